@@ -1,0 +1,131 @@
+"""Celery's settings as data; tasks by name only. The file's name is load-bearing: Celery's default app loads it too."""
+
+from typing import Any
+
+from kombu import Exchange, Queue
+
+from workers.settings import settings
+
+_SETTINGS = settings()
+
+
+def _queue(name: str) -> Queue:
+    # its own exchange and key: a queue without them shares the default exchange and gets copies of others' messages
+    return Queue(name, Exchange(name, type="direct"), routing_key=name)
+
+
+# --- where -----------------------------------------------------------------------------------------------------------
+broker_url = _SETTINGS.broker().get_secret_value()
+# results stay on Redis: the database result backend falls back to pickle and is eleven times slower
+result_backend = broker_url
+
+# --- queues: one per kind of hurry, so that nobody waits behind what is slow -------------------------------------------
+# `celery` is where producers that know no routes (Node, Go, PHP) put their messages; the inference worker takes it too
+task_queues = tuple(
+    _queue(name) for name in ("celery", "inference", "ingest", "batch", "learning", "training", "media")
+)
+task_default_queue = "celery"
+task_default_exchange = "celery"
+task_default_routing_key = "celery"
+task_routes = {
+    "hearth.system.*": {"queue": "inference"},
+    "hearth.tenants.*": {"queue": "inference"},
+    "hearth.leads.upsert": {"queue": "ingest"},
+    "hearth.leads.*": {"queue": "inference"},  # callers send the batch form of leads.score to `batch`
+    "hearth.pipelines.*": {"queue": "inference"},
+    "hearth.jobs.*": {"queue": "inference"},
+    "hearth.outcomes.*": {"queue": "ingest"},
+    "hearth.backfill.*": {"queue": "batch"},
+    "hearth.models.*": {"queue": "training"},
+}
+# False breaks a `link=` to the CRM's own queue; misspelt names of ours are caught by the wiring test
+task_create_missing_queues = True
+
+# --- messages: JSON only, in and out: a pickle is somebody else's code --------------------------------------------------
+task_serializer = "json"
+result_serializer = "json"
+accept_content = ["json"]
+result_accept_content = ["json"]
+task_protocol = 2
+# stored results and tracebacks carry no arguments
+result_extended = False
+task_remote_tracebacks = False
+# whoever sent the message, its arguments and results are hidden from logs, events, remote control and Flower
+task_annotations = {"*": {"Request": "workers.redaction:RedactedRequest"}}
+
+# --- time: UTC everywhere -----------------------------------------------------------------------------------------------
+timezone = "UTC"
+enable_utc = True
+
+# --- broker -------------------------------------------------------------------------------------------------------------
+# an unacknowledged message comes back after this many seconds: above task_time_limit, or a long task would run twice
+visibility_timeout = 900
+broker_transport_options = {
+    "visibility_timeout": visibility_timeout,
+    "unacked_restore_interval": 5,  # look for messages to bring back every 5 s …
+    "unacked_restore_throttle": 1,  # … each time, not every tenth (100 s)
+    "socket_timeout": 10,  # a frozen broker is an error, not a wait for ever
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,  # a half-open connection is noticed
+    "health_check_interval": 10,
+}
+result_backend_transport_options = {"visibility_timeout": visibility_timeout}
+broker_connection_timeout = 3
+# a worker outlives any restart of its broker
+broker_connection_retry = True
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None
+# a producer gets its error within seconds and decides for itself; the outbox publishes again what it must
+task_publish_retry_policy = {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1}
+redis_socket_timeout = 10
+redis_socket_connect_timeout = 3
+redis_socket_keepalive = True
+redis_retry_on_timeout = True
+redis_backend_health_check_interval = 10
+
+# --- results ------------------------------------------------------------------------------------------------------------
+result_expires = 24 * 3600  # domain results live in our tables; these are for callers who wait
+result_chord_expires = 3600  # an abandoned chord's counters go away; far above the run time of a chord
+task_ignore_result = False  # the members of a chord must store theirs
+
+# --- execution ----------------------------------------------------------------------------------------------------------
+# a message is acknowledged when its work is done, and goes back when the process that did it was killed
+task_acks_late = True
+task_reject_on_worker_lost = True
+# cancelling on a lost connection made recovery slower on Redis (21 s against 6 s)
+worker_cancel_long_running_tasks_on_connection_loss = False
+task_soft_time_limit = 540  # the task says so itself …
+task_time_limit = 600  # … or its process is replaced
+# batch, training and media take one message at a time; inference and ingest ask for more on their command line
+worker_prefetch_multiplier = 1
+# due times live in the database; a flood of countdowns must not fill a worker's memory
+worker_eta_task_limit = 1000
+# a leak cannot grow for ever; fewer than 2,000 costs more than half the throughput
+worker_max_tasks_per_child = 5000
+worker_max_memory_per_child = 1_000_000  # KiB, shared pages included
+worker_soft_shutdown_timeout = _SETTINGS.soft_shutdown
+# a child of a busy machine may need longer than 4 s to report
+worker_proc_alive_timeout = 30
+
+# --- logs and events ----------------------------------------------------------------------------------------------------
+# workers.logs owns the root logger and writes JSON to stderr
+worker_hijack_root_logger = False
+worker_redirect_stdouts = False
+worker_log_color = False
+# events only where Flower runs (workers get -E there), and never the producer's, which carry arguments
+worker_send_task_events = False
+task_send_sent_event = False
+
+# --- schedule: every entry expires just before its next tick, so that a late worker does the newest once -----------------
+beat_schedule: dict[str, dict[str, Any]] = {
+    "pipelines-sweep": {
+        "task": "hearth.pipelines.sweep",
+        "schedule": 15.0,
+        "options": {"expires": 14, "ignore_result": True},
+    },
+    "canary": {
+        "task": "hearth.system.ping",
+        "schedule": 60.0,
+        "options": {"expires": 59, "ignore_result": True},
+    },
+}

@@ -1,0 +1,1 @@
+"""Persistence: tables, sealing and repositories that take and give plain records."""

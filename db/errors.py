@@ -1,0 +1,111 @@
+# ruff: noqa: N818  # names say the fact
+"""What the database layer raises; nothing of SQLAlchemy passes beyond a transaction.
+
+DatabaseError
+├── DatabaseUnavailable     trouble that passes: try again later
+├── SchemaOutdated          tables are missing: run `hearth migrate`
+├── StatementRefused        the database refused a statement: a bug of ours
+├── InvalidDatabaseUrl
+├── DatabaseNotConfigured   `db.session.configure` was not called
+├── UnstorableValue         a value that no column may hold
+│   └── NaiveTime           a time without zone
+├── SealError
+│   ├── InvalidKeyRing
+│   └── SealBroken          sealed bytes were changed, moved or belong to another key or tenant
+├── KeyConflict             an idempotency key came again with other arguments
+└── UnknownRecord           not there, or another tenant's: both answer the same
+    ├── UnknownTenant
+    ├── UnknownLead
+    ├── UnknownSnapshot
+    ├── UnknownModel
+    ├── UnknownBackfill
+    └── UnknownAssessment
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.exc import DontWrapMixin
+
+
+class DatabaseError(Exception):
+    """Root of all that this layer raises."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database does not answer, is locked, full, read-only or out of connections; a later try may succeed."""
+
+
+class SchemaOutdated(DatabaseError):
+    """A table or column is missing."""
+
+
+class StatementRefused(DatabaseError):
+    """The database refused a statement that no retry will mend."""
+
+
+class InvalidDatabaseUrl(DatabaseError):
+    """The URL names no database that Hearth can use."""
+
+
+class DatabaseNotConfigured(DatabaseError):
+    """A session was asked for before `db.session.configure`."""
+
+
+class UnstorableValue(DatabaseError, DontWrapMixin):
+    """A value that no column may hold, such as NaN in JSON."""
+
+
+class NaiveTime(UnstorableValue):
+    """A time without zone; Hearth keeps aware times only."""
+
+
+class SealError(DatabaseError, DontWrapMixin):
+    """Root of what sealing raises."""
+
+
+class InvalidKeyRing(SealError):
+    """The text is no key ring."""
+
+
+class SealBroken(SealError):
+    """Sealed bytes do not open: changed, moved, another tenant's, or sealed with a key that the ring does not hold."""
+
+
+class KeyConflict(DatabaseError):
+    """An idempotency key was used before with other arguments."""
+
+
+class UnknownRecord(DatabaseError):
+    """What was asked for is not there for this tenant."""
+
+
+class UnknownTenant(UnknownRecord):
+    """No tenant of this id."""
+
+
+class UnknownLead(UnknownRecord):
+    """Some leads are not there; `positions` tells which of those asked for, from 0."""
+
+    def __init__(self, positions: Sequence[int] = ()) -> None:
+        self.positions = tuple(positions)
+        shown = ", ".join(str(position) for position in self.positions[:10])
+        more = " …" if len(self.positions) > len(self.positions[:10]) else ""
+        super().__init__(f"unknown lead at position {shown}{more}" if shown else "unknown lead")
+
+
+class UnknownSnapshot(UnknownRecord):
+    """No such snapshot."""
+
+
+class UnknownModel(UnknownRecord):
+    """No such model version."""
+
+
+class UnknownBackfill(UnknownRecord):
+    """No such backfill or chunk."""
+
+
+class UnknownAssessment(UnknownRecord):
+    """No such assessment, or no such stage of it."""

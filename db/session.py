@@ -1,0 +1,104 @@
+"""Sessions: bound to a database by `configure` at start, opened by `transaction` and `reading`, and by nothing else."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import URL, Engine
+from sqlalchemy.orm import Session
+
+from db.engine import BEGIN, make_engine, normal_url
+from db.errors import DatabaseNotConfigured
+from db.sealing import KeyRing
+from db.translation import translated
+
+
+@dataclass(slots=True)
+class _Binding:
+    url: URL | None = None
+    keyring: KeyRing | None = None
+    statement_timeout: float = 60
+    lock_timeout: float = 30
+    engine: Engine | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    #: engines of the parent process: kept, since closing their connections here would disturb the parent
+    inherited: list[Engine] = field(default_factory=list)
+
+
+_bound = _Binding()
+
+
+def configure(url: str, keyring: KeyRing, *, statement_timeout: float = 60, lock_timeout: float = 30) -> None:
+    """Bind this process to a database. Nothing connects before the first session, so a fork may follow.
+
+    Timeouts are in seconds and hold on PostgreSQL; on SQLite a writer waits 30 s for another.
+
+    Raises:
+        InvalidDatabaseUrl: neither a SQLite file nor PostgreSQL.
+    """
+    parsed = normal_url(url)
+    dispose()
+    _bound.url, _bound.keyring = parsed, keyring
+    _bound.statement_timeout, _bound.lock_timeout = statement_timeout, lock_timeout
+
+
+def dispose() -> None:
+    """Close all connections; the binding stays, and the next session connects anew."""
+    engine, _bound.engine = _bound.engine, None
+    if engine is not None:
+        engine.dispose()
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Open a session that commits when the block ends and rolls back when it raises.
+
+    Raises:
+        DatabaseUnavailable: trouble that passes, at any statement or at the commit.
+        SchemaOutdated, StatementRefused: trouble that does not.
+    """
+    with translated(), _session("BEGIN IMMEDIATE") as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Open a session that only reads, from one consistent state on SQLite; it takes no write lock.
+
+    Raises:
+        DatabaseUnavailable, SchemaOutdated, StatementRefused: as `transaction`.
+    """
+    with translated(), _session("BEGIN") as session:
+        yield session
+
+
+def _session(begin: str) -> Session:
+    options = {BEGIN: begin, "postgresql_readonly": begin == "BEGIN"}
+    bind = _engine().execution_options(**options)
+    return Session(bind, expire_on_commit=False, info={"keyring": _bound.keyring})
+
+
+def _engine() -> Engine:
+    with _bound.lock:
+        if _bound.url is None:
+            raise DatabaseNotConfigured("no database is configured; call db.session.configure first")
+        if _bound.engine is None:
+            _bound.engine = make_engine(
+                _bound.url, statement_timeout=_bound.statement_timeout, lock_timeout=_bound.lock_timeout
+            )
+        return _bound.engine
+
+
+def _after_fork() -> None:
+    _bound.lock = threading.Lock()
+    if _bound.engine is not None:
+        _bound.inherited.append(_bound.engine)
+        _bound.engine = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,45 @@
+"""From what drivers raise to what this layer raises: names and codes only, since drivers quote values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import exc
+
+from db.errors import DatabaseError, DatabaseUnavailable, SchemaOutdated, StatementRefused
+
+_MISSING = frozenset({"42P01", "42703", "3F000"})
+_PASSING = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Let errors of the driver pass as errors of this layer."""
+    try:
+        yield
+    except exc.TimeoutError:
+        raise DatabaseUnavailable("no database connection became free in time; try again later") from None
+    except exc.DBAPIError as error:
+        raise translate(error) from None
+
+
+def translate(error: exc.DBAPIError) -> DatabaseError:
+    """Tell passing trouble from a missing schema and from a refused statement."""
+    code = _code(error)
+    if code in _MISSING or (code == "SQLITE_ERROR" and "no such " in str(error.orig)):
+        return SchemaOutdated("the database lacks a table or column of this version; run `hearth migrate`")
+    if isinstance(error, _PASSING) and code != "SQLITE_ERROR":
+        return DatabaseUnavailable(f"the database does not answer or takes no writes now ({code}); try again later")
+    return StatementRefused(f"the database refused a statement ({code}{_constraint(error)}); report this as a bug")
+
+
+def _code(error: exc.DBAPIError) -> str:
+    origin = error.orig
+    code = getattr(origin, "sqlstate", None) or getattr(origin, "sqlite_errorname", None)
+    return str(code or type(origin).__name__)
+
+
+def _constraint(error: exc.DBAPIError) -> str:
+    name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    return f", {name}" if name else ""

@@ -1,0 +1,45 @@
+"""What can go wrong in the models.
+
+MlError
+├── FeatureError          rows that cannot become a feature matrix
+├── LabelsError           labels that cannot train or judge a model
+├── NotFittedError        a scorer was asked before it was fitted
+└── ArtifactError         bytes that are not a model of ours
+    ├── ArtifactFormatError     another format or feature version: retrain
+    ├── ArtifactCorruptedError  a byte was changed
+    └── ArtifactKindError       a kind of model this version does not know
+"""
+
+from __future__ import annotations
+
+
+class MlError(Exception):
+    """Something went wrong in the models."""
+
+
+class FeatureError(MlError):
+    """Rows cannot become a feature matrix."""
+
+
+class LabelsError(MlError):
+    """Labels cannot train or judge a model."""
+
+
+class NotFittedError(MlError):
+    """The scorer has not been fitted: call `fit` or load an artifact first."""
+
+
+class ArtifactError(MlError):
+    """The bytes are not a model of ours."""
+
+
+class ArtifactFormatError(ArtifactError):
+    """The artifact was written by another version: train the model again."""
+
+
+class ArtifactCorruptedError(ArtifactError):
+    """The artifact was changed after it was written: restore it or train the model again."""
+
+
+class ArtifactKindError(ArtifactError):
+    """The artifact holds a kind of model this version does not know."""

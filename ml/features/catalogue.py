@@ -1,0 +1,134 @@
+"""The features by name: their group, the way they should point, and the words people read.
+
+A custom attribute of a tenant is not listed here; it joins as `custom:<name>` in the contextual group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Group = Literal["behavioral", "temporal", "contextual"]
+Kind = Literal["count", "weight", "rate", "days", "trend", "number", "money", "category"]
+
+CUSTOM = "custom:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One feature of the catalogue."""
+
+    name: str
+    group: Group
+    kind: Kind
+    #: words for one and for many, or a phrase with `{}` for the value
+    words: tuple[str, ...]
+    #: +1: more should never count against a lead, -1: more should never count for it, 0: may be either
+    better: int = 0
+
+
+def _all(group: Group, kind: Kind, better: int, *words: tuple[str, ...]) -> list[Feature]:
+    return [Feature(name=name, group=group, kind=kind, better=better, words=tuple(rest)) for name, *rest in words]
+
+
+_FEATURES = [
+    *_all(
+        "behavioral",
+        "count",
+        1,
+        ("emails_opened", "e-mail opened", "e-mails opened"),
+        ("emails_clicked", "e-mail click", "e-mail clicks"),
+        ("sms_in", "text message from them", "text messages from them"),
+        ("calls", "call", "calls"),
+        ("listing_views", "listing view", "listing views"),
+        ("saved_listings", "saved listing", "saved listings"),
+        ("saved_searches", "saved search", "saved searches"),
+        ("searches", "search", "searches"),
+        ("showings", "showing", "showings"),
+        ("offers", "offer", "offers"),
+        ("site_visits", "site visit", "site visits"),
+    ),
+    *_all(
+        "behavioral",
+        "count",
+        0,
+        ("emails_sent", "e-mail sent", "e-mails sent"),
+        ("sms_out", "text message sent", "text messages sent"),
+    ),
+    *_all("behavioral", "count", -1, ("no_shows", "missed appointment", "missed appointments")),
+    *_all(
+        "behavioral",
+        "weight",
+        1,
+        ("recent_emails", "recent e-mail open or click", "recent e-mail opens and clicks"),
+        ("recent_replies", "recent reply", "recent replies"),
+        ("recent_calls", "recent call", "recent calls"),
+        ("recent_views", "recent listing view", "recent listing views"),
+        ("recent_searches", "recent search", "recent searches"),
+        ("recent_showings", "recent showing", "recent showings"),
+        ("recent_offers", "recent offer", "recent offers"),
+        ("recent_visits", "recent site visit", "recent site visits"),
+    ),
+    *_all(
+        "behavioral",
+        "rate",
+        1,
+        ("open_rate", "opens {} of e-mails"),
+        ("click_rate", "clicks in {} of e-mails"),
+        ("response_rate", "answers {} of messages"),
+    ),
+    Feature(name="reply_hours", group="behavioral", kind="number", better=-1, words=("replies after {} hours",)),
+    *_all(
+        "temporal",
+        "days",
+        -1,
+        ("silence_days", "last sign of life {}"),
+        ("reply_days", "last reply {}"),
+        ("email_days", "last e-mail opened {}"),
+        ("call_days", "last call {}"),
+        ("view_days", "last listing view {}"),
+        ("search_days", "last search {}"),
+        ("showing_days", "last showing {}"),
+        ("offer_days", "last offer {}"),
+        ("visit_days", "last site visit {}"),
+    ),
+    *_all("temporal", "days", 0, ("contact_days", "last contacted {}"), ("stage_days", "stage entered {}")),
+    Feature(name="age_days", group="temporal", kind="days", words=("came in {}",)),
+    Feature(name="activity_trend", group="temporal", kind="trend", better=1, words=("activity is {}",)),
+    *_all(
+        "contextual",
+        "category",
+        0,
+        ("lead_type", "lead type"),
+        ("source", "source"),
+        ("campaign", "campaign"),
+        ("stage", "stage"),
+        ("timeline", "timeline"),
+        ("preapproval", "pre-approval"),
+        ("property_type", "property type"),
+        ("state", "state"),
+    ),
+    Feature(name="budget", group="contextual", kind="money", words=("budget {}",)),
+    *_all("contextual", "number", 0, ("beds_min", "at least {} bedrooms"), ("baths_min", "at least {} bathrooms")),
+]
+
+FEATURES: MappingProxyType[str, Feature] = MappingProxyType({feature.name: feature for feature in _FEATURES})
+
+#: set by the course of the deal itself, so that its absence may tell the outcome
+FOLLOWS_OUTCOME = frozenset({"stage", "stage_days"})
+
+
+def group_of(name: str) -> Group:
+    """Give the group of a feature; what is not in the catalogue is an attribute of the lead."""
+    return FEATURES[name].group if name in FEATURES else "contextual"
+
+
+def better(name: str) -> int:
+    """Say which way a feature should point: +1, -1, or 0 for either."""
+    return FEATURES[name].better if name in FEATURES else 0
+
+
+def names(group: Group) -> tuple[str, ...]:
+    """Give the features of a group in their order."""
+    return tuple(feature.name for feature in _FEATURES if feature.group == group)

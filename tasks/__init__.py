@@ -1,0 +1,1 @@
+"""Entry points: validate, load, call ml, save, publish."""

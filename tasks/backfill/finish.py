@@ -1,0 +1,90 @@
+"""The end of an import: the chunks' counts summed up, the rows kept aside written to a file that can be mended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from db.records import BackfillRecord, ChunkRecord
+from db.repositories import backfills
+from db.session import Session
+from tasks import workspace
+from tasks.base import Answer, Work, step
+from tasks.contracts.backfill import FinishCall
+from tasks.intake import columns, errorfile, source
+
+ROWS = ("read", "created", "updated", "unchanged", "skipped", "duplicate", "rejected")
+LABELS = ("won", "lost", "open")
+
+
+@step("hearth.backfill.finish", FinishCall)
+def finish(session: Session, request: FinishCall, work: Work) -> Answer:
+    """Close the import once every chunk is done; name the chunks that failed, which the same command resumes."""
+    scope = {"backfill_id": request.backfill_id}
+    record = backfills.require(session, request.tenant_id, **scope)
+    chunks = backfills.chunks(session, request.tenant_id, **scope)
+    if record.state != "running" or any(chunk.state == "pending" for chunk in chunks):
+        return Answer(data={"state": record.state})
+    failed = [chunk for chunk in chunks if chunk.state == "failed"]
+    error_file = _error_file(session, request.tenant_id, record)
+    state = "failed" if failed else "finished"
+    backfills.finish(
+        session,
+        request.tenant_id,
+        **scope,
+        state=state,
+        summary=summary(record, chunks, state, error_file, work.now),
+        error=_named(failed) if failed else None,
+        error_file=error_file,
+        now=work.now,
+    )
+    return Answer(data={"state": state})
+
+
+def summary(
+    record: BackfillRecord, chunks: Sequence[ChunkRecord], state: str, error_file: str | None, now: datetime
+) -> dict[str, Any]:
+    """What `hearth backfill --json` prints."""
+    rows, labels, warnings = (_summed(chunks, part) for part in ("rows", "labels", "warnings"))
+    seen, meaning = source.Source.load(record.source["source"]), columns.ColumnPlan.load(record.source["columns"])
+    filled = {index for chunk in chunks for index in chunk.counts.get("filled", ())}
+    warnings.update(problem.code for problem in seen.warnings)
+    return {
+        "job_id": record.backfill_id,
+        "state": state,
+        "profile": record.profile,
+        "encoding": seen.encoding,
+        "delimiter": seen.delimiter,
+        "rows": {name: rows[name] for name in ROWS},
+        "warnings": dict(sorted(warnings.items())),
+        "columns": {
+            "mapped": dict(meaning.mapped),
+            "custom": list(meaning.custom),
+            "empty": [name for index, name in enumerate(seen.header) if name and index not in filled],
+        },
+        "labels": {name: labels[name] for name in LABELS},
+        "error_file": error_file,
+        "seconds": round((now - record.created_at).total_seconds(), 3),
+    }
+
+
+def _summed(chunks: Sequence[ChunkRecord], part: str) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for chunk in chunks:
+        total.update(chunk.counts.get(part, {}))
+    return total
+
+
+def _error_file(session: Session, tenant_id: str, record: BackfillRecord) -> str | None:
+    path: Path = workspace.folder("errors") / f"{record.backfill_id}.csv"
+    header = source.Source.load(record.source["source"]).header
+    kept = backfills.rejected(session, tenant_id, backfill_id=record.backfill_id)
+    return str(path) if errorfile.write(path, header, kept) else None
+
+
+def _named(failed: Sequence[ChunkRecord]) -> str:
+    places = ", ".join(f"records {c.first_record}-{c.first_record + c.records - 1} ({c.error})" for c in failed)
+    return f"not imported: {places}; run the same import again to resume"

@@ -1,0 +1,99 @@
+"""The start of an import: read the file once, write down its chunks, publish them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from celery import chord
+
+from db.records import BackfillDraft, BackfillRecord
+from db.repositories import backfills
+from db.session import reading, transaction
+from tasks import workspace
+from tasks.backfill.chunks import import_chunk
+from tasks.backfill.finish import finish
+from tasks.backfill.preview import preview
+from tasks.base import Answer, Json, Work, job
+from tasks.contracts.backfill import BackfillCsv
+from tasks.contracts.wire import digest
+from tasks.errors import InvalidPayload
+from tasks.intake import columns, source
+from tasks.intake.errors import FileRejected, MappingRejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A spooled file with the meaning of its columns."""
+
+    key: str
+    draft: BackfillDraft
+    spooled: source.Spooled
+
+
+@job("hearth.backfill.csv", BackfillCsv)
+def start(request: BackfillCsv, work: Work) -> Json:
+    """Import a file: preview shows how it is read, dry_run goes all the way without writing, commit writes."""
+    try:
+        plan = _plan(request, work)
+    except FileRejected as error:
+        raise InvalidPayload.at("unknown_value", "uri", str(error)) from None
+    except MappingRejected as error:
+        raise InvalidPayload.at("unknown_value", f"mapping.{error.place}", error.message) from None
+    if request.mode == "preview":
+        return work.envelope(request, Answer(data=preview(plan.draft, plan.spooled, work.now)))
+    record, new = _accept(request, plan, work)
+    if record.state in ("finished", "cancelled"):
+        return work.envelope(request, Answer(data=dict(record.summary or {}))) | {"duplicate": True}
+    _publish(request.tenant_id, record)
+    return work.envelope(request, Answer(data={"job_id": record.backfill_id, "state": record.state, "resumed": not new}))
+
+
+def _plan(request: BackfillCsv, work: Work) -> Plan:
+    path = workspace.importable(request.uri)
+    seen = source.inspect(path)
+    meaning = columns.plan(seen.header, profile=request.profile, mapping=request.mapping)
+    spool = workspace.folder("spool") / f"{work.task_id}.csv"
+    spooled = source.spool(path, spool, seen)
+    if request.sha256 not in (None, spooled.sha256):
+        spool.unlink()
+        raise InvalidPayload.at("unknown_value", "sha256", "the file is another one than announced; send it again")
+    zone = request.timezone or str(work.settings().get("timezone", "UTC"))
+    told: dict[str, Any] = {"source": seen.dump(), "columns": meaning.dump(), "timezone": zone}
+    said = [spooled.sha256, meaning.profile, told["columns"], request.mode, request.policy, zone]
+    key = digest(said if request.resume else [*said, work.task_id])
+    draft = BackfillDraft(
+        key=key,
+        sha256=spooled.sha256,
+        file_name=path.name,
+        spool=str(spool),
+        mode=request.mode,
+        policy=request.policy,
+        profile=meaning.profile,
+        source=told,
+    )
+    return Plan(key=key, draft=draft, spooled=spooled)
+
+
+def _accept(request: BackfillCsv, plan: Plan, work: Work) -> tuple[BackfillRecord, bool]:
+    with transaction() as session:
+        record, new = backfills.create(
+            session, request.tenant_id, draft=plan.draft, chunks=plan.spooled.offsets, now=work.now
+        )
+        if record.state == "failed":
+            backfills.reopen(session, request.tenant_id, backfill_id=record.backfill_id)
+    if not new:
+        workspace.discard(plan.draft.spool)
+    return record, new
+
+
+def _publish(tenant_id: str, record: BackfillRecord) -> None:
+    """Every chunk that is not done, in a chord; a chunk that is delivered twice is imported once."""
+    call = {"tenant_id": tenant_id, "backfill_id": record.backfill_id}
+    with reading() as session:
+        pending = backfills.chunks(session, tenant_id, backfill_id=record.backfill_id, state="pending")
+    parts = [import_chunk.si(**call, number=chunk.number) for chunk in pending]
+    if parts:
+        chord(parts)(finish.si(**call))
+    else:
+        finish.delay(**call)

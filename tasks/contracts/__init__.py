@@ -1,0 +1,37 @@
+"""What goes over the wire: requests as pydantic models, one stem a task module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.contracts.backfill import BackfillCsv
+from tasks.contracts.base import ENVELOPE_SCHEMA, Request
+from tasks.contracts.jobs import JobStatus
+from tasks.contracts.leads import CardRequest, ScoreLeads, UpsertLeads, WorklistRequest
+from tasks.contracts.outcomes import RecordOutcomes
+from tasks.contracts.pipelines import Assess
+from tasks.contracts.system import Ping
+from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
+from tasks.contracts.training import TrainModel
+
+#: public task name -> its request
+PUBLIC: dict[str, type[Request]] = {
+    "hearth.backfill.csv": BackfillCsv,
+    "hearth.jobs.status": JobStatus,
+    "hearth.leads.card": CardRequest,
+    "hearth.leads.score": ScoreLeads,
+    "hearth.leads.upsert": UpsertLeads,
+    "hearth.leads.worklist": WorklistRequest,
+    "hearth.models.train": TrainModel,
+    "hearth.outcomes.record": RecordOutcomes,
+    "hearth.pipelines.assess": Assess,
+    "hearth.system.ping": Ping,
+    "hearth.tenants.configure": ConfigureTenant,
+    "hearth.tenants.readiness": TenantReadiness,
+}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schemas of every public task's kwargs, by task name, and of the `envelope` they answer with."""
+    kwargs = {name: request.model_json_schema() for name, request in sorted(PUBLIC.items())}
+    return {**kwargs, "envelope": ENVELOPE_SCHEMA}

@@ -1,0 +1,39 @@
+"""Requests of `hearth.backfill.*`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from tasks.contracts.base import Identifier, Request
+from tasks.contracts.tenants import Zone
+
+
+class BackfillCsv(Request):
+    """Import a CSV file that the workers can read."""
+
+    #: path or file:// address
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    profile: Literal["auto", "canonical", "generic"] = "auto"
+    #: a mapping file's content as an object
+    mapping: dict[str, Any] | None = None
+    mode: Literal["preview", "dry_run", "commit"] = "commit"
+    policy: Literal["fill_blanks", "overwrite", "skip_existing"] = "fill_blanks"
+    timezone: Zone | None = None
+    #: go on with the same unfinished import, or answer with the finished one
+    resume: bool = True
+
+
+class ChunkCall(Request):
+    """One chunk of an import."""
+
+    backfill_id: Identifier
+    number: Annotated[int, Field(ge=0)]
+
+
+class FinishCall(Request):
+    """The end of an import."""
+
+    backfill_id: Identifier

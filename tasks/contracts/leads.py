@@ -1,0 +1,125 @@
+"""Requests of `hearth.leads.*`: the canonical lead as JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from tasks.contracts.base import Identifier, Part, PastTime, Request, ShortText
+
+Name = Annotated[str, StringConstraints(max_length=255, strip_whitespace=True)]
+Email = Annotated[
+    str, StringConstraints(max_length=254, strip_whitespace=True, to_lower=True, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
+]
+Phone = Annotated[str, StringConstraints(max_length=40, pattern=r"^\+?[0-9][0-9 ().\-]{5,}$")]
+Amount = Annotated[float, Field(ge=0, le=1e12)]
+Count = Annotated[int, Field(ge=0, le=10_000_000)]
+CustomName = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+CustomText = Annotated[str, StringConstraints(max_length=1000)]
+
+
+class LeadIn(Part):
+    """One lead in the canonical columns of the contract; what is left out changes nothing."""
+
+    source_system: ShortText = "crm"
+    external_id: ShortText | None = None
+    email: Email | None = None
+    phone: Phone | None = None
+    first_name: Name | None = None
+    last_name: Name | None = None
+    full_name: Name | None = None
+    lead_type: Literal["buyer", "seller", "both", "investor", "renter", "agent", "vendor"] | None = None
+    stage: ShortText | None = None
+    pipeline: ShortText | None = None
+    opportunity_id: ShortText | None = None
+    opportunity_status: Literal["open", "won", "lost", "abandoned"] | None = None
+    lost_reason: ShortText | None = None
+    deal_value: Amount | None = None
+    source: ShortText | None = None
+    campaign: ShortText | None = None
+    tags: Annotated[list[ShortText], Field(max_length=200)] | None = None
+    created_at: PastTime | None = None
+    last_activity_at: PastTime | None = None
+    last_contacted_at: PastTime | None = None
+    last_replied_at: PastTime | None = None
+    closed_at: PastTime | None = None
+    stage_changed_at: PastTime | None = None
+    budget_min: Amount | None = None
+    budget_max: Amount | None = None
+    timeline: Literal["0-3", "3-6", "6-12", "12+", "unknown"] | None = None
+    preapproval: Literal["none", "started", "preapproved", "cash"] | None = None
+    property_type: ShortText | None = None
+    beds_min: Amount | None = None
+    baths_min: Amount | None = None
+    locations: Annotated[list[ShortText], Field(max_length=50)] | None = None
+    emails_sent: Count | None = None
+    emails_opened: Count | None = None
+    emails_clicked: Count | None = None
+    sms_in: Count | None = None
+    sms_out: Count | None = None
+    calls: Count | None = None
+    listing_views: Count | None = None
+    saved_listings: Count | None = None
+    saved_searches: Count | None = None
+    searches: Count | None = None
+    showings: Count | None = None
+    offers: Count | None = None
+    site_visits: Count | None = None
+    opt_in_email: bool | None = None
+    opt_in_sms: bool | None = None
+    opt_in_call: bool | None = None
+    dnd_all: bool | None = None
+    dnd_email: bool | None = None
+    dnd_sms: bool | None = None
+    dnd_call: bool | None = None
+    unsubscribed_at: PastTime | None = None
+    assigned_to: ShortText | None = None
+    timezone: ShortText | None = None
+    state: ShortText | None = None
+    as_of: PastTime | None = None
+    label: bool | None = None
+    label_at: PastTime | None = None
+    #: the tenant's own columns
+    custom: Annotated[dict[CustomName, float | CustomText], Field(max_length=400)] = {}
+
+
+class UpsertLeads(Request):
+    """Create leads or change them."""
+
+    leads: Annotated[list[LeadIn], Field(min_length=1, max_length=1000)]
+    policy: Literal["fill_blanks", "overwrite", "skip_existing"] = "overwrite"
+
+
+class ScoreLeads(Request):
+    """The calibrated probability of each lead, with reasons."""
+
+    lead_id: Identifier | None = None
+    lead: LeadIn | None = None
+    lead_ids: Annotated[list[Identifier], Field(min_length=1, max_length=1000)] | None = None
+    as_of: PastTime | None = None
+    explain: Annotated[int, Field(ge=0, le=10)] = 3
+
+    @model_validator(mode="after")
+    def _one_of(self) -> ScoreLeads:
+        if sum(given is not None for given in (self.lead_id, self.lead, self.lead_ids)) != 1:
+            raise PydanticCustomError("missing_one", "give lead_id, lead or lead_ids, one of the three")
+        return self
+
+    def ids(self) -> list[str]:
+        """The stored leads asked for, each once, in order."""
+        return list(dict.fromkeys(self.lead_ids or ([self.lead_id] if self.lead_id else [])))
+
+
+class WorklistRequest(Request):
+    """Today's calls in order."""
+
+    assigned_to: ShortText | None = None
+    capacity: Annotated[int, Field(ge=1, le=200)] = 20
+
+
+class CardRequest(Request):
+    """Everything an agent wants to know of one lead."""
+
+    lead_id: Identifier

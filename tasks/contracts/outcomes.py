@@ -1,0 +1,55 @@
+"""Requests of `hearth.outcomes.*`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from tasks.contracts.base import Identifier, Part, PastTime, Request, ShortText
+
+OutcomeType = Literal[
+    "won",
+    "lost",
+    "abandoned",
+    "replied",
+    "contacted",
+    "appointment_set",
+    "appointment_kept",
+    "no_show",
+    "showing",
+    "offer",
+    "unsubscribed",
+]
+
+
+class Subject(Part):
+    """The lead an outcome is about: our id, or the CRM's."""
+
+    lead_id: Identifier | None = None
+    external_id: ShortText | None = None
+    source_system: ShortText | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Subject:
+        if (self.lead_id is None) == (self.external_id is None):
+            raise PydanticCustomError("missing_one", "give lead_id or external_id, one of the two")
+        return self
+
+
+class OutcomeItem(Part):
+    """One thing that happened to a lead."""
+
+    subject: Subject
+    type: OutcomeType
+    at: PastTime
+    outcome_id: Identifier | None = None
+    action_id: Identifier | None = None
+    value: float | None = None
+
+
+class RecordOutcomes(Request):
+    """What became of leads and actions."""
+
+    outcomes: Annotated[list[OutcomeItem], Field(min_length=1, max_length=1000)]

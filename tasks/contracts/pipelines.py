@@ -1,0 +1,40 @@
+"""Requests of `hearth.pipelines.*` and of the stages it is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from tasks.contracts.base import Identifier, PastTime, Request
+
+
+class Assess(Request):
+    """Snapshot, then every stage, then one answer for some leads."""
+
+    lead_id: Identifier | None = None
+    lead_ids: Annotated[list[Identifier], Field(min_length=1, max_length=1000)] | None = None
+    as_of: PastTime | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Assess:
+        if (self.lead_id is None) == (self.lead_ids is None):
+            raise PydanticCustomError("missing_one", "give lead_id or lead_ids, one of the two")
+        return self
+
+    def ids(self) -> list[str]:
+        """The leads asked for, each once, in order."""
+        return list(dict.fromkeys(self.lead_ids or [str(self.lead_id)]))
+
+
+class StageCall(Request):
+    """One stage of one assessment; everything else is read from the database."""
+
+    assessment_id: Identifier
+
+
+class Sweep(Request):
+    """A periodic job over all tenants."""
+
+    tenant_id: Identifier | None = None  # type: ignore[assignment]

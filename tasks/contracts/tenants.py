@@ -1,0 +1,58 @@
+"""Requests of `hearth.tenants.*`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from tasks.contracts.base import Part, Request, ShortText
+
+
+def _known_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise PydanticCustomError("unknown_value", "is no IANA time zone; write it like America/New_York")
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Days = Annotated[float, Field(gt=0, le=365)]
+
+
+class Bands(Part):
+    """Where warm and hot begin, as probabilities."""
+
+    hot: Share = 0.60
+    warm: Share = 0.30
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Bands:
+        if self.warm >= self.hot:
+            raise PydanticCustomError("range", "warm must lie below hot")
+        return self
+
+
+class TenantSettings(Part):
+    """Settings of a tenant; what is left out keeps its value."""
+
+    name: ShortText | None = None
+    timezone: Zone | None = None
+    bands: Bands | None = None
+    #: days of silence that are too many, by stage
+    silence_days: dict[ShortText, Days] | None = None
+    #: scores of an unchanged lead are kept for this many seconds
+    scoring_interval: Annotated[int, Field(ge=60, le=86_400)] | None = None
+
+
+class ConfigureTenant(Request):
+    """Create a tenant or change its settings; each change is a new version."""
+
+    settings: TenantSettings = TenantSettings()
+    actor: ShortText = "api"
+
+
+class TenantReadiness(Request):
+    """Which answers are possible now and what data is missing."""

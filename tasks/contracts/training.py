@@ -1,0 +1,19 @@
+"""Requests of `hearth.models.*`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.contracts.base import PastTime, Request
+
+
+class TrainModel(Request):
+    """Train a model on the tenant's own labelled leads and promote it if it earns it."""
+
+    kind: Literal["lead_score"]
+    scope: Literal["tenant"] = "tenant"
+    as_of: PastTime | None = None
+    promote: Literal["auto", "never"] = "auto"
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)

@@ -1,0 +1,48 @@
+"""What a task answers instead of a result. Arguments are JSON, so that every client reads them.
+
+TaskError
+├── InvalidPayload   the caller's mistake: never retried, nothing stored
+├── Unavailable      trouble that passes outlasted the retries
+├── TimedOut         the task's own time limit
+└── Unexpected       a fault of ours: its type and place, never a value
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Place = dict[str, str]
+
+
+class TaskError(Exception):
+    """Anything a task answers instead of a result."""
+
+
+class InvalidPayload(TaskError):
+    """The message cannot be taken: correct the places named and send it again.
+
+    `code` is one of missing, type, range, too_long, too_many, unknown_tenant, unknown_lead, unknown_value, conflict,
+    not_finite, future; `errors` holds `{"loc", "msg"}` for each place, without the values found there.
+    """
+
+    def __init__(self, code: str, errors: Sequence[Place]) -> None:
+        super().__init__(code, list(errors))
+        self.code = code
+        self.errors = list(errors)
+
+    @classmethod
+    def at(cls, code: str, loc: str, msg: str) -> InvalidPayload:
+        """One wrong place."""
+        return cls(code, [{"loc": loc, "msg": msg}])
+
+
+class Unavailable(TaskError):
+    """A part Hearth needs did not answer through all retries: send the task again later."""
+
+
+class TimedOut(TaskError):
+    """The task ran into its time limit: send less at once."""
+
+
+class Unexpected(TaskError):
+    """A fault inside Hearth: look the task id up in the log."""

@@ -1,0 +1,1 @@
+"""Reading and normalising CSV files: pure, without database, queue or clock."""

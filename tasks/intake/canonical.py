@@ -1,0 +1,47 @@
+"""The canonical columns: what Hearth understands, and how the cells of each are read."""
+
+from __future__ import annotations
+
+import re
+
+#: kinds of cells; `rows` has one reader for each
+KINDS: dict[str, tuple[str, ...]] = {
+    "id": ("external_id", "source_system"),
+    "email": ("email",),
+    "phone": ("phone",),
+    "name": ("first_name", "last_name", "full_name"),
+    "choice": ("lead_type", "opportunity_status", "timeline", "preapproval"),
+    "text": (
+        *("stage", "pipeline", "opportunity_id", "lost_reason", "source", "campaign"),
+        *("property_type", "assigned_to", "state"),
+    ),
+    "amount": ("deal_value",),
+    "budget": ("budget_min", "budget_max"),
+    "least": ("beds_min", "baths_min"),
+    "count": (
+        *("emails_sent", "emails_opened", "emails_clicked", "sms_in", "sms_out", "calls", "listing_views"),
+        *("saved_listings", "saved_searches", "searches", "showings", "offers", "site_visits"),
+    ),
+    "time": (
+        *("created_at", "last_activity_at", "last_contacted_at", "last_replied_at", "closed_at", "stage_changed_at"),
+        *("as_of", "label_at"),
+    ),
+    "unsubscribed": ("unsubscribed_at",),
+    "list": ("tags",),
+    "places": ("locations",),
+    "zone": ("timezone",),
+    "label": ("label",),
+}
+#: columns of which there are several: channels of consent, marks of a campaign
+PATTERNS = (
+    (re.compile(r"opt_in_(email|sms|call|mail|all)"), "opt_in"),
+    (re.compile(r"dnd_(email|sms|call|mail|all)"), "dnd"),
+    (re.compile(r"utm_(source|medium|campaign|term|content)"), "text"),
+)
+_KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
+
+
+def kind_of(name: str) -> str | None:
+    """Give the kind of a canonical column; None = there is no such column."""
+    found = (kind for pattern, kind in PATTERNS if pattern.fullmatch(name))
+    return _KIND_OF.get(name) or next(found, None)

@@ -1,0 +1,133 @@
+"""Reading dates and times as spreadsheets and CRMs write them; the result is aware and in UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from tasks.intake.errors import BadValue
+
+Order = Literal["dmy", "mdy"]
+
+_CLOCK = (
+    r"(?:(?:\s*,?\s+(?:at\s+)?|T)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
+    r"\s*(?P<half>[ap])?(?(half)\.?m\.?)\s*(?P<zone>Z|[A-Z]{2,4}|(?:GMT|UTC)?[+-]\d{1,2}(?::?\d{2})?)?(?:\s*\(.*\))?)?"
+)
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
+_MONTH = r"(?P<name>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_FORMS = tuple(
+    re.compile(rf"{_WEEKDAY}{date}{_CLOCK}", re.IGNORECASE)
+    for date in (
+        r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
+        r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<second_>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
+        rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s.-]*(?:of\s+)?{_MONTH},?[\s-]*(?P<year>\d{{4}}|\d{{2}})",
+        rf"{_MONTH}\s*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})",
+    )
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_SERIAL = re.compile(r"\d{5}(?:[.,]\d+)?")
+_EPOCH = re.compile(r"\d{10}(?:\d{3})?")
+#: days are counted from here by Excel (its 1900 leap day included)
+_EXCEL_START = datetime(1899, 12, 30)  # noqa: DTZ001 - the zone is the tenant's
+_OFFSETS = {
+    **{"Z": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6},
+    **{"PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10},
+}
+_EARLIEST, _LATEST = 1900, 2100
+
+
+@lru_cache(maxsize=4096)  # exports repeat their dates
+def moment(text: str, zone: ZoneInfo, order: Order | None = None) -> datetime:
+    """Read a date, with or without a time; naive ones are in `zone`.
+
+    ISO, `2026/01/31 15:04`, `1/31/26 3:04 PM`, `31.01.2026`, `Jan 31st, 2026`, RFC 2822, Excel's day numbers and Unix seconds or
+    milliseconds. `1/2/2026` needs `order`; `31.01.2026` is day first. Raises `BadValue`.
+    """
+    try:
+        found = _read(text, order)
+        aware = found if found.tzinfo else found.replace(tzinfo=zone)
+        if not _EARLIEST <= aware.year <= _LATEST:
+            raise _not_a_date()
+        return aware.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _not_a_date() from None
+
+
+def _read(text: str, order: Order | None) -> datetime:
+    if text[:1].isdigit() and text.isascii():
+        if _SERIAL.fullmatch(text):
+            # To the second: Excel's fractions are rounded.
+            return _EXCEL_START + timedelta(seconds=round(float(text.replace(",", ".")) * 86_400))
+        if _EPOCH.fullmatch(text):
+            return datetime.fromtimestamp(int(text) / (1000 if len(text) == 13 else 1), UTC)
+        if text[4:5] == "-" or len(text) == 8:
+            return _iso(text, order)
+    return _written(text, order)
+
+
+def _iso(text: str, order: Order | None) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return _written(text, order)
+
+
+def _written(text: str, order: Order | None) -> datetime:
+    found = next((match for form in _FORMS if (match := form.fullmatch(text))), None)
+    if found is None:
+        raise _not_a_date()
+    part = found.groupdict()
+    day, month = _day_and_month(part, order)
+    hour, minute, second = _clock(part)
+    return datetime(_year(part["year"]), month, day, hour, minute, second, tzinfo=_zone(part["zone"]))
+
+
+def _day_and_month(part: dict[str, str | None], order: Order | None) -> tuple[int, int]:
+    if name := part.get("name"):
+        return int(part["day"] or 0), _MONTHS.index(name.casefold()) + 1
+    if part.get("month"):
+        return int(part["day"] or 0), int(part["month"] or 0)
+    first, second = int(part["first"] or 0), int(part["second_"] or 0)
+    if part["mark"] == ".":
+        return first, second
+    if first > 12 or second > 12 or first == second:  # only one reading is possible
+        return (first, second) if first > 12 else (second, first)
+    if order is None:
+        hint = 'day or month first? say date_order = "mdy" or "dmy" under [defaults] of the mapping'
+        raise BadValue("value.date_ambiguous", hint)
+    return (first, second) if order == "dmy" else (second, first)
+
+
+def _year(text: str | None) -> int:
+    year = int(text or 0)
+    return year if year > 99 else year + (2000 if year < 70 else 1900)
+
+
+def _clock(part: dict[str, str | None]) -> tuple[int, int, int]:
+    hour, minute, second = (int(part[name] or 0) for name in ("hour", "minute", "second"))
+    if half := part["half"]:
+        if not 1 <= hour <= 12:
+            raise _not_a_date()
+        hour = hour % 12 + (12 if half in "pP" else 0)
+    return hour, minute, second
+
+
+def _zone(text: str | None) -> tzinfo | None:
+    if not text:
+        return None
+    name = text.upper()
+    if name in _OFFSETS:
+        return timezone(timedelta(hours=_OFFSETS[name]))
+    sign, digits = name.lstrip("GMTUC")[:1], re.sub(r"\D", "", name)
+    if sign not in ("+", "-"):
+        raise _not_a_date()
+    hours, minutes = (int(digits), 0) if len(digits) <= 2 else (int(digits[:-2]), int(digits[-2:]))
+    offset = timedelta(hours=hours, minutes=minutes)
+    return timezone(-offset if sign == "-" else offset)
+
+
+def _not_a_date() -> BadValue:
+    return BadValue("value.date", "not a date that exists; write 2026-01-31 or 2026-01-31T15:04:00Z")

@@ -1,0 +1,46 @@
+"""What is wrong with a file, a mapping or a cell.
+
+IntakeError
+├── FileRejected      the file as a whole cannot be read
+├── MappingRejected   the mapping or the profile does not fit the file
+└── BadValue          one cell cannot be read (caught row by row, never seen outside)
+"""
+
+from __future__ import annotations
+
+
+class IntakeError(Exception):
+    """Something of a file to be imported cannot be read."""
+
+
+class FileRejected(IntakeError):
+    """The file cannot be read: `code` of the contract (`file.*`), `message` names the place and what to do next."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class MappingRejected(IntakeError):
+    """The mapping does not fit: `place` is its key, such as `columns.Lead Source`; `message` says what to do next."""
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(place, message)
+        self.place = place
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class BadValue(IntakeError):
+    """A cell cannot be read: `code` of the contract (`value.*`, `time.*`), `hint` tells what would be readable."""
+
+    def __init__(self, code: str, hint: str) -> None:
+        super().__init__(code, hint)
+        self.code = code
+        self.hint = hint

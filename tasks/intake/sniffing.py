@@ -1,0 +1,163 @@
+"""What a file looks like inside: its encoding, its delimiter, whether it has a header."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from tasks.intake import files
+from tasks.intake.errors import FileRejected
+
+DELIMITERS = (",", ";", "\t", "|")
+MAX_COLUMNS = 500
+_BLOCK = 1 << 20
+_SAMPLE = 1 << 18
+_SAMPLE_RECORDS = 100
+#: longer marks first: the UTF-32 mark starts like the UTF-16 one
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_FOREIGN = (
+    (b"PK\x03\x04", "a workbook or a zip archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"%PDF", "a PDF document"),
+)
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+#: what stands in cells and never in a header
+_DATA = re.compile(
+    r"[^@\s]+@[^@\s]+\.\w+"
+    r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+    r"|\d{4}-\d{2}-\d{2}.*"
+    r"|\+?\(?\d[\d\s().-]{6,}",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"[-+$€£]?\d[\d.,]*%?")
+
+
+def encoding(path: Path, declared: str | None) -> str:
+    """Find the codec: byte order mark, else UTF-8, else `declared`, else cp1252. Raises `FileRejected`."""
+    head = _head(path)
+    marked = next((codec for mark, codec in _MARKS if head.startswith(mark)), None)
+    if marked is None:
+        _require_text(head)
+    candidates = [marked] if marked else ["utf-8", *_declared(declared), "cp1252"]
+    for codec in candidates:
+        if _decodes(path, codec):
+            return codec
+    raise FileRejected("file.encoding", f"the text is not {' nor '.join(candidates)}; save the file as UTF-8")
+
+
+def sample(path: Path, codec: str) -> tuple[str, bool]:
+    """Decode the beginning of the file; True = that is all of it."""
+    with files.opened(path) as (raw, _):
+        text = io.TextIOWrapper(raw, codec, newline="")
+        start = text.read(_SAMPLE)
+        return start.removeprefix("\ufeff"), not text.read(1)
+
+
+def separator_line(line: str) -> str | None:
+    """Give the delimiter when this is Excel's own first line `sep=;`."""
+    found = _SEPARATOR_LINE.fullmatch(line)
+    return found[1] if found and found[1] in DELIMITERS else None
+
+
+def delimiter(text: str, *, whole: bool) -> str:
+    """Find the delimiter that gives most records as many cells as the header; `,` when the file has one column."""
+    best = max(DELIMITERS, key=lambda each: _fit(records(text, each, whole=whole)))
+    return best if _fit(records(text, best, whole=whole)) > 0 else ","
+
+
+def records(text: str, mark: str, *, whole: bool) -> list[list[str]]:
+    """Give the first records that are not blank; the last one is dropped when the text is cut off."""
+    found = []
+    try:
+        for cells in csv.reader(io.StringIO(text, newline=""), delimiter=mark):
+            if any(cells):
+                found.append(cells)
+            if len(found) > _SAMPLE_RECORDS:
+                return found
+    except csv.Error:  # a quote that is never closed; `spool` tells where
+        return found
+    return found if whole or len(found) < 2 else found[:-1]
+
+
+def require_header(header: Sequence[str]) -> None:
+    """Refuse what cannot be a header. Raises `FileRejected`."""
+    named = [cell for cell in header if cell]
+    if not named or _is_data(named):
+        raise FileRejected("file.no_header", "the first line holds data, not column names; add a header line")
+    if len(header) > MAX_COLUMNS:
+        message = f"the header has {len(header)} columns; the limit is {MAX_COLUMNS}: leave some out"
+        raise FileRejected("file.too_wide", message)
+    _require_distinct(header)
+
+
+def _is_data(named: Sequence[str]) -> bool:
+    if any(_DATA.fullmatch(cell) for cell in named):
+        return True
+    return 2 * sum(1 for cell in named if _NUMBER.fullmatch(cell)) > len(named)
+
+
+def _require_distinct(header: Sequence[str]) -> None:
+    seen: dict[str, int] = {}
+    for position, cell in enumerate(header, 1):
+        first = seen.setdefault(cell.casefold(), position) if cell else position
+        if first != position:
+            message = f"columns {first} and {position} have the same name; rename or remove one"
+            raise FileRejected("file.duplicate_header", message)
+
+
+def _fit(found: list[list[str]]) -> float:
+    # The share of records as wide as the header, a little more for wider tables; 0 = not this delimiter.
+    width = len(found[0]) if found else 0
+    if width < 2:
+        return 0.0
+    rows = found[1:]
+    share = sum(1 for cells in rows if len(cells) == width) / len(rows) if rows else 1.0
+    return share * (1 - 1 / width) if share >= 0.4 else 0.0
+
+
+def _head(path: Path) -> bytes:
+    with files.opened(path) as (raw, _):
+        head = raw.read(_SAMPLE)
+    if not head.strip():
+        raise FileRejected("file.empty", "the file is empty; export it again")
+    return head
+
+
+def _require_text(head: bytes) -> None:
+    kind = next((name for magic, name in _FOREIGN if head.startswith(magic)), None)
+    if kind:
+        raise FileRejected("file.binary", f"this is {kind}, not CSV text; export it as CSV (UTF-8)")
+    if b"\x00" in head or len(_CONTROLS.findall(head)) > len(head) // 50:
+        raise FileRejected("file.binary", "this is not text; export the data as CSV (UTF-8)")
+
+
+def _declared(name: str | None) -> list[str]:
+    if name is None:
+        return []
+    try:
+        return [codecs.lookup(name).name]
+    except LookupError:
+        raise FileRejected("file.encoding", "the declared encoding is not known; name one such as cp1250") from None
+
+
+def _decodes(path: Path, codec: str) -> bool:
+    decoder = codecs.getincrementaldecoder(codec)()
+    with files.opened(path) as (raw, _):
+        try:
+            while block := raw.read(_BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeError:
+            return False
+    return True

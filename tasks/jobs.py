@@ -1,0 +1,65 @@
+"""How far an accepted job is, whichever table tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from db.repositories import assessments, backfills, processed
+from db.session import Session
+from tasks.base import Answer, Work, query
+from tasks.contracts.jobs import JobStatus
+from tasks.errors import InvalidPayload
+
+Status = dict[str, Any]
+
+
+@query("hearth.jobs.status", JobStatus)
+def status(session: Session, request: JobStatus, work: Work) -> Answer:
+    """State, progress, error and result of a job, by the id its task answered with or by its task id."""
+    for look_up in LOOK_UPS:
+        found = look_up(session, str(request.tenant_id), request.job_id)
+        if found is not None:
+            return Answer(data={"job_id": request.job_id, **found})
+    raise InvalidPayload.at("unknown_value", "job_id", "no job of this tenant has this id")
+
+
+def _backfill(session: Session, tenant_id: str, job_id: str) -> Status | None:
+    record = backfills.get(session, tenant_id, backfill_id=job_id)
+    if record is None:
+        return None
+    chunks = backfills.chunks(session, tenant_id, backfill_id=job_id)
+    done = sum(chunk.records for chunk in chunks if chunk.state != "pending")
+    return {
+        "kind": "backfill",
+        "state": record.state,
+        "progress": {"done": done, "total": sum(chunk.records for chunk in chunks)},
+        "error": record.error,
+        "result": record.summary,
+    }
+
+
+def _assessment(session: Session, tenant_id: str, job_id: str) -> Status | None:
+    record = assessments.get(session, tenant_id, assessment_id=job_id)
+    if record is None:
+        return None
+    landed = sum(state != "pending" for state in record.stages.values())
+    failed = sorted(name for name, state in record.stages.items() if state in ("failed", "late"))
+    return {
+        "kind": "assessment",
+        "state": "running" if record.state == "running" else "finished",
+        "progress": {"done": landed, "total": len(record.stages)},
+        "error": f"partial: {', '.join(failed)}" if failed else None,
+        "result": {"status": record.state, "stages": record.stages, "leads": len(record.lead_ids)},
+    }
+
+
+def _kept(session: Session, tenant_id: str, job_id: str) -> Status | None:
+    record = processed.by_task_id(session, tenant_id, task_id=job_id)
+    if record is None:
+        return None
+    data = (record.result or {}).get("data")
+    return {"kind": record.task, "state": "finished", "progress": {"done": 1, "total": 1}, "error": None, "result": data}
+
+
+LOOK_UPS: tuple[Callable[[Session, str, str], Status | None], ...] = (_backfill, _assessment, _kept)

@@ -1,0 +1,98 @@
+"""Scores: features as of a moment, kept; one row a model's answer, with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from db.records import PredictionDraft, SnapshotDraft, SnapshotRecord
+from db.repositories import leads, predictions, snapshots
+from db.session import Session
+from ml.features import SCHEMA_VERSION, extract
+from ml.leads import LeadScore, band
+from ml.profiles import FeatureMatrix
+from tasks import profiles, scorers
+from tasks.base import Answer, Work, effect
+from tasks.contracts.leads import ScoreLeads
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@effect("hearth.leads.score", ScoreLeads)
+def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
+    """Score one lead, stored or sent along, with its reasons; or many, whose rows the worklist and the card show."""
+    champion, as_of = scorers.champion(session, request.tenant_id), request.as_of or work.now
+    facts: dict[str, Any] = {"model": champion.model(), "as_of": as_of}
+    if request.lead is not None:
+        answer = champion.scorer.score(extract([profiles.of_message(request.lead, as_of)]), explain=request.explain)[0]
+        return Answer(data={"lead": {"lead_id": None, **_shown(answer, work)}}, **facts)
+    snapshot_ids = take_snapshots(session, request.tenant_id, request.ids(), as_of, work)
+    scores = store_scores(session, request.tenant_id, snapshot_ids, champion, request.explain, work)
+    if request.lead_id is not None:
+        return Answer(data={"lead": {"lead_id": request.lead_id, **_shown(scores[0], work)}}, **facts)
+    bands = [_band(item, work) for item in scores]
+    return Answer(
+        data={"scored": len(scores), "bands": {name: bands.count(name) for name in ("hot", "warm", "cold")}}, **facts
+    )
+
+
+def take_snapshots(
+    session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime, work: Work
+) -> list[str]:
+    """Store the features of leads as of a moment; within a scoring interval an unchanged lead keeps its snapshot."""
+    known = profiles.load(session, tenant_id, lead_ids, as_of)
+    versions = leads.versions(session, tenant_id, lead_ids=lead_ids)
+    bucket = _bucket(as_of, work)
+    drafts = [
+        SnapshotDraft(
+            lead_id=profile.lead_id,
+            lead_version=versions[profile.lead_id],
+            as_of=as_of,
+            bucket=bucket,
+            feature_schema=SCHEMA_VERSION,
+            features=row,
+        )
+        for profile, row in zip(known, extract(known).to_rows(), strict=True)
+    ]
+    return snapshots.save(session, tenant_id, drafts=drafts)
+
+
+def _bucket(as_of: datetime, work: Work) -> datetime:
+    interval = timedelta(seconds=int(work.settings().get("scoring_interval", 3600)))
+    return as_of - (as_of - EPOCH) % interval
+
+
+def store_scores(
+    session: Session, tenant_id: str, snapshot_ids: Sequence[str], champion: scorers.Champion, explain: int, work: Work
+) -> list[LeadScore]:
+    taken = snapshots.get(session, tenant_id, snapshot_ids=snapshot_ids)
+    matrix = FeatureMatrix.from_rows([snapshot.features for snapshot in taken])
+    scores = champion.scorer.score(matrix, explain=explain)
+    drafts = [_prediction(snapshot, item, champion, work) for snapshot, item in zip(taken, scores, strict=True)]
+    predictions.save(session, tenant_id, drafts=drafts, now=work.now)
+    return scores
+
+
+def _prediction(snapshot: SnapshotRecord, item: LeadScore, champion: scorers.Champion, work: Work) -> PredictionDraft:
+    return PredictionDraft(
+        lead_id=snapshot.lead_id,
+        snapshot_id=snapshot.snapshot_id,
+        kind="lead_score",
+        model_id=champion.model_id,
+        model_version=champion.version,
+        scope=champion.scope,
+        probability=item.probability,
+        band=_band(item, work),
+        detail={name: value for name, value in asdict(item).items() if name != "probability"},
+        as_of=snapshot.as_of,
+    )
+
+
+def _band(item: LeadScore, work: Work) -> str:
+    return band(item.probability, **(work.settings().get("bands") or {}))
+
+
+def _shown(item: LeadScore, work: Work) -> dict[str, Any]:
+    return {**asdict(item), "band": _band(item, work)}

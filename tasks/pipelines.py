@@ -1,0 +1,78 @@
+"""Assess: snapshot, then a chord of stages, then one answer that always comes.
+
+The assessment's row in the database is the truth: each stage lands in it, and whoever finishes first (the chord's
+callback, or the sweep once `due_at` has passed) closes it, naming what failed or is late. A stage is late when the
+time it is given has passed; what it still stores afterwards counts for the next reader, not for this answer.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from celery import chain, chord
+
+from db.repositories import assessments, leads
+from db.session import Session, reading
+from tasks import leads as lead_tasks
+from tasks.base import Answer, Work, effect, job, step
+from tasks.contracts.pipelines import Assess, StageCall, Sweep
+
+#: the stages of the chord, by the name an answer calls them
+STAGES = {"score": lead_tasks.score_stage, "urgency": lead_tasks.urgency_stage}
+#: what one lead's stages may take, and what each further lead of a batch adds
+DEADLINE, DEADLINE_PER_LEAD = timedelta(seconds=2), timedelta(milliseconds=120)
+
+
+@effect("hearth.pipelines.assess", Assess)
+def assess(session: Session, request: Assess, work: Work) -> Answer:
+    """Start an assessment of some leads; its stages land one by one, `hearth.jobs.status` tells how far it is."""
+    lead_ids = request.ids()
+    leads.versions(session, request.tenant_id, lead_ids=lead_ids)
+    record = assessments.create(
+        session,
+        request.tenant_id,
+        lead_ids=lead_ids,
+        as_of=request.as_of or work.now,
+        due_at=work.now + DEADLINE + DEADLINE_PER_LEAD * (len(lead_ids) - 1),
+        stages=["snapshot", *STAGES],
+        now=work.now,
+    )
+    work.then("hearth.pipelines.start", tenant_id=request.tenant_id, assessment_id=record.assessment_id)
+    return Answer(data={"assessment_id": record.assessment_id, "leads": len(lead_ids)}, as_of=record.as_of)
+
+
+@job("hearth.pipelines.start", StageCall)
+def start(request: StageCall, work: Work) -> dict[str, Any]:
+    """Publish the stages of an assessment that is committed, and the watchdog of an interactive one."""
+    call = {"tenant_id": request.tenant_id, "assessment_id": request.assessment_id}
+    with reading() as session:
+        record = assessments.get(session, request.tenant_id, assessment_id=request.assessment_id)
+    if record is None or record.state != "running":
+        return work.envelope(request, Answer(data={"published": False}))
+    stages = chord([stage.si(**call) for stage in STAGES.values()], finish.si(**call))
+    chain(lead_tasks.snapshot_stage.si(**call), stages).apply_async()
+    if len(record.lead_ids) == 1:
+        finish.apply_async(kwargs=call, countdown=max(0.0, (record.due_at - work.now).total_seconds()))
+    return work.envelope(request, Answer(data={"published": True}))
+
+
+@step("hearth.pipelines.finish", StageCall)
+def finish(session: Session, request: StageCall, work: Work) -> Answer:
+    """Close an assessment once: ok, or partial with the stages that failed or are late."""
+    record = assessments.finish(session, request.tenant_id, assessment_id=request.assessment_id, now=work.now)
+    if record is None:
+        return Answer(data={"closed": False})
+    status = "ok" if record.state == "ok" else "partial"
+    data = {"closed": True, "assessment_id": record.assessment_id, "stages": record.stages}
+    return Answer(data=data, status=status, as_of=record.as_of)
+
+
+@job("hearth.pipelines.sweep", Sweep, open_door=True)
+def sweep(request: Sweep, work: Work) -> dict[str, Any]:
+    """Close every assessment whose time has passed, so that an answer comes whatever became of its messages."""
+    with reading() as session:
+        overdue = assessments.overdue(session, now=work.now, limit=1000)
+    for tenant_id, assessment_id in overdue:
+        finish.delay(tenant_id=tenant_id, assessment_id=assessment_id)
+    return work.envelope(request, Answer(data={"closing": len(overdue)}))

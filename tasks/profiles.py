@@ -1,0 +1,103 @@
+"""From what is stored, or sent, to what the models read: one lead as of a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from db.records import EventRecord, LeadRecord
+from db.repositories import events, leads
+from db.session import Session
+from ml.profiles import Interaction, LeadProfile
+from tasks.contracts.leads import LeadIn
+
+#: canonical columns by how the models read them
+NUMBERS = (
+    "emails_sent",
+    "emails_opened",
+    "emails_clicked",
+    "sms_in",
+    "sms_out",
+    "calls",
+    "listing_views",
+    "saved_listings",
+    "saved_searches",
+    "searches",
+    "showings",
+    "offers",
+    "site_visits",
+    "budget_min",
+    "budget_max",
+    "deal_value",
+    "beds_min",
+    "baths_min",
+)
+TIMES = ("last_activity_at", "last_contacted_at", "last_replied_at", "stage_changed_at")
+TEXTS = ("source", "campaign", "timeline", "preapproval", "property_type", "state", "timezone")
+
+
+def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime) -> list[LeadProfile]:
+    """The profiles of stored leads as of one moment, in the order asked; raises UnknownLead."""
+    records = leads.get(session, tenant_id, lead_ids=lead_ids)
+    return of_records(session, tenant_id, records, {record.lead_id: as_of for record in records})
+
+
+def of_records(
+    session: Session, tenant_id: str, records: Sequence[LeadRecord], as_of: Mapping[str, datetime]
+) -> list[LeadProfile]:
+    """The profiles of leads, each as of its own moment."""
+    happened = events.of_leads(session, tenant_id, lead_ids=[record.lead_id for record in records])
+    return [to_profile(record, happened.get(record.lead_id, ()), as_of[record.lead_id]) for record in records]
+
+
+def to_profile(record: LeadRecord, happened: Sequence[EventRecord], as_of: datetime) -> LeadProfile:
+    """A stored lead as of a moment; fields that were observed later are not known yet."""
+    known = record.observed_at <= as_of
+    fields: Mapping[str, Any] = record.fields if known else {}
+    return LeadProfile(
+        lead_id=record.lead_id,
+        as_of=as_of,
+        created_at=record.created_at,
+        lead_type=record.lead_type,
+        stage=record.stage if known else None,
+        custom=dict(record.custom) if known else {},
+        interactions=tuple(_interaction(event) for event in happened),
+        **_typed(fields),
+    )
+
+
+def of_message(lead: LeadIn, as_of: datetime) -> LeadProfile:
+    """A lead that was sent along and is not stored."""
+    fields = lead.model_dump(exclude_none=True)
+    return LeadProfile(
+        lead_id=lead.external_id or "",
+        as_of=as_of,
+        created_at=lead.created_at,
+        lead_type=lead.lead_type,
+        stage=lead.stage,
+        custom=dict(lead.custom),
+        interactions=(),
+        **_typed(fields),
+    )
+
+
+def _typed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: fields.get(name) for name in TEXTS},
+        "numbers": {name: float(fields[name]) for name in NUMBERS if fields.get(name) is not None},
+        "times": {name: fields[name] for name in TIMES if fields.get(name) is not None},
+        "tags": tuple(fields.get("tags") or ()),
+    }
+
+
+def _interaction(event: EventRecord) -> Interaction:
+    value = event.facts.get("value")
+    return Interaction(
+        kind=event.kind,
+        occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at,
+        direction=event.direction,
+        channel=event.channel,
+        value=float(value) if isinstance(value, (int, float)) else None,
+    )

@@ -1,0 +1,51 @@
+"""A tenant's settings, and what can be answered for it now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from db.repositories import leads, models, tenants
+from db.session import Session
+from ml.leads import MIN_LABELLED, MIN_RARER
+from tasks.base import Answer, Work, effect, query
+from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
+
+
+@effect("hearth.tenants.configure", ConfigureTenant, open_door=True)
+def configure(session: Session, request: ConfigureTenant, work: Work) -> Answer:
+    """Create the tenant or change what is given; every change is a new version."""
+    before = tenants.get(session, request.tenant_id)
+    given = request.settings.model_dump(exclude_none=True, exclude=set(request.settings.model_extra or {}))
+    settings = {**(before.settings if before else {}), **given}
+    after = tenants.configure(session, request.tenant_id, settings=settings, actor=request.actor, now=work.now)
+    return Answer(
+        data={"created": before is None, "version": after.version, "changed": before is None or before != after}
+    )
+
+
+@query("hearth.tenants.readiness", TenantReadiness)
+def readiness(session: Session, request: TenantReadiness, work: Work) -> Answer:
+    """Which answers are possible now, by which model, and what data is missing for a better one."""
+    counts = leads.label_counts(session, request.tenant_id)
+    champion = models.champion(session, request.tenant_id, kind="lead_score")
+    missing = _missing(counts)
+    return Answer(
+        data={
+            "leads": counts,
+            "answers": {
+                "lead_score": {
+                    "possible": counts["total"] > 0,
+                    "scored_by": champion.version if champion else "scorecard",
+                    "own_model_possible": not missing,
+                    "missing": missing,
+                },
+                "worklist": {"possible": counts["open"] > 0},
+            },
+        }
+    )
+
+
+def _missing(counts: dict[str, int]) -> dict[str, Any]:
+    labelled, rarer = counts["won"] + counts["lost"], min(counts["won"], counts["lost"])
+    gaps = {"labelled": MIN_LABELLED - labelled, "rarer_class": MIN_RARER - rarer}
+    return {name: gap for name, gap in gaps.items() if gap > 0}

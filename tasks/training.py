@@ -1,0 +1,152 @@
+"""Train a model on the tenant's own labelled leads, keep it with its report, promote it if it earns it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from db.records import LeadRecord, ModelDraft, ModelRecord
+from db.repositories import leads, models, snapshots
+from db.session import Session, reading, transaction
+from ml import artifacts
+from ml.features import SCHEMA_VERSION, extract
+from ml.leads import Training, gate, train
+from ml.profiles import FeatureMatrix
+from ml.training.promotion import Decision, decide
+from tasks import profiles, scorers
+from tasks.base import Answer, Json, Work, job
+from tasks.contracts.training import TrainModel
+
+#: features of one lead before its label, and the label
+Row = tuple[Mapping[str, float | str | None], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What there is to learn from, one row a lead, and the scorer that a new model has to beat."""
+
+    matrix: FeatureMatrix
+    labels: tuple[bool, ...]
+    fingerprint: str
+    champion: scorers.Champion
+
+
+@job("hearth.models.train", TrainModel)
+def train_model(request: TrainModel, work: Work) -> Json:
+    """Train on every labelled lead as of the moment it was observed; the same data trains once."""
+    lesson = _lesson(request)
+    ready = gate(lesson.labels)
+    if not ready.ok:
+        return work.envelope(request, _not_yet(request, lesson, dict(ready.missing), work))
+    known = _known(request, lesson)
+    if known is not None:
+        return work.envelope(request, _answer(request, known, "the same data was trained before", work))
+    training = train(lesson.matrix, lesson.labels, seed=request.seed)
+    return _register(request, lesson, training, _decide(request, lesson, training), work)
+
+
+def _lesson(request: TrainModel) -> Lesson:
+    with reading() as session:
+        rows = {**_from_leads(session, request), **_from_snapshots(session, request)}
+        champion = scorers.champion(session, request.tenant_id)
+    # By lead, so that the same data is the same lesson whatever order the database gives it in.
+    ordered = [rows[lead_id] for lead_id in sorted(rows)]
+    matrix, labels = FeatureMatrix.from_rows([row for row, _ in ordered]), tuple(label for _, label in ordered)
+    return Lesson(matrix=matrix, labels=labels, fingerprint=_fingerprint(matrix, labels, request), champion=champion)
+
+
+def _from_leads(session: Session, request: TrainModel) -> dict[str, Row]:
+    """Closed leads whose fields were observed before their label, as of that moment: what an import brings."""
+    labelled = [record for record in leads.labelled(session, request.tenant_id) if _usable(record, request.as_of)]
+    as_of = {record.lead_id: record.observed_at for record in labelled}
+    features = extract(profiles.of_records(session, request.tenant_id, labelled, as_of)).to_rows()
+    return {record.lead_id: (row, bool(record.label)) for record, row in zip(labelled, features, strict=True)}
+
+
+def _from_snapshots(session: Session, request: TrainModel) -> dict[str, Row]:
+    """The newest snapshot of each lead from before its label: what live scoring leaves behind."""
+    labelled = snapshots.labelled(session, request.tenant_id)
+    return {
+        snapshot.lead_id: (snapshot.features, bool(snapshot.label))
+        for snapshot in sorted(labelled, key=lambda snapshot: snapshot.as_of)
+        if snapshot.feature_schema == SCHEMA_VERSION and _in_time(snapshot.label_at, request.as_of)
+    }
+
+
+def _usable(record: LeadRecord, as_of: datetime | None) -> bool:
+    seen_before = record.label_at is None or record.observed_at <= record.label_at
+    return seen_before and _in_time(record.label_at, as_of)
+
+
+def _in_time(label_at: datetime | None, as_of: datetime | None) -> bool:
+    return as_of is None or label_at is None or label_at <= as_of
+
+
+def _fingerprint(matrix: FeatureMatrix, labels: Sequence[bool], request: TrainModel) -> str:
+    told = hashlib.sha256(f"{request.kind}|{request.scope}|{request.seed}|{SCHEMA_VERSION}|".encode())
+    told.update(matrix.fingerprint())
+    told.update(bytes(labels))
+    return told.hexdigest()
+
+
+def _known(request: TrainModel, lesson: Lesson) -> ModelRecord | None:
+    with reading() as session:
+        return models.by_fingerprint(
+            session, request.tenant_id, kind=request.kind, scope=request.scope, fingerprint=lesson.fingerprint
+        )
+
+
+def _decide(request: TrainModel, lesson: Lesson, training: Training) -> Decision:
+    own = lesson.champion.model_id is not None
+    rival = [item.probability for item in lesson.champion.scorer.score(lesson.matrix, explain=0)] if own else None
+    return decide(lesson.labels, training.out_of_fold, rival, seed=request.seed)
+
+
+def _register(request: TrainModel, lesson: Lesson, training: Training, decision: Decision, work: Work) -> Json:
+    draft = ModelDraft(
+        kind=request.kind,
+        scope=request.scope,
+        artifact=artifacts.dump(training.scorer),
+        feature_schema=SCHEMA_VERSION,
+        metrics=asdict(training.metrics),
+        report={**training.report, "decision": asdict(decision), "seed": request.seed},
+        rows=training.rows,
+        fingerprint=lesson.fingerprint,
+        trained_at=work.now,
+    )
+    with transaction() as session:
+        record = models.add(session, request.tenant_id, draft=draft)
+        if decision.promoted and request.promote == "auto":
+            models.promote(session, request.tenant_id, model_id=record.model_id, now=work.now)
+            record = models.get(session, request.tenant_id, version=record.version) or record
+        answer = _answer(request, record, decision.reason, work)
+        envelope = work.keep(session, request, f"{request.kind}:{request.scope}:{lesson.fingerprint}", answer)
+        if request.dry_run:
+            session.rollback()
+    return envelope
+
+
+def _answer(request: TrainModel, record: ModelRecord, reason: str, work: Work) -> Answer:
+    return Answer(
+        data={
+            "run_id": work.task_id,
+            "kind": request.kind,
+            "rows": record.rows,
+            "metrics": record.metrics,
+            "promoted": record.state == "champion",
+            "reason": reason,
+            "version": record.version,
+        }
+    )
+
+
+def _not_yet(request: TrainModel, lesson: Lesson, missing: dict[str, Any], work: Work) -> Answer:
+    reason = "not enough labelled leads: " + ", ".join(f"{gap} more {name}" for name, gap in sorted(missing.items()))
+    data = {"run_id": work.task_id, "kind": request.kind, "rows": len(lesson.labels), "metrics": {}}
+    return Answer(
+        data={**data, "promoted": False, "reason": reason, "version": None, "missing": missing},
+        status="insufficient_data",
+    )

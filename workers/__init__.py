@@ -1,0 +1,1 @@
+"""Process bootstrap: the only place that reads the environment and joins real things."""

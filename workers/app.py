@@ -1,0 +1,10 @@
+"""The Celery application. Nothing else of ours is imported with it, so that producers, beat and Flower stay small."""
+
+from celery import Celery
+from celery.signals import setup_logging
+
+from workers.logs import on_setup_logging
+
+app = Celery("hearth")
+app.config_from_object("celeryconfig")
+setup_logging.connect(on_setup_logging)

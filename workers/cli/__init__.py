@@ -1,0 +1,32 @@
+"""The `hearth` command: one module a family of commands, imported when one of them is called.
+
+`hearth --help` must answer at once, so this module knows the commands by name only (`COMMANDS`).
+"""
+
+from __future__ import annotations
+
+from workers.cli.lazy import LazyGroup
+
+#: command -> where it is, and its line in `hearth --help`
+COMMANDS = {
+    "demo": ("workers.cli.cluster:demo", "Simulated leads in, a ranked worklist out; leaves no process."),
+    "up": ("workers.cli.cluster:up", "The cluster in the foreground until Ctrl-C."),
+    "migrate": ("workers.cli.cluster:migrate", "Bring the database to the newest schema."),
+    "tenant": ("workers.cli.tenants:tenant", "Create and configure tenants; see what they are ready for."),
+    "backfill": ("workers.cli.imports:backfill", "Import a CSV file of leads."),
+    "train": ("workers.cli.models:train", "Train a model on a tenant's closed leads."),
+    "models": ("workers.cli.models:models", "The registry: list, show and promote versions."),
+    "score": ("workers.cli.scores:score", "Score leads now and print them ranked."),
+    "assess": ("workers.cli.scores:assess", "Run the whole assessment of leads and wait for it."),
+    "worklist": ("workers.cli.scores:worklist", "Today's calls in order, with reasons."),
+    "card": ("workers.cli.scores:card", "Everything known of one lead's score."),
+    "schemas": ("workers.cli.schemas:schemas", "Write the JSON Schemas of the contract."),
+}
+
+main = LazyGroup(
+    "hearth",
+    table=COMMANDS,
+    help="Hearth keeps every lead of a real-estate CRM warm: a Celery cluster that scores, ranks and explains.",
+    epilog="Start with `hearth demo`, then docs/quickstart.md. Every command has --help with an example.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)

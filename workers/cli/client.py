@@ -1,0 +1,77 @@
+"""The caller's side of the contract for commands: send a task by name, wait, explain what went wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+from celery.exceptions import TimeoutError as NoAnswer
+
+from workers.app import app
+from workers.cli.command import CommandFailed
+from workers.cli.output import notice
+from workers.cluster import connected
+from workers.settings import settings
+
+#: seconds a command waits for one task's answer
+PATIENCE = 120.0
+#: seconds between two looks at a job
+LOOK_INTERVAL = 0.25
+ENDED = frozenset({"finished", "failed", "cancelled", "ok", "partial"})
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One tenant's view of a running cluster."""
+
+    app: Celery
+    tenant_id: str
+
+    def envelope(self, task: str, *, queue: str | None = None, patience: float = PATIENCE, **kwargs: Any) -> Data:
+        """The envelope a task answers with; raises CommandFailed with what it says instead, or when it says nothing."""
+        sent = self.app.send_task(task, kwargs={"tenant_id": self.tenant_id, **kwargs}, queue=queue)
+        try:
+            answer = sent.get(timeout=patience, propagate=False)
+        except NoAnswer:
+            raise CommandFailed(f"{task}: no worker answered within {patience:.0f} s; is one running?") from None
+        if isinstance(answer, BaseException):
+            raise CommandFailed(f"{task}: {explain(answer)}") from None
+        envelope: Data = answer
+        return envelope
+
+    def call(self, task: str, **kwargs: Any) -> Data:
+        """The data of a task's answer."""
+        data: Data = self.envelope(task, **kwargs)["data"]
+        return data
+
+    def follow(self, job_id: str, show: Callable[[int, int], None]) -> Data:
+        """Waits for a job, showing (done, total), and returns its last state as `hearth.jobs.status` tells it."""
+        while True:
+            job = self.call("hearth.jobs.status", job_id=job_id)
+            show(job["progress"]["done"], job["progress"]["total"])
+            if job["state"] in ENDED:
+                return job
+            time.sleep(LOOK_INTERVAL)
+
+
+def explain(error: BaseException) -> str:
+    """A task's error in one line: its places when it names them; values are never in it."""
+    details = error.args[1] if len(error.args) > 1 else None
+    if isinstance(details, list):
+        places = [f"{place.get('loc') or 'the message'}: {place.get('msg')}" for place in details]
+        return f"{error.args[0]}: {'; '.join(places)}"
+    said = " ".join(str(part) for part in error.args)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+@contextmanager
+def client(tenant_id: str) -> Iterator[Client]:
+    """A client of the running cluster, else of a private one that lives as long as the block."""
+    with connected(settings(), notice):
+        yield Client(app, tenant_id)

@@ -1,0 +1,124 @@
+"""`hearth backfill`: a CSV file into a tenant, with its progress and its errors."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from workers.cli.client import Client, client
+from workers.cli.command import Command, CommandFailed, Stopped, example, json_option
+from workers.cli.output import emit, facts, notice, progress
+
+MODES = ("preview", "dry_run", "commit")
+POLICIES = ("fill_blanks", "overwrite", "skip_existing")
+PROFILES = ("auto", "canonical", "generic")
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Backfill(click.Group):
+    """`backfill FILE …` imports; `backfill status|cancel JOB` looks after an import."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {*self.commands, *ctx.help_option_names}
+        return super().parse_args(ctx, ["import", *args] if args and args[0] not in known else args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.commands["import"].format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+@click.group(
+    cls=Backfill,
+    subcommand_metavar="FILE --tenant T | status JOB | cancel JOB",
+    epilog=example("hearth backfill examples/leads.csv --tenant demo --mode dry_run"),
+)
+def backfill() -> None:
+    """Import a CSV file of leads: FILE is .csv, .tsv or either as .gz, with a header.
+
+    The same command again goes on where an import stopped; a file called `status` is written ./status.
+    """
+
+
+def mapping_of(path: Path | None) -> dict[str, Any] | None:
+    """A mapping file's content; raises CommandFailed naming the line that is no TOML."""
+    if path is None:
+        return None
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"{path}: no TOML: {error}") from None
+
+
+def ensure_tenant(caller: Client) -> None:
+    """Creates the tenant unless it is there, and says so."""
+    answer = caller.envelope("hearth.tenants.configure", settings={}, actor="hearth backfill")
+    if answer["data"].get("created"):
+        notice(f"tenant {caller.tenant_id} did not exist and was created")
+
+
+def run_import(caller: Client, path: Path, **options: Any) -> dict[str, Any]:
+    """Imports a file and returns the job as it ended; progress goes to stderr."""
+    job_id = start_import(caller, path, **options)
+    with progress(f"importing {path.name}") as show:
+        return caller.follow(job_id, show)
+
+
+def start_import(caller: Client, path: Path, **options: Any) -> str:
+    """Hands the file to the cluster and returns the job's id."""
+    data = caller.call("hearth.backfill.csv", queue="batch", patience=600, uri=str(path.resolve()), **options)
+    job_id: str = data["job_id"]
+    return job_id
+
+
+@backfill.command("import", cls=Command, hidden=True)
+@click.argument("path", metavar="FILE", type=FILE)
+@click.option("--tenant", required=True, metavar="T", help="The tenant; made by --mode commit when it is not there.")
+@click.option("--profile", type=click.Choice(PROFILES), default="auto", show_default=True, help="Whose columns these are.")
+@click.option("--mapping", "mapping_path", type=FILE, metavar="M.toml", help="Columns, labels and defaults of this file.")
+@click.option("--mode", type=click.Choice(MODES), default="commit", show_default=True, help="How far to go.")
+@click.option("--policy", type=click.Choice(POLICIES), default="fill_blanks", show_default=True, help="Who wins.")
+@click.option("--timezone", metavar="ZONE", help="Zone of times without one, such as America/New_York.")
+@click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with the same import.")
+@click.option("--detach", is_flag=True, help="Print the job's id and do not wait.")
+@json_option
+def import_file(path: Path, tenant: str, mapping_path: Path | None, detach: bool, as_json: bool, **options: Any) -> None:
+    """Import one file."""
+    options = {"mapping": mapping_of(mapping_path), **options}
+    with client(tenant) as caller:
+        if options["mode"] == "commit":
+            ensure_tenant(caller)
+        if detach:
+            report_job(start_import(caller, path, **options), as_json=as_json)
+            return
+        report(run_import(caller, path, **options), as_json=as_json)
+
+
+def report_job(job_id: str, *, as_json: bool) -> None:
+    """Prints a job's id, for whoever does not wait."""
+    if as_json:
+        emit({"job_id": job_id})
+    else:
+        click.echo(job_id)
+
+
+def report(job: dict[str, Any], *, as_json: bool) -> None:
+    """Prints what an import did; raises CommandFailed unless it finished."""
+    result = job.get("result")
+    if as_json and result:
+        emit(result)
+    elif result:
+        _summary(result)
+    if job["state"] != "finished":
+        raise CommandFailed(f"import {job['job_id']} {job['state']}: {job.get('error') or 'no reason was kept'}")
+
+
+def _summary(result: dict[str, Any]) -> None:
+    counted = {f"rows {name}": count for name, count in result["rows"].items()}
+    labels = {f"labels {name}": count for name, count in result["labels"].items()}
+    warned = {f"warning {code}": count for code, count in result["warnings"].items()}
+    columns = {"columns mapped": len(result["columns"]["mapped"]), "columns custom": len(result["columns"]["custom"])}
+    title = f"import {result['job_id']}: {result['state']} in {result['seconds']:.1f} s"
+    facts(title, {**counted, **labels, **warned, **columns, "rows kept aside": result["error_file"]})

@@ -1,0 +1,112 @@
+"""What people and programs read: JSON and tables on stdout; notices and progress on stderr.
+
+On a terminal tables and progress bars are drawn; elsewhere the same comes as plain lines, nothing cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+#: seconds between two plain lines of progress
+PLAIN_INTERVAL = 5.0
+
+
+def notice(text: str) -> None:
+    """One line for people, on stderr."""
+    click.echo(text, err=True)
+
+
+def emit(document: Mapping[str, Any]) -> None:
+    """One JSON object on stdout; NaN and infinity are refused, since no other reader knows them."""
+    click.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+
+
+def plain(value: object) -> str:
+    """A value as one line of text; control characters of foreign data must not reach the terminal."""
+    if value is None:
+        return "-"
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A titled table on stdout: drawn on a terminal, aligned lines elsewhere."""
+    cells = [[plain(value) for value in row] for row in rows]
+    if sys.stdout.isatty():
+        _drawn(title, columns, cells)
+    else:
+        _lines(title, columns, cells)
+
+
+def _drawn(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    drawn = Table(*columns, title=Text(title), title_justify="left")
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    Console().print(drawn)
+
+
+def _lines(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    click.echo(title)
+    for row in (columns, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def facts(title: str, pairs: Mapping[str, object]) -> None:
+    """A titled list of names and values on stdout."""
+    width = max((len(name) for name in pairs), default=0)
+    click.echo(title)
+    for name, value in pairs.items():
+        click.echo(f"  {name.ljust(width)}  {plain(value)}")
+
+
+@dataclass(slots=True)
+class PlainProgress:
+    """Progress as lines, one every few seconds and one at the end."""
+
+    label: str
+    said_at: float = 0.0
+    said: tuple[int, int] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Says how far it is, when that is news."""
+        now = time.monotonic()
+        if (done, total) == self.said or (done < total and now - self.said_at < PLAIN_INTERVAL):
+            return
+        self.said_at, self.said = now, (done, total)
+        notice(f"{self.label}: {done} of {total}")
+
+
+@dataclass(slots=True)
+class DrawnProgress:
+    """Progress as a bar."""
+
+    bar: Progress
+    task: TaskID
+
+    def __call__(self, done: int, total: int) -> None:
+        """Moves the bar."""
+        self.bar.update(self.task, completed=done, total=total or None)
+
+
+@contextmanager
+def progress(label: str) -> Iterator[PlainProgress | DrawnProgress]:
+    """A callable that takes (done, total) and shows it on stderr."""
+    if not sys.stderr.isatty():
+        yield PlainProgress(label)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        yield DrawnProgress(bar, bar.add_task(label, total=None))

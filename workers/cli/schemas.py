@@ -1,0 +1,32 @@
+"""`hearth schemas`: the contract as JSON Schemas, for callers in other languages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tasks import contracts
+from workers.cli.command import Command, example, json_option
+from workers.cli.output import emit
+
+DIRECTORY = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command(cls=Command, epilog=example("hearth schemas build/schemas"))
+@click.argument("directory", metavar="DIR", type=DIRECTORY)
+@json_option
+def schemas(directory: Path, as_json: bool) -> None:
+    """Write the JSON Schemas of the contract to DIR, one file a task, and the envelope's."""
+    directory.mkdir(parents=True, exist_ok=True)
+    written = [_write(directory / f"{name}.json", schema) for name, schema in sorted(contracts.schemas().items())]
+    if as_json:
+        emit({"files": written})
+    else:
+        click.echo("\n".join(written))
+
+
+def _write(path: Path, schema: object) -> str:
+    path.write_text(json.dumps(schema, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return str(path)

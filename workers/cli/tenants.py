@@ -1,0 +1,78 @@
+"""`hearth tenant`: settings from TOML, and what a tenant is ready for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from workers.cli.client import client
+from workers.cli.command import Command, CommandFailed, example, json_option
+from workers.cli.imports import FILE, mapping_of
+from workers.cli.output import emit, facts
+
+TENANT = click.argument("name", metavar="TENANT")
+ACTOR = "hearth tenant"
+
+
+@click.group(epilog=example("hearth tenant readiness demo"))
+def tenant() -> None:
+    """Create and configure tenants; see what they are ready for."""
+
+
+def settings_option(*, required: bool) -> Any:
+    """`--settings FILE.toml`."""
+    text = "TOML with name, timezone, [bands], [silence_days], scoring_interval."
+    return click.option("--settings", "path", type=FILE, required=required, metavar="FILE.toml", help=text)
+
+
+@tenant.command(cls=Command, epilog=example("hearth tenant create LOC1 --settings loc1.toml"))
+@TENANT
+@settings_option(required=False)
+@json_option
+def create(name: str, path: Path | None, as_json: bool) -> None:
+    """Create a tenant; one that is there already is left as it is, and that is a failure."""
+    with client(name) as caller:
+        data = caller.call("hearth.tenants.configure", settings={}, actor=ACTOR)
+        if not data["created"]:
+            raise CommandFailed(f"tenant {name} is there already; change it with `hearth tenant configure`")
+        if path is not None:
+            data = {**caller.call("hearth.tenants.configure", settings=mapping_of(path), actor=ACTOR), "created": True}
+    _report(name, data, as_json=as_json)
+
+
+@tenant.command(cls=Command, epilog=example("hearth tenant configure LOC1 --settings loc1.toml"))
+@TENANT
+@settings_option(required=True)
+@json_option
+def configure(name: str, path: Path, as_json: bool) -> None:
+    """Change a tenant's settings; every change is a new version."""
+    with client(name) as caller:
+        caller.call("hearth.tenants.readiness")  # an unknown tenant is refused: only `create` creates
+        data = caller.call("hearth.tenants.configure", settings=mapping_of(path), actor=ACTOR)
+    _report(name, data, as_json=as_json)
+
+
+@tenant.command(cls=Command, epilog=example("hearth tenant readiness LOC1 --json"))
+@TENANT
+@json_option
+def readiness(name: str, as_json: bool) -> None:
+    """What is possible now and what data is missing."""
+    with client(name) as caller:
+        data = caller.call("hearth.tenants.readiness")
+    if as_json:
+        emit(data)
+        return
+    score = data["answers"]["lead_score"]
+    missing = ", ".join(f"{count} more {name}" for name, count in score["missing"].items())
+    counted = {f"leads {kind}": count for kind, count in data["leads"].items()}
+    facts(f"tenant {name}", {**counted, "scored by": score["scored_by"], "own model": missing or "possible"})
+
+
+def _report(name: str, data: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        emit({"tenant_id": name, **data})
+    else:
+        said = "created" if data["created"] else "changed" if data["changed"] else "unchanged"
+        click.echo(f"tenant {name}: {said}, settings version {data['version']}")
