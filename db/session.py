@@ -30,6 +30,7 @@ class _Binding:
 
 
 _bound = _Binding()
+_READING: dict[str, str | bool] = {BEGIN: "BEGIN", "postgresql_readonly": True}
 
 
 def configure(url: str, keyring: KeyRing, *, statement_timeout: float = 60, lock_timeout: float = 30) -> None:
@@ -61,7 +62,7 @@ def transaction() -> Iterator[Session]:
         DatabaseUnavailable: trouble that passes, at any statement or at the commit.
         SchemaOutdated, StatementRefused: trouble that does not.
     """
-    with translated(), _session("BEGIN IMMEDIATE") as session, session.begin():
+    with translated(), _session() as session, session.begin():
         yield session
 
 
@@ -72,12 +73,11 @@ def reading() -> Iterator[Session]:
     Raises:
         DatabaseUnavailable, SchemaOutdated, StatementRefused: as `transaction`.
     """
-    with translated(), _session("BEGIN") as session:
+    with translated(), _session(**_READING) as session:
         yield session
 
 
-def _session(begin: str) -> Session:
-    options = {BEGIN: begin, "postgresql_readonly": begin == "BEGIN"}
+def _session(**options: str | bool) -> Session:
     bind = _engine().execution_options(**options)
     return Session(bind, expire_on_commit=False, info={"keyring": _bound.keyring})
 

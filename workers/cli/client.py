@@ -32,6 +32,8 @@ class Client:
 
     app: Celery
     tenant_id: str
+    #: True when the cluster lives only as long as the command
+    private: bool = False
 
     def envelope(self, task: str, *, queue: str | None = None, patience: float = PATIENCE, **kwargs: Any) -> Data:
         """The envelope a task answers with; raises CommandFailed with what it says instead, or when it says nothing."""
@@ -73,5 +75,5 @@ def explain(error: BaseException) -> str:
 @contextmanager
 def client(tenant_id: str) -> Iterator[Client]:
     """A client of the running cluster, else of a private one that lives as long as the block."""
-    with connected(settings(), notice):
-        yield Client(app, tenant_id)
+    with connected(settings(), notice) as connection:
+        yield Client(app, tenant_id, connection.private)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import shutil
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
+from pydantic import SecretStr
 
 from migrations import commands as migrations
-from workers import cluster as clusters
+from workers.app import app
+from workers.cli.client import Client
 from workers.cli.command import Command, CommandFailed, example
-from workers.cli.demo import show_demo, where_to_look
+from workers.cli.database import database
+from workers.cli.demo import TENANT, Walk
 from workers.cli.output import notice
+from workers.cluster import Cluster, attach, connected, start
 from workers.settings import Settings, settings
-
-SAMPLE = Path(__file__).parents[2] / "examples" / "leads.csv"
-#: seconds until every worker must have answered
-READY = 60.0
 
 
 @click.command(cls=Command, epilog=example("hearth demo", "hearth demo --keep"))
@@ -26,10 +27,61 @@ def demo(keep: bool) -> None:
     """Simulated leads in, a ranked worklist out; leaves no process.
 
     Runs a cluster of its own on embedded defaults in the folder `demo` of Hearth's home, which is emptied first: your
-    tenants, REDIS_URL and DATABASE_URL are not touched, and the same leads come out every time.
+    tenants, REDIS_URL and DATABASE_URL are not touched, and every run starts from nothing.
     """
-    started = time.monotonic()
-    chosen = demo_settings(settings())
-    with clusters.start(chosen) as cluster:
-        pass
-    del started, cluster, keep
+    walk = Walk(started=time.monotonic())
+    chosen = _fresh(settings())
+    with _running(chosen) as cluster, connected(chosen, notice), database(chosen):
+        walk.through(Client(app, TENANT))
+        walk.where_to_look(cluster, chosen, keep=keep)
+        if keep:
+            cluster.wait()
+    notice(f"the demo's cluster has stopped; it took {time.monotonic() - walk.started:.0f} s in all")
+
+
+def _fresh(usual: Settings) -> Settings:
+    """Settings of the demo's own home, emptied; raises CommandFailed while another demo runs there."""
+    home = usual.home / "demo"
+    kept = {"redis_url": None, "database_url": SecretStr(f"sqlite:///{home / 'hearth.db'}"), "keys": None}
+    chosen = usual.model_copy(update={"home": home, **kept})
+    if attach(chosen) is not None:
+        raise CommandFailed("a demo is running already; stop it with Ctrl-C first")
+    shutil.rmtree(home, ignore_errors=True)
+    return chosen
+
+
+@contextmanager
+def _running(chosen: Settings) -> Iterator[Cluster]:
+    notice("starting broker, database, workers, beat and Flower")
+    began = time.monotonic()
+    with start(chosen) as cluster:
+        cluster.wait_ready()
+        notice(f"every worker answers after {time.monotonic() - began:.1f} s")
+        yield cluster
+        notice("stopping: workers finish what they do")
+
+
+@click.command(cls=Command, epilog=example("hearth up"))
+def up() -> None:
+    """The cluster in the foreground until Ctrl-C, which lets the workers finish."""
+    chosen = settings()
+    with _running(chosen) as cluster:
+        click.echo("\n".join(places(cluster, chosen)))
+        cluster.wait()
+
+
+def places(cluster: Cluster, chosen: Settings) -> list[str]:
+    """Where the parts of a running cluster are; passwords are not among it."""
+    return [
+        f"broker    its address with the password is redis_url in {chosen.cluster_file}",
+        f"Flower    {cluster.flower_url} as {cluster.facts.get('flower_user')}, password in {chosen.cluster_file}",
+        f"database  {chosen.home}",
+        f"logs      {chosen.home / 'logs'}",
+    ]
+
+
+@click.command(cls=Command, epilog=example("hearth migrate"))
+def migrate() -> None:
+    """Bring the database to the newest schema; one that is there already is left as it is."""
+    migrations.upgrade(settings().database_url.get_secret_value())
+    click.echo("the database is at the newest schema")

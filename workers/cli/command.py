@@ -6,9 +6,7 @@ Exit codes: 0 done, 1 a failure told in one line, 2 wrong usage, 128 + n stopped
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -17,7 +15,6 @@ from kombu.exceptions import OperationalError
 from db.errors import DatabaseError
 from workers.errors import WorkersError
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: failures that are told in one line; anything else is a fault of ours and shows its traceback
 EXPLAINED = (DatabaseError, WorkersError, OperationalError, OSError)
 
@@ -28,35 +25,17 @@ class CommandFailed(click.ClickException):
     """A failure that its one line explains."""
 
 
-class Stopped(SystemExit):
-    """Somebody asked the command to stop; context managers clean up on the way out."""
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Turns Ctrl-C, SIGTERM and SIGHUP into `Stopped` for the time of the block."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        raise Stopped(128 + number)
-
-    before = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 class Command(click.Command):
     """A command that explains its failures and stops cleanly."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command."""
         try:
-            with stoppable():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except EXPLAINED as error:
             raise CommandFailed(_line(error)) from error
+        except KeyboardInterrupt:
+            raise SystemExit(128 + signal.SIGINT) from None
 
 
 def _line(error: BaseException) -> str:
@@ -72,7 +51,9 @@ def example(*lines: str) -> str:
 
 def tenant_option(function: Function) -> Function:
     """`--tenant T`, required."""
-    return click.option("--tenant", required=True, metavar="T", help="The tenant (HighLevel: the locationId).")(function)
+    return click.option("--tenant", required=True, metavar="T", help="The tenant (HighLevel: the locationId).")(
+        function
+    )
 
 
 def json_option(function: Function) -> Function:

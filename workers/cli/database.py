@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from db import session
-from workers.settings import settings
+from workers.settings import Settings
 
 
 @contextmanager
-def database() -> Iterator[None]:
-    """Binds the database of the settings for the time of the block."""
-    chosen = settings()
-    session.configure(chosen.database_url, chosen.keyring())
+def database(chosen: Settings) -> Iterator[None]:
+    """Binds the settings' database for the time of the block."""
+    session.configure(chosen.database_url.get_secret_value(), chosen.keyring())
     try:
         yield
     finally:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from db.records import BackfillRecord, ChunkRecord
+from db.repositories import backfills, tenants
+from db.session import reading, transaction
 from workers.cli.client import Client, client
-from workers.cli.command import Command, CommandFailed, Stopped, example, json_option
+from workers.cli.command import Command, CommandFailed, example, json_option
+from workers.cli.database import database
 from workers.cli.output import emit, facts, notice, progress
+from workers.settings import settings
 
 MODES = ("preview", "dry_run", "commit")
 POLICIES = ("fill_blanks", "overwrite", "skip_existing")
 PROFILES = ("auto", "canonical", "generic")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+JOB = click.argument("job_id", metavar="JOB")
 
 
 class Backfill(click.Group):
@@ -62,8 +70,18 @@ def ensure_tenant(caller: Client) -> None:
 def run_import(caller: Client, path: Path, **options: Any) -> dict[str, Any]:
     """Imports a file and returns the job as it ended; progress goes to stderr."""
     job_id = start_import(caller, path, **options)
-    with progress(f"importing {path.name}") as show:
-        return caller.follow(job_id, show)
+    try:
+        with progress(f"importing {path.name}") as show:
+            return caller.follow(job_id, show)
+    except (KeyboardInterrupt, SystemExit):
+        notice(_left_behind(caller, job_id))
+        raise
+
+
+def _left_behind(caller: Client, job_id: str) -> str:
+    if caller.private:
+        return "stopping; the rows imported so far are kept, and the same command goes on from there"
+    return f"no longer waiting; the import goes on: hearth backfill status {job_id}"
 
 
 def start_import(caller: Client, path: Path, **options: Any) -> str:
@@ -76,15 +94,21 @@ def start_import(caller: Client, path: Path, **options: Any) -> str:
 @backfill.command("import", cls=Command, hidden=True)
 @click.argument("path", metavar="FILE", type=FILE)
 @click.option("--tenant", required=True, metavar="T", help="The tenant; made by --mode commit when it is not there.")
-@click.option("--profile", type=click.Choice(PROFILES), default="auto", show_default=True, help="Whose columns these are.")
-@click.option("--mapping", "mapping_path", type=FILE, metavar="M.toml", help="Columns, labels and defaults of this file.")
+@click.option(
+    "--profile", type=click.Choice(PROFILES), default="auto", show_default=True, help="Whose columns these are."
+)
+@click.option(
+    "--mapping", "mapping_path", type=FILE, metavar="M.toml", help="Columns, labels and defaults of this file."
+)
 @click.option("--mode", type=click.Choice(MODES), default="commit", show_default=True, help="How far to go.")
 @click.option("--policy", type=click.Choice(POLICIES), default="fill_blanks", show_default=True, help="Who wins.")
 @click.option("--timezone", metavar="ZONE", help="Zone of times without one, such as America/New_York.")
 @click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with the same import.")
 @click.option("--detach", is_flag=True, help="Print the job's id and do not wait.")
 @json_option
-def import_file(path: Path, tenant: str, mapping_path: Path | None, detach: bool, as_json: bool, **options: Any) -> None:
+def import_file(
+    path: Path, tenant: str, mapping_path: Path | None, detach: bool, as_json: bool, **options: Any
+) -> None:
     """Import one file."""
     options = {"mapping": mapping_of(mapping_path), **options}
     with client(tenant) as caller:
@@ -94,6 +118,60 @@ def import_file(path: Path, tenant: str, mapping_path: Path | None, detach: bool
             report_job(start_import(caller, path, **options), as_json=as_json)
             return
         report(run_import(caller, path, **options), as_json=as_json)
+
+
+@backfill.command(cls=Command, epilog=example("hearth backfill status JOB"))
+@JOB
+@json_option
+def status(job_id: str, as_json: bool) -> None:
+    """How far an import is, from the database; no cluster is needed."""
+    with database(settings()):
+        job = look_up(job_id)
+    if as_json:
+        emit(job)
+        return
+    counted = f"{job['progress']['done']} of {job['progress']['total']} rows"
+    facts(
+        f"import {job_id}", {"tenant": job["tenant_id"], "state": job["state"], "rows": counted, "error": job["error"]}
+    )
+
+
+@backfill.command(cls=Command, epilog=example("hearth backfill cancel JOB"))
+@JOB
+@json_option
+def cancel(job_id: str, as_json: bool) -> None:
+    """Stop an import: rows that are in stay in, chunks that have not begun are left out."""
+    with database(settings()):
+        tenant_id = look_up(job_id)["tenant_id"]
+        with transaction() as session:
+            ended = backfills.finish(session, tenant_id, backfill_id=job_id, state="cancelled", now=datetime.now(UTC))
+    if not ended:
+        raise CommandFailed(f"import {job_id} had ended already")
+    if as_json:
+        emit({"job_id": job_id, "state": "cancelled"})
+    else:
+        click.echo(f"import {job_id} is cancelled")
+
+
+def look_up(job_id: str) -> dict[str, Any]:
+    """An import's state whichever tenant it belongs to; the operator's view, never a caller's."""
+    with reading() as session:
+        for tenant_id in tenants.ids(session):
+            record = backfills.get(session, tenant_id, backfill_id=job_id)
+            if record is not None:
+                chunks = backfills.chunks(session, tenant_id, backfill_id=job_id)
+                return {"job_id": job_id, "tenant_id": tenant_id, **_state(record, chunks)}
+    raise CommandFailed("no import has this id; `hearth backfill FILE --detach` prints it")
+
+
+def _state(record: BackfillRecord, chunks: Sequence[ChunkRecord]) -> dict[str, Any]:
+    done = sum(chunk.records for chunk in chunks if chunk.state != "pending")
+    return {
+        "state": record.state,
+        "progress": {"done": done, "total": sum(chunk.records for chunk in chunks)},
+        "error": record.error,
+        "result": dict(record.summary) if record.summary else None,
+    }
 
 
 def report_job(job_id: str, *, as_json: bool) -> None:

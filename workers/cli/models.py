@@ -15,8 +15,10 @@ from workers.cli.client import client
 from workers.cli.command import Command, CommandFailed, example, json_option, tenant_option
 from workers.cli.database import database
 from workers.cli.output import emit, facts, table
+from workers.settings import settings
 
 KINDS = ("lead_score",)
+TRAINED = ("run_id", "kind", "rows", "metrics", "promoted", "reason", "version")
 #: seconds a training may take
 PATIENCE = 600.0
 
@@ -31,7 +33,7 @@ def train(kind: str, tenant: str, promote: str, as_json: bool) -> None:
     with client(tenant) as caller:
         data = caller.call("hearth.models.train", patience=PATIENCE, kind=kind, promote=promote)
     if as_json:
-        emit(data)
+        emit({name: data[name] for name in TRAINED})
     else:
         show_training(data)
 
@@ -54,7 +56,7 @@ def models() -> None:
 @json_option
 def list_models(tenant: str, as_json: bool) -> None:
     """All versions of a tenant's models, newest first."""
-    with database(), reading() as session:
+    with database(settings()), reading() as session:
         tenants.require(session, tenant)
         found = registry.versions(session, tenant)
     if as_json:
@@ -70,7 +72,7 @@ def list_models(tenant: str, as_json: bool) -> None:
 @json_option
 def show_model(version: str, tenant: str, as_json: bool) -> None:
     """One version: metrics, training data, decision."""
-    with database(), reading() as session:
+    with database(settings()), reading() as session:
         model = _require(session, tenant, version)
     if as_json:
         emit({**_brief(model), "report": dict(model.report)})
@@ -85,7 +87,7 @@ def show_model(version: str, tenant: str, as_json: bool) -> None:
 @json_option
 def promote_model(version: str, tenant: str, as_json: bool) -> None:
     """Make a version the one that scores; the present one is retired and stays in the registry."""
-    with database(), transaction() as session:
+    with database(settings()), transaction() as session:
         model = _require(session, tenant, version)
         before = registry.champion(session, tenant, kind=model.kind)
         registry.promote(session, tenant, model_id=model.model_id, now=datetime.now(UTC))

@@ -14,6 +14,7 @@ from workers.cli.client import Client, client
 from workers.cli.command import Command, Function, example, json_option, tenant_option
 from workers.cli.database import database
 from workers.cli.output import emit, facts, notice, progress, table
+from workers.settings import settings
 
 #: leads in one message
 BATCH = 1000
@@ -37,7 +38,7 @@ def leads_options(function: Function) -> Function:
 def score(tenant: str, lead: str | None, every: bool, top: int, as_json: bool) -> None:
     """Score leads now and print them ranked by their probability."""
     _one_of(lead, every=every)
-    with client(tenant) as caller, database():
+    with client(tenant) as caller, database(settings()):
         lead_ids = chosen(tenant, lead)
         with progress("scoring") as show:
             for done, batch in _batches(lead_ids):
@@ -54,7 +55,7 @@ def score(tenant: str, lead: str | None, every: bool, top: int, as_json: bool) -
 def assess(tenant: str, lead: str | None, every: bool, top: int, as_json: bool) -> None:
     """Run the whole assessment of leads, wait for it, and print them ranked."""
     _one_of(lead, every=every)
-    with client(tenant) as caller, database():
+    with client(tenant) as caller, database(settings()):
         lead_ids = chosen(tenant, lead)
         run_assessment(caller, lead_ids)
         ranked = ranking(tenant, lead_ids, top)
@@ -82,7 +83,7 @@ def worklist(tenant: str, agent: str | None, top: int, as_json: bool) -> None:
 @json_option
 def card(tenant: str, lead: str, as_json: bool) -> None:
     """Everything known of one lead's score: LEAD is Hearth's id or the CRM's."""
-    with client(tenant) as caller, database():
+    with client(tenant) as caller, database(settings()):
         data = caller.call("hearth.leads.card", lead_id=chosen(tenant, lead)[0])
     if as_json:
         emit(data)

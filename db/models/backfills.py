@@ -1,0 +1,97 @@
+"""Imports of files: the ledger that says which chunks are done."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base
+
+_LIVE = text("state IN ('running', 'finished')")
+
+
+class Backfill(Base):
+    """One import of one file; the same import (by `key`) is running or finished at most once."""
+
+    __tablename__ = "backfills"
+    __table_args__ = (
+        Index(
+            "uq_backfills_live_key",
+            "tenant_id",
+            "key",
+            unique=True,
+            sqlite_where=_LIVE,
+            postgresql_where=_LIVE,
+        ),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
+    backfill_id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str]
+    sha256: Mapped[str]
+    file_name: Mapped[str]
+    spool: Mapped[str]
+    mode: Mapped[str]
+    policy: Mapped[str]
+    profile: Mapped[str]
+    source: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    chunks: Mapped[int]
+    remaining: Mapped[int]
+    error: Mapped[str | None]
+    error_file: Mapped[str | None]
+    summary: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class BackfillChunk(Base):
+    """A run of records of the spooled file."""
+
+    __tablename__ = "backfill_chunks"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "backfill_id"], ["backfills.tenant_id", "backfills.backfill_id"], ondelete="CASCADE"
+        ),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    backfill_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    offset: Mapped[int] = mapped_column(BigInteger)
+    first_record: Mapped[int]
+    first_line: Mapped[int]
+    records: Mapped[int]
+    state: Mapped[str]
+    counts: Mapped[dict[str, Any]]
+    error: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+
+
+class RejectedEntry(Base):
+    """A row, or one cell of it, that was kept aside; the original cells are sealed."""
+
+    __tablename__ = "rejected_rows"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "backfill_id", "number"],
+            ["backfill_chunks.tenant_id", "backfill_chunks.backfill_id", "backfill_chunks.number"],
+            ondelete="CASCADE",
+        ),
+        Index(None, "tenant_id", "backfill_id", "record"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    backfill_id: Mapped[str] = mapped_column(primary_key=True)
+    #: of the chunk
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    #: counts inside the chunk
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    line: Mapped[int]
+    record: Mapped[int]
+    severity: Mapped[str]
+    code: Mapped[str]
+    column: Mapped[str | None]
+    message: Mapped[str]
+    cells: Mapped[bytes]

@@ -1,0 +1,64 @@
+"""Leads and the ids under which sources know them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base
+
+
+class Lead(Base):
+    """One person or household: what is personal lies in sealed columns, the rest plain in `fields`."""
+
+    __tablename__ = "leads"
+    __table_args__ = (
+        Index(None, "tenant_id", "status", "lead_id"),
+        Index(None, "tenant_id", "email_hash"),
+        Index(None, "tenant_id", "phone_hash"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
+    lead_id: Mapped[str] = mapped_column(primary_key=True)
+    source_system: Mapped[str]
+    external_id: Mapped[str | None]
+    version: Mapped[int]
+    lead_type: Mapped[str | None]
+    stage: Mapped[str | None]
+    status: Mapped[str]
+    assigned_to: Mapped[str | None]
+    contactable: Mapped[bool]
+    created_at: Mapped[datetime | None]
+    observed_at: Mapped[datetime]
+    label: Mapped[bool | None]
+    label_at: Mapped[datetime | None]
+    fields: Mapped[dict[str, Any]]
+    consent: Mapped[dict[str, Any]]
+    #: the lead's own key, wrapped by the key ring; destroying it erases contact, custom, messages and features
+    data_key: Mapped[bytes]
+    contact: Mapped[bytes]
+    custom: Mapped[bytes]
+    #: keyed hashes: of the e-mail address, and of phone number and last name together
+    email_hash: Mapped[bytes | None]
+    phone_hash: Mapped[bytes | None]
+    #: the import that last met this lead
+    import_ref: Mapped[str | None]
+    stored_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+
+class LeadIdentity(Base):
+    """An id under which one source system knows a lead."""
+
+    __tablename__ = "lead_identities"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+        Index(None, "tenant_id", "lead_id"),
+        Index(None, "tenant_id", "external_id"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    source_system: Mapped[str] = mapped_column(primary_key=True)
+    external_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str]

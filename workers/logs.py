@@ -1,0 +1,149 @@
+"""Logs: one JSON object a line on stderr, with task id, task, tenant and queue, and never an argument or a result.
+
+Our own lines (structlog) say only what we wrote. Lines of libraries (logging) are built from templates and arguments, and
+Celery's arguments include message bodies, results and exceptions: of those only names, numbers and types get through.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import structlog
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from structlog.types import EventDict, WrappedLogger
+
+HIDDEN = "[hidden]"
+#: keys of Celery's log contexts that say what ran, not with what
+_FACTS = frozenset({"id", "name", "hostname", "description", "runtime", "eta", "internal"})
+#: texts without quotes, braces or brackets are names, addresses and phrases; whatever was repr'd has one of them
+_PHRASE = re.compile(r"[\w\s.,:;@/*#()+\-…>%]{0,300}")
+#: errors of a connection name an address and an errno
+_CONNECTION_ERRORS = (OSError, RedisConnectionError, RedisTimeoutError)
+#: loggers of libraries that have nothing to say below a warning
+_CHATTY = ("kombu", "amqp", "alembic", "tornado.access", "sqlalchemy")
+
+ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+
+
+class _Shown(dict[str, Any]):
+    """A log context that lets facts through and hides everything else."""
+
+    def __missing__(self, key: str) -> str:
+        return HIDDEN
+
+
+def shown(value: object) -> object:
+    """`value` as a log line may carry it: numbers and phrases as they are, an error as its type, else hidden."""
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, BaseException):
+        detail = str(value) if isinstance(value, _CONNECTION_ERRORS) else ""
+        return f"{type(value).__name__}: {detail}" if detail and _PHRASE.fullmatch(detail) else type(value).__name__
+    return value if isinstance(value, str) and _PHRASE.fullmatch(value) else HIDDEN
+
+
+def message(record: logging.LogRecord) -> str:
+    """The record's message, built from what its arguments may show."""
+    if not record.args:
+        return str(record.msg) if isinstance(record.msg, str) else HIDDEN
+    try:
+        if isinstance(record.args, Mapping):
+            return str(record.msg) % _Shown({k: v for k, v in record.args.items() if k in _FACTS})
+        return str(record.msg) % tuple(shown(arg) for arg in record.args)
+    except (TypeError, ValueError):
+        # a %d for what is hidden: the template alone says enough
+        return str(record.msg)
+
+
+def error_facts(exc_info: ExcInfo) -> dict[str, Any]:
+    """An exception as its type and the places it went through: its text may hold values."""
+    kind, _, trace = exc_info
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)[-12:]]
+    return {"error": kind.__name__, "frames": frames} if kind else {}
+
+
+class JsonFormatter(logging.Formatter):
+    """Lines of libraries in the shape of our own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One JSON object."""
+        facts: dict[str, Any] = dict(structlog.contextvars.get_contextvars())
+        context = getattr(record, "data", None)
+        if isinstance(context, Mapping):
+            facts |= {"task_id": context.get("id"), "task": context.get("name")}
+        facts |= {"event": message(record).strip(), "level": record.levelname.lower(), "logger": record.name}
+        if record.exc_info and record.exc_info[0]:
+            facts |= error_facts(record.exc_info)
+        return _line(None, "", _stamped(None, "", facts))
+
+
+class StderrHandler(logging.StreamHandler[Any]):
+    """Writes to the stderr of the moment, so that a redirected or captured one is honoured."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+        self.setFormatter(JsonFormatter())
+
+    @property
+    def stream(self) -> Any:
+        """Where the line goes."""
+        return sys.__stderr__
+
+    @stream.setter
+    def stream(self, _: object) -> None:
+        """Fixed."""
+
+
+_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+
+def _stamped(logger: WrappedLogger, method: str, facts: EventDict) -> EventDict:
+    return dict(_stamp(logger, method, facts))
+
+
+def _line(_logger: WrappedLogger, _method: str, facts: EventDict) -> str:
+    return json.dumps(facts, default=lambda value: type(value).__name__, ensure_ascii=False)
+
+
+def _without_error_text(_logger: WrappedLogger, _method: str, facts: EventDict) -> EventDict:
+    exc_info = facts.pop("exc_info", None)
+    if exc_info is True:
+        exc_info = sys.exc_info()
+    if isinstance(exc_info, BaseException):
+        exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
+    return facts | error_facts(exc_info) if isinstance(exc_info, tuple) else facts
+
+
+def configure(level: str = "INFO") -> None:
+    """Send our lines and those of every library to stderr as JSON, from `level` upwards."""
+    threshold = logging.getLevelName(level)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            _without_error_text,
+            _stamped,
+            _line,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.__stderr__),
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    root.handlers = [StderrHandler()]
+    root.setLevel(threshold)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def on_setup_logging(loglevel: int | None = None, **_: object) -> None:
+    """Celery's `setup_logging` signal: with a receiver, Celery leaves the root logger alone."""
+    configure(logging.getLevelName(loglevel or logging.INFO))

@@ -1,0 +1,34 @@
+"""What a worker tells of a task while it runs: that it ran, never with what or to what end, whoever sent it."""
+
+from typing import Any
+
+from celery.worker.request import Request
+
+HIDDEN = "[hidden]"
+_VALUES = ("args", "kwargs", "result", "exception", "traceback")
+
+
+class RedactedRequest(Request):
+    """A request whose arguments, result and error text stay out of logs, events, remote control and Flower."""
+
+    def __init__(self, message: Any, **options: Any) -> None:
+        headers = options.get("headers")
+        hidden = {**(message.headers if headers is None else headers), "argsrepr": HIDDEN, "kwargsrepr": HIDDEN}
+        # the child's log lines read these two from the headers
+        super().__init__(message, **{**options, "headers": hidden})
+
+    def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name
+        """Send a task event without values; an exception is told by its type."""
+        shown = {key: _shown(key, value) if key in _VALUES else value for key, value in fields.items()}
+        super().send_event(type, **shown)
+
+    def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: ARG002 - nothing is unsafe here
+        """What remote control (`inspect active`) and Flower are told."""
+        return dict(super().info(safe=True))
+
+
+def _shown(key: str, value: Any) -> Any:
+    if key == "exception" and isinstance(value, str):
+        name, _, _ = value.partition("(")
+        return name if name.isidentifier() else HIDDEN
+    return HIDDEN if value else value
