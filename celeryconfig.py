@@ -14,12 +14,12 @@ def _queue(name: str) -> Queue:
     return Queue(name, Exchange(name, type="direct"), routing_key=name)
 
 
-# --- where -----------------------------------------------------------------------------------------------------------
+# --- where ------------------------------------------------------------------------------------------------------------
 broker_url = _SETTINGS.broker().get_secret_value()
 # results stay on Redis: the database result backend falls back to pickle and is eleven times slower
 result_backend = broker_url
 
-# --- queues: one per kind of hurry, so that nobody waits behind what is slow -------------------------------------------
+# --- queues: one per kind of hurry, so that nobody waits behind what is slow ------------------------------------------
 # `celery` is where producers that know no routes (Node, Go, PHP) put their messages; the inference worker takes it too
 task_queues = tuple(
     _queue(name) for name in ("celery", "inference", "ingest", "batch", "learning", "training", "media")
@@ -41,7 +41,7 @@ task_routes = {
 # False breaks a `link=` to the CRM's own queue; misspelt names of ours are caught by the wiring test
 task_create_missing_queues = True
 
-# --- messages: JSON only, in and out: a pickle is somebody else's code --------------------------------------------------
+# --- messages: JSON only, in and out: a pickle is somebody else's code ------------------------------------------------
 task_serializer = "json"
 result_serializer = "json"
 accept_content = ["json"]
@@ -53,11 +53,11 @@ task_remote_tracebacks = False
 # whoever sent the message, its arguments and results are hidden from logs, events, remote control and Flower
 task_annotations = {"*": {"Request": "workers.redaction:RedactedRequest"}}
 
-# --- time: UTC everywhere -----------------------------------------------------------------------------------------------
+# --- time: UTC everywhere ---------------------------------------------------------------------------------------------
 timezone = "UTC"
 enable_utc = True
 
-# --- broker -------------------------------------------------------------------------------------------------------------
+# --- broker -----------------------------------------------------------------------------------------------------------
 # an unacknowledged message comes back after this many seconds: above task_time_limit, or a long task would run twice
 visibility_timeout = 900
 broker_transport_options = {
@@ -83,12 +83,12 @@ redis_socket_keepalive = True
 redis_retry_on_timeout = True
 redis_backend_health_check_interval = 10
 
-# --- results ------------------------------------------------------------------------------------------------------------
+# --- results ----------------------------------------------------------------------------------------------------------
 result_expires = 24 * 3600  # domain results live in our tables; these are for callers who wait
 result_chord_expires = 3600  # an abandoned chord's counters go away; far above the run time of a chord
 task_ignore_result = False  # the members of a chord must store theirs
 
-# --- execution ----------------------------------------------------------------------------------------------------------
+# --- execution --------------------------------------------------------------------------------------------------------
 # a message is acknowledged when its work is done, and goes back when the process that did it was killed
 task_acks_late = True
 task_reject_on_worker_lost = True
@@ -107,7 +107,7 @@ worker_soft_shutdown_timeout = _SETTINGS.soft_shutdown
 # a child of a busy machine may need longer than 4 s to report
 worker_proc_alive_timeout = 30
 
-# --- logs and events ----------------------------------------------------------------------------------------------------
+# --- logs and events --------------------------------------------------------------------------------------------------
 # workers.logs owns the root logger and writes JSON to stderr
 worker_hijack_root_logger = False
 worker_redirect_stdouts = False
@@ -116,7 +116,7 @@ worker_log_color = False
 worker_send_task_events = False
 task_send_sent_event = False
 
-# --- schedule: every entry expires just before its next tick, so that a late worker does the newest once -----------------
+# --- schedule: every entry expires just before its next tick, so that a late worker does the newest once --------------
 beat_schedule: dict[str, dict[str, Any]] = {
     "pipelines-sweep": {
         "task": "hearth.pipelines.sweep",

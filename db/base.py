@@ -39,6 +39,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
         Raises:
             NaiveTime: a time without zone.
+
         """
         if value is None:
             return None
@@ -64,6 +65,7 @@ def utc(moment: datetime) -> datetime:
 
     Raises:
         NaiveTime: a time without zone.
+
     """
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise NaiveTime("a time without zone cannot be stored; give aware times")
@@ -83,6 +85,7 @@ def to_json(value: Any) -> str:
 
     Raises:
         UnstorableValue: NaN, infinity or something that JSON does not know.
+
     """
     try:
         return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))

@@ -24,6 +24,7 @@ def normal_url(url: str) -> URL:
 
     Raises:
         InvalidDatabaseUrl: not a URL, or neither a SQLite file nor PostgreSQL.
+
     """
     try:
         parsed = make_url(url)

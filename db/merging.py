@@ -66,16 +66,21 @@ def merge(current: Content | None, draft: LeadDraft, policy: Policy) -> Merged:
 
     Raises:
         NaiveTime: a time without zone.
+
     """
     known = current or Content()
-    consent, codes = _merge_consent(known.consent, _said(draft.consent))
+    told = _said(draft.consent)
     if current is not None and policy == "skip_existing":
-        return Merged(content=replace(known, consent=consent), codes=codes)
+        told = {name: value for name, value in told.items() if name == "unsubscribed_at" or value == _negative(name)}
+        return Merged(content=replace(known, consent=_merge_consent(known.consent, told)[0]), codes=())
+    consent, codes = _merge_consent(known.consent, told)
     keep = _KEEPS[policy]
     fields, regressed = _merge_fields(known.fields, _said(draft.fields), keep)
     label, label_at = _merge_label(known, draft, policy)
     content = Content(
-        contact=_merge_values(known.contact, _said(draft.contact), _keep_known if policy != "overwrite" else _keep_none),
+        contact=_merge_values(
+            known.contact, _said(draft.contact), _keep_known if policy != "overwrite" else _keep_none
+        ),
         fields=fields,
         custom=_merge_values(known.custom, _said(draft.custom), keep),
         consent=consent,
@@ -120,22 +125,27 @@ _KEEPS: dict[Policy, _Keep] = {
 
 
 def _said(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _normal(value) for name, value in values.items() if not _blank(value)}
+    clean = ((name, _clean(value)) for name, value in values.items())
+    return {name: value for name, value in clean if value is not None}
 
 
-def _blank(value: object) -> bool:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return True
-    return isinstance(value, str | list | tuple) and not (value.strip() if isinstance(value, str) else value)
-
-
-def _normal(value: object) -> object:
+def _clean(value: object) -> object:
+    """Give a value as it is stored, None for a blank."""
+    if isinstance(value, str):
+        return None if not value or value.isspace() else _text(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, datetime):
         return utc(value)
     if isinstance(value, list | tuple):
-        return [_normal(item) for item in value]
+        return [item for item in map(_clean, value) if item is not None] or None
+    return value
+
+
+def _text(value: str) -> str:
     # PostgreSQL takes no NUL in text, and half a surrogate pair is no UTF-8
-    return value.replace("\x00", "").encode(errors="replace").decode() if isinstance(value, str) else value
+    text = value.replace("\x00", "")
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _merge_values(known: Mapping[str, Any], told: Mapping[str, Any], keep: _Keep) -> dict[str, Any]:

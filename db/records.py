@@ -264,7 +264,7 @@ class BackfillDraft:
     #: where the UTF-8 copy lies
     spool: str
     mode: str
-    policy: str
+    policy: Policy
     profile: str
     #: encoding, delimiter, header, plan of columns, defaults: all a chunk needs
     source: Json
@@ -280,7 +280,7 @@ class BackfillRecord:
     file_name: str
     spool: str
     mode: str
-    policy: str
+    policy: Policy
     profile: str
     source: Json
     #: running, finished, failed or cancelled

@@ -9,7 +9,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Iterable, Mapping
 
@@ -28,7 +27,8 @@ _DATA_SEAL = b"\x02"
 
 def place(tenant_id: str, table: str, *row: str) -> bytes:
     """Give the associated data that binds a sealed value to its tenant, table (or column) and row."""
-    return json.dumps([tenant_id, table, *row], ensure_ascii=False, separators=(",", ":")).encode()
+    # with their lengths, so that no two places read the same
+    return "".join([f"{len(part)}:{part}" for part in (tenant_id, table, *row)]).encode()
 
 
 class KeyRing:
@@ -58,6 +58,7 @@ class KeyRing:
 
         Raises:
             InvalidKeyRing: not the text of a key ring.
+
         """
         name, _, rest = text.strip().partition(".")
         parts = rest.split(".")
@@ -85,6 +86,7 @@ class KeyRing:
 
         Raises:
             SealBroken: changed, moved, or sealed with a key that this ring does not hold.
+
         """
         key_id, body = sealed[1 : 1 + _ID_BYTES], sealed[1 + _ID_BYTES :]
         cipher = self._ciphers.get(key_id)
@@ -124,6 +126,7 @@ class DataKey:
 
         Raises:
             SealBroken: as `KeyRing.open`.
+
         """
         return cls(ring.open(wrapped, aad))
 
@@ -141,6 +144,7 @@ class DataKey:
 
         Raises:
             SealBroken: changed, moved, or another lead's.
+
         """
         if sealed[:1] != _DATA_SEAL:
             raise SealBroken("these bytes were not sealed with a data key; restore the row from a backup")

@@ -16,6 +16,8 @@ from db.errors import DatabaseNotConfigured
 from db.sealing import KeyRing
 from db.translation import translated
 
+__all__ = ["Session", "configure", "dispose", "reading", "transaction"]
+
 
 @dataclass(slots=True)
 class _Binding:
@@ -40,6 +42,7 @@ def configure(url: str, keyring: KeyRing, *, statement_timeout: float = 60, lock
 
     Raises:
         InvalidDatabaseUrl: neither a SQLite file nor PostgreSQL.
+
     """
     parsed = normal_url(url)
     dispose()
@@ -61,6 +64,7 @@ def transaction() -> Iterator[Session]:
     Raises:
         DatabaseUnavailable: trouble that passes, at any statement or at the commit.
         SchemaOutdated, StatementRefused: trouble that does not.
+
     """
     with translated(), _session() as session, session.begin():
         yield session
@@ -72,6 +76,7 @@ def reading() -> Iterator[Session]:
 
     Raises:
         DatabaseUnavailable, SchemaOutdated, StatementRefused: as `transaction`.
+
     """
     with translated(), _session(**_READING) as session:
         yield session

@@ -191,12 +191,12 @@ def _wishes(random: Random, intent: float) -> Row:
 
 def _consent(random: Random, as_of: datetime) -> Row:
     silent = random.random() < 0.02
-    flags = {
-        name: "true" if silent or random.random() < 0.02 else "false" for name in ("dnd_email", "dnd_sms", "dnd_call")
-    }
-    opted = {name: "true" if random.random() < 0.8 else "false" for name in ("opt_in_email", "opt_in_sms")}
-    gone = _stamp(as_of - timedelta(hours=12)) if random.random() < 0.015 else ""
-    return {**flags, **opted, "unsubscribed_at": gone}
+    refused = {channel: silent or random.random() < 0.02 for channel in ("email", "sms", "call")}
+    gone = random.random() < 0.015
+    opted = {name: random.random() < 0.8 and not (refused[name] or gone) for name in ("email", "sms")}
+    flags = {f"dnd_{name}": refused[name] for name in refused} | {f"opt_in_{name}": opted[name] for name in opted}
+    written = {name: str(flag).lower() for name, flag in flags.items()}
+    return {**written, "unsubscribed_at": _stamp(as_of - timedelta(hours=12)) if gone else ""}
 
 
 def _stamp(moment: datetime | None) -> str:

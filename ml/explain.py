@@ -78,7 +78,10 @@ def _counted(feature: Feature, value: float) -> str:
 
 
 def _weighed(feature: Feature, value: float) -> str:
-    return f"about {_counted(feature, value)}" if round(value) else _counted(feature, value)
+    if value > 0 and not round(value):
+        # it has faded, yet it happened
+        return f"hardly any {feature.words[-1]}"
+    return f"about {_counted(feature, value)}" if value > 0 else _counted(feature, value)
 
 
 def _trend(feature: Feature, value: float) -> str:

@@ -69,7 +69,8 @@ class FeatureMatrix:
     A column named in `levels` holds codes into its levels. A level is a text, or a number where a column mixes both,
     so that the same value means the same thing in a batch of one and in a batch of ten thousand.
 
-    >>> matrix = FeatureMatrix.from_rows([{"showings": 3.0, "source": "referral"}, {"showings": None, "source": "portal"}])
+    >>> rows = [{"showings": 3.0, "source": "referral"}, {"showings": None, "source": "portal"}]
+    >>> matrix = FeatureMatrix.from_rows(rows)
     >>> matrix.columns, matrix.levels["source"]
     (('showings', 'source'), ('portal', 'referral'))
     >>> matrix.take([1]).to_rows()
@@ -99,7 +100,9 @@ class FeatureMatrix:
     def to_rows(self) -> list[dict[str, float | str | None]]:
         """Give each lead's features by name; `from_rows` restores the same float32 values."""
         columns = [self._cells(index) for index in range(len(self.columns))]
-        return [{name: column[row] for name, column in zip(self.columns, columns, strict=True)} for row in range(len(self))]
+        return [
+            {name: column[row] for name, column in zip(self.columns, columns, strict=True)} for row in range(len(self))
+        ]
 
     def take(self, indices: Sequence[int] | NDArray[np.intp]) -> Self:
         """Give the rows at `indices`, in that order."""

@@ -1,4 +1,4 @@
-"""The one Task base: contract in, envelope out, first result kept, retries on declared errors, nothing secret in errors.
+"""The one Task base: contract in, envelope out, first result kept, retries on declared errors, no values in errors.
 
 A task is declared with one of four decorators, by what it does to the database:
 
@@ -72,6 +72,12 @@ class Work:
         """Write a follow-up task with the effect; it is published after the commit."""
         self.follow_ups.append(OutboxDraft(task=task, queue="", kwargs=to_wire(kwargs)))
 
+    @property
+    def tenant_id(self) -> str:
+        """The tenant, known to exist."""
+        assert self.tenant is not None
+        return self.tenant.tenant_id
+
     def settings(self) -> Mapping[str, Any]:
         """The tenant's settings."""
         return self.tenant.settings if self.tenant else {}
@@ -118,8 +124,8 @@ class HearthTask(Task):
     abstract = True
     typing = False
     max_retries = 5
-    #: arguments and results never reach logs, events or Flower, whoever sent the message
-    Request = "workers.redaction:RedactedRequest"
+    #: seconds before a message whose process died is tried again
+    default_retry_delay = 1
     contract: type[Request]
     body: Body
     kind: Kind
@@ -159,7 +165,9 @@ class HearthTask(Task):
     def _write(self, request: Request, work: Work) -> Json:
         with transaction() as session:
             self._enter(session, request, work)
-            envelope = self._once(session, request, work) if self.kind == "effect" else self._body(session, request, work)
+            envelope = (
+                self._once(session, request, work) if self.kind == "effect" else self._body(session, request, work)
+            )
             rows = outbox.add(session, request.tenant_id, drafts=self._routed(work), now=work.now)
             if request.dry_run:
                 session.rollback()
@@ -226,7 +234,8 @@ class HearthTask(Task):
         except UnknownTenant:
             raise InvalidPayload.at("unknown_tenant", "tenant_id", "no such tenant; create it first") from None
         except UnknownLead as error:
-            raise InvalidPayload.at("unknown_lead", str(error), "no such lead of this tenant") from None
+            places = [{"loc": f"lead_ids.{at}", "msg": "no such lead of this tenant"} for at in error.positions[:50]]
+            raise InvalidPayload("unknown_lead", places) from None
         except KeyConflict:
             message = "this key was used with other arguments; use a new key"
             raise InvalidPayload.at("conflict", "idempotency_key", message) from None
@@ -234,7 +243,7 @@ class HearthTask(Task):
             raise self._again("the database did not answer; send the task again later") from None
         except SoftTimeLimitExceeded:
             raise TimedOut(f"{self.name} ran into its time limit; send less at once") from None
-        except Exception as error:  # the edge of the process: say where, never what
+        except Exception as error:  # noqa: BLE001  # the edge of the process: say where, never what
             log.error("unexpected_error", error=type(error).__name__, frames=_frames(error))
             raise Unexpected(f"{type(error).__name__} in {self.name}; the log has the place by task id") from None
 
@@ -244,7 +253,7 @@ class HearthTask(Task):
         if self.request.called_directly or retries >= self.max_retries:
             return Unavailable(message)
         wait = min(BACKOFF * 2**retries, BACKOFF_LIMIT) * (0.5 + random.random() / 2)
-        return cast(Exception, self.retry(exc=Unavailable(message), countdown=wait, throw=False))
+        return cast("Exception", self.retry(exc=Unavailable(message), countdown=wait, throw=False))
 
 
 def query(name: str, contract: type[Request], **options: Any) -> Callable[[Body], Any]:

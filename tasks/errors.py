@@ -1,3 +1,4 @@
+# ruff: noqa: N818  # names say the fact
 """What a task answers instead of a result. Arguments are JSON, so that every client reads them.
 
 TaskError

@@ -59,7 +59,13 @@ def _kept(session: Session, tenant_id: str, job_id: str) -> Status | None:
     if record is None:
         return None
     data = (record.result or {}).get("data")
-    return {"kind": record.task, "state": "finished", "progress": {"done": 1, "total": 1}, "error": None, "result": data}
+    return {
+        "kind": record.task,
+        "state": "finished",
+        "progress": {"done": 1, "total": 1},
+        "error": None,
+        "result": data,
+    }
 
 
 LOOK_UPS: tuple[Callable[[Session, str, str], Status | None], ...] = (_backfill, _assessment, _kept)

@@ -63,9 +63,8 @@ def finish(session: Session, request: StageCall, work: Work) -> Answer:
     record = assessments.finish(session, request.tenant_id, assessment_id=request.assessment_id, now=work.now)
     if record is None:
         return Answer(data={"closed": False})
-    status = "ok" if record.state == "ok" else "partial"
     data = {"closed": True, "assessment_id": record.assessment_id, "stages": record.stages}
-    return Answer(data=data, status=status, as_of=record.as_of)
+    return Answer(data=data, status="ok" if record.state == "ok" else "partial", as_of=record.as_of)
 
 
 @job("hearth.pipelines.sweep", Sweep, open_door=True)

@@ -14,6 +14,7 @@ from db.session import Session
 from ml import artifacts
 from ml.errors import ArtifactError
 from ml.leads import LeadScorer, Scorecard
+from ml.leads.scorecard import VERSION
 
 log = structlog.get_logger(__name__)
 
@@ -63,10 +64,10 @@ def champion(session: Session, tenant_id: str) -> Champion:
 
 
 @lru_cache(maxsize=64)
-def _open(artifact: bytes) -> LeadScorer:
+def _open(artifact: bytes) -> LeadScorer | Scorecard:
     return artifacts.load(artifact)
 
 
 SCORECARD = Champion(
-    scorer=Scorecard(), model_id=None, version=Scorecard.VERSION, scope="scorecard", trained_at=None, rows=0
+    scorer=Scorecard(), model_id=None, version=f"scorecard-{VERSION}", scope="scorecard", trained_at=None, rows=0
 )

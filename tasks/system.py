@@ -17,13 +17,13 @@ from tasks.contracts.system import Ping
 @query("hearth.system.ping", Ping, open_door=True)
 def ping(session: Session, request: Ping, work: Work) -> Answer:
     """Versions, queues, the tenant's champions and the time."""
-    champions = models.champions(session, request.tenant_id) if request.tenant_id else []
+    known = models.versions(session, request.tenant_id) if request.tenant_id else []
     return Answer(
         data={
             "versions": {"hearth": version("hearth"), "celery": version("celery"), "features": SCHEMA_VERSION},
             "contract": CONTRACT,
             "queues": sorted(queue.name for queue in current_app.conf.task_queues),
-            "models": {model.kind: model.version for model in champions},
+            "models": {model.kind: model.version for model in known if model.state == "champion"},
             "time": work.now,
             "echo": request.echo,
         }

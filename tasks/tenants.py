@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from db.repositories import leads, models, tenants
 from db.session import Session
-from ml.leads import MIN_LABELLED, MIN_RARER
+from ml.leads import gate
 from tasks.base import Answer, Work, effect, query
 from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
 
@@ -28,7 +26,7 @@ def readiness(session: Session, request: TenantReadiness, work: Work) -> Answer:
     """Which answers are possible now, by which model, and what data is missing for a better one."""
     counts = leads.label_counts(session, request.tenant_id)
     champion = models.champion(session, request.tenant_id, kind="lead_score")
-    missing = _missing(counts)
+    ready = gate([True] * counts["won"] + [False] * counts["lost"])
     return Answer(
         data={
             "leads": counts,
@@ -36,16 +34,10 @@ def readiness(session: Session, request: TenantReadiness, work: Work) -> Answer:
                 "lead_score": {
                     "possible": counts["total"] > 0,
                     "scored_by": champion.version if champion else "scorecard",
-                    "own_model_possible": not missing,
-                    "missing": missing,
+                    "own_model_possible": ready.ok,
+                    "missing": ready.missing,
                 },
                 "worklist": {"possible": counts["open"] > 0},
             },
         }
     )
-
-
-def _missing(counts: dict[str, int]) -> dict[str, Any]:
-    labelled, rarer = counts["won"] + counts["lost"], min(counts["won"], counts["lost"])
-    gaps = {"labelled": MIN_LABELLED - labelled, "rarer_class": MIN_RARER - rarer}
-    return {name: gap for name, gap in gaps.items() if gap > 0}

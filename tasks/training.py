@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from ml.training.promotion import Decision, decide
 from tasks import profiles, scorers
 from tasks.base import Answer, Json, Work, job
 from tasks.contracts.training import TrainModel
+from tasks.contracts.wire import canonical, to_wire
 
 #: features of one lead before its label, and the label
 Row = tuple[Mapping[str, float | str | None], bool]
@@ -87,7 +88,7 @@ def _in_time(label_at: datetime | None, as_of: datetime | None) -> bool:
 
 def _fingerprint(matrix: FeatureMatrix, labels: Sequence[bool], request: TrainModel) -> str:
     told = hashlib.sha256(f"{request.kind}|{request.scope}|{request.seed}|{SCHEMA_VERSION}|".encode())
-    told.update(matrix.fingerprint())
+    told.update(canonical(matrix.to_rows()))
     told.update(bytes(labels))
     return told.hexdigest()
 
@@ -111,8 +112,8 @@ def _register(request: TrainModel, lesson: Lesson, training: Training, decision:
         scope=request.scope,
         artifact=artifacts.dump(training.scorer),
         feature_schema=SCHEMA_VERSION,
-        metrics=asdict(training.metrics),
-        report={**training.report, "decision": asdict(decision), "seed": request.seed},
+        metrics=to_wire(training.metrics),
+        report={**_report(training), "decision": asdict(decision), "seed": request.seed},
         rows=training.rows,
         fingerprint=lesson.fingerprint,
         trained_at=work.now,
@@ -127,6 +128,13 @@ def _register(request: TrainModel, lesson: Lesson, training: Training, decision:
         if request.dry_run:
             session.rollback()
     return envelope
+
+
+def _report(training: Training) -> dict[str, Any]:
+    told = {field.name: getattr(training, field.name) for field in fields(training)}
+    left_out = {"scorer", "metrics", "out_of_fold"}
+    report: dict[str, Any] = to_wire({name: value for name, value in told.items() if name not in left_out})
+    return report | {"libraries": artifacts.libraries()}
 
 
 def _answer(request: TrainModel, record: ModelRecord, reason: str, work: Work) -> Answer:

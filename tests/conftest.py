@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks import workspace
+
 pytest_plugins = ["tests.databases"]
 
 
@@ -17,3 +19,10 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data sets at {folder}: set HEARTH_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def workspace_folder(tmp_path: Path) -> Path:
+    """Where tasks keep their files in this test."""
+    workspace.bind(tmp_path)
+    return tmp_path

@@ -1,7 +1,7 @@
 """Logs: one JSON object a line on stderr, with task id, task, tenant and queue, and never an argument or a result.
 
-Our own lines (structlog) say only what we wrote. Lines of libraries (logging) are built from templates and arguments, and
-Celery's arguments include message bodies, results and exceptions: of those only names, numbers and types get through.
+Our own lines (structlog) say only what we wrote. Lines of libraries (logging) are built from templates and arguments,
+and Celery's arguments include message bodies, results and exceptions: only names, numbers and types get through.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ HIDDEN = "[hidden]"
 _FACTS = frozenset({"id", "name", "hostname", "description", "runtime", "eta", "internal"})
 #: texts without quotes, braces or brackets are names, addresses and phrases; whatever was repr'd has one of them
 _PHRASE = re.compile(r"[\w\s.,:;@/*#()+\-…>%]{0,300}")
+#: the only argument of an error, being the name of a task
+_TASK_NAME = re.compile(r"\('[a-z_]\w*(\.\w+)+',\)")
 #: errors of a connection name an address and an errno
 _CONNECTION_ERRORS = (OSError, RedisConnectionError, RedisTimeoutError)
 #: loggers of libraries that have nothing to say below a warning
@@ -40,14 +42,33 @@ class _Shown(dict[str, Any]):
         return HIDDEN
 
 
+class _Words(str):
+    """A text that a template's %r shows without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def shown(value: object) -> object:
     """`value` as a log line may carry it: numbers and phrases as they are, an error as its type, else hidden."""
     if value is None or isinstance(value, int | float):
         return value
     if isinstance(value, BaseException):
-        detail = str(value) if isinstance(value, _CONNECTION_ERRORS) else ""
-        return f"{type(value).__name__}: {detail}" if detail and _PHRASE.fullmatch(detail) else type(value).__name__
-    return value if isinstance(value, str) and _PHRASE.fullmatch(value) else HIDDEN
+        return _Words(_error(value))
+    return _Words(value if isinstance(value, str) and _PHRASE.fullmatch(value) else HIDDEN)
+
+
+def _error(error: BaseException) -> str:
+    name = type(error).__name__
+    if isinstance(error, KeyError) and _TASK_NAME.fullmatch(str(error.args[:1])):
+        # how Celery tells the name of a task that it does not know
+        return str(error.args[0])
+    if not isinstance(error, _CONNECTION_ERRORS):
+        return name
+    detail = getattr(error, "strerror", None) or str(error)
+    return f"{name}: {detail}" if _PHRASE.fullmatch(detail) else name
 
 
 def message(record: logging.LogRecord) -> str:
@@ -55,9 +76,7 @@ def message(record: logging.LogRecord) -> str:
     if not record.args:
         return str(record.msg) if isinstance(record.msg, str) else HIDDEN
     try:
-        if isinstance(record.args, Mapping):
-            return str(record.msg) % _Shown({k: v for k, v in record.args.items() if k in _FACTS})
-        return str(record.msg) % tuple(shown(arg) for arg in record.args)
+        return str(record.msg) % _arguments(record)
     except (TypeError, ValueError):
         # a %d for what is hidden: the template alone says enough
         return str(record.msg)
@@ -68,6 +87,15 @@ def error_facts(exc_info: ExcInfo) -> dict[str, Any]:
     kind, _, trace = exc_info
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)[-12:]]
     return {"error": kind.__name__, "frames": frames} if kind else {}
+
+
+def _arguments(record: logging.LogRecord) -> Mapping[str, object] | tuple[object, ...]:
+    # logging unwraps a single mapping, whether the template takes keys or one value
+    if not isinstance(record.args, Mapping):
+        return tuple(shown(arg) for arg in record.args or ())
+    if "%(" not in str(record.msg):
+        return (HIDDEN,)
+    return _Shown({key: value for key, value in record.args.items() if key in _FACTS})
 
 
 class JsonFormatter(logging.Formatter):
@@ -119,7 +147,9 @@ def _without_error_text(_logger: WrappedLogger, _method: str, facts: EventDict) 
         exc_info = sys.exc_info()
     if isinstance(exc_info, BaseException):
         exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
-    return facts | error_facts(exc_info) if isinstance(exc_info, tuple) else facts
+    if isinstance(exc_info, tuple):
+        facts.update(error_facts(exc_info))
+    return facts
 
 
 def configure(level: str = "INFO") -> None:

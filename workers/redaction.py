@@ -22,9 +22,9 @@ class RedactedRequest(Request):
         shown = {key: _shown(key, value) if key in _VALUES else value for key, value in fields.items()}
         super().send_event(type, **shown)
 
-    def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: ARG002 - nothing is unsafe here
+    def info(self, safe: bool = False) -> Any:  # noqa: ARG002 - nothing is unsafe here
         """What remote control (`inspect active`) and Flower are told."""
-        return dict(super().info(safe=True))
+        return super().info(safe=True)
 
 
 def _shown(key: str, value: Any) -> Any:

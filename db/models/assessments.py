@@ -26,4 +26,6 @@ class Assessment(Base):
     due_at: Mapped[datetime]
     stages: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+    #: when a stage landed last
+    landed_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import Double, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
@@ -32,7 +32,7 @@ class Prediction(Base):
     model_id: Mapped[str | None]
     model_version: Mapped[str]
     scope: Mapped[str]
-    probability: Mapped[float | None]
+    probability: Mapped[float | None] = mapped_column(Double)
     band: Mapped[str | None]
     detail: Mapped[dict[str, Any]]
     as_of: Mapped[datetime]

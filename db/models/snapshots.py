@@ -14,7 +14,9 @@ class Snapshot(Base):
     __tablename__ = "snapshots"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
-        UniqueConstraint("tenant_id", "lead_id", "lead_version", "as_of"),
+        UniqueConstraint(
+            "tenant_id", "lead_id", "lead_version", "bucket", "feature_schema", name="uq_snapshots_moment"
+        ),
     )
 
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
@@ -22,6 +24,7 @@ class Snapshot(Base):
     lead_id: Mapped[str]
     lead_version: Mapped[int]
     as_of: Mapped[datetime]
+    bucket: Mapped[datetime]
     feature_schema: Mapped[str]
     features: Mapped[bytes]
     label: Mapped[bool | None]

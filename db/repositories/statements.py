@@ -10,12 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db.base import Base
-from db.errors import UnknownTenant
-from db.models import Tenant
 from db.sealing import KeyRing
 
 Item = TypeVar("Item")
-Rows = list[dict[str, Any]]
 
 #: ids in one IN list; both databases take more, planning gets slow
 BATCH = 5_000
@@ -23,7 +20,7 @@ BATCH = 5_000
 
 def ring_of(session: Session) -> KeyRing:
     """Give the key ring that the session carries."""
-    return cast(KeyRing, session.info["keyring"])
+    return cast("KeyRing", session.info["keyring"])
 
 
 def in_batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:
@@ -39,16 +36,6 @@ def lock_tenant(session: Session, tenant_id: str) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"hearth.tenant:{tenant_id}", 0))))
-
-
-def require_tenant(session: Session, tenant_id: str) -> None:
-    """See that the tenant is there.
-
-    Raises:
-        UnknownTenant: it is not.
-    """
-    if session.scalar(select(Tenant.tenant_id).where(Tenant.tenant_id == tenant_id)) is None:
-        raise UnknownTenant("unknown tenant; configure it first (hearth.tenants.configure)")
 
 
 def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ml.features import behavioral, contextual, temporal
 from ml.features.allowed import refusal, refused
 from ml.features.catalogue import CUSTOM, group_of
-from ml.features.events import collect
+from ml.features.events import Floats, collect
 from ml.profiles import FeatureMatrix, LeadProfile, Value, encode
 
 #: changes when a feature changes its meaning; models and snapshots of another version do not go together
@@ -40,7 +40,7 @@ def extract(profiles: Sequence[LeadProfile]) -> FeatureMatrix:
 
 
 def _joined(
-    rows: int, numbers: dict[str, behavioral.Floats], cells: dict[str, list[Value | None]], forbidden: dict[str, str]
+    rows: int, numbers: dict[str, Floats], cells: dict[str, list[Value | None]], forbidden: dict[str, str]
 ) -> FeatureMatrix:
     columns = (*numbers, *cells)
     values = np.empty((rows, len(columns)), dtype=np.float32)

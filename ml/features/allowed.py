@@ -11,47 +11,46 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 #: reason -> words that refuse a header
 WORDS: dict[str, frozenset[str]] = {
-    "name": frozenset("name names firstname lastname fullname surname forename nickname middlename initials".split()),
-    "e-mail": frozenset("email emails mail mailbox emailaddress".split()),
-    "phone": frozenset("phone phones telephone mobile cell cellphone fax phonenumber whatsapp".split()),
-    "language": frozenset("language languages bilingual accent lang locale".split()),
-    "postal code": frozenset("postal postcode postcodes zip zipcode zipcodes plz".split()),
-    "neighbourhood": frozenset(
+    "name": _set("name names firstname lastname fullname surname forename nickname middlename initials"),
+    "e-mail": _set("email emails mail mailbox emailaddress"),
+    "phone": _set("phone phones telephone mobile cell cellphone fax phonenumber whatsapp"),
+    "language": _set("language languages bilingual accent lang locale"),
+    "postal code": _set("postal postcode postcodes zip zipcode zipcodes plz"),
+    "neighbourhood": _set(
         "neighbourhood neighborhood neighbourhoods neighborhoods neighbourhd address addresses street "
-        "lat lng lon latitude longitude coordinates geolocation".split()
+        "lat lng lon latitude longitude coordinates geolocation"
     ),
-    "age": frozenset("age ages aged agegroup senior seniors seniorcitizen elderly retired retiree generation".split()),
-    "birth date": frozenset("birth birthday birthdate birthyear birthplace dob born".split()),
-    "marital status": frozenset(
+    "age": _set("age ages aged agegroup senior seniors seniorcitizen elderly retired retiree generation"),
+    "birth date": _set("birth birthday birthdate birthyear birthplace dob born"),
+    "marital status": _set(
         "marital married marriage spouse spouses wife husband partner divorced divorce widow widowed widower "
-        "single unmarried fiance fiancee relationship".split()
+        "single unmarried fiance fiancee relationship"
     ),
-    "children": frozenset(
+    "children": _set(
         "child children kid kids son sons daughter daughters dependent dependents dependant dependants familial "
-        "pregnant pregnancy baby babies parent parents".split()
+        "pregnant pregnancy baby babies parent parents"
     ),
-    "gender": frozenset(
+    "gender": _set(
         "gender genders sex sexes sexual male female man woman men women pronoun pronouns salutation honorific "
-        "transgender lgbt lgbtq".split()
+        "transgender lgbt lgbtq"
     ),
-    "religion": frozenset(
-        "religion religions religious faith church mosque synagogue temple christian muslim jewish hindu".split()
+    "religion": _set("religion religions religious faith church mosque synagogue temple christian muslim jewish hindu"),
+    "race or ethnicity": _set(
+        "race races racial ethnic ethnicity ethnicities caste ancestry tribe tribal hispanic latino latina minority"
     ),
-    "race or ethnicity": frozenset(
-        "race races racial ethnic ethnicity ethnicities caste ancestry tribe tribal hispanic latino latina minority".split()
+    "nationality": _set(
+        "nationality nationalities citizen citizens citizenship immigrant immigration passport foreign foreigner"
     ),
-    "nationality": frozenset(
-        "nationality nationalities citizen citizens citizenship immigrant immigration passport foreign foreigner".split()
-    ),
-    "disability": frozenset(
-        "disability disabilities disabled handicap handicapped wheelchair medical health illness".split()
-    ),
-    "photo": frozenset("photo photos photograph picture pictures avatar headshot selfie portrait image images".split()),
-    "identifier": frozenset(
-        "id ids uuid guid identifier identifiers ssn iban licence license ip hash url uri".split()
-    ),
+    "disability": _set("disability disabilities disabled handicap handicapped wheelchair medical health illness"),
+    "photo": _set("photo photos photograph picture pictures avatar headshot selfie portrait image images"),
+    "identifier": _set("id ids uuid guid identifier identifiers ssn iban licence license ip hash url uri"),
 }
 
 #: two words side by side that refuse a header although each alone may pass
@@ -67,26 +66,27 @@ PAIRS: dict[tuple[str, str], str] = {
     ("year", "old"): "age",
     ("years", "old"): "age",
     ("social", "security"): "identifier",
+    ("post", "code"): "postal code",
     ("census", "tract"): "neighbourhood",
     ("account", "number"): "identifier",
     ("bank", "account"): "identifier",
 }
 
-_COUNTED = frozenset(
+_COUNTED = _set(
     "opened opens open sent clicked clicks click replied replies count counts rate bounced viewed views view "
-    "call calls answered missed minutes".split()
+    "call calls answered missed minutes"
 )
-_BUILDING = frozenset("listing property house home building roof page domain".split())
-#: word -> neighbours that give it another meaning: `Emails Opened` counts, `Age of Roof` is no person's, `Single Family`
-#: is a house; a little word between them does not matter
+_BUILDING = _set("listing property house home building roof page domain")
+#: word -> neighbours that give it another meaning: `Emails Opened` counts, `Age of Roof` is no person's, `Single
+#: Family` is a house; a little word between them does not matter
 UNLESS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("email", "emails", "mail", "phone", "photo", "photos", "picture", "pictures", "images"), _COUNTED),
     **dict.fromkeys(("address", "addresses", "neighborhoods", "neighbourhoods", "url"), _COUNTED),
     "age": _BUILDING,
-    "mobile": frozenset("app sessions visits visit".split()),
+    "mobile": _set("app sessions visits visit"),
     "name": frozenset({"domain"}),
-    "partner": frozenset("agent agency source referral program programme".split()),
-    "single": frozenset("family story storey level".split()),
+    "partner": _set("agent agency source referral program programme"),
+    "single": _set("family story storey level"),
     "generation": frozenset({"lead"}),
 }
 _LITTLE = frozenset({"of", "the", "a"})

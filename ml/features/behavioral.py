@@ -71,7 +71,7 @@ def _rates(counts: dict[str, Floats], events: Events) -> dict[str, Floats]:
 def _share(part: Floats, whole: Floats) -> Floats:
     share = np.full(part.shape, np.nan)
     np.divide(part, whole, out=share, where=whole > 0)
-    return np.minimum(share, 1.0)
+    return np.clip(share, 0.0, 1.0, out=share)
 
 
 def _reply_hours(events: Events) -> Floats:

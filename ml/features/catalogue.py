@@ -22,7 +22,7 @@ class Feature:
     name: str
     group: Group
     kind: Kind
-    #: words for one and for many, or a phrase with `{}` for the value
+    #: words for one and for many, or a phrase with `{}` for the value and what to call the feature without one
     words: tuple[str, ...]
     #: +1: more should never count against a lead, -1: more should never count for it, 0: may be either
     better: int = 0
@@ -74,11 +74,13 @@ _FEATURES = [
         "behavioral",
         "rate",
         1,
-        ("open_rate", "opens {} of e-mails"),
-        ("click_rate", "clicks in {} of e-mails"),
-        ("response_rate", "answers {} of messages"),
+        ("open_rate", "opens {} of e-mails", "share of e-mails opened"),
+        ("click_rate", "clicks in {} of e-mails", "share of e-mails clicked"),
+        ("response_rate", "answers {} of messages", "share of messages answered"),
     ),
-    Feature(name="reply_hours", group="behavioral", kind="number", better=-1, words=("replies after {} hours",)),
+    Feature(
+        name="reply_hours", group="behavioral", kind="number", better=-1, words=("replies after {} hours", "reply time")
+    ),
     *_all(
         "temporal",
         "days",
@@ -95,7 +97,7 @@ _FEATURES = [
     ),
     *_all("temporal", "days", 0, ("contact_days", "last contacted {}"), ("stage_days", "stage entered {}")),
     Feature(name="age_days", group="temporal", kind="days", words=("came in {}",)),
-    Feature(name="activity_trend", group="temporal", kind="trend", better=1, words=("activity is {}",)),
+    Feature(name="activity_trend", group="temporal", kind="trend", better=1, words=("activity is {}", "activity")),
     *_all(
         "contextual",
         "category",
@@ -110,7 +112,7 @@ _FEATURES = [
         ("state", "state"),
     ),
     Feature(name="budget", group="contextual", kind="money", words=("budget {}",)),
-    *_all("contextual", "number", 0, ("beds_min", "at least {} bedrooms"), ("baths_min", "at least {} bathrooms")),
+    *_all("contextual", "number", 0, ("beds_min", "bedrooms from {}"), ("baths_min", "bathrooms from {}")),
 ]
 
 FEATURES: MappingProxyType[str, Feature] = MappingProxyType({feature.name: feature for feature in _FEATURES})

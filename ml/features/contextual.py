@@ -30,9 +30,10 @@ LONGEST = 80
 
 def categories(profiles: Sequence[LeadProfile]) -> dict[str, list[Value | None]]:
     """Give the canonical categories of many leads, None where unknown."""
-    cells = {name: [level(getattr(profile, name)) for profile in profiles] for name in CATEGORIES}
-    cells["stage"] = [None if stage in TERMINAL else stage for stage in cells["stage"]]
-    return cells
+    cells: dict[str, list[Value | None]] = {
+        name: [level(getattr(profile, name)) for profile in profiles] for name in CATEGORIES
+    }
+    return cells | {"stage": [None if stage in TERMINAL else stage for stage in cells["stage"]]}
 
 
 def columns(profiles: Sequence[LeadProfile]) -> dict[str, Floats]:
@@ -74,10 +75,10 @@ def _tidied(cells: list[Value | None]) -> list[Value | None]:
     return [seen[cell] if isinstance(cell, str) else _finite(cell) for cell in cells]
 
 
-def _finite(cell: float | None) -> Value | None:
+def _finite(cell: object) -> Value | None:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    return cell if isinstance(cell, int | float) and math.isfinite(cell) else None
+    return float(cell) if isinstance(cell, int | float) and math.isfinite(cell) else None
 
 
 def _numbers(profiles: Sequence[LeadProfile], name: str) -> Floats:

@@ -63,7 +63,9 @@ DIRECTED: dict[str, tuple[str, str]] = {
     "email": ("replies", "emails_sent"),
     "messages": ("replies", "messages"),
 }
-CANONICAL: tuple[str, ...] = tuple(dict.fromkeys([*KINDS.values(), *(kind for pair in DIRECTED.values() for kind in pair)]))
+CANONICAL: tuple[str, ...] = tuple(
+    dict.fromkeys([*KINDS.values(), *(kind for pair in DIRECTED.values() for kind in pair)])
+)
 CODES: dict[str, int] = {kind: code for code, kind in enumerate(CANONICAL)}
 OUTBOUND = frozenset({"emails_sent", "sms_out"})
 #: neither side's doing in itself: only a given direction tells

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from db.session import Session, transaction
 from tasks.base import Answer, Work, step
 from tasks.contracts.backfill import ChunkCall
 from tasks.intake import columns, rows, source
+from tasks.intake.problems import Problem, Severity
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +28,29 @@ class Tally:
     rejected: list[RejectedRow] = field(default_factory=list)
     #: indexes of columns with at least one cell that is not blank
     filled: set[int] = field(default_factory=set)
+
+    def note(self, row: source.Record, problems: Sequence[Problem]) -> None:
+        """A row was read, with what was found in it."""
+        self.rows["read"] += 1
+        self.filled.update(index for index, cell in enumerate(row.cells) if cell.strip())
+        if problems and problems[0].severity == "error":
+            self.rows["rejected"] += 1
+        elif problems and problems[0].code == "row.blank":
+            self.rows["skipped"] += 1
+        self._keep(row, problems)
+
+    def take(self, converted: Sequence[tuple[source.Record, LeadDraft]], results: Sequence[UpsertResult]) -> None:
+        """The store answered for rows that could be read."""
+        for (row, draft), result in zip(converted, results, strict=True):
+            refused = result.outcome == "rejected"
+            self.rows[result.outcome] += 1
+            if not refused:
+                self.labels["open" if draft.label is None else "won" if draft.label else "lost"] += 1
+            self._keep(row, [_said(row, code, refused=refused) for code in result.codes])
+
+    def _keep(self, row: source.Record, problems: Sequence[Problem]) -> None:
+        self.warnings.update(problem.code for problem in problems if problem.severity == "warning")
+        self.rejected.extend(rows.kept_aside(row, problems))
 
     def counts(self) -> dict[str, Any]:
         """As the chunk's row keeps it."""
@@ -41,7 +65,12 @@ class Tally:
 def _failed(request: ChunkCall, error: str) -> None:
     with transaction() as session:
         backfills.fail_chunk(
-            session, request.tenant_id, backfill_id=request.backfill_id, number=request.number, error=error
+            session,
+            request.tenant_id,
+            backfill_id=request.backfill_id,
+            number=request.number,
+            error=error,
+            now=datetime.now(UTC),
         )
 
 
@@ -50,12 +79,12 @@ def import_chunk(session: Session, request: ChunkCall, work: Work) -> Answer:
     """Import one chunk, once, however often it is delivered."""
     scope = {"backfill_id": request.backfill_id}
     chunk = backfills.claim_chunk(session, request.tenant_id, **scope, number=request.number)
-    record = backfills.require(session, request.tenant_id, **scope)
-    if chunk.state == "done" or record.state != "running":
+    record = backfills.get(session, request.tenant_id, **scope)
+    if record is None or chunk.state == "done" or record.state != "running":
         return Answer(data={"state": chunk.state})
     tally = Tally()
     converted = list(_convert(record, chunk, tally, work.now))
-    _store(session, request.tenant_id, record, converted, tally, work.now)
+    tally.take(converted, _stored(session, request.tenant_id, record, [draft for _, draft in converted], work.now))
     backfills.finish_chunk(
         session,
         request.tenant_id,
@@ -72,68 +101,37 @@ def _convert(
     record: BackfillRecord, chunk: ChunkRecord, tally: Tally, now: datetime
 ) -> Iterator[tuple[source.Record, LeadDraft]]:
     """The rows that can be taken; what cannot is tallied with its place."""
-    seen, meaning = source.Source.load(record.source["source"]), columns.ColumnPlan.load(record.source["columns"])
+    seen, meaning, defaults = told(record.source)
     for row in source.read(Path(record.spool), chunk, seen):
-        tally.rows["read"] += 1
-        tally.filled.update(index for index, cell in enumerate(row.cells) if cell.strip())
-        converted = rows.convert(row, meaning, timezone=record.source["timezone"], now=now, sha256=record.sha256)
-        _note(row, converted.problems, tally)
+        converted = rows.convert(row, meaning, defaults, now)
+        tally.note(row, converted.problems)
         if converted.draft is not None:
             yield row, converted.draft
 
 
-def _note(row: source.Record, problems: Sequence[rows.Problem], tally: Tally) -> None:
-    for problem in problems:
-        if problem.severity == "error":
-            tally.rows["rejected" if problem.code != "row.blank" else "skipped"] += 1
-        else:
-            tally.warnings[problem.code] += 1
-        if problem.code != "row.blank":
-            tally.rejected.append(_kept_aside(row, problem))
-
-
-def _store(
-    session: Session,
-    tenant_id: str,
-    record: BackfillRecord,
-    converted: Sequence[tuple[source.Record, LeadDraft]],
-    tally: Tally,
-    now: datetime,
-) -> None:
+def _stored(
+    session: Session, tenant_id: str, record: BackfillRecord, drafts: Sequence[LeadDraft], now: datetime
+) -> list[UpsertResult]:
     trial = session.begin_nested() if record.mode == "dry_run" else None
     results = leads.upsert(
-        session,
-        tenant_id,
-        drafts=[draft for _, draft in converted],
-        policy=record.policy,
-        now=now,
-        import_ref=record.backfill_id,
+        session, tenant_id, drafts=drafts, policy=record.policy, now=now, import_ref=record.backfill_id
     )
     if trial is not None:
         trial.rollback()
-    for (row, draft), result in zip(converted, results, strict=True):
-        _count(row, draft, result, tally)
+    return results
 
 
-def _count(row: source.Record, draft: LeadDraft, result: UpsertResult, tally: Tally) -> None:
-    tally.rows[result.outcome] += 1
-    if result.outcome != "rejected":
-        tally.labels["open" if draft.label is None else "won" if draft.label else "lost"] += 1
-    severity = "error" if result.outcome == "rejected" else "warning"
-    for code in result.codes:
-        tally.warnings[code] += severity == "warning"
-        tally.rejected.append(_kept_aside(row, rows.Problem(severity=severity, code=code, message=MESSAGES[code])))
+def _said(row: source.Record, code: str, *, refused: bool) -> Problem:
+    severity: Severity = "error" if refused else "warning"
+    return Problem(severity=severity, code=code, message=f"line {row.line}: {MESSAGES[code]}")
 
 
-def _kept_aside(row: source.Record, problem: rows.Problem) -> RejectedRow:
-    return RejectedRow(
-        line=row.line,
-        record=row.number,
-        severity=problem.severity,
-        code=problem.code,
-        column=problem.column,
-        message=problem.message,
-        cells=row.cells,
+def told(stored: Mapping[str, Any]) -> tuple[source.Source, columns.ColumnPlan, columns.Defaults]:
+    """How to read the file, as the import's row keeps it."""
+    return (
+        source.Source.load(stored["source"]),
+        columns.ColumnPlan.load(stored["columns"]),
+        columns.Defaults.load(stored["defaults"]),
     )
 
 

@@ -12,9 +12,10 @@ from db.records import BackfillRecord, ChunkRecord
 from db.repositories import backfills
 from db.session import Session
 from tasks import workspace
+from tasks.backfill.chunks import told
 from tasks.base import Answer, Work, step
 from tasks.contracts.backfill import FinishCall
-from tasks.intake import columns, errorfile, source
+from tasks.intake import errorfile
 
 ROWS = ("read", "created", "updated", "unchanged", "skipped", "duplicate", "rejected")
 LABELS = ("won", "lost", "open")
@@ -24,7 +25,9 @@ LABELS = ("won", "lost", "open")
 def finish(session: Session, request: FinishCall, work: Work) -> Answer:
     """Close the import once every chunk is done; name the chunks that failed, which the same command resumes."""
     scope = {"backfill_id": request.backfill_id}
-    record = backfills.require(session, request.tenant_id, **scope)
+    record = backfills.get(session, request.tenant_id, **scope)
+    if record is None:
+        return Answer(data={"state": "unknown"})
     chunks = backfills.chunks(session, request.tenant_id, **scope)
     if record.state != "running" or any(chunk.state == "pending" for chunk in chunks):
         return Answer(data={"state": record.state})
@@ -49,7 +52,7 @@ def summary(
 ) -> dict[str, Any]:
     """What `hearth backfill --json` prints."""
     rows, labels, warnings = (_summed(chunks, part) for part in ("rows", "labels", "warnings"))
-    seen, meaning = source.Source.load(record.source["source"]), columns.ColumnPlan.load(record.source["columns"])
+    seen, meaning, _ = told(record.source)
     filled = {index for chunk in chunks for index in chunk.counts.get("filled", ())}
     warnings.update(problem.code for problem in seen.warnings)
     return {
@@ -80,7 +83,7 @@ def _summed(chunks: Sequence[ChunkRecord], part: str) -> Counter[str]:
 
 def _error_file(session: Session, tenant_id: str, record: BackfillRecord) -> str | None:
     path: Path = workspace.folder("errors") / f"{record.backfill_id}.csv"
-    header = source.Source.load(record.source["source"]).header
+    header = told(record.source)[0].header
     kept = backfills.rejected(session, tenant_id, backfill_id=record.backfill_id)
     return str(path) if errorfile.write(path, header, kept) else None
 

@@ -9,16 +9,17 @@ from typing import Any
 
 from db.records import BackfillDraft
 from tasks import workspace
-from tasks.intake import columns, rows, source
+from tasks.backfill.chunks import told
+from tasks.intake import rows, source
 
 
 def preview(draft: BackfillDraft, spooled: source.Spooled, now: datetime) -> dict[str, Any]:
     """Encoding, columns, labels and problems of the first 1,000 records; nothing is stored."""
-    seen, meaning = source.Source.load(draft.source["source"]), columns.ColumnPlan.load(draft.source["columns"])
+    seen, meaning, defaults = told(draft.source)
     problems: Counter[str] = Counter()
     labels: Counter[str] = Counter(won=0, lost=0, open=0)
     for row in source.read(Path(draft.spool), spooled.offsets[0], seen):
-        converted = rows.convert(row, meaning, timezone=draft.source["timezone"], now=now, sha256=draft.sha256)
+        converted = rows.convert(row, meaning, defaults, now)
         problems.update(problem.code for problem in converted.problems)
         if converted.draft is not None:
             labels["open" if converted.draft.label is None else "won" if converted.draft.label else "lost"] += 1

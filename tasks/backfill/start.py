@@ -43,10 +43,12 @@ def start(request: BackfillCsv, work: Work) -> Json:
     if request.mode == "preview":
         return work.envelope(request, Answer(data=preview(plan.draft, plan.spooled, work.now)))
     record, new = _accept(request, plan, work)
-    if record.state in ("finished", "cancelled"):
+    if record.state == "finished":
         return work.envelope(request, Answer(data=dict(record.summary or {}))) | {"duplicate": True}
     _publish(request.tenant_id, record)
-    return work.envelope(request, Answer(data={"job_id": record.backfill_id, "state": record.state, "resumed": not new}))
+    return work.envelope(
+        request, Answer(data={"job_id": record.backfill_id, "state": record.state, "resumed": not new})
+    )
 
 
 def _plan(request: BackfillCsv, work: Work) -> Plan:
@@ -59,8 +61,9 @@ def _plan(request: BackfillCsv, work: Work) -> Plan:
         spool.unlink()
         raise InvalidPayload.at("unknown_value", "sha256", "the file is another one than announced; send it again")
     zone = request.timezone or str(work.settings().get("timezone", "UTC"))
-    told: dict[str, Any] = {"source": seen.dump(), "columns": meaning.dump(), "timezone": zone}
-    said = [spooled.sha256, meaning.profile, told["columns"], request.mode, request.policy, zone]
+    defaults = columns.defaults(request.mapping, timezone=zone, sha256=spooled.sha256)
+    told: dict[str, Any] = {"source": seen.dump(), "columns": meaning.dump(), "defaults": defaults.dump()}
+    said = [spooled.sha256, told["columns"], told["defaults"], request.mode, request.policy]
     key = digest(said if request.resume else [*said, work.task_id])
     draft = BackfillDraft(
         key=key,
@@ -80,8 +83,6 @@ def _accept(request: BackfillCsv, plan: Plan, work: Work) -> tuple[BackfillRecor
         record, new = backfills.create(
             session, request.tenant_id, draft=plan.draft, chunks=plan.spooled.offsets, now=work.now
         )
-        if record.state == "failed":
-            backfills.reopen(session, request.tenant_id, backfill_id=record.backfill_id)
     if not new:
         workspace.discard(plan.draft.spool)
     return record, new

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tasks.errors import InvalidPayload
@@ -40,7 +40,7 @@ class Request(Part):
     """The common kwargs of every task."""
 
     tenant_id: Identifier
-    contract: Literal["1"] = CONTRACT
+    contract: Literal["1"] = "1"
     idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     request_id: ShortText | None = None
     dry_run: bool = False
@@ -110,7 +110,6 @@ def _unknown_below(value: object, prefix: str) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from _unknown_below(item, f"{prefix}{index}.")
-
 
 
 ENVELOPE_SCHEMA: dict[str, Any] = {

@@ -82,7 +82,7 @@ class LeadIn(Part):
     label: bool | None = None
     label_at: PastTime | None = None
     #: the tenant's own columns
-    custom: Annotated[dict[CustomName, float | CustomText], Field(max_length=400)] = {}
+    custom: dict[CustomName, float | CustomText] = Field(default_factory=dict, max_length=400)
 
 
 class UpsertLeads(Request):

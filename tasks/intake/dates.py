@@ -33,8 +33,12 @@ _EPOCH = re.compile(r"\d{10}(?:\d{3})?")
 #: days are counted from here by Excel (its 1900 leap day included)
 _EXCEL_START = datetime(1899, 12, 30)  # noqa: DTZ001 - the zone is the tenant's
 _OFFSETS = {
-    **{"Z": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6},
-    **{"PST": -8, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10},
+    name: hours
+    for hours, names in (
+        *((0, "Z UTC GMT"), (-4, "EDT"), (-5, "EST CDT"), (-6, "CST MDT"), (-7, "MST PDT")),
+        *((-8, "PST AKDT"), (-9, "AKST"), (-10, "HST")),
+    )
+    for name in names.split()
 }
 _EARLIEST, _LATEST = 1900, 2100
 
@@ -43,8 +47,8 @@ _EARLIEST, _LATEST = 1900, 2100
 def moment(text: str, zone: ZoneInfo, order: Order | None = None) -> datetime:
     """Read a date, with or without a time; naive ones are in `zone`.
 
-    ISO, `2026/01/31 15:04`, `1/31/26 3:04 PM`, `31.01.2026`, `Jan 31st, 2026`, RFC 2822, Excel's day numbers and Unix seconds or
-    milliseconds. `1/2/2026` needs `order`; `31.01.2026` is day first. Raises `BadValue`.
+    ISO, `2026/01/31 15:04`, `1/31/26 3:04 PM`, `31.01.2026`, `Jan 31st, 2026`, RFC 2822, Excel's day numbers and
+    Unix seconds or milliseconds. `1/2/2026` needs `order`; `31.01.2026` is day first. Raises `BadValue`.
     """
     try:
         found = _read(text, order)

@@ -1,7 +1,7 @@
 """The file of rows kept aside: original columns, then why; safe in a spreadsheet, importable again after fixing.
 
-A cell that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab or line break in front) gets a `'` in front, and so
-does one that already looks guarded. `unguard` takes exactly one off, hence reading gives back every cell as it was,
+A cell that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab or line break in front) gets a `'` in front,
+and so does one that already looks guarded. `unguard` takes exactly one off: reading gives back every cell as it was,
 `-12.5` and `'=x` included.
 """
 
@@ -18,7 +18,8 @@ from db.records import RejectedRow
 from tasks.intake import files
 
 NOTES = ("_line", "_record", "_severity", "_code", "_column", "_message")
-_TRIGGERS = "=+\\-@\\t\\r\\n＝＋－＠"
+#: the last four are the full-width forms, which spreadsheets take as well
+_TRIGGERS = "=+\\-@\\t\\r\\n\\uff1d\\uff0b\\uff0d\\uff20"
 _DANGEROUS = re.compile(rf"'*[{_TRIGGERS}]")
 _GUARDED = re.compile(rf"'+[{_TRIGGERS}]")
 
@@ -36,7 +37,8 @@ def write(path: Path, header: Sequence[str], rows: Iterable[RejectedRow]) -> int
         text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
         writer = csv.writer(text, lineterminator="\r\n")
         writer.writerow(guard(cell) for cell in (*names, *NOTES))
-        for count, (_, found) in enumerate(groupby(rows, key=lambda row: row.record), 1):
+        for _, found in groupby(rows, key=lambda row: row.record):
+            count += 1
             writer.writerow(guard(cell) for cell in _cells(list(found), keep, len(header)))
         text.detach()
     return count
@@ -59,7 +61,7 @@ def unguard(cell: str) -> str:
 
 def _cells(found: Sequence[RejectedRow], keep: Sequence[int], width: int) -> list[str]:
     cells = found[0].cells + ("",) * (width - len(found[0].cells))
-    # What a too long row holds beyond the header stands behind the notes: nothing is lost, and unfixed it is refused again.
+    # What a row holds beyond the header stands behind the notes: nothing is lost, and unfixed it is refused again.
     return [*(cells[index] for index in keep), *_notes(found), *cells[width:]]
 
 

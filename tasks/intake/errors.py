@@ -13,7 +13,7 @@ class IntakeError(Exception):
     """Something of a file to be imported cannot be read."""
 
 
-class FileRejected(IntakeError):
+class FileRejected(IntakeError):  # noqa: N818 - says the fact
     """The file cannot be read: `code` of the contract (`file.*`), `message` names the place and what to do next."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -25,7 +25,7 @@ class FileRejected(IntakeError):
         return f"{self.code}: {self.message}"
 
 
-class MappingRejected(IntakeError):
+class MappingRejected(IntakeError):  # noqa: N818 - says the fact
     """The mapping does not fit: `place` is its key, such as `columns.Lead Source`; `message` says what to do next."""
 
     def __init__(self, place: str, message: str) -> None:
@@ -37,7 +37,7 @@ class MappingRejected(IntakeError):
         return f"{self.place}: {self.message}"
 
 
-class BadValue(IntakeError):
+class BadValue(IntakeError):  # noqa: N818 - says the fact
     """A cell cannot be read: `code` of the contract (`value.*`, `time.*`), `hint` tells what would be readable."""
 
     def __init__(self, code: str, hint: str) -> None:

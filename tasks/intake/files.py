@@ -64,13 +64,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Write a file that appears whole or not at all, readable by its owner only."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600 from the start
     try:
-        with open(handle, "wb", buffering=_BLOCK) as out:
+        with os.fdopen(handle, "wb", buffering=_BLOCK) as out:
             yield out
             out.flush()
             os.fsync(out.fileno())
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink()
         raise
 
 

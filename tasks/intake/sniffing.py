@@ -121,9 +121,13 @@ def _fit(found: list[list[str]]) -> float:
     width = len(found[0]) if found else 0
     if width < 2:
         return 0.0
-    rows = found[1:]
-    share = sum(1 for cells in rows if len(cells) == width) / len(rows) if rows else 1.0
+    share = sum(1 for cells in found if _is_sound(cells, width)) / len(found)
     return share * (1 - 1 / width) if share >= 0.4 else 0.0
+
+
+def _is_sound(cells: list[str], width: int) -> bool:
+    # A lone quote inside a cell tells that a quoted cell was cut in two.
+    return len(cells) == width and not any(cell.count('"') % 2 for cell in cells)
 
 
 def _head(path: Path) -> bytes:

@@ -113,9 +113,10 @@ def inspect(path: Path, declared: str | None = None) -> Source:
 
 
 def spool(path: Path, target: Path, source: Source | None = None) -> Spooled:
-    """Copy a file as UTF-8 to `target` (whole or not at all, mode 0600), line breaks as they are, and cut it into chunks.
+    """Copy a file as UTF-8 to `target`, line breaks as they are, and cut it into chunks.
 
-    Raises `FileRejected`: `file.unclosed_quote` names the line on which the quote was opened.
+    The copy appears whole or not at all, readable by its owner only. Raises `FileRejected`; `file.unclosed_quote`
+    names the line on which the quote was opened.
     """
     source = source or inspect(path)
     with files.opened(path) as (raw, hashing), files.replacing(target) as out:
@@ -129,7 +130,7 @@ def spool(path: Path, target: Path, source: Source | None = None) -> Spooled:
 
 def read(target: Path, chunk: Chunk, source: Source) -> Iterator[Record]:
     """Give the records of one chunk of a spooled file, in order."""
-    with open(target, "rb") as raw:
+    with target.open("rb") as raw:
         raw.seek(chunk.offset)
         reader = csv.reader(io.TextIOWrapper(raw, "utf-8", newline=""), delimiter=source.delimiter)
         line = chunk.first_line

@@ -13,34 +13,46 @@ from tasks.intake.errors import BadValue
 MAX_CELL = 32_768
 MAX_TEXT = 500
 MAX_NAME = 200
-_EMAIL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.\-\u0080-\uffff]{1,64}@[a-z0-9\-\u0080-\uffff]+(?:\.[a-z0-9\-\u0080-\uffff]+)+")
+#: beyond this a figure is a slip or an id, and float32 would lose it
+_LARGEST = 1e15
+_EMAIL = re.compile(
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~.\-\u0080-\uffff]{1,64}@[a-z0-9\-\u0080-\uffff]+(?:\.[a-z0-9\-\u0080-\uffff]+)+"
+)
 _EMAIL_BREAK = re.compile(r"[\s,;|<>\"()]+|mailto:|/")
 #: written where there is no address; merging people by it would join strangers
-_NO_EMAIL = frozenset({"noemail", "no-email", "no.email", "none", "nomail", "noreply", "no-reply", "unknown", "na", "donotemail"})
+_NO_EMAIL = frozenset(
+    {"noemail", "no-email", "no.email", "none", "nomail", "noreply", "no-reply", "unknown", "na", "donotemail"}
+)
 _PHONE_BREAK = re.compile(r"\s*(?:[;,|/\n&]|\bor\b|\band\b)\s*", re.IGNORECASE)
 _EXTENSION = re.compile(r"\s*(?:extension|ext|x|#)\.?\s*\d{1,6}$", re.IGNORECASE)
 _PHONE_LABEL = re.compile(
-    r"^(?:cell|mobile|home|work|office|main|tel|phone|fax|[chmptw])\s*[.:]\s*|\s*\([a-z ]+\)$|\s+(?:cell|mobile|home|work)$",
+    r"^(?:cell|mobile|home|work|office|main|tel|phone|fax|[chmptw])\s*[.:]\s*"
+    r"|\s*\([a-z ]+\)$|\s+(?:cell|mobile|home|work)$",
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"\+?[\d\s().\-\u2010-\u2015\u00a0]+")
 _SCIENTIFIC = re.compile(r"\d+(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 _NANP = re.compile(r"[2-9]\d{2}[2-9]\d{6}")
 _SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mm": 1e6, "mil": 1e6, "mio": 1e6, "million": 1e6, "b": 1e9, "bn": 1e9}
-_BLANKS = re.compile(r"[\s\u00a0\u202f'’_]+")
+_BLANKS = re.compile(r"[\s\u00a0\u202f'\u2019_]+")
+_DASHES = re.compile("[\u2010-\u2015\u2212]")
 _CURRENCY = re.compile(r"US\$|USD|CAD|EUR|GBP|AUD|[$€£¥]", re.IGNORECASE)
 _FIGURE = r"\d[\d.,]*|[.,]\d+"
-_NUMBER = re.compile(rf"(?P<sign>[-+]?)(?P<figure>{_FIGURE})(?:e(?P<exponent>[-+]?\d{{1,3}}))?(?P<scale>[a-z]*)", re.IGNORECASE)
+_NUMBER = re.compile(
+    rf"(?P<sign>[-+]?)(?P<figure>{_FIGURE})(?:e(?P<exponent>[-+]?\d{{1,2}}))?(?P<scale>[a-z]*)", re.IGNORECASE
+)
 _RANGE = re.compile(rf"(?P<low>(?:{_FIGURE})[a-z]*)(?:-|to)(?P<high>(?:{_FIGURE})[a-z]*)", re.IGNORECASE)
 _BELOW = re.compile(r"(?:<=?|under|below|upto|max\.?|lessthan)(.+)", re.IGNORECASE)
 _ABOVE = re.compile(r"(?:>=?|over|above|from|min\.?|morethan|atleast)(.+)|(.+)\+", re.IGNORECASE)
-_PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,14}|[1-9]\d{0,2}(?:,\d{3}){1,4})(?:\.\d{1,17})?(?:[eE][-+]?\d{1,2})?|-?(?:0|[1-9]\d{0,11}),\d{1,2}")
+_PLAIN = re.compile(
+    r"-?(?:0|[1-9]\d{0,14}|[1-9]\d{0,2}(?:,\d{3}){1,4})(?:\.\d{1,17})?(?:[eE][-+]?\d{1,2})?|-?(?:0|[1-9]\d{0,11}),\d{1,2}"
+)
 _GROUPED = re.compile(r"\d{1,3}([.,])\d{2,3}(?:\1\d{2,3})*")
 
 
 def emails(text: str) -> tuple[str, ...]:
     """Give the addresses of a cell in lower case."""
-    parts = (part.strip(".'") for part in _EMAIL_BREAK.split(text.casefold()))
+    parts = (part.strip(".'") for part in _EMAIL_BREAK.split(text.lower()))
     found = [part for part in parts if _is_email(part)]
     if not found:
         raise BadValue("value.email", "not an e-mail address; write name@example.com or leave it blank")
@@ -68,16 +80,17 @@ def _phone(text: str) -> str | None:
     digits = re.sub(r"\D", "", bare)
     if not _PHONE.fullmatch(bare) or len(set(digits)) < 2 or not digits.isascii():
         return None
-    if bare.startswith(("+", "00", "011")):
-        return _international(digits.removeprefix("011") if bare[0] == "0" and digits[1] == "1" else digits)
+    if bare.startswith(("+", "00")):
+        return _international(digits.removeprefix("00"))
+    if digits.startswith("011") and len(digits) > 12:
+        return _international(digits[3:])
     national = digits.removeprefix("1") if len(digits) == 11 else digits
     if len(national) == 10:
         return f"+1{national}" if _NANP.fullmatch(national) else None
     return digits if 8 <= len(digits) <= 15 else None
 
 
-def _international(digits: str) -> str | None:
-    number = digits.removeprefix("00")
+def _international(number: str) -> str | None:
     if number.startswith("1") and not _NANP.fullmatch(number[1:]):
         return None
     return f"+{number}" if 8 <= len(number) <= 15 else None
@@ -85,6 +98,8 @@ def _international(digits: str) -> str | None:
 
 def number(text: str) -> float:
     """Read an amount or a count: `1,234.5`, `1.234,5`, `$450k`, `1.2M`, `(300)`; finite or refused."""
+    if text.isdecimal() and len(text) < 15:  # nearly all of them
+        return float(text)
     bare = _bare(text)
     negative = bare.startswith("(") and bare.endswith(")")
     found = _NUMBER.fullmatch(bare[1:-1] if negative else bare)
@@ -92,7 +107,7 @@ def number(text: str) -> float:
     if not found or not scale:
         raise _not_a_number()
     value = _figure(found["figure"]) * scale * 10.0 ** int(found["exponent"] or 0)
-    if not math.isfinite(value):
+    if not value < _LARGEST:  # infinity too
         raise _not_a_number()
     return -value if negative or found["sign"] == "-" else value
 
@@ -123,7 +138,7 @@ def _ordered(low: str, high: str) -> tuple[float, float]:
 
 
 def _bare(text: str) -> str:
-    return _BLANKS.sub("", _CURRENCY.sub("", text)).replace("−", "-").replace("–", "-").replace("—", "-")
+    return _DASHES.sub("-", _BLANKS.sub("", _CURRENCY.sub("", text)))
 
 
 def _figure(text: str) -> float:
@@ -154,7 +169,7 @@ def own(text: str) -> float | str:
     if not _PLAIN.fullmatch(text):
         return text
     value = float(text.replace(",", "" if _is_grouped(text.lstrip("-").partition(".")[0], ",") else "."))
-    return value if math.isfinite(value) else text
+    return value if abs(value) < _LARGEST else text
 
 
 def level(column: str, text: str) -> str:

@@ -28,8 +28,8 @@ def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
     if request.lead is not None:
         answer = champion.scorer.score(extract([profiles.of_message(request.lead, as_of)]), explain=request.explain)[0]
         return Answer(data={"lead": {"lead_id": None, **_shown(answer, work)}}, **facts)
-    snapshot_ids = take_snapshots(session, request.tenant_id, request.ids(), as_of, work)
-    scores = store_scores(session, request.tenant_id, snapshot_ids, champion, request.explain, work)
+    snapshot_ids = take_snapshots(session, work, request.ids(), as_of)
+    scores = store_scores(session, work, snapshot_ids, champion, request.explain)
     if request.lead_id is not None:
         return Answer(data={"lead": {"lead_id": request.lead_id, **_shown(scores[0], work)}}, **facts)
     bands = [_band(item, work) for item in scores]
@@ -38,10 +38,9 @@ def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
     )
 
 
-def take_snapshots(
-    session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime, work: Work
-) -> list[str]:
+def take_snapshots(session: Session, work: Work, lead_ids: Sequence[str], as_of: datetime) -> list[str]:
     """Store the features of leads as of a moment; within a scoring interval an unchanged lead keeps its snapshot."""
+    tenant_id = work.tenant_id
     known = profiles.load(session, tenant_id, lead_ids, as_of)
     versions = leads.versions(session, tenant_id, lead_ids=lead_ids)
     bucket = _bucket(as_of, work)
@@ -65,8 +64,10 @@ def _bucket(as_of: datetime, work: Work) -> datetime:
 
 
 def store_scores(
-    session: Session, tenant_id: str, snapshot_ids: Sequence[str], champion: scorers.Champion, explain: int, work: Work
+    session: Session, work: Work, snapshot_ids: Sequence[str], champion: scorers.Champion, explain: int = 3
 ) -> list[LeadScore]:
+    """Score snapshots and keep one answer each, in the order given."""
+    tenant_id = work.tenant_id
     taken = snapshots.get(session, tenant_id, snapshot_ids=snapshot_ids)
     matrix = FeatureMatrix.from_rows([snapshot.features for snapshot in taken])
     scores = champion.scorer.score(matrix, explain=explain)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 
-from db.records import PredictionDraft
+from db.records import AssessmentRecord, PredictionDraft
 from db.repositories import assessments, predictions
 from db.session import Session, transaction
 from ml.profiles import LeadProfile
@@ -14,6 +15,8 @@ from ml.urgency import assess as assess_urgency
 from tasks import profiles, scorers
 from tasks.base import Answer, Work, step
 from tasks.contracts.pipelines import StageCall
+from tasks.contracts.wire import to_wire
+from tasks.errors import InvalidPayload
 from tasks.leads.score import store_scores, take_snapshots
 
 
@@ -27,15 +30,22 @@ def _failed(stage: str) -> Callable[[StageCall, str], None]:
 
 def _land(session: Session, request: StageCall, stage: str, state: str = "ok") -> Answer:
     tenant_id, assessment_id = request.tenant_id, request.assessment_id
-    assessments.land(session, tenant_id, assessment_id=assessment_id, stage=stage, state=state)
+    assessments.land(session, tenant_id, assessment_id=assessment_id, stage=stage, state=state, now=datetime.now(UTC))
     return Answer(data={"stage": stage, "state": state})
+
+
+def _record(session: Session, request: StageCall) -> AssessmentRecord:
+    record = assessments.get(session, request.tenant_id, assessment_id=request.assessment_id)
+    if record is None:
+        raise InvalidPayload.at("unknown_value", "assessment_id", "no assessment of this tenant has this id")
+    return record
 
 
 @step("hearth.leads.snapshot", StageCall, on_fault=_failed("snapshot"))
 def snapshot_stage(session: Session, request: StageCall, work: Work) -> Answer:
     """Store the features that every later stage reads."""
-    record = assessments.require(session, request.tenant_id, assessment_id=request.assessment_id)
-    ids = take_snapshots(session, request.tenant_id, record.lead_ids, record.as_of, work)
+    record = _record(session, request)
+    ids = take_snapshots(session, work, record.lead_ids, record.as_of)
     assessments.attach(session, request.tenant_id, assessment_id=record.assessment_id, snapshot_ids=ids)
     return _land(session, request, "snapshot")
 
@@ -43,22 +53,22 @@ def snapshot_stage(session: Session, request: StageCall, work: Work) -> Answer:
 @step("hearth.leads.score_snapshots", StageCall, on_fault=_failed("score"))
 def score_stage(session: Session, request: StageCall, work: Work) -> Answer:
     """The lead scorer's row for each snapshot."""
-    record = assessments.require(session, request.tenant_id, assessment_id=request.assessment_id)
+    record = _record(session, request)
     if not record.snapshot_ids:
         return _land(session, request, "score", "failed")
     champion = scorers.champion(session, request.tenant_id)
-    store_scores(session, request.tenant_id, record.snapshot_ids, champion, 3, work)
+    store_scores(session, work, record.snapshot_ids, champion)
     return _land(session, request, "score")
 
 
 @step("hearth.leads.urgency", StageCall, on_fault=_failed("urgency"))
 def urgency_stage(session: Session, request: StageCall, work: Work) -> Answer:
     """The row that says why to call now, what to do and by when."""
-    record = assessments.require(session, request.tenant_id, assessment_id=request.assessment_id)
+    record = _record(session, request)
     if not record.snapshot_ids:
         return _land(session, request, "urgency", "failed")
     known = profiles.load(session, request.tenant_id, record.lead_ids, record.as_of)
-    found = assess_urgency(known, thresholds=work.settings().get("silence_days") or {})
+    found = assess_urgency(known, work.settings().get("silence_days") or {})
     drafts = [
         _urgency(profile, snapshot_id, item)
         for profile, snapshot_id, item in zip(known, record.snapshot_ids, found, strict=True)
@@ -77,6 +87,12 @@ def _urgency(profile: LeadProfile, snapshot_id: str, item: Urgency) -> Predictio
         scope="scorecard",
         probability=None,
         band=None,
-        detail=asdict(item),
+        detail=to_wire({**asdict(item), "value": worth(profile)}),
         as_of=profile.as_of,
     )
+
+
+def worth(profile: LeadProfile) -> float | None:
+    """What closing a lead is worth: the deal, else the budget it came with."""
+    known = (profile.numbers.get(name) for name in ("deal_value", "budget_max", "budget_min"))
+    return next((value for value in known if value), None)

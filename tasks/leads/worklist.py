@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from db.records import PredictionRecord
@@ -19,9 +20,7 @@ def worklist(session: Session, request: WorklistRequest, work: Work) -> Answer:
     external_ids = leads.callable_leads(session, request.tenant_id, assigned_to=request.assigned_to)
     scores = _latest(session, request.tenant_id, "lead_score")
     urgency = _latest(session, request.tenant_id, "urgency")
-    candidates = [
-        _candidate(scores[lead_id], urgency.get(lead_id)) for lead_id in external_ids if lead_id in scores
-    ]
+    candidates = [_candidate(scores[lead_id], urgency.get(lead_id)) for lead_id in external_ids if lead_id in scores]
     if len(candidates) < len(external_ids):
         work.warn("not_scored", f"{len(external_ids) - len(candidates)} of {len(external_ids)} leads")
     ranked = rank(candidates, now=work.now, capacity=request.capacity)
@@ -42,11 +41,12 @@ def _latest(session: Session, tenant_id: str, kind: str) -> dict[str, Prediction
 
 def _candidate(score: PredictionRecord, urgency: PredictionRecord | None) -> Candidate:
     detail: Mapping[str, Any] = urgency.detail if urgency else {}
+    asked = detail.get("inquiry_at")
     return Candidate(
         lead_id=score.lead_id,
         probability=score.probability or 0.0,
         value=detail.get("value"),
-        uncontacted=bool(detail.get("uncontacted")),
+        inquiry_at=datetime.fromisoformat(asked) if asked else None,
     )
 
 

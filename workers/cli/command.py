@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from kombu.exceptions import OperationalError
 
-from db.errors import DatabaseError
+from db.errors import DatabaseError, UnknownTenant
 from workers.errors import WorkersError
 
 #: failures that are told in one line; anything else is a fault of ours and shows its traceback
@@ -39,6 +39,8 @@ class Command(click.Command):
 
 
 def _line(error: BaseException) -> str:
+    if isinstance(error, UnknownTenant):
+        return "unknown tenant; `hearth tenant create` makes one, and so does `hearth backfill`"
     if isinstance(error, OperationalError):
         return "the broker does not answer; check REDIS_URL, or start a cluster with `hearth up`"
     return " ".join(str(error).split()) or type(error).__name__

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from db import session
+from workers.database import bind
 from workers.settings import Settings
 
 
 @contextmanager
 def database(chosen: Settings) -> Iterator[None]:
     """Binds the settings' database for the time of the block."""
-    session.configure(chosen.database_url.get_secret_value(), chosen.keyring())
+    bind(chosen)
     try:
         yield
     finally:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
+from db.repositories import models as registry
+from db.session import reading
 from workers.cli.client import Client
 from workers.cli.command import CommandFailed
 from workers.cli.imports import report, run_import
-from workers.cli.models import PATIENCE, show_training
-from workers.cli.output import notice, table
+from workers.cli.models import PATIENCE, show_bands, show_comparison
 from workers.cli.scores import chosen, run_assessment, show_worklist
 from workers.cluster import Cluster
 from workers.settings import Settings
@@ -49,6 +49,8 @@ class Walk:
         self._say("today's worklist")
         data = caller.call("hearth.leads.worklist", capacity=CALLS)
         show_worklist("simulated leads to call today", data)
+        if not data["leads"]:
+            raise CommandFailed("no lead was assessed; the log says why")
 
     def _import(self, caller: Client) -> None:
         self._say(f"importing {SAMPLE.name}, a few rows of it bad on purpose")
@@ -57,10 +59,14 @@ class Walk:
     def _train(self, caller: Client) -> None:
         self._say("training the lead scorer on the closed leads")
         data = caller.call("hearth.models.train", patience=PATIENCE, kind="lead_score")
-        if not data["promoted"]:
-            notice("the new model was not promoted: the written scorecard scores")
-        show_training(data)
-        _show_bands(data["metrics"])
+        if data["version"] is None:
+            raise CommandFailed(data["reason"])
+        click.echo(f"{data['version']}: {'promoted' if data['promoted'] else 'not promoted'}, {data['reason']}")
+        with reading() as session:
+            model = registry.get(session, TENANT, version=data["version"])
+        if model is not None:
+            show_comparison(model)
+            show_bands("simulated leads, scored out of fold", model)
 
     def _assess(self, caller: Client) -> None:
         lead_ids = chosen(TENANT, None)
@@ -81,10 +87,3 @@ class Walk:
         click.echo("  your own CRM      docs/quickstart.md")
         if keep:
             click.echo("The cluster stays up until Ctrl-C.")
-
-
-def _show_bands(metrics: dict[str, Any]) -> None:
-    bands = metrics.get("bands")
-    if bands:
-        rows = [(f"{row['from']:.0%}-{row['to']:.0%}", row["rows"], row["positives"]) for row in bands]
-        table("simulated leads by score, out of fold", ("scored", "leads", "closed as won"), rows)

@@ -13,6 +13,7 @@ import click
 from db.records import BackfillRecord, ChunkRecord
 from db.repositories import backfills, tenants
 from db.session import reading, transaction
+from tasks.backfill.finish import summary
 from workers.cli.client import Client, client
 from workers.cli.command import Command, CommandFailed, example, json_option
 from workers.cli.database import database
@@ -23,6 +24,11 @@ MODES = ("preview", "dry_run", "commit")
 POLICIES = ("fill_blanks", "overwrite", "skip_existing")
 PROFILES = ("auto", "canonical", "generic")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+#: states that are no failure
+GOOD = frozenset({"finished", "preview"})
+
+Data = dict[str, Any]
+
 JOB = click.argument("job_id", metavar="JOB")
 
 
@@ -50,7 +56,7 @@ def backfill() -> None:
     """
 
 
-def mapping_of(path: Path | None) -> dict[str, Any] | None:
+def mapping_of(path: Path | None) -> Data | None:
     """A mapping file's content; raises CommandFailed naming the line that is no TOML."""
     if path is None:
         return None
@@ -67,28 +73,34 @@ def ensure_tenant(caller: Client) -> None:
         notice(f"tenant {caller.tenant_id} did not exist and was created")
 
 
-def run_import(caller: Client, path: Path, **options: Any) -> dict[str, Any]:
+def run_import(caller: Client, path: Path, **options: Any) -> Data:
     """Imports a file and returns the job as it ended; progress goes to stderr."""
-    job_id = start_import(caller, path, **options)
+    job = start_import(caller, path, **options)
+    if "result" in job:
+        return job
     try:
         with progress(f"importing {path.name}") as show:
-            return caller.follow(job_id, show)
+            return caller.follow(job["job_id"], show)
     except (KeyboardInterrupt, SystemExit):
-        notice(_left_behind(caller, job_id))
+        notice(_left_behind(caller, job["job_id"]))
         raise
+
+
+def start_import(caller: Client, path: Path, **options: Any) -> Data:
+    """Hands the file to the cluster and returns its job; with `result` where there is nothing to wait for."""
+    answer = caller.envelope("hearth.backfill.csv", queue="batch", patience=600, uri=str(path.resolve()), **options)
+    data: Data = answer["data"]
+    if "rows" not in data:
+        return data
+    if answer.get("duplicate") and data["state"] == "finished":
+        notice("this file was imported before in the same way; this is what it came to (--no-resume imports it again)")
+    return {"job_id": data["job_id"], "state": data["state"], "result": data}
 
 
 def _left_behind(caller: Client, job_id: str) -> str:
     if caller.private:
         return "stopping; the rows imported so far are kept, and the same command goes on from there"
     return f"no longer waiting; the import goes on: hearth backfill status {job_id}"
-
-
-def start_import(caller: Client, path: Path, **options: Any) -> str:
-    """Hands the file to the cluster and returns the job's id."""
-    data = caller.call("hearth.backfill.csv", queue="batch", patience=600, uri=str(path.resolve()), **options)
-    job_id: str = data["job_id"]
-    return job_id
 
 
 @backfill.command("import", cls=Command, hidden=True)
@@ -115,7 +127,7 @@ def import_file(
         if options["mode"] == "commit":
             ensure_tenant(caller)
         if detach:
-            report_job(start_import(caller, path, **options), as_json=as_json)
+            report_job(start_import(caller, path, **options)["job_id"], as_json=as_json)
             return
         report(run_import(caller, path, **options), as_json=as_json)
 
@@ -142,18 +154,27 @@ def status(job_id: str, as_json: bool) -> None:
 def cancel(job_id: str, as_json: bool) -> None:
     """Stop an import: rows that are in stay in, chunks that have not begun are left out."""
     with database(settings()):
-        tenant_id = look_up(job_id)["tenant_id"]
-        with transaction() as session:
-            ended = backfills.finish(session, tenant_id, backfill_id=job_id, state="cancelled", now=datetime.now(UTC))
+        ended = _cancel(job_id, look_up(job_id)["tenant_id"])
     if not ended:
         raise CommandFailed(f"import {job_id} had ended already")
     if as_json:
         emit({"job_id": job_id, "state": "cancelled"})
     else:
-        click.echo(f"import {job_id} is cancelled")
+        click.echo(f"import {job_id} is cancelled; the same command imports the file again")
 
 
-def look_up(job_id: str) -> dict[str, Any]:
+def _cancel(job_id: str, tenant_id: str) -> bool:
+    now = datetime.now(UTC)
+    with transaction() as session:
+        record = backfills.get(session, tenant_id, backfill_id=job_id)
+        if record is None or record.state != "running":
+            return False
+        told = summary(record, backfills.chunks(session, tenant_id, backfill_id=job_id), "cancelled", None, now)
+        end: Data = {"state": "cancelled", "summary": told, "error": "cancelled by its operator", "error_file": None}
+        return backfills.finish(session, tenant_id, backfill_id=job_id, **end, now=now)
+
+
+def look_up(job_id: str) -> Data:
     """An import's state whichever tenant it belongs to; the operator's view, never a caller's."""
     with reading() as session:
         for tenant_id in tenants.ids(session):
@@ -164,7 +185,7 @@ def look_up(job_id: str) -> dict[str, Any]:
     raise CommandFailed("no import has this id; `hearth backfill FILE --detach` prints it")
 
 
-def _state(record: BackfillRecord, chunks: Sequence[ChunkRecord]) -> dict[str, Any]:
+def _state(record: BackfillRecord, chunks: Sequence[ChunkRecord]) -> Data:
     done = sum(chunk.records for chunk in chunks if chunk.state != "pending")
     return {
         "state": record.state,
@@ -182,21 +203,23 @@ def report_job(job_id: str, *, as_json: bool) -> None:
         click.echo(job_id)
 
 
-def report(job: dict[str, Any], *, as_json: bool) -> None:
+def report(job: Data, *, as_json: bool) -> None:
     """Prints what an import did; raises CommandFailed unless it finished."""
     result = job.get("result")
     if as_json and result:
         emit(result)
     elif result:
         _summary(result)
-    if job["state"] != "finished":
-        raise CommandFailed(f"import {job['job_id']} {job['state']}: {job.get('error') or 'no reason was kept'}")
+    if job["state"] not in GOOD:
+        raise CommandFailed(
+            f"import {job['job_id']} {job['state']}: {job.get('error') or 'the same command starts it anew'}"
+        )
 
 
-def _summary(result: dict[str, Any]) -> None:
+def _summary(result: Data) -> None:
     counted = {f"rows {name}": count for name, count in result["rows"].items()}
     labels = {f"labels {name}": count for name, count in result["labels"].items()}
     warned = {f"warning {code}": count for code, count in result["warnings"].items()}
     columns = {"columns mapped": len(result["columns"]["mapped"]), "columns custom": len(result["columns"]["custom"])}
-    title = f"import {result['job_id']}: {result['state']} in {result['seconds']:.1f} s"
+    title = f"import {result['job_id'] or 'of nothing'}: {result['state']} in {result['seconds']:.1f} s"
     facts(title, {**counted, **labels, **warned, **columns, "rows kept aside": result["error_file"]})

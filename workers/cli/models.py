@@ -19,6 +19,8 @@ from workers.settings import settings
 
 KINDS = ("lead_score",)
 TRAINED = ("run_id", "kind", "rows", "metrics", "promoted", "reason", "version")
+#: metrics shown beside the baselines
+COMPARED = ("auc", "pr_auc", "brier", "lift_top_decile")
 #: seconds a training may take
 PATIENCE = 600.0
 
@@ -79,6 +81,24 @@ def show_model(version: str, tenant: str, as_json: bool) -> None:
         return
     plain = {name: value for name, value in model.metrics.items() if isinstance(value, (int, float))}
     facts(f"{model.version} of {tenant}", {"state": model.state, "rows": model.rows, **plain})
+    show_comparison(model)
+    show_bands(f"{model.version}, scored out of fold", model)
+
+
+def show_comparison(model: ModelRecord) -> None:
+    """Prints a model's figures beside those of the baselines it has to beat."""
+    compared = {model.version: model.metrics, **model.report.get("baselines", {})}
+    rows = [(name, *(figures[column] for column in COMPARED)) for name, figures in compared.items()]
+    table("against its baselines", ("scorer", *COMPARED), rows)
+
+
+def show_bands(title: str, model: ModelRecord) -> None:
+    """Prints what was said and what came, band by band."""
+    bands = model.report.get("bands", ())
+    rows = [
+        (f"{band['low']:.0%} to {band['high']:.0%}", band["rows"], band["positives"], band["came"]) for band in bands
+    ]
+    table(title, ("said", "leads", "won", "share won"), rows)
 
 
 @models.command("promote", cls=Command, epilog=example("hearth models promote lead_score-0002 --tenant demo"))

@@ -53,7 +53,10 @@ def score(tenant: str, lead: str | None, every: bool, top: int, as_json: bool) -
 @leads_options
 @json_option
 def assess(tenant: str, lead: str | None, every: bool, top: int, as_json: bool) -> None:
-    """Run the whole assessment of leads, wait for it, and print them ranked."""
+    """Run the whole assessment of leads and wait for it.
+
+    Prints the assessed leads, ranked by their probability.
+    """
     _one_of(lead, every=every)
     with client(tenant) as caller, database(settings()):
         lead_ids = chosen(tenant, lead)

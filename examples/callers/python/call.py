@@ -1,6 +1,6 @@
 """A CRM's back end calls Hearth: a result to wait for, a refusal to read, and a callback on its own queue.
 
-    REDIS_URL=redis://… python call.py TENANT
+REDIS_URL=redis://… python call.py TENANT
 """
 
 from __future__ import annotations
@@ -28,9 +28,16 @@ LEAD = {
 }
 
 
+class Refused(Exception):  # noqa: N818 - says the fact
+    """The task answered with an error; for InvalidPayload `args` are (code, [{"loc", "msg"}])."""
+
+
 def call(task: str, queue: str, **kwargs: Any) -> dict[str, Any]:
-    """Sends a task by name and waits for its envelope; a refused payload is raised as InvalidPayload(code, places)."""
-    envelope: dict[str, Any] = app.send_task(task, kwargs=kwargs, queue=queue).get(timeout=30)
+    """Sends a task by name and waits for its envelope; raises Refused with what the task answers instead."""
+    answer = app.send_task(task, kwargs=kwargs, queue=queue).get(timeout=30, propagate=False)
+    if isinstance(answer, Exception):  # its class is made from its name here, since Hearth is not installed
+        raise Refused(type(answer).__name__, *answer.args)
+    envelope: dict[str, Any] = answer
     return envelope
 
 
@@ -47,9 +54,9 @@ def main(tenant: str) -> None:
 
     try:
         call("hearth.leads.score", "inference", tenant_id=tenant, lead_id="nobody")
-    except Exception as refused:  # the class is made from its name here, since Hearth is not installed
-        code, places = refused.args
-        print(f"refused {type(refused).__name__} {code} at {places[0]['loc']}: {places[0]['msg']}")
+    except Refused as refused:
+        kind, code, places = refused.args
+        print(f"refused {kind} {code} at {places[0]['loc']}: {places[0]['msg']}")
 
     done = signature("crm.lead_scored", queue="crm")
     app.send_task("hearth.leads.score", kwargs={"tenant_id": tenant, "lead_id": lead_id}, queue="inference", link=done)

@@ -28,4 +28,5 @@ app.conf.update(
 def lead_scored(envelope: dict[str, Any]) -> None:
     """Runs on the CRM's queue when a score is ready; `envelope` is what the task answered."""
     lead = envelope["data"]["lead"]
-    print(f"lead_scored {lead['lead_id']} {lead['probability']:.2f} {lead['band']} by {envelope['model']['version']}", flush=True)
+    model = envelope["model"]["version"]
+    print(f"lead_scored {lead['lead_id']} {lead['probability']:.2f} {lead['band']} by {model}", flush=True)

@@ -51,7 +51,7 @@ def test_the_file_does_not_tell_the_truth(table):
     for row in table:
         lead = known.get(row["external_id"])
         if lead and lead.open:
-            assert not (row["label"] or row["label_at"] or row["closed_at"] or row["lost_reason"])
+            assert not any(row[name] for name in ("label", "label_at", "closed_at", "lost_reason"))
             assert row["opportunity_status"] == "open"
         assert lead is None or not any(str(lead.probability)[:6] in cell for cell in row.values())
 
@@ -90,7 +90,7 @@ def test_a_row_that_names_nobody_has_only_a_phone(table):
     for row in table:
         if not row["external_id"]:
             assert row["phone"]
-            assert not (row["email"] or row["first_name"] or row["last_name"])
+            assert not any(row[name] for name in ("email", "first_name", "last_name"))
 
 
 def test_every_address_and_number_is_one_nobody_has(table):

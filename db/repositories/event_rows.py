@@ -1,0 +1,43 @@
+"""Between rows of `events` and records; message texts are sealed with the lead's key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from db.base import new_id
+from db.records import EventDraft, EventRecord
+from db.sealing import DataKey, place
+
+
+def row_of(draft: EventDraft, *, key: DataKey, tenant_id: str, lead_id: str) -> dict[str, Any]:
+    """Give the row of a new event."""
+    event_id = new_id()
+    return {
+        "tenant_id": tenant_id,
+        "event_id": event_id,
+        "lead_id": lead_id,
+        "kind": draft.kind,
+        "occurred_at": draft.occurred_at,
+        "recorded_at": draft.recorded_at,
+        "direction": draft.direction,
+        "channel": draft.channel,
+        "facts": dict(draft.facts),
+        "text": None if draft.text is None else key.seal(draft.text.encode(), text_place(tenant_id, event_id)),
+        "source": draft.source,
+        "source_id": draft.source_id,
+    }
+
+
+def record_of(row: Mapping[Any, Any]) -> EventRecord:
+    """Give the record of a row, without its text."""
+    return EventRecord(**{name: row[name] for name in RECORD})
+
+
+def text_place(tenant_id: str, event_id: str) -> bytes:
+    """Give the place that an event's text is bound to."""
+    return place(tenant_id, "events.text", event_id)
+
+
+#: the columns that a record is made of
+RECORD = ("event_id", "lead_id", "kind", "occurred_at", "recorded_at", "direction", "channel", "facts")

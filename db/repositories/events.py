@@ -1,0 +1,96 @@
+"""What happened to leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from db.models import Event, Lead
+from db.records import EventDraft, EventRecord
+from db.repositories import event_rows
+from db.repositories.leads import keys_of
+from db.repositories.statements import in_batches, lock_tenant
+
+
+def add(session: Session, tenant_id: str, *, lead_id: str, drafts: Sequence[EventDraft]) -> int:
+    """Store the events of one lead that are not known yet and give their number; new ones raise its version by one.
+
+    Raises:
+        UnknownLead: not there for this tenant.
+
+    """
+    return add_many(session, tenant_id, drafts={lead_id: drafts})
+
+
+def add_many(session: Session, tenant_id: str, *, drafts: Mapping[str, Sequence[EventDraft]]) -> int:
+    """Store the events of many leads (lead id -> events), each once, and give the number of new ones.
+
+    Raises:
+        UnknownLead: some lead is not there for this tenant; positions are those of the mapping.
+
+    """
+    lock_tenant(session, tenant_id)
+    keys = keys_of(session, tenant_id, lead_ids=list(drafts))
+    known = _known(session, tenant_id, list(drafts))
+    rows = []
+    for lead_id, events in drafts.items():
+        for event in events:
+            if (lead_id, event.source, event.source_id) not in known:
+                known.add((lead_id, event.source, event.source_id))
+                rows.append(event_rows.row_of(event, key=keys[lead_id], tenant_id=tenant_id, lead_id=lead_id))
+    if rows:
+        session.execute(insert(Event), rows)
+        _raise_versions(session, tenant_id, sorted({row["lead_id"] for row in rows}))
+    return len(rows)
+
+
+def of_leads(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, list[EventRecord]]:
+    """Give the events of leads, oldest first; a lead without any has an empty list, an unknown one too."""
+    found: dict[str, list[EventRecord]] = {lead_id: [] for lead_id in lead_ids}
+    columns = [getattr(Event, name) for name in event_rows.RECORD]
+    for batch in in_batches(list(found)):
+        rows = (
+            select(*columns)
+            .where(Event.tenant_id == tenant_id, Event.lead_id.in_(batch))
+            .order_by(Event.lead_id, Event.occurred_at, Event.event_id)
+        )
+        for row in session.execute(rows).mappings():
+            found[row["lead_id"]].append(event_rows.record_of(row))
+    return found
+
+
+def texts(session: Session, tenant_id: str, *, lead_id: str) -> dict[str, str]:
+    """Open the message texts of one lead: event id -> text.
+
+    Raises:
+        UnknownLead: not there for this tenant.
+        SealBroken: a stored text was changed or moved.
+
+    """
+    key = keys_of(session, tenant_id, lead_ids=[lead_id])[lead_id]
+    rows = select(Event.event_id, Event.text).where(
+        Event.tenant_id == tenant_id, Event.lead_id == lead_id, Event.text.is_not(None)
+    )
+    return {
+        event_id: key.open(text, event_rows.text_place(tenant_id, event_id)).decode()
+        for event_id, text in session.execute(rows)
+        if text is not None
+    }
+
+
+def _known(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> set[tuple[str, str, str]]:
+    known: set[tuple[str, str, str]] = set()
+    for batch in in_batches(lead_ids):
+        rows = select(Event.lead_id, Event.source, Event.source_id).where(
+            Event.tenant_id == tenant_id, Event.lead_id.in_(batch)
+        )
+        known.update((lead_id, source, source_id) for lead_id, source, source_id in session.execute(rows))
+    return known
+
+
+def _raise_versions(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> None:
+    for batch in in_batches(lead_ids):
+        changed = update(Lead).where(Lead.tenant_id == tenant_id, Lead.lead_id.in_(batch))
+        session.execute(changed.values(version=Lead.version + 1), execution_options={"synchronize_session": False})

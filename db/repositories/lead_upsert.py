@@ -1,0 +1,304 @@
+"""Taking in what sources say of leads: who is meant, what is new, and writing it in few statements."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from db.base import new_id, utc
+from db.identity import email_key, phone_key
+from db.merging import Content, merge
+from db.models import Event, Lead, LeadIdentity
+from db.records import EventDraft, LeadDraft, Outcome, Policy, UpsertResult
+from db.repositories import event_rows, lead_rows, tenants
+from db.repositories.statements import in_batches, lock_tenant, ring_of
+from db.sealing import DataKey, KeyRing
+
+NO_IDENTITY = "row.no_identity"
+AMBIGUOUS = "row.ambiguous_identity"
+DUPLICATE = "row.duplicate_in_file"
+_BATCH = 1_000
+
+_Identity = tuple[str, str]
+_EventKey = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """What holds for all drafts of one call."""
+
+    tenant_id: str
+    policy: Policy
+    now: datetime
+    #: the import that brings them; a lead that it met before is a duplicate
+    ref: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keys:
+    identity: _Identity | None
+    email: bytes | None
+    phone: bytes | None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    """A lead as it becomes while drafts are merged into it."""
+
+    lead_id: str
+    key: DataKey
+    source_system: str
+    external_id: str | None
+    observed_at: datetime
+    #: None = not stored yet
+    row: lead_rows.Row | None = None
+    content: Content | None = None
+    version: int = 0
+    import_ref: str | None = None
+    changed: bool = False
+    touched: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Book:
+    """What is known of the leads that a batch may mean."""
+
+    identities: dict[_Identity, str] = field(default_factory=dict)
+    by_hash: defaultdict[bytes, set[str]] = field(default_factory=lambda: defaultdict(set))
+    entries: dict[str, _Entry] = field(default_factory=dict)
+    events: set[_EventKey] = field(default_factory=set)
+    new_identities: list[dict[str, Any]] = field(default_factory=list)
+    new_events: list[dict[str, Any]] = field(default_factory=list)
+
+
+def upsert(session: Session, drafts: Sequence[LeadDraft], job: Import) -> list[UpsertResult]:
+    """Merge drafts in the order given; see `db.repositories.leads.upsert`."""
+    tenants.require(session, job.tenant_id)
+    lock_tenant(session, job.tenant_id)
+    results: list[UpsertResult] = []
+    for batch in in_batches(drafts, _BATCH):
+        results += _Batch(session, batch, job).run()
+    return results
+
+
+class _Batch:
+    def __init__(self, session: Session, drafts: Sequence[LeadDraft], job: Import) -> None:
+        self.session = session
+        self.drafts = drafts
+        self.job = job
+        self.ring: KeyRing = ring_of(session)
+        self.keys = [_keys_of(draft, self.ring, job.tenant_id) for draft in drafts]
+        self.book = _Book()
+
+    def run(self) -> list[UpsertResult]:
+        self._load_leads()
+        self._load_events()
+        results = [self._take(draft, keys) for draft, keys in zip(self.drafts, self.keys, strict=True)]
+        self._write()
+        return results
+
+    def _load_leads(self) -> None:
+        tenant_id, book = self.job.tenant_id, self.book
+        wanted = {keys.identity for keys in self.keys if keys.identity}
+        identities = select(LeadIdentity.source_system, LeadIdentity.external_id, LeadIdentity.lead_id).where(
+            LeadIdentity.tenant_id == tenant_id, LeadIdentity.external_id.in_({external for _, external in wanted})
+        )
+        for system, external, lead_id in self.session.execute(identities) if wanted else ():
+            if (system, external) in wanted:
+                book.identities[system, external] = lead_id
+        # The rows are locked, so that a label set at the same time is not written over (SQLite has one writer anyway).
+        rows = select(Lead.__table__).where(Lead.tenant_id == tenant_id, self._meant()).with_for_update()
+        for row in self.session.execute(rows.order_by(Lead.lead_id)).mappings():
+            self._enter(dict(row))
+
+    def _meant(self) -> Any:
+        return or_(
+            Lead.lead_id.in_(set(self.book.identities.values())),
+            Lead.email_hash.in_({keys.email for keys in self.keys if keys.email}),
+            Lead.phone_hash.in_({keys.phone for keys in self.keys if keys.phone}),
+        )
+
+    def _enter(self, row: lead_rows.Row) -> None:
+        lead_id = row["lead_id"]
+        self.book.entries[lead_id] = _Entry(
+            lead_id=lead_id,
+            key=lead_rows.data_key_of(self.ring, row),
+            source_system=row["source_system"],
+            external_id=row["external_id"],
+            observed_at=row["observed_at"],
+            row=row,
+            version=row["version"],
+            import_ref=row["import_ref"],
+        )
+        for value in (row["email_hash"], row["phone_hash"]):
+            if value is not None:
+                self.book.by_hash[value].add(lead_id)
+
+    def _load_events(self) -> None:
+        known = list(self.book.entries)
+        sources = sorted({event.source_id for draft in self.drafts for event in draft.events})
+        for batch in in_batches(sources) if known else ():
+            keys = select(Event.lead_id, Event.source, Event.source_id).where(
+                Event.tenant_id == self.job.tenant_id, Event.lead_id.in_(known), Event.source_id.in_(batch)
+            )
+            self.book.events.update((lead, source, source_id) for lead, source, source_id in self.session.execute(keys))
+
+    def _take(self, draft: LeadDraft, keys: _Keys) -> UpsertResult:
+        if not any((keys.identity, keys.email, keys.phone)):
+            return UpsertResult(outcome="rejected", lead_id=None, codes=(NO_IDENTITY,))
+        meant = self._resolve(keys)
+        if len(meant) > 1:
+            return UpsertResult(outcome="rejected", lead_id=None, codes=(AMBIGUOUS,))
+        if not meant:
+            return self._create(draft, keys)
+        entry = self.book.entries[next(iter(meant))]
+        if self.job.ref is not None and entry.import_ref == self.job.ref:
+            return UpsertResult(outcome="duplicate", lead_id=entry.lead_id, codes=(DUPLICATE,))
+        return self._update(entry, draft, keys)
+
+    def _resolve(self, keys: _Keys) -> set[str]:
+        if keys.identity in self.book.identities:
+            return {self.book.identities[keys.identity]}
+        for value in (keys.email, keys.phone):
+            if value is not None and self.book.by_hash.get(value):
+                return self.book.by_hash[value]
+        return set()
+
+    def _create(self, draft: LeadDraft, keys: _Keys) -> UpsertResult:
+        entry = _Entry(
+            lead_id=new_id(),
+            key=DataKey.generate(),
+            source_system=draft.source_system,
+            external_id=keys.identity[1] if keys.identity else None,
+            observed_at=self._observed(draft),
+        )
+        self.book.entries[entry.lead_id] = entry
+        codes = self._merge(entry, draft)
+        self._remember(entry, keys)
+        self._add_events(entry, draft.events)
+        self._touch(entry, changed=True)
+        return UpsertResult(outcome="created", lead_id=entry.lead_id, codes=codes)
+
+    def _update(self, entry: _Entry, draft: LeadDraft, keys: _Keys) -> UpsertResult:
+        before = self._content(entry)
+        codes = self._merge(entry, draft)
+        skipping = self.job.policy == "skip_existing"
+        news = self._remember(entry, keys) if not skipping else False
+        news = (self._add_events(entry, draft.events) if not skipping else False) or news
+        changed = news or entry.content != before
+        if changed:
+            entry.observed_at = max(entry.observed_at, self._observed(draft))
+        self._touch(entry, changed=changed)
+        idle: Outcome = "skipped" if skipping else "unchanged"
+        return UpsertResult(outcome="updated" if changed else idle, lead_id=entry.lead_id, codes=codes)
+
+    def _observed(self, draft: LeadDraft) -> datetime:
+        return utc(draft.as_of or self.job.now)
+
+    def _content(self, entry: _Entry) -> Content | None:
+        if entry.content is None and entry.row is not None:
+            entry.content = lead_rows.content_of(entry.row, entry.key)
+        return entry.content
+
+    def _merge(self, entry: _Entry, draft: LeadDraft) -> tuple[str, ...]:
+        merged = merge(self._content(entry), draft, self.job.policy)
+        entry.content = merged.content
+        return merged.codes
+
+    def _remember(self, entry: _Entry, keys: _Keys) -> bool:
+        for value in _hashes(entry, self.ring, self.job.tenant_id):
+            self.book.by_hash[value].add(entry.lead_id)
+        if keys.identity is None or keys.identity in self.book.identities:
+            return False
+        system, external = keys.identity
+        self.book.identities[keys.identity] = entry.lead_id
+        self.book.new_identities.append(
+            {
+                "tenant_id": self.job.tenant_id,
+                "source_system": system,
+                "external_id": external,
+                "lead_id": entry.lead_id,
+            }
+        )
+        if entry.external_id is None:
+            entry.source_system, entry.external_id = system, external
+        return True
+
+    def _add_events(self, entry: _Entry, drafts: Iterable[EventDraft]) -> bool:
+        before = len(self.book.new_events)
+        for draft in drafts:
+            key = (entry.lead_id, draft.source, draft.source_id)
+            if key not in self.book.events:
+                self.book.events.add(key)
+                row = event_rows.row_of(draft, key=entry.key, tenant_id=self.job.tenant_id, lead_id=entry.lead_id)
+                self.book.new_events.append(row)
+        return len(self.book.new_events) > before
+
+    def _touch(self, entry: _Entry, *, changed: bool) -> None:
+        entry.touched = entry.touched or entry.import_ref != self.job.ref
+        entry.import_ref = self.job.ref or entry.import_ref
+        entry.changed = entry.changed or changed
+        entry.version += changed
+
+    def _write(self) -> None:
+        entries = self.book.entries.values()
+        created = [self._columns(entry) for entry in entries if entry.row is None]
+        updated = [self._columns(entry) for entry in entries if entry.row is not None and entry.changed]
+        _insert(self.session, Lead, created)
+        if updated:
+            self.session.execute(update(Lead), updated)
+        self._mark([entry.lead_id for entry in entries if entry.touched and not entry.changed])
+        _insert(self.session, LeadIdentity, self.book.new_identities)
+        _insert(self.session, Event, self.book.new_events)
+
+    def _columns(self, entry: _Entry) -> dict[str, Any]:
+        tenant_id, now = self.job.tenant_id, self.job.now
+        content = entry.content or Content()
+        columns = lead_rows.columns_of(
+            content, ring=self.ring, key=entry.key, tenant_id=tenant_id, lead_id=entry.lead_id
+        )
+        columns |= {
+            "source_system": entry.source_system,
+            "external_id": entry.external_id,
+            "version": entry.version,
+            "observed_at": entry.observed_at,
+            "import_ref": entry.import_ref,
+            "changed_at": now,
+        }
+        if entry.row is None:
+            columns |= {
+                "data_key": lead_rows.wrapped(self.ring, tenant_id, entry.lead_id, entry.key),
+                "stored_at": now,
+            }
+        return columns
+
+    def _mark(self, lead_ids: Sequence[str]) -> None:
+        if lead_ids and self.job.ref is not None:
+            met = update(Lead).where(Lead.tenant_id == self.job.tenant_id, Lead.lead_id.in_(lead_ids))
+            self.session.execute(met.values(import_ref=self.job.ref), execution_options={"synchronize_session": False})
+
+
+def _keys_of(draft: LeadDraft, ring: KeyRing, tenant_id: str) -> _Keys:
+    external = (draft.external_id or "").strip()
+    return _Keys(
+        identity=(draft.source_system, external) if external else None,
+        email=lead_rows.hashed(ring, tenant_id, email_key(draft.contact)),
+        phone=lead_rows.hashed(ring, tenant_id, phone_key(draft.contact)),
+    )
+
+
+def _hashes(entry: _Entry, ring: KeyRing, tenant_id: str) -> list[bytes]:
+    contact = entry.content.contact if entry.content else {}
+    found = (lead_rows.hashed(ring, tenant_id, text) for text in (email_key(contact), phone_key(contact)))
+    return [value for value in found if value is not None]
+
+
+def _insert(session: Session, table: type[Lead | LeadIdentity | Event], rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(table), rows)

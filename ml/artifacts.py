@@ -1,0 +1,126 @@
+"""Models as bytes and back: canonical JSON with a format version and a checksum. Nothing is ever unpickled.
+
+Arrays are base64 of little-endian float64 or of booleans, so that a loaded model answers bit for bit what it answered.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy
+import sklearn
+from numpy.typing import NDArray
+
+from ml.errors import ArtifactCorruptedError, ArtifactFormatError, ArtifactKindError, NotFittedError
+from ml.features import SCHEMA_VERSION
+from ml.leads import LeadScorer, Scorecard
+
+#: changes when older artifacts can no longer be read
+FORMAT = 1
+
+Scorer = LeadScorer | Scorecard
+
+_KINDS: dict[str, type[LeadScorer | Scorecard]] = {made.kind: made for made in (LeadScorer, Scorecard)}
+_BASE64 = "base64"
+
+
+def dump(scorer: Scorer) -> bytes:
+    """Give a fitted scorer as bytes; the same scorer always gives the same bytes. Raises NotFittedError."""
+    if scorer.kind not in _KINDS:
+        raise NotFittedError("not a scorer of a known kind; give a fitted scorer")
+    body = {
+        "format": FORMAT,
+        "kind": scorer.kind,
+        "features": SCHEMA_VERSION,
+        "libraries": libraries(),
+        "state": _packed(scorer.state()),
+    }
+    return _canonical(body | {"sha256": _digest(body)})
+
+
+def load(artifact: bytes) -> Scorer:
+    """Make the scorer again that `dump` was given.
+
+    Raises ArtifactCorruptedError, ArtifactFormatError or ArtifactKindError.
+
+    >>> load(dump(Scorecard())).kind
+    'scorecard'
+    """
+    body = _checked(artifact)
+    if body.get("format") != FORMAT or body.get("features") != SCHEMA_VERSION:
+        raise ArtifactFormatError(ArtifactFormatError.__doc__)
+    made = _KINDS.get(body.get("kind", ""))
+    if made is None:
+        raise ArtifactKindError("the artifact holds an unknown kind of model; use the version that wrote it")
+    try:
+        return made.restore(_unpacked(body["state"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactCorruptedError("the artifact's state is incomplete; train the model again") from error
+
+
+def libraries() -> dict[str, str]:
+    """Give the versions that a model depends on, for its report."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+        "scipy": scipy.__version__,
+    }
+
+
+def _checked(artifact: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(artifact)
+    except ValueError as error:
+        raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__) from error
+    # a byte that JSON overlooks, such as a space, is a changed byte too
+    if not isinstance(body, dict) or _canonical(body) != artifact:
+        raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__)
+    told = body.pop("sha256", None)
+    if told != _digest(body):
+        raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__)
+    return body
+
+
+def _canonical(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(body)).hexdigest()
+
+
+def _packed(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return _packed_array(value)
+    if isinstance(value, Mapping):
+        return {key: _packed(item) for key, item in value.items()}
+    return [_packed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _packed_array(array: NDArray[Any]) -> dict[str, Any]:
+    plain = np.ascontiguousarray(array, dtype="|b1" if array.dtype == np.bool_ else "<f8")
+    text = base64.b64encode(plain.tobytes()).decode("ascii")
+    return {"dtype": plain.dtype.str, "shape": list(array.shape), _BASE64: text}
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, Mapping) and _BASE64 in value:
+        return _unpacked_array(value)
+    if isinstance(value, Mapping):
+        return {key: _unpacked(item) for key, item in value.items()}
+    return [_unpacked(item) for item in value] if isinstance(value, list) else value
+
+
+def _unpacked_array(packed: Mapping[str, Any]) -> NDArray[Any]:
+    if packed["dtype"] not in {"|b1", "<f8"}:
+        raise ValueError("an array of another type")
+    flat = np.frombuffer(base64.b64decode(packed[_BASE64], validate=True), dtype=packed["dtype"])
+    array: NDArray[Any] = flat.reshape(packed["shape"]).astype(np.bool_ if packed["dtype"] == "|b1" else np.float64)
+    return array

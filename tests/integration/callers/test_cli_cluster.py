@@ -1,0 +1,166 @@
+"""The commands against a real cluster: their JSON, and nothing else on stdout."""
+
+import json
+
+import pytest
+
+from examples import generate
+
+TENANT = "sim"
+IMPORT_KEYS = {
+    "job_id",
+    "state",
+    "profile",
+    "encoding",
+    "delimiter",
+    "rows",
+    "warnings",
+    "columns",
+    "labels",
+    "error_file",
+    "seconds",
+}
+LEAD_KEYS = {"lead_id", "external_id", "probability", "band", "log_odds", "base", "up", "down", "rest", "model"}
+CALL_KEYS = {
+    "rank",
+    "lead_id",
+    "external_id",
+    "probability",
+    "band",
+    "reasons",
+    "why_now",
+    "action",
+    "due_by",
+    "model",
+}
+
+
+@pytest.fixture(scope="module")
+def ask(hearth):
+    """One JSON object from a command that must succeed."""
+
+    def run(*args: str) -> dict:
+        done = hearth(*args, "--json")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("\n") == 1
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def imported(ask) -> dict:
+    return ask("backfill", "examples/leads.csv", "--tenant", TENANT)
+
+
+@pytest.fixture(scope="module")
+def trained(ask, imported) -> dict:
+    return ask("train", "lead_score", "--tenant", TENANT)
+
+
+def test_an_import_counts_every_row_once(imported):
+    rows = imported["rows"]
+    bad = [row for row in generate.rows(7, 1200) if not (row["external_id"] or row["email"])]
+    assert set(imported) == IMPORT_KEYS
+    assert imported["state"] == "finished"
+    assert rows["read"] == sum(count for name, count in rows.items() if name != "read")
+    assert rows["created"] == 1200
+    assert rows["rejected"] == len(bad)
+    assert imported["error_file"]
+
+
+def test_the_same_import_again_is_the_same_job(ask, imported):
+    again = ask("backfill", "examples/leads.csv", "--tenant", TENANT)
+    assert again == imported
+
+
+def test_a_finished_import_can_be_looked_up_and_not_cancelled(ask, hearth, imported):
+    job = ask("backfill", "status", imported["job_id"])
+    assert job["state"] == "finished"
+    assert job["progress"]["done"] == job["progress"]["total"] == imported["rows"]["read"]
+    refused = hearth("backfill", "cancel", imported["job_id"])
+    assert refused.returncode == 1
+    assert "had ended already" in refused.stderr
+
+
+def test_a_preview_writes_nothing(ask, imported):
+    seen = ask("backfill", "examples/leads.csv", "--tenant", TENANT, "--mode", "preview")
+    assert set(seen) == IMPORT_KEYS
+    assert seen["state"] == "preview"
+
+
+def test_training_reports_and_registers_a_version(ask, trained):
+    assert set(trained) == {"run_id", "kind", "rows", "metrics", "promoted", "reason", "version"}
+    assert trained["promoted"]
+    assert trained["metrics"]["auc"] > 0.75
+    listed = ask("models", "list", "--tenant", TENANT)["models"]
+    assert [(model["version"], model["state"]) for model in listed] == [(trained["version"], "champion")]
+    assert ask("models", "show", trained["version"], "--tenant", TENANT)["report"]
+    assert ask("models", "promote", trained["version"], "--tenant", TENANT)["champion"] == trained["version"]
+
+
+def test_scores_are_ranked_and_their_reasons_add_up(ask, trained):
+    leads = ask("score", "--tenant", TENANT, "--all", "--top", "30")["leads"]
+    assert len(leads) == 30
+    assert [lead["probability"] for lead in leads] == sorted((lead["probability"] for lead in leads), reverse=True)
+    for lead in leads:
+        told = lead["base"] + lead["rest"] + sum(reason["contribution"] for reason in lead["up"] + lead["down"])
+        assert set(lead) == LEAD_KEYS
+        assert told == pytest.approx(lead["log_odds"], abs=1e-9)
+        assert lead["model"] == trained["version"]
+    one = ask("score", "--tenant", TENANT, "--lead", leads[0]["external_id"])["leads"]
+    assert [lead["lead_id"] for lead in one] == [leads[0]["lead_id"]]
+
+
+def test_scores_agree_with_the_hidden_truth(ask, trained):
+    truth = generate.truth(7, 1200)
+    leads = ask("score", "--tenant", TENANT, "--all", "--top", "1000")["leads"]
+    known = [(lead["probability"], truth[lead["external_id"]].converts) for lead in leads if lead["external_id"]]
+    won, lost = [p for p, converts in known if converts], [p for p, converts in known if not converts]
+    auc = sum((w > rival) + (w == rival) / 2 for w in won for rival in lost) / (len(won) * len(lost))
+    assert auc > 0.75
+
+
+def test_assessed_leads_make_a_worklist_and_cards(ask, trained):
+    assert len(ask("assess", "--tenant", TENANT, "--all")["leads"]) == 20
+    worklist = ask("worklist", "--tenant", TENANT, "--top", "10")
+    assert set(worklist) == {"as_of", "leads"}
+    assert [lead["rank"] for lead in worklist["leads"]] == list(range(1, 11))
+    assert all(set(lead) == CALL_KEYS for lead in worklist["leads"])
+    card = ask("card", "--tenant", TENANT, worklist["leads"][0]["external_id"])
+    assert card["score"]["model"] == trained["version"]
+
+
+def test_tenants_are_created_once_and_configured(ask, hearth, tmp_path):
+    settings = tmp_path / "settings.toml"
+    settings.write_text('timezone = "America/New_York"\n[bands]\nhot = 0.7\nwarm = 0.4\n', encoding="utf-8")
+    assert ask("tenant", "create", "fresh")["created"]
+    assert hearth("tenant", "create", "fresh").returncode == 1
+    assert ask("tenant", "configure", "fresh", "--settings", str(settings))["version"] == 2
+    assert not ask("tenant", "readiness", "fresh")["answers"]["lead_score"]["own_model_possible"]
+    unfit = ask("train", "lead_score", "--tenant", "fresh")
+    assert not unfit["promoted"]
+    assert "not enough" in unfit["reason"]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["worklist", "--tenant", "nobody"], "unknown_tenant"),
+        (["score", "--tenant", "nobody", "--all"], "unknown tenant"),
+        (["train", "lead_score", "--tenant", "nobody"], "unknown_tenant"),
+        (["backfill", "examples/leads.csv", "--tenant", "nobody", "--mode", "dry_run"], "unknown_tenant"),
+        (["backfill", "pyproject.toml", "--tenant", "not a tenant"], "tenant_id"),
+        (["backfill", "examples/leads.csv", "--tenant", "nobody", "--mode", "preview", "--timezone", "Mars"], "time"),
+        (["tenant", "configure", "nobody", "--settings", "examples/mappings/x_education.toml"], "unknown_tenant"),
+        (["backfill", "status", "no-such-job"], "no import has this id"),
+        (["models", "show", "lead_score-9999", "--tenant", "fresh2"], "tenant"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_failure_is_one_line_and_exit_1(hearth, args, said):
+    refused = hearth(*args, "--json")
+    assert refused.returncode == 1, refused.stderr
+    assert not refused.stdout
+    assert said in refused.stderr.splitlines()[-1]
+    assert "Traceback" not in refused.stderr

@@ -1,0 +1,10 @@
+"""A process that runs a cluster until a signal, as `hearth up` does: `python -m tests.integration.cluster.runner`."""
+
+from tests.integration.cluster import toys
+from workers.cluster import start
+from workers.settings import settings
+
+with start(settings(), tasks=toys.__name__, fold=True) as cluster:
+    cluster.wait_ready()
+    print("ready", flush=True)
+    cluster.wait()

@@ -1,0 +1,103 @@
+"""How a cluster ends: whichever way, its work is done or given back, and no process is left."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.integration.cluster.conftest import settings_of
+from tests.integration.cluster.processes import ROOT, environment, of_home, runner, until
+from workers.app import app
+from workers.cluster import attach
+
+
+def begin(home, *, seconds):
+    """Start a task of `seconds` in the cluster of `home`; it runs when this returns."""
+    assert attach(settings_of(home))
+    files = {"started": str(home / "started"), "done": str(home / "done")}
+    app.send_task("toys.work", kwargs={**files, "seconds": seconds}, queue="inference")
+    until((home / "started").exists)
+
+
+@pytest.mark.parametrize(
+    ("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)], ids=lambda s: str(s)
+)
+def test_a_signal_lets_tasks_finish_and_leaves_nothing(tmp_path, signum, code):
+    with runner(tmp_path) as process:
+        assert len(of_home(tmp_path)) >= 8
+        begin(tmp_path, seconds=2)
+        process.send_signal(signum)
+        # Python's own code for an unhandled KeyboardInterrupt is the signal
+        assert process.wait(20) in (code, -signum)
+    assert (tmp_path / "done").read_text() == "done\n"
+    assert of_home(tmp_path) == []
+    assert not (tmp_path / "cluster.json").exists()
+
+
+def test_a_second_signal_gives_the_work_back(tmp_path):
+    with runner(tmp_path) as process:
+        begin(tmp_path, seconds=60)
+        process.send_signal(signal.SIGINT)
+        time.sleep(1)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        assert time.monotonic() - began < 8
+    assert of_home(tmp_path) == []
+    assert not (tmp_path / "done").exists()
+    with runner(tmp_path) as process:
+        # started before: this time the task ends at once
+        until((tmp_path / "done").exists)
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+def test_nothing_outlives_a_killed_runner(tmp_path):
+    with runner(tmp_path) as process:
+        begin(tmp_path, seconds=60)
+        family = of_home(tmp_path)
+        names = {part.name() for part in family}
+        assert len(family) >= 8
+        process.kill()
+        process.wait()
+        until(lambda: of_home(tmp_path) == [], patience=5)
+    assert any("valkey" in name or "redis" in name for name in names)
+    assert attach(settings_of(tmp_path)) is None
+
+
+COMMAND = """
+import sys, time
+from pathlib import Path
+from workers import cluster
+from workers.settings import settings
+tell = lambda text: print(text, file=sys.stderr)
+with cluster.connected(settings(), tell, tasks="tests.integration.cluster.toys") as connection:
+    print(f"private={connection.private}", flush=True)
+    if connection.private:
+        time.sleep(1)
+    else:
+        time.sleep(3)
+    print(cluster.app.send_task("toys.echo", kwargs={"a": 1}).get(timeout=10), flush=True)
+"""
+
+
+def test_two_commands_at_once_share_one_private_cluster(tmp_path):
+    commands = [
+        subprocess.Popen(
+            [sys.executable, "-c", COMMAND],
+            env=environment(tmp_path),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [command.communicate(timeout=60) for command in commands]
+    assert [command.returncode for command in commands] == [0, 0], said
+    assert sorted(out.splitlines() for out, _ in said) == [[f"private={p}", "{'a': 1}"] for p in (False, True)]
+    assert "waiting for it" in "".join(err for _, err in said)
+    assert of_home(tmp_path) == []

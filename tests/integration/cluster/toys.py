@@ -1,0 +1,44 @@
+"""What the workers of these tests load instead of workers.bootstrap: the real hooks and settings, small tasks."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from celery import shared_task
+
+from workers import hooks
+from workers.app import app
+
+__all__ = ["app", "hooks"]
+
+
+@shared_task(name="toys.echo")
+def echo(**kwargs):
+    return kwargs
+
+
+@shared_task(name="toys.work")
+def work(*, started, done, seconds):
+    """Leaves a file when it begins and one when it ends; begun a second time, it ends at once."""
+    if not Path(started).exists():
+        Path(started).touch()
+        time.sleep(seconds)
+    with Path(done).open("a") as file:
+        file.write("done\n")
+
+
+@shared_task(name="toys.fail")
+def fail(**kwargs):
+    raise ValueError(f"cannot use {kwargs}")
+
+
+@shared_task(name="toys.again", bind=True, max_retries=1)
+def again(self, **kwargs):
+    raise self.retry(exc=RuntimeError(f"try {kwargs}"), countdown=0.1)
+
+
+@shared_task(name="toys.fall")
+def fall():
+    """Takes its process with it."""
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,193 @@
+"""The tasks one after another on both databases, called as a worker calls them: messages in, envelopes out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jsonschema
+import pytest
+
+from db.repositories import leads as stored
+from db.session import reading, transaction
+from tasks.contracts.base import ENVELOPE_SCHEMA
+from tasks.errors import InvalidPayload
+from tasks.jobs import status
+from tasks.leads import card, score, upsert, worklist
+from tasks.outcomes import record
+from tasks.system import ping
+from tasks.tenants import configure, readiness
+from tasks.training import train_model
+
+pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
+
+HOUR = timedelta(hours=1)
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def tenant(database: str) -> str:
+    configure(tenant_id="acme", settings={"timezone": "America/New_York"})
+    return "acme"
+
+
+def lead(number: int, **fields: object) -> dict[str, object]:
+    seen = (NOW - timedelta(days=number % 30)).isoformat()
+    return {
+        "external_id": f"L{number}",
+        "lead_type": "buyer",
+        "created_at": seen,
+        "email": f"l{number}@example.com",
+    } | fields
+
+
+def closed(number: int) -> dict[str, object]:
+    """Leads whose showings tell the outcome, but not always."""
+    won = (number * 7919) % 10 < (6 if number % 2 else 2)
+    ended = (NOW - timedelta(days=1)).isoformat()
+    seen = (NOW - timedelta(days=2)).isoformat()
+    return lead(
+        number,
+        created_at=(NOW - timedelta(days=40)).isoformat(),
+        as_of=seen,
+        showings=3 if number % 2 else 0,
+        listing_views=number % 11,
+        label=won,
+        label_at=ended,
+    )
+
+
+def test_ping_needs_no_tenant_and_every_answer_fits_the_envelope(tenant: str) -> None:
+    for answer in (ping(), ping(tenant_id=tenant, echo="hi"), readiness(tenant_id=tenant), worklist(tenant_id=tenant)):
+        jsonschema.validate(answer, ENVELOPE_SCHEMA)
+    assert ping(echo="hi")["data"]["echo"] == "hi"
+
+
+def test_one_positional_object_means_the_same_as_keywords(tenant: str) -> None:
+    assert readiness({"tenant_id": tenant})["data"] == readiness(tenant_id=tenant)["data"]
+    with pytest.raises(InvalidPayload):
+        readiness({"tenant_id": tenant}, {"more": 1})
+
+
+def test_an_unknown_tenant_is_named_by_its_place() -> None:
+    with pytest.raises(InvalidPayload) as caught:
+        worklist(tenant_id="nobody")
+    assert caught.value.args == ("unknown_tenant", [{"loc": "tenant_id", "msg": "no such tenant; create it first"}])
+
+
+def test_settings_are_versioned_and_keep_what_is_not_given(tenant: str) -> None:
+    assert configure(tenant_id=tenant, settings={"bands": {"hot": 0.8, "warm": 0.4}})["data"]["version"] == 2
+    assert configure(tenant_id=tenant, settings={"timezone": "America/New_York"})["data"]["changed"] is False
+
+
+def test_leads_are_stored_once_and_a_nameless_one_is_rejected_alone(tenant: str) -> None:
+    answer = upsert(tenant_id=tenant, leads=[lead(1), {"source": "web"}, lead(2)])["data"]
+    assert (answer["created"], answer["rejected"]) == (2, [{"index": 1, "code": "row.no_identity"}])
+    again = upsert(tenant_id=tenant, leads=[lead(1), lead(2, source="portal")])["data"]
+    assert (again["created"], again["updated"], again["unchanged"]) == (0, 1, 1)
+
+
+def test_the_same_key_is_one_effect_and_other_arguments_are_refused(tenant: str) -> None:
+    first = upsert(tenant_id=tenant, leads=[lead(1)], idempotency_key="k")
+    second = upsert(tenant_id=tenant, leads=[lead(1)], idempotency_key="k")
+    assert second == first | {"duplicate": True}
+    with pytest.raises(InvalidPayload) as caught:
+        upsert(tenant_id=tenant, leads=[lead(2)], idempotency_key="k")
+    assert caught.value.code == "conflict"
+    with reading() as session:
+        assert len(stored.ids(session, tenant)) == 1
+
+
+def test_the_same_key_of_two_tenants_is_two_jobs(tenant: str) -> None:
+    configure(tenant_id="other")
+    for name in (tenant, "other"):
+        assert "duplicate" not in upsert(tenant_id=name, leads=[lead(1)], idempotency_key="k")
+
+
+def test_a_dry_run_answers_and_writes_nothing(tenant: str) -> None:
+    assert upsert(tenant_id=tenant, leads=[lead(1)], dry_run=True)["data"]["created"] == 1
+    with reading() as session:
+        assert stored.ids(session, tenant) == []
+
+
+def test_one_tenant_does_not_see_anothers_lead(tenant: str) -> None:
+    lead_id = upsert(tenant_id=tenant, leads=[lead(1)])["data"]["lead_ids"][0]
+    configure(tenant_id="other")
+    for ask in (card, score):
+        with pytest.raises(InvalidPayload) as caught:
+            ask(tenant_id="other", lead_id=lead_id)
+        assert caught.value.code == "unknown_lead"
+
+
+def test_the_scorecard_answers_before_there_is_a_model_and_adds_up(tenant: str) -> None:
+    lead_id = upsert(tenant_id=tenant, leads=[lead(1, showings=2, preapproval="cash")])["data"]["lead_ids"][0]
+    answer = score(tenant_id=tenant, lead_id=lead_id)
+    told = answer["data"]["lead"]
+    assert answer["model"]["scope"] == "scorecard"
+    added = told["base"] + sum(reason["contribution"] for reason in (*told["up"], *told["down"])) + told["rest"]
+    assert added == pytest.approx(told["log_odds"], abs=1e-9)
+
+
+def test_a_lead_sent_along_is_scored_and_not_stored(tenant: str) -> None:
+    answer = score(tenant_id=tenant, lead=lead(5, showings=1))
+    assert 0.01 <= answer["data"]["lead"]["probability"] <= 0.99
+    with reading() as session:
+        assert stored.ids(session, tenant) == []
+
+
+def test_history_trains_a_champion_that_scores_and_fills_the_worklist(tenant: str) -> None:
+    assert train_model(tenant_id=tenant, kind="lead_score")["status"] == "insufficient_data"
+    upsert(tenant_id=tenant, leads=[closed(number) for number in range(400)])
+    assert readiness(tenant_id=tenant)["data"]["answers"]["lead_score"]["own_model_possible"]
+    trained = train_model(tenant_id=tenant, kind="lead_score")["data"]
+    assert trained["promoted"], trained["reason"]
+    assert trained["metrics"]["auc"] > 0.6
+    again = train_model(tenant_id=tenant, kind="lead_score")["data"]
+    assert (again["version"], again["reason"]) == (trained["version"], "the same data was trained before")
+
+    opened = upsert(tenant_id=tenant, leads=[lead(1000 + n, showings=3 * (n % 2)) for n in range(6)])["data"][
+        "lead_ids"
+    ]
+    answer = score(tenant_id=tenant, lead_ids=opened)
+    assert answer["model"]["version"] == trained["version"]
+    listed = worklist(tenant_id=tenant, capacity=4)["data"]["leads"]
+    assert [row["rank"] for row in listed] == [1, 2, 3, 4]
+    assert all(row["reasons"] and row["model"] == trained["version"] for row in listed)
+    shown = card(tenant_id=tenant, lead_id=listed[0]["lead_id"])["data"]
+    assert shown["score"]["probability"] == listed[0]["probability"]
+    assert ping(tenant_id=tenant)["data"]["models"] == {"lead_score": trained["version"]}
+
+
+def test_outcomes_label_the_lead_and_the_snapshots_before_them_once(tenant: str) -> None:
+    lead_id = upsert(tenant_id=tenant, leads=[lead(1)])["data"]["lead_ids"][0]
+    score(tenant_id=tenant, lead_id=lead_id)
+    item: dict[str, Any] = {"subject": {"external_id": "L1"}, "type": "won", "at": datetime.now(UTC).isoformat()}
+    first = record(tenant_id=tenant, outcomes=[item])["data"]
+    assert (first["recorded"], first["labels_created"]) == (1, 1)
+    assert record(tenant_id=tenant, outcomes=[item])["data"]["duplicates"] == 1
+    with transaction() as session:
+        assert stored.label_counts(session, tenant)["won"] == 1
+    shown = card(tenant_id=tenant, lead_id=lead_id)["data"]
+    assert (shown["status"], shown["outcomes"]) == ("won", ["outcome.won"])
+
+
+def test_an_outcome_of_nobody_stores_nothing(tenant: str) -> None:
+    upsert(tenant_id=tenant, leads=[lead(1)])
+    at = NOW.isoformat()
+    told = [
+        {"subject": {"external_id": "L1"}, "type": "won", "at": at},
+        {"subject": {"external_id": "?"}, "type": "won", "at": at},
+    ]
+    with pytest.raises(InvalidPayload) as caught:
+        record(tenant_id=tenant, outcomes=told)
+    assert (caught.value.code, caught.value.errors[0]["loc"]) == ("unknown_lead", "outcomes.1.subject")
+    with reading() as session:
+        assert stored.label_counts(session, tenant)["won"] == 0
+
+
+def test_any_kept_task_tells_its_state_by_its_id(tenant: str) -> None:
+    answer = upsert(tenant_id=tenant, leads=[lead(1)])
+    told = status(tenant_id=tenant, job_id=answer["task_id"])["data"]
+    assert (told["state"], told["result"]["created"]) == ("finished", 1)
+    with pytest.raises(InvalidPayload):
+        status(tenant_id=tenant, job_id="nothing")

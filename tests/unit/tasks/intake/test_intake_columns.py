@@ -1,0 +1,158 @@
+"""Headers, profiles and mappings."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from tasks.intake import canonical, columns
+from tasks.intake.errors import MappingRejected
+
+EXAMPLES = Path(__file__).parents[4] / "examples" / "mappings"
+
+
+def place(header, mapping=None, profile="auto"):
+    with pytest.raises(MappingRejected) as caught:
+        columns.plan(header, profile, mapping)
+    return caught.value.place
+
+
+def test_headers_match_without_case_and_punctuation():
+    plan = columns.plan(["External-ID", "FIRST NAME", "Budget (Max)", "utm source", "Shoe size"], "canonical")
+    assert plan.mapped == {
+        "External-ID": "external_id",
+        "FIRST NAME": "first_name",
+        "Budget (Max)": "budget_max",
+        "utm source": "utm_source",
+    }
+    assert plan.custom == ["Shoe size"]
+
+
+def test_the_likeliest_header_claims_and_each_claims_once():
+    plan = columns.plan(["Mobile", "Phone", "Email 1", "Email", "Last Name"], "generic")
+    assert plan.mapped == {"Phone": "phone", "Email": "email", "Last Name": "last_name"}
+    assert plan.custom == ["Mobile", "Email 1"]
+
+
+def test_auto_takes_canonical_when_most_headers_are():
+    assert columns.plan(["external_id", "email", "Hobby"], "auto").profile == "canonical"
+    assert columns.plan(["Lead ID", "E-mail Address", "Lead Source"], "auto").profile == "generic"
+
+
+def test_the_mapping_wins_over_the_profile():
+    mapping = {"columns": {"Email": "custom", "Contact": "email", "Phone": "assigned_to"}, "ignore": ["Notes"]}
+    plan = columns.plan(["ID", "Email", "Contact", "Phone", "Notes"], "generic", mapping)
+    assert plan.mapped == {"ID": "external_id", "Contact": "email", "Phone": "assigned_to"}
+    assert (plan.custom, plan.ignored) == (["Email"], ["Notes"])
+
+
+def test_a_list_of_custom_columns_leaves_the_others_out():
+    plan = columns.plan(["ID", "Source", "a", "b"], "generic", {"custom": ["a", "Source"]})
+    assert (plan.mapped, plan.custom, plan.ignored) == ({"ID": "external_id"}, ["Source", "a"], ["b"])
+
+
+def test_columns_of_an_error_file_are_left_out_unless_claimed():
+    header = ["external_id", "_line", "_record", "_severity", "_code", "_column", "_message"]
+    assert columns.plan(header).ignored == header[1:]
+    assert columns.plan(header, mapping={"columns": {"_code": "stage"}}).mapped["_code"] == "stage"
+    assert columns.plan(["external_id", "_line"]).custom == ["_line"]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "where"),
+    [
+        ({"columns": {"Mail": "e_mail"}}, "columns.Mail"),
+        ({"columns": {"Nope": "email"}}, "columns.Nope"),
+        ({"columns": {"Mail": "email", "ID": "email"}}, "columns.ID"),
+        ({"columns": {"Mail": 5}}, "columns.Mail"),
+        ({"columns": ["Mail"]}, "columns"),
+        ({"ignore": "Mail"}, "ignore"),
+        ({"ignore": ["Nope"]}, "ignore.Nope"),
+        ({"ignore": ["Mail"], "columns": {"Mail": "email"}}, "columns.Mail"),
+        ({"ignore": ["Mail"], "custom": ["Mail"]}, "custom"),
+        ({"custom": "some"}, "custom"),
+        ({"colunms": {}}, "colunms"),
+        ({"label": {"colum": "Won"}}, "label.colum"),
+        ({"label": {"column": "Nope"}}, "columns.Nope"),
+        ({"label": {"column": ["Won"]}}, "label.column"),
+        ({"label": {"column": "Won", "positive": "yes"}}, "label.positive"),
+        ({"label": {"column": "Won", "positive": ["yes"], "negative": ["YES "]}}, "label.negative"),
+        ({"label": {"column": "Won"}, "columns": {"Won": "stage"}}, "label.column"),
+        ({"label": {"column": "Won"}, "columns": {"Mail": "label"}}, "label.column"),
+        ({"label": "Won"}, "label"),
+        ({"defaults": {"timezone": "Mars"}}, "defaults.timezone"),
+        ({"defaults": {"date_order": "ymd"}}, "defaults.date_order"),
+        ({"defaults": {"lead_type": "wizard"}}, "defaults.lead_type"),
+        ({"defaults": {"source_system": True}}, "defaults.source_system"),
+        ({"missing": {"values": [1.5]}}, "missing.values"),
+        ({"identity": {"row_number": 1}}, "identity.row_number"),
+        ({"identity": {"row_number": True}}, "identity.row_number"),
+    ],
+)
+def test_wrong_mappings_name_their_place(mapping, where):
+    assert place(["ID", "Mail", "Won", "Email"], mapping, "generic") == where
+
+
+def test_unknown_profiles_are_refused():
+    assert place(["ID"], profile="excel") == "profile"
+    assert place(["ID"], profile="../secrets") == "profile"
+
+
+def test_a_header_that_is_there_twice_after_reduction_cannot_be_mapped():
+    assert place(["ID", "E-mail", "E mail"], {"columns": {"EMAIL": "email"}}) == "columns.EMAIL"
+    plan = columns.plan(["ID", "E-mail", "E mail"], mapping={"columns": {"E mail": "email"}})
+    assert plan.mapped["E mail"] == "email"
+
+
+@pytest.mark.parametrize("header", [["Hobby"], ["phone"], ["first_name", "last_name"]])
+def test_files_that_cannot_tell_who_is_who_are_refused_at_once(header):
+    assert place(header) == "columns"
+
+
+def test_row_numbers_stand_in_for_ids():
+    assert columns.plan(["Hobby"], mapping={"identity": {"row_number": True}}).custom == ["Hobby"]
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [(b"[columns\n", "line 1"), (b"\xff", "UTF-8"), (b'a = "x"\na = "y"\n', "line 2"), (None, "cannot be read")],
+)
+def test_mapping_files_that_cannot_be_read(tmp_path, content, word):
+    path = tmp_path / "mapping.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(MappingRejected, match=word):
+        columns.load_mapping(path)
+
+
+def test_the_plan_and_the_defaults_survive_json():
+    mapping = {"label": {"column": "Won", "positive": ["J"]}, "missing": {"values": ["Select"]}, "ignore": ["x"]}
+    plan = columns.plan(["ID", "Won", "x", "y", ""], "generic", mapping)
+    assert columns.ColumnPlan.load(json.loads(json.dumps(plan.dump()))) == plan
+    defaults = columns.defaults({"defaults": {"date_order": "mdy"}}, timezone="America/Chicago", sha256="ab" * 32)
+    assert (defaults.timezone, defaults.date_order, defaults.file) == ("America/Chicago", "mdy", "ab" * 6)
+    assert columns.Defaults.load(json.loads(json.dumps(defaults.dump()))) == defaults
+
+
+def test_profiles_speak_of_canonical_columns_and_no_header_means_two():
+    assert columns.profiles() == ["canonical", "generic"]
+    for profile in columns.profiles():
+        text = (resources.files("tasks.intake") / "profiles" / f"{profile}.toml").read_text("utf-8")
+        table = tomllib.loads(text)["columns"]
+        assert {name for names in canonical.KINDS.values() for name in names} <= set(table)
+        assert all(canonical.kind_of(name) for name in table)
+        words = [word for name, others in table.items() for word in {columns.key(each) for each in (name, *others)}]
+        assert sorted(words) == sorted(set(words))
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_example_mappings_are_valid(path):
+    mapping = columns.load_mapping(path)
+    header = [*mapping["columns"], *mapping["ignore"], mapping["label"]["column"]]
+    plan = columns.plan(header, "generic", mapping)
+    assert "label" in plan.mapped.values()
+    assert set(plan.ignored) == set(mapping["ignore"])

@@ -1,0 +1,130 @@
+"""The error file: safe in a spreadsheet, importable again."""
+
+from __future__ import annotations
+
+import csv
+import stat
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from db.records import RejectedRow
+from tasks.intake import errorfile, rows, source
+
+HEADER = ("external_id", "email", "Change")
+
+
+def rejected(record, cells, code="value.email", severity="warning", column="email"):
+    return RejectedRow(
+        line=record + 1,
+        record=record,
+        severity=severity,
+        code=code,
+        column=column,
+        message=f"line {record + 1}: mend it",
+        cells=tuple(cells),
+    )
+
+
+def table(path):
+    with path.open(newline="", encoding="utf-8") as lines:
+        return list(csv.reader(lines))
+
+
+def test_original_columns_and_reasons(tmp_path):
+    path = tmp_path / "errors.csv"
+    assert errorfile.write(path, HEADER, [rejected(7, ["A1", "ann@", "3"])]) == 1
+    assert table(path) == [
+        [*HEADER, "_line", "_record", "_severity", "_code", "_column", "_message"],
+        ["A1", "ann@", "3", "8", "7", "warning", "value.email", "email", "line 8: mend it"],
+    ]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [entry.name for entry in tmp_path.iterdir()] == ["errors.csv"]
+
+
+def test_findings_of_one_record_share_a_line(tmp_path):
+    path = tmp_path / "errors.csv"
+    cells = ["", "ann@", ""]
+    found = [rejected(1, cells), rejected(1, cells, "row.no_identity", "error", None), rejected(2, cells)]
+    assert errorfile.write(path, HEADER, found) == 2
+    assert table(path)[1][5:8] == ["error", "value.email;row.no_identity", "email"]
+
+
+def test_rows_of_odd_width_lose_nothing(tmp_path):
+    path = tmp_path / "errors.csv"
+    errorfile.write(path, HEADER, [rejected(1, ["A1"]), rejected(2, ["A2", "b", "c", "d", "e"])])
+    short, long = table(path)[1:]
+    assert (short[:3], len(short)) == (["A1", "", ""], 9)
+    assert (long[:3], long[9:]) == (["A2", "b", "c"], ["d", "e"])
+
+
+def test_a_failure_leaves_the_former_file(tmp_path):
+    path = tmp_path / "errors.csv"
+    path.write_text("former")
+
+    def broken():
+        yield rejected(1, ["A1", "", ""])
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        errorfile.write(path, HEADER, broken())
+    assert path.read_text() == "former"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["errors.csv"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1 305 555 1212", "-12.5", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1", "'=x", "''-x"]
+)
+def test_formulas_are_guarded_and_come_back(cell):
+    assert errorfile.guard(cell) == f"'{cell}"
+    assert errorfile.unguard(errorfile.guard(cell)) == cell
+
+
+@pytest.mark.parametrize("cell", ["", "12.5", "O'Brien", "'quoted'", "a=b", " =x"])
+def test_other_cells_stay(cell):
+    assert errorfile.guard(cell) == errorfile.unguard(cell) == cell
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    cells=st.lists(
+        st.tuples(*[st.text(st.sampled_from("'=+-@\t\r\n1.a,\"é"), max_size=6)] * 3),
+        min_size=1,
+        max_size=8,
+        unique=True,
+    )
+)
+def test_reading_an_error_file_gives_the_original_cells(tmp_path, cells):
+    path = tmp_path / "errors.csv"
+    errorfile.write(path, HEADER, [rejected(number, row) for number, row in enumerate(cells, 1)])
+    found = source.inspect(path)
+    spooled = source.spool(path, tmp_path / "copy", found)
+    records = [record for chunk in spooled.offsets for record in source.read(tmp_path / "copy", chunk, found)]
+    assert [record.cells[:3] for record in records] == cells
+
+
+def test_the_whole_way_round(importer):
+    text = 'external_id,email,=Change,Note\nA1,ann@,-12.5,"=1+1"\n,,3,x\nA3,c@example.com,4,y\n'
+    first = importer.take(text)
+    aside = [
+        row
+        for record, converted in zip(first.records, first.rows, strict=True)
+        for row in rows.kept_aside(record, converted.problems)
+    ]
+    path = importer.folder / "errors.csv"
+    assert errorfile.write(path, first.source.header, aside) == 2
+    assert not any(cell.startswith(tuple("=+-@")) for row in table(path) for cell in row)
+    mended = path.read_text().replace("ann@", "ann@example.com").replace("\n,,", "\nA2,,")
+    second = importer.take(mended)
+    assert second.codes == []
+    assert second.plan.custom == ["=Change", "Note"]
+    assert [draft.custom for draft in second.drafts] == [
+        {"=Change": -12.5, "Note": "=1+1"},
+        {"=Change": 3.0, "Note": "x"},
+    ]
+    assert second.drafts[0].contact == {"email": "ann@example.com"}
+    # An error file of an error file has the notes once.
+    again = importer.folder / "again.csv"
+    errorfile.write(again, second.source.header, rows.kept_aside(second.records[0], first.rows[0].problems))
+    assert table(again)[0] == table(path)[0]

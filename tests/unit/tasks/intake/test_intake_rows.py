@@ -1,0 +1,362 @@
+"""Rows: what they say of a lead, and what is wrong with them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from db.records import EventDraft
+from tasks.intake import rows
+
+
+def one(importer, header, row, mapping=None, **options):
+    """The only row of a file with an id in front."""
+    return importer.take(f"external_id,{header}\nA1,{row}\n", mapping, **options).rows[0]
+
+
+def codes(converted):
+    return [(problem.severity, problem.code, problem.column) for problem in converted.problems]
+
+
+def at(*parts):
+    return datetime(*parts, tzinfo=UTC)
+
+
+def test_a_full_row(importer):
+    header = (
+        "external_id,source_system,email,phone,full_name,lead_type,stage,deal_value,tags,locations,budget_min,beds_min,"
+        "emails_sent,timezone,state,opt_in_email,dnd_sms,created_at,last_replied_at,as_of,label,label_at,Pets"
+    )
+    row = (
+        'A1,old crm,ANN@Example.com,(305) 555-1212,"Lee, Ann",Buyer,New,$9k,"hot, past client",'
+        '"Austin, TX; Waco",400-500k,3+,'
+        "7,America/Chicago,TX,yes,no,2026-01-02,2026-01-05T10:00:00Z,2026-02-01,won,2026-03-01,2 cats"
+    )
+    draft = importer.take(f"{header}\n{row}\n").rows[0].draft
+    assert (draft.source_system, draft.external_id) == ("old crm", "A1")
+    assert draft.contact == {
+        "email": "ann@example.com",
+        "phone": "+13055551212",
+        "full_name": "Lee, Ann",
+        "first_name": "Ann",
+        "last_name": "Lee",
+    }
+    assert draft.fields == {
+        "lead_type": "buyer",
+        "stage": "New",
+        "deal_value": 9000.0,
+        "tags": ["hot", "past client"],
+        "locations": ["Austin, TX", "Waco"],
+        "budget_min": 400_000.0,
+        "budget_max": 500_000.0,
+        "beds_min": 3.0,
+        "emails_sent": 7.0,
+        "timezone": "America/Chicago",
+        "state": "TX",
+        "created_at": at(2026, 1, 2),
+        "last_replied_at": at(2026, 1, 5, 10),
+    }
+    assert draft.custom == {"Pets": "2 cats"}
+    assert draft.consent == {"opt_in_email": True, "dnd_sms": False}
+    assert (draft.as_of, draft.label, draft.label_at) == (at(2026, 2, 1), True, at(2026, 3, 1))
+
+
+def test_events_come_from_times(importer):
+    header = "created_at,last_contacted_at,last_replied_at,last_activity_at,stage_changed_at"
+    row = "2026-01-01,2026-01-02,2026-01-03,2026-01-04,2026-01-05"
+    events = one(importer, header, row).draft.events
+    assert [(event.kind, event.direction, event.occurred_at.day) for event in events] == [
+        ("inquiry", "inbound", 1),
+        ("contact", "outbound", 2),
+        ("reply", "inbound", 3),
+        ("activity", "inbound", 4),
+        ("stage_change", None, 5),
+    ]
+    assert events[0] == EventDraft(
+        kind="inquiry",
+        occurred_at=at(2026, 1, 1),
+        recorded_at=at(2026, 1, 1),
+        direction="inbound",
+        source="csv",
+        source_id="inquiry:2026-01-01T00:00:00+00:00",
+    )
+
+
+def test_an_export_knew_its_events_at_its_own_moment(importer):
+    found = one(importer, "created_at,last_activity_at,as_of", "2026-01-01,2026-03-01,2026-02-01")
+    assert [(event.kind, event.recorded_at) for event in found.draft.events] == [("inquiry", at(2026, 2, 1))]
+    assert codes(found) == [("warning", "time.order", "last_activity_at")]
+    assert "last_activity_at" not in found.draft.fields
+
+
+def test_outcomes_may_come_after_the_moment_of_the_row(importer):
+    found = one(importer, "as_of,closed_at,label", "2026-01-01,2026-02-01,0")
+    assert (found.draft.label, found.draft.label_at, found.problems) == (False, at(2026, 2, 1), ())
+
+
+# --- rows that are not taken
+
+
+@pytest.mark.parametrize("row", ["A1,web", "A1", "A1,web,x,y", 'A1,web,"x",,y'])
+def test_short_and_long_rows(importer, row):
+    found = importer.take(f"external_id,source,stage\nB1,web,new\n{row}\n").rows[1]
+    assert found.draft is None
+    assert codes(found) == [("error", "row.column_count", None)]
+    assert found.problems[0].message.startswith("line 3: ")
+
+
+@pytest.mark.parametrize("row", ["A1,web,new,,", "A1,web,new, "])
+def test_blank_cells_too_many_do_no_harm(importer, row):
+    assert importer.take(f"external_id,source,stage\n{row}\n").rows[0].draft.external_id == "A1"
+
+
+def test_rows_may_lack_the_trailing_comma_of_the_header(importer):
+    assert importer.take("external_id,source,\nA1,web\n").rows[0].problems == ()
+
+
+@pytest.mark.parametrize("row", ["", ",,", " ,\t, "])
+def test_blank_rows_are_passed_over(importer, row):
+    intake = importer.take(f"external_id,source,stage\nA1,web,new\n{row}\nA2,web,new\n")
+    assert intake.codes == [("info", "row.blank")]
+    assert [draft.external_id for draft in intake.drafts] == ["A1", "A2"]
+    assert rows.kept_aside(intake.records[1], intake.rows[1].problems) == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "known"),
+    [
+        (",,,", False),
+        (",,(305) 555-1212,", False),
+        (",,,Lee", False),
+        (",not an address,,Lee", False),
+        (",,(305) 555-1212,Lee", True),
+        (",ann@example.com,,", True),
+        ("A1,,,", True),
+    ],
+)
+def test_who_is_it(importer, row, known):
+    found = importer.take(f"external_id,email,phone,last_name,source\n{row},web\n").rows[0]
+    assert (found.draft is not None) is known
+    assert known or codes(found)[0] == ("error", "row.no_identity", None)
+
+
+@pytest.mark.parametrize("row", ["Total,,1200", "Grand total,,1200", "TOTALS: 3 leads,,1200", ",Total,1200"])
+def test_lines_of_totals_are_no_leads(importer, row):
+    found = importer.take(f"external_id,source,deal_value\nA1,web,5\n{row}\n").rows[1]
+    assert codes(found) == [("error", "row.no_identity", None)]
+    assert "totals" in found.problems[0].message
+
+
+def test_rows_without_ids_are_known_by_file_and_position(importer):
+    mapping = {"identity": {"row_number": True}}
+    first = importer.take("job,age\nclerk,40\ncook,50\n", mapping)
+    assert [draft.external_id for draft in first.drafts] == [f"row-{first.spooled.sha256[:12]}-{n}" for n in (1, 2)]
+
+
+def test_spouses_share_a_phone_and_stay_two(importer):
+    drafts = importer.take("full_name,phone\nAnn Lee,305-555-1212\nBob Roe,305-555-1212\n").drafts
+    assert [draft.contact["last_name"] for draft in drafts] == ["Lee", "Roe"]
+
+
+# --- cells that are not taken
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "code"),
+    [
+        ("email", "ann@", "value.email"),
+        ("phone", "5.55E+09", "value.phone"),
+        ("created_at", "2/30/2026", "value.date"),
+        ("created_at", "1/2/2026", "value.date_ambiguous"),
+        ("created_at", "2027-01-01", "time.future"),
+        ("deal_value", "NaN", "value.number"),
+        ("deal_value", "inf", "value.number"),
+        ("deal_value", "-5", "value.number"),
+        ("calls", "-1", "value.number"),
+        ("budget_max", "a lot", "value.number"),
+        ("beds_min", "studio", "value.number"),
+        ("lead_type", "wizard", "value.enum"),
+        ("timezone", "Mars", "value.enum"),
+        ("label", "perhaps", "value.enum"),
+        ("opt_in_sms", "perhaps", "value.enum"),
+        ("stage", "x" * 501, "value.too_long"),
+        ("first_name", "x" * 201, "value.too_long"),
+        ("tags", "x" * 201, "value.too_long"),
+        ("Notes", "x" * 32_769, "value.too_long"),
+    ],
+)
+def test_a_bad_cell_is_left_out_and_the_row_goes_on(importer, column, cell, code):
+    found = one(importer, f"source,{column}", f"web,{cell}")
+    assert codes(found) == [("warning", code, column)]
+    assert found.draft.fields == {"source": "web"}
+    assert found.draft.contact == found.draft.custom == found.draft.consent == {}
+    assert found.problems[0].message.startswith(f"line 2, column {column}: ")
+    assert cell not in found.problems[0].message
+
+
+def test_ids_rounded_by_a_spreadsheet_would_join_strangers(importer):
+    found = importer.take("external_id,email\n1.23457E+14,ann@example.com\n").rows[0]
+    assert found.draft.external_id is None
+    assert codes(found) == [("warning", "value.number", "external_id")]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"), [("email", '"a@example.com, b@example.com"'), ("phone", "305-555-1212 / 305-555-1313")]
+)
+def test_of_two_in_a_cell_the_first_is_taken(importer, column, cell):
+    found = one(importer, column, cell)
+    assert codes(found) == [("warning", f"value.{column}", column)]
+    assert found.draft.contact[column] in {"a@example.com", "+13055551212"}
+
+
+def test_formats_may_change_from_row_to_row(importer):
+    cells = ["2026-01-31", "1/31/2026", "31.01.2026", "Jan 31 2026", "46053", "31-Jan-26", "2026-01-31T00:00:00Z"]
+    intake = importer.take("external_id,created_at\n" + "".join(f"A{n},{cell}\n" for n, cell in enumerate(cells)))
+    assert {draft.fields["created_at"] for draft in intake.drafts} == {at(2026, 1, 31)}
+
+
+def test_dates_follow_the_zone_and_order_of_mapping_and_tenant(importer):
+    found = one(importer, "created_at", "1/2/2026", {"defaults": {"date_order": "dmy"}}, timezone="America/New_York")
+    assert found.draft.fields["created_at"] == at(2026, 2, 1, 5)
+    mapping = {"defaults": {"date_order": "mdy", "timezone": "Asia/Tokyo"}}
+    found = one(importer, "created_at", "1/2/2026", mapping, timezone="America/New_York")
+    assert found.draft.fields["created_at"] == at(2026, 1, 1, 15)
+
+
+def test_clocks_may_be_a_day_ahead(importer):
+    assert one(importer, "created_at", "2026-11-21T11:00:00Z").problems == ()
+    assert codes(one(importer, "created_at", "2026-11-21T13:00:00Z")) == [("warning", "time.future", "created_at")]
+
+
+def test_what_comes_before_the_beginning_is_doubted_and_kept(importer):
+    found = one(importer, "created_at,last_replied_at", "2026-02-01,2026-01-01")
+    assert codes(found) == [("warning", "time.order", "last_replied_at")]
+    assert len(found.draft.events) == 2
+    assert one(importer, "created_at,last_replied_at", "2026-02-01T15:00:00Z,2026-02-01").problems == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "found"),
+    [
+        ("budget_max", "$450k", {"budget_max": 450_000.0}),
+        ("budget_max", "400-500k", {"budget_min": 400_000.0, "budget_max": 500_000.0}),
+        ("budget_min", "500k+", {"budget_min": 500_000.0}),
+        ("budget_max", "under 500k", {"budget_max": 500_000.0}),
+        ("budget_min,budget_max", "300k,400-500k", {"budget_min": 300_000.0, "budget_max": 500_000.0}),
+    ],
+)
+def test_budgets(importer, header, row, found):
+    assert one(importer, header, row).draft.fields == found
+
+
+def test_budgets_upside_down(importer):
+    found = one(importer, "budget_min,budget_max", "500k,400k")
+    assert (codes(found), found.draft.fields) == ([("warning", "value.number", "budget_max")], {})
+
+
+@pytest.mark.parametrize("cell", ["N/A", "null", "-", "none", "#N/A", "Select", "SELECT"])
+def test_cells_that_say_nothing(importer, cell):
+    header = "email,phone,created_at,deal_value,source,lead_type,opt_in_sms"
+    cells = ",".join([cell] * 6 + ["" if cell == "none" else cell])
+    found = one(importer, header, cells, {"missing": {"values": ["Select"]}})
+    assert found.problems == ()
+    assert found.draft.fields == found.draft.contact == found.draft.consent == {}
+
+
+def test_words_that_say_nothing_elsewhere_may_be_names_and_levels(importer):
+    found = one(importer, "last_name,preapproval,Garage,Rate", "Null,none,none,nan")
+    assert found.draft.contact == {"last_name": "Null"}
+    assert found.draft.fields == {"preapproval": "none"}
+    assert found.draft.custom == {"Garage": "none"}
+
+
+# --- consent
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "consent", "found"),
+    [
+        ("dnd_email", "yes", {"dnd_email": True}, []),
+        ("dnd_all", "active", {"dnd_all": True}, []),
+        ("dnd_all", "inactive", {"dnd_all": False}, []),
+        ("dnd_call", "mornings only", {"dnd_call": True}, ["value.enum"]),
+        ("unsubscribed_at", "2026-01-01", {"unsubscribed_at": at(2026, 1, 1)}, []),
+        ("unsubscribed_at", "Yes", {"dnd_all": True}, []),
+        ("unsubscribed_at", "no", {}, []),
+        ("unsubscribed_at", "last week", {"dnd_all": True}, ["value.date"]),
+        ("opt_in_email,dnd_email", "yes,yes", {"dnd_email": True}, ["consent.conflict"]),
+        ("opt_in_sms,dnd_all", "yes,yes", {"dnd_all": True}, ["consent.conflict"]),
+        ("opt_in_sms,dnd_email", "yes,yes", {"opt_in_sms": True, "dnd_email": True}, []),
+        ("dnd_all,unsubscribed_at", "no,yes", {"dnd_all": True}, []),
+        ("unsubscribed_at,dnd_all", "yes,no", {"dnd_all": True}, []),
+    ],
+)
+def test_refusals_win_and_doubt_is_a_refusal(importer, header, row, consent, found):
+    converted = one(importer, header, row)
+    assert converted.draft.consent == consent
+    assert [problem.code for problem in converted.problems] == found
+
+
+# --- outcomes
+
+
+@pytest.mark.parametrize(
+    ("cell", "label"),
+    [
+        ("1", True),
+        ("1.0", True),
+        ("TRUE", True),
+        ("won", True),
+        ("0", False),
+        ("Lost", False),
+        ("open", None),
+        ("", None),
+    ],
+)
+def test_labels(importer, cell, label):
+    found = one(importer, "source,label", f"web,{cell}")
+    assert (found.draft.label, found.problems) == (label, ())
+
+
+def test_labels_of_a_mapping(importer):
+    mapping = {"label": {"column": "Result", "positive": ["J"], "negative": ["N"], "open": ["?"]}}
+    intake = importer.take("ID,Result\n1,j\n2,N\n3,?\n4,yes\n", mapping)
+    assert [draft.label for draft in intake.drafts] == [True, False, None, None]
+    assert intake.codes == [("warning", "value.enum")]
+
+
+@pytest.mark.parametrize(
+    ("status", "label"), [("won", True), ("Closed Lost", False), ("abandoned", None), ("open", None)]
+)
+def test_the_status_tells_where_no_column_is_the_label(importer, status, label):
+    assert one(importer, "opportunity_status,closed_at", f"{status},2026-01-01").draft.label is label
+    assert one(importer, "opportunity_status,label", f"{status},").draft.label is None
+
+
+# --- texts
+
+
+def test_emoji_html_formulas_and_nul_bytes_are_texts(importer):
+    row = '"<b>call</b> 🏡\nnow","=HYPERLINK(""x"")",a\x00b'
+    found = importer.take(f"external_id,Notes,Formula,Odd\nA1,{row}\n".encode("utf-16")).rows[0]
+    assert found.draft.custom == {"Notes": "<b>call</b> 🏡\nnow", "Formula": '=HYPERLINK("x")', "Odd": "ab"}
+
+
+def test_defaults_fill_in(importer):
+    mapping = {"defaults": {"source_system": "old", "lead_type": "seller"}}
+    intake = importer.take("external_id,lead_type\nA1,\nA2,buyer\n", mapping)
+    assert [(draft.source_system, draft.fields["lead_type"]) for draft in intake.drafts] == [
+        ("old", "seller"),
+        ("old", "buyer"),
+    ]
+
+
+def test_a_row_keeps_the_reasons_of_its_cells(importer):
+    intake = importer.take("external_id,email,source\n,ann@,web\n")
+    aside = rows.kept_aside(intake.records[0], intake.rows[0].problems)
+    assert [(row.severity, row.code, row.line, row.record) for row in aside] == [
+        ("error", "row.no_identity", 2, 1),
+        ("warning", "value.email", 2, 1),
+    ]
+    assert aside[0].cells == ("", "ann@", "web")

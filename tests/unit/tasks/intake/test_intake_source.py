@@ -1,0 +1,346 @@
+"""Files: how they look, what is refused, where chunks begin."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import os
+import stat
+import tracemalloc
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.intake import source
+from tasks.intake.errors import FileRejected
+
+
+def refusal(importer, content, name="leads.csv"):
+    path = importer.write(content, name)
+    with pytest.raises(FileRejected) as caught:
+        source.spool(path, importer.folder / "copy", source.inspect(path))
+    assert not (importer.folder / "copy").exists()
+    return caught.value
+
+
+# --- encodings
+
+
+@pytest.mark.parametrize(
+    ("codec", "found"),
+    [("utf-8", "utf-8"), ("utf-8-sig", "utf-8-sig"), ("utf-16", "utf-16"), ("utf-32", "utf-32")],
+)
+def test_marks_tell_the_encoding(importer, codec, found):
+    intake = importer.take("external_id,first_name\r\nA1,Zoë 🏡\r\n".encode(codec))
+    assert intake.source.encoding == found
+    assert intake.source.header == ("external_id", "first_name")
+    assert intake.drafts[0].contact == {"first_name": "Zoë 🏡"}
+    assert intake.source.warnings == ()
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_utf16_of_either_byte_order(importer, order):
+    mark = b"\xff\xfe" if order == "le" else b"\xfe\xff"
+    intake = importer.take(mark + "external_id;first_name\nA1;Zoë\n".encode(f"utf-16-{order}"))
+    assert intake.records[0].cells == ("A1", "Zoë")
+
+
+def test_cp1252_quotes_are_read_with_a_warning(importer):
+    intake = importer.take(b"external_id,source\nA1,\x93open house\x94\n")
+    assert intake.source.encoding == "cp1252"
+    assert [(each.severity, each.code) for each in intake.source.warnings] == [("warning", "file.encoding")]
+    assert intake.drafts[0].fields["source"] == "“open house”"
+
+
+def test_a_late_byte_decides(importer):
+    content = b"external_id,source\n" + b"A1,web\n" * 300_000 + b"A2,caf\xe9\n"
+    assert source.inspect(importer.write(content)).encoding == "cp1252"
+
+
+def test_the_declared_encoding_comes_before_cp1252(importer):
+    path = importer.write("external_id,first_name\nA1,Łukasz\n".encode("cp1250"))
+    assert source.inspect(path, "windows-1250").encoding == "cp1250"
+    assert source.inspect(path).encoding == "cp1252"
+
+
+def test_an_unknown_declared_encoding_is_refused(importer):
+    with pytest.raises(FileRejected, match=r"file\.encoding"):
+        source.inspect(importer.write(b"external_id\n\xe9\n"), "no-such-codec")
+
+
+def test_bytes_of_no_encoding_are_refused(importer):
+    assert refusal(importer, b"external_id\nA\x81\x8d\xff\n").code == "file.encoding"
+
+
+# --- delimiters
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_delimiters_are_found(importer, mark):
+    content = f"external_id{mark}first_name{mark}source\n" + f"A1{mark}Ann{mark}web\n" * 3
+    intake = importer.take(content)
+    assert intake.source.delimiter == mark
+    assert len(intake.drafts) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "mark"),
+    [
+        ("id;budget;note\n1;450,5;a, b\n2;300,5;c\n", ";"),
+        ("id,note\n1,a;b;c\n2,x;y\n3,z\n", ","),
+        ('id;"last, first"\n1;"Lee, Ann"\n2;"Roe, Bob"\n', ";"),
+        ("email\na@example.com\nb@example.com\n", ","),
+        ('"notes, remarks"\n"a, b"\nc\n', ","),
+        ("sep=;\nid;a,b,c\n1;x,y,z\n", ";"),
+    ],
+)
+def test_delimiters_are_told_from_punctuation(importer, content, mark):
+    assert source.inspect(importer.write(content)).delimiter == mark
+
+
+def test_rows_of_odd_width_do_not_hide_the_delimiter(importer):
+    content = "external_id,email,source\n" + "A1,a@example.com,web\n" * 6 + "A2,b@example.com\nA3,c@example.com,x,y\n"
+    assert source.inspect(importer.write(content)).delimiter == ","
+
+
+def test_blank_lines_and_sep_before_the_header_count_as_lines(importer):
+    intake = importer.take("sep=;\n\nexternal_id;source\nA1;web\n")
+    assert [(record.number, record.line) for record in intake.records] == [(1, 4)]
+
+
+# --- headers
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n \r\n", b"\xef\xbb\xbf", b"external_id,email\n", b"external_id,email\n\n\n"]
+)
+def test_empty_files_and_bare_headers(importer, content):
+    assert refusal(importer, content).code in {"file.empty", "file.no_header"}
+
+
+@pytest.mark.parametrize("content", [b"", b"external_id,email\n", b"\n\n", b"external_id,email\r\n\r\n"])
+def test_files_without_rows_are_empty(importer, content):
+    assert refusal(importer, content).code == "file.empty"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Ann,Lee,ann@example.com\nBob,Roe,bob@example.com\n",
+        "1,2,3\n4,5,6\n",
+        "Ann,(305) 555-0112\nBob,(305) 555-0113\n",
+        "A,2026-01-02\nB,2026-01-03\n",
+        ",,\n1,2,3\n",
+        "56;housemaid;261;1;999;0;1.1;94;-36;4;5191\n57;services;149;1;999;0;1.1;94;-36;4;5191\n",
+    ],
+)
+def test_data_is_no_header(importer, content):
+    # A first line of blank cells is passed over, and what follows is data.
+    assert refusal(importer, content).code == "file.no_header"
+
+
+def test_the_same_name_twice_is_refused_by_position(importer):
+    error = refusal(importer, "external_id,Email,email \nA1,a@example.com,b@example.com\n")
+    assert error.code == "file.duplicate_header"
+    assert "columns 2 and 3" in error.message
+
+
+def test_more_than_500_columns_are_refused(importer):
+    header = ",".join(f"c{n}" for n in range(501))
+    assert refusal(importer, f"{header}\n{header}\n").code == "file.too_wide"
+
+
+def test_500_columns_pass(importer):
+    header = ",".join(["external_id", *(f"c{n}" for n in range(499))])
+    assert len(importer.take(f"{header}\n{header}\n").plan.custom) == 499
+
+
+def test_a_trailing_comma_is_an_empty_column(importer):
+    intake = importer.take("external_id,source,\nA1,web,\nA2,web\n")
+    assert intake.source.warnings == ()
+    assert intake.plan.empty == ["column 3"]
+    assert [draft.external_id for draft in intake.drafts] == ["A1", "A2"]
+
+
+def test_a_blank_header_inside_is_told(importer):
+    intake = importer.take(",external_id,source\n0,A1,web\n")
+    assert [(each.code, each.message[:8]) for each in intake.source.warnings] == [("file.no_header", "column 1")]
+    assert intake.drafts[0].custom == {}
+
+
+def test_a_header_with_line_breaks(importer):
+    intake = importer.take('external_id,"Lead\nSource"\nA1,web\n')
+    assert intake.drafts[0].fields == {"source": "web"}
+    assert intake.records[0].line == 3
+
+
+# --- quotes
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ('external_id,notes\nA1,fine\nA2,"never closed\nA3,x\n', 3),
+        ('external_id,notes\nA1,"two\nlines"\nA2,"', 4),
+        ('external_id,"notes\nA1,x\n', 1),
+        ('external_id,notes\nA1,"' + "x" * 140_000 + "\nA2,y\n" * 3, 2),
+    ],
+)
+def test_unclosed_quotes_are_refused_with_their_line(importer, content, line):
+    path = importer.write(content)
+    with pytest.raises(FileRejected) as caught:
+        source.spool(path, importer.folder / "copy", source.inspect(path))
+    assert caught.value.code in {"file.unclosed_quote", "file.empty"}
+    if caught.value.code == "file.unclosed_quote":
+        assert caught.value.message.startswith(f"line {line}:")
+    assert [entry.name for entry in importer.folder.iterdir()] == ["leads.csv"]
+
+
+def test_quoted_line_breaks_survive(importer):
+    intake = importer.take('external_id,notes\r\nA1,"one\r\ntwo\n\nthree\rfour"\r\nA2,x\r\n')
+    assert intake.records[0].cells == ("A1", "one\r\ntwo\n\nthree\rfour")
+    assert [record.line for record in intake.records] == [2, 7]
+
+
+def test_old_mac_line_ends(importer):
+    assert importer.take("external_id,source\rA1,web\rA2,web\r").spooled.records == 2
+
+
+# --- not a CSV file
+
+
+def test_paths_that_are_no_files(tmp_path):
+    for path, code in ((tmp_path, "file.not_a_file"), (tmp_path / "none.csv", "file.not_found")):
+        with pytest.raises(FileRejected) as caught:
+            source.inspect(path)
+        assert caught.value.code == code
+    with pytest.raises(FileRejected, match=r"file\.not_found"):
+        source.inspect(tmp_path / "none" / "none.csv")
+
+
+def test_pipes_do_not_block(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(FileRejected, match=r"file\.not_a_file"):
+        source.inspect(tmp_path / "pipe.csv")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_files_without_permission(importer):
+    path = importer.write("external_id\nA1\n")
+    path.chmod(0)
+    with pytest.raises(FileRejected, match=r"file\.permission"):
+        source.inspect(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"PK\x03\x04" + bytes(100), "workbook"),
+        (b"%PDF-1.7\n%\xe2\xe3\n", "PDF"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "not text"),
+        ("external_id\nA1\n".encode("utf-16-le"), "not text"),
+    ],
+)
+def test_binary_files_are_refused(importer, content, word):
+    error = refusal(importer, content)
+    assert error.code == "file.binary"
+    assert word in error.message
+
+
+def test_compressed_files_whatever_their_name(importer):
+    packed = gzip.compress(b"external_id,source\nA1,web\n")
+    for name in ("leads.csv.gz", "leads.csv"):
+        intake = importer.file(importer.write(packed, name))
+        assert intake.drafts[0].external_id == "A1"
+        assert intake.spooled.sha256 == hashlib.sha256(packed).hexdigest()
+
+
+@pytest.mark.parametrize("cut", [5, 40, -6])
+def test_damaged_gzip_is_refused(importer, cut):
+    packed = gzip.compress("\n".join(["external_id,source", *(f"A{n},{n * n}" for n in range(2000))]).encode())
+    assert refusal(importer, packed[:cut], "leads.csv.gz").code == "file.corrupt"
+
+
+def test_a_damaged_byte_in_gzip_is_refused(importer):
+    packed = bytearray(gzip.compress(b"external_id,source\n" + b"A1,web\n" * 500))
+    packed[-8] ^= 0xFF
+    assert refusal(importer, bytes(packed), "leads.csv.gz").code == "file.corrupt"
+
+
+# --- copies and chunks
+
+
+def test_chunks_of_a_thousand(importer):
+    intake = importer.take("external_id,notes\n" + "".join(f'A{n},"x\ny {n}"\n' for n in range(2500)))
+    assert intake.spooled.records == 2500
+    assert [(c.number, c.first_record, c.first_line, c.records) for c in intake.spooled.offsets] == [
+        (0, 1, 2, 1000),
+        (1, 1001, 2002, 1000),
+        (2, 2001, 4002, 500),
+    ]
+    assert [record.number for record in intake.records] == list(range(1, 2501))
+    assert [record.line for record in intake.records] == list(range(2, 5002, 2))
+
+
+@pytest.mark.parametrize("count", [999, 1000, 1001, 2000])
+def test_full_chunks_leave_no_empty_one(importer, count):
+    spooled = importer.take("external_id\n" + "A\n" * count).spooled
+    assert sum(chunk.records for chunk in spooled.offsets) == spooled.records == count
+    assert all(chunk.records for chunk in spooled.offsets)
+
+
+def test_the_copy_is_private_and_holds_the_same_text(importer):
+    text = 'external_id,notes\r\nA1,"Zoë\r\n🏡"\r\nA2,x'
+    importer.take(text.encode("utf-16"))
+    copy = importer.folder / "spool"
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert copy.read_bytes().decode() == text
+
+
+def test_source_survives_json(importer):
+    found = importer.take(b",external_id\n,A\xe9\n").source
+    assert source.Source.load(json.loads(json.dumps(found.dump()))) == found
+
+
+def test_memory_does_not_grow_with_the_file(importer):
+    path = importer.write(b"external_id,email,source\n" + b"A1,ann@example.com,web\n" * 200_000)
+    found = source.inspect(path)
+    tracemalloc.start()
+    spooled = source.spool(path, importer.folder / "copy", found)
+    for chunk in spooled.offsets[:3]:
+        sum(1 for _ in source.read(importer.folder / "copy", chunk, found))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert path.stat().st_size > 4_000_000
+    assert peak < 3_600_000  # two buffers of a megabyte, and the text of one
+
+
+CELL = st.text(st.sampled_from('ab,;|\t"\n\r é🏡=\u2028\x0b'), max_size=6)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    table=st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=30),
+    codec=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+    size=st.integers(1, 7),
+)
+def test_reading_by_offsets_is_reading_the_whole(tmp_path, monkeypatch, table, codec, end, quoting, size):
+    monkeypatch.setattr(source, "CHUNK", size)
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=end, quoting=quoting).writerows([("one", "two", "three"), *table])
+    path = tmp_path / "table.csv"
+    path.write_bytes(text.getvalue().encode(codec))
+    found = source.Source(encoding=codec, delimiter=",", header=("one", "two", "three"))
+    spooled = source.spool(path, tmp_path / "copy", found)
+    records = [record for chunk in spooled.offsets for record in source.read(tmp_path / "copy", chunk, found)]
+    assert [record.cells for record in records] == table
+    assert [record.number for record in records] == list(range(1, len(table) + 1))
+    whole = csv.reader(io.StringIO(text.getvalue(), newline=""))
+    starts = [whole.line_num + 1 for _ in whole]  # where the next one starts
+    assert [record.line for record in records] == starts[:-1]

@@ -1,0 +1,147 @@
+"""The command line without a cluster: help, wrong usage, output, and what starts how fast."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from workers.cli import COMMANDS, main
+from workers.cli.output import PlainProgress, emit, plain, table
+
+
+def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from _commands(command, (*path, name))
+
+
+EVERY = [(path, command) for path, command in _commands(main) if not command.hidden]
+LEAVES = [path for path, command in EVERY if not isinstance(command, click.Group)]
+
+
+@pytest.fixture
+def hearth():
+    return lambda *args: CliRunner().invoke(main, args, prog_name="hearth")
+
+
+@pytest.mark.parametrize("path", [path for path, _ in EVERY], ids=" ".join)
+def test_every_command_has_help_with_an_example_of_itself(hearth, path):
+    shown = hearth(*path, "--help")
+    assert shown.exit_code == 0
+    assert f"hearth {' '.join(path)}" in shown.output.split("Example:")[1]
+
+
+def test_the_line_of_help_in_the_table_is_the_commands_own():
+    for name, (_, line) in COMMANDS.items():
+        assert main.get_command(click.Context(main), name).help.startswith(line.rstrip(".")), name
+
+
+def test_the_help_of_backfill_shows_what_an_import_takes(hearth):
+    shown = hearth("backfill", "--help").output
+    assert all(word in shown for word in ("--mapping", "--mode", "--no-resume", "--detach", "status", "cancel"))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["nonsense"],
+        ["demo", "--nonsense"],
+        ["backfill"],
+        ["backfill", "no-such-file.csv", "--tenant", "x"],
+        ["backfill", __file__],
+        ["backfill", __file__, "--tenant", "x", "--mode", "maybe"],
+        ["train"],
+        ["train", "lead_score"],
+        ["train", "tea_leaves", "--tenant", "x"],
+        ["score", "--tenant", "x"],
+        ["score", "--tenant", "x", "--all", "--lead", "1"],
+        ["score", "--tenant", "x", "--all", "--top", "0"],
+        ["assess", "--tenant", "x"],
+        ["worklist"],
+        ["worklist", "--tenant", "x", "--top", "201"],
+        ["card", "--tenant", "x"],
+        ["schemas"],
+        ["tenant", "configure", "x"],
+        ["models", "promote", "--tenant", "x"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2_and_says_so_on_stderr(hearth, args):
+    refused = hearth(*args)
+    assert refused.exit_code == 2
+    assert not refused.stdout
+    assert "Error: " in refused.stderr or "Usage: " in refused.stderr
+
+
+def test_a_mapping_that_is_no_toml_is_one_line_and_exit_1(hearth, tmp_path):
+    mapping = tmp_path / "broken.toml"
+    mapping.write_text("columns = [", encoding="utf-8")
+    refused = hearth("backfill", __file__, "--tenant", "x", "--mapping", str(mapping))
+    assert refused.exit_code == 1
+    assert not refused.stdout
+    assert refused.stderr.startswith(f"Error: {mapping}: no TOML")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_schemas_writes_one_file_a_task_and_prints_one_object(hearth, tmp_path):
+    done = hearth("schemas", str(tmp_path / "new" / "schemas"), "--json")
+    files = json.loads(done.stdout)["files"]
+    assert done.exit_code == 0
+    assert not done.stderr
+    assert {"hearth.leads.score.json", "envelope.json"} <= {name.rsplit("/", 1)[1] for name in files}
+    for name in files:
+        with open(name, encoding="utf-8") as schema:
+            assert json.load(schema)["type"] == "object"
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from workers.cli import main; main(['--help'], standalone_mode=False);"
+        "heavy = {'celery', 'sqlalchemy', 'alembic', 'sklearn', 'numpy', 'rich', 'pydantic'} & set(sys.modules);"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_command_imports_ml_into_the_callers_process():
+    code = (
+        "import sys; from workers.cli import COMMANDS; from importlib import import_module;"
+        "[import_module(place.partition(':')[0]) for place, _ in COMMANDS.values()];"
+        "heavy = {'sklearn', 'scipy', 'alembic'} & set(sys.modules);"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_json_is_one_finite_object(capsys):
+    emit({"name": "Ünïcode", "value": 0.5})
+    assert capsys.readouterr().out == '{"name": "Ünïcode", "value": 0.5}\n'
+    with pytest.raises(ValueError, match="JSON"):
+        emit({"value": float("nan")})
+
+
+def test_control_characters_of_foreign_data_stay_off_the_terminal():
+    assert plain("a\x1b[31mb\nc\u202e") == "a [31mb c "
+
+
+def test_a_table_is_plain_lines_where_there_is_no_terminal(capsys):
+    table("a title", ("lead", "reasons"), [("SIM-1", "x" * 200), ("SIM-22", None)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["a title", "lead    reasons", f"SIM-1   {'x' * 200}", "SIM-22  -"]
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(capsys):
+    show = PlainProgress("importing")
+    for done in (0, 10, 20, 100, 100):
+        show(done, 100)
+    shown = capsys.readouterr()
+    assert not shown.out
+    assert shown.err == "importing: 0 of 100\nimporting: 100 of 100\n"

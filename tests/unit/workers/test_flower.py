@@ -1,0 +1,32 @@
+"""Flower never runs open."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from pydantic import SecretStr
+
+from workers.errors import FlowerUnprotected
+from workers.flower import environment
+from workers.settings import Settings
+
+
+@pytest.mark.parametrize("auth", [None, "", "user", "user:", ":password", "a:b,c:d"])
+def test_without_a_user_and_a_password_it_is_refused(tmp_path, auth):
+    with pytest.raises(FlowerUnprotected, match="HEARTH_FLOWER_AUTH=user:password"):
+        environment(Settings(home=tmp_path, flower_auth=SecretStr(auth) if auth is not None else None))
+
+
+def test_it_is_told_to_be_careful(tmp_path):
+    told = environment(Settings(home=tmp_path, flower_auth=SecretStr("u:p")))
+    assert told["FLOWER_ADDRESS"] == "127.0.0.1"
+    assert told["FLOWER_READ_ONLY"] == "True"
+    assert told["CELERY_RESULT_BACKEND"] == "disabled://"
+
+
+def test_the_process_refuses_too(tmp_path):
+    env = {k: v for k, v in os.environ.items() if k != "HEARTH_FLOWER_AUTH"} | {"HEARTH_HOME": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-m", "workers.flower"], env=env, capture_output=True, text=True, timeout=30)
+    assert ran.returncode == 1
+    assert "HEARTH_FLOWER_AUTH" in ran.stderr

@@ -1,0 +1,113 @@
+"""Log lines: JSON, and never an argument, a result or an error's text."""
+
+import io
+import json
+import logging
+import sys
+
+import pytest
+import structlog
+
+from workers import hooks, logs
+
+SECRET = "+1 305 555 0199 <ann@example.com>"
+
+
+def line(template, *args, exc_info=None, **extra):
+    record = logging.LogRecord("celery.x", logging.INFO, __file__, 1, template, args, exc_info)
+    vars(record).update(extra)
+    return json.loads(logs.JsonFormatter().format(record))
+
+
+def caught():
+    try:
+        raise ValueError(SECRET)
+    except ValueError:
+        return sys.exc_info()
+
+
+def test_a_context_shows_facts_only():
+    context = {"id": "1", "name": "t", "runtime": 0.5, "return_value": SECRET, "args": SECRET, "exc": SECRET}
+    said = line("Task %(name)s[%(id)s] succeeded in %(runtime)ss: %(return_value)s %(exc)s", context, data=context)
+    assert said["event"] == "Task t[1] succeeded in 0.5s: [hidden] [hidden]"
+    assert (said["task_id"], said["task"]) == ("1", "t")
+
+
+@pytest.mark.parametrize("arg", [{"kwargs": SECRET}, [SECRET], repr({"k": SECRET}), repr(SECRET), b"x", object()])
+def test_bodies_are_hidden(arg):
+    assert line("The full contents of the message body was: %s", arg)["event"].endswith("was: [hidden]")
+
+
+def test_an_error_is_its_type_and_place():
+    said = line("Task handler raised error: %r", caught()[1], exc_info=caught())
+    assert said["event"] == "Task handler raised error: ValueError"
+    assert said["error"] == "ValueError"
+    assert said["frames"][-1].endswith(" caught")
+    assert SECRET not in json.dumps(said, ensure_ascii=False)
+
+
+def test_a_connection_error_says_where():
+    said = line("consumer: Cannot connect to %s: %s.", "redis://:**@h:1//", ConnectionRefusedError(111, "refused"))
+    assert said["event"] == "consumer: Cannot connect to redis://:**@h:1//: ConnectionRefusedError: refused."
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(KeyError("hearth.no.such"), "hearth.no.such"), (KeyError("ann"), "KeyError"), (KeyError("a@b.c"), "KeyError")],
+)
+def test_an_unknown_task_is_named(error, told):
+    assert line("Received unregistered task of type %s.", error)["event"].endswith(f"type {told}.")
+
+
+@pytest.mark.parametrize("value", ["interactive@host", 3, 2.5, None, "Trying again in 2.00 seconds... (1/100)"])
+def test_names_numbers_and_phrases_are_shown(value):
+    assert logs.shown(value) == value
+
+
+def test_a_template_that_does_not_fit_is_said_as_it_is():
+    assert line("%d tasks", SECRET + "'")["event"] == "%d tasks"
+
+
+def test_our_own_errors_lose_their_text(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "__stderr__", stream)
+    root = logging.getLogger()
+    before, level = root.handlers, root.level
+    try:
+        logs.configure("INFO")
+        log = structlog.get_logger()
+        log.debug("not said")
+        log.error("broken", exc_info=caught())
+        logging.getLogger("some.library").warning("done %s", {"k": SECRET})
+    finally:
+        root.handlers = before
+        root.setLevel(level)
+        structlog.reset_defaults()
+    lines = [json.loads(text) for text in stream.getvalue().splitlines()]
+    assert [(said["event"], said["level"]) for said in lines] == [("broken", "error"), ("done [hidden]", "warning")]
+    assert lines[0]["error"] == "ValueError"
+    assert SECRET not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "tenant"),
+    [
+        ((), {"tenant_id": "LOC1"}, "LOC1"),
+        (({"tenant_id": "LOC1"},), {}, "LOC1"),
+        ((), {"tenant_id": SECRET}, logs.HIDDEN),
+        ((), {"tenant_id": 5}, logs.HIDDEN),
+        (("x",), None, None),
+    ],
+)
+def test_lines_of_a_task_name_its_tenant(args, kwargs, tenant):
+    class Task:
+        name = "t"
+
+        class request:
+            delivery_info = {"routing_key": "ingest"}
+
+    hooks.on_prerun("1", Task, args, kwargs)
+    said = line("hello")
+    hooks.on_postrun()
+    assert (said["task_id"], said["task"], said["queue"], said["tenant"]) == ("1", "t", "ingest", tenant)
+    assert "task_id" not in line("hello")

@@ -1,0 +1,156 @@
+"""The supervisor with real processes: it restarts, gives up, stops warmly and leaves nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from workers import supervisor
+from workers.errors import ClusterFailed
+from workers.supervisor import ProcessSpec, Supervisor
+
+PYTHON = (sys.executable, "-u", "-c")
+#: a process that has a deaf child of its own session, and says the child's pid
+FAMILY = """
+import signal, subprocess, sys, time
+deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", deaf])
+open(sys.argv[1], "w").write(str(child.pid))
+time.sleep(60)
+"""
+WARM = """
+import signal, sys, time
+def leave(*_):
+    time.sleep(0.3); open(sys.argv[1], "w").write("finished"); sys.exit()
+signal.signal(signal.SIGTERM, leave)
+open(sys.argv[1], "w").write("up")
+time.sleep(60)
+"""
+DEAF = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGUSR1, lambda *_: (open(sys.argv[1], "w").write("cold"), sys.exit()))
+open(sys.argv[1], "w").write("up")
+time.sleep(60)
+"""
+
+
+def until(condition, patience=10.0):
+    deadline = time.monotonic() + patience
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+    return found
+
+
+def said(path: Path):
+    return path.read_text() if path.exists() else ""
+
+
+@pytest.fixture
+def run(tmp_path):
+    runner = Supervisor(logs=tmp_path / "logs")
+    yield runner
+    runner.hasten()
+    runner.stop()
+
+
+def test_a_process_has_its_own_session_and_log(run, tmp_path):
+    run.add(ProcessSpec(name="one", argv=(*PYTHON, "print('hello'); import time; time.sleep(60)")))
+    pid = until(lambda: run.pids().get("one"))
+    until(lambda: "hello" in said(tmp_path / "logs" / "one.log"))
+    assert os.getsid(pid) == pid != os.getsid(0)
+    assert list(supervisor.session_members(pid)) == [pid]
+    run.stop()
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_crashed_process_comes_back(run):
+    run.add(ProcessSpec(name="one", argv=("sleep", "60")))
+    first = until(lambda: run.pids().get("one"))
+    os.kill(first, signal.SIGKILL)
+    assert until(lambda: {run.pids().get("one")} - {first, None}) != {first}
+    run.check()
+
+
+def test_it_gives_up_on_what_always_crashes(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "BACKOFF", 0.01)
+    run.add(ProcessSpec(name="one", argv=("false",)))
+
+    def failed():
+        try:
+            run.check()
+        except ClusterFailed as failure:
+            return str(failure)
+
+    assert until(failed) == f"one ended 5 times in a row (last code 1): see {tmp_path}/logs/one.log"
+
+
+def test_a_warm_stop_lets_work_finish(run, tmp_path):
+    run.add(ProcessSpec(name="one", argv=(*PYTHON, WARM, str(tmp_path / "state"))))
+    until(lambda: said(tmp_path / "state") == "up")
+    run.stop()
+    assert said(tmp_path / "state") == "finished"
+
+
+def test_phases_end_one_after_the_other(run, tmp_path):
+    for phase, name in enumerate(("first", "last")):
+        run.add(ProcessSpec(name=name, argv=(*PYTHON, WARM, str(tmp_path / name)), phase=phase))
+    until(lambda: said(tmp_path / "first") == said(tmp_path / "last") == "up")
+    run.stop()
+    gap = (tmp_path / "last").stat().st_mtime - (tmp_path / "first").stat().st_mtime
+    assert gap > 0.25
+
+
+def test_who_is_deaf_gets_the_cold_signal_and_haste_makes_it_soon(run, tmp_path):
+    run.add(ProcessSpec(name="one", argv=(*PYTHON, DEAF, str(tmp_path / "s")), cold_signal=signal.SIGUSR1))
+    until(lambda: said(tmp_path / "s") == "up")
+    run.hasten()
+    began = time.monotonic()
+    run.stop()
+    assert said(tmp_path / "s") == "cold"
+    assert time.monotonic() - began < 3
+
+
+def test_the_whole_session_goes(run, tmp_path):
+    run.add(ProcessSpec(name="one", argv=(*PYTHON, FAMILY, str(tmp_path / "child"))))
+    child = int(until(lambda: said(tmp_path / "child")))
+    run.stop()
+    until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_long_log_is_put_aside(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "LOG_LIMIT", 10)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "one.log").write_text("x" * 11)
+    run.add(ProcessSpec(name="one", argv=("sleep", "60")))
+    assert (tmp_path / "logs" / "one.log.1").read_text() == "x" * 11
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+def test_nothing_outlives_a_killed_runner(tmp_path):
+    code = f"""
+import sys, time
+from pathlib import Path
+from workers.supervisor import ProcessSpec, Supervisor
+run = Supervisor(logs=Path({str(tmp_path)!r}))
+run.add(ProcessSpec(name="one", argv=("sleep", "60")))
+while not run.pids(): time.sleep(0.01)
+time.sleep(0.2)
+print(run.pids()["one"], flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as runner:
+        pid = int(runner.stdout.readline())
+        assert psutil.pid_exists(pid)
+        runner.kill()
+    until(lambda: not psutil.pid_exists(pid), patience=3)
+
+
+def test_environments_are_not_shown():
+    assert "hunter2" not in repr(ProcessSpec(name="x", argv=("y",), env={"PASSWORD": "hunter2"}))

@@ -1,0 +1,28 @@
+"""What workers load: `celery -A workers.bootstrap worker`. Tasks and models are imported here, in the parent, so that
+its children share their memory; beat and Flower load `workers.app` and know tasks by name only.
+"""
+
+import os
+from importlib import import_module
+
+from workers import hooks
+from workers.app import app
+
+TASK_MODULES = (
+    "tasks.system",
+    "tasks.tenants",
+    "tasks.leads",
+    "tasks.outcomes",
+    "tasks.training",
+    "tasks.backfill",
+    "tasks.pipelines",
+    "tasks.jobs",
+)
+
+# numpy reads these when it is imported, below: a pool has a process per core already
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+for _module in TASK_MODULES:
+    import_module(_module)
+
+__all__ = ["TASK_MODULES", "app", "hooks"]

@@ -1,0 +1,46 @@
+"""Flower, protected: `python -m workers.flower`. It never runs without a password, and none is on its command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from workers.errors import FlowerUnprotected
+from workers.settings import Settings, settings
+
+
+def environment(chosen: Settings) -> Mapping[str, str]:
+    """What Flower is to find in its environment.
+
+    Raises:
+        FlowerUnprotected: no `user:password` in HEARTH_FLOWER_AUTH.
+
+    """
+    auth = chosen.flower_auth.get_secret_value() if chosen.flower_auth else ""
+    user, _, password = auth.partition(":")
+    if not (user and password) or "," in auth:
+        raise FlowerUnprotected("set HEARTH_FLOWER_AUTH=user:password (no comma in it) before Flower starts")
+    return {
+        "FLOWER_BASIC_AUTH": auth,
+        "FLOWER_ADDRESS": "127.0.0.1",
+        "FLOWER_PORT": str(chosen.flower_port or 5555),
+        "FLOWER_READ_ONLY": str(chosen.flower_read_only),
+        "FLOWER_UNAUTHENTICATED_API": "false",
+        # Flower needs no results; without a backend it has none to show
+        "CELERY_RESULT_BACKEND": "disabled://",
+    }
+
+
+def main() -> None:
+    """Become Flower."""
+    try:
+        os.environ.update(environment(settings()))
+    except FlowerUnprotected as error:
+        sys.exit(f"flower: {error}")
+    command = [sys.executable, "-P", "-m", "celery", "--quiet", "-A", "workers.app", "flower"]
+    os.execv(sys.executable, command)  # noqa: S606 - ourselves
+
+
+if __name__ == "__main__":
+    main()
