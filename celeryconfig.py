@@ -92,6 +92,8 @@ task_ignore_result = False  # the members of a chord must store theirs
 # a message is acknowledged when its work is done, and goes back when the process that did it was killed
 task_acks_late = True
 task_reject_on_worker_lost = True
+# … a few times: a task that kills its process every time fails after its retries instead of looping for ever
+task_retry_on_worker_lost = True
 # cancelling on a lost connection made recovery slower on Redis (21 s against 6 s)
 worker_cancel_long_running_tasks_on_connection_loss = False
 task_soft_time_limit = 540  # the task says so itself …

@@ -196,7 +196,7 @@ def _consent(random: Random, as_of: datetime) -> Row:
     opted = {name: random.random() < 0.8 and not (refused[name] or gone) for name in ("email", "sms")}
     flags = {f"dnd_{name}": refused[name] for name in refused} | {f"opt_in_{name}": opted[name] for name in opted}
     written = {name: str(flag).lower() for name, flag in flags.items()}
-    return {**written, "unsubscribed_at": _stamp(as_of - timedelta(hours=12)) if gone else ""}
+    return {**written, "unsubscribed_at": _stamp(as_of - timedelta(minutes=10)) if gone else ""}
 
 
 def _stamp(moment: datetime | None) -> str:
@@ -227,10 +227,11 @@ def _times(random: Random, as_of: datetime, did: Behaviour) -> Row:
     }
 
 
-def _fresh() -> Behaviour:
+def _fresh(random: Random) -> Behaviour:
     """An inquiry of the last hours that nobody has called back."""
     counts = dict.fromkeys(_counts(Random(0), 0.0, 1.0), 0) | {"listing_views": 3, "site_visits": 1, "searches": 1}
-    return Behaviour(age_days=0.2, counts=counts, replied=None, contacted=None, active=0.2)
+    age = random.uniform(0.01, 0.4)
+    return Behaviour(age_days=age, counts=counts, replied=None, contacted=None, active=age)
 
 
 def _closing(random: Random, closed_at: datetime, converts: bool) -> Row:
@@ -248,7 +249,7 @@ def _lead(random: Random, index: int, now: datetime) -> tuple[Row, Truth]:
     age = 2 + min(random.expovariate(1 / 55), 240)
     gap = 0.0 if is_open else random.uniform(3, 40)
     as_of = now if is_open else now - timedelta(days=gap + random.uniform(0, 360))
-    did = _fresh() if is_open and random.random() < 0.02 else _behaviour(random, intent, age)
+    did = _fresh(random) if is_open and random.random() < 0.008 else _behaviour(random, intent, age)
     row = (
         dict.fromkeys(COLUMNS, "")
         | _person(random, index)

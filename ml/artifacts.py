@@ -55,7 +55,7 @@ def load(artifact: bytes) -> Scorer:
     body = _checked(artifact)
     if body.get("format") != FORMAT or body.get("features") != SCHEMA_VERSION:
         raise ArtifactFormatError(ArtifactFormatError.__doc__)
-    made = _KINDS.get(body.get("kind", ""))
+    made = _KINDS.get(str(body.get("kind")))
     if made is None:
         raise ArtifactKindError("the artifact holds an unknown kind of model; use the version that wrote it")
     try:
@@ -77,15 +77,16 @@ def libraries() -> dict[str, str]:
 def _checked(artifact: bytes) -> dict[str, Any]:
     try:
         body = json.loads(artifact)
-    except ValueError as error:
+        # a byte that JSON overlooks, such as a space, is a changed byte too
+        intact = isinstance(body, dict) and _canonical(body) == artifact
+    except (ValueError, RecursionError) as error:
         raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__) from error
-    # a byte that JSON overlooks, such as a space, is a changed byte too
-    if not isinstance(body, dict) or _canonical(body) != artifact:
+    if not intact:
         raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__)
     told = body.pop("sha256", None)
     if told != _digest(body):
         raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__)
-    return body
+    return dict(body)
 
 
 def _canonical(body: Mapping[str, Any]) -> bytes:

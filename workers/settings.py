@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     keys: SecretStr | None = None
     #: a folder of data files, for benchmarks
     data: Path | None = None
+    #: folders that files may be imported from, separated as in PATH; none: any file the workers can read
+    import_dirs: str = ""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: `user:password` of Flower's basic auth; None: made anew at each start of the embedded cluster
     flower_auth: SecretStr | None = None
@@ -61,6 +63,10 @@ class Settings(BaseSettings):
     def _with_driver(cls, url: SecretStr) -> SecretStr:
         scheme, mark, rest = url.get_secret_value().partition("://")
         return SecretStr(f"postgresql+psycopg://{rest}") if scheme in {"postgres", "postgresql"} and mark else url
+
+    def import_roots(self) -> tuple[Path, ...]:
+        """The folders that files may be imported from; empty: anywhere."""
+        return tuple(Path(folder) for folder in self.import_dirs.split(os.pathsep) if folder)
 
     @property
     def cluster_file(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -53,11 +53,10 @@ def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, 
 
 def insert_first(session: Session, table: type[Base], row: Mapping[str, Any]) -> bool:
     """Insert one row and tell whether it was new; waits as `insert_new` does."""
-    if session.get_bind().dialect.name == "postgresql":
-        statement: Any = postgresql.insert(table).values(**row).on_conflict_do_nothing()
-    else:
-        statement = sqlite.insert(table).values(**row).on_conflict_do_nothing()
-    return changed(session, statement) == 1
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    # RETURNING tells it on both databases; the row count of an insert is not known on PostgreSQL.
+    statement: Any = insert(table).values(**row).on_conflict_do_nothing().returning(literal(1))
+    return session.execute(statement).first() is not None
 
 
 def changed(session: Session, statement: Any) -> int:

@@ -80,7 +80,8 @@ class Numbers:
         total = z * weights[0]
         for bend in range(self.knots.shape[1]):
             total = total + np.maximum(z - self.knots[:, bend], 0.0) * weights[1 + bend]
-        return np.where(np.isnan(found), total + weights[-1], total)
+        effects: Floats = np.where(np.isnan(found), total + weights[-1], total)
+        return effects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

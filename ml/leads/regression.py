@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ml.leads.results import Bools, Floats
 from ml.training.calibration import sigmoid_fit
@@ -32,6 +33,12 @@ class Line:
 
 def fit(terms: Floats, labels: Bools, *, seed: int, penalties: Sequence[float] = PENALTIES) -> Line:
     """Fit a calibrated line; both classes must have at least two rows."""
+    # one thread: the weights then do not depend on the number of cores, and workers side by side do not fight for them
+    with threadpool_limits(1, user_api="blas"):
+        return _fit(terms, labels, seed, penalties)
+
+
+def _fit(terms: Floats, labels: Bools, seed: int, penalties: Sequence[float]) -> Line:
     if terms.shape[1] == 0:
         rate = (labels.sum() + 1) / (len(labels) + 2)
         return Line(intercept=float(logit(rate)), weights=np.zeros(0), penalty=float(penalties[0]), slope=1.0)

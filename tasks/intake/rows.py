@@ -53,6 +53,11 @@ def convert(record: Record, plan: ColumnPlan, defaults: Defaults, now: datetime)
     """
     if not any(map(str.strip, record.cells)):
         return _refused(record, "row.blank", "the row is blank and was passed over", severity="info")
+    if record.torn:
+        hint = (
+            "a quote opened in this row is closed by a later row only; close it: the rows between were not taken either"
+        )
+        return _refused(record, "file.unclosed_quote", hint)
     if not _fits(record.cells, plan):
         counts = f"the row has {len(record.cells)} cells, the header {len(plan.columns)}"
         hint = f"{counts}; quote cells that hold the delimiter"

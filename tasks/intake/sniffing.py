@@ -15,7 +15,8 @@ from tasks.intake.errors import FileRejected
 DELIMITERS = (",", ";", "\t", "|")
 MAX_COLUMNS = 500
 _BLOCK = 1 << 20
-_SAMPLE = 1 << 18
+_HEAD = 1 << 18
+_SAMPLE = 1 << 20
 _SAMPLE_RECORDS = 100
 #: longer marks first: the UTF-32 mark starts like the UTF-16 one
 _MARKS = (
@@ -30,6 +31,13 @@ _FOREIGN = (
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
     (b"%PDF", "a PDF document"),
 )
+_OTHER_TEXT = (
+    (b"{", "JSON"),
+    (b"[{", "JSON"),
+    (b"<!doctype", "a web page"),
+    (b"<html", "a web page"),
+    (b"<?xml", "XML"),
+)
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 #: what stands in cells and never in a header
@@ -40,7 +48,8 @@ _DATA = re.compile(
     r"|\+?\(?\d[\d\s().-]{6,}",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"[-+$€£]?\d[\d.,]*%?")
+#: years may be names of columns
+_NUMBER = re.compile(r"(?!(?:19|20)\d\d$)[-+$€£]?\d[\d.,]*%?")
 
 
 def encoding(path: Path, declared: str | None) -> str:
@@ -72,8 +81,12 @@ def separator_line(line: str) -> str | None:
 
 def delimiter(text: str, *, whole: bool) -> str:
     """Find the delimiter that gives most records as many cells as the header; `,` when the file has one column."""
-    best = max(DELIMITERS, key=lambda each: _fit(records(text, each, whole=whole)))
-    return best if _fit(records(text, best, whole=whole)) > 0 else ","
+    found = {each: records(text, each, whole=whole) for each in DELIMITERS}
+    best = max(DELIMITERS, key=lambda each: _fit(found[each]))
+    if _fit(found[best]) > 0:
+        return best
+    # One column; or a title line above a wider table, which `require_header` then tells by its rows.
+    return next((each for each in DELIMITERS if _fit(found[each][1:]) >= 0.6 and len(found[each][1]) > 2), ",")
 
 
 def records(text: str, mark: str, *, whole: bool) -> list[list[str]]:
@@ -90,9 +103,27 @@ def records(text: str, mark: str, *, whole: bool) -> list[list[str]]:
     return found if whole or len(found) < 2 else found[:-1]
 
 
-def require_header(header: Sequence[str]) -> None:
-    """Refuse what cannot be a header. Raises `FileRejected`."""
+def is_torn(cells: Sequence[str], mark: str) -> bool:
+    """Tell whether a cell of several lines has swallowed the rows up to the next quote.
+
+    Such a cell holds a lone quote, and a line with as many delimiters as a row has up to this cell, or in all.
+    """
+    return any(_swallows(cell, index, len(cells), mark) for index, cell in enumerate(cells))
+
+
+def _swallows(cell: str, index: int, width: int, mark: str) -> bool:
+    if "\n" not in cell or cell.count('"') % 2 == 0:
+        return False
+    *between, last = cell.partition('"')[0].splitlines()[1:] or [""]
+    return any(line.count(mark) == width - 1 > 0 for line in between) or last.count(mark) == index > 0
+
+
+def require_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Refuse what cannot be the header of `rows`. Raises `FileRejected`."""
     named = [cell for cell in header if cell]
+    if len(named) == 1 and rows and 3 * sum(1 for cells in rows if sum(map(bool, cells)) > 2) > 2 * len(rows):
+        message = "the first line is a title, not column names; remove the lines above the header"
+        raise FileRejected("file.no_header", message)
     if not named or _is_data(named):
         raise FileRejected("file.no_header", "the first line holds data, not column names; add a header line")
     if len(header) > MAX_COLUMNS:
@@ -132,7 +163,7 @@ def _is_sound(cells: list[str], width: int) -> bool:
 
 def _head(path: Path) -> bytes:
     with files.opened(path) as (raw, _):
-        head = raw.read(_SAMPLE)
+        head = raw.read(_HEAD)
     if not head.strip():
         raise FileRejected("file.empty", "the file is empty; export it again")
     return head
@@ -142,6 +173,10 @@ def _require_text(head: bytes) -> None:
     kind = next((name for magic, name in _FOREIGN if head.startswith(magic)), None)
     if kind:
         raise FileRejected("file.binary", f"this is {kind}, not CSV text; export it as CSV (UTF-8)")
+    start = head.lstrip()[:16].lower()
+    kind = next((name for begin, name in _OTHER_TEXT if start.startswith(begin)), None)
+    if kind:
+        raise FileRejected("file.not_csv", f"this is {kind}, not CSV; export the data as CSV (UTF-8)")
     if b"\x00" in head or len(_CONTROLS.findall(head)) > len(head) // 50:
         raise FileRejected("file.binary", "this is not text; export the data as CSV (UTF-8)")
 

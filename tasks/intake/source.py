@@ -73,6 +73,8 @@ class Record:
     #: physical line of the file on which it starts, from 1, the header counted
     line: int
     cells: tuple[str, ...]
+    #: a quote was closed by the opening quote of a later row: what lies between was read as one cell
+    torn: bool = False
 
 
 class Chunk(Protocol):
@@ -100,9 +102,9 @@ def inspect(path: Path, declared: str | None = None) -> Source:
     text = lines.read() if mark else text
     mark = mark or sniffing.delimiter(text, whole=whole)
     found = sniffing.records(text, mark, whole=whole)
-    header = _header(found[0] if found else [])
-    if len(found) < 2 and whole:
-        raise FileRejected("file.empty", "the file has a header and no rows; export it again")
+    header = _header(found)
+    if len(found) < 2:
+        raise _without_rows(whole=whole)
     return Source(
         encoding=codec,
         delimiter=mark,
@@ -136,13 +138,23 @@ def read(target: Path, chunk: Chunk, source: Source) -> Iterator[Record]:
         line = chunk.first_line
         for number, cells in enumerate(islice(reader, chunk.records), chunk.first_record):
             given = map(errorfile.unguard, cells) if source.guarded else cells
-            yield Record(number=number, line=line, cells=tuple(given))
-            line = chunk.first_line + reader.line_num
+            after = chunk.first_line + reader.line_num
+            torn = after - line > 1 and sniffing.is_torn(cells, source.delimiter)
+            yield Record(number=number, line=line, cells=tuple(given), torn=torn)
+            line = after
 
 
-def _header(cells: list[str]) -> tuple[str, ...]:
-    header = tuple(cell.strip().removeprefix("\ufeff") for cell in cells)
-    sniffing.require_header(header)
+def _without_rows(*, whole: bool) -> FileRejected:
+    if whole:
+        return FileRejected("file.empty", "the file has a header and no rows; export it again")
+    return FileRejected(
+        "file.too_wide", "the header and the first row are longer than a million characters; shorten them"
+    )
+
+
+def _header(found: list[list[str]]) -> tuple[str, ...]:
+    header = tuple(cell.strip().removeprefix("\ufeff") for cell in (found[0] if found else ()))
+    sniffing.require_header(header, found[1:])
     return tuple(map(errorfile.unguard, header)) if errorfile.is_error_file(header) else header
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from workers.settings import Settings
 TENANT = "demo"
 SAMPLE = Path(__file__).parents[2] / "examples" / "leads.csv"
 #: calls that the demo's worklist shows
-CALLS = 15
+CALLS = 20
 STEPS = 4
 
 
@@ -48,7 +49,8 @@ class Walk:
         self._assess(caller)
         self._say("today's worklist")
         data = caller.call("hearth.leads.worklist", capacity=CALLS)
-        show_worklist("simulated leads to call today", data)
+        # the scores are as of the sample's moment, whenever the list is asked for
+        show_worklist("simulated leads to call today", {**data, "as_of": _moment()})
         if not data["leads"]:
             raise CommandFailed("no lead was assessed; the log says why")
 
@@ -70,8 +72,8 @@ class Walk:
 
     def _assess(self, caller: Client) -> None:
         lead_ids = chosen(TENANT, None)
-        self._say(f"assessing {len(lead_ids)} open leads: a snapshot each, then a chord of stages")
-        run_assessment(caller, lead_ids)
+        self._say(f"assessing {len(lead_ids)} open leads as of the sample's moment: a snapshot each, then a chord")
+        run_assessment(caller, lead_ids, as_of=_moment())
 
     def where_to_look(self, cluster: Cluster, settings: Settings, *, keep: bool) -> None:
         """Prints what to open and call next."""
@@ -87,3 +89,9 @@ class Walk:
         click.echo("  your own CRM      docs/quickstart.md")
         if keep:
             click.echo("The cluster stays up until Ctrl-C.")
+
+
+def _moment() -> str:
+    """When the sample's leads are as it says: "today" in its brokerage, whatever day the demo runs on."""
+    with SAMPLE.open(encoding="utf-8", newline="") as source:
+        return max(row["as_of"] for row in csv.DictReader(source))

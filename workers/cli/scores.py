@@ -114,12 +114,15 @@ def _batches(lead_ids: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
         yield start + len(batch), batch
 
 
-def run_assessment(caller: Client, lead_ids: Sequence[str]) -> None:
-    """Assesses the leads batch by batch through the chord; a stage that failed or is late is named on stderr."""
+def run_assessment(caller: Client, lead_ids: Sequence[str], *, as_of: str | None = None) -> None:
+    """Assesses the leads batch by batch through the chord, as of now or of a moment that has passed.
+
+    A stage that failed or is late is named on stderr.
+    """
     with progress("assessing") as show:
         show(0, len(lead_ids))
         for done, batch in _batches(lead_ids):
-            started = caller.call("hearth.pipelines.assess", lead_ids=batch)
+            started = caller.call("hearth.pipelines.assess", lead_ids=batch, as_of=as_of)
             job = caller.follow(started["assessment_id"], lambda _done, _total: None)
             show(done, len(lead_ids))
             if job.get("error"):

@@ -54,8 +54,8 @@ def wait_until(true: Callable[[], object], seconds: float) -> bool:
 def home(tmp_path_factory) -> Iterator[Path]:
     """The home of a running cluster."""
     home = tmp_path_factory.mktemp("hearth")
-    log = (home / "up.log").open("w")
-    up = subprocess.Popen([*HEARTH, "up"], cwd=ROOT, env=environment(home), stdout=log, stderr=log)
+    with (home / "up.log").open("w") as log:
+        up = subprocess.Popen([*HEARTH, "up"], cwd=ROOT, env=environment(home), stdout=log, stderr=log)
     try:
         ready = wait_until(lambda: up.poll() is not None or "Flower    http" in (home / "up.log").read_text(), 90)
         assert ready, (home / "up.log").read_text()

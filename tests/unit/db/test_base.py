@@ -56,5 +56,11 @@ def test_engines_hide_parameters(tmp_path):
 def test_the_layer_imports_no_migrations_and_no_alembic():
     # alembic takes 0.4 s to import: workers never do
     code = "import sys, db.session, db.repositories.leads, db.repositories.models; print('alembic' in sys.modules)"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
     assert shown.stdout.strip() == "False"

@@ -144,7 +144,9 @@ def test_a_status_labels(status, label):
 
 
 def test_a_told_label_goes_before_the_status():
-    content = merge(None, LeadDraft(label=False, label_at=NOW, fields={"opportunity_status": "won"}), "overwrite").content
+    content = merge(
+        None, LeadDraft(label=False, label_at=NOW, fields={"opportunity_status": "won"}), "overwrite"
+    ).content
     assert (content.label, content.label_at, content.status) == (False, NOW, "won")
 
 
@@ -178,7 +180,10 @@ def test_times_turn_to_utc_and_naive_ones_are_refused():
     local = datetime(2026, 11, 1, 12, tzinfo=timezone(timedelta(hours=-5)))
     content = merge(None, LeadDraft(fields={"created_at": local}), "fill_blanks").content
     assert content.fields["created_at"].tzinfo is UTC
-    for naive in (LeadDraft(fields={"created_at": datetime(2026, 1, 1)}), LeadDraft(label=True, label_at=datetime(2026, 1, 1))):
+    for naive in (
+        LeadDraft(fields={"created_at": datetime(2026, 1, 1)}),
+        LeadDraft(label=True, label_at=datetime(2026, 1, 1)),
+    ):
         with pytest.raises(NaiveTime):
             merge(None, naive, "fill_blanks")
 

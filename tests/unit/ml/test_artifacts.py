@@ -45,7 +45,9 @@ def test_a_changed_weight_is_refused(training: Training) -> None:
             load(bytes(broken))
 
 
-@pytest.mark.parametrize("artifact", [b"", b"{}", b"[]", b"null", b"\x80\x04.", b"not a model", b" "])
+@pytest.mark.parametrize(
+    "artifact", [b"", b"{}", b"[]", b"null", b"\x80\x04.", b"not a model", b" ", b'{"a":NaN}', b"[" * 10**5]
+)
 def test_what_is_no_artifact_is_refused(artifact: bytes) -> None:
     with pytest.raises(ArtifactCorruptedError):
         load(artifact)

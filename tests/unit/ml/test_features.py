@@ -140,9 +140,7 @@ def test_order_of_events_does_not_matter() -> None:
     assert known(replace(BARE, interactions=told)) == known(replace(BARE, interactions=told[::-1]))
 
 
-cell = st.one_of(
-    st.none(), st.floats(-(2.0**120), 2.0**120, width=32), st.sampled_from(["a", "b", "1"])
-)
+cell = st.one_of(st.none(), st.floats(-(2.0**120), 2.0**120, width=32), st.sampled_from(["a", "b", "1"]))
 
 
 @given(rows=st.lists(st.dictionaries(st.sampled_from("abcd"), cell), max_size=6))

@@ -121,6 +121,13 @@ def test_noise_teaches_nothing() -> None:
     assert probabilities.mean() == pytest.approx(np.mean(labels), abs=0.05)
 
 
+def test_noise_with_many_levels_looks_no_better_than_chance_out_of_fold() -> None:
+    rng = np.random.default_rng(1)
+    rows: list[dict[str, float | str | None]] = [{"custom:a": f"l{rng.integers(25)}"} for _ in range(600)]
+    found = train(FeatureMatrix.from_rows(rows), [bool(v) for v in rng.random(600) < 0.3], seed=0)
+    assert 0.4 < found.metrics.auc < 0.6
+
+
 def test_without_any_usable_column_the_base_rate_answers() -> None:
     labels = [n % 4 == 0 for n in range(80)]
     matrix = FeatureMatrix.from_rows([{"showings": None}] * 80)

@@ -200,6 +200,43 @@ def test_unclosed_quotes_are_refused_with_their_line(importer, content, line):
     assert [entry.name for entry in importer.folder.iterdir()] == ["leads.csv"]
 
 
+@pytest.mark.parametrize(
+    ("content", "torn"),
+    [
+        ('ID,notes\nA1,"oops\nA2,ok\nA3,"fine"\nA4,x\n', [True, False]),
+        ('ID,notes\nA1,"oops\nA2,"fine"\nA4,x\n', [True, False]),
+        ('ID,notes,x\nA1,"oops,1\nA2,ok,2\nA3,"fine",3\nA4,y,4\n', [True, False]),
+        ('ID,notes\nA1,"a board of 6"" by 4,\nand two, really"\nA2,x\n', [False, False]),
+        ('ID,notes\nA1,"he said ""a, b""\nA2, no"\nA2,x\n', [False, False]),
+    ],
+)
+def test_a_quote_closed_by_a_later_row_swallows_nothing_in_silence(importer, content, torn):
+    intake = importer.take(content)
+    assert [record.torn for record in intake.records] == torn
+    assert [("error", "file.unclosed_quote")] * sum(torn) == intake.codes
+
+
+def test_a_title_line_above_the_header_is_told(importer):
+    error = refusal(importer, "Report of leads\n\nID,Email,Source\n" + "A1,a@example.com,web\n" * 3)
+    assert (error.code, "title" in error.message) == ("file.no_header", True)
+
+
+def test_years_may_be_headers(importer):
+    assert importer.take("ID,2019,2020\nA1,1,2\n").drafts[0].custom == {"2019": 1.0, "2020": 2.0}
+
+
+def test_a_header_beyond_all_measure(importer):
+    header = ",".join(f"column {n} " + "y" * 3000 for n in range(499))
+    assert refusal(importer, f"{header}\n{header}\n").code == "file.too_wide"
+
+
+@pytest.mark.parametrize(
+    "content", ['{"a": 1}\n', '[{"a": 1}]', "<!DOCTYPE html>\n<html>\n", "<?xml version='1.0'?>\n"]
+)
+def test_other_texts_are_refused(importer, content):
+    assert refusal(importer, content).code == "file.not_csv"
+
+
 def test_quoted_line_breaks_survive(importer):
     intake = importer.take('external_id,notes\r\nA1,"one\r\ntwo\n\nthree\rfour"\r\nA2,x\r\n')
     assert intake.records[0].cells == ("A1", "one\r\ntwo\n\nthree\rfour")
