@@ -15,6 +15,8 @@ from db.errors import InvalidDatabaseUrl
 
 #: execution option that names how a transaction begins on SQLite
 BEGIN = "hearth_begin"
+#: seconds to wait for a free connection
+POOL_WAIT = 30.0
 _BUSY_SECONDS = 30
 _WAL_TRIES = 50
 
@@ -50,7 +52,7 @@ def make_engine(
         "json_serializer": to_json,
         "pool_size": 2,
         "max_overflow": 4,
-        "pool_timeout": 30,
+        "pool_timeout": POOL_WAIT,
     }
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **common)

@@ -90,9 +90,12 @@ def exists(session: Session, tenant_id: str, *, lead_id: str) -> bool:
 
 
 def callable_leads(session: Session, tenant_id: str, *, assigned_to: str | None = None) -> dict[str, str | None]:
-    """Give the external ids of open leads that may be contacted, of one agent or of all."""
+    """Give the external ids of open leads that may be contacted, of one agent or of all.
+
+    A lead that is labelled lost while nobody closed it ("not converted yet") stays on; one that is labelled won does not.
+    """
     wanted = select(Lead.lead_id, Lead.external_id).where(
-        Lead.tenant_id == tenant_id, Lead.status == "open", Lead.contactable.is_(True)
+        Lead.tenant_id == tenant_id, Lead.status == "open", Lead.contactable.is_(True), Lead.label.is_not(True)
     )
     wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED)))
     if assigned_to is not None:

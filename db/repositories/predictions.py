@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from db.records import PredictionDraft, PredictionRecord
 from db.repositories.statements import in_batches, insert_new
 
 _COLUMNS = tuple(getattr(Prediction, column.name) for column in fields(PredictionRecord))
+_DRAFT = tuple(column.name for column in fields(PredictionDraft))
 #: the newest first: what was asked as of later, then what was computed later
 _NEWEST = (Prediction.as_of.desc(), Prediction.computed_at.desc(), Prediction.prediction_id.desc())
 _Key = tuple[str, str, str]
@@ -70,7 +71,7 @@ def get(session: Session, tenant_id: str, *, prediction_ids: Sequence[str]) -> l
 
 
 def _values(draft: PredictionDraft) -> dict[str, Any]:
-    return {**asdict(draft), "detail": dict(draft.detail)}
+    return {name: getattr(draft, name) for name in _DRAFT} | {"detail": dict(draft.detail)}
 
 
 def _stored(session: Session, tenant_id: str, drafts: Sequence[PredictionDraft]) -> dict[_Key, str]:

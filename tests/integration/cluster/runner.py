@@ -4,7 +4,13 @@ from tests.integration.cluster import toys
 from workers.cluster import start
 from workers.settings import settings
 
-with start(settings(), tasks=toys.__name__, fold=True) as cluster:
-    cluster.wait_ready()
-    print("ready", flush=True)
-    cluster.wait()
+
+def main():
+    with start(settings(), tasks=toys.__name__, fold=True) as cluster:
+        cluster.wait_ready()
+        print("ready", flush=True)
+        cluster.wait()
+
+
+if __name__ == "__main__":
+    main()

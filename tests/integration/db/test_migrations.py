@@ -52,8 +52,8 @@ def test_check_sees_a_difference(sqlite_database, tmp_path):
 
 def test_upgrades_at_once_are_harmless(blank_database):
     code = "import sys; from migrations import commands; commands.upgrade(sys.argv[1])"
-    upgrades = [subprocess.Popen([sys.executable, "-c", code, blank_database]) for _ in range(3)]
-    assert [upgrade.wait(timeout=60) for upgrade in upgrades] == [0, 0, 0]
+    upgrades = [subprocess.Popen([sys.executable, "-c", code, blank_database]) for _ in range(2)]
+    assert [upgrade.wait(timeout=60) for upgrade in upgrades] == [0, 0]
     commands.check(blank_database)
 
 

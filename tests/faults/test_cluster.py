@@ -1,0 +1,156 @@
+"""Faults in a running cluster: killed stages, messages that come twice, files that come twice, bad rows."""
+
+import csv
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from db.repositories import backfills, leads
+from db.session import reading
+
+SEEN = (datetime.now(UTC) - timedelta(days=3)).isoformat()
+ROWS = 3000
+BAD = ROWS // 100
+
+
+def assess(site, tenant_id, lead_id):
+    answer = site.call("hearth.pipelines.assess", "inference", tenant_id=tenant_id, lead_id=lead_id)
+    return site.wait_for_job(tenant_id, answer["data"]["assessment_id"], seconds=30)["result"]
+
+
+@pytest.mark.parametrize(
+    ("task", "stage"),
+    [
+        ("hearth.leads.snapshot", "snapshot"),
+        ("hearth.leads.score_snapshots", "score"),
+        ("hearth.leads.urgency", "urgency"),
+        ("hearth.pipelines.finish", None),
+    ],
+)
+def test_a_stage_whose_process_is_killed_is_named_and_the_answer_comes(site, task, stage):
+    tenant_id = site.tenant()
+    sent = [{"external_id": "a", "email": "a@example.com", "created_at": SEEN}]
+    lead_id = site.call("hearth.leads.upsert", "ingest", tenant_id=tenant_id, leads=sent)["data"]["lead_ids"][0]
+    kill = site.home / "kill"
+    kill.write_text(task)
+    try:
+        if stage is None:
+            answer = site.call("hearth.pipelines.assess", "inference", tenant_id=tenant_id, lead_id=lead_id)
+            kill.unlink()
+            result = site.wait_for_job(tenant_id, answer["data"]["assessment_id"], seconds=30)["result"]
+            assert result["status"] == "ok"
+            return
+        result = assess(site, tenant_id, lead_id)
+    finally:
+        kill.unlink(missing_ok=True)
+    assert result["status"] == "partial"
+    assert result["stages"][stage] == "late"
+    others = {name: state for name, state in result["stages"].items() if name != stage}
+    assert stage == "snapshot" or set(others.values()) == {"ok"}, result
+    assert assess(site, tenant_id, lead_id)["status"] == "ok"
+
+
+def test_one_message_ten_times_at_once_is_one_effect(site):
+    tenant_id = site.tenant()
+    sent = [{"external_id": f"L{number}", "email": f"l{number}@example.com"} for number in range(50)]
+    asked = {"tenant_id": tenant_id, "leads": sent, "idempotency_key": "once"}
+    answers = [site.send("hearth.leads.upsert", "ingest", **asked) for _ in range(10)]
+    told = [answer.get(timeout=40) for answer in answers]
+    assert sum("duplicate" not in answer for answer in told) == 1
+    assert {answer["data"]["created"] for answer in told} == {50}
+    with reading() as session:
+        assert len(leads.ids(session, tenant_id)) == 50
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """A file with a bad row every hundred."""
+    path = tmp_path_factory.mktemp("files") / "leads.csv"
+    with path.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["external_id", "email", "source", "showings"])
+        for number in range(ROWS):
+            bad = number % 100 == 99
+            writer.writerow(["" if bad else f"L{number}", "" if bad else f"l{number}@example.com", "web", number % 7])
+    return path
+
+
+def run_import(site, tenant_id, path, **more):
+    asked = {"tenant_id": tenant_id, "uri": str(path), "profile": "canonical", **more}
+    answer = site.call("hearth.backfill.csv", "batch", **asked)
+    data = answer["data"]
+    return answer, site.wait_for_job(tenant_id, data["job_id"])
+
+
+def test_a_file_twice_and_each_chunk_twice_is_every_row_once(site, sample):
+    tenant_id = site.tenant()
+    first, status = run_import(site, tenant_id, sample)
+    result = status["result"]
+    assert result["rows"] == {
+        "read": ROWS,
+        "created": ROWS - BAD,
+        "updated": 0,
+        "unchanged": 0,
+        "skipped": 0,
+        "duplicate": 0,
+        "rejected": BAD,
+    }
+    with open(result["error_file"], newline="") as kept:
+        assert Counter(row["_code"] for row in csv.DictReader(kept)) == {"row.no_identity": BAD}
+
+    again, _ = run_import(site, tenant_id, sample)
+    assert again["duplicate"] is True
+    assert again["data"] == result
+    for number in (0, 1, 2, 0):
+        call = {"tenant_id": tenant_id, "backfill_id": first["data"]["job_id"], "number": number}
+        assert site.call("hearth.backfill.chunk", "batch", **call)["data"]["state"] == "done"
+
+    anew, status = run_import(site, tenant_id, sample, resume=False)
+    assert anew["data"]["job_id"] != first["data"]["job_id"]
+    assert status["result"]["rows"]["unchanged"] == ROWS - BAD
+    with reading() as session:
+        assert len(leads.ids(session, tenant_id)) == ROWS - BAD
+        kept = list(backfills.rejected(session, tenant_id, backfill_id=first["data"]["job_id"]))
+    assert len(kept) == BAD
+
+
+def test_a_dry_run_counts_like_the_real_one_and_stores_no_lead(site, sample):
+    tenant_id = site.tenant()
+    _, status = run_import(site, tenant_id, sample, mode="dry_run")
+    assert (status["result"]["rows"]["created"], status["result"]["rows"]["rejected"]) == (ROWS - BAD, BAD)
+    with reading() as session:
+        assert leads.ids(session, tenant_id) == []
+
+
+def test_a_chunk_whose_process_is_killed_is_imported_after_all(site, sample):
+    tenant_id = site.tenant()
+    kill = site.home / "kill"
+    kill.write_text("hearth.backfill.chunk")
+    asked = {"tenant_id": tenant_id, "uri": str(sample), "profile": "canonical"}
+    job_id = site.call("hearth.backfill.csv", "batch", **asked)["data"]["job_id"]
+    kill.unlink()
+    status = site.wait_for_job(tenant_id, job_id)
+    assert (status["state"], status["result"]["rows"]["created"]) == ("finished", ROWS - BAD)
+
+
+@pytest.mark.parametrize(
+    ("change", "loc"),
+    [
+        ({"uri": "/no/such/file.csv"}, "uri"),
+        ({"sha256": "0" * 64}, "sha256"),
+        ({"mapping": {"columns": {"nowhere": "source"}}}, "mapping.columns.nowhere"),
+        ({"mapping": {"columns": {"source": "colour"}}}, "mapping.columns.source"),
+        ({"profile": "other"}, "profile"),
+        ({"timezone": "Mars/Base"}, "timezone"),
+    ],
+)
+def test_a_wrong_import_is_refused_by_its_place_and_stores_nothing(site, sample, change, loc):
+    tenant_id = site.tenant()
+    asked = {"tenant_id": tenant_id, "uri": str(sample), "profile": "canonical", **change}
+    with pytest.raises(Exception, match="unknown_value") as caught:
+        site.call("hearth.backfill.csv", "batch", **asked)
+    assert type(caught.value).__name__ == "InvalidPayload"
+    assert caught.value.args[1][0]["loc"] == loc
+    with reading() as session:
+        assert leads.ids(session, tenant_id) == []
