@@ -101,6 +101,8 @@ class LeadRecord:
     created_at: datetime | None
     #: the moment at which `fields` and `custom` were true
     observed_at: datetime
+    #: when we last learnt something new of the lead
+    changed_at: datetime
     label: bool | None
     label_at: datetime | None
     #: canonical columns; datetimes as aware datetimes

@@ -21,8 +21,18 @@ from tasks.base import Answer, Json, Work, job
 from tasks.contracts.training import TrainModel
 from tasks.contracts.wire import canonical, to_wire
 
-#: features of one lead before its label, and the label
-Row = tuple[Mapping[str, float | str | None], bool]
+#: rows, and of each outcome, that a champion must not have seen before a newcomer can be compared with it
+FRESH, FRESH_RARER = 100, 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One lead before its label, and the label."""
+
+    features: Mapping[str, float | str | None]
+    label: bool
+    #: when we learnt it
+    known_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +41,8 @@ class Lesson:
 
     matrix: FeatureMatrix
     labels: tuple[bool, ...]
+    #: when each label became known to us
+    known_at: tuple[datetime, ...]
     fingerprint: str
     champion: scorers.Champion
 
@@ -55,8 +67,14 @@ def _lesson(request: TrainModel) -> Lesson:
         champion = scorers.champion(session, request.tenant_id)
     # By lead, so that the same data is the same lesson whatever order the database gives it in.
     ordered = [rows[lead_id] for lead_id in sorted(rows)]
-    matrix, labels = FeatureMatrix.from_rows([row for row, _ in ordered]), tuple(label for _, label in ordered)
-    return Lesson(matrix=matrix, labels=labels, fingerprint=_fingerprint(matrix, labels, request), champion=champion)
+    matrix, labels = FeatureMatrix.from_rows([row.features for row in ordered]), tuple(row.label for row in ordered)
+    return Lesson(
+        matrix=matrix,
+        labels=labels,
+        known_at=tuple(row.known_at for row in ordered),
+        fingerprint=_fingerprint(matrix, labels, request),
+        champion=champion,
+    )
 
 
 def _from_leads(session: Session, request: TrainModel) -> dict[str, Row]:
@@ -64,14 +82,19 @@ def _from_leads(session: Session, request: TrainModel) -> dict[str, Row]:
     labelled = [record for record in leads.labelled(session, request.tenant_id) if _usable(record, request.as_of)]
     as_of = {record.lead_id: record.observed_at for record in labelled}
     features = extract(profiles.of_records(session, request.tenant_id, labelled, as_of)).to_rows()
-    return {record.lead_id: (row, bool(record.label)) for record, row in zip(labelled, features, strict=True)}
+    return {
+        record.lead_id: Row(features=row, label=bool(record.label), known_at=record.changed_at)
+        for record, row in zip(labelled, features, strict=True)
+    }
 
 
 def _from_snapshots(session: Session, request: TrainModel) -> dict[str, Row]:
     """The newest snapshot of each lead from before its label: what live scoring leaves behind."""
     labelled = snapshots.labelled(session, request.tenant_id)
     return {
-        snapshot.lead_id: (snapshot.features, bool(snapshot.label))
+        snapshot.lead_id: Row(
+            features=snapshot.features, label=bool(snapshot.label), known_at=snapshot.label_at or snapshot.as_of
+        )
         for snapshot in sorted(labelled, key=lambda snapshot: snapshot.as_of)
         if snapshot.feature_schema == SCHEMA_VERSION and _in_time(snapshot.label_at, request.as_of)
     }
@@ -101,9 +124,17 @@ def _known(request: TrainModel, lesson: Lesson) -> ModelRecord | None:
 
 
 def _decide(request: TrainModel, lesson: Lesson, training: Training) -> Decision:
-    own = lesson.champion.model_id is not None
-    rival = [item.probability for item in lesson.champion.scorer.score(lesson.matrix, explain=0)] if own else None
-    return decide(lesson.labels, training.out_of_fold, rival, seed=request.seed)
+    """Against the base rate, and against a champion on rows that neither has seen."""
+    trained_at = lesson.champion.trained_at
+    if trained_at is None:
+        return decide(lesson.labels, training.out_of_fold, None, seed=request.seed)
+    fresh = [index for index, known_at in enumerate(lesson.known_at) if known_at > trained_at]
+    labels = [lesson.labels[index] for index in fresh]
+    if len(fresh) < FRESH or min(sum(labels), len(labels) - sum(labels)) < FRESH_RARER:
+        reason = f"only {len(fresh)} leads with {sum(labels)} won are new to the champion: too few to compare by"
+        return Decision(promoted=False, reason=reason)
+    rival = [item.probability for item in lesson.champion.scorer.score(lesson.matrix.take(fresh), explain=0)]
+    return decide(labels, [training.out_of_fold[index] for index in fresh], rival, seed=request.seed)
 
 
 def _register(request: TrainModel, lesson: Lesson, training: Training, decision: Decision, work: Work) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ from typing import Any
 
 import structlog
 from celery.signals import (
+    celeryd_init,
     task_postrun,
     task_prerun,
     worker_init,
@@ -20,14 +22,20 @@ from celery.signals import (
 
 from db import session
 from tasks import workspace
-from workers import database
-from workers.logs import HIDDEN
+from workers import database, logs
 from workers.settings import settings
 from workers.tether import die_with_parent
 
 #: the process that loaded this module: the parent of the pool's children
 _MAIN = os.getpid()
 _TENANT = re.compile(r"[\w.:-]{1,64}")
+
+
+@celeryd_init.connect
+def on_worker_start(**_: object) -> None:
+    """Before Celery's own checks: what they warn of is a log line too."""
+    logs.configure(settings().log_level)
+    logging.captureWarnings(capture=True)
 
 
 @worker_init.connect
@@ -71,5 +79,5 @@ def _tenant(args: Any, kwargs: Any) -> str | None:
     for payload in (kwargs, first):
         if isinstance(payload, Mapping) and "tenant_id" in payload:
             tenant = payload["tenant_id"]
-            return tenant if isinstance(tenant, str) and _TENANT.fullmatch(tenant) else HIDDEN
+            return tenant if isinstance(tenant, str) and _TENANT.fullmatch(tenant) else logs.HIDDEN
     return None

@@ -27,6 +27,8 @@ _FACTS = frozenset({"id", "name", "hostname", "description", "runtime", "eta", "
 _PHRASE = re.compile(r"[\w\s.,:;@/*#()+\-…>%]{0,300}")
 #: the only argument of an error, being the name of a task
 _TASK_NAME = re.compile(r"\('[a-z_]\w*(\.\w+)+',\)")
+#: a Python warning as text: its place and category, then a message
+_WARNING = re.compile(r"\(['\"](?P<place>[^:]+:\d+: \w+):")
 #: errors of a connection name an address and an errno
 _CONNECTION_ERRORS = (OSError, RedisConnectionError, RedisTimeoutError)
 #: loggers of libraries that have nothing to say below a warning
@@ -73,6 +75,8 @@ def _error(error: BaseException) -> str:
 
 def message(record: logging.LogRecord) -> str:
     """The record's message, built from what its arguments may show."""
+    if record.name == "py.warnings" and (place := _WARNING.match(str(record.args))):
+        return place["place"]
     if not record.args:
         return str(record.msg) if isinstance(record.msg, str) else HIDDEN
     try:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from db.base import new_id
+from db.models import Event
 from db.records import EventDraft, EventRecord
+from db.repositories.statements import in_batches
 from db.sealing import DataKey, place
 
 
@@ -32,6 +37,21 @@ def row_of(draft: EventDraft, *, key: DataKey, tenant_id: str, lead_id: str) -> 
 def record_of(row: Mapping[Any, Any]) -> EventRecord:
     """Give the record of a row, without its text."""
     return EventRecord(**{name: row[name] for name in RECORD})
+
+
+def known(
+    session: Session, tenant_id: str, *, lead_ids: Sequence[str], drafts: Iterable[EventDraft]
+) -> set[tuple[str, str, str]]:
+    """Give (lead, source, source id) of the stored events of these leads that any of the drafts may repeat."""
+    found: set[tuple[str, str, str]] = set()
+    source_ids = sorted({draft.source_id for draft in drafts})
+    for leads in in_batches(lead_ids):
+        for batch in in_batches(source_ids):
+            keys = select(Event.lead_id, Event.source, Event.source_id).where(
+                Event.tenant_id == tenant_id, Event.lead_id.in_(leads), Event.source_id.in_(batch)
+            )
+            found.update((row.lead_id, row.source, row.source_id) for row in session.execute(keys))
+    return found
 
 
 def text_place(tenant_id: str, event_id: str) -> bytes:

@@ -33,7 +33,8 @@ def add_many(session: Session, tenant_id: str, *, drafts: Mapping[str, Sequence[
     """
     lock_tenant(session, tenant_id)
     keys = keys_of(session, tenant_id, lead_ids=list(drafts))
-    known = _known(session, tenant_id, list(drafts))
+    told = [event for events in drafts.values() for event in events]
+    known = event_rows.known(session, tenant_id, lead_ids=list(drafts), drafts=told)
     rows = []
     for lead_id, events in drafts.items():
         for event in events:
@@ -78,16 +79,6 @@ def texts(session: Session, tenant_id: str, *, lead_id: str) -> dict[str, str]:
         for event_id, text in session.execute(rows)
         if text is not None
     }
-
-
-def _known(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> set[tuple[str, str, str]]:
-    known: set[tuple[str, str, str]] = set()
-    for batch in in_batches(lead_ids):
-        rows = select(Event.lead_id, Event.source, Event.source_id).where(
-            Event.tenant_id == tenant_id, Event.lead_id.in_(batch)
-        )
-        known.update((lead_id, source, source_id) for lead_id, source, source_id in session.execute(rows))
-    return known
 
 
 def _raise_versions(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> None:

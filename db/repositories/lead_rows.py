@@ -104,6 +104,7 @@ _PLAIN = (
     "contactable",
     "created_at",
     "observed_at",
+    "changed_at",
     "label",
     "label_at",
 )

@@ -141,13 +141,10 @@ class _Batch:
                 self.book.by_hash[value].add(lead_id)
 
     def _load_events(self) -> None:
-        known = list(self.book.entries)
-        sources = sorted({event.source_id for draft in self.drafts for event in draft.events})
-        for batch in in_batches(sources) if known else ():
-            keys = select(Event.lead_id, Event.source, Event.source_id).where(
-                Event.tenant_id == self.job.tenant_id, Event.lead_id.in_(known), Event.source_id.in_(batch)
-            )
-            self.book.events.update((lead, source, source_id) for lead, source, source_id in self.session.execute(keys))
+        told = [event for draft in self.drafts for event in draft.events]
+        self.book.events = event_rows.known(
+            self.session, self.job.tenant_id, lead_ids=list(self.book.entries), drafts=told
+        )
 
     def _take(self, draft: LeadDraft, keys: _Keys) -> UpsertResult:
         if not any((keys.identity, keys.email, keys.phone)):

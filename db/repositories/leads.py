@@ -92,7 +92,7 @@ def exists(session: Session, tenant_id: str, *, lead_id: str) -> bool:
 def callable_leads(session: Session, tenant_id: str, *, assigned_to: str | None = None) -> dict[str, str | None]:
     """Give the external ids of open leads that may be contacted, of one agent or of all.
 
-    A lead that is labelled lost while nobody closed it ("not converted yet") stays on; one that is labelled won does not.
+    A lead that is labelled lost while nobody closed it ("not converted yet") stays on; one labelled won does not.
     """
     wanted = select(Lead.lead_id, Lead.external_id).where(
         Lead.tenant_id == tenant_id, Lead.status == "open", Lead.contactable.is_(True), Lead.label.is_not(True)
@@ -100,7 +100,7 @@ def callable_leads(session: Session, tenant_id: str, *, assigned_to: str | None 
     wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED)))
     if assigned_to is not None:
         wanted = wanted.where(Lead.assigned_to == assigned_to)
-    return {lead_id: external_id for lead_id, external_id in session.execute(wanted)}
+    return {row.lead_id: row.external_id for row in session.execute(wanted)}
 
 
 def labelled(session: Session, tenant_id: str) -> list[LeadRecord]:

@@ -40,8 +40,12 @@ class Client:
         sent = self.app.send_task(task, kwargs={"tenant_id": self.tenant_id, **kwargs}, queue=queue)
         try:
             answer = sent.get(timeout=patience, propagate=False)
+            sent.forget()
         except NoAnswer:
             raise CommandFailed(f"{task}: no worker answered within {patience:.0f} s; is one running?") from None
+        finally:
+            # a result that outlives a stopped broker would look for it from its destructor
+            sent.backend = None
         if isinstance(answer, BaseException):
             raise CommandFailed(f"{task}: {explain(answer)}") from None
         envelope: Data = answer

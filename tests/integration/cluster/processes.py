@@ -23,11 +23,12 @@ def until(condition, patience=20.0):
 
 
 def of_home(home):
-    """Every living process whose environment or arguments name this home: whatever session or parent it has."""
+    """Every living process whose environment, arguments or folder name this home, whatever its session or parent."""
     found = []
     for process in psutil.process_iter():
         try:
-            told = " ".join([*process.cmdline(), process.environ().get("HEARTH_HOME", "")])
+            # the broker writes its title over its arguments and its environment, but works in its folder
+            told = " ".join([*process.cmdline(), process.environ().get("HEARTH_HOME", ""), process.cwd()])
             if str(home) in told and process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
                 found.append(process)
         except psutil.Error:

@@ -112,19 +112,18 @@ class Listener(threading.Thread):
 
     def __init__(self, wanted):
         super().__init__(daemon=True)
-        self.events, self._wanted, self.listens = [], wanted, threading.Event()
+        self.events, self._wanted, self.listens, self._receiver = [], wanted, threading.Event(), None
 
     def run(self):
         with app.connection_for_read() as connection:
-            receiver = app.events.Receiver(connection, handlers={"*": self._keep})
+            self._receiver = app.events.Receiver(connection, handlers={"*": self._keep})
             self.listens.set()
-            receiver.capture(limit=None, timeout=15)
+            self._receiver.capture(limit=None, timeout=15)
 
     def _keep(self, event):
         self.events.append(event)
         ends = [e for e in self.events if e["type"] in ("task-succeeded", "task-failed")]
-        if len(ends) >= self._wanted:
-            raise StopIteration
+        self._receiver.should_stop = len(ends) >= self._wanted
 
 
 def run_with_secret(send):

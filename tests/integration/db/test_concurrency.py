@@ -119,9 +119,8 @@ def test_a_claim_that_was_rolled_back_is_free_again(held):
 
 
 def test_other_arguments_conflict_even_while_running(held):
-    with pytest.raises(KeyConflict) as conflict:
+    with pytest.raises(KeyConflict):
         held(lambda: claim(args_hash="other"))
-    assert "other" not in str(conflict.value).split("with other")[0]
 
 
 def test_many_claims_at_once_give_one_owner(tenant):

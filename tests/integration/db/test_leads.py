@@ -239,6 +239,24 @@ def test_ids_by_status_page_by_page(upsert, tenant):
         assert leads.external_ids(session, tenant, lead_ids=[a, won]) == {a: "a", won: "d"}
 
 
+def test_callable_leads_are_open_contactable_and_not_won(upsert, tenant):
+    agent = {"assigned_to": "agent-7"}
+    results = upsert(
+        LeadDraft(external_id="a", fields=agent),
+        LeadDraft(external_id="b", label=False),
+        LeadDraft(external_id="won", label=True),
+        LeadDraft(external_id="closed", fields={"opportunity_status": "lost"}),
+        LeadDraft(external_id="silent", consent={"dnd": True}),
+        LeadDraft(external_id="vendor", fields={"lead_type": "vendor"}),
+    )
+    with sessions.reading() as session:
+        assert set(leads.callable_leads(session, tenant).values()) == {"a", "b"}
+        assert leads.callable_leads(session, tenant, assigned_to="agent-7") == {results[0].lead_id: "a"}
+        assert leads.callable_leads(session, "T2") == {}
+        assert leads.exists(session, tenant, lead_id=results[0].lead_id)
+        assert not leads.exists(session, "T2", lead_id=results[0].lead_id)
+
+
 def test_labels_are_counted_and_listed(upsert, tenant):
     upsert(
         LeadDraft(external_id="a", label=True, label_at=NOW),

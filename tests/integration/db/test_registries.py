@@ -374,26 +374,27 @@ class TestBackfills:
             write(backfills.create, tenant_id="T3", draft=backfill(), chunks=[], now=NOW)
 
 
-class TestProcessed:
-    KEY = {"task": "t", "key": "k"}
+KEY = {"task": "t", "key": "k"}
 
+
+class TestProcessed:
     def test_the_first_result_is_answered_again(self, write):
-        assert write(processed.claim, **self.KEY, args_hash="h", task_id="1", now=NOW) is None
-        write(processed.finish, **self.KEY, result={"status": "ok"}, now=NOW)
-        stored = write(processed.claim, **self.KEY, args_hash="h", task_id="2", now=NOW)
+        assert write(processed.claim, **KEY, args_hash="h", task_id="1", now=NOW) is None
+        write(processed.finish, **KEY, result={"status": "ok"}, now=NOW)
+        stored = write(processed.claim, **KEY, args_hash="h", task_id="2", now=NOW)
         assert (stored.task_id, stored.result, stored.done) == ("1", {"status": "ok"}, True)
         assert write(processed.by_task_id, task_id="1") == stored
         assert write(processed.by_task_id, task_id="2") is None
 
     def test_other_arguments_conflict(self, write):
-        write(processed.claim, **self.KEY, args_hash="h", task_id="1", now=NOW)
+        write(processed.claim, **KEY, args_hash="h", task_id="1", now=NOW)
         with pytest.raises(KeyConflict):
-            write(processed.claim, **self.KEY, args_hash="g", task_id="2", now=NOW)
+            write(processed.claim, **KEY, args_hash="g", task_id="2", now=NOW)
 
     def test_tenants_tasks_and_keys_are_apart(self, write):
         claims = [{}, {"tenant_id": "T2"}, {"task": "u"}, {"key": "l"}]
         rest = {"args_hash": "h", "task_id": "1", "now": NOW}
-        assert [write(processed.claim, **{**self.KEY, **rest, **own}) for own in claims] == [None] * 4
+        assert [write(processed.claim, **{**KEY, **rest, **own}) for own in claims] == [None] * 4
 
 
 class TestOutbox:

@@ -95,7 +95,7 @@ def stored_bytes(database, tmp_path):
     if database.startswith("sqlite"):
         return b"".join(path.read_bytes() for path in tmp_path.glob("hearth.db*"))
     with sessions.reading() as session:
-        tables = [table for table in Lead.metadata.sorted_tables]
+        tables = Lead.metadata.sorted_tables
         rows = [repr(tuple(row)).encode() for table in tables for row in session.execute(select(table))]
     return b"".join(rows)
 

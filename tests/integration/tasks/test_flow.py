@@ -191,3 +191,12 @@ def test_any_kept_task_tells_its_state_by_its_id(tenant: str) -> None:
     assert (told["state"], told["result"]["created"]) == ("finished", 1)
     with pytest.raises(InvalidPayload):
         status(tenant_id=tenant, job_id="nothing")
+
+
+def test_a_newcomer_needs_rows_that_the_champion_has_not_seen(tenant: str) -> None:
+    upsert(tenant_id=tenant, leads=[closed(number) for number in range(400)])
+    assert train_model(tenant_id=tenant, kind="lead_score")["data"]["promoted"]
+    upsert(tenant_id=tenant, leads=[closed(number) for number in range(400, 410)])
+    refused = train_model(tenant_id=tenant, kind="lead_score")["data"]
+    assert (refused["promoted"], refused["version"]) == (False, "lead_score-0002")
+    assert "new to the champion" in refused["reason"]

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
+import db.models  # noqa: F401
 from db.base import Base, new_id, to_json
 from db.engine import make_engine, normal_url
 from db.errors import InvalidDatabaseUrl, UnstorableValue
-import db.models  # noqa: F401
 
 
 def test_ids_are_unique_and_sort_by_time():

@@ -111,3 +111,8 @@ def test_lines_of_a_task_name_its_tenant(args, kwargs, tenant):
     hooks.on_postrun()
     assert (said["task_id"], said["task"], said["queue"], said["tenant"]) == ("1", "t", "ingest", tenant)
     assert "task_id" not in line("hello")
+
+
+def test_a_warning_says_where_and_what_kind():
+    record = logging.LogRecord("py.warnings", logging.WARNING, "", 1, "%s", (f"/a/b.py:7: UserWarning: {SECRET}",), None)
+    assert logs.message(record) == "/a/b.py:7: UserWarning"
