@@ -2,16 +2,20 @@
 
 from typing import Any
 
-from kombu import Exchange, Queue
+from kombu import entity
 
 from workers.settings import settings
 
 _SETTINGS = settings()
 
 
-def _queue(name: str) -> Queue:
+# Kombu ships no types
+_kombu: Any = entity
+
+
+def _queue(name: str) -> Any:
     # its own exchange and key: a queue without them shares the default exchange and gets copies of others' messages
-    return Queue(name, Exchange(name, type="direct"), routing_key=name)
+    return _kombu.Queue(name, _kombu.Exchange(name, type="direct"), routing_key=name)
 
 
 # --- where ------------------------------------------------------------------------------------------------------------

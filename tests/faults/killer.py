@@ -1,4 +1,4 @@
-"""What the workers of the fault tests load: Hearth, and a hand that kills the process of the task named in `home/kill`."""
+"""What the workers of the fault tests load: Hearth, and a hand that kills the process of the task in `home/kill`."""
 
 import os
 import signal

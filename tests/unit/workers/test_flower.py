@@ -27,6 +27,7 @@ def test_it_is_told_to_be_careful(tmp_path):
 
 def test_the_process_refuses_too(tmp_path):
     env = {k: v for k, v in os.environ.items() if k != "HEARTH_FLOWER_AUTH"} | {"HEARTH_HOME": str(tmp_path)}
-    ran = subprocess.run([sys.executable, "-m", "workers.flower"], env=env, capture_output=True, text=True, timeout=30)
+    command = [sys.executable, "-m", "workers.flower"]
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
     assert ran.returncode == 1
     assert "HEARTH_FLOWER_AUTH" in ran.stderr

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import sys
+from typing import ClassVar
 
 import pytest
 import structlog
@@ -21,7 +22,7 @@ def line(template, *args, exc_info=None, **extra):
 
 def caught():
     try:
-        raise ValueError(SECRET)
+        int(SECRET)
     except ValueError:
         return sys.exc_info()
 
@@ -104,7 +105,7 @@ def test_lines_of_a_task_name_its_tenant(args, kwargs, tenant):
         name = "t"
 
         class request:
-            delivery_info = {"routing_key": "ingest"}
+            delivery_info: ClassVar = {"routing_key": "ingest"}
 
     hooks.on_prerun("1", Task, args, kwargs)
     said = line("hello")
@@ -114,5 +115,7 @@ def test_lines_of_a_task_name_its_tenant(args, kwargs, tenant):
 
 
 def test_a_warning_says_where_and_what_kind():
-    record = logging.LogRecord("py.warnings", logging.WARNING, "", 1, "%s", (f"/a/b.py:7: UserWarning: {SECRET}",), None)
+    record = logging.LogRecord(
+        "py.warnings", logging.WARNING, "", 1, "%s", (f"/a/b.py:7: UserWarning: {SECRET}",), None
+    )
     assert logs.message(record) == "/a/b.py:7: UserWarning"

@@ -1,0 +1,36 @@
+"""Importing a file through the cluster, timed until the database says that it is done."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import PATIENCE, Site
+from db.records import BackfillRecord
+from db.repositories import backfills
+from db.session import reading
+
+#: seconds between two looks at the import's row
+LOOK_INTERVAL = 0.05
+
+
+def import_file(site: Site, tenant_id: str, path: Path, **options: Any) -> float:
+    """Seconds from sending the import to seeing it finished; raises RuntimeError when it fails."""
+    started = time.monotonic()
+    asked = {"tenant_id": tenant_id, "uri": str(path), "resume": False, **options}
+    job_id = site.call("hearth.backfill.csv", queue="batch", **asked)["job_id"]
+    while (record := _record(tenant_id, job_id)).state == "running":
+        if time.monotonic() > started + PATIENCE:
+            raise RuntimeError("the import takes too long")
+        time.sleep(LOOK_INTERVAL)
+    if record.state != "finished":
+        raise RuntimeError(f"the import {record.state}: {record.error}")
+    return time.monotonic() - started
+
+
+def _record(tenant_id: str, job_id: str) -> BackfillRecord:
+    with reading() as session:
+        record = backfills.get(session, tenant_id, backfill_id=job_id)
+    assert record is not None
+    return record

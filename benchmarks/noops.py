@@ -1,0 +1,60 @@
+"""What the workers of a benchmark load: Hearth, and tasks of the same shape that do nothing, or commit one row."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from celery import chain, chord
+from sqlalchemy import text
+
+from db.session import transaction
+from workers.bootstrap import app
+
+INSERT = text("INSERT INTO bench_rows (id, run, at) VALUES (:id, :run, :at)")
+
+__all__ = ["app", "entry", "finish", "row", "stage", "start"]
+
+
+def commit(run: str | None) -> str:
+    """When it began; with the name of a run, a row of it is committed."""
+    at = datetime.now(UTC).isoformat(timespec="microseconds")
+    if run is not None:
+        with transaction() as session:
+            session.execute(INSERT, {"id": str(uuid4()), "run": run, "at": at})
+    return at
+
+
+@app.task(name="bench.row")
+def row(run: str | None = None) -> str:
+    """One row, or nothing."""
+    return commit(run)
+
+
+@app.task(name="bench.entry")
+def entry(finish_id: str, run: str | None = None) -> str:
+    """As the task that callers send: commits, then publishes the start."""
+    at = commit(run)
+    app.send_task("bench.start", kwargs={"finish_id": finish_id, "run": run})
+    return at
+
+
+@app.task(name="bench.start")
+def start(finish_id: str, run: str | None = None) -> str:
+    """Publishes the canvas: one stage, then a chord of two with its callback."""
+    at = commit(run)
+    stages = chord([stage.si(run), stage.si(run)], finish.si(run).set(task_id=finish_id))
+    chain(stage.si(run), stages).apply_async()
+    return at
+
+
+@app.task(name="bench.stage")
+def stage(run: str | None = None) -> str:
+    """A stage of the canvas."""
+    return commit(run)
+
+
+@app.task(name="bench.finish")
+def finish(run: str | None = None) -> str:
+    """The callback of the chord: answers when it began, as `assessments.finished_at` does."""
+    return commit(run)
