@@ -34,6 +34,9 @@ def finish(session: Session, request: FinishCall, work: Work) -> Answer:
     failed = [chunk for chunk in chunks if chunk.state == "failed"]
     error_file = _error_file(session, request.tenant_id, record)
     state = "failed" if failed else "finished"
+    if not failed:
+        # Personal data in plain text; every chunk of it is in the database now.
+        workspace.discard(record.spool)
     backfills.finish(
         session,
         request.tenant_id,
