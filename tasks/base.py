@@ -129,8 +129,6 @@ class HearthTask(Task):
     contract: type[Request]
     body: Body
     kind: Kind
-    #: True where a tenant need not exist
-    open_door = False
     #: tells an internal step's owner that it failed, instead of raising
     on_fault: Callable[[Any, str], None] | None = None
 
@@ -191,8 +189,10 @@ class HearthTask(Task):
         return work.envelope(request, self.body(session, request, work))
 
     def _enter(self, session: Session, request: Request, work: Work) -> None:
-        if request.tenant_id and not self.open_door:
+        if request.needs_tenant():
             work.tenant = tenants.require(session, request.tenant_id)
+        elif request.tenant_id:
+            work.tenant = tenants.get(session, request.tenant_id)
 
     def _routed(self, work: Work) -> list[OutboxDraft]:
         return [

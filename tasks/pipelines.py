@@ -67,7 +67,7 @@ def finish(session: Session, request: StageCall, work: Work) -> Answer:
     return Answer(data=data, status="ok" if record.state == "ok" else "partial", as_of=record.as_of)
 
 
-@job("hearth.pipelines.sweep", Sweep, open_door=True)
+@job("hearth.pipelines.sweep", Sweep)
 def sweep(request: Sweep, work: Work) -> dict[str, Any]:
     """Close every assessment whose time has passed, so that an answer comes whatever became of its messages."""
     with reading() as session:

@@ -14,7 +14,7 @@ from tasks.contracts.base import CONTRACT
 from tasks.contracts.system import Ping
 
 
-@query("hearth.system.ping", Ping, open_door=True)
+@query("hearth.system.ping", Ping)
 def ping(session: Session, request: Ping, work: Work) -> Answer:
     """Versions, queues, the tenant's champions and the time."""
     known = models.versions(session, request.tenant_id) if request.tenant_id else []

@@ -9,7 +9,7 @@ from tasks.base import Answer, Work, effect, query
 from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
 
 
-@effect("hearth.tenants.configure", ConfigureTenant, open_door=True)
+@effect("hearth.tenants.configure", ConfigureTenant)
 def configure(session: Session, request: ConfigureTenant, work: Work) -> Answer:
     """Create the tenant or change what is given; every change is a new version."""
     before = tenants.get(session, request.tenant_id)

@@ -25,6 +25,10 @@ class BackfillCsv(Request):
     #: go on with the same unfinished import, or answer with the finished one
     resume: bool = True
 
+    def needs_tenant(self) -> bool:
+        """A preview stores nothing and asks nothing of the database."""
+        return self.mode != "preview"
+
 
 class ChunkCall(Request):
     """One chunk of an import."""

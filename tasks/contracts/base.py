@@ -45,6 +45,10 @@ class Request(Part):
     request_id: ShortText | None = None
     dry_run: bool = False
 
+    def needs_tenant(self) -> bool:
+        """Whether the tenant must exist."""
+        return True
+
     def default_key(self) -> str | None:
         """The idempotency key that follows from the content; None when only the task id tells duplicates."""
         return None

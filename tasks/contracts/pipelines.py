@@ -38,3 +38,7 @@ class Sweep(Request):
     """A periodic job over all tenants."""
 
     tenant_id: Identifier | None = None  # type: ignore[assignment]
+
+    def needs_tenant(self) -> bool:
+        """It is for all."""
+        return False

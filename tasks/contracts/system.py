@@ -11,3 +11,7 @@ class Ping(Request):
     # The one task that a caller without a tenant may send.
     tenant_id: Identifier | None = None  # type: ignore[assignment]
     echo: ShortText | None = None
+
+    def needs_tenant(self) -> bool:
+        """Anybody may ask."""
+        return False

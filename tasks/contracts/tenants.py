@@ -53,6 +53,10 @@ class ConfigureTenant(Request):
     settings: TenantSettings = TenantSettings()
     actor: ShortText = "api"
 
+    def needs_tenant(self) -> bool:
+        """It makes one."""
+        return False
+
 
 class TenantReadiness(Request):
     """Which answers are possible now and what data is missing."""
