@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kombu import entity
+from kombu import entity as _entity
 
 from workers.settings import settings
 
@@ -10,7 +10,7 @@ _SETTINGS = settings()
 
 
 # Kombu ships no types
-_kombu: Any = entity
+_kombu: Any = _entity
 
 
 def _queue(name: str) -> Any:

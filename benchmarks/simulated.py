@@ -69,7 +69,7 @@ def profile_of(row: Row) -> LeadProfile:
         created_at=_moment(row["created_at"]),
         numbers={name: value for name, value in counted.items() if value is not None},
         times={name: at for name in TIMES if (at := _moment(row[name])) is not None},
-        custom={name: _value(row[name]) for name in CUSTOM if row[name]},
+        custom={name: value(row[name]) for name in CUSTOM if row[name]},
         **{name: row[name] or None for name in TEXTS},  # type: ignore[arg-type]
     )
 
@@ -79,7 +79,7 @@ def label_of(row: Row) -> bool | None:
     return None if not row["label"] else row["label"] == "1"
 
 
-def _value(cell: str) -> float | str:
+def value(cell: str) -> float | str:
     found = number(cell)
     return cell if found is None else found
 

@@ -13,6 +13,7 @@ DatabaseError
 │   ├── InvalidKeyRing
 │   └── SealBroken          sealed bytes were changed, moved or belong to another key or tenant
 ├── KeyConflict             an idempotency key came again with other arguments
+├── FenceLost               another took the lease over: what is done under it must not take effect
 └── UnknownRecord           not there, or another tenant's: both answer the same
     ├── UnknownTenant
     ├── UnknownLead
@@ -75,6 +76,10 @@ class SealBroken(SealError):
 
 class KeyConflict(DatabaseError):
     """An idempotency key was used before with other arguments."""
+
+
+class FenceLost(DatabaseError):
+    """The lease was taken over by another; nothing done under the old fence may be committed."""
 
 
 class UnknownRecord(DatabaseError):

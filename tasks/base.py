@@ -11,11 +11,9 @@ A task is declared with one of four decorators, by what it does to the database:
 from __future__ import annotations
 
 import random
-import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 from uuid import uuid4
@@ -25,95 +23,29 @@ from celery import Task, shared_task
 from celery.exceptions import Ignore, Reject, Retry, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError as BrokerError
 
-from db.errors import DatabaseUnavailable, KeyConflict, UnknownLead, UnknownTenant
-from db.records import OutboxDraft, OutboxRecord, TenantRecord
-from db.repositories import outbox, processed, tenants
+from db.errors import DatabaseUnavailable, FenceLost, KeyConflict, UnknownLead, UnknownTenant
+from db.records import OutboxRecord, QuarantineDraft
+from db.repositories import attempts, outbox, processed, quarantine, tenants
 from db.session import Session, reading, transaction
-from tasks.contracts.base import CONTRACT, Request, parse
-from tasks.contracts.wire import RESULT_LIMIT, canonical, digest, to_wire
-from tasks.errors import InvalidPayload, TaskError, TimedOut, Unavailable, Unexpected
+from tasks.contracts.base import Request, parse
+from tasks.contracts.wire import canonical, digest
+from tasks.errors import InvalidPayload, Poisonous, TaskError, TimedOut, Unavailable, Unexpected
+from tasks.leasing import LeaseBusy, leased
+from tasks.work import Answer, Json, Work, duplicate
+
+__all__ = ["ATTEMPTS", "Answer", "HearthTask", "Json", "Work", "effect", "job", "query", "step"]
 
 log = structlog.get_logger(__name__)
 
-Json = dict[str, Any]
 Kind = Literal["query", "effect", "step", "job"]
 #: seconds before the first retry, and the most
 BACKOFF, BACKOFF_LIMIT = 0.5, 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a task's body returns: the data, and the facts of the envelope that go with it."""
-
-    data: Mapping[str, Any]
-    status: Literal["ok", "insufficient_data", "no_model", "blocked", "partial"] = "ok"
-    model: Mapping[str, Any] | None = None
-    as_of: datetime | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Work:
-    """What a body gets besides its request: who asks, when, and where to put warnings and follow-ups."""
-
-    task: str
-    task_id: str
-    tenant: TenantRecord | None
-    args_hash: str
-    now: datetime
-    warnings: list[Json] = field(default_factory=list)
-    follow_ups: list[OutboxDraft] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
-
-    def warn(self, code: str, path: str) -> None:
-        """Tell the caller of something that was not refused."""
-        self.warnings.append({"code": code, "path": path})
-
-    def then(self, task: str, **kwargs: Any) -> None:
-        """Write a follow-up task with the effect; it is published after the commit."""
-        self.follow_ups.append(OutboxDraft(task=task, queue="", kwargs=to_wire(kwargs)))
-
-    @property
-    def tenant_id(self) -> str:
-        """The tenant, known to exist."""
-        assert self.tenant is not None
-        return self.tenant.tenant_id
-
-    def settings(self) -> Mapping[str, Any]:
-        """The tenant's settings."""
-        return self.tenant.settings if self.tenant else {}
-
-    def keep(self, session: Session, request: Request, key: str, answer: Answer) -> Json:
-        """Keep a job's answer in the caller's transaction; a duplicate's first answer comes back instead."""
-        scope = {"task": self.task, "key": key}
-        stored = processed.claim(
-            session, request.tenant_id, **scope, args_hash=self.args_hash, task_id=self.task_id, now=self.now
-        )
-        if stored is not None:
-            return _duplicate(stored.result)
-        envelope = self.envelope(request, answer)
-        processed.finish(session, request.tenant_id, **scope, result=envelope, now=self.now)
-        return envelope
-
-    def envelope(self, request: Request, answer: Answer) -> Json:
-        """The answer as it goes over the wire, at most 64 KB of finite JSON."""
-        envelope: Json = to_wire(
-            {
-                "contract": CONTRACT,
-                "status": answer.status,
-                "tenant_id": request.tenant_id,
-                "task_id": self.task_id,
-                "data": answer.data,
-                "warnings": self.warnings[:100],
-                "model": answer.model,
-                "as_of": answer.as_of,
-                "computed_at": self.now,
-                "took_ms": round((time.monotonic() - self.started) * 1000),
-            }
-        )
-        if len(canonical(envelope)) > RESULT_LIMIT:
-            raise ValueError(f"the answer is over {RESULT_LIMIT} bytes; answer with counts and ids")
-        return envelope
-
+#: seconds between looks at work that another worker does, and the most looks
+WAIT, WAITS = 2.0, 600
+#: deliveries of one message that may end with the death of a worker
+ATTEMPTS = 5
+#: message header of what comes out of the outbox
+FROM_OUTBOX = "hearth_outbox"
 
 Body = Callable[..., Answer]
 
@@ -137,6 +69,7 @@ class HearthTask(Task):
         with self._declared_errors():
             request, warnings = parse(self.contract, _single_mapping(args, kwargs))
             work = self._work(request, warnings)
+            self._count_attempt(request, work)
             return self._absorbing(request, work) if self.on_fault else self._perform(request, work)
 
     def _work(self, request: Request, warnings: list[dict[str, str]]) -> Work:
@@ -146,32 +79,68 @@ class HearthTask(Task):
             tenant=None,
             args_hash=_args_hash(request),
             now=datetime.now(UTC),
+            queue_of=self._queue_of,
+            publish=self._publish,
             warnings=list(warnings),
         )
+
+    def _queue_of(self, task: str) -> str:
+        return str(self.app.amqp.router.route({}, task)["queue"].name)
+
+    def _count_attempt(self, request: Request, work: Work) -> None:
+        """A message that comes again because a worker died is counted; over the limit it is somebody's to look at."""
+        if not (self.request.delivery_info or {}).get("redelivered") or not request.tenant_id:
+            return
+        with transaction() as session:
+            count = attempts.begin(session, request.tenant_id, task=self.name, task_id=work.task_id)
+        if count > ATTEMPTS:
+            self._hold(request, work, count)
+            raise Poisonous(f"{self.name} took its worker down {count} times; see `hearth quarantine list`")
+
+    def _hold(self, request: Request, work: Work, count: int) -> None:
+        draft = QuarantineDraft(
+            task=self.name,
+            queue=self._queue_of(self.name),
+            reason="attempts",
+            headers={"id": work.task_id},
+            body=canonical(request.model_dump(mode="json", exclude_unset=True)),
+            attempts=count,
+        )
+        with transaction() as session:
+            quarantine.hold(session, request.tenant_id, draft=draft, now=work.now)
 
     def _perform(self, request: Request, work: Work) -> Json:
         if self.kind == "query":
             with reading() as session:
                 self._enter(session, request, work)
                 return work.envelope(request, self.body(session, request, work))
-        if self.kind == "job":
-            with reading() as session:
-                self._enter(session, request, work)
-            return self.body(request, work)  # type: ignore[return-value]
-        return self._write(request, work)
+        return self._run_job(request, work) if self.kind == "job" else self._write(request, work)
+
+    def _run_job(self, request: Request, work: Work) -> Json:
+        with reading() as session:
+            self._enter(session, request, work)
+        name = request.lease_name()
+        holding = leased(request.tenant_id, f"{self.name}:{name}", work.task_id) if name else nullcontext()
+        with holding as work.held:
+            envelope = cast("Json", self.body(request, work))
+        if self.request.get(FROM_OUTBOX):
+            with transaction() as session:
+                outbox.finish(session, request.tenant_id, outbox_id=work.task_id, now=work.now)
+        return envelope
 
     def _write(self, request: Request, work: Work) -> Json:
-        with transaction() as session:
+        with work.effect(request.tenant_id, dry_run=request.dry_run) as session:
             self._enter(session, request, work)
-            envelope = (
-                self._once(session, request, work) if self.kind == "effect" else self._body(session, request, work)
-            )
-            rows = outbox.add(session, request.tenant_id, drafts=self._routed(work), now=work.now)
-            if request.dry_run:
-                session.rollback()
-                return envelope
-        self.publish(request.tenant_id, rows)
+            run = self._once if self.kind == "effect" else self._body
+            envelope = run(session, request, work)
+            if self._follows:
+                outbox.finish(session, request.tenant_id, outbox_id=work.task_id, now=work.now)
         return envelope
+
+    @property
+    def _follows(self) -> bool:
+        """Whether this message came out of the outbox, where its end is noted with its effect."""
+        return self.kind == "step" or bool(self.request.get(FROM_OUTBOX))
 
     def _once(self, session: Session, request: Request, work: Work) -> Json:
         key = request.idempotency_key or request.default_key() or f"task:{work.task_id}"
@@ -180,7 +149,7 @@ class HearthTask(Task):
             session, request.tenant_id, **scope, args_hash=work.args_hash, task_id=work.task_id, now=work.now
         )
         if stored is not None:
-            return _duplicate(stored.result)
+            return duplicate(stored.result)
         envelope = self._body(session, request, work)
         processed.finish(session, request.tenant_id, **scope, result=envelope, now=work.now)
         return envelope
@@ -193,28 +162,6 @@ class HearthTask(Task):
             work.tenant = tenants.require(session, request.tenant_id)
         elif request.tenant_id:
             work.tenant = tenants.get(session, request.tenant_id)
-
-    def _routed(self, work: Work) -> list[OutboxDraft]:
-        return [
-            OutboxDraft(task=draft.task, queue=self._queue_of(draft.task), kwargs=draft.kwargs)
-            for draft in work.follow_ups
-        ]
-
-    def _queue_of(self, task: str) -> str:
-        return str(self.app.amqp.router.route({}, task)["queue"].name)
-
-    def publish(self, tenant_id: str, rows: list[OutboxRecord]) -> None:
-        """Publish follow-ups that are committed, under their own ids, and mark them published."""
-        if not rows:
-            return
-        try:
-            for row in rows:
-                self.app.send_task(row.task, kwargs=dict(row.kwargs), queue=row.queue, task_id=row.outbox_id)
-        except BrokerError:
-            log.warning("follow_ups_unpublished", rows=len(rows))
-            return
-        with transaction() as session:
-            outbox.confirm(session, tenant_id, outbox_ids=[row.outbox_id for row in rows], now=datetime.now(UTC))
 
     def _absorbing(self, request: Request, work: Work) -> Json:
         try:
@@ -239,6 +186,9 @@ class HearthTask(Task):
         except KeyConflict:
             message = "this key was used with other arguments; use a new key"
             raise InvalidPayload.at("conflict", "idempotency_key", message) from None
+        except (LeaseBusy, FenceLost):
+            message = "another worker does this now; its result will be the answer"
+            raise self._again(message, most=WAITS, wait=WAIT) from None
         except DatabaseUnavailable:
             raise self._again("the database did not answer; send the task again later") from None
         except SoftTimeLimitExceeded:
@@ -247,13 +197,29 @@ class HearthTask(Task):
             log.error("unexpected_error", error=type(error).__name__, frames=_frames(error))
             raise Unexpected(f"{type(error).__name__} in {self.name}; the log has the place by task id") from None
 
-    def _again(self, message: str) -> Exception:
+    def _again(self, message: str, most: int | None = None, wait: float | None = None) -> Exception:
         """A retry with backoff and jitter while there are any left, then Unavailable."""
         retries = self.request.retries or 0
-        if self.request.called_directly or retries >= self.max_retries:
+        most = self.max_retries if most is None else most
+        if self.request.called_directly or retries >= most:
             return Unavailable(message)
-        wait = min(BACKOFF * 2**retries, BACKOFF_LIMIT) * (0.5 + random.random() / 2)
-        return cast("Exception", self.retry(exc=Unavailable(message), countdown=wait, throw=False))
+        backoff = min(BACKOFF * 2 ** min(retries, 10), BACKOFF_LIMIT) * (0.5 + random.random() / 2)
+        later = self.retry(exc=Unavailable(message), countdown=wait or backoff, max_retries=most, throw=False)
+        return cast("Exception", later)
+
+    def _publish(self, tenant_id: str, rows: Sequence[OutboxRecord]) -> None:
+        """Publish follow-ups that are committed, under their own ids; what the broker does not take the relay will."""
+        if not rows:
+            return
+        try:
+            for row in rows:
+                facts = {"queue": row.queue, "task_id": row.outbox_id, "headers": {FROM_OUTBOX: True}}
+                self.app.send_task(row.task, kwargs=dict(row.kwargs), retry=False, **facts)
+        except BrokerError:
+            log.warning("follow_ups_unpublished", rows=len(rows))
+            return
+        with transaction() as session:
+            outbox.confirm(session, tenant_id, outbox_ids=[row.outbox_id for row in rows])
 
 
 def query(name: str, contract: type[Request], **options: Any) -> Callable[[Body], Any]:
@@ -301,10 +267,6 @@ def _single_mapping(args: tuple[Any, ...], kwargs: Json) -> Json:
 
 def _args_hash(request: Request) -> str:
     return digest(request.model_dump(mode="python", exclude_unset=True, exclude={"idempotency_key", "request_id"}))
-
-
-def _duplicate(result: Mapping[str, Any] | None) -> Json:
-    return {**(result or {}), "duplicate": True}
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -4,7 +4,9 @@
 TaskError
 ├── InvalidPayload   the caller's mistake: never retried, nothing stored
 ├── Unavailable      trouble that passes outlasted the retries
+├── Overloaded       more was asked than can be done soon: wait, then send it again
 ├── TimedOut         the task's own time limit
+├── Poisonous        it took its worker down too often: held in quarantine
 └── Unexpected       a fault of ours: its type and place, never a value
 """
 
@@ -39,6 +41,14 @@ class InvalidPayload(TaskError):
 
 class Unavailable(TaskError):
     """A part Hearth needs did not answer through all retries: send the task again later."""
+
+
+class Overloaded(TaskError):
+    """More is waiting than can be done soon, for this tenant or for all: send the task again later."""
+
+
+class Poisonous(TaskError):
+    """The task took its worker down too often: look at it in quarantine before it is sent again."""
 
 
 class TimedOut(TaskError):

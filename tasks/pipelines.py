@@ -63,6 +63,9 @@ def finish(session: Session, request: StageCall, work: Work) -> Answer:
     record = assessments.finish(session, request.tenant_id, assessment_id=request.assessment_id, now=work.now)
     if record is None:
         return Answer(data={"closed": False})
+    lead_id = record.lead_ids[0] if len(record.lead_ids) == 1 else None
+    told = {"assessment_id": record.assessment_id, "status": record.state, "leads": len(record.lead_ids)}
+    work.tell("assessment.completed", lead_id, **told, stages=record.stages)
     data = {"closed": True, "assessment_id": record.assessment_id, "stages": record.stages}
     return Answer(data=data, status="ok" if record.state == "ok" else "partial", as_of=record.as_of)
 

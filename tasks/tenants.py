@@ -16,9 +16,10 @@ def configure(session: Session, request: ConfigureTenant, work: Work) -> Answer:
     given = request.settings.model_dump(exclude_none=True, exclude=set(request.settings.model_extra or {}))
     settings = {**(before.settings if before else {}), **given}
     after = tenants.configure(session, request.tenant_id, settings=settings, actor=request.actor, now=work.now)
-    return Answer(
-        data={"created": before is None, "version": after.version, "changed": before is None or before != after}
-    )
+    changed = before is None or before != after
+    if changed:
+        work.prove("settings", version=after.version, actor=request.actor, keys=sorted(given))
+    return Answer(data={"created": before is None, "version": after.version, "changed": changed})
 
 
 @query("hearth.tenants.readiness", TenantReadiness)

@@ -10,7 +10,7 @@ from typing import Any
 
 from db.records import LeadRecord, ModelDraft, ModelRecord
 from db.repositories import leads, models, snapshots
-from db.session import Session, reading, transaction
+from db.session import Session, reading
 from ml import artifacts
 from ml.features import SCHEMA_VERSION, extract
 from ml.leads import Training, gate, train
@@ -149,16 +149,16 @@ def _register(request: TrainModel, lesson: Lesson, training: Training, decision:
         fingerprint=lesson.fingerprint,
         trained_at=work.now,
     )
-    with transaction() as session:
+    with work.effect(request.tenant_id, dry_run=request.dry_run) as session:
         record = models.add(session, request.tenant_id, draft=draft)
         if decision.promoted and request.promote == "auto":
             models.promote(session, request.tenant_id, model_id=record.model_id, now=work.now)
             record = models.get(session, request.tenant_id, version=record.version) or record
+            told = {"kind": record.kind, "version": record.version, "reason": decision.reason}
+            work.tell("model.promoted", **told)
+            work.prove("promotion", **told, fingerprint=record.fingerprint)
         answer = _answer(request, record, decision.reason, work)
-        envelope = work.keep(session, request, f"{request.kind}:{request.scope}:{lesson.fingerprint}", answer)
-        if request.dry_run:
-            session.rollback()
-    return envelope
+        return work.keep(session, request, f"{request.kind}:{request.scope}:{lesson.fingerprint}", answer)
 
 
 def _report(training: Training) -> dict[str, Any]:

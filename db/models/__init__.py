@@ -1,28 +1,43 @@
 """All tables; importing this package fills `db.base.Base.metadata`."""
 
 from db.models.assessments import Assessment
+from db.models.audit import AuditEntry, AuditHead
 from db.models.backfills import Backfill, BackfillChunk, RejectedEntry
 from db.models.events import Event
 from db.models.leads import Lead, LeadIdentity
+from db.models.leases import Attempt, Lease, ScheduleSlot
 from db.models.models import ModelVersion
+from db.models.outbound import OutboundCounter, OutboundDelivery, OutboundEvent, OutboundTarget
 from db.models.outbox import OutboxEntry
 from db.models.predictions import Prediction
 from db.models.processed import Processed
+from db.models.quarantine import Quarantined, QuarantineTally
 from db.models.snapshots import Snapshot
 from db.models.tenants import Tenant, TenantSettings
 
 __all__ = [
     "Assessment",
+    "Attempt",
+    "AuditEntry",
+    "AuditHead",
     "Backfill",
     "BackfillChunk",
     "Event",
     "Lead",
     "LeadIdentity",
+    "Lease",
     "ModelVersion",
+    "OutboundCounter",
+    "OutboundDelivery",
+    "OutboundEvent",
+    "OutboundTarget",
     "OutboxEntry",
     "Prediction",
     "Processed",
+    "QuarantineTally",
+    "Quarantined",
     "RejectedEntry",
+    "ScheduleSlot",
     "Snapshot",
     "Tenant",
     "TenantSettings",

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
 
+_PENDING = text("state = 'pending'")
+_RUNNING = text("state = 'running'")
 _LIVE = text("state IN ('running', 'finished')")
 
 
@@ -24,6 +26,7 @@ class Backfill(Base):
             sqlite_where=_LIVE,
             postgresql_where=_LIVE,
         ),
+        Index("ix_backfills_running", "created_at", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
     )
 
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
@@ -54,6 +57,7 @@ class BackfillChunk(Base):
         ForeignKeyConstraint(
             ["tenant_id", "backfill_id"], ["backfills.tenant_id", "backfills.backfill_id"], ondelete="CASCADE"
         ),
+        Index("ix_backfill_chunks_pending", "enqueued_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
     )
 
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
@@ -67,6 +71,11 @@ class BackfillChunk(Base):
     counts: Mapped[dict[str, Any]]
     error: Mapped[str | None]
     finished_at: Mapped[datetime | None]
+    #: how often work on it began
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    #: database time, as the lease
+    enqueued_at: Mapped[datetime | None]
+    leased_until: Mapped[datetime | None]
 
 
 class RejectedEntry(Base):

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from db import clock
 from db.base import new_id
 from db.errors import SealBroken, UnknownBackfill
 from db.models import Backfill, BackfillChunk, RejectedEntry
@@ -42,7 +43,8 @@ def create(
     values = {**asdict(draft), "source": dict(draft.source)}
     counted = {"state": "running", "chunks": len(chunks), "remaining": len(chunks), "created_at": now}
     session.execute(insert(Backfill), [{**own, **values, **counted}])
-    rows = [{**own, **asdict(chunk), "state": "pending", "counts": {}} for chunk in chunks]
+    fresh = {"state": "pending", "counts": {}, "enqueued_at": clock.now(session)}
+    rows = [{**own, **asdict(chunk), **fresh} for chunk in chunks]
     if rows:
         session.execute(insert(BackfillChunk), rows)
     return _require(session, tenant_id, own["backfill_id"]), True

@@ -1,18 +1,22 @@
-"""Follow-up tasks: written with the effect, published after the commit, confirmed, published again until confirmed."""
+"""Follow-up tasks: written with the effect, published after the commit, and again until confirmed and done."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from db import clock
 from db.base import new_id
 from db.models import OutboxEntry
-from db.records import OutboxDraft, OutboxRecord
+from db.records import OutboxDraft, OutboxLag, OutboxRecord
+from db.repositories.outbox_relay import take
 from db.repositories.statements import changed, in_batches
+
+__all__ = ["add", "confirm", "confirm_all", "fail", "finish", "finish_many", "lag", "pending", "purge", "take"]
 
 _COLUMNS = tuple(getattr(OutboxEntry, column.name) for column in fields(OutboxRecord))
 
@@ -32,23 +36,76 @@ def add(session: Session, tenant_id: str, *, drafts: Sequence[OutboxDraft], now:
         for draft in drafts
     ]
     if records:
-        session.execute(insert(OutboxEntry), [{name: getattr(r, name) for name in _NAMES} for r in records])
+        session.execute(insert(OutboxEntry), [asdict(record) for record in records])
     return records
 
 
-def confirm(session: Session, tenant_id: str, *, outbox_ids: Sequence[str], now: datetime) -> None:
-    """Note that the broker has these tasks."""
+def confirm(session: Session, tenant_id: str, *, outbox_ids: Sequence[str], now: datetime | None = None) -> None:
+    """Note that the broker has these tasks, as of the database's time unless another is given."""
+    moment = now or clock.now(session)
     for batch in in_batches(outbox_ids):
         own = (OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id.in_(batch))
-        noted = update(OutboxEntry).where(*own, OutboxEntry.published_at.is_(None)).values(published_at=now)
+        noted = update(OutboxEntry).where(*own).values(published_at=moment, taken_until=None)
         changed(session, noted.execution_options(synchronize_session=False))
 
 
+def confirm_all(session: Session, *, records: Sequence[OutboxRecord]) -> None:
+    """Note that the broker has these tasks of many tenants, as of the database's time."""
+    moment = clock.now(session)
+    for tenant_id, outbox_ids in _by_tenant(records).items():
+        confirm(session, tenant_id, outbox_ids=outbox_ids, now=moment)
+
+
+def fail(session: Session, *, records: Sequence[OutboxRecord], error: str, seconds: float) -> None:
+    """Note why the broker did not take these tasks (a code, no value); a relay takes them again after some seconds."""
+    later = clock.ahead(session, seconds)
+    for tenant_id, outbox_ids in _by_tenant(records).items():
+        own = (OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id.in_(outbox_ids))
+        noted = update(OutboxEntry).where(*own).values(last_error=error, taken_until=later)
+        changed(session, noted.execution_options(synchronize_session=False))
+
+
+def finish(session: Session, tenant_id: str, *, outbox_id: str, now: datetime) -> bool:
+    """Note, in the transaction of its effect, that the task has ended; False when it was not in the outbox."""
+    return finish_many(session, tenant_id, outbox_ids=[outbox_id], now=now) == 1
+
+
+def finish_many(session: Session, tenant_id: str, *, outbox_ids: Sequence[str], now: datetime) -> int:
+    """Note that these tasks have ended; gives how many of them stand in the outbox."""
+    found = 0
+    for batch in in_batches(outbox_ids):
+        own = (OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id.in_(batch))
+        moment = func.coalesce(OutboxEntry.published_at, now)  # a task that ran was published, whoever noted it
+        ended = update(OutboxEntry).where(*own).values(done_at=now, published_at=moment)
+        found += changed(session, ended.execution_options(synchronize_session=False))
+    return found
+
+
 def pending(session: Session, *, limit: int, before: datetime) -> list[OutboxRecord]:
-    """Give the oldest tasks, of all tenants, written before a moment and not confirmed yet."""
+    """Give the oldest tasks, of all tenants, written before a moment and not confirmed yet; nothing is taken."""
     wanted = select(*_COLUMNS).where(OutboxEntry.published_at.is_(None), OutboxEntry.created_at < before)
     oldest = wanted.order_by(OutboxEntry.created_at, OutboxEntry.outbox_id).limit(limit)
     return [OutboxRecord(**dict(row)) for row in session.execute(oldest).mappings()]
 
 
-_NAMES = tuple(column.name for column in fields(OutboxRecord))
+def lag(session: Session) -> OutboxLag:
+    """Tell how many tasks the broker does not have yet and how long the oldest has waited."""
+    counted = select(func.count(), func.min(OutboxEntry.created_at)).where(OutboxEntry.published_at.is_(None))
+    waiting, oldest = session.execute(counted).one()
+    if not waiting:
+        return OutboxLag(waiting=0, age=0.0)
+    return OutboxLag(waiting=waiting, age=max(0.0, (clock.now(session) - oldest).total_seconds()))
+
+
+def purge(session: Session, *, before: datetime, limit: int = 10_000) -> int:
+    """Delete tasks that ended before a moment, at most `limit` at once; gives their number."""
+    old = select(OutboxEntry.outbox_id).where(OutboxEntry.done_at < before).limit(limit)
+    gone = delete(OutboxEntry).where(OutboxEntry.outbox_id.in_(old), OutboxEntry.done_at < before)
+    return changed(session, gone.execution_options(synchronize_session=False))
+
+
+def _by_tenant(records: Sequence[OutboxRecord]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for record in records:
+        found.setdefault(record.tenant_id, []).append(record.outbox_id)
+    return found

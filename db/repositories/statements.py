@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.base import Base
 from db.sealing import KeyRing
@@ -45,17 +45,13 @@ def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, 
     """
     if not rows:
         return
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(postgresql.insert(table).on_conflict_do_nothing(), list(rows))
-    else:
-        session.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
+    session.execute(upsert(session, table).on_conflict_do_nothing(), list(rows))
 
 
 def insert_first(session: Session, table: type[Base], row: Mapping[str, Any]) -> bool:
     """Insert one row and tell whether it was new; waits as `insert_new` does."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     # RETURNING tells it on both databases; the row count of an insert is not known on PostgreSQL.
-    statement: Any = insert(table).values(**row).on_conflict_do_nothing().returning(literal(1))
+    statement: Any = upsert(session, table).values(**row).on_conflict_do_nothing().returning(literal(1))
     return session.execute(statement).first() is not None
 
 
@@ -63,3 +59,18 @@ def changed(session: Session, statement: Any) -> int:
     """Run an INSERT, UPDATE or DELETE and give the number of rows it touched."""
     result: Any = session.execute(statement)
     return int(result.rowcount)
+
+
+def upsert(session: Session, table: type[Base]) -> postgresql.Insert:
+    """Begin an INSERT that may say ON CONFLICT; both databases write it alike."""
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return cast("postgresql.Insert", sqlite.insert(table))
+
+
+def tenants_where(session: Session, column: InstrumentedAttribute[str], *conditions: ColumnElement[bool]) -> list[str]:
+    """Give the tenants that have such rows, in order; it leaps from one to the next along an index."""
+    walk = select(func.min(column).label("tenant_id")).where(*conditions).cte("walk", recursive=True)
+    following = select(func.min(column)).where(column > walk.c.tenant_id, *conditions).scalar_subquery()
+    walk = walk.union_all(select(following).select_from(walk).where(walk.c.tenant_id.is_not(None)))
+    return list(session.scalars(select(walk.c.tenant_id).where(walk.c.tenant_id.is_not(None))))

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from db.records import BackfillRecord, ChunkRecord, LeadDraft, RejectedRow, UpsertResult
-from db.repositories import backfills, leads
+from db.repositories import backfills, chunk_leases, leads
 from db.session import Session, transaction
-from tasks.base import Answer, Work, step
+from tasks.base import ATTEMPTS, Answer, Json, Work, job
 from tasks.contracts.backfill import ChunkCall
 from tasks.intake import columns, rows, source
 from tasks.intake.problems import Problem, Severity
+from tasks.leasing import LeaseBusy
+
+#: seconds that nobody else takes a chunk which a worker has begun
+LEASE = 20.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,28 +68,51 @@ class Tally:
 
 def _failed(request: ChunkCall, error: str) -> None:
     with transaction() as session:
-        backfills.fail_chunk(
-            session,
-            request.tenant_id,
-            backfill_id=request.backfill_id,
-            number=request.number,
-            error=error,
-            now=datetime.now(UTC),
-        )
+        _give_up(session, request, error)
 
 
-@step("hearth.backfill.chunk", ChunkCall, on_fault=_failed)
-def import_chunk(session: Session, request: ChunkCall, work: Work) -> Answer:
-    """Import one chunk, once, however often it is delivered."""
+def _give_up(session: Session, request: ChunkCall, error: str) -> None:
+    own, number, now = request.backfill_id, request.number, datetime.now(UTC)
+    backfills.fail_chunk(session, request.tenant_id, backfill_id=own, number=number, error=error, now=now)
+
+
+@job("hearth.backfill.chunk", ChunkCall, on_fault=_failed)
+def import_chunk(request: ChunkCall, work: Work) -> Json:
+    """Import one chunk, once, however often it is delivered and whoever dies over it."""
+    state = _begin(request)
+    if state == "pending":
+        with work.effect(request.tenant_id) as session:
+            state = _import(session, request, work)
+    return work.envelope(request, Answer(data={"state": state}))
+
+
+def _begin(request: ChunkCall) -> str:
+    """Take the chunk, in a commit of its own, so that the attempt counts even if this worker dies; gives its state."""
+    own, number = request.backfill_id, request.number
+    with transaction() as session:
+        begun = chunk_leases.lease(session, request.tenant_id, backfill_id=own, number=number, seconds=LEASE)
+        if begun is None:
+            state = backfills.claim_chunk(session, request.tenant_id, backfill_id=own, number=number).state
+            if state == "pending":
+                raise LeaseBusy(f"chunk {number}")
+            return state
+        if begun.attempts > ATTEMPTS:
+            _give_up(session, request, "Poisonous")
+            return "failed"
+    return "pending"
+
+
+def _import(session: Session, request: ChunkCall, work: Work) -> str:
     scope = {"backfill_id": request.backfill_id}
     chunk = backfills.claim_chunk(session, request.tenant_id, **scope, number=request.number)
     record = backfills.get(session, request.tenant_id, **scope)
-    if record is None or chunk.state == "done" or record.state != "running":
-        return Answer(data={"state": chunk.state})
+    if record is None or chunk.state != "pending" or record.state != "running":
+        return chunk.state
     tally = Tally()
     converted = list(_convert(record, chunk, tally, work.now))
-    tally.take(converted, _stored(session, request.tenant_id, record, [draft for _, draft in converted], work.now))
-    backfills.finish_chunk(
+    drafts = [draft for _, draft in converted]
+    tally.take(converted, _stored(session, request.tenant_id, record, drafts, work.now))
+    remaining = backfills.finish_chunk(
         session,
         request.tenant_id,
         **scope,
@@ -94,7 +121,9 @@ def import_chunk(session: Session, request: ChunkCall, work: Work) -> Answer:
         rejected=tally.rejected,
         now=work.now,
     )
-    return Answer(data={"state": "done"})
+    if remaining == 0:
+        work.then("hearth.backfill.finish", tenant_id=request.tenant_id, **scope)
+    return "done"
 
 
 def _convert(

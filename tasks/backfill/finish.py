@@ -47,6 +47,7 @@ def finish(session: Session, request: FinishCall, work: Work) -> Answer:
         error_file=error_file,
         now=work.now,
     )
+    work.tell("backfill.finished", job_id=record.backfill_id, state=state)
     return Answer(data={"state": state})
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from celery import chord
 
 from db.records import BackfillDraft, BackfillRecord
-from db.repositories import backfills
-from db.session import reading, transaction
+from db.repositories import backfills, chunk_leases
+from db.session import transaction
 from tasks import workspace
 from tasks.backfill.chunks import import_chunk
 from tasks.backfill.finish import finish
@@ -79,7 +79,7 @@ def _plan(request: BackfillCsv, work: Work) -> Plan:
 
 
 def _accept(request: BackfillCsv, plan: Plan, work: Work) -> tuple[BackfillRecord, bool]:
-    with transaction() as session:
+    with work.effect(request.tenant_id) as session:
         record, new = backfills.create(
             session, request.tenant_id, draft=plan.draft, chunks=plan.spooled.offsets, now=work.now
         )
@@ -89,12 +89,14 @@ def _accept(request: BackfillCsv, plan: Plan, work: Work) -> tuple[BackfillRecor
 
 
 def _publish(tenant_id: str, record: BackfillRecord) -> None:
-    """Every chunk that is not done, in a chord; a chunk that is delivered twice is imported once."""
-    call = {"tenant_id": tenant_id, "backfill_id": record.backfill_id}
-    with reading() as session:
-        pending = backfills.chunks(session, tenant_id, backfill_id=record.backfill_id, state="pending")
-    parts = [import_chunk.si(**call, number=chunk.number) for chunk in pending]
+    """Every chunk that is not done, in a chord: the fast path. What gets lost on it the sweep sends again."""
+    scope = {"backfill_id": record.backfill_id}
+    with transaction() as session:
+        pending = backfills.chunks(session, tenant_id, **scope, state="pending")
+        chunk_leases.enqueued(session, tenant_id, **scope, numbers=[chunk.number for chunk in pending])
+    parts = [import_chunk.si(tenant_id=tenant_id, **scope, number=chunk.number) for chunk in pending]
+    ending = finish.si(tenant_id=tenant_id, **scope)
     if parts:
-        chord(parts)(finish.si(**call))
+        chord(parts)(ending)
     else:
-        finish.delay(**call)
+        ending.delay()

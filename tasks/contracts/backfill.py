@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from tasks.contracts.base import Identifier, Request
 from tasks.contracts.tenants import Zone
+from tasks.contracts.wire import digest
 
 
 class BackfillCsv(Request):
@@ -24,6 +25,12 @@ class BackfillCsv(Request):
     timezone: Zone | None = None
     #: go on with the same unfinished import, or answer with the finished one
     resume: bool = True
+
+    def lease_name(self) -> str | None:
+        """The same import is started by one worker at a time; a preview is no import."""
+        if self.mode == "preview":
+            return None
+        return digest(self.model_dump(mode="json", exclude={"idempotency_key", "request_id", "contract"}))
 
     def needs_tenant(self) -> bool:
         """A preview stores nothing and asks nothing of the database."""

@@ -49,6 +49,10 @@ class Request(Part):
         """Whether the tenant must exist."""
         return True
 
+    def lease_name(self) -> str | None:
+        """What no two workers may do at once; None when anybody may."""
+        return None
+
     def default_key(self) -> str | None:
         """The idempotency key that follows from the content; None when only the task id tells duplicates."""
         return None

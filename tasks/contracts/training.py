@@ -17,3 +17,7 @@ class TrainModel(Request):
     as_of: PastTime | None = None
     promote: Literal["auto", "never"] = "auto"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+    def lease_name(self) -> str:
+        """One training of a kind at a time: the second finds what the first has trained."""
+        return f"{self.kind}:{self.scope}"

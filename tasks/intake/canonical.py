@@ -38,10 +38,34 @@ PATTERNS = (
     (re.compile(r"dnd_(email|sms|call|mail|all)"), "dnd"),
     (re.compile(r"utm_(source|medium|campaign|term|content)"), "text"),
 )
+#: columns of a file of events; whose they are is told by the identity columns of leads
+EVENT_KINDS: dict[str, tuple[str, ...]] = {
+    "event_kind": ("kind",),
+    "time": ("occurred_at",),
+    "direction": ("direction",),
+    "channel": ("channel",),
+    "message": ("text",),
+    "duration": ("duration",),
+    "number": ("value",),
+    "event_id": ("source_id",),
+}
+IDENTITY = ("external_id", "source_system", "email", "phone", "first_name", "last_name", "full_name")
+#: columns of which several headers of one file may be the source: any refusal counts
+SHARED = frozenset({"dnd"})
+#: kinds of columns that close a channel
+REFUSALS = SHARED | {"unsubscribed"}
 _KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
+_EVENT_KIND_OF = {name: kind for kind, names in EVENT_KINDS.items() for name in names}
 
 
 def kind_of(name: str) -> str | None:
-    """Give the kind of a canonical column; None = there is no such column."""
+    """Give the kind of a canonical column, of leads or of events; None = there is no such column."""
     found = (kind for pattern, kind in PATTERNS if pattern.fullmatch(name))
-    return _KIND_OF.get(name) or next(found, None)
+    return _KIND_OF.get(name) or _EVENT_KIND_OF.get(name) or next(found, None)
+
+
+def belongs(name: str, subject: str) -> bool:
+    """Tell whether a canonical column is one of a file of `subject`: leads or events."""
+    if subject == "events":
+        return name in _EVENT_KIND_OF or name in IDENTITY
+    return name not in _EVENT_KIND_OF

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tasks.intake import dates, values, vocabulary
+from tasks.intake import dates, phones, values, vocabulary
 from tasks.intake.columns import ColumnPlan
 from tasks.intake.errors import BadValue
 from tasks.intake.mapping import Defaults
@@ -28,6 +28,7 @@ _SILENT: dict[str, frozenset[str]] = {
     "dnd": vocabulary.MISSING,
     "opt_in": vocabulary.MISSING,
     "choice": frozenset(),
+    "message": frozenset(),
 }
 _ROUNDED = re.compile(r"\d[.,]?\d*E\+\d+", re.IGNORECASE)
 
@@ -39,7 +40,7 @@ class Cells:
     record: Record
     plan: ColumnPlan
     zone: ZoneInfo
-    date_order: dates.Order | None
+    defaults: Defaults
     problems: list[Problem] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
     contact: dict[str, str] = field(default_factory=dict)
@@ -52,6 +53,10 @@ class Cells:
     spans: dict[str, tuple[str, float | None, float | None]] = field(default_factory=dict)
     label: bool | None = None
 
+    def moment(self, name: str, text: str) -> datetime:
+        """Read a time of column `name`."""
+        return dates.moment(text, self.zone, self.defaults.date_order or self.plan.orders.get(name))
+
     def warn(self, code: str, header: str | None, hint: str) -> None:
         """Note that a cell was not taken, or taken with a doubt."""
         place = f"line {self.record.line}, column {header}" if header else f"line {self.record.line}"
@@ -60,9 +65,9 @@ class Cells:
 
 def read(record: Record, plan: ColumnPlan, defaults: Defaults) -> Cells:
     """Read every cell that is mapped or the tenant's own."""
-    row = Cells(record=record, plan=plan, zone=ZoneInfo(defaults.timezone), date_order=defaults.date_order)
-    missing = plan.missing
-    for index, header, name, kind in plan.read:
+    row = Cells(record=record, plan=plan, zone=ZoneInfo(defaults.timezone), defaults=defaults)
+    missing, longest = plan.missing, values.MAX_CELL
+    for index, header, name, kind, words in plan.read:
         text = record.cells[index].strip()
         if not text:
             continue
@@ -71,8 +76,10 @@ def read(record: Record, plan: ColumnPlan, defaults: Defaults) -> Cells:
             continue
         if "\x00" in text:  # databases refuse it
             text = text.replace("\x00", "")
+        if words:
+            text = words.get(vocabulary.level_key(text), text)
         try:
-            _READERS[kind](row, name, header, values.limited(text, values.MAX_CELL))
+            _READERS[kind](row, name, header, text if len(text) <= longest else values.limited(text, longest))
         except BadValue as bad:
             row.warn(bad.code, header, bad.hint)
     return row
@@ -92,7 +99,7 @@ def _read_email(row: Cells, name: str, header: str, text: str) -> None:
 
 
 def _read_phone(row: Cells, name: str, header: str, text: str) -> None:
-    found = values.phones(text)
+    found = phones.read(text, row.defaults.country)
     row.contact[name] = found[0]
     if len(found) > 1:
         row.warn("value.phone", header, "several numbers in one cell; the first was taken")
@@ -111,7 +118,9 @@ def _read_choice(row: Cells, name: str, _header: str, text: str) -> None:
 
 
 def _read_text(row: Cells, name: str, _header: str, text: str) -> None:
-    row.fields[name] = values.limited(text, values.MAX_TEXT)
+    # The stages that Hearth knows are spelled in one way; all others are the tenant's and stay as they are.
+    known = vocabulary.STAGE_OF.get(vocabulary.level_key(text)) if name == "stage" else None
+    row.fields[name] = known or values.limited(text, values.MAX_TEXT)
 
 
 def _read_amount(row: Cells, name: str, _header: str, text: str) -> None:
@@ -129,7 +138,7 @@ def _read_budget(row: Cells, name: str, header: str, text: str) -> None:
 
 
 def _read_time(row: Cells, name: str, header: str, text: str) -> None:
-    row.times[name] = (header, dates.moment(text, row.zone, row.date_order))
+    row.times[name] = (header, row.moment(name, text))
 
 
 def _read_unsubscribed(row: Cells, name: str, header: str, text: str) -> None:
@@ -137,7 +146,7 @@ def _read_unsubscribed(row: Cells, name: str, header: str, text: str) -> None:
     if text.casefold() in vocabulary.NO:
         return
     try:
-        row.consent[name] = dates.moment(text, row.zone, row.date_order)
+        row.consent[name] = row.moment(name, text)
     except BadValue as bad:
         row.consent["dnd_all"] = True
         if text.casefold() not in vocabulary.BLOCKED:
@@ -183,6 +192,40 @@ def _read_custom(row: Cells, name: str, _header: str, text: str) -> None:
     row.custom[name] = values.own(text)
 
 
+def _read_event_kind(row: Cells, name: str, _header: str, text: str) -> None:
+    # The words of profile and mapping have been taken already; what is left must be one of their meanings.
+    if text not in row.plan.words.get(name, {}).values():
+        raise BadValue("value.enum", "an unknown kind of event; list the word under [words.kind] of the mapping")
+    row.fields[name] = text
+
+
+def _read_direction(row: Cells, name: str, _header: str, text: str) -> None:
+    row.fields[name] = _among(vocabulary.DIRECTION_OF, text)
+
+
+def _read_channel(row: Cells, name: str, _header: str, text: str) -> None:
+    row.fields[name] = _among(vocabulary.CHANNEL_OF, text)
+
+
+def _among(known: Mapping[str, str], text: str) -> str:
+    found = known.get(vocabulary.level_key(text))
+    if found is None:
+        raise BadValue("value.enum", f"not one of {', '.join(dict.fromkeys(known.values()))}; write one of them")
+    return found
+
+
+def _read_message(row: Cells, name: str, _header: str, text: str) -> None:
+    row.fields[name] = text
+
+
+def _read_duration(row: Cells, name: str, _header: str, text: str) -> None:
+    row.fields[name] = values.duration(text)
+
+
+def _read_number(row: Cells, name: str, _header: str, text: str) -> None:
+    row.fields[name] = values.number(text)
+
+
 def _positive(value: float) -> float:
     if value < 0:
         raise BadValue("value.number", "this cannot be below zero; correct the sign")
@@ -209,4 +252,11 @@ _READERS: dict[str, Callable[[Cells, str, str, str], None]] = {
     "zone": _read_zone,
     "label": _read_label,
     "custom": _read_custom,
+    "event_kind": _read_event_kind,
+    "direction": _read_direction,
+    "channel": _read_channel,
+    "message": _read_message,
+    "duration": _read_duration,
+    "number": _read_number,
+    "event_id": _read_id,
 }

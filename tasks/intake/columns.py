@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from importlib import resources
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, cast
 
-from tasks.intake import canonical, errorfile
+from tasks.intake import canonical, catalogue, dates, errorfile
+from tasks.intake.catalogue import Profile, Subject, key
 from tasks.intake.errors import MappingRejected
 from tasks.intake.mapping import Defaults, LabelWords, MappingRules, defaults, load_mapping, parse
+from tasks.intake.problems import Problem
 
 __all__ = ["Column", "ColumnPlan", "Defaults", "defaults", "load_mapping", "plan", "profiles"]
 
 Role = Literal["canonical", "custom", "ignored", "unnamed"]
-_NOISE = re.compile(r"[\W_]+")
+_ORDERS: Mapping[dates.Order, str] = {"dmy": "day first", "mdy": "month first"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,22 +43,46 @@ class ColumnPlan:
     #: the profile that was used: never `auto`
     profile: str
     columns: tuple[Column, ...]
+    #: what the rows are about
+    subject: Subject = "leads"
     label: LabelWords = field(default_factory=LabelWords)
     #: cells that say nothing, without case
     missing: frozenset[str] = frozenset()
     #: rows are known by file and position
     row_number: bool = False
+    #: canonical column -> reduced word -> what it stands for
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: stage -> opportunity_status, for rows that do not say
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    #: canonical column of times -> order of day and month where only the order tells
+    orders: Mapping[str, dates.Order] = field(default_factory=dict)
+    #: findings on columns as a whole
+    warnings: tuple[Problem, ...] = ()
 
     @cached_property
-    def read(self) -> tuple[tuple[int, str, str, str], ...]:
-        """The columns that are read: position, header, canonical name (or header), kind."""
+    def read(self) -> tuple[tuple[int, str, str, str, Mapping[str, str] | None], ...]:
+        """The columns that are read: position, header, canonical name (or header), kind, meanings of words."""
         taken = (column for column in self.columns if column.role in ("canonical", "custom"))
-        return tuple((column.index, column.header, column.name or column.header, column.kind) for column in taken)
+        return tuple(
+            (column.index, column.header, column.name or column.header, column.kind, self.words.get(column.name or ""))
+            for column in taken
+        )
 
     @cached_property
     def has_label(self) -> bool:
         """A column tells the outcome."""
         return any(column.name == "label" for column in self.columns)
+
+    @cached_property
+    def origin(self) -> int | None:
+        """Position of the column of an error file that tells which row of which file this was; None = there is none."""
+        found = (column.index for column in self.columns if column.header == "_record" and column.role == "ignored")
+        return next(found, None)
+
+    @property
+    def watch(self) -> list[int]:
+        """Positions of the columns of dates, for `source.spool`."""
+        return [column.index for column in self.columns if column.kind in ("time", "unsubscribed")]
 
     @property
     def mapped(self) -> dict[str, str]:
@@ -84,14 +107,39 @@ class ColumnPlan:
     def _headers(self, role: Role) -> list[str]:
         return [column.header for column in self.columns if column.role == role]
 
+    def learn(self, seen: Mapping[int, dates.Evidence], defaults: Defaults) -> ColumnPlan:
+        """Give the plan that knows how each column of dates is written; `seen` is `Spooled.orders`.
+
+        What all telling cells of a column agree on comes before the profile's habit; the mapping's word stands before
+        both. Where cells can be read both ways, a warning says how they are read.
+        """
+        orders, warnings = dict(self.orders), []
+        for index, evidence in seen.items():
+            column = self.columns[index]
+            name = column.name or column.header
+            if evidence.day_first or evidence.month_first:
+                orders.pop(name, None)
+            if evidence.order:
+                orders[name] = evidence.order
+            if doubt := _doubt(evidence, defaults.date_order, orders.get(name)):
+                message = f"column {column.header}: {doubt}; say date_order under [defaults] of the mapping to be sure"
+                found = Problem(severity="warning", code="value.date_ambiguous", column=column.header, message=message)
+                warnings.append(found)
+        return replace(self, orders=orders, warnings=(*self.warnings, *warnings))
+
     def dump(self) -> dict[str, Any]:
         """Give it as JSON, for `load`."""
         return {
             "profile": self.profile,
+            "subject": self.subject,
             "columns": [[column.header, column.role, column.name] for column in self.columns],
             "label": {name: sorted(getattr(self.label, name)) for name in ("positive", "negative", "open")},
             "missing": sorted(self.missing),
             "row_number": self.row_number,
+            "words": {column: dict(words) for column, words in self.words.items()},
+            "outcomes": dict(self.outcomes),
+            "orders": dict(self.orders),
+            "warnings": [[each.severity, each.code, each.column, each.message] for each in self.warnings],
         }
 
     @classmethod
@@ -101,66 +149,90 @@ class ColumnPlan:
             Column(index=index, header=header, role=role, name=name)
             for index, (header, role, name) in enumerate(stored["columns"])
         )
+        warnings = (
+            Problem(severity=severity, code=code, column=column, message=message)
+            for severity, code, column, message in stored.get("warnings", ())
+        )
         return cls(
             profile=stored["profile"],
+            subject=stored.get("subject", "leads"),
             columns=tuple(columns),
             label=LabelWords(**{name: frozenset(words) for name, words in stored["label"].items()}),
             missing=frozenset(stored["missing"]),
             row_number=stored["row_number"],
+            **{name: stored.get(name, {}) for name in ("words", "outcomes", "orders")},
+            warnings=tuple(warnings),
         )
 
 
-def plan(header: Sequence[str], profile: str = "auto", mapping: Mapping[str, Any] | None = None) -> ColumnPlan:
+def _doubt(evidence: dates.Evidence, told: dates.Order | None, learned: dates.Order | None) -> str | None:
+    if told:
+        against = evidence.month_first if told == "dmy" else evidence.day_first
+        return f"{against} dates cannot be {_ORDERS[told]}, as the mapping says they are" if against else None
+    if not evidence.either or learned is None:
+        return None  # nothing to doubt, or each such cell gets a warning of its own
+    reason = "as its other dates are" if evidence.order else "as this system writes them"
+    return f"{evidence.either} dates such as 1/2/2026 were read {_ORDERS[learned]}, {reason}"
+
+
+def plan(
+    header: Sequence[str],
+    profile: str = "auto",
+    mapping: Mapping[str, Any] | None = None,
+    *,
+    subject: Subject = "leads",
+) -> ColumnPlan:
     """Decide what each column of `header` means; `mapping` is a parsed mapping file. Raises `MappingRejected`."""
     rules = parse(mapping)
-    used = _chosen(header, profile)
-    explicit = _explicit(header, rules)
-    claims = explicit | _claims(header, _synonyms(used), explicit, errorfile.is_error_file(header))
-    _require_identity(set(claims.values()), rules)
+    used = _chosen(header, profile, subject)
+    explicit = _explicit(header, rules, subject)
+    notes = errorfile.NOTES if errorfile.is_error_file(header) else ()
+    claims = explicit | _claims(header, used, explicit, notes)
+    _require_identity(set(claims.values()), rules, subject)
+    keep = rules if subject == "leads" else replace(rules, custom=rules.custom or ())
     return ColumnPlan(
-        profile=used,
-        columns=tuple(_column(index, name, claims.get(index), rules) for index, name in enumerate(header)),
+        profile=used.name,
+        subject=subject,
+        columns=tuple(_column(index, name, claims.get(index), keep) for index, name in enumerate(header)),
         label=rules.label,
         missing=rules.missing,
         row_number=rules.row_number,
+        words={name: {**used.words.get(name, {}), **rules.words.get(name, {})} for name in {*used.words, *rules.words}},
+        outcomes={**used.outcomes, **rules.outcomes},
+        orders=_habit(used, claims),
     )
 
 
-def profiles() -> list[str]:
-    """Give the names of the profiles, without `auto`."""
-    folder = resources.files("tasks.intake") / "profiles"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+def profiles(subject: Subject = "leads") -> list[str]:
+    """Give the names of the profiles for files of `subject`, without `auto`."""
+    return catalogue.names(subject)
 
 
-def key(header: str) -> str:
-    """Reduce a header to what is compared: without case, letters and digits only."""
-    return _NOISE.sub("", header.casefold())
-
-
-@lru_cache(maxsize=16)
-def _synonyms(profile: str) -> Mapping[str, tuple[str, ...]]:
-    text = (resources.files("tasks.intake") / "profiles" / f"{profile}.toml").read_text("utf-8")
-    columns = tomllib.loads(text)["columns"]
-    return {name: tuple(dict.fromkeys(map(key, (name, *words)))) for name, words in columns.items()}
-
-
-def _chosen(header: Sequence[str], profile: str) -> str:
+def _chosen(header: Sequence[str], profile: str, subject: Subject) -> Profile:
     if profile == "auto":
-        named = {key(name) for name in header if name and name not in errorfile.NOTES}
-        known = {words[0] for words in _synonyms("canonical").values()}
-        return "canonical" if 2 * len(named & known) > len(named) else "generic"
-    if profile not in profiles():
-        raise MappingRejected("profile", f"unknown; known are auto, {', '.join(profiles())}")
-    return profile
+        return catalogue.load(catalogue.best(header, subject))
+    if profile not in profiles(subject):
+        raise MappingRejected("profile", f"unknown for {subject}; known are auto, {', '.join(profiles(subject))}")
+    return catalogue.load(profile)
 
 
-def _explicit(header: Sequence[str], rules: MappingRules) -> dict[int, str]:
+def _habit(profile: Profile, claims: Mapping[int, str]) -> dict[str, dates.Order]:
+    if "date_order" not in profile.defaults:
+        return {}
+    order = cast("dates.Order", profile.defaults["date_order"])
+    timed = (name for name in claims.values() if canonical.kind_of(name) in ("time", "unsubscribed"))
+    return dict.fromkeys(timed, order)
+
+
+def _explicit(header: Sequence[str], rules: MappingRules, subject: Subject) -> dict[int, str]:
     # Position -> canonical column, "custom" or "ignored", as the mapping says.
     ignored = {_position(header, name, "ignore"): "ignored" for name in rules.ignore}
     custom = {_position(header, name, "custom"): "custom" for name in rules.custom or ()}
     found = ignored | custom
     for name, target in rules.columns.items():
         place = f"columns.{name}"
+        if target != "custom" and not canonical.belongs(target, subject):
+            raise MappingRejected(place, f"not a column of a file of {subject}; map it to another or leave it out")
         position = _position(header, name, place)
         if found.get(position, target) != target:
             raise MappingRejected(place, "the header is mapped in two ways; keep one of them")
@@ -180,16 +252,22 @@ def _position(header: Sequence[str], name: str, place: str) -> int:
 
 
 def _claims(
-    header: Sequence[str], synonyms: Mapping[str, tuple[str, ...]], explicit: Mapping[int, str], has_notes: bool
+    header: Sequence[str], profile: Profile, explicit: Mapping[int, str], notes: Sequence[str]
 ) -> dict[int, str]:
-    # The first synonym that the file has claims its column; each column and each canonical name once.
-    notes = errorfile.NOTES if has_notes else ()
+    # The first synonym that the file has claims its column; each column once, and each canonical name but refusals.
     free = {key(name): index for index, name in reversed(list(enumerate(header))) if name and index not in explicit}
-    claims = {index: "ignored" for index, name in enumerate(header) if name in notes and index not in explicit}
-    for name, words in synonyms.items():
-        index = next((free[word] for word in words if free.get(word, -1) >= 0 and free[word] not in claims), None)
-        if index is not None and name not in explicit.values():
-            claims[index] = name
+    left_out = {
+        index
+        for index, name in enumerate(header)
+        if index not in explicit and (name in notes or key(name) in profile.ignore)
+    }
+    claims = dict.fromkeys(left_out, "ignored")
+    for name, words in profile.columns.items():
+        found = [free[word] for word in words if word in free and free[word] not in claims]
+        if canonical.kind_of(name) in canonical.SHARED:
+            claims |= dict.fromkeys(found, name)
+        elif found and name not in explicit.values():
+            claims[found[0]] = name
     return claims
 
 
@@ -203,10 +281,14 @@ def _column(index: int, header: str, claim: str | None, rules: MappingRules) -> 
     return Column(index=index, header=header, role="canonical", name=claim)
 
 
-def _require_identity(names: set[str], rules: MappingRules) -> None:
-    if rules.row_number and "external_id" in names:
-        raise MappingRejected("identity.row_number", "the file has an external_id; leave row_number out")
+def _require_identity(names: set[str], rules: MappingRules, subject: Subject) -> None:
+    if rules.row_number and ("external_id" in names or subject == "events"):
+        reason = "the file has an external_id" if "external_id" in names else "events belong to leads, not to rows"
+        raise MappingRejected("identity.row_number", f"{reason}; leave row_number out")
     phone = "phone" in names and bool(names & {"last_name", "full_name"})
     if not (phone or rules.row_number or names & {"external_id", "email"}):
         message = "no column tells who a lead is; map external_id, email, or phone with last_name"
         raise MappingRejected("columns", f"{message}, or set row_number = true under [identity]")
+    if subject == "events" and not ("occurred_at" in names and ("kind" in names or "kind" in rules.defaults)):
+        message = "no column tells what happened when; map kind and occurred_at, or say kind under [defaults]"
+        raise MappingRejected("columns", message)

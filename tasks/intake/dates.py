@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Literal
@@ -41,6 +42,40 @@ _OFFSETS = {
     for name in names.split()
 }
 _EARLIEST, _LATEST = 1900, 2100
+_NUMERIC = re.compile(r"\s*(\d{1,2})([-/])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)")
+_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+@dataclass(slots=True, kw_only=True)
+class Evidence:
+    """How the dates of one column are written; cells such as `31/1/2026` have one reading only and tell it."""
+
+    day_first: int = 0
+    month_first: int = 0
+    #: cells that can be read both ways
+    either: int = 0
+
+    def look(self, cell: str) -> None:
+        """Take one more cell into account."""
+        found = _NUMERIC.match(cell)
+        if found is None:
+            return
+        first, second = int(found[1]), int(found[3])
+        day, month = _is_day(first, second), _is_day(second, first)
+        self.day_first += day and not month
+        self.month_first += month and not day
+        self.either += day and month and first != second
+
+    @property
+    def order(self) -> Order | None:
+        """The order that every telling cell agrees on; None = they disagree, or there is none."""
+        if bool(self.day_first) == bool(self.month_first):
+            return None
+        return "dmy" if self.day_first else "mdy"
+
+
+def _is_day(day: int, month: int) -> bool:
+    return 1 <= month <= 12 and 1 <= day <= _LENGTHS[month - 1]
 
 
 @lru_cache(maxsize=4096)  # exports repeat their dates

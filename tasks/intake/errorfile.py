@@ -2,7 +2,7 @@
 
 A cell that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab or line break in front) gets a `'` in front,
 and so does one that already looks guarded. `unguard` takes exactly one off: reading gives back every cell as it was,
-`-12.5` and `'=x` included.
+`-12.5` and `'=x` included. Cells that a short row lacks are marked `#MISSING`: as long as one is, the row is refused.
 """
 
 from __future__ import annotations
@@ -18,20 +18,23 @@ from db.records import RejectedRow
 from tasks.intake import files
 
 NOTES = ("_line", "_record", "_severity", "_code", "_column", "_message")
+MISSING = "#MISSING"
+#: a record of the file that rows are known by: number and beginning of the file's SHA-256
+_ORIGIN = re.compile(r"(\d{1,18})@([0-9a-f]{12})")
 #: the last four are the full-width forms, which spreadsheets take as well
 _TRIGGERS = "=+\\-@\\t\\r\\n\\uff1d\\uff0b\\uff0d\\uff20"
-_DANGEROUS = re.compile(rf"'*[{_TRIGGERS}]")
-_GUARDED = re.compile(rf"'+[{_TRIGGERS}]")
+_DANGEROUS = re.compile(rf"'*(?:[{_TRIGGERS}]|{MISSING}$)")
+_GUARDED = re.compile(rf"'+(?:[{_TRIGGERS}]|{MISSING}$)")
 
 
-def write(path: Path, header: Sequence[str], rows: Iterable[RejectedRow]) -> int:
+def write(path: Path, header: Sequence[str], rows: Iterable[RejectedRow], *, file: str = "") -> int:
     """Write the rows as UTF-8 CSV in one step, readable by its owner only; give the number of rows written.
 
-    Findings on the same record, one after another in `rows`, share a line: their codes are joined by `;`.
+    Findings on the same record, one after another in `rows`, share a line: their codes are joined by `;`. `file` is
+    `Defaults.file` where rows are known by their number: `_record` then says which file's number it is.
     """
     count = 0
     names = [name for name in header if name not in NOTES]
-    keep = [index for index, name in enumerate(header) if name not in NOTES]
     with files.replacing(path) as out:
         # "\r\n" makes csv quote a lone "\r" inside a cell as well.
         text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
@@ -39,7 +42,7 @@ def write(path: Path, header: Sequence[str], rows: Iterable[RejectedRow]) -> int
         writer.writerow(guard(cell) for cell in (*names, *NOTES))
         for _, found in groupby(rows, key=lambda row: row.record):
             count += 1
-            writer.writerow(guard(cell) for cell in _cells(list(found), keep, len(header)))
+            writer.writerow(_cells(list(found), header, file))
         text.detach()
     return count
 
@@ -59,18 +62,33 @@ def unguard(cell: str) -> str:
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
-def _cells(found: Sequence[RejectedRow], keep: Sequence[int], width: int) -> list[str]:
-    cells = found[0].cells + ("",) * (width - len(found[0].cells))
+def origin(cell: str) -> tuple[str, int] | None:
+    """Give file and record that a `_record` cell names; None = it names no file."""
+    found = _ORIGIN.fullmatch(cell.strip())
+    return (found[2], int(found[1])) if found else None
+
+
+def _cells(found: Sequence[RejectedRow], header: Sequence[str], file: str) -> list[str]:
+    given = found[0].cells
+    lacks = any(row.code == "row.column_count" for row in found)
+    cells = [*given, *(MISSING if lacks else "" for _ in header[len(given) :])]
+    kept = [cell for cell, name in zip(cells, header, strict=False) if name not in NOTES]
+    safe = [cell if lacks and cell == MISSING else guard(cell) for cell in kept]
     # What a row holds beyond the header stands behind the notes: nothing is lost, and unfixed it is refused again.
-    return [*(cells[index] for index in keep), *_notes(found), *cells[width:]]
+    return [*safe, *map(guard, _notes(found, _record(found[0], header, file))), *map(guard, cells[len(header) :])]
 
 
-def _notes(found: Sequence[RejectedRow]) -> list[str]:
+def _record(row: RejectedRow, header: Sequence[str], file: str) -> str:
+    told = row.cells[header.index("_record")] if is_error_file(header) and len(row.cells) >= len(header) else ""
+    return told if origin(told) else f"{row.record}@{file}" if file else str(row.record)
+
+
+def _notes(found: Sequence[RejectedRow], record: str) -> list[str]:
     severity = "error" if any(row.severity == "error" for row in found) else found[0].severity
     columns = [row.column for row in found if row.column]
     return [
         str(found[0].line),
-        str(found[0].record),
+        record,
         severity,
         ";".join(dict.fromkeys(row.code for row in found)),
         ";".join(dict.fromkeys(columns)),

@@ -11,6 +11,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,23 @@ from tasks.intake.errors import FileRejected
 
 _GZIP = b"\x1f\x8b"
 _BLOCK = 1 << 20
+_GIBIBYTE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a file may hold at most; beyond it the file is refused."""
+
+    #: bytes once unpacked: a few kilobytes of gzip can unpack to a full disk
+    unpacked: int = 20 * _GIBIBYTE
+    #: rows after the header
+    records: int = 20_000_000
+    #: characters of one row, its line breaks counted: rows are read whole
+    record: int = 8_000_000
+
+
+#: for whoever asks for nothing else
+LIMITS = Limits()
 
 
 class Hashing(io.RawIOBase):
@@ -48,15 +66,36 @@ class Hashing(io.RawIOBase):
         return self._hash.hexdigest()
 
 
+class _Bounded(io.RawIOBase):
+    """A stream that refuses to give more than `limit` bytes."""
+
+    def __init__(self, stream: BinaryIO | gzip.GzipFile, limit: int) -> None:
+        super().__init__()
+        self._stream = stream
+        self._left = self._limit = limit
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed wants Buffer
+        count: int = self._stream.readinto(buffer)  # type: ignore[union-attr]  # typeshed's BinaryIO has no readinto
+        self._left -= count
+        if self._left < 0:
+            message = f"the file is larger than {self._limit} bytes once unpacked; split it"
+            raise FileRejected("file.too_large", message)
+        return count
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[BinaryIO, Hashing]]:
+def opened(path: Path, limits: Limits = LIMITS) -> Iterator[tuple[BinaryIO, Hashing]]:
     """Open a file for reading, unpacked when it is gzip (told by its first bytes). Raises `FileRejected`."""
     with _refusals(path):
         _require_file(path)
         with Hashing(io.FileIO(path)) as raw:
-            buffered = io.BufferedReader(raw, _BLOCK)
+            buffered = io.BufferedReader(raw, _BLOCK >> 4)
             packed = buffered.peek(2)[:2] == _GZIP
-            yield (io.BufferedReader(gzip.GzipFile(fileobj=buffered), _BLOCK) if packed else buffered), raw
+            stream = _Bounded(gzip.GzipFile(fileobj=buffered) if packed else buffered, limits.unpacked)
+            yield io.BufferedReader(stream, _BLOCK), raw
 
 
 @contextmanager

@@ -13,22 +13,29 @@ open = [""]                        # not decided; other words are value.enum
 source_system = "x"                # names the system that the ids are from
 lead_type = "buyer"                # where the row does not say
 timezone = "America/New_York"      # of times without an offset
-date_order = "mdy"                 # or "dmy": how 1/2/2026 is read
+date_order = "mdy"                 # or "dmy": how 1/2/2026 is read; without it, as the column's other dates are
+country = "US"                     # of phone numbers without a code
+kind = "call"                      # of events whose rows do not say
 [missing]
 values = ["Select"]                # cells that say nothing
+[words.stage]                      # words of one column's cells: what they stand for = the words
+contacted = ["Attempted", "Left voicemail"]
+[outcomes]                         # stage = opportunity_status, for files without a column of it
+closed = "won"
 [identity]
 row_number = true                  # the file has no id: rows are known by file and position
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from tasks.intake import canonical, dates, values, vocabulary
+from tasks.intake import canonical, catalogue, dates, phones, values, vocabulary
 from tasks.intake.errors import BadValue, MappingRejected
 
 _POSITIVE = ("1", "true", "yes", "y", "t", "won", "closed won", "win")
@@ -36,11 +43,20 @@ _NEGATIVE = ("0", "false", "no", "n", "f", "lost", "closed lost", "loss")
 _OPEN = ("open", "unknown", "pending")
 _SECTIONS = {
     "label": {"column", "positive", "negative", "open"},
-    "defaults": {"source_system", "lead_type", "timezone", "date_order"},
+    "defaults": {"source_system", "lead_type", "timezone", "date_order", "country", "kind"},
     "missing": {"values"},
     "identity": {"row_number"},
 }
-_TOP = {"ignore", "custom", "columns", *_SECTIONS}
+_TOP = {"ignore", "custom", "columns", "words", "outcomes", *_SECTIONS}
+#: kinds of columns whose words may be told, and the levels where these are fixed
+_WORDED = {"choice", "text", "event_kind", "direction", "channel"}
+_FIXED: dict[str, Collection[str]] = {
+    **vocabulary.LEVELS,
+    "direction": set(vocabulary.DIRECTION_OF.values()),
+    "channel": set(vocabulary.CHANNEL_OF.values()),
+}
+_CODE = re.compile(r"[a-z][a-z0-9_.]{0,39}")
+_STATUSES = vocabulary.LEVELS["opportunity_status"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +76,12 @@ class Defaults:
     lead_type: str | None = None
     #: IANA name; of times without an offset
     timezone: str = "UTC"
+    #: as the mapping says; the order that a column's cells show is in the plan
     date_order: dates.Order | None = None
+    #: two letters; of phone numbers without a code
+    country: str | None = None
+    #: of events whose rows do not say
+    kind: str | None = None
     #: beginning of the SHA-256 of the file; part of the ids made from row numbers
     file: str = ""
 
@@ -86,6 +107,10 @@ class MappingRules:
     #: without case
     missing: frozenset[str] = frozenset()
     row_number: bool = False
+    #: canonical column -> reduced word -> what it stands for
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: stage -> opportunity_status
+    outcomes: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -102,9 +127,17 @@ def load_mapping(path: Path) -> dict[str, Any]:
         raise MappingRejected("mapping", f"not valid TOML at {place}; correct it there") from None
 
 
-def defaults(given: Mapping[str, Any] | None, *, timezone: str = "UTC", sha256: str = "") -> Defaults:
-    """Give what holds for every row: `timezone` is the tenant's, which the mapping may override."""
-    return Defaults(**{"timezone": timezone, **parse(given).defaults, "file": sha256[:12]})  # type: ignore[arg-type]
+def defaults(
+    given: Mapping[str, Any] | None, *, profile: str = "generic", timezone: str = "UTC", sha256: str = ""
+) -> Defaults:
+    """Give what holds for every row: the mapping's word before the profile's before the tenant's `timezone`.
+
+    `profile` is the one that was used: `ColumnPlan.profile`.
+    """
+    # A profile's order of dates is weaker than what a column shows: the plan has it.
+    common = {name: value for name, value in catalogue.load(profile).defaults.items() if name != "date_order"}
+    told = {"timezone": timezone, **common, **parse(given).defaults, "file": sha256[:12]}
+    return Defaults(**told)  # type: ignore[arg-type]
 
 
 def parse(given: Mapping[str, Any] | None) -> MappingRules:
@@ -123,6 +156,8 @@ def parse(given: Mapping[str, Any] | None) -> MappingRules:
         label=_label(label),
         missing=_folded("missing.values", sections["missing"].get("values", [])),
         row_number=_flag("identity.row_number", sections["identity"].get("row_number", False)),
+        words=_all_words(given.get("words", {})),
+        outcomes=_outcomes(given.get("outcomes", {})),
         defaults=_defaults(sections["defaults"]),
     )
 
@@ -138,7 +173,7 @@ def _columns(given: Mapping[str, Any]) -> dict[str, str]:
             raise MappingRejected(
                 place, "not a canonical column; see the CSV contract for their names, or write custom"
             )
-        if target != "custom" and target in seen.values():
+        if target in seen.values() and target != "custom" and canonical.kind_of(target) not in canonical.SHARED:
             raise MappingRejected(place, "another header is mapped to the same column; keep one of them")
         seen[header] = target
     return seen
@@ -159,12 +194,51 @@ def _label(label: Mapping[str, Any]) -> LabelWords:
     return found
 
 
+def _all_words(given: object) -> dict[str, dict[str, str]]:
+    return {column: _column_words(column, levels) for column, levels in _table("words", given).items()}
+
+
+def _column_words(column: str, given: object) -> dict[str, str]:
+    place = f"words.{column}"
+    if canonical.kind_of(column) not in _WORDED:
+        raise MappingRejected(place, "only columns of words can have them, such as stage, source or lead_type")
+    levels = {
+        _level(place, column, level): _words(f"{place}.{level}", told) for level, told in _table(place, given).items()
+    }
+    reduced = [word for told in levels.values() for word in set(map(vocabulary.level_key, told))]
+    if len(reduced) != len(set(reduced)):
+        raise MappingRejected(place, "a word stands for two things; keep it in one list")
+    return vocabulary.inverted(levels)
+
+
+def _level(place: str, column: str, level: str) -> str:
+    known = _FIXED.get(column)
+    if known is not None and level not in known:
+        raise MappingRejected(f"{place}.{level}", f"write one of {', '.join(sorted(known))}")
+    if column == "kind" and not _CODE.fullmatch(level):
+        raise MappingRejected(f"{place}.{level}", "write a short code such as listing_view")
+    return level
+
+
+def _outcomes(given: object) -> dict[str, str]:
+    for stage, status in _table("outcomes", given).items():
+        if status not in _STATUSES:
+            raise MappingRejected(f"outcomes.{stage}", f"write one of {', '.join(_STATUSES)}")
+    return dict(cast("Mapping[str, str]", given))
+
+
 def _defaults(given: Mapping[str, Any]) -> dict[str, str]:
     found = {name: _word(f"defaults.{name}", value) for name, value in given.items()}
-    if found.get("date_order", "mdy") not in ("mdy", "dmy"):
-        raise MappingRejected("defaults.date_order", 'write "mdy" or "dmy"')
-    if found.get("lead_type", "buyer") not in vocabulary.LEVELS["lead_type"]:
-        raise MappingRejected("defaults.lead_type", f"write one of {', '.join(vocabulary.LEVELS['lead_type'])}")
+    allowed = (
+        ("date_order", ("mdy", "dmy")),
+        ("lead_type", tuple(vocabulary.LEVELS["lead_type"])),
+        ("country", tuple(phones.COUNTRIES)),
+    )
+    for name, known in allowed:
+        if name in found and found[name] not in known:
+            raise MappingRejected(f"defaults.{name}", f"write one of {', '.join(known)}")
+    if "kind" in found and not _CODE.fullmatch(found["kind"]):
+        raise MappingRejected("defaults.kind", "write a short code such as listing_view")
     try:
         values.zone(found.get("timezone", "UTC"))
     except BadValue as error:
@@ -173,11 +247,15 @@ def _defaults(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _section(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    section = given.get(name, {})
-    if not isinstance(section, Mapping):
-        raise MappingRejected(name, f"write a table: [{name}]")
+    section = _table(name, given.get(name, {}))
     _require_keys(f"{name}.", section, _SECTIONS[name])
-    return cast("Mapping[str, Any]", section)
+    return section
+
+
+def _table(place: str, given: object) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise MappingRejected(place, f"write a table: [{place}]")
+    return cast("Mapping[str, Any]", given)
 
 
 def _require_keys(place: str, given: Mapping[str, Any], known: set[str]) -> None:

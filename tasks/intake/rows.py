@@ -6,17 +6,16 @@ name line and column, never the value.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from db.records import EventDraft, LeadDraft, RejectedRow
-from tasks.intake import cells
+from tasks.intake import cells, errorfile, shape, values
 from tasks.intake.cells import Cells
 from tasks.intake.columns import ColumnPlan
 from tasks.intake.mapping import Defaults
-from tasks.intake.problems import Problem, Severity
+from tasks.intake.problems import Problem
 from tasks.intake.source import Record
 
 #: clocks of other systems may be ahead by this much
@@ -34,7 +33,9 @@ _OUTCOMES = ("closed_at", "label_at")
 #: times of the draft itself
 _OWN = ("as_of", "label_at")
 _STATUS_LABELS = {"won": True, "lost": False}
-_TOTAL = re.compile(r"(?:grand\s*|sub\s*-?)?totals?\b.*|sum\b.*", re.IGNORECASE)
+#: of a row kept aside, cells and characters of a cell beyond these are dropped: unfixed it is refused all the same
+_KEPT_CELLS = 1_000
+_KEPT_CELL = values.MAX_CELL + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,26 +52,20 @@ def convert(record: Record, plan: ColumnPlan, defaults: Defaults, now: datetime)
 
     A row that is not taken has its reason first: `row.blank` (info), `row.column_count` or `row.no_identity` (error).
     """
-    if not any(map(str.strip, record.cells)):
-        return _refused(record, "row.blank", "the row is blank and was passed over", severity="info")
-    if record.torn:
-        hint = (
-            "a quote opened in this row is closed by a later row only; close it: the rows between were not taken either"
-        )
-        return _refused(record, "file.unclosed_quote", hint)
-    if not _fits(record.cells, plan):
-        counts = f"the row has {len(record.cells)} cells, the header {len(plan.columns)}"
-        hint = f"{counts}; quote cells that hold the delimiter"
-        return _refused(record, "row.column_count", hint)
+    fault = shape.fault(record, plan)
+    if fault is not None:
+        return Converted(draft=None, problems=(fault,))
     row = cells.read(record, plan, defaults)
-    _settle(row, now)
-    if reason := _stranger(row):
-        return _refused(record, "row.no_identity", reason, others=row.problems)
+    settle(row, now)
+    if reason := shape.stranger(record, row.ids, row.contact, numbered=plan.row_number):
+        refusal = shape.refusal(record, "row.no_identity", reason)
+        return Converted(draft=None, problems=(refusal, *row.problems))
     return Converted(draft=_draft(row, defaults), problems=tuple(row.problems))
 
 
 def kept_aside(record: Record, problems: Sequence[Problem]) -> tuple[RejectedRow, ...]:
-    """Give the errors and warnings of a record as rows of the error file."""
+    """Give the errors and warnings of a record as rows of the error file; cells beyond all measure are cut."""
+    kept = _cut(record.cells)
     return tuple(
         RejectedRow(
             line=record.line,
@@ -79,42 +74,19 @@ def kept_aside(record: Record, problems: Sequence[Problem]) -> tuple[RejectedRow
             code=problem.code,
             column=problem.column,
             message=problem.message,
-            cells=record.cells,
+            cells=kept,
         )
         for problem in problems
         if problem.severity != "info"
     )
 
 
-def _refused(
-    record: Record, code: str, hint: str, *, severity: Severity = "error", others: Sequence[Problem] = ()
-) -> Converted:
-    problem = Problem(severity=severity, code=code, message=f"line {record.line}: {hint}")
-    return Converted(draft=None, problems=(problem, *others))
+def _cut(given: Sequence[str]) -> tuple[str, ...]:
+    return tuple(cell[:_KEPT_CELL] for cell in given[:_KEPT_CELLS])
 
 
-def _fits(given: Sequence[str], plan: ColumnPlan) -> bool:
-    # Blank cells may be too many, cells of trailing columns without a name too few.
-    width = len(plan.columns)
-    if len(given) >= width:
-        return len(given) == width or not any(map(str.strip, given[width:]))
-    return all(column.role == "unnamed" for column in plan.columns[len(given) :])
-
-
-def _stranger(row: Cells) -> str | None:
-    # Why nobody knows whose row this is; None = somebody does.
-    reachable = "email" in row.contact or "phone" in row.contact
-    first = next(text for cell in row.record.cells if (text := cell.strip()))
-    if not reachable and _TOTAL.fullmatch(first):
-        return "this looks like a line of totals, not a lead; remove it"
-    known = row.plan.row_number or "external_id" in row.ids or "email" in row.contact
-    if known or {"phone", "last_name"} <= row.contact.keys():
-        return None
-    return "nothing tells who this is; give an id, an e-mail address, or a phone number with a last name"
-
-
-def _settle(row: Cells, now: datetime) -> None:
-    # What needs more than one cell.
+def settle(row: Cells, now: datetime) -> None:
+    """Do what needs more than one cell."""
     if row.times:
         _drop_future(row, now)
         _drop_unknown_yet(row)
@@ -123,6 +95,8 @@ def _settle(row: Cells, now: datetime) -> None:
         _join_spans(row)
     if row.consent:
         _prefer_refusals(row)
+    if row.plan.outcomes:
+        _conclude(row)
     if "full_name" in row.contact and "last_name" not in row.contact:
         row.contact = _split_name(row.contact["full_name"]) | row.contact
 
@@ -169,15 +143,33 @@ def _join_spans(row: Cells) -> None:
 
 
 def _prefer_refusals(row: Cells) -> None:
-    refused = {name.removeprefix("dnd_") for name, value in row.consent.items() if name.startswith("dnd_") and value}
-    if "unsubscribed_at" in row.consent:
-        refused |= {"email"}
-    for channel in ("email", "sms", "call", "mail", "all"):
-        name = f"opt_in_{channel}"
-        if row.consent.get(name) and refused & {channel, "all"}:
-            header = next(header for header, mapped in row.plan.mapped.items() if mapped == name)
-            row.warn("consent.conflict", header, "a refusal in the same row contradicts this; the refusal was taken")
+    # A grant, and a "not blocked", gives way to a refusal of the same channel or of all of them.
+    refused = set(_refused(row))
+    for name, value in list(row.consent.items()):
+        grant = value is (not name.startswith("dnd_")) and name != "unsubscribed_at"
+        if grant and refused & {name.rpartition("_")[2], "all"}:
+            row.warn("consent.conflict", _header(row, name), "a refusal in the same row contradicts this and was taken")
             del row.consent[name]
+
+
+def _refused(row: Cells) -> Iterator[str]:
+    for name, value in row.consent.items():
+        if name == "unsubscribed_at":
+            yield "email"
+        elif value is name.startswith("dnd_"):
+            yield name.rpartition("_")[2]
+
+
+def _header(row: Cells, name: str) -> str | None:
+    # Several columns may speak of the same channel; the first is named.
+    return next((header for header, mapped in row.plan.mapped.items() if mapped == name), None)
+
+
+def _conclude(row: Cells) -> None:
+    # The stage of some systems tells the outcome as well.
+    outcome = row.plan.outcomes.get(row.fields.get("stage", ""))
+    if outcome and row.fields.get("opportunity_status", "open") == "open":
+        row.fields["opportunity_status"] = outcome
 
 
 def _split_name(full: str) -> dict[str, str]:
@@ -191,10 +183,9 @@ def _draft(row: Cells, defaults: Defaults) -> LeadDraft:
     as_of, label = _time(row, "as_of"), _label(row)
     default_type = {"lead_type": defaults.lead_type} if defaults.lead_type else {}
     known = {name: at for name, (_, at) in row.times.items() if name not in _OWN}
-    numbered = f"row-{defaults.file}-{row.record.number}" if row.plan.row_number else None
     return LeadDraft(
         source_system=row.ids.get("source_system", defaults.source_system),
-        external_id=numbered or row.ids.get("external_id"),
+        external_id=_numbered(row) or row.ids.get("external_id"),
         contact=row.contact,
         fields=default_type | row.fields | known,
         custom=row.custom,
@@ -204,6 +195,15 @@ def _draft(row: Cells, defaults: Defaults) -> LeadDraft:
         label_at=None if label is None else _time(row, "label_at") or _time(row, "closed_at"),
         events=tuple(_event(name, at, as_of) for name, (_, at) in row.times.items() if name in EVENTS),
     )
+
+
+def _numbered(row: Cells) -> str | None:
+    # A row of an error file is still the one of the file that it came from.
+    if not row.plan.row_number:
+        return None
+    cell = row.record.cells[row.plan.origin] if row.plan.origin is not None else ""
+    file, number = errorfile.origin(cell) or (row.defaults.file, row.record.number)
+    return f"row-{file}-{number}"
 
 
 def _label(row: Cells) -> bool | None:

@@ -52,7 +52,7 @@ _DATA = re.compile(
 _NUMBER = re.compile(r"(?!(?:19|20)\d\d$)[-+$€£]?\d[\d.,]*%?")
 
 
-def encoding(path: Path, declared: str | None) -> str:
+def encoding(path: Path, declared: str | None, limits: files.Limits = files.LIMITS) -> str:
     """Find the codec: byte order mark, else UTF-8, else `declared`, else cp1252. Raises `FileRejected`."""
     head = _head(path)
     marked = next((codec for mark, codec in _MARKS if head.startswith(mark)), None)
@@ -60,7 +60,7 @@ def encoding(path: Path, declared: str | None) -> str:
         _require_text(head)
     candidates = [marked] if marked else ["utf-8", *_declared(declared), "cp1252"]
     for codec in candidates:
-        if _decodes(path, codec):
+        if _decodes(path, codec, limits):
             return codec
     raise FileRejected("file.encoding", f"the text is not {' nor '.join(candidates)}; save the file as UTF-8")
 
@@ -90,7 +90,7 @@ def delimiter(text: str, *, whole: bool) -> str:
 
 
 def records(text: str, mark: str, *, whole: bool) -> list[list[str]]:
-    """Give the first records that are not blank; the last one is dropped when the text is cut off."""
+    """Give the first records that are not blank; where the text is cut off, the last goes if it is no second."""
     found = []
     try:
         for cells in csv.reader(io.StringIO(text, newline=""), delimiter=mark):
@@ -100,7 +100,7 @@ def records(text: str, mark: str, *, whole: bool) -> list[list[str]]:
                 return found
     except csv.Error:  # a quote that is never closed; `spool` tells where
         return found
-    return found if whole or len(found) < 2 else found[:-1]
+    return found if whole or len(found) < 3 else found[:-1]
 
 
 def is_torn(cells: Sequence[str], mark: str) -> bool:
@@ -190,9 +190,9 @@ def _declared(name: str | None) -> list[str]:
         raise FileRejected("file.encoding", "the declared encoding is not known; name one such as cp1250") from None
 
 
-def _decodes(path: Path, codec: str) -> bool:
+def _decodes(path: Path, codec: str, limits: files.Limits) -> bool:
     decoder = codecs.getincrementaldecoder(codec)()
-    with files.opened(path) as (raw, _):
+    with files.opened(path, limits) as (raw, _):
         try:
             while block := raw.read(_BLOCK):
                 decoder.decode(block)

@@ -11,21 +11,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TextIO
+from typing import Any, Protocol
 
 from db.records import ChunkDraft
-from tasks.intake import errorfile, files, sniffing
+from tasks.intake import copying, dates, errorfile, files, sniffing
 from tasks.intake.errors import FileRejected
+from tasks.intake.files import LIMITS, Limits
 from tasks.intake.problems import Problem
-
-#: records of a chunk
-CHUNK = 1000
-#: a line that no file holds; outside quotes csv.reader gives it back as it is, inside it loses its quote
-_END = '\x1eend"of\x1e'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +58,8 @@ class Spooled:
     records: int
     #: one per 1,000 records, numbered from 0
     offsets: tuple[ChunkDraft, ...]
+    #: position of a watched column -> how its dates are written, for `ColumnPlan.learn`
+    orders: Mapping[int, dates.Evidence] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +73,8 @@ class Record:
     cells: tuple[str, ...]
     #: a quote was closed by the opening quote of a later row: what lies between was read as one cell
     torn: bool = False
+    #: a row of an error file that was too short and still is: cells are marked as missing
+    short: bool = False
 
 
 class Chunk(Protocol):
@@ -90,12 +90,12 @@ class Chunk(Protocol):
     def records(self) -> int: ...
 
 
-def inspect(path: Path, declared: str | None = None) -> Source:
+def inspect(path: Path, declared: str | None = None, limits: Limits = LIMITS) -> Source:
     """Find encoding, delimiter and header; the file is decoded once from end to end to be sure of its encoding.
 
     `declared` is the codec to try when the file is not UTF-8. Raises `FileRejected`.
     """
-    codec = sniffing.encoding(path, declared)
+    codec = sniffing.encoding(path, declared, limits)
     text, whole = sniffing.sample(path, codec)
     lines = io.StringIO(text, newline="")
     mark = sniffing.separator_line(lines.readline())
@@ -114,20 +114,23 @@ def inspect(path: Path, declared: str | None = None) -> Source:
     )
 
 
-def spool(path: Path, target: Path, source: Source | None = None) -> Spooled:
+def spool(
+    path: Path, target: Path, source: Source | None = None, *, watch: Sequence[int] = (), limits: Limits = LIMITS
+) -> Spooled:
     """Copy a file as UTF-8 to `target`, line breaks as they are, and cut it into chunks.
 
-    The copy appears whole or not at all, readable by its owner only. Raises `FileRejected`; `file.unclosed_quote`
-    names the line on which the quote was opened.
+    `watch` are the positions of columns of dates (`ColumnPlan.watch`), whose order of day and month is noted. The copy
+    appears whole or not at all, readable by its owner only. Raises `FileRejected`; `file.unclosed_quote` names the line
+    on which the quote was opened.
     """
-    source = source or inspect(path)
-    with files.opened(path) as (raw, hashing), files.replacing(target) as out:
+    source = source or inspect(path, limits=limits)
+    with files.opened(path, limits) as (raw, hashing), files.replacing(target) as out:
         text = io.TextIOWrapper(raw, source.encoding, newline="")
         try:
-            offsets, records = _copy(text, out, source.delimiter)
+            copied = copying.copy(text, out, source.delimiter, watch, limits)
         except UnicodeError:
             raise FileRejected("file.encoding", "the file changed while it was read; start again") from None
-        return Spooled(sha256=hashing.finish(), records=records, offsets=offsets)
+        return Spooled(sha256=hashing.finish(), records=copied.records, offsets=copied.chunks, orders=copied.orders)
 
 
 def read(target: Path, chunk: Chunk, source: Source) -> Iterator[Record]:
@@ -140,7 +143,8 @@ def read(target: Path, chunk: Chunk, source: Source) -> Iterator[Record]:
             given = map(errorfile.unguard, cells) if source.guarded else cells
             after = chunk.first_line + reader.line_num
             torn = after - line > 1 and sniffing.is_torn(cells, source.delimiter)
-            yield Record(number=number, line=line, cells=tuple(given), torn=torn)
+            short = source.guarded and errorfile.MISSING in cells
+            yield Record(number=number, line=line, cells=tuple(given), torn=torn, short=short)
             line = after
 
 
@@ -167,73 +171,3 @@ def _doubts(codec: str, header: tuple[str, ...]) -> Iterator[Problem]:
         if not name:
             message = f"column {index + 1} has no name and is not read; name it to keep its cells"
             yield Problem(severity="warning", code="file.no_header", message=message)
-
-
-class _Copying:
-    """Lines on their way to csv.reader, written to the copy and counted."""
-
-    def __init__(self, out: BinaryIO) -> None:
-        self.bytes = 0
-        self.ended = False
-        self._out = out
-
-    def lines(self, text: TextIO) -> Iterator[str]:
-        write = self._out.write
-        for line in text:
-            data = line.encode()
-            write(data)
-            self.bytes += len(data)
-            yield line
-        self.ended = True
-        yield _END
-
-
-def _copy(text: TextIO, out: BinaryIO, mark: str) -> tuple[tuple[ChunkDraft, ...], int]:
-    copying = _Copying(out)
-    reader = csv.reader(copying.lines(text), delimiter=mark)
-    chunks: list[ChunkDraft] = []
-    line, number, first = 0, 0, 1
-    try:
-        _skip_header(reader, copying)
-        start, line, first_line = copying.bytes, reader.line_num, reader.line_num + 1
-        for number, cells in enumerate(reader):
-            if copying.ended:
-                _require_closed(cells, line)
-                break
-            line = reader.line_num
-            if (number + 1) % CHUNK == 0:
-                chunks.append(_chunk(len(chunks), start, first, first_line, number + 1))
-                start, first, first_line = copying.bytes, number + 2, line + 1
-    except csv.Error:
-        raise _unclosed(line + 1) from None
-    if first <= number:
-        chunks.append(_chunk(len(chunks), start, first, first_line, number))
-    return tuple(chunks), number
-
-
-def _chunk(number: int, offset: int, first: int, line: int, last: int) -> ChunkDraft:
-    return ChunkDraft(number=number, offset=offset, first_record=first, first_line=line, records=last - first + 1)
-
-
-def _skip_header(reader: Iterator[list[str]], copying: _Copying) -> None:
-    # As `inspect` does: blank lines and Excel's `sep=;` may stand before the header.
-    for cells in reader:
-        if copying.ended:
-            raise _unclosed(1)
-        if any(cells) and not (copying.bytes < 10 and _is_separator(cells)):
-            return
-
-
-def _is_separator(cells: list[str]) -> bool:
-    return cells[0].removeprefix("\ufeff").casefold().startswith("sep=") and not any(cells[1:])
-
-
-def _require_closed(cells: list[str], line: int) -> None:
-    if cells != [_END]:
-        raise _unclosed(line + 1)
-
-
-def _unclosed(line: int) -> FileRejected:
-    limit = csv.field_size_limit()
-    message = f"line {line}: a quote opened in this row is not closed (or a cell is longer than {limit} characters)"
-    return FileRejected("file.unclosed_quote", f"{message}; close it")

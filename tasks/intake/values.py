@@ -1,4 +1,4 @@
-"""Reading single cells: addresses, numbers, levels, yes and no, lists. Each raises `BadValue`."""
+"""Reading single cells: e-mail addresses, numbers, levels, yes and no, lists. Each raises `BadValue`."""
 
 from __future__ import annotations
 
@@ -23,16 +23,6 @@ _EMAIL_BREAK = re.compile(r"[\s,;|<>\"()]+|mailto:|/")
 _NO_EMAIL = frozenset(
     {"noemail", "no-email", "no.email", "none", "nomail", "noreply", "no-reply", "unknown", "na", "donotemail"}
 )
-_PHONE_BREAK = re.compile(r"\s*(?:[;,|/\n&]|\bor\b|\band\b)\s*", re.IGNORECASE)
-_EXTENSION = re.compile(r"\s*(?:extension|ext|x|#)\.?\s*\d{1,6}$", re.IGNORECASE)
-_PHONE_LABEL = re.compile(
-    r"^(?:cell|mobile|home|work|office|main|tel|phone|fax|[chmptw])\s*[.:]\s*"
-    r"|\s*\([a-z ]+\)$|\s+(?:cell|mobile|home|work)$",
-    re.IGNORECASE,
-)
-_PHONE = re.compile(r"\+?[\d\s().\-\u2010-\u2015\u00a0]+")
-_SCIENTIFIC = re.compile(r"\d+(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
-_NANP = re.compile(r"[2-9]\d{2}[2-9]\d{6}")
 _SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mm": 1e6, "mil": 1e6, "mio": 1e6, "million": 1e6, "b": 1e9, "bn": 1e9}
 _BLANKS = re.compile(r"[\s\u00a0\u202f'\u2019_]+")
 _DASHES = re.compile("[\u2010-\u2015\u2212]")
@@ -46,6 +36,12 @@ _BELOW = re.compile(r"(?:<=?|under|below|upto|max\.?|lessthan)(.+)", re.IGNORECA
 _ABOVE = re.compile(r"(?:>=?|over|above|from|min\.?|morethan|atleast)(.+)|(.+)\+", re.IGNORECASE)
 _PLAIN = re.compile(
     r"-?(?:0|[1-9]\d{0,14}|[1-9]\d{0,2}(?:,\d{3}){1,4})(?:\.\d{1,17})?(?:[eE][-+]?\d{1,2})?|-?(?:0|[1-9]\d{0,11}),\d{1,2}"
+)
+_CLOCK = re.compile(r"\d{1,4}:[0-5]?\d(?::[0-5]?\d)?")
+_SPELLED = re.compile(
+    r"(?:(\d+(?:\.\d+)?)\s*h(?:ours?|rs?)?)?\s*(?:(\d+(?:\.\d+)?)\s*m(?:in(?:ute)?s?)?)?"
+    r"\s*(?:(\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?)?",
+    re.IGNORECASE,
 )
 _GROUPED = re.compile(r"\d{1,3}([.,])\d{2,3}(?:\1\d{2,3})*")
 
@@ -63,37 +59,6 @@ def _is_email(text: str) -> bool:
     if len(text) > 254 or ".." in text or not _EMAIL.fullmatch(text):
         return False
     return text.partition("@")[0] not in _NO_EMAIL and len(text.rpartition(".")[2]) > 1
-
-
-def phones(text: str) -> tuple[str, ...]:
-    """Give the numbers of a cell: E.164 where the country is plain (+… or North American), else digits."""
-    if _SCIENTIFIC.fullmatch(text):
-        raise BadValue("value.phone", "a spreadsheet has rounded this number; export the column as text")
-    numbers = [number for part in _PHONE_BREAK.split(text) if (number := _phone(part))]
-    if not numbers:
-        raise BadValue("value.phone", "not a phone number with area code; write +1 305 555 0100 or leave it blank")
-    return tuple(dict.fromkeys(numbers))
-
-
-def _phone(text: str) -> str | None:
-    bare = _PHONE_LABEL.sub("", _EXTENSION.sub("", text.strip().removeprefix("tel:"))).strip().removesuffix(".0")
-    digits = re.sub(r"\D", "", bare)
-    if not _PHONE.fullmatch(bare) or len(set(digits)) < 2 or not digits.isascii():
-        return None
-    if bare.startswith(("+", "00")):
-        return _international(digits.removeprefix("00"))
-    if digits.startswith("011") and len(digits) > 12:
-        return _international(digits[3:])
-    national = digits.removeprefix("1") if len(digits) == 11 else digits
-    if len(national) == 10:
-        return f"+1{national}" if _NANP.fullmatch(national) else None
-    return digits if 8 <= len(digits) <= 15 else None
-
-
-def _international(number: str) -> str | None:
-    if number.startswith("1") and not _NANP.fullmatch(number[1:]):
-        return None
-    return f"+{number}" if 8 <= len(number) <= 15 else None
 
 
 def number(text: str) -> float:
@@ -186,6 +151,18 @@ def switch(text: str, on: Collection[str], off: Collection[str]) -> bool:
     if word in on or word in off:
         return word in on
     raise BadValue("value.enum", "neither yes nor no; write true or false")
+
+
+def duration(text: str) -> float:
+    """Read how long something took, in seconds: `90`, `1:30`, `1:02:03`, `2 min`, `1h 5m 3s`."""
+    if _CLOCK.fullmatch(text):
+        return float(sum(int(part) * 60**power for power, part in enumerate(reversed(text.split(":")))))
+    if (found := _SPELLED.fullmatch(text)) and any(found.groups()):
+        return float(sum(float(part or 0) * each for part, each in zip(found.groups(), (3600, 60, 1), strict=True)))
+    value = number(text)
+    if value < 0:
+        raise BadValue("value.number", "this cannot be below zero; correct the sign")
+    return value
 
 
 def words(text: str, marks: str) -> list[str]:

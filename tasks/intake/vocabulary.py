@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
+#: the stages of a lead's life, then its side states; other stages are the tenant's own and stay as they are
+STAGES = (
+    *("new", "contacted", "engaged", "qualified", "appointment", "showing", "offer", "under_contract", "closed"),
+    *("nurture", "unresponsive", "lost", "archived", "past_client"),
+)
 LEVELS: dict[str, dict[str, tuple[str, ...]]] = {
     "lead_type": {
         "buyer": ("buyers", "buying", "buyer lead", "buy", "purchaser", "home buyer", "first time buyer", "B"),
@@ -92,7 +98,31 @@ def level_key(text: str) -> str:
     return _NOISE.sub(" ", text.replace("\u2013", "-").casefold()).strip()
 
 
-LEVEL_OF: dict[str, dict[str, str]] = {
-    column: {level_key(word): level for level, words in levels.items() for word in (level, *words)}
-    for column, levels in LEVELS.items()
-}
+def inverted(levels: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Give what each word, reduced, stands for."""
+    return {level_key(word): level for level, words in levels.items() for word in (level, *words)}
+
+
+LEVEL_OF: dict[str, dict[str, str]] = {column: inverted(levels) for column, levels in LEVELS.items()}
+STAGE_OF = inverted(dict.fromkeys(STAGES, ()))
+#: of events
+DIRECTION_OF = inverted(
+    {
+        "inbound": ("in", "incoming", "received", "from lead", "from contact", "i"),
+        "outbound": ("out", "outgoing", "sent", "to lead", "to contact", "o"),
+    }
+)
+CHANNEL_OF = inverted(
+    {
+        "email": ("e-mail", "mail message"),
+        "sms": ("text", "text message", "txt", "mms", "imessage"),
+        "call": ("phone", "phone call", "voice", "voicemail", "voice mail"),
+        "chat": ("live chat", "live_chat", "webchat", "web chat"),
+        "whatsapp": ("whats app",),
+        "facebook": ("fb", "messenger", "facebook messenger"),
+        "instagram": ("ig", "instagram dm"),
+        "web": ("website", "site", "portal", "form", "app"),
+        "in_person": ("in person", "meeting", "open house"),
+        "mail": ("letter", "postal mail", "direct mail"),
+    }
+)

@@ -57,10 +57,12 @@ def _running(chosen: Settings) -> Iterator[Cluster]:
     notice("starting broker, database, workers, beat and Flower")
     began = time.monotonic()
     with start(chosen) as cluster:
-        cluster.wait_ready()
-        notice(f"every worker answers after {time.monotonic() - began:.1f} s")
-        yield cluster
-        notice("stopping: workers finish what they do")
+        try:
+            cluster.wait_ready()
+            notice(f"every worker answers after {time.monotonic() - began:.1f} s")
+            yield cluster
+        finally:
+            notice("stopping: workers finish what they do")
 
 
 @click.command(cls=Command, epilog=example("hearth up"))

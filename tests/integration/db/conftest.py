@@ -1,5 +1,7 @@
 """What the tests of repositories share: two configured tenants and drafts."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -57,3 +59,42 @@ def event():
         return EventDraft(kind=kind, occurred_at=at, recorded_at=at, source_id=source_id, **given)
 
     return make
+
+
+@pytest.fixture
+def write(tenant):
+    """Run one repository call in a transaction of its own."""
+
+    def call(function, *, tenant_id=tenant, **given):
+        with sessions.transaction() as session:
+            return function(session, tenant_id, **given)
+
+    return call
+
+
+@pytest.fixture
+def work(tenant):
+    """Run one repository call that is for all tenants in a transaction of its own."""
+
+    def call(function, **given):
+        with sessions.transaction() as session:
+            return function(session, **given)
+
+    return call
+
+
+@pytest.fixture
+def at_once():
+    """Run calls in threads that start together; gives their answers."""
+
+    def run_all(*calls):
+        barrier = threading.Barrier(len(calls))
+
+        def run(call):
+            barrier.wait(timeout=10)
+            return call()
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return [future.result(timeout=60) for future in [pool.submit(run, call) for call in calls]]
+
+    return run_all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.intake import columns, rows, source
+from tasks.intake import columns, errorfile, event_rows, rows, source
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -20,8 +21,9 @@ class Intake:
     source: source.Source
     spooled: source.Spooled
     plan: columns.ColumnPlan
+    defaults: columns.Defaults
     records: list[source.Record]
-    rows: list[rows.Converted]
+    rows: list[Any]
 
     @property
     def drafts(self):
@@ -46,20 +48,37 @@ class Importer:
     def take(self, content: str | bytes, mapping: Mapping[str, Any] | None = None, **options: str) -> Intake:
         return self.file(self.write(content), mapping, **options)
 
-    def file(self, path: Path, mapping: Mapping[str, Any] | None = None, *, profile="auto", timezone="UTC") -> Intake:
+    def file(
+        self, path: Path, mapping: Mapping[str, Any] | None = None, *, profile="auto", timezone="UTC", subject="leads"
+    ) -> Intake:
         found = source.inspect(path)
+        plan = columns.plan(found.header, profile, mapping, subject=subject)
         spool = self.folder / "spool"
-        spooled = source.spool(path, spool, found)
-        plan = columns.plan(found.header, profile, mapping)
-        defaults = columns.defaults(mapping, timezone=timezone, sha256=spooled.sha256)
+        spooled = source.spool(path, spool, found, watch=plan.watch)
+        defaults = columns.defaults(mapping, profile=plan.profile, timezone=timezone, sha256=spooled.sha256)
+        plan = plan.learn(spooled.orders, defaults)
+        plan = columns.ColumnPlan.load(json.loads(json.dumps(plan.dump())))
         records = [record for chunk in spooled.offsets for record in source.read(spool, chunk, found)]
+        convert = rows.convert if subject == "leads" else event_rows.convert
         return Intake(
             source=found,
             spooled=spooled,
             plan=plan,
+            defaults=defaults,
             records=records,
-            rows=[rows.convert(record, plan, defaults, NOW) for record in records],
+            rows=[convert(record, plan, defaults, NOW) for record in records],
         )
+
+    def errors(self, intake: Intake, name: str = "errors.csv") -> Path:
+        """Write the error file of an import."""
+        aside = [
+            row
+            for record, converted in zip(intake.records, intake.rows, strict=True)
+            for row in rows.kept_aside(record, converted.problems)
+        ]
+        file = intake.defaults.file if intake.plan.row_number else ""
+        errorfile.write(self.folder / name, intake.source.header, aside, file=file)
+        return self.folder / name
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import tomllib
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from tasks.intake import canonical, columns
+from tasks.intake import canonical, catalogue, columns
 from tasks.intake.errors import MappingRejected
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "mappings"
@@ -139,14 +137,12 @@ def test_the_plan_and_the_defaults_survive_json():
 
 
 def test_profiles_speak_of_canonical_columns_and_no_header_means_two():
-    assert columns.profiles() == ["canonical", "generic"]
-    for profile in columns.profiles():
-        text = (resources.files("tasks.intake") / "profiles" / f"{profile}.toml").read_text("utf-8")
-        table = tomllib.loads(text)["columns"]
-        assert {name for names in canonical.KINDS.values() for name in names} <= set(table)
-        assert all(canonical.kind_of(name) for name in table)
-        words = [word for name, others in table.items() for word in {columns.key(each) for each in (name, *others)}]
-        assert sorted(words) == sorted(set(words))
+    for profile in ("canonical", "generic"):
+        assert {name for names in canonical.KINDS.values() for name in names} <= set(catalogue.load(profile).columns)
+    for profile in map(catalogue.load, catalogue.names()):
+        assert all(canonical.belongs(name, profile.subject) and canonical.kind_of(name) for name in profile.columns)
+        words = [word for words in profile.columns.values() for word in words]
+        assert sorted(words) == sorted(set(words)), profile.name
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)

@@ -128,3 +128,70 @@ def test_the_whole_way_round(importer):
     again = importer.folder / "again.csv"
     errorfile.write(again, second.source.header, rows.kept_aside(second.records[0], first.rows[0].problems))
     assert table(again)[0] == table(path)[0]
+
+
+# --- what is not mended is refused again
+
+
+@pytest.mark.parametrize(
+    ("rows_", "code"),
+    [
+        ("A1,a@example.com,web\nA2,b@example.com\n", "row.column_count"),
+        ("A1,a@example.com,web\nA2,b@example.com,web,x\n", "row.column_count"),
+        ("A1,a@example.com,web\n,,web\n", "row.no_identity"),
+        ('A1,a@example.com,web\nA2,"oops\nA3,ok,web\nA4,"fine",web\n', "file.unclosed_quote"),
+    ],
+)
+def test_rows_that_are_not_mended_are_refused_again_and_again(importer, rows_, code):
+    intake = importer.take(f"external_id,email,source\n{rows_}")
+    for turn in range(3):
+        assert intake.codes == [("error", code)], turn
+        intake = importer.file(importer.errors(intake, f"errors{turn}.csv"))
+
+
+def test_a_short_row_is_taken_once_its_cells_are_told(importer):
+    path = importer.errors(importer.take("external_id,email,source\nA1,a@example.com\n"))
+    assert table(path)[1][:3] == ["A1", "a@example.com", "#MISSING"]
+    assert importer.take(path.read_text().replace("#MISSING", "")).drafts[0].external_id == "A1"
+    assert importer.take(path.read_text().replace("#MISSING", "web")).drafts[0].fields == {"source": "web"}
+
+
+def test_a_cell_that_looks_like_the_mark_is_not_one(importer):
+    intake = importer.take("external_id,email,Note\nA1,a@,#MISSING\n")
+    again = importer.file(importer.errors(intake))
+    assert again.codes == [("warning", "value.email")]
+    assert again.drafts[0].custom == {"Note": "#MISSING"}
+
+
+def test_a_cell_of_enormous_length_costs_one_line_and_stays_refused(importer):
+    text = f"external_id,source,Notes\nA1,web,{'x' * 300_000}\nA2,web,y\n"
+    intake = importer.take(text)
+    for turn in range(2):
+        assert intake.codes == [("warning", "value.too_long")], turn
+        path = importer.errors(intake, f"errors{turn}.csv")
+        assert path.stat().st_size < 40_000
+        intake = importer.file(path)
+    assert intake.drafts[0].custom == {}
+
+
+# --- rows known by their number
+
+
+def test_rows_keep_their_number_through_error_files(importer):
+    mapping = {"identity": {"row_number": True}}
+    intake = importer.take("job,created_at\nclerk,2026-01-01\ncook,2/30/2026\nTotal,\nchef,x\n", mapping)
+    first = [draft.external_id for draft in intake.drafts]
+    ids = {"cook": first[1], "chef": first[2]}
+    for turn in range(3):
+        path = importer.errors(intake, f"errors{turn}.csv")
+        assert [row[3] for row in table(path)[1:]] == [f"{n}@{ids['cook'][4:16]}" for n in (2, 3, 4)]
+        intake = importer.file(path, mapping)
+        assert {draft.custom["job"]: draft.external_id for draft in intake.drafts} == ids
+
+
+@pytest.mark.parametrize("cell", ["", "2", "x@abc", "2@ABCDEFABCDEF", "-1@abcdefabcdef"])
+def test_a_record_that_names_no_file_is_known_by_its_new_place(importer, cell):
+    mapping = {"identity": {"row_number": True}}
+    notes = ",".join(errorfile.NOTES)
+    intake = importer.take(f"job,{notes}\ncook,3,{cell},error,x,,\n", mapping)
+    assert intake.drafts[0].external_id == f"row-{intake.spooled.sha256[:12]}-1"

@@ -44,7 +44,7 @@ def test_a_full_row(importer):
     }
     assert draft.fields == {
         "lead_type": "buyer",
-        "stage": "New",
+        "stage": "new",
         "deal_value": 9000.0,
         "tags": ["hot", "past client"],
         "locations": ["Austin, TX", "Waco"],

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.intake import dates, values, vocabulary
+from tasks.intake import dates, phones, values, vocabulary
 from tasks.intake.errors import BadValue
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -78,7 +78,7 @@ def test_bad_emails(text):
     ],
 )
 def test_phones(text, found):
-    assert values.phones(text) == found
+    assert phones.read(text) == found
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_phones(text, found):
     ["5.55E+09", "5,55E+09", "3E9", "555-1212", "0000000000", "123-456-7890", "call me", "305-555-HOME", "+", "12"],
 )
 def test_bad_phones(text):
-    assert code(values.phones, text) == "value.phone"
+    assert code(phones.read, text) == "value.phone"
 
 
 # --- numbers
@@ -329,3 +329,40 @@ def test_ambiguous_dates_need_an_order():
 def test_dates_are_aware_or_refused(text):
     with contextlib.suppress(BadValue):  # and nothing else
         assert dates.moment(text, NEW_YORK).tzinfo is UTC
+
+
+# --- phones of a country
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "found"),
+    [
+        ("020 7946 0018", "GB", "+442079460018"),
+        ("44 20 7946 0018", "GB", "+442079460018"),
+        ("+1 305 555 1212", "GB", "+13055551212"),
+        ("0171 234567", "DE", "+49171234567"),
+        ("06 12 34 56 78", "FR", "+33612345678"),
+        ("0412 345 678", "AU", "+61412345678"),
+        ("305 555 1212", "CA", "+13055551212"),
+        ("1 305 555 1212", "US", "+13055551212"),
+        ("55 1234 5678", "MX", "+525512345678"),
+    ],
+)
+def test_phones_of_a_country(text, country, found):
+    assert phones.read(text, country) == (found,)
+
+
+@pytest.mark.parametrize(("text", "country"), [("7946 0018", "US"), ("123 456 7890", "US"), ("12345", "GB")])
+def test_bad_phones_of_a_country(text, country):
+    assert code(phones.read, text, country) == "value.phone"
+
+
+def test_every_country_leads_to_an_international_number():
+    for country, (prefix, trunk, least, _) in phones.COUNTRIES.items():
+        national = "305" + "5551212" if prefix == "1" else "23456789012345"[:least]
+        assert phones.read(f"{trunk}{national}", country) == (f"+{prefix}{national}",), country
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1:75", "-5", "5 fortnights", "1h 5x"])
+def test_bad_durations(text):
+    assert code(values.duration, text) == "value.number"

@@ -1,0 +1,79 @@
+"""What is told to the CRM, how far its delivery is, and the state of its receivers."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base
+
+_PENDING = text("state = 'pending'")
+
+
+class OutboundEvent(Base):
+    """One event of the stream."""
+
+    __tablename__ = "outbound_events"
+    __table_args__ = (UniqueConstraint("tenant_id", "event_id"), Index(None, "tenant_id", "lead_id"))
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    event_id: Mapped[str]
+    lead_id: Mapped[str | None]
+    type: Mapped[str]
+    body: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class OutboundCounter(Base):
+    """The newest sequence of a tenant; locked until the commit, so that there are no gaps."""
+
+    __tablename__ = "outbound_counters"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+
+
+class OutboundDelivery(Base):
+    """How far the delivery of one event is; lead and sequence stand here too, for the order."""
+
+    __tablename__ = "outbound_deliveries"
+    __table_args__ = (
+        Index(
+            "ix_outbound_deliveries_order",
+            "tenant_id",
+            "lead_id",
+            "sequence",
+            sqlite_where=_PENDING,
+            postgresql_where=_PENDING,
+        ),
+        Index(
+            "ix_outbound_deliveries_due",
+            "tenant_id",
+            "sequence",
+            sqlite_where=_PENDING,
+            postgresql_where=_PENDING,
+        ),
+        Index(None, "state", "tenant_id", "delivered_at"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    lead_id: Mapped[str | None]
+    state: Mapped[str]
+    attempts: Mapped[int]
+    next_at: Mapped[datetime]
+    error: Mapped[str | None]
+    delivered_at: Mapped[datetime | None]
+
+
+class OutboundTarget(Base):
+    """The circuit breaker of a tenant's receiver."""
+
+    __tablename__ = "outbound_targets"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    open_until: Mapped[datetime | None]

@@ -1,0 +1,83 @@
+"""The plain records that repositories take and give: frozen, without behaviour, free of SQLAlchemy.
+
+`Draft` records are what a caller wants stored; `Record` records are what is stored. Times are aware and in UTC.
+"""
+
+from db.records.answers import (
+    AssessmentRecord,
+    ModelDraft,
+    ModelRecord,
+    PredictionDraft,
+    PredictionRecord,
+    SnapshotDraft,
+    SnapshotRecord,
+)
+from db.records.common import Json, Policy
+from db.records.imports import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, RejectedRow
+from db.records.jobs import (
+    ClaimDraft,
+    Claimed,
+    LeaseRecord,
+    OutboxDraft,
+    OutboxLag,
+    OutboxRecord,
+    ProcessedRecord,
+    QuarantineCount,
+    QuarantineDraft,
+    QuarantineEntry,
+    QuarantineRecord,
+)
+from db.records.leads import EventDraft, EventRecord, LeadDraft, LeadRecord, Outcome, TenantRecord, UpsertResult
+from db.records.told import (
+    AuditAnchor,
+    AuditDraft,
+    AuditFault,
+    AuditReport,
+    DeadLetter,
+    OutboundDraft,
+    OutboundRecord,
+    TargetRecord,
+)
+
+__all__ = [
+    "AssessmentRecord",
+    "AuditAnchor",
+    "AuditDraft",
+    "AuditFault",
+    "AuditReport",
+    "BackfillDraft",
+    "BackfillRecord",
+    "ChunkDraft",
+    "ChunkRecord",
+    "ClaimDraft",
+    "Claimed",
+    "DeadLetter",
+    "EventDraft",
+    "EventRecord",
+    "Json",
+    "LeadDraft",
+    "LeadRecord",
+    "LeaseRecord",
+    "ModelDraft",
+    "ModelRecord",
+    "OutboundDraft",
+    "OutboundRecord",
+    "OutboxDraft",
+    "OutboxLag",
+    "OutboxRecord",
+    "Outcome",
+    "Policy",
+    "PredictionDraft",
+    "PredictionRecord",
+    "ProcessedRecord",
+    "QuarantineCount",
+    "QuarantineDraft",
+    "QuarantineEntry",
+    "QuarantineRecord",
+    "RejectedRow",
+    "SnapshotDraft",
+    "SnapshotRecord",
+    "TargetRecord",
+    "TenantRecord",
+    "UpsertResult",
+]

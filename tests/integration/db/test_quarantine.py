@@ -1,0 +1,77 @@
+"""Quarantine keeps messages sealed and bounded; each is replayed or dropped once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from db import session as sessions
+from db.errors import SealBroken
+from db.records import QuarantineCount, QuarantineDraft
+from db.repositories import quarantine
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+SECRET = "ann@example.com"
+DRAFT = QuarantineDraft(
+    task="t", queue="q", reason="unknown_task", headers={"id": "1", "who": SECRET}, body=SECRET.encode() + b"\xff\x00"
+)
+
+
+@pytest.fixture
+def hold(write):
+    def call(draft=DRAFT, **given):
+        return write(quarantine.hold, draft=draft, **{"now": NOW, **given})
+
+    return call
+
+
+def test_what_is_held_comes_back_as_it_was_and_lies_sealed(hold, write, work):
+    held = hold()
+    record = write(quarantine.get, quarantine_id=held)
+    assert (record.headers, record.body) == (DRAFT.headers, DRAFT.body)
+    entry = record.entry
+    assert (entry.tenant_id, entry.task, entry.queue, entry.reason, entry.state) == (
+        "T1", "t", "q", "unknown_task", "held",
+    )  # fmt: skip
+    assert work(quarantine.entries) == [entry]
+    with sessions.reading() as session:
+        stored = session.execute(text("SELECT content FROM quarantine")).scalar_one()
+    assert SECRET.encode() not in bytes(stored)
+    assert write(quarantine.get, tenant_id="T2", quarantine_id=held) is None
+
+
+def test_content_that_was_moved_does_not_open(hold, write):
+    hold()
+    other = hold(tenant_id="T2")
+    with sessions.transaction() as session:
+        moved = "UPDATE quarantine SET content = (SELECT content FROM quarantine WHERE tenant_id = 'T1')"
+        session.execute(text(moved))
+    with pytest.raises(SealBroken, match=r"quarantine\.content"):
+        write(quarantine.get, tenant_id="T2", quarantine_id=other)
+
+
+@pytest.mark.parametrize(("settle", "state"), [(quarantine.replay, "replayed"), (quarantine.drop, "dropped")])
+def test_each_is_settled_once(hold, write, work, at_once, settle, state):
+    held = hold()
+    found = at_once(*[lambda: write(settle, quarantine_id=held, now=NOW)] * 3)
+    assert sorted(found) == [False, False, True]
+    assert not write(settle, tenant_id="T2", quarantine_id=held, now=NOW)
+    assert work(quarantine.entries) == []
+    assert [entry.quarantine_id for entry in work(quarantine.entries, state=state)] == [held]
+    assert work(quarantine.count) == [QuarantineCount(tenant_id="T1", held=0, overflowed=0)]
+    assert work(quarantine.purge, before=NOW) == 0
+    assert work(quarantine.purge, before=NOW + timedelta(days=1)) == 1
+
+
+def test_it_is_bounded_for_each_tenant_and_counts_what_found_no_room(hold, write, work, at_once):
+    found = at_once(*[lambda: hold(limit=2)] * 4)
+    assert sum(held is None for held in found) == 2
+    assert hold(tenant_id=quarantine.NOBODY, limit=2)
+    assert work(quarantine.count) == [
+        QuarantineCount(tenant_id="*", held=1, overflowed=0),
+        QuarantineCount(tenant_id="T1", held=2, overflowed=2),
+    ]
+    write(quarantine.drop, quarantine_id=next(filter(None, found)), now=NOW)
+    assert hold(limit=2)
+    assert len(work(quarantine.entries, tenant_id="T1")) == 2
+    assert len(work(quarantine.entries, limit=1)) == 1

@@ -1,0 +1,235 @@
+"""Profiles: whose file this is, and what its columns and words mean."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ml.features import events as known
+from tasks.intake import canonical, catalogue, columns, vocabulary
+from tasks.intake.errors import MappingRejected
+
+HEADERS = {
+    "ghl_contacts": "Contact Id,First Name,Last Name,Name,Phone,Email,Created,Last Activity,Tags",
+    "ghl_opportunities": (
+        "Opportunity name,Contact Name,phone,email,pipeline,stage,Lead Value,source,assigned,Created on,Updated on,"
+        "lost reason ID,lost reason name,Followers,Notes,tags,Engagement score,status"
+    ),
+    "kvcore": (
+        "First Name,Last Name,Email,Cell Phone 1,Cell Phone 2,Lead Type,Lead Status,Source,Date Registered,Hashtags"
+    ),
+    "followupboss": (
+        "ID,First Name,Last Name,Email 1,Email 1 - Type,Phone 1,Phone 1 - Type,Stage,Lead Source,Assigned To,"
+        "Is Contacted,Price,Tags,Date Added"
+    ),
+    "hubspot": (
+        "Record ID,First Name,Last Name,Email,Phone Number,Contact owner,Lifecycle Stage,Lead Status,Create Date,"
+        "Last Activity Date,Original Source,Unsubscribed from all email,State/Region"
+    ),
+    "salesforce": (
+        "Lead ID,First Name,Last Name,Email,Phone,Company / Account,Lead Owner,Lead Status,Lead Source,Converted,"
+        "Converted Date,Created Date,Do Not Call,Email Opt Out"
+    ),
+    "canonical": "external_id,email,phone,first_name,last_name,stage,source,created_at,opportunity_status",
+    "generic": "Lead ID,Name,E-mail Address,Lead Source,Price Range,Created Date",
+}
+
+
+@pytest.mark.parametrize(("profile", "header"), HEADERS.items())
+def test_auto_finds_whose_export_this_is(profile, header):
+    names = header.split(",")
+    assert columns.plan(names).profile == profile
+    assert columns.plan([name.upper() for name in reversed(names)]).profile == profile
+
+
+def test_every_profile_is_found_by_a_header():
+    assert set(HEADERS) == set(columns.profiles())
+    assert columns.profiles("events") == ["events"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "ID,Created,Last Activity,Tags,Email",
+        "Email,Stage,Assigned To,Timeframe",
+        "Email,First Name,Last Name,Phone,State,Source,Hobby,Shoe size,Car,Pets,Street,Zip,Town",
+        # Two systems that show as much.
+        "Email,Contact Id,Additional Emails,Cell Phone 1,Hashtags",
+    ],
+)
+def test_what_tells_too_little_is_generic(header):
+    assert columns.plan(header.split(",")).profile == "generic"
+
+
+def test_profiles_are_sound():
+    for profile in map(catalogue.load, catalogue.names()):
+        assert profile.words.keys() <= {*profile.columns}
+        assert all(weight > 0 for weight in profile.marks.values())
+        claimed = {word for words in profile.columns.values() for word in words}
+        assert not profile.ignore & claimed
+        assert set(profile.words.get("stage", {}).values()) <= set(vocabulary.STAGES)
+        assert set(profile.outcomes) <= set(vocabulary.STAGES)
+        assert set(profile.outcomes.values()) <= set(vocabulary.LEVELS["opportunity_status"])
+        assert set(profile.defaults) <= {"source_system", "date_order"}
+
+
+def test_refusals_count_under_any_header_that_the_generic_profile_knows():
+    for name in columns.profiles():
+        plan = columns.plan(["Email", "Do Not Call", "Opted Out At"], name)
+        assert name == "canonical" or {"dnd_call", "unsubscribed_at"} <= set(plan.mapped.values())
+
+
+def test_several_columns_of_refusals_are_all_read(importer):
+    intake = importer.take("Email,Do Not Email,Unsubscribed\na@example.com,no,yes\nb@example.com,yes,no\n")
+    assert intake.plan.mapped == {"Email": "email", "Do Not Email": "dnd_email", "Unsubscribed": "dnd_email"}
+    assert [draft.consent for draft in intake.drafts] == [{"dnd_email": True}] * 2
+
+
+def test_ghl_opportunities(importer):
+    row = "Deal,Ann Lee,,ann@example.com,Buyers,Negotiation,3934,Web,Bob,2026-09-23T16:54:01.082Z,2026-10-01T00:00:00Z"
+    intake = importer.take(f'{HEADERS["ghl_opportunities"]}\n{row},,too far,,"two\nlines",hot,7,lost\n')
+    draft = intake.drafts[0]
+    assert draft.source_system == "ghl"
+    assert draft.contact["last_name"] == "Lee"
+    assert draft.fields["stage"] == "Negotiation"  # the tenant's own word
+    assert (draft.fields["opportunity_status"], draft.label) == ("lost", False)
+    assert (draft.fields["deal_value"], draft.fields["lost_reason"]) == (3934.0, "too far")
+    assert intake.plan.ignored == ["Updated on"]
+    assert "Updated on" not in draft.custom
+
+
+@pytest.mark.parametrize(
+    ("profile", "header", "row", "stage", "status"),
+    [
+        ("kvcore", "Email,Cell Phone 1,Hashtags,Lead Status", "New Lead", "new", None),
+        ("kvcore", "Email,Cell Phone 1,Hashtags,Lead Status", "Contract", "under_contract", None),
+        ("kvcore", "Email,Cell Phone 1,Hashtags,Lead Status", "CLOSED", "closed", "won"),
+        ("followupboss", "Email,Is Contacted,Pond,Stage", "A - Hot 1-3 Months", "engaged", None),
+        ("followupboss", "Email,Is Contacted,Pond,Stage", "Past Client", "past_client", "won"),
+        ("hubspot", "Email,hs_object_id,lifecyclestage,Lifecycle", "x", None, None),
+        ("salesforce", "Email,Lead ID,Lead Owner,Status", "Closed - Not Converted", "lost", "lost"),
+        ("salesforce", "Email,Lead ID,Lead Owner,Status", "Working - Contacted", "contacted", None),
+        ("salesforce", "Email,Lead ID,Lead Owner,Status", "On hold", "On hold", None),
+    ],
+)
+def test_stages_and_outcomes(importer, profile, header, row, stage, status):
+    intake = importer.take(f"{header}\na@example.com,,,{row}\n")
+    assert intake.plan.profile == profile
+    fields = intake.drafts[0].fields
+    assert (fields.get("stage"), fields.get("opportunity_status")) == (stage, status)
+
+
+def test_salesforce_leads_that_are_not_converted_are_open_until_their_status_says_otherwise(importer):
+    rows = "a@example.com,,,Qualified,0\nb@example.com,,,Unqualified,0\nc@example.com,,,Qualified,1\n"
+    drafts = importer.take(f"Email,Lead ID,Lead Owner,Status,IsConverted\n{rows}").drafts
+    assert [draft.label for draft in drafts] == [None, False, True]
+
+
+# --- words and outcomes of a mapping
+
+
+def test_a_mapping_tells_words_and_outcomes(importer):
+    mapping = {
+        "words": {"stage": {"engaged": ["Talking"], "closed": ["Signed"]}, "lead_type": {"buyer": ["Client A"]}},
+        "outcomes": {"closed": "won"},
+    }
+    intake = importer.take("ID,Stage,Lead Type\n1,Talking,Client A\n2,SIGNED,\n3,Other,B\n", mapping)
+    told = [
+        (draft.fields.get("stage"), draft.fields.get("lead_type"), draft.label)
+        if "Lead Type" in intake.plan.mapped
+        else (draft.fields.get("stage"), draft.label)
+        for draft in intake.drafts
+    ]
+    assert [each[0] for each in told] == ["engaged", "closed", "Other"]
+    assert [each[-1] for each in told] == [None, True, None]
+
+
+def test_a_mapping_s_words_come_before_the_profile_s(importer):
+    mapping = {"words": {"stage": {"nurture": ["Client"]}}}
+    header = "Email,Cell Phone 1,Hashtags,Lead Status"
+    intake = importer.take(f"{header}\na@example.com,,,Client\nb@example.com,,,Contract\n", mapping)
+    assert [draft.fields["stage"] for draft in intake.drafts] == ["nurture", "under_contract"]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "where"),
+    [
+        ({"words": {"budget_max": {"x": ["y"]}}}, "words.budget_max"),
+        ({"words": {"stage": ["x"]}}, "words.stage"),
+        ({"words": {"lead_type": {"wizard": ["y"]}}}, "words.lead_type.wizard"),
+        ({"words": {"kind": {"Listing View": ["y"]}}}, "words.kind.Listing View"),
+        ({"words": {"stage": {"new": "fresh"}}}, "words.stage.new"),
+        ({"words": {"stage": {"new": ["a"], "closed": ["A "]}}}, "words.stage"),
+        ({"outcomes": {"closed": "sold"}}, "outcomes.closed"),
+        ({"outcomes": "won"}, "outcomes"),
+        ({"defaults": {"country": "Narnia"}}, "defaults.country"),
+        ({"defaults": {"kind": "Phone call"}}, "defaults.kind"),
+        ({"columns": {"ID": "occurred_at"}}, "columns.ID"),
+    ],
+)
+def test_wrong_words_name_their_place(mapping, where):
+    with pytest.raises(MappingRejected) as caught:
+        columns.plan(["ID", "Stage"], mapping=mapping)
+    assert caught.value.place == where
+
+
+# --- the order of dates
+
+
+def orders(importer, cells, mapping=None, header="external_id,created_at"):
+    text = "".join(f"A{n},{cell}\n" for n, cell in enumerate(cells))
+    return importer.take(f"{header}\n{text}", mapping)
+
+
+def test_dates_follow_the_cells_that_have_one_reading(importer):
+    intake = orders(importer, ["1/2/2026", "2026-01-05", "31/1/2026", "46053", "Jan 31 2026"])
+    assert intake.drafts[0].fields["created_at"] == datetime(2026, 2, 1, tzinfo=UTC)
+    assert intake.codes == []
+    assert [(each.code, each.column) for each in intake.plan.warnings] == [("value.date_ambiguous", "created_at")]
+    assert "1 dates" in intake.plan.warnings[0].message
+    assert "day first" in intake.plan.warnings[0].message
+
+
+def test_where_no_cell_can_be_misread_nothing_is_said(importer):
+    assert orders(importer, ["1/31/2026", "5/5/2026"]).plan.warnings == ()
+
+
+@pytest.mark.parametrize("cells", [["1/2/2026"], ["1/2/2026", "31/1/2026", "1/31/2026"], ["1/2/2026", "30/2/2026"]])
+def test_where_cells_disagree_or_tell_nothing_none_is_guessed(importer, cells):
+    intake = orders(importer, cells)
+    assert ("warning", "value.date_ambiguous") in intake.codes
+    assert intake.plan.orders == {}
+
+
+def test_the_mapping_s_order_wins_and_is_doubted_aloud(importer):
+    intake = orders(importer, ["1/2/2026", "31/1/2026"], {"defaults": {"date_order": "mdy"}})
+    assert intake.drafts[0].fields["created_at"] == datetime(2026, 1, 2, tzinfo=UTC)
+    assert "1 dates cannot be month first" in intake.plan.warnings[0].message
+
+
+def test_a_system_s_habit_holds_until_its_cells_say_otherwise(importer):
+    header = "Email,Cell Phone 1,Hashtags,Date Registered"
+    habit = importer.take(f"{header}\na@example.com,,,1/2/2026\n")
+    assert habit.drafts[0].fields["created_at"] == datetime(2026, 1, 2, tzinfo=UTC)
+    assert "as this system writes them" in habit.plan.warnings[0].message
+    shown = importer.take(f"{header}\na@example.com,,,1/2/2026\nb@example.com,,,31/1/2026\n")
+    assert shown.drafts[0].fields["created_at"] == datetime(2026, 2, 1, tzinfo=UTC)
+    mixed = importer.take(f"{header}\na@example.com,,,1/2/2026\nb@example.com,,,31/1/2026\nc@example.com,,,1/31/2026\n")
+    assert "created_at" not in mixed.drafts[0].fields
+
+
+# --- events
+
+
+def test_kinds_of_events_are_those_that_models_understand():
+    kinds = set(catalogue.load("events").words["kind"].values())
+    told = {*known.KINDS, *known.DIRECTED, *known.CANONICAL}
+    assert kinds - told == {"voicemail", "contact", "stage_change", "unsubscribed", "opted_out"}
+
+
+def test_event_columns_are_those_of_the_contract():
+    assert set(catalogue.load("events").columns) == {
+        *canonical.IDENTITY,
+        *(name for names in canonical.EVENT_KINDS.values() for name in names),
+    }
