@@ -38,6 +38,7 @@ task_routes = {
     "hearth.leads.*": {"queue": "inference"},  # callers send the batch form of leads.score to `batch`
     "hearth.pipelines.*": {"queue": "inference"},
     "hearth.jobs.*": {"queue": "inference"},
+    "hearth.outbound.*": {"queue": "inference"},
     "hearth.outcomes.*": {"queue": "ingest"},
     "hearth.backfill.*": {"queue": "batch"},
     "hearth.models.*": {"queue": "training"},
@@ -129,9 +130,24 @@ beat_schedule: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"expires": 14, "ignore_result": True},
     },
-    "canary": {
-        "task": "hearth.system.ping",
+    "backfill-sweep": {
+        "task": "hearth.backfill.sweep",
+        "schedule": 15.0,
+        "options": {"expires": 14, "ignore_result": True},
+    },
+    "canaries": {
+        "task": "hearth.system.canaries",
+        "schedule": 15.0,
+        "options": {"expires": 14, "ignore_result": True},
+    },
+    "audit-anchor": {
+        "task": "hearth.system.anchor",
         "schedule": 60.0,
         "options": {"expires": 59, "ignore_result": True},
+    },
+    "purge": {
+        "task": "hearth.system.purge",
+        "schedule": 3600.0,
+        "options": {"expires": 3599, "ignore_result": True},
     },
 }

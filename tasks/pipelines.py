@@ -15,8 +15,10 @@ from celery import chain, chord
 from db.repositories import assessments, leads
 from db.session import Session, reading
 from tasks import leads as lead_tasks
+from tasks import limits, schedule
 from tasks.base import Answer, Work, effect, job, step
-from tasks.contracts.pipelines import Assess, StageCall, Sweep
+from tasks.contracts.pipelines import Assess, StageCall
+from tasks.contracts.system import Upkeep
 
 #: the stages of the chord, by the name an answer calls them
 STAGES = {"score": lead_tasks.score_stage, "urgency": lead_tasks.urgency_stage}
@@ -28,6 +30,7 @@ DEADLINE, DEADLINE_PER_LEAD = timedelta(seconds=2), timedelta(milliseconds=120)
 def assess(session: Session, request: Assess, work: Work) -> Answer:
     """Start an assessment of some leads; its stages land one by one, `hearth.jobs.status` tells how far it is."""
     lead_ids = request.ids()
+    limits.admit_assessment(session, request.tenant_id)
     leads.versions(session, request.tenant_id, lead_ids=lead_ids)
     record = assessments.create(
         session,
@@ -70,9 +73,11 @@ def finish(session: Session, request: StageCall, work: Work) -> Answer:
     return Answer(data=data, status="ok" if record.state == "ok" else "partial", as_of=record.as_of)
 
 
-@job("hearth.pipelines.sweep", Sweep)
-def sweep(request: Sweep, work: Work) -> dict[str, Any]:
+@job("hearth.pipelines.sweep", Upkeep)
+def sweep(request: Upkeep, work: Work) -> dict[str, Any]:
     """Close every assessment whose time has passed, so that an answer comes whatever became of its messages."""
+    if not schedule.mine("pipelines.sweep", 15):
+        return work.envelope(request, Answer(data={"closing": 0}))
     with reading() as session:
         overdue = assessments.overdue(session, now=work.now, limit=1000)
     for tenant_id, assessment_id in overdue:

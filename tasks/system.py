@@ -1,17 +1,25 @@
-"""Is the cluster there, and what is it?"""
+"""Is the cluster there, what is it, how far behind is it; and its own upkeep."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from importlib.metadata import version
+from typing import Any
 
 from celery import current_app
 
-from db.repositories import models
-from db.session import Session
+from db.records import CanaryRecord
+from db.repositories import attempts, audit, canaries, models, outbox, slots
+from db.session import Session, reading, transaction
 from ml.features import SCHEMA_VERSION
-from tasks.base import Answer, Work, query
+from tasks import schedule, workspace
+from tasks.base import Answer, Json, Work, job, query
 from tasks.contracts.base import CONTRACT
-from tasks.contracts.system import Ping
+from tasks.contracts.system import CanaryCall, Ping, Status, Upkeep
+from tasks.contracts.wire import to_wire
+
+#: how long bookkeeping of what is done stays
+KEPT = timedelta(days=7)
 
 
 @query("hearth.system.ping", Ping)
@@ -22,9 +30,85 @@ def ping(session: Session, request: Ping, work: Work) -> Answer:
         data={
             "versions": {"hearth": version("hearth"), "celery": version("celery"), "features": SCHEMA_VERSION},
             "contract": CONTRACT,
-            "queues": sorted(queue.name for queue in current_app.conf.task_queues),
+            "queues": _queues(),
             "models": {model.kind: model.version for model in known if model.state == "champion"},
             "time": work.now,
             "echo": request.echo,
         }
     )
+
+
+@query("hearth.system.status", Status)
+def status(session: Session, request: Status, work: Work) -> Answer:
+    """Per queue: depth, age of the oldest message and estimated wait in seconds, as the newest canary tells."""
+    told = {canary.queue: canary for canary in canaries.latest(session)}
+    lag = outbox.lag(session)
+    with current_app.connection_for_read() as connection:
+        depths = {name: _depth(connection.default_channel, name) for name in _queues()}
+    return Answer(
+        data={
+            "queues": {name: {"depth": depth, **_waits(told.get(name))} for name, depth in depths.items()},
+            "outbox": {"waiting": lag.waiting, "oldest_age": lag.age},
+        }
+    )
+
+
+def _queues() -> list[str]:
+    return sorted(queue.name for queue in current_app.conf.task_queues)
+
+
+def _depth(channel: Any, queue: str) -> int:
+    return int(channel.client.llen(queue))
+
+
+def _waits(canary: CanaryRecord | None) -> dict[str, float | None]:
+    if canary is None:
+        return {"oldest_age": None, "estimated_wait": None}
+    return {"oldest_age": canary.age if canary.ran_at is None else 0.0, "estimated_wait": canary.age}
+
+
+@job("hearth.system.canaries", Upkeep)
+def send_canaries(request: Upkeep, work: Work) -> Json:
+    """Send a message through every queue that does nothing but arrive."""
+    if not schedule.mine("system.canaries", 15):
+        return work.envelope(request, Answer(data={"sent": 0}))
+    with transaction() as session:
+        sent = canaries.send(session, queues=_queues())
+    for canary in sent:
+        arrive.apply_async(kwargs={"queue": canary.queue, "sent_at": to_wire(canary.sent_at)}, queue=canary.queue)
+    return work.envelope(request, Answer(data={"sent": len(sent)}))
+
+
+@job("hearth.system.canary", CanaryCall, ignore_result=True)
+def arrive(request: CanaryCall, work: Work) -> Json:
+    """Tell how long a message of this queue waited."""
+    with transaction() as session:
+        canaries.ran(session, queue=request.queue, sent_at=request.sent_at)
+    return work.envelope(request, Answer(data={}))
+
+
+@job("hearth.system.anchor", Upkeep)
+def anchor(request: Upkeep, work: Work) -> Json:
+    """Write the head of every audit chain to a file outside the database, so that a cut-off chain is noticed."""
+    if not schedule.mine("system.anchor", 60):
+        return work.envelope(request, Answer(data={"anchored": 0}))
+    with reading() as session:
+        heads = {tenant_id: audit.head(session, tenant_id) for tenant_id in audit.tenants(session)}
+    for tenant_id, head in heads.items():
+        workspace.note_anchor(tenant_id, head, work.now)
+    return work.envelope(request, Answer(data={"anchored": len(heads)}))
+
+
+@job("hearth.system.purge", Upkeep)
+def purge(request: Upkeep, work: Work) -> Json:
+    """Remove bookkeeping that nobody asks for any more."""
+    if not schedule.mine("system.purge", 3600):
+        return work.envelope(request, Answer(data={}))
+    old = work.now - KEPT
+    with transaction() as session:
+        gone = {
+            "outbox": outbox.purge(session, before=old),
+            "slots": slots.purge(session, before=old),
+            "attempts": attempts.purge(session, before=old),
+        }
+    return work.envelope(request, Answer(data=gone))

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from db.records import AuditAnchor
 from tasks.errors import InvalidPayload
 
 
@@ -47,6 +50,17 @@ def importable(uri: str) -> Path:
     if roots and not any(path.is_relative_to(root) for root in roots):
         raise InvalidPayload.at("unknown_value", "uri", "the file lies outside the folders that may be imported")
     return path
+
+
+def note_anchor(tenant_id: str, head: AuditAnchor, now: datetime) -> None:
+    """Add the head of an audit chain to the tenant's file in `audit/`, unless it stands there already."""
+    path = folder("audit") / f"{tenant_id}.json"
+    line = json.dumps({"sequence": head.sequence, "hash": head.hash.hex()})
+    known = path.read_text().splitlines() if path.exists() else []
+    if known and known[-1].startswith(line[:-1]):
+        return
+    with path.open("a") as anchors:
+        anchors.write(f'{line[:-1]}, "at": "{now.isoformat()}"}}\n')
 
 
 def discard(path: str) -> None:

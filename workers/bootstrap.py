@@ -17,6 +17,7 @@ TASK_MODULES = (
     "tasks.backfill",
     "tasks.pipelines",
     "tasks.jobs",
+    "tasks.outbound",
 )
 
 # numpy reads these when it is imported, below: a pool has a process per core already

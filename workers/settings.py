@@ -48,6 +48,15 @@ class Settings(BaseSettings):
     #: seconds a worker told to quit (SIGQUIT, or SIGTERM with REMAP_SIGTERM=SIGQUIT) leaves its running tasks
     soft_shutdown: float = Field(default=25.0, ge=0, le=300)
 
+    #: a queue with more messages gets none from the outbox until it is shorter
+    queue_depth: int = Field(default=10_000, ge=1)
+    #: seconds after which a published follow-up that has not ended is published again; above task_time_limit
+    redo_after: float = Field(default=900.0, ge=1)
+    #: TCP port of the metrics on 127.0.0.1; 0: any free one
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    #: True lets webhooks go to loopback addresses and by plain http there; None: only from the embedded cluster
+    webhook_loopback: bool | None = None
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:

@@ -3,6 +3,7 @@
 from db.models.assessments import Assessment
 from db.models.audit import AuditEntry, AuditHead
 from db.models.backfills import Backfill, BackfillChunk, RejectedEntry
+from db.models.canaries import Canary
 from db.models.events import Event
 from db.models.leads import Lead, LeadIdentity
 from db.models.leases import Attempt, Lease, ScheduleSlot
@@ -22,6 +23,7 @@ __all__ = [
     "AuditHead",
     "Backfill",
     "BackfillChunk",
+    "Canary",
     "Event",
     "Lead",
     "LeadIdentity",

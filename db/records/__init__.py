@@ -15,6 +15,7 @@ from db.records.answers import (
 from db.records.common import Json, Policy
 from db.records.imports import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, RejectedRow
 from db.records.jobs import (
+    CanaryRecord,
     ClaimDraft,
     Claimed,
     LeaseRecord,
@@ -47,6 +48,7 @@ __all__ = [
     "AuditReport",
     "BackfillDraft",
     "BackfillRecord",
+    "CanaryRecord",
     "ChunkDraft",
     "ChunkRecord",
     "ClaimDraft",

@@ -135,3 +135,15 @@ class QuarantineCount:
     held: int
     #: messages refused since the quarantine was full, ever
     overflowed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryRecord:
+    """The newest canary of a queue."""
+
+    queue: str
+    sent_at: datetime
+    #: None while it waits
+    ran_at: datetime | None
+    #: seconds it waited, or has waited so far
+    age: float

@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id
@@ -97,6 +97,12 @@ def finish(session: Session, tenant_id: str, *, assessment_id: str, now: datetim
     state = "ok" if set(stages.values()) <= {"ok"} else "partial"
     _change(session, tenant_id, assessment_id, stages=stages, state=state, finished_at=now)
     return _require(session, tenant_id, assessment_id)
+
+
+def running(session: Session, tenant_id: str) -> int:
+    """How many runs of the tenant have not ended."""
+    own = (Assessment.tenant_id == tenant_id, Assessment.state == "running")
+    return session.scalar(select(func.count()).select_from(Assessment).where(*own)) or 0
 
 
 def overdue(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:

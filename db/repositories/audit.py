@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, insert, select, update
+from sqlalchemy import Row, Select, select, update
 from sqlalchemy.orm import Session
 
 from db.base import to_json, utc
 from db.errors import UnstorableValue
 from db.models import AuditEntry, AuditHead
 from db.records import AuditAnchor, AuditDraft, AuditFault, AuditReport, Json
+from db.repositories.bulk import insert_many
 from db.repositories.statements import changed, insert_new
 
 #: the hash before the first row
@@ -42,7 +43,7 @@ def append(session: Session, tenant_id: str, *, entries: Sequence[AuditDraft], n
         last = AuditAnchor(sequence=last.sequence + 1, hash=_digest(**row))
         rows.append({**row, "hash": last.hash})
     if rows:
-        session.execute(insert(AuditEntry), rows)
+        insert_many(session, AuditEntry, rows)
         moved = update(AuditHead).where(AuditHead.tenant_id == tenant_id)
         moved = moved.values(sequence=last.sequence, hash=last.hash)
         changed(session, moved.execution_options(synchronize_session=False))

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db import clock
@@ -63,6 +63,12 @@ def by_key(session: Session, tenant_id: str, *, key: str) -> BackfillRecord | No
     newest = wanted.order_by(Backfill.created_at.desc(), Backfill.backfill_id.desc()).limit(1)
     row = session.execute(newest).mappings().one_or_none()
     return None if row is None else BackfillRecord(**dict(row))
+
+
+def running(session: Session, tenant_id: str) -> int:
+    """How many imports of the tenant have not ended."""
+    own = (Backfill.tenant_id == tenant_id, Backfill.state == "running")
+    return session.scalar(select(func.count()).select_from(Backfill).where(*own)) or 0
 
 
 def chunks(session: Session, tenant_id: str, *, backfill_id: str, state: str | None = None) -> list[ChunkRecord]:

@@ -7,12 +7,13 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session, aliased
 
 from db.base import new_id
 from db.models import OutboundCounter, OutboundDelivery, OutboundEvent
 from db.records import DeadLetter, OutboundDraft, OutboundRecord
+from db.repositories.bulk import insert_many
 from db.repositories.statements import changed, in_batches, tenants_where, upsert
 
 _COLUMNS = tuple(getattr(OutboundEvent, column.name) for column in fields(OutboundRecord))
@@ -42,9 +43,9 @@ def emit(
         )
         for sequence, event in enumerate(events, start=last - len(events) + 1)
     ]
-    session.execute(insert(OutboundEvent), [{name: getattr(record, name) for name in _NAMES} for record in records])
+    insert_many(session, OutboundEvent, [{name: getattr(record, name) for name in _NAMES} for record in records])
     if deliver:
-        session.execute(insert(OutboundDelivery), [_delivery(record) for record in records])
+        insert_many(session, OutboundDelivery, [_delivery(record) for record in records])
     return records
 
 

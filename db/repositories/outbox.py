@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from db import clock
 from db.base import new_id
 from db.models import OutboxEntry
 from db.records import OutboxDraft, OutboxLag, OutboxRecord
+from db.repositories.bulk import insert_many
 from db.repositories.outbox_relay import take
 from db.repositories.statements import changed, in_batches
 
 __all__ = ["add", "confirm", "confirm_all", "fail", "finish", "finish_many", "lag", "pending", "purge", "take"]
 
-_COLUMNS = tuple(getattr(OutboxEntry, column.name) for column in fields(OutboxRecord))
+_NAMES = tuple(column.name for column in fields(OutboxRecord))
+_COLUMNS = tuple(getattr(OutboxEntry, name) for name in _NAMES)
 
 
 def add(session: Session, tenant_id: str, *, drafts: Sequence[OutboxDraft], now: datetime) -> list[OutboxRecord]:
@@ -35,8 +37,7 @@ def add(session: Session, tenant_id: str, *, drafts: Sequence[OutboxDraft], now:
         )
         for draft in drafts
     ]
-    if records:
-        session.execute(insert(OutboxEntry), [asdict(record) for record in records])
+    insert_many(session, OutboxEntry, [{name: getattr(record, name) for name in _NAMES} for record in records])
     return records
 
 

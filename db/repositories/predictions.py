@@ -23,7 +23,14 @@ _Key = tuple[str, str, str]
 
 
 def save(session: Session, tenant_id: str, *, drafts: Sequence[PredictionDraft], now: datetime) -> list[str]:
-    """Store answers and give their ids in the order given; one per (snapshot, kind, model version), the first stays.
+    """Store answers and give their ids in the order given; as `save_each`."""
+    return [prediction_id for prediction_id, _ in save_each(session, tenant_id, drafts=drafts, now=now)]
+
+
+def save_each(
+    session: Session, tenant_id: str, *, drafts: Sequence[PredictionDraft], now: datetime
+) -> list[tuple[str, bool]]:
+    """Store answers; give the id of each and whether it is new: one per (snapshot, kind, model version), first wins.
 
     Leads, snapshots and models have to be the tenant's own.
 
@@ -33,11 +40,14 @@ def save(session: Session, tenant_id: str, *, drafts: Sequence[PredictionDraft],
 
     """
     stored: dict[_Key, str] = {}
+    given: set[str] = set()
     for batch in in_batches(drafts):
         own = [{"tenant_id": tenant_id, "prediction_id": new_id(), "computed_at": now, **_values(d)} for d in batch]
         insert_new(session, Prediction, own)
+        given.update(row["prediction_id"] for row in own)
         stored |= _stored(session, tenant_id, batch)
-    return [stored[draft.snapshot_id, draft.kind, draft.model_version] for draft in drafts]
+    ids = [stored[draft.snapshot_id, draft.kind, draft.model_version] for draft in drafts]
+    return [(prediction_id, prediction_id in given) for prediction_id in ids]
 
 
 def latest(

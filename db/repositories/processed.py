@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import String, any_, bindparam, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from db.errors import KeyConflict
 from db.models import Processed
 from db.records import ClaimDraft, Claimed, Json, ProcessedRecord
+from db.repositories.bulk import core, folded, on_postgresql, recordset, unfolded
 from db.repositories.statements import changed, in_batches, insert_first, upsert
 
 _COLUMNS = tuple(getattr(Processed, column.name) for column in fields(ProcessedRecord))
@@ -56,8 +58,7 @@ def claim_many(
     ordered = [rows[key] for key in sorted(rows)]  # so that two batches wait for each other in one direction only
     taken: set[str] = set()
     if ordered:
-        insert = upsert(session, Processed).on_conflict_do_nothing().returning(Processed.key)
-        taken = set(session.scalars(insert, ordered))
+        taken = set(_insert_many(session, ordered))
     stored = _stored_many(session, tenant_id, task, sorted({d.key for d in drafts} - taken))
     answers = []
     for draft in drafts:
@@ -74,11 +75,21 @@ def claim_many(
 
 def finish_many(session: Session, tenant_id: str, *, task: str, results: Mapping[str, Json], now: datetime) -> None:
     """Store the results of many claimed keys, in the transaction of their effects."""
-    own = (Processed.tenant_id == tenant_id, Processed.task == task, Processed.key == bindparam("own_key"))
-    ended = update(Processed.__table__).where(*own).values(result=bindparam("its_result"), done=True, finished_at=now)  # type: ignore[arg-type]
-    rows = [{"own_key": key, "its_result": dict(results[key])} for key in sorted(results)]
-    if rows:
-        session.connection().execute(ended, rows)
+    rows = [{"key": key, "result": dict(results[key])} for key in sorted(results)]
+    ended = update(core(Processed)).where(Processed.tenant_id == tenant_id, Processed.task == task)
+    if not rows:
+        return
+    if on_postgresql(session):
+        given = recordset(Processed, ("key", "result"))
+        # The list of keys lets the index find them even where the planner knows nothing of the table yet.
+        listed = Processed.key == any_(bindparam("keys", type_=postgresql.ARRAY(String)))
+        all_of_them = ended.where(Processed.key == given.c.key, listed).values(result=given.c.result)
+        parameters = {**folded(rows), "keys": [row["key"] for row in rows]}
+        session.connection().execute(all_of_them.values(done=True, finished_at=now), parameters)
+    else:
+        each = ended.where(Processed.key == bindparam("own_key")).values(result=bindparam("its_result"))
+        renamed = [{"own_key": row["key"], "its_result": row["result"]} for row in rows]
+        session.connection().execute(each.values(done=True, finished_at=now), renamed)
 
 
 def by_task_id(session: Session, tenant_id: str, *, task_id: str) -> ProcessedRecord | None:
@@ -91,6 +102,14 @@ def by_task_id(session: Session, tenant_id: str, *, task_id: str) -> ProcessedRe
 def _stored(session: Session, tenant_id: str, task: str, key: str) -> ProcessedRecord:
     wanted = select(*_COLUMNS).where(Processed.tenant_id == tenant_id, Processed.task == task, Processed.key == key)
     return ProcessedRecord(**dict(session.execute(wanted).mappings().one()))
+
+
+def _insert_many(session: Session, rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """Insert those that are new, in the order given; gives their keys."""
+    if on_postgresql(session):
+        fresh = unfolded(Processed, list(rows[0])).on_conflict_do_nothing().returning(Processed.key)
+        return list(session.connection().scalars(fresh, folded(rows)))
+    return list(session.scalars(upsert(session, Processed).on_conflict_do_nothing().returning(Processed.key), rows))
 
 
 def _stored_many(session: Session, tenant_id: str, task: str, keys: Sequence[str]) -> dict[str, ProcessedRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,8 @@ from sqlalchemy.orm import Session
 from db.errors import UnknownTenant
 from db.models import Tenant, TenantSettings
 from db.records import Json, TenantRecord
-from db.repositories.statements import insert_new, lock_tenant
+from db.repositories.statements import insert_new, lock_tenant, ring_of
+from db.sealing import place
 
 
 def get(session: Session, tenant_id: str) -> TenantRecord | None:
@@ -34,16 +36,20 @@ def require(session: Session, tenant_id: str) -> TenantRecord:
 
 
 def configure(session: Session, tenant_id: str, *, settings: Json, actor: str, now: datetime) -> TenantRecord:
-    """Make the tenant where it is new, and add a version of its settings where they changed."""
+    """Make the tenant where it is new, and add a version of its settings where they changed.
+
+    A `secret` of the callback is stored sealed; `callback` opens it.
+    """
     lock_tenant(session, tenant_id)
     known = get(session, tenant_id)
-    if known is not None and known.settings == dict(settings):
+    settings = _sealed(session, tenant_id, settings, known)
+    if known is not None and known.settings == settings:
         return known
     insert_new(session, Tenant, [{"tenant_id": tenant_id, "created_at": now}])
     version: dict[str, Any] = {
         "tenant_id": tenant_id,
         "version": known.version + 1 if known else 1,
-        "settings": dict(settings),
+        "settings": settings,
         "actor": actor,
         "created_at": now,
     }
@@ -51,9 +57,43 @@ def configure(session: Session, tenant_id: str, *, settings: Json, actor: str, n
     return require(session, tenant_id)
 
 
+def callback(session: Session, tenant_id: str) -> dict[str, Any] | None:
+    """Give where the tenant wants to be told, with its secret opened, or None.
+
+    Raises:
+        SealBroken: the stored secret was changed or moved.
+
+    """
+    known = get(session, tenant_id)
+    told = dict(known.settings.get("callback") or {}) if known else {}
+    if "sealed" in told:
+        told["secret"] = _open(session, tenant_id, told.pop("sealed"))
+    return told or None
+
+
 def ids(session: Session) -> list[str]:
     """Give all tenants; for schedules, the one call without a tenant."""
     return list(session.scalars(select(Tenant.tenant_id).order_by(Tenant.tenant_id)))
+
+
+def _sealed(session: Session, tenant_id: str, settings: Json, known: TenantRecord | None) -> dict[str, Any]:
+    told = dict(settings.get("callback") or {})
+    secret = told.pop("secret", None)
+    if secret is None:
+        return dict(settings)
+    stored = (known.settings.get("callback") or {}).get("sealed") if known else None
+    # The same secret keeps its seal, so that settings which did not change stay the same.
+    if stored is None or _open(session, tenant_id, stored) != secret:
+        stored = b64encode(ring_of(session).seal(secret.encode(), _place(tenant_id))).decode()
+    return {**settings, "callback": {**told, "sealed": stored}}
+
+
+def _open(session: Session, tenant_id: str, sealed: str) -> str:
+    return ring_of(session).open(b64decode(sealed), _place(tenant_id)).decode()
+
+
+def _place(tenant_id: str) -> bytes:
+    return place(tenant_id, "tenant_settings.callback")
 
 
 def _newest(tenant_id: str) -> Select[tuple[str, int, dict[str, Any], datetime]]:

@@ -3,5 +3,6 @@
 from tasks.backfill.chunks import import_chunk
 from tasks.backfill.finish import finish
 from tasks.backfill.start import start
+from tasks.backfill.sweep import sweep
 
-__all__ = ["finish", "import_chunk", "start"]
+__all__ = ["finish", "import_chunk", "start", "sweep"]

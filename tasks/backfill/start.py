@@ -10,7 +10,7 @@ from celery import chord
 from db.records import BackfillDraft, BackfillRecord
 from db.repositories import backfills, chunk_leases
 from db.session import transaction
-from tasks import workspace
+from tasks import limits, workspace
 from tasks.backfill.chunks import import_chunk
 from tasks.backfill.finish import finish
 from tasks.backfill.preview import preview
@@ -80,6 +80,7 @@ def _plan(request: BackfillCsv, work: Work) -> Plan:
 
 def _accept(request: BackfillCsv, plan: Plan, work: Work) -> tuple[BackfillRecord, bool]:
     with work.effect(request.tenant_id) as session:
+        limits.admit_import(session, request.tenant_id)
         record, new = backfills.create(
             session, request.tenant_id, draft=plan.draft, chunks=plan.spooled.offsets, now=work.now
         )

@@ -8,9 +8,10 @@ from tasks.contracts.backfill import BackfillCsv
 from tasks.contracts.base import ENVELOPE_SCHEMA, Request
 from tasks.contracts.jobs import JobStatus
 from tasks.contracts.leads import CardRequest, ScoreLeads, UpsertLeads, WorklistRequest
+from tasks.contracts.outbound import PullEvents
 from tasks.contracts.outcomes import RecordOutcomes
 from tasks.contracts.pipelines import Assess
-from tasks.contracts.system import Ping
+from tasks.contracts.system import Ping, Status
 from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
 from tasks.contracts.training import TrainModel
 
@@ -23,9 +24,11 @@ PUBLIC: dict[str, type[Request]] = {
     "hearth.leads.upsert": UpsertLeads,
     "hearth.leads.worklist": WorklistRequest,
     "hearth.models.train": TrainModel,
+    "hearth.outbound.pull": PullEvents,
     "hearth.outcomes.record": RecordOutcomes,
     "hearth.pipelines.assess": Assess,
     "hearth.system.ping": Ping,
+    "hearth.system.status": Status,
     "hearth.tenants.configure": ConfigureTenant,
     "hearth.tenants.readiness": TenantReadiness,
 }

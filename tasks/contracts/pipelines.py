@@ -32,13 +32,3 @@ class StageCall(Request):
     """One stage of one assessment; everything else is read from the database."""
 
     assessment_id: Identifier
-
-
-class Sweep(Request):
-    """A periodic job over all tenants."""
-
-    tenant_id: Identifier | None = None  # type: ignore[assignment]
-
-    def needs_tenant(self) -> bool:
-        """It is for all."""
-        return False

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from pydantic import AwareDatetime
+
 from tasks.contracts.base import Identifier, Request, ShortText
 
 
-class Ping(Request):
-    """Are you there, and what are you?"""
+class Upkeep(Request):
+    """For no tenant in particular."""
 
-    # The one task that a caller without a tenant may send.
     tenant_id: Identifier | None = None  # type: ignore[assignment]
-    echo: ShortText | None = None
 
     def needs_tenant(self) -> bool:
         """Anybody may ask."""
         return False
+
+
+class Ping(Upkeep):
+    """Are you there, and what are you?"""
+
+    echo: ShortText | None = None
+
+
+class Status(Upkeep):
+    """How far behind is each queue?"""
+
+
+class CanaryCall(Upkeep):
+    """A message that only tells how long it waited."""
+
+    queue: ShortText
+    sent_at: AwareDatetime

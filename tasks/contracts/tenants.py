@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from tasks.contracts.base import Part, Request, ShortText
@@ -35,6 +35,28 @@ class Bands(Part):
         return self
 
 
+class CallbackTask(Part):
+    """Events go to a task on the CRM's own queue."""
+
+    kind: Literal["celery"]
+    task: ShortText
+    queue: ShortText
+
+
+class CallbackWebhook(Part):
+    """Events are posted to an address, signed with a secret that both know."""
+
+    kind: Literal["webhook"]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$", max_length=2000)]
+    secret: Annotated[str, StringConstraints(min_length=16, max_length=200)]
+
+
+class CallbackPull(Part):
+    """Events wait until they are asked for."""
+
+    kind: Literal["pull"]
+
+
 class TenantSettings(Part):
     """Settings of a tenant; what is left out keeps its value."""
 
@@ -45,6 +67,8 @@ class TenantSettings(Part):
     silence_days: dict[ShortText, Days] | None = None
     #: scores of an unchanged lead are kept for this many seconds
     scoring_interval: Annotated[int, Field(ge=60, le=86_400)] | None = None
+    #: where events of the outbound stream go
+    callback: Annotated[CallbackTask | CallbackWebhook | CallbackPull, Field(discriminator="kind")] | None = None
 
 
 class ConfigureTenant(Request):

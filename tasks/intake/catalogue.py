@@ -76,7 +76,7 @@ def load(name: str) -> Profile:
     return Profile(
         name=name,
         subject=subject,
-        columns=columns if name == FALLBACK[subject] else columns | _refusals(columns, load(FALLBACK[subject])),
+        columns=columns if name == FALLBACK[subject] else columns | _completed(columns, load(FALLBACK[subject])),
         marks={key(header): weight for header, weight in table.get("marks", {}).items()},
         ignore=frozenset(map(key, table.get("ignore", ()))),
         defaults=table.get("defaults", {}),
@@ -85,13 +85,14 @@ def load(name: str) -> Profile:
     )
 
 
-def _refusals(columns: Mapping[str, tuple[str, ...]], common: Profile) -> dict[str, tuple[str, ...]]:
-    # A refusal must not be overlooked because it stands under a header that this system does not use.
+def _completed(columns: Mapping[str, tuple[str, ...]], common: Profile) -> dict[str, tuple[str, ...]]:
+    # A refusal must not be overlooked, and a person not lost, because of a header that this system does not use.
     claimed = {word for words in columns.values() for word in words}
-    refusals = [name for name in common.columns if canonical.kind_of(name) in canonical.REFUSALS]
+    kinds = canonical.REFUSALS | {"email", "phone", "name"}
+    needed = [name for name in common.columns if canonical.kind_of(name) in kinds]
     return {
         name: (*columns.get(name, ()), *(word for word in common.columns[name] if word not in claimed))
-        for name in refusals
+        for name in needed
     }
 
 

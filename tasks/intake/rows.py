@@ -145,6 +145,8 @@ def _join_spans(row: Cells) -> None:
 def _prefer_refusals(row: Cells) -> None:
     # A grant, and a "not blocked", gives way to a refusal of the same channel or of all of them.
     refused = set(_refused(row))
+    if not refused:
+        return
     for name, value in list(row.consent.items()):
         grant = value is (not name.startswith("dnd_")) and name != "unsubscribed_at"
         if grant and refused & {name.rpartition("_")[2], "all"}:

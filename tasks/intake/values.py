@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tasks.intake import vocabulary
@@ -77,6 +78,7 @@ def number(text: str) -> float:
     return -value if negative or found["sign"] == "-" else value
 
 
+@lru_cache(maxsize=4096)  # budgets repeat from row to row
 def span(text: str) -> tuple[float | None, float | None]:
     """Read `400-500k`, `500k+`, `under 500k`; a single amount is given twice."""
     bare = _bare(text)

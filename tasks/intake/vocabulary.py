@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 #: the stages of a lead's life, then its side states; other stages are the tenant's own and stay as they are
 STAGES = (
@@ -93,6 +94,7 @@ NOTHING = frozenset({"none", "?"})
 _NOISE = re.compile(r"[\s_/&,.;-]+")
 
 
+@lru_cache(maxsize=4096)  # words repeat from row to row
 def level_key(text: str) -> str:
     """Reduce a word to what is compared."""
     return _NOISE.sub(" ", text.replace("\u2013", "-").casefold()).strip()

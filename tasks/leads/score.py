@@ -66,14 +66,44 @@ def _bucket(as_of: datetime, work: Work) -> datetime:
 def store_scores(
     session: Session, work: Work, snapshot_ids: Sequence[str], champion: scorers.Champion, explain: int = 3
 ) -> list[LeadScore]:
-    """Score snapshots and keep one answer each, in the order given."""
-    tenant_id = work.tenant_id
-    taken = snapshots.get(session, tenant_id, snapshot_ids=snapshot_ids)
+    """Score snapshots and keep one answer each, in the order given; tells of bands that changed."""
+    taken = snapshots.get(session, work.tenant_id, snapshot_ids=snapshot_ids)
     matrix = FeatureMatrix.from_rows([snapshot.features for snapshot in taken])
     scores = champion.scorer.score(matrix, explain=explain)
     drafts = [_prediction(snapshot, item, champion, work) for snapshot, item in zip(taken, scores, strict=True)]
-    predictions.save(session, tenant_id, drafts=drafts, now=work.now)
+    keep_predictions(session, work, drafts)
     return scores
+
+
+def keep_predictions(session: Session, work: Work, drafts: Sequence[PredictionDraft]) -> None:
+    """Store answers once each, with their proof, and tell the CRM of each band that changed."""
+    lead_ids = [draft.lead_id for draft in drafts if draft.band is not None]
+    before = _bands(session, work, lead_ids) if lead_ids else {}
+    saved = predictions.save_each(session, work.tenant_id, drafts=drafts, now=work.now)
+    for draft, (prediction_id, new) in zip(drafts, saved, strict=True):
+        if new:
+            work.prove("prediction", **_proof(draft, prediction_id))
+        was = before.get(draft.lead_id)
+        if new and was is not None and was != draft.band:
+            told = {"band": draft.band, "was": was, "probability": draft.probability}
+            work.tell("band.changed", draft.lead_id, lead_id=draft.lead_id, prediction_id=prediction_id, **told)
+
+
+def _bands(session: Session, work: Work, lead_ids: Sequence[str]) -> dict[str, str | None]:
+    known = predictions.latest(session, work.tenant_id, kind="lead_score", lead_ids=lead_ids)
+    return {record.lead_id: record.band for record in known}
+
+
+def _proof(draft: PredictionDraft, prediction_id: str) -> dict[str, Any]:
+    return {
+        "prediction_id": prediction_id,
+        "lead_id": draft.lead_id,
+        "snapshot_id": draft.snapshot_id,
+        "of": draft.kind,
+        "model": draft.model_version,
+        "probability": draft.probability,
+        "as_of": draft.as_of,
+    }
 
 
 def _prediction(snapshot: SnapshotRecord, item: LeadScore, champion: scorers.Champion, work: Work) -> PredictionDraft:

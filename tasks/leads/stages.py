@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from db.records import AssessmentRecord, PredictionDraft
-from db.repositories import assessments, predictions
+from db.repositories import assessments
 from db.session import Session, transaction
 from ml.profiles import LeadProfile
 from ml.urgency import Urgency
@@ -17,7 +17,7 @@ from tasks.base import Answer, Work, step
 from tasks.contracts.pipelines import StageCall
 from tasks.contracts.wire import to_wire
 from tasks.errors import InvalidPayload
-from tasks.leads.score import store_scores, take_snapshots
+from tasks.leads.score import keep_predictions, store_scores, take_snapshots
 
 
 def _failed(stage: str) -> Callable[[StageCall, str], None]:
@@ -73,7 +73,7 @@ def urgency_stage(session: Session, request: StageCall, work: Work) -> Answer:
         _urgency(profile, snapshot_id, item)
         for profile, snapshot_id, item in zip(known, record.snapshot_ids, found, strict=True)
     ]
-    predictions.save(session, request.tenant_id, drafts=drafts, now=work.now)
+    keep_predictions(session, work, drafts)
     return _land(session, request, "urgency")
 
 

@@ -148,7 +148,10 @@ def test_profiles_speak_of_canonical_columns_and_no_header_means_two():
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
 def test_example_mappings_are_valid(path):
     mapping = columns.load_mapping(path)
-    header = [*mapping["columns"], *mapping["ignore"], mapping["label"]["column"]]
-    plan = columns.plan(header, "generic", mapping)
-    assert "label" in plan.mapped.values()
-    assert set(plan.ignored) == set(mapping["ignore"])
+    subject = "events" if "kind" in mapping.get("defaults", {}) else "leads"
+    label = [mapping["label"]["column"]] if "label" in mapping else []
+    ignore = mapping.get("ignore", [])
+    header = [*mapping.get("columns", ["Contact ID"]), *ignore, *label]
+    plan = columns.plan(header, "auto", mapping, subject=subject)
+    assert ("label" in plan.mapped.values()) is bool(label)
+    assert set(plan.ignored) == set(ignore)

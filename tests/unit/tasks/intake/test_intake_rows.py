@@ -195,6 +195,23 @@ def test_a_bad_cell_is_left_out_and_the_row_goes_on(importer, column, cell, code
     assert cell not in found.problems[0].message
 
 
+def test_phones_without_a_code_are_of_the_country_that_the_mapping_names(importer):
+    text = "external_id,phone\nA1,020 7946 0018\nA2,+1 305 555 1212\nA3,12\n"
+    intake = importer.take(text, {"defaults": {"country": "GB"}})
+    assert [draft.contact.get("phone") for draft in intake.drafts] == ["+442079460018", "+13055551212", None]
+    assert intake.codes == [("warning", "value.phone")]
+
+
+def test_the_same_person_twice_is_two_drafts_of_one_address(importer):
+    drafts = importer.take("Email,Lead Source\nANN@example.com,web\nann@Example.com ,portal\n").drafts
+    assert {draft.contact["email"] for draft in drafts} == {"ann@example.com"}
+
+
+def test_stages_that_hearth_knows_are_spelled_in_one_way(importer):
+    drafts = importer.take("external_id,stage\nA1,Under Contract\nA2,NEW\nA3,Our own stage\n").drafts
+    assert [draft.fields["stage"] for draft in drafts] == ["under_contract", "new", "Our own stage"]
+
+
 def test_ids_rounded_by_a_spreadsheet_would_join_strangers(importer):
     found = importer.take("external_id,email\n1.23457E+14,ann@example.com\n").rows[0]
     assert found.draft.external_id is None
@@ -288,6 +305,12 @@ def test_words_that_say_nothing_elsewhere_may_be_names_and_levels(importer):
         ("opt_in_email,dnd_email", "yes,yes", {"dnd_email": True}, ["consent.conflict"]),
         ("opt_in_sms,dnd_all", "yes,yes", {"dnd_all": True}, ["consent.conflict"]),
         ("opt_in_sms,dnd_email", "yes,yes", {"opt_in_sms": True, "dnd_email": True}, []),
+        ("opt_in_email,unsubscribed_at", "yes,2026-01-01", {"unsubscribed_at": at(2026, 1, 1)}, ["consent.conflict"]),
+        ("opt_in_all,opt_in_sms", "no,yes", {"opt_in_all": False}, ["consent.conflict"]),
+        ("dnd_all,dnd_sms", "yes,inactive", {"dnd_all": True}, ["consent.conflict"]),
+        ("opt_in_sms,dnd_sms", "no,no", {"opt_in_sms": False}, ["consent.conflict"]),
+        ("opt_in_call,dnd_call", "yes,no", {"opt_in_call": True, "dnd_call": False}, []),
+        ("opt_in_all,dnd_sms", "yes,yes", {"opt_in_all": True, "dnd_sms": True}, []),
         ("dnd_all,unsubscribed_at", "no,yes", {"dnd_all": True}, []),
         ("unsubscribed_at,dnd_all", "yes,no", {"dnd_all": True}, []),
     ],

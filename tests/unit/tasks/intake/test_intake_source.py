@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.intake import copying, source
+from tasks.intake import copying, files, source
 from tasks.intake.errors import FileRejected
 
 
@@ -245,6 +245,66 @@ def test_quoted_line_breaks_survive(importer):
 
 def test_old_mac_line_ends(importer):
     assert importer.take("external_id,source\rA1,web\rA2,web\r").spooled.records == 2
+
+
+# --- limits
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_more_bytes_than_the_limit_are_refused(importer, packed):
+    content = b"external_id,source\n" + b"A1,web\n" * 5000
+    path = importer.write(gzip.compress(content) if packed else content)
+    limits = files.Limits(unpacked=10_000)
+    for read in (
+        lambda: source.inspect(path, limits=limits),
+        lambda: source.spool(path, importer.folder / "copy", source.inspect(path), limits=limits),
+    ):
+        with pytest.raises(FileRejected, match=r"file\.too_large.*10000 bytes"):
+            read()
+    assert [entry.name for entry in importer.folder.iterdir()] == ["leads.csv"]
+    assert source.inspect(path, limits=files.Limits(unpacked=len(content))).delimiter == ","
+
+
+def test_a_bomb_is_stopped_before_it_fills_memory_or_disk(importer):
+    path = importer.write(gzip.compress(b"external_id,source\n" + b"A" * 60_000_000))
+    tracemalloc.start()
+    with pytest.raises(FileRejected) as caught:
+        source.spool(path, importer.folder / "copy", source.inspect(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert caught.value.code == "file.too_wide"
+    assert caught.value.message.startswith("line 2:")
+    assert peak < 60_000_000
+
+
+@pytest.mark.parametrize(("rows", "fits"), [(5, True), (6, False), (1200, False)])
+def test_more_rows_than_the_limit_are_refused(importer, monkeypatch, rows, fits):
+    path = importer.write("external_id\n" + "A\n" * rows)
+    found = source.inspect(path)
+    if fits:
+        assert source.spool(path, importer.folder / "copy", found, limits=files.Limits(records=5)).records == rows
+        return
+    with pytest.raises(FileRejected, match=r"file\.too_large.*5 rows"):
+        source.spool(path, importer.folder / "copy", found, limits=files.Limits(records=5))
+
+
+@pytest.mark.parametrize(
+    ("row", "code"), [("A2," + "x" * 3000, "file.too_wide"), ('A2,"' + "x\n" * 3000 + '"', "file.unclosed_quote")]
+)
+def test_rows_beyond_the_limit_are_refused_with_their_line(importer, row, code):
+    path = importer.write(f"external_id,Notes\nA1,y\n{row}\nA3,z\n")
+    with pytest.raises(FileRejected) as caught:
+        source.spool(path, importer.folder / "copy", source.inspect(path), limits=files.Limits(record=2000))
+    assert (caught.value.code, caught.value.message[:7]) == (code, "line 3:")
+
+
+@pytest.mark.parametrize("size", [131_073, 2_000_000])
+def test_a_cell_beyond_what_csv_readers_take_costs_only_itself(importer, size):
+    for cell in ("x" * size, '"' + "line\n" * (size // 5) + '"'):
+        intake = importer.take(f"external_id,Notes\nA1,{cell}\nA2,y\n")
+        assert [draft.external_id for draft in intake.drafts] == ["A1", "A2"]
+        assert intake.codes == [("warning", "value.too_long")]
+        assert intake.drafts[1].custom == {"Notes": "y"}
 
 
 # --- not a CSV file

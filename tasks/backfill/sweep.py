@@ -1,0 +1,32 @@
+"""What got lost on the way of an import is sent again: chunks that nobody works on, endings that nobody came to."""
+
+from __future__ import annotations
+
+from db.repositories import chunk_leases
+from db.session import transaction
+from tasks import schedule
+from tasks.backfill.chunks import import_chunk
+from tasks.backfill.finish import finish
+from tasks.base import Answer, Json, Work, job
+from tasks.contracts.system import Upkeep
+
+#: seconds that a chunk may wait in the queue while nothing of its import moves
+STILL = 60.0
+MOST = 500
+
+
+@job("hearth.backfill.sweep", Upkeep)
+def sweep(request: Upkeep, work: Work) -> Json:
+    """Send stalled chunks and missing endings of all imports again, once a slot."""
+    if not schedule.mine("backfill.sweep", 15):
+        return work.envelope(request, Answer(data={"chunks": 0, "endings": 0}))
+    with transaction() as session:
+        stalled = chunk_leases.stalled(session, older_than=STILL, limit=MOST)
+        for tenant_id, backfill_id, number in stalled:
+            chunk_leases.enqueued(session, tenant_id, backfill_id=backfill_id, numbers=[number])
+        ended = chunk_leases.unfinished(session, limit=MOST)
+    for tenant_id, backfill_id, number in stalled:
+        import_chunk.delay(tenant_id=tenant_id, backfill_id=backfill_id, number=number)
+    for tenant_id, backfill_id in ended:
+        finish.delay(tenant_id=tenant_id, backfill_id=backfill_id)
+    return work.envelope(request, Answer(data={"chunks": len(stalled), "endings": len(ended)}))

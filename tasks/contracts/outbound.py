@@ -1,0 +1,16 @@
+"""Requests of `hearth.outbound.*`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tasks.contracts.base import Request
+
+
+class PullEvents(Request):
+    """What happened since the cursor, in order."""
+
+    cursor: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(ge=1, le=200)] = 100

@@ -1,0 +1,32 @@
+"""How much may wait: over it a task is refused as overloaded, at once, instead of waiting for hours."""
+
+from __future__ import annotations
+
+from db.repositories import assessments, backfills, canaries
+from db.session import Session
+from tasks.errors import Overloaded
+
+#: what one tenant may have running
+ASSESSMENTS, IMPORTS = 5_000, 50
+#: seconds that a message may wait in a queue before nothing more is taken for it
+LONGEST_WAIT = 600.0
+
+
+def admit_assessment(session: Session, tenant_id: str) -> None:
+    """Raises Overloaded when the tenant or the cluster has enough to do."""
+    if assessments.running(session, tenant_id) >= ASSESSMENTS:
+        raise Overloaded(f"{ASSESSMENTS} assessments of this tenant have not ended; send it again when some have")
+    _admit(session, "inference")
+
+
+def admit_import(session: Session, tenant_id: str) -> None:
+    """Raises Overloaded when the tenant or the cluster has enough to do."""
+    if backfills.running(session, tenant_id) >= IMPORTS:
+        raise Overloaded(f"{IMPORTS} imports of this tenant have not ended; send it again when some have")
+    _admit(session, "batch")
+
+
+def _admit(session: Session, queue: str) -> None:
+    waits = {canary.queue: canary.age for canary in canaries.latest(session) if canary.ran_at is None}
+    if waits.get(queue, 0.0) > LONGEST_WAIT:
+        raise Overloaded(f"the queue {queue} is {LONGEST_WAIT:.0f} seconds behind; send it again later")

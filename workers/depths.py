@@ -1,0 +1,38 @@
+"""How long the queues are, and whether the broker still is the one that it was."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+#: a key that goes when the broker's data go
+EPOCH = "hearth.relay.epoch"
+
+
+def depths(client: Any, queues: Iterable[str]) -> dict[str, int]:
+    """The number of messages that wait in each queue."""
+    names = sorted(set(queues))
+    pipeline = client.pipeline(transaction=False)
+    for name in names:
+        pipeline.llen(name)
+    return dict(zip(names, map(int, pipeline.execute()), strict=True))
+
+
+@dataclass(slots=True)
+class Epoch:
+    """Tells a broker that lost its data: a mark of ours is gone, or is another's."""
+
+    _seen: bytes | None = None
+
+    def has_changed(self, client: Any) -> bool:
+        """Whether the data were lost since the last call; the first call says so where there is no mark at all."""
+        found = client.get(EPOCH)
+        if found is None:
+            client.set(EPOCH, secrets.token_hex(16), nx=True)
+            self._seen = client.get(EPOCH)
+            return True
+        changed = self._seen is not None and found != self._seen
+        self._seen = found
+        return changed

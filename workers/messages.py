@@ -1,0 +1,100 @@
+"""Messages as Celery writes them, apart from any task: taken to pieces to be kept, put together to be sent again."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from kombu.exceptions import KombuError
+
+Json = dict[str, Any]
+
+#: names that may stand in a column, a log line or a terminal
+_NAME = re.compile(r"[\w.:@/-]{1,200}", re.ASCII)
+#: a message's queue, where it does not tell
+NO_QUEUE = "celery"
+
+
+def name_or_none(value: object) -> str | None:
+    """A name if it is one: foreign messages may hold anything."""
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
+
+
+def task_of(message: Any) -> str | None:
+    """The task a message names, in either protocol; None when it names none."""
+    headers = message.headers if isinstance(message.headers, Mapping) else {}
+    return name_or_none(headers.get("task")) or name_or_none(_field(content(message), "task"))
+
+
+def task_id_of(message: Any) -> str | None:
+    """The task id of a message, in either protocol."""
+    headers = message.headers if isinstance(message.headers, Mapping) else {}
+    return name_or_none(headers.get("id")) or name_or_none(_field(content(message), "id"))
+
+
+def queue_of(message: Any) -> str:
+    """The queue a message came by, as far as it tells."""
+    delivery = message.delivery_info if isinstance(message.delivery_info, Mapping) else {}
+    return name_or_none(delivery.get("routing_key")) or NO_QUEUE
+
+
+def retries_of(message: Any) -> int:
+    """How often a message was tried before."""
+    retries = message.headers.get("retries") if isinstance(message.headers, Mapping) else None
+    return retries if isinstance(retries, int) and 0 <= retries < 2**31 else 0
+
+
+def tenant_of(message: Any) -> str | None:
+    """The tenant that a message names; whether there is such a tenant is another question."""
+    body = content(message)
+    kwargs = _field(body, "kwargs")
+    if isinstance(body, list | tuple) and len(body) > 1:
+        args, kwargs = body[0], body[1]
+    else:
+        args = _field(body, "args")
+    first = args[0] if isinstance(args, list | tuple) and args else None
+    named = _field(kwargs, "tenant_id") or _field(first, "tenant_id")
+    return named if isinstance(named, str) and len(named) <= 64 and name_or_none(named) else None
+
+
+def content(message: Any) -> Any:
+    """The decoded body, or None when it does not decode."""
+    try:
+        return message.payload
+    except (KombuError, ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+def body_of(message: Any) -> bytes:
+    """The body as it came, without its transport's encoding."""
+    body = message.body
+    return body.encode(errors="replace") if isinstance(body, str) else bytes(body or b"")
+
+
+def facts_of(message: Any) -> Json:
+    """What a message says beside its body, as JSON that any database takes."""
+    facts = {
+        "headers": message.headers,
+        "properties": message.properties,
+        "content_type": message.content_type,
+        "content_encoding": message.content_encoding,
+    }
+    try:
+        return dict(json.loads(json.dumps(_finite(facts), allow_nan=False, default=str)))
+    except (TypeError, ValueError, RecursionError):
+        return {"unreadable": True, "headers": {}}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _field(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else None

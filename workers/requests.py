@@ -1,0 +1,53 @@
+"""What a worker's main process does about a task that takes its process with it, or never ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from billiard.einfo import ExceptionWithTraceback
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.worker import state
+
+from db.errors import DatabaseError
+from workers import quarantine
+from workers.redaction import RedactedRequest
+
+log = structlog.get_logger(__name__)
+
+
+class GuardedRequest(RedactedRequest):
+    """Holds a poison task before Celery acknowledges it: one that lost its process too often, or had to be killed."""
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """Celery's end of a failed task; a poison one fails and is held, or goes back when it cannot be held now."""
+        if self._is_poison(exc_info) and not self._held():
+            self.reject(requeue=True)
+            return None
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def _is_poison(self, exc_info: Any) -> bool:
+        error = exc_info.exception
+        if isinstance(error, ExceptionWithTraceback):
+            error = error.exc
+        if self.acknowledged or state.should_terminate or self._already_cancelled or self._already_revoked:
+            return False
+        if isinstance(error, TimeLimitExceeded):
+            return True
+        lost = isinstance(error, WorkerLostError | SystemExit | KeyboardInterrupt)
+        return lost and self._out_of_tries() and not self._success_was_stored()
+
+    def _out_of_tries(self) -> bool:
+        task = self.task
+        if not task.retry_on_worker_lost:
+            return not task.reject_on_worker_lost
+        return task.max_retries is not None and self._context.retries >= task.max_retries
+
+    def _held(self) -> bool:
+        """Whether the message may be acknowledged; a quarantine that is full has counted it."""
+        try:
+            quarantine.hold(self.message, "poison")
+        except DatabaseError as error:
+            log.warning("poison_not_held", task=self.name, error=type(error).__name__)
+            return False
+        return True
