@@ -32,6 +32,8 @@ task_default_queue = "celery"
 task_default_exchange = "celery"
 task_default_routing_key = "celery"
 task_routes = {
+    "hearth.system.purge": {"queue": "batch"},
+    "hearth.system.anchor": {"queue": "batch"},
     "hearth.system.*": {"queue": "inference"},
     "hearth.tenants.*": {"queue": "inference"},
     "hearth.leads.upsert": {"queue": "ingest"},
@@ -56,7 +58,8 @@ task_protocol = 2
 result_extended = False
 task_remote_tracebacks = False
 # whoever sent the message, its arguments and results are hidden from logs, events, remote control and Flower
-task_annotations = {"*": {"Request": "workers.redaction:RedactedRequest"}}
+# … and one that takes its process with it again and again, or never ends, is held in the quarantine
+task_annotations = {"*": {"Request": "workers.requests:GuardedRequest"}}
 
 # --- time: UTC everywhere ---------------------------------------------------------------------------------------------
 timezone = "UTC"
@@ -111,6 +114,8 @@ worker_eta_task_limit = 1000
 worker_max_tasks_per_child = 5000
 worker_max_memory_per_child = 1_000_000  # KiB, shared pages included
 worker_soft_shutdown_timeout = _SETTINGS.soft_shutdown
+# holds what is undecodable, unknown or invalid instead of dropping it
+worker_consumer = "workers.consumer:Consumer"
 # a child of a busy machine may need longer than 4 s to report
 worker_proc_alive_timeout = 30
 

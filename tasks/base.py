@@ -214,7 +214,7 @@ class HearthTask(Task):
         try:
             for row in rows:
                 facts = {"queue": row.queue, "task_id": row.outbox_id, "headers": {FROM_OUTBOX: True}}
-                self.app.send_task(row.task, kwargs=dict(row.kwargs), retry=False, **facts)
+                self.app.send_task(row.task, kwargs=dict(row.kwargs), retry=False, ignore_result=True, **facts)
         except BrokerError:
             log.warning("follow_ups_unpublished", rows=len(rows))
             return

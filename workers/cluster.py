@@ -1,4 +1,4 @@
-"""The embedded cluster as one thing: broker, migrations, workers, beat and Flower, started and stopped together."""
+"""The embedded cluster as one thing: broker, migrations, workers, relay, deliverer, beat and Flower, up and down."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Cluster:
     """
 
     settings: Settings
-    #: what cluster.json says: pid, redis_url (a secret), workers, flower_url, flower_user, flower_password (a secret)
+    #: what cluster.json says: pid, workers, metrics_url, flower_url, flower_user; secret: redis_url, flower_password
     facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _supervisor: Supervisor | None = field(default=None, repr=False)
     _lock: Lock | None = field(default=None, repr=False)
@@ -247,6 +247,7 @@ def _plan(settings: Settings, url: SecretStr, *, flower: bool, beat: bool, fold:
         beat=beat,
         flower_auth=auth if flower else None,
         flower_port=settings.flower_port or broker.free_port(),
+        metrics_port=settings.metrics_port or broker.free_port(),
     )
 
 
@@ -272,6 +273,7 @@ def _facts(plan: Plan) -> Mapping[str, Any]:
         "pid": os.getpid(),
         "redis_url": plan.url.get_secret_value(),
         "workers": [worker.name for worker in plan.workers],
+        "metrics_url": f"http://127.0.0.1:{plan.metrics_port}/metrics",
     }
     if plan.flower_auth:
         user, _, password = plan.flower_auth.get_secret_value().partition(":")

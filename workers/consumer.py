@@ -45,7 +45,7 @@ class Consumer(CeleryConsumer):
                 return handle(message)
             except (*self.connection_errors, *self.channel_errors, MemoryError):
                 raise
-            except Exception as error:  # noqa: BLE001  # the edge of the process: one message must not end it
+            except Exception as error:  # the edge of the process: one message must not end it
                 if message.acknowledged:
                     raise
                 return self.on_invalid_task(None, message, error)
@@ -75,11 +75,13 @@ class Consumer(CeleryConsumer):
             held = quarantine.hold(message, reason)
         except DatabaseError as error:
             log.warning("message_not_held", reason=reason, error=type(error).__name__, seconds=WAIT)
-            return self._later(message)
+            self._later(message)
+            return
         if held or reason != "unknown_task":
-            return message.ack_log_error(_Log, self.connection_errors)
-        # good work that nobody knows yet: it waits in the broker until there is room
-        return self._later(message)
+            message.ack_log_error(_Log, self.connection_errors)
+        else:
+            # good work that nobody knows yet: it waits in the broker until there is room
+            self._later(message)
 
     def _later(self, message: Any) -> None:
         """Give the message back after a while; should the connection fail first, the broker does so by itself."""

@@ -32,7 +32,7 @@ _WARNING = re.compile(r"\(['\"](?P<place>[^:]+:\d+: \w+):")
 #: errors of a connection name an address and an errno
 _CONNECTION_ERRORS = (OSError, RedisConnectionError, RedisTimeoutError)
 #: loggers of libraries that have nothing to say below a warning
-_CHATTY = ("kombu", "amqp", "alembic", "tornado.access", "sqlalchemy")
+_CHATTY = ("kombu", "amqp", "alembic", "tornado.access", "sqlalchemy", "httpx", "httpcore", "asyncio")
 
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 

@@ -46,6 +46,8 @@ class Plan:
     #: Flower's `user:password`; None: no Flower
     flower_auth: SecretStr | None
     flower_port: int
+    #: where the relay serves its metrics
+    metrics_port: int
 
 
 def worker_plans(*, fold: bool | None = None, cores: int | None = None) -> tuple[WorkerPlan, ...]:
@@ -72,6 +74,11 @@ def processes(plan: Plan, settings: Settings) -> Iterator[ProcessSpec]:
     for worker in plan.workers:
         argv = _worker_argv(worker, plan, settings)
         yield ProcessSpec(name=worker.name, argv=argv, env=env, cold_signal=signal.SIGQUIT)
+    metrics = {"HEARTH_METRICS_PORT": str(plan.metrics_port)}
+    # receivers on this machine are for trying out, which an embedded cluster is for
+    loopback = {"HEARTH_WEBHOOK_LOOPBACK": str(settings.webhook_loopback is not False)}
+    yield ProcessSpec(name="relay", argv=(sys.executable, "-P", "-m", "workers.relay"), env={**env, **metrics})
+    yield ProcessSpec(name="outbound", argv=(sys.executable, "-P", "-m", "workers.outbound"), env={**env, **loopback})
     if plan.beat:
         schedule = str(settings.home / "beat-schedule")
         argv = (*_CELERY, "-A", "workers.app", "beat", "--schedule", schedule, "--loglevel", settings.log_level)

@@ -63,7 +63,8 @@ def hold(message: Any, reason: Reason) -> bool:
     with transaction() as session:
         tenant_id = _known_tenant(session, message)
         kept = quarantine.hold(session, tenant_id, draft=draft, now=now)
-        _end_outbox_row(session, tenant_id, message, reason, now)
+        if kept is not None:
+            _end_outbox_row(session, tenant_id, message, now)
     facts = {"task": draft.task, "queue": draft.queue, "reason": reason, "task_id": messages.task_id_of(message)}
     log.error("message_held" if kept else "quarantine_full", **facts)
     return kept is not None
@@ -117,7 +118,7 @@ def letter(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Letter:
         raise ValueError("the message was too long to be kept whole")
     kept = record.headers if "content_type" in record.headers else _written_anew(record)
     if not isinstance(kept["headers"], Mapping):
-        raise ValueError("the message has no headers that could be sent")
+        raise ValueError("the message has no headers that could be sent")  # noqa: TRY004 - the value is a foreigner's
     headers = {**kept["headers"], FROM_OUTBOX: outbox_id, PARKED: record.entry.attempts + 1}
     if fresh:
         headers |= {"retries": 0, "expires": None}
@@ -163,7 +164,7 @@ def _known_tenant(session: Session, message: Any) -> str:
     return tenant_id if tenant_id and tenants.get(session, tenant_id) else NOBODY
 
 
-def _end_outbox_row(session: Session, tenant_id: str, message: Any, reason: Reason, now: datetime) -> None:
+def _end_outbox_row(session: Session, tenant_id: str, message: Any, now: datetime) -> None:
     """A message that is held is no longer the outbox's: the relay would publish it again."""
     named = message.headers.get(FROM_OUTBOX) if isinstance(message.headers, Mapping) else None
     outbox_id = named if isinstance(named, str) else messages.task_id_of(message) if named else None
@@ -192,7 +193,12 @@ def _written_anew(record: QuarantineRecord) -> dict[str, Any]:
         "expires": None,
         "timelimit": [None, None],
     }
-    return {"headers": headers, "properties": {"correlation_id": task_id}, "content_type": None, "content_encoding": None}
+    return {
+        "headers": headers,
+        "properties": {"correlation_id": task_id},
+        "content_type": None,
+        "content_encoding": None,
+    }
 
 
 def _body_anew(record: QuarantineRecord) -> bytes:

@@ -58,7 +58,7 @@ class Service:
 
     def _patience(self, error: Exception) -> float:
         self._troubles += 1
-        most = min(BACKOFF * 2 ** min(self._troubles, 16), BACKOFF_LIMIT)
+        most = min(BACKOFF * 2.0 ** min(self._troubles, 16), BACKOFF_LIMIT)
         log.warning("waiting", service=self.name, error=type(error).__name__, troubles=self._troubles)
         return most * (0.5 + random.random() / 2)
 

@@ -14,18 +14,18 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from db.base import Base, utc
+from db.repositories.statements import in_batches
 
 Rows = Sequence[Mapping[str, Any]]
 
 
 def insert_many(session: Session, table: type[Base], rows: Rows) -> None:
     """Insert rows that all name the same columns."""
-    if not rows:
-        return
-    if on_postgresql(session):
-        session.connection().execute(unfolded(table, list(rows[0])), folded(rows))
-    else:
-        session.connection().execute(insert(core(table)), [dict(row) for row in rows])
+    for batch in in_batches(rows):
+        if on_postgresql(session):
+            session.connection().execute(unfolded(table, list(batch[0])), folded(batch))
+        else:
+            session.connection().execute(insert(core(table)), [dict(row) for row in batch])
 
 
 def on_postgresql(session: Session) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
@@ -18,6 +18,8 @@ from db.repositories.statements import changed, in_batches, tenants_where, upser
 
 _COLUMNS = tuple(getattr(OutboundEvent, column.name) for column in fields(OutboundRecord))
 _NAMES = tuple(column.name for column in fields(OutboundRecord))
+#: long ago: the clock of the worker that tells does not decide when it is delivered
+_AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 _PENDING = OutboundDelivery.state == "pending"
 
 
@@ -126,7 +128,7 @@ def _count_on(session: Session, tenant_id: str, number: int) -> int:
 
 def _delivery(record: OutboundRecord) -> dict[str, Any]:
     own = {"tenant_id": record.tenant_id, "event_id": record.event_id, "sequence": record.sequence}
-    return {**own, "lead_id": record.lead_id, "state": "pending", "attempts": 0, "next_at": record.created_at}
+    return {**own, "lead_id": record.lead_id, "state": "pending", "attempts": 0, "next_at": _AT_ONCE}
 
 
 def _take(

@@ -46,7 +46,10 @@ def confirm(session: Session, tenant_id: str, *, outbox_ids: Sequence[str], now:
     moment = now or clock.now(session)
     for batch in in_batches(outbox_ids):
         own = (OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id.in_(batch))
-        noted = update(OutboxEntry).where(*own).values(published_at=moment, taken_until=None)
+        # A row that its own task is just finishing needs no confirmation, and must not hold up all the others.
+        free = select(OutboxEntry.outbox_id).where(*own).with_for_update(skip_locked=True)
+        noted = update(OutboxEntry).where(OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id.in_(free))
+        noted = noted.values(published_at=moment, taken_until=None)
         changed(session, noted.execution_options(synchronize_session=False))
 
 
@@ -67,7 +70,7 @@ def fail(session: Session, *, records: Sequence[OutboxRecord], error: str, secon
 
 
 def finish(session: Session, tenant_id: str, *, outbox_id: str, now: datetime) -> bool:
-    """Note, in the transaction of its effect, that the task has ended; False when it was not in the outbox."""
+    """Note, last in the transaction of its effect, that the task has ended; False when it was not in the outbox."""
     return finish_many(session, tenant_id, outbox_ids=[outbox_id], now=now) == 1
 
 

@@ -143,23 +143,26 @@ def _join_spans(row: Cells) -> None:
 
 
 def _prefer_refusals(row: Cells) -> None:
-    # A grant, and a "not blocked", gives way to a refusal of the same channel or of all of them.
-    refused = set(_refused(row))
-    if not refused:
-        return
+    # A grant gives way to a refusal of the same channel or of all. So does "not blocked", which is the flag's resting
+    # state and no contradiction. An opt-in that was not given is no block: it contradicts opt-ins only.
+    blocked = set(_blocked(row))
+    withheld = blocked | {"all"} if row.consent.get("opt_in_all") is False else blocked
     for name, value in list(row.consent.items()):
-        grant = value is (not name.startswith("dnd_")) and name != "unsubscribed_at"
-        if grant and refused & {name.rpartition("_")[2], "all"}:
-            row.warn("consent.conflict", _header(row, name), "a refusal in the same row contradicts this and was taken")
+        channels = {name.rpartition("_")[2], "all"}
+        if name.startswith("dnd_") and value is False and blocked & channels:
+            del row.consent[name]
+        elif name.startswith("opt_in_") and value is True and withheld & channels:
+            hint = "a refusal in the same row contradicts this and was taken"
+            row.warn("consent.conflict", _header(row, name), hint)
             del row.consent[name]
 
 
-def _refused(row: Cells) -> Iterator[str]:
+def _blocked(row: Cells) -> Iterator[str]:
     for name, value in row.consent.items():
         if name == "unsubscribed_at":
             yield "email"
-        elif value is name.startswith("dnd_"):
-            yield name.rpartition("_")[2]
+        elif value is True and name.startswith("dnd_"):
+            yield name.removeprefix("dnd_")
 
 
 def _header(row: Cells, name: str) -> str | None:

@@ -20,6 +20,9 @@ COMMANDS = {
     "assess": ("workers.cli.scores:assess", "Run the whole assessment of leads and wait for it."),
     "worklist": ("workers.cli.scores:worklist", "Today's calls in order, with reasons."),
     "card": ("workers.cli.scores:card", "Everything known of one lead's score."),
+    "outbound": ("workers.cli.outbound:outbound", "The stream of events to the CRM: dead letters and their replay."),
+    "quarantine": ("workers.cli.quarantine:quarantine", "Messages that could not run: list, show, replay and drop."),
+    "audit": ("workers.cli.audit:audit", "The audit chains: verify that nothing was changed or cut off."),
     "schemas": ("workers.cli.schemas:schemas", "Write the JSON Schemas of the contract."),
 }
 

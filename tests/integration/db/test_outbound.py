@@ -122,6 +122,11 @@ class TestDelivery:
         assert len(found) == len(set(found))
         assert len(found) + len(due()) == 30
 
+    def test_a_worker_whose_clock_is_ahead_delays_nothing(self, due, write):
+        draft = OutboundDraft(type="t", lead_id="a", body={})
+        write(outbound.emit, events=[draft], now=NOW + timedelta(hours=1))
+        assert due() == [("T1", 1, 1)]
+
     def test_without_delivery_nothing_is_due(self, emit, due):
         emit("a", deliver=False)
         assert due() == []

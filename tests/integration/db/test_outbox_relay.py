@@ -114,6 +114,19 @@ def test_a_task_that_ran_before_it_was_confirmed_needs_no_relay(add, take, write
     assert take(redo_after=-1) == []
 
 
+def test_a_task_that_is_just_ending_holds_up_no_relay(add, take, work, database):
+    if database.startswith("sqlite"):
+        pytest.skip("SQLite has one writer")
+    ending, other = add(2)
+    taken = take()
+    with sessions.transaction() as session:
+        outbox.finish(session, "T1", outbox_id=ending.outbox_id, now=NOW)
+        work(outbox.confirm_all, records=taken)
+    with sessions.reading() as session:
+        assert outbox.pending(session, limit=9, before=NOW + timedelta(hours=1)) == []
+    assert [record.outbox_id for record in take(redo_after=-1)] == [other.outbox_id]
+
+
 def test_new_tasks_come_before_those_done_again(add, take, work):
     add(1)
     work(outbox.confirm_all, records=take())

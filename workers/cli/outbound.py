@@ -1,0 +1,72 @@
+"""`hearth outbound`: events that could not be delivered, and their second chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from db import clock
+from db.records import DeadLetter
+from db.repositories import outbound as stream
+from db.repositories import tenants
+from db.session import reading, transaction
+from workers.cli.command import Command, example, json_option, tenant_option
+from workers.cli.database import database
+from workers.cli.output import emit, table
+from workers.settings import settings
+
+
+@click.group(epilog=example("hearth outbound dead --tenant demo", "hearth outbound replay --tenant demo --all"))
+def outbound() -> None:
+    """The stream of events to the CRM: dead letters and their replay."""
+
+
+@outbound.command(cls=Command, epilog=example("hearth outbound dead --tenant demo --json"))
+@tenant_option
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Most of them.")
+@json_option
+def dead(tenant: str, limit: int, as_json: bool) -> None:
+    """Events whose delivery was given up, oldest first, with the reason."""
+    with database(settings()), reading() as session:
+        tenants.require(session, tenant)
+        letters = stream.dead_letters(session, tenant, limit=limit)
+    if as_json:
+        emit({"tenant_id": tenant, "dead": [_brief(letter) for letter in letters]})
+        return
+    rows = [(x.event.event_id, x.event.type, x.event.lead_id, x.attempts, x.error, x.event.created_at) for x in letters]
+    table(f"dead letters of {tenant}", ("event", "type", "lead", "attempts", "error", "created at"), rows)
+
+
+@outbound.command(
+    cls=Command,
+    epilog=example("hearth outbound replay --tenant demo --all", "hearth outbound replay --tenant demo 0190c0de"),
+)
+@click.argument("events", nargs=-1, metavar="[EVENT]...")
+@tenant_option
+@click.option("--all", "everything", is_flag=True, help="Every dead letter of the tenant.")
+@json_option
+def replay(events: tuple[str, ...], tenant: str, everything: bool, as_json: bool) -> None:
+    """Deliver dead letters again, with their attempts counted anew."""
+    if bool(events) == everything:
+        raise click.UsageError("name the events, or say --all")
+    with database(settings()), transaction() as session:
+        tenants.require(session, tenant)
+        chosen = None if everything else events
+        count = stream.replay(session, tenant, event_ids=chosen, now=clock.now(session))
+    if as_json:
+        emit({"tenant_id": tenant, "replayed": count})
+    else:
+        click.echo(f"{count} events of {tenant} are delivered again")
+
+
+def _brief(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "event_id": letter.event.event_id,
+        "sequence": letter.event.sequence,
+        "type": letter.event.type,
+        "lead_id": letter.event.lead_id,
+        "attempts": letter.attempts,
+        "error": letter.error,
+        "created_at": letter.event.created_at.isoformat(),
+    }

@@ -1,0 +1,148 @@
+"""`hearth quarantine`: messages that no worker could or would run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from db.records import QuarantineEntry, QuarantineRecord
+from db.repositories import quarantine as held
+from db.session import Session, reading, transaction
+from workers import quarantine as parcels
+from workers.cli.command import Command, CommandFailed, example, json_option
+from workers.cli.database import database
+from workers.cli.output import emit, facts, table
+from workers.settings import settings
+
+STATES = ("held", "replayed", "dropped")
+ID = click.argument("message", metavar="ID")
+IDS = click.argument("messages", nargs=-1, metavar="[ID]...")
+
+
+@click.group(epilog=example("hearth quarantine list", "hearth quarantine replay --all --task hearth.leads.score"))
+def quarantine() -> None:
+    """Messages that could not run: list, show, replay and drop."""
+
+
+@quarantine.command("list", cls=Command, epilog=example("hearth quarantine list --state held --json"))
+@click.option("--tenant", metavar="T", help="Only this tenant's; * for messages that name none.")
+@click.option("--state", type=click.Choice(STATES), default="held", show_default=True, help="Which of them.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Most of them.")
+@json_option
+def list_held(tenant: str | None, state: str, limit: int, as_json: bool) -> None:
+    """Messages in quarantine, oldest first, without their content."""
+    with database(settings()), reading() as session:
+        found = held.entries(session, tenant, state=state, limit=limit)
+        counts = [count for count in held.count(session) if tenant in (None, count.tenant_id)]
+    overflowed = sum(count.overflowed for count in counts)
+    if as_json:
+        emit({"messages": [_brief(entry) for entry in found], "overflowed": overflowed})
+        return
+    rows = [(e.quarantine_id, e.tenant_id, e.task, e.queue, e.reason, e.attempts, e.created_at) for e in found]
+    table(f"{state} messages", ("id", "tenant", "task", "queue", "reason", "attempts", "since"), rows)
+    if overflowed:
+        click.echo(f"{overflowed} more found the quarantine full: replay or drop what is held")
+
+
+@quarantine.command(
+    cls=Command, epilog=example("hearth quarantine show 0190c0de", "hearth quarantine show 0190c0de --reveal")
+)
+@ID
+@click.option("--reveal", is_flag=True, help="Its headers and body too; they may hold personal data.")
+@json_option
+def show(message: str, reveal: bool, as_json: bool) -> None:
+    """One message: reason, task, sizes and the names of its headers."""
+    with database(settings()), reading() as session:
+        entry = _require(session, message)
+        record = held.get(session, entry.tenant_id, quarantine_id=message)
+    if record is None:
+        raise CommandFailed(f"message {message} has just gone")
+    shown = {**_brief(entry), "body_bytes": len(record.body), "header_names": parcels.header_names(record)}
+    if reveal:
+        shown |= _content(record)
+    if as_json:
+        emit(shown)
+    else:
+        facts(f"message {message}", shown)
+
+
+@quarantine.command(cls=Command, epilog=example("hearth quarantine replay 0190c0de", "hearth quarantine replay --all"))
+@IDS
+@click.option("--all", "everything", is_flag=True, help="All that are held.")
+@click.option("--task", metavar="NAME", help="With --all: only messages of this task.")
+@json_option
+def replay(messages: tuple[str, ...], everything: bool, task: str | None, as_json: bool) -> None:
+    """Send held messages again, with their attempts counted anew; the relay publishes them."""
+    now = datetime.now(UTC)
+    count = _settle(messages, task, lambda s, e: parcels.replay(s, e, now=now, by_hand=True), everything=everything)
+    _report("replayed", count, as_json=as_json)
+
+
+@quarantine.command(cls=Command, epilog=example("hearth quarantine drop 0190c0de"))
+@IDS
+@click.option("--all", "everything", is_flag=True, help="All that are held.")
+@click.option("--task", metavar="NAME", help="With --all: only messages of this task.")
+@json_option
+def drop(messages: tuple[str, ...], everything: bool, task: str | None, as_json: bool) -> None:
+    """Give held messages up; what they asked for is not done."""
+    now = datetime.now(UTC)
+
+    def away(session: Session, entry: QuarantineEntry) -> bool:
+        return held.drop(session, entry.tenant_id, quarantine_id=entry.quarantine_id, now=now)
+
+    _report("dropped", _settle(messages, task, away, everything=everything), as_json=as_json)
+
+
+def _settle(
+    messages: tuple[str, ...],
+    task: str | None,
+    settle: Callable[[Session, QuarantineEntry], bool],
+    *,
+    everything: bool,
+) -> int:
+    if bool(messages) == everything:
+        raise click.UsageError("name the messages, or say --all")
+    with database(settings()), transaction() as session:
+        return sum(settle(session, entry) for entry in _chosen(session, messages, task))
+
+
+def _chosen(session: Session, messages: tuple[str, ...], task: str | None) -> Iterator[QuarantineEntry]:
+    if messages:
+        yield from [_require(session, message) for message in messages]
+        return
+    found = held.entries(session, limit=1_000_000)
+    yield from (entry for entry in found if task in (None, entry.task))
+
+
+def _require(session: Session, message: str) -> QuarantineEntry:
+    entry = parcels.find(session, message)
+    if entry is None:
+        raise CommandFailed(f"no message {message} in quarantine; `hearth quarantine list` names them")
+    return entry
+
+
+def _content(record: QuarantineRecord) -> dict[str, Any]:
+    return {"headers": dict(record.headers), "body": record.body.decode(errors="backslashreplace")}
+
+
+def _brief(entry: QuarantineEntry) -> dict[str, Any]:
+    return {
+        "id": entry.quarantine_id,
+        "tenant_id": entry.tenant_id,
+        "task": entry.task,
+        "queue": entry.queue,
+        "reason": entry.reason,
+        "attempts": entry.attempts,
+        "state": entry.state,
+        "created_at": entry.created_at.isoformat(),
+    }
+
+
+def _report(done: str, count: int, *, as_json: bool) -> None:
+    if as_json:
+        emit({done: count})
+    else:
+        click.echo(f"{count} messages {done}")
