@@ -7,8 +7,7 @@ WorkersError
 ├── ClusterFailed        a process crashed again and again; its log is named
 ├── ClusterSlow          the cluster was not ready in time
 ├── FlowerUnprotected    Flower was to start without a password
-├── KeysUnreadable       the key file is there and cannot be used
-└── AnchorConflict       an audit chain lies behind what was written down outside the database
+└── KeysUnreadable       the key file is there and cannot be used
 """
 
 
@@ -42,7 +41,3 @@ class FlowerUnprotected(WorkersError):  # noqa: N818
 
 class KeysUnreadable(WorkersError):  # noqa: N818
     """The key file cannot be used; without it, sealed columns stay closed."""
-
-
-class AnchorConflict(WorkersError):  # noqa: N818
-    """An audit chain is shorter than its anchor, or another one."""

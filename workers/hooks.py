@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -41,6 +42,9 @@ def on_worker_start(**_: object) -> None:
 @worker_init.connect
 def on_worker_init(**_: object) -> None:
     """Before the fork: bind, but connect nothing, so that children share no connection."""
+    # What is loaded stays: the collector of each child passes it over, and the pages stay shared.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     database.bind(settings())
     workspace.bind(settings().home, import_roots=settings().import_roots())
 

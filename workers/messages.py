@@ -41,10 +41,10 @@ def queue_of(message: Any) -> str:
     return name_or_none(delivery.get("routing_key")) or NO_QUEUE
 
 
-def retries_of(message: Any) -> int:
-    """How often a message was tried before."""
-    retries = message.headers.get("retries") if isinstance(message.headers, Mapping) else None
-    return retries if isinstance(retries, int) and 0 <= retries < 2**31 else 0
+def count_of(message: Any, header: str) -> int:
+    """A count in a message's headers, such as its retries; 0 where there is none."""
+    count = message.headers.get(header) if isinstance(message.headers, Mapping) else None
+    return count if isinstance(count, int) and 0 <= count < 2**31 else 0
 
 
 def tenant_of(message: Any) -> str | None:

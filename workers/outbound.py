@@ -20,13 +20,12 @@ import structlog
 from celery import Celery
 
 from db import clock
+from db.errors import SealBroken
 from db.records import OutboundRecord
 from db.repositories import outbound, targets, tenants
-from db.sealing import KeyRing
 from db.session import dispose, reading, transaction
 from workers import webhook
 from workers.app import app
-from workers.database import key_ring
 from workers.publishing import Publisher
 from workers.service import PASSING, Service, begin
 from workers.settings import settings
@@ -68,7 +67,6 @@ class Deliverer:
     """Takes what is due and hands each tenant's share to a thread; `step` never waits for a receiver."""
 
     celery: Celery
-    ring: KeyRing
     limits: Limits = field(default_factory=Limits)
     _pool: ThreadPoolExecutor = field(init=False, repr=False)
     _running: dict[str, Future[None]] = field(default_factory=dict)
@@ -136,12 +134,13 @@ class Deliverer:
             self._note(record, attempt, outcome)
 
     def _target(self, tenant_id: str) -> Target | Outcome:
-        with reading() as session:
-            tenant = tenants.get(session, tenant_id)
         try:
-            return target_of(tenant.settings if tenant else {}, tenant_id, self.ring, self._ours)
+            with reading() as session:
+                return target_of(tenants.callback(session, tenant_id), self._ours)
         except TargetUnusable as error:
             return Outcome(state="dead", error=str(error))
+        except SealBroken:
+            return Outcome(state="retry", error="target.sealed")
 
     def _deliver(self, target: Target, record: OutboundRecord) -> Outcome:
         if target.kind == "webhook":
@@ -218,7 +217,7 @@ def main() -> None:
     """Deliver until SIGTERM."""
     chosen, service = settings(), Service("outbound")
     begin(service, chosen)
-    deliverer = Deliverer(app, key_ring(chosen), Limits(loopback=bool(chosen.webhook_loopback)))
+    deliverer = Deliverer(app, Limits(loopback=bool(chosen.webhook_loopback)))
     try:
         service.run(deliverer.step)
     finally:

@@ -41,6 +41,9 @@ class Publisher:
 
         """
         producer = self._app.amqp.Producer(self._channel(), auto_declare=False)
+        # once for all, not once a message: that took a quarter of the time
+        for name in {self._queue_of(row) for row in rows}:
+            producer.maybe_declare(self._app.amqp.queues[name])
         with producer.batch(max_size=BATCH):
             for row in rows:
                 if row.task == REPLAY:
@@ -56,7 +59,9 @@ class Publisher:
 
     def _channel(self) -> Any:
         if self._connection is None:
-            self._connection = self._app.connection_for_write()
+            # a broker that is away is told at once: whoever asked waits and asks again
+            options = {**self._app.conf.broker_transport_options, "max_retries": 1, "interval_start": 0.1}
+            self._connection = self._app.connection_for_write(transport_options=options)
         return self._connection.default_channel
 
     def _send(self, producer: Any, row: OutboxRecord) -> None:
@@ -64,10 +69,11 @@ class Publisher:
         message = amqp.create_task_message(
             row.outbox_id, row.task, (), dict(row.kwargs), argsrepr=HIDDEN, kwargsrepr=HIDDEN, origin="hearth.relay"
         )
-        queue = row.queue or amqp.router.route({}, row.task)["queue"].name
-        amqp.send_task_message(
-            producer, row.task, message, queue=queue, headers={FROM_OUTBOX: row.outbox_id}, retry=False
-        )
+        options = {"headers": {FROM_OUTBOX: row.outbox_id}, "declare": [], "retry": False}
+        amqp.send_task_message(producer, row.task, message, queue=self._queue_of(row), **options)
+
+    def _queue_of(self, row: OutboxRecord) -> str:
+        return row.queue or str(self._app.amqp.router.route({}, row.task)["queue"].name)
 
     def _post(self, producer: Any, letter: Letter) -> None:
         producer.publish(

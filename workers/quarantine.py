@@ -119,7 +119,9 @@ def letter(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Letter:
     kept = record.headers if "content_type" in record.headers else _written_anew(record)
     if not isinstance(kept["headers"], Mapping):
         raise ValueError("the message has no headers that could be sent")  # noqa: TRY004 - the value is a foreigner's
-    headers = {**kept["headers"], FROM_OUTBOX: outbox_id, PARKED: record.entry.attempts + 1}
+    headers = {**kept["headers"], FROM_OUTBOX: outbox_id}
+    if record.entry.reason == "unknown_task":
+        headers[PARKED] = record.entry.attempts + 1
     if fresh:
         headers |= {"retries": 0, "expires": None}
     if record.entry.reason != "undecodable":
@@ -146,15 +148,13 @@ def _draft(message: Any, reason: Reason) -> QuarantineDraft:
     body, facts = messages.body_of(message), messages.facts_of(message)
     if len(body) > BODY_LIMIT:
         body, facts = b"", {**facts, "truncated": len(body)}
-    parked = facts["headers"].get(PARKED) if isinstance(facts["headers"], Mapping) else None
-    attempts = parked if reason == "unknown_task" and isinstance(parked, int) else messages.retries_of(message)
     return QuarantineDraft(
         task=messages.task_of(message),
         queue=messages.queue_of(message),
         reason=reason,
         headers=facts,
         body=body,
-        attempts=attempts,
+        attempts=messages.count_of(message, PARKED if reason == "unknown_task" else "retries"),
     )
 
 

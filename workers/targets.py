@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from db.errors import SealBroken
-from db.sealing import KeyRing, place
 from workers.messages import name_or_none
-
-#: a secret that was stored sealed begins so; the rest is base64
-SEALED = "sealed:"
 
 
 class TargetUnusable(Exception):  # noqa: N818 - says the fact
@@ -32,24 +25,19 @@ class Target:
     secret: bytes = field(default=b"", repr=False)
 
 
-def seal(ring: KeyRing, tenant_id: str, secret: str) -> str:
-    """A callback's secret as settings may store it."""
-    return SEALED + base64.b64encode(ring.seal(secret.encode(), _place(tenant_id))).decode()
-
-
-def target_of(settings: Mapping[str, Any], tenant_id: str, ring: KeyRing, ours: frozenset[str]) -> Target:
-    """The receiver that a tenant's settings name; `ours` are the queues that nobody else may write to.
+def target_of(callback: Mapping[str, Any] | None, ours: frozenset[str]) -> Target:
+    """The receiver that a callback names, its secret opened; `ours` are the queues nobody else may write to.
 
     Raises:
-        TargetUnusable: they name none that may be used.
+        TargetUnusable: it names none that may be used.
 
     """
-    callback = settings.get("callback") or {"kind": "pull"}
+    callback = callback or {"kind": "pull"}
     kind = callback.get("kind")
     if kind == "celery":
         return _task(callback, ours)
     if kind == "webhook":
-        return Target(kind="webhook", url=str(callback.get("url") or ""), secret=_secret(callback, tenant_id, ring))
+        return _webhook(callback)
     if kind == "pull":
         return Target(kind="pull")
     raise TargetUnusable("target.kind")
@@ -63,17 +51,10 @@ def _task(callback: Mapping[str, Any], ours: frozenset[str]) -> Target:
     return Target(kind="celery", task=task, queue=queue)
 
 
-def _secret(callback: Mapping[str, Any], tenant_id: str, ring: KeyRing) -> bytes:
-    stored = callback.get("secret")
-    if not isinstance(stored, str) or not stored:
+def _webhook(callback: Mapping[str, Any]) -> Target:
+    url, secret = callback.get("url"), callback.get("secret")
+    if not isinstance(secret, str) or not secret:
         raise TargetUnusable("target.secret")
-    if not stored.startswith(SEALED):
-        return stored.encode()
-    try:
-        return ring.open(base64.b64decode(stored.removeprefix(SEALED), validate=True), _place(tenant_id))
-    except (SealBroken, binascii.Error):
-        raise TargetUnusable("target.secret") from None
-
-
-def _place(tenant_id: str) -> bytes:
-    return place(tenant_id, "tenant_settings.callback", "secret")
+    if not isinstance(url, str):
+        raise TargetUnusable("target.url")
+    return Target(kind="webhook", url=url, secret=secret.encode())

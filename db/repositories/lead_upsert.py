@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id, utc
@@ -16,7 +16,7 @@ from db.identity import email_key, phone_key
 from db.merging import Content, merge
 from db.models import Event, Lead, LeadIdentity
 from db.records import EventDraft, LeadDraft, Outcome, Policy, UpsertResult
-from db.repositories import event_rows, lead_rows, tenants
+from db.repositories import bulk, event_rows, lead_rows, tenants
 from db.repositories.statements import in_batches, lock_tenant, ring_of
 from db.sealing import DataKey, KeyRing
 
@@ -155,9 +155,10 @@ class _Batch:
         if not meant:
             return self._create(draft, keys)
         entry = self.book.entries[next(iter(meant))]
-        if self.job.ref is not None and entry.import_ref == self.job.ref:
-            return UpsertResult(outcome="duplicate", lead_id=entry.lead_id, codes=(DUPLICATE,))
-        return self._update(entry, draft, keys)
+        again = self.job.ref is not None and entry.import_ref == self.job.ref
+        result = self._update(entry, draft, keys)
+        # It is merged all the same: what only the second row says, a refusal above all, must not be lost.
+        return replace(result, outcome="duplicate", codes=(DUPLICATE, *result.codes)) if again else result
 
     def _resolve(self, keys: _Keys) -> set[str]:
         if keys.identity in self.book.identities:
@@ -298,4 +299,4 @@ def _hashes(entry: _Entry, ring: KeyRing, tenant_id: str) -> list[bytes]:
 
 def _insert(session: Session, table: type[Lead | LeadIdentity | Event], rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        session.execute(insert(table), rows)
+        bulk.insert_many(session, table, rows)

@@ -33,7 +33,7 @@ def upsert(
 
     Identity: (source system, external id), else e-mail, else phone with last name; a phone alone never merges. A draft
     without any of them is rejected (`row.no_identity`), one that fits several leads too (`row.ambiguous_identity`).
-    A lead that the same `import_ref` met before is a `duplicate` and stays as it is. The version grows by one where
+    A lead that the same `import_ref` met before counts as `duplicate` and is merged. The version grows by one where
     something changed, new events included. Rules of merging: `db.merging`. Writers of one tenant wait for each other.
 
     Raises:

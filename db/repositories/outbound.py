@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from db.base import new_id
@@ -116,6 +116,13 @@ def dead_letters(session: Session, tenant_id: str, *, limit: int) -> list[DeadLe
     )
     rows = session.execute(wanted.limit(limit)).mappings()
     return [DeadLetter(event=_record(row), attempts=row["attempts"], error=row["error"]) for row in rows]
+
+
+def counts(session: Session) -> dict[str, int]:
+    """Tell how many deliveries of all tenants are pending and how many are dead."""
+    wanted = select(OutboundDelivery.state, func.count()).where(OutboundDelivery.state.in_(("pending", "dead")))
+    found = {"pending": 0, "dead": 0}
+    return found | {row[0]: row[1] for row in session.execute(wanted.group_by(OutboundDelivery.state))}
 
 
 def _count_on(session: Session, tenant_id: str, number: int) -> int:

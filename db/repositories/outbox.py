@@ -14,7 +14,7 @@ from db.base import new_id
 from db.models import OutboxEntry
 from db.records import OutboxDraft, OutboxLag, OutboxRecord
 from db.repositories.bulk import insert_many
-from db.repositories.outbox_relay import take
+from db.repositories.outbox_relay import mark, take
 from db.repositories.statements import changed, in_batches
 
 __all__ = ["add", "confirm", "confirm_all", "fail", "finish", "finish_many", "lag", "pending", "purge", "take"]
@@ -55,18 +55,12 @@ def confirm(session: Session, tenant_id: str, *, outbox_ids: Sequence[str], now:
 
 def confirm_all(session: Session, *, records: Sequence[OutboxRecord]) -> None:
     """Note that the broker has these tasks of many tenants, as of the database's time."""
-    moment = clock.now(session)
-    for tenant_id, outbox_ids in _by_tenant(records).items():
-        confirm(session, tenant_id, outbox_ids=outbox_ids, now=moment)
+    mark(session, records, published_at=clock.now(session), taken_until=None)
 
 
 def fail(session: Session, *, records: Sequence[OutboxRecord], error: str, seconds: float) -> None:
     """Note why the broker did not take these tasks (a code, no value); a relay takes them again after some seconds."""
-    later = clock.ahead(session, seconds)
-    for tenant_id, outbox_ids in _by_tenant(records).items():
-        own = (OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id.in_(outbox_ids))
-        noted = update(OutboxEntry).where(*own).values(last_error=error, taken_until=later)
-        changed(session, noted.execution_options(synchronize_session=False))
+    mark(session, records, last_error=error, taken_until=clock.ahead(session, seconds))
 
 
 def finish(session: Session, tenant_id: str, *, outbox_id: str, now: datetime) -> bool:
@@ -106,10 +100,3 @@ def purge(session: Session, *, before: datetime, limit: int = 10_000) -> int:
     old = select(OutboxEntry.outbox_id).where(OutboxEntry.done_at < before).limit(limit)
     gone = delete(OutboxEntry).where(OutboxEntry.outbox_id.in_(old), OutboxEntry.done_at < before)
     return changed(session, gone.execution_options(synchronize_session=False))
-
-
-def _by_tenant(records: Sequence[OutboxRecord]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for record in records:
-        found.setdefault(record.tenant_id, []).append(record.outbox_id)
-    return found

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, and_, bindparam, column, func, literal, or_, select, true, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db import clock
 from db.models import OutboxEntry
 from db.records import OutboxRecord
-from db.repositories.statements import changed, tenants_where
+from db.repositories.bulk import core, folded, on_postgresql, recordset
+from db.repositories.statements import in_batches, tenants_where
 
 _COLUMNS = tuple(getattr(OutboxEntry, column.name) for column in fields(OutboxRecord))
 #: a row this far in the future was written by a worker whose clock is wrong: no reason to wait for it
@@ -75,31 +78,59 @@ def _take_fairly(session: Session, search: _Search, limit: int, after: str) -> l
     tenants = tenants_where(session, OutboxEntry.tenant_id, search.kind)
     hungry = [t for t in tenants if t > after] + [t for t in tenants if t <= after]
     found: dict[str, list[OutboxRecord]] = {tenant_id: [] for tenant_id in hungry}
-    left = limit
-    while left > 0 and hungry:
-        share = max(1, left // len(hungry))
-        hungry = [t for t in hungry[:left] if _serve(session, t, search, share, found[t])]
-        left = limit - sum(map(len, found.values()))
+    left, served = limit, 0
+    while left > 0 and hungry and served < search.per_tenant:
+        share = min(max(1, left // len(hungry)), search.per_tenant - served)
+        for asked in in_batches(hungry, left):
+            taken = _take_of(session, asked[:left], search, share) if left else []
+            left -= len(taken)
+            for record in taken:
+                found[record.tenant_id].append(record)
+        served += share
+        hungry = [t for t in hungry if len(found[t]) == served]
     return list(_in_turn(list(found.values())))
 
 
-def _serve(session: Session, tenant_id: str, search: _Search, share: int, found: list[OutboxRecord]) -> bool:
-    """Take a tenant's share; whether it may have more."""
-    wanted = min(share, search.per_tenant - len(found))
-    rows = _take_of(session, tenant_id, search, wanted) if wanted > 0 else []
-    found += rows
-    return wanted > 0 and len(rows) == wanted and len(found) < search.per_tenant
+def _take_of(session: Session, tenants: Sequence[str], search: _Search, share: int) -> list[OutboxRecord]:
+    """Take the share of each tenant that has as many; on PostgreSQL of all of them in one statement."""
+    found: list[OutboxRecord] = []
+    if on_postgresql(session):
+        listed = func.unnest(bindparam("tenants", list(tenants), type_=postgresql.ARRAY(String)))
+        each = listed.table_valued(column("tenant_id", String)).render_derived(name="each")
+        own = _oldest(search, each.c.tenant_id, share).with_for_update(skip_locked=True).lateral("own")
+        found = _records(session, select(own).select_from(each.join(own, true())))
+    else:
+        for tenant_id in tenants:
+            found += _records(session, _oldest(search, literal(tenant_id), share))
+    mark(session, found, taken_until=search.until, attempts=OutboxEntry.attempts + 1)
+    return [replace(record, attempts=record.attempts + 1) for record in found]
 
 
-def _take_of(session: Session, tenant_id: str, search: _Search, limit: int) -> list[OutboxRecord]:
-    own = OutboxEntry.tenant_id == tenant_id
-    oldest = select(*_COLUMNS).where(own, search.kind, search.ready).order_by(search.age, OutboxEntry.outbox_id)
-    rows = session.execute(oldest.limit(limit).with_for_update(skip_locked=True)).mappings().all()
-    if rows:
-        taken = update(OutboxEntry).where(own, OutboxEntry.outbox_id.in_([row["outbox_id"] for row in rows]))
-        noted = taken.values(taken_until=search.until, attempts=OutboxEntry.attempts + 1)
-        changed(session, noted.execution_options(synchronize_session=False))
-    return [OutboxRecord(**{**row, "attempts": row["attempts"] + 1}) for row in rows]
+def mark(session: Session, records: Sequence[OutboxRecord], **values: Any) -> None:
+    """Change rows of many tenants; those that another transaction has locked are left as they are."""
+    keys = [{"tenant_id": record.tenant_id, "outbox_id": record.outbox_id} for record in records]
+    table = core(OutboxEntry)
+    for batch in in_batches(keys):
+        if on_postgresql(session):
+            given = recordset(OutboxEntry, ("tenant_id", "outbox_id"))
+            same = and_(OutboxEntry.tenant_id == given.c.tenant_id, OutboxEntry.outbox_id == given.c.outbox_id)
+            locked = select(OutboxEntry.tenant_id, OutboxEntry.outbox_id).join(given, same)
+            free = locked.with_for_update(skip_locked=True, of=OutboxEntry).subquery("free")
+            own = (table.c.tenant_id == free.c.tenant_id, table.c.outbox_id == free.c.outbox_id)
+            session.connection().execute(update(table).where(*own).values(**values), folded(batch))
+        else:
+            own = (table.c.tenant_id == bindparam("own_tenant"), table.c.outbox_id == bindparam("own_id"))
+            named = [{"own_tenant": key["tenant_id"], "own_id": key["outbox_id"]} for key in batch]
+            session.connection().execute(update(table).where(*own).values(**values), named)
+
+
+def _oldest(search: _Search, tenant_id: ColumnElement[str], limit: int) -> Select[Any]:
+    wanted = select(*_COLUMNS).where(OutboxEntry.tenant_id == tenant_id, search.kind, search.ready)
+    return wanted.order_by(search.age, OutboxEntry.outbox_id).limit(limit)
+
+
+def _records(session: Session, wanted: Select[Any]) -> list[OutboxRecord]:
+    return [OutboxRecord(**dict(row)) for row in session.execute(wanted).mappings()]
 
 
 def _in_turn(shares: Sequence[Sequence[OutboxRecord]]) -> Iterator[OutboxRecord]:

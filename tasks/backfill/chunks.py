@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,16 @@ from db.repositories import backfills, chunk_leases, leads
 from db.session import Session, transaction
 from tasks.base import ATTEMPTS, Answer, Json, Work, job
 from tasks.contracts.backfill import ChunkCall
-from tasks.intake import columns, rows, source
+from tasks.intake import columns, event_rows, rows, source
 from tasks.intake.problems import Problem, Severity
 from tasks.leasing import LeaseBusy
 
 #: seconds that nobody else takes a chunk which a worker has begun
 LEASE = 20.0
+#: rows of a file that are too few to be given up for
+FEWEST = 50
+#: a draft to be stored, or None, and what was found in the row
+Reading = tuple[LeadDraft | None, Sequence[Problem]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,10 +112,7 @@ def _import(session: Session, request: ChunkCall, work: Work) -> str:
     record = backfills.get(session, request.tenant_id, **scope)
     if record is None or chunk.state != "pending" or record.state != "running":
         return chunk.state
-    tally = Tally()
-    converted = list(_convert(record, chunk, tally, work.now))
-    drafts = [draft for _, draft in converted]
-    tally.take(converted, _stored(session, request.tenant_id, record, drafts, work.now))
+    tally, abort = _written(session, request.tenant_id, record, chunk, work.now)
     remaining = backfills.finish_chunk(
         session,
         request.tenant_id,
@@ -121,9 +122,43 @@ def _import(session: Session, request: ChunkCall, work: Work) -> str:
         rejected=tally.rejected,
         now=work.now,
     )
-    if remaining == 0:
-        work.then("hearth.backfill.finish", tenant_id=request.tenant_id, **scope)
+    if remaining == 0 or abort:
+        work.then("hearth.backfill.finish", tenant_id=request.tenant_id, **scope, abort=abort)
     return "done"
+
+
+def _written(
+    session: Session, tenant_id: str, record: BackfillRecord, chunk: ChunkRecord, now: datetime
+) -> tuple[Tally, bool]:
+    """The chunk's rows in the database, unless this is a trial or too many of the file's rows are bad."""
+    tally = Tally()
+    converted = list(_convert(record, chunk, tally, now))
+    savepoint = session.begin_nested()
+    results = leads.upsert(
+        session,
+        tenant_id,
+        drafts=[draft for _, draft in converted],
+        policy=record.policy,
+        now=now,
+        # Of events many rows speak of one lead, and each counts.
+        import_ref=record.backfill_id if record.source["kind"] == "leads" else None,
+    )
+    tally.take(converted, results)
+    abort = _too_many(session, tenant_id, record, tally)
+    if abort or record.mode == "dry_run":
+        savepoint.rollback()
+    return tally, abort
+
+
+def _too_many(session: Session, tenant_id: str, record: BackfillRecord, tally: Tally) -> bool:
+    most = float(record.source["max_error_rate"])
+    if tally.rows["rejected"] <= most * tally.rows["read"]:
+        return False
+    done = backfills.chunks(session, tenant_id, backfill_id=record.backfill_id, state="done")
+    total = Counter(tally.rows)
+    for chunk in done:
+        total.update(chunk.counts.get("rows", {}))
+    return total["read"] >= FEWEST and total["rejected"] > most * total["read"]
 
 
 def _convert(
@@ -131,23 +166,26 @@ def _convert(
 ) -> Iterator[tuple[source.Record, LeadDraft]]:
     """The rows that can be taken; what cannot is tallied with its place."""
     seen, meaning, defaults = told(record.source)
+    reading = READERS[record.source["kind"]]
     for row in source.read(Path(record.spool), chunk, seen):
-        converted = rows.convert(row, meaning, defaults, now)
-        tally.note(row, converted.problems)
-        if converted.draft is not None:
-            yield row, converted.draft
+        draft, problems = reading(row, meaning, defaults, now)
+        tally.note(row, problems)
+        if draft is not None:
+            yield row, draft
 
 
-def _stored(
-    session: Session, tenant_id: str, record: BackfillRecord, drafts: Sequence[LeadDraft], now: datetime
-) -> list[UpsertResult]:
-    trial = session.begin_nested() if record.mode == "dry_run" else None
-    results = leads.upsert(
-        session, tenant_id, drafts=drafts, policy=record.policy, now=now, import_ref=record.backfill_id
-    )
-    if trial is not None:
-        trial.rollback()
-    return results
+def read_lead(row: source.Record, meaning: columns.ColumnPlan, defaults: columns.Defaults, now: datetime) -> Reading:
+    """A row of a file of leads."""
+    converted = rows.convert(row, meaning, defaults, now)
+    return converted.draft, converted.problems
+
+
+def read_event(row: source.Record, meaning: columns.ColumnPlan, defaults: columns.Defaults, now: datetime) -> Reading:
+    """A row of a file of events: who it happened to, with what happened."""
+    converted = event_rows.convert(row, meaning, defaults, now)
+    if converted.lead is None or converted.event is None:
+        return None, converted.problems
+    return replace(converted.lead, events=(converted.event,)), converted.problems
 
 
 def _said(row: source.Record, code: str, *, refused: bool) -> Problem:
@@ -164,6 +202,8 @@ def told(stored: Mapping[str, Any]) -> tuple[source.Source, columns.ColumnPlan, 
     )
 
 
+#: what a file's rows are -> how one is read
+READERS = {"leads": read_lead, "events": read_event}
 #: what the store says of a row, for people
 MESSAGES = {
     "row.no_identity": "no id, e-mail, or phone with a last name: add one of them",

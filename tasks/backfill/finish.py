@@ -29,12 +29,12 @@ def finish(session: Session, request: FinishCall, work: Work) -> Answer:
     if record is None:
         return Answer(data={"state": "unknown"})
     chunks = backfills.chunks(session, request.tenant_id, **scope)
-    if record.state != "running" or any(chunk.state == "pending" for chunk in chunks):
+    if record.state != "running" or (not request.abort and any(chunk.state == "pending" for chunk in chunks)):
         return Answer(data={"state": record.state})
-    failed = [chunk for chunk in chunks if chunk.state == "failed"]
+    error = _why_failed(record, chunks, abort=request.abort)
     error_file = _error_file(session, request.tenant_id, record)
-    state = "failed" if failed else "finished"
-    if not failed:
+    state = "failed" if error else "finished"
+    if not error:
         # Personal data in plain text; every chunk of it is in the database now.
         workspace.discard(record.spool)
     backfills.finish(
@@ -43,7 +43,7 @@ def finish(session: Session, request: FinishCall, work: Work) -> Answer:
         **scope,
         state=state,
         summary=summary(record, chunks, state, error_file, work.now),
-        error=_named(failed) if failed else None,
+        error=error,
         error_file=error_file,
         now=work.now,
     )
@@ -58,7 +58,7 @@ def summary(
     rows, labels, warnings = (_summed(chunks, part) for part in ("rows", "labels", "warnings"))
     seen, meaning, _ = told(record.source)
     filled = {index for chunk in chunks for index in chunk.counts.get("filled", ())}
-    warnings.update(problem.code for problem in seen.warnings)
+    warnings.update(problem.code for problem in (*seen.warnings, *meaning.warnings))
     return {
         "job_id": record.backfill_id,
         "state": state,
@@ -87,11 +87,21 @@ def _summed(chunks: Sequence[ChunkRecord], part: str) -> Counter[str]:
 
 def _error_file(session: Session, tenant_id: str, record: BackfillRecord) -> str | None:
     path: Path = workspace.folder("errors") / f"{record.backfill_id}.csv"
-    header = told(record.source)[0].header
+    seen, meaning, defaults = told(record.source)
     kept = backfills.rejected(session, tenant_id, backfill_id=record.backfill_id)
-    return str(path) if errorfile.write(path, header, kept) else None
+    return (
+        str(path)
+        if errorfile.write(path, seen.header, kept, file=defaults.file if meaning.row_number else "")
+        else None
+    )
 
 
-def _named(failed: Sequence[ChunkRecord]) -> str:
+def _why_failed(record: BackfillRecord, chunks: Sequence[ChunkRecord], *, abort: bool) -> str | None:
+    if abort:
+        most = f"{float(record.source['max_error_rate']):.0%}"
+        return f"more than {most} of the rows were rejected; see the error file, mend the mapping and import again"
+    failed = [chunk for chunk in chunks if chunk.state == "failed"]
+    if not failed:
+        return None
     places = ", ".join(f"records {c.first_record}-{c.first_record + c.records - 1} ({c.error})" for c in failed)
     return f"not imported: {places}; run the same import again to resume"

@@ -9,20 +9,20 @@ from typing import Any
 
 from db.records import BackfillDraft
 from tasks import workspace
-from tasks.backfill.chunks import told
-from tasks.intake import rows, source
+from tasks.backfill.chunks import READERS, told
+from tasks.intake import source
 
 
 def preview(draft: BackfillDraft, spooled: source.Spooled, now: datetime) -> dict[str, Any]:
     """Encoding, columns, labels and problems of the first 1,000 records; nothing is stored."""
     seen, meaning, defaults = told(draft.source)
-    problems: Counter[str] = Counter()
+    problems = Counter(problem.code for problem in (*seen.warnings, *meaning.warnings))
     labels: Counter[str] = Counter(won=0, lost=0, open=0)
     for row in source.read(Path(draft.spool), spooled.offsets[0], seen):
-        converted = rows.convert(row, meaning, defaults, now)
-        problems.update(problem.code for problem in converted.problems)
-        if converted.draft is not None:
-            labels["open" if converted.draft.label is None else "won" if converted.draft.label else "lost"] += 1
+        lead, found = READERS[draft.source["kind"]](row, meaning, defaults, now)
+        problems.update(problem.code for problem in found)
+        if lead is not None:
+            labels["open" if lead.label is None else "won" if lead.label else "lost"] += 1
     workspace.discard(draft.spool)
     return {
         "job_id": None,

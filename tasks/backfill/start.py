@@ -26,7 +26,6 @@ from tasks.intake.errors import FileRejected, MappingRejected
 class Plan:
     """A spooled file with the meaning of its columns."""
 
-    key: str
     draft: BackfillDraft
     spooled: source.Spooled
 
@@ -39,7 +38,8 @@ def start(request: BackfillCsv, work: Work) -> Json:
     except FileRejected as error:
         raise InvalidPayload.at("unknown_value", "uri", str(error)) from None
     except MappingRejected as error:
-        raise InvalidPayload.at("unknown_value", f"mapping.{error.place}", error.message) from None
+        place = error.place if error.place == "profile" else f"mapping.{error.place}"
+        raise InvalidPayload.at("unknown_value", place, error.message) from None
     if request.mode == "preview":
         return work.envelope(request, Answer(data=preview(plan.draft, plan.spooled, work.now)))
     record, new = _accept(request, plan, work)
@@ -54,19 +54,16 @@ def start(request: BackfillCsv, work: Work) -> Json:
 def _plan(request: BackfillCsv, work: Work) -> Plan:
     path = workspace.importable(request.uri)
     seen = source.inspect(path)
-    meaning = columns.plan(seen.header, profile=request.profile, mapping=request.mapping)
+    meaning = columns.plan(seen.header, profile=request.profile, mapping=request.mapping, subject=request.kind)
     spool = workspace.folder("spool") / f"{work.task_id}.csv"
-    spooled = source.spool(path, spool, seen)
+    spooled = source.spool(path, spool, seen, watch=meaning.watch)
     if request.sha256 not in (None, spooled.sha256):
         spool.unlink()
         raise InvalidPayload.at("unknown_value", "sha256", "the file is another one than announced; send it again")
-    zone = request.timezone or str(work.settings().get("timezone", "UTC"))
-    defaults = columns.defaults(request.mapping, timezone=zone, sha256=spooled.sha256)
-    told: dict[str, Any] = {"source": seen.dump(), "columns": meaning.dump(), "defaults": defaults.dump()}
-    said = [spooled.sha256, told["columns"], told["defaults"], request.mode, request.policy]
-    key = digest(said if request.resume else [*said, work.task_id])
+    told = _told(request, work, seen, meaning, spooled)
+    said = [spooled.sha256, told, request.mode, request.policy]
     draft = BackfillDraft(
-        key=key,
+        key=digest(said if request.resume else [*said, work.task_id]),
         sha256=spooled.sha256,
         file_name=path.name,
         spool=str(spool),
@@ -75,7 +72,22 @@ def _plan(request: BackfillCsv, work: Work) -> Plan:
         profile=meaning.profile,
         source=told,
     )
-    return Plan(key=key, draft=draft, spooled=spooled)
+    return Plan(draft=draft, spooled=spooled)
+
+
+def _told(
+    request: BackfillCsv, work: Work, seen: source.Source, meaning: columns.ColumnPlan, spooled: source.Spooled
+) -> dict[str, Any]:
+    """All that a chunk needs to read its rows."""
+    zone = request.timezone or str(work.settings().get("timezone", "UTC"))
+    defaults = columns.defaults(request.mapping, profile=meaning.profile, timezone=zone, sha256=spooled.sha256)
+    return {
+        "kind": request.kind,
+        "max_error_rate": request.max_error_rate,
+        "source": seen.dump(),
+        "columns": meaning.learn(spooled.orders, defaults).dump(),
+        "defaults": defaults.dump(),
+    }
 
 
 def _accept(request: BackfillCsv, plan: Plan, work: Work) -> tuple[BackfillRecord, bool]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from tasks.contracts.base import Identifier, Request
+from tasks.contracts.base import Identifier, Request, ShortText
 from tasks.contracts.tenants import Zone
 from tasks.contracts.wire import digest
 
@@ -17,12 +17,17 @@ class BackfillCsv(Request):
     #: path or file:// address
     uri: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    profile: Literal["auto", "canonical", "generic"] = "auto"
+    #: what the rows are
+    kind: Literal["leads", "events"] = "leads"
+    #: whose columns these are; `auto` looks
+    profile: ShortText = "auto"
     #: a mapping file's content as an object
     mapping: dict[str, Any] | None = None
     mode: Literal["preview", "dry_run", "commit"] = "commit"
     policy: Literal["fill_blanks", "overwrite", "skip_existing"] = "fill_blanks"
     timezone: Zone | None = None
+    #: share of rejected rows above which the import stops
+    max_error_rate: Annotated[float, Field(ge=0, le=1)] = 0.2
     #: go on with the same unfinished import, or answer with the finished one
     resume: bool = True
 
@@ -48,3 +53,5 @@ class FinishCall(Request):
     """The end of an import."""
 
     backfill_id: Identifier
+    #: too many rows were rejected: what has not begun is left out
+    abort: bool = False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from db.records import PredictionDraft, SnapshotDraft, SnapshotRecord
 from db.repositories import leads, predictions, snapshots
 from db.session import Session
+from ml.explain import Reason
 from ml.features import SCHEMA_VERSION, extract
 from ml.leads import LeadScore, band
 from ml.profiles import FeatureMatrix
@@ -116,9 +116,27 @@ def _prediction(snapshot: SnapshotRecord, item: LeadScore, champion: scorers.Cha
         scope=champion.scope,
         probability=item.probability,
         band=_band(item, work),
-        detail={name: value for name, value in asdict(item).items() if name != "probability"},
+        detail=_detail(item),
         as_of=snapshot.as_of,
     )
+
+
+def _detail(item: LeadScore) -> dict[str, Any]:
+    return {
+        "score": item.score,
+        "log_odds": item.log_odds,
+        "base": item.base,
+        "up": [_reason(reason) for reason in item.up],
+        "down": [_reason(reason) for reason in item.down],
+        "rest": item.rest,
+        "fit": item.fit,
+        "engagement": item.engagement,
+        "data_quality": item.data_quality,
+    }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
 
 
 def _band(item: LeadScore, work: Work) -> str:
@@ -126,4 +144,4 @@ def _band(item: LeadScore, work: Work) -> str:
 
 
 def _shown(item: LeadScore, work: Work) -> dict[str, Any]:
-    return {**asdict(item), "band": _band(item, work)}
+    return {"probability": item.probability, "band": _band(item, work), **_detail(item)}

@@ -61,7 +61,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
         assert runner.poll() is None, log.read_text()
         url = json.loads((home / "cluster.json").read_text())["redis_url"]
         sessions.configure(f"sqlite:///{home / 'hearth.db'}", KeyRing.parse((home / "keys").read_text()))
-        with Celery("caller", broker=url, backend=url) as client:
+        with Celery("caller", broker=url, backend=url, set_as_current=False) as client:
             yield Site(home, client)
     finally:
         sessions.dispose()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db.repositories import backfills, leads
+from db.repositories import backfills, events, leads
 from db.session import reading
 
 SEEN = (datetime.now(UTC) - timedelta(days=3)).isoformat()
@@ -154,3 +154,30 @@ def test_a_wrong_import_is_refused_by_its_place_and_stores_nothing(site, sample,
     assert caught.value.args[1][0]["loc"] == loc
     with reading() as session:
         assert leads.ids(session, tenant_id) == []
+
+
+def test_an_import_of_nothing_but_bad_rows_stops_and_stores_no_lead(site, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text("external_id,email,source\n" + ",nobody,web\n" * 60 + "a,a@example.com,web\n")
+    tenant_id = site.tenant()
+    _, status = run_import(site, tenant_id, path)
+    assert status["state"] == "failed"
+    assert "more than 20%" in status["error"]
+    with open(status["result"]["error_file"], newline="") as kept:
+        assert len(list(csv.DictReader(kept))) == 60
+    with reading() as session:
+        assert leads.ids(session, tenant_id) == []
+
+
+def test_a_file_of_events_comes_in_once(site, tmp_path):
+    path = tmp_path / "events.csv"
+    times = [f"2026-01-0{day}T10:00:00Z" for day in (1, 2, 3)]
+    path.write_text("external_id,kind,occurred_at\n" + "".join(f"E1,listing_view,{time}\n" for time in times))
+    tenant_id = site.tenant()
+    for resume in (True, False):
+        _, status = run_import(site, tenant_id, path, kind="events", profile="auto", resume=resume)
+        assert status["state"] == "finished", status
+    with reading() as session:
+        lead_id = leads.find(session, tenant_id, external_id="E1")
+        happened = events.of_leads(session, tenant_id, lead_ids=[lead_id])[lead_id]
+    assert [event.kind for event in happened] == ["listing_view"] * 3

@@ -14,6 +14,7 @@ from db.records import BackfillRecord, ChunkRecord
 from db.repositories import backfills, tenants
 from db.session import reading, transaction
 from tasks.backfill.finish import summary
+from tasks.intake import columns
 from workers.cli.client import Client, client
 from workers.cli.command import Command, CommandFailed, example, json_option
 from workers.cli.database import database
@@ -21,8 +22,9 @@ from workers.cli.output import emit, facts, notice, progress
 from workers.settings import settings
 
 MODES = ("preview", "dry_run", "commit")
+KINDS = ("leads", "events")
 POLICIES = ("fill_blanks", "overwrite", "skip_existing")
-PROFILES = ("auto", "canonical", "generic")
+PROFILES = ("auto", *columns.profiles("leads"), *columns.profiles("events"))
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 #: states that are no failure
 GOOD = frozenset({"finished", "preview"})
@@ -111,6 +113,10 @@ def _left_behind(caller: Client, job_id: str) -> str:
 )
 @click.option(
     "--mapping", "mapping_path", type=FILE, metavar="M.toml", help="Columns, labels and defaults of this file."
+)
+@click.option("--kind", type=click.Choice(KINDS), default="leads", show_default=True, help="What the rows are.")
+@click.option(
+    "--max-error-rate", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Stop above this share."
 )
 @click.option("--mode", type=click.Choice(MODES), default="commit", show_default=True, help="How far to go.")
 @click.option("--policy", type=click.Choice(POLICIES), default="fill_blanks", show_default=True, help="Who wins.")

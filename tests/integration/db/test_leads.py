@@ -143,13 +143,13 @@ def test_an_id_that_means_two_leads_finds_none(upsert, tenant):
         assert leads.find(session, tenant, external_id="1", source_system="b") is not None
 
 
-def test_a_duplicate_of_the_same_import_changes_nothing(upsert, read):
+def test_a_duplicate_of_the_same_import_is_merged_and_counted_as_such(upsert, read):
     results = upsert(LeadDraft(external_id="a"), LeadDraft(external_id="a", fields={"stage": "new"}), import_ref="f1")
     assert outcomes(results) == ["created", "duplicate"]
     assert results[1].codes == ("row.duplicate_in_file",)
     (again,) = upsert(LeadDraft(external_id="a", fields={"stage": "new"}), import_ref="f1")
     assert again.outcome == "duplicate"
-    assert read(again.lead_id).stage is None
+    assert read(again.lead_id).stage == "new"
     # an unchanged lead counts as met, too
     assert outcomes(upsert(LeadDraft(external_id="a"), LeadDraft(external_id="a"), import_ref="f2")) == [
         "unchanged",

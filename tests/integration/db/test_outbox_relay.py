@@ -68,6 +68,14 @@ def test_more_tenants_than_the_limit_are_served_in_turn(add, take):
     assert tenants_of(take(limit=3, after="b")) == ["c", "d", "a"]
 
 
+def test_tenants_that_only_wait_for_a_full_queue_take_nobody_s_turn(add, take):
+    for tenant_id in "abc":
+        add(2, tenant_id, queue="full")
+    for tenant_id in "de":
+        add(2, tenant_id)
+    assert tenants_of(take(limit=3, exclude_queues=["full"])) == ["d", "e", "d"]
+
+
 def test_a_full_queue_is_left_out(add, take):
     add(2, queue="full")
     add(1, queue="free")

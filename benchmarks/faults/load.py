@@ -1,0 +1,173 @@
+"""Work for a fault to strike: jobs sent straight to the broker and jobs written to the outbox, and what became of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+from kombu.exceptions import OperationalError
+
+from benchmarks.faults.site import Site
+from benchmarks.faults.tally import Count, Tally
+from db.errors import DatabaseError
+from db.records import OutboxDraft
+from db.repositories import audit, outbox, quarantine
+from db.session import reading, transaction
+
+#: seconds that accepted jobs get to end after a fault
+SETTLE = 75.0
+#: seconds between two batches of a stream of jobs
+BEAT = 0.1
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Load:
+    """One round's jobs for one new tenant."""
+
+    site: Site
+    random: Random
+    tenant: str = ""
+    #: job -> task id, as the broker took them
+    sent: dict[str, str] = field(default_factory=dict)
+    #: job -> task id, as the database took them
+    written: dict[str, str] = field(default_factory=dict)
+    #: jobs that neither took
+    refused: int = 0
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _stream: threading.Thread | None = None
+
+    def __post_init__(self) -> None:
+        self.tenant = self.tenant or self.site.tenant()
+
+    def send(self, number: int, *, queue: str = "ingest", **more: Any) -> list[str]:
+        """Send jobs straight to the broker; gives those it said yes to."""
+        taken = []
+        for _ in range(number):
+            job = uuid4().hex
+            if self.send_one(job, queue=queue, **more):
+                taken.append(job)
+        return taken
+
+    def send_one(self, job: str, *, queue: str = "ingest", task: str = "faults.effect", **more: Any) -> bool:
+        """Send one message of a job; whether the broker said yes."""
+        options = {name: more.pop(name) for name in ("time_limit", "soft_time_limit") if name in more}
+        kwargs = {"tenant_id": self.tenant, "job": job, "idempotency_key": job, **more}
+        try:
+            sent = self.site.client.send_task(task, kwargs=kwargs, queue=queue, retry=False, **options)
+        except OperationalError:
+            self.refused += 1
+            return False
+        self.sent.setdefault(job, sent.id)
+        sent.backend = None
+        return True
+
+    def write(self, number: int, *, queue: str = "ingest", **more: Any) -> list[str]:
+        """Write jobs to the outbox in one transaction; gives those that were committed."""
+        jobs = [uuid4().hex for _ in range(number)]
+        common = {"tenant_id": self.tenant, **more}
+        drafts = [
+            OutboxDraft(task="faults.effect", queue=queue, kwargs={**common, "job": job, "idempotency_key": job})
+            for job in jobs
+        ]
+        try:
+            with transaction() as session:
+                rows = outbox.add(session, self.tenant, drafts=drafts, now=datetime.now(UTC))
+        except DatabaseError:
+            self.refused += number
+            return []
+        self.written |= {job: row.outbox_id for job, row in zip(jobs, rows, strict=True)}
+        return jobs
+
+    def begin(self, rate: int, *, send: bool = True, write: bool = True, acts: Sequence[str] = ("none",)) -> None:
+        """Let jobs come until `end`, about `rate` a second, by each of the ways that are on."""
+        each = max(1, round(rate * BEAT / (send + write)))
+
+        def come() -> None:
+            while not self._ended.wait(BEAT * (0.5 + self.random.random())):
+                act = self.random.choice(acts)
+                if write:
+                    self.write(each, act=act)
+                if send:
+                    self.send(each, act=act)
+
+        self._stream = threading.Thread(target=come, name="load", daemon=True)
+        self._stream.start()
+
+    def end(self) -> None:
+        """No more jobs."""
+        self._ended.set()
+        if self._stream:
+            self._stream.join()
+        self._ended.clear()
+
+    def settle(self, tally: Tally, seconds: float = SETTLE) -> None:
+        """Wait until every job has ended, or nothing is left that could end it; count what became of them."""
+        deadline = time.monotonic() + seconds
+        while (open_jobs := self._open()) and time.monotonic() < deadline:
+            if not self._anything_left(open_jobs):
+                break
+            time.sleep(0.3)
+        time.sleep(0.3)
+        self._count(tally)
+
+    def effects(self) -> dict[str, int]:
+        """How many effects each job had."""
+        query = "SELECT job, count(*) FROM fault_effects WHERE tenant_id = :tenant GROUP BY job"
+        return {job: count for job, count in self.site.rows(query, tenant=self.tenant)}
+
+    def held(self) -> set[str]:
+        """Task ids that are in quarantine."""
+        with reading() as session:
+            entries = quarantine.entries(session, self.tenant, limit=100_000)
+            records = [quarantine.get(session, self.tenant, quarantine_id=entry.quarantine_id) for entry in entries]
+        headers = [record.headers.get("headers", record.headers) for record in records if record]
+        return {str(header.get("id")) for header in headers}
+
+    def failed(self, task_ids: Collection[str]) -> set[str]:
+        """Task ids whose answer is a failure."""
+        backend = self.site.client.backend
+        return {task_id for task_id in task_ids if backend.get_state(task_id) == "FAILURE"}
+
+    def _open(self) -> dict[str, str]:
+        """Jobs without an effect and without a failure that a caller sees."""
+        done = self.effects()
+        left = {job: task_id for job, task_id in (self.sent | self.written).items() if job not in done}
+        ended = (self.failed(left.values()) | self.held()) if left else set()
+        return {job: task_id for job, task_id in left.items() if task_id not in ended}
+
+    def _anything_left(self, open_jobs: Mapping[str, str]) -> bool:
+        """Whether a process might still come to them: the outbox always does."""
+        return any(job in self.written for job in open_jobs) or self.site.waiting() > 0
+
+    def _count(self, tally: Tally) -> None:
+        effects, held = self.effects(), self.held()
+        for count, jobs in ((tally.broker, self.sent), (tally.database, self.written)):
+            count.add(self._counted(jobs, effects, held))
+        with reading() as session:
+            tally.broken_chains += not audit.verify(session, self.tenant).ok
+        known = set(self.sent) | set(self.written)
+        unasked = sum(job not in known and not job.startswith("back-") for job in effects)
+        tally.notes["refused"] = tally.notes.get("refused", 0) + self.refused
+        if unasked:
+            tally.notes["refused_but_done"] = tally.notes.get("refused_but_done", 0) + unasked
+
+    def _counted(self, jobs: Mapping[str, str], effects: Mapping[str, int], held: Collection[str]) -> Count:
+        rest = {job: task_id for job, task_id in jobs.items() if job not in effects}
+        kept = {task_id for task_id in rest.values() if task_id in held}
+        failed = self.failed([task_id for task_id in rest.values() if task_id not in kept])
+        return Count(
+            accepted=len(jobs),
+            done=len(jobs) - len(rest),
+            failed=len(failed),
+            quarantined=len(kept),
+            lost=len(rest) - len(kept) - len(failed),
+            duplicate_effects=sum(effects[job] - 1 for job in jobs if job in effects),
+        )

@@ -1,0 +1,29 @@
+"""The relay, with a hand that kills it between publishing and noting that: `python -m benchmarks.faults.relay`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from workers import relay
+from workers.publishing import Publisher
+from workers.settings import settings
+
+
+class Killed(Publisher):
+    """Dies after a batch while `home/kill_relay` is there; the file goes with it."""
+
+    def publish(self, rows: Any, letters: Any) -> None:
+        """Publish, then perhaps die."""
+        super().publish(rows, letters)
+        told = settings().home / "kill_relay"
+        if rows and told.exists():
+            told.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+relay.Publisher = Killed  # type: ignore[misc]
+
+if __name__ == "__main__":
+    relay.main()

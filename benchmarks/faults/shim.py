@@ -1,0 +1,192 @@
+"""What the workers of the fault suite load: Hearth, jobs that leave a trace, and hands that kill at chosen moments.
+
+Times that a fault would have to wait for are shorter here than in production, by environment variables, so that a
+round takes seconds: a message of a dead worker comes back after `FAULTS_VISIBILITY` seconds instead of 900.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+from celery.signals import task_postrun, task_prerun
+from sqlalchemy import text
+
+from db.session import Session, transaction
+from tasks import schedule
+from tasks.base import Answer, Json, Work, effect, job
+from tasks.contracts.base import Request, ShortText
+from tasks.contracts.system import Upkeep
+from workers.bootstrap import app
+
+__all__ = ["app"]
+
+HOME = Path(os.environ["HEARTH_HOME"])
+MARKS = HOME / "marks"
+VISIBILITY = int(os.environ.get("FAULTS_VISIBILITY", "10"))
+SOCKET = int(os.environ.get("FAULTS_SOCKET", "10"))
+LEASE = os.environ.get("FAULTS_LEASE")
+INSERT = text("INSERT INTO fault_effects (tenant_id, job) VALUES (:tenant_id, :job)")
+
+app.conf.visibility_timeout = VISIBILITY
+app.conf.broker_transport_options = {
+    **app.conf.broker_transport_options,
+    "visibility_timeout": VISIBILITY,
+    "unacked_restore_interval": 2,
+    "socket_timeout": SOCKET,
+    "health_check_interval": SOCKET,
+}
+if LEASE:
+    for _module in ("tasks.leasing", "tasks.backfill.chunks"):
+        import_module(_module).LEASE = float(LEASE)  # type: ignore[attr-defined]
+    import_module("tasks.backfill.sweep").STILL = float(LEASE)  # type: ignore[attr-defined]
+if "FAULTS_BEAT" in os.environ:
+    app.conf.beat_schedule = {
+        "tick": {"task": "faults.tick", "schedule": 0.5, "options": {"queue": "inference", "expires": 5}}
+    }
+
+
+class Probe(Request):
+    """A job that leaves one row, and does something bad on its way."""
+
+    job: ShortText
+    act: Literal["none", "before", "after", "raise", "kill", "eat", "hang"] = "none"
+    seconds: float = 0.0
+
+
+class Long(Request):
+    """A job that no two workers may do at once."""
+
+    job: ShortText
+    seconds: float
+
+    def lease_name(self) -> str | None:
+        """One worker at a time."""
+        return self.job
+
+
+@effect("faults.effect", Probe)
+def probe(session: Session, request: Probe, work: Work) -> Answer:
+    """One row and one link of the audit chain, whatever else happens."""
+    note("starts", request.job)
+    session.execute(INSERT, {"tenant_id": request.tenant_id, "job": request.job})
+    work.prove("faults.effect", job=request.job)
+    ACTS[request.act](request)
+    return Answer(data={"job": request.job})
+
+
+@job("faults.long", Long)
+def long(request: Long, work: Work) -> Json:
+    """Long work under a lease; the first to start sleeps, so that it can be stopped meanwhile."""
+    note("starts", request.job)
+    if first(request.job, "long", str(os.getpid())):
+        time.sleep(request.seconds)
+    with work.effect(request.tenant_id) as session:
+        envelope = work.keep(session, request, request.job, Answer(data={"job": request.job}))
+        if not envelope.get("duplicate"):
+            session.execute(INSERT, {"tenant_id": request.tenant_id, "job": request.job})
+    return envelope
+
+
+@job("faults.tick", Upkeep)
+def tick(request: Upkeep, work: Work) -> Json:
+    """One row a slot, a second long."""
+    if schedule.mine("faults.tick", 1):
+        with transaction() as session:
+            session.execute(INSERT, {"tenant_id": "*", "job": "tick"})
+    return work.envelope(request, Answer(data={}))
+
+
+if "FAULTS_LATER" in os.environ:
+
+    @effect("faults.later", Probe)
+    def later(session: Session, request: Probe, work: Work) -> Answer:
+        """A task that only the newer worker knows."""
+        session.execute(INSERT, {"tenant_id": request.tenant_id, "job": request.job})
+        return Answer(data={"job": request.job})
+
+
+@task_prerun.connect
+def kill_where_told(task: Any, kwargs: Json | None = None, **_: object) -> None:
+    """Die at the start of the task that `home/kill` names, `task` or `task number`; of a chunk, wait by `home/slow`."""
+    number = (kwargs or {}).get("number")
+    if told("kill") in (task.name, f"{task.name} {number}"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if told("slow") == f"{task.name} {number}" and first(task.name, "slow"):
+        time.sleep(float(told("slow_seconds")))
+
+
+@task_postrun.connect
+def die_before_the_acknowledgement(kwargs: Json | None = None, **_: object) -> None:
+    """The effect is committed, the broker does not know yet."""
+    given = kwargs or {}
+    if given.get("act") == "after" and first(str(given.get("job")), "after"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def first(job: str, act: str, content: str = "") -> bool:
+    """Whether nobody did this before; survives the process."""
+    MARKS.mkdir(exist_ok=True)
+    try:
+        with (MARKS / f"{job}-{act}").open("x") as mark:
+            mark.write(content)
+    except FileExistsError:
+        return False
+    return True
+
+
+def note(name: str, line: str) -> None:
+    """Add a line to a file of the home."""
+    with (HOME / name).open("a") as file:
+        file.write(f"{line}\n")
+
+
+def told(name: str) -> str:
+    """What the suite wrote for us."""
+    path = HOME / name
+    return path.read_text() if path.exists() else ""
+
+
+def _die_once(request: Probe) -> None:
+    if first(request.job, "before"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _fail(request: Probe) -> None:
+    raise ArithmeticError(request.job)
+
+
+def _die(request: Probe) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _eat(request: Probe) -> None:
+    """All the memory that the process may have: 64 MB more than it uses."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 64_000_000, hard))
+    try:
+        bytearray(500_000_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+def _hang(request: Probe) -> None:
+    time.sleep(request.seconds)
+
+
+ACTS: dict[str, Callable[[Probe], None]] = {
+    "none": lambda _: None,
+    "after": lambda _: None,
+    "before": _die_once,
+    "raise": _fail,
+    "kill": _die,
+    "eat": _eat,
+    "hang": _hang,
+}

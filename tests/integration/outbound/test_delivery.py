@@ -1,0 +1,196 @@
+"""The deliverer with real receivers on both databases: what comes, in which order, and what becomes of failures."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from db.repositories import outbound, targets
+from db.session import reading, transaction
+from tests.integration.cluster.processes import ROOT, environment
+from tests.integration.outbound.conftest import NOW, SECRET, states, subscribe, tell, until, webhook
+from tests.integration.relay.live import app_of, queued, running
+
+pytestmark = pytest.mark.usefixtures("database")
+DONE = {"pending": 0, "dead": 0}
+
+
+def dead(tenant):
+    with reading() as session:
+        return [(letter.event.event_id, letter.error) for letter in outbound.dead_letters(session, tenant, limit=100)]
+
+
+def test_events_arrive_signed_and_in_order(receiver, deliverer):
+    subscribe("acme", webhook(receiver.url))
+    sent = tell("acme", "L1", "L2", "L1", None)
+    one = deliverer()
+    until(lambda: states() == DONE, one)
+    in_order = [event["event_id"] for event in receiver.got if event["lead_id"] == "L1"]
+    assert in_order == [sent[0], sent[2]]
+    assert set(receiver.ids()) == set(sent)
+    path, headers, body = receiver.requests[0]
+    moment, code = (part.partition("=")[2] for part in headers["X-Hearth-Signature"].split(","))
+    assert code == hmac.new(SECRET.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    assert abs(int(moment) - time.time()) < 30
+    assert path == "/hook"
+    assert headers["X-Hearth-Event-Id"] == json.loads(body)["event_id"]
+    assert json.loads(body).keys() == {"event_id", "sequence", "tenant_id", "type", "lead_id", "created_at", "data"}
+    assert json.loads(body)["data"] == {"band": "hot"}
+
+
+def test_a_failure_is_tried_again_and_keeps_the_leads_order(receiver, deliverer):
+    subscribe("acme", webhook(receiver.url))
+    sent = tell("acme", "L1", "L1", "L2")
+    failing = iter([500, 429, 503])
+    receiver.plan = lambda event: (next(failing, 204) if event["event_id"] == sent[0] else 204, {})
+    until(lambda: states() == DONE, deliverer())
+    arrived = receiver.ids()
+    assert sorted(arrived) == sorted(sent)
+    assert arrived.index(sent[0]) < arrived.index(sent[1])
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+def test_a_refusal_is_a_dead_letter_at_once_until_it_is_replayed(receiver, deliverer, status):
+    subscribe("acme", webhook(receiver.url))
+    refused, later = tell("acme", "L1", "L1")
+    receiver.plan = lambda event: (status if event["event_id"] == refused else 204, {})
+    one = deliverer()
+    until(lambda: states() == {"pending": 0, "dead": 1}, one)
+    assert receiver.ids() == [later]
+    assert dead("acme") == [(refused, f"http.{status}")]
+    receiver.plan = lambda event: (204, {})
+    with transaction() as session:
+        assert outbound.replay(session, "acme", event_ids=None, now=NOW) == 1
+    until(lambda: states() == DONE, one)
+    assert receiver.ids() == [later, refused]
+
+
+def test_redirects_are_not_followed(receiver, receivers, deliverer):
+    elsewhere = receivers()
+    subscribe("acme", webhook(receiver.url))
+    tell("acme", "L1")
+    receiver.plan = lambda event: (307, {"Location": elsewhere.url})
+    until(lambda: states()["dead"] == 1, deliverer())
+    assert dead("acme")[0][1] == "http.307"
+    assert not elsewhere.requests
+
+
+def test_attempts_end(receiver, deliverer):
+    subscribe("acme", webhook(receiver.url))
+    tell("acme", "L1")
+    receiver.plan = lambda event: (500, {})
+    until(lambda: states()["dead"] == 1, deliverer(attempts=3))
+    assert len(receiver.requests) == 3
+
+
+def test_a_receiver_that_says_when_is_not_asked_before(receiver, deliverer):
+    subscribe("acme", webhook(receiver.url))
+    tell("acme", "L1", "L2")
+    asked = []
+    receiver.plan = lambda event: (asked.append(time.monotonic()) or (429 if len(asked) == 1 else 204), {"Retry-After": "1"})
+    until(lambda: states() == DONE, deliverer(per_tenant=1))
+    assert asked[1] - asked[0] >= 0.9
+
+
+def test_a_dead_receiver_costs_little(receiver, deliverer):
+    subscribe("acme", webhook(receiver.url))
+    tell("acme", *(f"L{n}" for n in range(20)))
+    receiver.plan = lambda event: (500, {})
+    one = deliverer(open_for=60.0)
+    until(lambda: len(receiver.requests) >= 5, one)
+    for _ in range(20):
+        one.step()
+        time.sleep(0.01)
+    assert len(receiver.requests) == 5
+    with reading() as session:
+        assert targets.get(session, "acme").open_until is not None
+
+
+def test_a_receiver_that_is_back_gets_everything(receiver, deliverer):
+    subscribe("acme", webhook(receiver.url))
+    sent = tell("acme", *(f"L{n}" for n in range(20)))
+    receiver.plan = lambda event: (500 if len(receiver.requests) <= 7 else 204, {})
+    until(lambda: states() == DONE, deliverer(open_for=0.1))
+    assert sorted(receiver.ids()) == sorted(sent)
+
+
+def test_one_hanging_receiver_does_not_delay_the_others(receiver, receivers, deliverer):
+    hanging = receivers()
+    hanging.plan, hanging.hang = lambda event: (None, {}), 2.0
+    subscribe("slow", webhook(hanging.url))
+    subscribe("quick", webhook(receiver.url))
+    tell("slow", "L1", "L2")
+    sent = tell("quick", *(f"L{n}" for n in range(5)))
+    one, began = deliverer(threads=2), time.monotonic()
+    until(lambda: len(receiver.got) == len(sent), one)
+    assert time.monotonic() - began < 1.5
+    assert states()["pending"] >= 2
+
+
+def test_what_may_be_pulled_only_is_not_delivered(deliverer):
+    tell("acme", "L1")
+    until(lambda: states() == DONE, deliverer())
+    with reading() as session:
+        assert len(outbound.pull(session, "acme", cursor=0, limit=10)) == 1
+
+
+def test_events_reach_the_crms_own_queue(deliverer, tmp_path):
+    subscribe("acme", {"kind": "celery", "task": "crm.told", "queue": "crm"})
+    (sent,) = tell("acme", "L1")
+    with running(tmp_path) as url, app_of(url) as celery:
+        until(lambda: states() == DONE, deliverer(celery=celery))
+        (message,) = queued(url, "crm")
+    assert (message["headers"]["task"], message["headers"]["id"]) == ("crm.told", sent)
+    assert json.loads(base64.b64decode(message["body"]))[1]["type"] == "band.changed"
+
+
+@pytest.mark.parametrize("task", ["hearth.tenants.configure", "crm.told"])
+def test_no_tenant_starts_tasks_of_ours(deliverer, task):
+    queue = "inference" if task == "crm.told" else "crm"
+    subscribe("acme", {"kind": "celery", "task": task, "queue": queue})
+    tell("acme", "L1")
+    until(lambda: states()["dead"] == 1, deliverer())
+    assert dead("acme")[0][1] == "target.task"
+
+
+def test_addresses_inside_are_refused(receiver, deliverer):
+    subscribe("acme", webhook(receiver.url))
+    tell("acme", "L1")
+    until(lambda: states()["dead"] == 1, deliverer(loopback=False))
+    assert not receiver.requests
+
+
+PROCESS = """
+from workers import outbound
+from workers.app import app
+outbound.Limits.__init__.__kwdefaults__["hold"] = 0.5
+outbound.main()
+"""
+
+
+def test_a_killed_deliverer_loses_nothing(receiver, deliverer, database, test_keyring, tmp_path):
+    subscribe("acme", webhook(receiver.url))
+    sent = tell("acme", *(f"L{n % 7}" for n in range(40)))
+    receiver.plan = lambda event: (time.sleep(0.02), (204, {}))[1]
+    facts = {"DATABASE_URL": database, "HEARTH_KEYS": test_keyring.dump(), "HEARTH_WEBHOOK_LOOPBACK": "1"}
+    with subprocess.Popen([sys.executable, "-c", PROCESS], env=environment(tmp_path) | facts, cwd=ROOT) as process:
+        deadline = time.monotonic() + 20
+        while len(receiver.got) < 5:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+    at_once = len(receiver.got)
+    assert at_once < 40
+    until(lambda: states() == DONE, deliverer(), patience=15)
+    assert set(receiver.ids()) == set(sent)
+    assert len(receiver.got) <= len(sent) + 2
+    for lead in range(7):
+        told = [event["sequence"] for event in receiver.got if event["lead_id"] == f"L{lead}"]
+        assert told == sorted(told)
