@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -37,10 +38,19 @@ TIMES = ("last_activity_at", "last_contacted_at", "last_replied_at", "stage_chan
 TEXTS = ("source", "campaign", "timeline", "preapproval", "property_type", "state", "timezone")
 
 
-def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime) -> list[LeadProfile]:
-    """The profiles of stored leads as of one moment, in the order asked; raises UnknownLead."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A stored lead as of a moment, and the version it has now."""
+
+    profile: LeadProfile
+    version: int
+
+
+def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime) -> list[Known]:
+    """Stored leads as of one moment, in the order asked; raises UnknownLead."""
     records = leads.get(session, tenant_id, lead_ids=lead_ids)
-    return of_records(session, tenant_id, records, {record.lead_id: as_of for record in records})
+    profiles = of_records(session, tenant_id, records, {record.lead_id: as_of for record in records})
+    return [Known(profile=profile, version=record.version) for profile, record in zip(profiles, records, strict=True)]
 
 
 def of_records(

@@ -31,12 +31,44 @@ def save(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -
         UnstorableValue: a feature is not finite.
 
     """
+    return [snapshot_id for snapshot_id, _ in _saved(session, tenant_id, drafts)]
+
+
+def take(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -> list[SnapshotRecord]:
+    """Store snapshots as `save` does and give what is stored now; only those that were there before are read."""
+    saved = _saved(session, tenant_id, drafts)
+    before = [snapshot_id for snapshot_id, new in saved if not new]
+    known = {record.snapshot_id: record for record in get(session, tenant_id, snapshot_ids=before)} if before else {}
+    return [
+        known[snapshot_id] if snapshot_id in known else _fresh(draft, snapshot_id)
+        for draft, (snapshot_id, _) in zip(drafts, saved, strict=True)
+    ]
+
+
+def _saved(session: Session, tenant_id: str, drafts: Sequence[SnapshotDraft]) -> list[tuple[str, bool]]:
     keys = keys_of(session, tenant_id, lead_ids=[draft.lead_id for draft in drafts])
     stored: dict[_Key, str] = {}
+    given: set[str] = set()
     for batch in in_batches(drafts, _BATCH):
-        insert_new(session, Snapshot, [_row(draft, keys[draft.lead_id], tenant_id) for draft in batch])
+        rows = [_row(draft, keys[draft.lead_id], tenant_id) for draft in batch]
+        insert_new(session, Snapshot, rows)
+        given.update(row["snapshot_id"] for row in rows)
         stored |= _stored(session, tenant_id, batch)
-    return [stored[_key(draft)] for draft in drafts]
+    ids = [stored[_key(draft)] for draft in drafts]
+    return [(snapshot_id, snapshot_id in given) for snapshot_id in ids]
+
+
+def _fresh(draft: SnapshotDraft, snapshot_id: str) -> SnapshotRecord:
+    return SnapshotRecord(
+        snapshot_id=snapshot_id,
+        lead_id=draft.lead_id,
+        lead_version=draft.lead_version,
+        as_of=draft.as_of,
+        feature_schema=draft.feature_schema,
+        features=draft.features,
+        label=None,
+        label_at=None,
+    )
 
 
 def get(session: Session, tenant_id: str, *, snapshot_ids: Sequence[str]) -> list[SnapshotRecord]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from db.records import PredictionDraft, SnapshotDraft, SnapshotRecord
-from db.repositories import leads, predictions, snapshots
+from db.repositories import predictions, snapshots
 from db.session import Session
 from ml.explain import Reason
 from ml.features import SCHEMA_VERSION, extract
@@ -28,8 +28,8 @@ def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
     if request.lead is not None:
         answer = champion.scorer.score(extract([profiles.of_message(request.lead, as_of)]), explain=request.explain)[0]
         return Answer(data={"lead": {"lead_id": None, **_shown(answer, work)}}, **facts)
-    snapshot_ids = take_snapshots(session, work, request.ids(), as_of)
-    scores = store_scores(session, work, snapshot_ids, champion, request.explain)
+    taken = take_snapshots(session, work, request.ids(), as_of)
+    scores = store_scores(session, work, taken, champion, request.explain)
     if request.lead_id is not None:
         return Answer(data={"lead": {"lead_id": request.lead_id, **_shown(scores[0], work)}}, **facts)
     bands = [_band(item, work) for item in scores]
@@ -38,24 +38,23 @@ def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
     )
 
 
-def take_snapshots(session: Session, work: Work, lead_ids: Sequence[str], as_of: datetime) -> list[str]:
+def take_snapshots(session: Session, work: Work, lead_ids: Sequence[str], as_of: datetime) -> list[SnapshotRecord]:
     """Store the features of leads as of a moment; within a scoring interval an unchanged lead keeps its snapshot."""
-    tenant_id = work.tenant_id
-    known = profiles.load(session, tenant_id, lead_ids, as_of)
-    versions = leads.versions(session, tenant_id, lead_ids=lead_ids)
+    known = profiles.load(session, work.tenant_id, lead_ids, as_of)
+    features = extract([lead.profile for lead in known]).to_rows()
     bucket = _bucket(as_of, work)
     drafts = [
         SnapshotDraft(
-            lead_id=profile.lead_id,
-            lead_version=versions[profile.lead_id],
+            lead_id=lead.profile.lead_id,
+            lead_version=lead.version,
             as_of=as_of,
             bucket=bucket,
             feature_schema=SCHEMA_VERSION,
             features=row,
         )
-        for profile, row in zip(known, extract(known).to_rows(), strict=True)
+        for lead, row in zip(known, features, strict=True)
     ]
-    return snapshots.save(session, tenant_id, drafts=drafts)
+    return snapshots.take(session, work.tenant_id, drafts=drafts)
 
 
 def _bucket(as_of: datetime, work: Work) -> datetime:
@@ -64,10 +63,9 @@ def _bucket(as_of: datetime, work: Work) -> datetime:
 
 
 def store_scores(
-    session: Session, work: Work, snapshot_ids: Sequence[str], champion: scorers.Champion, explain: int = 3
+    session: Session, work: Work, taken: Sequence[SnapshotRecord], champion: scorers.Champion, explain: int = 3
 ) -> list[LeadScore]:
     """Score snapshots and keep one answer each, in the order given; tells of bands that changed."""
-    taken = snapshots.get(session, work.tenant_id, snapshot_ids=snapshot_ids)
     matrix = FeatureMatrix.from_rows([snapshot.features for snapshot in taken])
     scores = champion.scorer.score(matrix, explain=explain)
     drafts = [_prediction(snapshot, item, champion, work) for snapshot, item in zip(taken, scores, strict=True)]

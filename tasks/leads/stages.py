@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from db.records import AssessmentRecord, PredictionDraft
-from db.repositories import assessments
+from db.repositories import assessments, snapshots
 from db.session import Session, transaction
 from ml.profiles import LeadProfile
 from ml.urgency import Urgency
@@ -45,7 +45,7 @@ def _record(session: Session, request: StageCall) -> AssessmentRecord:
 def snapshot_stage(session: Session, request: StageCall, work: Work) -> Answer:
     """Store the features that every later stage reads."""
     record = _record(session, request)
-    ids = take_snapshots(session, work, record.lead_ids, record.as_of)
+    ids = [taken.snapshot_id for taken in take_snapshots(session, work, record.lead_ids, record.as_of)]
     assessments.attach(session, request.tenant_id, assessment_id=record.assessment_id, snapshot_ids=ids)
     return _land(session, request, "snapshot")
 
@@ -56,8 +56,8 @@ def score_stage(session: Session, request: StageCall, work: Work) -> Answer:
     record = _record(session, request)
     if not record.snapshot_ids:
         return _land(session, request, "score", "failed")
-    champion = scorers.champion(session, request.tenant_id)
-    store_scores(session, work, record.snapshot_ids, champion)
+    taken = snapshots.get(session, request.tenant_id, snapshot_ids=record.snapshot_ids)
+    store_scores(session, work, taken, scorers.champion(session, request.tenant_id))
     return _land(session, request, "score")
 
 
@@ -67,7 +67,7 @@ def urgency_stage(session: Session, request: StageCall, work: Work) -> Answer:
     record = _record(session, request)
     if not record.snapshot_ids:
         return _land(session, request, "urgency", "failed")
-    known = profiles.load(session, request.tenant_id, record.lead_ids, record.as_of)
+    known = [lead.profile for lead in profiles.load(session, request.tenant_id, record.lead_ids, record.as_of)]
     found = assess_urgency(known, work.settings().get("silence_days") or {})
     drafts = [
         _urgency(profile, snapshot_id, item)

@@ -38,7 +38,7 @@ def test_every_queue_is_served(send, queue):
 
 
 def test_every_process_has_its_own_session(cluster):
-    assert set(cluster.pids()) == {"broker", "interactive", "background", "beat", "flower"}
+    assert set(cluster.pids()) == {"broker", "interactive", "background", "relay", "outbound", "beat", "flower"}
     assert all(pid in session_members(pid) for pid in cluster.pids().values())
 
 
@@ -46,6 +46,22 @@ def test_the_cluster_file_is_its_owners_only(cluster):
     path = cluster.settings.cluster_file
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text()).keys() >= {"pid", "redis_url", "workers", "flower_url", "flower_user"}
+
+
+def test_metrics_tell_of_broker_and_database(cluster):
+    figures = until(lambda: scraped(cluster.facts["metrics_url"]))
+    assert 'hearth_up{part="broker"} 1.0' in figures
+    assert 'hearth_up{part="database"} 1.0' in figures
+    assert 'hearth_queue_depth{queue="inference"}' in figures
+    assert {"hearth_outbox_lag_seconds", "hearth_quarantine_held", "hearth_outbound_dead"} <= set(figures.split())
+
+
+def scraped(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.read().decode()
+    except OSError:
+        return None
 
 
 def test_it_runs_once(cluster):

@@ -37,6 +37,12 @@ def again(self, **kwargs):
     raise self.retry(exc=RuntimeError(f"try {kwargs}"), countdown=0.1)
 
 
+@shared_task(name="toys.poison", max_retries=0)
+def poison():
+    """Takes its process with it, and may do so only once."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @shared_task(name="toys.fall")
 def fall():
     """Takes its process with it."""
