@@ -10,13 +10,15 @@ from celery import signals
 from celery.worker.consumer import Consumer as CeleryConsumer
 
 from db.errors import DatabaseError
-from workers import quarantine
+from workers import messages, quarantine
 from workers.quarantine import Reason
 
 log = structlog.get_logger(__name__)
 
 #: seconds that a message which cannot be held now waits before it goes back to its queue's end
 WAIT = 2.0
+#: an unknown task that nobody wants after so many seconds, such as a tick of the schedule, is not parked
+SHORT_LIVED = 60.0
 #: seconds between two looks for parked messages whose task is known by now
 LOOK = 60.0
 
@@ -62,8 +64,13 @@ class Consumer(CeleryConsumer):
         signals.task_rejected.send(sender=self, message=message, exc=None)
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
-        """Park a task that this worker does not know: the next deploy may bring it."""
-        self._hold(message, "unknown_task")
+        """Park a task that this worker does not know: the next deploy may bring it, unless it expires before."""
+        left = messages.seconds_left(message)
+        if left is not None and left < SHORT_LIVED:
+            log.warning("unknown_task_expires", task=messages.task_of(message), seconds=left)
+            message.ack_log_error(_Log, self.connection_errors)
+        else:
+            self._hold(message, "unknown_task")
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
         """Hold a task message whose parts are not what Celery needs."""

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from kombu.exceptions import KombuError
@@ -45,6 +46,18 @@ def count_of(message: Any, header: str) -> int:
     """A count in a message's headers, such as its retries; 0 where there is none."""
     count = message.headers.get(header) if isinstance(message.headers, Mapping) else None
     return count if isinstance(count, int) and 0 <= count < 2**31 else 0
+
+
+def seconds_left(message: Any) -> float | None:
+    """Seconds until a message expires, negative once it has; None when it never does."""
+    expires = message.headers.get("expires") if isinstance(message.headers, Mapping) else None
+    try:
+        moment = datetime.fromisoformat(expires) if isinstance(expires, str) else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
 
 
 def tenant_of(message: Any) -> str | None:

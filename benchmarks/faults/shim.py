@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from celery.signals import task_postrun, task_prerun
+from celery.signals import task_postrun
 from sqlalchemy import text
 
 from db.session import Session, transaction
@@ -46,6 +46,8 @@ if LEASE:
     for _module in ("tasks.leasing", "tasks.backfill.chunks"):
         import_module(_module).LEASE = float(LEASE)  # type: ignore[attr-defined]
     import_module("tasks.backfill.sweep").STILL = float(LEASE)  # type: ignore[attr-defined]
+_chunks: Any = import_module("tasks.backfill.chunks")
+_import: Callable[..., str] = _chunks._import  # noqa: SLF001  # the one place between a chunk's lease and its commit
 if "FAULTS_BEAT" in os.environ:
     app.conf.beat_schedule = {
         "tick": {"task": "faults.tick", "schedule": 0.5, "options": {"queue": "inference", "expires": 5}}
@@ -112,17 +114,19 @@ if "FAULTS_LATER" in os.environ:
         return Answer(data={"job": request.job})
 
 
-@task_prerun.connect
-def kill_where_told(task: Any, kwargs: Json | None = None, **_: object) -> None:
-    """Die at the start of the task that `home/kill` names, `task` or `task number`; of a chunk, wait by `home/slow`."""
-    number = (kwargs or {}).get("number")
-    if told("kill") in (task.name, f"{task.name} {number}"):
+def struck(session: Session, request: Any, work: Work) -> str:
+    """A chunk, begun and in its transaction: killed where `home/kill` has its number, slow where `home/slow` has."""
+    if told("kill") == str(request.number):
         os.kill(os.getpid(), signal.SIGKILL)
-    if told("slow") == f"{task.name} {number}" and first(task.name, "slow"):
+    if told("slow") == str(request.number) and first(request.backfill_id, "slow"):
         time.sleep(float(told("slow_seconds")))
+    return _import(session, request, work)
 
 
-@task_postrun.connect
+_chunks._import = struck
+
+
+@task_postrun.connect  # type: ignore[untyped-decorator]
 def die_before_the_acknowledgement(kwargs: Json | None = None, **_: object) -> None:
     """The effect is committed, the broker does not know yet."""
     given = kwargs or {}
@@ -162,15 +166,15 @@ def _fail(request: Probe) -> None:
     raise ArithmeticError(request.job)
 
 
-def _die(request: Probe) -> None:
+def _die(_: Probe) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _eat(request: Probe) -> None:
+def _eat(_: Probe) -> None:
     """All the memory that the process may have: 64 MB more than it uses."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    _, hard = limits = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (used + 64_000_000, hard))
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 64_000_000, limits[1]))
     try:
         bytearray(500_000_000)
     finally:
@@ -178,7 +182,10 @@ def _eat(request: Probe) -> None:
 
 
 def _hang(request: Probe) -> None:
+    """Deaf to the soft limit's signal."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     time.sleep(request.seconds)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
 
 
 ACTS: dict[str, Callable[[Probe], None]] = {

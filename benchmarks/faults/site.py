@@ -70,7 +70,9 @@ class Site:
     def tenant(self) -> str:
         """A new tenant."""
         tenant_id = f"t{uuid4().hex[:12]}"
-        self.retried(lambda session: tenants.configure(session, tenant_id, settings={}, actor="faults", now=datetime.now(UTC)))
+        self.retried(
+            lambda session: tenants.configure(session, tenant_id, settings={}, actor="faults", now=datetime.now(UTC))
+        )
         return tenant_id
 
     def retried(self, write: Callable[[Any], Any]) -> Any:
@@ -128,7 +130,7 @@ class Site:
         """Messages that the broker holds, in queues and unacknowledged."""
         client = self.redis()
         queues = [queue.name for queue in app.conf.task_queues]
-        return sum(client.llen(name) for name in queues) + int(client.hlen("unacked"))
+        return int(sum(client.llen(name) for name in queues) + client.hlen("unacked"))
 
     def _ask(self, tenant_id: str, job: str, queue: str) -> None:
         kwargs = {"tenant_id": tenant_id, "job": job, "idempotency_key": job}
@@ -195,7 +197,9 @@ def _specs(settings: Settings, url: SecretStr, proxies: Mapping[str, Proxy]) -> 
     if proxies:
         own = make_url(url.get_secret_value()).set(port=proxies["broker"].port)
         url = SecretStr(own.render_as_string(hide_password=False))
-        far = URL.create("postgresql", postgres.ROLE, host="127.0.0.1", port=proxies["database"].port, database="hearth")
+        far = URL.create(
+            "postgresql", postgres.ROLE, host="127.0.0.1", port=proxies["database"].port, database="hearth"
+        )
         settings = settings.model_copy(update={"database_url": SecretStr(far.render_as_string(hide_password=False))})
     ports = {"flower_port": 0, "metrics_port": broker.free_port()}
     plan = Plan(url=url, workers=worker_plans(fold=True), tasks=SHIM, beat=True, flower_auth=None, **ports)

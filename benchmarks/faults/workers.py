@@ -60,15 +60,15 @@ def f3(here: Round, tally: Tally) -> None:
         for act in ("before", "after"):
             tally.kills += len(way(dying, act=act))
         way(number // 2)
-    load.settle(tally)
     tally.recoveries.append(here.site.recovered(load.tenant, struck))
+    load.settle(tally)
 
 
 def f4(here: Round, tally: Tally) -> None:
     """Tasks that raise, kill their process every time, eat memory and hang; others go on."""
     site, load = here.site, Load(site=here.site, random=here.random)
     bad = {"raise": load.send(2, act="raise"), "eat": load.send(1, act="eat")}
-    bad["hang"] = load.send(1, act="hang", seconds=600, time_limit=3)
+    bad["hang"] = load.send(1, act="hang", seconds=600, soft_time_limit=1, time_limit=3)
     bad["kill"] = load.send(1, act="kill")
     written = {act: load.write(1, act=act)[0] for act in ("raise", "kill")}
     struck = time.monotonic()

@@ -1,4 +1,4 @@
-"""A running worker's door: what cannot run is held with its reason, the rest goes on, and what is held can come back."""
+"""A running worker's door: what cannot run is held with its reason, the rest goes on, what is held can come back."""
 
 import json
 from datetime import UTC, datetime
@@ -53,8 +53,9 @@ def test_what_cannot_run_is_held_and_the_worker_goes_on(bound):
     push(bound, body="{not json")
     push(bound, body='[[], {}, {"callbacks": null}]', **{"content-type": "application/x-python-serialize"})
     push(bound, body='{"nothing": 1}', headers={})
-    push(bound, body='[[], {}, {}]', headers={"task": "toys.echo", "id": uuid(), "eta": {"not": "a time"}})
+    push(bound, body="[[], {}, {}]", headers={"task": "toys.echo", "id": uuid(), "eta": {"not": "a time"}})
     push(bound, body='{"task": "toys.echo", "id": "1", "args": "abc", "kwargs": []}', headers={})
+    app.send_task("toys.yet_unknown", kwargs={"a": 1}, queue="batch", expires=5)
     app.send_task("toys.poison", queue="batch")
     app.send_task("toys.yet_unknown", kwargs={"a": 1}, queue="batch")
     assert app.send_task("toys.echo", kwargs={"a": 1}, queue="batch").get(timeout=20) == {"a": 1}
@@ -62,7 +63,7 @@ def test_what_cannot_run_is_held_and_the_worker_goes_on(bound):
     def new():
         return sorted(entry.reason for entry in entries() if entry.quarantine_id not in before)
 
-    wanted = ["invalid"] * 2 + ["poison"] + ["undecodable"] * 2 + ["unknown_message", "unknown_task"]
+    wanted = ["invalid"] * 3 + ["poison", "undecodable", "unknown_message", "unknown_task"]
     until(lambda: new() == wanted)
 
 
@@ -72,7 +73,9 @@ def test_a_held_message_runs_when_it_is_replayed(bound):
     with transaction() as opened:
         record = held.get(opened, entry.tenant_id, quarantine_id=entry.quarantine_id)
         facts = {**record.headers, "headers": {**record.headers["headers"], "task": "toys.echo"}}
-        draft = held.QuarantineDraft(task="toys.echo", queue="batch", reason="unknown_task", headers=facts, body=record.body)
+        draft = held.QuarantineDraft(
+            task="toys.echo", queue="batch", reason="unknown_task", headers=facts, body=record.body
+        )
         held.hold(opened, entry.tenant_id, draft=draft, now=datetime.now(UTC))
     # as a worker of the new version does when it starts
     assert quarantine.replay_known({"toys.echo"}) == 1

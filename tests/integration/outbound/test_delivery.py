@@ -94,7 +94,10 @@ def test_a_receiver_that_says_when_is_not_asked_before(receiver, deliverer):
     subscribe("acme", webhook(receiver.url))
     tell("acme", "L1", "L2")
     asked = []
-    receiver.plan = lambda event: (asked.append(time.monotonic()) or (429 if len(asked) == 1 else 204), {"Retry-After": "1"})
+    receiver.plan = lambda event: (
+        asked.append(time.monotonic()) or (429 if len(asked) == 1 else 204),
+        {"Retry-After": "1"},
+    )
     until(lambda: states() == DONE, deliverer(per_tenant=1))
     assert asked[1] - asked[0] >= 0.9
 

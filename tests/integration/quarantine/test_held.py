@@ -123,7 +123,12 @@ def test_who_is_parked_again_and_again_waits_for_a_person(acme, receive):
 
 def test_what_a_task_held_by_itself_is_written_anew(acme, celery, broker_url):
     draft = QuarantineDraft(
-        task="hearth.x", queue="batch", reason="attempts", headers={"id": "j1"}, body=b'{"tenant_id":"acme"}', attempts=6
+        task="hearth.x",
+        queue="batch",
+        reason="attempts",
+        headers={"id": "j1"},
+        body=b'{"tenant_id":"acme"}',
+        attempts=6,
     )
     with transaction() as session:
         held.hold(session, "acme", draft=draft, now=NOW)

@@ -2,9 +2,13 @@
 
 import base64
 import json
+import signal
+import subprocess
+import sys
 import threading
-import time
+import urllib.request
 from datetime import UTC, datetime
+from subprocess import PIPE
 
 import pytest
 import redis
@@ -13,7 +17,9 @@ from celery import Celery
 from db.records import OutboxDraft
 from db.repositories import outbox
 from db.session import reading, transaction
+from tests.integration.cluster.processes import ROOT, environment, until
 from tests.integration.relay.live import ids, queued
+from workers.broker import free_port
 from workers.publishing import Publisher
 from workers.relay import Limits, Relay
 from workers.service import PASSING
@@ -156,3 +162,31 @@ def test_two_relays_publish_each_row_once(relay, broker_url):
         thread.join()
     settle(relay())
     assert sorted(ids(broker_url)) == sorted(sent)
+
+
+def test_the_process_recovers_by_itself_and_ends_on_sigterm(celery, broker_url, database, test_keyring, tmp_path):
+    port = free_port()
+    facts = {"DATABASE_URL": database, "HEARTH_KEYS": test_keyring.dump(), "REDIS_URL": broker_url}
+    command, metrics = [sys.executable, "-m", "workers.relay"], {"HEARTH_METRICS_PORT": str(port)}
+    with subprocess.Popen(command, env=environment(tmp_path) | facts | metrics, cwd=ROOT, stderr=PIPE) as process:
+        try:
+            sent = write(2)
+            until(lambda: ids(broker_url) == sent)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                assert b'hearth_queue_depth{queue="inference"} 2.0' in answer.read()
+            pause(broker_url, seconds=1.0)
+            late = write(1)
+            until(lambda: ids(broker_url) == sent + late)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+        assert b"Traceback" not in process.stderr.read()
+    assert waiting() == 0
+
+
+def pause(url, seconds):
+    """Make every client of the broker wait, and lose its connection."""
+    with redis.Redis.from_url(url) as client:
+        client.client_pause(round(seconds * 1000))
+        client.client_kill_filter(_type="normal", skipme=True)

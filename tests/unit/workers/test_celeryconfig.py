@@ -87,4 +87,4 @@ def test_json_only():
 
 
 def test_every_task_hides_its_values():
-    assert {app.tasks[name].Request for name in app.tasks} == {"workers.redaction:RedactedRequest"}
+    assert {app.tasks[name].Request for name in app.tasks} == {"workers.requests:GuardedRequest"}

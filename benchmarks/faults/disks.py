@@ -1,0 +1,107 @@
+"""F15: a full disk under the broker, the spool and the database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from celery.exceptions import TimeoutError as NoAnswer
+
+from benchmarks.faults import broker
+from benchmarks.faults.imports import File, begin, make_file, progress
+from benchmarks.faults.load import Load
+from benchmarks.faults.plan import Round
+from benchmarks.faults.tally import Tally
+
+#: bytes of the small disk
+SIZE = 64_000_000
+
+
+def f15(here: Round, tally: Tally) -> None:
+    """Half-open connections; then, where the home is a small disk, one that is full for a while."""
+    if os.path.ismount(here.site.home.parent):
+        _full_disk(here, tally)
+    else:
+        tally.notes["disk"] = "not done: a small disk may not be mounted here"
+    broker.half_open(here, tally)
+
+
+def _full_disk(here: Round, tally: Tally) -> None:
+    """The broker's append-only file and the spool have no room: errors, no silence; then all goes on."""
+    site, load = here.site, Load(site=here.site, random=here.random)
+    tally.notes["disk"] = "tmpfs"
+    file = make_file(site.home, 20_000, here.random)
+    load.begin(here.rate)
+    time.sleep(here.seconds)
+    struck = time.monotonic()
+    with _filled(site.home):
+        tally.kills += 1
+        tally.notes["import_on_a_full_disk"] = _refusal(here, load, file)
+        time.sleep(here.seconds)
+    load.end()
+    tally.recoveries.append(site.recovered(load.tenant, struck))
+    load.settle(tally)
+    backfill_id = begin(site, load.tenant, file)
+    tally.must("the import works when there is room", hold=_finishes(here, backfill_id))
+
+
+def _refusal(here: Round, load: Load, file: File) -> str:
+    """What an import says that finds no room for its copy."""
+    asked = {"tenant_id": load.tenant, "uri": str(file.path), "profile": "canonical"}
+    try:
+        sent = here.site.client.send_task("hearth.backfill.csv", kwargs=asked, queue="batch", retry=False)
+    except Exception as error:  # noqa: BLE001  # whatever it says is what we came to hear
+        return f"publish: {type(error).__name__}"
+    try:
+        sent.get(timeout=15)
+    except NoAnswer:
+        return "no answer within 15 s"
+    except Exception as error:  # noqa: BLE001
+        return type(error).__name__
+    finally:
+        sent.backend = None
+    return "accepted"
+
+
+def _finishes(here: Round, backfill_id: str) -> bool:
+    deadline = time.monotonic() + here.patience
+    while progress(here.site, backfill_id)[0] != "finished":
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.3)
+    return True
+
+
+@contextmanager
+def _filled(home: Path) -> Iterator[None]:
+    """No byte free on the disk of a folder."""
+    filler = home / "filler"
+    with filler.open("wb") as file, suppress(OSError):
+        while True:
+            file.write(bytes(65536))
+            file.flush()
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+@contextmanager
+def small_disk() -> Iterator[Path | None]:
+    """A small disk of its own; None where none may be mounted."""
+    folder = Path(tempfile.mkdtemp(prefix="hearth-disk-"))
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    command = [str(mount), "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
+    made = bool(mount and umount) and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        yield folder if made else None
+    finally:
+        if made:
+            subprocess.run([str(umount), "--lazy", str(folder)], check=False)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,80 @@
+"""The faults by their ids, with what each needs and how often it strikes in the long form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+
+from benchmarks.faults import broker, clocks, database, disks, imports, messages, workers
+from benchmarks.faults.plan import Round
+from benchmarks.faults.site import Site, site
+from benchmarks.faults.tally import Tally
+
+Strike = Callable[[Round, Tally], None]
+
+#: leases of three seconds instead of twenty and thirty, and a reader that is silent for three seconds is given up
+SHORT = {"FAULTS_LEASE": "3", "FAULTS_SOCKET": "5"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One line of the table of faults."""
+
+    strike: Strike
+    rounds: int
+    env: Mapping[str, str] = field(default_factory=dict)
+    #: workers reach broker and database through proxies, on a small disk
+    bounded: bool = False
+
+
+def _f8(here: Round, tally: Tally) -> None:
+    database.f8(here, tally)
+    if here.number == 0:
+        database.locked_sqlite(here, tally)
+
+
+FAULTS: Mapping[str, Fault] = {
+    "F1": Fault(strike=workers.f1, rounds=15),
+    "F2": Fault(strike=workers.f2, rounds=15),
+    "F3": Fault(strike=workers.f3, rounds=5),
+    "F4": Fault(strike=workers.f4, rounds=2),
+    "F5": Fault(strike=workers.f5, rounds=15),
+    "F6": Fault(strike=broker.f6, rounds=14),
+    "F8": Fault(strike=_f8, rounds=8),
+    "F9": Fault(strike=messages.f9, rounds=5),
+    "F10": Fault(strike=messages.f10, rounds=5),
+    "F11": Fault(strike=clocks.f11, rounds=2, env=SHORT),
+    "F12": Fault(strike=messages.f12, rounds=3),
+    "F13": Fault(strike=imports.f13, rounds=3, env=SHORT),
+    "F14": Fault(strike=imports.f14, rounds=1),
+    "F15": Fault(strike=disks.f15, rounds=2, bounded=True),
+}
+
+
+@contextmanager
+def place(fault: Fault) -> Iterator[Site]:
+    """A cluster fit for a fault."""
+    if not fault.bounded:
+        with site(env=fault.env) as here:
+            yield here
+        return
+    with disks.small_disk() as disk, site(env=fault.env, proxied=True, parent=disk) as here:
+        yield here
+
+
+def run(fault: Fault, here: Site, *, rounds: int, seed: int, options: Mapping[str, int | float | bool]) -> Tally:
+    """Let a fault strike some times."""
+    tally = Tally()
+    for number in range(rounds):
+        chosen: dict[str, object] = dict(options)
+        round_ = Round(site=here, random=Random(f"{seed}-{number}"), number=number, **chosen)  # type: ignore[arg-type]
+        fault.strike(round_, tally)
+        tally.rounds += 1
+        tally.must("accepted = done + failed + quarantined + lost", hold=_balanced(tally))
+    return tally
+
+
+def _balanced(tally: Tally) -> bool:
+    return tally.database.balanced() and tally.broker.balanced()
