@@ -44,7 +44,7 @@ BACKOFF, BACKOFF_LIMIT = 0.5, 60.0
 WAIT, WAITS = 2.0, 600
 #: deliveries of one message that may end with the death of a worker
 ATTEMPTS = 5
-#: message header of what comes out of the outbox
+#: message header of what comes out of the outbox: the row's id
 FROM_OUTBOX = "hearth_outbox"
 
 Body = Callable[..., Answer]
@@ -66,6 +66,14 @@ class HearthTask(Task):
 
     def answer(self, args: tuple[Any, ...], kwargs: Json) -> Json:
         """The envelope of one message, or a TaskError."""
+        try:
+            return self._answer(args, kwargs)
+        except TaskError as error:
+            if self._row is not None and not isinstance(error, Unavailable):
+                self._end_row(str(kwargs.get("tenant_id", "")), self._row)
+            raise
+
+    def _answer(self, args: tuple[Any, ...], kwargs: Json) -> Json:
         with self._declared_errors():
             request, warnings = parse(self.contract, _single_mapping(args, kwargs))
             work = self._work(request, warnings)
@@ -123,24 +131,29 @@ class HearthTask(Task):
         holding = leased(request.tenant_id, f"{self.name}:{name}", work.task_id) if name else nullcontext()
         with holding as work.held:
             envelope = cast("Json", self.body(request, work))
-        if self.request.get(FROM_OUTBOX):
-            with transaction() as session:
-                outbox.finish(session, request.tenant_id, outbox_id=work.task_id, now=work.now)
+        if self._row is not None:
+            self._end_row(request.tenant_id, self._row)
         return envelope
+
+    def _end_row(self, tenant_id: str, row: str) -> None:
+        """What has ended for good, well or badly, is not published again."""
+        with transaction() as session:
+            outbox.finish(session, tenant_id, outbox_id=row, now=datetime.now(UTC))
 
     def _write(self, request: Request, work: Work) -> Json:
         with work.effect(request.tenant_id, dry_run=request.dry_run) as session:
             self._enter(session, request, work)
             run = self._once if self.kind == "effect" else self._body
             envelope = run(session, request, work)
-            if self._follows:
-                outbox.finish(session, request.tenant_id, outbox_id=work.task_id, now=work.now)
+            if self._row is not None:
+                outbox.finish(session, request.tenant_id, outbox_id=self._row, now=work.now)
         return envelope
 
     @property
-    def _follows(self) -> bool:
-        """Whether this message came out of the outbox, where its end is noted with its effect."""
-        return self.kind == "step" or bool(self.request.get(FROM_OUTBOX))
+    def _row(self) -> str | None:
+        """The outbox row this message came from, where its end is noted with its effect."""
+        row = self.request.get(FROM_OUTBOX)
+        return row if isinstance(row, str) else None
 
     def _once(self, session: Session, request: Request, work: Work) -> Json:
         key = request.idempotency_key or request.default_key() or f"task:{work.task_id}"
@@ -213,7 +226,7 @@ class HearthTask(Task):
             return
         try:
             for row in rows:
-                facts = {"queue": row.queue, "task_id": row.outbox_id, "headers": {FROM_OUTBOX: True}}
+                facts = {"queue": row.queue, "task_id": row.outbox_id, "headers": {FROM_OUTBOX: row.outbox_id}}
                 self.app.send_task(row.task, kwargs=dict(row.kwargs), retry=False, ignore_result=True, **facts)
         except BrokerError:
             log.warning("follow_ups_unpublished", rows=len(rows))

@@ -38,7 +38,8 @@ def test_every_queue_is_served(send, queue):
 
 
 def test_every_process_has_its_own_session(cluster):
-    assert set(cluster.pids()) == {"broker", "interactive", "background", "relay", "outbound", "beat", "flower"}
+    every = {"broker", "interactive", "background", "relay", "outbound", "beat", "flower"}
+    until(lambda: set(cluster.pids()) == every)
     assert all(pid in session_members(pid) for pid in cluster.pids().values())
 
 

@@ -1,0 +1,112 @@
+"""The quick seeded form of each fault of docs/reliability.md, on PostgreSQL and a broker with AOF.
+
+Faults share a cluster as far as they can; the long form is `python -m benchmarks.faults`.
+"""
+
+import pytest
+
+from benchmarks.faults.suite import FAULTS, place, run
+
+pytestmark = pytest.mark.xdist_group("faults")
+SEED = 7
+QUICK = {"rate": 40, "seconds": 0.8, "patience": 40.0, "whole": False, "rows": 3_000}
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """A cluster with the times of the suite."""
+    with place(FAULTS["F1"]) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def hasty():
+    """A cluster with short leases."""
+    with place(FAULTS["F13"]) as site:
+        yield site
+
+
+def kept(name, site, **more):
+    """Let a fault strike once; what the database accepted must be there once."""
+    tally = run(FAULTS[name], site, rounds=1, seed=SEED, options=QUICK | more)
+    told = tally.shown()
+    assert tally.broken == [], told
+    assert tally.database.lost == 0, told
+    assert told["duplicate_effects"] == 0, told
+    assert tally.broken_chains == 0, told
+    assert tally.kills > 0
+    assert told["accepted"] > 0
+    return tally
+
+
+def test_killed_workers(plain):
+    """F1: on the stock transport a message may go that a worker had just taken; what the database took may not."""
+    kept("F1", plain)
+
+
+def test_stopped_and_killed_workers(plain):
+    """F2"""
+    kept("F2", plain)
+
+
+def test_children_killed_around_the_commit(plain):
+    """F3"""
+    assert kept("F3", plain).broker.lost == 0
+
+
+def test_tasks_that_fall(plain):
+    """F4: each starts at most so often, has no effect, and ends failed or in quarantine."""
+    tally = kept("F4", plain)
+    assert tally.broker.lost == 0
+    assert tally.broker.quarantined >= 2
+
+
+def test_workers_told_to_end(plain):
+    """F5"""
+    assert kept("F5", plain).broker.lost == 0
+
+
+def test_a_broker_whose_data_are_wiped(plain):
+    """F6"""
+    kept("F6", plain)
+
+
+def test_a_database_that_stops(plain):
+    """F8"""
+    assert kept("F8", plain).broker.lost == 0
+
+
+def test_a_relay_killed_after_publishing_two_relays_and_two_beats(plain):
+    """F9"""
+    kept("F9", plain)
+
+
+def test_everything_ten_times(plain):
+    """F10"""
+    assert kept("F10", plain).broker.lost == 0
+
+
+def test_a_task_of_the_next_version(plain):
+    """F12"""
+    assert kept("F12", plain).broker.lost == 0
+
+
+def test_an_import_killed_twice(plain):
+    """F14"""
+    kept("F14", plain)
+
+
+def test_outlived_leases_and_wrong_clocks(hasty):
+    """F11"""
+    assert kept("F11", hasty).broker.lost == 0
+
+
+def test_children_of_a_fan_in_lost_and_slow(hasty):
+    """F13"""
+    kept("F13", hasty)
+
+
+def test_a_full_disk_and_half_open_connections():
+    """F15"""
+    with place(FAULTS["F15"]) as site:
+        kept("F15", site)
