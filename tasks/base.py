@@ -119,10 +119,16 @@ class HearthTask(Task):
 
     def _perform(self, request: Request, work: Work) -> Json:
         if self.kind == "query":
-            with reading() as session:
-                self._enter(session, request, work)
-                return work.envelope(request, self.body(session, request, work))
+            return self._ask(request, work)
         return self._run_job(request, work) if self.kind == "job" else self._write(request, work)
+
+    def _ask(self, request: Request, work: Work) -> Json:
+        with reading() as session:
+            self._enter(session, request, work)
+            envelope = work.envelope(request, self.body(session, request, work))
+        if self._row is not None:
+            self._end_row(request.tenant_id, self._row)
+        return envelope
 
     def _run_job(self, request: Request, work: Work) -> Json:
         with reading() as session:

@@ -9,7 +9,7 @@ from typing import Any
 from celery import current_app
 
 from db.records import CanaryRecord
-from db.repositories import attempts, audit, canaries, models, outbox, slots
+from db.repositories import attempts, audit, canaries, models, outbox, quarantine, slots
 from db.session import Session, reading, transaction
 from ml.features import SCHEMA_VERSION
 from tasks import schedule, workspace
@@ -110,5 +110,6 @@ def purge(request: Upkeep, work: Work) -> Json:
             "outbox": outbox.purge(session, before=old),
             "slots": slots.purge(session, before=old),
             "attempts": attempts.purge(session, before=old),
+            "quarantine": quarantine.purge(session, before=old),
         }
     return work.envelope(request, Answer(data=gone))

@@ -53,14 +53,14 @@ def importable(uri: str) -> Path:
 
 
 def note_anchor(tenant_id: str, head: AuditAnchor, now: datetime) -> None:
-    """Add the head of an audit chain to the tenant's file in `audit/`, unless it stands there already."""
+    """Add the head of an audit chain to the tenant's file in `audit/`, where it is longer than the last."""
     path = folder("audit") / f"{tenant_id}.json"
-    line = json.dumps({"sequence": head.sequence, "hash": head.hash.hex()})
     known = path.read_text().splitlines() if path.exists() else []
-    if known and known[-1].startswith(line[:-1]):
+    # A chain that got shorter is not news to keep but a fault to find: the higher anchor stays the last.
+    if known and json.loads(known[-1])["sequence"] >= head.sequence:
         return
     with path.open("a") as anchors:
-        anchors.write(f'{line[:-1]}, "at": "{now.isoformat()}"}}\n')
+        anchors.write(json.dumps({"sequence": head.sequence, "hash": head.hash.hex(), "at": now.isoformat()}) + "\n")
 
 
 def discard(path: str) -> None:

@@ -26,7 +26,6 @@ from db.repositories import outbound, targets, tenants
 from db.session import dispose, reading, transaction
 from workers import webhook
 from workers.app import app
-from workers.publishing import Publisher
 from workers.service import PASSING, Service, begin
 from workers.settings import settings
 from workers.targets import Target, TargetUnusable, target_of
@@ -76,7 +75,8 @@ class Deliverer:
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.limits.threads, thread_name_prefix="receiver")
-        self._ours = frozenset(Publisher(self.celery).queue_names())
+        celery: Any = self.celery
+        self._ours = frozenset(queue.name for queue in celery.conf.task_queues)
 
     def step(self) -> bool:
         """Take what is due for free threads; whether there may be more.

@@ -16,6 +16,8 @@ from workers.supervisor import ProcessSpec
 
 #: on so many cores or fewer, queues share processes
 SMALL = 4
+#: seconds that relay and deliverer leave the workers to start in; on a small machine all would be ready later
+BACKGROUND_DELAY = 3.0
 _ROOT = Path(__file__).parents[1]
 _CELERY = (sys.executable, "-P", "-m", "celery", "--quiet")
 #: variables by which Celery and Flower would override what we say
@@ -77,8 +79,9 @@ def processes(plan: Plan, settings: Settings) -> Iterator[ProcessSpec]:
     metrics = {"HEARTH_METRICS_PORT": str(plan.metrics_port)}
     # receivers on this machine are for trying out, which an embedded cluster is for
     loopback = {"HEARTH_WEBHOOK_LOOPBACK": str(settings.webhook_loopback is not False)}
-    yield ProcessSpec(name="relay", argv=(sys.executable, "-P", "-m", "workers.relay"), env={**env, **metrics})
-    yield ProcessSpec(name="outbound", argv=(sys.executable, "-P", "-m", "workers.outbound"), env={**env, **loopback})
+    for name, more in (("relay", metrics), ("outbound", loopback)):
+        argv = (sys.executable, "-P", "-m", f"workers.{name}")
+        yield ProcessSpec(name=name, argv=argv, env={**env, **more}, delay=BACKGROUND_DELAY)
     if plan.beat:
         schedule = str(settings.home / "beat-schedule")
         argv = (*_CELERY, "-A", "workers.app", "beat", "--schedule", schedule, "--loglevel", settings.log_level)

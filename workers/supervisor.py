@@ -46,6 +46,8 @@ class ProcessSpec:
     cold_signal: int = signal.SIGTERM
     #: lower ones are stopped first
     phase: int = 0
+    #: seconds before its first start, for what others should not have to wait for
+    delay: float = 0.0
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ class Supervisor:
         """Start a process soon and keep it running."""
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         _put_aside(self._log(spec))
-        self._children[spec.name] = _Child(spec)
+        self._children[spec.name] = _Child(spec, due=time.monotonic() + spec.delay)
         if self._thread is None:
             # a daemon: a runner that forgets to stop us must not hang, and the tethers end the rest
             self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)

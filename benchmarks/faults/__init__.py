@@ -1,1 +1,1 @@
-"""The fault suite: real workers, broker and PostgreSQL, killed, frozen, cut off and filled up, and then accounted for."""
+"""The fault suite: real workers, broker and PostgreSQL, killed, frozen, cut off, filled up, and accounted for."""

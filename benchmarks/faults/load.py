@@ -1,4 +1,4 @@
-"""Work for a fault to strike: jobs sent straight to the broker and jobs written to the outbox, and what became of them."""
+"""Work to strike: jobs sent straight to the broker, jobs written to the outbox, and what became of them."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Load:
     def effects(self) -> dict[str, int]:
         """How many effects each job had."""
         query = "SELECT job, count(*) FROM fault_effects WHERE tenant_id = :tenant GROUP BY job"
-        return {job: count for job, count in self.site.rows(query, tenant=self.tenant)}
+        return {str(row[0]): int(row[1]) for row in self.site.rows(query, tenant=self.tenant)}
 
     def held(self) -> set[str]:
         """Task ids that are in quarantine."""

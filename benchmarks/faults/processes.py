@@ -79,6 +79,13 @@ class Processes:
         del self._running[name]
         return True
 
+    def revive(self) -> list[str]:
+        """Start again what ended by itself, as a service manager does; gives the names."""
+        dead = [name for name in self._running if not self.alive(name)]
+        self.kill(*dead)
+        self.start(*dead)
+        return dead
+
     def stop(self) -> None:
         """End all, whatever state they are in; the broker last."""
         names = sorted(self._running, key=lambda name: self.specs[name].phase)

@@ -23,7 +23,7 @@ class Killed(Publisher):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-relay.Publisher = Killed  # type: ignore[attr-defined,misc]
+relay.Publisher = Killed  # type: ignore[attr-defined]
 
 if __name__ == "__main__":
     relay.main()

@@ -108,7 +108,7 @@ def tick(request: Upkeep, work: Work) -> Json:
 if "FAULTS_LATER" in os.environ:
 
     @effect("faults.later", Probe)
-    def later(session: Session, request: Probe, work: Work) -> Answer:
+    def later(session: Session, request: Probe, _: Work) -> Answer:
         """A task that only the newer worker knows."""
         session.execute(INSERT, {"tenant_id": request.tenant_id, "job": request.job})
         return Answer(data={"job": request.job})
@@ -123,7 +123,7 @@ def struck(session: Session, request: Any, work: Work) -> str:
     return _import(session, request, work)
 
 
-_chunks._import = struck
+_chunks._import = struck  # noqa: SLF001
 
 
 @task_postrun.connect  # type: ignore[untyped-decorator]

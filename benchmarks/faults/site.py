@@ -6,9 +6,10 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ class Site:
     broker: SecretStr
     #: in front of broker and database when the site has them
     proxies: Mapping[str, Proxy]
+    #: how often a process ended that nobody had struck
+    deaths: Counter[str] = field(default_factory=Counter)
 
     @property
     def client(self) -> Any:
@@ -113,6 +116,7 @@ class Site:
         while time.monotonic() - since < seconds:
             if time.monotonic() - asked > 1:
                 asked = time.monotonic()
+                self.deaths.update(self.processes.revive())
                 self._ask(tenant_id, job, queue)
             if self.rows("SELECT 1 FROM fault_effects WHERE job = :job", job=job):
                 return time.monotonic() - since
@@ -135,7 +139,9 @@ class Site:
     def _ask(self, tenant_id: str, job: str, queue: str) -> None:
         kwargs = {"tenant_id": tenant_id, "job": job, "idempotency_key": job}
         try:
-            app.send_task("faults.effect", kwargs=kwargs, queue=queue, retry=False, ignore_result=True)
+            sent = app.send_task("faults.effect", kwargs=kwargs, queue=queue, retry=False, ignore_result=True)
+            # else its destructor would look for a broker that may be gone
+            sent.backend = None
         except OperationalError:
             return
 

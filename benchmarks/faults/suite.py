@@ -66,13 +66,14 @@ def place(fault: Fault) -> Iterator[Site]:
 
 def run(fault: Fault, here: Site, *, rounds: int, seed: int, options: Mapping[str, int | float | bool]) -> Tally:
     """Let a fault strike some times."""
-    tally = Tally()
+    tally, before = Tally(), here.deaths.copy()
     for number in range(rounds):
         chosen: dict[str, object] = dict(options)
         round_ = Round(site=here, random=Random(f"{seed}-{number}"), number=number, **chosen)  # type: ignore[arg-type]
         fault.strike(round_, tally)
         tally.rounds += 1
         tally.must("accepted = done + failed + quarantined + lost", hold=_balanced(tally))
+    tally.notes["ended_by_themselves"] = dict(here.deaths - before)
     return tally
 
 

@@ -7,10 +7,12 @@ from db.models.canaries import Canary
 from db.models.events import Event
 from db.models.leads import Lead, LeadIdentity
 from db.models.leases import Attempt, Lease, ScheduleSlot
+from db.models.live import EntityState, RawEvent, RescoreDue
 from db.models.models import ModelVersion
 from db.models.outbound import OutboundCounter, OutboundDelivery, OutboundEvent, OutboundTarget
 from db.models.outbox import OutboxEntry
 from db.models.predictions import Prediction
+from db.models.privacy import Erasure, ModelLineage, Tombstone
 from db.models.processed import Processed
 from db.models.quarantine import Quarantined, QuarantineTally
 from db.models.snapshots import Snapshot
@@ -24,10 +26,13 @@ __all__ = [
     "Backfill",
     "BackfillChunk",
     "Canary",
+    "EntityState",
+    "Erasure",
     "Event",
     "Lead",
     "LeadIdentity",
     "Lease",
+    "ModelLineage",
     "ModelVersion",
     "OutboundCounter",
     "OutboundDelivery",
@@ -38,9 +43,12 @@ __all__ = [
     "Processed",
     "QuarantineTally",
     "Quarantined",
+    "RawEvent",
     "RejectedEntry",
+    "RescoreDue",
     "ScheduleSlot",
     "Snapshot",
     "Tenant",
     "TenantSettings",
+    "Tombstone",
 ]

@@ -46,6 +46,9 @@ class Lead(Base):
     import_ref: Mapped[str | None]
     stored_at: Mapped[datetime]
     changed_at: Mapped[datetime]
+    #: since when nothing is computed of this lead (Art. 18, Art. 22) until a person has looked; None = all is allowed
+    restricted_at: Mapped[datetime | None]
+    objected_at: Mapped[datetime | None]
 
 
 class LeadIdentity(Base):

@@ -44,3 +44,5 @@ class ModelVersion(Base):
     fingerprint: Mapped[str]
     trained_at: Mapped[datetime]
     promoted_at: Mapped[datetime | None]
+    #: since when a lead that it was trained on is forgotten; None = all are there
+    retrain_at: Mapped[datetime | None]

@@ -29,6 +29,8 @@ from db.records.jobs import (
     QuarantineRecord,
 )
 from db.records.leads import EventDraft, EventRecord, LeadDraft, LeadRecord, Outcome, TenantRecord, UpsertResult
+from db.records.live import Entity, EntityRecord, RawEventDraft, RawEventRecord, Taken
+from db.records.privacy import Erased, ErasureRecord, ImportPlace
 from db.records.told import (
     AuditAnchor,
     AuditDraft,
@@ -54,8 +56,13 @@ __all__ = [
     "ClaimDraft",
     "Claimed",
     "DeadLetter",
+    "Entity",
+    "EntityRecord",
+    "Erased",
+    "ErasureRecord",
     "EventDraft",
     "EventRecord",
+    "ImportPlace",
     "Json",
     "LeadDraft",
     "LeadRecord",
@@ -76,9 +83,12 @@ __all__ = [
     "QuarantineDraft",
     "QuarantineEntry",
     "QuarantineRecord",
+    "RawEventDraft",
+    "RawEventRecord",
     "RejectedRow",
     "SnapshotDraft",
     "SnapshotRecord",
+    "Taken",
     "TargetRecord",
     "TenantRecord",
     "UpsertResult",

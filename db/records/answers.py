@@ -112,6 +112,8 @@ class ModelRecord:
     rows: int
     fingerprint: str
     trained_at: datetime
+    #: since when a lead that it was trained on is forgotten; None = all are there
+    retrain_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

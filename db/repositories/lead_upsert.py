@@ -16,13 +16,14 @@ from db.identity import email_key, phone_key
 from db.merging import Content, merge
 from db.models import Event, Lead, LeadIdentity
 from db.records import EventDraft, LeadDraft, Outcome, Policy, UpsertResult
-from db.repositories import bulk, event_rows, lead_rows, tenants
+from db.repositories import bulk, event_rows, lead_rows, tenants, tombstones
 from db.repositories.statements import in_batches, lock_tenant, ring_of
 from db.sealing import DataKey, KeyRing
 
 NO_IDENTITY = "row.no_identity"
 AMBIGUOUS = "row.ambiguous_identity"
 DUPLICATE = "row.duplicate_in_file"
+_FORGOTTEN = UpsertResult(outcome="rejected", lead_id=None, codes=(tombstones.FORGOTTEN,))
 _BATCH = 1_000
 
 _Identity = tuple[str, str]
@@ -95,13 +96,27 @@ class _Batch:
         self.ring: KeyRing = ring_of(session)
         self.keys = [_keys_of(draft, self.ring, job.tenant_id) for draft in drafts]
         self.book = _Book()
+        #: drafts, by position, of people who were forgotten
+        self.forgotten: set[int] = set()
 
     def run(self) -> list[UpsertResult]:
+        self.forgotten = self._of_forgotten()
         self._load_leads()
         self._load_events()
-        results = [self._take(draft, keys) for draft, keys in zip(self.drafts, self.keys, strict=True)]
+        results = [
+            _FORGOTTEN if position in self.forgotten else self._take(draft, keys)
+            for position, (draft, keys) in enumerate(zip(self.drafts, self.keys, strict=True))
+        ]
         self._write()
         return results
+
+    def _of_forgotten(self) -> set[int]:
+        session, tenant_id = self.session, self.job.tenant_id
+        if not tombstones.any_laid(session, tenant_id):
+            return set()
+        told = [_told(session, tenant_id, keys) for keys in self.keys]
+        met = tombstones.met(session, tenant_id, hashes=sorted(set().union(*told)))
+        return {position for position, hashes in enumerate(told) if not met.isdisjoint(hashes)}
 
     def _load_leads(self) -> None:
         tenant_id, book = self.job.tenant_id, self.book
@@ -289,6 +304,11 @@ def _keys_of(draft: LeadDraft, ring: KeyRing, tenant_id: str) -> _Keys:
         email=lead_rows.hashed(ring, tenant_id, email_key(draft.contact)),
         phone=lead_rows.hashed(ring, tenant_id, phone_key(draft.contact)),
     )
+
+
+def _told(session: Session, tenant_id: str, keys: _Keys) -> set[bytes]:
+    found = {value for value in (keys.email, keys.phone) if value is not None}
+    return found | ({tombstones.of_identity(session, tenant_id, *keys.identity)} if keys.identity else set())
 
 
 def _hashes(entry: _Entry, ring: KeyRing, tenant_id: str) -> list[bytes]:

@@ -32,7 +32,8 @@ def upsert(
     """Merge drafts into the tenant's leads and add their events; one result each, in the order given.
 
     Identity: (source system, external id), else e-mail, else phone with last name; a phone alone never merges. A draft
-    without any of them is rejected (`row.no_identity`), one that fits several leads too (`row.ambiguous_identity`).
+    without any of them is rejected (`row.no_identity`), one that fits several leads too (`row.ambiguous_identity`), and
+    one of a person who was forgotten (`privacy.forgotten`, see `db.repositories.tombstones`).
     A lead that the same `import_ref` met before counts as `duplicate` and is merged. The version grows by one where
     something changed, new events included. Rules of merging: `db.merging`. Writers of one tenant wait for each other.
 
@@ -92,11 +93,13 @@ def exists(session: Session, tenant_id: str, *, lead_id: str) -> bool:
 def callable_leads(session: Session, tenant_id: str, *, assigned_to: str | None = None) -> dict[str, str | None]:
     """Give the external ids of open leads that may be contacted, of one agent or of all.
 
-    A lead that is labelled lost while nobody closed it ("not converted yet") stays on; one labelled won does not.
+    A lead that is labelled lost while nobody closed it ("not converted yet") stays on; one labelled won does not, nor
+    one that is restricted or objected to being scored.
     """
     wanted = select(Lead.lead_id, Lead.external_id).where(
         Lead.tenant_id == tenant_id, Lead.status == "open", Lead.contactable.is_(True), Lead.label.is_not(True)
     )
+    wanted = wanted.where(Lead.restricted_at.is_(None), Lead.objected_at.is_(None))
     wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED)))
     if assigned_to is not None:
         wanted = wanted.where(Lead.assigned_to == assigned_to)

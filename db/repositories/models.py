@@ -114,6 +114,7 @@ def _row(draft: ModelDraft, *, number: int, tenant_id: str, ring: KeyRing) -> di
         "metrics": dict(draft.metrics),
         "report": dict(draft.report),
         "promoted_at": None,
+        "retrain_at": None,
     }
 
 
@@ -135,6 +136,7 @@ def _record(row: Mapping[Any, Any], ring: KeyRing) -> ModelRecord:
         rows=row["rows"],
         fingerprint=row["fingerprint"],
         trained_at=row["trained_at"],
+        retrain_at=row["retrain_at"],
     )
 
 

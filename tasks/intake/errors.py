@@ -3,6 +3,7 @@
 IntakeError
 ├── FileRejected      the file as a whole cannot be read
 ├── MappingRejected   the mapping or the profile does not fit the file
+├── EventRefused      one event of a webhook cannot be taken
 └── BadValue          one cell cannot be read (caught row by row, never seen outside)
 """
 
@@ -35,6 +36,15 @@ class MappingRejected(IntakeError):  # noqa: N818 - says the fact
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"
+
+
+class EventRefused(IntakeError):  # noqa: N818 - says the fact
+    """An event cannot be taken: `code` as of `InvalidPayload`, `loc` its place inside the event."""
+
+    def __init__(self, code: str, loc: str) -> None:
+        super().__init__(code, loc)
+        self.code = code
+        self.loc = loc
 
 
 class BadValue(IntakeError):  # noqa: N818 - says the fact

@@ -43,14 +43,10 @@ def withdraws(message: str) -> bool:
     (True, False, True)
     """
     own = _own(message)
-    if bare(" ".join(own.split())) in _SENTENCES | _MESSAGES:
+    whole = _words(own)
+    if {whole, _bare(whole)} & (_SENTENCES | _MESSAGES):
         return True
     return any(_refuses(sentence) for sentence in _sentences(own))
-
-
-def bare(text: str) -> str:
-    """Give the words of a text, in small letters, without politeness around them."""
-    return _POLITE.sub("", _words(text)).strip()
 
 
 def plain(message: str) -> str:
@@ -76,9 +72,14 @@ def _sentences(text: str) -> Iterator[str]:
 
 def _refuses(sentence: str) -> bool:
     words = _words(sentence)
-    if bare(sentence) in _SENTENCES:
+    if {words, _bare(words)} & _SENTENCES:
         return True
     return bool(_PHRASE.search(words)) and not _QUOTED.search(words)
+
+
+def _bare(words: str) -> str:
+    """Without politeness around them."""
+    return _POLITE.sub("", words).strip()
 
 
 def _words(text: str) -> str:

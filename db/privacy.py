@@ -1,0 +1,198 @@
+"""What is kept of people: every table with the column that names them, how long it stays, what erasure does to it.
+
+A test fails when a table is missing here. `delete`: the subject's rows go. `scrub`: the rows are other things' (a batch,
+a job, a message) and what names the subject is taken out of them, or the row goes when it is about nobody else.
+`mark`: the row stays and is noted for renewal. `keep`: nothing in it tells who somebody was once the rest is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Category = Literal["profile", "behaviour", "features", "scores", "imports", "messages", "results", "told", "exports"]
+Kept = Literal["models", "proof", "settings", "operation"]
+Action = Literal["delete", "scrub", "mark", "keep"]
+
+#: days that a category stays unless the tenant says fewer; None: as long as the tenant wants
+DAYS: Mapping[Category, int | None] = {
+    "profile": None,
+    "behaviour": 1095,
+    "features": 1095,
+    "scores": 1095,
+    "imports": 90,
+    "messages": 30,
+    "results": 90,
+    "told": 90,
+    "exports": 30,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """One table, as far as people are concerned."""
+
+    table: str
+    #: what kind of data; retention is set by it
+    category: Category | Kept
+    #: what erasure does
+    action: Action
+    #: the column that holds the lead's id; None where rows name people inside a document, or not at all
+    subject: str | None = None
+    #: the column from whose time the days count; None: rows go with what they belong to, or never
+    age: str | None = None
+    #: what a reader should know
+    note: str
+
+
+STORES: tuple[Store, ...] = (
+    Store(table="tenants", category="settings", action="keep", note="the customer, no lead"),
+    Store(table="tenant_settings", category="settings", action="keep", note="settings and who changed them"),
+    Store(
+        table="leads",
+        category="profile",
+        action="delete",
+        subject="lead_id",
+        note="contact and custom columns are sealed with the lead's own key, which goes with the row",
+    ),
+    Store(
+        table="lead_identities",
+        category="profile",
+        action="delete",
+        subject="lead_id",
+        note="ids under which sources know the lead",
+    ),
+    Store(
+        table="events",
+        category="behaviour",
+        action="delete",
+        subject="lead_id",
+        age="recorded_at",
+        note="message texts are sealed with the lead's key",
+    ),
+    Store(
+        table="raw_events",
+        category="messages",
+        action="scrub",
+        subject="lead_id",
+        age="received_at",
+        note="events as they came, sealed with the lead's key; those that meant no lead yet are opened and searched",
+    ),
+    Store(
+        table="entity_states",
+        category="behaviour",
+        action="scrub",
+        subject="lead_id",
+        age="at",
+        note="keyed hashes of what a source told last, under the source's own ids",
+    ),
+    Store(table="rescore_due", category="operation", action="delete", subject="lead_id", note="when to score next"),
+    Store(
+        table="snapshots",
+        category="features",
+        action="delete",
+        subject="lead_id",
+        age="as_of",
+        note="feature vectors, sealed with the lead's key",
+    ),
+    Store(
+        table="predictions",
+        category="scores",
+        action="delete",
+        subject="lead_id",
+        age="computed_at",
+        note="scores and reasons",
+    ),
+    Store(
+        table="assessments",
+        category="scores",
+        action="scrub",
+        age="finished_at",
+        note="lists of lead and snapshot ids; one of this lead alone is closed and emptied",
+    ),
+    Store(
+        table="model_versions",
+        category="models",
+        action="mark",
+        note="a model trained on the lead is marked for retraining (retrain_at)",
+    ),
+    Store(
+        table="model_lineages",
+        category="models",
+        action="scrub",
+        note="sealed keyed hashes of the leads a model was trained on; the lead's hash is taken out",
+    ),
+    Store(table="backfills", category="imports", action="keep", note="the import, its columns and counts; no row"),
+    Store(table="backfill_chunks", category="imports", action="keep", note="counts of a run of rows"),
+    Store(
+        table="rejected_rows",
+        category="imports",
+        action="scrub",
+        note="original cells, sealed; rows that name the lead go, from the error file too",
+    ),
+    Store(
+        table="processed",
+        category="results",
+        action="scrub",
+        age="finished_at",
+        note="first answers; ids and scores of the lead are taken out, the key stays so that nothing runs twice",
+    ),
+    Store(
+        table="outbox",
+        category="messages",
+        action="scrub",
+        age="done_at",
+        note="tasks to be published; one about this lead alone is dropped",
+    ),
+    Store(
+        table="quarantine",
+        category="messages",
+        action="scrub",
+        age="settled_at",
+        note="messages nobody could run, sealed; opened, and the lead's part is taken out",
+    ),
+    Store(table="quarantine_tallies", category="operation", action="keep", note="counts"),
+    Store(
+        table="outbound_events",
+        category="told",
+        action="scrub",
+        age="created_at",
+        note="the event becomes `event.withdrawn` without content, since the stream has no gaps",
+    ),
+    Store(
+        table="outbound_deliveries",
+        category="told",
+        action="delete",
+        subject="lead_id",
+        note="goes with its event: what was not delivered is not delivered any more",
+    ),
+    Store(table="outbound_counters", category="operation", action="keep", note="a number"),
+    Store(table="outbound_targets", category="operation", action="keep", note="the receiver's circuit breaker"),
+    Store(
+        table="audit",
+        category="proof",
+        action="keep",
+        note="no personal data; lead ids in it lead nowhere once the lead is gone, and the chain stays whole",
+    ),
+    Store(table="audit_heads", category="proof", action="keep", note="the newest hash of each chain"),
+    Store(table="erasures", category="proof", action="keep", note="counts of what was erased, no id of the lead"),
+    Store(
+        table="tombstones",
+        category="proof",
+        action="keep",
+        note="keyed hashes of identities, so that a forgotten person is not imported again",
+    ),
+    Store(table="leases", category="operation", action="keep", note="who works on what"),
+    Store(table="schedule_slots", category="operation", action="keep", note="times"),
+    Store(table="attempts", category="operation", action="keep", note="task ids and codes"),
+    Store(table="canaries", category="operation", action="keep", note="times of messages that carry nothing"),
+)
+
+CATEGORIES: tuple[Category, ...] = get_args(Category)
+
+
+def days(category: Category, chosen: Mapping[str, int]) -> int | None:
+    """Give the days a category stays: the tenant's own where they are fewer than ours; None: without end."""
+    limits = [limit for limit in (DAYS[category], chosen.get(category)) if limit is not None]
+    return min(limits, default=None)

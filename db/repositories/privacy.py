@@ -1,0 +1,176 @@
+"""Erasure: who is meant, their rows in every table, and what stays. The tables are those of `db.privacy`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, delete, insert, select
+from sqlalchemy.orm import Session
+
+from db.base import Base
+from db.identity import email_key, phone_key
+from db.models import Backfill, Erasure, Lead, LeadIdentity
+from db.privacy import STORES
+from db.records import Erased, ErasureRecord, ImportPlace, Json, LeadRecord
+from db.repositories import leads, lineage, privacy_stores, tombstones
+from db.repositories.statements import changed, lock_tenant, ring_of
+from db.subjects import Subject, names_of, without_country
+
+_ERASURE = tuple(getattr(Erasure, column.name) for column in fields(ErasureRecord))
+Identity = tuple[str | None, str]
+
+
+def find(session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]) -> Subject:
+    """Give all by which stores may name a person: the lead, or every lead that these ids mean; none: the ids alone."""
+    lead_ids = {lead_id} if lead_id and leads.exists(session, tenant_id, lead_id=lead_id) else set()
+    for system, external_id in identities:
+        lead_ids |= _meant(session, tenant_id, system, external_id)
+    return of_leads(session, tenant_id, lead_ids=sorted(lead_ids), identities=identities)
+
+
+def of_leads(
+    session: Session, tenant_id: str, *, lead_ids: Sequence[str], identities: Iterable[Identity] = ()
+) -> Subject:
+    """Give all by which stores may name these leads; those that are gone are left out."""
+    there = session.scalars(select(Lead.lead_id).where(Lead.tenant_id == tenant_id, Lead.lead_id.in_(lead_ids)))
+    records = leads.get(session, tenant_id, lead_ids=sorted(there))
+    contacts = [record.contact for record in records]
+    digits = ("".join(filter(str.isdecimal, contact.get("phone", ""))) for contact in contacts)
+    return Subject(
+        lead_ids=frozenset(record.lead_id for record in records),
+        identities=frozenset({*_identities(session, tenant_id, records), *identities}),
+        emails=frozenset(contact["email"].strip().lower() for contact in contacts if contact.get("email", "").strip()),
+        phones=frozenset(without_country(number) for number in digits if len(number) >= 7),
+        names=frozenset(name for contact in contacts for name in names_of(contact)),
+    )
+
+
+def close_door(session: Session, tenant_id: str, *, erasure_id: str, subject: Subject, now: datetime) -> None:
+    """Lay tombstones: from the commit on nobody of these identities is taken in, whatever waits in a queue."""
+    lock_tenant(session, tenant_id)
+    own = [tombstones.of_lead(session, tenant_id, lead_id) for lead_id in subject.lead_ids]
+    hashes = identity_hashes(session, tenant_id, subject)
+    tombstones.lay(session, tenant_id, erasure_id=erasure_id, leads=own, identities=hashes, now=now)
+
+
+def identity_hashes(session: Session, tenant_id: str, subject: Subject) -> set[bytes]:
+    """Give the hashes by which an import would know the person."""
+    ring = ring_of(session)
+    found = {
+        tombstones.of_identity(session, tenant_id, system, external_id)
+        for system, external_id in subject.identities
+        if system is not None
+    }
+    contacts = [record.contact for record in leads.get(session, tenant_id, lead_ids=sorted(subject.lead_ids))]
+    keys = [key for contact in contacts for key in (email_key(contact), phone_key(contact)) if key]
+    return found | {ring.lookup(tenant_id, key) for key in keys}
+
+
+def earlier(
+    session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]
+) -> tuple[str | None, ErasureRecord | None]:
+    """Give the erasure that was begun for this person, and its record once it has ended."""
+    hashes = [tombstones.of_lead(session, tenant_id, lead_id)] if lead_id else []
+    hashes += [tombstones.of_identity(session, tenant_id, system, one) for system, one in identities if system]
+    begun = tombstones.erasures(session, tenant_id, hashes=hashes)
+    for erasure_id in reversed(begun):
+        record = get(session, tenant_id, erasure_id=erasure_id)
+        if record is not None:
+            return erasure_id, record
+    return (begun[-1] if begun else None), None
+
+
+def get(session: Session, tenant_id: str, *, erasure_id: str) -> ErasureRecord | None:
+    """Give an erasure that has ended, or None."""
+    wanted = select(*_ERASURE).where(Erasure.tenant_id == tenant_id, Erasure.erasure_id == erasure_id)
+    row = session.execute(wanted).mappings().one_or_none()
+    return None if row is None else ErasureRecord(**dict(row))
+
+
+def erase(session: Session, tenant_id: str, *, subject: Subject, now: datetime) -> Erased:
+    """Delete or anonymise everything of a person, in every table; writers of the tenant wait meanwhile.
+
+    The leads' rows go with their data keys. Counts are of rows, by table; the audit chain stays as it is.
+    """
+    lock_tenant(session, tenant_id)
+    models = lineage.forget(session, tenant_id, lead_ids=subject.lead_ids, now=now)
+    scrubbed = privacy_stores.scrub(session, tenant_id, subject=subject, now=now)
+    deleted = {table.name: _delete(session, tenant_id, table, column, subject) for table, column in subject_tables()}
+    stores = {**scrubbed.stores, "model_versions": len(models), "model_lineages": len(models)}
+    for name, count in deleted.items():
+        stores[name] = stores.get(name, 0) + count
+    return Erased(stores=dict(sorted(stores.items())), models=models, task_ids=scrubbed.task_ids)
+
+
+def note(session: Session, tenant_id: str, *, record: ErasureRecord) -> None:
+    """Keep that an erasure has ended, with what it came to."""
+    own = {column.name: getattr(record, column.name) for column in fields(ErasureRecord)}
+    session.execute(insert(Erasure), [{**own, "result": dict(record.result), "tenant_id": tenant_id}])
+
+
+def imports(session: Session, tenant_id: str, *, ended_before: datetime | None = None) -> list[ImportPlace]:
+    """Give where imports keep files: of all, or of those that ended before a moment."""
+    wanted = select(
+        Backfill.backfill_id,
+        Backfill.state,
+        Backfill.spool,
+        Backfill.error_file,
+        Backfill.source,
+        Backfill.finished_at,
+    ).where(Backfill.tenant_id == tenant_id)
+    if ended_before is not None:
+        wanted = wanted.where(Backfill.finished_at < ended_before)
+    return [_place(row) for row in session.execute(wanted.order_by(Backfill.backfill_id)).mappings()]
+
+
+def spools(session: Session) -> set[str]:
+    """Give the paths of all copies that imports of any tenant know of."""
+    return set(session.scalars(select(Backfill.spool)))
+
+
+def subject_tables() -> list[tuple[Table, str]]:
+    """Give every table with a column that names a lead, children first, and that column."""
+    subjects = {store.table: store.subject for store in STORES if store.subject}
+    return [(table, str(subjects[table.name])) for table in reversed(_tables()) if table.name in subjects]
+
+
+def _tables() -> list[Table]:
+    return Base.metadata.sorted_tables
+
+
+def _delete(session: Session, tenant_id: str, table: Table, column: str, subject: Subject) -> int:
+    own = (table.c.tenant_id == tenant_id, table.c[column].in_(sorted(subject.lead_ids)))
+    return changed(session, delete(table).where(*own))
+
+
+def _meant(session: Session, tenant_id: str, system: str | None, external_id: str) -> set[str]:
+    wanted = select(LeadIdentity.lead_id).where(
+        LeadIdentity.tenant_id == tenant_id, LeadIdentity.external_id == external_id.strip()
+    )
+    if system is not None:
+        wanted = wanted.where(LeadIdentity.source_system == system)
+    return set(session.scalars(wanted))
+
+
+def _identities(session: Session, tenant_id: str, records: Sequence[LeadRecord]) -> set[Identity]:
+    own = [record.lead_id for record in records]
+    rows = select(LeadIdentity.source_system, LeadIdentity.external_id).where(
+        LeadIdentity.tenant_id == tenant_id, LeadIdentity.lead_id.in_(own)
+    )
+    return {(system, external_id) for system, external_id in session.execute(rows)}
+
+
+def _place(row: Any) -> ImportPlace:
+    told: Json = row["source"].get("source") or {}
+    return ImportPlace(
+        backfill_id=row["backfill_id"],
+        state=row["state"],
+        spool=row["spool"],
+        error_file=row["error_file"],
+        delimiter=told.get("delimiter", ","),
+        header=tuple(told.get("header", ())),
+        finished_at=row["finished_at"],
+    )

@@ -1,0 +1,70 @@
+"""Leads of whom nothing may be computed until a person has looked: restriction (Art. 18), objection (Art. 21, 22)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from db.errors import UnknownLead
+from db.models import Lead
+from db.repositories.statements import changed, in_batches
+
+_HELD = or_(Lead.restricted_at.is_not(None), Lead.objected_at.is_not(None))
+
+
+def change(
+    session: Session,
+    tenant_id: str,
+    *,
+    lead_id: str,
+    restricted: bool | None = None,
+    objected: bool | None = None,
+    now: datetime,
+) -> tuple[str, ...]:
+    """Set what is True, lift what is False, leave what is None; gives the restrictions that hold then.
+
+    Raises:
+        UnknownLead: not there for this tenant.
+
+    """
+    own = (Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
+    row = session.execute(select(Lead.restricted_at, Lead.objected_at).where(*own).with_for_update()).one_or_none()
+    if row is None:
+        raise UnknownLead((0,))
+    values = {
+        "restricted_at": _since(row.restricted_at, restricted, now),
+        "objected_at": _since(row.objected_at, objected, now),
+    }
+    changed(session, update(Lead).where(*own).values(values).execution_options(synchronize_session=False))
+    return _named(values["restricted_at"], values["objected_at"])
+
+
+def blocked(session: Session, tenant_id: str, *, lead_ids: Sequence[str] | None = None) -> dict[str, tuple[str, ...]]:
+    """Give the leads among these, or of all, of whom nothing may be computed, and why: restricted, objected."""
+    if lead_ids is None:
+        return _blocked(session, tenant_id, None)
+    found: dict[str, tuple[str, ...]] = {}
+    for batch in in_batches(lead_ids):
+        found |= _blocked(session, tenant_id, batch)
+    return found
+
+
+def _blocked(session: Session, tenant_id: str, lead_ids: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+    wanted = select(Lead.lead_id, Lead.restricted_at, Lead.objected_at).where(Lead.tenant_id == tenant_id, _HELD)
+    if lead_ids is not None:
+        wanted = wanted.where(Lead.lead_id.in_(lead_ids))
+    rows = session.execute(wanted.order_by(Lead.lead_id))
+    return {lead_id: _named(restricted, objected) for lead_id, restricted, objected in rows}
+
+
+def _since(known: datetime | None, told: bool | None, now: datetime) -> datetime | None:
+    if told is None:
+        return known
+    return (known or now) if told else None
+
+
+def _named(restricted: datetime | None, objected: datetime | None) -> tuple[str, ...]:
+    return tuple(name for name, at in (("restricted", restricted), ("objected", objected)) if at is not None)

@@ -1,0 +1,106 @@
+"""Tasks, notes, campaigns and the statistics of e-mails."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from db.records import EventDraft, LeadDraft
+from tasks.intake import optout, payload, values
+from tasks.intake.errors import BadValue, EventRefused
+from tasks.intake.highlevel.contacts import SYSTEM
+from tasks.intake.highlevel.messages import refusal
+from tasks.intake.notices import Ignored, Notice, Setup
+from tasks.intake.payload import MAX_BODY, Raw
+
+#: event type -> kind of event; features leave unknown kinds out
+KINDS = {
+    "TaskCreate": "task_created",
+    "TaskComplete": "task_completed",
+    "TaskDelete": "task_deleted",
+    "NoteCreate": "note",
+    "NoteUpdate": "note_updated",
+    "NoteDelete": "note_deleted",
+    "CampaignStatusUpdate": "campaign",
+}
+#: statistic of an e-mail -> kind of event
+MAIL = {
+    "opened": "email_opened",
+    "clicked": "email_clicked",
+    "unsubscribed": "unsubscribed",
+    "complained": "unsubscribed",
+    "failed": "email_failed",
+    "permanent_fail": "email_failed",
+}
+
+
+def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
+    """Read what is done about a contact; without the contact the entity's own must be known."""
+    kind = KINDS[raw["type"]]
+    entity_id = payload.identifier(raw, "id", *(("campaignId", "contactId") if kind == "campaign" else ()))
+    contact_id = payload.text(raw, "contactId") or (entity_id if kind == "campaign" else None)
+    happened = min(payload.moment(raw, "dateAdded", zone=setup.zone) or at, setup.now) if _creates(raw) else at
+    text = "\n\n".join(filter(None, (payload.text(raw, "title"), _body(raw))))
+    status = payload.text(raw, "status", limit=40)
+    event = EventDraft(
+        kind=kind,
+        occurred_at=happened,
+        recorded_at=max(happened, setup.received_at),
+        facts={"status": status} if status else {},
+        text=text or None,
+        source=SYSTEM,
+        source_id=f"{entity_id}:{kind}" if _once(kind) else f"{entity_id}:{kind}:{happened.isoformat()}",
+    )
+    lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, events=(event,))
+    name = kind.partition("_")[0]
+    state = {"kind": _group(kind), "text": text, "status": str(status), "due": str(payload.text(raw, "dueDate"))}
+    return Notice(type=raw["type"], at=happened, lead=lead, entity=(name, entity_id), state=state)
+
+
+def mail(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
+    """Read a statistic of an e-mail; it knows the address only."""
+    told = payload.part(raw, "webhookPayload")
+    if not told:
+        raise EventRefused("missing", "webhookPayload")
+    kind = MAIL.get((payload.text(told, "event") or "").casefold())
+    address = _address(payload.text(told, "recipient"))
+    if kind is None or address is None:
+        return Ignored(type=str(raw["type"]), code="no_meaning" if kind is None else "no_contact")
+    happened = min(payload.moment(told, "timestamp", zone=UTC) or at, setup.now)
+    event = EventDraft(
+        kind=kind,
+        occurred_at=happened,
+        recorded_at=max(happened, setup.received_at),
+        direction="outbound" if kind == "email_failed" else "inbound",
+        channel="email",
+        source=SYSTEM,
+        source_id=f"{payload.identifier(told, 'id')}:{kind}:{happened.isoformat()}",
+    )
+    consent: dict[str, Any] = refusal("email", happened) if kind == "unsubscribed" else {}
+    lead = LeadDraft(source_system=SYSTEM, contact={"email": address}, consent=consent, events=(event,))
+    state = {"id": event.source_id}
+    return Notice(type=str(raw["type"]), at=happened, lead=lead, state=state, known_only=True)
+
+
+def _address(cell: str | None) -> str | None:
+    try:
+        return values.emails(cell)[0] if cell else None
+    except BadValue:
+        return None
+
+
+def _body(raw: Raw) -> str:
+    return optout.plain(payload.text(raw, "body", limit=MAX_BODY) or "").strip()
+
+
+def _creates(raw: Raw) -> bool:
+    return str(raw["type"]).endswith("Create")
+
+
+def _once(kind: str) -> bool:
+    return kind not in {"note_updated", "campaign"}
+
+
+def _group(kind: str) -> str:
+    """A note that was updated to what it was is no change; a completed task is one."""
+    return "note" if kind == "note_updated" else kind

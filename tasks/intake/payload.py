@@ -1,0 +1,88 @@
+"""Reading the fields of an event: what is absent, blank or of another kind says nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tasks.intake import dates
+from tasks.intake.errors import BadValue, EventRefused
+
+Raw = Mapping[str, Any]
+MAX_TEXT, MAX_BODY = 255, 32_000
+
+
+def text(raw: Raw, *names: str, limit: int = MAX_TEXT) -> str | None:
+    """Give the first of these fields that says something, as text of at most `limit` letters."""
+    for name in names:
+        value = raw.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        if isinstance(value, str) and value.strip():
+            return value.strip()[:limit]
+    return None
+
+
+def identifier(raw: Raw, *names: str) -> str:
+    """Give the id that an event must have.
+
+    Raises:
+        EventRefused: it is missing, or no text.
+
+    """
+    for name in names:
+        if isinstance(raw.get(name), Mapping | list | bool):
+            raise EventRefused("type", name)
+        if found := text(raw, name):
+            return found
+    raise EventRefused("missing", names[0])
+
+
+def number(raw: Raw, *names: str) -> float | None:
+    """Give the first of these fields that is a finite number, written or not."""
+    for name in names:
+        value = raw.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            continue
+        try:
+            found = float(value)
+        except (ValueError, OverflowError):
+            continue
+        if math.isfinite(found):
+            return found
+    return None
+
+
+def part(raw: Raw, name: str) -> Raw:
+    """Give a nested object; an empty one where there is none."""
+    value = raw.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def texts(raw: Raw, *names: str, most: int = 200) -> list[str] | None:
+    """Give a list of texts, written as a list or with commas; None where the field is not told."""
+    for name in names:
+        value = raw.get(name)
+        if isinstance(value, str):
+            value = value.split(",")
+        if isinstance(value, list):
+            found = (item.strip()[:MAX_TEXT] for item in value if isinstance(item, str))
+            return list(dict.fromkeys(item for item in found if item))[:most]
+    return None
+
+
+def moment(raw: Raw, *names: str, zone: tzinfo = UTC) -> datetime | None:
+    """Give the first of these fields that is a time; one without a zone is in `zone`, numbers are Unix time."""
+    for name in names:
+        value = raw.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            value = str(int(value))
+        if isinstance(value, str) and value.strip():
+            try:
+                return dates.moment(value.strip(), zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC"), "mdy")
+            except BadValue:
+                continue
+    return None
