@@ -1,7 +1,7 @@
 """What is kept of people: every table with the column that names them, how long it stays, what erasure does to it.
 
-A test fails when a table is missing here. `delete`: the subject's rows go. `scrub`: the rows are other things' (a batch,
-a job, a message) and what names the subject is taken out of them, or the row goes when it is about nobody else.
+A test fails when a table is missing here. `delete`: the subject's rows go. `scrub`: the rows are other things' (of a
+batch, a job, a message) and what names the subject is taken out, or the row goes when it is about nobody else.
 `mark`: the row stays and is noted for renewal. `keep`: nothing in it tells who somebody was once the rest is gone.
 """
 

@@ -52,6 +52,7 @@ def close_door(session: Session, tenant_id: str, *, erasure_id: str, subject: Su
     """Lay tombstones: from the commit on nobody of these identities is taken in, whatever waits in a queue."""
     lock_tenant(session, tenant_id)
     own = [tombstones.of_lead(session, tenant_id, lead_id) for lead_id in subject.lead_ids]
+    own += [tombstones.of_identity(session, tenant_id, "", external_id) for external_id in subject.external_ids]
     hashes = identity_hashes(session, tenant_id, subject)
     tombstones.lay(session, tenant_id, erasure_id=erasure_id, leads=own, identities=hashes, now=now)
 
@@ -74,7 +75,9 @@ def earlier(
 ) -> tuple[str | None, ErasureRecord | None]:
     """Give the erasure that was begun for this person, and its record once it has ended."""
     hashes = [tombstones.of_lead(session, tenant_id, lead_id)] if lead_id else []
-    hashes += [tombstones.of_identity(session, tenant_id, system, one) for system, one in identities if system]
+    hashes += [
+        tombstones.of_identity(session, tenant_id, system or "", external_id) for system, external_id in identities
+    ]
     begun = tombstones.erasures(session, tenant_id, hashes=hashes)
     for erasure_id in reversed(begun):
         record = get(session, tenant_id, erasure_id=erasure_id)

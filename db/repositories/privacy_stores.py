@@ -106,7 +106,7 @@ def assessments(session: Session, tenant_id: str, subject: Subject, now: datetim
         kept = [at for at, lead_id in enumerate(lead_ids) if lead_id not in subject.lead_ids]
         # a snapshot stands at the place of its lead
         aligned = len(snapshot_ids) == len(lead_ids)
-        values: Json = {
+        values: dict[str, Any] = {
             "lead_ids": [lead_ids[at] for at in kept],
             "snapshot_ids": [snapshot_ids[at] for at in kept] if aligned else [],
         }

@@ -1,0 +1,108 @@
+"""Everything that is kept of a person, opened, for a copy that they may have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Table, or_, select
+from sqlalchemy.orm import Session
+
+from db.models import Assessment, AuditEntry, Lead, LeadIdentity, ModelVersion, OutboundEvent, Processed
+from db.records import Json
+from db.repositories import events, leads, lineage, snapshots
+from db.repositories.privacy import subject_tables
+from db.repositories.privacy_stores import kept_aside, naming
+
+from db.sealing import place
+from db.subjects import Subject
+
+#: columns that are ours, not the person's: keys, hashes, sealed bytes that stand opened beside them
+_OURS = frozenset({"tenant_id", "data_key", "contact", "custom", "email_hash", "phone_hash", "event_key", "marks"})
+
+
+def collect(session: Session, tenant_id: str, *, subject: Subject) -> dict[str, list[Json]]:
+    """Give rows by table; times are aware datetimes.
+
+    Raises:
+        SealBroken: a stored row was changed or moved.
+
+    """
+    found = {table.name: _rows(session, tenant_id, table, column, subject) for table, column in subject_tables()}
+    found["leads"] = [_lead(session, tenant_id, lead_id) for lead_id in sorted(subject.lead_ids)]
+    _open_texts(session, tenant_id, found["events"], subject)
+    _open_features(session, tenant_id, found["snapshots"])
+    _open_raw(session, tenant_id, found["raw_events"])
+    found["rejected_rows"] = [
+        {"import": key[0], "cells": dict(zip(header, cells, strict=False)), "more": cells[len(header) :]}
+        for key, header, cells in kept_aside(session, tenant_id)
+        if subject.in_row(header, cells, by_name=True)
+    ]
+    return found | _elsewhere(session, tenant_id, subject)
+
+
+def _rows(session: Session, tenant_id: str, table: Table, column: str, subject: Subject) -> list[Json]:
+    own = (table.c.tenant_id == tenant_id, table.c[column].in_(sorted(subject.lead_ids)))
+    rows = session.execute(select(table).where(*own).order_by(*table.primary_key.columns)).mappings()
+    return [{name: value for name, value in row.items() if name not in _OURS} for row in rows]
+
+
+def _lead(session: Session, tenant_id: str, lead_id: str) -> Json:
+    [record] = leads.get(session, tenant_id, lead_ids=[lead_id])
+    held = select(Lead.restricted_at, Lead.objected_at).where(Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
+    known = select(LeadIdentity.source_system, LeadIdentity.external_id).where(
+        LeadIdentity.tenant_id == tenant_id, LeadIdentity.lead_id == lead_id
+    )
+    restrictions = dict(session.execute(held).mappings().one())
+    return {**asdict(record), **restrictions, "known_as": [dict(row) for row in session.execute(known).mappings()]}
+
+
+def _open_texts(session: Session, tenant_id: str, rows: list[Json], subject: Subject) -> None:
+    texts: dict[str, str] = {}
+    for lead_id in sorted(subject.lead_ids):
+        texts |= events.texts(session, tenant_id, lead_id=lead_id)
+    _replace(rows, "text", {row["event_id"]: texts.get(row["event_id"]) for row in rows}, "event_id")
+
+
+def _open_features(session: Session, tenant_id: str, rows: list[Json]) -> None:
+    records = snapshots.get(session, tenant_id, snapshot_ids=[row["snapshot_id"] for row in rows])
+    _replace(rows, "features", {record.snapshot_id: dict(record.features) for record in records}, "snapshot_id")
+
+
+def _open_raw(session: Session, tenant_id: str, rows: list[Json]) -> None:
+    keys = leads.keys_of(session, tenant_id, lead_ids=sorted({row["lead_id"] for row in rows}))
+    plain = {
+        row["raw_id"]: keys[row["lead_id"]].open(row["payload"], place(tenant_id, "raw_events.payload", row["raw_id"]))
+        for row in rows
+    }
+    _replace(rows, "payload", {raw_id: text.decode(errors="replace") for raw_id, text in plain.items()}, "raw_id")
+
+
+def _replace(rows: list[Json], column: str, opened: Mapping[str, Any], key: str) -> None:
+    rows[:] = [{**row, column: opened[row[key]]} for row in rows]
+
+
+def _elsewhere(session: Session, tenant_id: str, subject: Subject) -> dict[str, list[Json]]:
+    """Rows of other things that name the person."""
+    own = sorted(subject.lead_ids)
+    models = lineage.trained_on(session, tenant_id, lead_ids=own)
+    told = or_(OutboundEvent.lead_id.in_(own), naming(OutboundEvent.body, subject))
+    wanted = {
+        "assessments": select(Assessment.assessment_id, Assessment.as_of, Assessment.state).where(
+            Assessment.tenant_id == tenant_id, naming(Assessment.lead_ids, subject)
+        ),
+        "outbound_events": select(OutboundEvent.type, OutboundEvent.body, OutboundEvent.created_at).where(
+            OutboundEvent.tenant_id == tenant_id, told
+        ),
+        "processed": select(Processed.task, Processed.created_at).where(
+            Processed.tenant_id == tenant_id, naming(Processed.result, subject)
+        ),
+        "model_versions": select(ModelVersion.kind, ModelVersion.version, ModelVersion.trained_at).where(
+            ModelVersion.tenant_id == tenant_id, ModelVersion.model_id.in_(models)
+        ),
+        "audit": select(AuditEntry.sequence, AuditEntry.at, AuditEntry.kind, AuditEntry.body).where(
+            AuditEntry.tenant_id == tenant_id, naming(AuditEntry.body, subject)
+        ),
+    }
+    return {name: [dict(row) for row in session.execute(query).mappings()] for name, query in wanted.items()}

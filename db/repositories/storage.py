@@ -1,0 +1,44 @@
+"""What a database keeps of deleted rows: SQLite's log, PostgreSQL's dead rows; both outside any transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+
+def empty_log(session: Session) -> bool:
+    """Write SQLite's log into the file and cut it to nothing; False while a reader still needs it. Deleted content is
+    overwritten in the file as it goes (secure_delete). On PostgreSQL nothing is done: see `vacuum`.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        return True
+    [(busy, *_)] = _outside(session, ["PRAGMA wal_checkpoint(TRUNCATE)"])
+    return not busy
+
+
+def vacuum(session: Session, *, tables: Iterable[str]) -> None:
+    """Let PostgreSQL give up the dead rows of tables now instead of some day; others read and write meanwhile."""
+    if session.get_bind().dialect.name == "postgresql":
+        _outside(session, ["SET statement_timeout = 0", *(f'VACUUM "{table}"' for table in tables), "RESET ALL"])
+
+
+def _outside(session: Session, statements: Iterable[str]) -> list[tuple[int, ...]]:
+    """Run statements on a connection of its own that is in no transaction; gives the rows of the last that has any."""
+    bind = session.get_bind()
+    engine = bind if isinstance(bind, Engine) else bind.engine
+    pooled = engine.raw_connection()
+    try:
+        connection = pooled.driver_connection
+        assert connection is not None
+        if engine.dialect.name == "postgresql":
+            connection.autocommit = True
+        rows: list[tuple[int, ...]] = []
+        for statement in statements:
+            cursor = connection.execute(statement)
+            rows = cursor.fetchall() if cursor.description else rows
+        return rows
+    finally:
+        # not to be used again: its settings are not those of the others
+        pooled.invalidate()
