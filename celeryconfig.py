@@ -37,11 +37,13 @@ task_routes = {
     "hearth.system.*": {"queue": "inference"},
     "hearth.tenants.*": {"queue": "inference"},
     "hearth.leads.upsert": {"queue": "ingest"},
+    "hearth.events.*": {"queue": "ingest"},
     "hearth.leads.*": {"queue": "inference"},  # callers send the batch form of leads.score to `batch`
     "hearth.pipelines.*": {"queue": "inference"},
     "hearth.jobs.*": {"queue": "inference"},
     "hearth.outbound.*": {"queue": "inference"},
     "hearth.outcomes.*": {"queue": "ingest"},
+    "hearth.privacy.*": {"queue": "ingest"},
     "hearth.backfill.*": {"queue": "batch"},
     "hearth.models.*": {"queue": "training"},
 }
@@ -135,6 +137,12 @@ beat_schedule: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"expires": 14, "ignore_result": True},
     },
+    # an event is on the worklist within seconds; what is due stays due in the database
+    "live-sweep": {
+        "task": "hearth.leads.sweep",
+        "schedule": 2.0,
+        "options": {"expires": 1.9, "ignore_result": True},
+    },
     "backfill-sweep": {
         "task": "hearth.backfill.sweep",
         "schedule": 15.0,
@@ -152,6 +160,12 @@ beat_schedule: dict[str, dict[str, Any]] = {
     },
     "purge": {
         "task": "hearth.system.purge",
+        "schedule": 3600.0,
+        "options": {"expires": 3599, "ignore_result": True},
+    },
+    # once a day, by its slot; asked every hour, since a beat that starts anew each morning would never come to a day
+    "privacy-purge": {
+        "task": "hearth.privacy.purge",
         "schedule": 3600.0,
         "options": {"expires": 3599, "ignore_result": True},
     },

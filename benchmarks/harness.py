@@ -127,14 +127,14 @@ def data_folder() -> Path | None:
 
 
 @contextmanager
-def site(kind: Kind) -> Iterator[Site]:
-    """A cluster folded into two workers (two children, one child) without beat and Flower; nothing of it is left."""
+def site(kind: Kind, *, beat: bool = False) -> Iterator[Site]:
+    """A cluster folded into two workers (two children, one child) without Flower; nothing of it is left."""
     with ExitStack() as stack:
         home = stack.enter_context(_folder("hearth-bench-"))
         url = f"sqlite:///{home / 'hearth.db'}" if kind == "sqlite" else stack.enter_context(_postgresql())
         settings = Settings(home=home, redis_url=None, database_url=SecretStr(url), keys=None)
         running = stack.enter_context(
-            cluster.start(settings, flower=False, beat=False, fold=True, tasks="benchmarks.noops")
+            cluster.start(settings, flower=False, beat=beat, fold=True, tasks="benchmarks.noops")
         )
         running.wait_ready()
         database.bind(settings)

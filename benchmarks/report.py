@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.harness import ROOT, parser
 
-MODULES = ("pipeline", "throughput", "backfill")
+MODULES = ("pipeline", "throughput", "live", "backfill")
 BUILD = ROOT / "build"
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }

@@ -5,6 +5,7 @@ DatabaseError
 ├── DatabaseUnavailable     trouble that passes: try again later
 ├── SchemaOutdated          tables are missing: run `hearth migrate`
 ├── StatementRefused        the database refused a statement: a bug of ours
+│   └── ReferenceGone       a row that another refers to was deleted meanwhile: try again
 ├── InvalidDatabaseUrl
 ├── DatabaseNotConfigured   `db.session.configure` was not called
 ├── UnstorableValue         a value that no column may hold
@@ -44,6 +45,10 @@ class SchemaOutdated(DatabaseError):
 
 class StatementRefused(DatabaseError):
     """The database refused a statement that no retry will mend."""
+
+
+class ReferenceGone(StatementRefused):
+    """A row that is referred to is not there (any more): a second try sees what there is."""
 
 
 class InvalidDatabaseUrl(DatabaseError):

@@ -91,6 +91,20 @@ def merge(current: Content | None, draft: LeadDraft, policy: Policy) -> Merged:
     return Merged(content=content, codes=(*codes, STAGE_KEPT) if regressed else codes)
 
 
+def differences(before: Content, after: Content) -> tuple[str, ...]:
+    """Name the columns that a merge changed, the tenant's own with `custom.` in front; never what they hold."""
+    parts = (
+        ("", before.contact, after.contact),
+        ("", before.fields, after.fields),
+        ("", before.consent, after.consent),
+        ("custom.", before.custom, after.custom),
+    )
+    # A merge erases nothing: whatever differs is there afterwards.
+    named = {f"{mark}{name}" for mark, was, now in parts for name in now if name not in was or was[name] != now[name]}
+    told = {name for name in ("label", "label_at") if getattr(before, name) != getattr(after, name)}
+    return tuple(sorted(named | told))
+
+
 def contactable(consent: Mapping[str, Any]) -> bool:
     """Whether any channel is open: not unsubscribed, not on do-not-disturb everywhere."""
     everywhere = any(consent.get(name) is True for name in _DND_EVERYWHERE)

@@ -132,6 +132,13 @@ STORES: tuple[Store, ...] = (
         note="original cells, sealed; rows that name the lead go, from the error file too",
     ),
     Store(
+        table="compared_rows",
+        category="imports",
+        action="scrub",
+        subject="lead_id",
+        note="ids of leads while a file is compared with them, and of rows that are not stored; gone when it ends",
+    ),
+    Store(
         table="processed",
         category="results",
         action="scrub",

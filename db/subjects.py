@@ -14,6 +14,7 @@ from typing import Any
 #: a source's id of so many characters is no number, code or word by chance
 TELLING = 8
 _DIGITS = re.compile(r"\+?\d[\d\s().\-]{5,}\d")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _NOT_ALNUM = re.compile(r"[^a-z0-9]")
 #: what stands where something was taken out and its place has to stay
 GONE: Mapping[str, bool] = {"forgotten": True}
@@ -71,17 +72,24 @@ class Subject:
         return False
 
     def in_row(self, header: Sequence[str], cells: Sequence[str], *, by_name: bool = False) -> bool:
-        """Whether a row of a file names the subject; `by_name` counts first and last name together as well."""
+        """Whether a row of a file names the subject; `by_name` counts first and last name together as well, in a row
+        that tells no id and no e-mail address: with one it is a namesake's.
+        """
         keys = [*header, *("" for _ in cells[len(header) :])]
-        if any(self.named_by(cell, key) for cell, key in zip(cells, keys, strict=False)):
+        told = list(zip(cells, keys, strict=False))
+        if any(self.named_by(cell, key) for cell, key in told):
             return True
-        return by_name and self._has_name(cells)
+        someone = any(_EMAIL.fullmatch(cell.strip()) or (cell.strip() and _is_id(key)) for cell, key in told)
+        return by_name and not someone and self._has_name(cells)
+
+    def in_key(self, text: str) -> bool:
+        """Whether a key that a caller made up has an id or address of the subject in it."""
+        ids = (external for external in self.external_ids if len(external) >= TELLING)
+        return self.named_by(text, "id") or any(_stands_in(external, text) for external in ids)
 
     def in_bytes(self, raw: bytes) -> bool:
         """Whether bytes that nobody can read as a document name the subject."""
-        text = raw.decode(errors="replace")
-        ids = (external for external in self.external_ids if len(external) >= TELLING)
-        return self.named_by(text) or any(_stands_in(external, text) for external in ids)
+        return self.in_key(raw.decode(errors="replace"))
 
     def without(self, document: Any) -> tuple[Any, bool]:
         """The document without items that name the subject; True when nothing worth keeping is left."""
@@ -147,4 +155,4 @@ def _is_id(key: str) -> bool:
 
 
 def _stands_in(external: str, text: str) -> bool:
-    return re.search(rf"(?<![\w\-]){re.escape(external)}(?![\w\-])", text) is not None
+    return re.search(rf"(?<![^\W_]){re.escape(external)}(?![^\W_])", text) is not None

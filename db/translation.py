@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 from sqlalchemy import exc
 
-from db.errors import DatabaseError, DatabaseUnavailable, SchemaOutdated, StatementRefused
+from db.errors import DatabaseError, DatabaseUnavailable, ReferenceGone, SchemaOutdated, StatementRefused
 
 _MISSING = frozenset({"42P01", "42703", "3F000"})
+_DANGLING = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
 _PASSING = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
 
 
@@ -31,6 +32,8 @@ def translate(error: exc.DBAPIError) -> DatabaseError:
         return SchemaOutdated("the database lacks a table or column of this version; run `hearth migrate`")
     if isinstance(error, _PASSING) and code != "SQLITE_ERROR":
         return DatabaseUnavailable(f"the database does not answer or takes no writes now ({code}); try again later")
+    if code in _DANGLING:
+        return ReferenceGone(f"a row that is referred to is not there ({code}{_constraint(error)}); try again")
     return StatementRefused(f"the database refused a statement ({code}{_constraint(error)}); report this as a bug")
 
 

@@ -23,7 +23,7 @@ from celery import Task, shared_task
 from celery.exceptions import Ignore, Reject, Retry, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError as BrokerError
 
-from db.errors import DatabaseUnavailable, FenceLost, KeyConflict, UnknownLead, UnknownTenant
+from db.errors import DatabaseUnavailable, FenceLost, KeyConflict, ReferenceGone, UnknownLead, UnknownTenant
 from db.records import OutboxRecord, QuarantineDraft
 from db.repositories import attempts, outbox, processed, quarantine, tenants
 from db.session import Session, reading, transaction
@@ -210,6 +210,8 @@ class HearthTask(Task):
             raise self._again(message, most=WAITS, wait=WAIT) from None
         except DatabaseUnavailable:
             raise self._again("the database did not answer; send the task again later") from None
+        except ReferenceGone:
+            raise self._again("what this was about was deleted meanwhile; ask again what is there") from None
         except SoftTimeLimitExceeded:
             raise TimedOut(f"{self.name} ran into its time limit; send less at once") from None
         except Exception as error:  # noqa: BLE001  # the edge of the process: say where, never what

@@ -32,6 +32,9 @@ def assess(session: Session, request: Assess, work: Work) -> Answer:
     lead_ids = request.ids()
     limits.admit_assessment(session, request.tenant_id)
     leads.versions(session, request.tenant_id, lead_ids=lead_ids)
+    lead_ids, blocked = lead_tasks.may_score(session, work, lead_ids)
+    if not lead_ids:
+        return Answer(data={"assessment_id": None, "leads": 0, "blocked": blocked}, status="blocked")
     record = assessments.create(
         session,
         request.tenant_id,
@@ -42,7 +45,9 @@ def assess(session: Session, request: Assess, work: Work) -> Answer:
         now=work.now,
     )
     work.then("hearth.pipelines.start", tenant_id=request.tenant_id, assessment_id=record.assessment_id)
-    return Answer(data={"assessment_id": record.assessment_id, "leads": len(lead_ids)}, as_of=record.as_of)
+    data = {"assessment_id": record.assessment_id, "leads": len(lead_ids)}
+    told = {"blocked": blocked} if blocked else {}
+    return Answer(data=data | told, status="partial" if blocked else "ok", as_of=record.as_of)
 
 
 @job("hearth.pipelines.start", StageCall)

@@ -30,6 +30,8 @@ class Champion:
     scope: str
     trained_at: datetime | None
     rows: int
+    #: it was trained on a lead that was forgotten since
+    retrain: bool = False
 
     def model(self) -> dict[str, Any]:
         """The `model` part of an envelope."""
@@ -60,6 +62,7 @@ def champion(session: Session, tenant_id: str) -> Champion:
         scope=record.scope,
         trained_at=record.trained_at,
         rows=record.rows,
+        retrain=record.retrain_at is not None,
     )
 
 

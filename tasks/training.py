@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from db.records import LeadRecord, ModelDraft, ModelRecord
-from db.repositories import leads, models, snapshots
+from db.repositories import leads, lineage, models, restrictions, snapshots
 from db.session import Session, reading
 from ml import artifacts
 from ml.features import SCHEMA_VERSION, extract
@@ -45,6 +45,8 @@ class Lesson:
     known_at: tuple[datetime, ...]
     fingerprint: str
     champion: scorers.Champion
+    #: whose rows they are
+    lead_ids: tuple[str, ...]
 
 
 @job("hearth.models.train", TrainModel)
@@ -65,6 +67,8 @@ def _lesson(request: TrainModel) -> Lesson:
     with reading() as session:
         rows = {**_from_leads(session, request), **_from_snapshots(session, request)}
         champion = scorers.champion(session, request.tenant_id)
+        for lead_id in restrictions.blocked(session, request.tenant_id):
+            rows.pop(lead_id, None)
     # By lead, so that the same data is the same lesson whatever order the database gives it in.
     ordered = [rows[lead_id] for lead_id in sorted(rows)]
     matrix, labels = FeatureMatrix.from_rows([row.features for row in ordered]), tuple(row.label for row in ordered)
@@ -74,6 +78,7 @@ def _lesson(request: TrainModel) -> Lesson:
         known_at=tuple(row.known_at for row in ordered),
         fingerprint=_fingerprint(matrix, labels, request),
         champion=champion,
+        lead_ids=tuple(sorted(rows)),
     )
 
 
@@ -124,9 +129,11 @@ def _known(request: TrainModel, lesson: Lesson) -> ModelRecord | None:
 
 
 def _decide(request: TrainModel, lesson: Lesson, training: Training) -> Decision:
-    """Against the base rate, and against a champion on rows that neither has seen."""
+    """Against the base rate, and against a champion on rows that neither has seen; one that learnt from somebody who
+    was forgotten since is replaced by whatever beats the base rate.
+    """
     trained_at = lesson.champion.trained_at
-    if trained_at is None:
+    if trained_at is None or lesson.champion.retrain:
         return decide(lesson.labels, training.out_of_fold, None, seed=request.seed)
     fresh = [index for index, known_at in enumerate(lesson.known_at) if known_at > trained_at]
     labels = [lesson.labels[index] for index in fresh]
@@ -151,6 +158,7 @@ def _register(request: TrainModel, lesson: Lesson, training: Training, decision:
     )
     with work.effect(request.tenant_id, dry_run=request.dry_run) as session:
         record = models.add(session, request.tenant_id, draft=draft)
+        lineage.keep(session, request.tenant_id, model_id=record.model_id, lead_ids=lesson.lead_ids, now=work.now)
         if decision.promoted and request.promote == "auto":
             models.promote(session, request.tenant_id, model_id=record.model_id, now=work.now)
             record = models.get(session, request.tenant_id, version=record.version) or record

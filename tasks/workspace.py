@@ -52,6 +52,11 @@ def importable(uri: str) -> Path:
     return path
 
 
+def comparison(backfill_id: str) -> Path:
+    """Where an import that compares a file with what is stored writes what differs."""
+    return folder("errors") / f"{backfill_id}.reconcile.csv"
+
+
 def note_anchor(tenant_id: str, head: AuditAnchor, now: datetime) -> None:
     """Add the head of an audit chain to the tenant's file in `audit/`, where it is longer than the last."""
     path = folder("audit") / f"{tenant_id}.json"

@@ -12,12 +12,14 @@ TASK_MODULES = (
     "tasks.system",
     "tasks.tenants",
     "tasks.leads",
+    "tasks.events",
     "tasks.outcomes",
     "tasks.training",
     "tasks.backfill",
     "tasks.pipelines",
     "tasks.jobs",
     "tasks.outbound",
+    "tasks.privacy",
 )
 
 # numpy reads these when it is imported, below: a pool has a process per core already

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from billiard.einfo import ExceptionWithTraceback
-from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.exceptions import InvalidTaskError, TimeLimitExceeded, WorkerLostError
 from celery.worker import state
 
 from db.errors import DatabaseError
@@ -18,6 +19,12 @@ log = structlog.get_logger(__name__)
 
 class GuardedRequest(RedactedRequest):
     """Holds a poison task before Celery acknowledges it: one that lost its process too often, or had to be killed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Celery finds out in the pool only, where it acknowledges the message and answers nobody.
+        if not isinstance(self.kwargs, Mapping):
+            raise InvalidTaskError("Task keyword arguments must be a mapping")
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Celery's end of a failed task; a poison one fails and is held, or goes back when it cannot be held now."""

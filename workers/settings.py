@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     data: Path | None = None
     #: folders that files may be imported from, separated as in PATH; none: any file the workers can read
     import_dirs: str = ""
+    #: public keys (PEM, one after another) that may sign HighLevel's webhooks; none: no webhook is believed
+    ghl_keys: str = ""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: `user:password` of Flower's basic auth; None: made anew at each start of the embedded cluster
     flower_auth: SecretStr | None = None
@@ -76,6 +78,11 @@ class Settings(BaseSettings):
     def import_roots(self) -> tuple[Path, ...]:
         """The folders that files may be imported from; empty: anywhere."""
         return tuple(Path(folder) for folder in self.import_dirs.split(os.pathsep) if folder)
+
+    def highlevel_keys(self) -> tuple[str, ...]:
+        """The keys one by one, for `tasks.intake.signatures.verify_ghl`."""
+        end = "-----END PUBLIC KEY-----"
+        return tuple(f"{text.strip()}\n{end}\n" for text in self.ghl_keys.split(end) if text.strip())
 
     @property
     def cluster_file(self) -> Path:

@@ -108,12 +108,24 @@ def _full(site: Site) -> None:
         client.config_set("maxmemory", 0)
 
 
+def _behind(strike: Callable[[Site], None]) -> Callable[[Site], None]:
+    """While workers stand still, so that the broker holds what the relay has published."""
+
+    def struck(site: Site) -> None:
+        site.processes.freeze("interactive")
+        time.sleep(AWAY)
+        strike(site)
+        site.processes.thaw("interactive")
+
+    return struck
+
+
 STRIKES: tuple[tuple[str, Callable[[Site], None]], ...] = (
-    ("data wiped", _wipe),
+    ("data wiped", _behind(_wipe)),
     ("killed", _kill),
     ("full", _full),
     ("frozen 2.5 s", _frozen(2.5)),
-    ("flushed", _flush),
+    ("flushed", _behind(_flush)),
     ("terminated", _end),
     ("frozen 8 s", _frozen(8.0)),
 )

@@ -36,7 +36,7 @@ def _full_disk(here: Round, tally: Tally) -> None:
     """The broker's append-only file and the spool have no room: errors, no silence; then all goes on."""
     site, load = here.site, Load(site=here.site, random=here.random)
     tally.notes["disk"] = "tmpfs"
-    file = make_file(site.home, 20_000, here.random)
+    file = make_file(site.home, min(here.rows, 20_000), here.random)
     load.begin(here.rate)
     time.sleep(here.seconds)
     struck = time.monotonic()
@@ -59,12 +59,13 @@ def _refusal(here: Round, load: Load, file: File) -> str:
     except Exception as error:  # noqa: BLE001  # whatever it says is what we came to hear
         return f"publish: {type(error).__name__}"
     try:
-        sent.get(timeout=15)
+        sent.get(timeout=15 if here.whole else 3)
     except NoAnswer:
-        return "no answer within 15 s"
+        return "no answer in time"
     except Exception as error:  # noqa: BLE001
         return type(error).__name__
     finally:
+        here.site.client.backend.remove_pending_result(sent)
         sent.backend = None
     return "accepted"
 

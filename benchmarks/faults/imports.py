@@ -65,7 +65,7 @@ def progress(site: Site, backfill_id: str) -> tuple[str, int, int]:
 def f13(here: Round, tally: Tally) -> None:
     """A chunk whose message is lost, one that is slow beyond its lease, and one that kills its process every time."""
     cases: tuple[tuple[str, Callable[[Site], None]], ...] = (("lost", _lose), ("slow", _slow), ("failed", _poison))
-    for name, strike in cases:
+    for name, strike in cases if here.whole else cases[:2]:
         load = Load(site=here.site, random=here.random)
         file = make_file(here.site.home, 4_000, here.random)
         if name != "lost":
@@ -155,7 +155,8 @@ def _finals(site: Site, tenant_id: str) -> int:
 def _wait(site: Site, backfill_id: str, seconds: float) -> str:
     deadline = time.monotonic() + seconds
     while (state := progress(site, backfill_id)[0]) not in ENDED and time.monotonic() < deadline:
-        time.sleep(0.3)
+        site.sweep()
+        time.sleep(0.5)
     return state
 
 

@@ -40,10 +40,9 @@ def _two_beats(here: Round, tally: Tally) -> None:
     site = here.site
     for number in (1, 2):
         spec = site.processes.specs["beat"]
-        argv = [part.replace("workers.app", "benchmarks.faults.shim") for part in spec.argv]
+        argv = [part.replace("workers.app", "benchmarks.faults.ticks") for part in spec.argv]
         argv[argv.index("--schedule") + 1] = str(site.home / f"ticks-{number}")
-        env = {**(spec.env or {}), "FAULTS_BEAT": "1"}
-        site.processes.add(replace(spec, name=f"beat-{number}", argv=tuple(argv), env=env))
+        site.processes.add(replace(spec, name=f"beat-{number}", argv=tuple(argv)))
         site.processes.start(f"beat-{number}")
     deadline = time.monotonic() + 30
     while not _ticks(here) and time.monotonic() < deadline:
@@ -77,6 +76,10 @@ def f10(here: Round, tally: Tally) -> None:
 def f12(here: Round, tally: Tally) -> None:
     """Messages for a task that only the next version has: parked, then run after the deploy."""
     site, load = here.site, Load(site=here.site, random=here.random)
+    if here.number:
+        site.processes.kill(*WORKERS)
+        site.processes.start(*WORKERS)
+        site.ready(load.tenant)
     number = max(3, here.rate // 10)
     for _ in range(number):
         load.send_one(uuid4().hex, task="faults.later")
@@ -92,9 +95,6 @@ def f12(here: Round, tally: Tally) -> None:
         time.sleep(0.2)
     tally.recoveries.append(time.monotonic() - struck)
     load.settle(tally, 5)
-    site.processes.kill(*WORKERS)
-    site.processes.start(*WORKERS)
-    site.ready(load.tenant)
 
 
 def _held(load: Load, wanted: int) -> int:

@@ -63,6 +63,10 @@ def _pump(source: socket.socket, sink: socket.socket, stalled: threading.Event) 
 def _connect(target: Address) -> socket.socket:
     if isinstance(target, Path):
         far = socket.socket(socket.AF_UNIX)
-        far.connect(str(target))
+        try:
+            far.connect(str(target))
+        except OSError:
+            far.close()
+            raise
         return far
     return socket.create_connection(target)

@@ -11,6 +11,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -42,16 +43,20 @@ app.conf.broker_transport_options = {
     "socket_timeout": SOCKET,
     "health_check_interval": SOCKET,
 }
+
+
+def _mine_of(mine: Callable[[str, int], bool], name: str, seconds: int) -> bool:
+    """Slots of one second, so that a sweep need not be waited for."""
+    return mine(name, min(seconds, 1))
+
+
 if LEASE:
     for _module in ("tasks.leasing", "tasks.backfill.chunks"):
         import_module(_module).LEASE = float(LEASE)  # type: ignore[attr-defined]
     import_module("tasks.backfill.sweep").STILL = float(LEASE)  # type: ignore[attr-defined]
+    schedule.mine = partial(_mine_of, schedule.mine)
 _chunks: Any = import_module("tasks.backfill.chunks")
 _import: Callable[..., str] = _chunks._import  # noqa: SLF001  # the one place between a chunk's lease and its commit
-if "FAULTS_BEAT" in os.environ:
-    app.conf.beat_schedule = {
-        "tick": {"task": "faults.tick", "schedule": 0.5, "options": {"queue": "inference", "expires": 5}}
-    }
 
 
 class Probe(Request):

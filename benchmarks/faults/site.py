@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +40,8 @@ from workers.supervisor import ProcessSpec
 SHIM = "benchmarks.faults.shim"
 WORKERS = ("interactive", "background")
 RELAY = (sys.executable, "-P", "-m", "benchmarks.faults.relay")
+#: shorter than in production, so that a round takes seconds
+TIMES = {"HEARTH_REDO_AFTER": "4"}
 #: seconds that anything here may take before we give up on it
 PATIENCE = 90.0
 TABLE = """CREATE TABLE fault_effects (id BIGSERIAL PRIMARY KEY, tenant_id TEXT NOT NULL, job TEXT NOT NULL,
@@ -136,6 +138,12 @@ class Site:
         queues = [queue.name for queue in app.conf.task_queues]
         return int(sum(client.llen(name) for name in queues) + client.hlen("unacked"))
 
+    def sweep(self) -> None:
+        """Ask for the sweep that beat sends every 15 seconds; it runs once a slot, however often it is asked for."""
+        with suppress(OperationalError):
+            sent = app.send_task("hearth.backfill.sweep", queue="inference", retry=False, ignore_result=True, expires=5)
+            sent.backend = None
+
     def _ask(self, tenant_id: str, job: str, queue: str) -> None:
         kwargs = {"tenant_id": tenant_id, "job": job, "idempotency_key": job}
         try:
@@ -155,7 +163,7 @@ def site(
     with ExitStack() as stack:
         home = stack.enter_context(_folder(parent))
         server = stack.enter_context(postgres.serving())
-        running = _start(stack, home, server, {"HEARTH_REDO_AFTER": "4", **(env or {})}, beat=beat, proxied=proxied)
+        running = _start(stack, home, server, {**TIMES, **(env or {})}, beat=beat, proxied=proxied)
         yield running
 
 

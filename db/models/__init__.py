@@ -2,7 +2,7 @@
 
 from db.models.assessments import Assessment
 from db.models.audit import AuditEntry, AuditHead
-from db.models.backfills import Backfill, BackfillChunk, RejectedEntry
+from db.models.backfills import Backfill, BackfillChunk, ComparedRow, RejectedEntry
 from db.models.canaries import Canary
 from db.models.events import Event
 from db.models.leads import Lead, LeadIdentity
@@ -26,6 +26,7 @@ __all__ = [
     "Backfill",
     "BackfillChunk",
     "Canary",
+    "ComparedRow",
     "EntityState",
     "Erasure",
     "Event",

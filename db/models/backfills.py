@@ -104,3 +104,25 @@ class RejectedEntry(Base):
     column: Mapped[str | None]
     message: Mapped[str]
     cells: Mapped[bytes]
+
+
+class ComparedRow(Base):
+    """A lead as a file and the store have it, while they are compared; gone with the end of the import."""
+
+    __tablename__ = "compared_rows"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "backfill_id"], ["backfills.tenant_id", "backfills.backfill_id"], ondelete="CASCADE"
+        ),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    backfill_id: Mapped[str] = mapped_column(primary_key=True)
+    #: the lead's id, or by what the file knows who is not stored: the first row of each counts
+    key: Mapped[str] = mapped_column(primary_key=True)
+    what: Mapped[str]
+    lead_id: Mapped[str | None]
+    source_system: Mapped[str]
+    external_id: Mapped[str | None]
+    line: Mapped[int | None]
+    columns: Mapped[list[str]]

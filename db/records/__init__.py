@@ -13,7 +13,7 @@ from db.records.answers import (
     SnapshotRecord,
 )
 from db.records.common import Json, Policy
-from db.records.imports import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, RejectedRow
+from db.records.imports import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, Compared, RejectedRow
 from db.records.jobs import (
     CanaryRecord,
     ClaimDraft,
@@ -55,6 +55,7 @@ __all__ = [
     "ChunkRecord",
     "ClaimDraft",
     "Claimed",
+    "Compared",
     "DeadLetter",
     "Entity",
     "EntityRecord",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from db.records.common import Json, Policy
 
@@ -98,3 +99,19 @@ class RejectedRow:
     message: str
     #: the original cells; stored sealed
     cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One lead as a file and the store have it."""
+
+    #: missing: not stored; changed: stored otherwise; deleted: stored, and no row of the file means it
+    what: Literal["missing", "changed", "unchanged", "deleted"]
+    #: None: not stored
+    lead_id: str | None
+    source_system: str
+    external_id: str | None
+    #: where its row starts in the file; None: deleted
+    line: int | None
+    #: names of what changed
+    columns: tuple[str, ...] = ()

@@ -117,3 +117,5 @@ class UpsertResult:
     lead_id: str | None
     #: warnings and, when rejected, the reason: codes of the CSV contract such as `row.ambiguous_identity`
     codes: tuple[str, ...] = ()
+    #: names of what changed, where it was updated: columns, `custom.` and a column, `external_id`, `events`
+    columns: tuple[str, ...] = ()

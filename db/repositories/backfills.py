@@ -8,13 +8,13 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db import clock
 from db.base import new_id
 from db.errors import SealBroken, UnknownBackfill
-from db.models import Backfill, BackfillChunk, RejectedEntry
+from db.models import Backfill, BackfillChunk, ComparedRow, RejectedEntry
 from db.records import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, Json, RejectedRow
 from db.repositories import tenants
 from db.repositories.statements import changed, lock_tenant, ring_of
@@ -168,6 +168,8 @@ def finish(
     now: datetime,
 ) -> bool:
     """End a running import (finished, failed or cancelled); False when it had ended already or is not there."""
+    compared = (ComparedRow.tenant_id == tenant_id, ComparedRow.backfill_id == backfill_id)
+    changed(session, delete(ComparedRow).where(*compared).execution_options(synchronize_session=False))
     running = update(Backfill).where(
         Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id, Backfill.state == "running"
     )

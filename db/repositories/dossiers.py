@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Table, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Table, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.models import Assessment, AuditEntry, Lead, LeadIdentity, ModelVersion, OutboundEvent, Processed
+from db.models import Assessment, AuditEntry, Lead, LeadIdentity, ModelVersion, OutboundEvent, OutboxEntry, Processed
 from db.records import Json
 from db.repositories import events, leads, lineage, snapshots
 from db.repositories.privacy import subject_tables
 from db.repositories.privacy_stores import kept_aside, naming
-
 from db.sealing import place
 from db.subjects import Subject
 
@@ -84,25 +83,27 @@ def _replace(rows: list[Json], column: str, opened: Mapping[str, Any], key: str)
 
 
 def _elsewhere(session: Session, tenant_id: str, subject: Subject) -> dict[str, list[Json]]:
-    """Rows of other things that name the person."""
-    own = sorted(subject.lead_ids)
-    models = lineage.trained_on(session, tenant_id, lead_ids=own)
-    told = or_(OutboundEvent.lead_id.in_(own), naming(OutboundEvent.body, subject))
-    wanted = {
-        "assessments": select(Assessment.assessment_id, Assessment.as_of, Assessment.state).where(
-            Assessment.tenant_id == tenant_id, naming(Assessment.lead_ids, subject)
-        ),
-        "outbound_events": select(OutboundEvent.type, OutboundEvent.body, OutboundEvent.created_at).where(
-            OutboundEvent.tenant_id == tenant_id, told
-        ),
-        "processed": select(Processed.task, Processed.created_at).where(
-            Processed.tenant_id == tenant_id, naming(Processed.result, subject)
-        ),
-        "model_versions": select(ModelVersion.kind, ModelVersion.version, ModelVersion.trained_at).where(
-            ModelVersion.tenant_id == tenant_id, ModelVersion.model_id.in_(models)
-        ),
-        "audit": select(AuditEntry.sequence, AuditEntry.at, AuditEntry.kind, AuditEntry.body).where(
-            AuditEntry.tenant_id == tenant_id, naming(AuditEntry.body, subject)
-        ),
+    """Rows of other things that name the person; what they say of anybody else stays out."""
+    models = lineage.trained_on(session, tenant_id, lead_ids=sorted(subject.lead_ids))
+    trained = select(ModelVersion.kind, ModelVersion.version, ModelVersion.trained_at).where(
+        ModelVersion.tenant_id == tenant_id, ModelVersion.model_id.in_(models)
+    )
+    seen = {
+        "assessments": (Assessment.lead_ids, Assessment.assessment_id, Assessment.as_of, Assessment.state),
+        "outbound_events": (OutboundEvent.body, OutboundEvent.type, OutboundEvent.created_at),
+        "processed": (Processed.result, Processed.task, Processed.created_at),
+        "outbox": (OutboxEntry.kwargs, OutboxEntry.task, OutboxEntry.created_at),
+        "audit": (AuditEntry.body, AuditEntry.sequence, AuditEntry.kind, AuditEntry.at),
     }
-    return {name: [dict(row) for row in session.execute(query).mappings()] for name, query in wanted.items()}
+    found = {name: _naming(session, tenant_id, subject, columns) for name, columns in seen.items()}
+    return found | {"model_versions": [dict(row) for row in session.execute(trained).mappings()]}
+
+
+def _naming(
+    session: Session, tenant_id: str, subject: Subject, columns: tuple[InstrumentedAttribute[Any], ...]
+) -> list[Json]:
+    """Rows whose document, the first column, names the person, without the document: others may stand in it too."""
+    document, *shown = columns
+    wanted = select(*columns).where(document.class_.tenant_id == tenant_id, naming(document, subject))
+    rows = session.execute(wanted).mappings()
+    return [{column.key: row[column.key] for column in shown} for row in rows if subject.in_document(row[document.key])]

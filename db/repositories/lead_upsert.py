@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from db.base import new_id, utc
 from db.identity import email_key, phone_key
-from db.merging import Content, merge
+from db.merging import Content, differences, merge
 from db.models import Event, Lead, LeadIdentity
 from db.records import EventDraft, LeadDraft, Outcome, Policy, UpsertResult
 from db.repositories import bulk, event_rows, lead_rows, tenants, tombstones
@@ -202,14 +202,18 @@ class _Batch:
         before = self._content(entry)
         codes = self._merge(entry, draft)
         skipping = self.job.policy == "skip_existing"
-        news = self._remember(entry, keys) if not skipping else False
-        news = (self._add_events(entry, draft.events) if not skipping else False) or news
-        changed = news or entry.content != before
+        known = self._remember(entry, keys) if not skipping else False
+        happened = self._add_events(entry, draft.events) if not skipping else False
+        changed = known or happened or entry.content != before
         if changed:
             entry.observed_at = max(entry.observed_at, self._observed(draft))
         self._touch(entry, changed=changed)
         idle: Outcome = "skipped" if skipping else "unchanged"
-        return UpsertResult(outcome="updated" if changed else idle, lead_id=entry.lead_id, codes=codes)
+        if not changed:
+            return UpsertResult(outcome=idle, lead_id=entry.lead_id, codes=codes)
+        columns = differences(before or Content(), entry.content or Content())
+        columns += ("external_id",) * known + ("events",) * happened
+        return UpsertResult(outcome="updated", lead_id=entry.lead_id, codes=codes, columns=columns)
 
     def _observed(self, draft: LeadDraft) -> datetime:
         return utc(draft.as_of or self.job.now)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
 
-from db.base import Base
+from db.base import Base, new_id
 from db.identity import email_key, phone_key
 from db.models import Backfill, Erasure, Lead, LeadIdentity
 from db.privacy import STORES
@@ -19,8 +19,54 @@ from db.repositories import leads, lineage, privacy_stores, tombstones
 from db.repositories.statements import changed, lock_tenant, ring_of
 from db.subjects import Subject, names_of, without_country
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """An erasure that begins, or has ended before."""
+
+    erasure_id: str
+    subject: Subject
+    #: whether nobody of these identities is taken in any more
+    laid: bool
+    #: what it came to, where nothing of the person is left to erase
+    ended: ErasureRecord | None
+
+
 _ERASURE = tuple(getattr(Erasure, column.name) for column in fields(ErasureRecord))
 Identity = tuple[str | None, str]
+
+
+def begin(
+    session: Session,
+    tenant_id: str,
+    *,
+    lead_id: str | None,
+    identities: Sequence[Identity],
+    lay: bool,
+    now: datetime,
+) -> Begun:
+    """Say who is meant and, with `lay`, take nobody of them in any more; one that was begun before is gone on with.
+
+    Writers of the tenant wait for each other, so that two that begin at once begin the same.
+    """
+    lock_tenant(session, tenant_id)
+    subject = find(session, tenant_id, lead_id=lead_id, identities=identities)
+    begun, record = earlier(session, tenant_id, lead_id=lead_id, identities=identities)
+    known = subject.lead_ids and lay
+    # Ended, and somebody of these ids is there again: they were let in, and this is another erasure.
+    erasure_id = begun if begun and record is None else new_id()
+    if known:
+        close_door(session, tenant_id, erasure_id=erasure_id, subject=subject, now=now)
+    return Begun(erasure_id=erasure_id, subject=subject, laid=bool(known), ended=None if subject.lead_ids else record)
+
+
+def refreshed(session: Session, tenant_id: str, *, subject: Subject) -> Subject:
+    """Give who is meant as of now, with what was known of them before; writers of the tenant wait from here on."""
+    lock_tenant(session, tenant_id)
+    now = of_leads(session, tenant_id, lead_ids=sorted(subject.lead_ids), identities=subject.identities)
+    return replace(
+        now, emails=now.emails | subject.emails, phones=now.phones | subject.phones, names=now.names | subject.names
+    )
 
 
 def find(session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]) -> Subject:
@@ -99,6 +145,9 @@ def erase(session: Session, tenant_id: str, *, subject: Subject, now: datetime) 
     The leads' rows go with their data keys. Counts are of rows, by table; the audit chain stays as it is.
     """
     lock_tenant(session, tenant_id)
+    # Whoever writes of these leads now is waited for, and whoever comes later finds that they are gone.
+    own = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(sorted(subject.lead_ids)))
+    session.execute(select(Lead.lead_id).where(*own).with_for_update())
     models = lineage.forget(session, tenant_id, lead_ids=subject.lead_ids, now=now)
     scrubbed = privacy_stores.scrub(session, tenant_id, subject=subject, now=now)
     deleted = {table.name: _delete(session, tenant_id, table, column, subject) for table, column in subject_tables()}

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Text, cast, delete, false, func, or_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.base import to_json
 from db.models import (
     Assessment,
     Backfill,
+    ComparedRow,
     EntityState,
     OutboundEvent,
     OutboxEntry,
@@ -62,6 +63,7 @@ def scrub(session: Session, tenant_id: str, *, subject: Subject, now: datetime) 
         "outbound_events": outbound_events(session, tenant_id, subject),
         "raw_events": raw_events(session, tenant_id, subject),
         "entity_states": entity_states(session, tenant_id, subject),
+        "compared_rows": compared_rows(session, tenant_id, subject),
     }
     return Scrubbed(stores=stores, task_ids=tuple(dict.fromkeys(task_ids)))
 
@@ -88,9 +90,9 @@ def processed(session: Session, tenant_id: str, subject: Subject) -> list[str]:
     rows = session.execute(select(Processed.task, key, Processed.task_id, Processed.result).where(*own)).all()
     found = []
     for task, old_key, task_id, result in rows:
-        if not (subject.in_document(result) or subject.named_by(old_key, "id")):
+        if not (subject.in_document(result) or subject.in_key(old_key)):
             continue
-        hidden = f"forgotten:{task_id}" if subject.named_by(old_key, "id") else old_key
+        hidden = f"forgotten:{task_id}" if subject.in_key(old_key) else old_key
         row = (Processed.tenant_id == tenant_id, Processed.task == task, Processed.key == old_key)
         _run(session, update(Processed).where(*row).values(result=subject.blanked(result), key=hidden))
         found.append(task_id)
@@ -200,10 +202,16 @@ def entity_states(session: Session, tenant_id: str, subject: Subject) -> int:
     return _run(session, delete(EntityState).where(EntityState.tenant_id == tenant_id, named))
 
 
+def compared_rows(session: Session, tenant_id: str, subject: Subject) -> int:
+    """Delete rows under the source's own ids of the subject, where no lead stands beside them."""
+    own = (ComparedRow.tenant_id == tenant_id, ComparedRow.external_id.in_(sorted(subject.external_ids)))
+    return _run(session, delete(ComparedRow).where(*own))
+
+
 def naming(column: InstrumentedAttribute[Any], subject: Subject) -> ColumnElement[bool]:
     """A condition that holds wherever a document or text may name the subject, and here and there elsewhere."""
     text = func.lower(cast(column, Text))
-    return or_(*(text.contains(needle, autoescape=True) for needle in subject.needles()))
+    return or_(false(), *(text.contains(needle, autoescape=True) for needle in subject.needles()))
 
 
 def _late(stages: Mapping[str, str]) -> dict[str, str]:

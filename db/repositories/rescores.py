@@ -12,19 +12,22 @@ from sqlalchemy.orm import Session
 from db import clock
 from db.models import RescoreDue
 from db.records import Taken
-from db.repositories.bulk import core
+from db.repositories.bulk import core, on_postgresql
 from db.repositories.statements import in_batches, upsert
 
 #: seconds in which events score a lead once
 WINDOW = 30.0
 #: seconds after which leads that somebody took and did not settle are due again
 LEASE = 120.0
+#: rows of one statement
+_ROWS = 500
 _KEY: list[Any] = [RescoreDue.tenant_id, RescoreDue.lead_id]
 
 
 def touch(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> None:
     """Something happened to these leads: due now, or when the window since their last score ends."""
-    now = clock.now(session)
+    # said by the statement itself where that saves a round trip; SQLite is asked without one
+    now: Any = func.clock_timestamp() if on_postgresql(session) else clock.now(session)
     free = case((RescoreDue.free_at > now, RescoreDue.free_at), else_=now)
     later = or_(RescoreDue.due_at.is_(None), RescoreDue.due_at > free)
     _upsert(session, tenant_id, dict.fromkeys(lead_ids, now), case((later, free), else_=RescoreDue.due_at))
@@ -67,9 +70,9 @@ def settle(session: Session, tenant_id: str, *, taken: Taken, due: Mapping[str, 
         session.connection().execute(update(table).where(*own).values(due_at=bindparam("next")), rows)
 
 
-def _upsert(session: Session, tenant_id: str, due: Mapping[str, datetime], then: Any) -> None:
+def _upsert(session: Session, tenant_id: str, due: Mapping[str, Any], then: Any) -> None:
     # by id, so that two that touch the same leads do not wait for each other
     rows = [{"tenant_id": tenant_id, "lead_id": lead_id, "due_at": due[lead_id]} for lead_id in sorted(due)]
-    for batch in in_batches(rows):
-        told = upsert(session, RescoreDue)
-        session.execute(told.on_conflict_do_update(index_elements=_KEY, set_={"due_at": then}), list(batch))
+    for batch in in_batches(rows, _ROWS):
+        told = upsert(session, RescoreDue).values(list(batch))
+        session.execute(told.on_conflict_do_update(index_elements=_KEY, set_={"due_at": then}))

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Table, delete, select, tuple_
 from sqlalchemy.orm import Session
 
 from db.base import Base
-from db.models import Backfill, Lead, OutboundDelivery, OutboundEvent, RejectedEntry
+from db.models import Backfill, ComparedRow, Lead, OutboundDelivery, OutboundEvent, RejectedEntry
 from db.privacy import CATEGORIES, STORES, Store, days
 from db.repositories.statements import changed
 
@@ -24,15 +24,17 @@ def purge(session: Session, tenant_id: str, *, chosen: Mapping[str, int], now: d
     `chosen` are the tenant's own days by category; more days than ours are not granted. Call again while a number
     reaches `BATCH`.
     """
-    limits = {category: days(category, chosen) for category in CATEGORIES}
+    limits: dict[str, int | None] = {category: days(category, chosen) for category in CATEGORIES}
     gone: dict[str, int] = {}
     for store in STORES:
-        kept = limits.get(store.category)  # type: ignore[call-overload]  # the other categories have no limit
+        kept = limits.get(store.category)
         if kept is not None and store.age is not None:
             gone[store.table] = _old(session, tenant_id, store, now - timedelta(days=kept))
     gone["outbound_deliveries"] = _untold(session, tenant_id)
-    if limits["imports"] is not None:
-        gone["rejected_rows"] = _of_old_imports(session, tenant_id, now - timedelta(days=limits["imports"]))
+    imports = limits["imports"]
+    if imports is not None:
+        for model in (RejectedEntry, ComparedRow):
+            gone[model.__tablename__] = _of_old_imports(session, tenant_id, model, now - timedelta(days=imports))
     return {table: count for table, count in gone.items() if count}
 
 
@@ -47,9 +49,9 @@ def _old(session: Session, tenant_id: str, store: Store, before: datetime) -> in
     return _few(session, table, table.c.tenant_id == tenant_id, table.c[str(store.age)] < before)
 
 
-def _of_old_imports(session: Session, tenant_id: str, before: datetime) -> int:
+def _of_old_imports(session: Session, tenant_id: str, model: type[Base], before: datetime) -> int:
     ended = select(Backfill.backfill_id).where(Backfill.tenant_id == tenant_id, Backfill.finished_at < before)
-    table = Base.metadata.tables[RejectedEntry.__tablename__]
+    table = Base.metadata.tables[model.__tablename__]
     return _few(session, table, table.c.tenant_id == tenant_id, table.c.backfill_id.in_(ended))
 
 

@@ -14,14 +14,22 @@ def empty_log(session: Session) -> bool:
     """
     if session.get_bind().dialect.name != "sqlite":
         return True
-    [(busy, *_)] = _outside(session, ["PRAGMA wal_checkpoint(TRUNCATE)"])
+    [(busy, *_)] = _outside(session, ["PRAGMA busy_timeout=2000", "PRAGMA wal_checkpoint(TRUNCATE)"])
     return not busy
 
 
 def vacuum(session: Session, *, tables: Iterable[str]) -> None:
     """Let PostgreSQL give up the dead rows of tables now instead of some day; others read and write meanwhile."""
     if session.get_bind().dialect.name == "postgresql":
-        _outside(session, ["SET statement_timeout = 0", *(f'VACUUM "{table}"' for table in tables), "RESET ALL"])
+        _outside(
+            session,
+            [
+                "SET statement_timeout = 0",
+                "SET lock_timeout = 0",
+                *(f'VACUUM "{table}"' for table in tables),
+                "RESET ALL",
+            ],
+        )
 
 
 def _outside(session: Session, statements: Iterable[str]) -> list[tuple[int, ...]]:

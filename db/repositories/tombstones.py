@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from db.models import Tombstone
-from db.repositories.statements import changed, in_batches, insert_new, ring_of
+from db.repositories.statements import changed, in_batches, ring_of, upsert
 
 #: the code of a row or lead that is refused for it
 FORGOTTEN = "privacy.forgotten"
@@ -30,7 +30,13 @@ def lay(
     """Keep hashes; from the commit on, nobody of these identities is taken in."""
     kinds = dict.fromkeys(sorted(identities), "identity") | dict.fromkeys(sorted(leads), "lead")
     own = {"tenant_id": tenant_id, "erasure_id": erasure_id, "created_at": now}
-    insert_new(session, Tombstone, [{**own, "hash": value, "kind": kind} for value, kind in kinds.items()])
+    rows = [{**own, "hash": value, "kind": kind} for value, kind in kinds.items()]
+    laid = upsert(session, Tombstone)
+    news = {name: laid.excluded[name] for name in ("kind", "erasure_id", "created_at")}
+    if rows:
+        session.execute(
+            laid.on_conflict_do_update(index_elements=[Tombstone.tenant_id, Tombstone.hash], set_=news), rows
+        )
 
 
 def erasures(session: Session, tenant_id: str, *, hashes: Iterable[bytes]) -> list[str]:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from db.records import BackfillRecord, ChunkRecord, LeadDraft, RejectedRow, UpsertResult
-from db.repositories import backfills, chunk_leases, leads
+from db.repositories import backfills, chunk_leases, leads, reconciles, tombstones
+from db.repositories.tombstones import FORGOTTEN
 from db.session import Session, transaction
+from tasks.backfill import comparing
 from tasks.base import ATTEMPTS, Answer, Json, Work, job
 from tasks.contracts.backfill import ChunkCall
 from tasks.intake import columns, event_rows, rows, source
@@ -22,6 +24,8 @@ from tasks.leasing import LeaseBusy
 LEASE = 20.0
 #: rows of a file that are too few to be given up for
 FEWEST = 50
+#: modes that go all the way and write nothing
+TRIALS = ("dry_run", "reconcile")
 #: a draft to be stored, or None, and what was found in the row
 Reading = tuple[LeadDraft | None, Sequence[Problem]]
 
@@ -36,6 +40,8 @@ class Tally:
     rejected: list[RejectedRow] = field(default_factory=list)
     #: indexes of columns with at least one cell that is not blank
     filled: set[int] = field(default_factory=set)
+    #: source systems that the rows are of
+    systems: set[str] = field(default_factory=set)
 
     def note(self, row: source.Record, problems: Sequence[Problem]) -> None:
         """A row was read, with what was found in it."""
@@ -52,9 +58,20 @@ class Tally:
         for (row, draft), result in zip(converted, results, strict=True):
             refused = result.outcome == "rejected"
             self.rows[result.outcome] += 1
+            self.systems.add(draft.source_system)
             if not refused:
                 self.labels["open" if draft.label is None else "won" if draft.label else "lost"] += 1
-            self._keep(row, [_said(row, code, refused=refused) for code in result.codes])
+            kept = self._hidden(row) if FORGOTTEN in result.codes else row
+            self._keep(kept, [_said(row, code, refused=refused) for code in result.codes])
+
+    def _hidden(self, row: source.Record) -> source.Record:
+        """Whoever was forgotten is not kept aside either: the place of the row is, its cells are not."""
+        kept = (
+            replace(one, cells=tuple("" for _ in one.cells)) if one.record == row.number else one
+            for one in self.rejected
+        )
+        self.rejected = list(kept)
+        return replace(row, cells=tuple("" for _ in row.cells))
 
     def _keep(self, row: source.Record, problems: Sequence[Problem]) -> None:
         self.warnings.update(problem.code for problem in problems if problem.severity == "warning")
@@ -67,6 +84,7 @@ class Tally:
             "labels": dict(self.labels),
             "warnings": dict(self.warnings),
             "filled": sorted(self.filled),
+            "systems": sorted(self.systems),
         }
 
 
@@ -131,7 +149,7 @@ def _written(
     session: Session, tenant_id: str, record: BackfillRecord, chunk: ChunkRecord, now: datetime
 ) -> tuple[Tally, bool]:
     """The chunk's rows in the database, unless this is a trial or too many of the file's rows are bad."""
-    tally = Tally()
+    tally, before = Tally(), tombstones.newest(session, tenant_id)
     converted = list(_convert(record, chunk, tally, now))
     savepoint = session.begin_nested()
     results = leads.upsert(
@@ -143,10 +161,16 @@ def _written(
         # Of events many rows speak of one lead, and each counts.
         import_ref=record.backfill_id if record.source["kind"] == "leads" else None,
     )
+    if tombstones.newest(session, tenant_id) != before:
+        # Somebody was forgotten since the rows were read, and may stand in those that are kept aside: read them anew.
+        raise LeaseBusy(f"chunk {chunk.number}")
     tally.take(converted, results)
+    compared = comparing.met(session, tenant_id, record, converted, results)
     abort = _too_many(session, tenant_id, record, tally)
-    if abort or record.mode == "dry_run":
+    if abort or record.mode in TRIALS:
         savepoint.rollback()
+    if compared and not abort:
+        reconciles.note(session, tenant_id, backfill_id=record.backfill_id, rows=compared)
     return tally, abort
 
 
@@ -209,6 +233,7 @@ MESSAGES = {
     "row.no_identity": "no id, e-mail, or phone with a last name: add one of them",
     "row.ambiguous_identity": "this could be more than one stored lead: add the id of the right one",
     "row.duplicate_in_file": "the same lead stands in another row of this file; the two were merged",
+    FORGOTTEN: "this person was forgotten on request and is not taken in; `hearth privacy readmit` lifts that",
     "consent.conflict": "a consent that was withdrawn before stays withdrawn",
     "stage.regression_ignored": "a stage does not move back; the stored one stays",
 }

@@ -12,6 +12,7 @@ from db.records import BackfillRecord, ChunkRecord
 from db.repositories import backfills
 from db.session import Session
 from tasks import workspace
+from tasks.backfill import comparing
 from tasks.backfill.chunks import told
 from tasks.base import Answer, Work, step
 from tasks.contracts.backfill import FinishCall
@@ -34,7 +35,10 @@ def finish(session: Session, request: FinishCall, work: Work) -> Answer:
     error = _why_failed(record, chunks, abort=request.abort)
     error_file = _error_file(session, request.tenant_id, record)
     state = "failed" if error else "finished"
+    compared = None
     if not error:
+        if comparing.wanted(record):
+            compared = comparing.close(session, request.tenant_id, record, chunks)
         # Personal data in plain text; every chunk of it is in the database now.
         workspace.discard(record.spool)
     backfills.finish(
@@ -42,7 +46,7 @@ def finish(session: Session, request: FinishCall, work: Work) -> Answer:
         request.tenant_id,
         **scope,
         state=state,
-        summary=summary(record, chunks, state, error_file, work.now),
+        summary=summary(record, chunks, state, error_file, work.now) | ({"reconcile": compared} if compared else {}),
         error=error,
         error_file=error_file,
         now=work.now,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from celery import chord
@@ -18,7 +20,7 @@ from tasks.base import Answer, Json, Work, job
 from tasks.contracts.backfill import BackfillCsv
 from tasks.contracts.wire import digest
 from tasks.errors import InvalidPayload
-from tasks.intake import columns, source
+from tasks.intake import columns, errorfile, source
 from tasks.intake.errors import FileRejected, MappingRejected
 
 
@@ -32,7 +34,11 @@ class Plan:
 
 @job("hearth.backfill.csv", BackfillCsv)
 def start(request: BackfillCsv, work: Work) -> Json:
-    """Import a file: preview shows how it is read, dry_run goes all the way without writing, commit writes."""
+    """Import a file: preview shows how it is read, dry_run goes all the way without writing, commit writes.
+
+    reconcile goes as far as dry_run and tells what the file and the store do not share.
+    """
+    _check(request)
     try:
         plan = _plan(request, work)
     except FileRejected as error:
@@ -51,28 +57,57 @@ def start(request: BackfillCsv, work: Work) -> Json:
     )
 
 
+def _check(request: BackfillCsv) -> None:
+    if request.mode == "reconcile" and request.kind != "leads":
+        raise InvalidPayload.at("conflict", "mode", "only a file of leads is compared with what is stored")
+    if request.archive_missing and (request.mode, request.kind) != ("commit", "leads"):
+        raise InvalidPayload.at("conflict", "archive_missing", "this goes with mode commit and a file of leads")
+
+
 def _plan(request: BackfillCsv, work: Work) -> Plan:
     path = workspace.importable(request.uri)
     seen = source.inspect(path)
     meaning = columns.plan(seen.header, profile=request.profile, mapping=request.mapping, subject=request.kind)
+    if _compares(request):
+        _require_comparable(seen, meaning)
     spool = workspace.folder("spool") / f"{work.task_id}.csv"
     spooled = source.spool(path, spool, seen, watch=meaning.watch)
     if request.sha256 not in (None, spooled.sha256):
         spool.unlink()
         raise InvalidPayload.at("unknown_value", "sha256", "the file is another one than announced; send it again")
     told = _told(request, work, seen, meaning, spooled)
-    said = [spooled.sha256, told, request.mode, request.policy]
+    trial = request.mode == "reconcile"
+    policy = "overwrite" if trial else request.policy
+    said = [spooled.sha256, told, request.mode, policy]
     draft = BackfillDraft(
-        key=digest(said if request.resume else [*said, work.task_id]),
+        # What is stored may have changed since: a comparison is never answered with an earlier one.
+        key=digest(said if request.resume and not trial else [*said, work.task_id]),
         sha256=spooled.sha256,
         file_name=path.name,
         spool=str(spool),
         mode=request.mode,
-        policy=request.policy,
+        policy=policy,
         profile=meaning.profile,
-        source=told,
+        source={**told, "written_at": _written_at(path)} if _compares(request) else told,
     )
     return Plan(draft=draft, spooled=spooled)
+
+
+def _compares(request: BackfillCsv) -> bool:
+    return request.mode == "reconcile" or request.archive_missing
+
+
+def _require_comparable(seen: source.Source, meaning: columns.ColumnPlan) -> None:
+    if meaning.row_number:
+        message = "rows that are known by their number cannot be compared with another file's; map an id or an address"
+        raise InvalidPayload.at("conflict", "mapping.identity.row_number", message)
+    if errorfile.is_error_file(seen.header):
+        raise InvalidPayload.at("conflict", "uri", "these are the rows of an error file; compare the whole export")
+
+
+def _written_at(path: Path) -> str:
+    """When the file was written: leads that were made since are not in it."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
 
 
 def _told(
@@ -81,7 +116,9 @@ def _told(
     """All that a chunk needs to read its rows."""
     zone = request.timezone or str(work.settings().get("timezone", "UTC"))
     defaults = columns.defaults(request.mapping, profile=meaning.profile, timezone=zone, sha256=spooled.sha256)
+    archiving = {"archive_missing": True} if request.archive_missing else {}
     return {
+        **archiving,
         "kind": request.kind,
         "max_error_rate": request.max_error_rate,
         "source": seen.dump(),

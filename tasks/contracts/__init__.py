@@ -6,11 +6,13 @@ from typing import Any
 
 from tasks.contracts.backfill import BackfillCsv
 from tasks.contracts.base import ENVELOPE_SCHEMA, Request
+from tasks.contracts.events import IngestEvents
 from tasks.contracts.jobs import JobStatus
 from tasks.contracts.leads import CardRequest, ScoreLeads, UpsertLeads, WorklistRequest
 from tasks.contracts.outbound import PullEvents
 from tasks.contracts.outcomes import RecordOutcomes
 from tasks.contracts.pipelines import Assess
+from tasks.contracts.privacy import ExportPerson, ForgetPerson, ReadmitPerson, RestrictPerson
 from tasks.contracts.system import Ping, Status
 from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
 from tasks.contracts.training import TrainModel
@@ -18,6 +20,7 @@ from tasks.contracts.training import TrainModel
 #: public task name -> its request
 PUBLIC: dict[str, type[Request]] = {
     "hearth.backfill.csv": BackfillCsv,
+    "hearth.events.ingest": IngestEvents,
     "hearth.jobs.status": JobStatus,
     "hearth.leads.card": CardRequest,
     "hearth.leads.score": ScoreLeads,
@@ -27,6 +30,10 @@ PUBLIC: dict[str, type[Request]] = {
     "hearth.outbound.pull": PullEvents,
     "hearth.outcomes.record": RecordOutcomes,
     "hearth.pipelines.assess": Assess,
+    "hearth.privacy.export": ExportPerson,
+    "hearth.privacy.forget": ForgetPerson,
+    "hearth.privacy.readmit": ReadmitPerson,
+    "hearth.privacy.restrict": RestrictPerson,
     "hearth.system.ping": Ping,
     "hearth.system.status": Status,
     "hearth.tenants.configure": ConfigureTenant,

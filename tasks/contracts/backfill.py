@@ -23,11 +23,14 @@ class BackfillCsv(Request):
     profile: ShortText = "auto"
     #: a mapping file's content as an object
     mapping: dict[str, Any] | None = None
-    mode: Literal["preview", "dry_run", "commit"] = "commit"
+    #: reconcile: what the file and the store do not share; nothing is written, and the file's values count
+    mode: Literal["preview", "dry_run", "reconcile", "commit"] = "commit"
     policy: Literal["fill_blanks", "overwrite", "skip_existing"] = "fill_blanks"
     timezone: Zone | None = None
     #: share of rejected rows above which the import stops
     max_error_rate: Annotated[float, Field(ge=0, le=1)] = 0.2
+    #: with commit: leads of the file's source systems that the file does not have are archived
+    archive_missing: bool = False
     #: go on with the same unfinished import, or answer with the finished one
     resume: bool = True
 

@@ -20,3 +20,7 @@ class IngestEvents(Request):
     signature_verified: bool = False
     #: when the receiver had them; now unless given
     received_at: PastTime | None = None
+
+
+class RescoreLeads(Request):
+    """Score leads that are due; which ones the database knows."""

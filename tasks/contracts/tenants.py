@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from db.privacy import Category
 from tasks.contracts.base import Part, Request, ShortText
 
 
@@ -67,6 +68,12 @@ class TenantSettings(Part):
     silence_days: dict[ShortText, Days] | None = None
     #: scores of an unchanged lead are kept for this many seconds
     scoring_interval: Annotated[int, Field(ge=60, le=86_400)] | None = None
+    #: stage of a CRM's pipeline, by its id or, where events tell no id, its name -> our stage
+    stages: Annotated[dict[ShortText, ShortText], Field(max_length=500)] | None = None
+    #: id or name of a CRM's custom field -> canonical column, a name of your own, or `ml:…` for what we write back
+    custom_fields: Annotated[dict[ShortText, ShortText], Field(max_length=1000)] | None = None
+    #: days that a kind of data is kept, by category; fewer than the default counts, more does not
+    retention_days: dict[Category, Annotated[int, Field(ge=1, le=36_500)]] | None = None
     #: where events of the outbound stream go
     callback: Annotated[CallbackTask | CallbackWebhook | CallbackPull, Field(discriminator="kind")] | None = None
 

@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from db.records import LeadDraft
 from db.records.live import Entity
+from tasks.intake import payload
 
 Closing = Literal["won", "lost", "abandoned", "open"]
 #: fields of a state that are our own write-backs
@@ -25,7 +27,7 @@ class Setup:
     now: datetime
     received_at: datetime
     #: of times without one
-    zone: tzinfo = UTC
+    zone: ZoneInfo = payload.UTC
     #: a pipeline's stage (id, or name where only that is told) -> our stage
     stages: Mapping[str, str] = field(default_factory=dict)
     #: id or name of a custom field -> canonical column, name of our own, or `ml:…` for what we write back

@@ -32,7 +32,9 @@ _PHRASE = re.compile(
     rf"\b(?:{_any(_RULES['phrase'])})\b(?!(?: again)? (?:{_any(_RULES['unless_followed_by'])})\b)", re.ASCII
 )
 _QUOTED = re.compile(rf"\b(?:{_any(_RULES['quoted'])})\b", re.ASCII)
-_POLITE = re.compile(rf"^(?:(?:{_any(_RULES['politeness'])})\b\s*)+|(?:\s*\b(?:{_any(_RULES['politeness'])}))+$", re.ASCII)
+_POLITE = _any(_RULES["politeness"])
+_BEFORE = re.compile(rf"^(?:(?:{_POLITE})\b\s*)+", re.ASCII)
+_AFTER = re.compile(rf"(?:\s*\b(?:{_POLITE}))+$", re.ASCII)
 _SENTENCES, _MESSAGES = frozenset(_RULES["sentence"]), frozenset(_RULES["message"])
 
 
@@ -44,7 +46,7 @@ def withdraws(message: str) -> bool:
     """
     own = _own(message)
     whole = _words(own)
-    if {whole, _bare(whole)} & (_SENTENCES | _MESSAGES):
+    if _bare(whole) & (_SENTENCES | _MESSAGES):
         return True
     return any(_refuses(sentence) for sentence in _sentences(own))
 
@@ -72,14 +74,15 @@ def _sentences(text: str) -> Iterator[str]:
 
 def _refuses(sentence: str) -> bool:
     words = _words(sentence)
-    if {words, _bare(words)} & _SENTENCES:
+    if _bare(words) & _SENTENCES:
         return True
     return bool(_PHRASE.search(words)) and not _QUOTED.search(words)
 
 
-def _bare(words: str) -> str:
-    """Without politeness around them."""
-    return _POLITE.sub("", words).strip()
+def _bare(words: str) -> set[str]:
+    """As it is, and without politeness before it, after it and around it: "no more texts" begins with a "no"."""
+    after = _AFTER.sub("", words)
+    return {words, after, _BEFORE.sub("", words).strip(), _BEFORE.sub("", after).strip()}
 
 
 def _words(text: str) -> str:

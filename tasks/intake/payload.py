@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from tasks.intake import dates
 from tasks.intake.errors import BadValue, EventRefused
 
 Raw = Mapping[str, Any]
+UTC = ZoneInfo("UTC")
 MAX_TEXT, MAX_BODY = 255, 32_000
 
 
@@ -74,7 +75,7 @@ def texts(raw: Raw, *names: str, most: int = 200) -> list[str] | None:
     return None
 
 
-def moment(raw: Raw, *names: str, zone: tzinfo = UTC) -> datetime | None:
+def moment(raw: Raw, *names: str, zone: ZoneInfo = UTC) -> datetime | None:
     """Give the first of these fields that is a time; one without a zone is in `zone`, numbers are Unix time."""
     for name in names:
         value = raw.get(name)
@@ -82,7 +83,7 @@ def moment(raw: Raw, *names: str, zone: tzinfo = UTC) -> datetime | None:
             value = str(int(value))
         if isinstance(value, str) and value.strip():
             try:
-                return dates.moment(value.strip(), zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC"), "mdy")
+                return dates.moment(value.strip(), zone, "mdy")
             except BadValue:
                 continue
     return None

@@ -31,14 +31,12 @@ def verify_ghl(raw_body: bytes, headers: Headers, keys: Sequence[str]) -> bool:
     an Ed25519 key is given; a forged one is not made good by the older. No key, no header, `N/A`, a header given twice
     or anything that cannot be read: False.
     """
-    if not isinstance(raw_body, bytes | bytearray):
-        return False
     found = _headers(headers)
     known = [key for text in keys if (key := _key(text)) is not None]
     newer, older = found.get(ED25519_HEADER), found.get(RSA_HEADER)
     if newer is not None and (_says_none(newer) or any(isinstance(key, Ed25519PublicKey) for key in known)):
-        return _verify(bytes(raw_body), newer, [key for key in known if isinstance(key, Ed25519PublicKey)])
-    return older is not None and _verify(bytes(raw_body), older, [k for k in known if isinstance(k, RSAPublicKey)])
+        return _verify(raw_body, newer, [key for key in known if isinstance(key, Ed25519PublicKey)])
+    return older is not None and _verify(raw_body, older, [k for k in known if isinstance(k, RSAPublicKey)])
 
 
 def _headers(headers: Headers) -> dict[str, str | None]:

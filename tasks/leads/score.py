@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from db.records import PredictionDraft, SnapshotDraft, SnapshotRecord
-from db.repositories import predictions, snapshots
+from db.repositories import predictions, restrictions, snapshots
 from db.session import Session
 from ml.explain import Reason
 from ml.features import SCHEMA_VERSION, extract
@@ -22,27 +22,47 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 
 @effect("hearth.leads.score", ScoreLeads)
 def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
-    """Score one lead, stored or sent along, with its reasons; or many, whose rows the worklist and the card show."""
+    """Score one lead, stored or sent along, with its reasons; or many, whose rows the worklist and the card show.
+
+    Leads that are restricted, or that object to it, are left out and named.
+    """
     champion, as_of = scorers.champion(session, request.tenant_id), request.as_of or work.now
     facts: dict[str, Any] = {"model": champion.model(), "as_of": as_of}
     if request.lead is not None:
         answer = champion.scorer.score(extract([profiles.of_message(request.lead, as_of)]), explain=request.explain)[0]
         return Answer(data={"lead": {"lead_id": None, **_shown(answer, work)}}, **facts)
-    taken = take_snapshots(session, work, request.ids(), as_of)
+    allowed, blocked = may_score(session, work, request.ids())
+    if not allowed:
+        return Answer(data={"scored": 0, "blocked": blocked}, status="blocked", **facts)
+    taken = take_snapshots(session, work, allowed, as_of)
     scores = store_scores(session, work, taken, champion, request.explain)
     if request.lead_id is not None:
         return Answer(data={"lead": {"lead_id": request.lead_id, **_shown(scores[0], work)}}, **facts)
     bands = [_band(item, work) for item in scores]
     return Answer(
-        data={"scored": len(scores), "bands": {name: bands.count(name) for name in ("hot", "warm", "cold")}}, **facts
+        data={
+            "scored": len(scores),
+            "bands": {name: bands.count(name) for name in ("hot", "warm", "cold")},
+            **({"blocked": blocked} if blocked else {}),
+        },
+        status="partial" if blocked else "ok",
+        **facts,
     )
+
+
+def may_score(session: Session, work: Work, lead_ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those that may be scored, and those of whom nothing may be computed until a person has looked (Art. 18, 22)."""
+    held = restrictions.blocked(session, work.tenant_id, lead_ids=lead_ids)
+    for lead_id, why in held.items():
+        work.warn(f"lead.{why[0]}", f"lead_ids.{lead_ids.index(lead_id)}")
+    return [lead_id for lead_id in lead_ids if lead_id not in held], [one for one in lead_ids if one in held]
 
 
 def take_snapshots(session: Session, work: Work, lead_ids: Sequence[str], as_of: datetime) -> list[SnapshotRecord]:
     """Store the features of leads as of a moment; within a scoring interval an unchanged lead keeps its snapshot."""
     known = profiles.load(session, work.tenant_id, lead_ids, as_of)
     features = extract([lead.profile for lead in known]).to_rows()
-    bucket = _bucket(as_of, work)
+    bucket = bucket_of(as_of, work)
     drafts = [
         SnapshotDraft(
             lead_id=lead.profile.lead_id,
@@ -57,9 +77,14 @@ def take_snapshots(session: Session, work: Work, lead_ids: Sequence[str], as_of:
     return snapshots.take(session, work.tenant_id, drafts=drafts)
 
 
-def _bucket(as_of: datetime, work: Work) -> datetime:
-    interval = timedelta(seconds=int(work.settings().get("scoring_interval", 3600)))
-    return as_of - (as_of - EPOCH) % interval
+def bucket_of(as_of: datetime, work: Work) -> datetime:
+    """The beginning of the tenant's scoring interval that a moment lies in."""
+    return as_of - (as_of - EPOCH) % interval_of(work)
+
+
+def interval_of(work: Work) -> timedelta:
+    """For how long an unchanged lead keeps its score."""
+    return timedelta(seconds=int(work.settings().get("scoring_interval", 3600)))
 
 
 def store_scores(
@@ -74,7 +99,12 @@ def store_scores(
 
 
 def keep_predictions(session: Session, work: Work, drafts: Sequence[PredictionDraft]) -> None:
-    """Store answers once each, with their proof, and tell the CRM of each band that changed."""
+    """Store answers once each, with their proof, and tell the CRM of each band that changed.
+
+    A lead that was restricted since its snapshot was taken gets none.
+    """
+    held = restrictions.blocked(session, work.tenant_id, lead_ids=[draft.lead_id for draft in drafts])
+    drafts = [draft for draft in drafts if draft.lead_id not in held]
     lead_ids = [draft.lead_id for draft in drafts if draft.band is not None]
     before = _bands(session, work, lead_ids) if lead_ids else {}
     saved = predictions.save_each(session, work.tenant_id, drafts=drafts, now=work.now)

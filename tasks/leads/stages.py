@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 
-from db.records import AssessmentRecord, PredictionDraft
-from db.repositories import assessments, snapshots
+from db.records import AssessmentRecord
+from db.repositories import assessments, rescores, snapshots
 from db.session import Session, transaction
-from ml.profiles import LeadProfile
-from ml.urgency import Urgency
-from ml.urgency import assess as assess_urgency
-from tasks import profiles, scorers
+from tasks import scorers
 from tasks.base import Answer, Work, step
 from tasks.contracts.pipelines import StageCall
-from tasks.contracts.wire import to_wire
 from tasks.errors import InvalidPayload
-from tasks.leads.score import keep_predictions, store_scores, take_snapshots
+from tasks.leads.score import store_scores, take_snapshots
+from tasks.leads.urgency import keep_urgency
 
 
 def _failed(stage: str) -> Callable[[StageCall, str], None]:
@@ -67,32 +63,6 @@ def urgency_stage(session: Session, request: StageCall, work: Work) -> Answer:
     record = _record(session, request)
     if not record.snapshot_ids:
         return _land(session, request, "urgency", "failed")
-    known = [lead.profile for lead in profiles.load(session, request.tenant_id, record.lead_ids, record.as_of)]
-    found = assess_urgency(known, work.settings().get("silence_days") or {})
-    drafts = [
-        _urgency(profile, snapshot_id, item)
-        for profile, snapshot_id, item in zip(known, record.snapshot_ids, found, strict=True)
-    ]
-    keep_predictions(session, work, drafts)
+    due = keep_urgency(session, work, record.lead_ids, record.snapshot_ids, record.as_of)
+    rescores.schedule(session, work.tenant_id, due={lead_id: at for lead_id, at in due.items() if at is not None})
     return _land(session, request, "urgency")
-
-
-def _urgency(profile: LeadProfile, snapshot_id: str, item: Urgency) -> PredictionDraft:
-    return PredictionDraft(
-        lead_id=profile.lead_id,
-        snapshot_id=snapshot_id,
-        kind="urgency",
-        model_id=None,
-        model_version="urgency-1",
-        scope="scorecard",
-        probability=None,
-        band=None,
-        detail=to_wire({**asdict(item), "value": worth(profile)}),
-        as_of=profile.as_of,
-    )
-
-
-def worth(profile: LeadProfile) -> float | None:
-    """What closing a lead is worth: the deal, else the budget it came with."""
-    known = (profile.numbers.get(name) for name in ("deal_value", "budget_max", "budget_min"))
-    return next((value for value in known if value), None)

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from db.records import LeadDraft
 from db.repositories import leads
 from db.session import Session
 from tasks.base import Answer, Work, effect
-from tasks.contracts.leads import LeadIn, UpsertLeads
-
-CONTACT = ("email", "phone", "first_name", "last_name", "full_name")
-CONSENT = (
-    "opt_in_email",
-    "opt_in_sms",
-    "opt_in_call",
-    "dnd_all",
-    "dnd_email",
-    "dnd_sms",
-    "dnd_call",
-    "unsubscribed_at",
-)
-OWN = ("source_system", "external_id", "as_of", "label", "label_at", "custom")
+from tasks.contracts.leads import UpsertLeads
+from tasks.intake.drafts import to_draft
 
 
 @effect("hearth.leads.upsert", UpsertLeads)
@@ -42,12 +29,3 @@ def upsert(session: Session, request: UpsertLeads, work: Work) -> Answer:
             "lead_ids": [result.lead_id for result in results],
         }
     )
-
-
-def to_draft(lead: LeadIn) -> LeadDraft:
-    """A lead of the contract as the store takes it."""
-    given = lead.model_dump(exclude_none=True, exclude=set(lead.model_extra or {}))
-    personal = {name: given[name] for name in CONTACT if name in given}
-    consent = {name: given[name] for name in CONSENT if name in given}
-    fields = {name: value for name, value in given.items() if name not in {*CONTACT, *CONSENT, *OWN}}
-    return LeadDraft(contact=personal, consent=consent, fields=fields, **{n: given[n] for n in OWN if n in given})

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from db.records import PredictionRecord
-from db.repositories import events, leads, predictions
+from db.repositories import events, leads, predictions, restrictions
 from db.session import Session
 from ml.worklist import Candidate, rank
 from tasks.base import Answer, Work, query
@@ -75,6 +75,7 @@ def card(session: Session, request: CardRequest, work: Work) -> Answer:
     """One lead: where it stands, its score with reasons and history, what to do now, what happened lately."""
     record = leads.get(session, request.tenant_id, lead_ids=[request.lead_id])[0]
     scope = {"lead_id": record.lead_id}
+    held = restrictions.blocked(session, request.tenant_id, lead_ids=[record.lead_id])
     history = predictions.history(session, request.tenant_id, **scope, kind="lead_score", limit=20)
     urgency = predictions.history(session, request.tenant_id, **scope, kind="urgency", limit=1)
     happened = events.of_leads(session, request.tenant_id, lead_ids=[record.lead_id]).get(record.lead_id, [])
@@ -87,6 +88,7 @@ def card(session: Session, request: CardRequest, work: Work) -> Answer:
             "status": record.status,
             "assigned_to": record.assigned_to,
             "contactable": record.contactable,
+            "blocked": list(held.get(record.lead_id, ())),
             "score": _score(history[0]) if history else None,
             "history": [_point(point) for point in history],
             "next": dict(urgency[0].detail) if urgency else None,

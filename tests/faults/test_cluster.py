@@ -181,3 +181,80 @@ def test_a_file_of_events_comes_in_once(site, tmp_path):
         lead_id = leads.find(session, tenant_id, external_id="E1")
         happened = events.of_leads(session, tenant_id, lead_ids=[lead_id])[lead_id]
     assert [event.kind for event in happened] == ["listing_view"] * 3
+
+
+def export(path, rows):
+    """An export of a CRM: id and source of each lead."""
+    path.write_text("external_id,email,source\n" + "".join(f"{i},{i}@example.com,{told}\n" for i, told in rows.items()))
+    return path
+
+
+def reconciled(site, tenant_id, path, **more):
+    """The counts, and the report's rows as (what, external_id, columns)."""
+    _, status = run_import(site, tenant_id, path, **more)
+    assert status["state"] == "finished", status
+    told = status["result"]["reconcile"]
+    with open(told.pop("report"), newline="") as report:
+        rows = [(row["what"], row["external_id"], row["columns"]) for row in csv.DictReader(report)]
+    return told, rows
+
+
+def test_an_export_is_compared_and_the_same_way_mends_what_differs(site, tmp_path):
+    tenant_id = site.tenant()
+    first = {f"r{number}": "web" for number in range(1200)}
+    run_import(site, tenant_id, export(tmp_path / "first.csv", first))
+    same = {name: "web" for name in first if name not in ("r3", "r1100")}
+    night = export(tmp_path / "night.csv", {**same, "r7": "phone", "=new": "web"})
+    differs = [("changed", "r7", "source"), ("missing", "'=new", ""), ("deleted", "r1100", ""), ("deleted", "r3", "")]
+    counts = {"missing": 1, "changed": 1, "deleted": 2, "unchanged": 1197}
+
+    for _ in range(2):
+        assert reconciled(site, tenant_id, night, mode="reconcile") == (counts, differs)
+    with reading() as session:
+        assert leads.find(session, tenant_id, external_id="=new") is None
+
+    mended = {"policy": "overwrite", "archive_missing": True}
+    told = {**counts, "archived": 2, "not_archived": None}
+    assert reconciled(site, tenant_id, night, **mended) == (told, differs)
+    clean = {"missing": 0, "changed": 0, "deleted": 0, "unchanged": 1199}
+    assert reconciled(site, tenant_id, night, mode="reconcile") == (clean, [])
+    with reading() as session:
+        assert len(leads.ids(session, tenant_id, status="archived")) == 2
+
+    back = export(tmp_path / "back.csv", {**same, "r3": "web", "r7": "phone", "=new": "web"})
+    told, differs = reconciled(site, tenant_id, back, **mended)
+    assert differs == [("changed", "r3", "archived")]
+    with reading() as session:
+        assert len(leads.ids(session, tenant_id, status="archived")) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ({f"r{number}": "web" for number in range(40)}, "more than 20%"),
+        ({**{f"r{number}": "web" for number in range(59)}, "": "web"}, "rows were rejected"),
+    ],
+)
+def test_a_file_that_is_cut_off_or_unreadable_archives_nobody(site, tmp_path, rows, reason):
+    tenant_id = site.tenant()
+    run_import(site, tenant_id, export(tmp_path / "first.csv", {f"r{number}": "web" for number in range(60)}))
+    path = export(tmp_path / "part.csv", rows)
+    path.write_text(path.read_text().replace("\n,@example.com,", "\n,nobody,"))
+    told, _ = reconciled(site, tenant_id, path, archive_missing=True)
+    assert (told["archived"], told["deleted"] > 0) == (0, True)
+    assert reason in told["not_archived"]
+
+
+@pytest.mark.parametrize(
+    ("change", "loc"),
+    [
+        ({"mode": "reconcile", "kind": "events", "profile": "auto"}, "mode"),
+        ({"mode": "reconcile", "archive_missing": True}, "archive_missing"),
+        ({"mode": "dry_run", "archive_missing": True}, "archive_missing"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_by_its_place(site, sample, change, loc):
+    asked = {"tenant_id": site.tenant(), "uri": str(sample), "profile": "canonical", **change}
+    with pytest.raises(Exception, match="conflict") as caught:
+        site.call("hearth.backfill.csv", "batch", **asked)
+    assert caught.value.args[1][0]["loc"] == loc

@@ -37,8 +37,8 @@ def test_an_import_that_is_stopped_goes_on_with_the_same_command(tmp_path, big, 
         first.send_signal(number)
         assert first.wait(60) == 128 + number, log.read_text()
     assert wait_until(lambda: not living(home), 5), living(home)
-    told = {"capture_output": True, "text": True, "timeout": 100, "check": False}
-    done = subprocess.run(command, cwd=ROOT, env=environment(home), **told)
+    options = {"cwd": ROOT, "env": environment(home), "text": True, "timeout": 100}
+    done = subprocess.run(command, capture_output=True, check=False, **options)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert (result["rows"]["read"], result["rows"]["created"], result["rows"]["rejected"]) == (ROWS, ROWS - BAD, BAD)

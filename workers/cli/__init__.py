@@ -23,6 +23,7 @@ COMMANDS = {
     "outbound": ("workers.cli.outbound:outbound", "The stream of events to the CRM: dead letters and their replay."),
     "quarantine": ("workers.cli.quarantine:quarantine", "Messages that could not run: list, show, replay and drop."),
     "audit": ("workers.cli.audit:audit", "The audit chains: verify that nothing was changed or cut off."),
+    "privacy": ("workers.cli.privacy:privacy", "What people may ask: a copy, erasure, a stop to scoring them."),
     "schemas": ("workers.cli.schemas:schemas", "Write the JSON Schemas of the contract."),
 }
 

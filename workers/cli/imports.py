@@ -21,13 +21,24 @@ from workers.cli.database import database
 from workers.cli.output import emit, facts, notice, progress
 from workers.settings import settings
 
-MODES = ("preview", "dry_run", "commit")
+MODES = ("preview", "dry_run", "reconcile", "commit")
 KINDS = ("leads", "events")
 POLICIES = ("fill_blanks", "overwrite", "skip_existing")
 PROFILES = ("auto", *columns.profiles("leads"), *columns.profiles("events"))
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 #: states that are no failure
 GOOD = frozenset({"finished", "preview"})
+
+#: what a comparison tells -> how people read it
+_DIFFERS = {
+    "missing": "leads missing here",
+    "changed": "leads changed",
+    "deleted": "leads deleted at the source",
+    "unchanged": "leads unchanged",
+    "archived": "leads archived",
+    "not_archived": "not archived because",
+    "report": "what differs",
+}
 
 Data = dict[str, Any]
 
@@ -119,6 +130,7 @@ def _left_behind(caller: Client, job_id: str) -> str:
     "--max-error-rate", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Stop above this share."
 )
 @click.option("--mode", type=click.Choice(MODES), default="commit", show_default=True, help="How far to go.")
+@click.option("--archive-missing", is_flag=True, help="With commit: archive leads that the file does not have.")
 @click.option("--policy", type=click.Choice(POLICIES), default="fill_blanks", show_default=True, help="Who wins.")
 @click.option("--timezone", metavar="ZONE", help="Zone of times without one, such as America/New_York.")
 @click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with the same import.")
@@ -226,6 +238,7 @@ def _summary(result: Data) -> None:
     counted = {f"rows {name}": count for name, count in result["rows"].items()}
     labels = {f"labels {name}": count for name, count in result["labels"].items()}
     warned = {f"warning {code}": count for code, count in result["warnings"].items()}
+    differs = {_DIFFERS.get(name, name): count for name, count in result.get("reconcile", {}).items()}
     columns = {"columns mapped": len(result["columns"]["mapped"]), "columns custom": len(result["columns"]["custom"])}
     title = f"import {result['job_id'] or 'of nothing'}: {result['state']} in {result['seconds']:.1f} s"
-    facts(title, {**counted, **labels, **warned, **columns, "rows kept aside": result["error_file"]})
+    facts(title, {**counted, **labels, **warned, **columns, "rows kept aside": result["error_file"], **differs})

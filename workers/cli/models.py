@@ -140,4 +140,5 @@ def _brief(model: ModelRecord) -> dict[str, Any]:
         "metrics": dict(model.metrics),
         "feature_schema": model.feature_schema,
         "trained_at": model.trained_at.isoformat(),
+        "retrain_at": model.retrain_at.isoformat() if model.retrain_at else None,
     }

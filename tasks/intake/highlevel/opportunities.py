@@ -21,7 +21,11 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
     stage_id = payload.text(raw, "pipelineStageId", "pipelineStageName")
     stage = setup.stages.get(stage_id or "")
     fields = {**told, "stage": stage, "stage_changed_at": at if stage and raw["type"].endswith("StageUpdate") else None}
-    fields |= {"opportunity_id": opportunity_id, "opportunity_status": status, "closed_at": at if status in ENDS else None}
+    fields |= {
+        "opportunity_id": opportunity_id,
+        "opportunity_status": status,
+        "closed_at": at if status in ENDS else None,
+    }
     lead = LeadDraft(
         source_system=SYSTEM,
         external_id=payload.text(raw, "contactId"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from db.records import EventDraft, LeadDraft
@@ -38,7 +38,8 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
     """Read what is done about a contact; without the contact the entity's own must be known."""
     kind = KINDS[raw["type"]]
     entity_id = payload.identifier(raw, "id", *(("campaignId", "contactId") if kind == "campaign" else ()))
-    contact_id = payload.text(raw, "contactId") or (entity_id if kind == "campaign" else None)
+    contact_id = payload.text(raw, "contactId")
+    entity_id = f"{entity_id}:{contact_id}" if kind == "campaign" else entity_id
     happened = min(payload.moment(raw, "dateAdded", zone=setup.zone) or at, setup.now) if _creates(raw) else at
     text = "\n\n".join(filter(None, (payload.text(raw, "title"), _body(raw))))
     status = payload.text(raw, "status", limit=40)
@@ -66,7 +67,7 @@ def mail(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
     address = _address(payload.text(told, "recipient"))
     if kind is None or address is None:
         return Ignored(type=str(raw["type"]), code="no_meaning" if kind is None else "no_contact")
-    happened = min(payload.moment(told, "timestamp", zone=UTC) or at, setup.now)
+    happened = min(payload.moment(told, "timestamp", zone=payload.UTC) or at, setup.now)
     event = EventDraft(
         kind=kind,
         occurred_at=happened,

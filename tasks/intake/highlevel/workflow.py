@@ -43,7 +43,17 @@ OPPORTUNITY = {
 #: what is nobody's custom field
 _KNOWN = frozenset(
     {*CONTACT, *OPPORTUNITY, "address1", "city", "postal_code", "company_name", "website", "date_of_birth", "source"}
-    | {"full_address", "gclid", "location", "opportunity_name", "pipeline_name", "campaign", "user", "owner", "calendar"}
+    | {
+        "full_address",
+        "gclid",
+        "location",
+        "opportunity_name",
+        "pipeline_name",
+        "campaign",
+        "user",
+        "owner",
+        "calendar",
+    }
     | {"workflow", "triggerData", "customData", "contact", "attributionSource", "message", "note", "task", "type"}
     | {"locationId", "webhookId", "timestamp", "image", "order", "invoice", "gender"}
 )
@@ -95,11 +105,7 @@ def _other(raw: Raw) -> dict[str, Any] | None:
         return {"type": asked or "AppointmentUpdate", "appointment": told}
     if message:
         kind = payload.text(message, "type", "messageType") or ""
-        return {"type": asked or "InboundMessage", **message, "messageType": _CALLS.get(kind, kind)} | _typed(asked)
+        return {**message, "messageType": _CALLS.get(kind, kind), "type": asked or "InboundMessage"}
     if payload.text(raw, "pipeline_id") and payload.text(raw, "id"):
         return {"type": asked or "OpportunityUpdate"} | {t: raw[name] for name, t in OPPORTUNITY.items() if name in raw}
     return None
-
-
-def _typed(asked: str | None) -> dict[str, str]:
-    return {"type": asked or "InboundMessage"}

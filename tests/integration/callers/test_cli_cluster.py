@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -173,3 +174,22 @@ def test_a_failure_is_one_line_and_exit_1(hearth, args, said):
     assert not refused.stdout
     assert said in refused.stderr.splitlines()[-1]
     assert "Traceback" not in refused.stderr
+
+
+def test_a_person_is_copied_stopped_and_forgotten_by_command(ask, home, tmp_path):
+    given = tmp_path / "people.csv"
+    given.write_text("external_id,email,lead_type\nP1,p1@example.com,buyer\nP2,p2@example.com,buyer\n")
+    assert ask("backfill", str(given), "--tenant", "people")["rows"]["created"] == 2
+    who = ("--tenant", "people", "--lead", "P1")
+    assert "p1@example.com" in Path(ask("privacy", "export", *who)["file"]).read_text()
+    assert ask("privacy", "restrict", *who, "--objected")["leads"][0]["blocked"] == ["objected"]
+    assert ask("privacy", "forget", *who, "--dry-run")["leads"] == 1
+    gone = ask("privacy", "forget", *who)
+    assert (gone["leads"], gone["files"]) == (1, {"exports": 1})
+    assert ask("privacy", "forget", *who) == gone | {"duplicate": True}
+    again = ask("backfill", str(given), "--tenant", "people", "--no-resume", "--max-error-rate", "1")
+    assert (again["rows"]["rejected"], again["rows"]["created"]) == (1, 0)
+    readmitted = ask("privacy", "readmit", gone["erasure_id"], "--tenant", "people", "--actor", "ada.quill")
+    assert readmitted["identities"] == 2
+    assert {store["table"] for store in ask("privacy", "registry")["stores"]} >= {"leads", "outbox"}
+    assert ask("audit", "verify", "--tenant", "people")["ok"]

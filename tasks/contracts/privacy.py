@@ -1,0 +1,78 @@
+"""Requests of `hearth.privacy.*`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from tasks.contracts.base import Identifier, Part, Request, ShortText
+
+
+class SourceId(Part):
+    """An id under which a source knows somebody; plain text means whichever source."""
+
+    external_id: ShortText
+    source_system: ShortText | None = None
+
+
+def _spelt_out(value: Any) -> Any:
+    return {"external_id": value} if isinstance(value, str) else value
+
+
+class Person(Request):
+    """Somebody: our id, or the ids of sources, all of the same person."""
+
+    lead_id: Identifier | None = None
+    external_ids: (
+        Annotated[list[Annotated[SourceId, BeforeValidator(_spelt_out)]], Field(min_length=1, max_length=20)] | None
+    ) = None
+    #: why, as a code of the operator's such as `request`; no personal data
+    reason: ShortText = "request"
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Person:
+        if (self.lead_id is None) == (self.external_ids is None):
+            raise PydanticCustomError("missing_one", "give lead_id or external_ids, one of the two")
+        return self
+
+    def identities(self) -> list[tuple[str | None, str]]:
+        """(source system or None, id) of each id given."""
+        return [(one.source_system, one.external_id) for one in self.external_ids or ()]
+
+
+class ExportPerson(Person):
+    """Everything that is kept of a person, in a file."""
+
+
+class ForgetPerson(Person):
+    """Erase a person; the same again answers what the first came to."""
+
+
+class RestrictPerson(Person):
+    """Stop, or allow again, that anything is computed of a person and acted on."""
+
+    #: True: nothing is computed any more (Art. 18); False: a person has looked and allows it
+    restricted: bool | None = None
+    #: True: the person objects to automated decisions (Art. 21, 22); False: somebody has reviewed it
+    objected: bool | None = None
+    #: who has reviewed it; needed to lift
+    actor: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _reviewed(self) -> RestrictPerson:
+        told = (self.restricted, self.objected)
+        if told == (None, None):
+            raise PydanticCustomError("missing_one", "give restricted or objected")
+        if False in told and self.actor is None:
+            raise PydanticCustomError("missing_one", "lifting takes a person's review: name them as actor")
+        return self
+
+
+class ReadmitPerson(Request):
+    """Let a person who was forgotten be imported again."""
+
+    erasure_id: Identifier
+    #: who has decided it
+    actor: Identifier

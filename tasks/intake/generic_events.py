@@ -1,0 +1,99 @@
+"""Events in our own words, for sources that have no reader: who, what, when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from db.records import EventDraft, LeadDraft
+from ml.features.events import canonical
+from tasks.contracts.leads import LeadIn
+from tasks.intake import optout, payload
+from tasks.intake.drafts import to_draft
+from tasks.intake.errors import EventRefused
+from tasks.intake.highlevel.messages import direction_of, refusal
+from tasks.intake.notices import Closing, Ignored, Notice, Setup, fingerprint, keyed
+from tasks.intake.payload import MAX_BODY, Raw
+
+#: outcomes that close a lead
+ENDS: Mapping[str, tuple[Closing, bool]] = {
+    "won": ("won", True),
+    "lost": ("lost", False),
+    "abandoned": ("abandoned", False),
+}
+#: kinds that no feature counts
+ALSO = frozenset({"note", "unsubscribed", "opted_out", *ENDS})
+
+
+def read(raw: Any, setup: Setup) -> Notice | Ignored:
+    """Read `{id?, lead, kind?, at?, direction?, channel?, text?, value?, duration?}`; without kind it is of the lead.
+
+    Raises:
+        EventRefused: nobody is meant, or a field of the lead cannot be read.
+
+    """
+    if not isinstance(raw, Mapping):
+        raise EventRefused("type", "")
+    lead, event_id = _lead(raw.get("lead")), payload.text(raw, "id")
+    kind = (payload.text(raw, "kind", limit=40) or "").casefold()
+    at = min(payload.moment(raw, "at", "occurred_at", zone=setup.zone) or setup.received_at, setup.now)
+    if not kind:
+        return keyed(_about(lead, at), event_id, "")
+    if canonical(kind, direction_of(raw)) is None and kind not in ALSO:
+        return Ignored(type=kind, code="unknown_type", key=f"id:{event_id}" if event_id else None)
+    return keyed(_happened(raw, lead, kind, at, setup), event_id, "")
+
+
+def _lead(told: Any) -> LeadDraft:
+    if not isinstance(told, Mapping):
+        raise EventRefused("missing" if told is None else "type", "lead")
+    try:
+        draft = to_draft(LeadIn.model_validate(told))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        code = first["type"] if first["type"] in {"missing", "future"} else "type"
+        raise EventRefused(code, ".".join(["lead", *map(str, first["loc"])])) from None
+    if not (draft.external_id or draft.contact.get("email") or draft.contact.get("phone")):
+        raise EventRefused("missing", "lead.external_id")
+    return draft
+
+
+def _about(lead: LeadDraft, at: datetime) -> Notice:
+    told: dict[str, Any] = {**lead.contact, **lead.fields, **lead.consent, **lead.custom}
+    state = {name: str(value) for name, value in told.items()}
+    entity = ("lead", f"{lead.source_system}:{lead.external_id}") if lead.external_id else None
+    return Notice(type="lead", at=at, lead=lead, entity=entity, state=state)
+
+
+def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: Setup) -> Notice:
+    text = payload.text(raw, "text", limit=MAX_BODY)
+    direction, channel = direction_of(raw), payload.text(raw, "channel", limit=40)
+    who = [lead.source_system, lead.external_id, dict(lead.contact)]
+    state = {"who": str(who), "kind": kind, "at": at.isoformat() if _timed(raw) else "", "text": str(text)}
+    state["direction"] = str(direction)
+    event = EventDraft(
+        kind=f"outcome.{kind}" if kind in ENDS else kind,
+        occurred_at=at,
+        recorded_at=max(at, setup.received_at),
+        direction=direction,
+        channel=channel,
+        facts={name: value for name in ("value", "duration") if (value := payload.number(raw, name)) is not None},
+        text=text,
+        source="generic",
+        source_id=payload.text(raw, "id") or f"made-up:{kind}:{state['at'] or '-'}:{fingerprint(state)[:6]}",
+    )
+    refused = kind in {"unsubscribed", "opted_out"} or (direction == "inbound" and optout.withdraws(text or ""))
+    told = {**lead.consent, **(refusal(channel, at) if refused else {})}
+    closing, label = ENDS.get(kind, (None, lead.label))
+    lead = replace(lead, consent=told, events=(event,), label=label, label_at=at if closing else lead.label_at)
+    if closing:
+        lead = replace(lead, fields={**lead.fields, "opportunity_status": closing, "closed_at": at})
+    return Notice(type=kind, at=at, lead=lead, state=state, closing=closing)
+
+
+def _timed(raw: Raw) -> bool:
+    return payload.text(raw, "at", "occurred_at") is not None

@@ -1,0 +1,72 @@
+"""Single fields of events: what cannot be read says nothing."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks.intake import generic_events, highlevel, payload
+from tasks.intake.errors import EventRefused
+from tasks.intake.highlevel.custom import is_ours
+from tasks.intake.highlevel.envelope import READERS
+from tasks.intake.notices import Ignored, Notice, Setup
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SETUP = Setup(tenant_id="L1", now=NOW, received_at=NOW)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda part: st.lists(part, max_size=4) | st.dictionaries(st.text(max_size=10), part, max_size=4),
+    max_leaves=12,
+)
+NAMES = ["id", "contactId", "tags", "dnd", "dndSettings", "email", "phone", "customFields", "appointment", "status"]
+NAMES += ["messageType", "body", "direction", "dateAdded", "timestamp", "monetaryValue", "webhookPayload", "webhookId"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "moment"),
+    [
+        ("2026-01-05T10:00:00.000Z", "2026-01-05T10:00:00+00:00"),
+        ("2026-01-05T10:00:00-05:00", "2026-01-05T15:00:00+00:00"),
+        ("2026-01-05 10:00:00", "2026-01-05T15:00:00+00:00"),
+        (1767607200, "2026-01-05T10:00:00+00:00"),
+        (1767607200000, "2026-01-05T10:00:00+00:00"),
+        ("someday", None),
+        (float("nan"), None),
+        (True, None),
+        ({}, None),
+    ],
+)
+def test_times_with_and_without_zone(cell: object, moment: str | None) -> None:
+    found = payload.moment({"at": cell}, "at", zone=ZoneInfo("America/New_York"))
+    assert (found and found.isoformat()) == moment
+
+
+def test_the_future_is_now() -> None:
+    raw = {"type": "ContactUpdate", "locationId": "L1", "id": "c1", "timestamp": "2031-01-01T00:00:00Z"}
+    found = highlevel.read(raw, SETUP)
+    assert isinstance(found, Notice)
+    assert found.at == NOW
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"), [("ml:hot", True), ("ML:x", True), ("contact.ml_score", True), ("mls", False)]
+)
+def test_what_is_ours(name: str, ours: bool) -> None:
+    assert is_ours(name) is ours
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from([*READERS, "Other"]), st.dictionaries(st.sampled_from(NAMES), JSON))
+def test_no_event_breaks_the_reader(kind: str, told: dict[str, object]) -> None:
+    for read, raw in (
+        (highlevel.read, {**told, "type": kind, "locationId": "L1"}),
+        (highlevel.read_workflow, {**told, "contact_id": "c1", "location": {"id": "L1"}, "message": told}),
+        (generic_events.read, {**told, "lead": {"external_id": "c1"}, "kind": "call"}),
+    ):
+        with suppress(EventRefused):
+            found = read(raw, SETUP)
+            assert isinstance(found, Notice | Ignored)
+            assert not isinstance(found, Notice) or found.at <= NOW
