@@ -10,13 +10,12 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from db.base import JsonType
 from db.models import ComparedRow, Lead, LeadIdentity, RejectedEntry
 from db.records import Compared
-from db.repositories.statements import in_batches, insert_new, lock_tenant, upsert
+from db.repositories.statements import in_batches, insert_new, lock_tenant
 from db.repositories.tombstones import FORGOTTEN
 
 #: status of a lead that its source has deleted: nobody is to call it, and its label stays
@@ -24,7 +23,8 @@ ARCHIVED = "archived"
 _COLUMNS = tuple(field.name for field in fields(Compared))
 _STATUS = {True: "won", False: "lost", None: "open"}
 _STREAM = 500
-_UNIQUE_KEY: tuple[str, ...] = ("tenant_id", "backfill_id", "key")
+#: leads looked at in one statement
+_RUN = 2_000
 
 
 def note(session: Session, tenant_id: str, *, backfill_id: str, rows: Iterable[Compared]) -> None:
@@ -58,30 +58,31 @@ def find_deleted(
 
     A lead that was stored since `stored_before`, or made at its source after `created_before`, is newer than the file.
     """
-    own_system = Lead.source_system.in_(systems)
-    known = _ids_of_lead().where(LeadIdentity.source_system.in_(systems))
-    met = select(ComparedRow.key).where(*_rows(tenant_id, backfill_id), ComparedRow.key == Lead.lead_id)
-    of_system = known.with_only_columns(func.min(LeadIdentity.source_system)).scalar_subquery()
-    of_id = known.with_only_columns(func.min(LeadIdentity.external_id)).scalar_subquery()
-    unmet = select(
-        literal(tenant_id),
-        literal(backfill_id),
+    known = _ids_of_lead(systems)
+    wanted = select(
         Lead.lead_id,
-        literal("deleted"),
-        Lead.lead_id,
-        case((own_system, Lead.source_system), else_=of_system),
-        case((own_system, Lead.external_id), else_=of_id),
-        literal([], JsonType),
+        func.coalesce(
+            known.with_only_columns(func.min(LeadIdentity.source_system)).scalar_subquery(), Lead.source_system
+        ),
+        known.with_only_columns(func.min(LeadIdentity.external_id)).scalar_subquery(),
     ).where(
         Lead.tenant_id == tenant_id,
         Lead.status != ARCHIVED,
         Lead.stored_at < stored_before,
         or_(Lead.created_at.is_(None), Lead.created_at <= created_before),
-        or_(own_system, known.exists()),
-        ~met.exists(),
+        or_(Lead.source_system.in_(systems), known.exists()),
     )
-    names = [*_UNIQUE_KEY, "what", "lead_id", "source_system", "external_id", "columns"]
-    session.execute(upsert(session, ComparedRow).from_select(names, unmet).on_conflict_do_nothing())
+    after = ""
+    # In runs: one statement over all leads may run into the time limit, and is planned badly where much is new.
+    while found := session.execute(wanted.where(Lead.lead_id > after).order_by(Lead.lead_id).limit(_RUN)).all():
+        after = found[-1][0]
+        met = _met(session, tenant_id, backfill_id, [lead_id for lead_id, _, _ in found])
+        gone = [
+            Compared(what="deleted", lead_id=lead_id, source_system=system, external_id=external_id, line=None)
+            for lead_id, system, external_id in found
+            if lead_id not in met
+        ]
+        note(session, tenant_id, backfill_id=backfill_id, rows=gone)
 
 
 def counts(session: Session, tenant_id: str, *, backfill_id: str) -> dict[str, int]:
@@ -111,18 +112,30 @@ def archive(session: Session, tenant_id: str, *, backfill_id: str) -> int:
     """Archive the deleted leads that no other system knows; gives their number. Writers of the tenant wait."""
     lock_tenant(session, tenant_id)
     count, after = 0, ""
-    while batch := _to_archive(session, tenant_id, backfill_id, after):
-        count += len(_set_status(session, tenant_id, dict.fromkeys(batch, ARCHIVED)))
-        after = batch[-1]
+    deleted = select(ComparedRow.key, ComparedRow.source_system).where(
+        *_rows(tenant_id, backfill_id), ComparedRow.what == "deleted"
+    )
+    while found := session.execute(deleted.where(ComparedRow.key > after).order_by(ComparedRow.key).limit(_RUN)).all():
+        after = found[-1][0]
+        alone = _known_once(session, tenant_id, {lead_id: system for lead_id, system in found})
+        count += len(_set_status(session, tenant_id, dict.fromkeys(alone, ARCHIVED)))
     return count
 
 
-def _to_archive(session: Session, tenant_id: str, backfill_id: str, after: str) -> list[str]:
-    gone = and_(*_rows(tenant_id, backfill_id), ComparedRow.what == "deleted", ComparedRow.key == Lead.lead_id)
-    elsewhere = _ids_of_lead().where(LeadIdentity.source_system != ComparedRow.source_system)
-    wanted = select(Lead.lead_id).join(ComparedRow, gone).where(Lead.tenant_id == tenant_id, Lead.status != ARCHIVED)
-    ordered = wanted.where(Lead.lead_id > after, ~elsewhere.exists()).order_by(Lead.lead_id).limit(_STREAM)
-    return list(session.scalars(ordered.with_for_update(of=Lead)))
+def _known_once(session: Session, tenant_id: str, systems: Mapping[str, str]) -> list[str]:
+    """The leads that are not archived and have no id of another system than the one that deleted them."""
+    own = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(list(systems)), Lead.status != ARCHIVED)
+    there = session.scalars(select(Lead.lead_id).where(*own).order_by(Lead.lead_id).with_for_update()).all()
+    ids = select(LeadIdentity.lead_id, LeadIdentity.source_system).where(
+        LeadIdentity.tenant_id == tenant_id, LeadIdentity.lead_id.in_(list(systems))
+    )
+    elsewhere = {lead_id for lead_id, system in session.execute(ids) if system != systems[lead_id]}
+    return [lead_id for lead_id in there if lead_id not in elsewhere]
+
+
+def _met(session: Session, tenant_id: str, backfill_id: str, lead_ids: Sequence[str]) -> set[str]:
+    keys = select(ComparedRow.key).where(*_rows(tenant_id, backfill_id), ComparedRow.key.in_(lead_ids))
+    return set(session.scalars(keys))
 
 
 def _set_status(session: Session, tenant_id: str, statuses: Mapping[str, str]) -> set[str]:
@@ -143,12 +156,9 @@ def _set_status(session: Session, tenant_id: str, statuses: Mapping[str, str]) -
     return {row["lead_id"] for row in news}
 
 
-def _ids_of_lead() -> Any:
-    return (
-        select(LeadIdentity.external_id)
-        .where(LeadIdentity.tenant_id == Lead.tenant_id, LeadIdentity.lead_id == Lead.lead_id)
-        .correlate(Lead, ComparedRow)
-    )
+def _ids_of_lead(systems: Sequence[str]) -> Any:
+    own = (LeadIdentity.tenant_id == Lead.tenant_id, LeadIdentity.lead_id == Lead.lead_id)
+    return select(LeadIdentity.external_id).where(*own, LeadIdentity.source_system.in_(systems)).correlate(Lead)
 
 
 def _rows(tenant_id: str, backfill_id: str) -> tuple[ColumnElement[bool], ...]:
