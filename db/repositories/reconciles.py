@@ -58,14 +58,9 @@ def find_deleted(
 
     A lead that was stored since `stored_before`, or made at its source after `created_before`, is newer than the file.
     """
-    known = _ids_of_lead(systems)
-    wanted = select(
-        Lead.lead_id,
-        func.coalesce(
-            known.with_only_columns(func.min(LeadIdentity.source_system)).scalar_subquery(), Lead.source_system
-        ),
-        known.with_only_columns(func.min(LeadIdentity.external_id)).scalar_subquery(),
-    ).where(
+    of_lead = (LeadIdentity.tenant_id == Lead.tenant_id, LeadIdentity.lead_id == Lead.lead_id)
+    known = select(LeadIdentity.lead_id).where(*of_lead, LeadIdentity.source_system.in_(systems))
+    wanted = select(Lead.lead_id, Lead.source_system).where(
         Lead.tenant_id == tenant_id,
         Lead.status != ARCHIVED,
         Lead.stored_at < stored_before,
@@ -76,13 +71,10 @@ def find_deleted(
     # In runs: one statement over all leads may run into the time limit, and is planned badly where much is new.
     while found := session.execute(wanted.where(Lead.lead_id > after).order_by(Lead.lead_id).limit(_RUN)).all():
         after = found[-1][0]
-        met = _met(session, tenant_id, backfill_id, [lead_id for lead_id, _, _ in found])
-        gone = [
-            Compared(what="deleted", lead_id=lead_id, source_system=system, external_id=external_id, line=None)
-            for lead_id, system, external_id in found
-            if lead_id not in met
-        ]
-        note(session, tenant_id, backfill_id=backfill_id, rows=gone)
+        met = _met(session, tenant_id, backfill_id, [lead_id for lead_id, _ in found])
+        gone = {lead_id: system for lead_id, system in found if lead_id not in met}
+        rows = _deleted(session, tenant_id, gone, systems)
+        note(session, tenant_id, backfill_id=backfill_id, rows=rows)
 
 
 def counts(session: Session, tenant_id: str, *, backfill_id: str) -> dict[str, int]:
@@ -117,7 +109,7 @@ def archive(session: Session, tenant_id: str, *, backfill_id: str) -> int:
     )
     while found := session.execute(deleted.where(ComparedRow.key > after).order_by(ComparedRow.key).limit(_RUN)).all():
         after = found[-1][0]
-        alone = _known_once(session, tenant_id, {lead_id: system for lead_id, system in found})
+        alone = _known_once(session, tenant_id, {row.key: row.source_system for row in found})
         count += len(_set_status(session, tenant_id, dict.fromkeys(alone, ARCHIVED)))
     return count
 
@@ -156,9 +148,23 @@ def _set_status(session: Session, tenant_id: str, statuses: Mapping[str, str]) -
     return {row["lead_id"] for row in news}
 
 
-def _ids_of_lead(systems: Sequence[str]) -> Any:
-    own = (LeadIdentity.tenant_id == Lead.tenant_id, LeadIdentity.lead_id == Lead.lead_id)
-    return select(LeadIdentity.external_id).where(*own, LeadIdentity.source_system.in_(systems)).correlate(Lead)
+def _deleted(session: Session, tenant_id: str, own: Mapping[str, str], systems: Sequence[str]) -> list[Compared]:
+    """Leads under the id by which one of the systems knows them; without one, under their own system."""
+    ids = select(LeadIdentity.lead_id, LeadIdentity.source_system, LeadIdentity.external_id).where(
+        LeadIdentity.tenant_id == tenant_id,
+        LeadIdentity.lead_id.in_(list(own)),
+        LeadIdentity.source_system.in_(systems),
+    )
+    named: dict[str, tuple[str, str]] = {}
+    for lead_id, system, external_id in session.execute(ids):
+        named[lead_id] = min(named.get(lead_id, (system, external_id)), (system, external_id))
+    told: dict[str, tuple[str, str | None]] = {
+        lead_id: named.get(lead_id, (system, None)) for lead_id, system in own.items()
+    }
+    return [
+        Compared(what="deleted", lead_id=lead_id, source_system=system, external_id=external_id, line=None)
+        for lead_id, (system, external_id) in told.items()
+    ]
 
 
 def _rows(tenant_id: str, backfill_id: str) -> tuple[ColumnElement[bool], ...]:
