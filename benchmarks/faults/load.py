@@ -109,10 +109,14 @@ class Load:
         self._ended.clear()
 
     def settle(self, tally: Tally, seconds: float = SETTLE) -> None:
-        """Wait until every job has ended, or nothing is left that could end it; count what became of them."""
-        deadline = time.monotonic() + seconds
-        while (open_jobs := self._open()) and time.monotonic() < deadline:
-            if not self._anything_left(open_jobs):
+        """Wait until every job has ended, or nothing is left that could end it; count what became of them.
+
+        Jobs that the database took get at least `SETTLE` seconds, those that only the broker took `seconds`.
+        """
+        began = time.monotonic()
+        while (open_jobs := self._open()) and (waited := time.monotonic() - began) < max(seconds, SETTLE):
+            written = any(job in self.written for job in open_jobs)
+            if not written and (waited > seconds or not self.site.waiting()):
                 break
             time.sleep(0.3)
         time.sleep(0.3)
@@ -142,10 +146,6 @@ class Load:
         left = {job: task_id for job, task_id in (self.sent | self.written).items() if job not in done}
         ended = (self.failed(left.values()) | self.held()) if left else set()
         return {job: task_id for job, task_id in left.items() if task_id not in ended}
-
-    def _anything_left(self, open_jobs: Mapping[str, str]) -> bool:
-        """Whether a process might still come to them: the outbox always does."""
-        return any(job in self.written for job in open_jobs) or self.site.waiting() > 0
 
     def _count(self, tally: Tally) -> None:
         effects, held = self.effects(), self.held()

@@ -29,7 +29,7 @@ def f1(here: Round, tally: Tally) -> None:
         load.write(20)
     site.processes.start(*WORKERS)
     tally.recoveries.append(site.recovered(load.tenant, struck))
-    load.settle(tally)
+    load.settle(tally, here.patience)
 
 
 def f2(here: Round, tally: Tally) -> None:
@@ -46,7 +46,7 @@ def f2(here: Round, tally: Tally) -> None:
     tally.kills += 1
     site.processes.start(*WORKERS)
     tally.recoveries.append(site.recovered(load.tenant, struck))
-    load.settle(tally)
+    load.settle(tally, here.patience)
 
 
 def f3(here: Round, tally: Tally) -> None:
