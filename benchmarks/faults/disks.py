@@ -83,10 +83,10 @@ def _finishes(here: Round, backfill_id: str) -> bool:
 def _filled(home: Path) -> Iterator[None]:
     """No byte free on the disk of a folder."""
     filler = home / "filler"
-    with filler.open("wb") as file, suppress(OSError):
+    # without a buffer, whose rest closing would try to write
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(65536))
-            file.flush()
     try:
         yield
     finally:

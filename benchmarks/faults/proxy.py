@@ -51,13 +51,17 @@ class Proxy:
 
 
 def _pump(source: socket.socket, sink: socket.socket, stalled: threading.Event) -> None:
+    how = socket.SHUT_RDWR
     with suppress(OSError):
         while data := source.recv(65536):
             if stalled.is_set():
                 return
             sink.sendall(data)
-        if not stalled.is_set():
-            sink.shutdown(socket.SHUT_WR)
+        how = socket.SHUT_WR
+    if not stalled.is_set():
+        # a reset is passed on as well: else the database would keep a dead worker's transaction, and its locks
+        with suppress(OSError):
+            sink.shutdown(how)
 
 
 def _connect(target: Address) -> socket.socket:
