@@ -36,6 +36,10 @@ def _full_disk(here: Round, tally: Tally) -> None:
     """The broker's append-only file and the spool have no room: errors, no silence; then all goes on."""
     site, load = here.site, Load(site=here.site, random=here.random)
     tally.notes["disk"] = "tmpfs"
+    if shutil.disk_usage(site.home).free < SIZE // 4:
+        tally.notes["disk_held"] = _largest(site.home)
+        tally.must("the home does not fill by itself", hold=False)
+        return
     file = make_file(site.home, min(here.rows, 20_000), here.random)
     load.begin(here.rate)
     time.sleep(here.seconds)
@@ -77,6 +81,12 @@ def _finishes(here: Round, backfill_id: str) -> bool:
             return False
         time.sleep(0.3)
     return True
+
+
+def _largest(home: Path) -> dict[str, int]:
+    """The files that take most of the disk, in bytes."""
+    sizes = {str(path.relative_to(home)): path.stat().st_size for path in home.rglob("*") if path.is_file()}
+    return dict(sorted(sizes.items(), key=lambda entry: -entry[1])[:5])
 
 
 @contextmanager

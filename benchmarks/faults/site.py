@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -161,10 +163,24 @@ def site(
     """A running cluster in a temporary home; nothing of it is left. `env` goes to all its processes."""
     forget_settings()
     with ExitStack() as stack:
+        stack.enter_context(_ending())
         home = stack.enter_context(_folder(parent))
         server = stack.enter_context(postgres.serving())
         running = _start(stack, home, server, {**TIMES, **(env or {})}, beat=beat, proxied=proxied)
         yield running
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """SIGTERM leaves the block as an exception, or what was started would stay."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _start(
