@@ -21,6 +21,7 @@ from workers.app import app
 from workers.errors import ClusterRunning, ClusterSlow
 from workers.locks import Lock
 from workers.plan import Plan, processes, worker_plans
+from workers.results import let_go
 from workers.settings import Settings, read_cluster
 from workers.signals import Signals
 from workers.supervisor import Supervisor
@@ -89,6 +90,7 @@ class Cluster:
         if self._signals:
             self._signals.stopping()
         if self._supervisor:
+            let_go(app)
             self._supervisor.stop()
             self.settings.cluster_file.unlink(missing_ok=True)
         if self._lock:
@@ -194,6 +196,7 @@ def join(url: SecretStr) -> None:
     """Let workers.app talk to the broker at `url`, whatever it talked to before."""
     text = url.get_secret_value()
     celery: Any = app
+    let_go(app)
     celery.conf.update(broker_url=text, broker_read_url=text, broker_write_url=text, result_backend=text)
     # Celery keeps its first connections; it has no public way to let them go but a fork
     celery._after_fork()  # noqa: SLF001

@@ -7,6 +7,7 @@ import redis
 from celery import Celery
 
 from workers import broker
+from workers.results import let_go
 from workers.settings import Settings
 from workers.supervisor import Supervisor
 
@@ -33,6 +34,7 @@ def app_of(url):
     with redis.Redis.from_url(url) as client:
         client.flushall()
     yield app
+    let_go(app)
     app.close()
 
 
