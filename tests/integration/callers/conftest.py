@@ -54,9 +54,9 @@ def wait_until(true: Callable[[], object], seconds: float) -> bool:
     return True
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def home(tmp_path_factory) -> Iterator[Path]:
-    """The home of a running cluster."""
+    """The home of a running cluster, one for all modules; each works in tenants of its own."""
     home = tmp_path_factory.mktemp("hearth")
     with (home / "up.log").open("w") as log:
         up = subprocess.Popen([*HEARTH, "up"], cwd=ROOT, env=environment(home), stdout=log, stderr=log)
@@ -71,7 +71,7 @@ def home(tmp_path_factory) -> Iterator[Path]:
         assert not living(home)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def redis_url(home) -> str:
     """The address of the cluster's broker."""
     return json.loads((home / "cluster.json").read_text())["redis_url"]

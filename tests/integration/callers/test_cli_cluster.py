@@ -9,6 +9,9 @@ import pytest
 from examples import generate
 from tests.integration.callers.conftest import HEARTH, ROOT, environment
 
+#: one cluster for the whole group
+pytestmark = pytest.mark.xdist_group("callers")
+
 TENANT = "sim"
 IMPORT_KEYS = {
     "job_id",
