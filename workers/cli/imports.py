@@ -18,7 +18,7 @@ from tasks.intake import columns
 from workers.cli.client import Client, client
 from workers.cli.command import Command, CommandFailed, example, json_option
 from workers.cli.database import database
-from workers.cli.output import emit, facts, notice, progress
+from workers.cli.output import emit, facts, notice, progress, table
 from workers.settings import settings
 
 MODES = ("preview", "dry_run", "reconcile", "commit")
@@ -240,5 +240,15 @@ def _summary(result: Data) -> None:
     warned = {f"warning {code}": count for code, count in result["warnings"].items()}
     differs = {_DIFFERS.get(name, name): count for name, count in result.get("reconcile", {}).items()}
     columns = {"columns mapped": len(result["columns"]["mapped"]), "columns custom": len(result["columns"]["custom"])}
-    title = f"import {result['job_id'] or 'of nothing'}: {result['state']} in {result['seconds']:.1f} s"
+    name = f"import {result['job_id']}" if result["job_id"] else "nothing is written"
+    title = f"{name}: {result['state']} in {result['seconds']:.1f} s"
     facts(title, {**counted, **labels, **warned, **columns, "rows kept aside": result["error_file"], **differs})
+    if not result["job_id"]:
+        _read_as(result["columns"])
+
+
+def _read_as(columns: Data) -> None:
+    """Which column is taken for what: what a look before an import is for."""
+    own = dict.fromkeys(columns["custom"], "an attribute of your own")
+    empty = dict.fromkeys(columns["empty"], "nothing: it is empty")
+    table("how the columns are read", ("column", "read as"), list({**columns["mapped"], **own, **empty}.items()))

@@ -102,6 +102,14 @@ def test_a_preview_writes_nothing(ask, imported):
     assert seen["state"] == "preview"
 
 
+def test_a_preview_tells_what_each_column_is_taken_for(hearth, imported):
+    seen = hearth("backfill", "examples/leads.csv", "--tenant", TENANT, "--mode", "preview")
+    assert seen.exit_code == 0, seen.stderr
+    told = {line.split("  ")[0]: line.split("  ")[-1].strip() for line in seen.stdout.splitlines()}
+    assert told["external_id"] == "external_id"
+    assert "an attribute of your own" in told.values()
+
+
 def test_training_reports_and_registers_a_version(ask, trained):
     assert set(trained) == {"run_id", "kind", "rows", "metrics", "promoted", "reason", "version"}
     assert trained["promoted"]
