@@ -1,6 +1,6 @@
 """Models as bytes and back: canonical JSON with a format version and a checksum. Nothing is ever unpickled.
 
-Arrays are base64 of little-endian float64 or of booleans, so that a loaded model answers bit for bit what it answered.
+Arrays are base64 of little-endian numbers or of booleans, so that a loaded model answers bit for bit what it answered.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import scipy
 import sklearn
 from numpy.typing import NDArray
 
+from ml.churn.scorer import ChurnScorer
 from ml.errors import ArtifactCorruptedError, ArtifactFormatError, ArtifactKindError, NotFittedError
 from ml.features import SCHEMA_VERSION
 from ml.leads import LeadScorer, Scorecard
@@ -26,8 +27,10 @@ FORMAT = 1
 
 Scorer = LeadScorer | Scorecard
 
-_KINDS: dict[str, type[LeadScorer | Scorecard]] = {made.kind: made for made in (LeadScorer, Scorecard)}
+_KINDS: dict[str, type[LeadScorer | Scorecard]] = {made.kind: made for made in (LeadScorer, ChurnScorer, Scorecard)}
 _BASE64 = "base64"
+#: kinds of array that are kept as they are; every other becomes float64
+_STORED = {"b1": "|b1", "i4": "<i4", "f4": "<f4"}
 
 
 def dump(scorer: Scorer) -> bytes:
@@ -106,7 +109,7 @@ def _packed(value: Any) -> Any:
 
 
 def _packed_array(array: NDArray[Any]) -> dict[str, Any]:
-    plain = np.ascontiguousarray(array, dtype="|b1" if array.dtype == np.bool_ else "<f8")
+    plain = np.ascontiguousarray(array, dtype=_STORED.get(array.dtype.str[1:], "<f8"))
     text = base64.b64encode(plain.tobytes()).decode("ascii")
     return {"dtype": plain.dtype.str, "shape": list(array.shape), _BASE64: text}
 
@@ -120,8 +123,9 @@ def _unpacked(value: Any) -> Any:
 
 
 def _unpacked_array(packed: Mapping[str, Any]) -> NDArray[Any]:
-    if packed["dtype"] not in {"|b1", "<f8"}:
+    dtype = packed["dtype"]
+    if dtype not in {*_STORED.values(), "<f8"}:
         raise ValueError("an array of another type")
-    flat = np.frombuffer(base64.b64decode(packed[_BASE64], validate=True), dtype=packed["dtype"])
-    array: NDArray[Any] = flat.reshape(packed["shape"]).astype(np.bool_ if packed["dtype"] == "|b1" else np.float64)
+    flat = np.frombuffer(base64.b64decode(packed[_BASE64], validate=True), dtype=dtype)
+    array: NDArray[Any] = flat.reshape(packed["shape"]).astype(np.dtype(dtype).newbyteorder("="))
     return array

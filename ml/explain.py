@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ml.features.catalogue import CUSTOM, FEATURES, Feature
+from ml.features.catalogue import COLUMN, CUSTOM, FEATURES, Feature
 from ml.profiles import Value
 
 #: the level that stands for every rare or unseen text, so that no single lead's own words are ever shown
@@ -58,7 +58,7 @@ def ago(days: float) -> str:
 
 
 def _title(name: str) -> str:
-    return name.removeprefix(CUSTOM).replace("_", " ").strip()
+    return name.removeprefix(CUSTOM).removeprefix(COLUMN).replace("_", " ").strip()
 
 
 def _subject(feature: Feature) -> str:

@@ -6,12 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import NoneType
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.errors import FeatureError
+
+#: beyond float32 is beyond any feature
+_BEYOND = 3e38
+_PLAIN = frozenset({float, type(None)})
 
 Value = float | str
 Row = Mapping[str, Value | None]
@@ -138,8 +143,15 @@ class FeatureMatrix:
 
 def encode(cells: Sequence[Value | None], name: str) -> tuple[NDArray[np.float32], tuple[Value, ...]]:
     """Give a column's float32 values and its levels; no levels when all of it is numbers. Raises FeatureError."""
-    cleaned = [_cleaned(cell, name) for cell in cells]
-    if not any(isinstance(cell, str) for cell in cleaned):
+    kinds = set(map(type, cells))
+    if kinds <= _PLAIN:
+        # all of it is numbers, as nearly every column: the same in one step
+        numbers = np.array(cells, dtype=np.float64)
+        numbers[~(np.abs(numbers) < _BEYOND)] = np.nan
+        return numbers.astype(np.float32), ()
+    # texts need no cleaning, and most columns hold nothing else
+    cleaned = cells if kinds <= {str, NoneType} else [_cleaned(cell, name) for cell in cells]
+    if str not in kinds:
         return np.array([np.nan if cell is None else cell for cell in cleaned], dtype=np.float32), ()
     levels = sorted({cell for cell in cleaned if cell is not None}, key=lambda level: (isinstance(level, str), level))
     codes: dict[Value | None, float] = {level: float(code) for code, level in enumerate(levels)}
@@ -151,6 +163,6 @@ def _cleaned(cell: Value | None, name: str) -> Value | None:
     if cell is None or isinstance(cell, str):
         return cell
     if isinstance(cell, int | float):
-        # beyond float32 is beyond any feature; as a level the number must survive the round trip too
-        return float(np.float32(cell)) if abs(cell) < 3e38 else None
+        # as a level the number must survive the round trip too
+        return float(np.float32(cell)) if abs(cell) < _BEYOND else None
     raise FeatureError(f"feature {name!r}: a value is neither a number nor a text; give a number, a text or None")

@@ -96,7 +96,7 @@ def _one(profile: LeadProfile, thresholds: Mapping[str, float]) -> Urgency:
         return _answer(profile.as_of, inquiry, silent)
     if sign is None or silent is None:
         return Urgency()
-    limit = _limit(profile, stage, thresholds)
+    limit = patience(stage, profile.timeline, thresholds)
     return Urgency(
         why_now=_silence(silent, limit, profile.created_at == sign),
         action=ACTIONS.get(stage, CALL),
@@ -106,9 +106,19 @@ def _one(profile: LeadProfile, thresholds: Mapping[str, float]) -> Urgency:
     )
 
 
+def waiting(inquiry: datetime, now: datetime) -> str:
+    """Say how long an inquiry that nobody has answered waits by now.
+
+    >>> from datetime import UTC
+    >>> waiting(datetime(2025, 3, 1, 12, tzinfo=UTC), datetime(2025, 3, 1, 12, 47, tzinfo=UTC))
+    'new inquiry, not contacted for 47 minutes'
+    """
+    return f"new inquiry, not contacted for {_waited(now - inquiry)}"
+
+
 def _answer(as_of: datetime, inquiry: datetime, silent: float | None) -> Urgency:
     return Urgency(
-        why_now=f"new inquiry, not contacted for {_waited(as_of - inquiry)}",
+        why_now=waiting(inquiry, as_of),
         action=CALL,
         due_by=inquiry + ANSWER_WITHIN,
         silent_days=silent,
@@ -149,11 +159,16 @@ def _past(profile: LeadProfile, moment: datetime | None) -> datetime | None:
     return None if moment is None or moment > profile.as_of else moment
 
 
-def _limit(profile: LeadProfile, stage: str, thresholds: Mapping[str, float]) -> float:
-    if stage == "nurture":
-        timeline = plain_level(profile.timeline or "unknown")
-        return thresholds.get(f"nurture:{timeline}", thresholds["nurture:unknown"])
-    return thresholds.get(stage, thresholds["new"])
+def patience(stage: str | None, timeline: str | None, thresholds: Mapping[str, float] = THRESHOLDS) -> float:
+    """Give the days of silence that a stage bears; `thresholds` must be whole.
+
+    >>> patience("offer", None), patience("Nurture", "12+"), patience(None, None)
+    (5, 60, 7)
+    """
+    name = plain_level(stage or "new").replace(" ", "_")
+    if name == "nurture":
+        return thresholds.get(f"nurture:{plain_level(timeline or 'unknown')}", thresholds["nurture:unknown"])
+    return thresholds.get(name, thresholds["new"])
 
 
 def _later(sign: datetime, days: float) -> datetime | None:

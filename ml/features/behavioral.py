@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,18 +38,21 @@ FADING: dict[str, tuple[tuple[str, ...], float, float]] = {
     "recent_visits": (("site_visits",), 14, 15),
 }
 
+_UNKNOWN = float("nan")
+
 
 def columns(profiles: Sequence[LeadProfile], events: Events) -> dict[str, Floats]:
     """Give the behavioral features of many leads; NaN where nothing is known."""
-    counts = {name: _count(profiles, events, name) for name in CAPS}
+    told = [profile.numbers for profile in profiles]
+    counts = {name: _count(told, events, name) for name in CAPS}
     capped = {name: np.minimum(counts[name], cap) for name, cap in CAPS.items()}
     fading = {name: _fading(events, *how) for name, how in FADING.items()}
     return capped | fading | _rates(counts, events) | {"reply_hours": _reply_hours(events)}
 
 
-def _count(profiles: Sequence[LeadProfile], events: Events, name: str) -> Floats:
+def _count(facts: Sequence[Mapping[str, float]], events: Events, name: str) -> Floats:
     # the CRM's own total and our events tell of the same things, so the larger one is nearer to the truth
-    told = np.array([profile.numbers.get(name, np.nan) for profile in profiles], dtype=np.float64)
+    told = np.array([numbers.get(name, _UNKNOWN) for numbers in facts], dtype=np.float64)
     told[~(np.isfinite(told) & (told >= 0))] = np.nan
     return np.fmax(told, events.count(events.of(name)))
 

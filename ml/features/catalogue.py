@@ -13,6 +13,8 @@ Group = Literal["behavioral", "temporal", "contextual"]
 Kind = Literal["count", "weight", "rate", "days", "trend", "number", "money", "category"]
 
 CUSTOM = "custom:"
+#: a column of a free table that a model is tried on and never scores for: no law asks what it is
+COLUMN = "column:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

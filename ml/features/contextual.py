@@ -31,7 +31,7 @@ LONGEST = 80
 def categories(profiles: Sequence[LeadProfile]) -> dict[str, list[Value | None]]:
     """Give the canonical categories of many leads, None where unknown."""
     cells: dict[str, list[Value | None]] = {
-        name: [level(getattr(profile, name)) for profile in profiles] for name in CATEGORIES
+        name: _levels([getattr(profile, name) for profile in profiles]) for name in CATEGORIES
     }
     return cells | {"stage": [None if stage in TERMINAL else stage for stage in cells["stage"]]}
 
@@ -68,6 +68,12 @@ def level(text: object) -> str | None:
         return None
     tidy = " ".join(text.split()).casefold()
     return None if tidy in BLANK or len(tidy) > LONGEST else tidy
+
+
+def _levels(texts: Sequence[str | None]) -> list[Value | None]:
+    # many leads share few texts: each is tidied once
+    seen = {text: level(text) for text in set(texts)}
+    return [seen[text] for text in texts]
 
 
 def _tidied(cells: list[Value | None]) -> list[Value | None]:

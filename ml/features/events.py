@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,16 +86,18 @@ class Events:
     age: Floats
     #: 1 the lead did it, -1 the brokerage did, 0 unclear
     side: NDArray[np.int8]
+    #: leads without any event
+    silent: NDArray[np.bool_]
 
     def of(self, *kinds: str) -> NDArray[np.bool_]:
         """Mark the events of some kinds."""
-        return np.isin(self.kind, [CODES[kind] for kind in kinds])
+        return _among(kinds)[self.kind]
 
     def count(self, mask: NDArray[np.bool_], weights: Floats | None = None) -> Floats:
         """Count, or add up the weights of, the marked events of each lead; NaN for a lead without any event."""
         chosen = None if weights is None else weights[mask]
         total = np.bincount(self.lead[mask], weights=chosen, minlength=self.rows).astype(np.float64)
-        total[np.bincount(self.lead, minlength=self.rows) == 0] = np.nan
+        total[self.silent] = np.nan
         return total
 
     def newest(self, mask: NDArray[np.bool_]) -> Floats:
@@ -107,15 +110,24 @@ class Events:
 
 def collect(profiles: Sequence[LeadProfile]) -> Events:
     """Flatten the interactions of many leads, leaving out what lies after each lead's `as_of`."""
-    found = sorted(_visible(profiles), key=lambda event: (event[0], -event[2]))
-    lead, kind, age, side = zip(*found, strict=True) if found else ((), (), (), ())
+    found = np.array(list(_visible(profiles)), dtype=np.float64).reshape(-1, 4)
+    lead, kind, age, side = found[np.lexsort((-found[:, 2], found[:, 0]))].T
+    leads = lead.astype(np.intp)
     return Events(
         rows=len(profiles),
-        lead=np.array(lead, dtype=np.intp),
-        kind=np.array(kind, dtype=np.intp),
-        age=np.array(age, dtype=np.float64),
-        side=np.array(side, dtype=np.int8),
+        lead=leads,
+        kind=kind.astype(np.intp),
+        age=np.ascontiguousarray(age),
+        side=side.astype(np.int8),
+        silent=np.bincount(leads, minlength=len(profiles)) == 0,
     )
+
+
+@cache
+def _among(kinds: tuple[str, ...]) -> NDArray[np.bool_]:
+    marked = np.zeros(len(CODES), dtype=np.bool_)
+    marked[[CODES[kind] for kind in kinds]] = True
+    return marked
 
 
 def days_before(as_of: datetime, moment: datetime | None) -> float:
@@ -155,7 +167,15 @@ def visible(profile: LeadProfile) -> Iterator[Interaction]:
 
 def _visible(profiles: Sequence[LeadProfile]) -> Iterator[tuple[int, int, float, int]]:
     for index, profile in enumerate(profiles):
+        as_of = profile.as_of
         for event in visible(profile):
-            kind = canonical(event.kind, event.direction)
-            if kind is not None:
-                yield index, CODES[kind], days_before(profile.as_of, event.occurred_at), side(kind, event.direction)
+            code, done_by = _coded(event.kind, event.direction)
+            if code is not None:
+                # `visible` saw to it that it is not negative
+                yield index, code, (as_of - event.occurred_at).total_seconds() / DAY, done_by
+
+
+@lru_cache(maxsize=4096)  # many events share few kinds
+def _coded(kind: str, direction: str | None) -> tuple[int | None, int]:
+    name = canonical(kind, direction)
+    return (None, 0) if name is None else (CODES[name], side(name, direction))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ml.leads.results import Band, Explained, LeadScore, band
 from ml.leads.scorecard import Scorecard
 from ml.leads.scorer import LeadScorer
-from ml.leads.training import Gate, Training, gate, probe, train
+from ml.leads.training import METHOD, Gate, Training, gate, probe, train
 
 __all__ = [
+    "METHOD",
     "Band",
     "Explained",
     "Gate",

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from ml.ensemble.ensemble import added
 from ml.explain import Reason
+from ml.training.calibration import Bools, Floats
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 Band = Literal["hot", "warm", "cold"]
 
 LOWEST, HIGHEST = 0.01, 0.99
@@ -45,6 +44,8 @@ class LeadScore:
     engagement: float
     #: share of the model's features that are known, 0 to 1
     data_quality: float
+    #: of leads scored like this the share that closes lies between these, 9 times in 10; None where nobody measured it
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +62,12 @@ class Explained:
     contextual: Bools
     #: (lead, feature) -> plain words
     text: Callable[[int, int], str]
+    #: probabilities -> the bounds of each; None where nobody measured them
+    interval: Callable[[Floats], tuple[Floats, Floats]] | None = None
 
     def log_odds(self) -> Floats:
         """Add up each lead's contributions, one after the other, so that a batch gives what one lead alone gives."""
-        return self.base + _added(self.contributions)
+        return self.base + added(self.contributions)
 
 
 def band(probability: float, *, hot: float = 0.60, warm: float = 0.30) -> Band:
@@ -92,6 +95,7 @@ def assemble(explained: Explained, *, explain: int) -> list[LeadScore]:
     fit, engagement = (_axis(found[:, mask]) for mask in (explained.contextual, ~explained.contextual))
     quality = explained.known.mean(axis=1) if found.shape[1] else np.zeros(len(found))
     shown = np.where(explained.absurd, 0.0, found)
+    intervals = _intervals(explained, probabilities)
     ups, downs = _strongest(explained, -shown, explain), _strongest(explained, shown, explain)
     return [
         LeadScore(
@@ -105,9 +109,17 @@ def assemble(explained: Explained, *, explain: int) -> list[LeadScore]:
             fit=float(fit[row]),
             engagement=float(engagement[row]),
             data_quality=float(quality[row]),
+            interval=intervals[row],
         )
         for row in range(len(found))
     ]
+
+
+def _intervals(explained: Explained, probabilities: Floats) -> list[tuple[float, float] | None]:
+    if explained.interval is None:
+        return [None] * len(probabilities)
+    low, high = explained.interval(probabilities)
+    return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def _strongest(explained: Explained, ranked: Floats, most: int) -> list[tuple[Reason, ...]]:
@@ -131,13 +143,5 @@ def _rest(log_odds: float, base: float, reasons: tuple[Reason, ...]) -> float:
 
 
 def _axis(contributions: Floats) -> Floats:
-    axis: Floats = np.round(100 * expit(_added(contributions)), 1)
+    axis: Floats = np.round(100 * expit(added(contributions)), 1)
     return axis
-
-
-def _added(contributions: Floats) -> Floats:
-    if contributions.shape[1] == 0:
-        return np.zeros(len(contributions))
-    # cumsum adds in order; sum may add in pairs that depend on the shape
-    last: Floats = np.cumsum(np.ascontiguousarray(contributions), axis=1)[:, -1]
-    return last

@@ -12,12 +12,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from ml.ensemble.columns import mask, numbers, read_codes
 from ml.errors import ArtifactFormatError
 from ml.explain import OTHER, describe
 from ml.features.catalogue import group_of
-from ml.leads.columns import mask, numbers, read_codes
-from ml.leads.results import Bools, Explained, Floats, LeadScore, assemble, clamped
+from ml.leads.results import Explained, LeadScore, assemble, clamped
 from ml.profiles import FeatureMatrix
+from ml.training.calibration import Bools, Floats
 
 #: changes with any weight
 VERSION = "1"

@@ -1,21 +1,25 @@
-"""The lead scorer: a calibrated logistic regression whose contributions add up to the log-odds exactly."""
+"""The lead scorer: a calibrated ensemble whose contributions add up to the log-odds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
 
+from ml.ensemble.columns import mask
+from ml.ensemble.ensemble import Ensemble, added, of_line
+from ml.ensemble.intervals import Coverage, cover
+from ml.ensemble.learning import FOLDS, Learnt, Progress, learn
+from ml.ensemble.linear import Line
+from ml.ensemble.plan import MIN_ROWS, MOST_LEVELS, Cells, Plan
 from ml.errors import LabelsError, NotFittedError
 from ml.explain import OTHER, describe
 from ml.features.catalogue import better, group_of
-from ml.leads import regression
-from ml.leads.columns import Codes, kind_of, mask, unfit
-from ml.leads.encoding import Category, Numbers, plan_category, plan_numbers
-from ml.leads.results import Bools, Explained, Floats, LeadScore, assemble, clamped
+from ml.leads.results import Explained, LeadScore, assemble, clamped
 from ml.profiles import FeatureMatrix
+from ml.training.calibration import Bools, Floats
 
 
 class LeadScorer:
@@ -30,8 +34,12 @@ class LeadScorer:
     """
 
     kind = "lead_score"
+    #: whether what is scored is good for us: its good signs should count for it
+    welcome = True
+    #: whether all members are kept, also those that count nothing
+    whole = False
 
-    def __init__(self, *, min_rows: int = 10, most_levels: int = 30) -> None:
+    def __init__(self, *, min_rows: int = MIN_ROWS, most_levels: int = MOST_LEVELS) -> None:
         #: rows that a level, or the absence of a value, needs for a weight of its own
         self.min_rows = min_rows
         #: levels of a category beyond these are one `other`
@@ -39,29 +47,40 @@ class LeadScorer:
 
     def fit(self, matrix: FeatureMatrix, labels: Sequence[bool] | Bools, *, seed: int) -> Self:
         """Learn from closed leads. Raises LabelsError with fewer than two of a class."""
-        truth = checked_labels(matrix, labels, least=2)
-        # the order of columns is an accident of the source and must not move a bit of the result
-        names = sorted(matrix.columns)
-        reasons = {name: unfit(matrix, name) for name in names}
-        self.dropped_ = dict(matrix.refused) | {name: reason for name, reason in reasons.items() if reason is not None}
-        usable = [name for name in names if reasons[name] is None]
-        kinds = {name: kind_of(matrix, name) for name in usable}
-        self.numbers_ = plan_numbers(
-            matrix, [name for name in usable if kinds[name] == "number"], min_rows=self.min_rows
-        )
-        self.categories_ = tuple(
-            plan_category(matrix, name, min_rows=self.min_rows, most=self.most_levels)
-            for name in usable
-            if kinds[name] == "category"
-        )
-        self._learn(matrix, truth, seed)
+        self.learn(matrix, labels, seed=seed)
         return self
+
+    def learn(
+        self,
+        matrix: FeatureMatrix,
+        labels: Sequence[bool] | Bools,
+        *,
+        seed: int,
+        folds: int = FOLDS,
+        progress: Progress | None = None,
+    ) -> Learnt:
+        """Do what `fit` does, and give what was said out of fold on the way."""
+        truth = checked_labels(matrix, labels, least=2)
+        sizes = {"min_rows": self.min_rows, "most_levels": self.most_levels}
+        learnt = learn(matrix, truth, seed=seed, folds=folds, whole=self.whole, progress=progress, **sizes)
+        self.ensemble_ = learnt.ensemble
+        self.coverage_: Coverage | None = cover(learnt.unseen, truth, learnt.fold)
+        return learnt
 
     @property
     def features_(self) -> tuple[str, ...]:
         """The features that count, numbers first."""
-        self._require_fitted()
-        return (*self.numbers_.names, *(category.name for category in self.categories_))
+        return self._fitted().plan.features
+
+    @property
+    def base_(self) -> float:
+        """Log-odds of the average lead."""
+        return self._fitted().base
+
+    @property
+    def dropped_(self) -> Mapping[str, str]:
+        """Column -> why it is not learnt from."""
+        return self._fitted().plan.dropped
 
     def score(self, matrix: FeatureMatrix, *, explain: int = 3) -> list[LeadScore]:
         """Score leads, each with up to `explain` reasons for and against it. Raises NotFittedError."""
@@ -69,114 +88,67 @@ class LeadScorer:
 
     def log_odds(self, matrix: FeatureMatrix) -> Floats:
         """Give each lead's log-odds."""
-        return self.base_ + self._added(matrix)
+        ensemble = self._fitted()
+        return ensemble.base + added(ensemble.contributions(self._read(matrix)))
 
     def probabilities(self, matrix: FeatureMatrix) -> Floats:
         """Give each lead's calibrated probability, 0.01 to 0.99."""
         return clamped(self.log_odds(matrix))
 
+    def quick(self, matrix: FeatureMatrix) -> Floats:
+        """Give many leads' probabilities without reasons, faster; the log-odds differ by rounding only."""
+        return clamped(self._fitted().quick(self._read(matrix)))
+
     def explained(self, matrix: FeatureMatrix) -> Explained:
         """Give what each feature contributes to each lead's log-odds."""
-        found, codes = self._read(matrix)
-        contributions = self._contributions(found, codes)
-        missing = [held == len(category.levels) + 1 for category, held in zip(self.categories_, codes, strict=True)]
-        known = ~np.column_stack([np.isnan(found), *missing])
+        ensemble = self._fitted()
+        cells = self._read(matrix)
+        contributions = ensemble.contributions(cells)
         return Explained(
             features=self.features_,
-            base=self.base_,
+            base=ensemble.base,
             contributions=contributions,
-            known=known,
-            absurd=self._absurd(found, contributions, known),
+            known=cells.known,
+            absurd=_absurd(ensemble.plan, cells, contributions if self.welcome else -contributions),
             contextual=mask([group_of(name) == "contextual" for name in self.features_]),
-            text=lambda row, index: self._text(found, codes, row, index),
+            text=lambda row, index: _text(ensemble.plan, cells, row, index),
+            interval=None if self.coverage_ is None else self.coverage_.bounds,
         )
+
+    def coverage(self) -> Coverage | None:
+        """Give how wide the intervals are and how often they held; None where nobody measured them."""
+        self._fitted()
+        return self.coverage_
 
     def state(self) -> dict[str, Any]:
         """Give all that was learnt as plain values and arrays, for an artifact."""
-        self._require_fitted()
+        learnt, coverage = self._fitted().state(), self.coverage_
         return {
             "min_rows": self.min_rows,
             "most_levels": self.most_levels,
-            "numbers": {part.name: getattr(self.numbers_, part.name) for part in fields(Numbers)},
-            "categories": [{part.name: getattr(c, part.name) for part in fields(Category)} for c in self.categories_],
-            "weights": self.weights_,
-            "effects": list(self.effects_),
-            "centre": self.centre_,
-            "base": self.base_,
-            "penalty": self.penalty_,
-            "slope": self.slope_,
-            "dropped": dict(self.dropped_),
+            "coverage": None if coverage is None else asdict(coverage),
+            **learnt,
         }
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Self:
-        """Make the scorer again whose `state` this is."""
+        """Make the scorer again whose `state` this is; one from before there were ensembles is a line alone."""
         scorer = cls(min_rows=state["min_rows"], most_levels=state["most_levels"])
-        numbers = state["numbers"]
-        scorer.numbers_ = Numbers(**(numbers | {"names": tuple(numbers["names"])}))
-        scorer.categories_ = tuple(Category(**(c | {"levels": tuple(c["levels"])})) for c in state["categories"])
-        scorer.weights_, scorer.effects_ = state["weights"], tuple(state["effects"])
-        scorer.centre_, scorer.base_ = state["centre"], state["base"]
-        scorer.penalty_, scorer.slope_, scorer.dropped_ = state["penalty"], state["slope"], dict(state["dropped"])
+        if "blend" in state:
+            scorer.ensemble_ = Ensemble.restore(state)
+            scorer.coverage_ = None if state["coverage"] is None else Coverage(**state["coverage"])
+        else:
+            scorer.ensemble_ = of_line(Plan.restore(state), Line.restore(state))
+            scorer.coverage_ = None
         return scorer
 
-    def _learn(self, matrix: FeatureMatrix, truth: Bools, seed: int) -> None:
-        found, codes = self._read(matrix)
-        terms = [self.numbers_.terms(found), *(c.terms(held) for c, held in zip(self.categories_, codes, strict=True))]
-        used = np.concatenate([self.numbers_.used(), *(category.used for category in self.categories_)])
-        line = regression.fit(np.hstack(terms)[:, used], truth, seed=seed)
-        weights = np.zeros(len(used))
-        weights[used] = line.weights
-        self.penalty_, self.slope_ = line.penalty, line.slope
-        self._share_out(weights)
-        # centred on the training rows, so that the base is the average lead
-        self.centre_ = np.zeros(len(self.features_))
-        self.centre_ = self._contributions(found, codes).mean(axis=0)
-        self.base_ = line.intercept + float(self.centre_.sum())
+    def _read(self, matrix: FeatureMatrix) -> Cells:
+        return self._fitted().plan.read(matrix)
 
-    def _share_out(self, weights: Floats) -> None:
-        parts = self.numbers_.knots.shape[1] + 2
-        end = parts * len(self.numbers_.names)
-        self.weights_ = weights[:end].reshape(parts, -1)
-        starts = end + np.cumsum([0, *(len(category.used) for category in self.categories_)])
-        self.effects_ = tuple(
-            _neutral(weights[start:stop], category.used)
-            for category, start, stop in zip(self.categories_, starts[:-1], starts[1:], strict=True)
-        )
-
-    def _read(self, matrix: FeatureMatrix) -> tuple[Floats, list[Codes]]:
-        self._require_fitted()
-        return self.numbers_.read(matrix), [category.read(matrix) for category in self.categories_]
-
-    def _contributions(self, found: Floats, codes: Sequence[Codes]) -> Floats:
-        numeric = self.numbers_.effects(found, self.weights_)
-        levels = [effects[held] for effects, held in zip(self.effects_, codes, strict=True)]
-        return np.column_stack([numeric, *levels]) - self.centre_
-
-    def _added(self, matrix: FeatureMatrix) -> Floats:
-        explained = self.explained(matrix)
-        return explained.log_odds() - explained.base
-
-    def _absurd(self, found: Floats, contributions: Floats, known: Bools) -> Bools:
-        """Mark what contradicts sense: nothing known as a plus, a good sign as a minus, a bad one as a plus."""
-        absurd = ~known & (contributions > 0)
-        width = found.shape[1]
-        direction = np.array([better(name) for name in self.numbers_.names], dtype=np.float64)
-        against = self.numbers_.standardised(found) * direction * contributions[:, :width] < 0
-        absurd[:, :width] |= against & known[:, :width]
-        return absurd
-
-    def _text(self, found: Floats, codes: Sequence[Codes], row: int, index: int) -> str:
-        name, width = self.features_[index], found.shape[1]
-        if index < width:
-            value = float(found[row, index])
-            return describe(name, None if np.isnan(value) else value)
-        levels = (*self.categories_[index - width].levels, OTHER, None)
-        return describe(name, levels[int(codes[index - width][row])])
-
-    def _require_fitted(self) -> None:
-        if not hasattr(self, "numbers_"):
+    def _fitted(self) -> Ensemble:
+        if not hasattr(self, "ensemble_"):
             raise NotFittedError(NotFittedError.__doc__)
+        return self.ensemble_
 
 
 def checked_labels(matrix: FeatureMatrix, labels: Sequence[bool] | Bools, *, least: int) -> Bools:
@@ -189,8 +161,20 @@ def checked_labels(matrix: FeatureMatrix, labels: Sequence[bool] | Bools, *, lea
     return truth
 
 
-def _neutral(weights: Floats, used: Bools) -> Floats:
-    # a level never learnt says nothing: it counts as the average of those learnt
-    effects = weights.copy()
-    effects[~used] = weights[used].mean() if used.any() else 0.0
-    return effects
+def _absurd(plan: Plan, cells: Cells, contributions: Floats) -> Bools:
+    """Mark what contradicts sense: nothing known as a plus, a good sign as a minus, a bad one as a plus."""
+    absurd = ~cells.known & (contributions > 0)
+    width = cells.found.shape[1]
+    direction = np.array([better(name) for name in plan.numbers.names], dtype=np.float64)
+    against = plan.numbers.standardised(cells.found) * direction * contributions[:, :width] < 0
+    absurd[:, :width] |= against & cells.known[:, :width]
+    return absurd
+
+
+def _text(plan: Plan, cells: Cells, row: int, index: int) -> str:
+    name, width = plan.features[index], cells.found.shape[1]
+    if index < width:
+        value = float(cells.found[row, index])
+        return describe(name, None if np.isnan(value) else value)
+    levels = (*plan.categories[index - width].levels, OTHER, None)
+    return describe(name, levels[int(cells.codes[index - width][row])])

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
 
-from ml.leads.columns import Codes, numbers
-from ml.leads.results import Bools, Floats
+from ml.ensemble.blend import Folds
+from ml.ensemble.columns import Codes, numbers
+from ml.ensemble.intervals import Coverage
+from ml.ensemble.learning import FOLDS, Learnt, Progress, split
+from ml.leads.results import clamped
 from ml.leads.scorer import LeadScorer, checked_labels
 from ml.profiles import FeatureMatrix
-from ml.training.calibration import Bin, bins
-from ml.training.evaluation import Metrics, auc, evaluate
+from ml.training.calibration import Bin, Bools, Floats, bins
+from ml.training.evaluation import Metrics, auc, evaluate, lift_curve
 
-FOLDS = 5
+#: changes when the same data would give another model
+METHOD = "2"
 #: a single column that ranks better than this knows the outcome until proved otherwise
 LEAK_AUC = 0.95
 #: what an own model needs
 LABELLED, RARER = 200, 40
+#: columns whose own AUC a report keeps
+MOST_ALONE = 30
+#: rows that the size of contributions is taken from
+_ROWS_FOR_TOP = 2000
 
 _SILENCE = "silence_days"
 
@@ -54,6 +61,20 @@ class Training:
     baselines: Mapping[str, Metrics]
     #: what was said and what came, in ten bins of equal count
     bands: tuple[Bin, ...]
+    #: each kind of model that was tried, alone, out of fold: lr, gb, rf
+    members: Mapping[str, Metrics]
+    #: what each counts in the score; 0 = left out
+    weights: Mapping[str, float]
+    #: why these, in words
+    choice: str
+    #: of the interval beside each score
+    interval: Coverage | None
+    #: share of the leads called, best first, and share of the won ones among them
+    lift: tuple[tuple[float, float], ...]
+    #: feature -> mean size of its contribution in log-odds, strongest first
+    top: Mapping[str, float]
+    #: column -> its own out-of-fold AUC, strongest first: of the leaking ones and of the best others
+    alone: Mapping[str, float] = field(default_factory=dict)
 
 
 def gate(labels: Sequence[bool | None]) -> Gate:
@@ -69,19 +90,29 @@ def gate(labels: Sequence[bool | None]) -> Gate:
 
 
 def train(
-    matrix: FeatureMatrix, labels: Sequence[bool] | Bools, *, seed: int, allow_leaks: Collection[str] = ()
+    matrix: FeatureMatrix,
+    labels: Sequence[bool] | Bools,
+    *,
+    seed: int,
+    allow_leaks: Collection[str] = (),
+    folds: int = FOLDS,
+    progress: Progress | None = None,
+    scorer: LeadScorer | None = None,
 ) -> Training:
-    """Train a scorer and judge it out of fold: every fold learns its own encoding, weights and calibration.
+    """Train a scorer and judge it out of fold: every fold learns its own encoding, members and calibration.
 
-    Raises LabelsError with fewer than five rows of an outcome; ask `gate` whether there are enough to be worth it.
+    `scorer` is one to be fitted, of another kind than a lead scorer.
+    Raises LabelsError with fewer rows of an outcome than folds; ask `gate` whether there are enough to be worth it.
     """
-    truth = checked_labels(matrix, labels, least=FOLDS)
-    leaks = probe(matrix, truth, seed=seed)
+    truth = checked_labels(matrix, labels, least=folds)
+    alone = told_alone(matrix, truth, seed=seed)
+    leaks = {name: value for name, value in alone.items() if value > LEAK_AUC}
     banned = {name: f"leaks the outcome: AUC {value:.3f} alone" for name, value in leaks.items()}
     banned = {name: reason for name, reason in banned.items() if name not in allow_leaks}
     usable = matrix.select([name for name in matrix.columns if name not in banned])
-    said = out_of_fold(usable, truth, seed=seed)
-    scorer = LeadScorer().fit(usable, truth, seed=seed)
+    scorer = scorer or LeadScorer()
+    learnt = scorer.learn(usable, truth, seed=seed, folds=folds, progress=progress)
+    said = clamped(learnt.unseen)
     return Training(
         scorer=scorer,
         metrics=evaluate(truth, said, seed=seed),
@@ -89,32 +120,30 @@ def train(
         rows=len(truth),
         positives=int(truth.sum()),
         features=scorer.features_,
-        dropped=scorer.dropped_ | banned,
+        dropped=dict(scorer.dropped_) | banned,
         leaks=leaks,
         baselines=_baselines(matrix, truth, seed),
         bands=bins(truth, said),
+        members={name: evaluate(truth, clamped(odds), seed=seed) for name, odds in learnt.members.items()},
+        weights=_weights(learnt),
+        choice=learnt.reason,
+        interval=scorer.coverage(),
+        lift=lift_curve(truth, said),
+        top=_top(scorer, usable),
+        alone=dict(list(alone.items())[:MOST_ALONE]),
     )
-
-
-def out_of_fold(matrix: FeatureMatrix, labels: Bools, *, seed: int) -> Floats:
-    """Give each row the probability of a scorer that had not seen it."""
-    said = np.empty(len(labels))
-    for seen, held in _folds(labels, seed):
-        scorer = LeadScorer().fit(matrix.take(seen), labels[seen], seed=seed)
-        said[held] = scorer.probabilities(matrix.take(held))
-    return said
 
 
 def probe(matrix: FeatureMatrix, labels: Bools, *, seed: int) -> dict[str, float]:
     """Name each column that alone ranks the rows better than `LEAK_AUC`, out of fold; its absence counts as a value."""
-    folds = list(_folds(labels, seed))
+    return {name: value for name, value in told_alone(matrix, labels, seed=seed).items() if value > LEAK_AUC}
+
+
+def told_alone(matrix: FeatureMatrix, labels: Bools, *, seed: int) -> dict[str, float]:
+    """Give the out-of-fold AUC of each column alone, strongest first; its absence counts as a value."""
+    folds = split(labels, seed=seed)
     found = {name: auc(labels, _told_alone(_cells(matrix, name), labels, folds)) for name in matrix.columns}
-    return {name: round(value, 4) for name, value in found.items() if value > LEAK_AUC}
-
-
-def _folds(labels: Bools, seed: int) -> Iterator[tuple[Codes, Codes]]:
-    splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    yield from splitter.split(np.zeros(len(labels)), labels)
+    return {name: round(found[name], 4) for name in sorted(found, key=lambda name: (-found[name], name))}
 
 
 def _cells(matrix: FeatureMatrix, name: str) -> Codes:
@@ -129,7 +158,7 @@ def _cells(matrix: FeatureMatrix, name: str) -> Codes:
     return np.where(np.isnan(cells), -1.0, cells).astype(np.intp) + 1
 
 
-def _told_alone(cells: Codes, labels: Bools, folds: list[tuple[Codes, Codes]]) -> Floats:
+def _told_alone(cells: Codes, labels: Bools, folds: Folds) -> Floats:
     told = np.empty(len(labels))
     size, rate = int(cells.max()) + 1, labels.mean()
     for seen, held in folds:
@@ -141,7 +170,18 @@ def _told_alone(cells: Codes, labels: Bools, folds: list[tuple[Codes, Codes]]) -
 
 def _baselines(matrix: FeatureMatrix, labels: Bools, seed: int) -> dict[str, Metrics]:
     found = {"base_rate": evaluate(labels, np.full(len(labels), labels.mean()), seed=seed)}
-    alone = matrix.select([_SILENCE])
-    if alone.columns and np.isfinite(alone.values).any():
-        found[_SILENCE] = evaluate(labels, out_of_fold(alone, labels, seed=seed), seed=seed)
+    if np.isfinite(matrix.select([_SILENCE]).values).any():
+        said = _told_alone(_cells(matrix, _SILENCE), labels, split(labels, seed=seed))
+        found[_SILENCE] = evaluate(labels, said, seed=seed)
     return found
+
+
+def _weights(learnt: Learnt) -> dict[str, float]:
+    chosen = learnt.ensemble.blend.weights
+    return {name: chosen.get(name, 0.0) for name in learnt.members}
+
+
+def _top(scorer: LeadScorer, matrix: FeatureMatrix) -> dict[str, float]:
+    rows = np.unique(np.linspace(0, len(matrix) - 1, min(len(matrix), _ROWS_FOR_TOP)).astype(np.intp))
+    sizes = np.abs(scorer.explained(matrix.take(rows)).contributions).mean(axis=0)
+    return {scorer.features_[index]: float(sizes[index]) for index in np.argsort(-sizes, kind="stable").tolist()}

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.errors import LabelsError
 from ml.training.calibration import Bools, Floats, expected_error, slope_of
@@ -41,6 +40,11 @@ class Metrics:
     rows: int
     #: metric -> bounds that hold 95 % of the resamples: auc, pr_auc, brier, log_loss, accuracy
     intervals: Mapping[str, Interval]
+
+    @property
+    def recall_top_decile(self) -> float:
+        """Share of the positives that are in the best-scored tenth."""
+        return self.lift_top_decile * max(1, self.rows // 10) / self.rows
 
 
 def evaluate(labels: Sequence[bool] | Bools, probabilities: Sequence[float] | Floats, *, seed: int) -> Metrics:
@@ -138,6 +142,22 @@ def _resample(positive: Bools, rng: np.random.Generator) -> Floats:
     return weights
 
 
+def lift_curve(labels: Bools, probabilities: Floats, *, points: int = 20) -> tuple[tuple[float, float], ...]:
+    """Give (share of rows taken, best first; share of the positives among them), from nothing to all."""
+    shares = np.linspace(0, 1, points + 1)
+    taken = [_found(labels, probabilities, round(share * len(labels))) / labels.sum() for share in shares.tolist()]
+    return tuple((round(share, 6), float(found)) for share, found in zip(shares.tolist(), taken, strict=True))
+
+
 def _lift(truth: Bools, said: Floats) -> float:
-    best: NDArray[np.intp] = np.argsort(-said, kind="stable")[: max(1, len(said) // 10)]
-    return float(truth[best].mean() / truth.mean())
+    best = max(1, len(said) // 10)
+    return float(_found(truth, said, best) / best / truth.mean())
+
+
+def _found(truth: Bools, said: Floats, best: int) -> float:
+    """Give the positives among the best-scored rows; rows of one score share what is left of the places."""
+    if best == 0:
+        return 0.0
+    cut = np.partition(said, len(said) - best)[len(said) - best]
+    above, tied = said > cut, said == cut
+    return float(truth[above].sum() + (best - above.sum()) * truth[tied].mean())

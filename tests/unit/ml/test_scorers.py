@@ -11,14 +11,15 @@ import pytest
 from ml.artifacts import Scorer, dump, load
 from ml.features import extract
 from ml.features.allowed import refusal
-from ml.leads import LeadScore, Scorecard, Training
+from ml.leads import LeadScore, LeadScorer, Scorecard, Training
 from ml.profiles import FeatureMatrix, LeadProfile
 from tests.unit.ml.support import NOW, closed, leads
 
 
-@pytest.fixture(params=["trained", "scorecard"])
-def scorer(request: pytest.FixtureRequest, training: Training) -> Scorer:
-    return training.scorer if request.param == "trained" else Scorecard()
+@pytest.fixture(params=["trained", "blended", "scorecard"])
+def scorer(request: pytest.FixtureRequest, training: Training, blended: LeadScorer) -> Scorer:
+    made: dict[str, Scorer] = {"trained": training.scorer, "blended": blended, "scorecard": Scorecard()}
+    return made[request.param]
 
 
 @pytest.fixture(scope="module")

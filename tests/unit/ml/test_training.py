@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ml.ensemble.plan import learn_plan
 from ml.errors import LabelsError, NotFittedError
 from ml.leads import LeadScorer, Training, gate, probe, train
 from ml.profiles import FeatureMatrix
@@ -94,8 +95,8 @@ def test_a_mixed_column_is_read_the_same_way_alone() -> None:
     ]
     labels = [bool(v) for v in rng.random(400) < 0.4]
     scorer = LeadScorer().fit(FeatureMatrix.from_rows(rows), labels, seed=0)
-    assert scorer.numbers_.names == ("custom:mostly",)
-    assert scorer.categories_[0].levels == ("a", "7")
+    assert scorer.ensemble_.plan.numbers.names == ("custom:mostly",)
+    assert scorer.ensemble_.plan.categories[0].levels == ("a", "7")
     together = scorer.score(FeatureMatrix.from_rows(rows))
     assert [scorer.score(FeatureMatrix.from_rows([row]))[0] for row in rows] == together
 
@@ -104,9 +105,9 @@ def test_many_levels_fold_into_thirty_and_other() -> None:
     rng = np.random.default_rng(0)
     levels = [f"level {n}" for n in (1000 * rng.power(0.4, 3000)).astype(int) // 10]
     matrix = FeatureMatrix.from_rows([{"custom:Where": level} for level in levels])
-    scorer = LeadScorer().fit(matrix, [bool(v) for v in rng.random(3000) < 0.3], seed=0)
-    assert len(scorer.categories_[0].levels) == 30
-    assert min(levels.count(level) for level in scorer.categories_[0].levels) >= 10
+    plan = learn_plan(matrix)
+    assert len(plan.categories[0].levels) == 30
+    assert min(levels.count(level) for level in plan.categories[0].levels) >= 10
 
 
 def test_noise_teaches_nothing() -> None:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.features.allowed import refusal
-from ml.features.catalogue import CUSTOM, FEATURES, FOLLOWS_OUTCOME
-from ml.leads.results import Bools, Floats
+from ml.features.catalogue import COLUMN, CUSTOM, FEATURES, FOLLOWS_OUTCOME
 from ml.profiles import FeatureMatrix, Value
+from ml.training.calibration import Bools, Floats
 
 Kind = Literal["number", "category"]
 Codes = NDArray[np.intp]
@@ -50,7 +50,11 @@ def read_numbers(matrix: FeatureMatrix, name: str, index: int) -> Floats:
 
 def read_codes(matrix: FeatureMatrix, name: str, code_of: Mapping[str, int], other: int) -> Codes:
     """Give the codes of a column's levels as a model has them: `other` for one it has not, then missing."""
-    index = matrix.positions().get(name)
+    return read_codes_at(matrix, name, matrix.positions().get(name), code_of, other)
+
+
+def read_codes_at(matrix: FeatureMatrix, name: str, index: int | None, code_of: Mapping[str, int], other: int) -> Codes:
+    """Give the codes of the column at `index`; all are missing where it is None."""
     if index is None:
         return np.full(len(matrix), other + 1, dtype=np.intp)
     cells = matrix.values[:, index].astype(np.float64)
@@ -89,9 +93,8 @@ def unfit(matrix: FeatureMatrix, name: str) -> str | None:
         return "the same value everywhere"
     if name in FOLLOWS_OUTCOME and len(known) < (1 - ABSENT_SHARE) * len(cells):
         return f"missing in {1 - len(known) / len(cells):.0%} of rows: its absence may tell the outcome"
-    return (
-        "an identifier: nearly every value differs" if name.startswith(CUSTOM) and _identifies(matrix, name) else None
-    )
+    foreign = name.startswith((CUSTOM, COLUMN))
+    return "an identifier: nearly every value differs" if foreign and _identifies(matrix, name) else None
 
 
 def _identifies(matrix: FeatureMatrix, name: str) -> bool:

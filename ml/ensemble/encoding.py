@@ -7,15 +7,16 @@ Everything is elementwise, so that a lead alone gets bit for bit what it gets in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import skew
 
-from ml.leads.columns import Codes, as_text, mask, read_codes, read_numbers
-from ml.leads.results import Bools, Floats
+from ml.ensemble.columns import Codes, as_text, mask, read_codes_at, read_numbers
 from ml.profiles import FeatureMatrix
+from ml.training.calibration import Bools, Floats
 
 #: quantiles at which the effect of a number may bend
 BENDS = (0.25, 0.5, 0.75)
@@ -42,9 +43,8 @@ class Numbers:
     #: often enough missing to have a weight for it
     gaps: Bools
 
-    def read(self, matrix: FeatureMatrix) -> Floats:
-        """Give the numbers as they are: [leads, features]."""
-        where = matrix.positions()
+    def read(self, matrix: FeatureMatrix, where: Mapping[str, int]) -> Floats:
+        """Give the numbers as they are: [leads, features]; `where` has the index of each column."""
         found = np.full((len(matrix), len(self.names)), np.nan)
         plain = [(place, where[name]) for place, name in enumerate(self.names) if name in where]
         if plain:
@@ -94,9 +94,9 @@ class Category:
     #: levels, other and missing that had rows enough for a weight
     used: Bools
 
-    def read(self, matrix: FeatureMatrix) -> Codes:
-        """Give each lead's code into levels, other, missing."""
-        return read_codes(matrix, self.name, {level: code for code, level in enumerate(self.levels)}, len(self.levels))
+    def read(self, matrix: FeatureMatrix, index: int | None) -> Codes:
+        """Give each lead's code into levels, other, missing, from the column at `index`."""
+        return read_codes_at(matrix, self.name, index, _codes_of(self.levels), len(self.levels))
 
     def terms(self, codes: Codes) -> Floats:
         """Give one term per level, other and missing: 1 where a lead has it."""
@@ -133,12 +133,17 @@ def plan_category(matrix: FeatureMatrix, name: str, *, min_rows: int, most: int)
     cells = matrix.values[:, index]
     levels = matrix.levels.get(name) or tuple(np.unique(cells[~np.isnan(cells)]).tolist())
     every = Category(name=name, levels=tuple(as_text(level) for level in levels), used=mask([]))
-    counts = np.bincount(every.read(matrix), minlength=len(levels) + 2)
+    counts = np.bincount(every.read(matrix, index), minlength=len(levels) + 2)
     ranked = sorted(range(len(levels)), key=lambda code: (-counts[code], every.levels[code]))
     kept = [code for code in ranked[:most] if counts[code] >= min_rows]
     rare = int(counts[: len(levels)].sum() - counts[kept].sum())
     enough = [True] * len(kept) + [rare >= min_rows, int(counts[-1]) >= min_rows]
     return Category(name=name, levels=tuple(every.levels[code] for code in kept), used=mask(enough))
+
+
+@lru_cache(maxsize=4096)
+def _codes_of(levels: tuple[str, ...]) -> dict[str, int]:
+    return {level: code for code, level in enumerate(levels)}
 
 
 def _plan_number(found: Floats) -> dict[str, float]:

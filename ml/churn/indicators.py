@@ -1,0 +1,326 @@
+"""The ten indicators of a lead going cold: each 0 to 1 with the counts and days that it comes from, never a text.
+
+They are written rules over the snapshot (profile and features), and so are there from the first day, before any model.
+A share of few events counts less than one of many. What cannot be told is 0 and says so (`known`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from ml.churn.signs import plain_kind
+from ml.ensemble.columns import numbers
+from ml.features.events import CANONICAL, Events, Floats, collect, visible
+from ml.leads.scorecard import plain_level
+from ml.profiles import FeatureMatrix, LeadProfile
+from ml.training.calibration import Bools
+from ml.urgency import THRESHOLDS, patience
+
+NAMES = (
+    "declining_engagement",
+    "negative_sentiment",
+    "reduced_response_rate",
+    "missed_appointments",
+    "decreased_browsing",
+    "competitor_activity",
+    "delayed_decisions",
+    "communication_gaps",
+    "behavioral_changes",
+    "external_factors",
+)
+
+#: days of the newer window, and of both windows together
+RECENT, WHOLE = 14.0, 56.0
+#: the same for answers and habits, which need more time to show
+RECENT_HABITS, WHOLE_HABITS = 28.0, 112.0
+#: share of messages that a lead answers of whom nothing earlier is known
+USUAL_ANSWERS = 0.3
+#: days after which a missed appointment counts half
+_FADES = 60.0
+#: stays of a stage, in times of its patience with silence, from which a decision is late
+_STAYS = 3.0
+#: days that a timeline promises at most
+_PROMISED: Mapping[str, float] = MappingProxyType({"0-3": 91, "3-6": 183, "6-12": 365})
+#: how much missing financing weighs by timeline
+_UNFINANCED: Mapping[str, float] = MappingProxyType({"0-3": 0.6, "3-6": 0.4, "6-12": 0.2})
+_BROWSING = ("listing_views", "saved_listings", "saved_searches", "searches", "site_visits")
+_ANSWERS = ("sms_in", "replies")
+_MESSAGES = ("sms_out", "emails_sent", "messages")
+_MENTIONS = frozenset({"competitor", "competitor_mention", "competitor_mentioned"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indicator:
+    """One warning sign of one lead."""
+
+    name: str
+    #: 0 nothing to see, 1 as bad as it gets
+    value: float
+    #: counts, days and shares that it comes from
+    evidence: Mapping[str, float]
+    #: False where the snapshot holds nothing to tell it from
+    known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tone:
+    """What a lead's recent messages sound like."""
+
+    #: messages that were read
+    messages: int
+    #: -1 to 1, newer ones counting more
+    polarity: float
+    #: change of the polarity against the messages before
+    trend: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One indicator of many leads."""
+
+    values: Floats
+    known: Bools
+    evidence: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshots:
+    """What the indicators of many leads are told from."""
+
+    profiles: Sequence[LeadProfile]
+    matrix: FeatureMatrix
+    events: Events
+    tones: Sequence[Tone | None]
+    #: days of silence that each lead's stage bears
+    patience: Floats
+
+    def column(self, name: str) -> Floats:
+        """Give a feature; NaN where it is missing."""
+        return numbers(self.matrix, name)
+
+    def count(self, mask: Bools, newest: float, oldest: float) -> Floats:
+        """Count the marked events of an age in days; NaN for a lead without any event."""
+        return self.events.count(mask & (self.events.age > newest) & (self.events.age <= oldest))
+
+
+def measure(
+    profiles: Sequence[LeadProfile],
+    matrix: FeatureMatrix,
+    *,
+    tones: Sequence[Tone | None] | None = None,
+    thresholds: Mapping[str, float] = THRESHOLDS,
+) -> dict[str, Measured]:
+    """Measure the ten indicators of many leads; `matrix` holds their features, `thresholds` must be whole."""
+    seen = Snapshots(
+        profiles=profiles,
+        matrix=matrix,
+        events=collect(profiles),
+        tones=tones or [None] * len(profiles),
+        patience=np.array([patience(lead.stage, lead.timeline, thresholds) for lead in profiles], dtype=np.float64),
+    )
+    return {name: _MEASURES[name](seen) for name in NAMES}
+
+
+def spread(measured: Mapping[str, Measured], row: int) -> tuple[Indicator, ...]:
+    """Give the ten indicators of one of the leads."""
+    return tuple(
+        Indicator(
+            name=name,
+            value=round(float(one.values[row]), 4),
+            evidence={
+                what: round(float(found[row]), 2) for what, found in one.evidence.items() if np.isfinite(found[row])
+            },
+            known=bool(one.known[row]),
+        )
+        for name, one in measured.items()
+    )
+
+
+def _declining(seen: Snapshots) -> Measured:
+    signs = (seen.events.side > 0) | seen.events.of("showings", "appointments")
+    found = _decline(seen, signs, "signs")
+    # a stored snapshot has the trend though its events may be gone
+    trend = seen.column("activity_trend")
+    return _or_else(found, 1 - np.exp(np.minimum(trend, 0.0)), {"activity_trend": trend})
+
+
+def _browsing(seen: Snapshots) -> Measured:
+    found = _decline(seen, seen.events.of(*_BROWSING), "views")
+    days = np.fmin(np.fmin(seen.column("view_days"), seen.column("visit_days")), seen.column("search_days"))
+    return _or_else(found, 1 - np.exp2(-days / (2 * RECENT)), {"last_view_days": days})
+
+
+def _decline(seen: Snapshots, mask: Bools, what: str) -> Measured:
+    """Compare the last two weeks with the six before."""
+    newer, older = seen.count(mask, -1.0, RECENT), seen.count(mask, RECENT, WHOLE)
+    usual = older * RECENT / (WHOLE - RECENT)
+    return _measured(
+        _less(newer, usual) * older / (older + 3),
+        newer + older > 0,
+        {f"{what}_{RECENT:g}d": newer, f"{what}_before_{WHOLE - RECENT:g}d": older},
+    )
+
+
+def _sentiment(seen: Snapshots) -> Measured:
+    told = [Tone(messages=0, polarity=0.0) if tone is None else tone for tone in seen.tones]
+    messages, polarity, trend = (
+        np.array([getattr(tone, part) for tone in told], dtype=np.float64) for part in ("messages", "polarity", "trend")
+    )
+    heard = messages > 0
+    negative = np.maximum(-polarity, 0.0) + 0.5 * np.maximum(-trend, 0.0)
+    evidence = {"messages": messages, "polarity": np.where(heard, polarity, np.nan)}
+    return _measured(negative * messages / (messages + 2), heard, evidence)
+
+
+def _responses(seen: Snapshots) -> Measured:
+    sent = seen.events.of(*_MESSAGES) & (seen.events.side < 0)
+    answered = seen.events.of(*_ANSWERS)
+    messages, before = seen.count(sent, -1.0, RECENT_HABITS), seen.count(sent, RECENT_HABITS, WHOLE_HABITS)
+    answers, earlier = seen.count(answered, -1.0, RECENT_HABITS), seen.count(answered, RECENT_HABITS, WHOLE_HABITS)
+    usual = np.where(before > 0, np.minimum(_share(earlier, before), 1.0), USUAL_ANSWERS)
+    found = _measured(
+        _less(np.minimum(_share(answers, messages), 1.0), usual) * messages / (messages + 2),
+        messages > 0,
+        {"messages_28d": messages, "answers_28d": answers, "messages_before": before, "answers_before": earlier},
+    )
+    rate = seen.column("response_rate")
+    return _or_else(found, _less(rate, np.full_like(rate, USUAL_ANSWERS)), {"response_rate": rate})
+
+
+def _missed(seen: Snapshots) -> Measured:
+    fading = np.exp2(-seen.events.age / _FADES)
+    absent, present = seen.events.of("no_shows"), seen.events.of("showings")
+    missed, kept = seen.events.count(absent, fading), seen.events.count(present, fading)
+    evidence = {
+        "missed": seen.events.count(absent),
+        "kept": seen.events.count(present),
+        "last_missed_days": seen.events.newest(absent),
+    }
+    found = _measured(missed / (missed + kept + 1), missed + kept > 0, evidence)
+    told, attended = seen.column("no_shows"), np.nan_to_num(seen.column("showings"))
+    return _or_else(found, told / (told + attended + 1), {"missed": told, "kept": attended})
+
+
+def _competitor(seen: Snapshots) -> Measured:
+    """Named by the lead, or still looking around while our messages go unanswered."""
+    named = np.array([_mentions(profile) for profile in seen.profiles], dtype=np.float64)
+    views = seen.count(seen.events.of(*_BROWSING), -1.0, RECENT)
+    sent = seen.count(seen.events.of(*_MESSAGES) & (seen.events.side < 0), -1.0, RECENT)
+    silent = seen.count(seen.events.of(*_ANSWERS), -1.0, RECENT) == 0
+    unanswered = np.where(silent, sent, 0.0)
+    elsewhere = views / (views + 5) * unanswered / (unanswered + 2)
+    evidence = {"mentions": named, "views_14d": views, "unanswered_14d": unanswered}
+    return _measured(np.fmax(1 - np.exp2(-named), elsewhere), np.isfinite(views) | (named > 0), evidence)
+
+
+def _delayed(seen: Snapshots) -> Measured:
+    """Longer in one stage than stages last, or beyond the time that the lead gave itself."""
+    stay, age = seen.column("stage_days"), seen.column("age_days")
+    usual = _STAYS * seen.patience
+    promised = np.array([_PROMISED.get(plain_level(lead.timeline or ""), np.nan) for lead in seen.profiles])
+    late = np.fmax(stay / usual - 1, age / promised - 1)
+    evidence = {"stage_days": stay, "usual_days": usual, "age_days": age, "promised_days": promised}
+    return _measured(late, np.isfinite(late), evidence)
+
+
+def _gaps(seen: Snapshots) -> Measured:
+    silent = np.fmin(seen.column("silence_days"), seen.column("age_days"))
+    evidence = {
+        "silent_days": silent,
+        "threshold_days": seen.patience,
+        "last_contact_days": seen.column("contact_days"),
+    }
+    # half at the threshold, whole at twice of it
+    return _measured(silent / (2 * seen.patience), np.isfinite(silent), evidence)
+
+
+def _habits(seen: Snapshots) -> Measured:
+    """How far the mix of what a lead does has moved: 0 the same mix, 1 nothing in common."""
+    newer, older = _mix(seen, -1.0, RECENT_HABITS), _mix(seen, RECENT_HABITS, WHOLE_HABITS)
+    recent, before = newer.sum(axis=1), older.sum(axis=1)
+    shares = newer / np.maximum(recent, 1)[:, None], older / np.maximum(before, 1)[:, None]
+    moved = np.abs(shares[0] - shares[1]).sum(axis=1) / 2
+    fewer = np.minimum(recent, before)
+    dropped = ((older > 0) & (newer == 0)).sum(axis=1).astype(np.float64)
+    evidence = {"signs_28d": recent, "signs_before": before, "kinds_dropped": dropped}
+    return _measured(moved * fewer / (fewer + 5), fewer > 0, evidence)
+
+
+def _external(seen: Snapshots) -> Measured:
+    """What lies outside the talk with us, as far as it is known: financing that the timeline would ask for."""
+    financing = [plain_level(lead.preapproval or "") for lead in seen.profiles]
+    lacking = np.array([told == "none" for told in financing], dtype=np.float64)
+    weighs = np.array([_UNFINANCED.get(plain_level(lead.timeline or ""), 0.1) for lead in seen.profiles])
+    known = np.array([bool(told) for told in financing], dtype=np.bool_)
+    return _measured(lacking * weighs, known, {"financing_lacking": np.where(known, lacking, np.nan)})
+
+
+_MEASURES: Mapping[str, Callable[[Snapshots], Measured]] = MappingProxyType(
+    dict(
+        zip(
+            NAMES,
+            (
+                _declining,
+                _sentiment,
+                _responses,
+                _missed,
+                _browsing,
+                _competitor,
+                _delayed,
+                _gaps,
+                _habits,
+                _external,
+            ),
+            strict=True,
+        )
+    )
+)
+
+
+def _mix(seen: Snapshots, newest: float, oldest: float) -> Floats:
+    events, kinds = seen.events, len(CANONICAL)
+    mask = (events.side > 0) & (events.age > newest) & (events.age <= oldest)
+    place = events.lead[mask] * kinds + events.kind[mask]
+    counted = np.bincount(place, minlength=events.rows * kinds).astype(np.float64)
+    return counted.reshape(events.rows, kinds)
+
+
+def _mentions(profile: LeadProfile) -> int:
+    return sum(plain_kind(event) in _MENTIONS for event in visible(profile))
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    return part / np.where(whole > 0, whole, np.nan)
+
+
+def _less(now: Floats, usual: Floats) -> Floats:
+    """Give how much less there is than usual, 0 to 1; nothing usual cannot become less."""
+    less: Floats = np.where(usual > 0, 1 - now / np.where(usual > 0, usual, 1.0), 0.0)
+    return np.maximum(less, 0.0)
+
+
+def _measured(values: Floats, known: Bools, evidence: Mapping[str, Floats]) -> Measured:
+    told = known & np.isfinite(values)
+    return Measured(values=np.where(told, np.clip(values, 0.0, 1.0), 0.0), known=told, evidence=evidence)
+
+
+def _or_else(found: Measured, values: Floats, evidence: Mapping[str, Floats]) -> Measured:
+    """Take what a feature tells where the events tell nothing."""
+    other = _measured(values, ~found.known, evidence)
+    shown = {what: np.where(found.known, told, np.nan) for what, told in found.evidence.items()}
+    instead = {what: np.where(other.known, told, np.nan) for what, told in evidence.items()}
+    merged = {
+        what: np.fmax(shown.get(what, _nothing(found)), instead.get(what, _nothing(found)))
+        for what in {**shown, **instead}
+    }
+    return Measured(
+        values=np.where(found.known, found.values, other.values), known=found.known | other.known, evidence=merged
+    )
+
+
+def _nothing(found: Measured) -> Floats:
+    return np.full(len(found.values), np.nan)

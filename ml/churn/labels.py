@@ -1,0 +1,244 @@
+"""Who went cold, told from what happened: one label a lead and snapshot date.
+
+Churned: within the horizon after the snapshot the lead gave no sign and its silence reached what its stage bears, or
+the deal was lost or abandoned, or it opted out. Won is a competing event, a lead that nobody ever contacted is
+neglected and kept apart, and a label is censored until the horizon has elapsed: quick ends alone would make churn look
+more frequent than it is. What was known at the snapshot (`past`, `History.at`) and what came after are told apart
+throughout: of the past only what had happened and was recorded by the snapshot counts, of the rest what was recorded by
+`until`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Literal
+
+from ml.churn.signs import End, contacts, end_of_stage, ends, over, quiet_since, seen, signs
+from ml.profiles import LeadProfile
+from ml.urgency import THRESHOLDS, patience
+
+#: how far a label looks ahead
+HORIZON = timedelta(days=30)
+DAY = timedelta(days=1)
+
+Outcome = Literal["churned", "kept", "won", "neglected", "gone", "censored"]
+Event = Literal["churned", "won"]
+#: what a label's outcome means to a classifier; absent ones teach it nothing
+_CLASS: Mapping[str, bool] = MappingProxyType({"churned": True, "kept": False, "won": False})
+_EVENTS: Mapping[str, Event] = MappingProxyType({"churned": "churned", "won": "won"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a lead stood from a moment on."""
+
+    since: datetime
+    #: when it became known
+    recorded_at: datetime
+    stage: str | None = None
+    timeline: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """All that is known of a lead by now, each part with the moment from which it was known."""
+
+    #: attributes and interactions; its `as_of`, `stage` and `timeline` are not read
+    profile: LeadProfile
+    #: from when on the attributes, counts and times of the profile were known
+    observed_at: datetime
+    standings: tuple[Standing, ...] = ()
+
+    def at(self, as_of: datetime) -> LeadProfile:
+        """Give the lead as it was known at a moment, to take features of."""
+        stood, known = self.standing(as_of), self.profile
+        if self.observed_at > as_of:
+            known = LeadProfile(lead_id=known.lead_id, as_of=as_of, created_at=known.created_at)
+        stood_at = {"stage": stood.stage, "timeline": stood.timeline} if stood else {"stage": None, "timeline": None}
+        return seen(replace(known, as_of=as_of, interactions=self.profile.interactions, **stood_at))
+
+    def standing(self, as_of: datetime) -> Standing | None:
+        """Give where the lead stood as known at a moment."""
+        known = [one for one in self.standings if one.since <= as_of and one.recorded_at <= as_of]
+        return max(known, key=lambda one: (one.since, one.recorded_at), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What a snapshot knows of a lead; nothing after its moment changes it."""
+
+    stage: str | None
+    timeline: str | None
+    #: days of silence that the stage bears
+    threshold: float
+    #: the last sign, else when it came in
+    quiet_since: datetime
+    silent_days: float
+    #: whether anybody had contacted it
+    contacted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What became of a lead after a snapshot."""
+
+    lead_id: str
+    as_of: datetime
+    past: Past
+    outcome: Outcome
+    #: silence, lost, abandoned, unsubscribed, opted_out, do_not_disturb, archived; of the others what ended it, if any
+    reason: str | None
+    #: when it churned or ended
+    at: datetime | None
+    #: days from the snapshot to its silence reaching the threshold or its end, else to the last that is known
+    days: float
+    #: what came after `days`; None = nobody knows, it was only followed so far
+    event: Event | None
+
+    @property
+    def churned(self) -> bool | None:
+        """What a classifier learns; None when the row teaches it nothing."""
+        return _CLASS.get(self.outcome)
+
+
+def labels(
+    histories: Iterable[History],
+    dates: Sequence[datetime],
+    *,
+    until: datetime,
+    horizon: timedelta = HORIZON,
+    thresholds: Mapping[str, float] = THRESHOLDS,
+) -> list[Label]:
+    """Label leads at snapshot dates as known at `until`: one row a lead and date at which something could come."""
+    every = {**THRESHOLDS, **thresholds}
+    moments = sorted({date for date in dates if date <= until})
+    found = (_label(history, date, until, horizon, every) for history in histories for date in moments)
+    return [label for label in found if label is not None]
+
+
+def past(history: History, as_of: datetime, thresholds: Mapping[str, float] = THRESHOLDS) -> Past | None:
+    """Give what a snapshot knows; None before the lead came and after it ended. `thresholds` must be whole."""
+    profile = history.at(as_of)
+    stood = history.standing(as_of)
+    if over(profile, None if stood is None else stood.since):
+        return None
+    since = quiet_since(profile)
+    if since is None:
+        return None
+    return Past(
+        stage=profile.stage,
+        timeline=profile.timeline,
+        threshold=patience(profile.stage, profile.timeline, thresholds),
+        quiet_since=since,
+        silent_days=(as_of - since) / DAY,
+        contacted=bool(contacts(profile)),
+    )
+
+
+def _label(
+    history: History, as_of: datetime, until: datetime, horizon: timedelta, thresholds: Mapping[str, float]
+) -> Label | None:
+    known = past(history, as_of, thresholds)
+    if known is None:
+        return None
+    came = _Came.of(history, known, as_of, until)
+    outcome, reason, at = came.outcome(as_of + horizon)
+    days, event = came.followed()
+    return Label(
+        lead_id=history.profile.lead_id,
+        as_of=as_of,
+        past=known,
+        outcome=outcome,
+        reason=reason,
+        at=at,
+        days=days,
+        event=event,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Came:
+    """What came after a snapshot, as known at `until`."""
+
+    as_of: datetime
+    until: datetime
+    patience: timedelta
+    #: the last sign before the snapshot; one that was recorded late counts here, though the snapshot did not know it
+    quiet_since: datetime
+    #: signs after the snapshot, in order
+    signs: tuple[datetime, ...]
+    end: End | None
+    #: when it was contacted first
+    contacted_at: datetime | None
+
+    @classmethod
+    def of(cls, history: History, known: Past, as_of: datetime, until: datetime) -> _Came:
+        """Gather it."""
+        profile = history.at(until)
+        gave = signs(profile)
+        # one that was recorded late came after the snapshot, which did not know it
+        after = [
+            replace(end, at=max(end.at, as_of))
+            for end in [*ends(profile), *_stage_ends(history, until)]
+            if not end.seen(as_of)
+        ]
+        return cls(
+            as_of=as_of,
+            until=until,
+            patience=timedelta(days=known.threshold),
+            quiet_since=max([known.quiet_since, *(sign for sign in gave if sign <= as_of)]),
+            signs=tuple(sorted(sign for sign in gave if sign > as_of)),
+            end=min(after, key=lambda end: (end.at, end.rank), default=None),
+            contacted_at=min(contacts(profile), default=None),
+        )
+
+    def outcome(self, last: datetime) -> tuple[Outcome, str | None, datetime | None]:
+        """Say what became of it by `last`, why and when."""
+        if self.until < last:
+            return "censored", None, None
+        if self.end is not None and self.end.at <= last:
+            return self._ended(self.end, last)
+        crossed = self.quiet_since + self.patience
+        if crossed > last or any(sign <= last for sign in self.signs):
+            return "kept", None, None
+        return self._neglected_or("silence", max(crossed, self.as_of), last)
+
+    def followed(self) -> tuple[float, Event | None]:
+        """Give the days until its silence reached the threshold for the first time, or it ended, and which it was."""
+        crossed = self._crossed()
+        if self.end is not None and (crossed is None or self.end.at < crossed):
+            outcome, _, at = self._ended(self.end, self.end.at)
+            return (at - self.as_of) / DAY, _EVENTS.get(outcome)
+        if crossed is None:
+            return (self.until - self.as_of) / DAY, None
+        return (crossed - self.as_of) / DAY, None if self._untouched(crossed) else "churned"
+
+    def _crossed(self) -> datetime | None:
+        last = self.quiet_since
+        for sign in self.signs:
+            if max(last + self.patience, self.as_of) < sign:
+                break
+            last = sign
+        crossed = max(last + self.patience, self.as_of)
+        return crossed if crossed <= self.until else None
+
+    def _ended(self, end: End, last: datetime) -> tuple[Outcome, str, datetime]:
+        if end.outcome != "churned" or end.refused:
+            # who refuses to be contacted was contacted
+            return end.outcome, end.reason, end.at
+        return self._neglected_or(end.reason, end.at, last)
+
+    def _neglected_or(self, reason: str, at: datetime, last: datetime) -> tuple[Outcome, str, datetime]:
+        return "neglected" if self._untouched(last) else "churned", reason, at
+
+    def _untouched(self, by: datetime) -> bool:
+        return self.contacted_at is None or self.contacted_at > by
+
+
+def _stage_ends(history: History, until: datetime) -> list[End]:
+    known = (one for one in history.standings if one.since <= until and one.recorded_at <= until)
+    found = (end_of_stage(one.stage, one.since, one.recorded_at) for one in known)
+    return [end for end in found if end is not None]

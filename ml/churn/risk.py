@@ -1,0 +1,184 @@
+"""A lead's risk of going cold: probability and level, what warns of it, when it is likely, and when to look again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.churn import scorecard
+from ml.churn.indicators import Indicator, Measured, Tone, measure, spread
+from ml.churn.scorer import ChurnScorer
+from ml.churn.signs import contacts, over, quiet_since, seen
+from ml.profiles import FeatureMatrix, LeadProfile
+from ml.training.calibration import Floats
+from ml.urgency import THRESHOLDS, patience
+
+Level = Literal["very_low", "low", "medium", "high", "critical"]
+Scope = Literal["model", "scorecard"]
+
+LEVELS: tuple[Level, ...] = ("very_low", "low", "medium", "high", "critical")
+#: a level begins here, the one before ends
+STARTS = (0.2, 0.4, 0.6, 0.8)
+#: days after which a lead is looked at again though nothing happened
+CADENCE: Mapping[Level, float] = MappingProxyType({"very_low": 30, "low": 14, "medium": 7, "high": 2, "critical": 1})
+#: days that a probability is about
+HORIZON_DAYS = 30.0
+#: how far a judgement is trusted that nobody measured, beside a model
+_WRITTEN = 0.5
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChurnRisk:
+    """How likely a lead goes cold within the horizon, and what is known about it."""
+
+    lead_id: str
+    as_of: datetime
+    #: 0.01 to 0.99
+    probability: float
+    level: Level
+    #: 0 to 1: how much of what the scorer asks is known, times how far its members agree
+    confidence: float
+    #: days since the last sign; None when nothing is known
+    days_silent: float | None
+    #: days of silence that the stage bears
+    threshold: float
+    #: days until it has likely gone cold; None = not likely as far as can be seen
+    days_to_churn: float | None
+    indicators: tuple[Indicator, ...]
+    #: nobody ever contacted it: the fix is on the agent
+    neglected: bool
+    next_check_at: datetime
+    #: each member's own probability; empty from the scorecard
+    members: Mapping[str, float]
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a scorer said of many leads."""
+
+    probabilities: Floats
+    confidence: Floats
+    members: Mapping[str, Floats]
+
+
+def level_of(probability: float) -> Level:
+    """Name the level of a probability; higher is always more risk.
+
+    >>> [level_of(value) for value in (0.19, 0.2, 0.59, 0.6, 0.8)]
+    ['very_low', 'low', 'medium', 'high', 'critical']
+    """
+    return LEVELS[int(levels_of(np.array([probability]))[0])]
+
+
+def levels_of(probabilities: Floats) -> NDArray[np.intp]:
+    """Give the place of each probability's level among `LEVELS`."""
+    return np.searchsorted(STARTS, probabilities, side="right")
+
+
+def assess(
+    profiles: Sequence[LeadProfile],
+    matrix: FeatureMatrix,
+    *,
+    scorer: ChurnScorer | None = None,
+    tones: Sequence[Tone | None] | None = None,
+    thresholds: Mapping[str, float] = THRESHOLDS,
+) -> list[ChurnRisk | None]:
+    """Assess leads, each as of its own moment; None for one that has ended or is no client.
+
+    `matrix` holds their features. Without a scorer the written scorecard answers. `thresholds` are days; a stage
+    without one takes the written one.
+    """
+    if not profiles:
+        return []
+    every = {**THRESHOLDS, **thresholds}
+    known = [seen(profile) for profile in profiles]
+    measured = measure(known, matrix, tones=tones, thresholds=every)
+    said = _of_card(measured) if scorer is None else _of_model(scorer, matrix)
+    since = [quiet_since(profile) for profile in known]
+    silent = np.array([_days(lead.as_of, when) for lead, when in zip(known, since, strict=True)], dtype=np.float64)
+    bears = np.array([patience(lead.stage, lead.timeline, every) for lead in known], dtype=np.float64)
+    batch = _Batch(
+        said=said,
+        measured=measured,
+        silent=silent,
+        patient=bears,
+        ahead=_ahead(scorer, said.probabilities, silent, bears),
+        scope="scorecard" if scorer is None else "model",
+    )
+    return [
+        None if over(lead, lead.times.get("stage_changed_at")) else batch.risk(lead, row)
+        for row, lead in enumerate(known)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """All that was found of many leads; days that are not known are NaN."""
+
+    said: _Said
+    measured: Mapping[str, Measured]
+    silent: Floats
+    patient: Floats
+    ahead: Floats
+    scope: Scope
+
+    def risk(self, lead: LeadProfile, row: int) -> ChurnRisk:
+        """Give what was found of one of them."""
+        probability = float(self.said.probabilities[row])
+        level = level_of(probability)
+        return ChurnRisk(
+            lead_id=lead.lead_id,
+            as_of=lead.as_of,
+            probability=probability,
+            level=level,
+            confidence=round(float(self.said.confidence[row]), 4),
+            days_silent=_or_none(self.silent[row]),
+            threshold=float(self.patient[row]),
+            days_to_churn=_or_none(self.ahead[row].round(1)),
+            indicators=spread(self.measured, row),
+            neglected=not contacts(lead),
+            next_check_at=lead.as_of + timedelta(days=_pause(level, float(self.patient[row] - self.silent[row]))),
+            members={name: float(own[row]) for name, own in self.said.members.items()},
+            scope=self.scope,
+        )
+
+
+def _of_card(measured: Mapping[str, Measured]) -> _Said:
+    told = np.mean([one.known for one in measured.values()], axis=0)
+    return _Said(probabilities=scorecard.probabilities(measured), confidence=_WRITTEN * told, members={})
+
+
+def _of_model(scorer: ChurnScorer, matrix: FeatureMatrix) -> _Said:
+    probabilities, members = scorer.together(matrix)
+    apart = np.ptp(np.array(list(members.values())), axis=0) if members else np.zeros(len(matrix))
+    return _Said(probabilities=probabilities, confidence=scorer.known(matrix) * (1 - apart), members=members)
+
+
+def _ahead(scorer: ChurnScorer | None, probabilities: Floats, silent: Floats, patient: Floats) -> Floats:
+    if scorer is not None and scorer.curves_ is not None:
+        return scorer.curves_.days(levels_of(probabilities), np.nan_to_num(silent), patient)
+    # until leads have been followed: as if the risk were the same on each day of the horizon
+    half = HORIZON_DAYS * np.log(0.5) / np.log1p(-probabilities)
+    likely = np.where(half <= HORIZON_DAYS, half, np.nan)
+    return np.maximum(likely, np.maximum(patient - np.nan_to_num(silent), 0.0))
+
+
+def _pause(level: Level, left: float) -> float:
+    """Give the days to the next look: the level's own pace, or until the silence reaches the threshold."""
+    return min(CADENCE[level], left) if left > 0 else CADENCE[level]
+
+
+def _or_none(days: np.float64) -> float | None:
+    return None if np.isnan(days) else float(days)
+
+
+def _days(as_of: datetime, since: datetime | None) -> float:
+    return float("nan") if since is None else (as_of - since) / _DAY

@@ -1,0 +1,49 @@
+"""The written scorecard of churn: what tells the risk until there are enough outcomes to learn from.
+
+Its weights are a judgement, in log-odds, and its probabilities are not calibrated on anyone's data: a result says that
+the scorecard gave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from ml.churn.indicators import NAMES, Measured
+from ml.leads.results import clamped
+from ml.training.calibration import Floats
+
+#: changes with any weight
+VERSION = "1"
+
+#: log-odds of a lead of whom nothing warns: about one in eleven goes cold
+BASE = -2.3
+
+#: indicator -> what it adds at 1; less adds in proportion
+WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {
+        "declining_engagement": 1.2,
+        "negative_sentiment": 0.9,
+        "reduced_response_rate": 1.0,
+        "missed_appointments": 0.9,
+        "decreased_browsing": 0.7,
+        "competitor_activity": 0.6,
+        "delayed_decisions": 0.6,
+        "communication_gaps": 3.2,
+        "behavioral_changes": 0.3,
+        "external_factors": 0.4,
+    }
+)
+
+
+def contributions(measured: Mapping[str, Measured]) -> Floats:
+    """Give what each indicator adds to each lead's log-odds, in the order of their names: [leads, 10]."""
+    added: Floats = np.column_stack([WEIGHTS[name] * measured[name].values for name in NAMES])
+    return added
+
+
+def probabilities(measured: Mapping[str, Measured]) -> Floats:
+    """Give the risk of many leads, 0.01 to 0.99."""
+    return clamped(BASE + contributions(measured).sum(axis=1))

@@ -1,0 +1,85 @@
+"""The churn model: logistic regression, gradient boosting and random forest, weighed out of fold and calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from scipy.special import expit
+
+from ml.churn import sums
+from ml.churn.survival import Curves
+from ml.ensemble.learning import FOLDS, Learnt, Progress
+from ml.ensemble.plan import Cells
+from ml.leads.results import clamped
+from ml.leads.scorer import LeadScorer
+from ml.profiles import FeatureMatrix
+from ml.training.calibration import Bools, Floats
+
+
+class ChurnScorer(LeadScorer):
+    """Scores the risk that leads go cold, from what was learnt of those that did; all three members are kept.
+
+    >>> rows = [{"showings": float(i % 5), "silence_days": float(i % 7)} for i in range(300)]
+    >>> scorer = ChurnScorer().fit(FeatureMatrix.from_rows(rows), [i % 7 > 3 for i in range(300)], seed=0)
+    >>> lead = FeatureMatrix.from_rows([{"showings": 1.0, "silence_days": 6.0}])
+    >>> float(scorer.probabilities(lead)[0]) > 0.9, sorted(scorer.members(lead))
+    (True, ['gb', 'lr', 'rf'])
+    """
+
+    kind = "churn"
+    welcome = False
+    whole = True
+
+    def learn(
+        self,
+        matrix: FeatureMatrix,
+        labels: Sequence[bool] | Bools,
+        *,
+        seed: int,
+        folds: int = FOLDS,
+        progress: Progress | None = None,
+    ) -> Learnt:
+        """Do what `fit` does, and give what was said out of fold on the way."""
+        self.sums_: sums.Sums = sums.find(matrix)
+        #: when those at risk go cold; None until `follow` was given what is known of it
+        self.curves_: Curves | None = None
+        return super().learn(sums.add(matrix, self.sums_), labels, seed=seed, folds=folds, progress=progress)
+
+    def members(self, matrix: FeatureMatrix) -> dict[str, Floats]:
+        """Give each member's own probability of each lead, also of a member that counts nothing."""
+        ensemble = self._fitted()
+        return self._said(ensemble.margins(self._read(matrix), ensemble.members))
+
+    def together(self, matrix: FeatureMatrix) -> tuple[Floats, dict[str, Floats]]:
+        """Give what `quick` and `members` give, in one go."""
+        ensemble = self._fitted()
+        margins = ensemble.margins(self._read(matrix), ensemble.members)
+        return clamped(ensemble.joined(margins, len(matrix))), self._said(margins)
+
+    def known(self, matrix: FeatureMatrix) -> Floats:
+        """Give the share of the model's features that are known of each lead."""
+        known = self._read(matrix).known
+        return known.mean(axis=1) if known.shape[1] else np.zeros(len(matrix))
+
+    def state(self) -> dict[str, Any]:
+        """Give all that was learnt as plain values and arrays, for an artifact."""
+        learnt = super().state()
+        curves = None if self.curves_ is None else self.curves_.state()
+        return learnt | {"sums": {name: list(parts) for name, parts in self.sums_.items()}, "curves": curves}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """Make the scorer again whose `state` this is."""
+        scorer = super().restore(state)
+        scorer.sums_ = {name: tuple(parts) for name, parts in state["sums"].items()}
+        scorer.curves_ = None if state["curves"] is None else Curves.restore(state["curves"])
+        return scorer
+
+    def _read(self, matrix: FeatureMatrix) -> Cells:
+        return super()._read(sums.add(matrix, self.sums_))
+
+    @staticmethod
+    def _said(margins: Mapping[str, Floats]) -> dict[str, Floats]:
+        return {name: expit(margin) for name, margin in margins.items()}

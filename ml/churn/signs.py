@@ -1,0 +1,180 @@
+"""What an interaction says of a lead: that it is there, that somebody contacted it, or that it is over.
+
+An e-mail that was opened is no sign: mail programs open them by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal
+
+from ml.features.contextual import TERMINAL as OVER
+from ml.features.events import OUTBOUND, canonical, visible
+from ml.profiles import Interaction, LeadProfile
+
+#: kinds that the lead does, whichever way the CRM says they went
+_MET = frozenset({"showings", "offers", "appointments", "appointment_set", "appointment_kept"})
+#: kinds that are the lead's own unless they are said to be outbound
+_DID = frozenset(
+    {"sms_in", "replies", "replied", "emails_clicked", "inquiries", "activity", "searches", "saved_searches"}
+)
+_SEEN = frozenset({"listing_views", "saved_listings", "site_visits"})
+_TALKED = frozenset({"calls", "messages"})
+#: kinds that cannot be without somebody having been in touch
+_TOUCHED = frozenset({"contact", "contacted", "no_shows", "replies", "replied", "sms_in", "calls"}) | OUTBOUND | _MET
+#: how outcomes that were recorded are marked among events
+_PREFIX = "outcome."
+
+_NEVER_SCORED = frozenset({"agent", "vendor"})
+#: stages that are ends; a past client is a client again
+_ENDED = OVER - {"past_client", "past client"}
+
+EndOutcome = Literal["churned", "won", "gone"]
+
+#: kind, without `outcome.` -> what it makes of a lead and the reason code, refusals first: of two ends at one moment
+#: the first counts
+ENDS: Mapping[str, tuple[EndOutcome, str]] = MappingProxyType(
+    {
+        "unsubscribed": ("churned", "unsubscribed"),
+        "opted_out": ("churned", "opted_out"),
+        "stop": ("churned", "opted_out"),
+        "do_not_disturb": ("churned", "do_not_disturb"),
+        "dnd_all": ("churned", "do_not_disturb"),
+        "archived": ("churned", "archived"),
+        "won": ("won", "won"),
+        "deal_won": ("won", "won"),
+        "lost": ("churned", "lost"),
+        "deal_lost": ("churned", "lost"),
+        "abandoned": ("churned", "abandoned"),
+        "deleted": ("gone", "deleted"),
+        "lead_deleted": ("gone", "deleted"),
+        "merged": ("gone", "merged"),
+        "lead_merged": ("gone", "merged"),
+    }
+)
+#: stage that a lead enters -> the end that it is
+STAGES: Mapping[str, str] = MappingProxyType(
+    {"closed": "won", "past_client": "won", "past client": "won", "lost": "lost", "archived": "archived"}
+)
+#: after these nothing may contact the lead
+TERMINAL = frozenset({"unsubscribed", "opted_out", "do_not_disturb", "archived"})
+_REFUSALS = TERMINAL - {"archived"}
+_RANKS = {kind: rank for rank, kind in enumerate(ENDS)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The end of a lead."""
+
+    at: datetime
+    recorded_at: datetime
+    outcome: EndOutcome
+    reason: str
+    #: of ends at one moment the lowest counts
+    rank: int
+
+    def seen(self, as_of: datetime) -> bool:
+        """Tell whether it had happened and was known at a moment."""
+        return self.at <= as_of and self.recorded_at <= as_of
+
+    @property
+    def refused(self) -> bool:
+        """Whether the lead itself asked for it."""
+        return self.reason in _REFUSALS
+
+
+def seen(profile: LeadProfile) -> LeadProfile:
+    """Give a lead with only what had happened and was known at its moment."""
+    as_of = profile.as_of
+    return replace(
+        profile,
+        created_at=None if profile.created_at is None or profile.created_at > as_of else profile.created_at,
+        times={name: moment for name, moment in profile.times.items() if moment <= as_of},
+        interactions=tuple(visible(profile)),
+    )
+
+
+def over(profile: LeadProfile, stood_since: datetime | None) -> bool:
+    """Tell whether a lead had ended; one that entered a stage since (`stood_since`) is back, unless it refused."""
+    if profile.lead_type in _NEVER_SCORED or (profile.stage or "").casefold() in _ENDED:
+        return True
+    return any(end.refused or stood_since is None or stood_since <= end.at for end in ends(profile))
+
+
+def ends(profile: LeadProfile) -> list[End]:
+    """Give the ends among a lead's interactions."""
+    return [end for event in profile.interactions if (end := end_of(event)) is not None]
+
+
+def quiet_since(profile: LeadProfile) -> datetime | None:
+    """Give when a lead gave its last sign, else when it came; None when nothing is known of it."""
+    came = profile.created_at or min((event.occurred_at for event in profile.interactions), default=None)
+    return max([*signs(profile), *([] if came is None else [came])], default=None)
+
+
+def signs(profile: LeadProfile) -> list[datetime]:
+    """Give the moments at which a lead gave a sign, of all its interactions and told times."""
+    told = (profile.times.get(name) for name in ("last_activity_at", "last_replied_at"))
+    happened = (event.occurred_at for event in profile.interactions if is_sign(event))
+    return [*happened, *(moment for moment in told if moment is not None)]
+
+
+def contacts(profile: LeadProfile) -> list[datetime]:
+    """Give the moments at which somebody was in touch with a lead."""
+    told = [profile.times.get(name) for name in ("last_contacted_at", "last_replied_at")]
+    happened = [event.occurred_at for event in profile.interactions if is_contact(event)]
+    return [*happened, *(moment for moment in told if moment is not None)]
+
+
+def is_sign(event: Interaction) -> bool:
+    """Tell an inbound reply, an answered call, a click, a site event or an appointment.
+
+    >>> moment = datetime(2025, 3, 1)
+    >>> call = Interaction(kind="call", occurred_at=moment, recorded_at=moment, direction="outbound", value=4.0)
+    >>> mail = Interaction(kind="email_opened", occurred_at=moment, recorded_at=moment)
+    >>> is_sign(call), is_sign(mail)
+    (True, False)
+    """
+    kind = plain_kind(event)
+    if kind in _MET:
+        return True
+    if kind in _TALKED:
+        # a call of ours was answered when it lasted
+        return event.direction == "inbound" or (kind == "calls" and (event.value or 0) > 0)
+    return kind in _DID | _SEEN and event.direction != "outbound"
+
+
+def is_contact(event: Interaction) -> bool:
+    """Tell what cannot be without somebody having been in touch with the lead."""
+    kind = plain_kind(event)
+    return kind in _TOUCHED or (event.direction == "outbound" and kind in _TALKED)
+
+
+def end_of(event: Interaction) -> End | None:
+    """Give the end that an interaction is; None when it is none."""
+    return _end(_bare(event.kind), event.occurred_at, event.recorded_at)
+
+
+def end_of_stage(stage: str | None, since: datetime, recorded_at: datetime) -> End | None:
+    """Give the end that a stage is; None when it is none."""
+    return _end(STAGES.get((stage or "").casefold(), ""), since, recorded_at)
+
+
+def plain_kind(event: Interaction) -> str:
+    """Give the canonical kind, else the kind as it was told."""
+    bare = _bare(event.kind)
+    return canonical(bare, event.direction) or bare
+
+
+def _end(kind: str, at: datetime, recorded_at: datetime) -> End | None:
+    if kind not in ENDS:
+        return None
+    outcome, reason = ENDS[kind]
+    return End(at=at, recorded_at=recorded_at, outcome=outcome, reason=reason, rank=_RANKS[kind])
+
+
+def _bare(kind: str) -> str:
+    return kind.casefold().strip().removeprefix(_PREFIX)

@@ -1,0 +1,93 @@
+"""When those at risk go cold: cumulative incidence by risk level, in plain NumPy.
+
+Leads that were only followed for a while (censored) count for as long as they were followed. Winning is a competing
+event: who has bought cannot go cold any more, so that one minus Kaplan-Meier would claim too much (Aalen-Johansen). A
+level with few leads leans on all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.churn.labels import Label
+from ml.errors import LabelsError
+from ml.training.calibration import Floats
+
+#: days that are looked ahead at most
+LONGEST = 180
+#: leads of all levels that stand in for missing ones of a level
+_LEAN = 20.0
+#: what comes is likely from here on
+LIKELY = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """The share that has gone cold by each day, a row a level: [levels, days + 1], day 0 first."""
+
+    cold: Floats
+
+    def days(self, levels: NDArray[np.intp], silent: Floats, thresholds: Floats) -> Floats:
+        """Give the days until leads have likely gone cold; NaN where that is not likely within what was seen.
+
+        The silence cannot reach its threshold sooner than the calendar does.
+        """
+        likely = self.cold[levels] >= LIKELY
+        first = np.where(likely.any(axis=1), likely.argmax(axis=1).astype(np.float64), np.nan)
+        return np.maximum(first, np.maximum(thresholds - silent, 0.0))
+
+    def state(self) -> dict[str, Any]:
+        """Give it as plain values and arrays."""
+        return {"cold": self.cold}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """Make it again from its `state`. Raises ValueError for what is none."""
+        cold = state["cold"]
+        if cold.ndim != 2 or not np.isfinite(cold).all() or (np.diff(cold, axis=1) < -1e-9).any():
+            raise ValueError("the shares gone cold must not fall")
+        return cls(cold=cold)
+
+
+def follow(labels: Sequence[Label], levels: NDArray[np.intp], *, count: int, longest: int = LONGEST) -> Curves:
+    """Learn when leads went cold by the risk level that they had at their snapshot.
+
+    Raises LabelsError without any lead that was followed.
+    """
+    if not labels:
+        raise LabelsError("nobody was followed; label snapshots first")
+    days = np.minimum(np.floor([label.days for label in labels]), longest).astype(np.intp)
+    within = np.array([label.days <= longest for label in labels])
+    cold, won = (np.array([label.event == event for label in labels]) & within for event in ("churned", "won"))
+    each = [_counts(days[at], cold[at], won[at], longest) for at in (levels == level for level in range(count))]
+    whole = _counts(days, cold, won, longest)
+    return Curves(cold=np.array([_incidence(_leaning(one, whole)) for one in each]))
+
+
+def _counts(days: NDArray[np.intp], cold: NDArray[np.bool_], won: NDArray[np.bool_], longest: int) -> Floats:
+    """Give by day those still followed, those going cold and those winning: [3, days + 1]."""
+    ended, gone, closed = (
+        np.bincount(days[mask], minlength=longest + 1).astype(np.float64)
+        for mask in (np.ones(len(days), dtype=np.bool_), cold, won)
+    )
+    followed = ended[::-1].cumsum()[::-1]
+    return np.array([followed, gone, closed])
+
+
+def _leaning(counts: Floats, whole: Floats) -> Floats:
+    """Give the hazards of going cold and of winning by day, drawn to those of all leads where few are followed."""
+    general = whole[1:] / np.maximum(whole[0], 1.0)
+    hazards: Floats = (counts[1:] + _LEAN * general) / (counts[0] + _LEAN)
+    return hazards
+
+
+def _incidence(hazards: Floats) -> Floats:
+    open_ = np.cumprod(1 - hazards.sum(axis=0))
+    before = np.concatenate([[1.0], open_[:-1]])
+    shares: Floats = np.cumsum(before * hazards[0])
+    return shares

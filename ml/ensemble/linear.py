@@ -1,0 +1,114 @@
+"""The linear member: a logistic regression over bends and levels, whose penalty is chosen out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
+
+from ml.ensemble.plan import Cells, Plan
+from ml.training.calibration import Bools, Floats
+
+#: scikit-learn's C, small is strict
+PENALTIES = (0.003, 0.03, 0.3, 3.0)
+
+#: from so many rows on, strict penalties lose for sure
+MANY = 30_000
+
+Weights = tuple[Floats, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A fitted line, shared out over the features; contributions are against the average training row."""
+
+    #: [parts, numeric features]
+    weights: Floats
+    #: one array a category: a weight for each level, other and missing
+    effects: tuple[Floats, ...]
+    #: the average contribution of each feature in training
+    centre: Floats
+    #: log-odds of the average training row
+    base: float
+
+    def contributions(self, plan: Plan, cells: Cells) -> Floats:
+        """Give what each feature adds to each row's log-odds: [rows, features]."""
+        return self._uncentred(plan, cells) - self.centre
+
+    def state(self) -> dict[str, Any]:
+        """Give it as plain values and arrays."""
+        return {"weights": self.weights, "effects": list(self.effects), "centre": self.centre, "base": self.base}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """Make it again from its `state`."""
+        return cls(
+            weights=state["weights"], effects=tuple(state["effects"]), centre=state["centre"], base=state["base"]
+        )
+
+    def _uncentred(self, plan: Plan, cells: Cells) -> Floats:
+        numeric = plan.numbers.effects(cells.found, self.weights)
+        return np.column_stack(
+            [numeric, *(effects[held] for effects, held in zip(self.effects, cells.codes, strict=True))]
+        )
+
+
+def penalties_for(rows: int) -> tuple[float, ...]:
+    """Give what is worth comparing with so many rows."""
+    return PENALTIES if rows < MANY else PENALTIES[-2:]
+
+
+def path(terms: Floats, labels: Bools, penalties: Sequence[float]) -> list[Weights]:
+    """Fit one line for each penalty, strictest first: weights and intercept."""
+    if terms.shape[1] == 0:
+        return [(np.zeros(0), float(logit((labels.sum() + 1) / (len(labels) + 2))))] * len(penalties)
+    # each fit starts where the stricter one ended
+    model = LogisticRegression(solver="newton-cholesky", warm_start=True, max_iter=100, tol=1e-5)
+    found = []
+    for penalty in penalties:
+        model.set_params(C=penalty).fit(terms, labels)
+        found.append((model.coef_[0].astype(np.float64), float(model.intercept_[0])))
+    return found
+
+
+def fit(plan: Plan, cells: Cells, labels: Bools, penalty: float) -> Line:
+    """Fit a line."""
+    tried = [one for one in penalties_for(len(labels)) if one <= penalty]
+    chosen, intercept = path(plan.terms(cells), labels, tried)[-1]
+    used = plan.used()
+    weights = np.zeros(len(used))
+    weights[used] = chosen
+    return _centred(_share_out(plan, weights), plan, cells, intercept)
+
+
+def _share_out(plan: Plan, weights: Floats) -> Line:
+    names, parts = plan.numbers.names, plan.numbers.knots.shape[1] + 2
+    end = parts * len(names)
+    stops = end + np.cumsum([len(category.used) for category in plan.categories], dtype=np.intp)
+    levels = np.split(weights[end:], stops[:-1] - end) if plan.categories else []
+    effects = [_neutral(found, category.used) for category, found in zip(plan.categories, levels, strict=True)]
+    width = len(plan.features)
+    return Line(
+        weights=weights[:end].reshape(parts, -1) if names else np.zeros((parts, 0)),
+        effects=tuple(effects),
+        centre=np.zeros(width),
+        base=0.0,
+    )
+
+
+def _centred(line: Line, plan: Plan, cells: Cells, intercept: float) -> Line:
+    # centred on the training rows, so that the base is the average row
+    centre = line.contributions(plan, cells).mean(axis=0)
+    base = intercept + float(centre.sum())
+    return Line(weights=line.weights, effects=line.effects, centre=centre, base=base)
+
+
+def _neutral(weights: Floats, used: Bools) -> Floats:
+    # a level never learnt says nothing: it counts as the average of those learnt
+    effects = weights.copy()
+    effects[~used] = weights[used].mean() if used.any() else 0.0
+    return effects

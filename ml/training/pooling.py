@@ -1,0 +1,127 @@
+"""Learning from several tenants at once without telling one of another.
+
+Only what every tenant means alike goes into such a model: the features of the catalogue, and of the categories only
+levels that are written here. A tenant's own columns, its sources and campaigns by name, and what it called anything
+stay out of the rows, the artifact and the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold
+
+from ml.features.catalogue import FEATURES
+from ml.leads import LeadScore, LeadScorer
+from ml.leads.scorecard import LEVELS, plain_level
+from ml.leads.training import LABELLED, RARER
+from ml.profiles import FeatureMatrix
+
+#: tenants that a shared model needs, so that none can be told from it
+TENANTS = 3
+#: parts that tenants are held out in
+PARTS = 5
+
+_PROPERTIES = ("apartment", "commercial", "condo", "house", "land", "multi family", "single family", "townhouse")
+#: category -> the levels that mean the same everywhere; other categories are left out
+VOCABULARY: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "lead_type": ("both", "buyer", "investor", "renter", "seller"),
+        "preapproval": tuple(sorted(LEVELS["preapproval"])),
+        "property_type": _PROPERTIES,
+        "source": tuple(sorted(LEVELS["source"])),
+        "stage": tuple(sorted({*LEVELS["stage"], "contacted"})),
+        "timeline": tuple(sorted(LEVELS["timeline"])),
+    }
+)
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """A scorer learnt from several tenants: it reads of any lead what all of them share."""
+
+    scorer: LeadScorer
+
+    def score(self, matrix: FeatureMatrix, *, explain: int = 3) -> list[LeadScore]:
+        """Score leads, each with up to `explain` reasons for and against it."""
+        return self.scorer.score(shared(matrix), explain=explain)
+
+
+def shared(matrix: FeatureMatrix) -> FeatureMatrix:
+    """Give what every tenant means alike.
+
+    >>> rows = [{"showings": 2.0, "source": "Referral", "campaign": "spring", "custom:Pool": "yes"}]
+    >>> shared(FeatureMatrix.from_rows(rows)).to_rows()
+    [{'showings': 2.0, 'source': 'referral'}]
+    >>> shared(FeatureMatrix.from_rows([{"source": "uncle bob"}])).to_rows()
+    [{'source': None}]
+    """
+    names = [name for name in matrix.columns if name in FEATURES and _means_alike(name)]
+    kept = matrix.select(names)
+    values = kept.values.copy()
+    for index, name in enumerate(kept.columns):
+        if name in VOCABULARY:
+            values[:, index] = _codes(kept, index, VOCABULARY[name])
+        elif name in kept.levels:
+            values[:, index] = np.nan
+    return FeatureMatrix(
+        columns=kept.columns, values=values, levels={name: VOCABULARY[name] for name in names if name in VOCABULARY}
+    )
+
+
+def wanting(labels: Sequence[bool], tenants: int) -> dict[str, int]:
+    """Say what is missing for a shared model; empty when nothing is.
+
+    >>> wanting([True] * 50 + [False] * 200, 2)
+    {'tenants': 1}
+    """
+    won = sum(labels)
+    lacking = {
+        "tenants": TENANTS - tenants,
+        "labelled": LABELLED - len(labels),
+        "won": RARER - won,
+        "lost": RARER - (len(labels) - won),
+    }
+    return {name: count for name, count in lacking.items() if count > 0}
+
+
+def fair_share(sizes: Mapping[str, int]) -> dict[str, int]:
+    """Give how many rows of each tenant count, so that no single one is more than half of all.
+
+    >>> fair_share({"a": 900, "b": 100, "c": 50})
+    {'a': 150, 'b': 100, 'c': 50}
+    """
+    total = sum(sizes.values())
+    return {name: min(size, total - size) for name, size in sizes.items()}
+
+
+def across(matrix: FeatureMatrix, labels: Sequence[bool], tenants: Sequence[str], *, seed: int) -> tuple[float, ...]:
+    """Give each row the probability of a scorer that has seen nobody of its tenant: what a new tenant would get."""
+    truth = np.asarray(labels, dtype=np.bool_)
+    said = np.empty(len(truth))
+    parts = GroupKFold(min(PARTS, len(set(tenants))))
+    for seen, held in parts.split(truth, truth, np.asarray(tenants)):
+        scorer = LeadScorer().fit(matrix.take(seen), truth[seen], seed=seed)
+        said[held] = scorer.probabilities(matrix.take(held))
+    return tuple(said.tolist())
+
+
+def _means_alike(name: str) -> bool:
+    return FEATURES[name].kind != "category" or name in VOCABULARY
+
+
+def _codes(matrix: FeatureMatrix, index: int, written: tuple[str, ...]) -> NDArray[np.float32]:
+    levels = matrix.levels.get(matrix.columns[index], ())
+    places = [written.index(plain) if (plain := plain_level(str(level))) in written else np.nan for level in levels]
+    table = np.array([*places, np.nan], dtype=np.float32)
+    cells = matrix.values[:, index]
+    unknown = np.isnan(cells) | (not levels)
+    found: NDArray[np.float32] = table[np.where(unknown, -1.0, cells).astype(np.intp)]
+    return found

@@ -1,0 +1,186 @@
+"""Free tables: columns of text become features, whatever they hold; labels are told by their names.
+
+A column is numbers, dates or categories by what nearly all of its cells are. A date becomes days, weekday, month and
+hour, and the days between each two columns of dates. Blank cells and words such as `Select` are missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import combinations
+
+import numpy as np
+
+from ml.errors import LabelsError
+from ml.features.catalogue import COLUMN
+from ml.features.contextual import BLANK, level
+from ml.profiles import FeatureMatrix, Value, encode
+from ml.training.calibration import Bools, Floats
+
+Cells = Sequence[str]
+Columns = Mapping[str, Cells]
+#: (texts of a column) -> what reads one of them; the reader raises ValueError for what is no date
+Dates = Callable[[Sequence[str]], Callable[[str], datetime]]
+
+#: share of the known cells that are numbers, or dates, in a column of them
+SHARE = 0.95
+#: cells that are tried before a whole column is read as dates
+_TRIED = 40
+#: columns of dates whose differences are taken
+_MOST_DATES = 5
+_START = datetime(2000, 1, 1, tzinfo=UTC)
+_DAY = 86_400.0
+
+_NUMBER = re.compile(r"[-+]?(?:\d[\d\s,.']*|\.\d+)(?:[eE][-+]?\d+)?")
+_GROUPED = re.compile(r"[-+]?\d{1,3}(?:[,'\s]\d{3})+(?:\.\d+)?")
+_COMMA = re.compile(r"[-+]?\d+,\d+")
+
+_POSITIVE_WORDS = """
+1 1.0 true true. t yes y won win converted closed sold churned churn positive pos success subscribed left good
+"""
+_NEGATIVE_WORDS = """
+0 0.0 -1 -1.0 false false. f no n lost lose open stayed stay negative neg failure failed bad none
+"""
+#: values of a target that tell by themselves which they are, in small letters
+POSITIVE = frozenset(_POSITIVE_WORDS.split())
+NEGATIVE = frozenset(_NEGATIVE_WORDS.split()) | {"not converted", "not won", "not churned"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The labels of a table's rows."""
+
+    labels: Bools
+    #: rows whose label is not blank
+    rows: Sequence[int]
+    #: the value that counts as positive
+    positive: str
+
+
+def read_labels(cells: Cells, positive: str | None) -> Target:
+    """Tell the labels; rows with a blank one are left out. Raises LabelsError when it is not clear which is which."""
+    texts = [cell.strip() for cell in cells]
+    rows = [row for row, text in enumerate(texts) if text]
+    values = Counter(texts[row] for row in rows)
+    chosen = _positive(values) if positive is None else _asked(values, positive.strip())
+    labels = np.array([texts[row].casefold() == chosen.casefold() for row in rows], dtype=np.bool_)
+    return Target(labels=labels, rows=rows, positive=chosen)
+
+
+def read_columns(columns: Columns, dates: Dates) -> FeatureMatrix:
+    """Give a table's columns as features, named `column:<name>`."""
+    made = {name: _read(cells, dates) for name, cells in columns.items()}
+    features = [part for name, found in made.items() for part in _features(name, found)]
+    features += _between({name: found for name, found in made.items() if isinstance(found, np.ndarray)})
+    values = np.empty((len(next(iter(columns.values()), ())), len(features)), dtype=np.float32)
+    levels: dict[str, tuple[Value, ...]] = {}
+    for index, (name, cells) in enumerate(features):
+        values[:, index], found = (cells, ()) if isinstance(cells, np.ndarray) else encode(cells, name)
+        if found:
+            levels[name] = found
+    return FeatureMatrix(columns=tuple(name for name, _ in features), values=values, levels=levels)
+
+
+def number(text: str) -> float | None:
+    """Read a number as people write it; None when it is none.
+
+    >>> number("1,234.5"), number("$450,000"), number("45 %"), number("3,5"), number("A12"), number("nan")
+    (1234.5, 450000.0, 45.0, 3.5, None, None)
+    """
+    plain = text.strip().strip("$€£%").strip()
+    if not _NUMBER.fullmatch(plain):
+        return None
+    if _GROUPED.fullmatch(plain):
+        plain = re.sub(r"[,'\s]", "", plain)
+    elif _COMMA.fullmatch(plain):
+        plain = plain.replace(",", ".")
+    try:
+        return float(plain)
+    except ValueError:
+        return None
+
+
+def _positive(values: Counter[str]) -> str:
+    if len(values) != 2:
+        raise LabelsError(f"the target has {_listed(values)}; name the positive one with --positive")
+    one, other = values
+    for text, rest in ((one, other), (other, one)):
+        if text.casefold() in POSITIVE or (rest.casefold() in NEGATIVE and text.casefold() not in NEGATIVE):
+            return text
+    raise LabelsError(f"which is positive, {one!r} or {other!r}? name it with --positive")
+
+
+def _asked(values: Counter[str], positive: str) -> str:
+    if positive.casefold() in {value.casefold() for value in values}:
+        return positive
+    raise LabelsError(f"no row has {positive!r} in the target; it has {_listed(values)}")
+
+
+def _listed(values: Counter[str]) -> str:
+    if not values:
+        return "no values"
+    shown = ", ".join(f"{value!r} ({count})" for value, count in values.most_common(5))
+    return f"{len(values)} values: {shown}{' …' if len(values) > 5 else ''}"
+
+
+def _read(cells: Cells, dates: Dates) -> Floats | list[Value | None]:
+    """Give a column's dates as days, or its numbers and levels."""
+    counts = Counter(cells)
+    known = {text: count for text, count in counts.items() if " ".join(text.split()).casefold() not in BLANK}
+    numbers = {text: number(text) for text in known}
+    if _nearly(known, numbers):
+        read = {text: level(text) if numbers.get(text) is None else numbers[text] for text in counts}
+        return [read[text] for text in cells]
+    days = _days(known, dates)
+    if _nearly(known, days):
+        return np.array([np.nan if days.get(text) is None else days[text] for text in cells], dtype=np.float64)
+    levels = {text: level(text) for text in counts}
+    return [levels[text] for text in cells]
+
+
+def _nearly(known: Mapping[str, int], found: Mapping[str, float | None]) -> bool:
+    read = sum(count for text, count in known.items() if found.get(text) is not None)
+    return read > 0 and read >= SHARE * sum(known.values())
+
+
+def _days(known: Mapping[str, int], dates: Dates) -> dict[str, float | None]:
+    texts = [*known]
+    read = dates(texts)
+    tried = texts[:: max(1, len(texts) // _TRIED)]
+    if sum(_day(text, read) is not None for text in tried) < SHARE * len(tried):
+        return {}
+    return {text: _day(text, read) for text in texts}
+
+
+def _day(text: str, read: Callable[[str], datetime]) -> float | None:
+    try:
+        return (read(text.strip()) - _START).total_seconds() / _DAY
+    except ValueError:
+        return None
+
+
+def _features(name: str, found: Floats | list[Value | None]) -> Iterator[tuple[str, Floats | list[Value | None]]]:
+    yield COLUMN + name, found
+    if isinstance(found, np.ndarray):
+        whole = np.floor(found)
+        yield f"{COLUMN}{name} weekday", (whole + 5) % 7
+        yield f"{COLUMN}{name} month", _months(whole)
+        if (found[np.isfinite(found)] % 1).any():
+            yield f"{COLUMN}{name} hour", np.floor((found - whole) * 24)
+
+
+def _months(days: Floats) -> Floats:
+    known = np.isfinite(days)
+    months = np.full(len(days), np.nan)
+    moments = np.datetime64(_START.date()) + days[known].astype("timedelta64[D]")
+    months[known] = moments.astype("datetime64[M]").astype(int) % 12 + 1
+    return months
+
+
+def _between(dates: Mapping[str, Floats]) -> list[tuple[str, Floats | list[Value | None]]]:
+    pairs = combinations(list(dates)[:_MOST_DATES], 2)
+    return [(f"{COLUMN}{later} minus {earlier}", dates[later] - dates[earlier]) for earlier, later in pairs]
