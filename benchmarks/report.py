@@ -6,21 +6,24 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import ROOT, parser
+from workers.pages.layout import render
 
-MODULES = ("pipeline", "throughput", "live", "backfill")
+MODULES = (
+    "pipeline",
+    "throughput",
+    "live",
+    "fairness",
+    "backfill",
+    "leads_accuracy",
+    "leads_latency",
+    "features_batch",
+    "profile_memory",
+)
 BUILD = ROOT / "build"
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem }
-th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #d6dae0; vertical-align: top }
-.met { color: #116329 } .short { color: #a40e26 } small { color: #57606a }
-"""
-
 Found = dict[str, Any]
 
 
@@ -59,33 +62,15 @@ def write(found: Sequence[Found], folder: Path) -> None:
 
 
 def page(found: Sequence[Found]) -> str:
-    """One self-contained page."""
-    body = "\n".join(map(section, found))
-    head = f'<meta charset="utf-8"><title>Hearth: benchmarks</title><style>{STYLE}</style>'
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body><h1>Benchmarks</h1>\n{body}\n</body></html>\n'
+    """One self-contained page in the layout of all pages."""
+    names = [(told["name"], told["name"].replace("_", " ").capitalize()) for told in found]
+    return render("benchmarks.html", {"names": names, "found": [told | {"tables": tables(told)} for told in found]})
 
 
-def section(told: Found) -> str:
-    """One benchmark: its ratios against their goals, its figures, its machine."""
-    title = f"<h2>{escape(told['name'])}</h2>"
-    if "error" in told:
-        return f'{title}<p class="short">{escape(told["error"])}</p>'
-    quick = "quick run; " if told["quick"] else ""
-    about = f"{told['data']}; {told['rows']} rows; seed {told['seed']}; {quick}{told['seconds']} s"
-    machine = _table(("machine", ""), flat(told["machine"]))
-    figures = _table(("figure", "value"), flat(told["figures"]))
-    return f"{title}<p>{escape(about)}</p>{ratios(told['ratios'])}{figures}{machine}"
-
-
-def ratios(told: Mapping[str, Found]) -> str:
-    """The ratios as a table, each marked as reached or short of its goal."""
-    rows = []
-    for name, ratio in told.items():
-        sign, said = ("≤" if ratio["better"] == "lower" else "≥"), ("met" if ratio["met"] else "short")
-        value = f'<td class="{said}">{ratio["value"]} ({said})</td>'
-        cells = f"<td>{escape(name)}<br><small>{escape(ratio['of'])}</small></td>{value}<td>{sign} {ratio['goal']}</td>"
-        rows.append(f"<tr>{cells}</tr>")
-    return f"<table><tr><th>ratio</th><th>value</th><th>goal</th></tr>{''.join(rows)}</table>"
+def tables(told: Found) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """A benchmark's figures and its machine, each with a caption."""
+    captions = {"figures": "Figures", "machine": "Machine"}
+    return [(caption, list(flat(told[name]))) for name, caption in captions.items() if name in told]
 
 
 def flat(told: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
@@ -95,11 +80,6 @@ def flat(told: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
             yield from flat(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
-
-
-def _table(head: tuple[str, str], pairs: Iterable[tuple[str, Any]]) -> str:
-    rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>" for name, value in pairs)
-    return f"<table><tr><th>{head[0]}</th><th>{head[1]}</th></tr>{rows}</table>"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,95 @@
+"""The model card in a real browser: it renders in every window, in silence, and asks nobody for anything."""
+
+import io
+from contextlib import ExitStack
+
+import pytest
+from PIL import Image
+
+from tests.integration.pages.browser import Browser, BrowserGone, find
+from tests.unit.workers.pages.records import NEWER, REPORT, model
+from tests.unit.workers.pages.test_model_card import SECTIONS
+from workers.pages import write
+from workers.pages.model_card import page
+
+pytestmark = [
+    pytest.mark.skipif(find() is None, reason="no chromium on PATH (Debian: apt-get install chromium)"),
+    pytest.mark.xdist_group("browser"),  # one for all
+]
+WIDE, NARROW = 1280, 360
+LONG = {"custom:" + "Averylongcolumnname" * 12: "the same value everywhere"}
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with ExitStack() as running:
+        try:
+            started = running.enter_context(Browser(find(), tmp_path_factory.mktemp("profile")))
+        except BrowserGone:
+            pytest.skip(f"{find()} is no browser that starts here")
+        yield started
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "card.html"
+    write(page(model(report={**REPORT, **NEWER, "dropped": LONG}), tenant="acme"), path)
+    return path.as_uri()
+
+
+def photograph(browser):
+    return Image.open(io.BytesIO(browser.photograph())).convert("RGB")
+
+
+def brightness(image):
+    return sum(image.convert("L").resize((1, 1)).tobytes())
+
+
+def shown(browser, selector):
+    """How large the elements are on the screen, as pairs of width and height."""
+    boxes = f"[...document.querySelectorAll('{selector}')].map(e => e.getBoundingClientRect())"
+    return browser.tell(f"{boxes}.map(box => [box.width, box.height])")
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_renders_in_silence(browser, url, width, scheme):
+    seen = browser.look(url, width=width, scheme=scheme)
+    assert seen.requests == [url]
+    assert seen.complaints == []
+    assert browser.tell("document.title") == "Model card lead_score-0001 · Hearth"
+    assert len(photograph(browser).getcolors(1 << 24)) > 100, "a blank page has one colour"
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_every_section_and_figure_is_seen_and_nothing_sticks_out(browser, url, width):
+    browser.look(url, width=width)
+    assert browser.tell("[...document.querySelectorAll('main > section')].map(e => e.id)") == list(SECTIONS)
+    assert all(wide > 300 and high > 60 for wide, high in shown(browser, "main > section"))
+    assert len(shown(browser, "figure svg")) == 2
+    assert all(wide > 250 and high > 180 for wide, high in shown(browser, "figure svg"))
+    assert browser.tell("document.documentElement.scrollWidth") <= width
+
+
+def test_dark_is_dark_and_print_is_light_and_whole(browser, url):
+    browser.look(url, scheme="light")
+    light = photograph(browser)
+    browser.look(url, scheme="dark")
+    assert brightness(photograph(browser)) < 80 < 200 < brightness(light)
+    browser.look(url, scheme="dark", media="print")
+    assert brightness(photograph(browser)) > 200
+    assert shown(browser, "nav") == [[0, 0]]
+    assert all(high > 60 for _, high in shown(browser, "main > section"))
+
+
+def test_what_got_in_all_the_same_would_not_load_and_not_run(browser, url):
+    browser.look(url)
+    got_in = "<img src=http://127.0.0.1:9/seen onerror=document.title=1>"
+    browser.tell(f"document.body.insertAdjacentHTML('beforeend', '{got_in}')")
+    browser.tell("document.body.append(Object.assign(document.createElement('script'), {text: 'document.title = 2'}))")
+    browser.until("Network.loadingFailed")
+    seen = browser.seen()
+    assert seen.requests == [url]
+    assert "http://127.0.0.1:9/seen" in seen.refused
+    assert [line for line in seen.complaints if "inline script" in line]
+    assert browser.tell("document.title") == "Model card lead_score-0001 · Hearth"

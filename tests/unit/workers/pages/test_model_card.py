@@ -1,0 +1,174 @@
+"""The model card: what it tells, of old versions too; nothing foreign gets in, nothing is loaded."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+
+import pytest
+
+from db.records import MarkTally
+from tests.unit.workers.pages.document import Document, can_be_heard, keeps_to_itself
+from tests.unit.workers.pages.records import BASE_RATE, METRICS, NEWER, REPORT, WON, model
+from workers.pages.model_card import card, page
+
+SECTIONS = (
+    "purpose",
+    "quality",
+    "calibration",
+    "lift",
+    "features",
+    "data",
+    "leakage",
+    "unused",
+    "decision",
+    "versions",
+)
+OLDEST = model(report={"positives": 100})
+NEW = model(report={**REPORT, **NEWER})
+OLD = model()
+RECORDS = {"oldest": OLDEST, "old": OLD, "new": NEW}
+
+
+def read(record, **given):
+    return Document(page(record, tenant="acme", **given))
+
+
+@cache
+def shown(age):
+    return read(RECORDS[age])
+
+
+@pytest.fixture(params=RECORDS)
+def document(request):
+    return shown(request.param)
+
+
+def test_every_section_is_there_whatever_the_report_holds(document):
+    assert document.all("title")[0].text == "Model card lead_score-0001 · Hearth"
+    links = [link.attributes["href"] for link in document.all("a")]
+    assert links == [f"#{name}" for name in SECTIONS]
+    assert all(len(document.told(name).split()) > 5 for name in SECTIONS)
+
+
+def test_what_an_old_version_did_not_record_is_said():
+    document = shown("oldest")
+    for name in ("calibration", "lift", "features", "decision"):
+        assert "Not recorded: this version was trained before" in document.told(name)
+    assert "Period not recorded by this version" in document.told("data")
+    assert not document.all("figure")
+
+
+def test_figures_stand_with_their_bounds_beside_the_baselines():
+    rows = shown("new").by_id("measures").children[2].children
+    told = {row.text.partition(" share of")[0]: row for row in rows}
+    cells = [cell.text for cell in told["AUC"].children[1:]]
+    assert cells == ["0.783 0.746 to 0.816", "0.500", "0.629 0.746 to 0.816"]
+
+
+def test_the_blend_its_intervals_and_the_features_are_told():
+    document = shown("new")
+    assert "the blend beats each of its members by more than noise" in document.told("quality")
+    assert "Gradient boosting 0.41 0.781 0.138" in document.told("members")
+    assert "of leads held out it did so 91.2 % of the time" in document.told("calibration")
+    assert (
+        document.told("top").split("log-odds ")[1].startswith("showings 0.610 days since last reply reply_days 0.350")
+    )
+    assert "Pool wanted" not in document.told("top"), "it moves nothing"
+    assert "Contextual (2) source Pool wanted" in document.told("features")
+
+
+def test_the_band_table_says_what_came_of_what_was_said():
+    assert "80 to 90 % 41 34 83 % 69 to 91 %" in shown("new").told("bands")
+    oldest_first = shown("old").told("bands")
+    assert "75 to 83 % 50 30 60 % 46 to 72 %" in oldest_first
+    assert "0 to 8 % 50 0 0 % 0 to 7 %" in oldest_first
+
+
+def test_the_lift_of_an_old_version_comes_from_its_bands():
+    found = card(OLD, tenant="acme").reached
+    assert [point.depth for point in found] == pytest.approx([step / 10 for step in range(1, 11)])
+    assert found[0].wins == WON[-1] / sum(WON)
+    assert found[-1].lift == 1.0
+
+
+def test_a_fine_curve_is_told_in_tenths():
+    found = card(NEW, tenant="acme").reached
+    assert [point.depth for point in found] == pytest.approx([step / 10 for step in range(1, 11)])
+    assert found[0].wins == pytest.approx(0.1**0.5)
+
+
+def test_chance_explains_less_of_a_distance_the_more_leads_there_are():
+    few = card(OLD, tenant="acme").chance
+    tenfold = [{**band, "rows": 500, "positives": 10 * band["positives"]} for band in REPORT["bands"]]
+    many = card(model(report={**REPORT, "bands": tenfold}), tenant="acme").chance
+    assert many == pytest.approx(few / 10**0.5)
+
+
+def test_leaks_and_columns_that_were_left_out_are_named_with_the_reason():
+    document = shown("old")
+    assert "Agent note 0.981 refused" in document.told("leaks")
+    assert "The same value everywhere (1) offers" in document.told("unused")
+    refused = {"custom:Age": "age", "offers": "the same value everywhere"}
+    told = read(model(report={**REPORT, "dropped": refused, "leaks": {}, "alone": {"showings": 0.71, "source": 0.6}}))
+    assert "Not allowed: age (1) Age The same value everywhere (1) offers" in told.told("unused")
+    assert "What tells most is showings, with an AUC of 0.710" in told.told("leakage")
+    allowed = {**REPORT, "features": [*REPORT["features"], "custom:Agent note"]}
+    assert "allowed: it was learnt from" in read(model(report=allowed)).told("leaks")
+
+
+def test_the_data_the_decision_and_the_libraries_are_told():
+    document = shown("new")
+    assert "3 January 2025, 10:00 UTC to 1 October 2026, 09:00 UTC" in document.told("data")
+    assert "480 from imports and the CRM, 20 from live scoring, 3 left out on request" in document.told("data")
+    assert "9f2c" * 16 in document.told("data")
+    assert "Better than the base rate: Brier 0.138 against 0.165" in document.told("decision")
+    assert "numpy 2.4.6" in document.told("versions")
+
+
+@pytest.mark.parametrize(
+    "record, said",
+    [
+        (model(metrics={**METRICS, "auc": 0.97}), "too good to be true"),
+        (model(metrics=BASE_RATE), "the same probability"),
+        (model(retrain_at=datetime(2026, 11, 1, tzinfo=UTC)), "forgotten since"),
+        (model(report={**REPORT, "features": ["custom:Agent note"]}), "alone tells the outcome"),
+    ],
+)
+def test_what_an_auditor_must_not_miss_stands_on_top(record, said):
+    assert any(said in warning for warning in card(record, tenant="acme").warnings)
+    assert said in read(record).all("header")[0].text
+    assert not card(OLD, tenant="acme").warnings
+
+
+@pytest.mark.parametrize("state, said", [("champion", "today"), ("candidate", "waits"), ("retired", "any more")])
+def test_its_state_stands_on_top(state, said):
+    assert said in read(replace(NEW, state=state)).all("header")[0].text
+
+
+def test_what_people_say_of_its_scores_is_told():
+    assert "Nobody has marked a score" in shown("new").told("quality")
+    tally = MarkTally(model_version="lead_score-0001", wrong=3, right=1, reasons={"already_sold": 2, "other": 1})
+    told = read(NEW, marks=tally).told("quality")
+    assert "Marked wrong 3 times, right 1 times. Already sold 2 Other 1" in told
+
+
+def test_names_out_of_data_are_text_and_nothing_else():
+    odd = "custom:<script>alert(1)</script> \"'& $x^2$ \x1b[31m"
+    leaky = {"features": [odd], "dropped": {odd: "leaks: <b>"}, "leaks": {odd: 0.96}, "top": {odd: 1.0}}
+    html = page(model(report={**REPORT, **NEWER, **leaky}), tenant="<img src=x>")
+    document = Document(html)
+    assert not document.all("script", "img", "b")
+    assert "\x1b" not in html
+    assert "<script>alert(1)</script> \"'& $x^2$ [31m" in document.told("features")
+
+
+def test_nothing_is_loaded_and_nothing_runs(document):
+    keeps_to_itself(document)
+
+
+def test_it_can_be_read_without_seeing_it(document):
+    can_be_heard(document)
+
+
+def test_the_same_version_gives_the_same_bytes():
+    assert page(NEW, tenant="acme") == page(NEW, tenant="acme")

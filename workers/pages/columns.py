@@ -1,0 +1,94 @@
+"""The columns of a version: what people call them, what they do, and why some were left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ml.features.allowed import WORDS
+from ml.features.catalogue import CUSTOM, FEATURES, group_of
+
+_TOP = 15
+#: where the words of a reason ("came in 40 days ago") make no title
+_TITLES = {
+    "activity_trend": "trend of activity",
+    "age_days": "days since it came in",
+    "baths_min": "bathrooms wanted",
+    "beds_min": "bedrooms wanted",
+    "stage_days": "days since its stage was entered",
+}
+_GROUPS = ("behavioral", "temporal", "contextual")
+
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column in the words of people and by its name."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """What a feature does to scores on average, and that against the strongest one."""
+
+    column: Column
+    value: float
+    share: float
+
+
+def column(name: str) -> Column:
+    """A column's name, and what people call it.
+
+    >>> column("showings").words, column("reply_days").words, column("custom:Pool wanted").words
+    ('showings', 'days since last reply', 'Pool wanted')
+    """
+    return Column(name=name, words=_TITLES.get(name) or _title(name))
+
+
+def _title(name: str) -> str:
+    feature = FEATURES.get(name)
+    if feature is None:
+        return name.removeprefix(CUSTOM).replace("_", " ")
+    phrase = feature.words[-1].replace("{}", "").strip()
+    return f"days since {phrase}" if feature.kind == "days" else phrase
+
+
+def weights(report: Report) -> Iterator[Weight]:
+    """The strongest features, strongest first."""
+    told: dict[str, float] = dict(report.get("top", {}))
+    most = max(told.values(), default=0.0)
+    for name in sorted(told, key=lambda name: -told[name])[:_TOP]:
+        if told[name] > 0:
+            yield Weight(column=column(name), value=told[name], share=told[name] / most)
+
+
+def groups(report: Report) -> dict[str, tuple[Column, ...]]:
+    """Everything that the version learnt from, by group."""
+    names = report.get("features", ())
+    found = {group: tuple(column(name) for name in names if group_of(name) == group) for group in _GROUPS}
+    return {group: there for group, there in found.items() if there}
+
+
+def by_reason(dropped: Mapping[str, str]) -> dict[str, tuple[Column, ...]]:
+    """What was left out, by reason; first what may not be looked at."""
+    said = {name: f"not allowed: {reason}" if reason in WORDS else reason for name, reason in dropped.items()}
+    reasons = sorted(set(said.values()), key=lambda reason: (not reason.startswith("not allowed"), reason))
+    return {reason: tuple(column(name) for name in sorted(said) if said[name] == reason) for reason in reasons}
+
+
+def leaks(report: Report) -> Iterator[tuple[Column, float, bool]]:
+    """Columns that know too much, their AUC alone, and whether they were learnt from all the same."""
+    for name, alone in report.get("leaks", {}).items():
+        yield column(name), alone, name in report.get("features", ())
+
+
+def strongest(alone: Mapping[str, float]) -> tuple[Column, float] | None:
+    """The column that tells most by itself, and its AUC."""
+    if not alone:
+        return None
+    name = max(alone, key=lambda name: alone[name])
+    return column(name), alone[name]

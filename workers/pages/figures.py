@@ -1,0 +1,170 @@
+"""Figures as SVG that stands inside a page: drawn by matplotlib, coloured and lettered by the page's own style.
+
+A figure carries fixed words only, never a name out of anybody's data, and the same points give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from xml.etree import ElementTree as ET
+
+from markupsafe import Markup
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+SVG = "http://www.w3.org/2000/svg"
+_LINK = "{http://www.w3.org/1999/xlink}href"
+#: drawn in these, shown in the page's colours, which change with light and dark
+INK, MUTED, LINE, ACCENT, OTHER = "#010101", "#020202", "#030303", "#040404", "#050505"
+_TOKENS = {INK: "--ink", MUTED: "--muted", LINE: "--line", ACCENT: "--accent", OTHER: "--other"}
+_STYLE = {
+    "svg.fonttype": "none",  # text stays text: read aloud, found, and set in the page's letters
+    "svg.hashsalt": "hearth",  # ids that do not change from run to run
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same lay-out on every machine
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.labelpad": 7,
+    "axes.edgecolor": LINE,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "xtick.major.size": 0,
+    "xtick.major.pad": 7,
+    "ytick.major.size": 0,
+}
+#: left, bottom, width and height of the axes, as shares of the figure
+_INSIDE = (0.145, 0.135, 0.825, 0.845)
+_UNDATED = {"Date": None, "Creator": None, "Format": None, "Type": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A figure for a page."""
+
+    #: unique in its page
+    name: str
+    #: what is shown, in a few words
+    title: str
+    #: what there is to see, for who cannot see it
+    text: str
+    svg: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A share that came, with bounds, at a share that was said."""
+
+    said: float
+    came: float
+    low: float
+    high: float
+
+
+def calibration(name: str, points: Sequence[Point], *, title: str, text: str) -> Drawing:
+    """What was said against what came; on the diagonal both are the same."""
+
+    def draw(axes: Axes) -> None:
+        reach = _reach(points)
+        axes.plot([0, reach], [0, reach], color=MUTED, linewidth=1.2, dashes=(4, 3))
+        axes.vlines([p.said for p in points], [p.low for p in points], [p.high for p in points], color=ACCENT, lw=1.4)
+        axes.plot([p.said for p in points], [p.came for p in points], "o", color=ACCENT, markersize=6)
+        axes.set(xlim=(0, reach), ylim=(0, reach), xlabel="score: probability to win", ylabel="share that was won")
+        _in_percent(axes, 0.2 if reach > 0.5 else 0.1)
+
+    return _drawing(name, title, text, draw)
+
+
+def lift(name: str, reached: Sequence[tuple[float, float]], *, title: str, text: str) -> Drawing:
+    """The share of wins reached by calling the best share of leads first, against calls in any order."""
+
+    def draw(axes: Axes) -> None:
+        depth, wins = zip((0.0, 0.0), *reached, strict=True)
+        axes.fill_between(depth, wins, depth, color=ACCENT, alpha=0.12, linewidth=0)
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.2, dashes=(4, 3))
+        axes.plot(depth, wins, "o-", color=ACCENT, linewidth=2, markersize=4)
+        middle = min(range(len(depth)), key=lambda index: abs(depth[index] - 0.5))
+        _label(axes, "best first", (depth[middle], wins[middle]), (-7, 7), ACCENT)
+        _label(axes, "any order", (0.6, 0.6), (8, -12), MUTED)
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="leads called, best first", ylabel="wins reached")
+        _in_percent(axes, 0.2)
+
+    return _drawing(name, title, text, draw)
+
+
+def _label(axes: Axes, text: str, at: tuple[float, float], away: tuple[int, int], color: str) -> None:
+    axes.annotate(text, at, away, textcoords="offset points", ha="right" if away[0] < 0 else "left", color=color)
+
+
+def _reach(points: Iterable[Point]) -> float:
+    """The end of both axes: little of the drawing stays empty where everything said is small."""
+    far = max(max(point.said, point.high) for point in points)
+    return min(1.0, (int(far * 10) + 1) / 10)
+
+
+def _in_percent(axes: Axes, step: float) -> None:
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MultipleLocator(step))
+        axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
+
+
+def _drawing(name: str, title: str, text: str, draw: Callable[[Axes], None]) -> Drawing:
+    # without pyplot: no window system is looked for and no state is shared
+    with rc_context(_STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=(4.8, 3.8))
+        draw(figure.add_axes(_INSIDE))  # a place of its own: a computed lay-out draws everything twice
+        drawn = BytesIO()
+        figure.savefig(drawn, format="svg", transparent=True, metadata=_UNDATED)
+    return Drawing(name=name, title=title, text=text, svg=_inlined(name, title, text, drawn.getvalue()))
+
+
+def _inlined(name: str, title: str, text: str, drawn: bytes) -> Markup:
+    """The drawing without what belongs to a file of its own, with ids of its own, a title and a description."""
+    root = ET.fromstring(drawn)  # noqa: S314 - drawn a moment ago by ourselves
+    _own_ids(root, name)
+    for size in ("width", "height", "version"):
+        root.attrib.pop(size, None)
+    root.attrib |= {"role": "img", "aria-labelledby": f"{name}-title {name}-text"}
+    for place, (tag, words) in enumerate((("title", title), ("desc", text))):
+        told = ET.Element(f"{{{SVG}}}{tag}", id=f"{name}-{'text' if place else 'title'}")
+        told.text = words
+        root.insert(place, told)
+    return Markup(_in_tokens(_plain(root)))  # noqa: S704 - serialised from a tree, so its texts are escaped
+
+
+def _own_ids(root: ET.Element, name: str) -> None:
+    """Keeps the ids that something refers to, under this figure's name, and drops matplotlib's others."""
+    text = ET.tostring(root, encoding="unicode")
+    for element in root.iter():
+        link = element.attrib.pop(_LINK, None)
+        if link:
+            element.set("href", f"#{name}-{link[1:]}")
+        clip = element.get("clip-path", "")
+        if clip.startswith("url(#"):
+            element.set("clip-path", f"url(#{name}-{clip[5:]}")
+        given = element.attrib.pop("id", None)
+        if given and f"#{given}" in text:
+            element.set("id", f"{name}-{given}")
+
+
+def _plain(root: ET.Element) -> str:
+    for style in [(parent, child) for parent in root.iter() for child in parent if child.tag == f"{{{SVG}}}style"]:
+        style[0].remove(style[1])  # it would dress the whole page
+    for element in root.iter():
+        element.tag = element.tag.removeprefix(f"{{{SVG}}}")
+    return ET.tostring(root, encoding="unicode", short_empty_elements=False)
+
+
+def _in_tokens(svg: str) -> str:
+    for drawn, token in _TOKENS.items():
+        svg = svg.replace(drawn, f"var({token})")
+    return svg

@@ -1,0 +1,198 @@
+"""How good a version is, in figures, tables and two drawings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from db.records import ModelRecord
+from workers.pages import figures
+from workers.pages.figures import Drawing, Point
+from workers.pages.layout import number, percent
+
+#: standard errors of a 95 % interval
+_Z = 1.96
+
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One figure of quality, said for people."""
+
+    key: str
+    name: str
+    meaning: str
+    digits: int
+
+
+MEASURES = tuple(
+    Measure(key=key, name=name, meaning=meaning, digits=digits)
+    for key, name, meaning, digits in (
+        ("auc", "AUC", "share of won and lost pairs put in the right order; chance is 0.5", 3),
+        ("pr_auc", "PR-AUC", "how pure the list stays while it is called down; chance is the share won", 3),
+        ("lift_top_decile", "Lift of the best tenth", "wins among the best tenth against the average", 2),
+        ("brier", "Brier score", "mean squared error of the probability; lower is better", 3),
+        ("log_loss", "Log loss", "what confident mistakes cost; lower is better", 3),
+        ("ece", "Calibration error", "mean distance between score and share won; lower is better", 3),
+        ("slope", "Calibration slope", "1 is right; below it claims too much, above too little", 2),
+        ("accuracy", "Accuracy at 50 %", "share right when 50 % and more counts as won", 3),
+    )
+)
+SCORERS = {
+    "base_rate": "average for all",
+    "silence_days": "days of silence alone",
+    "lr": "logistic regression",
+    "rf": "random forest",
+    "gb": "gradient boosting",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One measure of this version and of what it has to beat: figures as text, with bounds where there are any."""
+
+    measure: Measure
+    cells: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One member of the blend: what it counts, and how good it is alone."""
+
+    name: str
+    weight: float | None
+    auc: float
+    brier: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """What was said and what came among neighbouring leads."""
+
+    low: float
+    high: float
+    rows: int
+    positives: int
+    came: float
+    bounds: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """How many of the wins the best share of leads holds."""
+
+    depth: float
+    wins: float
+
+    @property
+    def lift(self) -> float:
+        """Against calls in any order."""
+        return self.wins / self.depth
+
+
+def bounds(positives: int, rows: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson), which holds with few rows too.
+
+    >>> [round(bound, 3) for bound in bounds(0, 10)], [round(bound, 3) for bound in bounds(34, 41)]
+    ([0.0, 0.278], [0.687, 0.915])
+    """
+    share, z2 = positives / rows, _Z * _Z / rows
+    middle = (share + z2 / 2) / (1 + z2)
+    half = _Z / (1 + z2) * math.sqrt(share * (1 - share) / rows + z2 / (4 * rows))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def rivals(report: Report) -> Iterator[str]:
+    """The names of what a version is held against."""
+    return (SCORERS.get(name, name) for name in report.get("baselines", {}))
+
+
+def compared(model: ModelRecord) -> Iterator[Compared]:
+    """Each measure that the version has, with its baselines' beside it."""
+    figures_of = (model.metrics, *model.report.get("baselines", {}).values())
+    for measure in MEASURES:
+        if measure.key in model.metrics:
+            yield Compared(measure=measure, cells=tuple(_cell(metrics, measure) for metrics in figures_of))
+
+
+def _cell(metrics: Mapping[str, Any], measure: Measure) -> tuple[str, str]:
+    interval = metrics.get("intervals", {}).get(measure.key)
+    return number(metrics.get(measure.key), measure.digits), _between(interval, measure.digits)
+
+
+def _between(interval: Sequence[float] | None, digits: int) -> str:
+    return "" if interval is None else f"{number(interval[0], digits)} to {number(interval[1], digits)}"
+
+
+def members(report: Report) -> Iterator[Member]:
+    """Each kind of model that was tried, left out or not."""
+    weights = report.get("weights", {})
+    for name, metrics in report.get("members", {}).items():
+        yield Member(name=SCORERS.get(name, name), weight=weights.get(name), auc=metrics["auc"], brier=metrics["brier"])
+
+
+def bands(report: Report) -> Iterator[Band]:
+    """By tenths of the score, best first; of an older version, by tenths of the leads."""
+    for told in report.get("bands_by_score") or reversed(report.get("bands", ())):
+        yield Band(
+            low=told["low"],
+            high=told["high"],
+            rows=told["rows"],
+            positives=told["positives"],
+            came=told["positives"] / told["rows"],
+            bounds=bounds(told["positives"], told["rows"]),
+        )
+
+
+def chance(report: Report) -> float | None:
+    """The mean distance that a perfect model's bands would have by chance: that of a normal with the band's spread."""
+    told = report.get("bands", ())
+    rows = sum(band["rows"] for band in told)
+    spreads = (band["rows"] * math.sqrt(band["said"] * (1 - band["said"]) / band["rows"]) for band in told)
+    return math.sqrt(2 / math.pi) * sum(spreads) / rows if rows else None
+
+
+def calibration(bins: Sequence[Report]) -> Drawing | None:
+    """The scores against the shares that were won, drawn."""
+    if not bins:
+        return None
+    points = [Point(told["said"], told["came"], *bounds(told["positives"], told["rows"])) for told in bins]
+    low, high = points[0], points[-1]
+    ends = [f"{percent(point.came)} won at a score of {percent(point.said)}" for point in (low, high)]
+    text = f"From {' to '.join(ends)}; the band table tells more in figures."
+    return figures.calibration("calibration", points, title="Scores, and the shares that were won", text=text)
+
+
+def reached(report: Report) -> Iterator[Reached]:
+    """The stored curve, or what the bands tell of it: best band first."""
+    if "lift" in report:
+        yield from (Reached(depth=depth, wins=wins) for depth, wins in report["lift"] if depth > 0)
+        return
+    told = report.get("bands", ())
+    rows, wins = sum(band["rows"] for band in told), sum(band["positives"] for band in told)
+    called = found = 0
+    for band in reversed(told):
+        called, found = called + band["rows"], found + band["positives"]
+        yield Reached(depth=called / rows, wins=found / wins)
+
+
+def tenths(curve: Sequence[Reached]) -> list[Reached]:
+    """Of a fine curve the ten points that a table needs."""
+    return [_nearest(curve, tenth / 10) for tenth in range(1, 11)] if curve else []
+
+
+def _nearest(curve: Sequence[Reached], depth: float) -> Reached:
+    return min(curve, key=lambda point: abs(point.depth - depth))
+
+
+def lift(curve: Sequence[Reached]) -> Drawing | None:
+    """The wins that the best leads hold, drawn."""
+    if not curve:
+        return None
+    points = [(point.depth, point.wins) for point in curve]
+    first = tenths(curve)[0]
+    text = f"The best {percent(first.depth)} of leads hold {percent(first.wins)} of the wins; the table tells more."
+    return figures.lift("lift", points, title="Wins reached by calling the best leads first", text=text)
