@@ -12,12 +12,23 @@ from sqlalchemy.exc import ArgumentError
 
 from db.base import to_json
 from db.errors import InvalidDatabaseUrl
+from db.watched import WatchedConnection
 
 #: execution option that names how a transaction begins on SQLite
 BEGIN = "hearth_begin"
 #: seconds to wait for a free connection
 POOL_WAIT = 30.0
 _BUSY_SECONDS = 30
+#: libpq's own settings, unless the URL has them: a host that went away without a word is noticed within half a minute
+_CONNECT = {
+    "application_name": "hearth",
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 _WAL_TRIES = 50
 
 
@@ -58,9 +69,17 @@ def make_engine(
         engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **common)
         _prepare_sqlite(engine, foreign_keys=foreign_keys)
         return engine
-    options = _postgresql_options(url, statement_timeout=statement_timeout, lock_timeout=lock_timeout)
-    arguments = {"options": options, "connect_timeout": 5, "application_name": "hearth"}
-    return create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_recycle=1800, **common)
+    arguments = {name: value for name, value in _CONNECT.items() if name not in url.query}
+    arguments["options"] = _postgresql_options(url, statement_timeout=statement_timeout, lock_timeout=lock_timeout)
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_recycle=1800, **common)
+    _watch(engine, statement_timeout)
+    return engine
+
+
+def _watch(engine: Engine, statement_timeout: float) -> None:
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> WatchedConnection:
+        return WatchedConnection.open(*arguments, statement_timeout=statement_timeout, **options)
 
 
 def _postgresql_options(url: URL, *, statement_timeout: float, lock_timeout: float) -> str:

@@ -10,6 +10,7 @@ A task is declared with one of four decorators, by what it does to the database:
 
 from __future__ import annotations
 
+import errno
 import random
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -28,9 +29,11 @@ from db.records import OutboxRecord, QuarantineDraft
 from db.repositories import attempts, outbox, processed, quarantine, tenants
 from db.session import Session, reading, transaction
 from tasks.contracts.base import Request, parse
-from tasks.contracts.wire import canonical, digest
+from tasks.contracts.wire import canonical
 from tasks.errors import InvalidPayload, Poisonous, TaskError, TimedOut, Unavailable, Unexpected
 from tasks.leasing import LeaseBusy, leased
+from tasks.posting import quick_producer
+from tasks.together import Answers, Bodies, Call, args_hash, key_of
 from tasks.work import Answer, Json, Work, duplicate
 
 __all__ = ["ATTEMPTS", "Answer", "HearthTask", "Json", "Work", "effect", "job", "query", "step"]
@@ -46,6 +49,8 @@ WAIT, WAITS = 2.0, 600
 ATTEMPTS = 5
 #: message header of what comes out of the outbox: the row's id
 FROM_OUTBOX = "hearth_outbox"
+#: message header that counts looks at work that another worker does
+WAITED = "hearth_waited"
 
 Body = Callable[..., Answer]
 
@@ -63,9 +68,21 @@ class HearthTask(Task):
     kind: Kind
     #: tells an internal step's owner that it failed, instead of raising
     on_fault: Callable[[Any, str], None] | None = None
+    #: the bodies of several messages that wait, in one transaction; None: each message has its own
+    many: Bodies | None = None
+    #: answers of messages that were worked on together
+    answers = Answers()
+
+    def prepare(self, calls: Sequence[Call]) -> None:
+        """Work on messages of one tenant together; each then answers as if it had come alone."""
+        if self.many is not None:
+            self.answers.prepare(self._work(None, []), self.contract, self.many, calls)
 
     def answer(self, args: tuple[Any, ...], kwargs: Json) -> Json:
         """The envelope of one message, or a TaskError."""
+        known = self.answers.take(self.request.id)
+        if known is not None:
+            return known
         try:
             return self._answer(args, kwargs)
         except TaskError as error:
@@ -80,12 +97,12 @@ class HearthTask(Task):
             self._count_attempt(request, work)
             return self._absorbing(request, work) if self.on_fault else self._perform(request, work)
 
-    def _work(self, request: Request, warnings: list[dict[str, str]]) -> Work:
+    def _work(self, request: Request | None, warnings: list[dict[str, str]]) -> Work:
         return Work(
             task=self.name,
             task_id=self.request.id or uuid4().hex,
             tenant=None,
-            args_hash=_args_hash(request),
+            args_hash=args_hash(request) if request else "",
             now=datetime.now(UTC),
             queue_of=self._queue_of,
             publish=self._publish,
@@ -113,6 +130,7 @@ class HearthTask(Task):
             headers={"id": work.task_id},
             body=canonical(request.model_dump(mode="json", exclude_unset=True)),
             attempts=count,
+            message_id=work.task_id,
         )
         with transaction() as session:
             quarantine.hold(session, request.tenant_id, draft=draft, now=work.now)
@@ -162,8 +180,7 @@ class HearthTask(Task):
         return row if isinstance(row, str) else None
 
     def _once(self, session: Session, request: Request, work: Work) -> Json:
-        key = request.idempotency_key or request.default_key() or f"task:{work.task_id}"
-        scope = {"task": self.name, "key": key}
+        scope = {"task": self.name, "key": key_of(request, work.task_id)}
         stored = processed.claim(
             session, request.tenant_id, **scope, args_hash=work.args_hash, task_id=work.task_id, now=work.now
         )
@@ -207,7 +224,7 @@ class HearthTask(Task):
             raise InvalidPayload.at("conflict", "idempotency_key", message) from None
         except (LeaseBusy, FenceLost):
             message = "another worker does this now; its result will be the answer"
-            raise self._again(message, most=WAITS, wait=WAIT) from None
+            raise self._wait(message) from None
         except DatabaseUnavailable:
             raise self._again("the database did not answer; send the task again later") from None
         except ReferenceGone:
@@ -215,32 +232,61 @@ class HearthTask(Task):
         except SoftTimeLimitExceeded:
             raise TimedOut(f"{self.name} ran into its time limit; send less at once") from None
         except Exception as error:  # noqa: BLE001  # the edge of the process: say where, never what
-            log.error("unexpected_error", error=type(error).__name__, frames=_frames(error))
-            raise Unexpected(f"{type(error).__name__} in {self.name}; the log has the place by task id") from None
+            raise self._undeclared(error) from None
 
-    def _again(self, message: str, most: int | None = None, wait: float | None = None) -> Exception:
+    def _undeclared(self, error: Exception) -> Exception:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return self._again("no room on the disk of Hearth's home; make some and send the task again")
+        log.error("unexpected_error", error=type(error).__name__, frames=_frames(error))
+        return Unexpected(f"{type(error).__name__} in {self.name}; the log has the place by task id")
+
+    def _again(self, message: str) -> Exception:
         """A retry with backoff and jitter while there are any left, then Unavailable."""
         retries = self.request.retries or 0
-        most = self.max_retries if most is None else most
-        if self.request.called_directly or retries >= most:
+        if self.request.called_directly or retries >= self.max_retries:
             return Unavailable(message)
         backoff = min(BACKOFF * 2 ** min(retries, 10), BACKOFF_LIMIT) * (0.5 + random.random() / 2)
-        later = self.retry(exc=Unavailable(message), countdown=wait or backoff, max_retries=most, throw=False)
-        return cast("Exception", later)
+        return self._later(message, backoff, retries=retries + 1)
+
+    def _wait(self, message: str) -> Exception:
+        """A later look at what another worker does. It counts as no retry, since poison is told by those."""
+        waited = self.request.get(WAITED)
+        waits = waited + 1 if isinstance(waited, int) else 1
+        if self.request.called_directly or waits > WAITS:
+            return Unavailable(message)
+        headers = {**(self.request.headers or {}), WAITED: waits}
+        return self._later(message, WAIT, retries=self.request.retries or 0, headers=headers)
+
+    def _later(self, message: str, seconds: float, **options: Any) -> Exception:
+        """The same message again after some seconds; back to its queue when the broker does not take it."""
+        later = self.signature_from_request(countdown=seconds, **options)
+        eager = bool(self.request.is_eager)
+        try:
+            if not eager:
+                later.apply_async()
+        except BrokerError:
+            # Celery's own retry would drop the message here
+            return cast("Exception", Reject("the broker takes no messages now", requeue=True))
+        return cast("Exception", Retry(exc=Unavailable(message), when=seconds, is_eager=eager, sig=later))
 
     def _publish(self, tenant_id: str, rows: Sequence[OutboxRecord]) -> None:
         """Publish follow-ups that are committed, under their own ids; what the broker does not take the relay will."""
         if not rows:
             return
         try:
-            for row in rows:
-                facts = {"queue": row.queue, "task_id": row.outbox_id, "headers": {FROM_OUTBOX: row.outbox_id}}
-                self.app.send_task(row.task, kwargs=dict(row.kwargs), retry=False, ignore_result=True, **facts)
+            with quick_producer(self.app) as producer:
+                for row in rows:
+                    self._send(row, producer)
         except BrokerError:
             log.warning("follow_ups_unpublished", rows=len(rows))
             return
         with transaction() as session:
             outbox.confirm(session, tenant_id, outbox_ids=[row.outbox_id for row in rows])
+
+    def _send(self, row: OutboxRecord, producer: Any) -> None:
+        facts = {"queue": row.queue, "task_id": row.outbox_id, "headers": {FROM_OUTBOX: row.outbox_id}}
+        options = {"producer": producer, "retry": False, "ignore_result": True}
+        self.app.send_task(row.task, kwargs=dict(row.kwargs), **facts, **options)
 
 
 def query(name: str, contract: type[Request], **options: Any) -> Callable[[Body], Any]:
@@ -270,8 +316,9 @@ def _declare(kind: Kind, name: str, contract: type[Request], options: Json) -> C
 
         run.__doc__, run.__module__ = body.__doc__, body.__module__
         facts = {"kind": kind, "contract": contract, "body": staticmethod(body), **options}
-        if "on_fault" in facts:
-            facts["on_fault"] = staticmethod(facts["on_fault"])
+        for name_of_function in ("on_fault", "many"):
+            if name_of_function in facts:
+                facts[name_of_function] = staticmethod(facts[name_of_function])
         return shared_task(run, name=name, base=HearthTask, bind=True, **facts)
 
     return declare
@@ -284,10 +331,6 @@ def _single_mapping(args: tuple[Any, ...], kwargs: Json) -> Json:
     if len(args) == 1 and isinstance(args[0], dict) and not kwargs:
         return args[0]
     raise InvalidPayload.at("type", "", "send keyword arguments, or exactly one object as the only positional one")
-
-
-def _args_hash(request: Request) -> str:
-    return digest(request.model_dump(mode="python", exclude_unset=True, exclude={"idempotency_key", "request_id"}))
 
 
 def _frames(error: BaseException) -> list[str]:

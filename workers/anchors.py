@@ -32,6 +32,11 @@ def newest(home: Path, tenant_id: str) -> Anchored | None:
     return max(_lines(home, tenant_id), key=lambda line: line.anchor.sequence, default=None)
 
 
+def every(home: Path, tenant_id: str) -> list[AuditAnchor]:
+    """All heads that were ever written down, oldest line first; none may be another than the chain's."""
+    return [line.anchor for line in _lines(home, tenant_id)]
+
+
 def tenants(home: Path) -> list[str]:
     """The tenants that have anchors; a chain may have gone from the database as a whole."""
     return sorted(path.name.removesuffix(".json") for path in (home / "audit").glob("*.json"))

@@ -73,6 +73,8 @@ class Cluster:
             if time.monotonic() > deadline:
                 raise ClusterSlow(f"the cluster is not ready after {timeout:.0f} s: see {self.settings.home / 'logs'}")
             time.sleep(0.05)
+        if self._supervisor:
+            self._supervisor.proven()
 
     def check(self) -> None:
         """Return while all is well; raises ClusterFailed when a process crashed again and again."""

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.waiting import depths
+
+__all__ = ["EPOCH", "Epoch", "depths"]
+
 #: a key that goes when the broker's data go
 EPOCH = "hearth.relay.epoch"
-
-
-def depths(client: Any, queues: Iterable[str]) -> dict[str, int]:
-    """The number of messages that wait in each queue."""
-    names = sorted(set(queues))
-    pipeline = client.pipeline(transaction=False)
-    for name in names:
-        pipeline.llen(name)
-    return dict(zip(names, map(int, pipeline.execute()), strict=True))
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ WorkersError
 ├── ClusterFailed        a process crashed again and again; its log is named
 ├── ClusterSlow          the cluster was not ready in time
 ├── FlowerUnprotected    Flower was to start without a password
-└── KeysUnreadable       the key file is there and cannot be used
+├── KeysUnreadable       the key file is there and cannot be used
+└── PagesMissing         what draws pages is not installed
 """
 
 
@@ -41,3 +42,7 @@ class FlowerUnprotected(WorkersError):  # noqa: N818
 
 class KeysUnreadable(WorkersError):  # noqa: N818
     """The key file cannot be used; without it, sealed columns stay closed."""
+
+
+class PagesMissing(WorkersError):  # noqa: N818
+    """The extra `pages` is not installed."""

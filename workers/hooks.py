@@ -23,7 +23,7 @@ from celery.signals import (
 
 from db import session
 from tasks import workspace
-from workers import database, logs
+from workers import database, fairness, logs
 from workers.settings import settings
 from workers.tether import die_with_parent
 
@@ -33,9 +33,11 @@ _TENANT = re.compile(r"[\w.:-]{1,64}")
 
 
 @celeryd_init.connect
-def on_worker_start(**_: object) -> None:
+def on_worker_start(instance: Any = None, **_: object) -> None:
     """Before Celery's own checks: what they warn of is a log line too."""
     logs.configure(settings().log_level)
+    if instance is not None and settings().fair_share:
+        instance.app.steps["consumer"].add(fairness.Door)
     logging.captureWarnings(capture=True)
 
 

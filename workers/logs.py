@@ -12,8 +12,9 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -134,6 +135,25 @@ class StderrHandler(logging.StreamHandler[Any]):
         """Fixed."""
 
 
+class _Lossy:
+    """A file whose troubles are nobody's: no work may fail because its log has no room."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write if it can be done."""
+        with suppress(OSError, ValueError):
+            if self._file:
+                self._file.write(text)
+
+    def flush(self) -> None:
+        """Flush if it can be done."""
+        with suppress(OSError, ValueError):
+            if self._file:
+                self._file.flush()
+
+
 _stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
@@ -168,7 +188,7 @@ def configure(level: str = "INFO") -> None:
             _line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.__stderr__),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Lossy(sys.__stderr__))),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()

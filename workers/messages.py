@@ -62,7 +62,11 @@ def seconds_left(message: Any) -> float | None:
 
 def tenant_of(message: Any) -> str | None:
     """The tenant that a message names; whether there is such a tenant is another question."""
-    body = content(message)
+    return tenant_in(content(message))
+
+
+def tenant_in(body: Any) -> str | None:
+    """The tenant that a decoded body names, in either protocol."""
     kwargs = _field(body, "kwargs")
     if isinstance(body, list | tuple) and len(body) > 1:
         args, kwargs = body[0], body[1]

@@ -17,7 +17,7 @@ import structlog
 from db.records import OutboxDraft, QuarantineDraft, QuarantineEntry, QuarantineRecord
 from db.repositories import attempts, outbox, quarantine, tenants
 from db.session import Session, reading, transaction
-from tasks.base import FROM_OUTBOX
+from tasks.base import FROM_OUTBOX, WAITED
 from workers import messages
 
 log = structlog.get_logger(__name__)
@@ -123,7 +123,7 @@ def letter(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Letter:
     if record.entry.reason == "unknown_task":
         headers[PARKED] = record.entry.attempts + 1
     if fresh:
-        headers |= {"retries": 0, "expires": None}
+        headers |= {"retries": 0, "expires": None, WAITED: 0}
     if record.entry.reason != "undecodable":
         # it was unpacked before it was held
         headers.pop("compression", None)
@@ -155,6 +155,7 @@ def _draft(message: Any, reason: Reason) -> QuarantineDraft:
         headers=facts,
         body=body,
         attempts=messages.count_of(message, PARKED if reason == "unknown_task" else "retries"),
+        message_id=messages.task_id_of(message),
     )
 
 

@@ -16,6 +16,9 @@ from workers.redaction import RedactedRequest
 
 log = structlog.get_logger(__name__)
 
+#: of a hard time limit that came without a soft one, this share is the soft one: the task may still say so itself
+SOFT_SHARE = 0.9
+
 
 class GuardedRequest(RedactedRequest):
     """Holds a poison task before Celery acknowledges it: one that lost its process too often, or had to be killed."""
@@ -25,6 +28,8 @@ class GuardedRequest(RedactedRequest):
         # Celery finds out in the pool only, where it acknowledges the message and answers nobody.
         if not isinstance(self.kwargs, Mapping):
             raise InvalidTaskError("Task keyword arguments must be a mapping")
+        # The pool looks at a hard limit only after the soft one, and the usual soft one is longer than many hard ones.
+        self.time_limits: Any = _limits(self.time_limits, self.task.soft_time_limit)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Celery's end of a failed task; a poison one fails and is held, or goes back when it cannot be held now."""
@@ -58,3 +63,11 @@ class GuardedRequest(RedactedRequest):
             log.warning("poison_not_held", task=self.name, error=type(error).__name__)
             return False
         return True
+
+
+def _limits(given: Any, usual_soft: float | None) -> Any:
+    """A message's time limits, hard and soft, the soft one below the hard one."""
+    hard, soft = given
+    if not isinstance(hard, int | float) or soft is not None:
+        return given
+    return hard, min(hard * SOFT_SHARE, usual_soft or hard)

@@ -21,5 +21,13 @@ def let_go(app: Celery) -> None:
         consumer.cancel_for = _nobody_waits
 
 
+def drop(app: Celery, result: Any) -> None:
+    """Forget one result without a word to the broker; should its answer still come, nobody looks at it."""
+    celery: Any = app
+    for known in celery.backend._pending_results:  # noqa: SLF001 - the public way talks to the broker
+        known.pop(result.id, None)
+    result.backend = None
+
+
 def _nobody_waits(task_id: str) -> None:
     """Answer as a consumer whose subscription has ended already."""

@@ -52,6 +52,8 @@ class Settings(BaseSettings):
 
     #: a queue with more messages gets none from the outbox until it is shorter
     queue_depth: int = Field(default=10_000, ge=1)
+    #: False: whoever comes first to a queue is served first, however many others wait
+    fair_share: bool = True
     #: seconds after which a published follow-up that has not ended is published again; above task_time_limit
     redo_after: float = Field(default=900.0, ge=1)
     #: TCP port of the metrics on 127.0.0.1; 0: any free one

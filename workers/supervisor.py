@@ -1,5 +1,8 @@
 """Runs processes: each in a session of its own, tethered to this one, restarted after a crash, stopped warmly.
 
+What never ran is given up after some quick crashes; what once did is started again for ever, at most every half minute:
+whatever ended it (a broker that refuses, a database that is away) may pass.
+
 A stop goes to main processes only, never to their groups: a worker's children must finish. Who is left after the grace
 is killed with its whole session. Phases stop one after the other, the broker's last.
 """
@@ -21,6 +24,7 @@ from workers import tether
 from workers.errors import ClusterFailed
 
 #: a process that lived shorter than this many seconds crashed quickly; after so many quick crashes in a row we give up
+#: unless it ran well before
 QUICK, PATIENCE = 10.0, 5
 #: seconds before the first restart, doubled each time, and the most
 BACKOFF, BACKOFF_LIMIT = 0.25, 30.0
@@ -56,6 +60,8 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     born: float = 0.0
     crashes: int = 0
+    #: whether it ever ran well
+    proven: bool = False
     #: monotonic time of the next start
     due: float = 0.0
 
@@ -89,9 +95,14 @@ class Supervisor:
         return {c.spec.name: c.process.pid for c in children if c.process and c.process.returncode is None}
 
     def check(self) -> None:
-        """Return while all is well; raises ClusterFailed when a process crashed again and again."""
+        """Return while all is well; raises ClusterFailed when a process crashed again and again from the start."""
         if self._failure:
             raise self._failure
+
+    def proven(self) -> None:
+        """Whoever runs now did what it is for: it is never given up again."""
+        for child in list(self._children.values()):
+            child.proven = child.proven or child.process is not None
 
     def hasten(self) -> None:
         """Make a running stop impatient: work is given back at once."""
@@ -137,9 +148,11 @@ class Supervisor:
         assert child.process is not None
         _kill_session(child.process)
         code, child.process = child.process.returncode, None
-        child.crashes = child.crashes + 1 if now - child.born < QUICK else 1
-        child.due = now + min(BACKOFF * 2 ** (child.crashes - 1), BACKOFF_LIMIT)
-        if child.crashes >= PATIENCE:
+        quick = now - child.born < QUICK
+        child.proven = child.proven or not quick
+        child.crashes = child.crashes + 1 if quick else 1
+        child.due = now + min(BACKOFF * 2 ** min(child.crashes - 1, 16), BACKOFF_LIMIT)
+        if child.crashes >= PATIENCE and not child.proven:
             name, log = child.spec.name, self._log(child.spec)
             self._failure = ClusterFailed(f"{name} ended {child.crashes} times in a row (last code {code}): see {log}")
 

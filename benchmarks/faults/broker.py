@@ -11,7 +11,7 @@ import redis
 
 from benchmarks.faults.load import Load
 from benchmarks.faults.plan import Round
-from benchmarks.faults.site import Site
+from benchmarks.faults.site import WORKERS, Site
 from benchmarks.faults.tally import Tally
 
 #: seconds that a broker stays away
@@ -22,6 +22,7 @@ def f6(here: Round, tally: Tally) -> None:
     """One of seven troubles of the broker under load; jobs that the database took must end."""
     name, strike = STRIKES[here.number % len(STRIKES)]
     site, load = here.site, Load(site=here.site, random=here.random)
+    ended = deaths(site)
     load.begin(here.rate)
     time.sleep(here.seconds * (0.5 + here.random.random()))
     struck = time.monotonic()
@@ -29,12 +30,18 @@ def f6(here: Round, tally: Tally) -> None:
     tally.kills += 1
     load.end()
     back = site.recovered(load.tenant, struck)
+    tally.must(f"no worker ends with its broker {name}", hold=deaths(site) == ended)
     tally.recoveries.append(back)
     lost = tally.broker.lost
     load.settle(tally)
     told = tally.notes.setdefault("troubles", {}).setdefault(name, {"recovery_s": [], "lost_of_the_broker": 0})
     told["recovery_s"].append(round(back, 2))
     told["lost_of_the_broker"] += tally.broker.lost - lost
+
+
+def deaths(site: Site) -> int:
+    """How often a worker ended by itself so far."""
+    return sum(site.deaths[name] for name in WORKERS)
 
 
 def half_open(here: Round, tally: Tally) -> None:

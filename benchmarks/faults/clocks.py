@@ -1,24 +1,31 @@
-"""F11: work that outlives its lease, and workers whose clocks are wrong."""
+"""F11: work that outlives its lease, workers whose clocks are wrong, and clocks that change for the summer."""
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from benchmarks.faults import clock
 from benchmarks.faults.load import Load
 from benchmarks.faults.plan import Round
 from benchmarks.faults.processes import send
+from benchmarks.faults.site import WORKERS
 from benchmarks.faults.tally import Tally
 
 HOUR = 3600
 
 
 def f11(here: Round, tally: Tally) -> None:
-    """A holder that is stopped until its lease has run out; then a worker an hour ahead, and one an hour behind."""
+    """A holder stopped until its lease has run out; workers an hour ahead and behind; summer time that begins, ends."""
     _outlived(here, tally)
+    for begins in (True, False) if here.whole else ():
+        _summer_time(here, tally, begins=begins)
     for offset in (HOUR, -HOUR) if here.whole else (HOUR,):
         _wrong_clock(here, tally, offset)
 
@@ -70,6 +77,51 @@ def _wrong_clock(here: Round, tally: Tally, offset: int) -> None:
     site.processes.start("background")
     if here.whole:
         site.ready(load.tenant)
+
+
+def _summer_time(here: Round, tally: Tally, *, begins: bool) -> None:
+    """All local clocks jump by an hour under load, while work is under way that has time limits and a countdown."""
+    site, load = here.site, Load(site=here.site, random=here.random)
+    changes = datetime.now(UTC) + timedelta(seconds=15)
+    zone = {"TZ": _zone(changes, begins=begins)}
+    names = [name for name in (*WORKERS, "relay", "beat") if site.processes.alive(name)]
+    site.processes.kill(*names)
+    site.processes.start(*names, env=zone)
+    site.ready(load.tenant)
+    _until(lambda: datetime.now(UTC) > changes - timedelta(seconds=2), here.patience)
+    load.send(2, act="hang", seconds=4.0, time_limit=60)
+    load.send(4, countdown=3)
+    load.send(4, expires=600)
+    load.begin(here.rate // 2)
+    _until(lambda: datetime.now(UTC) > changes + timedelta(seconds=here.seconds), here.patience)
+    load.end()
+    tally.kills += 1
+    tally.recoveries.append(site.recovered(load.tenant, time.monotonic()))
+    load.settle(tally)
+    name = "begins" if begins else "ends"
+    tally.must(f"the clocks do change where summer time {name}", hold=_changed(zone, changes))
+    again = site.rows("SELECT count(*) FROM attempts WHERE tenant_id = :t", t=load.tenant)[0][0]
+    tally.notes[f"redelivered_early_summer_time_{name}"] = int(again)
+    tally.must("no message comes twice when the clocks change", hold=again == 0)
+    site.processes.kill(*names)
+    site.processes.start(*names)
+    site.ready(load.tenant)
+
+
+def _zone(changes: datetime, *, begins: bool) -> str:
+    """A zone of POSIX whose summer time begins or ends at a moment; it is UTC otherwise."""
+    local = changes if begins else changes + timedelta(hours=1)
+    day = min(local.timetuple().tm_yday, 365)
+    this, other = f"J{day}/{local:%H:%M:%S}", f"J{(day + 180) % 365 + 1}/2"
+    return f"AAA0BBB-1,{this},{other}" if begins else f"AAA0BBB-1,{other},{this}"
+
+
+def _changed(zone: dict[str, str], changes: datetime) -> bool:
+    """Whether a process of that zone sees its clock jump at that moment."""
+    at = int(changes.timestamp())
+    code = f"import time; print(time.localtime({at} + 5).tm_isdst - time.localtime({at} - 5).tm_isdst)"
+    told = subprocess.run([sys.executable, "-c", code], env={**os.environ, **zone}, capture_output=True, check=True)
+    return abs(int(told.stdout)) == 1
 
 
 def _until(true: Callable[[], bool], seconds: float) -> bool:

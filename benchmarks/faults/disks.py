@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from celery.exceptions import TimeoutError as NoAnswer
+from kombu.exceptions import OperationalError
 
 from benchmarks.faults import broker
 from benchmarks.faults.imports import File, begin, make_file, progress
 from benchmarks.faults.load import Load
 from benchmarks.faults.plan import Round
 from benchmarks.faults.tally import Tally
+from workers.cli.client import Client
+from workers.cli.command import CommandFailed, refuses_writes
 
 #: bytes of the small disk
 SIZE = 64_000_000
@@ -41,36 +43,33 @@ def _full_disk(here: Round, tally: Tally) -> None:
         tally.must("the home does not fill by itself", hold=False)
         return
     file = make_file(site.home, min(here.rows, 20_000), here.random)
+    ended = broker.deaths(site)
     load.begin(here.rate)
     time.sleep(here.seconds)
     struck = time.monotonic()
     with _filled(site.home):
         tally.kills += 1
-        tally.notes["import_on_a_full_disk"] = _refusal(here, load, file)
+        said = tally.notes["import_on_a_full_disk"] = _refusal(here, load, file)
+        tally.must("an import on a full disk is told so", hold=said not in (None, "accepted"))
         time.sleep(here.seconds)
     load.end()
     tally.recoveries.append(site.recovered(load.tenant, struck))
+    tally.must("no worker ends with its broker's disk full", hold=broker.deaths(site) == ended)
     load.settle(tally)
     backfill_id = begin(site, load.tenant, file)
     tally.must("the import works when there is room", hold=_finishes(here, backfill_id))
 
 
-def _refusal(here: Round, load: Load, file: File) -> str:
-    """What an import says that finds no room for its copy."""
-    asked = {"tenant_id": load.tenant, "uri": str(file.path), "profile": "canonical"}
+def _refusal(here: Round, load: Load, file: File) -> str | None:
+    """What `hearth backfill` says that finds no room for its copy; None when it says nothing."""
+    caller = Client(here.site.client, load.tenant)
+    patience, asked = 40.0 if here.whole else 15.0, {"uri": str(file.path), "profile": "canonical"}
     try:
-        sent = here.site.client.send_task("hearth.backfill.csv", kwargs=asked, queue="batch", retry=False)
-    except Exception as error:  # noqa: BLE001  # whatever it says is what we came to hear
-        return f"publish: {type(error).__name__}"
-    try:
-        sent.get(timeout=15 if here.whole else 3)
-    except NoAnswer:
-        return "no answer in time"
-    except Exception as error:  # noqa: BLE001
-        return type(error).__name__
-    finally:
-        here.site.client.backend.remove_pending_result(sent)
-        sent.backend = None
+        caller.envelope("hearth.backfill.csv", queue="batch", patience=patience, **asked)
+    except OperationalError as error:
+        return "the broker takes no work" if refuses_writes(error) else "the broker does not answer"
+    except CommandFailed as error:
+        return None if "no worker answered" in error.message else error.message
     return "accepted"
 
 

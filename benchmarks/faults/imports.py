@@ -20,6 +20,8 @@ from benchmarks.faults.tally import Count, Tally
 
 #: a row in so many is bad
 BAD = 100
+#: jobs beside an import that each add a link to its tenant's audit chain
+PROVED = 20
 ENDED = ("finished", "failed", "cancelled")
 Json = dict[str, Any]
 
@@ -71,6 +73,7 @@ def f13(here: Round, tally: Tally) -> None:
         if name != "lost":
             strike(here.site)
         backfill_id = begin(here.site, load.tenant, file)
+        load.write(PROVED)
         if name == "lost":
             strike(here.site)
         struck = time.monotonic()
@@ -94,6 +97,7 @@ def _check_fan_in(here: Round, tally: Tally, load: Load, backfill_id: str, *, fa
     count = Count(accepted=1, done=int(state == "finished"), failed=int(state == "failed"))
     count.lost, count.duplicate_effects = int(state not in ENDED), max(0, told - 1)
     tally.database.add(count)
+    load.settle(tally, here.patience)
 
 
 def f14(here: Round, tally: Tally) -> None:
@@ -103,6 +107,7 @@ def f14(here: Round, tally: Tally) -> None:
     began = time.monotonic()
     backfill_id = begin(site, load.tenant, file)
     started = time.monotonic()
+    load.write(PROVED)
     _, _, chunks = progress(site, backfill_id)
     kills = 5 if here.whole else 2
     for kill in range(1, kills + 1):
@@ -137,6 +142,7 @@ def _check_rows(here: Round, tally: Tally, load: Load, file: File, backfill_id: 
     count.lost = file.rows - count.done - count.failed
     count.duplicate_effects = max(0, leads - good)
     tally.database.add(count)
+    load.settle(tally, here.patience)
 
 
 def _rejected(path: str | None) -> int:

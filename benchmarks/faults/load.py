@@ -25,6 +25,8 @@ SETTLE = 75.0
 #: seconds between two batches of a stream of jobs
 BEAT = 0.1
 
+#: of what a job is sent with, what concerns its message
+OPTIONS = ("time_limit", "soft_time_limit", "countdown", "expires")
 Json = dict[str, Any]
 
 
@@ -58,7 +60,7 @@ class Load:
 
     def send_one(self, job: str, *, queue: str = "ingest", task: str = "faults.effect", **more: Any) -> bool:
         """Send one message of a job; whether the broker said yes."""
-        options = {name: more.pop(name) for name in ("time_limit", "soft_time_limit") if name in more}
+        options = {name: more.pop(name) for name in OPTIONS if name in more}
         kwargs = {"tenant_id": self.tenant, "job": job, "idempotency_key": job, **more}
         try:
             sent = self.site.client.send_task(task, kwargs=kwargs, queue=queue, retry=False, **options)
@@ -122,6 +124,13 @@ class Load:
         time.sleep(0.3)
         self._count(tally)
 
+    def _verify(self, tally: Tally) -> None:
+        """See that the tenant's audit chain is whole."""
+        with reading() as session:
+            report = audit.verify(session, self.tenant)
+        tally.broken_chains += not report.ok
+        tally.notes["audit_rows"] = tally.notes.get("audit_rows", 0) + report.rows
+
     def effects(self) -> dict[str, int]:
         """How many effects each job had."""
         query = "SELECT job, count(*) FROM fault_effects WHERE tenant_id = :tenant GROUP BY job"
@@ -151,8 +160,7 @@ class Load:
         effects, held = self.effects(), self.held()
         for count, jobs in ((tally.broker, self.sent), (tally.database, self.written)):
             count.add(self._counted(jobs, effects, held))
-        with reading() as session:
-            tally.broken_chains += not audit.verify(session, self.tenant).ok
+        self._verify(tally)
         known = set(self.sent) | set(self.written)
         unasked = sum(job not in known and not job.startswith("back-") for job in effects)
         tally.notes["refused"] = tally.notes.get("refused", 0) + self.refused

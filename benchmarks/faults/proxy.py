@@ -26,6 +26,12 @@ class Proxy:
         self._stalled.set()
         self._stalled = threading.Event()
 
+    def close_door(self) -> None:
+        """Take no new connections."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
     def close(self) -> None:
         """Close everything."""
         for end in (self._listener, *self._open):

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from celery.signals import task_postrun
 from sqlalchemy import text
 
+from db import watched
 from db.session import Session, transaction
 from tasks import schedule
 from tasks.base import Answer, Json, Work, effect, job
@@ -43,6 +44,10 @@ app.conf.broker_transport_options = {
     "socket_timeout": SOCKET,
     "health_check_interval": SOCKET,
 }
+
+
+# how long a silent database is believed, as a silent broker is
+watched.ASK = float(SOCKET)
 
 
 def _mine_of(mine: Callable[[str, int], bool], name: str, seconds: int) -> bool:

@@ -33,7 +33,7 @@ from db import session as sessions
 from db.errors import DatabaseUnavailable
 from db.repositories import tenants
 from migrations.commands import upgrade
-from workers import broker, cluster, database
+from workers import broker, cluster, database, depths
 from workers.app import app
 from workers.plan import Plan, processes, worker_plans
 from workers.settings import Settings
@@ -138,7 +138,7 @@ class Site:
         """Messages that the broker holds, in queues and unacknowledged."""
         client = self.redis()
         queues = [queue.name for queue in app.conf.task_queues]
-        return int(sum(client.llen(name) for name in queues) + client.hlen("unacked"))
+        return int(sum(depths.depths(client, queues).values()) + client.hlen("unacked"))
 
     def sweep(self) -> None:
         """Ask for the sweep that beat sends every 15 seconds; it runs once a slot, however often it is asked for."""

@@ -69,12 +69,13 @@ def f4(here: Round, tally: Tally) -> None:
     site, load = here.site, Load(site=here.site, random=here.random)
     bad = {"raise": load.send(2, act="raise"), "eat": load.send(1, act="eat")}
     bad["hang"] = load.send(1, act="hang", seconds=600, soft_time_limit=1, time_limit=3)
+    bad["hang without a soft limit"] = load.send(1, act="hang", seconds=600, time_limit=3)
     bad["kill"] = load.send(1, act="kill")
     written = {act: load.write(1, act=act)[0] for act in ("raise", "kill")}
     struck = time.monotonic()
     load.send(20)
     load.write(20)
-    tally.kills += 7
+    tally.kills += 8
     tally.recoveries.append(site.recovered(load.tenant, struck))
     load.settle(tally, here.patience)
     time.sleep(here.seconds)

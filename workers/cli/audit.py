@@ -26,15 +26,15 @@ def audit() -> None:
 @json_option
 @click.pass_context
 def verify(context: click.Context, tenant: str | None, as_json: bool) -> None:
-    """Read every chain from its start, against its anchor outside the database; 1 when one is not whole."""
+    """Read every chain from its start, against all its anchors outside the database; 1 when one is not whole."""
     reports = verified(settings(), tenant)
     if as_json:
         emit(
             {"ok": all(report.ok for report in reports.values()), "chains": [_brief(*pair) for pair in reports.items()]}
         )
     else:
-        rows = [(name, r.rows, "whole" if r.ok else r.reason, r.first_bad) for name, r in reports.items()]
-        table("audit chains", ("tenant", "rows", "state", "first bad row"), rows)
+        rows = [(name, r.rows, "whole" if r.ok else r.reason, r.first_bad, _anchor(r)) for name, r in reports.items()]
+        table("audit chains", ("tenant", "rows", "state", "first bad row", "anchor that disagrees"), rows)
     if not all(report.ok for report in reports.values()):
         context.exit(1)
 
@@ -49,9 +49,9 @@ def verified(chosen: Settings, tenant: str | None) -> dict[str, AuditReport]:
 
 def _verified(chosen: Settings, tenant: str) -> AuditReport:
     # before the chain is read: it may grow meanwhile, and an anchor of later is not in it
-    last = anchors.newest(chosen.home, tenant)
+    written_down = anchors.every(chosen.home, tenant)
     with reading() as session:
-        return chains.verify(session, tenant, anchor=last.anchor if last else None)
+        return chains.verify(session, tenant, anchors=written_down)
 
 
 def _brief(tenant: str, report: AuditReport) -> dict[str, Any]:
@@ -61,4 +61,10 @@ def _brief(tenant: str, report: AuditReport) -> dict[str, Any]:
         "rows": report.rows,
         "first_bad": report.first_bad,
         "reason": report.reason,
+        "anchor": _anchor(report),
     }
+
+
+def _anchor(report: AuditReport) -> str | None:
+    """The anchor that disagrees, as it begins in its file."""
+    return f"{report.anchor.sequence}:{report.anchor.hash.hex()[:16]}" if report.anchor else None

@@ -10,15 +10,22 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import TimeoutError as NoAnswer
+from kombu.exceptions import OperationalError
+from redis.exceptions import ResponseError
 
+from tasks.posting import quick_producer
 from workers.app import app
-from workers.cli.command import CommandFailed
+from workers.cli.command import CommandFailed, refuses_writes
 from workers.cli.output import notice
 from workers.cluster import connected
+from workers.results import drop
 from workers.settings import settings
 
 #: seconds a command waits for one task's answer
 PATIENCE = 120.0
+#: seconds without an answer until the broker is asked whether it takes any, and its key for that
+BROKER_INTERVAL = 5.0
+PROBE = "celery-hearth-probe"
 #: seconds between two looks at a job
 LOOK_INTERVAL = 0.25
 ENDED = frozenset({"finished", "failed", "cancelled", "ok", "partial"})
@@ -36,20 +43,43 @@ class Client:
     private: bool = False
 
     def envelope(self, task: str, *, queue: str | None = None, patience: float = PATIENCE, **kwargs: Any) -> Data:
-        """The envelope a task answers with; raises CommandFailed with what it says instead, or when it says nothing."""
+        """The envelope a task answers with; raises CommandFailed with what it says instead, or when it says nothing.
+
+        Raises:
+            OperationalError: the broker is away or refuses writes, now or while the answer is waited for.
+
+        """
         sent = self.app.send_task(task, kwargs={"tenant_id": self.tenant_id, **kwargs}, queue=queue)
         try:
-            answer = sent.get(timeout=patience, propagate=False)
+            answer = self._answer(sent, task, patience)
             sent.forget()
-        except NoAnswer:
-            raise CommandFailed(f"{task}: no worker answered within {patience:.0f} s; is one running?") from None
         finally:
             # a result that outlives a stopped broker would look for it from its destructor
-            sent.backend = None
+            drop(self.app, sent)
         if isinstance(answer, BaseException):
             raise CommandFailed(f"{task}: {explain(answer)}") from None
         envelope: Data = answer
         return envelope
+
+    def _answer(self, sent: Any, task: str, patience: float) -> Any:
+        """Whatever comes, looking now and then whether the broker could still take an answer."""
+        deadline = time.monotonic() + patience
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                return sent.get(timeout=min(left, BROKER_INTERVAL), propagate=False)
+            except NoAnswer:
+                self._ask_broker()
+        raise CommandFailed(f"{task}: no worker answered within {patience:.0f} s; is one running?")
+
+    def _ask_broker(self) -> None:
+        with quick_producer(self.app) as producer:
+            try:
+                # a producer's user of the broker may do this, and not SET
+                producer.channel.client.execute_command("SETEX", PROBE, 1, 1)
+            except ResponseError as error:
+                # a user of the broker who may not write this is no trouble
+                if refuses_writes(error):
+                    raise OperationalError(str(error)) from error
 
     def call(self, task: str, **kwargs: Any) -> Data:
         """The data of a task's answer."""

@@ -5,16 +5,20 @@ Exit codes: 0 done, 1 a failure told in one line, 2 wrong usage, 128 + n stopped
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 from kombu.exceptions import OperationalError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
 from db.errors import DatabaseError, UnknownTenant
 from workers.errors import WorkersError
 
+#: how a Redis says that it takes no writes
+_REFUSAL = re.compile(r"\b(?:MISCONF|OOM|READONLY|NOREPLICAS)\b")
 #: failures that are told in one line; anything else is a fault of ours and shows its traceback
 EXPLAINED = (DatabaseError, WorkersError, OperationalError, OSError)
 
@@ -42,8 +46,23 @@ def _line(error: BaseException) -> str:
     if isinstance(error, UnknownTenant):
         return "unknown tenant; `hearth tenant create` makes one, and so does `hearth backfill`"
     if isinstance(error, OperationalError):
+        if refuses_writes(error):
+            return f"the broker takes no work ({_code(error)}): its disk or memory is full; make room and try again"
         return "the broker does not answer; check REDIS_URL, or start a cluster with `hearth up`"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def refuses_writes(error: BaseException) -> bool:
+    """Whether a broker that is there says that it takes no writes."""
+    return _code(error) is not None
+
+
+def _code(error: BaseException) -> str | None:
+    """Redis's word for its refusal; redis-py takes it off where it has an exception of its own."""
+    if isinstance(error, OutOfMemoryError | ReadOnlyError):
+        return "OOM" if isinstance(error, OutOfMemoryError) else "READONLY"
+    found = _REFUSAL.search(str(error))
+    return found[0] if found else _code(error.__cause__) if error.__cause__ else None
 
 
 def example(*lines: str) -> str:

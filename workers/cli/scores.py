@@ -19,7 +19,7 @@ from workers.settings import settings
 #: leads in one message
 BATCH = 1000
 KIND = "lead_score"
-WORKLIST_COLUMNS = ("rank", "lead", "probability", "band", "why now", "action", "due by", "reasons", "model")
+WORKLIST_COLUMNS = ("rank", "lead", "probability", "band", "why now", "action", "due by", "new", "reasons", "model")
 
 Data = dict[str, Any]
 
@@ -68,9 +68,9 @@ def assess(tenant: str, lead: str | None, every: bool, top: int, as_json: bool) 
 @click.command(cls=Command, epilog=example("hearth worklist --tenant demo --agent ada.quill --top 10"))
 @tenant_option
 @click.option("--agent", metavar="A", help="Only leads assigned to this agent.")
-@click.option("--top", type=click.IntRange(1, 200), default=20, show_default=True, help="How many calls.")
+@click.option("--top", type=click.IntRange(1, 200), help="How many calls; the agent's capacity, else 20, without it.")
 @json_option
-def worklist(tenant: str, agent: str | None, top: int, as_json: bool) -> None:
+def worklist(tenant: str, agent: str | None, top: int | None, as_json: bool) -> None:
     """Today's calls in order, with reasons."""
     with client(tenant) as caller:
         data = caller.call("hearth.leads.worklist", assigned_to=agent, capacity=top)
@@ -169,8 +169,10 @@ def show_worklist(title: str, data: Data) -> None:
 
 
 def _call(lead: Data) -> tuple[object, ...]:
-    plain = (lead[name] for name in ("probability", "band", "why_now", "action", "due_by"))
-    return (lead["rank"], _name(lead), *plain, _texts(lead["reasons"]), lead["model"])
+    band = f"{lead['band']}, says {lead['override']['actor']}" if lead.get("override") else lead["band"]
+    plain = (lead[name] for name in ("why_now", "action", "due_by"))
+    new = (lead.get("changed") or {}).get("text")
+    return (lead["rank"], _name(lead), lead["probability"], band, *plain, new, _texts(lead["reasons"]), lead["model"])
 
 
 def _name(lead: Data) -> str:

@@ -10,7 +10,7 @@ import click
 from workers.cli.client import client
 from workers.cli.command import Command, CommandFailed, example, json_option
 from workers.cli.imports import FILE, mapping_of
-from workers.cli.output import emit, facts
+from workers.cli.output import emit, facts, table
 
 TENANT = click.argument("name", metavar="TENANT")
 ACTOR = "hearth tenant"
@@ -68,6 +68,8 @@ def readiness(name: str, as_json: bool) -> None:
     missing = ", ".join(f"{count} more {name}" for name, count in score["missing"].items())
     counted = {f"leads {kind}": count for kind, count in data["leads"].items()}
     facts(f"tenant {name}", {**counted, "scored by": score["scored_by"], "own model": missing or "possible"})
+    rows = [(step["rung"], "serves" if step["serves"] else "", "; ".join(step["missing"])) for step in score["ladder"]]
+    table("who scores, the best first", ("rung", "now", "missing"), rows)
 
 
 def _report(name: str, data: dict[str, Any], *, as_json: bool) -> None:

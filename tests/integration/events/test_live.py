@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from db import clock
-from db.models import RescoreDue
+from db.models import Lead, RescoreDue
 from db.repositories import leads, predictions, raw_events, rescores
 from db.session import reading, transaction
 from tasks.events import ingest
 from tasks.leads import card, rescore, worklist
+from tasks.privacy import purge
 from tasks.tenants import configure
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -127,6 +129,22 @@ def test_a_worker_that_dies_gives_its_leads_back_and_events_meanwhile_count() ->
     assert due() == 1  # nobody settled it
 
 
+def test_a_lead_that_cannot_be_scored_holds_up_no_other() -> None:
+    lead_ids = ingest(tenant_id=T, events=[created(number) for number in range(1, 6)])["data"]["lead_ids"]
+    with transaction() as session:
+        broken = (Lead.tenant_id == T, Lead.lead_id == lead_ids[2])
+        sound = session.scalars(select(Lead.custom).where(*broken)).one()
+        session.execute(update(Lead).where(*broken).values(custom=b"broken"))
+    assert rescore(tenant_id=T)["data"] == {"due": 5, "scored": 4}
+    assert [scores(lead_id) for lead_id in lead_ids] == [1, 1, 0, 1, 1]
+    assert due() == 0
+    with transaction() as session:
+        session.execute(update(Lead).where(*broken).values(custom=sound))
+    shift(3601)
+    rescore(tenant_id=T)
+    assert scores(lead_ids[2]) == 1, "its turn comes again"
+
+
 def test_closed_leads_are_settled_without_a_score() -> None:
     won = {"type": "OpportunityStatusUpdate", "locationId": T, "id": "o1", "contactId": "ct1", "status": "won"}
     lead_id = ingest(tenant_id=T, events=[created(1), {**won, "webhookId": "o1"}])["data"]["lead_ids"][0]
@@ -147,7 +165,7 @@ def test_soonest_wins() -> None:
     assert due() == 1
 
 
-def test_raw_events_stay_sealed_and_are_purged() -> None:
+def test_raw_events_stay_sealed() -> None:
     lead_id = ingest(tenant_id=T, events=[created(1), said(1, 1, "a secret wish")], signature_verified=True)["data"][
         "lead_ids"
     ][0]
@@ -158,8 +176,14 @@ def test_raw_events_stay_sealed_and_are_purged() -> None:
             ("InboundMessage", lead_id, True),
         ]
         assert b"a secret wish" in kept[1].payload
-        assert raw_events.purge(session, before=NOW - timedelta(days=1)) == 0
-        assert raw_events.purge(session, before=NOW + timedelta(days=1)) == 2
+
+
+def test_raw_events_go_when_they_were_kept_long_enough(workspace_folder: Path) -> None:
+    ingest(tenant_id=T, events=[created(1)], received_at=(NOW - timedelta(days=31)).isoformat())
+    ingest(tenant_id=T, events=[created(2)])
+    purge()
+    with reading() as session:
+        assert [raw.received_at > NOW - timedelta(days=1) for raw in raw_events.opened(session, T)] == [True]
 
 
 def test_a_dry_run_changes_nothing() -> None:

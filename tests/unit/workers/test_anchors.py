@@ -31,6 +31,15 @@ def test_a_chain_that_was_cut_does_not_hide_itself(tmp_path):
     assert anchors.newest(tmp_path, "acme").anchor == head(5)
 
 
+def test_every_head_that_was_written_down_counts(tmp_path):
+    workspace.bind(tmp_path)
+    heads = [head(1), head(4, "1"), head(9, "2")]
+    for one in heads:
+        workspace.note_anchor("acme", one, NOW)
+    assert anchors.every(tmp_path, "acme") == heads
+    assert anchors.every(tmp_path, "other") == []
+
+
 def test_lines_that_are_none_are_passed_over(tmp_path):
     path = tmp_path / "audit" / "acme.json"
     path.parent.mkdir()

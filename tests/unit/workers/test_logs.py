@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import subprocess
 import sys
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -119,3 +121,18 @@ def test_a_warning_says_where_and_what_kind():
         "py.warnings", logging.WARNING, "", 1, "%s", (f"/a/b.py:7: UserWarning: {SECRET}",), None
     )
     assert logs.message(record) == "/a/b.py:7: UserWarning"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+def test_a_log_without_room_fails_no_work():
+    code = """
+import structlog
+from workers import logs
+logs.configure()
+for number in range(1000):
+    structlog.get_logger().error("x" * 100)
+print("done", flush=True)
+"""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+    assert done.stdout == "done\n"

@@ -91,6 +91,27 @@ def test_it_gives_up_on_what_always_crashes(run, tmp_path, monkeypatch):
     assert until(failed) == f"one ended 5 times in a row (last code 1): see {tmp_path}/logs/one.log"
 
 
+def test_it_never_gives_up_on_what_once_was_ready(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "BACKOFF", 0.001)
+    started, broken = tmp_path / "started", tmp_path / "broken"
+    code = """
+import pathlib, sys, time
+with open(sys.argv[1], "a") as started: started.write("x")
+if pathlib.Path(sys.argv[2]).exists(): sys.exit(3)
+time.sleep(60)
+"""
+    run.add(ProcessSpec(name="one", argv=(*PYTHON, code, str(started), str(broken))))
+    first = until(lambda: said(started) and run.pids().get("one"))
+    run.proven()
+    broken.touch()
+    os.kill(first, signal.SIGKILL)
+    until(lambda: len(said(started)) > supervisor.PATIENCE + 2)
+    run.check()
+    broken.unlink()
+    until(lambda: (pid := run.pids().get("one")) and psutil.Process(pid).status() == psutil.STATUS_SLEEPING)
+    run.check()
+
+
 def test_a_warm_stop_lets_work_finish(run, tmp_path):
     run.add(ProcessSpec(name="one", argv=(*PYTHON, WARM, str(tmp_path / "state"))))
     until(lambda: said(tmp_path / "state") == "up")

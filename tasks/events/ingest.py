@@ -1,0 +1,37 @@
+"""`hearth.events.ingest`: events of a provider, those of several messages in one transaction where they wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain, groupby
+
+from db.session import Session
+from tasks.base import Answer, Work, effect
+from tasks.contracts.events import IngestEvents
+from tasks.events.items import SOURCES, Item, counts, origin_of
+from tasks.events.taking import take
+
+
+def ingest_many(session: Session, calls: Sequence[tuple[IngestEvents, Work]]) -> list[Answer]:
+    """Take in the events of several messages of one tenant, in their order; an answer each."""
+    told = [_read(request, work) for request, work in calls]
+    for _, run in groupby(chain.from_iterable(told), key=lambda item: SOURCES[item.origin.provider]):
+        take(session, calls[0][1].tenant_id, list(run), calls[0][1].now)
+    return [Answer(data=counts(items)) for items in told]
+
+
+@effect("hearth.events.ingest", IngestEvents, many=ingest_many)
+def ingest(session: Session, request: IngestEvents, work: Work) -> Answer:
+    """Take in events, each once; leads that changed are due to be scored, a refusal to be contacted holds at once."""
+    return ingest_many(session, [(request, work)])[0]
+
+
+def _read(request: IngestEvents, work: Work) -> list[Item]:
+    verified, received_at = request.signature_verified, request.received_at
+    origin = origin_of(work, provider=request.provider, verified=verified, received_at=received_at)
+    items = [Item(index=index, raw=raw, origin=origin) for index, raw in enumerate(request.events)]
+    for item in items:
+        item.read()
+        for code, loc in item.notice.warnings if item.notice else ():
+            work.warn(code, f"events.{item.index}.{loc}")
+    return items

@@ -1,0 +1,83 @@
+"""`hearth.events.replay`: events that were kept and not taken in, read again by the readers of today."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import structlog
+
+from db.records import RawEventRecord
+from db.repositories import raw_events
+from db.repositories.statements import in_batches
+from db.session import reading
+from tasks.base import Answer, Json, Work, job
+from tasks.contracts.events import ReplayEvents
+from tasks.events.items import SOURCES, Item, origin_of
+from tasks.events.taking import take
+from tasks.halving import halved
+
+log = structlog.get_logger(__name__)
+
+#: events of one transaction
+CHUNK = 200
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What became of events that were read again."""
+
+    fates: Counter[str] = field(default_factory=Counter)
+    ignored_by: Counter[str] = field(default_factory=Counter)
+    leads: set[str] = field(default_factory=set)
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Count a chunk that is done."""
+        self.fates.update(item.fate for item in items)
+        self.ignored_by.update(item.code for item in items if item.fate == "ignored")
+        self.leads.update(item.lead_id for item in items if item.fate == "accepted" and item.lead_id)
+
+    def data(self) -> Json:
+        """As the answer has it."""
+        return {
+            "read": self.fates.total(),
+            "accepted": self.fates["accepted"],
+            "duplicates": self.fates["duplicate"],
+            "ignored": self.fates["ignored"],
+            "ignored_by": dict(sorted(self.ignored_by.items())),
+            "failed": self.fates["invalid"],
+            "leads": len(self.leads),
+        }
+
+
+@job("hearth.events.replay", ReplayEvents)
+def replay(request: ReplayEvents, work: Work) -> Json:
+    """Read events again that failed or were ignored; what is understood now is taken in, once, as of when it came."""
+    tenant_id, tally = request.tenant_id, Tally()
+    with reading() as session:
+        raw_ids = raw_events.ids(session, tenant_id, outcomes=sorted(request.status), since=request.since)
+
+    def run(chunk: Sequence[str]) -> None:
+        with work.effect(tenant_id, dry_run=request.dry_run) as session:
+            items = [_item(raw, work) for raw in raw_events.take_out(session, tenant_id, raw_ids=chunk)]
+            for _, group in groupby(items, key=lambda item: SOURCES[item.origin.provider]):
+                take(session, tenant_id, list(group), work.now)
+        tally.add(items)
+
+    def failed(raw_id: str, error: str) -> None:
+        log.warning("event_not_replayed", raw_id=raw_id, error=error)
+        tally.fates["invalid"] += 1
+
+    for chunk in in_batches(raw_ids, CHUNK):
+        halved(chunk, run, failed)
+    return work.envelope(request, Answer(data=tally.data()))
+
+
+def _item(raw: RawEventRecord, work: Work) -> Item:
+    origin = origin_of(work, provider=raw.provider, verified=raw.verified, received_at=raw.received_at)
+    item = Item(index=0, raw=json.loads(raw.payload), origin=origin)
+    item.read()
+    return item

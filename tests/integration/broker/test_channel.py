@@ -1,0 +1,216 @@
+"""What a worker's connection does with a real broker that refuses, goes away, or holds messages of odd producers."""
+
+import json
+from contextlib import contextmanager, suppress
+from uuid import uuid4
+
+import pytest
+import redis
+from kombu import Connection, Queue
+from sqlalchemy import make_url
+
+from benchmarks.faults.proxy import Proxy
+from tests.integration.callers.conftest import ROOT
+from tests.integration.relay.live import running
+from workers import channel
+
+pytestmark = pytest.mark.xdist_group("channel")
+TRANSPORT = "workers.channel:Transport"
+PHP = ROOT / "tests" / "golden" / "callers" / "celery-php-3" / "ping.json"
+
+
+@pytest.fixture(scope="module")
+def broker_url(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("broker")) as url:
+        yield url
+
+
+@pytest.fixture
+def broker(broker_url):
+    with redis.Redis.from_url(broker_url) as client:
+        client.flushall()
+        yield client
+        accept(client)
+        channel._owed.clear()
+
+
+@contextmanager
+def consuming(url, queue="batch"):
+    """A consumer as a worker has one, and the messages that it got."""
+    got = []
+    options = {"transport_options": {"socket_timeout": 3, "visibility_timeout": 900}}
+    with Connection(url, transport=TRANSPORT, **options) as connection:
+        consumer = connection.Consumer(Queue(queue), callbacks=[lambda _, message: got.append(message)])
+        with consumer:
+            yield Door(connection, consumer.channel, got)
+
+
+@contextmanager
+def through_proxy(url):
+    """A proxy in front of the broker, and the way through it."""
+    proxy = Proxy(("127.0.0.1", make_url(url).port))
+    yield proxy, make_url(url).set(port=proxy.port).render_as_string(hide_password=False)
+    proxy.close()
+
+
+class Door:
+    """A consumer to be asked step by step."""
+
+    def __init__(self, connection, opened, got):
+        self.connection, self.channel, self.got = connection, opened, got
+
+    def take(self):
+        """Look for messages once; gives all that ever came."""
+        with suppress(TimeoutError):
+            self.connection.drain_events(timeout=0.3)
+        return self.got
+
+    def go_on(self):
+        """What the worker's timer does every few seconds, once the pause is over."""
+        self.channel.qos._paused_until = 0.0
+        self.channel.qos.restore_visible()
+
+
+def php(queue="batch", **delivery_info):
+    """The bytes of a PHP client, sent with another `delivery_info`, under a tag of its own."""
+    message = json.loads(PHP.read_bytes())
+    message["properties"] |= {"delivery_info": delivery_info, "delivery_tag": uuid4().hex}
+    return queue, json.dumps(message)
+
+
+def refuse(client):
+    """Every write is refused, as by a full disk."""
+    client.config_set("min-replicas-to-write", 1)
+
+
+def accept(client):
+    client.config_set("min-replicas-to-write", 0)
+    client.config_set("maxmemory", 0)
+
+
+def unacked(client):
+    return client.hlen("unacked")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"exchange": "crm"},
+        {"exchange": "crm", "routing_key": "celery", "priority": 0},
+        {"exchange": "", "routing_key": ""},
+        {"exchange": "", "routing_key": "inference"},
+        {},
+    ],
+)
+def test_a_message_goes_back_where_it_came_from(broker, broker_url, told):
+    broker.lpush(*php(**told))
+    with consuming(broker_url) as door:
+        (message,) = door.take()
+        assert message.delivery_info["routing_key"] == "batch"
+        message.reject(requeue=True)
+        assert broker.llen("batch") == 1
+        assert (unacked(broker), broker.llen("inference"), broker.llen("celery")) == (0, 0, 0)
+        _, again = door.take()
+        assert again.headers["redelivered"] is True
+    # not acknowledged: given back at the end
+    assert (broker.llen("batch"), unacked(broker)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "routing_key", "queue"), [("crm", "batch", "batch"), ("crm", "", "celery"), ("", "", "celery")]
+)
+def test_what_a_stock_worker_noted_with_an_unbound_exchange_does_not_vanish(
+    broker, broker_url, exchange, routing_key, queue
+):
+    raw = json.loads(php()[1])
+    broker.hset("unacked", "tag", json.dumps([raw, exchange, routing_key]))
+    broker.zadd("unacked_index", {"tag": 1})
+    with Connection(broker_url, transport=TRANSPORT) as connection:
+        connection.default_channel.qos.restore_visible()
+    assert (broker.llen(queue), unacked(broker)) == (1, 0)
+
+
+def test_a_message_that_a_full_broker_does_not_note_is_kept_for_it(broker, broker_url):
+    broker.lpush(*php())
+    broker.lpush(*php())
+    with consuming(broker_url) as door:
+        broker.config_set("maxmemory", 1)
+        assert door.take() == []
+        assert door.take() == []
+        assert broker.llen("batch") == 1, "one was taken, and no other after it"
+        assert not door.channel.qos.can_consume()
+        assert door.connection.channel().qos.can_consume(), "remote control goes on"
+        door.go_on()
+        assert door.take() == []
+        accept(broker)
+        door.go_on()
+        assert broker.llen("batch") == 2
+        door.take()
+        assert len(door.take()) == 2
+
+
+@pytest.mark.parametrize(("end", "left"), [("ack", 0), ("reject", 0), ("requeue", 1)])
+def test_what_became_of_a_message_is_told_when_the_broker_hears_it(broker, broker_url, end, left):
+    broker.lpush(*php())
+    with consuming(broker_url) as door:
+        (message,) = door.take()
+        refuse(broker)
+        getattr(message, end)()
+        door.go_on()
+        assert (unacked(broker), broker.llen("batch")) == (1, 0)
+        accept(broker)
+        door.go_on()
+        assert (unacked(broker), broker.llen("batch")) == (0, left)
+
+
+def test_a_connection_is_closed_while_the_broker_refuses(broker, broker_url):
+    broker.lpush(*php())
+    broker.lpush(*php())
+    with consuming(broker_url) as door:
+        door.take()
+        broker.config_set("maxmemory", 1)
+        assert len(door.take()) == 1
+        door.channel.close()
+    accept(broker)
+    with consuming(broker_url) as door:
+        door.go_on()
+        assert len(door.take()) == 1, "the one that was not noted outlived its connection"
+    assert broker.hlen("unacked") == 1, "the broker brings the other back after its time-out"
+
+
+def test_a_broker_that_refuses_is_asked_again(broker, broker_url):
+    with consuming(broker_url) as door:
+        refuse(broker)
+        assert door.take() == []
+        accept(broker)
+        broker.lpush(*php())
+        door.go_on()
+        assert len(door.take()) == 1
+
+
+def test_what_became_of_a_message_while_the_broker_was_away_is_told_after(broker, broker_url):
+    broker.lpush(*php())
+    with through_proxy(broker_url) as (proxy, far):
+        with consuming(far) as door:
+            (message,) = door.take()
+            proxy.close()
+            message.ack()
+            assert unacked(broker) == 1
+            assert not door.channel.qos.can_consume()
+        with consuming(broker_url) as door:
+            assert door.take() == [], "the first thing that a new connection does is to tell"
+    assert (unacked(broker), broker.llen("batch")) == (0, 0)
+
+
+def test_a_broker_that_goes_away_ends_nobody_who_holds_messages(broker, broker_url):
+    broker.lpush(*php())
+    with through_proxy(broker_url) as (proxy, far), Connection(far, transport=TRANSPORT) as connection:
+        got = []
+        connection.Consumer(Queue("batch"), callbacks=[lambda _, message: got.append(message)]).consume()
+        connection.drain_events(timeout=3)
+        (message,) = got
+        proxy.close()
+        # as a worker does once it has noticed
+        connection.collect(socket_timeout=1.0)
+        message.channel.close()
+    assert unacked(broker) == 1, "the broker brings it back after its time-out"

@@ -1,0 +1,87 @@
+"""A worker gathers what waits for its tenant's turn: few commits, an answer each, and nothing lost with a child."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from db.session import reading
+from tests.integration.cluster.conftest import settings_of
+from tests.integration.cluster.processes import until
+from workers import database
+from workers.app import app
+from workers.cluster import Cluster, start
+
+pytestmark = pytest.mark.xdist_group("gathering")
+T = "LOC1"
+MESSAGES = 120
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Real workers over a database of their own."""
+    settings = settings_of(tmp_path_factory.mktemp("gathering"))
+    with start(settings, fold=True, flower=False, beat=False) as running:
+        running.wait_ready()
+        database.bind(settings)
+        send("hearth.tenants.configure").get(timeout=60)
+        yield running
+
+
+def send(task: str, **kwargs: Any) -> Any:
+    return app.send_task(task, kwargs={"tenant_id": T, **kwargs})
+
+
+def told(run: str, number: int) -> dict[str, Any]:
+    event = {"id": f"{run}-{number}", "lead": {"external_id": f"{run}-{number}"}, "kind": "listing_view"}
+    return {"provider": "generic", "events": [event]}
+
+
+def flood(run: str) -> list[Any]:
+    """Send many messages at once, one of them bad."""
+    bad = {"provider": "carrier pigeon", "events": [{}]}
+    messages = [told(run, number) if number else bad for number in range(MESSAGES)]
+    return [send("hearth.events.ingest", **message) for message in messages]
+
+
+def answers(sent: list[Any]) -> list[Any]:
+    return [result.get(timeout=90, propagate=False) for result in sent]
+
+
+def stored(what: str, run: str) -> int:
+    wanted = {
+        "leads": "SELECT count(*) FROM leads WHERE external_id LIKE :run",
+        "events": "SELECT count(*) FROM events WHERE source_id LIKE :run",
+        "commits": "SELECT count(DISTINCT finished_at) FROM processed WHERE task = 'hearth.events.ingest'",
+    }[what]
+    with reading() as session:
+        return int(session.execute(text(wanted), {"run": f"{run}-%"} if ":run" in wanted else {}).scalar_one())
+
+
+@pytest.mark.usefixtures("cluster")
+def test_what_waits_shares_commits_and_each_has_its_answer() -> None:
+    before = stored("commits", "")
+    sent = flood("a")
+    bad, *good = answers(sent)
+    assert type(bad).__name__ == "InvalidPayload"
+    assert [(answer["task_id"], answer["data"]["accepted"]) for answer in good] == [(one.id, 1) for one in sent[1:]]
+    assert not any("duplicate" in answer for answer in good)
+    assert (stored("leads", "a"), stored("events", "a")) == (MESSAGES - 1, MESSAGES - 1)
+    assert stored("commits", "") - before < MESSAGES / 2
+
+
+def test_a_child_that_is_killed_loses_none_and_repeats_none(cluster: Cluster) -> None:
+    children = psutil.Process(cluster.pids()["interactive"]).children()
+    sent = flood("b")
+    until(lambda: stored("leads", "b"))
+    for child in children:
+        os.kill(child.pid, signal.SIGKILL)
+    _, *good = answers(sent)
+    assert [answer["data"]["accepted"] for answer in good] == [1] * (MESSAGES - 1)
+    assert (stored("leads", "b"), stored("events", "b")) == (MESSAGES - 1, MESSAGES - 1)
