@@ -3,6 +3,7 @@
 from typing import Any
 
 from kombu import entity as _entity
+from kombu import transport as _transport
 
 from workers.settings import settings
 
@@ -37,6 +38,7 @@ task_routes = {
     "hearth.system.*": {"queue": "inference"},
     "hearth.tenants.*": {"queue": "inference"},
     "hearth.leads.upsert": {"queue": "ingest"},
+    "hearth.events.replay": {"queue": "batch"},
     "hearth.events.*": {"queue": "ingest"},
     "hearth.leads.*": {"queue": "inference"},  # callers send the batch form of leads.score to `batch`
     "hearth.pipelines.*": {"queue": "inference"},
@@ -61,7 +63,11 @@ result_extended = False
 task_remote_tracebacks = False
 # whoever sent the message, its arguments and results are hidden from logs, events, remote control and Flower
 # … and one that takes its process with it again and again, or never ends, is held in the quarantine
-task_annotations = {"*": {"Request": "workers.requests:GuardedRequest"}}
+task_annotations: dict[str, dict[str, Any]] = {
+    "*": {"Request": "workers.requests:GuardedRequest"},
+    # events that wait for their tenant's turn share a commit, which costs more than they do
+    "hearth.events.ingest": {"Strategy": "workers.gathering:strategy"},
+}
 
 # --- time: UTC everywhere ---------------------------------------------------------------------------------------------
 timezone = "UTC"
@@ -80,11 +86,15 @@ broker_transport_options = {
     "health_check_interval": 10,
 }
 result_backend_transport_options = {"visibility_timeout": visibility_timeout}
+# the stock transport ends its worker when the broker is full, and can lose what it gives back
+_transport.TRANSPORT_ALIASES.update(redis="workers.channel:Transport", rediss="workers.channel:Transport")
 broker_connection_timeout = 3
 # a worker outlives any restart of its broker
 broker_connection_retry = True
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
+# … and any refusal of it: it connects anew instead of ending
+broker_channel_error_retry = True
 # a producer gets its error within seconds and decides for itself; the outbox publishes again what it must
 task_publish_retry_policy = {"max_retries": 3, "interval_start": 0, "interval_step": 0.2, "interval_max": 1}
 redis_socket_timeout = 10

@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import bank, bare, harness, simulated
+from benchmarks import backfill_stream, bank, bare, harness, simulated
 from benchmarks.figures import Figures, Outcome, Ratio, median, rounded
 from benchmarks.harness import BACKGROUND, SEED, Site
-from benchmarks.imports import import_file
+from benchmarks.imports import import_file, rows_of
 from benchmarks.simulated import Table
 from ml.leads import LeadScorer
 
 BARE_GOAL, WORKERS_GOAL = 1.5, 1.7
 BATCH = 1000
+#: the tenant of the long file
+STREAM = "bench-stream"
 
 Seconds = dict[str, list[float]]
 
@@ -40,8 +42,8 @@ def measure(quick: bool) -> Outcome:
         cases = _cases(site, leads, bank_rows)
         _warm_up(site, cases["simulated"].scorer)
         for name, case in cases.items():
-            seconds = _seconds(site, case, rounds)
-            figures[name] = _figures(case, seconds)
+            seconds, found = _seconds(site, case, rounds)
+            figures[name] = {**_figures(case, seconds), "rows_by_outcome": found}
             ratios |= _ratios(name, {what: median(taken) for what, taken in seconds.items()})
     rows = sum(case.rows for case in cases.values())
     return Outcome(data=" and ".join(cases), rows=rows, seed=SEED, figures=figures, ratios=ratios)
@@ -66,12 +68,14 @@ def _case(table: Table, options: Mapping[str, Any]) -> Case:
     return Case(table=table, options=options, scorer=simulated.fit(table), rows=rows)
 
 
-def _seconds(site: Site, case: Case, rounds: int) -> Seconds:
-    """Ours, bare, ours, bare …; then with a second worker."""
+def _seconds(site: Site, case: Case, rounds: int) -> tuple[Seconds, dict[str, int]]:
+    """Ours, bare, ours, bare …; then with a second worker. With what became of the rows, each time the same."""
+    found: list[dict[str, int]] = []
     seconds: Seconds = {name: [] for name in ("import", "score", "bare", "bare_unscored", "import_two_workers")}
     for _ in range(rounds):
         tenant_id = simulated.tenant(site, case.scorer)
         seconds["import"].append(import_file(site, tenant_id, case.table.path, **case.options))
+        found.append(rows_of(tenant_id))
         seconds["bare"].append(bare.run(case.table, case.scorer, site.url))
         seconds["score"].append(_score(site, tenant_id))
         seconds["bare_unscored"].append(bare.run(case.table, None, site.url))
@@ -79,8 +83,11 @@ def _seconds(site: Site, case: Case, rounds: int) -> Seconds:
     for _ in range(rounds):
         tenant_id = simulated.tenant(site, case.scorer)
         seconds["import_two_workers"].append(import_file(site, tenant_id, case.table.path, **case.options))
+        found.append(rows_of(tenant_id))
     site.control("pool_shrink", 1, worker=BACKGROUND)
-    return seconds
+    if any(rows != found[0] or rows["read"] != case.rows for rows in found):
+        raise RuntimeError(f"of the same {case.rows} rows there came {found}")
+    return seconds, found[0]
 
 
 def _score(site: Site, tenant_id: str) -> float:
@@ -125,5 +132,21 @@ def _ratios(name: str, taken: Mapping[str, float]) -> dict[str, Ratio]:
     return {**over, f"two_workers.{name}": speed_up}
 
 
+def stream(rows: int) -> Outcome:
+    """Only the long file, since it takes its time."""
+    with harness.site("postgresql") as site:
+        site.call("hearth.tenants.configure", tenant_id=STREAM, settings={})
+        figures, ratios = backfill_stream.measure(site, STREAM, rows)
+    return Outcome(data="generated rows, one in a hundred bad", rows=rows, seed=SEED, figures=figures, ratios=ratios)
+
+
+def main() -> None:
+    """The command line: all files beside the bare script, or one long file alone."""
+    options = harness.parser("Measures backfill.")
+    options.add_argument("--rows", type=int, help="only stream so many generated rows: speed, memory, counts")
+    asked = options.parse_args()
+    harness.show("backfill", asked.quick, lambda: stream(asked.rows) if asked.rows else measure(asked.quick))
+
+
 if __name__ == "__main__":
-    harness.run("backfill", measure)
+    main()

@@ -84,9 +84,14 @@ def answer_of(sent: AsyncResult[Any]) -> Any:
 def run(name: str, measure: Callable[[bool], Outcome]) -> None:
     """The command line of a benchmark: measures, and prints what it found as one JSON object."""
     quick = parser(f"Measures {name}.").parse_args().quick
+    show(name, quick, lambda: measure(quick))
+
+
+def show(name: str, quick: bool, measure: Callable[[], Outcome]) -> None:
+    """Measures, and prints what was found as one JSON object."""
     forget_settings()
     started, facts = time.monotonic(), machine.facts()
-    found = measure(quick)
+    found = measure()
     told = {
         "name": name,
         "quick": quick,

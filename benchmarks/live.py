@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import distinct, func, select
 
 from benchmarks import harness, simulated
-from benchmarks.figures import Figures, Outcome, Ratio, percentile, spread
+from benchmarks.figures import Figures, Outcome, Ratio, percentile, rounded, spread
 from benchmarks.harness import SEED, Site
 from benchmarks.imports import import_file
-from db.models import Prediction
+from db.models import Prediction, Processed
 from db.repositories import leads
 from db.session import reading
 
+INGEST = "hearth.events.ingest"
 #: events a second, and the most seconds from an event to the worklist
 RATE, GOAL = 50, 5.0
 #: seconds between two looks, and after the last event until what is missing is given up
@@ -96,14 +99,37 @@ def _times(site: Site, seconds: int, size: int) -> tuple[list[float], Figures]:
     watch = Watch(tenant_id=tenant_id)
     watcher = threading.Thread(target=watch.run)
     watcher.start()
-    started = time.monotonic()
+    before, started = _ran(site), time.monotonic()
     _send(site, watch, chosen, size)
     rate = len(chosen) / (time.monotonic() - started)
     watch.done.set()
     watcher.join()
+    told = {"sent_per_s": round(rate, 1), "load_1min": round(os.getloadavg()[0], 2)}
     counted = [lead_id for lead_id, _ in chosen[WARM_UP * RATE :]]
     times = [watch.seen[lead_id] - watch.sent[lead_id] for lead_id in counted if lead_id in watch.seen]
-    return times, {**spread(times), "missed": len(counted) - len(times), "sent_per_s": round(rate, 1)}
+    told |= _cost(tenant_id, {task: count - before.get(task, 0) for task, count in _ran(site).items()}, len(chosen))
+    return times, {**spread(times), "missed": len(counted) - len(times), **told}
+
+
+def _cost(tenant_id: str, ran: Mapping[str, int], events: int) -> Figures:
+    """What an event took: runs of tasks, and transactions in which events were taken in."""
+    stored = select(func.count(distinct(Processed.finished_at))).where(
+        Processed.tenant_id == tenant_id, Processed.task == INGEST
+    )
+    with reading() as session:
+        transactions = session.execute(stored).scalar_one()
+    live = (INGEST, "hearth.leads.rescore", "hearth.leads.sweep")
+    runs = {task.removeprefix("hearth."): rounded(ran.get(task, 0) / events) for task in live}
+    return {"runs_per_event": runs, "ingest_transactions_per_event": rounded(transactions / events)}
+
+
+def _ran(site: Site) -> dict[str, int]:
+    """How often the workers have run each task."""
+    told = site.client.control.inspect(timeout=5.0).stats() or {}
+    ran: Counter[str] = Counter()
+    for worker in told.values():
+        ran.update(worker["total"])
+    return dict(ran)
 
 
 def _send(site: Site, watch: Watch, chosen: Sequence[tuple[str, str]], size: int) -> None:
@@ -117,7 +143,7 @@ def _send(site: Site, watch: Watch, chosen: Sequence[tuple[str, str]], size: int
         events.append(_event(index, first.source_system, external_id))
         if len(events) == size or index == len(chosen):
             facts = {"tenant_id": watch.tenant_id, "provider": "generic", "events": events}
-            site.send("hearth.events.ingest", kwargs=facts, queue="ingest", ignore_result=True)
+            site.send(INGEST, kwargs=facts, queue="ingest", ignore_result=True)
             events = []
 
 

@@ -69,20 +69,19 @@ def merge(current: Content | None, draft: LeadDraft, policy: Policy) -> Merged:
 
     """
     known = current or Content()
-    told = _said(draft.consent)
+    said = dict if draft.clean else _said
+    told = said(draft.consent)
     if current is not None and policy == "skip_existing":
         told = {name: value for name, value in told.items() if name == "unsubscribed_at" or value == _negative(name)}
         return Merged(content=replace(known, consent=_merge_consent(known.consent, told)[0]), codes=())
     consent, codes = _merge_consent(known.consent, told)
     keep = _KEEPS[policy]
-    fields, regressed = _merge_fields(known.fields, _said(draft.fields), keep)
+    fields, regressed = _merge_fields(known.fields, said(draft.fields), keep)
     label, label_at = _merge_label(known, draft, policy)
     content = Content(
-        contact=_merge_values(
-            known.contact, _said(draft.contact), _keep_known if policy != "overwrite" else _keep_none
-        ),
+        contact=_merge_values(known.contact, said(draft.contact), _keep_known if policy != "overwrite" else _keep_none),
         fields=fields,
-        custom=_merge_values(known.custom, _said(draft.custom), keep),
+        custom=_merge_values(known.custom, said(draft.custom), keep),
         consent=consent,
         status=_status(fields, known.status),
         label=label,
@@ -139,14 +138,13 @@ _KEEPS: dict[Policy, _Keep] = {
 
 
 def _said(values: Mapping[str, Any]) -> dict[str, Any]:
-    clean = ((name, _clean(value)) for name, value in values.items())
-    return {name: value for name, value in clean if value is not None}
+    return {name: clean for name, value in values.items() if (clean := _clean(value)) is not None}
 
 
 def _clean(value: object) -> object:
     """Give a value as it is stored, None for a blank."""
     if isinstance(value, str):
-        return None if not value or value.isspace() else _text(value)
+        return None if not value or value.isspace() else value if value.isprintable() else _text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, datetime):
@@ -157,12 +155,13 @@ def _clean(value: object) -> object:
 
 
 def _text(value: str) -> str:
-    # PostgreSQL takes no NUL in text, and half a surrogate pair is no UTF-8
-    text = value.replace("\x00", "")
-    return text if text.isascii() else text.encode(errors="replace").decode()
+    # PostgreSQL takes no NUL in text, and half a surrogate pair is no UTF-8; neither is printable
+    return value.replace("\x00", "").encode(errors="replace").decode()
 
 
-def _merge_values(known: Mapping[str, Any], told: Mapping[str, Any], keep: _Keep) -> dict[str, Any]:
+def _merge_values(known: Mapping[str, Any], told: dict[str, Any], keep: _Keep) -> dict[str, Any]:
+    if not known:
+        return told
     news = {name: value for name, value in told.items() if name not in known or not keep(name, known[name])}
     return {**known, **news}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import chain, chord
 
-from db.repositories import assessments, leads
+from db.repositories import assessments
 from db.session import Session, reading
 from tasks import leads as lead_tasks
 from tasks import limits, schedule
@@ -31,7 +31,6 @@ def assess(session: Session, request: Assess, work: Work) -> Answer:
     """Start an assessment of some leads; its stages land one by one, `hearth.jobs.status` tells how far it is."""
     lead_ids = request.ids()
     limits.admit_assessment(session, request.tenant_id)
-    leads.versions(session, request.tenant_id, lead_ids=lead_ids)
     lead_ids, blocked = lead_tasks.may_score(session, work, lead_ids)
     if not lead_ids:
         return Answer(data={"assessment_id": None, "leads": 0, "blocked": blocked}, status="blocked")

@@ -17,6 +17,7 @@ from db.records import AuditDraft, Erased, ErasureRecord, TenantRecord
 from db.repositories import audit, dossiers, privacy, restrictions, retention, storage, tenants, tombstones
 from db.repositories.privacy import Begun
 from db.session import Session, reading, transaction
+from db.subjects import Subject
 from tasks import privacy_files, schedule
 from tasks.base import Answer, Json, Work, effect, job
 from tasks.contracts.privacy import ExportPerson, ForgetPerson, Person, ReadmitPerson, RestrictPerson
@@ -73,9 +74,17 @@ def forget(request: ForgetPerson, work: Work) -> Json:
     envelope, task_ids = _erase(request, work, begun, files)
     if not request.dry_run:
         _forget_results(work, task_ids)
+        _scrub_again(request.tenant_id, begun.subject)
         with reading() as session:
             storage.empty_log(session)
     return envelope
+
+
+def _scrub_again(tenant_id: str, subject: Subject) -> None:
+    """An import that ended between the files and the rows wrote the person from rows into files; no later one can."""
+    with reading() as session:
+        places = privacy.imports(session, tenant_id)
+    privacy_files.scrub(tenant_id, subject, places, dry_run=False)
 
 
 def _erase(request: ForgetPerson, work: Work, begun: Begun, files: Mapping[str, int]) -> tuple[Json, tuple[str, ...]]:

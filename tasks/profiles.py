@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from db.records import EventRecord, LeadRecord
+from db.records import EventRecord, LeadRecord, LeadSight
 from db.repositories import events, leads
 from db.session import Session
 from ml.profiles import Interaction, LeadProfile
@@ -40,28 +40,32 @@ TEXTS = ("source", "campaign", "timeline", "preapproval", "property_type", "stat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A stored lead as of a moment, and the version it has now."""
+    """A stored lead as of a moment, the version it has now, and why nothing may be computed of it."""
 
     profile: LeadProfile
     version: int
+    held: tuple[str, ...]
 
 
 def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime) -> list[Known]:
     """Stored leads as of one moment, in the order asked; raises UnknownLead."""
-    records = leads.get(session, tenant_id, lead_ids=lead_ids)
-    profiles = of_records(session, tenant_id, records, {record.lead_id: as_of for record in records})
-    return [Known(profile=profile, version=record.version) for profile, record in zip(profiles, records, strict=True)]
+    seen = leads.sights(session, tenant_id, lead_ids=lead_ids)
+    profiles = of_records(session, tenant_id, seen, dict.fromkeys(lead_ids, as_of))
+    return [
+        Known(profile=profile, version=sight.version, held=sight.held)
+        for profile, sight in zip(profiles, seen, strict=True)
+    ]
 
 
 def of_records(
-    session: Session, tenant_id: str, records: Sequence[LeadRecord], as_of: Mapping[str, datetime]
+    session: Session, tenant_id: str, records: Sequence[LeadRecord | LeadSight], as_of: Mapping[str, datetime]
 ) -> list[LeadProfile]:
     """The profiles of leads, each as of its own moment."""
     happened = events.of_leads(session, tenant_id, lead_ids=[record.lead_id for record in records])
     return [to_profile(record, happened.get(record.lead_id, ()), as_of[record.lead_id]) for record in records]
 
 
-def to_profile(record: LeadRecord, happened: Sequence[EventRecord], as_of: datetime) -> LeadProfile:
+def to_profile(record: LeadRecord | LeadSight, happened: Sequence[EventRecord], as_of: datetime) -> LeadProfile:
     """A stored lead as of a moment; fields that were observed later are not known yet."""
     known = record.observed_at <= as_of
     fields: Mapping[str, Any] = record.fields if known else {}

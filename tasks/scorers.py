@@ -1,7 +1,8 @@
-"""Which scorer answers for a tenant: its own champion, else the written scorecard."""
+"""Which scorer answers for a tenant: its own champion, else the one its vertical shares, else the written scorecard."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -9,21 +10,26 @@ from typing import Any
 
 import structlog
 
-from db.repositories import models
+from db.records import ModelRecord
+from db.repositories import models, pools, tenants
 from db.session import Session
 from ml import artifacts
 from ml.errors import ArtifactError
 from ml.leads import LeadScorer, Scorecard
 from ml.leads.scorecard import VERSION
+from ml.training.pooling import Pooled
 
 log = structlog.get_logger(__name__)
+
+KIND = "lead_score"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
     """A scorer that is ready to answer, and what an answer says of it."""
 
-    scorer: LeadScorer | Scorecard
+    scorer: LeadScorer | Scorecard | Pooled
+    #: None: not a model of the tenant's own
     model_id: str | None
     version: str
     #: tenant, pooled or scorecard
@@ -36,7 +42,7 @@ class Champion:
     def model(self) -> dict[str, Any]:
         """The `model` part of an envelope."""
         return {
-            "name": "lead_score",
+            "name": KIND,
             "version": self.version,
             "trained_at": self.trained_at,
             "rows": self.rows,
@@ -45,20 +51,82 @@ class Champion:
         }
 
 
-def champion(session: Session, tenant_id: str) -> Champion:
-    """The tenant's champion; the scorecard where there is none or its artifact does not open any more."""
-    record = models.champion(session, tenant_id, kind="lead_score")
-    if record is None:
+def champion(session: Session, tenant_id: str, settings: Mapping[str, Any]) -> Champion:
+    """The best rung of the ladder that holds; one whose artifact does not open any more is passed over."""
+    own = _champion_of(session, tenant_id)
+    if own is not None:
+        return own
+    shared = None if settings.get("pool") == "off" else pooled_champion(session, pools.vertical_of(settings))
+    return shared or SCORECARD
+
+
+def pooled_champion(session: Session, vertical: str) -> Champion | None:
+    """The champion that the tenants of a vertical share, or None."""
+    return _champion_of(session, pools.owner(vertical))
+
+
+def of_version(session: Session, tenant_id: str, version: str) -> Champion | None:
+    """The scorer that an answer names, also where it is no champion any more; None where it cannot answer again."""
+    if version == SCORECARD.version:
         return SCORECARD
+    return _ready(_owner_of(tenant_id, version)[0], record_of(session, tenant_id, version))
+
+
+def record_of(session: Session, tenant_id: str, version: str) -> ModelRecord | None:
+    """The registry's row of a model that an answer names; None where there is none, as of the scorecard."""
+    owner, own_version = _owner_of(tenant_id, version)
+    return models.get(session, owner, version=own_version)
+
+
+def version_of(owner: str, record: ModelRecord) -> str:
+    """How answers name a model: by its version, after its owner's name where that is no tenant."""
+    return (
+        f"{owner.removeprefix(tenants.RESERVED)}:{record.version}"
+        if owner.startswith(tenants.RESERVED)
+        else record.version
+    )
+
+
+def _owner_of(tenant_id: str, version: str) -> tuple[str, str]:
+    owner, parted, own_version = version.rpartition(":")
+    return (f"{tenants.RESERVED}{owner}", own_version) if parted else (tenant_id, own_version)
+
+
+def _champion_of(session: Session, owner: str) -> Champion | None:
+    key = models.champion_key(session, owner, kind=KIND)
+    if key is None:
+        return None
+    known = _opened.get(key)
+    if known is not None:
+        return known
+    record = models.champion(session, owner, kind=KIND)
+    found = _ready(owner, record)
+    if record is not None and found is not None:
+        if len(_opened) >= MOST:
+            _opened.clear()
+        # under its own id: it may have become the champion since we asked
+        _opened[record.model_id, record.retrain_at] = found
+    return found
+
+
+#: champions that this process has opened, by what alone of a model may change: which one it is, and `retrain_at`
+_opened: dict[tuple[str, datetime | None], Champion] = {}
+#: … and the most that are kept
+MOST = 64
+
+
+def _ready(owner: str, record: ModelRecord | None) -> Champion | None:
+    if record is None:
+        return None
     try:
         scorer = _open(record.artifact)
     except ArtifactError as error:
         log.error("artifact_refused", version=record.version, error=type(error).__name__)
-        return SCORECARD
+        return None
     return Champion(
-        scorer=scorer,
-        model_id=record.model_id,
-        version=record.version,
+        scorer=Pooled(scorer) if isinstance(scorer, LeadScorer) and record.scope == "pooled" else scorer,
+        model_id=None if record.scope == "pooled" else record.model_id,
+        version=version_of(owner, record),
         scope=record.scope,
         trained_at=record.trained_at,
         rows=record.rows,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Any
 
 from celery import current_app
 
@@ -12,7 +11,7 @@ from db.records import CanaryRecord
 from db.repositories import attempts, audit, canaries, models, outbox, quarantine, slots
 from db.session import Session, reading, transaction
 from ml.features import SCHEMA_VERSION
-from tasks import schedule, workspace
+from tasks import schedule, waiting, workspace
 from tasks.base import Answer, Json, Work, job, query
 from tasks.contracts.base import CONTRACT
 from tasks.contracts.system import CanaryCall, Ping, Status, Upkeep
@@ -44,7 +43,7 @@ def status(session: Session, request: Status, work: Work) -> Answer:
     told = {canary.queue: canary for canary in canaries.latest(session)}
     lag = outbox.lag(session)
     with current_app.connection_for_read() as connection:
-        depths = {name: _depth(connection.default_channel, name) for name in _queues()}
+        depths = waiting.depths(connection.default_channel.client, _queues())
     return Answer(
         data={
             "queues": {name: {"depth": depth, **_waits(told.get(name))} for name, depth in depths.items()},
@@ -55,10 +54,6 @@ def status(session: Session, request: Status, work: Work) -> Answer:
 
 def _queues() -> list[str]:
     return sorted(queue.name for queue in current_app.conf.task_queues)
-
-
-def _depth(channel: Any, queue: str) -> int:
-    return int(channel.client.llen(queue))
 
 
 def _waits(canary: CanaryRecord | None) -> dict[str, float | None]:

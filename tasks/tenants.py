@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from db.repositories import leads, models, tenants
+from collections.abc import Mapping
+from typing import Any
+
+from db.repositories import leads, pools, tenants
 from db.session import Session
-from ml.leads import gate
+from ml.leads import Gate, gate
+from tasks import scorers
 from tasks.base import Answer, Work, effect, query
 from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
 
@@ -26,7 +30,7 @@ def configure(session: Session, request: ConfigureTenant, work: Work) -> Answer:
 def readiness(session: Session, request: TenantReadiness, work: Work) -> Answer:
     """Which answers are possible now, by which model, and what data is missing for a better one."""
     counts = leads.label_counts(session, request.tenant_id)
-    champion = models.champion(session, request.tenant_id, kind="lead_score")
+    serving = scorers.champion(session, request.tenant_id, work.settings())
     ready = gate([True] * counts["won"] + [False] * counts["lost"])
     return Answer(
         data={
@@ -34,11 +38,36 @@ def readiness(session: Session, request: TenantReadiness, work: Work) -> Answer:
             "answers": {
                 "lead_score": {
                     "possible": counts["total"] > 0,
-                    "scored_by": champion.version if champion else "scorecard",
+                    "scored_by": serving.version,
+                    "rung": serving.scope,
                     "own_model_possible": ready.ok,
                     "missing": ready.missing,
+                    "ladder": _ladder(session, serving.scope, ready, work),
                 },
                 "worklist": {"possible": counts["open"] > 0},
             },
         }
     )
+
+
+def _ladder(session: Session, serving: str, ready: Gate, work: Work) -> list[dict[str, Any]]:
+    """The rungs from the best to the one that always holds: which serves, and what the others lack."""
+    settings = work.settings()
+    pooled = scorers.pooled_champion(session, pools.vertical_of(settings))
+    lacking = {"tenant": _own(ready, serving), "pooled": _pooled(pooled, settings), "scorecard": []}
+    return [{"rung": rung, "serves": rung == serving, "missing": missing} for rung, missing in lacking.items()]
+
+
+def _own(ready: Gate, serving: str) -> list[str]:
+    if serving == "tenant":
+        return []
+    missing = [f"{count} more {name}" for name, count in ready.missing.items()]
+    return missing or ["a training that wins: hearth train lead_score"]
+
+
+def _pooled(pooled: scorers.Champion | None, settings: Mapping[str, Any]) -> list[str]:
+    if settings.get("pool") == "off":
+        return ['the tenant\'s wish to use it: pool = "use"']
+    if pooled is None:
+        return ['a model of this vertical, learnt from three or more tenants with pool = "share"']
+    return []

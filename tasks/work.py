@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -65,6 +65,10 @@ class Work:
     def settings(self) -> Mapping[str, Any]:
         """The tenant's settings."""
         return self.tenant.settings if self.tenant else {}
+
+    def anew(self) -> Work:
+        """The same work with nothing written down yet: for one of several effects, any of which may fail."""
+        return replace(self, warnings=[], follow_ups=[], told=[], proofs=[])
 
     def warn(self, code: str, path: str) -> None:
         """Tell the caller of something that was not refused."""

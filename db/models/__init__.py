@@ -5,6 +5,7 @@ from db.models.audit import AuditEntry, AuditHead
 from db.models.backfills import Backfill, BackfillChunk, ComparedRow, RejectedEntry
 from db.models.canaries import Canary
 from db.models.events import Event
+from db.models.judgements import ScoreLevel, ScoreMark, ScoreOverride
 from db.models.leads import Lead, LeadIdentity
 from db.models.leases import Attempt, Lease, ScheduleSlot
 from db.models.live import EntityState, RawEvent, RescoreDue
@@ -12,7 +13,7 @@ from db.models.models import ModelVersion
 from db.models.outbound import OutboundCounter, OutboundDelivery, OutboundEvent, OutboundTarget
 from db.models.outbox import OutboxEntry
 from db.models.predictions import Prediction
-from db.models.privacy import Erasure, ModelLineage, Tombstone
+from db.models.privacy import Erasure, ModelLineage, PoolLineage, Tombstone
 from db.models.processed import Processed
 from db.models.quarantine import Quarantined, QuarantineTally
 from db.models.snapshots import Snapshot
@@ -40,6 +41,7 @@ __all__ = [
     "OutboundEvent",
     "OutboundTarget",
     "OutboxEntry",
+    "PoolLineage",
     "Prediction",
     "Processed",
     "QuarantineTally",
@@ -48,6 +50,9 @@ __all__ = [
     "RejectedEntry",
     "RescoreDue",
     "ScheduleSlot",
+    "ScoreLevel",
+    "ScoreMark",
+    "ScoreOverride",
     "Snapshot",
     "Tenant",
     "TenantSettings",

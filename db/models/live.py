@@ -28,7 +28,7 @@ class RawEvent(Base):
     event_key: Mapped[bytes | None]
     provider: Mapped[str]
     type: Mapped[str]
-    #: accepted, ignored or duplicate (of a state)
+    #: accepted, ignored, failed or duplicate (of a state)
     outcome: Mapped[str]
     lead_id: Mapped[str | None]
     verified: Mapped[bool]

@@ -44,5 +44,7 @@ class ModelVersion(Base):
     fingerprint: Mapped[str]
     trained_at: Mapped[datetime]
     promoted_at: Mapped[datetime | None]
+    #: when somebody went back from it to the champion before; None = never, or promoted again since
+    rolled_back_at: Mapped[datetime | None]
     #: since when a lead that it was trained on is forgotten; None = all are there
     retrain_at: Mapped[datetime | None]

@@ -48,3 +48,21 @@ class ModelLineage(Base):
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
     model_id: Mapped[str] = mapped_column(primary_key=True)
     leads: Mapped[bytes]
+
+
+class PoolLineage(Base):
+    """A tenant's part in a model that several tenants were learnt from: keyed hashes of its leads, sealed."""
+
+    __tablename__ = "pool_lineages"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["owner", "model_id"], ["model_versions.tenant_id", "model_versions.model_id"], ondelete="CASCADE"
+        ),
+        Index(None, "owner", "model_id"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(primary_key=True)
+    #: the reserved owner of the model
+    owner: Mapped[str]
+    leads: Mapped[bytes]

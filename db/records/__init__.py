@@ -28,7 +28,17 @@ from db.records.jobs import (
     QuarantineEntry,
     QuarantineRecord,
 )
-from db.records.leads import EventDraft, EventRecord, LeadDraft, LeadRecord, Outcome, TenantRecord, UpsertResult
+from db.records.judgements import LevelMove, MarkDraft, MarkRecord, MarkTally, OverrideDraft, OverrideRecord
+from db.records.leads import (
+    EventDraft,
+    EventRecord,
+    LeadDraft,
+    LeadRecord,
+    LeadSight,
+    Outcome,
+    TenantRecord,
+    UpsertResult,
+)
 from db.records.live import Entity, EntityRecord, RawEventDraft, RawEventRecord, Taken
 from db.records.privacy import Erased, ErasureRecord, ImportPlace
 from db.records.told import (
@@ -67,7 +77,12 @@ __all__ = [
     "Json",
     "LeadDraft",
     "LeadRecord",
+    "LeadSight",
     "LeaseRecord",
+    "LevelMove",
+    "MarkDraft",
+    "MarkRecord",
+    "MarkTally",
     "ModelDraft",
     "ModelRecord",
     "OutboundDraft",
@@ -76,6 +91,8 @@ __all__ = [
     "OutboxLag",
     "OutboxRecord",
     "Outcome",
+    "OverrideDraft",
+    "OverrideRecord",
     "Policy",
     "PredictionDraft",
     "PredictionRecord",

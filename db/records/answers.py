@@ -112,6 +112,10 @@ class ModelRecord:
     rows: int
     fingerprint: str
     trained_at: datetime
+    #: when it last became the champion
+    promoted_at: datetime | None = None
+    #: when somebody went back from it to the champion before
+    rolled_back_at: datetime | None = None
     #: since when a lead that it was trained on is forgotten; None = all are there
     retrain_at: datetime | None = None
 

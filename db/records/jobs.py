@@ -100,6 +100,8 @@ class QuarantineDraft:
     body: bytes
     #: how often it had been tried
     attempts: int = 0
+    #: the message's own id; the same message with the same reason and body is held once, None: each time
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

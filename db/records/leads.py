@@ -77,6 +77,8 @@ class LeadDraft:
     label: bool | None = None
     label_at: datetime | None = None
     events: tuple[EventDraft, ...] = ()
+    #: nothing in contact, fields, custom and consent is blank, texts can be stored, numbers are finite, times in UTC
+    clean: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,24 @@ class LeadRecord:
     custom: Mapping[str, float | str]
     contact: Mapping[str, str]
     consent: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadSight:
+    """What a model may read of a stored lead: neither who it is nor how it ended."""
+
+    lead_id: str
+    version: int
+    lead_type: str | None
+    stage: str | None
+    created_at: datetime | None
+    #: the moment at which `fields` and `custom` were true
+    observed_at: datetime
+    #: canonical columns; datetimes as aware datetimes
+    fields: Json
+    custom: Mapping[str, float | str]
+    #: why nothing may be computed of it: restricted, objected; empty where all is allowed
+    held: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ class RawEventDraft:
     key: str | None
     provider: str
     type: str
-    outcome: Literal["accepted", "ignored", "duplicate"]
+    outcome: Literal["accepted", "ignored", "failed", "duplicate"]
     lead_id: str | None
     #: whether a receiver had checked its signature
     verified: bool

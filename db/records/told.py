@@ -86,5 +86,7 @@ class AuditReport:
     rows: int
     #: sequence of the first row that is wrong or lacks; None when all is well
     first_bad: int | None
-    #: a row was changed, lacks in the middle, the newest lack, the stored head or the anchor tells another story
+    #: a row was changed, lacks in the middle, the newest lack, the stored head or an anchor tells another story
     reason: AuditFault | None
+    #: the first anchor that the chain does not hold to; None where all do or none was asked about
+    anchor: AuditAnchor | None = None

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from db.base import new_id
+from db.base import new_id, utc
 from db.errors import UnknownAssessment
 from db.models import Assessment
 from db.records import AssessmentRecord
-from db.repositories import tenants
-from db.repositories.statements import changed
+from db.repositories.bulk import core, insert_many
 
-_COLUMNS = tuple(getattr(Assessment, column.name) for column in fields(AssessmentRecord))
+_NAMES = tuple(column.name for column in fields(AssessmentRecord))
+_RUN = core(Assessment)
+_THIS = (_RUN.c.tenant_id == bindparam("tenant"), _RUN.c.assessment_id == bindparam("run"))
+_KNOWN = select(*(_RUN.c[name] for name in _NAMES)).where(*_THIS)
+_LOCKED = _KNOWN.with_for_update()
+_LAND = update(_RUN).where(*_THIS)
+_LAND = _LAND.values(stages=bindparam("now_stages"), snapshot_ids=bindparam("now_snapshots"), landed_at=bindparam("at"))
+_FINISH = update(_RUN).where(*_THIS)
+_FINISH = _FINISH.values(stages=bindparam("now_stages"), state=bindparam("now_state"), finished_at=bindparam("at"))
+_RUNNING = (
+    select(func.count()).select_from(_RUN).where(_RUN.c.tenant_id == bindparam("tenant"), _RUN.c.state == "running")
+)
 
 
 def create(
@@ -30,27 +40,21 @@ def create(
     stages: Sequence[str],
     now: datetime,
 ) -> AssessmentRecord:
-    """Start a run with all its stages pending.
-
-    Raises:
-        UnknownTenant: not configured.
-
-    """
-    tenants.require(session, tenant_id)
-    assessment_id = new_id()
-    row = {
-        "tenant_id": tenant_id,
-        "assessment_id": assessment_id,
-        "state": "running",
-        "lead_ids": list(lead_ids),
-        "snapshot_ids": [],
-        "as_of": as_of,
-        "due_at": due_at,
-        "stages": dict.fromkeys(stages, "pending"),
-        "created_at": now,
-    }
-    session.execute(insert(Assessment), [row])
-    return _require(session, tenant_id, assessment_id)
+    """Start a run of a tenant that is known, with all its stages pending."""
+    record = AssessmentRecord(
+        assessment_id=new_id(),
+        state="running",
+        lead_ids=tuple(lead_ids),
+        snapshot_ids=(),
+        as_of=utc(as_of),
+        due_at=utc(due_at),
+        stages=dict.fromkeys(stages, "pending"),
+        finished_at=None,
+    )
+    row = {name: getattr(record, name) for name in _NAMES if name != "finished_at"}
+    row |= {"tenant_id": tenant_id, "lead_ids": list(lead_ids), "snapshot_ids": [], "created_at": now}
+    insert_many(session, Assessment, [row])
+    return record
 
 
 def get(session: Session, tenant_id: str, *, assessment_id: str) -> AssessmentRecord | None:
@@ -58,19 +62,19 @@ def get(session: Session, tenant_id: str, *, assessment_id: str) -> AssessmentRe
     return _find(session, tenant_id, assessment_id, lock=False)
 
 
-def attach(session: Session, tenant_id: str, *, assessment_id: str, snapshot_ids: Sequence[str]) -> None:
-    """Note the snapshots that the stages work on.
+def land(
+    session: Session,
+    tenant_id: str,
+    *,
+    assessment_id: str,
+    stage: str,
+    state: str,
+    now: datetime,
+    snapshot_ids: Sequence[str] | None = None,
+) -> None:
+    """Note how a stage ended (ok or failed), and the snapshots that later ones work on where it took them.
 
-    Raises:
-        UnknownAssessment: not there for this tenant.
-
-    """
-    if _change(session, tenant_id, assessment_id, snapshot_ids=list(snapshot_ids)) == 0:
-        raise _unknown()
-
-
-def land(session: Session, tenant_id: str, *, assessment_id: str, stage: str, state: str, now: datetime) -> None:
-    """Note how a stage ended (ok or failed); after the end of the run nothing changes any more.
+    After the end of the run no stage changes any more; those that still work read the snapshots all the same.
 
     Raises:
         UnknownAssessment: no such run for this tenant, or no such stage of it.
@@ -79,8 +83,11 @@ def land(session: Session, tenant_id: str, *, assessment_id: str, stage: str, st
     record = _require(session, tenant_id, assessment_id, lock=True)
     if stage not in record.stages:
         raise UnknownAssessment(f"the assessment has no stage {stage}")
-    if record.finished_at is None:
-        _change(session, tenant_id, assessment_id, stages={**record.stages, stage: state}, landed_at=now)
+    stages = record.stages if record.finished_at else {**record.stages, stage: state}
+    taken = record.snapshot_ids if snapshot_ids is None else snapshot_ids
+    if (stages, taken) != (record.stages, record.snapshot_ids):
+        told = {"now_stages": stages, "now_snapshots": list(taken), "at": now}
+        session.connection().execute(_LAND, {**_own(tenant_id, assessment_id), **told})
 
 
 def finish(session: Session, tenant_id: str, *, assessment_id: str, now: datetime) -> AssessmentRecord | None:
@@ -95,14 +102,14 @@ def finish(session: Session, tenant_id: str, *, assessment_id: str, now: datetim
         return None
     stages = {stage: "late" if state == "pending" else state for stage, state in record.stages.items()}
     state = "ok" if set(stages.values()) <= {"ok"} else "partial"
-    _change(session, tenant_id, assessment_id, stages=stages, state=state, finished_at=now)
-    return _require(session, tenant_id, assessment_id)
+    told = {"now_stages": stages, "now_state": state, "at": now}
+    session.connection().execute(_FINISH, {**_own(tenant_id, assessment_id), **told})
+    return replace(record, stages=stages, state=state, finished_at=utc(now))
 
 
 def running(session: Session, tenant_id: str) -> int:
     """How many runs of the tenant have not ended."""
-    own = (Assessment.tenant_id == tenant_id, Assessment.state == "running")
-    return session.scalar(select(func.count()).select_from(Assessment).where(*own)) or 0
+    return session.connection().scalar(_RUNNING, {"tenant": tenant_id}) or 0
 
 
 def overdue(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
@@ -122,18 +129,16 @@ def _require(session: Session, tenant_id: str, assessment_id: str, *, lock: bool
 
 
 def _find(session: Session, tenant_id: str, assessment_id: str, *, lock: bool) -> AssessmentRecord | None:
-    wanted = select(*_COLUMNS).where(Assessment.tenant_id == tenant_id, Assessment.assessment_id == assessment_id)
-    row = session.execute(wanted.with_for_update() if lock else wanted).mappings().one_or_none()
+    own = _own(tenant_id, assessment_id)
+    row = session.connection().execute(_LOCKED if lock else _KNOWN, own).mappings().one_or_none()
     if row is None:
         return None
     lists = {"lead_ids": tuple(row["lead_ids"]), "snapshot_ids": tuple(row["snapshot_ids"])}
     return AssessmentRecord(**{**row, **lists})
 
 
-def _change(session: Session, tenant_id: str, assessment_id: str, **values: Any) -> int:
-    own = (Assessment.tenant_id == tenant_id, Assessment.assessment_id == assessment_id)
-    changes = update(Assessment).where(*own).values(**values)
-    return changed(session, changes.execution_options(synchronize_session=False))
+def _own(tenant_id: str, assessment_id: str) -> dict[str, Any]:
+    return {"tenant": tenant_id, "run": assessment_id}
 
 
 def _unknown() -> UnknownAssessment:

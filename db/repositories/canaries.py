@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -12,11 +12,14 @@ from sqlalchemy.orm import Session
 from db import clock
 from db.models import Canary
 from db.records import CanaryRecord
+from db.repositories.bulk import core
 from db.repositories.statements import changed, upsert
 
 EVERYBODY = "*"
 #: seconds after which a canary that did not arrive is taken for lost
 LOST = 900.0
+_CANARY = core(Canary).c
+_ALL = select(_CANARY.queue, _CANARY.sent_at, _CANARY.ran_at).order_by(_CANARY.queue)
 
 
 def send(session: Session, *, queues: Sequence[str]) -> list[CanaryRecord]:
@@ -40,8 +43,9 @@ def ran(session: Session, *, queue: str, sent_at: datetime) -> bool:
 
 def latest(session: Session) -> list[CanaryRecord]:
     """Give the newest canary of each queue, with the seconds it waited or has waited so far."""
-    now = clock.now(session)
-    rows = session.execute(select(Canary.queue, Canary.sent_at, Canary.ran_at).order_by(Canary.queue))
+    rows = session.connection().execute(_ALL).all()
+    under_way = any(row.ran_at is None for row in rows)
+    now = clock.now(session) if under_way else datetime.max.replace(tzinfo=UTC)
     return [
         CanaryRecord(queue=queue, sent_at=sent_at, ran_at=ran_at, age=_seconds((ran_at or now) - sent_at))
         for queue, sent_at, ran_at in rows

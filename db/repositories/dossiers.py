@@ -85,8 +85,9 @@ def _replace(rows: list[Json], column: str, opened: Mapping[str, Any], key: str)
 def _elsewhere(session: Session, tenant_id: str, subject: Subject) -> dict[str, list[Json]]:
     """Rows of other things that name the person; what they say of anybody else stays out."""
     models = lineage.trained_on(session, tenant_id, lead_ids=sorted(subject.lead_ids))
-    trained = select(ModelVersion.kind, ModelVersion.version, ModelVersion.trained_at).where(
-        ModelVersion.tenant_id == tenant_id, ModelVersion.model_id.in_(models)
+    # by id alone: one that several tenants were learnt from is another owner's
+    trained = select(ModelVersion.kind, ModelVersion.version, ModelVersion.trained_at, ModelVersion.scope).where(
+        ModelVersion.model_id.in_(models)
     )
     seen = {
         "assessments": (Assessment.lead_ids, Assessment.assessment_id, Assessment.as_of, Assessment.state),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.base import new_id
 from db.models import Event
-from db.records import EventDraft, EventRecord
+from db.records import EventDraft
 from db.repositories.statements import in_batches
 from db.sealing import DataKey, place
 
@@ -32,11 +32,6 @@ def row_of(draft: EventDraft, *, key: DataKey, tenant_id: str, lead_id: str) -> 
         "source": draft.source,
         "source_id": draft.source_id,
     }
-
-
-def record_of(row: Mapping[Any, Any]) -> EventRecord:
-    """Give the record of a row, without its text."""
-    return EventRecord(**{name: row[name] for name in RECORD})
 
 
 def known(

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.models import Event, Lead
 from db.records import EventDraft, EventRecord
 from db.repositories import event_rows
+from db.repositories.bulk import core
 from db.repositories.leads import keys_of
-from db.repositories.statements import in_batches, lock_tenant
+from db.repositories.statements import among, in_batches, lock_tenant
+
+_EVENT = core(Event).c
+_OF_LEADS = (
+    select(*(_EVENT[name] for name in event_rows.RECORD))
+    .where(_EVENT.tenant_id == bindparam("tenant"), among(_EVENT.lead_id, "leads"))
+    .order_by(_EVENT.lead_id, _EVENT.occurred_at, _EVENT.event_id)
+)
 
 
 def add(session: Session, tenant_id: str, *, lead_id: str, drafts: Sequence[EventDraft]) -> int:
@@ -50,15 +58,10 @@ def add_many(session: Session, tenant_id: str, *, drafts: Mapping[str, Sequence[
 def of_leads(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, list[EventRecord]]:
     """Give the events of leads, oldest first; a lead without any has an empty list, an unknown one too."""
     found: dict[str, list[EventRecord]] = {lead_id: [] for lead_id in lead_ids}
-    columns = [getattr(Event, name) for name in event_rows.RECORD]
     for batch in in_batches(list(found)):
-        rows = (
-            select(*columns)
-            .where(Event.tenant_id == tenant_id, Event.lead_id.in_(batch))
-            .order_by(Event.lead_id, Event.occurred_at, Event.event_id)
-        )
-        for row in session.execute(rows).mappings():
-            found[row["lead_id"]].append(event_rows.record_of(row))
+        rows = session.connection().execute(_OF_LEADS, {"tenant": tenant_id, "leads": batch}).mappings()
+        for row in rows:
+            found[row["lead_id"]].append(EventRecord(**row))
     return found
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
+
+from db.base import to_json
 from db.errors import SealBroken
 from db.identity import email_key, phone_key
 from db.merging import Content, contactable
-from db.records import LeadRecord
+from db.records import LeadRecord, LeadSight
+from db.repositories.restrictions import named
 from db.sealing import DataKey, KeyRing, place
 
 Row = Mapping[Any, Any]
+#: how the names of columns that hold times end
+_TIMES = ("_at", "as_of")
 
 
 def data_key_of(ring: KeyRing, row: Row) -> DataKey:
@@ -82,6 +87,21 @@ def record_of(row: Row, ring: KeyRing) -> LeadRecord:
     )
 
 
+def sight_of(row: Row, key: DataKey) -> LeadSight:
+    """Open what a model may read of a row of `leads`; its key is open already."""
+    return LeadSight(
+        lead_id=row["lead_id"],
+        version=row["version"],
+        lead_type=row["lead_type"],
+        stage=row["stage"],
+        created_at=row["created_at"],
+        observed_at=row["observed_at"],
+        fields=with_times(row["fields"]),
+        custom=_open(row, key, "custom"),
+        held=named(row["restricted_at"], row["objected_at"]),
+    )
+
+
 def without_times(values: Mapping[str, Any]) -> dict[str, Any]:
     """Write aware times as ISO 8601 text, for JSON."""
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
@@ -89,7 +109,7 @@ def without_times(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_times(values: Mapping[str, Any]) -> dict[str, Any]:
     """Read back what `without_times` wrote: times are the columns named `…_at` and `as_of`."""
-    return {name: _time(value) if _is_time(name) else value for name, value in values.items()}
+    return {**values, **{name: _time(values[name]) for name in values if name.endswith(_TIMES)}}
 
 
 _PLAIN = (
@@ -110,10 +130,6 @@ _PLAIN = (
 )
 
 
-def _is_time(name: str) -> bool:
-    return name.endswith("_at") or name == "as_of"
-
-
 def _time(value: object) -> object:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
@@ -123,8 +139,7 @@ def _key_place(tenant_id: str, lead_id: str) -> bytes:
 
 
 def _seal(values: Mapping[str, Any], key: DataKey, tenant_id: str, lead_id: str, column: str) -> bytes:
-    plain = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return key.seal(plain.encode(), place(tenant_id, f"leads.{column}", lead_id))
+    return key.seal(to_json(values).encode(), place(tenant_id, f"leads.{column}", lead_id))
 
 
 def _open(row: Row, key: DataKey, column: str) -> dict[str, Any]:
@@ -132,5 +147,5 @@ def _open(row: Row, key: DataKey, column: str) -> dict[str, Any]:
         plain = key.open(row[column], place(row["tenant_id"], f"leads.{column}", row["lead_id"]))
     except SealBroken as error:
         raise SealBroken(f"leads.{column} of lead {row['lead_id']}: {error}") from None
-    opened: dict[str, Any] = json.loads(plain)
+    opened: dict[str, Any] = orjson.loads(plain)
     return opened

@@ -25,6 +25,8 @@ AMBIGUOUS = "row.ambiguous_identity"
 DUPLICATE = "row.duplicate_in_file"
 _FORGOTTEN = UpsertResult(outcome="rejected", lead_id=None, codes=(tombstones.FORGOTTEN,))
 _BATCH = 1_000
+#: drafts that are worth a look at the store before its writers wait: what is plainly new is made ready beforehand
+_MANY = 100
 
 _Identity = tuple[str, str]
 _EventKey = tuple[str, str, str]
@@ -60,10 +62,21 @@ class _Entry:
     #: None = not stored yet
     row: lead_rows.Row | None = None
     content: Content | None = None
+    #: the columns of the content, sealed; None = to be made
+    columns: dict[str, Any] | None = None
     version: int = 0
     import_ref: str | None = None
     changed: bool = False
     touched: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fresh:
+    """A lead that is new, ready to be written."""
+
+    entry: _Entry
+    codes: tuple[str, ...]
+    events: list[dict[str, Any]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,11 +94,11 @@ class _Book:
 def upsert(session: Session, drafts: Sequence[LeadDraft], job: Import) -> list[UpsertResult]:
     """Merge drafts in the order given; see `db.repositories.leads.upsert`."""
     tenants.require(session, job.tenant_id)
+    batches = [_Batch(session, batch, job) for batch in in_batches(drafts, _BATCH)]
+    for batch in batches:
+        batch.prepare()
     lock_tenant(session, job.tenant_id)
-    results: list[UpsertResult] = []
-    for batch in in_batches(drafts, _BATCH):
-        results += _Batch(session, batch, job).run()
-    return results
+    return [result for batch in batches for result in batch.run()]
 
 
 class _Batch:
@@ -98,13 +111,24 @@ class _Batch:
         self.book = _Book()
         #: drafts, by position, of people who were forgotten
         self.forgotten: set[int] = set()
+        #: by position; whether they are new indeed is told under the lock
+        self.fresh: dict[int, _Fresh] = {}
+
+    def prepare(self) -> None:
+        """Make ready what seems to be new of a large batch, while other writers of the tenant go on."""
+        if len(self.drafts) < _MANY:
+            return
+        known = self._identities()
+        for position, (draft, keys) in enumerate(zip(self.drafts, self.keys, strict=True)):
+            if keys.identity is not None and keys.identity not in known:
+                self.fresh[position] = self._make(draft, keys)
 
     def run(self) -> list[UpsertResult]:
         self.forgotten = self._of_forgotten()
         self._load_leads()
         self._load_events()
         results = [
-            _FORGOTTEN if position in self.forgotten else self._take(draft, keys)
+            _FORGOTTEN if position in self.forgotten else self._take(position, draft, keys)
             for position, (draft, keys) in enumerate(zip(self.drafts, self.keys, strict=True))
         ]
         self._write()
@@ -118,26 +142,31 @@ class _Batch:
         met = tombstones.met(session, tenant_id, hashes=sorted(set().union(*told)))
         return {position for position, hashes in enumerate(told) if not met.isdisjoint(hashes)}
 
-    def _load_leads(self) -> None:
-        tenant_id, book = self.job.tenant_id, self.book
+    def _identities(self) -> dict[_Identity, str]:
         wanted = {keys.identity for keys in self.keys if keys.identity}
-        identities = select(LeadIdentity.source_system, LeadIdentity.external_id, LeadIdentity.lead_id).where(
-            LeadIdentity.tenant_id == tenant_id, LeadIdentity.external_id.in_({external for _, external in wanted})
+        if not wanted:
+            return {}
+        named = bulk.one_of(self.session, LeadIdentity.external_id, {external for _, external in wanted})
+        known = select(LeadIdentity.source_system, LeadIdentity.external_id, LeadIdentity.lead_id).where(
+            LeadIdentity.tenant_id == self.job.tenant_id, named
         )
-        for system, external, lead_id in self.session.execute(identities) if wanted else ():
-            if (system, external) in wanted:
-                book.identities[system, external] = lead_id
+        rows = self.session.execute(known)
+        return {(system, external): lead_id for system, external, lead_id in rows if (system, external) in wanted}
+
+    def _load_leads(self) -> None:
+        self.book.identities = self._identities()
         # The rows are locked, so that a label set at the same time is not written over (SQLite has one writer anyway).
-        rows = select(Lead.__table__).where(Lead.tenant_id == tenant_id, self._meant()).with_for_update()
+        rows = select(Lead.__table__).where(Lead.tenant_id == self.job.tenant_id, self._meant()).with_for_update()
         for row in self.session.execute(rows.order_by(Lead.lead_id)).mappings():
             self._enter(dict(row))
 
     def _meant(self) -> Any:
-        return or_(
-            Lead.lead_id.in_(set(self.book.identities.values())),
-            Lead.email_hash.in_({keys.email for keys in self.keys if keys.email}),
-            Lead.phone_hash.in_({keys.phone for keys in self.keys if keys.phone}),
+        wanted = (
+            (Lead.lead_id, set(self.book.identities.values())),
+            (Lead.email_hash, {keys.email for keys in self.keys if keys.email}),
+            (Lead.phone_hash, {keys.phone for keys in self.keys if keys.phone}),
         )
+        return or_(*(bulk.one_of(self.session, column, values) for column, values in wanted))
 
     def _enter(self, row: lead_rows.Row) -> None:
         lead_id = row["lead_id"]
@@ -161,14 +190,14 @@ class _Batch:
             self.session, self.job.tenant_id, lead_ids=list(self.book.entries), drafts=told
         )
 
-    def _take(self, draft: LeadDraft, keys: _Keys) -> UpsertResult:
+    def _take(self, position: int, draft: LeadDraft, keys: _Keys) -> UpsertResult:
         if not any((keys.identity, keys.email, keys.phone)):
             return UpsertResult(outcome="rejected", lead_id=None, codes=(NO_IDENTITY,))
         meant = self._resolve(keys)
         if len(meant) > 1:
             return UpsertResult(outcome="rejected", lead_id=None, codes=(AMBIGUOUS,))
         if not meant:
-            return self._create(draft, keys)
+            return self._create(self.fresh.get(position) or self._make(draft, keys), keys)
         entry = self.book.entries[next(iter(meant))]
         again = self.job.ref is not None and entry.import_ref == self.job.ref
         result = self._update(entry, draft, keys)
@@ -183,7 +212,7 @@ class _Batch:
                 return self.book.by_hash[value]
         return set()
 
-    def _create(self, draft: LeadDraft, keys: _Keys) -> UpsertResult:
+    def _make(self, draft: LeadDraft, keys: _Keys) -> _Fresh:
         entry = _Entry(
             lead_id=new_id(),
             key=DataKey.generate(),
@@ -191,18 +220,30 @@ class _Batch:
             external_id=keys.identity[1] if keys.identity else None,
             observed_at=self._observed(draft),
         )
-        self.book.entries[entry.lead_id] = entry
         codes = self._merge(entry, draft)
-        self._remember(entry, keys)
-        self._add_events(entry, draft.events)
+        self._sealed(entry)
+        told: dict[tuple[str, str], EventDraft] = {}
+        for event in draft.events:
+            told.setdefault((event.source, event.source_id), event)
+        return _Fresh(entry=entry, codes=codes, events=[self._event(entry, event) for event in told.values()])
+
+    def _create(self, fresh: _Fresh, keys: _Keys) -> UpsertResult:
+        entry, book = fresh.entry, self.book
+        book.entries[entry.lead_id] = entry
+        self._index(entry)
+        self._identify(entry, keys)
+        book.new_events += fresh.events
+        book.events.update((entry.lead_id, event["source"], event["source_id"]) for event in fresh.events)
         self._touch(entry, changed=True)
-        return UpsertResult(outcome="created", lead_id=entry.lead_id, codes=codes)
+        return UpsertResult(outcome="created", lead_id=entry.lead_id, codes=fresh.codes)
 
     def _update(self, entry: _Entry, draft: LeadDraft, keys: _Keys) -> UpsertResult:
         before = self._content(entry)
         codes = self._merge(entry, draft)
         skipping = self.job.policy == "skip_existing"
-        known = self._remember(entry, keys) if not skipping else False
+        if entry.content != before:
+            self._index(entry)
+        known = self._identify(entry, keys) if not skipping else False
         happened = self._add_events(entry, draft.events) if not skipping else False
         changed = known or happened or entry.content != before
         if changed:
@@ -225,12 +266,17 @@ class _Batch:
 
     def _merge(self, entry: _Entry, draft: LeadDraft) -> tuple[str, ...]:
         merged = merge(self._content(entry), draft, self.job.policy)
-        entry.content = merged.content
+        if merged.content != entry.content:
+            entry.content, entry.columns = merged.content, None
         return merged.codes
 
-    def _remember(self, entry: _Entry, keys: _Keys) -> bool:
-        for value in _hashes(entry, self.ring, self.job.tenant_id):
-            self.book.by_hash[value].add(entry.lead_id)
+    def _index(self, entry: _Entry) -> None:
+        columns = self._sealed(entry)
+        for value in (columns["email_hash"], columns["phone_hash"]):
+            if value is not None:
+                self.book.by_hash[value].add(entry.lead_id)
+
+    def _identify(self, entry: _Entry, keys: _Keys) -> bool:
         if keys.identity is None or keys.identity in self.book.identities:
             return False
         system, external = keys.identity
@@ -253,9 +299,11 @@ class _Batch:
             key = (entry.lead_id, draft.source, draft.source_id)
             if key not in self.book.events:
                 self.book.events.add(key)
-                row = event_rows.row_of(draft, key=entry.key, tenant_id=self.job.tenant_id, lead_id=entry.lead_id)
-                self.book.new_events.append(row)
+                self.book.new_events.append(self._event(entry, draft))
         return len(self.book.new_events) > before
+
+    def _event(self, entry: _Entry, draft: EventDraft) -> dict[str, Any]:
+        return event_rows.row_of(draft, key=entry.key, tenant_id=self.job.tenant_id, lead_id=entry.lead_id)
 
     def _touch(self, entry: _Entry, *, changed: bool) -> None:
         entry.touched = entry.touched or entry.import_ref != self.job.ref
@@ -267,33 +315,35 @@ class _Batch:
         entries = self.book.entries.values()
         created = [self._columns(entry) for entry in entries if entry.row is None]
         updated = [self._columns(entry) for entry in entries if entry.row is not None and entry.changed]
-        _insert(self.session, Lead, created)
-        if updated:
-            self.session.execute(update(Lead), updated)
+        bulk.insert_many(self.session, Lead, created)
+        bulk.update_many(self.session, Lead, updated)
         self._mark([entry.lead_id for entry in entries if entry.touched and not entry.changed])
-        _insert(self.session, LeadIdentity, self.book.new_identities)
-        _insert(self.session, Event, self.book.new_events)
+        bulk.insert_many(self.session, LeadIdentity, self.book.new_identities)
+        bulk.insert_many(self.session, Event, self.book.new_events)
 
     def _columns(self, entry: _Entry) -> dict[str, Any]:
-        tenant_id, now = self.job.tenant_id, self.job.now
-        content = entry.content or Content()
-        columns = lead_rows.columns_of(
-            content, ring=self.ring, key=entry.key, tenant_id=tenant_id, lead_id=entry.lead_id
-        )
-        columns |= {
+        return self._sealed(entry) | {
             "source_system": entry.source_system,
             "external_id": entry.external_id,
             "version": entry.version,
             "observed_at": entry.observed_at,
             "import_ref": entry.import_ref,
-            "changed_at": now,
+            "changed_at": self.job.now,
         }
-        if entry.row is None:
-            columns |= {
-                "data_key": lead_rows.wrapped(self.ring, tenant_id, entry.lead_id, entry.key),
-                "stored_at": now,
-            }
-        return columns
+
+    def _sealed(self, entry: _Entry) -> dict[str, Any]:
+        if entry.columns is None:
+            entry.columns = lead_rows.columns_of(
+                entry.content or Content(),
+                ring=self.ring,
+                key=entry.key,
+                tenant_id=self.job.tenant_id,
+                lead_id=entry.lead_id,
+            )
+            if entry.row is None:
+                wrapped = lead_rows.wrapped(self.ring, self.job.tenant_id, entry.lead_id, entry.key)
+                entry.columns |= {"data_key": wrapped, "stored_at": self.job.now}
+        return entry.columns
 
     def _mark(self, lead_ids: Sequence[str]) -> None:
         if lead_ids and self.job.ref is not None:
@@ -313,14 +363,3 @@ def _keys_of(draft: LeadDraft, ring: KeyRing, tenant_id: str) -> _Keys:
 def _told(session: Session, tenant_id: str, keys: _Keys) -> set[bytes]:
     found = {value for value in (keys.email, keys.phone) if value is not None}
     return found | ({tombstones.of_identity(session, tenant_id, *keys.identity)} if keys.identity else set())
-
-
-def _hashes(entry: _Entry, ring: KeyRing, tenant_id: str) -> list[bytes]:
-    contact = entry.content.contact if entry.content else {}
-    found = (lead_rows.hashed(ring, tenant_id, text) for text in (email_key(contact), phone_key(contact)))
-    return [value for value in found if value is not None]
-
-
-def _insert(session: Session, table: type[Lead | LeadIdentity | Event], rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        bulk.insert_many(session, table, rows)

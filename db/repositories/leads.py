@@ -6,18 +6,30 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.errors import UnknownLead
 from db.models import Lead, LeadIdentity
-from db.records import LeadDraft, LeadRecord, Policy, UpsertResult
+from db.records import LeadDraft, LeadRecord, LeadSight, Policy, UpsertResult
 from db.repositories import lead_rows, lead_upsert
-from db.repositories.statements import changed, in_batches, ring_of
+from db.repositories.bulk import core
+from db.repositories.restrictions import named
+from db.repositories.statements import among, changed, in_batches, ring_of
 from db.sealing import DataKey
 
 #: lead types that are stored and never scored
 UNSCORED = ("agent", "vendor")
+
+_LEAD = core(Lead).c
+_OWN = (_LEAD.tenant_id == bindparam("tenant"), among(_LEAD.lead_id, "leads"))
+_WHOLE = select(core(Lead)).where(*_OWN)
+_RESTRICTIONS = select(_LEAD.lead_id, _LEAD.restricted_at, _LEAD.objected_at).where(*_OWN)
+_KEYS = select(_LEAD.tenant_id, _LEAD.lead_id, _LEAD.data_key).where(*_OWN)
+_SIGHTS = select(
+    *(_LEAD[name] for name in ("tenant_id", "lead_id", "version", "lead_type", "stage", "created_at", "observed_at")),
+    *(_LEAD[name] for name in ("fields", "custom", "data_key", "restricted_at", "objected_at")),
+).where(*_OWN)
 
 
 def upsert(
@@ -55,7 +67,7 @@ def get(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> list[Le
 
     """
     ring = ring_of(session)
-    rows = _rows(session, tenant_id, lead_ids)
+    rows = _rows(session, tenant_id, lead_ids, _WHOLE)
     return [lead_rows.record_of(rows[lead_id], ring) for lead_id in lead_ids]
 
 
@@ -104,6 +116,12 @@ def callable_leads(session: Session, tenant_id: str, *, assigned_to: str | None 
     if assigned_to is not None:
         wanted = wanted.where(Lead.assigned_to == assigned_to)
     return {row.lead_id: row.external_id for row in session.execute(wanted)}
+
+
+def agents(session: Session, tenant_id: str) -> dict[str, str]:
+    """Give who calls each open lead; those that nobody was given are left out."""
+    wanted = select(Lead.lead_id, Lead.assigned_to).where(Lead.tenant_id == tenant_id, Lead.status == "open")
+    return {lead_id: agent for lead_id, agent in session.execute(wanted) if agent is not None}
 
 
 def labelled(session: Session, tenant_id: str) -> list[LeadRecord]:
@@ -158,35 +176,58 @@ def external_ids(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -
     return found
 
 
-def versions(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, int]:
-    """Give the versions of leads.
+def held(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Give those of some leads of whom nothing may be computed, and why: restricted, objected.
 
     Raises:
         UnknownLead: some are not there for this tenant; names their positions.
 
     """
-    rows = _rows(session, tenant_id, lead_ids, Lead.lead_id, Lead.version)
-    return {lead_id: row["version"] for lead_id, row in rows.items()}
+    rows = _rows(session, tenant_id, lead_ids, _RESTRICTIONS)
+    why = {lead_id: named(row["restricted_at"], row["objected_at"]) for lead_id, row in rows.items()}
+    return {lead_id: reasons for lead_id, reasons in why.items() if reasons}
+
+
+def sights(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> list[LeadSight]:
+    """Give what a model may read of leads, in the order asked. Their keys stay open while the session lasts.
+
+    Raises:
+        UnknownLead: some are not there for this tenant; names their positions.
+        SealBroken: a stored lead was changed or moved.
+
+    """
+    ring, keys = ring_of(session), _open_keys(session)
+    rows = _rows(session, tenant_id, lead_ids, _SIGHTS)
+    for lead_id, row in rows.items():
+        if (tenant_id, lead_id) not in keys:
+            keys[tenant_id, lead_id] = lead_rows.data_key_of(ring, row)
+    return [lead_rows.sight_of(rows[lead_id], keys[tenant_id, lead_id]) for lead_id in lead_ids]
 
 
 def keys_of(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, DataKey]:
-    """Open the data keys of leads, for the repositories that seal with them.
+    """Give the data keys of leads, for the repositories that seal with them; those that are open are not read again.
 
     Raises:
         UnknownLead: some are not there for this tenant; names their positions.
 
     """
+    keys = _open_keys(session)
+    if all((tenant_id, lead_id) in keys for lead_id in lead_ids):
+        return {lead_id: keys[tenant_id, lead_id] for lead_id in lead_ids}
     ring = ring_of(session)
-    rows = _rows(session, tenant_id, lead_ids, Lead.tenant_id, Lead.lead_id, Lead.data_key)
+    rows = _rows(session, tenant_id, lead_ids, _KEYS)
     return {lead_id: lead_rows.data_key_of(ring, row) for lead_id, row in rows.items()}
 
 
-def _rows(session: Session, tenant_id: str, lead_ids: Sequence[str], *columns: Any) -> dict[str, lead_rows.Row]:
+def _open_keys(session: Session) -> dict[tuple[str, str], DataKey]:
+    keys: dict[tuple[str, str], DataKey] = session.info.setdefault("data_keys", {})
+    return keys
+
+
+def _rows(session: Session, tenant_id: str, lead_ids: Sequence[str], wanted: Select[Any]) -> dict[str, lead_rows.Row]:
     rows: dict[str, lead_rows.Row] = {}
-    wanted: tuple[Any, ...] = columns or (Lead.__table__,)
     for batch in in_batches(list(dict.fromkeys(lead_ids))):
-        own: ColumnElement[bool] = Lead.lead_id.in_(batch)
-        found = session.execute(select(*wanted).where(Lead.tenant_id == tenant_id, own)).mappings()
+        found = session.connection().execute(wanted, {"tenant": tenant_id, "leads": batch}).mappings()
         rows |= {row["lead_id"]: row for row in found}
     missing = [position for position, lead_id in enumerate(lead_ids) if lead_id not in rows]
     if missing:

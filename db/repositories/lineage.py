@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db.models import Lead, ModelLineage, ModelVersion
+from db.models import Lead, ModelLineage, ModelVersion, PoolLineage
 from db.repositories.statements import changed, in_batches, ring_of
 from db.sealing import KeyRing, place
 
@@ -29,9 +29,28 @@ def keep(session: Session, tenant_id: str, *, model_id: str, lead_ids: Sequence[
         _mark(session, tenant_id, [model_id], now)
 
 
+def keep_pooled(
+    session: Session, owner: str, *, model_id: str, members: Mapping[str, Sequence[str]], now: datetime
+) -> None:
+    """Note the leads of a model just registered for several tenants, tenant by tenant; as `keep`."""
+    gone = False
+    for tenant_id, lead_ids in sorted(members.items()):
+        there = _existing(session, tenant_id, lead_ids)
+        gone = gone or len(there) < len(set(lead_ids))
+        sealed = _seal(ring_of(session), tenant_id, model_id, sorted(there))
+        row = {"tenant_id": tenant_id, "model_id": model_id, "owner": owner, "leads": sealed}
+        own = (PoolLineage.tenant_id == tenant_id, PoolLineage.model_id == model_id)
+        changed(session, delete(PoolLineage).where(*own).execution_options(synchronize_session=False))
+        session.execute(insert(PoolLineage), [row])
+    if gone:
+        _mark(session, owner, [model_id], now)
+
+
 def trained_on(session: Session, tenant_id: str, *, lead_ids: Iterable[str]) -> list[str]:
-    """Give the models that were trained on any of these leads, by id."""
-    return [model_id for model_id, _ in _with(session, tenant_id, lead_ids)]
+    """Give the models that were trained on any of these leads, the tenant's own and shared ones, by id."""
+    wanted = list(lead_ids)
+    own = [model_id for model_id, _ in _with(session, tenant_id, wanted)]
+    return own + [model_id for _, model_id, _ in _pooled_with(session, tenant_id, wanted)]
 
 
 def forget(session: Session, tenant_id: str, *, lead_ids: Collection[str], now: datetime) -> tuple[str, ...]:
@@ -43,7 +62,29 @@ def forget(session: Session, tenant_id: str, *, lead_ids: Collection[str], now: 
         own = (ModelLineage.tenant_id == tenant_id, ModelLineage.model_id == model_id)
         without = update(ModelLineage).where(*own).values(leads=sealed)
         changed(session, without.execution_options(synchronize_session=False))
-    return _mark(session, tenant_id, [model_id for model_id, _ in found], now)
+    pooled = _forget_pooled(session, tenant_id, lead_ids, now)
+    return (*_mark(session, tenant_id, [model_id for model_id, _ in found], now), *pooled)
+
+
+def _forget_pooled(session: Session, tenant_id: str, lead_ids: Collection[str], now: datetime) -> tuple[str, ...]:
+    ring, hashes = ring_of(session), _hashes(ring_of(session), tenant_id, lead_ids)
+    marked: list[str] = []
+    for owner, model_id, known in _pooled_with(session, tenant_id, lead_ids):
+        sealed = _sealed(ring, tenant_id, model_id, [value for value in known if value not in hashes])
+        own = (PoolLineage.tenant_id == tenant_id, PoolLineage.model_id == model_id)
+        without = update(PoolLineage).where(*own).values(leads=sealed)
+        changed(session, without.execution_options(synchronize_session=False))
+        marked += [f"{owner}:{version}" for version in _mark(session, owner, [model_id], now)]
+    return tuple(sorted(marked))
+
+
+def _pooled_with(session: Session, tenant_id: str, lead_ids: Iterable[str]) -> list[tuple[str, str, list[bytes]]]:
+    ring = ring_of(session)
+    hashes = _hashes(ring, tenant_id, lead_ids)
+    stored = select(PoolLineage.owner, PoolLineage.model_id, PoolLineage.leads)
+    rows = session.execute(stored.where(PoolLineage.tenant_id == tenant_id).order_by(PoolLineage.model_id)).all()
+    opened = [(row.owner, row.model_id, _opened(ring, tenant_id, row.model_id, row.leads)) for row in rows]
+    return [found for found in opened if not hashes.isdisjoint(found[2])]
 
 
 def _with(session: Session, tenant_id: str, lead_ids: Iterable[str]) -> list[tuple[str, list[bytes]]]:

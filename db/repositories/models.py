@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id
@@ -15,8 +15,14 @@ from db.errors import SealBroken, UnknownModel
 from db.models import ModelVersion
 from db.records import ModelDraft, ModelRecord
 from db.repositories import tenants
+from db.repositories.bulk import core
 from db.repositories.statements import changed, lock_tenant, ring_of
 from db.sealing import KeyRing, place
+
+_MODEL = core(ModelVersion).c
+_CHAMPION = select(_MODEL.model_id, _MODEL.retrain_at).where(
+    _MODEL.tenant_id == bindparam("tenant"), _MODEL.kind == bindparam("kind"), _MODEL.state == "champion"
+)
 
 
 def add(session: Session, tenant_id: str, *, draft: ModelDraft) -> ModelRecord:
@@ -50,6 +56,15 @@ def champion(session: Session, tenant_id: str, *, kind: str) -> ModelRecord | No
     return _one(session, tenant_id, ModelVersion.kind == kind, ModelVersion.state == "champion")
 
 
+def champion_key(session: Session, tenant_id: str, *, kind: str) -> tuple[str, datetime | None] | None:
+    """Give the id of the model that answers now, and since when it is to be retrained; None where there is none.
+
+    All else of a model never changes, so who has opened it once needs no more than this.
+    """
+    row = session.connection().execute(_CHAMPION, {"tenant": tenant_id, "kind": kind}).one_or_none()
+    return None if row is None else (row.model_id, row.retrain_at)
+
+
 def promote(session: Session, tenant_id: str, *, model_id: str, now: datetime) -> None:
     """Make a model the champion of its kind; the former one is retired.
 
@@ -66,7 +81,36 @@ def promote(session: Session, tenant_id: str, *, model_id: str, now: datetime) -
     chosen = (own, ModelVersion.model_id == model_id, ModelVersion.state != "champion")
     statement = update(ModelVersion).execution_options(synchronize_session=False)
     changed(session, statement.where(*former).values(state="retired"))
-    changed(session, statement.where(*chosen).values(state="champion", promoted_at=now))
+    changed(session, statement.where(*chosen).values(state="champion", promoted_at=now, rolled_back_at=None))
+
+
+def rollback(session: Session, tenant_id: str, *, kind: str, now: datetime) -> tuple[ModelRecord, ModelRecord]:
+    """Go back to the champion before this one; gives the one that is left and the one that answers now.
+
+    Going back again goes one further: what somebody went back from is passed over until it is promoted again.
+
+    Raises:
+        UnknownModel: no champion, or none before it.
+
+    """
+    lock_tenant(session, tenant_id)
+    left = champion(session, tenant_id, kind=kind)
+    former = None if left is None else _former(session, tenant_id, kind)
+    if left is None or former is None:
+        raise UnknownModel(f"{kind} has no former champion to go back to; `hearth models list` shows what there is")
+    promote(session, tenant_id, model_id=former.model_id, now=now)
+    own = (ModelVersion.tenant_id == tenant_id, ModelVersion.model_id == left.model_id)
+    noted = update(ModelVersion).where(*own).values(rolled_back_at=now)
+    changed(session, noted.execution_options(synchronize_session=False))
+    return left, former
+
+
+def _former(session: Session, tenant_id: str, kind: str) -> ModelRecord | None:
+    own = (ModelVersion.tenant_id == tenant_id, ModelVersion.kind == kind, ModelVersion.state == "retired")
+    wanted = select(ModelVersion.__table__).where(*own, ModelVersion.rolled_back_at.is_(None))
+    newest = wanted.order_by(ModelVersion.promoted_at.desc(), ModelVersion.number.desc()).limit(1)
+    row = session.execute(newest).mappings().one_or_none()
+    return None if row is None else _record(row, ring_of(session))
 
 
 def get(session: Session, tenant_id: str, *, version: str) -> ModelRecord | None:
@@ -114,6 +158,7 @@ def _row(draft: ModelDraft, *, number: int, tenant_id: str, ring: KeyRing) -> di
         "metrics": dict(draft.metrics),
         "report": dict(draft.report),
         "promoted_at": None,
+        "rolled_back_at": None,
         "retrain_at": None,
     }
 
@@ -136,6 +181,8 @@ def _record(row: Mapping[Any, Any], ring: KeyRing) -> ModelRecord:
         rows=row["rows"],
         fingerprint=row["fingerprint"],
         trained_at=row["trained_at"],
+        promoted_at=row["promoted_at"],
+        rolled_back_at=row["rolled_back_at"],
         retrain_at=row["retrain_at"],
     )
 

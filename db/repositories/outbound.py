@@ -7,20 +7,32 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from db.base import new_id
 from db.models import OutboundCounter, OutboundDelivery, OutboundEvent
 from db.records import DeadLetter, OutboundDraft, OutboundRecord
-from db.repositories.bulk import insert_many
-from db.repositories.statements import changed, in_batches, tenants_where, upsert
+from db.repositories.bulk import core, insert_many, on_postgresql
+from db.repositories.statements import changed, in_batches, tenants_where
 
 _COLUMNS = tuple(getattr(OutboundEvent, column.name) for column in fields(OutboundRecord))
 _NAMES = tuple(column.name for column in fields(OutboundRecord))
 #: long ago: the clock of the worker that tells does not decide when it is delivered
 _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 _PENDING = OutboundDelivery.state == "pending"
+_COUNTER = core(OutboundCounter).c
+#: by whether it is for PostgreSQL
+_COUNT_ON = {
+    kind == postgresql: kind.insert(core(OutboundCounter))
+    .values(tenant_id=bindparam("tenant"), sequence=bindparam("number"))
+    .on_conflict_do_update(
+        index_elements=[_COUNTER.tenant_id], set_={"sequence": _COUNTER.sequence + bindparam("number")}
+    )
+    .returning(_COUNTER.sequence)
+    for kind in (postgresql, sqlite)
+}
 
 
 def emit(
@@ -126,11 +138,8 @@ def counts(session: Session) -> dict[str, int]:
 
 
 def _count_on(session: Session, tenant_id: str, number: int) -> int:
-    first = upsert(session, OutboundCounter).values(tenant_id=tenant_id, sequence=number)
-    counted: Any = first.on_conflict_do_update(
-        index_elements=[OutboundCounter.tenant_id], set_={"sequence": OutboundCounter.sequence + number}
-    ).returning(OutboundCounter.sequence)
-    return int(session.execute(counted).scalar_one())
+    counted = session.connection().execute(_COUNT_ON[on_postgresql(session)], {"tenant": tenant_id, "number": number})
+    return int(counted.scalar_one())
 
 
 def _delivery(record: OutboundRecord) -> dict[str, Any]:

@@ -6,21 +6,32 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from db import clock
 from db.base import new_id
 from db.models import OutboxEntry
 from db.records import OutboxDraft, OutboxLag, OutboxRecord
-from db.repositories.bulk import insert_many
+from db.repositories.bulk import core, insert_many, on_postgresql
 from db.repositories.outbox_relay import mark, take
-from db.repositories.statements import changed, in_batches
+from db.repositories.statements import among, changed, in_batches
 
 __all__ = ["add", "confirm", "confirm_all", "fail", "finish", "finish_many", "lag", "pending", "purge", "take"]
 
 _NAMES = tuple(column.name for column in fields(OutboxRecord))
 _COLUMNS = tuple(getattr(OutboxEntry, name) for name in _NAMES)
+_ROW = core(OutboxEntry).c
+_OWN = (_ROW.tenant_id == bindparam("tenant"), among(_ROW.outbox_id, "rows"))
+_AT = bindparam("at", type_=_ROW.done_at.type)
+# A row that its own task is just finishing needs no confirmation, and must not hold up all the others.
+_FREE = select(_ROW.outbox_id).where(*_OWN).with_for_update(skip_locked=True)
+_NOTE = update(core(OutboxEntry)).where(_ROW.tenant_id == bindparam("tenant"), _ROW.outbox_id.in_(_FREE))
+_CONFIRM = _NOTE.values(published_at=_AT, taken_until=None)
+_CONFIRM_BY_CLOCK = _NOTE.values(published_at=func.clock_timestamp(), taken_until=None)
+_END = update(core(OutboxEntry)).where(*_OWN)
+# a task that ran was published, whoever noted it
+_END = _END.values(done_at=_AT, published_at=func.coalesce(_ROW.published_at, _AT))
 
 
 def add(session: Session, tenant_id: str, *, drafts: Sequence[OutboxDraft], now: datetime) -> list[OutboxRecord]:
@@ -43,14 +54,11 @@ def add(session: Session, tenant_id: str, *, drafts: Sequence[OutboxDraft], now:
 
 def confirm(session: Session, tenant_id: str, *, outbox_ids: Sequence[str], now: datetime | None = None) -> None:
     """Note that the broker has these tasks, as of the database's time unless another is given."""
-    moment = now or clock.now(session)
+    by_clock = now is None and on_postgresql(session)  # which tells the time in the same breath
+    moment = {} if by_clock else {"at": now or clock.now(session)}
     for batch in in_batches(outbox_ids):
-        own = (OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id.in_(batch))
-        # A row that its own task is just finishing needs no confirmation, and must not hold up all the others.
-        free = select(OutboxEntry.outbox_id).where(*own).with_for_update(skip_locked=True)
-        noted = update(OutboxEntry).where(OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id.in_(free))
-        noted = noted.values(published_at=moment, taken_until=None)
-        changed(session, noted.execution_options(synchronize_session=False))
+        told = {"tenant": tenant_id, "rows": batch, **moment}
+        session.connection().execute(_CONFIRM_BY_CLOCK if by_clock else _CONFIRM, told)
 
 
 def confirm_all(session: Session, *, records: Sequence[OutboxRecord]) -> None:
@@ -72,10 +80,7 @@ def finish_many(session: Session, tenant_id: str, *, outbox_ids: Sequence[str], 
     """Note that these tasks have ended; gives how many of them stand in the outbox."""
     found = 0
     for batch in in_batches(outbox_ids):
-        own = (OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id.in_(batch))
-        moment = func.coalesce(OutboxEntry.published_at, now)  # a task that ran was published, whoever noted it
-        ended = update(OutboxEntry).where(*own).values(done_at=now, published_at=moment)
-        found += changed(session, ended.execution_options(synchronize_session=False))
+        found += session.connection().execute(_END, {"tenant": tenant_id, "rows": batch, "at": now}).rowcount
     return found
 
 

@@ -13,10 +13,23 @@ from sqlalchemy.orm import Session
 from db.errors import KeyConflict
 from db.models import Processed
 from db.records import ClaimDraft, Claimed, Json, ProcessedRecord
-from db.repositories.bulk import core, folded, on_postgresql, recordset, unfolded
-from db.repositories.statements import changed, in_batches, insert_first, upsert
+from db.repositories.bulk import core, folded, insert_fresh, on_postgresql, recordset
+from db.repositories.statements import among, in_batches
 
-_COLUMNS = tuple(getattr(Processed, column.name) for column in fields(ProcessedRecord))
+_TABLE = core(Processed)
+_COLUMNS = tuple(_TABLE.c[column.name] for column in fields(ProcessedRecord))
+_STORED = select(*_COLUMNS).where(
+    _TABLE.c.tenant_id == bindparam("tenant"), _TABLE.c.task == bindparam("name"), among(_TABLE.c.key, "keys")
+)
+_FINISH = (
+    update(_TABLE)
+    .where(
+        _TABLE.c.tenant_id == bindparam("tenant"),
+        _TABLE.c.task == bindparam("name"),
+        _TABLE.c.key == bindparam("own_key"),
+    )
+    .values(result=bindparam("its_result"), done=True, finished_at=bindparam("at"))
+)
 
 
 def claim(
@@ -32,9 +45,9 @@ def claim(
     """
     own = {"tenant_id": tenant_id, "task": task, "key": key}
     claimed = {"args_hash": args_hash, "task_id": task_id, "done": False, "created_at": now}
-    if insert_first(session, Processed, {**own, **claimed}):
+    if insert_fresh(session, Processed, [{**own, **claimed}], "key"):
         return None
-    stored = _stored(session, tenant_id, task, key)
+    stored = _stored(session, tenant_id, task, [key])[key]
     if stored.args_hash != args_hash:
         raise KeyConflict("this idempotency key was used before with other arguments; use a new key")
     return stored
@@ -42,9 +55,8 @@ def claim(
 
 def finish(session: Session, tenant_id: str, *, task: str, key: str, result: Json, now: datetime) -> None:
     """Store the result of a claimed key, in the transaction of the effect."""
-    own = (Processed.tenant_id == tenant_id, Processed.task == task, Processed.key == key)
-    ended = update(Processed).where(*own).values(result=dict(result), done=True, finished_at=now)
-    changed(session, ended.execution_options(synchronize_session=False))
+    own = {"tenant": tenant_id, "name": task, "own_key": key}
+    session.connection().execute(_FINISH, {**own, "its_result": dict(result), "at": now})
 
 
 def claim_many(
@@ -56,10 +68,8 @@ def claim_many(
     """
     rows = {draft.key: _row(tenant_id, task, draft, now) for draft in reversed(drafts)}
     ordered = [rows[key] for key in sorted(rows)]  # so that two batches wait for each other in one direction only
-    taken: set[str] = set()
-    if ordered:
-        taken = set(_insert_many(session, ordered))
-    stored = _stored_many(session, tenant_id, task, sorted({d.key for d in drafts} - taken))
+    taken = insert_fresh(session, Processed, ordered, "key")
+    stored = _stored(session, tenant_id, task, sorted({d.key for d in drafts} - taken))
     answers = []
     for draft in drafts:
         if draft.key in taken:
@@ -99,25 +109,12 @@ def by_task_id(session: Session, tenant_id: str, *, task_id: str) -> ProcessedRe
     return None if row is None else ProcessedRecord(**dict(row))
 
 
-def _stored(session: Session, tenant_id: str, task: str, key: str) -> ProcessedRecord:
-    wanted = select(*_COLUMNS).where(Processed.tenant_id == tenant_id, Processed.task == task, Processed.key == key)
-    return ProcessedRecord(**dict(session.execute(wanted).mappings().one()))
-
-
-def _insert_many(session: Session, rows: Sequence[Mapping[str, object]]) -> list[str]:
-    """Insert those that are new, in the order given; gives their keys."""
-    if on_postgresql(session):
-        fresh = unfolded(Processed, list(rows[0])).on_conflict_do_nothing().returning(Processed.key)
-        return list(session.connection().scalars(fresh, folded(rows)))
-    return list(session.scalars(upsert(session, Processed).on_conflict_do_nothing().returning(Processed.key), rows))
-
-
-def _stored_many(session: Session, tenant_id: str, task: str, keys: Sequence[str]) -> dict[str, ProcessedRecord]:
+def _stored(session: Session, tenant_id: str, task: str, keys: Sequence[str]) -> dict[str, ProcessedRecord]:
     found: dict[str, ProcessedRecord] = {}
     for batch in in_batches(keys):
-        own = (Processed.tenant_id == tenant_id, Processed.task == task, Processed.key.in_(batch))
-        for row in session.execute(select(*_COLUMNS).where(*own)).mappings():
-            found[row["key"]] = ProcessedRecord(**dict(row))
+        own = {"tenant": tenant_id, "name": task, "keys": batch}
+        rows = session.connection().execute(_STORED, own).mappings()
+        found |= {row["key"]: ProcessedRecord(**row) for row in rows}
     return found
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id, to_json
@@ -25,12 +26,21 @@ _COLUMNS = tuple(getattr(Quarantined, column.name) for column in fields(Quaranti
 
 
 def hold(session: Session, tenant_id: str, *, draft: QuarantineDraft, now: datetime, limit: int = 10_000) -> str | None:
-    """Keep a message and give its id; None when `limit` messages of this tenant are held: it is only counted."""
+    """Keep a message and give its id; None when `limit` messages of this tenant are held: it is only counted.
+
+    One that is held already, as a second delivery is, is the same entry; one that was settled is held again.
+    """
+    quarantine_id = _id_of(tenant_id, draft)
+    known = _known_state(session, tenant_id, quarantine_id)
+    if known == "held":
+        return quarantine_id
     if not _make_room(session, tenant_id, limit):
         return None
+    if known is not None:
+        session.execute(delete(Quarantined).where(*_own(tenant_id, quarantine_id)))
     row: dict[str, Any] = {
         "tenant_id": tenant_id,
-        "quarantine_id": new_id(),
+        "quarantine_id": quarantine_id,
         "task": draft.task,
         "queue": draft.queue,
         "reason": draft.reason,
@@ -41,7 +51,7 @@ def hold(session: Session, tenant_id: str, *, draft: QuarantineDraft, now: datet
     content = to_json({"headers": dict(draft.headers), "body": base64.b64encode(draft.body).decode()})
     row["content"] = ring_of(session).seal(content.encode(errors="replace"), _place(row))
     session.execute(insert(Quarantined), [row])
-    return str(row["quarantine_id"])
+    return quarantine_id
 
 
 def entries(
@@ -62,7 +72,7 @@ def get(session: Session, tenant_id: str, *, quarantine_id: str) -> QuarantineRe
         SealBroken: what is stored was changed or moved.
 
     """
-    own = (Quarantined.tenant_id == tenant_id, Quarantined.quarantine_id == quarantine_id)
+    own = _own(tenant_id, quarantine_id)
     row = session.execute(select(*_COLUMNS, Quarantined.content).where(*own)).mappings().one_or_none()
     return None if row is None else _opened(session, row)
 
@@ -93,10 +103,28 @@ def purge(session: Session, *, before: datetime) -> int:
     return changed(session, gone.execution_options(synchronize_session=False))
 
 
+def _id_of(tenant_id: str, draft: QuarantineDraft) -> str:
+    """An entry's id; the body is part of it, since foreign producers may use an id twice for different work."""
+    if draft.message_id is None:
+        return new_id()
+    told = to_json([tenant_id, draft.task, draft.message_id, draft.reason])
+    return hashlib.sha256(told.encode() + b"\0" + draft.body).hexdigest()[:32]
+
+
+def _known_state(session: Session, tenant_id: str, quarantine_id: str) -> str | None:
+    """The state of an entry; the tally's row stays locked, so that two deliveries at once do not both hold it."""
+    tally = upsert(session, QuarantineTally).values(tenant_id=tenant_id, held=0, overflowed=0)
+    session.execute(tally.on_conflict_do_nothing())
+    session.execute(select(QuarantineTally.held).where(QuarantineTally.tenant_id == tenant_id).with_for_update())
+    return session.scalar(select(Quarantined.state).where(*_own(tenant_id, quarantine_id)))
+
+
+def _own(tenant_id: str, quarantine_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (Quarantined.tenant_id == tenant_id, Quarantined.quarantine_id == quarantine_id)
+
+
 def _make_room(session: Session, tenant_id: str, limit: int) -> bool:
-    """Count one more; the tally's row stays locked, so that many at once do not pass the limit."""
-    own = {"tenant_id": tenant_id}
-    session.execute(upsert(session, QuarantineTally).values(**own, held=0, overflowed=0).on_conflict_do_nothing())
+    """Count one more under the tally's lock, so that many at once do not pass the limit."""
     tally = update(QuarantineTally).where(QuarantineTally.tenant_id == tenant_id)
     tally = tally.execution_options(synchronize_session=False)
     room = tally.where(QuarantineTally.held < limit).values(held=QuarantineTally.held + 1)
@@ -110,8 +138,11 @@ def _settle(session: Session, tenant_id: str, quarantine_id: str, state: str, no
     # the tally first, as `hold` does: two that lock in different orders would wait for each other
     tally = QuarantineTally.tenant_id == tenant_id
     session.execute(select(QuarantineTally.held).where(tally).with_for_update())
-    own = (Quarantined.tenant_id == tenant_id, Quarantined.quarantine_id == quarantine_id)
-    held = update(Quarantined).where(*own, Quarantined.state == "held").values(state=state, settled_at=now)
+    held = (
+        update(Quarantined)
+        .where(*_own(tenant_id, quarantine_id), Quarantined.state == "held")
+        .values(state=state, settled_at=now)
+    )
     if changed(session, held.execution_options(synchronize_session=False)) == 0:
         return False
     fewer = update(QuarantineTally).where(tally).values(held=QuarantineTally.held - 1)

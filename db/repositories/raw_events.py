@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from db.base import new_id
@@ -47,29 +47,44 @@ def add(session: Session, tenant_id: str, *, drafts: Sequence[RawEventDraft]) ->
     return [row["raw_id"] for row in rows]
 
 
-def opened(
-    session: Session, tenant_id: str, *, after: str | None = None, outcome: str | None = None, limit: int = 500
-) -> list[RawEventRecord]:
-    """Give events in the order in which they came, those after an id, opened.
+def ids(session: Session, tenant_id: str, *, outcomes: Sequence[str], since: datetime | None = None) -> list[str]:
+    """Give the ids of events of these outcomes, in the order in which they came, those received since a moment."""
+    wanted = select(RawEvent.raw_id).where(RawEvent.tenant_id == tenant_id, RawEvent.outcome.in_(outcomes))
+    wanted = wanted if since is None else wanted.where(RawEvent.received_at >= since)
+    return list(session.scalars(wanted.order_by(RawEvent.raw_id)))
+
+
+def take_out(session: Session, tenant_id: str, *, raw_ids: Sequence[str]) -> list[RawEventRecord]:
+    """Give events, opened, and delete them, in the order in which they came; those that are gone are left out.
+
+    Writers of one tenant wait for each other from here on.
 
     Raises:
         SealBroken: a stored event was changed or moved.
 
     """
-    wanted = select(*_COLUMNS).where(RawEvent.tenant_id == tenant_id)
-    wanted = wanted if after is None else wanted.where(RawEvent.raw_id > after)
-    wanted = wanted if outcome is None else wanted.where(RawEvent.outcome == outcome)
-    rows = session.execute(wanted.order_by(RawEvent.raw_id).limit(limit)).mappings().all()
+    lock_tenant(session, tenant_id)
+    own = (RawEvent.tenant_id == tenant_id, RawEvent.raw_id.in_(raw_ids))
+    found = _opened(session, tenant_id, select(*_COLUMNS).where(*own))
+    changed(session, delete(RawEvent).where(*own).execution_options(synchronize_session=False))
+    return found
+
+
+def opened(session: Session, tenant_id: str) -> list[RawEventRecord]:
+    """Give all events in the order in which they came, opened.
+
+    Raises:
+        SealBroken: a stored event was changed or moved.
+
+    """
+    return _opened(session, tenant_id, select(*_COLUMNS).where(RawEvent.tenant_id == tenant_id))
+
+
+def _opened(session: Session, tenant_id: str, wanted: Select[Any]) -> list[RawEventRecord]:
+    rows = session.execute(wanted.order_by(RawEvent.raw_id)).mappings().all()
     lead_ids = list(dict.fromkeys(row["lead_id"] for row in rows if row["lead_id"]))
     keys = keys_of(session, tenant_id, lead_ids=lead_ids) if lead_ids else {}
     return [_record(row, tenant_id, ring_of(session), keys) for row in rows]
-
-
-def purge(session: Session, *, before: datetime, limit: int = 10_000) -> int:
-    """Delete events received before a moment, at most `limit` at once; gives their number."""
-    old = select(RawEvent.raw_id).where(RawEvent.received_at < before).limit(limit)
-    gone = delete(RawEvent).where(RawEvent.raw_id.in_(old), RawEvent.received_at < before)
-    return changed(session, gone.execution_options(synchronize_session=False))
 
 
 def _row(draft: RawEventDraft, tenant_id: str, ring: KeyRing, keys: Mapping[str, DataKey]) -> dict[str, Any]:

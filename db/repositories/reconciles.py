@@ -1,4 +1,4 @@
-"""A file compared with what is stored: who is missing, changed or deleted, and leads that leave and come back.
+"""A file compared with what is stored: who is missing, changed or deleted.
 
 The rows stand only while the import runs: `backfills.finish` removes them.
 """
@@ -8,20 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.models import ComparedRow, Lead, LeadIdentity, RejectedEntry
 from db.records import Compared
-from db.repositories.statements import in_batches, insert_new, lock_tenant
+from db.repositories import archives
+from db.repositories.archives import ARCHIVED
+from db.repositories.statements import insert_new, lock_tenant
 from db.repositories.tombstones import FORGOTTEN
 
-#: status of a lead that its source has deleted: nobody is to call it, and its label stays
-ARCHIVED = "archived"
 _COLUMNS = tuple(field.name for field in fields(Compared))
-_STATUS = {True: "won", False: "lost", None: "open"}
 _STREAM = 500
 #: leads looked at in one statement
 _RUN = 2_000
@@ -33,16 +31,6 @@ def note(session: Session, tenant_id: str, *, backfill_id: str, rows: Iterable[C
     told = [{**own, "key": _key(row), **asdict(row), "columns": list(row.columns)} for row in rows]
     # Chunks that run at once take keys in one order, so that none waits for another in a ring.
     insert_new(session, ComparedRow, sorted(told, key=lambda row: str(row["key"])))
-
-
-def restore(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
-    """Bring archived leads among these back, each as its label says; gives their ids."""
-    back: set[str] = set()
-    for batch in in_batches(lead_ids):
-        own = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(batch), Lead.status == ARCHIVED)
-        rows = session.execute(select(Lead.lead_id, Lead.label).where(*own)).all()
-        back |= _set_status(session, tenant_id, {lead_id: _STATUS[label] for lead_id, label in rows})
-    return back
 
 
 def find_deleted(
@@ -110,7 +98,7 @@ def archive(session: Session, tenant_id: str, *, backfill_id: str) -> int:
     while found := session.execute(deleted.where(ComparedRow.key > after).order_by(ComparedRow.key).limit(_RUN)).all():
         after = found[-1][0]
         alone = _known_once(session, tenant_id, {row.key: row.source_system for row in found})
-        count += len(_set_status(session, tenant_id, dict.fromkeys(alone, ARCHIVED)))
+        count += len(archives.archive(session, tenant_id, lead_ids=alone))
     return count
 
 
@@ -128,24 +116,6 @@ def _known_once(session: Session, tenant_id: str, systems: Mapping[str, str]) ->
 def _met(session: Session, tenant_id: str, backfill_id: str, lead_ids: Sequence[str]) -> set[str]:
     keys = select(ComparedRow.key).where(*_rows(tenant_id, backfill_id), ComparedRow.key.in_(lead_ids))
     return set(session.scalars(keys))
-
-
-def _set_status(session: Session, tenant_id: str, statuses: Mapping[str, str]) -> set[str]:
-    own = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(list(statuses)))
-    rows = session.execute(select(Lead.lead_id, Lead.fields, Lead.version).where(*own).with_for_update()).all()
-    news: list[dict[str, Any]] = [
-        {
-            "tenant_id": tenant_id,
-            "lead_id": lead_id,
-            "status": statuses[lead_id],
-            "fields": {**known, "opportunity_status": statuses[lead_id]},
-            "version": version + 1,
-        }
-        for lead_id, known, version in rows
-    ]
-    if news:
-        session.execute(update(Lead), news)
-    return {row["lead_id"] for row in news}
 
 
 def _deleted(session: Session, tenant_id: str, own: Mapping[str, str], systems: Sequence[str]) -> list[Compared]:

@@ -12,23 +12,23 @@ from sqlalchemy.orm import Session
 from db import clock
 from db.models import RescoreDue
 from db.records import Taken
-from db.repositories.bulk import core, on_postgresql
-from db.repositories.statements import in_batches, upsert
+from db.repositories.bulk import core, folded, on_postgresql, unfolded
+from db.repositories.statements import upsert
 
 #: seconds in which events score a lead once
 WINDOW = 30.0
 #: seconds after which leads that somebody took and did not settle are due again
 LEASE = 120.0
-#: rows of one statement
-_ROWS = 500
 _KEY: list[Any] = [RescoreDue.tenant_id, RescoreDue.lead_id]
 
 
 def touch(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> None:
     """Something happened to these leads: due now, or when the window since their last score ends."""
-    # said by the statement itself where that saves a round trip; SQLite is asked without one
-    now: Any = func.clock_timestamp() if on_postgresql(session) else clock.now(session)
-    free = case((RescoreDue.free_at > now, RescoreDue.free_at), else_=now)
+    if not lead_ids:
+        return
+    now = clock.now(session)
+    told: Any = upsert(session, RescoreDue).excluded.due_at
+    free = case((RescoreDue.free_at > told, RescoreDue.free_at), else_=told)
     later = or_(RescoreDue.due_at.is_(None), RescoreDue.due_at > free)
     _upsert(session, tenant_id, dict.fromkeys(lead_ids, now), case((later, free), else_=RescoreDue.due_at))
 
@@ -70,9 +70,12 @@ def settle(session: Session, tenant_id: str, *, taken: Taken, due: Mapping[str, 
         session.connection().execute(update(table).where(*own).values(due_at=bindparam("next")), rows)
 
 
-def _upsert(session: Session, tenant_id: str, due: Mapping[str, Any], then: Any) -> None:
+def _upsert(session: Session, tenant_id: str, due: Mapping[str, datetime], then: Any) -> None:
     # by id, so that two that touch the same leads do not wait for each other
     rows = [{"tenant_id": tenant_id, "lead_id": lead_id, "due_at": due[lead_id]} for lead_id in sorted(due)]
-    for batch in in_batches(rows, _ROWS):
-        told = upsert(session, RescoreDue).values(list(batch))
-        session.execute(told.on_conflict_do_update(index_elements=_KEY, set_={"due_at": then}))
+    if not rows:
+        return
+    # the text of the statement stays the same however many rows there are, so that it is compiled once
+    first = unfolded(RescoreDue, list(rows[0])) if on_postgresql(session) else upsert(session, RescoreDue)
+    told = first.on_conflict_do_update(index_elements=_KEY, set_={"due_at": then})
+    session.connection().execute(told, folded(rows) if on_postgresql(session) else rows)

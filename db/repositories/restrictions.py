@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.errors import UnknownLead
 from db.models import Lead
-from db.repositories.statements import changed, in_batches
+from db.repositories.bulk import core
+from db.repositories.statements import among, changed, in_batches
 
-_HELD = or_(Lead.restricted_at.is_not(None), Lead.objected_at.is_not(None))
+_LEAD = core(Lead).c
+_HELD = (
+    select(_LEAD.lead_id, _LEAD.restricted_at, _LEAD.objected_at)
+    .where(
+        _LEAD.tenant_id == bindparam("tenant"), or_(_LEAD.restricted_at.is_not(None), _LEAD.objected_at.is_not(None))
+    )
+    .order_by(_LEAD.lead_id)
+)
+_HELD_AMONG = _HELD.where(among(_LEAD.lead_id, "leads"))
 
 
 def change(
@@ -39,25 +49,21 @@ def change(
         "objected_at": _since(row.objected_at, objected, now),
     }
     changed(session, update(Lead).where(*own).values(values).execution_options(synchronize_session=False))
-    return _named(values["restricted_at"], values["objected_at"])
+    return named(values["restricted_at"], values["objected_at"])
 
 
 def blocked(session: Session, tenant_id: str, *, lead_ids: Sequence[str] | None = None) -> dict[str, tuple[str, ...]]:
     """Give the leads among these, or of all, of whom nothing may be computed, and why: restricted, objected."""
     if lead_ids is None:
-        return _blocked(session, tenant_id, None)
+        return _blocked(session.connection().execute(_HELD, {"tenant": tenant_id}))
     found: dict[str, tuple[str, ...]] = {}
     for batch in in_batches(lead_ids):
-        found |= _blocked(session, tenant_id, batch)
+        found |= _blocked(session.connection().execute(_HELD_AMONG, {"tenant": tenant_id, "leads": batch}))
     return found
 
 
-def _blocked(session: Session, tenant_id: str, lead_ids: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
-    wanted = select(Lead.lead_id, Lead.restricted_at, Lead.objected_at).where(Lead.tenant_id == tenant_id, _HELD)
-    if lead_ids is not None:
-        wanted = wanted.where(Lead.lead_id.in_(lead_ids))
-    rows = session.execute(wanted.order_by(Lead.lead_id))
-    return {lead_id: _named(restricted, objected) for lead_id, restricted, objected in rows}
+def _blocked(rows: Iterable[Any]) -> dict[str, tuple[str, ...]]:
+    return {lead_id: named(restricted, objected) for lead_id, restricted, objected in rows}
 
 
 def _since(known: datetime | None, told: bool | None, now: datetime) -> datetime | None:
@@ -66,5 +72,6 @@ def _since(known: datetime | None, told: bool | None, now: datetime) -> datetime
     return (known or now) if told else None
 
 
-def _named(restricted: datetime | None, objected: datetime | None) -> tuple[str, ...]:
+def named(restricted: datetime | None, objected: datetime | None) -> tuple[str, ...]:
+    """Name the restrictions that hold."""
     return tuple(name for name, at in (("restricted", restricted), ("objected", objected)) if at is not None)

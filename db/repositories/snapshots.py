@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+import orjson
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from db.base import new_id, utc
-from db.errors import SealBroken, UnknownSnapshot, UnstorableValue
-from db.models import Snapshot
+from db.base import new_id, to_json, utc
+from db.errors import SealBroken, UnknownSnapshot
+from db.models import Lead, Snapshot
 from db.records import SnapshotDraft, SnapshotRecord
+from db.repositories.bulk import core, insert_fresh
+from db.repositories.lead_rows import data_key_of
 from db.repositories.leads import keys_of
-from db.repositories.statements import changed, in_batches, insert_new
+from db.repositories.statements import among, changed, in_batches, ring_of
 from db.sealing import DataKey, place
 
 _Key = tuple[str, int, datetime, str]
 _BATCH = 1_000
+_TABLE, _LEAD = core(Snapshot), core(Lead)
+_OWN = _TABLE.c.tenant_id == bindparam("tenant")
+_MOMENTS = select(
+    *(_TABLE.c[name] for name in ("lead_id", "lead_version", "bucket", "feature_schema", "snapshot_id"))
+).where(_OWN, among(_TABLE.c.lead_id, "leads"), _TABLE.c.bucket.in_(bindparam("buckets", expanding=True)))
+_WITH_KEY = (
+    select(_TABLE, _LEAD.c.data_key)
+    .join(_LEAD, (_LEAD.c.tenant_id == _TABLE.c.tenant_id) & (_LEAD.c.lead_id == _TABLE.c.lead_id))
+    .where(_OWN)
+)
+_NAMED = _WITH_KEY.where(among(_TABLE.c.snapshot_id, "snapshots"))
+_LABELLED = _WITH_KEY.where(_TABLE.c.label.is_not(None)).order_by(
+    _TABLE.c.lead_id, _TABLE.c.as_of, _TABLE.c.snapshot_id
+)
 
 
 def save(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -> list[str]:
@@ -47,15 +63,15 @@ def take(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -
 
 def _saved(session: Session, tenant_id: str, drafts: Sequence[SnapshotDraft]) -> list[tuple[str, bool]]:
     keys = keys_of(session, tenant_id, lead_ids=[draft.lead_id for draft in drafts])
-    stored: dict[_Key, str] = {}
-    given: set[str] = set()
+    saved: list[tuple[str, bool]] = []
     for batch in in_batches(drafts, _BATCH):
         rows = [_row(draft, keys[draft.lead_id], tenant_id) for draft in batch]
-        insert_new(session, Snapshot, rows)
-        given.update(row["snapshot_id"] for row in rows)
-        stored |= _stored(session, tenant_id, batch)
-    ids = [stored[_key(draft)] for draft in drafts]
-    return [(snapshot_id, snapshot_id in given) for snapshot_id in ids]
+        fresh = insert_fresh(session, Snapshot, rows, "snapshot_id")
+        stored = _stored(session, tenant_id, batch) if len(fresh) < len(rows) else {}
+        for draft, row in zip(batch, rows, strict=True):
+            new = row["snapshot_id"] in fresh
+            saved.append((row["snapshot_id"] if new else stored[_key(draft)], new))
+    return saved
 
 
 def _fresh(draft: SnapshotDraft, snapshot_id: str) -> SnapshotRecord:
@@ -79,11 +95,10 @@ def get(session: Session, tenant_id: str, *, snapshot_ids: Sequence[str]) -> lis
         SealBroken: a stored one was changed or moved.
 
     """
-    rows: list[Mapping[Any, Any]] = []
+    found: dict[str, SnapshotRecord] = {}
     for batch in in_batches(list(dict.fromkeys(snapshot_ids))):
-        wanted = select(Snapshot.__table__).where(Snapshot.tenant_id == tenant_id, Snapshot.snapshot_id.in_(batch))
-        rows += session.execute(wanted).mappings()
-    found = {record.snapshot_id: record for record in _opened(session, tenant_id, rows)}
+        records = _opened(session, _NAMED, tenant=tenant_id, snapshots=batch)
+        found |= {record.snapshot_id: record for record in records}
     missing = sum(snapshot_id not in found for snapshot_id in snapshot_ids)
     if missing:
         raise UnknownSnapshot(f"{missing} of {len(snapshot_ids)} snapshots are not there; take them again")
@@ -104,12 +119,7 @@ def label(session: Session, tenant_id: str, *, lead_id: str, label: bool, label_
 
 def labelled(session: Session, tenant_id: str) -> list[SnapshotRecord]:
     """Give all snapshots with a known outcome, by lead and time."""
-    wanted = (
-        select(Snapshot.__table__)
-        .where(Snapshot.tenant_id == tenant_id, Snapshot.label.is_not(None))
-        .order_by(Snapshot.lead_id, Snapshot.as_of, Snapshot.snapshot_id)
-    )
-    return _opened(session, tenant_id, list(session.execute(wanted).mappings()))
+    return _opened(session, _LABELLED, tenant=tenant_id)
 
 
 def _key(draft: SnapshotDraft) -> _Key:
@@ -131,25 +141,20 @@ def _row(draft: SnapshotDraft, key: DataKey, tenant_id: str) -> dict[str, Any]:
 
 
 def _plain(features: Mapping[str, float | str | None]) -> bytes:
-    try:
-        return json.dumps(dict(features), allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
-    except ValueError:
-        raise UnstorableValue("features of a snapshot are finite numbers, levels or None") from None
+    return to_json(dict(features)).encode()
 
 
 def _stored(session: Session, tenant_id: str, drafts: Sequence[SnapshotDraft]) -> dict[_Key, str]:
-    key = (Snapshot.lead_id, Snapshot.lead_version, Snapshot.bucket, Snapshot.feature_schema)
-    wanted = select(*key, Snapshot.snapshot_id).where(
-        Snapshot.tenant_id == tenant_id,
-        Snapshot.lead_id.in_({draft.lead_id for draft in drafts}),
-        Snapshot.bucket.in_({utc(draft.bucket) for draft in drafts}),
-    )
-    return {(row[0], row[1], row[2], row[3]): row[4] for row in session.execute(wanted)}
+    leads, buckets = {draft.lead_id for draft in drafts}, {utc(draft.bucket) for draft in drafts}
+    asked = {"tenant": tenant_id, "leads": sorted(leads), "buckets": sorted(buckets)}
+    rows = session.connection().execute(_MOMENTS, asked)
+    return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
 
 
-def _opened(session: Session, tenant_id: str, rows: Sequence[Mapping[Any, Any]]) -> list[SnapshotRecord]:
-    keys = keys_of(session, tenant_id, lead_ids=[row["lead_id"] for row in rows])
-    return [_record(row, keys[row["lead_id"]]) for row in rows]
+def _opened(session: Session, wanted: Select[Any], **asked: Any) -> list[SnapshotRecord]:
+    ring = ring_of(session)
+    rows = session.connection().execute(wanted, asked).mappings()
+    return [_record(row, data_key_of(ring, row)) for row in rows]
 
 
 def _record(row: Mapping[Any, Any], key: DataKey) -> SnapshotRecord:
@@ -163,7 +168,7 @@ def _record(row: Mapping[Any, Any], key: DataKey) -> SnapshotRecord:
         lead_version=row["lead_version"],
         as_of=row["as_of"],
         feature_schema=row["feature_schema"],
-        features=json.loads(plain),
+        features=orjson.loads(plain),
         label=row["label"],
         label_at=row["label_at"],
     )

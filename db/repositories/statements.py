@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, func, literal, select
+from sqlalchemy import JSON, Boolean, ColumnElement, Dialect, String, bindparam, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from db.base import Base
 from db.sealing import KeyRing
@@ -16,6 +20,39 @@ Item = TypeVar("Item")
 
 #: ids in one IN list; both databases take more, planning gets slow
 BATCH = 5_000
+
+
+class _Texts(TypeDecorator[Sequence[str]]):
+    """Texts as one parameter: an array on PostgreSQL, JSON on SQLite."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Give the type that the database knows."""
+        return dialect.type_descriptor(postgresql.ARRAY(String()) if dialect.name == "postgresql" else JSON())
+
+
+class _Among(FunctionElement[bool]):
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(_Among, "postgresql")
+def _in_array(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, given = (compiler.process(part, **options) for part in element.clauses)
+    return f"{column} = ANY ({given})"
+
+
+@compiles(_Among, "sqlite")
+def _in_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, given = (compiler.process(part, **options) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({given}))"  # noqa: S608  # the compiler wrote both parts
+
+
+def among(column: ColumnElement[str] | InstrumentedAttribute[str], name: str) -> ColumnElement[bool]:
+    """Compare a column with a list that is one parameter: the statement stays the same however long the list is."""
+    return _Among(column, bindparam(name, type_=_Texts()))
 
 
 def ring_of(session: Session) -> KeyRing:

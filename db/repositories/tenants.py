@@ -6,20 +6,34 @@ from base64 import b64decode, b64encode
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from db.errors import UnknownTenant
 from db.models import Tenant, TenantSettings
 from db.records import Json, TenantRecord
+from db.repositories.bulk import core
 from db.repositories.statements import insert_new, lock_tenant, ring_of
 from db.sealing import place
+
+#: how ids begin that no message can name: owners of what belongs to no single tenant
+RESERVED = "_"
+
+_OWN, _VERSION = core(Tenant).c, core(TenantSettings).c
+# Made once: to put a statement together costs more than to run it.
+_NEWEST = (
+    select(_OWN.tenant_id, _VERSION.version, _VERSION.settings, _OWN.created_at)
+    .join_from(core(Tenant), core(TenantSettings))
+    .where(_OWN.tenant_id == bindparam("tenant"))
+    .order_by(_VERSION.version.desc())
+    .limit(1)
+)
 
 
 def get(session: Session, tenant_id: str) -> TenantRecord | None:
     """Give a tenant with its newest settings, or None."""
-    row = session.execute(_newest(tenant_id)).mappings().one_or_none()
-    return None if row is None else TenantRecord(**dict(row))
+    row = session.connection().execute(_NEWEST, {"tenant": tenant_id}).mappings().one_or_none()
+    return None if row is None else TenantRecord(**row)
 
 
 def require(session: Session, tenant_id: str) -> TenantRecord:
@@ -72,8 +86,9 @@ def callback(session: Session, tenant_id: str) -> dict[str, Any] | None:
 
 
 def ids(session: Session) -> list[str]:
-    """Give all tenants; for schedules, the one call without a tenant."""
-    return list(session.scalars(select(Tenant.tenant_id).order_by(Tenant.tenant_id)))
+    """Give all tenants; for schedules, the one call without a tenant. Reserved owners are none."""
+    known = session.scalars(select(Tenant.tenant_id).order_by(Tenant.tenant_id))
+    return [tenant_id for tenant_id in known if not tenant_id.startswith(RESERVED)]
 
 
 def _sealed(session: Session, tenant_id: str, settings: Json, known: TenantRecord | None) -> dict[str, Any]:
@@ -94,13 +109,3 @@ def _open(session: Session, tenant_id: str, sealed: str) -> str:
 
 def _place(tenant_id: str) -> bytes:
     return place(tenant_id, "tenant_settings.callback")
-
-
-def _newest(tenant_id: str) -> Select[tuple[str, int, dict[str, Any], datetime]]:
-    return (
-        select(Tenant.tenant_id, TenantSettings.version, TenantSettings.settings, Tenant.created_at)
-        .join(TenantSettings, TenantSettings.tenant_id == Tenant.tenant_id)
-        .where(Tenant.tenant_id == tenant_id)
-        .order_by(TenantSettings.version.desc())
-        .limit(1)
-    )

@@ -11,7 +11,9 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from db.identity import email_key, phone_key
 from db.models import Tombstone
+from db.records import LeadDraft
 from db.repositories.statements import changed, in_batches, ring_of, upsert
 
 #: the code of a row or lead that is refused for it
@@ -64,6 +66,16 @@ def met(session: Session, tenant_id: str, *, hashes: Sequence[bytes]) -> set[byt
         own = (Tombstone.tenant_id == tenant_id, Tombstone.kind == "identity", Tombstone.hash.in_(batch))
         found.update(session.scalars(select(Tombstone.hash).where(*own)))
     return found
+
+
+def names(session: Session, tenant_id: str, *, draft: LeadDraft) -> bool:
+    """Whether a draft is of somebody who was forgotten."""
+    ring, external = ring_of(session), (draft.external_id or "").strip()
+    told = (email_key(draft.contact), phone_key(draft.contact))
+    hashes = [ring.lookup(tenant_id, key) for key in told if key is not None]
+    if external:
+        hashes.append(of_identity(session, tenant_id, draft.source_system, external))
+    return bool(met(session, tenant_id, hashes=hashes))
 
 
 def lift(session: Session, tenant_id: str, *, erasure_id: str) -> int:

@@ -38,15 +38,16 @@ class Tally:
     labels: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     rejected: list[RejectedRow] = field(default_factory=list)
-    #: indexes of columns with at least one cell that is not blank
-    filled: set[int] = field(default_factory=set)
+    #: cells of the widest row, and the indexes among them where every row so far is blank
+    width: int = 0
+    blank: list[int] = field(default_factory=list)
     #: source systems that the rows are of
     systems: set[str] = field(default_factory=set)
 
     def note(self, row: source.Record, problems: Sequence[Problem]) -> None:
         """A row was read, with what was found in it."""
         self.rows["read"] += 1
-        self.filled.update(index for index, cell in enumerate(row.cells) if cell.strip())
+        self._look_for_blanks(row.cells)
         if problems and problems[0].severity == "error":
             self.rows["rejected"] += 1
         elif problems and problems[0].code == "row.blank":
@@ -73,7 +74,14 @@ class Tally:
         self.rejected = list(kept)
         return replace(row, cells=tuple("" for _ in row.cells))
 
+    def _look_for_blanks(self, cells: Sequence[str]) -> None:
+        self.blank += range(self.width, len(cells))
+        self.width = max(self.width, len(cells))
+        self.blank = [index for index in self.blank if index >= len(cells) or not cells[index].strip()]
+
     def _keep(self, row: source.Record, problems: Sequence[Problem]) -> None:
+        if not problems:
+            return
         self.warnings.update(problem.code for problem in problems if problem.severity == "warning")
         self.rejected.extend(rows.kept_aside(row, problems))
 
@@ -83,7 +91,7 @@ class Tally:
             "rows": dict(self.rows),
             "labels": dict(self.labels),
             "warnings": dict(self.warnings),
-            "filled": sorted(self.filled),
+            "filled": sorted({*range(self.width)}.difference(self.blank)),
             "systems": sorted(self.systems),
         }
 
@@ -112,6 +120,7 @@ def _begin(request: ChunkCall) -> str:
     """Take the chunk, in a commit of its own, so that the attempt counts even if this worker dies; gives its state."""
     own, number = request.backfill_id, request.number
     with transaction() as session:
+        chunk_leases.commit_lazily(session)
         begun = chunk_leases.lease(session, request.tenant_id, backfill_id=own, number=number, seconds=LEASE)
         if begun is None:
             state = backfills.claim_chunk(session, request.tenant_id, backfill_id=own, number=number).state
@@ -126,6 +135,7 @@ def _begin(request: ChunkCall) -> str:
 
 def _import(session: Session, request: ChunkCall, work: Work) -> str:
     scope = {"backfill_id": request.backfill_id}
+    chunk_leases.commit_lazily(session)
     chunk = backfills.claim_chunk(session, request.tenant_id, **scope, number=request.number)
     record = backfills.get(session, request.tenant_id, **scope)
     if record is None or chunk.state != "pending" or record.state != "running":

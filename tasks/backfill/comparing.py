@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from db.records import BackfillRecord, ChunkRecord, Compared, LeadDraft, UpsertResult
 from db.repositories import reconciles
+from db.repositories.archives import restore
 from db.session import Session
 from tasks import workspace
 from tasks.intake import errorfile, files, source
@@ -51,7 +52,7 @@ def met(
     if not wanted(record):
         return []
     there = [result.lead_id for result in results if result.lead_id is not None and result.outcome != "created"]
-    back = reconciles.restore(session, tenant_id, lead_ids=there)
+    back = restore(session, tenant_id, lead_ids=there)
     trial = record.mode == "reconcile"
     pairs = zip(converted, results, strict=True)
     # A duplicate was met by an earlier row, which counts.

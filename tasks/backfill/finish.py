@@ -10,6 +10,7 @@ from typing import Any
 
 from db.records import BackfillRecord, ChunkRecord
 from db.repositories import backfills
+from db.repositories.statements import lock_tenant
 from db.session import Session
 from tasks import workspace
 from tasks.backfill import comparing
@@ -26,6 +27,8 @@ LABELS = ("won", "lost", "open")
 def finish(session: Session, request: FinishCall, work: Work) -> Answer:
     """Close the import once every chunk is done; name the chunks that failed, which the same command resumes."""
     scope = {"backfill_id": request.backfill_id}
+    # An erasure waits until the files are written, and finds them; one that comes before has left no rows to write.
+    lock_tenant(session, request.tenant_id)
     record = backfills.get(session, request.tenant_id, **scope)
     if record is None:
         return Answer(data={"state": "unknown"})

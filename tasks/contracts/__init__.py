@@ -6,9 +6,18 @@ from typing import Any
 
 from tasks.contracts.backfill import BackfillCsv
 from tasks.contracts.base import ENVELOPE_SCHEMA, Request
-from tasks.contracts.events import IngestEvents
+from tasks.contracts.events import IngestEvents, ReplayEvents
 from tasks.contracts.jobs import JobStatus
-from tasks.contracts.leads import CardRequest, ScoreLeads, UpsertLeads, WorklistRequest
+from tasks.contracts.leads import (
+    CardRequest,
+    MarkScore,
+    OverrideScore,
+    ScoreHistory,
+    ScoreLeads,
+    UpsertLeads,
+    WithdrawOverride,
+    WorklistRequest,
+)
 from tasks.contracts.outbound import PullEvents
 from tasks.contracts.outcomes import RecordOutcomes
 from tasks.contracts.pipelines import Assess
@@ -21,10 +30,15 @@ from tasks.contracts.training import TrainModel
 PUBLIC: dict[str, type[Request]] = {
     "hearth.backfill.csv": BackfillCsv,
     "hearth.events.ingest": IngestEvents,
+    "hearth.events.replay": ReplayEvents,
     "hearth.jobs.status": JobStatus,
     "hearth.leads.card": CardRequest,
+    "hearth.leads.history": ScoreHistory,
+    "hearth.leads.mark": MarkScore,
+    "hearth.leads.override": OverrideScore,
     "hearth.leads.score": ScoreLeads,
     "hearth.leads.upsert": UpsertLeads,
+    "hearth.leads.withdraw_override": WithdrawOverride,
     "hearth.leads.worklist": WorklistRequest,
     "hearth.models.train": TrainModel,
     "hearth.outbound.pull": PullEvents,

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from tasks.contracts.base import PastTime, Request
 
+#: of events that were kept and not taken in
+Status = Literal["failed", "ignored"]
 Provider = Literal["ghl", "ghl_workflow", "generic"]
 
 
@@ -20,6 +22,15 @@ class IngestEvents(Request):
     signature_verified: bool = False
     #: when the receiver had them; now unless given
     received_at: PastTime | None = None
+
+
+class ReplayEvents(Request):
+    """Read events again that were kept and not taken in: a newer reader, or newer settings, may understand them."""
+
+    #: which of them; both unless given
+    status: Annotated[tuple[Status, ...], Field(min_length=1, max_length=2)] = ("failed", "ignored")
+    #: those received since then; all that are kept unless given
+    since: PastTime | None = None
 
 
 class RescoreLeads(Request):

@@ -116,10 +116,54 @@ class WorklistRequest(Request):
     """Today's calls in order."""
 
     assigned_to: ShortText | None = None
-    capacity: Annotated[int, Field(ge=1, le=200)] = 20
+    #: how many calls; the agent's own capacity, else 20, where it is left out
+    capacity: Annotated[int, Field(ge=1, le=200)] | None = None
 
 
 class CardRequest(Request):
     """Everything an agent wants to know of one lead."""
 
     lead_id: Identifier
+
+
+class OverrideScore(Request):
+    """A person's own judgement of a lead, which counts instead of its score until it is withdrawn."""
+
+    lead_id: Identifier
+    actor: ShortText
+    band: Literal["hot", "warm", "cold"] | None = None
+    probability: Annotated[float, Field(gt=0, lt=1)] | None = None
+    reason: Literal["knows_better", "met_in_person", "wrong_facts", "agreed", "not_serious", "duplicate", "other"] = (
+        "knows_better"
+    )
+
+    @model_validator(mode="after")
+    def _one_of(self) -> OverrideScore:
+        if (self.band is None) == (self.probability is None):
+            raise PydanticCustomError("missing_one", "give band or probability, one of the two")
+        return self
+
+
+class WithdrawOverride(Request):
+    """Back to the score."""
+
+    lead_id: Identifier
+    actor: ShortText
+
+
+class MarkScore(Request):
+    """What somebody who knows the lead says of one score."""
+
+    prediction_id: Identifier
+    actor: ShortText
+    verdict: Literal["wrong", "right"] = "wrong"
+    reason: Literal["too_high", "too_low", "wrong_facts", "other"] = "other"
+
+
+class ScoreHistory(Request):
+    """Every score of a lead, newest first."""
+
+    lead_id: Identifier
+    limit: Annotated[int, Field(ge=1, le=100)] = 30
+    #: only scores as of earlier moments
+    before: PastTime | None = None

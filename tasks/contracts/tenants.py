@@ -21,6 +21,8 @@ def _known_zone(value: str) -> str:
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Days = Annotated[float, Field(gt=0, le=365)]
+Calls = Annotated[int, Field(ge=0, le=200)]
+Vertical = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_\-]{0,39}$")]
 
 
 class Bands(Part):
@@ -34,6 +36,37 @@ class Bands(Part):
         if self.warm >= self.hot:
             raise PydanticCustomError("range", "warm must lie below hot")
         return self
+
+
+class Threshold(Part):
+    """A score that is entered at one height and left at a lower one, so that a wavering score does not nag."""
+
+    enter: Share
+    leave: Share
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Threshold:
+        if self.leave > self.enter:
+            raise PydanticCustomError("range", "leave must not lie above enter")
+        return self
+
+
+class Worth(Part):
+    """What closing a lead brings the tenant, in its own figures; without them no money is ever named."""
+
+    #: share of a price that stays with the tenant
+    commission: Share
+    #: price of a deal of which nothing is known
+    typical_price: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
+
+
+class Capacity(Part):
+    """Calls that can be made in a day."""
+
+    #: of an agent who is not named below
+    default: Calls = 20
+    agents: Annotated[dict[ShortText, Calls], Field(max_length=2000)] = Field(default_factory=dict)
 
 
 class CallbackTask(Part):
@@ -74,6 +107,15 @@ class TenantSettings(Part):
     custom_fields: Annotated[dict[ShortText, ShortText], Field(max_length=1000)] | None = None
     #: days that a kind of data is kept, by category; fewer than the default counts, more does not
     retention_days: dict[Category, Annotated[int, Field(ge=1, le=36_500)]] | None = None
+    #: score thresholds by name whose crossing is told; `hot` where none is named
+    thresholds: Annotated[dict[ShortText, Threshold], Field(max_length=10)] | None = None
+    #: for this many seconds entering the same threshold again is not told
+    threshold_cooldown: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
+    worth: Worth | None = None
+    capacity: Capacity | None = None
+    #: the model that several tenants of a vertical share: not for us, use it, or use it and let it learn from us
+    pool: Literal["off", "use", "share"] | None = None
+    vertical: Vertical | None = None
     #: where events of the outbound stream go
     callback: Annotated[CallbackTask | CallbackWebhook | CallbackPull, Field(discriminator="kind")] | None = None
 

@@ -10,10 +10,11 @@ from tasks.contracts.base import PastTime, Request
 
 
 class TrainModel(Request):
-    """Train a model on the tenant's own labelled leads and promote it if it earns it."""
+    """Train a model on labelled leads and promote it if it earns it: the tenant's own, or those of all that agreed."""
 
     kind: Literal["lead_score"]
-    scope: Literal["tenant"] = "tenant"
+    #: pooled: of every tenant of the vertical whose settings say `pool = "share"`
+    scope: Literal["tenant", "pooled"] = "tenant"
     as_of: PastTime | None = None
     promote: Literal["auto", "never"] = "auto"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)

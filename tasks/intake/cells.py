@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tasks.intake import dates, phones, values, vocabulary
-from tasks.intake.columns import ColumnPlan
+from tasks.intake.columns import ColumnPlan, ReadColumn
 from tasks.intake.errors import BadValue
 from tasks.intake.mapping import Defaults
 from tasks.intake.problems import Problem
@@ -30,6 +30,9 @@ _SILENT: dict[str, frozenset[str]] = {
     "choice": frozenset(),
     "message": frozenset(),
 }
+#: of cells that were read before: most of a column, longest that is remembered
+_SEEN, _SHORT = 1_000, 64
+_UNSEEN = object()
 _ROUNDED = re.compile(r"\d[.,]?\d*E\+\d+", re.IGNORECASE)
 
 
@@ -66,23 +69,40 @@ class Cells:
 def read(record: Record, plan: ColumnPlan, defaults: Defaults) -> Cells:
     """Read every cell that is mapped or the tenant's own."""
     row = Cells(record=record, plan=plan, zone=ZoneInfo(defaults.timezone), defaults=defaults)
-    missing, longest = plan.missing, values.MAX_CELL
-    for index, header, name, kind, words in plan.read:
-        text = record.cells[index].strip()
-        if not text:
+    said = {"contact": row.contact, "fields": row.fields, "custom": row.custom, "consent": row.consent}
+    given = record.cells
+    for column in plan.read:
+        index, _, name, kind, _, seen = column
+        if not (cell := given[index]):
             continue
-        folded = text.casefold()
-        if folded in missing or folded in _SILENT.get(kind, _OTHERS):
-            continue
-        if "\x00" in text:  # databases refuse it
-            text = text.replace("\x00", "")
-        if words:
-            text = words.get(vocabulary.level_key(text), text)
-        try:
-            _READERS[kind](row, name, header, text if len(text) <= longest else values.limited(text, longest))
-        except BadValue as bad:
-            row.warn(bad.code, header, bad.hint)
+        if (value := seen.get(cell, _UNSEEN)) is _UNSEEN:
+            value = _look(row, column, cell)
+        if value is not None:
+            said[_PLAIN[kind][0]][name] = value
     return row
+
+
+def _look(row: Cells, column: ReadColumn, cell: str) -> Any:
+    # Gives what a cell of a plain kind says, and remembers it; the other kinds tell the row themselves.
+    _, header, name, kind, words, seen = column
+    text = (cell.replace("\x00", "") if "\x00" in cell else cell).strip()  # databases refuse it
+    folded = text.casefold()
+    if not text or folded in row.plan.missing or folded in _SILENT.get(kind, _OTHERS):
+        return None
+    if words:
+        text = words.get(vocabulary.level_key(text), text)
+    try:
+        text = values.limited(text, values.MAX_CELL)
+        if kind not in _PLAIN:
+            _READERS[kind](row, name, header, text)
+            return None
+        value = _PLAIN[kind][1](name, text)
+    except BadValue as bad:
+        row.warn(bad.code, header, bad.hint)
+        return None
+    if len(cell) <= _SHORT and len(seen) < _SEEN:
+        seen[cell] = value
+    return value
 
 
 def _read_id(row: Cells, name: str, _header: str, text: str) -> None:
@@ -103,33 +123,6 @@ def _read_phone(row: Cells, name: str, header: str, text: str) -> None:
     row.contact[name] = found[0]
     if len(found) > 1:
         row.warn("value.phone", header, "several numbers in one cell; the first was taken")
-
-
-def _read_name(row: Cells, name: str, _header: str, text: str) -> None:
-    row.contact[name] = " ".join(values.limited(text, values.MAX_NAME).split())
-
-
-def _read_choice(row: Cells, name: str, _header: str, text: str) -> None:
-    try:
-        row.fields[name] = values.level(name, text)
-    except BadValue:
-        if text.casefold() not in _OTHERS:
-            raise
-
-
-def _read_text(row: Cells, name: str, _header: str, text: str) -> None:
-    # The stages that Hearth knows are spelled in one way; all others are the tenant's and stay as they are.
-    known = vocabulary.STAGE_OF.get(vocabulary.level_key(text)) if name == "stage" else None
-    row.fields[name] = known or values.limited(text, values.MAX_TEXT)
-
-
-def _read_amount(row: Cells, name: str, _header: str, text: str) -> None:
-    row.fields[name] = _positive(values.number(text))
-
-
-def _read_least(row: Cells, name: str, _header: str, text: str) -> None:
-    low, high = values.span(text)
-    row.fields[name] = _positive(low if low is not None else high or 0.0)
 
 
 def _read_budget(row: Cells, name: str, header: str, text: str) -> None:
@@ -162,23 +155,6 @@ def _read_dnd(row: Cells, name: str, header: str, text: str) -> None:
         row.warn(bad.code, header, f"{bad.hint}; taken as a refusal")
 
 
-def _read_opt_in(row: Cells, name: str, _header: str, text: str) -> None:
-    row.consent[name] = values.switch(text, vocabulary.GRANTED, vocabulary.REFUSED)
-
-
-def _read_list(row: Cells, name: str, _header: str, text: str) -> None:
-    row.fields[name] = [values.limited(word, values.MAX_NAME) for word in values.words(text, ";|\n,")]
-
-
-def _read_places(row: Cells, name: str, _header: str, text: str) -> None:
-    # Not at commas: "Austin, TX" is one place.
-    row.fields[name] = [values.limited(word, values.MAX_NAME) for word in values.words(text, ";|\n")]
-
-
-def _read_zone(row: Cells, name: str, _header: str, text: str) -> None:
-    row.fields[name] = values.zone(text)
-
-
 def _read_label(row: Cells, _name: str, _header: str, text: str) -> None:
     words = row.plan.label
     word = text.casefold().removesuffix(".0")
@@ -188,10 +164,6 @@ def _read_label(row: Cells, _name: str, _header: str, text: str) -> None:
         raise BadValue("value.enum", "neither won nor lost nor open; list the word under [label] of the mapping")
 
 
-def _read_custom(row: Cells, name: str, _header: str, text: str) -> None:
-    row.custom[name] = values.own(text)
-
-
 def _read_event_kind(row: Cells, name: str, _header: str, text: str) -> None:
     # The words of profile and mapping have been taken already; what is left must be one of their meanings.
     if text not in row.plan.words.get(name, {}).values():
@@ -199,12 +171,65 @@ def _read_event_kind(row: Cells, name: str, _header: str, text: str) -> None:
     row.fields[name] = text
 
 
-def _read_direction(row: Cells, name: str, _header: str, text: str) -> None:
-    row.fields[name] = _among(vocabulary.DIRECTION_OF, text)
+def _name(_column: str, text: str) -> str:
+    return " ".join(values.limited(text, values.MAX_NAME).split())
 
 
-def _read_channel(row: Cells, name: str, _header: str, text: str) -> None:
-    row.fields[name] = _among(vocabulary.CHANNEL_OF, text)
+def _choice(name: str, text: str) -> str | None:
+    try:
+        return values.level(name, text)
+    except BadValue:
+        if text.casefold() not in _OTHERS:
+            raise
+    return None
+
+
+def _text(name: str, text: str) -> str:
+    # The stages that Hearth knows are spelled in one way; all others are the tenant's and stay as they are.
+    known = vocabulary.STAGE_OF.get(vocabulary.level_key(text)) if name == "stage" else None
+    return known or values.limited(text, values.MAX_TEXT)
+
+
+def _amount(_name: str, text: str) -> float:
+    return _positive(values.number(text))
+
+
+def _least(_name: str, text: str) -> float:
+    low, high = values.span(text)
+    return _positive(low if low is not None else high or 0.0)
+
+
+def _opt_in(_name: str, text: str) -> bool:
+    return values.switch(text, vocabulary.GRANTED, vocabulary.REFUSED)
+
+
+def _list(_name: str, text: str) -> list[str] | None:
+    return _words(text, ";|\n,")
+
+
+def _places(_name: str, text: str) -> list[str] | None:
+    # Not at commas: "Austin, TX" is one place.
+    return _words(text, ";|\n")
+
+
+def _words(text: str, marks: str) -> list[str] | None:
+    return [values.limited(word, values.MAX_NAME) for word in values.words(text, marks)] or None
+
+
+def _zone(_name: str, text: str) -> str:
+    return values.zone(text)
+
+
+def _custom(_name: str, text: str) -> float | str:
+    return values.own(text)
+
+
+def _direction(_name: str, text: str) -> str:
+    return _among(vocabulary.DIRECTION_OF, text)
+
+
+def _channel(_name: str, text: str) -> str:
+    return _among(vocabulary.CHANNEL_OF, text)
 
 
 def _among(known: Mapping[str, str], text: str) -> str:
@@ -214,16 +239,16 @@ def _among(known: Mapping[str, str], text: str) -> str:
     return found
 
 
-def _read_message(row: Cells, name: str, _header: str, text: str) -> None:
-    row.fields[name] = text
+def _message(_name: str, text: str) -> str:
+    return text
 
 
-def _read_duration(row: Cells, name: str, _header: str, text: str) -> None:
-    row.fields[name] = values.duration(text)
+def _duration(_name: str, text: str) -> float:
+    return values.duration(text)
 
 
-def _read_number(row: Cells, name: str, _header: str, text: str) -> None:
-    row.fields[name] = values.number(text)
+def _number(_name: str, text: str) -> float:
+    return values.number(text)
 
 
 def _positive(value: float) -> float:
@@ -232,31 +257,35 @@ def _positive(value: float) -> float:
     return value
 
 
+#: kinds whose cells say one value, which depends on the plan alone -> where it belongs, how it is read
+_PLAIN: dict[str, tuple[str, Callable[[str, str], Any]]] = {
+    "name": ("contact", _name),
+    "choice": ("fields", _choice),
+    "text": ("fields", _text),
+    "amount": ("fields", _amount),
+    "count": ("fields", _amount),
+    "least": ("fields", _least),
+    "opt_in": ("consent", _opt_in),
+    "list": ("fields", _list),
+    "places": ("fields", _places),
+    "zone": ("fields", _zone),
+    "custom": ("custom", _custom),
+    "direction": ("fields", _direction),
+    "channel": ("fields", _channel),
+    "message": ("fields", _message),
+    "duration": ("fields", _duration),
+    "number": ("fields", _number),
+}
+#: the others: what they say is told to the row
 _READERS: dict[str, Callable[[Cells, str, str, str], None]] = {
     "id": _read_id,
     "email": _read_email,
     "phone": _read_phone,
-    "name": _read_name,
-    "choice": _read_choice,
-    "text": _read_text,
-    "amount": _read_amount,
     "budget": _read_budget,
-    "least": _read_least,
-    "count": _read_amount,
     "time": _read_time,
     "unsubscribed": _read_unsubscribed,
     "dnd": _read_dnd,
-    "opt_in": _read_opt_in,
-    "list": _read_list,
-    "places": _read_places,
-    "zone": _read_zone,
     "label": _read_label,
-    "custom": _read_custom,
     "event_kind": _read_event_kind,
-    "direction": _read_direction,
-    "channel": _read_channel,
-    "message": _read_message,
-    "duration": _read_duration,
-    "number": _read_number,
     "event_id": _read_id,
 }

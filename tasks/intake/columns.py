@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from tasks.intake import canonical, catalogue, dates, errorfile
 from tasks.intake.catalogue import Profile, Subject, key
@@ -36,6 +36,20 @@ class Column:
         return (canonical.kind_of(self.name) if self.name else None) or "custom"
 
 
+class ReadColumn(NamedTuple):
+    """A column whose cells are read; a tuple, since it is unpacked for every cell of a file."""
+
+    position: int
+    header: str
+    #: canonical name, or the header
+    name: str
+    kind: str
+    #: meanings of words
+    words: Mapping[str, str] | None
+    #: what cells said that were read before: exports repeat theirs (filled by `cells`)
+    seen: dict[str, Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ColumnPlan:
     """What becomes of every column of a file."""
@@ -60,12 +74,19 @@ class ColumnPlan:
     warnings: tuple[Problem, ...] = ()
 
     @cached_property
-    def read(self) -> tuple[tuple[int, str, str, str, Mapping[str, str] | None], ...]:
-        """The columns that are read: position, header, canonical name (or header), kind, meanings of words."""
-        taken = (column for column in self.columns if column.role in ("canonical", "custom"))
+    def read(self) -> tuple[ReadColumn, ...]:
+        """The columns that are read."""
         return tuple(
-            (column.index, column.header, column.name or column.header, column.kind, self.words.get(column.name or ""))
-            for column in taken
+            ReadColumn(
+                column.index,
+                column.header,
+                column.name or column.header,
+                column.kind,
+                self.words.get(column.name or ""),
+                {},
+            )
+            for column in self.columns
+            if column.role in ("canonical", "custom")
         )
 
     @cached_property

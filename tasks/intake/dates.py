@@ -97,12 +97,14 @@ def moment(text: str, zone: ZoneInfo, order: Order | None = None) -> datetime:
 
 def _read(text: str, order: Order | None) -> datetime:
     if text[:1].isdigit() and text.isascii():
+        if text[4:5] == "-":  # nearly all of them
+            return _iso(text, order)
         if _SERIAL.fullmatch(text):
             # To the second: Excel's fractions are rounded.
             return _EXCEL_START + timedelta(seconds=round(float(text.replace(",", ".")) * 86_400))
         if _EPOCH.fullmatch(text):
             return datetime.fromtimestamp(int(text) / (1000 if len(text) == 13 else 1), UTC)
-        if text[4:5] == "-" or len(text) == 8:
+        if len(text) == 8:
             return _iso(text, order)
     return _written(text, order)
 

@@ -102,25 +102,29 @@ def settle(row: Cells, now: datetime) -> None:
 
 
 def _drop_future(row: Cells, now: datetime) -> None:
+    latest = now + TOLERANCE
     for name, (header, at) in list(row.times.items()):
-        if at > now + TOLERANCE:
+        if at > latest:
             row.warn("time.future", header, "this lies in the future; correct the date or its time zone")
             del row.times[name]
 
 
 def _drop_unknown_yet(row: Cells) -> None:
-    as_of = _time(row, "as_of")
+    if (as_of := _time(row, "as_of")) is None:
+        return
     for name, (header, at) in list(row.times.items()):
-        if as_of and at > as_of and name not in _OUTCOMES:
+        if at > as_of and name not in _OUTCOMES:
             row.warn("time.order", header, "this lies after as_of, the moment of the row; correct one of them")
             del row.times[name]
 
 
 def _doubt_order(row: Cells) -> None:
-    created = _time(row, "created_at")
+    if (created := _time(row, "created_at")) is None:
+        return
+    # A day of grace: one of the two may be a date without a time.
+    earliest = created - TOLERANCE
     for name, (header, at) in row.times.items():
-        # A day of grace: one of the two may be a date without a time.
-        if created and name != "as_of" and at < created - TOLERANCE:
+        if name != "as_of" and at < earliest:
             row.warn("time.order", header, "this lies before created_at; it was taken as it is")
 
 
@@ -199,6 +203,7 @@ def _draft(row: Cells, defaults: Defaults) -> LeadDraft:
         label=label,
         label_at=None if label is None else _time(row, "label_at") or _time(row, "closed_at"),
         events=tuple(_event(name, at, as_of) for name, (_, at) in row.times.items() if name in EVENTS),
+        clean=True,
     )
 
 

@@ -49,7 +49,10 @@ _GROUPED = re.compile(r"\d{1,3}([.,])\d{2,3}(?:\1\d{2,3})*")
 
 def emails(text: str) -> tuple[str, ...]:
     """Give the addresses of a cell in lower case."""
-    parts = (part.strip(".'") for part in _EMAIL_BREAK.split(text.lower()))
+    lower = text.lower()
+    if "/" not in lower and lower[:1] not in ".'" and _is_email(lower):  # nearly all of them
+        return (lower,)
+    parts = (part.strip(".'") for part in _EMAIL_BREAK.split(lower))
     found = [part for part in parts if _is_email(part)]
     if not found:
         raise BadValue("value.email", "not an e-mail address; write name@example.com or leave it blank")

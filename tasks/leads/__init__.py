@@ -1,14 +1,20 @@
 """Leads in, scores and worklists out."""
 
+from tasks.leads.card import card
+from tasks.leads.history import history
+from tasks.leads.judging import mark, override, withdraw_override
 from tasks.leads.live import rescore, sweep
 from tasks.leads.score import may_score, score
 from tasks.leads.stages import score_stage, snapshot_stage, urgency_stage
 from tasks.leads.store import upsert
-from tasks.leads.worklist import card, worklist
+from tasks.leads.worklist import worklist
 
 __all__ = [
     "card",
+    "history",
+    "mark",
     "may_score",
+    "override",
     "rescore",
     "score",
     "score_stage",
@@ -16,5 +22,6 @@ __all__ = [
     "sweep",
     "upsert",
     "urgency_stage",
+    "withdraw_override",
     "worklist",
 ]

@@ -6,9 +6,13 @@ are due, scores them, and says when their silence will be too long. A worker tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from math import ceil
 from typing import Any
+
+import structlog
 
 from db.records import Taken
 from db.repositories import leads, rescores
@@ -17,8 +21,11 @@ from tasks import schedule, scorers
 from tasks.base import Answer, Work, job
 from tasks.contracts.events import RescoreLeads
 from tasks.contracts.system import Upkeep
-from tasks.leads.score import may_score, store_scores, take_snapshots
+from tasks.halving import halved
+from tasks.leads.score import interval_of, may_score, store_scores, take_snapshots
 from tasks.leads.urgency import keep_urgency
+
+log = structlog.get_logger(__name__)
 
 #: leads that one message scores, and messages that one sweep sends for a tenant
 CHUNK, MESSAGES = 200, 8
@@ -41,24 +48,40 @@ def sweep(request: Upkeep, work: Work) -> dict[str, Any]:
 
 @job("hearth.leads.rescore", RescoreLeads)
 def rescore(request: RescoreLeads, work: Work) -> dict[str, Any]:
-    """Score leads of a tenant that are due; an unchanged score within a scoring interval writes nothing."""
+    """Score leads of a tenant that are due; an unchanged score within a scoring interval writes nothing.
+
+    A lead that cannot be scored waits a scoring interval for its next turn, and holds up nobody.
+    """
+    tenant_id = request.tenant_id
     with transaction() as session:
-        taken = rescores.take(session, request.tenant_id, limit=CHUNK)
-    scored = 0
+        taken = rescores.take(session, tenant_id, limit=CHUNK)
+    scored: list[str] = []
+
+    def run(lead_ids: Sequence[str]) -> None:
+        own = work.anew()
+        with own.effect(tenant_id) as session:
+            done = _score(session, own, replace(taken, lead_ids=tuple(lead_ids)))
+        scored.extend(done)
+
+    def failed(lead_id: str, error: str) -> None:
+        log.error("lead_not_scored", lead_id=lead_id, error=error)
+        later = {lead_id: work.now + interval_of(work)}
+        with transaction() as session:
+            rescores.settle(session, tenant_id, taken=replace(taken, lead_ids=(lead_id,)), due=later)
+
     if taken.lead_ids:
-        with work.effect(request.tenant_id) as session:
-            scored = _score(session, work, taken)
-    return work.envelope(request, Answer(data={"due": len(taken.lead_ids), "scored": scored}))
+        halved(taken.lead_ids, run, failed)
+    return work.envelope(request, Answer(data={"due": len(taken.lead_ids), "scored": len(scored)}))
 
 
-def _score(session: Session, work: Work, taken: Taken) -> int:
+def _score(session: Session, work: Work, taken: Taken) -> list[str]:
     records = leads.get(session, work.tenant_id, lead_ids=taken.lead_ids)
     lead_ids = [each.lead_id for each in records if each.status == "open" and each.lead_type not in leads.UNSCORED]
     lead_ids, _ = may_score(session, work, lead_ids)
     due: dict[str, datetime | None] = {}
     if lead_ids:
         snapshots = take_snapshots(session, work, lead_ids, work.now)
-        store_scores(session, work, snapshots, scorers.champion(session, work.tenant_id))
+        store_scores(session, work, snapshots, scorers.champion(session, work.tenant_id, work.settings()))
         due = keep_urgency(session, work, lead_ids, [snapshot.snapshot_id for snapshot in snapshots], work.now)
     rescores.settle(session, work.tenant_id, taken=taken, due=due)
-    return len(lead_ids)
+    return lead_ids

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from db.records import PredictionDraft, SnapshotDraft, SnapshotRecord
-from db.repositories import predictions, restrictions, snapshots
+from db.repositories import leads, predictions, snapshots
 from db.session import Session
 from ml.explain import Reason
 from ml.features import SCHEMA_VERSION, extract
@@ -16,6 +16,7 @@ from ml.profiles import FeatureMatrix
 from tasks import profiles, scorers
 from tasks.base import Answer, Work, effect
 from tasks.contracts.leads import ScoreLeads
+from tasks.leads.crossings import tell_changes
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -26,15 +27,16 @@ def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
 
     Leads that are restricted, or that object to it, are left out and named.
     """
-    champion, as_of = scorers.champion(session, request.tenant_id), request.as_of or work.now
+    champion, as_of = scorers.champion(session, request.tenant_id, work.settings()), request.as_of or work.now
     facts: dict[str, Any] = {"model": champion.model(), "as_of": as_of}
     if request.lead is not None:
         answer = champion.scorer.score(extract([profiles.of_message(request.lead, as_of)]), explain=request.explain)[0]
         return Answer(data={"lead": {"lead_id": None, **_shown(answer, work)}}, **facts)
-    allowed, blocked = may_score(session, work, request.ids())
+    known = profiles.load(session, request.tenant_id, request.ids(), as_of)
+    allowed, blocked = [lead for lead in known if not lead.held], _blocked(work, known)
     if not allowed:
         return Answer(data={"scored": 0, "blocked": blocked}, status="blocked", **facts)
-    taken = take_snapshots(session, work, allowed, as_of)
+    taken = _snapshots(session, work, allowed, as_of)
     scores = store_scores(session, work, taken, champion, request.explain)
     if request.lead_id is not None:
         return Answer(data={"lead": {"lead_id": request.lead_id, **_shown(scores[0], work)}}, **facts)
@@ -51,16 +53,29 @@ def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
 
 
 def may_score(session: Session, work: Work, lead_ids: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Those that may be scored, and those of whom nothing may be computed until a person has looked (Art. 18, 22)."""
-    held = restrictions.blocked(session, work.tenant_id, lead_ids=lead_ids)
+    """Those that may be scored, and those of whom nothing may be computed until a person has looked (Art. 18, 22).
+
+    Raises UnknownLead.
+    """
+    held = leads.held(session, work.tenant_id, lead_ids=lead_ids)
     for lead_id, why in held.items():
         work.warn(f"lead.{why[0]}", f"lead_ids.{lead_ids.index(lead_id)}")
     return [lead_id for lead_id in lead_ids if lead_id not in held], [one for one in lead_ids if one in held]
 
 
+def _blocked(work: Work, known: Sequence[profiles.Known]) -> list[str]:
+    held = [(index, lead) for index, lead in enumerate(known) if lead.held]
+    for index, lead in held:
+        work.warn(f"lead.{lead.held[0]}", f"lead_ids.{index}")
+    return [lead.profile.lead_id for _, lead in held]
+
+
 def take_snapshots(session: Session, work: Work, lead_ids: Sequence[str], as_of: datetime) -> list[SnapshotRecord]:
     """Store the features of leads as of a moment; within a scoring interval an unchanged lead keeps its snapshot."""
-    known = profiles.load(session, work.tenant_id, lead_ids, as_of)
+    return _snapshots(session, work, profiles.load(session, work.tenant_id, lead_ids, as_of), as_of)
+
+
+def _snapshots(session: Session, work: Work, known: Sequence[profiles.Known], as_of: datetime) -> list[SnapshotRecord]:
     features = extract([lead.profile for lead in known]).to_rows()
     bucket = bucket_of(as_of, work)
     drafts = [
@@ -99,27 +114,20 @@ def store_scores(
 
 
 def keep_predictions(session: Session, work: Work, drafts: Sequence[PredictionDraft]) -> None:
-    """Store answers once each, with their proof, and tell the CRM of each band that changed.
+    """Store answers once each, with their proof, and tell the CRM of bands that changed and thresholds crossed.
 
     A lead that was restricted since its snapshot was taken gets none.
     """
-    held = restrictions.blocked(session, work.tenant_id, lead_ids=[draft.lead_id for draft in drafts])
-    drafts = [draft for draft in drafts if draft.lead_id not in held]
-    lead_ids = [draft.lead_id for draft in drafts if draft.band is not None]
-    before = _bands(session, work, lead_ids) if lead_ids else {}
+    lead_ids = [draft.lead_id for draft in drafts]
+    before = predictions.bands(session, work.tenant_id, kind="lead_score", lead_ids=lead_ids)
+    drafts = [draft for draft in drafts if draft.lead_id in before]
+    if not drafts:
+        return
     saved = predictions.save_each(session, work.tenant_id, drafts=drafts, now=work.now)
-    for draft, (prediction_id, new) in zip(drafts, saved, strict=True):
-        if new:
-            work.prove("prediction", **_proof(draft, prediction_id))
-        was = before.get(draft.lead_id)
-        if new and was is not None and was != draft.band:
-            told = {"band": draft.band, "was": was, "probability": draft.probability}
-            work.tell("band.changed", draft.lead_id, lead_id=draft.lead_id, prediction_id=prediction_id, **told)
-
-
-def _bands(session: Session, work: Work, lead_ids: Sequence[str]) -> dict[str, str | None]:
-    known = predictions.latest(session, work.tenant_id, kind="lead_score", lead_ids=lead_ids)
-    return {record.lead_id: record.band for record in known}
+    fresh = [(draft, prediction_id) for draft, (prediction_id, new) in zip(drafts, saved, strict=True) if new]
+    for draft, prediction_id in fresh:
+        work.prove("prediction", **_proof(draft, prediction_id))
+    tell_changes(session, work, fresh, before)
 
 
 def _proof(draft: PredictionDraft, prediction_id: str) -> dict[str, Any]:
@@ -160,6 +168,7 @@ def _detail(item: LeadScore) -> dict[str, Any]:
         "fit": item.fit,
         "engagement": item.engagement,
         "data_quality": item.data_quality,
+        "interval": item.interval,
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from db.records import AssessmentRecord
 from db.repositories import assessments, rescores, snapshots
@@ -24,9 +25,16 @@ def _failed(stage: str) -> Callable[[StageCall, str], None]:
     return land
 
 
-def _land(session: Session, request: StageCall, stage: str, state: str = "ok") -> Answer:
-    tenant_id, assessment_id = request.tenant_id, request.assessment_id
-    assessments.land(session, tenant_id, assessment_id=assessment_id, stage=stage, state=state, now=datetime.now(UTC))
+def _land(
+    session: Session, request: StageCall, stage: str, state: str = "ok", snapshot_ids: Sequence[str] | None = None
+) -> Answer:
+    own: dict[str, Any] = {
+        "assessment_id": request.assessment_id,
+        "stage": stage,
+        "state": state,
+        "snapshot_ids": snapshot_ids,
+    }
+    assessments.land(session, request.tenant_id, **own, now=datetime.now(UTC))
     return Answer(data={"stage": stage, "state": state})
 
 
@@ -42,8 +50,7 @@ def snapshot_stage(session: Session, request: StageCall, work: Work) -> Answer:
     """Store the features that every later stage reads."""
     record = _record(session, request)
     ids = [taken.snapshot_id for taken in take_snapshots(session, work, record.lead_ids, record.as_of)]
-    assessments.attach(session, request.tenant_id, assessment_id=record.assessment_id, snapshot_ids=ids)
-    return _land(session, request, "snapshot")
+    return _land(session, request, "snapshot", snapshot_ids=ids)
 
 
 @step("hearth.leads.score_snapshots", StageCall, on_fault=_failed("score"))
@@ -53,7 +60,7 @@ def score_stage(session: Session, request: StageCall, work: Work) -> Answer:
     if not record.snapshot_ids:
         return _land(session, request, "score", "failed")
     taken = snapshots.get(session, request.tenant_id, snapshot_ids=record.snapshot_ids)
-    store_scores(session, work, taken, scorers.champion(session, request.tenant_id))
+    store_scores(session, work, taken, scorers.champion(session, request.tenant_id, work.settings()))
     return _land(session, request, "score")
 
 

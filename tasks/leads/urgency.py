@@ -20,11 +20,11 @@ def keep_urgency(
     session: Session, work: Work, lead_ids: Sequence[str], snapshot_ids: Sequence[str], as_of: datetime
 ) -> dict[str, datetime | None]:
     """Store how pressing leads are; gives when each one's silence becomes too long, None where it has or cannot."""
-    known = [lead.profile for lead in profiles.load(session, work.tenant_id, lead_ids, as_of)]
-    found = assess(known, work.settings().get("silence_days") or {})
+    known = profiles.load(session, work.tenant_id, lead_ids, as_of)
+    found = assess([lead.profile for lead in known], work.settings().get("silence_days") or {})
     facts = zip(known, snapshot_ids, found, strict=True)
-    keep_predictions(session, work, [_draft(profile, snapshot_id, item) for profile, snapshot_id, item in facts])
-    return {profile.lead_id: _next(item, as_of, work) for profile, item in zip(known, found, strict=True)}
+    keep_predictions(session, work, [_draft(lead.profile, snapshot_id, item) for lead, snapshot_id, item in facts])
+    return {lead.profile.lead_id: _next(item, as_of, work) for lead, item in zip(known, found, strict=True)}
 
 
 def worth(profile: LeadProfile) -> float | None:

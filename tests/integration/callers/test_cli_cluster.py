@@ -8,6 +8,7 @@ import pytest
 
 from examples import generate
 from tests.integration.callers.conftest import HEARTH, ROOT, environment
+from workers.cli.client import client
 
 #: one cluster for the whole group
 pytestmark = pytest.mark.xdist_group("callers")
@@ -147,9 +148,40 @@ def test_assessed_leads_make_a_worklist_and_cards(ask, trained):
     worklist = ask("worklist", "--tenant", TENANT, "--top", "10")
     assert set(worklist) == {"as_of", "leads"}
     assert [lead["rank"] for lead in worklist["leads"]] == list(range(1, 11))
-    assert all(set(lead) == CALL_KEYS for lead in worklist["leads"])
+    assert all(set(lead) >= CALL_KEYS for lead in worklist["leads"])
     card = ask("card", "--tenant", TENANT, worklist["leads"][0]["external_id"])
     assert card["score"]["model"] == trained["version"]
+
+
+def test_a_score_is_explained_and_replayed_whatever_was_asked(ask, hearth, trained):
+    row = ask("worklist", "--tenant", TENANT, "--top", "1")["leads"][0]
+    told = ask("explain", row["prediction_id"])
+    assert (told["tenant_id"], told["lead_id"]) == (TENANT, row["lead_id"])
+    assert told["replay"]["same"]
+    shown = hearth("explain", row["prediction_id"], "--tenant", TENANT)
+    assert "the same bit for bit" in shown.stdout
+    assert "no score has this id" in hearth("explain", "nothing", "--json").stderr
+
+
+def test_running_workers_take_a_new_champion_up_and_go_back_from_it(ask, hearth, trained, redis_url):
+    def scorer() -> str:
+        with client(TENANT) as caller:
+            lead_id = caller.call("hearth.leads.worklist", capacity=1)["leads"][0]["lead_id"]
+            return caller.envelope("hearth.leads.score", lead_id=lead_id)["model"]["version"]
+
+    with client(TENANT) as caller:
+        given = {"kind": "lead_score", "promote": "never", "seed": 1}
+        newer = caller.call("hearth.models.train", patience=90, **given)["version"]
+    assert scorer() == trained["version"]
+    promoted = ask("models", "promote", newer, "--tenant", TENANT, "--actor", "ada.quill")
+    assert promoted == {"kind": "lead_score", "champion": newer, "retired": trained["version"]}
+    assert scorer() == newer
+    back = ask("models", "rollback", "--tenant", TENANT)
+    assert back == {"kind": "lead_score", "champion": trained["version"], "retired": newer}
+    assert scorer() == trained["version"]
+    refused = hearth("models", "rollback", "--tenant", TENANT)
+    assert (refused.exit_code, "no former champion" in refused.stderr) == (1, True)
+    assert ask("audit", "verify", "--tenant", TENANT)["ok"]
 
 
 def test_tenants_are_created_once_and_configured(ask, hearth, tmp_path):
@@ -204,3 +236,9 @@ def test_a_person_is_copied_stopped_and_forgotten_by_command(ask, home, tmp_path
     assert readmitted["identities"] == 2
     assert {store["table"] for store in ask("privacy", "registry")["stores"]} >= {"leads", "outbox"}
     assert ask("audit", "verify", "--tenant", "people")["ok"]
+
+
+def test_events_are_read_again(ask, imported):
+    told = ask("events", "replay", "--tenant", TENANT, "--since", "7d", "--status", "ignored", "--dry-run")
+    counts = dict.fromkeys(("read", "accepted", "duplicates", "ignored", "failed", "leads"), 0)
+    assert told == {"tenant_id": TENANT, "dry_run": True, "ignored_by": {}, **counts}

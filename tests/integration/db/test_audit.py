@@ -57,8 +57,8 @@ def forge(database, request):
     return run_sqlite if database.startswith("sqlite") else run_postgresql
 
 
-def bad(rows, first_bad, reason):
-    return AuditReport(ok=False, rows=rows, first_bad=first_bad, reason=reason)
+def bad(rows, first_bad, reason, anchor=None):
+    return AuditReport(ok=False, rows=rows, first_bad=first_bad, reason=reason, anchor=anchor)
 
 
 def test_a_chain_grows_and_verifies(append, verify, work, write):
@@ -69,7 +69,7 @@ def test_a_chain_grows_and_verifies(append, verify, work, write):
     assert last == write(audit.head)
     assert last.sequence == 5
     assert verify() == AuditReport(ok=True, rows=5, first_bad=None, reason=None)
-    assert verify(anchor=last).ok
+    assert verify(anchors=[last]).ok
     assert verify("T2").rows == 1
     assert verify("unknown") == AuditReport(ok=True, rows=0, first_bad=None, reason=None)
     assert work(audit.tenants) == ["T1", "T2"]
@@ -82,7 +82,7 @@ def test_the_same_rows_give_another_chain_for_another_tenant(append):
 def test_an_old_anchor_holds_while_the_chain_grows(append, verify):
     anchor = append(2)
     append(2)
-    assert verify(anchor=anchor).ok
+    assert verify(anchors=[append(1), anchor]).ok
 
 
 def test_a_long_chain_is_read_in_parts(append, verify):
@@ -128,16 +128,26 @@ def test_truncation_with_its_head_is_seen_by_the_anchor(append, verify, forge):
     forge(f"UPDATE audit_heads SET {both.replace('AND sequence', 'AND audit.sequence')}")
     forge("DELETE FROM audit WHERE sequence > 2")
     assert verify().ok
-    assert verify(anchor=anchor) == bad(2, 3, "truncated")
+    assert verify(anchors=[anchor]) == bad(2, 3, "truncated", anchor)
 
 
 def test_a_chain_written_anew_is_seen_by_the_anchor(append, verify, forge, write):
     anchor = append(2)
     forge("DELETE FROM audit", "DELETE FROM audit_heads")
-    assert verify(anchor=anchor) == bad(0, 1, "truncated")
+    assert verify(anchors=[anchor]) == bad(0, 1, "truncated", anchor)
     write(audit.append, entries=[AuditDraft(kind="x", body={})] * 3, now=NOW)
     assert verify().ok
-    assert verify(anchor=anchor) == bad(1, 2, "anchor")
+    assert verify(anchors=[anchor]) == bad(1, 2, "anchor", anchor)
+
+
+def test_an_anchor_written_after_a_chain_was_rewritten_does_not_hide_the_older_ones(append, verify, forge, write):
+    old = [append(2), append(2)]
+    forge("DELETE FROM audit", "DELETE FROM audit_heads")
+    rewritten = [write(audit.append, entries=[AuditDraft(kind="x", body={})] * 4, now=NOW)]
+    rewritten.append(write(audit.append, entries=[AuditDraft(kind="x", body={})], now=NOW))
+    assert verify(anchors=rewritten).ok
+    assert verify(anchors=[*old, *rewritten]) == bad(1, 2, "anchor", old[0])
+    assert verify(anchors=[*rewritten, old[1]]) == bad(3, 4, "anchor", old[1])
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,28 @@ def test_one_person_told_by_many_is_one_lead(upsert, tenant, draft):
         assert len(leads.ids(session, tenant)) == 1
 
 
+def test_many_people_told_at_once_are_each_one_lead(upsert, tenant):
+    drafts = [LeadDraft(external_id=f"x{n}", contact={"email": f"a{n}@example.com"}) for n in range(150)]
+    found = at_once(*[lambda told=told: upsert(*told) for told in (drafts, drafts[::-1], drafts[50:])])
+    outcomes = [result.outcome for results in found for result in results]
+    assert (outcomes.count("created"), outcomes.count("unchanged")) == (150, 250)
+    with sessions.reading() as session:
+        assert len(leads.ids(session, tenant)) == 150
+
+
+def test_who_becomes_known_while_a_batch_waits_is_not_made_anew(upsert, tenant, postgresql_only):
+    drafts = [LeadDraft(external_id=f"x{n}", custom={"c": float(n)}) for n in range(150)]
+    with ThreadPoolExecutor(1) as pool:
+        with sessions.transaction() as session:
+            known = leads.upsert(session, tenant, drafts=drafts[:20], policy="overwrite", now=NOW)
+            waiting = pool.submit(upsert, *drafts)
+            time.sleep(SOON)
+            assert not waiting.done()
+        results = waiting.result(timeout=60)
+    assert [result.lead_id for result in results[:20]] == [result.lead_id for result in known]
+    assert [result.outcome for result in results] == ["unchanged"] * 20 + ["created"] * 130
+
+
 def test_changes_at_once_all_arrive(upsert, read):
     (first,) = upsert(LeadDraft(external_id="x1"))
     at_once(*[lambda n=n: upsert(LeadDraft(external_id="x1", custom={f"c{n}": float(n)})) for n in range(4)])

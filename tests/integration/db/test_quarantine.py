@@ -1,5 +1,6 @@
 """Quarantine keeps messages sealed and bounded; each is replayed or dropped once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -75,3 +76,25 @@ def test_it_is_bounded_for_each_tenant_and_counts_what_found_no_room(hold, write
     assert hold(limit=2)
     assert len(work(quarantine.entries, tenant_id="T1")) == 2
     assert len(work(quarantine.entries, limit=1)) == 1
+
+
+def test_the_same_message_is_held_once_for_each_reason(hold, write, work, at_once):
+    message = replace(DRAFT, message_id="m1")
+    (held,) = set(at_once(*[lambda: hold(message)] * 4))
+    assert hold(replace(message, reason="poison")) != held
+    assert hold(replace(message, body=b"other work under a used id")) != held
+    assert hold(message, tenant_id="T2") != held
+    assert hold() != hold()
+    assert work(quarantine.count)[0] == QuarantineCount(tenant_id="T1", held=5, overflowed=0)
+    assert hold(message, limit=1) == held
+
+
+def test_a_message_that_was_replayed_and_failed_again_is_held_again(hold, write, work):
+    held = hold(replace(DRAFT, message_id="m1"))
+    assert write(quarantine.replay, quarantine_id=held, now=NOW)
+    later = NOW + timedelta(hours=1)
+    assert hold(replace(DRAFT, message_id="m1", attempts=3), now=later) == held
+    (entry,) = work(quarantine.entries)
+    assert (entry.attempts, entry.created_at) == (3, later)
+    assert work(quarantine.count) == [QuarantineCount(tenant_id="T1", held=1, overflowed=0)]
+    assert write(quarantine.drop, quarantine_id=held, now=later)

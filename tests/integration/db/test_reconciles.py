@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from db.records import BackfillDraft, ChunkDraft, Compared, LeadDraft, RejectedRow
-from db.repositories import backfills, leads, privacy_stores, reconciles
+from db.repositories import archives, backfills, leads, privacy_stores, reconciles
 from db.repositories.tombstones import FORGOTTEN
 from db.subjects import Subject
 
@@ -101,8 +101,8 @@ def test_archived_leads_keep_their_label_and_come_back_with_it(upsert, deleted, 
     assert record.version == 2
     assert write(leads.callable_leads) == {}
     assert upsert(draft("b"), policy="overwrite")[0].outcome == "unchanged"
-    assert write(reconciles.restore, lead_ids=[won, still, "nobody"]) == {won, still}
-    assert write(reconciles.restore, lead_ids=[won, still]) == set()
+    assert write(archives.restore, lead_ids=[won, still, "nobody"]) == {won, still}
+    assert write(archives.restore, lead_ids=[won, still]) == set()
     assert (read(won).status, read(still).status) == ("won", "open")
     assert list(write(leads.callable_leads)) == [still]
 

@@ -436,9 +436,8 @@ class TestAssessments:
         started = write(assessments.get, assessment_id=run)
         assert (started.state, started.stages) == ("running", {"score": "pending", "urgency": "pending"})
         assert started.lead_ids == tuple(lead_ids)
-        write(assessments.attach, assessment_id=run, snapshot_ids=["s1", "s2"])
-        for stage in started.stages:
-            write(assessments.land, assessment_id=run, stage=stage, state="ok", now=NOW)
+        write(assessments.land, assessment_id=run, stage="score", state="ok", now=NOW, snapshot_ids=["s1", "s2"])
+        write(assessments.land, assessment_id=run, stage="urgency", state="ok", now=NOW)
         ended = write(assessments.finish, assessment_id=run, now=NOW + HOUR)
         assert (ended.state, ended.snapshot_ids, ended.finished_at) == ("ok", ("s1", "s2"), NOW + HOUR)
         assert write(assessments.finish, assessment_id=run, now=NOW) is None
@@ -452,8 +451,9 @@ class TestAssessments:
             write(assessments.land, assessment_id=run, stage=stage, state=state, now=NOW)
         ended = write(assessments.finish, assessment_id=run, now=NOW)
         assert (ended.state, ended.stages) == ("partial", stages)
-        write(assessments.land, assessment_id=run, stage="urgency", state="ok", now=NOW)
-        assert write(assessments.get, assessment_id=run).stages == stages
+        write(assessments.land, assessment_id=run, stage="urgency", state="ok", now=NOW, snapshot_ids=["s1"])
+        late = write(assessments.get, assessment_id=run)
+        assert (late.stages, late.snapshot_ids) == (stages, ("s1",))
 
     def test_those_over_time_are_found(self, run, write):
         with sessions.reading() as session:
@@ -466,7 +466,6 @@ class TestAssessments:
     def test_strangers_are_refused(self, run, write):
         assert write(assessments.get, tenant_id="T2", assessment_id=run) is None
         for function, given in (
-            (assessments.attach, {"snapshot_ids": []}),
             (assessments.land, {"stage": "score", "state": "ok", "now": NOW}),
             (assessments.finish, {"now": NOW}),
         ):

@@ -11,6 +11,7 @@ import redis
 from db.records import ModelDraft, OutboundDraft, OutboxDraft, QuarantineDraft
 from db.repositories import audit, leads, lineage, models, outbound, outbox, privacy, quarantine
 from db.session import reading, transaction
+from tasks import privacy_files
 from tasks.backfill import finish, import_chunk, start
 from tasks.errors import InvalidPayload
 from tasks.leads import score, upsert, worklist
@@ -29,13 +30,14 @@ def held(tenant, task, body, **headers):
         return quarantine.hold(session, tenant, draft=draft, now=NOW)
 
 
-def import_file(tenant, path, rows, **options):
-    """An import as far as its end, by the steps that workers take; gives the job's id."""
+def import_file(tenant, path, rows, *, ending=True, **options):
+    """An import as far as its end, or up to it, by the steps that workers take; gives the job's id."""
     with path.open("w", newline="") as out:
         csv.writer(out).writerows([HEADER, *rows])
     job_id = start(tenant_id=tenant, uri=str(path), profile="canonical", **options)["data"]["job_id"]
     import_chunk(tenant_id=tenant, backfill_id=job_id, number=0)
-    finish(tenant_id=tenant, backfill_id=job_id, abort=bool(options))
+    if ending:
+        finish(tenant_id=tenant, backfill_id=job_id, abort=bool(options))
     return job_id
 
 
@@ -109,6 +111,24 @@ def test_a_forgotten_person_is_found_nowhere(tenant, everywhere, other, places, 
     with reading() as session:
         assert audit.verify(session, tenant).ok
         assert leads.exists(session, tenant, lead_id=other)
+
+
+def test_an_import_that_ends_meanwhile_keeps_nobody_in_its_files(
+    tenant, canary, other, places, tmp_path_factory, monkeypatch
+):
+    path = tmp_path_factory.mktemp("given") / "late.csv"
+    row = [EXTERNAL, EMAIL, PHONE, "Zyxcanary", "Quuxworth", "2026-01-01", "lots"]
+    job_id = import_file(tenant, path, [row, OTHER], ending=False)
+    scrub = privacy_files.scrub
+
+    def scrub_and_let_the_import_end(*args, **options):
+        counts = scrub(*args, **options)
+        finish(tenant_id=tenant, backfill_id=job_id)
+        return counts
+
+    monkeypatch.setattr(privacy_files, "scrub", scrub_and_let_the_import_end)
+    forget(tenant_id=tenant, lead_id=canary)
+    assert places() == []
 
 
 def test_others_lose_nothing(tenant, everywhere, other):

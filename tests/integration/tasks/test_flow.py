@@ -143,7 +143,8 @@ def test_history_trains_a_champion_that_scores_and_fills_the_worklist(tenant: st
     assert trained["promoted"], trained["reason"]
     assert trained["metrics"]["auc"] > 0.6
     again = train_model(tenant_id=tenant, kind="lead_score")["data"]
-    assert (again["version"], again["reason"]) == (trained["version"], "the same data was trained before")
+    first = f"the same data was trained before: {trained['reason']}"
+    assert (again["version"], again["promoted"], again["reason"]) == (trained["version"], True, first)
 
     opened = upsert(tenant_id=tenant, leads=[lead(1000 + n, showings=3 * (n % 2)) for n in range(6)])["data"][
         "lead_ids"

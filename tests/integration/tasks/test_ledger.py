@@ -81,7 +81,7 @@ def test_a_changed_band_is_told_in_order_and_pulled_by_cursor(tenant: str) -> No
     one_lead(tenant, showings=4, preapproval="cash")
     score(tenant_id=tenant, lead_id=lead_id)
     told = pull(tenant_id=tenant)["data"]
-    assert [event["type"] for event in told["events"]] == ["band.changed"]
+    assert [event["type"] for event in told["events"]] == ["band.changed", "threshold.crossed"]
     assert told["events"][0]["data"]["band"] == "hot"
     assert pull(tenant_id=tenant, cursor=told["cursor"])["data"] == {"events": [], "cursor": told["cursor"]}
 

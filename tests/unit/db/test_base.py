@@ -1,8 +1,10 @@
 """Ids, JSON, URLs, and tables that keep their tenant in front."""
 
+import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -20,10 +22,33 @@ def test_ids_are_unique_and_sort_by_time():
     assert {len(i) for i in ids} == {36}
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": [float("-inf")]}, {"a": object()}, {1, 2}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"),
+        float("inf"),
+        {"a": [float("-inf")]},
+        {"a": object()},
+        {1, 2},
+        {"a": datetime(2025, 1, 1, tzinfo=UTC)},
+    ],
+)
 def test_json_takes_finite_plain_values_only(value):
     with pytest.raises(UnstorableValue):
         to_json(value)
+    with pytest.raises(UnstorableValue):
+        to_json([None, value])
+
+
+def test_json_reads_back_as_it_was():
+    value = {
+        "none": None,
+        "text": "null \u00e9\n",
+        "figures": [0.1, 1e300, 5e-324, -0.0, 2**80, True],
+        "deep": {"a": [{}]},
+    }
+    assert json.loads(to_json(value)) == value
+    assert json.loads(to_json({1: 2})) == {"1": 2}
 
 
 @pytest.mark.parametrize("table", Base.metadata.sorted_tables, ids=lambda table: table.name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from db.merging import merge
 from db.records import EventDraft
 from tasks.intake import rows
 
@@ -385,3 +387,38 @@ def test_a_row_keeps_the_reasons_of_its_cells(importer):
         ("warning", "value.email", 2, 1),
     ]
     assert aside[0].cells == ("", "ann@", "web")
+
+
+def test_cells_that_repeat_say_the_same_of_each_row(importer):
+    header = "external_id,first_name,stage,calls,showings,tags,opt_in_sms,Pets"
+    cells = "Ann,Left Voicemail,7,many,hot;cold,yes,2 cats"
+    taken = importer.take(f"{header}\n" + "".join(f"A{number},{cells}\n" for number in range(3)))
+    first, *others = taken.drafts
+    assert (first.fields["calls"], first.fields["tags"], first.consent) == (7.0, ["hot", "cold"], {"opt_in_sms": True})
+    assert all((each.fields, each.contact) == (first.fields, first.contact) for each in others)
+    assert [codes(row) for row in taken.rows] == [[("warning", "value.number", "showings")]] * 3
+
+
+def test_the_same_cell_means_what_its_column_means(importer):
+    first, second = importer.take("external_id,calls,state,Pets\nA1,7,x,7\nA2,x,7,x\n").drafts
+    assert (first.fields, first.custom) == ({"calls": 7.0, "state": "x"}, {"Pets": 7.0})
+    assert (second.fields, second.custom) == ({"state": "7"}, {"Pets": "x"})
+
+
+def test_drafts_are_clean_as_they_say(importer, now):
+    """What the store would clean away is not there: both ways of merging come to the same."""
+    header = (
+        "external_id,full_name,email,stage,tags,locations,calls,budget_max,created_at,unsubscribed_at,opt_in_all,Pets"
+    )
+    messy = (
+        'A1,"Lee\u00a0, Ann",a@example.com,NUL,";;","[ ]",3,400-500k,45000.5,yes,yes,NUL NUL',
+        'A2,\u2003AnnNUL Lee\u2003,,aNULb,", ,x",\u00a0,1e14,under 1m,2026-01-02T03:04:05+02:00,2026-01-02,no,nan',
+        "A3,Ann,,\U0001f600,hot,Austin,,,,,,99999999999999999999",
+    )
+    taken = importer.take("\n".join((header, *messy)))
+    records = [replace(each, cells=tuple(cell.replace("NUL", "\x00") for cell in each.cells)) for each in taken.records]
+    drafts = [rows.convert(each, taken.plan, taken.defaults, now).draft for each in records]
+    assert drafts[1].contact["full_name"] == "Ann Lee"
+    for draft in drafts:
+        assert draft.clean
+        assert merge(None, draft, "fill_blanks") == merge(None, replace(draft, clean=False), "fill_blanks")

@@ -1,0 +1,90 @@
+"""What people say of scores, and the thresholds that scores have crossed."""
+
+from datetime import datetime
+
+from sqlalchemy import Double, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base
+
+_STANDING = text("withdrawn_at IS NULL")
+
+
+class ScoreOverride(Base):
+    """A person's own judgement of a lead; it counts instead of the score until withdrawn, and at most one stands."""
+
+    __tablename__ = "score_overrides"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+        Index(None, "tenant_id", "lead_id"),
+        Index(
+            "uq_score_overrides_standing",
+            "tenant_id",
+            "kind",
+            "lead_id",
+            unique=True,
+            sqlite_where=_STANDING,
+            postgresql_where=_STANDING,
+        ),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    override_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str]
+    kind: Mapped[str]
+    band: Mapped[str]
+    #: None: somewhere in the band
+    probability: Mapped[float | None] = mapped_column(Double)
+    #: a code
+    reason: Mapped[str]
+    actor: Mapped[str]
+    set_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None]
+
+
+class ScoreMark(Base):
+    """What somebody who knows the lead says of one score; the last word of each person counts."""
+
+    __tablename__ = "score_marks"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["tenant_id", "prediction_id"],
+            ["predictions.tenant_id", "predictions.prediction_id"],
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("tenant_id", "prediction_id", "actor"),
+        Index(None, "tenant_id", "lead_id"),
+        Index(None, "tenant_id", "model_version"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    mark_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str]
+    prediction_id: Mapped[str]
+    #: of the model that is judged
+    model_version: Mapped[str]
+    #: wrong or right
+    verdict: Mapped[str]
+    #: a code
+    reason: Mapped[str]
+    actor: Mapped[str]
+    marked_at: Mapped[datetime]
+
+
+class ScoreLevel(Base):
+    """Whether a lead is above a threshold; it is entered higher than it is left, so that a wavering score stays."""
+
+    __tablename__ = "score_levels"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str] = mapped_column(primary_key=True)
+    threshold: Mapped[str] = mapped_column(primary_key=True)
+    above: Mapped[bool]
+    entered_at: Mapped[datetime]
+    #: when entering it was told last
+    told_at: Mapped[datetime | None]
