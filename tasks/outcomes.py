@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from db.records import EventDraft
-from db.repositories import events, leads, snapshots
+from db.repositories import events, leads, rescores, snapshots
 from db.session import Session
 from tasks.base import Answer, Work, effect
 from tasks.contracts.outcomes import OutcomeItem, RecordOutcomes
@@ -20,14 +20,20 @@ INBOUND = frozenset({"replied", "appointment_kept", "showing", "offer", "unsubsc
 
 @effect("hearth.outcomes.record", RecordOutcomes)
 def record(session: Session, request: RecordOutcomes, work: Work) -> Answer:
-    """Store each outcome once; won, lost and abandoned label the lead and every snapshot taken before."""
+    """Store each outcome once; won, lost and abandoned label the lead and every snapshot taken before.
+
+    Leads of whom something new is told are scored within the tenant's window, as after an event.
+    """
     counts = {"recorded": 0, "duplicates": 0, "labels_created": 0, "online_updates": 0}
+    touched = set()
     for index, outcome in enumerate(request.outcomes):
         lead_id = _subject(session, request.tenant_id, outcome, index)
         new = events.add(session, request.tenant_id, lead_id=lead_id, drafts=[_event(outcome, lead_id, work.now)])
         counts["recorded" if new else "duplicates"] += 1
+        touched |= {lead_id} if new else set()
         if new and outcome.type in LABELS:
             counts["labels_created"] += _label(session, request.tenant_id, lead_id, outcome)
+    rescores.touch(session, request.tenant_id, lead_ids=sorted(touched))
     return Answer(data=counts)
 
 

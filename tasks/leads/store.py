@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from db.repositories import leads
+from db.repositories import leads, rescores
 from db.session import Session
 from tasks.base import Answer, Work, effect
 from tasks.contracts.leads import UpsertLeads
@@ -11,9 +11,14 @@ from tasks.intake.drafts import to_draft
 
 @effect("hearth.leads.upsert", UpsertLeads)
 def upsert(session: Session, request: UpsertLeads, work: Work) -> Answer:
-    """Create or change leads; a lead without a usable identity is rejected by its index and the rest goes on."""
+    """Create or change leads; a lead without a usable identity is rejected by its index and the rest goes on.
+
+    What is new or changed is scored within the tenant's window, as after an event.
+    """
     drafts = [to_draft(lead) for lead in request.leads]
     results = leads.upsert(session, request.tenant_id, drafts=drafts, policy=request.policy, now=work.now)
+    changed = {result.lead_id for result in results if result.lead_id and result.outcome in {"created", "updated"}}
+    rescores.touch(session, request.tenant_id, lead_ids=sorted(changed))
     for index, result in enumerate(results):
         for code in result.codes if result.lead_id else ():
             work.warn(code, f"leads.{index}")

@@ -7,8 +7,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from sqlalchemy import select
 
+from db.models import RescoreDue
 from db.repositories import leads as stored
+from db.repositories import rescores
 from db.session import reading, transaction
 from tasks.contracts.base import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
@@ -85,6 +88,25 @@ def test_leads_are_stored_once_and_a_nameless_one_is_rejected_alone(tenant: str)
     assert (answer["created"], answer["rejected"]) == (2, [{"index": 1, "code": "row.no_identity"}])
     again = upsert(tenant_id=tenant, leads=[lead(1), lead(2, source="portal")])["data"]
     assert (again["created"], again["updated"], again["unchanged"]) == (0, 1, 1)
+
+
+def test_what_is_new_of_a_lead_makes_it_due_for_a_score_and_nothing_else_does(tenant: str) -> None:
+    def due() -> int:
+        with transaction() as session:
+            count = rescores.due(session).get(tenant, 0)
+            rescores.settle(session, tenant, taken=rescores.take(session, tenant, limit=10), due={})
+        return count
+
+    upsert(tenant_id=tenant, leads=[lead(1), lead(2)])
+    assert due() == 2
+    upsert(tenant_id=tenant, leads=[lead(1), lead(2)])
+    assert due() == 0
+    told = {"subject": {"external_id": "L2"}, "type": "replied", "at": (NOW - HOUR).isoformat()}
+    record(tenant_id=tenant, outcomes=[told])
+    with reading() as session:
+        assert rescores.due(session) == {}  # its window has not ended
+        soon = select(RescoreDue.due_at > NOW).where(RescoreDue.due_at.is_not(None))
+        assert list(session.scalars(soon)) == [True]
 
 
 def test_the_same_key_is_one_effect_and_other_arguments_are_refused(tenant: str) -> None:
