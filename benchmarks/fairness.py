@@ -26,7 +26,7 @@ from benchmarks.harness import SEED, Site
 from benchmarks.imports import import_file
 from tasks import waiting
 from workers.app import app
-from workers.fairness import keys_of
+from workers.dealing import keys_of
 
 QUEUE = "inference"
 #: messages a second of the steady flood, and of one write to the broker

@@ -9,8 +9,8 @@ import redis
 
 from tasks import waiting
 from tests.integration.fairness.conftest import message
-from workers import depths, fairness
-from workers.fairness import CLOSE, READY, SHORT, Dealer, keys_of, tenant_of
+from workers import dealing, depths
+from workers.dealing import CLOSE, READY, SHORT, Dealer, keys_of, tenant_of
 
 QUEUE = "inference"
 
@@ -140,7 +140,7 @@ def test_long_messages_are_gathered_a_few_at_a_time(broker, dealer):
 
 
 def test_many_who_deal_take_and_write_at_once_lose_nothing(broker, broker_url, monkeypatch):
-    monkeypatch.setattr(fairness, "CLOSE", 0.0)
+    monkeypatch.setattr(dealing, "CLOSE", 0.0)
     sent = [[message(tenant_id, number) for number in range(400)] for tenant_id in "abc"]
     taken, done = [], threading.Event()
 

@@ -14,7 +14,7 @@ from tasks.system import status
 from tests.integration.fairness.conftest import message
 from workers.app import app
 from workers.cluster import join
-from workers.fairness import CLOSE, Dealer
+from workers.dealing import CLOSE, Dealer
 
 QUEUE = "inference"
 

@@ -11,7 +11,7 @@ import pytest
 from tasks import waiting
 from tests.integration.cluster.processes import ROOT, environment, until
 from tests.integration.fairness.conftest import message
-from workers.fairness import READY, tenant_of
+from workers.dealing import READY, tenant_of
 
 QUEUE = "inference"
 FLOOD = 200

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from workers.fairness import HEARD, Places, tenant_of
+from workers.dealing import tenant_of
+from workers.fairness import HEARD, Places
 
 
 def entry(body, **changes):
