@@ -104,7 +104,7 @@ def test_silence_makes_a_lead_due_when_it_becomes_too_long() -> None:
 
 
 def test_an_unanswered_inquiry_is_looked_at_again_in_the_next_interval() -> None:
-    ingest(tenant_id=T, events=[created(1)])
+    ingest(tenant_id=T, events=[created(1, datetime.now(UTC))])  # five minutes from now, not from the run's beginning
     rescore(tenant_id=T)
     with reading() as session:
         at = session.query(RescoreDue).one().due_at
