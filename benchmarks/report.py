@@ -22,6 +22,8 @@ MODULES = (
     "leads_latency",
     "features_batch",
     "profile_memory",
+    "churn_accuracy",
+    "churn_speed",
 )
 BUILD = ROOT / "build"
 Found = dict[str, Any]

@@ -6,6 +6,7 @@ A share of few events counts less than one of many. What cannot be told is 0 and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -19,19 +20,6 @@ from ml.leads.scorecard import plain_level
 from ml.profiles import FeatureMatrix, LeadProfile
 from ml.training.calibration import Bools
 from ml.urgency import THRESHOLDS, patience
-
-NAMES = (
-    "declining_engagement",
-    "negative_sentiment",
-    "reduced_response_rate",
-    "missed_appointments",
-    "decreased_browsing",
-    "competitor_activity",
-    "delayed_decisions",
-    "communication_gaps",
-    "behavioral_changes",
-    "external_factors",
-)
 
 #: days of the newer window, and of both windows together
 RECENT, WHOLE = 14.0, 56.0
@@ -122,22 +110,27 @@ def measure(
         tones=tones or [None] * len(profiles),
         patience=np.array([patience(lead.stage, lead.timeline, thresholds) for lead in profiles], dtype=np.float64),
     )
-    return {name: _MEASURES[name](seen) for name in NAMES}
+    return {name: told(seen) for name, told in _MEASURES.items()}
 
 
-def spread(measured: Mapping[str, Measured], row: int) -> tuple[Indicator, ...]:
-    """Give the ten indicators of one of the leads."""
-    return tuple(
+def spread(measured: Mapping[str, Measured]) -> list[tuple[Indicator, ...]]:
+    """Give the ten indicators of each of the leads."""
+    return list(zip(*(_indicators(name, one) for name, one in measured.items()), strict=True))
+
+
+def _indicators(name: str, one: Measured) -> list[Indicator]:
+    """Give one indicator of each lead."""
+    columns = [np.round(found, 2).tolist() for found in one.evidence.values()]
+    rows = zip(np.round(one.values, 4).tolist(), one.known.tolist(), zip(*columns, strict=True), strict=True)
+    return [
         Indicator(
             name=name,
-            value=round(float(one.values[row]), 4),
-            evidence={
-                what: round(float(found[row]), 2) for what, found in one.evidence.items() if np.isfinite(found[row])
-            },
-            known=bool(one.known[row]),
+            value=value,
+            evidence={what: cell for what, cell in zip(one.evidence, cells, strict=True) if math.isfinite(cell)},
+            known=known,
         )
-        for name, one in measured.items()
-    )
+        for value, known, cells in rows
+    ]
 
 
 def _declining(seen: Snapshots) -> Measured:
@@ -260,25 +253,21 @@ def _external(seen: Snapshots) -> Measured:
 
 
 _MEASURES: Mapping[str, Callable[[Snapshots], Measured]] = MappingProxyType(
-    dict(
-        zip(
-            NAMES,
-            (
-                _declining,
-                _sentiment,
-                _responses,
-                _missed,
-                _browsing,
-                _competitor,
-                _delayed,
-                _gaps,
-                _habits,
-                _external,
-            ),
-            strict=True,
-        )
-    )
+    {
+        "declining_engagement": _declining,
+        "negative_sentiment": _sentiment,
+        "reduced_response_rate": _responses,
+        "missed_appointments": _missed,
+        "decreased_browsing": _browsing,
+        "competitor_activity": _competitor,
+        "delayed_decisions": _delayed,
+        "communication_gaps": _gaps,
+        "behavioral_changes": _habits,
+        "external_factors": _external,
+    }
 )
+#: the ten, in the order in which they are given
+NAMES = tuple(_MEASURES)
 
 
 def _mix(seen: Snapshots, newest: float, oldest: float) -> Floats:

@@ -107,7 +107,7 @@ def assess(
     bears = np.array([patience(lead.stage, lead.timeline, every) for lead in known], dtype=np.float64)
     batch = _Batch(
         said=said,
-        measured=measured,
+        indicators=spread(measured),
         silent=silent,
         patient=bears,
         ahead=_ahead(scorer, said.probabilities, silent, bears),
@@ -124,7 +124,7 @@ class _Batch:
     """All that was found of many leads; days that are not known are NaN."""
 
     said: _Said
-    measured: Mapping[str, Measured]
+    indicators: Sequence[tuple[Indicator, ...]]
     silent: Floats
     patient: Floats
     ahead: Floats
@@ -142,8 +142,8 @@ class _Batch:
             confidence=round(float(self.said.confidence[row]), 4),
             days_silent=_or_none(self.silent[row]),
             threshold=float(self.patient[row]),
-            days_to_churn=_or_none(self.ahead[row].round(1)),
-            indicators=spread(self.measured, row),
+            days_to_churn=_or_none(self.ahead[row]),
+            indicators=self.indicators[row],
             neglected=not contacts(lead),
             next_check_at=lead.as_of + timedelta(days=_pause(level, float(self.patient[row] - self.silent[row]))),
             members={name: float(own[row]) for name, own in self.said.members.items()},
@@ -164,11 +164,11 @@ def _of_model(scorer: ChurnScorer, matrix: FeatureMatrix) -> _Said:
 
 def _ahead(scorer: ChurnScorer | None, probabilities: Floats, silent: Floats, patient: Floats) -> Floats:
     if scorer is not None and scorer.curves_ is not None:
-        return scorer.curves_.days(levels_of(probabilities), np.nan_to_num(silent), patient)
+        return scorer.curves_.days(levels_of(probabilities), np.nan_to_num(silent), patient).round(1)
     # until leads have been followed: as if the risk were the same on each day of the horizon
     half = HORIZON_DAYS * np.log(0.5) / np.log1p(-probabilities)
     likely = np.where(half <= HORIZON_DAYS, half, np.nan)
-    return np.maximum(likely, np.maximum(patient - np.nan_to_num(silent), 0.0))
+    return np.maximum(likely, np.maximum(patient - np.nan_to_num(silent), 0.0)).round(1)
 
 
 def _pause(level: Level, left: float) -> float:

@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from ml.churn import sums
 from ml.churn.survival import Curves
+from ml.ensemble.columns import Codes
 from ml.ensemble.learning import FOLDS, Learnt, Progress
 from ml.ensemble.plan import Cells
 from ml.leads.results import clamped
@@ -39,13 +40,15 @@ class ChurnScorer(LeadScorer):
         *,
         seed: int,
         folds: int = FOLDS,
+        groups: Codes | None = None,
         progress: Progress | None = None,
     ) -> Learnt:
         """Do what `fit` does, and give what was said out of fold on the way."""
         self.sums_: sums.Sums = sums.find(matrix)
         #: when those at risk go cold; None until `follow` was given what is known of it
         self.curves_: Curves | None = None
-        return super().learn(sums.add(matrix, self.sums_), labels, seed=seed, folds=folds, progress=progress)
+        widened = sums.add(matrix, self.sums_)
+        return super().learn(widened, labels, seed=seed, folds=folds, groups=groups, progress=progress)
 
     def members(self, matrix: FeatureMatrix) -> dict[str, Floats]:
         """Give each member's own probability of each lead, also of a member that counts nothing."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -176,5 +177,6 @@ def _end(kind: str, at: datetime, recorded_at: datetime) -> End | None:
     return End(at=at, recorded_at=recorded_at, outcome=outcome, reason=reason, rank=_RANKS[kind])
 
 
+@lru_cache(maxsize=1024)
 def _bare(kind: str) -> str:
     return kind.casefold().strip().removeprefix(_PREFIX)

@@ -117,5 +117,5 @@ def _reason(taken: tuple[str, ...], best: tuple[str, ...], lost: Mapping[tuple[s
         return f"{'+'.join(taken)}: {figures}; too few rows to compare others"
     if taken == best:
         return f"{'+'.join(taken)} won: {figures}"
-    found = "the simplest" if len(taken) < len(best) else "whole"
+    found = "whole" if len(taken) > len(best) else "the simplest"
     return f"{'+'.join(taken)}, {found} within noise of {'+'.join(best)}: {figures}, {lost[best].mean():.4f}"

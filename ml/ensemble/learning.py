@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from ml.ensemble import boosting, forest, linear
@@ -88,28 +88,46 @@ def learn(
     min_rows: int = MIN_ROWS,
     most_levels: int = MOST_LEVELS,
     whole: bool = False,
+    groups: Codes | None = None,
     progress: Progress | None = None,
 ) -> Learnt:
     """Learn from labelled rows. Raises LabelsError with fewer than two rows of an outcome.
 
     With `whole` all members are fitted and kept, also those that count nothing, and the score is made of as many as
-    noise allows; else it is the simplest as good as the best.
+    noise allows; else it is the simplest as good as the best. Rows of one of the `groups` are never on both sides of
+    a fold.
     """
     # one thread: the result then does not depend on the number of cores, and workers side by side do not fight for them
     with threadpool_limits(1):
         lesson = _Lesson(
             matrix=matrix, labels=labels, seed=seed, min_rows=min_rows, most_levels=most_levels, whole=whole
         )
-        return _learn(lesson, split(labels, seed=seed, folds=folds), progress or _silent)
+        return _learn(lesson, split(labels, seed=seed, folds=folds, groups=groups), progress or _silent)
 
 
-def split(labels: Bools, *, seed: int, folds: int = FOLDS) -> Folds:
-    """Give the folds: (seen, held) rows. Raises LabelsError with fewer than two rows of an outcome."""
+def split(labels: Bools, *, seed: int, folds: int = FOLDS, groups: Codes | None = None) -> Folds:
+    """Give the folds: (seen, held) rows, those of a group together.
+
+    Raises LabelsError with fewer than two rows, or groups with rows, of an outcome.
+    """
+    if groups is not None:
+        return _split_groups(labels, groups, seed=seed, folds=folds)
     most = min(folds, int(labels.sum()), int((~labels).sum()))
     if most < 2:
         raise LabelsError("fewer than 2 rows of one outcome; record more outcomes first")
     splitter = StratifiedKFold(most, shuffle=True, random_state=seed)
     return list(splitter.split(np.zeros(len(labels)), labels))
+
+
+def _split_groups(labels: Bools, groups: Codes, *, seed: int, folds: int) -> Folds:
+    most = min(folds, *(len(np.unique(groups[labels == outcome])) for outcome in (True, False)))
+    if most < 2:
+        raise LabelsError("the rows of one outcome are all of one lead; record more outcomes first")
+    splitter = StratifiedGroupKFold(most, shuffle=True, random_state=seed)
+    parts = list(splitter.split(np.zeros(len(labels)), labels, groups))
+    if any(np.ptp(labels[seen].astype(np.int8)) == 0 for seen, _ in parts):
+        raise LabelsError("one lead has nearly all rows of one outcome; record more outcomes first")
+    return parts
 
 
 def _learn(lesson: _Lesson, parts: Folds, progress: Progress) -> Learnt:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ml.ensemble.columns import mask
+from ml.ensemble.columns import Codes, mask
 from ml.ensemble.ensemble import Ensemble, added, of_line
 from ml.ensemble.intervals import Coverage, cover
 from ml.ensemble.learning import FOLDS, Learnt, Progress, learn
@@ -57,12 +57,15 @@ class LeadScorer:
         *,
         seed: int,
         folds: int = FOLDS,
+        groups: Codes | None = None,
         progress: Progress | None = None,
     ) -> Learnt:
         """Do what `fit` does, and give what was said out of fold on the way."""
         truth = checked_labels(matrix, labels, least=2)
         sizes = {"min_rows": self.min_rows, "most_levels": self.most_levels}
-        learnt = learn(matrix, truth, seed=seed, folds=folds, whole=self.whole, progress=progress, **sizes)
+        learnt = learn(
+            matrix, truth, seed=seed, folds=folds, whole=self.whole, groups=groups, progress=progress, **sizes
+        )
         self.ensemble_ = learnt.ensemble
         self.coverage_: Coverage | None = cover(learnt.unseen, truth, learnt.fold)
         return learnt

@@ -98,10 +98,11 @@ def train(
     folds: int = FOLDS,
     progress: Progress | None = None,
     scorer: LeadScorer | None = None,
+    groups: Codes | None = None,
 ) -> Training:
     """Train a scorer and judge it out of fold: every fold learns its own encoding, members and calibration.
 
-    `scorer` is one to be fitted, of another kind than a lead scorer.
+    `scorer` is one to be fitted, of another kind than a lead scorer; rows of one of the `groups` are judged together.
     Raises LabelsError with fewer rows of an outcome than folds; ask `gate` whether there are enough to be worth it.
     """
     truth = checked_labels(matrix, labels, least=folds)
@@ -111,7 +112,7 @@ def train(
     banned = {name: reason for name, reason in banned.items() if name not in allow_leaks}
     usable = matrix.select([name for name in matrix.columns if name not in banned])
     scorer = scorer or LeadScorer()
-    learnt = scorer.learn(usable, truth, seed=seed, folds=folds, progress=progress)
+    learnt = scorer.learn(usable, truth, seed=seed, folds=folds, groups=groups, progress=progress)
     said = clamped(learnt.unseen)
     return Training(
         scorer=scorer,

@@ -203,7 +203,10 @@ def _report(asked: Question, kind: type[LeadScorer]) -> Data:
         "intervals": {name: list(bounds) for name, bounds in found.metrics.intervals.items()},
         "baselines": _baselines(found),
         "leakage": [{"column": _plain(name), "auc": auc} for name, auc in found.leaks.items()],
-        "members": {name: figures(metrics) for name, metrics in found.members.items()},
+        "members": {
+            name: {"rows": metrics.rows, "base_rate": metrics.base_rate, **figures(metrics)}
+            for name, metrics in found.members.items()
+        },
         "weights": dict(found.weights),
         "choice": found.choice,
         "interval": None if found.interval is None else asdict(found.interval),

@@ -31,7 +31,7 @@ def lead(*groups: tuple[Interaction, ...], **changes: object) -> LeadProfile:
 
 def signs_of(profile: LeadProfile, tone: Tone | None = None) -> dict[str, Indicator]:
     measured = measure([profile], extract([profile]), tones=[tone])
-    return {one.name: one for one in spread(measured, 0)}
+    return {one.name: one for one in spread(measured)[0]}
 
 
 def test_a_lead_of_whom_nothing_is_known_warns_of_nothing_but_time() -> None:
@@ -141,7 +141,7 @@ def test_a_snapshot_without_its_events_is_told_by_its_features() -> None:
         "view_days": 28.0,
         "silence_days": 28.0,
     }
-    found = {one.name: one for one in spread(measure([LEAD], FeatureMatrix.from_rows([row])), 0)}
+    found = {one.name: one for one in spread(measure([LEAD], FeatureMatrix.from_rows([row])))[0]}
     assert found["declining_engagement"].value == pytest.approx(1 - np.exp(-1), abs=1e-4)
     assert found["reduced_response_rate"].value == 1
     assert found["missed_appointments"].value == 0.5
@@ -165,7 +165,7 @@ def test_every_indicator_is_a_share_with_finite_evidence_and_a_batch_gives_what_
     profiles = [lead(tuple(events)) for events in drawn]
     together = measure(profiles, extract(profiles))
     for row, profile in enumerate(profiles):
-        found = spread(together, row)
+        found = spread(together)[row]
         assert {one.name: one for one in found} == signs_of(profile)
         assert all(0 <= one.value <= 1 for one in found)
         assert all(np.isfinite(list(one.evidence.values())).all() for one in found)
