@@ -22,7 +22,7 @@ check: setup ## ruff, mypy strict, import-linter
 	$(BIN)/lint-imports
 
 test: setup ## all tests
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 demo: setup ## simulated leads in, a ranked worklist out
 	$(BIN)/hearth demo

@@ -231,4 +231,7 @@ def _goes_alone(request: Any) -> bool:
     """What came before and failed, has limits of its own, or a row whose end is noted with its effect."""
     told = request.request_dict
     again = told.get("retries") or (request.delivery_info or {}).get("redelivered")
-    return bool(again or told.get(FROM_OUTBOX) or any(request.time_limits))
+    # a sender that knows the task writes the usual limits into its messages
+    usual = request.task.time_limit, request.task.soft_time_limit
+    limited = any(limit not in {None, own} for limit, own in zip(request.time_limits, usual, strict=True))
+    return bool(again or told.get(FROM_OUTBOX) or limited)

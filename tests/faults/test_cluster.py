@@ -9,9 +9,6 @@ import pytest
 from db.repositories import backfills, events, leads
 from db.session import reading
 
-#: one cluster for the whole group
-pytestmark = pytest.mark.xdist_group("faults_cluster")
-
 SEEN = (datetime.now(UTC) - timedelta(days=3)).isoformat()
 ROWS = 3000
 BAD = ROWS // 100

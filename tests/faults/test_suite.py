@@ -7,7 +7,6 @@ import pytest
 
 from benchmarks.faults.suite import FAULTS, place, run
 
-pytestmark = pytest.mark.xdist_group("faults")
 SEED = 7
 QUICK = {"rate": 40, "seconds": 0.6, "patience": 40.0, "whole": False, "rows": 3_000}
 

@@ -14,7 +14,6 @@ from tests.integration.callers.conftest import ROOT
 from tests.integration.relay.live import running
 from workers import channel
 
-pytestmark = pytest.mark.xdist_group("channel")
 TRANSPORT = "workers.channel:Transport"
 PHP = ROOT / "tests" / "golden" / "callers" / "celery-php-3" / "ping.json"
 

@@ -13,7 +13,6 @@ from workers.cli import client
 from workers.cli.client import Client
 from workers.cli.command import _line, refuses_writes
 
-pytestmark = pytest.mark.xdist_group("channel")
 FULL = {"memory": ("maxmemory", "1"), "disk": ("min-replicas-to-write", "1")}
 
 

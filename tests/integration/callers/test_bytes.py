@@ -13,9 +13,6 @@ import redis
 
 from tests.integration.callers.conftest import ROOT, environment, wait_until
 
-#: one cluster for the whole group
-pytestmark = pytest.mark.xdist_group("callers")
-
 GOLDEN = ROOT / "tests" / "golden" / "callers"
 SCRIPT = ROOT / "examples" / "callers" / "redis-cli" / "call.sh"
 #: each client's tenant in its messages

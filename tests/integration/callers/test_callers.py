@@ -10,9 +10,6 @@ import pytest
 
 from tests.integration.callers.conftest import ROOT, environment, wait_until
 
-#: one cluster for the whole group
-pytestmark = pytest.mark.xdist_group("callers")
-
 CALLERS = ROOT / "examples" / "callers"
 OFFLINE = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ENOTCACHED")
 NODE = pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="node and npm are not on PATH")

@@ -10,9 +10,6 @@ from examples import generate
 from tests.integration.callers.conftest import HEARTH, ROOT, environment
 from workers.cli.client import client
 
-#: one cluster for the whole group
-pytestmark = pytest.mark.xdist_group("callers")
-
 TENANT = "sim"
 IMPORT_KEYS = {
     "job_id",

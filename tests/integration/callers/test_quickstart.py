@@ -9,9 +9,6 @@ import pytest
 
 from tests.integration.callers.conftest import HEARTH, ROOT, environment
 
-#: one cluster for the whole group
-pytestmark = pytest.mark.xdist_group("callers")
-
 TEXT = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
 STEP = re.compile(
     r"^```python\n(?P<python>.*?)^```|^    \.venv/bin/hearth (?P<command>[^\n]+)$", re.MULTILINE | re.DOTALL

@@ -18,9 +18,6 @@ from workers.cluster import attach, connected, start
 from workers.errors import ClusterRunning
 from workers.supervisor import session_members
 
-#: one cluster for the whole group
-pytestmark = pytest.mark.xdist_group("cluster")
-
 SECRET = "ann.secret@example.com +13055550199"
 
 

@@ -14,7 +14,6 @@ from workers.pages.model_card import page
 
 pytestmark = [
     pytest.mark.skipif(find() is None, reason="no chromium on PATH (Debian: apt-get install chromium)"),
-    pytest.mark.xdist_group("browser"),  # one for all
 ]
 WIDE, NARROW = 1280, 360
 LONG = {"custom:" + "Averylongcolumnname" * 12: "the same value everywhere"}

@@ -17,9 +17,6 @@ from workers import quarantine
 from workers.consumer import Consumer
 from workers.relay import Limits, Relay
 
-#: one cluster for the whole group
-pytestmark = pytest.mark.xdist_group("quarantine")
-
 NOW = datetime.now(UTC)
 SECRET = "ann.secret@example.com"
 HEADERS = {"task": "crm.new", "id": "0190c0de-1111", "lang": "py", "retries": 2, "expires": None}
