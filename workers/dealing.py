@@ -98,7 +98,7 @@ local count = redis.call('HINCRBY', turns, 'count', #fresh) - #fresh
 local last, cuts_in = {}, false
 for i = 1, #fresh do
   local lane = fresh[i][3]
-  last[lane] = math.max(base, last[lane] or tonumber(redis.call('HGET', turns, lane) or 0)) + 1
+  last[lane] = math.max(base, (last[lane] or tonumber(redis.call('HGET', turns, lane) or 0)) + 1)
   cuts_in = cuts_in or last[lane] < latest
   redis.call('ZADD', aside, last[lane], string.format('%016.0f', count + i) .. fresh[i][2])
   redis.call('LSET', list, fresh[i][1], gone)
