@@ -13,7 +13,9 @@ help: ## what can be made
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# bytecode is made here: where Python is told to write none, every process of a cluster would compile it all again
 setup: .venv/ready ## .venv from the hashed lock
+	@$(BIN)/python -m compileall -q celeryconfig.py workers tasks ml db examples benchmarks
 
 check: setup ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check .
