@@ -12,6 +12,8 @@ from uuid import uuid4
 import pytest
 from celery import Celery
 
+from benchmarks.faults.site import Site as StruckSite
+from benchmarks.faults.suite import place
 from db import session as sessions
 from db.sealing import KeyRing
 from tests.integration.callers.conftest import ROOT, environment, living, wait_until
@@ -47,6 +49,13 @@ class Site:
                 return status
             assert time.monotonic() < deadline, status
             time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def struck() -> Iterator[StruckSite]:
+    """One cluster for all faults of a file: PostgreSQL, a broker with AOF, short leases, a small disk, proxies."""
+    with place() as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
