@@ -10,6 +10,10 @@ from benchmarks.faults.plan import Round
 from benchmarks.faults.site import WORKERS
 from benchmarks.faults.tally import Tally
 
+#: most starts of a task that takes its process with it: six for each of two copies, since a message that is not
+#: acknowledged in time (here 10 s) may come again while it is tried, and each copy counts for itself
+STARTS = 12
+
 
 def f1(here: Round, tally: Tally) -> None:
     """SIGKILL to the workers, main processes and children; every third time while they are idle."""
@@ -83,7 +87,7 @@ def f4(here: Round, tally: Tally) -> None:
     for act, jobs in bad.items():
         most = max(starts.get(job, 0) for job in jobs)
         tally.notes[f"most_starts_{act}"] = max(most, tally.notes.get(f"most_starts_{act}", 0))
-        tally.must(f"a task that does `{act}` starts at most 6 times", hold=most <= 6)
+        tally.must(f"a task that does `{act}` starts at most {STARTS} times", hold=most <= STARTS)
         tally.must(f"a task that does `{act}` has no effect", hold=not any(job in effects for job in jobs))
     for act, job in written.items():
         tally.notes[f"starts_of_written_{act}"] = starts.get(job, 0)
