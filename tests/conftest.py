@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -16,11 +18,29 @@ pytest_plugins = ["tests.databases"]
 #: what starts real processes takes longest, and so begins first
 FIRST = ("tests/faults/", "tests/integration/callers/", "tests/integration/cluster/")
 #: files whose tests share one cluster
-CALLERS = tuple(
-    f"tests/integration/callers/test_{name}.py" for name in ("bytes", "callers", "cli_cluster", "quickstart")
-)
+SHARED = {
+    f"tests/integration/{folder}/test_{name}.py": folder
+    for folder, names in {
+        "callers": ("bytes", "callers", "cli_cluster", "quickstart"),
+        "cluster": ("held", "results", "running"),
+    }.items()
+    for name in names
+}
 #: files whose tests share nothing and take long
 APART = ("tests/integration/callers/test_demo.py", "tests/integration/cluster/test_ending.py")
+
+
+# how long an example takes tells of the machine, not of the code
+hypothesis.settings.register_profile(
+    "hearth", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("hearth")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: no use in looking for garbage among it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,7 +61,7 @@ class ByCluster(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no ty
         path = nodeid.partition("::")[0]
         if path in APART:
             return nodeid
-        return "callers" if path in CALLERS else path
+        return SHARED.get(path, path)
 
 
 @pytest.fixture(scope="session")
