@@ -5,6 +5,7 @@ from db.models.audit import AuditEntry, AuditHead
 from db.models.backfills import Backfill, BackfillChunk, ComparedRow, RejectedEntry
 from db.models.canaries import Canary
 from db.models.events import Event
+from db.models.interventions import Enrolment, Intervention, InterventionPause, RiskCheck
 from db.models.judgements import ScoreLevel, ScoreMark, ScoreOverride
 from db.models.leads import Lead, LeadIdentity
 from db.models.leases import Attempt, Lease, ScheduleSlot
@@ -28,9 +29,12 @@ __all__ = [
     "BackfillChunk",
     "Canary",
     "ComparedRow",
+    "Enrolment",
     "EntityState",
     "Erasure",
     "Event",
+    "Intervention",
+    "InterventionPause",
     "Lead",
     "LeadIdentity",
     "Lease",
@@ -49,6 +53,7 @@ __all__ = [
     "RawEvent",
     "RejectedEntry",
     "RescoreDue",
+    "RiskCheck",
     "ScheduleSlot",
     "ScoreLevel",
     "ScoreMark",

@@ -14,6 +14,15 @@ from db.records.answers import (
 )
 from db.records.common import Json, Policy
 from db.records.imports import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, Compared, RejectedRow
+from db.records.interventions import (
+    ActionState,
+    EnrolmentDraft,
+    EnrolmentRecord,
+    EnrolmentTally,
+    InterventionDraft,
+    InterventionRecord,
+    PauseRecord,
+)
 from db.records.jobs import (
     CanaryRecord,
     ClaimDraft,
@@ -51,8 +60,10 @@ from db.records.told import (
     OutboundRecord,
     TargetRecord,
 )
+from db.records.values import ContactTally, JudgementTally, RealisedRecord
 
 __all__ = [
+    "ActionState",
     "AssessmentRecord",
     "AuditAnchor",
     "AuditDraft",
@@ -66,7 +77,11 @@ __all__ = [
     "ClaimDraft",
     "Claimed",
     "Compared",
+    "ContactTally",
     "DeadLetter",
+    "EnrolmentDraft",
+    "EnrolmentRecord",
+    "EnrolmentTally",
     "Entity",
     "EntityRecord",
     "Erased",
@@ -74,7 +89,10 @@ __all__ = [
     "EventDraft",
     "EventRecord",
     "ImportPlace",
+    "InterventionDraft",
+    "InterventionRecord",
     "Json",
+    "JudgementTally",
     "LeadDraft",
     "LeadRecord",
     "LeadSight",
@@ -93,6 +111,7 @@ __all__ = [
     "Outcome",
     "OverrideDraft",
     "OverrideRecord",
+    "PauseRecord",
     "Policy",
     "PredictionDraft",
     "PredictionRecord",
@@ -103,6 +122,7 @@ __all__ = [
     "QuarantineRecord",
     "RawEventDraft",
     "RawEventRecord",
+    "RealisedRecord",
     "RejectedRow",
     "SnapshotDraft",
     "SnapshotRecord",

@@ -113,7 +113,7 @@ class LeadRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadSight:
-    """What a model may read of a stored lead: neither who it is nor how it ended."""
+    """What a model may read of a stored lead, not who it is; how it stands only tells whether to ask one at all."""
 
     lead_id: str
     version: int
@@ -127,6 +127,10 @@ class LeadSight:
     custom: Mapping[str, float | str]
     #: why nothing may be computed of it: restricted, objected; empty where all is allowed
     held: tuple[str, ...]
+    #: open, won, lost, abandoned or archived
+    status: str
+    #: False when every channel is closed
+    contactable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,8 @@ def sight_of(row: Row, key: DataKey) -> LeadSight:
         fields=with_times(row["fields"]),
         custom=_open(row, key, "custom"),
         held=named(row["restricted_at"], row["objected_at"]),
+        status=row["status"],
+        contactable=row["contactable"],
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.errors import UnknownLead
-from db.models import Lead, LeadIdentity
+from db.models import Event, Lead, LeadIdentity
 from db.records import LeadDraft, LeadRecord, LeadSight, Policy, UpsertResult
 from db.repositories import lead_rows, lead_upsert
 from db.repositories.bulk import core
@@ -27,9 +27,18 @@ _WHOLE = select(core(Lead)).where(*_OWN)
 _RESTRICTIONS = select(_LEAD.lead_id, _LEAD.restricted_at, _LEAD.objected_at).where(*_OWN)
 _KEYS = select(_LEAD.tenant_id, _LEAD.lead_id, _LEAD.data_key).where(*_OWN)
 _SIGHTS = select(
-    *(_LEAD[name] for name in ("tenant_id", "lead_id", "version", "lead_type", "stage", "created_at", "observed_at")),
-    *(_LEAD[name] for name in ("fields", "custom", "data_key", "restricted_at", "objected_at")),
+    *(_LEAD[name] for name in ("tenant_id", "lead_id", "version", "lead_type", "stage", "status", "created_at")),
+    *(_LEAD[name] for name in ("observed_at", "fields", "custom", "data_key", "restricted_at", "objected_at")),
+    _LEAD.contactable,
 ).where(*_OWN)
+
+_IDENTITY = core(LeadIdentity).c
+_IDENTITIES = (
+    select(_IDENTITY.lead_id, func.min(_IDENTITY.external_id))
+    .where(_IDENTITY.tenant_id == bindparam("tenant"), _IDENTITY.source_system == bindparam("system"))
+    .where(among(_IDENTITY.lead_id, "leads"))
+    .group_by(_IDENTITY.lead_id)
+)
 
 
 def upsert(
@@ -94,6 +103,14 @@ def ids(
     if after is not None:
         wanted = wanted.where(Lead.lead_id > after)
     return list(session.scalars(wanted.order_by(Lead.lead_id).limit(limit)))
+
+
+def followed(session: Session, tenant_id: str) -> list[str]:
+    """Give the ids of leads, open or not, that something is known to have happened to; without what is never scored."""
+    happened = select(Event.event_id).where(Event.tenant_id == Lead.tenant_id, Event.lead_id == Lead.lead_id)
+    wanted = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, happened.exists())
+    wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED)))
+    return list(session.scalars(wanted.order_by(Lead.lead_id)))
 
 
 def exists(session: Session, tenant_id: str, *, lead_id: str) -> bool:
@@ -173,6 +190,15 @@ def external_ids(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -
     for batch in in_batches(lead_ids):
         rows = select(Lead.lead_id, Lead.external_id).where(Lead.tenant_id == tenant_id, Lead.lead_id.in_(batch))
         found.update((lead_id, external_id) for lead_id, external_id in session.execute(rows))
+    return found
+
+
+def identities(session: Session, tenant_id: str, *, source_system: str, lead_ids: Sequence[str]) -> dict[str, str]:
+    """Give the ids under which a source system knows leads, the first by order where it has several."""
+    found: dict[str, str] = {}
+    for batch in in_batches(lead_ids):
+        asked = {"tenant": tenant_id, "system": source_system, "leads": batch}
+        found.update((lead_id, known_as) for lead_id, known_as in session.connection().execute(_IDENTITIES, asked))
     return found
 
 

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Update, select, tuple_, update
+from sqlalchemy import Update, bindparam, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from db.models import ScoreLevel
 from db.records import LevelMove
-from db.repositories.statements import in_batches, upsert
+from db.repositories.bulk import core
+from db.repositories.statements import among, in_batches, upsert
 
 #: rows of one statement: SQLite takes 32,766 parameters
 _ROWS = 1_000
 _Key = tuple[str, str]
 _PLAIN = {"synchronize_session": False}
+_LEVEL = core(ScoreLevel).c
+_STANDING = select(_LEVEL.lead_id, _LEVEL.entered_at).where(
+    _LEVEL.tenant_id == bindparam("tenant"),
+    among(_LEVEL.lead_id, "leads"),
+    _LEVEL.threshold == bindparam("of"),
+    _LEVEL.above.is_(True),
+)
 
 
 def cross(
@@ -39,6 +47,15 @@ def above(session: Session, tenant_id: str, *, lead_id: str) -> dict[str, dateti
     own = (ScoreLevel.tenant_id == tenant_id, ScoreLevel.lead_id == lead_id, ScoreLevel.above.is_(True))
     rows = session.execute(select(ScoreLevel.threshold, ScoreLevel.entered_at).where(*own))
     return {row.threshold: row.entered_at for row in rows}
+
+
+def standing(session: Session, tenant_id: str, *, threshold: str, lead_ids: Sequence[str]) -> dict[str, datetime]:
+    """Give those of some leads that are above a threshold, and since when."""
+    found: dict[str, datetime] = {}
+    for batch in in_batches(lead_ids):
+        asked = {"tenant": tenant_id, "of": threshold, "leads": batch}
+        found.update((lead_id, since) for lead_id, since in session.connection().execute(_STANDING, asked))
+    return found
 
 
 def _key(move: LevelMove) -> _Key:

@@ -16,6 +16,7 @@ from db.models import OutboundCounter, OutboundDelivery, OutboundEvent
 from db.records import DeadLetter, OutboundDraft, OutboundRecord
 from db.repositories.bulk import core, insert_many, on_postgresql
 from db.repositories.statements import changed, in_batches, tenants_where
+from db.repositories.turns import shared
 
 _COLUMNS = tuple(getattr(OutboundEvent, column.name) for column in fields(OutboundRecord))
 _NAMES = tuple(column.name for column in fields(OutboundRecord))
@@ -77,13 +78,11 @@ def due(
     An event is due when no earlier one of its lead is pending. For `hold` seconds nobody else gets it; commit, deliver
     within that time, then tell how it went. Tenants in `exclude` are left out.
     """
-    found: list[tuple[OutboundRecord, int]] = []
+    until = now + timedelta(seconds=hold)
     tenants = [t for t in tenants_where(session, OutboundDelivery.tenant_id, _PENDING) if t not in exclude]
-    for position, tenant_id in enumerate(tenants):
-        share = min(per_tenant, max(1, (limit - len(found)) // (len(tenants) - position)), limit - len(found))
-        if share > 0:
-            found += _take(session, tenant_id, now, share, now + timedelta(seconds=hold))
-    return found
+    return shared(
+        tenants, limit, lambda tenant_id, share: _take(session, tenant_id, now, min(share, per_tenant), until)
+    )
 
 
 def delivered(session: Session, tenant_id: str, *, event_ids: Sequence[str], now: datetime) -> None:

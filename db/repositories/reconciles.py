@@ -88,7 +88,7 @@ def any_rejected(session: Session, tenant_id: str, *, backfill_id: str) -> bool:
     return session.execute(select(RejectedEntry.number).where(*own, *refused).limit(1)).first() is not None
 
 
-def archive(session: Session, tenant_id: str, *, backfill_id: str) -> int:
+def archive(session: Session, tenant_id: str, *, backfill_id: str, at: datetime | None = None) -> int:
     """Archive the deleted leads that no other system knows; gives their number. Writers of the tenant wait."""
     lock_tenant(session, tenant_id)
     count, after = 0, ""
@@ -98,7 +98,7 @@ def archive(session: Session, tenant_id: str, *, backfill_id: str) -> int:
     while found := session.execute(deleted.where(ComparedRow.key > after).order_by(ComparedRow.key).limit(_RUN)).all():
         after = found[-1][0]
         alone = _known_once(session, tenant_id, {row.key: row.source_system for row in found})
-        count += len(archives.archive(session, tenant_id, lead_ids=alone))
+        count += len(archives.archive(session, tenant_id, lead_ids=alone, at=at))
     return count
 
 

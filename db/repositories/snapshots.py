@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import Select, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id, to_json, utc
@@ -103,6 +104,35 @@ def get(session: Session, tenant_id: str, *, snapshot_ids: Sequence[str]) -> lis
     if missing:
         raise UnknownSnapshot(f"{missing} of {len(snapshot_ids)} snapshots are not there; take them again")
     return [found[snapshot_id] for snapshot_id in snapshot_ids]
+
+
+def standings(
+    session: Session, tenant_id: str, *, lead_ids: Sequence[str], dates: Sequence[datetime]
+) -> dict[str, list[SnapshotRecord]]:
+    """Give the snapshots of leads that were the newest at some of these dates, by lead, oldest first, each once.
+
+    Raises:
+        SealBroken: a stored one was changed or moved.
+
+    """
+    found: dict[str, list[SnapshotRecord]] = defaultdict(list)
+    for batch in in_batches(lead_ids, _BATCH) if dates else ():
+        records = _opened(session, _newest_at(sorted(dates)), tenant=tenant_id, leads=batch)
+        for record in sorted(records, key=lambda one: (one.as_of, one.snapshot_id)):
+            found[record.lead_id].append(record)
+    return dict(found)
+
+
+def _newest_at(dates: Sequence[datetime]) -> Select[Any]:
+    # The newest between two dates was the newest at the later one; where there is none, an older one still was.
+    until = case(*((_TABLE.c.as_of <= date, number) for number, date in enumerate(dates)))
+    newest = (_TABLE.c.as_of.desc(), _TABLE.c.snapshot_id.desc())
+    place_of = func.row_number().over(partition_by=(_TABLE.c.lead_id, until), order_by=newest).label("place")
+    these = (_OWN, among(_TABLE.c.lead_id, "leads"), _TABLE.c.as_of <= dates[-1])
+    ranked = select(_TABLE.c.snapshot_id, place_of).where(*these).subquery()
+    named = select(ranked.c.snapshot_id).where(ranked.c.place == 1)
+    # in no order: for the sake of one SQLite would go through all of the tenant's
+    return _WITH_KEY.where(_TABLE.c.snapshot_id.in_(named))
 
 
 def label(session: Session, tenant_id: str, *, lead_id: str, label: bool, label_at: datetime) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import JSON, Boolean, ColumnElement, Dialect, String, bindparam, func, literal, select
+from sqlalchemy import CTE, JSON, Boolean, ColumnElement, Dialect, String, bindparam, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -37,6 +37,10 @@ class _Among(FunctionElement[bool]):
     inherit_cache = True
     type = Boolean()
 
+    def self_group(self, against: Any = None) -> _Among:  # noqa: ARG002  # as SQLAlchemy calls it
+        """Stay as it is: SQLite, which knows no booleans, would compare it with 1 and then use no index for it."""
+        return self
+
 
 @compiles(_Among, "postgresql")
 def _in_array(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
@@ -67,12 +71,17 @@ def in_batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[It
 
 
 def lock_tenant(session: Session, tenant_id: str) -> None:
-    """Let one writer of this tenant's leads and registries go on until its transaction ends.
+    """Let one writer of this tenant's leads and registries go on until its transaction ends, as `lock` does."""
+    lock(session, f"tenant:{tenant_id}")
+
+
+def lock(session: Session, name: str) -> None:
+    """Let one of those that ask for the same name go on until its transaction ends.
 
     SQLite has one writer anyway. Waits as long as the lock timeout, then the database is unavailable.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"hearth.tenant:{tenant_id}", 0))))
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"hearth.{name}", 0))))
 
 
 def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -107,7 +116,12 @@ def upsert(session: Session, table: type[Base]) -> postgresql.Insert:
 
 def tenants_where(session: Session, column: InstrumentedAttribute[str], *conditions: ColumnElement[bool]) -> list[str]:
     """Give the tenants that have such rows, in order; it leaps from one to the next along an index."""
+    walk = tenants_walk(column, *conditions)
+    return list(session.scalars(select(walk.c.tenant_id).where(walk.c.tenant_id.is_not(None))))
+
+
+def tenants_walk(column: InstrumentedAttribute[str], *conditions: ColumnElement[bool]) -> CTE:
+    """Give the tenants of `tenants_where` as a relation of one column, `tenant_id`, with a last row that is NULL."""
     walk = select(func.min(column).label("tenant_id")).where(*conditions).cte("walk", recursive=True)
     following = select(func.min(column)).where(column > walk.c.tenant_id, *conditions).scalar_subquery()
-    walk = walk.union_all(select(following).select_from(walk).where(walk.c.tenant_id.is_not(None)))
-    return list(session.scalars(select(walk.c.tenant_id).where(walk.c.tenant_id.is_not(None))))
+    return walk.union_all(select(following).select_from(walk).where(walk.c.tenant_id.is_not(None)))

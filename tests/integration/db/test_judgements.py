@@ -100,3 +100,15 @@ def test_entering_again_is_quiet_for_a_while_and_so_is_leaving_then(write, lead_
     assert [cross(True, 2), cross(False, 2)] == [0, 0]
     assert [cross(True, 3), cross(False, 4)] == [1, 1]
     assert write(levels.above, lead_id=lead_ids[0]) == {}
+
+
+def test_those_above_a_threshold_are_told_with_since_when(write, lead_ids):
+    one, two, three = lead_ids
+    for lead_id, hours in ((one, 0), (two, 1), (three, 2)):
+        now = NOW + hours * HOUR
+        write(levels.cross, moves=moves(True, lead_id), now=now, quiet_since=NOW)
+    write(levels.cross, moves=moves(False, two), now=NOW + HOUR, quiet_since=NOW)
+    assert write(levels.standing, threshold="hot", lead_ids=lead_ids) == {one: NOW, three: NOW + 2 * HOUR}
+    assert write(levels.standing, threshold="hot", lead_ids=[two]) == {}
+    assert write(levels.standing, threshold="churn", lead_ids=lead_ids) == {}
+    assert write(levels.standing, tenant_id="T2", threshold="hot", lead_ids=lead_ids) == {}

@@ -285,3 +285,16 @@ def test_a_thousand_wide_drafts_and_more_than_one_batch(upsert, tenant):
     assert set(outcomes(upsert(*drafts))) == {"unchanged"}
     with sessions.reading() as session:
         assert len(leads.ids(session, tenant)) == 1_500
+
+
+def test_a_systems_own_ids_of_leads_are_told(upsert, write):
+    contact = {"email": "a@example.com"}
+    drafts = [
+        LeadDraft(source_system=system, external_id=external_id, contact=contact)
+        for system, external_id in (("csv", "7"), ("crm", "9"), ("crm", "8"))
+    ]
+    [both] = {one.lead_id for one in upsert(*drafts)}
+    [alone] = [one.lead_id for one in upsert(LeadDraft(source_system="csv", external_id="x"))]
+    asked = {"source_system": "crm", "lead_ids": [both, alone]}
+    assert write(leads.identities, **asked) == {both: "8"}
+    assert write(leads.identities, tenant_id="T2", **asked) == {}

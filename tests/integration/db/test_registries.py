@@ -206,6 +206,22 @@ class TestSnapshots:
         with pytest.raises(UnstorableValue):
             write(snapshots.save, drafts=[snapshot(lead_ids[1], features={"a": float("nan")})])
 
+    def test_the_newest_at_some_dates_are_given_once_each(self, lead_ids, write):
+        one, two, three = lead_ids
+        at = {name: NOW + hours * HOUR for name, hours in zip("abcde", (0, 1, 2, 8, 9), strict=True)}
+        drafts = [snapshot(one, as_of=moment, bucket=moment, features={name: 1.0}) for name, moment in at.items()]
+        drafts += [snapshot(one, as_of=at["c"], bucket=at["c"], feature_schema="2", features={"twin": 1.0})]
+        drafts += [snapshot(two, as_of=at["d"], bucket=at["d"], features={"d": 1.0})]
+        write(snapshots.save, drafts=drafts)
+        # as of a, and between c and d, and after d; nothing new between the second and the third date
+        dates = [NOW + hours * HOUR for hours in (8.5, 3, 0, 4)]
+        found = write(snapshots.standings, lead_ids=lead_ids, dates=dates)
+        told = {lead: ["".join(each.features) for each in each_of] for lead, each_of in found.items()}
+        assert told == {one: ["a", "twin", "d"], two: ["d"]}
+        assert three not in found
+        assert write(snapshots.standings, lead_ids=lead_ids, dates=[]) == {}
+        assert write(snapshots.standings, tenant_id="T2", lead_ids=lead_ids, dates=dates) == {}
+
 
 class TestPredictions:
     @pytest.fixture

@@ -3,13 +3,26 @@
 import base64
 import csv
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import redis
 
 from db.records import ModelDraft, OutboundDraft, OutboxDraft, QuarantineDraft
-from db.repositories import audit, leads, lineage, models, outbound, outbox, privacy, quarantine
+from db.repositories import (
+    audit,
+    enrolments,
+    interventions,
+    leads,
+    lineage,
+    models,
+    outbound,
+    outbox,
+    privacy,
+    quarantine,
+    risk_checks,
+)
 from db.session import reading, transaction
 from tasks import privacy_files
 from tasks.backfill import finish, import_chunk, start
@@ -17,6 +30,8 @@ from tasks.errors import InvalidPayload
 from tasks.leads import score, upsert, worklist
 from tasks.pipelines import assess
 from tasks.privacy import export, forget, readmit
+from tests.integration.db.test_enrolments import enrolled
+from tests.integration.db.test_interventions import planned
 from tests.integration.privacy.conftest import CANARY, EMAIL, EXTERNAL, NOW, PHONE
 from workers.app import app
 
@@ -69,9 +84,19 @@ def plant_in_rows(tenant, canary, other):
     with transaction() as session:
         outbox.add(session, tenant, drafts=drafts, now=NOW)
         outbound.emit(session, tenant, events=told, now=NOW)
+        plan(session, tenant, canary)
         for number, trained_on in enumerate(([canary, other], [other])):
             model = models.add(session, tenant, draft=model_draft(str(number)))
             lineage.keep(session, tenant, model_id=model.model_id, lead_ids=trained_on, now=NOW)
+
+
+def plan(session, tenant, canary):
+    """An action whose request names the contact, as the CRM wants it; the enrolment of the lead, and its next check."""
+    draft = planned(canary, planned_at=NOW, not_before=NOW, expires_at=NOW + timedelta(days=1))
+    request = {"method": "POST", "path": f"/contacts/{EXTERNAL}/tasks"}
+    interventions.save(session, tenant, drafts=[replace(draft, detail={"crm": request})])
+    enrolments.enrol(session, tenant, drafts=[enrolled(canary)])
+    risk_checks.touch(session, tenant, lead_ids=[canary])
 
 
 def model_draft(fingerprint):
@@ -102,6 +127,7 @@ def test_a_forgotten_person_is_found_nowhere(tenant, everywhere, other, places, 
     assert answer["models"] == ["lead_score-0001"]
     assert answer["files"] == {"spool_rows": 3, "error_file_rows": 5, "exports": 1}
     assert {"leads", "events", "snapshots", "predictions", "processed", "outbox", "quarantine"} <= set(answer["stores"])
+    assert all(answer["stores"][name] == 1 for name in ("interventions", "enrolments", "risk_checks"))
     # A queued message cannot be searched: it runs, finds that nobody may be taken in, and is gone.
     assert broker_keys() == ["ingest"]
     [late] = run_queue(broker)

@@ -1,0 +1,142 @@
+"""What is planned for leads at risk, who is held out of it, what is paused, and when risks are looked at again."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Double, ForeignKeyConstraint, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base
+
+_APPROVAL = text("state = 'approval'")
+_PLANNED = text("state = 'planned'")
+_STANDING = text("state IN ('approval', 'dispatched', 'planned')")
+_UNSETTLED = text("settled_at IS NULL")
+_UNLIFTED = text("lifted_at IS NULL")
+_DUE = text("due_at IS NOT NULL")
+
+
+class Intervention(Base):
+    """One action: planned, held out or blocked, with the decision that made it so, and how far it is."""
+
+    __tablename__ = "interventions"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+        Index(None, "tenant_id", "lead_id", "planned_at"),
+        Index(None, "tenant_id", "planned_at"),
+        Index(
+            "ix_interventions_standing",
+            "tenant_id",
+            "lead_id",
+            sqlite_where=_STANDING,
+            postgresql_where=_STANDING,
+        ),
+        Index(
+            "ix_interventions_ending",
+            "tenant_id",
+            "expires_at",
+            sqlite_where=_STANDING,
+            postgresql_where=_STANDING,
+        ),
+        Index("ix_interventions_due", "tenant_id", "not_before", sqlite_where=_PLANNED, postgresql_where=_PLANNED),
+        Index(
+            "ix_interventions_waiting", "tenant_id", "planned_at", sqlite_where=_APPROVAL, postgresql_where=_APPROVAL
+        ),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    action_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str]
+    #: the answer that says the lead is at risk; no key refers to it, since answers may go before actions do
+    prediction_id: Mapped[str | None]
+    intervention: Mapped[str]
+    action: Mapped[str]
+    channel: Mapped[str]
+    urgency: Mapped[str]
+    state: Mapped[str]
+    held_out: Mapped[bool]
+    propensity: Mapped[float] = mapped_column(Double)
+    cost: Mapped[float] = mapped_column(Double)
+    policy: Mapped[str]
+    reason_codes: Mapped[list[str]]
+    evidence: Mapped[str]
+    requires_approval: Mapped[bool]
+    decision: Mapped[dict[str, Any]]
+    detail: Mapped[dict[str, Any]]
+    planned_at: Mapped[datetime]
+    not_before: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    dispatched_at: Mapped[datetime | None]
+    reported_at: Mapped[datetime | None]
+    reviewed_by: Mapped[str | None]
+    reviewed_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_reason: Mapped[str | None]
+
+
+class Enrolment(Base):
+    """One lead of an experiment, from its first plan on; it is counted once."""
+
+    __tablename__ = "enrolments"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+        Index(None, "tenant_id", "lead_id"),
+        Index("ix_enrolments_due", "tenant_id", "due_at", sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    experiment: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str] = mapped_column(primary_key=True)
+    held_out: Mapped[bool]
+    propensity: Mapped[float] = mapped_column(Double)
+    intervention: Mapped[str]
+    #: no key refers to it, since actions may go before enrolments do
+    action_id: Mapped[str]
+    enrolled_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    outcome: Mapped[str | None]
+    reason: Mapped[str | None]
+    settled_at: Mapped[datetime | None]
+
+
+class InterventionPause(Base):
+    """A type of intervention that is not planned; at most one pause of a type stands."""
+
+    __tablename__ = "intervention_pauses"
+    __table_args__ = (
+        Index(
+            "uq_intervention_pauses_standing",
+            "tenant_id",
+            "intervention",
+            unique=True,
+            sqlite_where=_UNLIFTED,
+            postgresql_where=_UNLIFTED,
+        ),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    pause_id: Mapped[str] = mapped_column(primary_key=True)
+    intervention: Mapped[str]
+    reason: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
+    paused_by: Mapped[str]
+    paused_at: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None]
+
+
+class RiskCheck(Base):
+    """When the risk of a lead is looked at next; times are the database's."""
+
+    __tablename__ = "risk_checks"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+        Index("ix_risk_checks_due", "tenant_id", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str] = mapped_column(primary_key=True)
+    #: None: not until something happens
+    due_at: Mapped[datetime | None]
+    #: events make it due no sooner than this
+    free_at: Mapped[datetime | None]
