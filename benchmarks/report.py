@@ -24,6 +24,8 @@ MODULES = (
     "profile_memory",
     "churn_accuracy",
     "churn_speed",
+    "planning",
+    "interventions",
 )
 BUILD = ROOT / "build"
 Found = dict[str, Any]

@@ -4,6 +4,8 @@ MlError
 ├── FeatureError          rows that cannot become a feature matrix
 ├── LabelsError           labels that cannot train or judge a model
 ├── NotFittedError        a scorer was asked before it was fitted
+├── CatalogueError        a data file of rules that cannot be read
+├── NoCommonHourError     no hour suits every place in which a person may be
 └── ArtifactError         bytes that are not a model of ours
     ├── ArtifactFormatError     another format or feature version: retrain
     ├── ArtifactCorruptedError  a byte was changed
@@ -27,6 +29,14 @@ class LabelsError(MlError):
 
 class NotFittedError(MlError):
     """The scorer has not been fitted: call `fit` or load an artifact first."""
+
+
+class CatalogueError(MlError):
+    """A data file of rules cannot be read; the message names the place."""
+
+
+class NoCommonHourError(MlError):
+    """No hour suits every place in which the person may be: tell its state or time zone, or open longer hours."""
 
 
 class ArtifactError(MlError):

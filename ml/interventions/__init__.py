@@ -1,0 +1,1 @@
+"""What is done about a lead that may go cold: which intervention, by which action, and whether it may be done."""

@@ -1,0 +1,1 @@
+"""CRMs: what each action is as a request to them."""
