@@ -1,7 +1,8 @@
 """From a lead's reasons to what to do about it: written rules over the catalogue until something was measured.
 
-A type of intervention whose uplift is significant goes before those that only rules speak for; one that does harm is
-never proposed. What a lead's situation decides (it refused, or nobody ever contacted it) leaves no other choice.
+A type of intervention whose uplift is significant goes before those that only rules speak for, one that seems to do
+harm behind them, and one that is paused is not proposed. What a lead's situation decides (it refused, or nobody ever
+contacted it) leaves no other choice.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 
+from ml.experiments.pooling import Uplift
 from ml.interventions.budget import within_budget
 from ml.interventions.catalogue import CATALOGUE, Action, Catalogue, Situation, UrgencyRules
 from ml.interventions.names import URGENCIES
-from ml.interventions.proposals import Evidence, Need, Proposal, Uplift, options
+from ml.interventions.proposals import Evidence, Need, Proposal, options
 from ml.interventions.wording import tidy, words
 from ml.leads.scorecard import plain_level
 
@@ -89,10 +91,9 @@ def propose(
         points=urgency_of(need, catalogue.urgency),
         name=tidy(name),
     )
-    left_out = {intervention for intervention, found in uplifts.items() if found.harms}.union(paused)
-    if EVERY in left_out:
-        return []
-    return case.proposals(left_out)
+    # what seems to harm is tried on until it is paused, by an interval that bears daily looks: left out, it could never
+    # be cleared
+    return [] if EVERY in paused else case.proposals(frozenset(paused))
 
 
 def urgency_of(need: Need, rules: UrgencyRules = CATALOGUE.urgency) -> int:
@@ -185,12 +186,12 @@ class _Case:
         )
         return list(islice(found, self.catalogue.most))
 
-    def _rank(self, intervention: str, support: float) -> tuple[bool, float]:
-        """Sort what was measured first, by its uplift; then by how much speaks for it."""
+    def _rank(self, intervention: str, support: float) -> tuple[int, float]:
+        """Sort what was measured to help first and to harm last, by uplift; others by how much speaks for them."""
         measured = self.uplifts.get(intervention)
-        if measured is not None and measured.helps:
-            return False, -measured.estimate
-        return True, -support
+        if measured is None or not measured.significant:
+            return 1, -support
+        return 0 if measured.helps else 2, -measured.estimate
 
     def _weighed(self) -> dict[str, dict[str, float]]:
         """Give what each reason adds to each intervention."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from ml.experiments.pooling import Uplift
 from ml.interventions.names import Channel, Urgency
 
 Evidence = Literal["rule", "model"]
@@ -35,27 +36,6 @@ class Need:
     #: it refused: nothing may reach it
     terminal: bool = False
     assigned_to: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uplift:
-    """By how much an intervention raises the share of leads that stay, as measured."""
-
-    estimate: float
-    #: the interval
-    low: float
-    high: float
-    leads: int
-
-    @property
-    def helps(self) -> bool:
-        """Whether it is significantly positive."""
-        return self.low > 0
-
-    @property
-    def harms(self) -> bool:
-        """Whether it is significantly negative."""
-        return self.high < 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -222,10 +222,11 @@ def test_what_was_measured_to_help_goes_first() -> None:
     assert [one.expected_uplift and one.expected_uplift.estimate for one in found][:4] == [0.06, 0.03, 0.09, None]
 
 
-def test_what_was_measured_to_harm_is_never_proposed() -> None:
+def test_what_seems_to_harm_goes_last_until_it_is_paused() -> None:
     names = [one.intervention for one in propose(NEED)]
-    found = propose(NEED, uplifts={names[0]: HARMS})
-    assert names[0] not in [one.intervention for one in found]
+    found = [one.intervention for one in propose(NEED, uplifts={names[0]: HARMS})]
+    assert found[: len(names) - 1] == names[1:]
+    assert names[0] not in [one.intervention for one in propose(NEED, uplifts={names[0]: HARMS}, paused={names[0]})]
 
 
 def test_a_measured_uplift_does_not_make_fit_what_does_not() -> None:
