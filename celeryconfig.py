@@ -40,12 +40,19 @@ task_routes = {
     "hearth.leads.upsert": {"queue": "ingest"},
     "hearth.events.replay": {"queue": "batch"},
     "hearth.events.*": {"queue": "ingest"},
+    "hearth.churn.check": {"queue": "batch"},
+    "hearth.churn.*": {"queue": "inference"},  # callers send the batch form of churn.predict to `batch`
     "hearth.leads.*": {"queue": "inference"},  # callers send the batch form of leads.score to `batch`
     "hearth.pipelines.*": {"queue": "inference"},
     "hearth.jobs.*": {"queue": "inference"},
     "hearth.outbound.*": {"queue": "inference"},
     "hearth.outcomes.*": {"queue": "ingest"},
     "hearth.privacy.*": {"queue": "ingest"},
+    "hearth.reports.*": {"queue": "inference"},
+    "hearth.interventions.plan_due": {"queue": "batch"},
+    "hearth.interventions.expire": {"queue": "batch"},
+    "hearth.interventions.follow_up": {"queue": "batch"},
+    "hearth.interventions.*": {"queue": "inference"},
     "hearth.backfill.*": {"queue": "batch"},
     "hearth.models.*": {"queue": "training"},
 }
@@ -152,6 +159,29 @@ beat_schedule: dict[str, dict[str, Any]] = {
         "task": "hearth.leads.sweep",
         "schedule": 2.0,
         "options": {"expires": 1.9, "ignore_result": True},
+    },
+    # whose risk is due is in the database; the work itself goes to `batch`
+    "churn-sweep": {
+        "task": "hearth.churn.sweep",
+        "schedule": 15.0,
+        "options": {"expires": 14, "ignore_result": True},
+    },
+    # actions that waited for a day's hours, their delay or a turn of the frequency cap
+    "interventions-dispatch": {
+        "task": "hearth.interventions.dispatch",
+        "schedule": 15.0,
+        "options": {"expires": 14, "ignore_result": True},
+    },
+    "interventions-expire": {
+        "task": "hearth.interventions.expire",
+        "schedule": 60.0,
+        "options": {"expires": 59, "ignore_result": True},
+    },
+    # once a day, by its slot, as the privacy purge
+    "interventions-follow-up": {
+        "task": "hearth.interventions.follow_up",
+        "schedule": 3600.0,
+        "options": {"expires": 3599, "ignore_result": True},
     },
     "backfill-sweep": {
         "task": "hearth.backfill.sweep",

@@ -48,9 +48,9 @@ def entry(finish_id: str, run: str | None = None) -> str:
 
 @task("bench.start")
 def start(finish_id: str, run: str | None = None) -> str:
-    """Publishes the canvas: one stage, then a chord of two with its callback."""
+    """Publishes the canvas: one stage, then a chord of three with its callback."""
     at = commit(run)
-    stages = chord([stage.si(run), stage.si(run)], finish.si(run).set(task_id=finish_id))
+    stages = chord([stage.si(run) for _ in range(3)], finish.si(run).set(task_id=finish_id))
     chain(stage.si(run), stages).apply_async()
     return at
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from db.records import EventDraft
-from db.repositories import events, leads, rescores, snapshots
+from db.records import ActionState, EventDraft, InterventionRecord
+from db.repositories import events, interventions, leads, rescores, snapshots
 from db.session import Session
+from tasks import actions
 from tasks.base import Answer, Work, effect
 from tasks.contracts.outcomes import OutcomeItem, RecordOutcomes
 from tasks.contracts.wire import digest
@@ -16,23 +19,36 @@ from tasks.errors import InvalidPayload
 #: outcomes that close a lead: the label they give
 LABELS: Mapping[str, bool] = {"won": True, "lost": False, "abandoned": False}
 INBOUND = frozenset({"replied", "appointment_kept", "showing", "offer", "unsubscribed"})
+#: outcomes that end an action -> its new state, and the states that it may have had: one that was withdrawn after it
+#: was handed over may have been carried out all the same
+MOVES: Mapping[str, tuple[ActionState, tuple[ActionState, ...]]] = {
+    "executed": ("executed", ("dispatched", "withdrawn")),
+    "rejected": ("rejected", ("dispatched", "withdrawn")),
+    "replied": ("replied", ("dispatched", "executed", "withdrawn")),
+}
 
 
 @effect("hearth.outcomes.record", RecordOutcomes)
 def record(session: Session, request: RecordOutcomes, work: Work) -> Answer:
     """Store each outcome once; won, lost and abandoned label the lead and every snapshot taken before.
 
-    Leads of whom something new is told are scored within the tenant's window, as after an event.
+    Leads of whom something new is told are scored within the tenant's window, as after an event. What is told of an
+    action moves it on.
     """
-    counts = {"recorded": 0, "duplicates": 0, "labels_created": 0, "online_updates": 0}
+    counts = {"recorded": 0, "duplicates": 0, "labels_created": 0, "online_updates": 0, "actions": 0}
+    known = _actions(session, request)
     touched = set()
     for index, outcome in enumerate(request.outcomes):
         lead_id = _subject(session, request.tenant_id, outcome, index)
-        new = events.add(session, request.tenant_id, lead_id=lead_id, drafts=[_event(outcome, lead_id, work.now)])
+        action = known.get((lead_id, outcome.action_id or ""))
+        drafts = _events(outcome, lead_id, work.now, action)
+        new = events.add(session, request.tenant_id, lead_id=lead_id, drafts=drafts)
         counts["recorded" if new else "duplicates"] += 1
         touched |= {lead_id} if new else set()
         if new and outcome.type in LABELS:
             counts["labels_created"] += _label(session, request.tenant_id, lead_id, outcome)
+        if new and outcome.action_id is not None and outcome.type in MOVES:
+            counts["actions"] += _move(session, work, outcome, action, index=index)
     rescores.touch(session, request.tenant_id, lead_ids=sorted(touched))
     return Answer(data=counts)
 
@@ -50,6 +66,14 @@ def _subject(session: Session, tenant_id: str, outcome: OutcomeItem, index: int)
     return found
 
 
+def _events(outcome: OutcomeItem, lead_id: str, now: datetime, action: InterventionRecord | None) -> list[EventDraft]:
+    """What happened, and that the lead was contacted where an action that was carried out did so."""
+    event = _event(outcome, lead_id, now)
+    if outcome.type != "executed" or action is None or action.channel == "internal":
+        return [event]
+    return [event, replace(event, kind="contact", channel=action.channel, source_id=f"{event.source_id}:contact")]
+
+
 def _event(outcome: OutcomeItem, lead_id: str, now: datetime) -> EventDraft:
     given = {"type": outcome.type, "at": outcome.at, "lead": lead_id, "action": outcome.action_id}
     facts = {"action_id": outcome.action_id, "value": outcome.value}
@@ -62,6 +86,28 @@ def _event(outcome: OutcomeItem, lead_id: str, now: datetime) -> EventDraft:
         source="outcome",
         source_id=outcome.outcome_id or digest(given),
     )
+
+
+def _actions(session: Session, request: RecordOutcomes) -> dict[tuple[str, str], InterventionRecord]:
+    """Give the actions that outcomes name, by lead and id."""
+    named = dict.fromkeys(one.action_id for one in request.outcomes if one.action_id is not None)
+    found = interventions.get(session, request.tenant_id, action_ids=list(named)) if named else []
+    return {(record.lead_id, record.action_id): record for record in found}
+
+
+def _move(session: Session, work: Work, outcome: OutcomeItem, known: InterventionRecord | None, *, index: int) -> int:
+    """Move an action on; one that was never handed over stays as it is."""
+    if known is None:
+        work.warn("unknown_action", f"outcomes.{index}.action_id")
+        return 0
+    to, of = MOVES[outcome.type]
+    scope: dict[str, Any] = {"action_id": known.action_id, "to": to, "of": of, "dispatched": True}
+    moved = interventions.move(session, work.tenant_id, **scope, now=work.now)
+    if moved is None:
+        work.warn("action_not_running", f"outcomes.{index}.action_id")
+        return 0
+    actions.prove(work, moved, outcome=outcome.type)
+    return 1
 
 
 def _label(session: Session, tenant_id: str, lead_id: str, outcome: OutcomeItem) -> int:

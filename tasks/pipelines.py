@@ -14,14 +14,14 @@ from celery import chain, chord
 
 from db.repositories import assessments
 from db.session import Session, reading
+from tasks import churn, limits, schedule, snapshots
 from tasks import leads as lead_tasks
-from tasks import limits, schedule
 from tasks.base import Answer, Work, effect, job, step
 from tasks.contracts.pipelines import Assess, StageCall
 from tasks.contracts.system import Upkeep
 
 #: the stages of the chord, by the name an answer calls them
-STAGES = {"score": lead_tasks.score_stage, "urgency": lead_tasks.urgency_stage}
+STAGES = {"score": lead_tasks.score_stage, "churn": churn.churn_stage, "urgency": lead_tasks.urgency_stage}
 #: what one lead's stages may take, and what each further lead of a batch adds
 DEADLINE, DEADLINE_PER_LEAD = timedelta(seconds=2), timedelta(milliseconds=120)
 
@@ -31,7 +31,7 @@ def assess(session: Session, request: Assess, work: Work) -> Answer:
     """Start an assessment of some leads; its stages land one by one, `hearth.jobs.status` tells how far it is."""
     lead_ids = request.ids()
     limits.admit_assessment(session, request.tenant_id)
-    lead_ids, blocked = lead_tasks.may_score(session, work, lead_ids)
+    lead_ids, blocked = snapshots.may_score(session, work, lead_ids)
     if not lead_ids:
         return Answer(data={"assessment_id": None, "leads": 0, "blocked": blocked}, status="blocked")
     record = assessments.create(

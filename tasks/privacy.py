@@ -153,6 +153,9 @@ def restrict(session: Session, request: RestrictPerson, work: Work) -> Answer:
     }
     for lead_id in held:
         work.prove("restriction", lead_id=lead_id, **told, reason=_reason(request), actor=request.actor)
+    if True in (request.restricted, request.objected):
+        # what is planned for them is taken back
+        work.then("hearth.interventions.plan_due", tenant_id=tenant_id, lead_ids=sorted(held))
     return Answer(data={"leads": [{"lead_id": lead_id, "blocked": list(names)} for lead_id, names in held.items()]})
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from db.records import EventRecord, LeadRecord, LeadSight
 from db.repositories import events, leads
 from db.session import Session
+from ml.leads.scorecard import plain_level
 from ml.profiles import Interaction, LeadProfile
 from tasks.contracts.leads import LeadIn
 
@@ -35,16 +36,34 @@ NUMBERS = (
     "baths_min",
 )
 TIMES = ("last_activity_at", "last_contacted_at", "last_replied_at", "stage_changed_at")
+#: how a call ends that nobody answered, in letters only: what it lasted was a tape or ringing
+UNANSWERED = frozenset(
+    {
+        "voicemail",
+        "noanswer",
+        "busy",
+        "failed",
+        "canceled",
+        "cancelled",
+        "missed",
+        "rejected",
+        "declined",
+        "undelivered",
+    }
+    | {"ringing", "queued", "initiated", "pending", "scheduled", "unanswered"}
+)
 TEXTS = ("source", "campaign", "timeline", "preapproval", "property_type", "state", "timezone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A stored lead as of a moment, the version it has now, and why nothing may be computed of it."""
+    """A stored lead as of a moment, the version it has now, and why nothing may or need be computed of it."""
 
     profile: LeadProfile
     version: int
     held: tuple[str, ...]
+    #: how it ended as its record tells: won, lost, abandoned, archived, no_contact; None where it is open
+    ended: str | None
 
 
 def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime) -> list[Known]:
@@ -52,7 +71,7 @@ def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datet
     seen = leads.sights(session, tenant_id, lead_ids=lead_ids)
     profiles = of_records(session, tenant_id, seen, dict.fromkeys(lead_ids, as_of))
     return [
-        Known(profile=profile, version=sight.version, held=sight.held)
+        Known(profile=profile, version=sight.version, held=sight.held, ended=ended(sight))
         for profile, sight in zip(profiles, seen, strict=True)
     ]
 
@@ -76,9 +95,17 @@ def to_profile(record: LeadRecord | LeadSight, happened: Sequence[EventRecord], 
         lead_type=record.lead_type,
         stage=record.stage if known else None,
         custom=dict(record.custom) if known else {},
-        interactions=tuple(_interaction(event) for event in happened),
+        interactions=tuple(interaction(event) for event in happened),
         **_typed(fields),
     )
+
+
+def ended(lead: LeadRecord | LeadSight) -> str | None:
+    """How a lead ended as its record tells; None where it is open, as a past client is again."""
+    if not lead.contactable:
+        return "no_contact"
+    back = lead.status == "won" and plain_level(lead.stage or "") == "past client"
+    return None if lead.status == "open" or back else lead.status
 
 
 def of_message(lead: LeadIn, as_of: datetime) -> LeadProfile:
@@ -105,7 +132,8 @@ def _typed(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _interaction(event: EventRecord) -> Interaction:
+def interaction(event: EventRecord) -> Interaction:
+    """What happened as the models read it."""
     value = event.facts.get("value")
     return Interaction(
         kind=event.kind,
@@ -113,5 +141,17 @@ def _interaction(event: EventRecord) -> Interaction:
         recorded_at=event.recorded_at,
         direction=event.direction,
         channel=event.channel,
-        value=float(value) if isinstance(value, (int, float)) else None,
+        value=float(value) if isinstance(value, (int, float)) else talked(event.facts),
     )
+
+
+def talked(facts: Mapping[str, Any]) -> float | None:
+    """The minutes that a call lasted; None where nobody answered it, or nothing is known of that.
+
+    >>> talked({"duration": 90, "status": "completed"}), talked({"duration": 30, "status": "voicemail"})
+    (1.5, None)
+    """
+    seconds, status = facts.get("duration"), "".join(filter(str.isalpha, str(facts.get("status") or "").casefold()))
+    if not isinstance(seconds, (int, float)) or seconds <= 0 or status in UNANSWERED:
+        return None
+    return seconds / 60

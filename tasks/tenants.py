@@ -8,7 +8,7 @@ from typing import Any
 from db.repositories import leads, pools, tenants
 from db.session import Session
 from ml.leads import Gate, gate
-from tasks import scorers
+from tasks import acting, histories, scorers
 from tasks.base import Answer, Work, effect, query
 from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
 
@@ -19,10 +19,14 @@ def configure(session: Session, request: ConfigureTenant, work: Work) -> Answer:
     before = tenants.get(session, request.tenant_id)
     given = request.settings.model_dump(exclude_none=True, exclude=set(request.settings.model_extra or {}))
     settings = {**(before.settings if before else {}), **given}
+    if request.settings.interventions is not None:
+        settings["interventions"] = acting.merged(before.settings if before else {}, request.settings.interventions)
     after = tenants.configure(session, request.tenant_id, settings=settings, actor=request.actor, now=work.now)
     changed = before is None or before != after
     if changed:
         work.prove("settings", version=after.version, actor=request.actor, keys=sorted(given))
+    if changed and acting.choices_of(settings).kill_switch:
+        work.then("hearth.interventions.expire", tenant_id=request.tenant_id)
     return Answer(data={"created": before is None, "version": after.version, "changed": changed})
 
 
@@ -44,10 +48,30 @@ def readiness(session: Session, request: TenantReadiness, work: Work) -> Answer:
                     "missing": ready.missing,
                     "ladder": _ladder(session, serving.scope, ready, work),
                 },
+                "churn": _churn(session, counts, work),
                 "worklist": {"possible": counts["open"] > 0},
             },
         }
     )
+
+
+def _churn(session: Session, counts: Mapping[str, int], work: Work) -> dict[str, Any]:
+    """Which risk of going cold can be told, and what histories lack for an own model."""
+    serving = scorers.churn_champion(session, work.tenant_id)
+    thresholds = work.settings().get("silence_days") or {}
+    ready = histories.ready(session, work.tenant_id, as_of=work.now, thresholds=thresholds)
+    own = [] if serving.scope == "tenant" else _lacking(ready, "churn")
+    return {
+        "possible": counts["open"] > 0,
+        "scored_by": serving.version,
+        "rung": serving.scope,
+        "own_model_possible": ready.ok,
+        "missing": ready.missing,
+        "ladder": [
+            {"rung": rung, "serves": rung == serving.scope, "missing": missing}
+            for rung, missing in (("tenant", own), ("scorecard", []))
+        ],
+    }
 
 
 def _ladder(session: Session, serving: str, ready: Gate, work: Work) -> list[dict[str, Any]]:
@@ -61,8 +85,12 @@ def _ladder(session: Session, serving: str, ready: Gate, work: Work) -> list[dic
 def _own(ready: Gate, serving: str) -> list[str]:
     if serving == "tenant":
         return []
-    missing = [f"{count} more {name}" for name, count in ready.missing.items()]
-    return missing or ["a training that wins: hearth train lead_score"]
+    return _lacking(ready, "lead_score")
+
+
+def _lacking(ready: Gate, kind: str) -> list[str]:
+    missing = [f"{count} more {name.replace('_', ' ')}" for name, count in ready.missing.items()]
+    return missing or [f"a training that wins: hearth train {kind}"]
 
 
 def _pooled(pooled: scorers.Champion | None, settings: Mapping[str, Any]) -> list[str]:

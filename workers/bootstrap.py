@@ -13,6 +13,8 @@ TASK_MODULES = (
     "tasks.system",
     "tasks.tenants",
     "tasks.leads",
+    "tasks.churn",
+    "tasks.interventions",
     "tasks.events",
     "tasks.outcomes",
     "tasks.training",
@@ -21,6 +23,7 @@ TASK_MODULES = (
     "tasks.jobs",
     "tasks.outbound",
     "tasks.privacy",
+    "tasks.reports",
 )
 
 # what is imported stays: looking for garbage among it takes a sixth of the start (measured), and would copy its pages

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, case, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from db import clock
@@ -32,7 +34,7 @@ class Agenda:
         if not lead_ids:
             return
         own, now = self.rows, clock.now(session)
-        told: Any = upsert(session, own).excluded.due_at
+        told = _told(own, on_postgresql(session))
         free = case((own.free_at > told, own.free_at), else_=told)
         later = or_(own.due_at.is_(None), own.due_at > free)
         self._upsert(session, tenant_id, dict.fromkeys(lead_ids, now), case((later, free), else_=own.due_at))
@@ -40,14 +42,13 @@ class Agenda:
     def schedule(self, session: Session, tenant_id: str, due: Mapping[str, datetime]) -> None:
         """Make leads due at some moment; those that are due sooner stay so."""
         own = self.rows
-        told: Any = upsert(session, own).excluded.due_at
+        told = _told(own, on_postgresql(session))
         later = or_(own.due_at.is_(None), own.due_at > told)
         self._upsert(session, tenant_id, due, case((later, told), else_=own.due_at))
 
     def put(self, session: Session, tenant_id: str, due: Mapping[str, datetime]) -> None:
         """Make leads due at some moment, no sooner."""
-        told: Any = upsert(session, self.rows).excluded.due_at
-        self._upsert(session, tenant_id, due, told)
+        self._upsert(session, tenant_id, due, _told(self.rows, on_postgresql(session)))
 
     def due(self, session: Session) -> dict[str, int]:
         """Tell how many leads of which tenant are due; those that are due later are not gone through."""
@@ -89,3 +90,9 @@ class Agenda:
         first = unfolded(self.rows, list(rows[0])) if many else upsert(session, self.rows)
         told = first.on_conflict_do_update(index_elements=["tenant_id", "lead_id"], set_={"due_at": then})
         session.connection().execute(told, folded(rows) if many else rows)
+
+
+@lru_cache
+def _told(rows: type[RescoreDue | RiskCheck], many: bool) -> Any:
+    """Give the moment that a row would have been inserted with; to put it together costs more than to use it."""
+    return (postgresql if many else sqlite).insert(rows).excluded.due_at

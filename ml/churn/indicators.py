@@ -35,6 +35,8 @@ _STAYS = 3.0
 _PROMISED: Mapping[str, float] = MappingProxyType({"0-3": 91, "3-6": 183, "6-12": 365})
 #: how much missing financing weighs by timeline
 _UNFINANCED: Mapping[str, float] = MappingProxyType({"0-3": 0.6, "3-6": 0.4, "6-12": 0.2})
+#: digits to which an indicator is given
+DIGITS = 4
 _BROWSING = ("listing_views", "saved_listings", "saved_searches", "searches", "site_visits")
 _ANSWERS = ("sms_in", "replies")
 _MESSAGES = ("sms_out", "emails_sent", "messages")
@@ -121,7 +123,7 @@ def spread(measured: Mapping[str, Measured]) -> list[tuple[Indicator, ...]]:
 def _indicators(name: str, one: Measured) -> list[Indicator]:
     """Give one indicator of each lead."""
     columns = [np.round(found, 2).tolist() for found in one.evidence.values()]
-    rows = zip(np.round(one.values, 4).tolist(), one.known.tolist(), zip(*columns, strict=True), strict=True)
+    rows = zip(np.round(one.values, DIGITS).tolist(), one.known.tolist(), zip(*columns, strict=True), strict=True)
     return [
         Indicator(
             name=name,

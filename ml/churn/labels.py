@@ -23,6 +23,8 @@ from ml.urgency import THRESHOLDS, patience
 #: how far a label looks ahead
 HORIZON = timedelta(days=30)
 DAY = timedelta(days=1)
+#: how far back training looks, in snapshots a lead
+WEEKS = 26
 
 Outcome = Literal["churned", "kept", "won", "neglected", "gone", "censored"]
 Event = Literal["churned", "won"]
@@ -117,6 +119,27 @@ def labels(
     moments = sorted({date for date in dates if date <= until})
     found = (_label(history, date, until, horizon, every) for history in histories for date in moments)
     return [label for label in found if label is not None]
+
+
+def settled(moment: datetime) -> datetime:
+    """Give the beginning of a moment's week: labels as known then stay the same all week long.
+
+    >>> from datetime import UTC
+    >>> settled(datetime(2025, 3, 6, 12, 30, tzinfo=UTC)).isoformat()
+    '2025-03-03T00:00:00+00:00'
+    """
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0) - moment.weekday() * DAY
+
+
+def weekly(until: datetime, *, weeks: int = WEEKS, horizon: timedelta = HORIZON) -> list[datetime]:
+    """Give the snapshot dates that labels as known at `until` are made for: one a week, of the last half a year.
+
+    >>> from datetime import UTC
+    >>> [date.day for date in weekly(datetime(2025, 3, 31, tzinfo=UTC), weeks=3)]
+    [15, 22, 1]
+    """
+    last = until - horizon
+    return [last - week * 7 * DAY for week in reversed(range(weeks))]
 
 
 def past(history: History, as_of: datetime, thresholds: Mapping[str, float] = THRESHOLDS) -> Past | None:

@@ -119,6 +119,12 @@ def assess(
     ]
 
 
+def ended(profile: LeadProfile) -> str | None:
+    """Give why a lead has no risk: how it ended, or `no_client`; None where it has one."""
+    known = seen(profile)
+    return over(known, known.times.get("stage_changed_at"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
     """All that was found of many leads; days that are not known are NaN."""

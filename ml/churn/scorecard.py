@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ml.churn.indicators import NAMES, Measured
+from ml.churn.indicators import DIGITS, NAMES, Measured
 from ml.leads.results import clamped
 from ml.training.calibration import Floats
 
@@ -39,9 +39,22 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
 
 
 def contributions(measured: Mapping[str, Measured]) -> Floats:
-    """Give what each indicator adds to each lead's log-odds, in the order of their names: [leads, 10]."""
-    added: Floats = np.column_stack([WEIGHTS[name] * measured[name].values for name in NAMES])
+    """Give what each indicator adds to each lead's log-odds, in the order of their names: [leads, 10].
+
+    It counts as it is shown, so that what is shown adds up.
+    """
+    added: Floats = np.column_stack([WEIGHTS[name] * np.round(measured[name].values, DIGITS) for name in NAMES])
     return added
+
+
+def added_up(values: Mapping[str, float]) -> float:
+    """Give the risk that the values of the ten indicators add up to.
+
+    >>> round(added_up({"communication_gaps": 1.0, "declining_engagement": 0.5}), 4)
+    0.8176
+    """
+    odds = BASE + sum(weight * values.get(name, 0.0) for name, weight in WEIGHTS.items())
+    return float(clamped(np.array([odds]))[0])
 
 
 def probabilities(measured: Mapping[str, Measured]) -> Floats:

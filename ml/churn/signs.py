@@ -63,6 +63,8 @@ STAGES: Mapping[str, str] = MappingProxyType(
 #: after these nothing may contact the lead
 TERMINAL = frozenset({"unsubscribed", "opted_out", "do_not_disturb", "archived"})
 _REFUSALS = TERMINAL - {"archived"}
+#: kinds that open a lead again
+_BACK = frozenset({"reopened", "restored", "lead_restored"})
 _RANKS = {kind: rank for rank, kind in enumerate(ENDS)}
 
 
@@ -98,11 +100,20 @@ def seen(profile: LeadProfile) -> LeadProfile:
     )
 
 
-def over(profile: LeadProfile, stood_since: datetime | None) -> bool:
-    """Tell whether a lead had ended; one that entered a stage since (`stood_since`) is back, unless it refused."""
-    if profile.lead_type in _NEVER_SCORED or (profile.stage or "").casefold() in _ENDED:
-        return True
-    return any(end.refused or stood_since is None or stood_since <= end.at for end in ends(profile))
+def over(profile: LeadProfile, stood_since: datetime | None) -> str | None:
+    """Give why there is nothing to lose of a lead any more: how it ended, or `no_client`; None where there is.
+
+    One that entered a stage since (`stood_since`), or came back, is open again, unless it refused.
+    """
+    if profile.lead_type in _NEVER_SCORED:
+        return "no_client"
+    stage = (profile.stage or "").casefold()
+    if stage in _ENDED:
+        return STAGES.get(stage, "ended")
+    back = [event.occurred_at for event in profile.interactions if _bare(event.kind) in _BACK]
+    since = max([*back, *([] if stood_since is None else [stood_since])], default=None)
+    lasting = [end for end in ends(profile) if end.refused or since is None or since <= end.at]
+    return min(lasting, key=lambda end: (not end.refused, end.at, end.rank)).reason if lasting else None
 
 
 def ends(profile: LeadProfile) -> list[End]:
@@ -166,8 +177,13 @@ def end_of_stage(stage: str | None, since: datetime, recorded_at: datetime) -> E
 
 def plain_kind(event: Interaction) -> str:
     """Give the canonical kind, else the kind as it was told."""
-    bare = _bare(event.kind)
-    return canonical(bare, event.direction) or bare
+    return _plain(event.kind, event.direction)
+
+
+@lru_cache(maxsize=4096)  # many events share few kinds
+def _plain(kind: str, direction: str | None) -> str:
+    bare = _bare(kind)
+    return canonical(bare, direction) or bare
 
 
 def _end(kind: str, at: datetime, recorded_at: datetime) -> End | None:

@@ -2,24 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from math import ceil
 
 import numpy as np
 
+from ml.churn.indicators import measure
 from ml.churn.labels import Label
 from ml.churn.risk import LEVELS, levels_of
+from ml.churn.scorecard import probabilities
 from ml.churn.scorer import ChurnScorer
 from ml.churn.survival import follow
 from ml.ensemble.learning import FOLDS, Progress
 from ml.errors import LabelsError
-from ml.leads import Training
+from ml.leads import LABELLED, RARER, Gate, Training
 from ml.leads import train as train_scorer
-from ml.profiles import FeatureMatrix
+from ml.profiles import FeatureMatrix, LeadProfile
+from ml.training.calibration import Floats
+from ml.urgency import THRESHOLDS
 
 #: changes when the same data would give another model
 METHOD = "1"
+#: rows that a training takes at most; with more leads each has fewer dates, spread over all of the time
+MOST_ROWS = 20_000
 #: outcomes that say nothing of how long leads last: the agent's doing, or nobody's
 _UNFOLLOWED = frozenset({"neglected", "gone"})
+
+
+def gate(labels: Sequence[Label]) -> Gate:
+    """Say whether labels suffice for an own model, and else what is missing: leads, each counted once an outcome."""
+    cold = {label.lead_id for label in labels if label.churned is True}
+    kept = {label.lead_id for label in labels if label.churned is False}
+    wanting = {"labelled": LABELLED - len(cold | kept), "gone_cold": RARER - len(cold), "kept": RARER - len(kept)}
+    missing = {name: count for name, count in wanting.items() if count > 0}
+    return Gate(ok=not missing, missing=missing)
+
+
+def thinned(dates: Sequence[datetime], leads: int, number: int) -> Sequence[datetime]:
+    """Give the dates at which the lead of a number is looked at, so that many leads make no more than `MOST_ROWS`."""
+    stride = max(1, ceil(leads * len(dates) / MOST_ROWS))
+    return dates[number % stride :: stride]
+
+
+def known_rows(labels: Sequence[Label]) -> list[int]:
+    """Give the places of the labels that teach a classifier something."""
+    return [row for row, label in enumerate(labels) if label.churned is not None]
+
+
+def written(
+    profiles: Sequence[LeadProfile], matrix: FeatureMatrix, thresholds: Mapping[str, float] = THRESHOLDS
+) -> Floats:
+    """Give what the written scorecard says of snapshots: what a model has to beat."""
+    return probabilities(measure(profiles, matrix, thresholds={**THRESHOLDS, **thresholds}))
 
 
 def train(
@@ -37,7 +72,7 @@ def train(
     """
     if len(labels) != len(matrix):
         raise LabelsError("labels and rows differ in number; give the features of each label's snapshot")
-    known = [row for row, label in enumerate(labels) if label.churned is not None]
+    known = known_rows(labels)
     _, leads = np.unique([label.lead_id for label in labels], return_inverse=True)
     truth = np.array([bool(labels[row].churned) for row in known], dtype=np.bool_)
     scorer = ChurnScorer()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from ml.leads.results import Band, Explained, LeadScore, band
 from ml.leads.scorecard import Scorecard
 from ml.leads.scorer import LeadScorer
-from ml.leads.training import METHOD, Gate, Training, gate, probe, train
+from ml.leads.training import LABELLED, METHOD, RARER, Gate, Training, gate, probe, train
 
 __all__ = [
+    "LABELLED",
     "METHOD",
+    "RARER",
     "Band",
     "Explained",
     "Gate",

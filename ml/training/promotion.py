@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.training.calibration import Bools, Floats
 from ml.training.evaluation import checked
@@ -31,10 +32,12 @@ def decide(
     *,
     seed: int,
     rival: str = "the present champion",
+    groups: Sequence[str] | None = None,
 ) -> Decision:
     """Compare probabilities on the same rows by their Brier score with a paired bootstrap. Raises LabelsError.
 
     `candidate` must be out of fold; so should `champion`, where its training rows overlap. `rival` names it in words.
+    Rows of one of the `groups`, such as those of one lead, are drawn together: they say less than as many leads.
 
     >>> decide([False, True] * 50, [0.2, 0.8] * 50, None, seed=0).reason
     'better than the base rate: Brier 0.040 against 0.250'
@@ -45,24 +48,25 @@ def decide(
     rivals = [("the base rate", np.full(len(truth), truth.mean()))]
     if champion is not None:
         rivals.append((rival, checked(labels, champion)[1]))
-    verdicts = [_against(truth, said, name, rival, seed) for name, rival in rivals]
+    of = np.arange(len(truth)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    verdicts = [_against((said - truth) ** 2, (rival - truth) ** 2, name, of, seed) for name, rival in rivals]
     failed = next((verdict for verdict in verdicts if not verdict.promoted), None)
     return failed or verdicts[-1]
 
 
-def _against(truth: Bools, said: Floats, name: str, rival: Floats, seed: int) -> Decision:
-    ours, theirs = (said - truth) ** 2, (rival - truth) ** 2
+def _against(ours: Floats, theirs: Floats, name: str, of: NDArray[np.intp], seed: int) -> Decision:
     gain = theirs - ours
-    rng = np.random.default_rng(seed)
-    drawn = [gain[rng.integers(len(gain), size=len(gain))].mean() for _ in range(RESAMPLES)]
     figures = f"Brier {ours.mean():.3f} against {theirs.mean():.3f}"
-    if np.quantile(drawn, 0.025) > 0:
-        return Decision(promoted=True, reason=f"better than {name}: {figures}", rows=len(truth), against=name)
-    if gain.mean() > 0:
-        return Decision(
-            promoted=False,
-            reason=f"not better than {name} by more than noise: {figures}",
-            rows=len(truth),
-            against=name,
-        )
-    return Decision(promoted=False, reason=f"no better than {name}: {figures}", rows=len(truth), against=name)
+    if np.quantile(_drawn(gain, of, seed), 0.025) > 0:
+        return Decision(promoted=True, reason=f"better than {name}: {figures}", rows=len(gain), against=name)
+    no = "not better than {} by more than noise" if gain.mean() > 0 else "no better than {}"
+    return Decision(promoted=False, reason=f"{no.format(name)}: {figures}", rows=len(gain), against=name)
+
+
+def _drawn(gain: Floats, of: NDArray[np.intp], seed: int) -> list[float]:
+    """Give the mean gain of a row in each of many draws of groups."""
+    gains = np.bincount(of, weights=gain).astype(np.float64)
+    rows = np.bincount(of)
+    rng = np.random.default_rng(seed)
+    draws = (rng.integers(len(rows), size=len(rows)) for _ in range(RESAMPLES))
+    return [float(gains[draw].sum() / rows[draw].sum()) for draw in draws]

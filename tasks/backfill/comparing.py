@@ -78,20 +78,15 @@ def close(session: Session, tenant_id: str, record: BackfillRecord, chunks: Sequ
     """Find who is deleted, archive them where that was asked for, write the report; gives what the summary tells."""
     scope = {"backfill_id": record.backfill_id}
     systems = sorted({system for chunk in chunks for system in chunk.counts.get("systems", ())})
-    reconciles.find_deleted(
-        session,
-        tenant_id,
-        **scope,
-        systems=systems,
-        stored_before=record.created_at,
-        created_before=datetime.fromisoformat(record.source["written_at"]),
-    )
+    written_at = datetime.fromisoformat(record.source["written_at"])
+    before = {"stored_before": record.created_at, "created_before": written_at}
+    reconciles.find_deleted(session, tenant_id, backfill_id=record.backfill_id, systems=systems, **before)
     counts: dict[str, Any] = reconciles.counts(session, tenant_id, **scope)
     path = workspace.comparison(record.backfill_id)
     _write(path, reconciles.differing(session, tenant_id, **scope))
     if archives(record):
         reason = _why_not(session, tenant_id, record, counts)
-        archived = 0 if reason else reconciles.archive(session, tenant_id, **scope)
+        archived = 0 if reason else reconciles.archive(session, tenant_id, **scope, at=written_at)
         counts |= {"archived": archived, "not_archived": reason}
     return {**counts, "report": str(path)}
 

@@ -6,7 +6,15 @@ from typing import Any
 
 from tasks.contracts.backfill import BackfillCsv
 from tasks.contracts.base import ENVELOPE_SCHEMA, Request
+from tasks.contracts.churn import PredictChurn
 from tasks.contracts.events import IngestEvents, ReplayEvents
+from tasks.contracts.interventions import (
+    PauseInterventions,
+    PlanInterventions,
+    ResumeInterventions,
+    ReviewAction,
+    WaitingActions,
+)
 from tasks.contracts.jobs import JobStatus
 from tasks.contracts.leads import (
     CardRequest,
@@ -22,6 +30,7 @@ from tasks.contracts.outbound import PullEvents
 from tasks.contracts.outcomes import RecordOutcomes
 from tasks.contracts.pipelines import Assess
 from tasks.contracts.privacy import ExportPerson, ForgetPerson, ReadmitPerson, RestrictPerson
+from tasks.contracts.reports import InterventionsReport, ValueReport
 from tasks.contracts.system import Ping, Status
 from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
 from tasks.contracts.training import TrainModel
@@ -29,8 +38,15 @@ from tasks.contracts.training import TrainModel
 #: public task name -> its request
 PUBLIC: dict[str, type[Request]] = {
     "hearth.backfill.csv": BackfillCsv,
+    "hearth.churn.predict": PredictChurn,
     "hearth.events.ingest": IngestEvents,
     "hearth.events.replay": ReplayEvents,
+    "hearth.interventions.pause": PauseInterventions,
+    "hearth.interventions.plan": PlanInterventions,
+    "hearth.interventions.report": InterventionsReport,
+    "hearth.interventions.resume": ResumeInterventions,
+    "hearth.interventions.review": ReviewAction,
+    "hearth.interventions.waiting": WaitingActions,
     "hearth.jobs.status": JobStatus,
     "hearth.leads.card": CardRequest,
     "hearth.leads.history": ScoreHistory,
@@ -48,6 +64,7 @@ PUBLIC: dict[str, type[Request]] = {
     "hearth.privacy.forget": ForgetPerson,
     "hearth.privacy.readmit": ReadmitPerson,
     "hearth.privacy.restrict": RestrictPerson,
+    "hearth.reports.value": ValueReport,
     "hearth.system.ping": Ping,
     "hearth.system.status": Status,
     "hearth.tenants.configure": ConfigureTenant,

@@ -21,7 +21,11 @@ OutcomeType = Literal[
     "showing",
     "offer",
     "unsubscribed",
+    "executed",
+    "rejected",
 ]
+#: what is told of an action, and so must name it
+OF_ACTIONS = frozenset({"executed", "rejected"})
 
 
 class Subject(Part):
@@ -47,6 +51,12 @@ class OutcomeItem(Part):
     outcome_id: Identifier | None = None
     action_id: Identifier | None = None
     value: float | None = None
+
+    @model_validator(mode="after")
+    def _of_an_action(self) -> OutcomeItem:
+        if self.type in OF_ACTIONS and self.action_id is None:
+            raise PydanticCustomError("missing_one", "say with action_id which action was executed or rejected")
+        return self
 
 
 class RecordOutcomes(Request):

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from db.privacy import Category
-from tasks.contracts.base import Part, Request, ShortText
+from tasks.contracts.base import Identifier, Part, Request, ShortText
+from tasks.contracts.interventions import ActionName, Budget
 
 
 def _known_zone(value: str) -> str:
@@ -69,6 +70,70 @@ class Capacity(Part):
     agents: Annotated[dict[ShortText, Calls], Field(max_length=2000)] = Field(default_factory=dict)
 
 
+class QuietHours(Part):
+    """Between which hours of its own clock a lead may be contacted; the law's limits hold besides."""
+
+    start: Annotated[float, Field(ge=0, le=24)] = 9
+    end: Annotated[float, Field(ge=0, le=24)] = 20
+
+    @model_validator(mode="after")
+    def _ordered(self) -> QuietHours:
+        if self.start >= self.end:
+            raise PydanticCustomError("range", "start must lie before end")
+        return self
+
+
+class Caps(Part):
+    """How often a lead may be contacted at most, over all channels."""
+
+    per_day: Annotated[int, Field(ge=0, le=10)] = 1
+    per_week: Annotated[int, Field(ge=0, le=50)] = 3
+
+
+class Interventions(Part):
+    """How leads at risk are looked after; what is left out keeps its value, null goes back to the default."""
+
+    #: True: nothing is planned or dispatched, and what waits is withdrawn
+    kill_switch: bool | None = None
+    #: share of leads that are planned for and not acted on, so that the effect can be measured
+    holdout: Annotated[float, Field(ge=0, le=0.5)] | None = None
+    #: risk at which a lead is acted on, and below which it is left alone again
+    enter: Share | None = None
+    leave: Share | None = None
+    #: days after an action in which a lead gets no other
+    cooldown_days: Annotated[float, Field(ge=0, le=365)] | None = None
+    #: what the actions of one batch of leads may cost together; null: as much as they cost
+    budget: Budget | None = None
+    #: null: all of them
+    allowed_actions: Annotated[list[ActionName], Field(max_length=30)] | None = None
+    #: what an action costs the tenant
+    costs: dict[ActionName, Budget] | None = None
+    #: channels whose actions a person approves first
+    approval: Annotated[list[Literal["sms", "email", "call", "internal"]], Field(max_length=4)] | None = None
+    caps: Caps | None = None
+    quiet_hours: QuietHours | None = None
+    #: action -> id of the CRM's workflow that carries it out
+    workflows: dict[ActionName, Identifier] | None = None
+    #: action -> tag that the CRM is to set for it
+    tags: dict[ActionName, ShortText] | None = None
+    #: users of the CRM: who leads escalations, and who gets leads that are assigned anew
+    users: dict[Literal["manager", "reassign_to"], Identifier] | None = None
+    #: version that a resource of the CRM is asked with
+    versions: (
+        dict[
+            Literal["contacts", "workflows", "conversations"],
+            Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")],
+        ]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Interventions:
+        if self.enter is not None and self.leave is not None and self.leave > self.enter:
+            raise PydanticCustomError("range", "leave must not lie above enter")
+        return self
+
+
 class CallbackTask(Part):
     """Events go to a task on the CRM's own queue."""
 
@@ -116,6 +181,7 @@ class TenantSettings(Part):
     #: the model that several tenants of a vertical share: not for us, use it, or use it and let it learn from us
     pool: Literal["off", "use", "share"] | None = None
     vertical: Vertical | None = None
+    interventions: Interventions | None = None
     #: where events of the outbound stream go
     callback: Annotated[CallbackTask | CallbackWebhook | CallbackPull, Field(discriminator="kind")] | None = None
 

@@ -7,8 +7,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from db.identity import email_key
-from db.records import Entity, EntityRecord, LeadDraft, Policy
-from db.repositories import archives, entity_states, lead_lookup, leads, raw_events, rescores, snapshots, tombstones
+from db.records import Entity, EntityRecord, EventDraft, LeadDraft, Policy
+from db.repositories import (
+    archives,
+    entity_states,
+    events,
+    lead_lookup,
+    leads,
+    raw_events,
+    rescores,
+    snapshots,
+    tombstones,
+)
 from db.session import Session
 from tasks.events.items import FORGOTTEN, SOURCES, Item, still_open
 from tasks.intake.notices import OURS, Notice
@@ -132,7 +142,9 @@ def _upsert(
 
 
 def _draft(item: Item, notice: Notice) -> LeadDraft:
-    """What is new: an opportunity's end is told again with each of its events, and ended only once."""
+    """What is new: an end is told again with each event of an opportunity or contact, and ended only once."""
+    if notice.refusal is not None and item.changed & notice.refused_by:
+        notice = replace(notice, lead=replace(notice.lead, events=(*notice.lead.events, notice.refusal)))
     if notice.closing is None or notice.entity is None or _closes(item):
         return notice.lead
     lasting = {k: v for k, v in notice.lead.fields.items() if k not in {"opportunity_status", "closed_at"}}
@@ -149,13 +161,25 @@ def _label(session: Session, tenant_id: str, items: Sequence[Item]) -> None:
             continue
         label, closes = notice.lead.label, notice.entity is None or _closes(item)
         if notice.gone:
-            archives.archive(session, tenant_id, lead_ids=[item.lead_id])
+            archives.archive(session, tenant_id, lead_ids=[item.lead_id], at=notice.at)
         elif item.back and notice.entity and notice.entity[0] == "contact":
-            archives.restore(session, tenant_id, lead_ids=[item.lead_id])
+            archives.restore(session, tenant_id, lead_ids=[item.lead_id], at=notice.at)
         elif notice.closing == "open" and item.back and closes:
             leads.set_label(session, tenant_id, lead_id=item.lead_id, label=None, label_at=None, status="open")
+            events.add(session, tenant_id, lead_id=item.lead_id, drafts=[_reopened(item, notice)])
         elif label is not None and notice.closing is not None and closes:
             snapshots.label(session, tenant_id, lead_id=item.lead_id, label=label, label_at=notice.at)
+
+
+def _reopened(item: Item, notice: Notice) -> EventDraft:
+    """An end that was taken back."""
+    return EventDraft(
+        kind="reopened",
+        occurred_at=notice.at,
+        recorded_at=max(notice.at, item.origin.setup.received_at),
+        source=notice.lead.source_system,
+        source_id=f"{notice.entity[1] if notice.entity else ''}:reopened:{notice.at.isoformat()}",
+    )
 
 
 def _keep(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from db.records import LeadDraft
+from db.records import EventDraft, LeadDraft
 from db.records.live import Entity
 from tasks.intake import payload
 
@@ -49,6 +49,9 @@ class Notice:
     entity: Entity | None = None
     #: field -> value as text, those of ours under `ml.`
     state: Mapping[str, str] = field(default_factory=dict)
+    #: what the contact refuses, told where one of these fields of its state changed
+    refusal: EventDraft | None = None
+    refused_by: frozenset[str] = frozenset()
     #: how an opportunity stands
     closing: Closing | None = None
     #: the contact was deleted

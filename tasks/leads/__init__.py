@@ -4,7 +4,7 @@ from tasks.leads.card import card
 from tasks.leads.history import history
 from tasks.leads.judging import mark, override, withdraw_override
 from tasks.leads.live import rescore, sweep
-from tasks.leads.score import may_score, score
+from tasks.leads.score import score
 from tasks.leads.stages import score_stage, snapshot_stage, urgency_stage
 from tasks.leads.store import upsert
 from tasks.leads.worklist import worklist
@@ -13,7 +13,6 @@ __all__ = [
     "card",
     "history",
     "mark",
-    "may_score",
     "override",
     "rescore",
     "score",

@@ -7,6 +7,7 @@ from typing import Any
 from db.records import LeadRecord, PredictionRecord
 from db.repositories import events, leads, levels, marks, overrides, predictions, restrictions
 from db.session import Session
+from tasks import actions, profiles, risks
 from tasks.base import Answer, Work, query
 from tasks.contracts.leads import CardRequest
 from tasks.leads.crossings import KIND
@@ -18,18 +19,27 @@ from tasks.leads.yesterday import changes
 
 @query("hearth.leads.card", CardRequest)
 def card(session: Session, request: CardRequest, work: Work) -> Answer:
-    """One lead: where it stands, its score with reasons and history, what to do now, what happened lately."""
+    """One lead: where it stands, its score with reasons and history, its risk, what to do now, what happened lately."""
     record = leads.get(session, request.tenant_id, lead_ids=[request.lead_id])[0]
     happened = events.of_leads(session, request.tenant_id, lead_ids=[record.lead_id]).get(record.lead_id, [])
     return Answer(
         data={
             **_lead(session, record, work),
             **_scores(session, record.lead_id, work),
+            "risk": _risk(session, record, work),
+            "actions": actions.card(session, work.tenant_id, record.lead_id),
             "events": [{"kind": event.kind, "at": event.occurred_at} for event in happened[-20:]],
             "outcomes": [event.kind for event in happened if event.kind.startswith("outcome.")][-50:],
         },
         as_of=work.now,
     )
+
+
+def _risk(session: Session, record: LeadRecord, work: Work) -> dict[str, Any] | None:
+    """The risk that it goes cold; a lead that has ended has none."""
+    if profiles.ended(record) is not None:
+        return None
+    return risks.shown(risks.newest(session, work.tenant_id, [record.lead_id]).get(record.lead_id))
 
 
 def _lead(session: Session, record: LeadRecord, work: Work) -> dict[str, Any]:

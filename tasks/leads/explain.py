@@ -14,6 +14,7 @@ from typing import Any
 from db.records import EventRecord, PredictionRecord, SnapshotRecord
 from db.repositories import events, leads, marks, overrides, predictions, restrictions, snapshots
 from db.session import Session
+from ml.churn.scorecard import added_up
 from ml.profiles import FeatureMatrix
 from tasks import scorers
 from tasks.contracts.wire import to_wire
@@ -99,7 +100,8 @@ def _gates(session: Session, tenant_id: str, record: PredictionRecord) -> dict[s
 
 
 def _model(session: Session, tenant_id: str, record: PredictionRecord) -> dict[str, Any]:
-    known = scorers.record_of(session, tenant_id, record.model_version) if record.kind == KIND else None
+    learnt = record.kind in {KIND, scorers.CHURN}
+    known = scorers.record_of(session, tenant_id, record.model_version) if learnt else None
     told: dict[str, Any] = {"version": record.model_version, "scope": record.scope}
     if known is None:
         return told
@@ -110,14 +112,33 @@ def _model(session: Session, tenant_id: str, record: PredictionRecord) -> dict[s
 
 def _replay(session: Session, tenant_id: str, record: PredictionRecord, snapshot: SnapshotRecord) -> dict[str, Any]:
     """The stored snapshot through the stored artifact once more."""
-    if record.kind != KIND:
+    if record.kind not in {KIND, scorers.CHURN}:
         return {"same": None, "why": "rules over events gave this answer; there is no model to compute it again"}
     champion = scorers.of_version(session, tenant_id, record.model_version)
     if champion is None:
         return {"same": False, "why": "its model is not there any more, or does not open in this version of Hearth"}
+    if isinstance(champion, scorers.ChurnChampion):
+        return _replay_risk(record, snapshot, champion)
     again = champion.scorer.score(FeatureMatrix.from_rows([snapshot.features]))[0]
     stored = {"probability": record.probability, **{name: record.detail.get(name) for name in FIGURES}}
-    computed = {name: getattr(again, name) for name in stored}
+    return _compared(stored, {name: getattr(again, name) for name in stored})
+
+
+def _replay_risk(record: PredictionRecord, snapshot: SnapshotRecord, champion: scorers.ChurnChampion) -> dict[str, Any]:
+    """The model's probability and those of its members; the scorecard's from the stored indicators."""
+    if champion.scorer is not None:
+        said, members = champion.scorer.together(FeatureMatrix.from_rows([snapshot.features]))
+        stored = {"probability": record.probability, **record.detail["members"]}
+        return _compared(
+            stored, {"probability": float(said[0]), **{name: float(own[0]) for name, own in members.items()}}
+        )
+    values = {one["name"]: one["value"] for one in record.detail["indicators"]}
+    # in whatever order they are added up
+    stored = {"probability": round(record.probability or 0.0, 9)}
+    return _compared(stored, {"probability": round(added_up(values), 9)})
+
+
+def _compared(stored: Mapping[str, Any], computed: Mapping[str, Any]) -> dict[str, Any]:
     differing = [name for name, value in stored.items() if value != computed[name]]
     told: dict[str, Any] = {"same": not differing, "stored": stored, "computed": computed}
     return told if not differing else {**told, "why": f"another value of {', '.join(differing)}"}

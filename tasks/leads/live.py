@@ -15,15 +15,16 @@ from typing import Any
 import structlog
 
 from db.records import Taken
-from db.repositories import leads, rescores
+from db.repositories import leads, rescores, risk_checks
 from db.session import Session, reading, transaction
 from tasks import schedule, scorers
 from tasks.base import Answer, Work, job
 from tasks.contracts.events import RescoreLeads
 from tasks.contracts.system import Upkeep
 from tasks.halving import halved
-from tasks.leads.score import interval_of, may_score, store_scores, take_snapshots
+from tasks.leads.score import store_scores
 from tasks.leads.urgency import keep_urgency
+from tasks.snapshots import interval_of, may_score, take_snapshots
 
 log = structlog.get_logger(__name__)
 
@@ -84,4 +85,6 @@ def _score(session: Session, work: Work, taken: Taken) -> list[str]:
         store_scores(session, work, snapshots, scorers.champion(session, work.tenant_id, work.settings()))
         due = keep_urgency(session, work, lead_ids, [snapshot.snapshot_id for snapshot in snapshots], work.now)
     rescores.settle(session, work.tenant_id, taken=taken, due=due)
+    # also of those that have ended: who wants to hear no more is to be left alone
+    risk_checks.touch(session, work.tenant_id, lead_ids=taken.lead_ids)
     return lead_ids

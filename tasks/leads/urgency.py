@@ -13,7 +13,8 @@ from ml.urgency import Urgency, assess
 from tasks import profiles
 from tasks.base import Work
 from tasks.contracts.wire import to_wire
-from tasks.leads.score import bucket_of, interval_of, keep_predictions
+from tasks.leads.score import keep_predictions
+from tasks.snapshots import due_after
 
 
 def keep_urgency(
@@ -36,9 +37,7 @@ def worth(profile: LeadProfile) -> float | None:
 def _next(item: Urgency, as_of: datetime, work: Work) -> datetime | None:
     if item.due_by is None or item.due_by <= as_of:
         return None
-    # within one scoring interval a lead that did not change keeps its answer
-    now, then = bucket_of(as_of, work), bucket_of(item.due_by, work)
-    return item.due_by if then > now else now + interval_of(work)
+    return due_after(item.due_by, as_of, work)
 
 
 def _draft(profile: LeadProfile, snapshot_id: str, item: Urgency) -> PredictionDraft:

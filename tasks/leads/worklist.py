@@ -12,6 +12,7 @@ from db.repositories import leads, overrides, predictions
 from db.session import Session
 from ml.urgency import waiting
 from ml.worklist import Candidate, Changed, rank
+from tasks import risks
 from tasks.base import Answer, Work, query
 from tasks.contracts.leads import WorklistRequest
 from tasks.contracts.wire import RESULT_LIMIT, canonical
@@ -22,7 +23,10 @@ from tasks.leads.yesterday import changes
 #: calls of a list that nobody has set a number for
 CALLS = 20
 #: what a row says besides the keys of the contract; the last rows of a long list go without
-MORE = ("expected_value", "interval", "fit", "engagement", "changed", "override", "assigned_to", "prediction_id")
+MORE = (
+    *("expected_value", "interval", "fit", "engagement", "changed", "override", "assigned_to", "prediction_id"),
+    "risk",
+)
 #: bytes of rows with everything in them, and of all rows: the envelope needs some too
 FULL, MOST = RESULT_LIMIT * 7 // 10, RESULT_LIMIT * 9 // 10
 
@@ -58,7 +62,11 @@ def worklist(session: Session, request: WorklistRequest, work: Work) -> Answer:
     )
     chosen = [known[item.lead_id] for item in ranked]
     news = changes(session, work, [lead.score for lead in chosen])
-    rows = [_row(place, lead, news.get(lead.score.lead_id), work) for place, lead in enumerate(chosen, 1)]
+    at_risk = risks.newest(session, work.tenant_id, [lead.score.lead_id for lead in chosen])
+    rows = [
+        _row(place, lead, news.get(lead.score.lead_id), work) | {"risk": risks.brief(at_risk.get(lead.score.lead_id))}
+        for place, lead in enumerate(chosen, 1)
+    ]
     return Answer(data={"as_of": work.now, "leads": _fitting(rows, work)}, as_of=work.now)
 
 

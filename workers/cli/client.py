@@ -69,6 +69,11 @@ class Client:
                 return sent.get(timeout=min(left, BROKER_INTERVAL), propagate=False)
             except NoAnswer:
                 self._ask_broker()
+            except ResponseError as error:
+                # even a connection's question whether the broker is well is refused then
+                if refuses_writes(error):
+                    raise OperationalError(str(error)) from error
+                raise
         raise CommandFailed(f"{task}: no worker answered within {patience:.0f} s; is one running?")
 
     def _ask_broker(self) -> None:

@@ -1,29 +1,37 @@
-"""The demo's way through the house: import, train, assess, rank; every step says what it does."""
+"""The demo's way through the house: import, train, assess, plan, rank; every step says what it does."""
 
 from __future__ import annotations
 
 import csv
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from db.repositories import models as registry
+from db.repositories import predictions
 from db.session import reading
+from workers.cli.actions import show_actions, show_risk
 from workers.cli.client import Client
 from workers.cli.command import CommandFailed
 from workers.cli.imports import report, run_import
 from workers.cli.models import PATIENCE, show_bands, show_comparison
+from workers.cli.output import facts
 from workers.cli.scores import chosen, run_assessment, show_worklist
 from workers.cluster import Cluster
 from workers.settings import Settings
+from workers.words import plain
 
 TENANT = "demo"
 SAMPLE = Path(__file__).parents[2] / "examples" / "leads.csv"
 #: calls that the demo's worklist shows
 CALLS = 20
-STEPS = 4
+#: leads most at risk for whom the demo plans, and those of them among whom it looks for some to show
+AT_RISK, LOOKED_AT = 100, 30
+STEPS = 5
 
 
 @dataclass(slots=True)
@@ -47,6 +55,7 @@ class Walk:
         self._import(caller)
         self._train(caller)
         self._assess(caller)
+        self._plan(caller)
         self._say("today's worklist")
         data = caller.call("hearth.leads.worklist", capacity=CALLS)
         # the scores are as of the sample's moment, whenever the list is asked for
@@ -75,6 +84,19 @@ class Walk:
         self._say(f"assessing {len(lead_ids)} open leads as of the sample's moment: a snapshot each, then a chord")
         run_assessment(caller, lead_ids, as_of=_moment())
 
+    def _plan(self, caller: Client) -> None:
+        lead_ids = _most_at_risk()
+        self._say(f"planning for the {len(lead_ids)} leads most at risk of going cold, as of today")
+        click.echo(
+            "Nobody's churn is known yet, so the written scorecard judged: a judgement, not measured on anybody."
+        )
+        done = caller.call("hearth.interventions.plan", patience=PATIENCE, lead_ids=lead_ids)
+        facts("simulated leads planned for", {plain(name): told for name, told in done.items() if told})
+        for card in _one_of_each(caller, lead_ids[:LOOKED_AT]):
+            click.echo(f"\nsimulated lead {card['external_id']}, {plain(card['stage'])}")
+            show_risk(card["risk"])
+            show_actions(card["actions"])
+
     def where_to_look(self, cluster: Cluster, settings: Settings, *, keep: bool) -> None:
         """Prints what to open and call next."""
         home = f"HEARTH_HOME={settings.home}"
@@ -84,11 +106,31 @@ class Walk:
             click.echo(f"  its password      in {settings.cluster_file}")
         click.echo(f"  this worklist     {home} hearth worklist --tenant {TENANT}")
         click.echo(f"  one lead          {home} hearth card --tenant {TENANT} SIM-00001")
+        click.echo(f"  what helps        {home} hearth interventions report --tenant {TENANT}")
         click.echo(f"  logs              {settings.home / 'logs'}")
         click.echo("  your own leads    hearth up, then hearth backfill FILE --tenant NAME")
         click.echo("  your own CRM      docs/quickstart.md")
         if keep:
             click.echo("The cluster stays up until Ctrl-C.")
+
+
+def _most_at_risk() -> list[str]:
+    """Those of whom the assessment said the highest risk, highest first."""
+    with reading() as session:
+        found = predictions.latest(session, TENANT, kind="churn")
+    return [one.lead_id for one in sorted(found, key=lambda one: (-(one.probability or 0.0), one.lead_id))[:AT_RISK]]
+
+
+def _one_of_each(caller: Client, lead_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """The card of the first lead for each thing that becomes of a plan."""
+    seen = set()
+    for lead_id in lead_ids:
+        card = caller.call("hearth.leads.card", lead_id=lead_id)
+        actions = card["actions"]
+        became = "held_out" if actions["held_out"] else actions["running"][0]["state"] if actions["running"] else None
+        if became not in seen:
+            seen.add(became)
+            yield card
 
 
 def _moment() -> str:

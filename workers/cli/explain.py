@@ -14,8 +14,13 @@ from workers.cli.command import Command, CommandFailed, example, json_option
 from workers.cli.database import database
 from workers.cli.output import emit, facts, table
 from workers.settings import settings
+from workers.words import evidence, plain
 
 Data = Mapping[str, Any]
+#: what the verdict of a replay names, the first that it has computed again
+FIGURES = ("log_odds", "probability")
+#: of a risk, besides its probability
+RISK = ("days_silent", "threshold", "days_to_churn", "neglected", "confidence", "members", "next_check_at")
 
 
 @click.command(
@@ -54,6 +59,7 @@ def _show(found: Explained) -> None:
     lead = {"lead": told["lead_id"], "tenant": told["tenant_id"], "kind": told["kind"]}
     facts(f"score {answer['prediction_id']}", lead | {name: answer.get(name) for name in names})
     _reasons(answer)
+    _indicators(answer)
     facts("model", {name: _flat(value) for name, value in told["model"].items()})
     facts(f"snapshot {snapshot['snapshot_id']} as of {snapshot['as_of']}", snapshot["features"])
     click.echo(f"missing: {', '.join(snapshot['missing']) or 'nothing'}")
@@ -72,11 +78,23 @@ def _reasons(answer: Data) -> None:
         table("reasons, in log-odds", ("way", "contribution", "reason", "feature"), rows)
 
 
+def _indicators(answer: Data) -> None:
+    """What a risk was told from, strongest first."""
+    told = sorted(answer.get("indicators") or (), key=lambda one: (-one["value"], one["name"]))
+    rows = [(plain(one["name"]), one["value"], evidence(one["name"], one["evidence"])) for one in told if one["known"]]
+    if rows:
+        risk = {name: _flat(answer.get(name)) for name in RISK}
+        facts("risk", risk)
+        table("indicators, from 0 to 1", ("indicator", "value", "from"), rows)
+
+
 def _verdict(replay: Data) -> str:
     if replay["same"] is None:
         return f"replay: {replay['why']}"
     if replay["same"]:
-        return f"replay: the same bit for bit, log-odds {replay['computed']['log_odds']!r}"
+        name = next(name for name in FIGURES if name in replay["computed"])
+        figure = replay["computed"][name]
+        return f"replay: the same bit for bit, {name.replace('_', '-')} {figure!r}"
     return f"replay: NOT the same: {replay['why']}"
 
 

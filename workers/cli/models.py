@@ -19,7 +19,9 @@ from workers.cli.output import emit, facts, table
 from workers.pages import load, write
 from workers.settings import settings
 
-KINDS = ("lead_score",)
+KINDS = ("lead_score", "churn")
+#: kind -> what its rows are, and what came true of them
+WORDS = {"lead_score": ("leads", "won"), "churn": ("snapshots", "gone cold")}
 TRAINED = ("run_id", "kind", "rows", "metrics", "promoted", "reason", "version")
 #: metrics shown beside the baselines
 COMPARED = ("auc", "pr_auc", "brier", "lift_top_decile")
@@ -28,7 +30,9 @@ PAGE = click.Path(dir_okay=False, path_type=Path)
 PATIENCE = 600.0
 
 
-@click.command(cls=Command, epilog=example("hearth train lead_score --tenant demo"))
+@click.command(
+    cls=Command, epilog=example("hearth train lead_score --tenant demo", "hearth train churn --tenant demo --json")
+)
 @click.argument("kind", type=click.Choice(KINDS))
 @tenant_option
 @click.option("--promote", type=click.Choice(("auto", "never")), default="auto", show_default=True, help="Who decides.")
@@ -41,7 +45,7 @@ PATIENCE = 600.0
 )
 @json_option
 def train(kind: str, tenant: str, promote: str, scope: str, as_json: bool) -> None:
-    """Train a model on a tenant's closed leads and promote it if it earns it."""
+    """Train a model on what became of a tenant's leads and promote it if it earns it."""
     with client(tenant) as caller:
         data = caller.call("hearth.models.train", patience=PATIENCE, kind=kind, promote=promote, scope=scope)
     if as_json:
@@ -110,11 +114,11 @@ def show_model(version: str, tenant: str, card: Path | None, as_json: bool) -> N
 
 
 def show_scores(title: str, model: ModelRecord) -> None:
-    """Prints the band table: of the leads that were scored so, how many closed."""
+    """Prints the band table: of the leads that were scored so, of how many it came true."""
     bands = model.report.get("bands_by_score", ())
     rows = [(f"{band['low']:.0%} to {band['high']:.0%}", band["rows"], band["positives"]) for band in bands]
     if rows:
-        table(title, ("scored", "leads", "closed"), rows)
+        table(title, ("scored", *WORDS[model.kind]), rows)
 
 
 def _marks(said: MarkTally | None) -> dict[str, Any]:
@@ -137,7 +141,8 @@ def show_bands(title: str, model: ModelRecord) -> None:
     rows = [
         (f"{band['low']:.0%} to {band['high']:.0%}", band["rows"], band["positives"], band["came"]) for band in bands
     ]
-    table(title, ("said", "leads", "won", "share won"), rows)
+    what, came = WORDS[model.kind]
+    table(title, ("said", what, came, f"share {came}"), rows)
 
 
 ACTOR = click.option("--actor", default="hearth models", show_default=True, metavar="NAME", help="Who decides it.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,6 +10,7 @@ import click
 from db.records import PredictionRecord
 from db.repositories import leads, predictions, tenants
 from db.session import reading
+from workers.cli.actions import show_actions, show_risk
 from workers.cli.client import Client, client
 from workers.cli.command import Command, Function, example, json_option, tenant_option
 from workers.cli.database import database
@@ -19,7 +20,21 @@ from workers.settings import settings
 #: leads in one message
 BATCH = 1000
 KIND = "lead_score"
-WORKLIST_COLUMNS = ("rank", "lead", "probability", "band", "why now", "action", "due by", "new", "reasons", "model")
+WORKLIST_COLUMNS = (
+    "rank",
+    "lead",
+    "probability",
+    "band",
+    "why now",
+    "action",
+    "due by",
+    "new",
+    "risk",
+    "reasons",
+    "model",
+)
+#: parts of a card that are told in words
+PARTS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"risk": show_risk, "actions": show_actions}
 
 Data = dict[str, Any]
 
@@ -172,7 +187,13 @@ def _call(lead: Data) -> tuple[object, ...]:
     band = f"{lead['band']}, says {lead['override']['actor']}" if lead.get("override") else lead["band"]
     plain = (lead[name] for name in ("why_now", "action", "due_by"))
     new = (lead.get("changed") or {}).get("text")
-    return (lead["rank"], _name(lead), lead["probability"], band, *plain, new, _texts(lead["reasons"]), lead["model"])
+    who = (lead["rank"], _name(lead), lead["probability"], band)
+    return (*who, *plain, new, _risk(lead.get("risk")), _texts(lead["reasons"]), lead["model"])
+
+
+def _risk(risk: Data | None) -> str | None:
+    """The level of a lead's risk; where nobody has contacted it, that."""
+    return None if risk is None else str(risk["note"] or risk["level"]).replace("_", " ")
 
 
 def _name(lead: Data) -> str:
@@ -184,10 +205,12 @@ def _texts(reasons: Sequence[Any]) -> str:
 
 
 def show_card(lead: str, data: Data) -> None:
-    """Prints a card: what is single as a line, what is a list as its length."""
+    """Prints a card: what is single as a line, risk and actions in words, what else is a list item by item."""
     facts(f"lead {lead}", {name: value for name, value in data.items() if not isinstance(value, (dict, list))})
     for name, value in data.items():
-        if isinstance(value, dict):
+        if value and name in PARTS:
+            PARTS[name](value)
+        elif isinstance(value, dict):
             facts(name, {key: _short(inner) for key, inner in value.items()})
         elif isinstance(value, list):
             facts(name, {str(index): _short(item) for index, item in enumerate(value, 1)})

@@ -44,6 +44,10 @@ _STYLE = {
 }
 #: left, bottom, width and height of the axes, as shares of the figure
 _INSIDE = (0.145, 0.135, 0.825, 0.845)
+#: inches of a figure, of one of its rows where it has rows, and of what is below them
+_WIDE, _HIGH, _ROW, _BELOW = 4.8, 3.8, 0.34, 0.62
+#: share of a figure's width that the names of its rows take
+_NAMES = 0.37
 _UNDATED = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
@@ -70,6 +74,18 @@ class Point:
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A share, or a difference of two, with its bounds and its name, which is a fixed word."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    #: drawn in the page's other colour
+    apart: bool = False
+
+
 def calibration(name: str, points: Sequence[Point], *, title: str, text: str) -> Drawing:
     """What was said against what came; on the diagonal both are the same."""
 
@@ -78,14 +94,14 @@ def calibration(name: str, points: Sequence[Point], *, title: str, text: str) ->
         axes.plot([0, reach], [0, reach], color=MUTED, linewidth=1.2, dashes=(4, 3))
         axes.vlines([p.said for p in points], [p.low for p in points], [p.high for p in points], color=ACCENT, lw=1.4)
         axes.plot([p.said for p in points], [p.came for p in points], "o", color=ACCENT, markersize=6)
-        axes.set(xlim=(0, reach), ylim=(0, reach), xlabel="score: probability to win", ylabel="share that was won")
+        axes.set(xlim=(0, reach), ylim=(0, reach), xlabel="score: the probability", ylabel="share that came so")
         _in_percent(axes, 0.2 if reach > 0.5 else 0.1)
 
     return _drawing(name, title, text, draw)
 
 
 def lift(name: str, reached: Sequence[tuple[float, float]], *, title: str, text: str) -> Drawing:
-    """The share of wins reached by calling the best share of leads first, against calls in any order."""
+    """The share of all hits reached by taking the highest scores first, against any order."""
 
     def draw(axes: Axes) -> None:
         depth, wins = zip((0.0, 0.0), *reached, strict=True)
@@ -93,12 +109,46 @@ def lift(name: str, reached: Sequence[tuple[float, float]], *, title: str, text:
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.2, dashes=(4, 3))
         axes.plot(depth, wins, "o-", color=ACCENT, linewidth=2, markersize=4)
         middle = min(range(len(depth)), key=lambda index: abs(depth[index] - 0.5))
-        _label(axes, "best first", (depth[middle], wins[middle]), (-7, 7), ACCENT)
+        _label(axes, "highest first", (depth[middle], wins[middle]), (-7, 7), ACCENT)
         _label(axes, "any order", (0.6, 0.6), (8, -12), MUTED)
-        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="leads called, best first", ylabel="wins reached")
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="leads, highest score first", ylabel="share reached")
         _in_percent(axes, 0.2)
 
     return _drawing(name, title, text, draw)
+
+
+def estimates(name: str, rows: Sequence[Estimate], *, across: str, unit: str = " %", title: str, text: str) -> Drawing:
+    """Estimates below each other, first on top, in hundredths of a unit; a line at nothing where they go below it."""
+
+    def draw(axes: Axes) -> None:
+        for place, row in enumerate(rows):
+            color = OTHER if row.apart else ACCENT
+            axes.plot([row.low, row.high], [place, place], color=color, linewidth=1.6)
+            axes.plot([row.value], [place], "o", color=color, markersize=6)
+        low, high = _across(rows)
+        if low < 0:
+            axes.axvline(0, color=MUTED, linewidth=1.2, dashes=(4, 3))
+        axes.set(xlim=(low, high), ylim=(len(rows) - 0.4, -0.6), xlabel=across)
+        axes.set_yticks(range(len(rows)), [row.name for row in rows])
+        axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_locator(MultipleLocator(_step(high - low)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}{unit}"))
+
+    high = _ROW * len(rows) + _BELOW
+    inside = (_NAMES, _BELOW / high, 0.965 - _NAMES, 1 - _BELOW / high)
+    return _drawing(name, title, text, draw, high=high, inside=inside)
+
+
+def _across(rows: Sequence[Estimate]) -> tuple[float, float]:
+    """The ends of the axis: a little room on both sides, and from zero where nothing lies below it."""
+    low, high = min(row.low for row in rows), max(row.high for row in rows)
+    room = 0.05 * max(high - min(low, 0.0), 0.02)
+    return (low - room if low < 0 else 0.0), max(high, 0.0) + room
+
+
+def _step(width: float) -> float:
+    """A round distance between two ticks of which at most six fit."""
+    return next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if width / step <= 6)
 
 
 def _label(axes: Axes, text: str, at: tuple[float, float], away: tuple[int, int], color: str) -> None:
@@ -117,11 +167,19 @@ def _in_percent(axes: Axes, step: float) -> None:
         axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
 
 
-def _drawing(name: str, title: str, text: str, draw: Callable[[Axes], None]) -> Drawing:
+def _drawing(
+    name: str,
+    title: str,
+    text: str,
+    draw: Callable[[Axes], None],
+    *,
+    high: float = _HIGH,
+    inside: tuple[float, float, float, float] = _INSIDE,
+) -> Drawing:
     # without pyplot: no window system is looked for and no state is shared
     with rc_context(_STYLE):  # type: ignore[arg-type]
-        figure = Figure(figsize=(4.8, 3.8))
-        draw(figure.add_axes(_INSIDE))  # a place of its own: a computed lay-out draws everything twice
+        figure = Figure(figsize=(_WIDE, high))
+        draw(figure.add_axes(inside))  # a place of its own: a computed lay-out draws everything twice
         drawn = BytesIO()
         figure.savefig(drawn, format="svg", transparent=True, metadata=_UNDATED)
     return Drawing(name=name, title=title, text=text, svg=_inlined(name, title, text, drawn.getvalue()))

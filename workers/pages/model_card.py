@@ -22,10 +22,57 @@ TOO_GOOD = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a kind of model tells, as its card says it."""
+
+    #: what it learnt from, one row each
+    rows: str
+    #: how those rows were made
+    each: str
+    #: what a lead is of whom it came true, and what such leads are called
+    ended: str
+    ends: str
+    #: what three in ten of those scored 30 % should do
+    come: str
+    #: a pair that it is to put in order
+    pair: str
+    #: leads of the highest scores are these
+    highest: str
+    #: the heading of what a list by score is good for
+    first: str
+
+
+WORDS = {
+    "churn": Words(
+        rows="snapshots of leads",
+        each="each of one lead and one date, as it was known then",
+        ended="gone cold",
+        ends="leads gone cold",
+        come="go cold",
+        pair="one lead that went cold and one that did not, the first above",
+        highest="riskiest",
+        first="Whom to look after first",
+    )
+}
+#: of every other kind
+USUAL = Words(
+    rows="leads",
+    each="each once, as it was before its outcome was known",
+    ended="won",
+    ends="wins",
+    come="close",
+    pair="one won and one lost lead, the won one above",
+    highest="best",
+    first="Whom to call first",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """What the page shows. An empty tuple or None: not recorded."""
 
     model: ModelRecord
+    words: Words
     tenant: str
     rivals: tuple[str, ...]
     compared: tuple[Compared, ...]
@@ -66,6 +113,7 @@ def card(model: ModelRecord, *, tenant: str, marks: MarkTally | None = None) -> 
     curve = tuple(quality.reached(report))
     return Card(
         model=model,
+        words=WORDS.get(model.kind, USUAL),
         tenant=tenant,
         rivals=tuple(quality.rivals(report)),
         compared=tuple(quality.compared(model)),
@@ -91,7 +139,12 @@ def card(model: ModelRecord, *, tenant: str, marks: MarkTally | None = None) -> 
 
 def _sources(report: Report) -> Iterator[str]:
     told = report.get("sources", {})
-    words = {"leads": "from imports and the CRM", "snapshots": "from live scoring", "blocked": "left out on request"}
+    words = {
+        "leads": "from imports and the CRM",
+        "snapshots": "from live scoring",
+        "histories": "leads with their histories",
+        "blocked": "left out on request",
+    }
     for name, rows in told.items():
         if rows:
             yield f"{number(rows)} {words.get(name, name)}"

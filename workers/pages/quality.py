@@ -31,14 +31,14 @@ class Measure:
 MEASURES = tuple(
     Measure(key=key, name=name, meaning=meaning, digits=digits)
     for key, name, meaning, digits in (
-        ("auc", "AUC", "share of won and lost pairs put in the right order; chance is 0.5", 3),
-        ("pr_auc", "PR-AUC", "how pure the list stays while it is called down; chance is the share won", 3),
-        ("lift_top_decile", "Lift of the best tenth", "wins among the best tenth against the average", 2),
+        ("auc", "AUC", "share of unlike pairs put in the right order; chance is 0.5", 3),
+        ("pr_auc", "PR-AUC", "how pure the list stays on its way down; chance is the share of all", 3),
+        ("lift_top_decile", "Lift of the best tenth", "hits in the highest tenth against the average", 2),
         ("brier", "Brier score", "mean squared error of the probability; lower is better", 3),
         ("log_loss", "Log loss", "what confident mistakes cost; lower is better", 3),
-        ("ece", "Calibration error", "mean distance between score and share won; lower is better", 3),
+        ("ece", "Calibration error", "mean distance between score and share that came so; lower is better", 3),
         ("slope", "Calibration slope", "1 is right; below it claims too much, above too little", 2),
-        ("accuracy", "Accuracy at 50 %", "share right when 50 % and more counts as won", 3),
+        ("accuracy", "Accuracy at 50 %", "share right when 50 % and more counts as yes", 3),
     )
 )
 SCORERS = {
@@ -156,14 +156,14 @@ def chance(report: Report) -> float | None:
 
 
 def calibration(bins: Sequence[Report]) -> Drawing | None:
-    """The scores against the shares that were won, drawn."""
+    """The scores against the shares that came so, drawn."""
     if not bins:
         return None
     points = [Point(told["said"], told["came"], *bounds(told["positives"], told["rows"])) for told in bins]
     low, high = points[0], points[-1]
-    ends = [f"{percent(point.came)} won at a score of {percent(point.said)}" for point in (low, high)]
+    ends = [f"{percent(point.came)} at a score of {percent(point.said)}" for point in (low, high)]
     text = f"From {' to '.join(ends)}; the band table tells more in figures."
-    return figures.calibration("calibration", points, title="Scores, and the shares that were won", text=text)
+    return figures.calibration("calibration", points, title="Scores, and the shares that came so", text=text)
 
 
 def reached(report: Report) -> Iterator[Reached]:
@@ -194,5 +194,5 @@ def lift(curve: Sequence[Reached]) -> Drawing | None:
         return None
     points = [(point.depth, point.wins) for point in curve]
     first = tenths(curve)[0]
-    text = f"The best {percent(first.depth)} of leads hold {percent(first.wins)} of the wins; the table tells more."
-    return figures.lift("lift", points, title="Wins reached by calling the best leads first", text=text)
+    text = f"The best {percent(first.depth)} of leads hold {percent(first.wins)} of all hits; the table tells more."
+    return figures.lift("lift", points, title="Hits reached by taking the highest scores first", text=text)

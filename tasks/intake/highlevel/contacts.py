@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from db.records import LeadDraft
+from db.records import EventDraft, LeadDraft
 from tasks.intake import payload, phones, values
 from tasks.intake.errors import BadValue
 from tasks.intake.highlevel.custom import Custom, custom_of, is_ours
@@ -42,7 +42,13 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
         as_of=at,
     )
     return Notice(
-        type=str(raw["type"]), at=at, lead=lead, entity=("contact", contact_id), state=state_of(lead, custom, tags)
+        type=str(raw["type"]),
+        at=at,
+        lead=lead,
+        entity=("contact", contact_id),
+        state=state_of(lead, custom, tags),
+        refusal=_refusal(contact_id, at, setup) if blocked(lead.consent) else None,
+        refused_by=frozenset(lead.consent),
     )
 
 
@@ -77,6 +83,22 @@ def consent(raw: Raw) -> dict[str, bool]:
         elif name.casefold() in CHANNELS and status is not None and (_blocks(status) or not everything):
             found[CHANNELS[name.casefold()]] = _blocks(status)
     return found
+
+
+def blocked(told: Mapping[str, Any]) -> bool:
+    """Whether every channel is closed, by one word or one by one."""
+    return told.get("dnd_all") is True or all(told.get(name) is True for name in CHANNELS.values())
+
+
+def _refusal(contact_id: str, at: datetime, setup: Setup) -> EventDraft:
+    return EventDraft(
+        kind="do_not_disturb",
+        occurred_at=at,
+        recorded_at=max(at, setup.received_at),
+        direction="inbound",
+        source=SYSTEM,
+        source_id=f"{contact_id}:do_not_disturb:{at.isoformat()}",
+    )
 
 
 def _blocks(status: Any) -> bool:
@@ -142,4 +164,5 @@ def merged(contact: Notice, other: Notice) -> Notice:
         label_at=other.lead.label_at,
         events=other.lead.events,
     )
-    return replace(other, lead=lead, state={**contact.state, **other.state} if other.entity else other.state)
+    state = {**contact.state, **other.state} if other.entity else other.state
+    return replace(other, lead=lead, state=state, refusal=contact.refusal, refused_by=contact.refused_by)

@@ -160,6 +160,89 @@ def test_a_score_is_explained_and_replayed_whatever_was_asked(ask, hearth, train
     assert "no score has this id" in hearth("explain", "nothing", "--json").stderr
 
 
+@pytest.fixture(scope="module")
+def planned(ask, trained) -> dict:
+    """What became of planning for every open lead."""
+    lead_ids = [lead["lead_id"] for lead in ask("score", "--tenant", TENANT, "--all", "--top", "1000")["leads"]]
+    with client(TENANT) as caller:
+        return caller.call("hearth.interventions.plan", lead_ids=lead_ids)
+
+
+def test_what_waits_is_approved_or_rejected_once_and_a_lead_shows_its_actions(ask, hearth, planned):
+    first, second, *_ = waiting = ask("interventions", "list", "--tenant", TENANT, "--limit", "5")["actions"]
+    assert len(waiting) == 5
+    assert {one["state"] for one in waiting} == {"approval"}
+    who = ("--tenant", TENANT, "--actor", "ada.quill")
+    (approved,) = ask("interventions", "approve", first["action_id"], *who)["reviewed"]
+    (rejected,) = ask("interventions", "reject", second["action_id"], *who)["reviewed"]
+    assert (approved["changed"], rejected["changed"], rejected["state"]) == (True, True, "rejected")
+    assert "unchanged, rejected by a person" in hearth("interventions", "approve", second["action_id"], *who).stdout
+    still = ask("interventions", "list", "--tenant", TENANT, "--limit", "100")["actions"]
+    assert not {first["action_id"], second["action_id"]} & {one["action_id"] for one in still}
+    of_lead = ask("interventions", "list", "--tenant", TENANT, "--lead", second["external_id"])["actions"]
+    assert {one["action_id"]: one["state"] for one in of_lead}[second["action_id"]] == "rejected"
+    unknown = hearth("interventions", "approve", "nothing", *who)
+    assert (unknown.exit_code, "no action of this tenant" in unknown.stderr) == (1, True)
+
+
+def test_a_card_shows_risk_and_actions_in_words(ask, hearth, planned):
+    action = ask("interventions", "list", "--tenant", TENANT, "--limit", "1")["actions"][0]
+    shown = hearth("card", "--tenant", TENANT, action["external_id"])
+    assert shown.exit_code == 0, shown.stderr
+    assert "says the written scorecard" in shown.stdout
+    assert "waits for a person's approval" in shown.stdout
+    assert f"  {action['action_id']}\n" in shown.stdout
+    told = hearth("interventions", "list", "--tenant", TENANT, "--lead", action["external_id"])
+    assert f"lead {action['external_id']}: " in told.stdout
+    assert action["text"].splitlines()[0] in told.stdout
+
+
+def test_a_risk_is_explained_and_computed_again(ask, hearth, planned):
+    action = ask("interventions", "list", "--tenant", TENANT, "--limit", "1")["actions"][0]
+    risk = ask("card", "--tenant", TENANT, action["external_id"])["risk"]
+    shown = hearth("explain", risk["prediction_id"])
+    assert shown.exit_code == 0, shown.stderr
+    assert f"the same bit for bit, probability {round(risk['probability'], 9)!r}" in shown.stdout
+    assert risk["drivers"][0]["name"].replace("_", " ") in shown.stdout
+
+
+def test_the_report_counts_who_was_sent_to_and_held_out_and_is_a_page(ask, hearth, planned, tmp_path):
+    path = tmp_path / "report.html"
+    told = ask("interventions", "report", "--tenant", TENANT, "--page", str(path))
+    assert told["held_out"] == planned["held_out"] > 0
+    assert told["sent"] > told["held_out"]
+    assert sum(one["sent"] for one in told["types"]) == told["sent"]
+    assert (told["verdict"], told["settled"], told["difference"]) == ("too_early", {"sent": 0, "held_out": 0}, None)
+    assert told["actions"]["held_out"] == planned["held_out"]
+    page = path.read_text(encoding="utf-8")
+    assert "Too early to say" in page
+    assert TENANT in page
+    shown = hearth("interventions", "report", "--tenant", TENANT).stdout
+    assert shown.startswith(f"interventions of {TENANT}: too early to say\n{told['reason'][:40]}")
+
+
+def test_a_type_is_paused_and_resumed(ask, hearth, planned):
+    named = ("social_proof", "--tenant", TENANT, "--actor", "ada.quill")
+    assert ask("interventions", "pause", *named, "--reason", "complaints")["paused"]
+    paused = {one["intervention"]: one["paused"] for one in ask("interventions", "report", "--tenant", TENANT)["types"]}
+    assert (paused["social_proof"]["reason"], paused["social_proof"]["by"]) == ("complaints", "ada.quill")
+    assert hearth("interventions", "resume", *named).stdout == "social proof: not paused\n"
+    assert not ask("interventions", "resume", *named)["changed"]
+    assert ask("interventions", "pause", "all", "--tenant", TENANT)["intervention"] == "*"
+    assert ask("interventions", "resume", "all", "--tenant", TENANT)["changed"]
+    assert ask("audit", "verify", "--tenant", TENANT)["ok"]
+
+
+def test_the_report_of_value_names_bands_and_agents_and_no_money_without_figures(ask, planned, tmp_path):
+    path = tmp_path / "value.html"
+    told = ask("report", "value", "--tenant", TENANT, "--days", "30", "--page", str(path))
+    assert set(told) == {"tenant_id", "since", "bands", "use", "effect", "money"}
+    assert [band["band"] for band in told["bands"]] == ["hot", "warm", "cold"]
+    assert "ada.quill" in {row["agent"] for row in told["use"]}
+    assert told["money"] is None
+    assert "In money" in path.read_text(encoding="utf-8")
+
+
 def test_running_workers_take_a_new_champion_up_and_go_back_from_it(ask, hearth, trained, redis_url):
     def scorer() -> str:
         with client(TENANT) as caller:
@@ -188,6 +271,7 @@ def test_tenants_are_created_once_and_configured(ask, hearth, tmp_path):
     assert hearth("tenant", "create", "fresh").exit_code == 1
     assert ask("tenant", "configure", "fresh", "--settings", str(settings))["version"] == 2
     assert not ask("tenant", "readiness", "fresh")["answers"]["lead_score"]["own_model_possible"]
+    assert "hearth assess" in ask("interventions", "report", "--tenant", "fresh")["reason"]
     unfit = ask("train", "lead_score", "--tenant", "fresh")
     assert not unfit["promoted"]
     assert "not enough" in unfit["reason"]
@@ -197,6 +281,9 @@ def test_tenants_are_created_once_and_configured(ask, hearth, tmp_path):
     ("args", "said"),
     [
         (["worklist", "--tenant", "nobody"], "unknown_tenant"),
+        (["interventions", "report", "--tenant", "nobody"], "unknown_tenant"),
+        (["interventions", "list", "--tenant", "nobody"], "unknown_tenant"),
+        (["report", "value", "--tenant", "nobody"], "unknown_tenant"),
         (["score", "--tenant", "nobody", "--all"], "unknown tenant"),
         (["train", "lead_score", "--tenant", "nobody"], "unknown_tenant"),
         (["backfill", "examples/leads.csv", "--tenant", "nobody", "--mode", "dry_run"], "unknown_tenant"),

@@ -26,6 +26,11 @@ def test_the_demo_ends_with_a_worklist_of_simulated_leads_and_no_process(tmp_pat
     assert "rows created                   1200" in told
     assert "simulated leads to call today" in told
     assert told.count("lead_score-0001") >= 10
+    plans = told.partition("[4/5]")[2].partition("[5/5]")[0]
+    assert "the written scorecard judged" in plans
+    assert plans.count("simulated lead ") == plans.count("risk of going cold\n") >= 2
+    assert "communication gaps  " in plans
+    assert "gates  " in plans
     assert not living(home)
     assert not (tmp_path / "mine.db").exists()
     assert sorted(path.name for path in home.iterdir()) == ["demo", "demo.lock"]
@@ -33,7 +38,7 @@ def test_the_demo_ends_with_a_worklist_of_simulated_leads_and_no_process(tmp_pat
 
 @pytest.mark.parametrize(
     ("moment", "number"),
-    [("starting broker", signal.SIGTERM), ("[3/4]", signal.SIGINT)],
+    [("starting broker", signal.SIGTERM), ("[3/5]", signal.SIGINT)],
 )
 def test_a_demo_that_is_stopped_leaves_no_process(tmp_path, moment, number):
     home, log = tmp_path / "home", tmp_path / "demo.log"

@@ -63,7 +63,7 @@ def test_what_cannot_run_is_held_and_the_worker_goes_on(bound):
     def new():
         return sorted(entry.reason for entry in entries() if entry.quarantine_id not in before)
 
-    wanted = ["invalid"] * 3 + ["poison", "undecodable", "unknown_message", "unknown_task"]
+    wanted = ["attempts", *["invalid"] * 3, "undecodable", "unknown_message", "unknown_task"]
     until(lambda: new() == wanted)
 
 

@@ -120,7 +120,7 @@ def test_a_tally_tells_arms_chances_and_outcomes(enrol, settle, write, lead_ids)
 
 def test_leads_enrolled_lately_are_counted(enrol, write, lead_ids):
     enrol(enrolled(lead_ids[0], days=-8), enrolled(lead_ids[1]), enrolled(lead_ids[2], days=1))
-    assert write(enrolments.since, experiment=HOLDOUT, moment=NOW) == 2
+    assert [write(enrolments.since, experiment=HOLDOUT, moment=NOW - days * DAY) for days in (9, 1, -1)] == [3, 2, 1]
 
 
 def test_many_leads_are_enrolled_and_settled_in_runs(enrol, settle, upsert, write):

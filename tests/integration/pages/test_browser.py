@@ -1,4 +1,4 @@
-"""The model card in a real browser: it renders in every window, in silence, and asks nobody for anything."""
+"""The pages in a real browser: they render in every window, in silence, and ask nobody for anything."""
 
 import io
 from contextlib import ExitStack
@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from tests.integration.pages.browser import Browser, BrowserGone, find
+from tests.unit.workers.pages import answers
 from tests.unit.workers.pages.records import NEWER, REPORT, model
 from tests.unit.workers.pages.test_model_card import SECTIONS
-from workers.pages import write
+from workers.pages import interventions, value, write
 from workers.pages.model_card import page
 
 pytestmark = [
@@ -92,3 +93,17 @@ def test_what_got_in_all_the_same_would_not_load_and_not_run(browser, url):
     assert "http://127.0.0.1:9/seen" in seen.refused
     assert [line for line in seen.complaints if "inline script" in line]
     assert browser.tell("document.title") == "Model card lead_score-0001 · Hearth"
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize(
+    "module, answer", [(interventions, answers.REPORT), (value, answers.VALUE)], ids=["interventions", "value"]
+)
+def test_the_reports_render_in_silence_and_nothing_sticks_out(browser, tmp_path, module, answer, width):
+    path = tmp_path / "report.html"
+    write(module.page(answer, at=answers.AT), path)
+    seen = browser.look(path.as_uri(), width=width)
+    assert (seen.requests, seen.complaints) == ([path.as_uri()], [])
+    assert browser.tell("document.documentElement.scrollWidth") <= width
+    assert all(wide > 250 and high > 60 for wide, high in shown(browser, "main > section"))
+    assert [wide > 250 and high > 80 for wide, high in shown(browser, "figure svg")] == [True]

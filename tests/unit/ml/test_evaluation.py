@@ -95,3 +95,14 @@ def test_a_gain_that_hangs_on_one_row_is_noise() -> None:
     verdict = decide(labels, [0.0, *champion[1:]], champion, seed=0)
     assert not verdict.promoted
     assert "not better than the present champion by more than noise" in verdict.reason
+
+
+def test_rows_of_one_lead_say_less_than_as_many_leads() -> None:
+    labels = [True, False] * 20
+    champion = [0.6 if label else 0.4 for label in labels]
+    # better for most leads, and far off for two of them
+    newcomer = [(0.2 if number % 20 == 0 else 0.7) if label else 0.4 for number, label in enumerate(labels)]
+    rows = [100 * part for part in (labels, newcomer, champion)]
+    leads = [str(number) for number in range(40)] * 100
+    assert decide(*rows, seed=0).promoted
+    assert not decide(*rows, seed=0, groups=leads).promoted

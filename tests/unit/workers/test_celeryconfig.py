@@ -17,10 +17,12 @@ ROUTES = {
     "inference": [
         *("system.ping", "tenants.configure", "tenants.readiness", "leads.score", "leads.worklist", "leads.card"),
         *("leads.snapshot", "leads.score_snapshots", "leads.urgency"),
+        *("churn.predict", "churn.assess", "churn.sweep"),
+        *("interventions.plan", "interventions.dispatch", "interventions.review", "interventions.report"),
         *("pipelines.assess", "pipelines.finish", "pipelines.sweep", "jobs.status"),
     ],
     "ingest": ["leads.upsert", "outcomes.record"],
-    "batch": ["backfill.csv", "backfill.chunk", "backfill.finish"],
+    "batch": ["backfill.csv", "backfill.chunk", "backfill.finish", "churn.check", "interventions.plan_due"],
     "training": ["models.train"],
 }
 PROCFILE = Path(celeryconfig.__file__).with_name("Procfile").read_text()

@@ -69,6 +69,11 @@ def test_the_help_of_backfill_shows_what_an_import_takes(hearth):
         ["schemas"],
         ["tenant", "configure", "x"],
         ["models", "promote", "--tenant", "x"],
+        ["interventions", "approve", "--tenant", "x"],
+        ["interventions", "pause", "tea_leaves", "--tenant", "x"],
+        ["interventions", "pause", "social_proof", "--tenant", "x", "--reason", "boredom"],
+        ["report", "value"],
+        ["report", "value", "--tenant", "x", "--days", "0"],
     ],
     ids=" ".join,
 )

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.churn.labels import HORIZON, History, Label, Standing, labels, past
-from ml.churn.signs import ENDS, TERMINAL
+from ml.churn.labels import HORIZON, History, Label, Standing, labels, past, settled, weekly
+from ml.churn.signs import ENDS, TERMINAL, over
 from ml.features import extract
 from ml.profiles import Interaction, LeadProfile
 from tests.unit.ml.support import NOW
@@ -252,3 +253,46 @@ def test_what_happens_beyond_the_horizon_changes_no_outcome(events: list[Interac
     found = labels([told(events, [])], [NOW], until=LATER)
     near = labels([told([one for one in events if one.occurred_at <= last], [])], [NOW], until=LATER)
     assert [(row.outcome, row.reason, row.at) for row in found] == [(row.outcome, row.reason, row.at) for row in near]
+
+
+def test_a_week_settles_what_is_known_and_training_looks_back_by_weeks() -> None:
+    until = settled(NOW)
+    assert until.weekday() == 0
+    assert {settled(until + day * DAY) for day in (0, 1, 6.99)} == {until}
+    dates = weekly(until)
+    assert dates == sorted(dates)
+    assert (len(dates), dates[-1]) == (26, until - HORIZON)
+    assert {later - earlier for earlier, later in pairwise(dates)} == {7 * DAY}
+
+
+@pytest.mark.parametrize(
+    ("happened", "reason"),
+    [
+        ((), None),
+        ((event("outcome.lost", -9),), "lost"),
+        ((event("outcome.lost", -9), event("reopened", -3)), None),
+        ((event("reopened", -9), event("outcome.lost", -3)), "lost"),
+        ((event("lead_deleted", -9), event("lead_restored", -3)), None),
+        ((event("lead_deleted", -9),), "deleted"),
+        ((event("do_not_disturb", -9), event("reopened", -3)), "do_not_disturb"),
+        ((event("outcome.lost", -9), event("unsubscribed", -3)), "unsubscribed"),
+    ],
+)
+def test_an_end_that_was_taken_back_is_none_but_a_refusal_stays(
+    happened: tuple[Interaction, ...], reason: str | None
+) -> None:
+    assert over(history(*happened).profile, None) == reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"stage": "closed"}, "won"),
+        ({"stage": "Lost"}, "lost"),
+        ({"stage": "disqualified"}, "ended"),
+        ({"stage": "past_client"}, None),
+        ({"lead_type": "vendor"}, "no_client"),
+    ],
+)
+def test_stages_and_kinds_of_people_are_over_for_a_reason(changes: dict[str, str], reason: str | None) -> None:
+    assert over(replace(history().profile, **changes), None) == reason

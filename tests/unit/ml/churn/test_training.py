@@ -10,8 +10,9 @@ import pytest
 from ml.artifacts import dump, load
 from ml.churn.labels import History, Label, Standing, labels
 from ml.churn.risk import assess
+from ml.churn.scorecard import added_up
 from ml.churn.scorer import ChurnScorer
-from ml.churn.training import train
+from ml.churn.training import MOST_ROWS, gate, thinned, train, written
 from ml.ensemble.learning import split
 from ml.errors import LabelsError
 from ml.features import extract
@@ -101,3 +102,39 @@ def test_labels_without_features_are_refused(brokerage: tuple[FeatureMatrix, lis
     matrix, told, _ = brokerage
     with pytest.raises(LabelsError):
         train(matrix, told[:-1], seed=0)
+
+
+def test_leads_are_counted_once_an_outcome_and_what_is_missing_is_told(
+    brokerage: tuple[FeatureMatrix, list[Label], list[LeadProfile]],
+) -> None:
+    _, told, _ = brokerage
+    cold = {label.lead_id for label in told if label.churned}
+    kept = {label.lead_id for label in told if label.churned is False}
+    found = gate(told)
+    assert found.missing["labelled"] == 200 - len(cold | kept)
+    assert found.missing.get("gone_cold", 0) == max(0, 40 - len(cold))
+    assert "kept" not in found.missing
+    assert len(kept) > 40
+    assert gate(told * 9) == found
+
+
+def test_many_leads_have_fewer_dates_each_spread_over_all_of_the_time() -> None:
+    dates = [NOW + week * DAY for week in range(26)]
+    assert list(thinned(dates, 10, 3)) == dates
+    chosen = [thinned(dates, 5_000, number) for number in range(5_000)]
+    assert sum(map(len, chosen)) <= MOST_ROWS
+    assert {date for own in chosen for date in own} == set(dates)
+
+
+def test_what_a_model_has_to_beat_is_what_the_scorecard_says(
+    brokerage: tuple[FeatureMatrix, list[Label], list[LeadProfile]],
+) -> None:
+    matrix, _, profiles = brokerage
+    few = matrix.take(range(5))
+    risks = assess(profiles[:5], few)
+    assert written(profiles[:5], few).tolist() == [risk.probability for risk in risks if risk is not None]
+    assert all(
+        added_up({one.name: one.value for one in risk.indicators}) == pytest.approx(risk.probability, abs=1e-12)
+        for risk in risks
+        if risk is not None
+    )

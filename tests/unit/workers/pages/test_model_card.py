@@ -1,5 +1,6 @@
 """The model card: what it tells, of old versions too; nothing foreign gets in, nothing is loaded."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -160,6 +161,17 @@ def test_names_out_of_data_are_text_and_nothing_else():
     assert not document.all("script", "img", "b")
     assert "\x1b" not in html
     assert "<script>alert(1)</script> \"'& $x^2$ [31m" in document.told("features")
+
+
+def test_a_card_of_churn_speaks_of_leads_gone_cold_and_of_no_wins():
+    report = {**REPORT, **NEWER, "horizon_days": 30, "sources": {"histories": 220, "blocked": 0}, "choice": "the blend"}
+    document = read(model(report=report | {"leaks": {}}, kind="churn", version="churn-0001"))
+    assert "goes cold within 30 days" in document.told("purpose")
+    assert "one lead that went cold and one that did not" in document.all("header")[0].text
+    assert "From 220 leads with their histories" in document.told("data")
+    told = document.all("body")[0].text
+    assert "gone cold" in told
+    assert not re.findall(r"\b(?:won|wins?|close)\b", told)
 
 
 def test_nothing_is_loaded_and_nothing_runs(document):

@@ -1,0 +1,168 @@
+"""Leads that go cold: their risk when asked, as a stage of an assessment, and again by itself when it is due.
+
+When a lead's risk is looked at again is a row in the database. A sweep asks for workers; each takes some of the leads
+that are due, and a worker that dies gives them back after a while.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+import structlog
+
+from db.records import Taken
+from db.repositories import risk_checks, snapshots, tenants
+from db.session import Session, reading, transaction
+from ml.churn.risk import LEVELS
+from tasks import landing, profiles, risks, schedule, scorers
+from tasks.base import Answer, Work, effect, job, step
+from tasks.contracts.churn import CheckRisks, PredictChurn
+from tasks.contracts.leads import LeadIn
+from tasks.contracts.pipelines import StageCall
+from tasks.contracts.system import Upkeep
+from tasks.halving import halved
+from tasks.snapshots import blocked as warned_of
+from tasks.snapshots import interval_of
+
+log = structlog.get_logger(__name__)
+
+#: leads that one message looks at, and messages that one sweep sends for a tenant
+CHUNK, MESSAGES = 200, 8
+#: seconds between sweeps, and after which a message that asks for a worker is of no use any more
+EVERY, STALE = 15, 300
+#: seconds between looks for leads that were never assessed, and the most of a tenant that one look takes up
+SEED_EVERY, SEEDED = 600, 2_000
+
+
+@effect("hearth.churn.predict", PredictChurn)
+def predict(session: Session, request: PredictChurn, work: Work) -> Answer:
+    """The risk that a lead, stored or sent along, goes cold within 30 days, and what warns of it; or that many do.
+
+    Leads that have ended have no risk and are named with how they ended. Those that are restricted, or that object to
+    it, are left out and named.
+    """
+    as_of = request.as_of or work.now
+    if request.lead is not None:
+        return _of_message(session, request.lead, work, as_of)
+    known = profiles.load(session, request.tenant_id, request.ids(), as_of)
+    warned_of(work, known)
+    found = risks.assess_known(session, work, known, as_of)
+    risks.follow_up(session, work, found, as_of)
+    facts: dict[str, Any] = {"model": found.champion.model(), "as_of": as_of}
+    data = _one(request.lead_id, found) if request.lead_id is not None else _many(found)
+    if len(found.blocked) == len(known):
+        return Answer(data=data, status="blocked", **facts)
+    return Answer(data=data, status="partial" if found.blocked else "ok", **facts)
+
+
+@step("hearth.churn.assess", StageCall, on_fault=landing.failed("churn"))
+def churn_stage(session: Session, request: StageCall, work: Work) -> Answer:
+    """The risk's row for each snapshot."""
+    record = landing.record(session, request)
+    if not record.snapshot_ids:
+        return landing.land(session, request, "churn", "failed")
+    taken = snapshots.get(session, request.tenant_id, snapshot_ids=record.snapshot_ids)
+    known = profiles.load(session, work.tenant_id, record.lead_ids, record.as_of)
+    found = risks.assess_known(session, work, known, record.as_of, taken)
+    risks.follow_up(session, work, found, record.as_of)
+    return landing.land(session, request, "churn")
+
+
+@job("hearth.churn.sweep", Upkeep)
+def sweep(request: Upkeep, work: Work) -> dict[str, Any]:
+    """Ask for workers where the risk of leads is to be looked at again."""
+    if not schedule.mine("churn.sweep", EVERY):
+        return work.envelope(request, Answer(data={"due": 0}))
+    if schedule.mine("churn.seed", SEED_EVERY):
+        _seed()
+    with reading() as session:
+        due = risk_checks.due(session)
+    for tenant_id, count in due.items():
+        for _ in range(min(ceil(count / CHUNK), MESSAGES)):
+            check.apply_async(kwargs={"tenant_id": tenant_id}, expires=STALE, ignore_result=True)
+    return work.envelope(request, Answer(data={"due": sum(due.values())}))
+
+
+@job("hearth.churn.check", CheckRisks)
+def check(request: CheckRisks, work: Work) -> dict[str, Any]:
+    """Look again at leads of a tenant that are due; an unchanged risk within a scoring interval writes nothing.
+
+    A lead that cannot be assessed waits a scoring interval for its next turn, and holds up nobody.
+    """
+    tenant_id = request.tenant_id
+    with transaction() as session:
+        taken = risk_checks.take(session, tenant_id, limit=CHUNK)
+    assessed: list[str] = []
+
+    def run(lead_ids: Sequence[str]) -> None:
+        own = work.anew()
+        with own.effect(tenant_id) as session:
+            done = _check(session, own, replace(taken, lead_ids=tuple(lead_ids)))
+        assessed.extend(done)
+
+    def failed(lead_id: str, error: str) -> None:
+        log.error("risk_not_assessed", lead_id=lead_id, error=error)
+        later = {lead_id: work.now + interval_of(work)}
+        with transaction() as session:
+            risk_checks.settle(session, tenant_id, taken=replace(taken, lead_ids=(lead_id,)), due=later)
+
+    if taken.lead_ids:
+        halved(taken.lead_ids, run, failed)
+    return work.envelope(request, Answer(data={"due": len(taken.lead_ids), "assessed": len(assessed)}))
+
+
+def _seed() -> None:
+    """Leads that were never looked at are due now."""
+    with reading() as session:
+        known = tenants.ids(session)
+    for tenant_id in known:
+        with transaction() as session:
+            risk_checks.seed(session, tenant_id, limit=SEEDED)
+
+
+def _check(session: Session, work: Work, taken: Taken) -> list[str]:
+    known = profiles.load(session, work.tenant_id, taken.lead_ids, work.now)
+    found = risks.assess_known(session, work, known, work.now)
+    due: Mapping[str, datetime] = risks.due_of(work, found, work.now)
+    # who has ended, or may not be assessed, is looked at again when something happens
+    risk_checks.settle(session, work.tenant_id, taken=taken, due=due)
+    risks.have_planned(session, work, found)
+    return list(found.risks)
+
+
+def _of_message(session: Session, lead: LeadIn, work: Work, as_of: datetime) -> Answer:
+    champion = scorers.churn_champion(session, work.tenant_id)
+    profile = profiles.of_message(lead, as_of)
+    risk, why = risks.assess_profile(profile, champion, work.settings())
+    told: dict[str, Any] = {"probability": None, "level": None, "ended": why}
+    if risk is not None:
+        told = {"probability": risk.probability, **risks.detail_of(risk, profile)}
+    return Answer(data={"lead_id": None, **told}, model=champion.model(), as_of=as_of)
+
+
+def _one(lead_id: str, found: risks.Assessed) -> dict[str, Any]:
+    risk = found.risks.get(lead_id)
+    if risk is None:
+        why = {"blocked": list(found.blocked)} if found.blocked else {"ended": found.ended.get(lead_id)}
+        return {"lead_id": lead_id, "probability": None, "level": None, **why}
+    told = {"prediction_id": risk.prediction_id, "probability": risk.probability}
+    return {"lead_id": lead_id, **told, **risk.detail}
+
+
+def _many(found: risks.Assessed) -> dict[str, Any]:
+    levels = Counter(risk.level for risk in found.risks.values())
+    ended: dict[str, list[str]] = {}
+    for lead_id, why in found.ended.items():
+        ended.setdefault(why, []).append(lead_id)
+    return {
+        "assessed": len(found.risks),
+        "levels": {level: levels[level] for level in LEVELS},
+        "neglected": sum(bool(risk.detail["neglected"]) for risk in found.risks.values()),
+        "ended": ended,
+        "blocked": list(found.blocked),
+    }

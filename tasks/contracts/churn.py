@@ -1,0 +1,44 @@
+"""Requests of `hearth.churn.*`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from tasks.contracts.base import Identifier, PastTime, Request
+from tasks.contracts.leads import LeadIn
+
+#: days that the risk is about: what is learnt from, and so all that can be told
+HORIZON = 30
+
+
+def _learnt(days: int) -> int:
+    if days != HORIZON:
+        raise PydanticCustomError("unknown_value", f"the risk is about {HORIZON} days; leave it out or send {HORIZON}")
+    return days
+
+
+class PredictChurn(Request):
+    """The risk that leads go cold within the horizon, with what warns of it."""
+
+    lead_id: Identifier | None = None
+    lead: LeadIn | None = None
+    lead_ids: Annotated[list[Identifier], Field(min_length=1, max_length=1000)] | None = None
+    horizon_days: Annotated[int, AfterValidator(_learnt)] = HORIZON
+    as_of: PastTime | None = None
+
+    @model_validator(mode="after")
+    def _one_of(self) -> PredictChurn:
+        if sum(given is not None for given in (self.lead_id, self.lead, self.lead_ids)) != 1:
+            raise PydanticCustomError("missing_one", "give lead_id, lead or lead_ids, one of the three")
+        return self
+
+    def ids(self) -> list[str]:
+        """The stored leads asked for, each once, in order."""
+        return list(dict.fromkeys(self.lead_ids or ([self.lead_id] if self.lead_id else [])))
+
+
+class CheckRisks(Request):
+    """Look again at leads whose risk is due; which ones the database knows."""

@@ -1,0 +1,135 @@
+"""Requests of `hearth.interventions.*`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from tasks.contracts.base import Identifier, Request, ShortText
+from tasks.contracts.system import Upkeep
+
+ActionName = Literal[
+    "call_task",
+    "sms",
+    "email",
+    "market_report",
+    "home_valuation",
+    "listing_alert",
+    "price_drop_alert",
+    "showing_invite",
+    "open_house_invite",
+    "lender_intro",
+    "concern_reply",
+    "agent_reassign",
+    "manager_escalation",
+    "event_invite",
+    "incentive",
+    "reengagement_drip",
+    "pause_automation",
+    "suppress",
+]
+InterventionName = Literal[
+    "proactive_outreach",
+    "value_reinforcement",
+    "personal_attention",
+    "incentive_offer",
+    "timeline_acceleration",
+    "concern_addressing",
+    "social_proof",
+    "expert_consultation",
+    "customized_solution",
+    "relationship_rebuilding",
+]
+ACTIONS: tuple[str, ...] = get_args(ActionName)
+INTERVENTIONS: tuple[str, ...] = get_args(InterventionName)
+Budget = Annotated[float, Field(ge=0, le=1e9)]
+LeadIds = Annotated[list[Identifier], Field(min_length=1, max_length=1000)]
+ActionIds = Annotated[list[Identifier], Field(min_length=1, max_length=1000)]
+
+
+class PlanInterventions(Request):
+    """What to do so that leads at risk stay: reasons, then an intervention, then an action that may be taken."""
+
+    lead_id: Identifier | None = None
+    lead_ids: LeadIds | None = None
+    #: only these actions; the tenant's own choice where it is left out
+    allowed_actions: Annotated[list[ActionName], Field(min_length=1)] | None = None
+    #: what the actions of this message may cost together; the tenant's own where it is left out
+    budget: Budget | None = None
+    #: whose requests are made ready
+    crm: Literal["ghl"] = "ghl"
+
+    @model_validator(mode="after")
+    def _one_of(self) -> PlanInterventions:
+        if (self.lead_id is None) == (self.lead_ids is None):
+            raise PydanticCustomError("missing_one", "give lead_id or lead_ids, one of the two")
+        return self
+
+    def ids(self) -> list[str]:
+        """The leads asked for, each once, in order."""
+        return list(dict.fromkeys(self.lead_ids or [str(self.lead_id)]))
+
+
+class PlanDue(Request):
+    """Plan for leads that were found at risk."""
+
+    lead_ids: LeadIds
+
+
+class DispatchActions(Upkeep):
+    """Hand actions to the CRM whose time has come; without a tenant those of everybody that are due."""
+
+    action_ids: ActionIds | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> DispatchActions:
+        if (self.action_ids is None) != (self.tenant_id is None):
+            raise PydanticCustomError("missing_one", "give tenant_id and action_ids, or neither")
+        return self
+
+    def needs_tenant(self) -> bool:
+        """Only for actions that are named."""
+        return self.tenant_id is not None
+
+
+class ReviewAction(Request):
+    """What a person says of an action that waits for approval."""
+
+    action_id: Identifier
+    decision: Literal["approve", "reject"]
+    actor: ShortText
+
+
+class WaitingActions(Request):
+    """The actions that wait for approval, oldest first."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+
+
+class ExpireActions(Upkeep):
+    """Withdraw what is of no use any more; with a tenant all that its kill switch stops."""
+
+    def needs_tenant(self) -> bool:
+        """Only with a tenant that is named."""
+        return self.tenant_id is not None
+
+
+class FollowUp(Upkeep):
+    """See what became of leads that were planned for."""
+
+
+class PauseInterventions(Request):
+    """Propose an intervention no more, until somebody lifts it; `*` means all of them."""
+
+    intervention: InterventionName | Literal["*"]
+    actor: ShortText
+    reason: Literal["harms", "complaints", "legal", "staffing", "other"] = "other"
+
+
+class ResumeInterventions(Request):
+    """Lift a pause."""
+
+    intervention: InterventionName | Literal["*"]
+    actor: ShortText

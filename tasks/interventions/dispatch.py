@@ -1,0 +1,153 @@
+"""Actions whose time has come are judged once more, on what is known at that moment, and handed to the CRM.
+
+Handing over is an event of the outbound stream, written with the action's new state: it is told at least once, under
+the action's own id.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from db import clock
+from db.records import ActionState, InterventionRecord
+from db.repositories import interventions, pauses, restrictions
+from db.session import Session, reading
+from ml.interventions.compliance import Decision
+from ml.interventions.policy import EVERY
+from tasks import actions, schedule
+from tasks.acting import Choices, choices_of
+from tasks.base import Answer, Json, Work, job
+from tasks.contracts.interventions import DispatchActions
+from tasks.halving import halved
+from tasks.interventions import facts
+from tasks.interventions.drafts import candidate_again, decided
+from tasks.interventions.ending import withdraw
+from tasks.interventions.facts import Subject
+from tasks.interventions.keeping import CHUNK
+
+log = structlog.get_logger(__name__)
+
+#: seconds between looks, after which a message of one is of no use any more, and actions that one look finds at most
+LOOK, STALE, LIMIT = 15, 60, 2000
+_PLANNED: tuple[ActionState, ...] = ("planned",)
+
+
+@job("hearth.interventions.dispatch", DispatchActions)
+def dispatch(request: DispatchActions, work: Work) -> Json:
+    """Hand actions over that the gates still let pass; without a tenant, have it done for everybody's that are due."""
+    if request.action_ids is None:
+        return work.envelope(request, Answer(data={"due": _sweep()}))
+    found: Counter[str] = Counter()
+
+    def run(action_ids: Sequence[str]) -> None:
+        own = work.anew()
+        with own.effect(work.tenant_id) as session:
+            # the law's hours are no matter of this machine's clock
+            done = dispatch_actions(session, replace(own, now=clock.now(session)), action_ids)
+        found.update(done)
+
+    def failed(action_id: str, error: str) -> None:
+        log.error("action_not_dispatched", action_id=action_id, error=error)
+
+    halved(list(dict.fromkeys(request.action_ids)), run, failed)
+    return work.envelope(request, Answer(data=dict(sorted(found.items()))))
+
+
+def _sweep() -> int:
+    if not schedule.mine("interventions.dispatch", LOOK):
+        return 0
+    with reading() as session:
+        due = interventions.due(session, now=clock.now(session), limit=LIMIT)
+    by_tenant: dict[str, list[str]] = defaultdict(list)
+    for tenant_id, action_id in due:
+        by_tenant[tenant_id].append(action_id)
+    for tenant_id, action_ids in by_tenant.items():
+        for start in range(0, len(action_ids), CHUNK):
+            asked = {"tenant_id": tenant_id, "action_ids": action_ids[start : start + CHUNK]}
+            dispatch.apply_async(kwargs=asked, expires=STALE, ignore_result=True)
+    return len(due)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moment:
+    """What holds for all actions that are handed over at once."""
+
+    choices: Choices
+    paused: frozenset[str]
+    #: leads of whom nothing may be computed
+    held: Mapping[str, tuple[str, ...]]
+    subjects: Mapping[str, Subject]
+
+    def stopped(self, action: InterventionRecord) -> str | None:
+        """Say why an action is taken back, if it is."""
+        if self.choices.kill_switch:
+            return "kill_switch"
+        if self.paused & {EVERY, action.intervention}:
+            return "paused"
+        if action.lead_id in self.held:
+            return self.held[action.lead_id][0]
+        subject = self.subjects[action.lead_id]
+        # who wants out is protected by what is done about it
+        return None if subject.open or subject.wants_out else "ended"
+
+
+def dispatch_actions(session: Session, work: Work, action_ids: Sequence[str]) -> dict[str, int]:
+    """Hand over those of some actions whose time has come; gives how many went which way, in one transaction."""
+    known = interventions.get(session, work.tenant_id, action_ids=action_ids)
+    ready = [one for one in known if one.state == "planned" and one.not_before <= work.now < one.expires_at]
+    if not ready:
+        return {}
+    moment = _moment(session, work, [one.lead_id for one in ready])
+    return dict(Counter(_decide(session, work, moment, one) for one in ready))
+
+
+def _moment(session: Session, work: Work, lead_ids: Sequence[str]) -> _Moment:
+    choices = choices_of(work.settings())
+    return _Moment(
+        choices=choices,
+        paused=frozenset(pauses.standing(session, work.tenant_id)),
+        held=restrictions.blocked(session, work.tenant_id, lead_ids=lead_ids),
+        subjects=facts.load(session, work, list(dict.fromkeys(lead_ids)), choices),
+    )
+
+
+def _decide(session: Session, work: Work, moment: _Moment, action: InterventionRecord) -> str:
+    reason = moment.stopped(action)
+    if reason is not None:
+        return "withdrawn" if withdraw(session, work, [action.action_id], reason, of=_PLANNED) else "passed"
+    return _judge(session, work, moment, action)
+
+
+def _judge(session: Session, work: Work, moment: _Moment, action: InterventionRecord) -> str:
+    subject = moment.subjects[action.lead_id]
+    decision = facts.ruled(candidate_again(action), subject, work.now, moment.choices, but=action.action_id)
+    if decision.decision == "defer" and (decision.not_before or action.expires_at) >= action.expires_at:
+        return "withdrawn" if withdraw(session, work, [action.action_id], "expired", of=_PLANNED) else "passed"
+    moved = _moved(session, work, action, decision)
+    if moved is None:
+        return "passed"
+    actions.prove(work, moved)
+    if moved.state == "dispatched":
+        work.tell("action.planned", moved.lead_id, **actions.told(moved))
+    return "deferred" if moved.state == "planned" else moved.state
+
+
+def _moved(session: Session, work: Work, action: InterventionRecord, decision: Decision) -> InterventionRecord | None:
+    """Move an action to where the gates' decision brings it; None where somebody else was quicker."""
+    told: dict[str, Any] = {
+        "action_id": action.action_id,
+        "of": _PLANNED,
+        "now": work.now,
+        "decision": decided(decision),
+    }
+    if decision.decision == "block":
+        return interventions.move(session, work.tenant_id, to="blocked", **told)
+    if decision.decision == "defer":
+        return interventions.move(session, work.tenant_id, to="planned", not_before=decision.not_before, **told)
+    approved = action.reviewed_at is not None or not decision.requires_approval
+    return interventions.move(session, work.tenant_id, to="dispatched" if approved else "approval", **told)

@@ -1,0 +1,71 @@
+"""What is of no use any more is withdrawn: actions whose time is over, and all that a kill switch stops."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import structlog
+
+from db import clock
+from db.repositories import interventions
+from db.session import reading
+from tasks import schedule
+from tasks.acting import choices_of
+from tasks.actions import RUNNING
+from tasks.base import Answer, Json, Work, job
+from tasks.contracts.interventions import ExpireActions
+from tasks.halving import halved
+from tasks.interventions.ending import withdraw
+from tasks.interventions.tenancy import of_tenant
+
+log = structlog.get_logger(__name__)
+
+#: seconds between looks, and actions that one look withdraws at most
+EVERY, LIMIT = 60, 1000
+
+
+@job("hearth.interventions.expire", ExpireActions)
+def expire(request: ExpireActions, work: Work) -> Json:
+    """Withdraw actions whose time is over; of a tenant that is named, all that its kill switch stops."""
+    if request.tenant_id is not None:
+        return work.envelope(request, Answer(data={"withdrawn": _stop(work)}))
+    if not schedule.mine("interventions.expire", EVERY):
+        return work.envelope(request, Answer(data={"withdrawn": 0}))
+    with reading() as session:
+        over = interventions.expired(session, now=clock.now(session), limit=LIMIT)
+    by_tenant: dict[str, list[str]] = defaultdict(list)
+    for tenant_id, action_id in over:
+        by_tenant[tenant_id].append(action_id)
+    gone = sum(_withdraw(of_tenant(work, name), action_ids, "expired") for name, action_ids in by_tenant.items())
+    return work.envelope(request, Answer(data={"withdrawn": gone}))
+
+
+def _stop(work: Work) -> int:
+    """Withdraw all that is to be carried out; nothing where the kill switch is off again."""
+    gone = 0
+    while choices_of(work.settings()).kill_switch:
+        with reading() as session:
+            found = interventions.waiting(session, work.tenant_id, limit=LIMIT, states=RUNNING)
+        done = _withdraw(work, [one.action_id for one in found], "kill_switch")
+        gone += done
+        if not done:
+            break
+    return gone
+
+
+def _withdraw(work: Work, action_ids: Sequence[str], reason: str) -> int:
+    gone: list[str] = []
+
+    def run(some: Sequence[str]) -> None:
+        own = work.anew()
+        with own.effect(work.tenant_id) as session:
+            taken = withdraw(session, own, some, reason)
+        gone.extend(one.action_id for one in taken)
+
+    def failed(action_id: str, error: str) -> None:
+        log.error("action_not_withdrawn", action_id=action_id, error=error)
+
+    if action_ids:
+        halved(action_ids, run, failed)
+    return len(gone)

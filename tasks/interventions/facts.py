@@ -1,0 +1,180 @@
+"""What the gates ask of a lead, from the database: consent, refusals, its clock, its last word, who reached it when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from db.records import InterventionRecord, LeadRecord
+from db.repositories import events, interventions, leads
+from db.session import Session
+from ml.churn.signs import TERMINAL, ends, plain_kind
+from ml.features.events import OUTBOUND
+from ml.interventions.compliance import Candidate, Decision, GateFacts, Ruling, judge
+from ml.profiles import Interaction, LeadProfile
+from tasks import profiles
+from tasks.acting import Choices
+from tasks.base import Work
+
+log = structlog.get_logger(__name__)
+
+#: how far back the gates count contacts
+WEEK = timedelta(days=7)
+#: no action takes longer than this to begin and to end
+LONGEST = timedelta(days=120)
+#: channel of actions that reach nobody outside
+INTERNAL = "internal"
+#: the report of an action and the CRM's event of the same message lie no further apart
+_SAME = timedelta(hours=1)
+_ASKS = frozenset({"inquiries", "sms_in", "replies", "replied"})
+_TALKS = frozenset({"calls", "messages"})
+_REACHES = OUTBOUND | {"contact", "contacted"}
+#: words of a source from which leads are taken that never asked for anything
+_LISTED = frozenset(
+    {"import", "imported", "csv", "list", "lists", "purchased", "bought", "cold", "expired", "fsbo", "farming"}
+    | {"prospecting", "circle", "scraped", "skip", "tax", "county"}
+)
+_WORD = re.compile(r"[a-z]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A lead with all that planning and the gates ask of it."""
+
+    record: LeadRecord
+    profile: LeadProfile
+    #: its actions of the time that counts, oldest first
+    past: Sequence[InterventionRecord]
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to be won."""
+        return profiles.ended(self.record) is None and self.record.lead_type not in leads.UNSCORED
+
+    @property
+    def refused(self) -> str | None:
+        """The code of what ended all contact, if anything did; a lead that was archived and came back may be met."""
+        if not self.record.contactable:
+            return "unsubscribed" if self.record.consent.get("unsubscribed_at") else "do_not_disturb"
+        back = self.profile.times.get("stage_changed_at")
+        for end in ends(self.profile):
+            if end.reason in TERMINAL and (end.refused or back is None or back <= end.at):
+                return end.reason
+        return "archived" if self.record.status == "archived" else None
+
+    @property
+    def wants_out(self) -> bool:
+        """Whether the lead asked to be left alone and the CRM may not know it yet."""
+        known = any(self.record.consent.get(name) is True for name in ("dnd", "dnd_all"))
+        return self.refused not in {None, "archived"} and not known
+
+    def changed_since(self, moment: datetime) -> bool:
+        """Whether anything was learnt of the lead after a moment."""
+        happened = any(event.recorded_at > moment for event in self.profile.interactions)
+        return happened or self.record.changed_at > moment
+
+
+def load(session: Session, work: Work, lead_ids: Sequence[str], choices: Choices) -> dict[str, Subject]:
+    """Load leads as of now, with the actions that may still count.
+
+    Raises:
+        UnknownLead: some are not there for this tenant.
+
+    """
+    since = work.now - max(choices.cooldown, WEEK) - LONGEST
+    records = leads.get(session, work.tenant_id, lead_ids=lead_ids)
+    happened = events.of_leads(session, work.tenant_id, lead_ids=lead_ids)
+    past = interventions.recent(session, work.tenant_id, lead_ids=lead_ids, since=since)
+    return {
+        record.lead_id: Subject(
+            record=record,
+            profile=profiles.to_profile(record, happened.get(record.lead_id, ()), work.now),
+            past=past.get(record.lead_id, ()),
+        )
+        for record in records
+    }
+
+
+def ruled(
+    candidate: Candidate, subject: Subject, moment: datetime, choices: Choices, *, but: str | None = None
+) -> Decision:
+    """Judge an action at the moment at which it is to be taken, itself (`but`) left out; what cannot be is blocked."""
+    try:
+        return judge(candidate, facts_of(subject, moment, choices, but=but), choices.rules)
+    except Exception as error:  # noqa: BLE001  # whatever went wrong, nobody is contacted for it
+        log.error("gates_failed", lead_id=subject.record.lead_id, error=type(error).__name__)
+        broken = Ruling(gate="error", rule=f"error.{type(error).__name__}", decision="block")
+        return Decision(decision="block", not_before=None, rules=(broken,), requires_approval=False)
+
+
+def facts_of(subject: Subject, moment: datetime, choices: Choices, *, but: str | None = None) -> GateFacts:
+    """Gather what the gates ask."""
+    lead = subject.record
+    return GateFacts(
+        now=moment,
+        kill_switch=choices.kill_switch,
+        consent=lead.consent,
+        contactable=lead.contactable,
+        refused=subject.refused,
+        timezone=lead.fields.get("timezone"),
+        state=lead.fields.get("state"),
+        phone=lead.contact.get("phone"),
+        inquiry_at=inquiry_at(subject.profile),
+        contacts=contacts(subject, moment, but=but),
+    )
+
+
+def inquiry_at(profile: LeadProfile) -> datetime | None:
+    """Give when the lead last asked or answered; that it came by itself counts only where its source says so.
+
+    >>> from datetime import UTC
+    >>> came = datetime(2025, 3, 1, tzinfo=UTC)
+    >>> asks = [LeadProfile(lead_id="1", as_of=came, created_at=came, source=one) for one in ("Website", "cold list")]
+    >>> [inquiry_at(lead) == came for lead in asks]
+    [True, False]
+    """
+    own = set(_WORD.findall((profile.source or "").casefold()))
+    came = profile.created_at if own and not own & _LISTED else None
+    said = [event.occurred_at for event in profile.interactions if _asks(event)]
+    known = [*said, came, profile.times.get("last_replied_at")]
+    return max((at for at in known if at is not None and at <= profile.as_of), default=None)
+
+
+def contacts(subject: Subject, moment: datetime, *, but: str | None = None) -> tuple[datetime, ...]:
+    """Give when the lead was contacted in the week before a moment, actions that were handed over included.
+
+    An action counts once, though the CRM also tells of the message that it became.
+    """
+    own = [one for one in subject.past if one.action_id != but and one.channel != INTERNAL and _reached(one)]
+    told = [event.occurred_at for event in subject.profile.interactions if _reaches(event)]
+    last = subject.profile.times.get("last_contacted_at")
+    others = [at for at in [*told, *([] if last is None else [last])] if not any(_covers(one, at) for one in own)]
+    handed = [one.dispatched_at for one in own if one.dispatched_at is not None]
+    return tuple(sorted(at for at in {*others, *handed} if moment - WEEK <= at))
+
+
+def _asks(event: Interaction) -> bool:
+    kind = plain_kind(event)
+    return kind in _ASKS or (kind in _TALKS and event.direction == "inbound")
+
+
+def _reaches(event: Interaction) -> bool:
+    """Tell whether somebody reached out; a call of which nobody says who made it counts too."""
+    kind = plain_kind(event)
+    return kind in _REACHES or (kind in _TALKS and event.direction != "inbound")
+
+
+def _reached(record: InterventionRecord) -> bool:
+    """Tell whether an action went out, as far as anybody knows."""
+    return record.dispatched_at is not None and record.state not in {"rejected", "blocked"}
+
+
+def _covers(record: InterventionRecord, at: datetime) -> bool:
+    if record.dispatched_at is None:
+        return False
+    ended = record.reported_at or record.withdrawn_at or record.expires_at
+    return record.dispatched_at <= at <= ended + _SAME

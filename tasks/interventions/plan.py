@@ -1,0 +1,82 @@
+"""Planning as it is asked for: by the CRM for one lead or many, and by ourselves for those that were found at risk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from db.session import Session
+from tasks import actions
+from tasks.base import Answer, Json, Work, effect, job
+from tasks.contracts.interventions import PlanDue, PlanInterventions
+from tasks.halving import halved
+from tasks.interventions.planning import plan_leads
+from tasks.interventions.plans import Asked, LeadPlan
+
+log = structlog.get_logger(__name__)
+
+#: why nothing may be decided of a lead at all
+_STOPPED = frozenset({"kill_switch", "paused", "restricted", "objected"})
+
+
+@effect("hearth.interventions.plan", PlanInterventions)
+def plan(session: Session, request: PlanInterventions, work: Work) -> Answer:
+    """Decide what to do about leads at risk: one lead's actions, or what became of many.
+
+    The same lead planned for twice a day has the same actions. What may go now is handed over after the commit.
+    """
+    lead_ids = request.ids()
+    asked = Asked(allowed_actions=request.allowed_actions, budget=request.budget)
+    plans = plan_leads(session, work, lead_ids, asked)
+    for index, one in enumerate(plans):
+        if one.reason in {"restricted", "objected"}:
+            work.warn(f"lead.{one.reason}", f"lead_ids.{index}")
+    stopped = sum(one.reason in _STOPPED for one in plans)
+    status: Any = "blocked" if stopped == len(plans) else "partial" if stopped else "ok"
+    data = _one(plans[0]) if request.lead_id is not None else counts(plans)
+    return Answer(data=data, status=status, as_of=work.now)
+
+
+@job("hearth.interventions.plan_due", PlanDue)
+def plan_due(request: PlanDue, work: Work) -> Json:
+    """Plan for leads that were found at risk; one that cannot be planned for holds up nobody."""
+    planned: list[LeadPlan] = []
+
+    def run(lead_ids: Sequence[str]) -> None:
+        own = work.anew()
+        with own.effect(request.tenant_id) as session:
+            done = plan_leads(session, own, lead_ids)
+        planned.extend(done)
+
+    def failed(lead_id: str, error: str) -> None:
+        log.error("lead_not_planned_for", lead_id=lead_id, error=error)
+
+    halved(list(dict.fromkeys(request.lead_ids)), run, failed)
+    return work.envelope(request, Answer(data=counts(planned)))
+
+
+def counts(plans: Sequence[LeadPlan]) -> dict[str, Any]:
+    """Give what became of many leads."""
+    states = Counter(action.state for one in plans for action in one.actions)
+    reasons = Counter(one.reason for one in plans if one.reason is not None)
+    return {
+        "leads": len(plans),
+        **{state: states[state] for state in actions.RUNNING},
+        "held_out": reasons.pop("held_out", 0),
+        "suppressed": reasons.pop("blocked", 0),
+        "nothing_new": dict(sorted(reasons.items())),
+    }
+
+
+def _one(found: LeadPlan) -> dict[str, Any]:
+    return {
+        "lead_id": found.lead_id,
+        "actions": [actions.told(one) for one in found.actions],
+        "suppressed": [actions.suppressed(one) for one in found.blocked],
+        "held_out": found.held_out,
+        "propensity": found.propensity,
+        "reason": found.reason,
+    }

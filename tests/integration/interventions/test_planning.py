@@ -1,0 +1,448 @@
+"""Planning on both databases: one plan a lead, once, by reasons, gates, budget and hold-out."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from db.models import Lead
+from db.repositories import enrolments, levels
+from db.session import reading, transaction
+from ml.interventions.compliance import Candidate
+from tasks import effects
+from tasks.acting import choices_of
+from tasks.errors import InvalidPayload
+from tasks.interventions import facts, keeping, pause, plan, plan_due, resume
+from tasks.interventions.planning import plan_leads
+from tasks.leads import card, upsert
+from tasks.privacy import restrict
+from tests.integration.interventions.cases import (
+    DAY,
+    NOON,
+    PEOPLE,
+    T,
+    actions_of,
+    at_risk,
+    brokerage,
+    dispatched,
+    happened,
+    only,
+    planned,
+    proofs,
+    rules,
+    states,
+    told,
+    work_at,
+)
+from tests.integration.tasks.test_statements import counted
+
+pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
+
+HOUR = timedelta(hours=1)
+#: the keys of an action, as the domain names them
+KEYS = {
+    *("action_id", "intervention", "action", "channel", "urgency", "not_before", "expires_at", "requires_approval"),
+    *("reason_codes", "expected_uplift", "evidence", "compliance", "text", "crm"),
+}
+
+
+@pytest.fixture(autouse=True)
+def tenant(database: str) -> None:
+    brokerage()
+
+
+def held_out_lead(at: datetime = NOON) -> str:
+    """A lead that the hash holds out at a share of a half."""
+    for number in range(100, 200):
+        lead_id = at_risk(number, at)
+        if effects.assigned(T, lead_id, 0.5).held_out:
+            return lead_id
+    raise AssertionError("nobody of a hundred is held out")
+
+
+def counts() -> tuple[int, int]:
+    return len(proofs()), len(told("action.planned", "action.withdrawn"))
+
+
+def test_a_lead_at_risk_gets_one_action_with_reasons_gates_and_a_ready_request() -> None:
+    lead_id = at_risk()
+    found = only(planned(NOON, lead_id))
+    action = only(found.actions)
+    assert (action.state, action.intervention, action.action) == ("approval", "proactive_outreach", "sms")
+    assert action.reason_codes[0] == "communication_gaps"
+    assert rules(action.decision) == [
+        *("kill.off", "refusal.none", "consent.sms", "dnc.excepted", "quiet.open", "frequency.free", "content.clean"),
+        "approval.channel",
+    ]
+    assert action.detail["crm"]["body"]["contactId"] == "ct1"
+    assert only(proofs())["rules"] == rules(action.decision)
+    with reading() as session:
+        record = enrolments.of_leads(session, T, experiment=effects.EXPERIMENT, lead_ids=[lead_id])[lead_id]
+        assert levels.standing(session, T, threshold="churn", lead_ids=[lead_id]).keys() == {lead_id}
+    assert (record.held_out, record.propensity, record.due_at - record.enrolled_at) == (False, 1.0, 30 * DAY)
+
+
+def test_planning_again_gives_the_same_action_and_changes_nothing() -> None:
+    lead_id = at_risk()
+    first, before = planned(NOON, lead_id), counts()
+    again = planned(NOON + HOUR, lead_id)
+    assert [one.action_id for one in only(again).actions] == [one.action_id for one in only(first).actions]
+    assert actions_of(lead_id) == only(first).actions
+    assert counts() == before
+    planned(NOON + DAY, lead_id)
+    assert states(lead_id) == ["approval"], "the next day the same is still waiting"
+
+
+def test_two_planners_at_once_give_one_plan() -> None:
+    lead_ids = [at_risk(number) for number in range(3)]
+    works = [work_at(NOON), work_at(NOON)]
+    failed: list[BaseException] = []
+    ready = threading.Barrier(2)
+
+    def run(work: Any) -> None:
+        try:
+            ready.wait(timeout=30)
+            with work.effect(T) as session:
+                from_both.append([[a.action_id for a in one.actions] for one in facts_plan(session, work)])
+        except BaseException as error:  # a thread's error is the test's
+            failed.append(error)
+
+    def facts_plan(session: Any, work: Any) -> Any:
+        return plan_leads(session, work, lead_ids)
+
+    from_both: list[Any] = []
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not failed
+    assert from_both[0] == from_both[1]
+    assert [len(actions_of(lead_id)) for lead_id in lead_ids] == [1, 1, 1]
+    assert len(proofs()) == 3
+
+
+def test_the_task_answers_with_the_actions_of_the_contract_and_once_for_each_message() -> None:
+    lead_id = at_risk(at=datetime.now(UTC))
+    answer = plan(tenant_id=T, lead_id=lead_id, idempotency_key="k")
+    action = only(answer["data"]["actions"])
+    assert set(action) == KEYS
+    assert set(action["crm"]) >= {"provider", "method", "path", "body"}
+    assert answer["data"]["held_out"] is False
+    assert answer["data"]["propensity"] == 1.0
+    again = plan(tenant_id=T, lead_id=lead_id, idempotency_key="k")
+    assert again == answer | {"duplicate": True}
+    assert plan(tenant_id=T, lead_id=lead_id)["data"]["actions"] == [action]
+    assert plan_due(tenant_id=T, lead_ids=[lead_id])["data"] == {
+        "leads": 1,
+        "approval": 1,
+        "planned": 0,
+        "dispatched": 0,
+        "held_out": 0,
+        "suppressed": 0,
+        "nothing_new": {},
+    }
+    assert states(lead_id) == ["approval"]
+
+
+def test_a_dry_run_answers_and_writes_nothing() -> None:
+    lead_id = at_risk(at=datetime.now(UTC))
+    assert plan(tenant_id=T, lead_id=lead_id, dry_run=True)["data"]["actions"]
+    assert (actions_of(lead_id), proofs()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({}, "missing"),
+        ({"lead_id": "a", "lead_ids": ["a"]}, "missing"),
+        ({"lead_id": "a", "allowed_actions": ["shout"]}, "unknown_value"),
+        ({"lead_id": "a", "budget": -1}, "range"),
+        ({"lead_id": "nobody"}, "unknown_lead"),
+    ],
+)
+def test_what_is_wrong_is_named(given: dict[str, Any], code: str) -> None:
+    with pytest.raises(InvalidPayload) as caught:
+        plan(tenant_id=T, **given)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("fields", "blocked_by", "action"),
+    [
+        ({"opt_in_sms": None}, {"sms": "consent.sms_missing"}, "email"),
+        (
+            {"opt_in_sms": None, "opt_in_email": None},
+            {"sms": "consent.sms_missing", "email": "consent.email_missing"},
+            "call_task",
+        ),
+        ({"dnd_sms": True}, {"sms": "refusal.dnd_channel"}, "email"),
+        ({"opt_in_sms": False}, {"sms": "refusal.opted_out"}, "email"),
+    ],
+)
+def test_what_a_gate_blocks_is_kept_with_its_rule_and_the_next_action_is_taken(
+    fields: dict[str, Any], blocked_by: dict[str, str], action: str
+) -> None:
+    lead_id = at_risk(**fields)
+    found = only(planned(NOON, lead_id))
+    assert {one.action: one.decision["rules"][-1]["rule"] for one in found.blocked} == blocked_by
+    assert only(found.actions).action == action
+    assert states(lead_id).count("blocked") == len(blocked_by)
+    kept = counts()
+    planned(NOON + DAY, lead_id)
+    assert counts() == kept, "what the same rule blocks again the next day is no news"
+
+
+def test_whom_nothing_may_reach_gets_a_task_for_the_manager_at_most() -> None:
+    long_ago = at_risk(
+        source="cold list", opt_in_sms=None, opt_in_email=None, created_at=(NOON - 400 * DAY).isoformat()
+    )
+    found = only(planned(NOON + 60 * DAY, long_ago))
+    assert {one.decision["rules"][-1]["rule"] for one in found.blocked if one.action == "call_task"} == {
+        "consent.call_missing"
+    }
+    assert only(found.actions).channel == "internal"
+
+
+def test_who_opted_out_is_suppressed_and_never_contacted() -> None:
+    lead_id = at_risk()
+    happened(1, "sms", NOON - HOUR, "inbound", "STOP")
+    action = only(only(planned(NOON, lead_id)).actions)
+    assert (action.action, action.channel, action.state, action.held_out) == ("suppress", "internal", "planned", False)
+    with reading() as session:
+        assert enrolments.tally(session, T, experiment=effects.EXPERIMENT) == []
+
+
+def test_who_opts_out_has_all_taken_back_at_once_and_is_suppressed_once() -> None:
+    brokerage(approval=[])
+    lead_id = at_risk()
+    action = only(only(planned(NOON, lead_id, allowed_actions=["call_task"])).actions)
+    dispatched(NOON, action.action_id)
+    happened(1, "sms", NOON + HOUR, "inbound", "Unsubscribe me please")
+    protecting = only(only(planned(NOON + 2 * HOUR, lead_id)).actions)
+    assert (protecting.action, states(lead_id)) == ("suppress", ["withdrawn", "planned"])
+    assert only(told("action.withdrawn"))["data"] == {"action_id": action.action_id, "reason": "unsubscribed"}
+    assert dispatched(NOON + 2 * HOUR, protecting.action_id) == {"dispatched": 1}
+    for later in (3 * HOUR, 20 * DAY):
+        planned(NOON + later, lead_id)
+    assert states(lead_id) == ["withdrawn", "dispatched"]
+
+
+def test_gates_that_fail_let_nothing_pass_and_say_so() -> None:
+    lead_id = at_risk()
+    work = work_at(NOON)
+    with reading() as session:
+        choices = choices_of(work.settings())
+        subject = facts.load(session, work, [lead_id], choices)[lead_id]
+    broken = replace(subject, record=replace(subject.record, consent=None))
+    text = Candidate(action="sms", channel="sms", text="Shall we talk?")
+    assert facts.ruled(text, subject, NOON, choices).decision == "allow"
+    found = facts.ruled(text, broken, NOON, choices)
+    assert (found.decision, [one.rule for one in found.rules]) == ("block", ["error.AttributeError"])
+
+
+@pytest.mark.parametrize(
+    ("at", "opens"),
+    [
+        # the night to the 7th of May, and those in which New York's clock goes on and back
+        ("2025-05-07T02:00:00+00:00", "2025-05-07T13:00:00+00:00"),
+        ("2025-03-09T03:00:00+00:00", "2025-03-09T13:00:00+00:00"),
+        ("2024-11-03T03:00:00+00:00", "2024-11-03T14:00:00+00:00"),
+    ],
+)
+def test_at_night_an_action_waits_for_the_leads_own_morning(at: str, opens: str) -> None:
+    brokerage(approval=[])
+    night = datetime.fromisoformat(at)
+    lead_id = at_risk(at=night)
+    action = only(only(planned(night, lead_id, allowed_actions=["call_task"])).actions)
+    assert (action.state, action.not_before) == ("planned", datetime.fromisoformat(opens))
+    assert action.decision["decision"] == "defer"
+    assert dispatched(night + HOUR, action.action_id) == {}
+    assert dispatched(action.not_before, action.action_id) == {"dispatched": 1}
+
+
+def test_a_lead_that_was_contacted_today_waits_for_its_turn() -> None:
+    brokerage(approval=[])
+    lead_id = at_risk()
+    happened(1, "sms", NOON - 2 * HOUR, "outbound")
+    action = only(only(planned(NOON, lead_id, allowed_actions=["call_task"])).actions)
+    assert action.not_before == NOON - 2 * HOUR + DAY
+    assert "frequency.day" in rules(action.decision)
+
+
+def test_of_a_lead_that_is_held_out_the_plan_is_kept_and_nobody_is_told() -> None:
+    brokerage(holdout=0.5, approval=[])
+    lead_id = held_out_lead()
+    found = only(planned(NOON, lead_id))
+    assert (found.actions, found.held_out, found.propensity, found.reason) == ([], True, 0.5, "held_out")
+    assert (states(lead_id), only(actions_of(lead_id)).intervention) == (["held_out"], "proactive_outreach")
+    assert told("action.planned") == []
+    shown = card(tenant_id=T, lead_id=lead_id)["data"]["actions"]
+    assert (shown["held_out"], shown["running"], shown["blocked"]) == (True, [], [])
+    assert set(only(shown["past"])) == {"state", "planned_at"}
+    before = counts()
+    assert only(planned(NOON + 2 * DAY, lead_id)).reason == "held_out"
+    assert counts() == before, "it is as seldom planned for as one that is sent to"
+    brokerage(holdout=0, approval=[])
+    assert only(planned(NOON + 8 * DAY, lead_id)).held_out, "who is held out stays so"
+    assert states(lead_id) == ["held_out", "held_out"]
+    with reading() as session:
+        tally = enrolments.tally(session, T, experiment=effects.EXPERIMENT)
+    assert [(one.held_out, one.count) for one in tally] == [(True, 1)]
+
+
+def test_a_restricted_lead_is_never_planned_for() -> None:
+    lead_id, other = at_risk(1, datetime.now(UTC)), at_risk(2, datetime.now(UTC))
+    restrict(tenant_id=T, lead_id=lead_id, objected=True)
+    answer = plan(tenant_id=T, lead_id=lead_id)
+    assert (answer["status"], answer["data"]["reason"]) == ("blocked", "objected")
+    both = plan(tenant_id=T, lead_ids=[lead_id, other])
+    assert (both["status"], both["data"]["nothing_new"], both["data"]["approval"]) == ("partial", {"objected": 1}, 1)
+    assert actions_of(lead_id) == []
+    restrict(tenant_id=T, lead_id=other, restricted=True)
+    assert plan_due(tenant_id=T, lead_ids=[other])["data"]["nothing_new"] == {"restricted": 1}
+    assert [one.withdrawn_reason for one in actions_of(other)] == ["restricted"]
+
+
+def test_a_lead_that_answers_needs_nothing_more_and_what_waits_is_taken_back() -> None:
+    lead_id = at_risk()
+    planned(NOON, lead_id)
+    happened(1, "sms", NOON + HOUR, "inbound", "Sorry, I was away. Let us talk!")
+    found = only(planned(NOON + 2 * HOUR, lead_id))
+    assert (found.reason, found.actions) == ("below_threshold", [])
+    assert (states(lead_id), only(actions_of(lead_id)).withdrawn_reason) == (["withdrawn"], "not_needed")
+    assert told("action.planned", "action.withdrawn") == [], "nobody was told of it, so nobody is told of its end"
+
+
+def test_what_nobody_approved_in_time_is_planned_anew_another_day() -> None:
+    lead_id = at_risk()
+    first = only(only(planned(NOON, lead_id)).actions)
+    later = only(planned(first.expires_at + HOUR, lead_id))
+    assert (only(later.actions).action, only(later.actions).action_id == first.action_id) == (first.action, False)
+
+
+def test_what_was_learnt_since_the_last_risk_counts_at_once() -> None:
+    lead_id = at_risk()
+    assert only(planned(NOON, lead_id)).actions
+    happened(1, "sms", NOON + HOUR / 6, "inbound", "Back from a trip. When can we see the house?")
+    assert only(planned(NOON + HOUR / 3, lead_id)).reason == "below_threshold"
+
+
+def test_what_was_handed_over_while_a_plan_was_made_runs_and_nothing_takes_its_place() -> None:
+    brokerage(approval=[])
+    lead_id = at_risk()
+    plan_made = only(planned(NOON, lead_id, allowed_actions=["call_task"]))
+    action = only(plan_made.actions)
+    assert dispatched(NOON, action.action_id) == {"dispatched": 1}
+    work = work_at(NOON + HOUR)
+    plan_made.reason = "below_threshold"
+    with work.effect(T) as session:
+        keeping.withdraw(session, work, {lead_id: plan_made}, {})
+    assert (plan_made.reason, [one.action_id for one in plan_made.actions]) == ("collision", [action.action_id])
+    assert states(lead_id) == ["dispatched"]
+
+
+def test_a_lead_that_cannot_be_read_holds_up_no_other() -> None:
+    lead_ids = [at_risk(number, datetime.now(UTC)) for number in range(3)]
+    with transaction() as session:
+        session.execute(update(Lead).where(Lead.lead_id == lead_ids[1]).values(contact=b"broken"))
+    assert plan_due(tenant_id=T, lead_ids=lead_ids)["data"]["approval"] == 2
+    assert [len(actions_of(lead_id)) for lead_id in lead_ids] == [1, 0, 1]
+
+
+def test_a_better_plan_supersedes_one_that_waits() -> None:
+    lead_id = at_risk()
+    planned(NOON, lead_id)
+    refused = {"external_id": "ct1", "source_system": "ghl", "opt_in_sms": False, "as_of": (NOON - HOUR).isoformat()}
+    upsert(tenant_id=T, leads=[refused])
+    action = only(only(planned(NOON + HOUR, lead_id)).actions)
+    assert action.action == "email"
+    assert states(lead_id) == ["blocked", "approval"]
+    assert rules(actions_of(lead_id)[0].decision)[-1] == "refusal.opted_out"
+    planned(NOON + 2 * HOUR, lead_id, allowed_actions=["call_task"])
+    assert states(lead_id) == ["blocked", "withdrawn", "planned"]
+    assert actions_of(lead_id)[1].withdrawn_reason == "superseded"
+
+
+def test_a_running_action_and_the_days_after_it_leave_a_lead_alone() -> None:
+    brokerage(approval=[])
+    lead_id = at_risk()
+    action = only(only(planned(NOON, lead_id, allowed_actions=["call_task"])).actions)
+    assert dispatched(NOON, action.action_id) == {"dispatched": 1}
+    assert only(planned(NOON + DAY, lead_id)).reason == "collision"
+    assert only(planned(NOON + 5 * DAY, lead_id)).reason == "cooldown"
+    assert only(planned(NOON + 8 * DAY, lead_id)).reason is None
+    assert states(lead_id)[0] == "dispatched"
+
+
+def test_a_wavering_risk_does_not_nag() -> None:
+    lead_id = at_risk()
+    brokerage(enter=0.99, leave=0.98)
+    assert only(planned(NOON, lead_id)).reason == "below_threshold"
+    brokerage(enter=0.6, leave=0.5)
+    assert only(planned(NOON + HOUR, lead_id)).actions
+    brokerage(enter=0.95, leave=0.5)
+    assert only(planned(NOON + 3 * HOUR, lead_id)).actions, "entered at one height, left below a lower one"
+    other = at_risk(2)
+    assert only(planned(NOON + 3 * HOUR, other)).reason == "below_threshold"
+
+
+def test_for_a_lead_that_nobody_ever_contacted_the_agent_gets_the_task() -> None:
+    now = (NOON - 2 * DAY).isoformat()
+    lead = {"external_id": "new", "source_system": "ghl", "email": "n@example.com", "stage": "new", "source": "Website"}
+    given = {**lead, "state": "NY", "created_at": now, "as_of": now, "lead_type": "buyer", "assigned_to": "user-1"}
+    lead_id = upsert(tenant_id=T, leads=[given | {"opt_in_sms": True}])["data"]["lead_ids"][0]
+    action = only(only(planned(NOON, lead_id)).actions)
+    assert action.reason_codes == ("neglected",)
+    assert action.action in PEOPLE
+    assert action.channel != "sms"
+
+
+def test_a_budget_is_spent_on_the_leads_that_are_worth_most() -> None:
+    lead_ids = [at_risk(number) for number in range(4)]
+    found = planned(NOON, *lead_ids, allowed_actions=["call_task"], budget=20.0)
+    bought = [one for one in found if one.actions]
+    assert sum(only(one.actions).cost for one in bought) == 20.0
+    assert [one.reason for one in found if not one.actions] == ["budget", "budget"]
+    again = planned(NOON, *lead_ids, allowed_actions=["call_task"], budget=0.0)
+    assert {one.lead_id for one in again if one.actions} == {one.lead_id for one in bought}, "what was paid for stays"
+
+
+def test_a_kill_switch_stops_planning() -> None:
+    lead_id = at_risk(at=datetime.now(UTC))
+    brokerage(kill_switch=True)
+    answer = plan(tenant_id=T, lead_id=lead_id)
+    assert (answer["status"], answer["data"]["reason"], answer["data"]["actions"]) == ("blocked", "kill_switch", [])
+    assert actions_of(lead_id) == []
+
+
+def test_a_paused_type_is_not_proposed_until_somebody_lifts_it() -> None:
+    lead_id = at_risk()
+    named = {"tenant_id": T, "intervention": "proactive_outreach", "actor": "ada.quill"}
+    assert pause(**named, reason="complaints")["data"]["changed"]
+    assert not pause(**named, reason="complaints")["data"]["changed"]
+    assert only(only(planned(NOON, lead_id)).actions).intervention != "proactive_outreach"
+    assert resume(**named)["data"]["changed"]
+    other = at_risk(2)
+    assert only(only(planned(NOON, other)).actions).intervention == "proactive_outreach"
+    assert [(event["type"], event["data"]["by"]) for event in told("intervention.paused", "intervention.resumed")] == [
+        ("intervention.paused", "ada.quill"),
+        ("intervention.resumed", "ada.quill"),
+    ]
+    pause(tenant_id=T, intervention="*", actor="ada.quill")
+    assert only(planned(NOON, at_risk(3))).reason == "paused"
+
+
+def test_many_leads_take_as_many_statements_as_few() -> None:
+    few, many = [at_risk(number) for number in range(2)], [at_risk(number) for number in range(10, 30)]
+    planned(NOON, at_risk(99))
+    with counted() as one:
+        assert all(found.actions for found in planned(NOON, *few))
+    with counted() as other:
+        assert all(found.actions for found in planned(NOON, *many))
+    assert len(other) == len(one), other

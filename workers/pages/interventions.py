@@ -1,0 +1,112 @@
+"""The interventions page: whether what is done for leads at risk helps, beside leads for whom nothing was done.
+
+It is drawn from the answer of `hearth.interventions.report` alone, so the same answer gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tasks.contracts.interventions import INTERVENTIONS
+from workers.pages import figures
+from workers.pages.figures import Drawing, Estimate
+from workers.pages.layout import render
+from workers.words import PAUSES, STATES, VERDICTS, interval, plain, points, share
+
+Report = Mapping[str, Any]
+
+#: of which colour a verdict is
+_STATE = {"helps": "good", "harms": "bad"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Type:
+    """One type of intervention: what was measured of it."""
+
+    name: str
+    sent: int
+    held_out: int
+    rates: tuple[str, str]
+    difference: str
+    interval: str
+    #: why nothing of it is sent, and since when; None while it is
+    paused: tuple[str, datetime] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the page shows."""
+
+    tenant: str
+    at: datetime
+    report: Report
+    verdict: str
+    #: "good", "bad" or nothing
+    colour: str
+    difference: str
+    interval: str
+    effect: Drawing | None
+    types: tuple[Type, ...]
+    #: what it means -> actions
+    actions: Mapping[str, int]
+
+
+def page(report: Report, *, at: datetime) -> str:
+    """The report as one self-contained HTML document."""
+    return render("interventions.html", {"shown": shown(report, at=at)})
+
+
+def shown(report: Report, *, at: datetime) -> Shown:
+    """Everything the page shows, read from the report."""
+    return Shown(
+        tenant=report["tenant_id"],
+        at=at,
+        report=report,
+        verdict=VERDICTS.get(report["verdict"], plain(report["verdict"])),
+        colour=_STATE.get(report["verdict"], ""),
+        difference=points(report["difference"]),
+        interval=interval(report["interval"]),
+        effect=effect(report),
+        types=tuple(_type(told) for told in report["types"]),
+        actions={told: report["actions"][state] for state, told in STATES.items() if report["actions"].get(state)},
+    )
+
+
+def _type(told: Report) -> Type:
+    rates = told["rates"]
+    return Type(
+        name=plain(told["intervention"]),
+        sent=told["sent"],
+        held_out=told["held_out"],
+        rates=(share(rates["sent"]), share(rates["held_out"])),
+        difference=points(told["difference"]),
+        interval=interval(told["interval"]),
+        paused=_why(told["paused"]) if told["paused"] else None,
+    )
+
+
+def _why(pause: Report) -> tuple[str, datetime]:
+    return PAUSES.get(pause["reason"], plain(pause["reason"])), datetime.fromisoformat(pause["at"])
+
+
+def effect(report: Report) -> Drawing | None:
+    """The differences with their bounds, drawn; None where none was measured."""
+    rows = [*_rows("all together", [report], apart=True), *_rows(None, report["types"])]
+    if not rows:
+        return None
+    first = f"{rows[0].name} {points(rows[0].value)}, 95 % bounds {interval((rows[0].low, rows[0].high))}"
+    text = f"From top to bottom: {first}; the table of types tells the others in figures."
+    across, title = "share kept: sent to less held out, points", "Difference in the share of leads kept"
+    return figures.estimates("effect-drawn", rows, across=across, unit="", title=title, text=text)
+
+
+def _rows(name: str | None, told: Sequence[Report], *, apart: bool = False) -> Iterator[Estimate]:
+    for one in told:
+        # a figure carries fixed words only
+        known = name or (plain(one["intervention"]) if one["intervention"] in INTERVENTIONS else "another type")
+        if one["difference"] is not None and one["interval"] is not None:
+            low, high = one["interval"]
+            yield Estimate(known, one["difference"], low, high, apart)

@@ -1,0 +1,79 @@
+"""The value page: what came of the scores, what agents do with them, what interventions change, and what that is worth.
+
+It is drawn from the answer of `hearth.reports.value` alone, so the same answer gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from workers.pages import figures
+from workers.pages.figures import Drawing, Estimate
+from workers.pages.layout import percent, render
+from workers.words import VERDICTS, interval, plain, points
+
+Report = Mapping[str, Any]
+
+#: names that a figure may carry
+_BANDS = frozenset({"hot", "warm", "cold"})
+#: of which colour a verdict is
+_STATE = {"helps": "good", "harms": "bad"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the page shows."""
+
+    tenant: str
+    since: datetime
+    at: datetime
+    report: Report
+    #: leads of all bands, and those of them that closed
+    leads: int
+    converted: int
+    bands: Drawing | None
+    verdict: str
+    #: "good", "bad" or nothing
+    colour: str
+    difference: str
+    interval: str
+
+
+def page(report: Report, *, at: datetime) -> str:
+    """The report as one self-contained HTML document."""
+    return render("value.html", {"shown": shown(report, at=at)})
+
+
+def shown(report: Report, *, at: datetime) -> Shown:
+    """Everything the page shows, read from the report."""
+    effect = report["effect"]
+    return Shown(
+        tenant=report["tenant_id"],
+        since=datetime.fromisoformat(report["since"]),
+        at=at,
+        report=report,
+        leads=sum(band["leads"] for band in report["bands"]),
+        converted=sum(band["converted"] for band in report["bands"]),
+        bands=bands(report),
+        verdict=VERDICTS.get(effect["verdict"], plain(effect["verdict"])),
+        colour=_STATE.get(effect["verdict"], ""),
+        difference=points(effect["difference"]),
+        interval=interval(effect["interval"]),
+    )
+
+
+def bands(report: Report) -> Drawing | None:
+    """The share that closed in each band, with its bounds, drawn; None where no scored lead has closed."""
+    rows = [
+        Estimate(told["band"], told["rate"], *told["interval"])
+        for told in report["bands"]
+        if told["rate"] is not None and told["band"] in _BANDS
+    ]
+    if not rows:
+        return None
+    parts = (f"{row.name} {percent(row.value)}, 95 % bounds {percent(row.low)} to {percent(row.high)}" for row in rows)
+    title, text = "Share of leads that closed, by band", f"From top to bottom: {'; '.join(parts)}."
+    return figures.estimates("bands-drawn", rows, across="share that closed", title=title, text=text)

@@ -1,0 +1,173 @@
+"""What people read for the names that programs use: indicators, interventions, actions, gates, states, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+#: state of an action -> what that means
+STATES: Mapping[str, str] = MappingProxyType(
+    {
+        "approval": "waits for a person's approval",
+        "planned": "planned, not due yet",
+        "dispatched": "handed to the CRM",
+        "executed": "carried out",
+        "replied": "the lead answered",
+        "held_out": "held out: nothing is sent, to compare with",
+        "blocked": "blocked by a gate",
+        "rejected": "rejected by a person",
+        "withdrawn": "withdrawn: expired or overtaken",
+    }
+)
+VERDICTS: Mapping[str, str] = MappingProxyType(
+    {
+        "helps": "it helps",
+        "harms": "it does harm",
+        "no_difference_seen": "no difference seen",
+        "too_early": "too early to say",
+    }
+)
+#: code of a pause -> why
+PAUSES: Mapping[str, str] = MappingProxyType(
+    {
+        "harms": "it does harm",
+        "complaints": "there were complaints",
+        "legal": "for legal reasons",
+        "staffing": "nobody has time for it",
+        "other": "as a person decided",
+    }
+)
+#: indicator -> what it comes from, the fullest telling first: the first whose figures are there
+_EVIDENCE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "declining_engagement": (
+            "signs in two weeks: {signs_14d}, in the six before: {signs_before_42d}",
+            "does less from week to week",
+        ),
+        "negative_sentiment": ("tone of its messages: {polarity}, where -1 is worst",),
+        "reduced_response_rate": (
+            "of our messages answered: {answers_28d} of {messages_28d}, before: {answers_before} of {messages_before}",
+            "of our messages answered: {response_rate:share}",
+        ),
+        "missed_appointments": ("appointments missed: {missed}, kept: {kept}", "appointments missed: {missed}"),
+        "decreased_browsing": (
+            "listings looked at in two weeks: {views_14d}, in the six before: {views_before_42d}",
+            "last looked at listings {last_view_days} days ago",
+        ),
+        "competitor_activity": (
+            "another broker named: {mentions}; left unanswered: {unanswered_14d}, listings looked at: {views_14d}",
+            "another broker named: {mentions}",
+        ),
+        "delayed_decisions": (
+            "days in its stage: {stage_days}, usual: {usual_days}; days here: {age_days}, meant: {promised_days}",
+            "days in its stage: {stage_days}, usual: {usual_days}",
+            "days here: {age_days}, meant: {promised_days}",
+        ),
+        "communication_gaps": (
+            "silent for {silent_days} days, its stage bears {threshold_days}",
+            "silent for {silent_days} days",
+        ),
+        "behavioral_changes": ("kinds of things that it does no more: {kinds_dropped}",),
+        "external_factors": ("no financing yet",),
+    }
+)
+
+
+class _Figure(float):
+    """One figure: whole where it is whole; a share in per cent."""
+
+    def __format__(self, kind: str) -> str:
+        return f"{100 * self:.0f} %" if kind == "share" else f"{round(self, 1):g}"
+
+
+def plain(name: object) -> str:
+    """A name as words.
+
+    >>> plain("relationship_rebuilding")
+    'relationship rebuilding'
+    """
+    return str(name).replace("_", " ")
+
+
+def evidence(indicator: str, figures: Mapping[str, float]) -> str:
+    """What an indicator comes from, in words; nothing where no telling has its figures.
+
+    >>> evidence("communication_gaps", {"silent_days": 21.0, "threshold_days": 7.0})
+    'silent for 21 days, its stage bears 7'
+    >>> evidence("reduced_response_rate", {"response_rate": 0.25})
+    'of our messages answered: 25 %'
+    >>> evidence("tea_leaves", {})
+    ''
+    """
+    told = {name: _Figure(value) for name, value in figures.items()}
+    for telling in _EVIDENCE.get(indicator, ()):
+        try:
+            return telling.format_map(told)
+        except KeyError:
+            continue
+    return ""
+
+
+def drivers(indicators: Sequence[Mapping[str, Any]], most: int = 3) -> list[tuple[str, str]]:
+    """The strongest of some indicators, strongest first: the name in words, and what it comes from.
+
+    >>> drivers([{"name": "external_factors", "value": 0.6, "evidence": {"financing_lacking": 1.0}}])
+    [('external factors', '0.60, no financing yet')]
+    """
+    strongest = sorted(indicators, key=lambda one: (-one["value"], one["name"]))[:most]
+    return [(plain(one["name"]), _driver(one)) for one in strongest]
+
+
+def _driver(one: Mapping[str, Any]) -> str:
+    told = evidence(one["name"], one.get("evidence") or {})
+    return f"{one['value']:.2f}, {told}" if told else f"{one['value']:.2f}"
+
+
+def gate(ruling: Mapping[str, Any]) -> str:
+    """What a gate said that did not simply let an action pass, by which rule, and what it went by.
+
+    >>> told = {"gate": "quiet_hours", "rule": "quiet.fl", "note": "state: America/New_York"}
+    >>> gate(told | {"decision": "defer", "until": "2026-11-24T14:00:00Z"})
+    'quiet hours deferred until 2026-11-24 14:00 UTC (quiet.fl; state: America/New_York)'
+    """
+    decision = {"defer": "deferred", "block": "blocked"}.get(str(ruling["decision"]), str(ruling["decision"]))
+    until = f" until {moment(ruling['until'])}" if ruling.get("until") else ""
+    note = f"; {ruling['note']}" if ruling.get("note") else ""
+    return f"{plain(ruling['gate'])} {decision}{until} ({ruling['rule']}{note})"
+
+
+def moment(at: object) -> str:
+    """A moment of an answer, to the minute.
+
+    >>> moment("2026-11-24T14:00:00.123Z"), moment(None)
+    ('2026-11-24 14:00 UTC', '-')
+    """
+    return "-" if at is None else f"{str(at)[:16].replace('T', ' ')} UTC"
+
+
+def interval(bounds: Sequence[float] | None) -> str:
+    """The bounds of a difference of shares, in points.
+
+    >>> interval((-0.012, 0.107)), interval(None)
+    ('-1.2 to +10.7 points', '-')
+    """
+    return "-" if bounds is None else f"{100 * bounds[0]:+.1f} to {100 * bounds[1]:+.1f} points"
+
+
+def points(difference: float | None) -> str:
+    """A difference of shares, in points.
+
+    >>> points(0.05), points(None)
+    ('+5.0 points', '-')
+    """
+    return "-" if difference is None else f"{100 * difference:+.1f} points"
+
+
+def share(value: float | None) -> str:
+    """A share in per cent.
+
+    >>> share(0.254), share(None)
+    ('25.4 %', '-')
+    """
+    return "-" if value is None else f"{100 * value:.1f} %"
