@@ -42,12 +42,13 @@ class Rows:
 def rows_of(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Mapping[str, float]) -> Rows:
     """Give the rows that there are to learn from, as known at the beginning of a moment's week."""
     until = settled(as_of)
-    found = _found(session, tenant_id)
-    dates = weekly(until)
+    found, dates = _found(session, tenant_id), weekly(until)
+    each = {lead_id: thinned(dates, len(found.lead_ids), place) for place, lead_id in enumerate(found.lead_ids)}
+    chosen = [lead_id for lead_id, own in each.items() if own]
     told: list[Label] = []
     seen: list[LeadProfile] = []
-    for number, history in enumerate(_histories(session, tenant_id, found.lead_ids, dates, until)):
-        own = labels([history], thinned(dates, len(found.lead_ids), number), until=until, thresholds=thresholds)
+    for history in _histories(session, tenant_id, chosen, dates, until):
+        own = labels([history], each[history.profile.lead_id], until=until, thresholds=thresholds)
         told += own
         seen += [history.at(label.as_of) for label in own]
     return Rows(labels=tuple(told), profiles=tuple(seen), until=until, blocked=found.blocked)
@@ -56,16 +57,13 @@ def rows_of(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Ma
 def ready(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Mapping[str, float]) -> Gate:
     """Say whether there is enough to learn from, by few dates of the first leads until it is; else what is missing."""
     until, told = settled(as_of), list[Label]()
-    dates = weekly(until)[::-EVERY]
-    for start in range(0, LOOKED_AT, CHUNK):
-        lead_ids = _found(session, tenant_id).lead_ids[start : start + CHUNK]
-        told += labels(
-            _histories(session, tenant_id, lead_ids, dates, until), dates, until=until, thresholds=thresholds
-        )
-        found = gate(told)
-        if found.ok or len(lead_ids) < CHUNK:
+    dates, lead_ids = weekly(until)[::-EVERY], _found(session, tenant_id).lead_ids[:LOOKED_AT]
+    for start in range(0, len(lead_ids), CHUNK):
+        some = _histories(session, tenant_id, lead_ids[start : start + CHUNK], dates, until)
+        told += labels(some, dates, until=until, thresholds=thresholds)
+        if gate(told).ok:
             break
-    return found
+    return gate(told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,12 +64,16 @@ def readiness(name: str, as_json: bool) -> None:
     if as_json:
         emit(data)
         return
-    score = data["answers"]["lead_score"]
-    missing = ", ".join(f"{count} more {name}" for name, count in score["missing"].items())
-    counted = {f"leads {kind}": count for kind, count in data["leads"].items()}
-    facts(f"tenant {name}", {**counted, "scored by": score["scored_by"], "own model": missing or "possible"})
-    rows = [(step["rung"], "serves" if step["serves"] else "", "; ".join(step["missing"])) for step in score["ladder"]]
-    table("who scores, the best first", ("rung", "now", "missing"), rows)
+    facts(f"tenant {name}", {f"leads {kind}": count for kind, count in data["leads"].items()})
+    _show_model("who scores, the best first", data["answers"]["lead_score"])
+    _show_model("who tells the risk of going cold, the best first", data["answers"]["churn"])
+
+
+def _show_model(title: str, told: dict[str, Any]) -> None:
+    missing = ", ".join(f"{count} more {name.replace('_', ' ')}" for name, count in told["missing"].items())
+    rows = [(step["rung"], "serves" if step["serves"] else "", "; ".join(step["missing"])) for step in told["ladder"]]
+    table(title, ("rung", "now", "missing"), rows)
+    click.echo(f"scored by {told['scored_by']}; own model: {missing or 'possible'}")
 
 
 def _report(name: str, data: dict[str, Any], *, as_json: bool) -> None:

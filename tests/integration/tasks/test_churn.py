@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jsonschema
 import pytest
+from celery import current_app
 from sqlalchemy import select, update
 
 from db.models import Lead, RiskCheck
@@ -18,7 +20,7 @@ from ml.churn.risk import LEVELS
 from tasks import churn, pipelines
 from tasks.contracts.base import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
-from tasks.leads import card, score, snapshot_stage, upsert, worklist
+from tasks.leads import card, rescore, score, snapshot_stage, upsert, worklist
 from tasks.leads.explain import explained
 from tasks.outbound import pull
 from tasks.outcomes import record
@@ -290,3 +292,30 @@ def test_many_leads_take_as_many_statements_as_one(leads: list[str]) -> None:
     with counted() as many:
         churn.predict(tenant_id=T, lead_ids=leads, as_of=ago(6).isoformat())
     assert len(many) == len(one) <= 13, one
+
+
+@pytest.fixture
+def at_once() -> Iterator[None]:
+    """Messages are run by who sends them."""
+    current_app.conf.task_always_eager = True
+    yield
+    current_app.conf.task_always_eager = False
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_sweep_finds_those_that_nobody_looked_at_and_does_so_once_a_turn(leads: list[str]) -> None:
+    assert churn.sweep()["data"] == {"due": 3}
+    assert [risk_rows(lead_id) for lead_id in leads] == [1, 1, 1]
+    assert churn.sweep()["data"] == {"due": 0}
+
+
+def test_what_happens_to_a_lead_has_its_risk_looked_at_again(leads: list[str]) -> None:
+    assert rescore(tenant_id=T)["data"]["scored"] == 3
+    assert due() == {T: 3}
+    assert churn.check(tenant_id=T)["data"]["assessed"] == 3
+    tell(leads[0], happened("sms", 0.01, direction="inbound"))
+    with transaction() as session:
+        risk_checks.touch(session, T, lead_ids=[leads[0]])
+    assert due() == {}  # its window has not ended
+    shift(0.05)
+    assert due() == {T: 1}
