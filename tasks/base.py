@@ -25,9 +25,10 @@ from celery.exceptions import Ignore, Reject, Retry, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError as BrokerError
 
 from db.errors import DatabaseUnavailable, FenceLost, KeyConflict, ReferenceGone, UnknownLead, UnknownTenant
-from db.records import OutboxRecord, QuarantineDraft
-from db.repositories import attempts, outbox, processed, quarantine, tenants
+from db.records import OutboxRecord
+from db.repositories import outbox, processed, tenants
 from db.session import Session, reading, transaction
+from tasks import starts
 from tasks.contracts.base import Request, parse
 from tasks.contracts.wire import canonical
 from tasks.errors import InvalidPayload, Poisonous, TaskError, TimedOut, Unavailable, Unexpected
@@ -45,7 +46,7 @@ Kind = Literal["query", "effect", "step", "job"]
 BACKOFF, BACKOFF_LIMIT = 0.5, 60.0
 #: seconds between looks at work that another worker does, and the most looks
 WAIT, WAITS = 2.0, 600
-#: deliveries of one message that may end with the death of a worker
+#: starts of one chunk of an import that may end with the death of a worker
 ATTEMPTS = 5
 #: message header of what comes out of the outbox: the row's id
 FROM_OUTBOX = "hearth_outbox"
@@ -62,7 +63,7 @@ class HearthTask(Task):
     typing = False
     max_retries = 5
     #: seconds before a message whose process died is tried again
-    default_retry_delay = 1
+    default_retry_delay: float = 1.0
     contract: type[Request]
     body: Body
     kind: Kind
@@ -94,8 +95,14 @@ class HearthTask(Task):
         with self._declared_errors():
             request, warnings = parse(self.contract, _single_mapping(args, kwargs))
             work = self._work(request, warnings)
-            self._count_attempt(request, work)
-            return self._absorbing(request, work) if self.on_fault else self._perform(request, work)
+            counted = self._count_start(request, work)
+        try:
+            with self._declared_errors():
+                return self._absorbing(request, work) if self.on_fault else self._perform(request, work)
+        except (Retry, Reject, Unavailable):
+            if counted:
+                starts.take_back(request.tenant_id, task=self.name, task_id=work.task_id)
+            raise
 
     def _work(self, request: Request | None, warnings: list[dict[str, str]]) -> Work:
         return Work(
@@ -112,28 +119,21 @@ class HearthTask(Task):
     def _queue_of(self, task: str) -> str:
         return str(self.app.amqp.router.route({}, task)["queue"].name)
 
-    def _count_attempt(self, request: Request, work: Work) -> None:
-        """A message that comes again because a worker died is counted; over the limit it is somebody's to look at."""
-        if not (self.request.delivery_info or {}).get("redelivered") or not request.tenant_id:
-            return
-        with transaction() as session:
-            count = attempts.begin(session, request.tenant_id, task=self.name, task_id=work.task_id)
-        if count > ATTEMPTS:
-            self._hold(request, work, count)
-            raise Poisonous(f"{self.name} took its worker down {count} times; see `hearth quarantine list`")
-
-    def _hold(self, request: Request, work: Work, count: int) -> None:
-        draft = QuarantineDraft(
-            task=self.name,
-            queue=self._queue_of(self.name),
-            reason="attempts",
-            headers={"id": work.task_id},
-            body=canonical(request.model_dump(mode="json", exclude_unset=True)),
-            attempts=count,
-            message_id=work.task_id,
-        )
-        with transaction() as session:
-            quarantine.hold(session, request.tenant_id, draft=draft, now=work.now)
+    def _count_start(self, request: Request, work: Work) -> bool:
+        """Whether this start was counted, since a process may have died over this message; one too many is refused."""
+        more = starts.to_count(self.request)
+        if not more:
+            return False
+        own = {"task": self.name, "task_id": work.task_id}
+        count = starts.begin(request.tenant_id, **own, more=more)
+        if count > starts.STARTS:
+            body = canonical(request.model_dump(mode="json", exclude_unset=True))
+            before = min(count - more, starts.STARTS)
+            starts.hold(
+                request.tenant_id, **own, queue=self._queue_of(self.name), body=body, starts=before, now=work.now
+            )
+            raise Poisonous(f"{self.name} took its worker down {before} times; see `hearth quarantine list`")
+        return True
 
     def _perform(self, request: Request, work: Work) -> Json:
         if self.kind == "query":
@@ -254,12 +254,12 @@ class HearthTask(Task):
         waits = waited + 1 if isinstance(waited, int) else 1
         if self.request.called_directly or waits > WAITS:
             return Unavailable(message)
-        headers = {**(self.request.headers or {}), WAITED: waits}
-        return self._later(message, WAIT, retries=self.request.retries or 0, headers=headers)
+        return self._later(message, WAIT, retries=self.request.retries or 0, more={WAITED: waits})
 
-    def _later(self, message: str, seconds: float, **options: Any) -> Exception:
+    def _later(self, message: str, seconds: float, *, retries: int, more: Json | None = None) -> Exception:
         """The same message again after some seconds; back to its queue when the broker does not take it."""
-        later = self.signature_from_request(countdown=seconds, **options)
+        headers = {**(self.request.headers or {}), **(more or {}), starts.ENDED: retries}
+        later = self.signature_from_request(countdown=seconds, retries=retries, headers=headers)
         eager = bool(self.request.is_eager)
         try:
             if not eager:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from celery import Celery
 
 from db.records import OutboxRecord, QuarantineRecord
 from tasks.base import FROM_OUTBOX
+from tasks.starts import AGAIN
 from workers import quarantine
 from workers.quarantine import REPLAY, Letter
 from workers.redaction import HIDDEN
@@ -69,7 +71,7 @@ class Publisher:
         message = amqp.create_task_message(
             row.outbox_id, row.task, (), dict(row.kwargs), argsrepr=HIDDEN, kwargsrepr=HIDDEN, origin="hearth.relay"
         )
-        options = {"headers": {FROM_OUTBOX: row.outbox_id}, "declare": [], "retry": False}
+        options = {"headers": {FROM_OUTBOX: row.outbox_id, **_again(row)}, "declare": [], "retry": False}
         amqp.send_task_message(producer, row.task, message, queue=self._queue_of(row), **options)
 
     def _queue_of(self, row: OutboxRecord) -> str:
@@ -88,11 +90,17 @@ class Publisher:
         )
 
 
+def _again(row: OutboxRecord) -> dict[str, bool]:
+    """A mark on what may have been published before: the starts of all copies count together."""
+    return {AGAIN: True} if row.published_at is not None or row.attempts > 1 else {}
+
+
 def letter_of(row: OutboxRecord, record: QuarantineRecord | None) -> Letter | None:
     """The held message that a row stands for; None when it is gone or cannot be sent."""
     if record is None:
         return None
     try:
-        return quarantine.letter(record, outbox_id=row.outbox_id, fresh=bool(row.kwargs.get("fresh")))
+        made = quarantine.letter(record, outbox_id=row.outbox_id, fresh=bool(row.kwargs.get("fresh")))
     except ValueError:
         return None
+    return replace(made, headers={**made.headers, **_again(row)})

@@ -17,15 +17,18 @@ import structlog
 from db.records import OutboxDraft, QuarantineDraft, QuarantineEntry, QuarantineRecord
 from db.repositories import attempts, outbox, quarantine, tenants
 from db.session import Session, reading, transaction
+from tasks import starts
 from tasks.base import FROM_OUTBOX, WAITED
 from workers import messages
 
 log = structlog.get_logger(__name__)
 
-Reason = Literal["undecodable", "unknown_message", "unknown_task", "invalid", "poison"]
+Reason = Literal["undecodable", "unknown_message", "unknown_task", "invalid", "poison", "attempts"]
 
 #: the tenant of a message that does not tell its own
 NOBODY = quarantine.NOBODY
+#: the reason of a message that was started too often
+ATTEMPTS: Literal["attempts"] = quarantine.ATTEMPTS
 #: stands in an outbox row for a held message; the relay knows it, no worker does
 REPLAY = "hearth.quarantine.replay"
 #: a message's header that counts how often it was parked
@@ -123,7 +126,7 @@ def letter(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Letter:
     if record.entry.reason == "unknown_task":
         headers[PARKED] = record.entry.attempts + 1
     if fresh:
-        headers |= {"retries": 0, "expires": None, WAITED: 0}
+        headers |= {"retries": 0, "expires": None, WAITED: 0, starts.ENDED: None, starts.AGAIN: None}
     if record.entry.reason != "undecodable":
         # it was unpacked before it was held
         headers.pop("compression", None)
@@ -154,9 +157,14 @@ def _draft(message: Any, reason: Reason) -> QuarantineDraft:
         reason=reason,
         headers=facts,
         body=body,
-        attempts=messages.count_of(message, PARKED if reason == "unknown_task" else "retries"),
+        attempts=_attempts(message, reason),
         message_id=messages.task_id_of(message),
     )
+
+
+def _attempts(message: Any, reason: Reason) -> int:
+    count = messages.count_of(message, PARKED if reason == "unknown_task" else "retries")
+    return count + (reason == ATTEMPTS)
 
 
 def _known_tenant(session: Session, message: Any) -> str:

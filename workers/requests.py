@@ -11,7 +11,10 @@ from celery.exceptions import InvalidTaskError, TimeLimitExceeded, WorkerLostErr
 from celery.worker import state
 
 from db.errors import DatabaseError
-from workers import quarantine
+from tasks import starts
+from tasks.base import HearthTask
+from workers import messages, quarantine
+from workers.quarantine import Reason
 from workers.redaction import RedactedRequest
 
 log = structlog.get_logger(__name__)
@@ -33,21 +36,24 @@ class GuardedRequest(RedactedRequest):
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Celery's end of a failed task; a poison one fails and is held, or goes back when it cannot be held now."""
-        if self._is_poison(exc_info) and not self._held():
+        reason = self._poison(exc_info)
+        if reason and (self._goes_on(reason) or not self._held(reason)):
+            state.task_ready(self)
             self.reject(requeue=True)
             return None
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
-    def _is_poison(self, exc_info: Any) -> bool:
+    def _poison(self, exc_info: Any) -> Reason | None:
+        """Why this message would be held, if at all."""
         error = exc_info.exception
         if isinstance(error, ExceptionWithTraceback):
             error = error.exc
         if self.acknowledged or state.should_terminate or self._already_cancelled or self._already_revoked:
-            return False
+            return None
         if isinstance(error, TimeLimitExceeded):
-            return True
+            return "poison"
         lost = isinstance(error, WorkerLostError | SystemExit | KeyboardInterrupt)
-        return lost and self._out_of_tries() and not self._success_was_stored()
+        return quarantine.ATTEMPTS if lost and self._out_of_tries() and not self._success_was_stored() else None
 
     def _out_of_tries(self) -> bool:
         task = self.task
@@ -55,10 +61,19 @@ class GuardedRequest(RedactedRequest):
             return not task.reject_on_worker_lost
         return task.max_retries is not None and self._context.retries >= task.max_retries
 
-    def _held(self) -> bool:
+    def _goes_on(self, reason: Reason) -> bool:
+        """Some of its tries went with trouble that passes: it comes again, and is held when that is once too often."""
+        told = self._context
+        if reason != quarantine.ATTEMPTS or not isinstance(self.task, HearthTask) or not starts.ended_before(told):
+            return False
+        if not starts.to_count(told):
+            starts.note_death(messages.tenant_of(self.message), task=self.task.name, task_id=str(self.id))
+        return True
+
+    def _held(self, reason: Reason) -> bool:
         """Whether the message may be acknowledged; a quarantine that is full has counted it."""
         try:
-            quarantine.hold(self.message, "poison")
+            quarantine.hold(self.message, reason)
         except DatabaseError as error:
             log.warning("poison_not_held", task=self.name, error=type(error).__name__)
             return False

@@ -13,15 +13,25 @@ from db.models import Attempt
 from db.repositories.statements import changed, upsert
 
 
-def begin(session: Session, tenant_id: str, *, task: str, task_id: str) -> int:
-    """Count a start; gives how many there were with this one. Commit before the work begins."""
+def begin(session: Session, tenant_id: str, *, task: str, task_id: str, first: int = 1, more: int = 1) -> int:
+    """Count a start; gives how many there were with this one. Commit before the work begins.
+
+    `first` is the count of a task that was not counted before, `more` is added to that of another.
+    """
     now = clock.now(session)
-    first = upsert(session, Attempt).values(tenant_id=tenant_id, task=task, task_id=task_id, count=1, updated_at=now)
-    counted: Any = first.on_conflict_do_update(
+    own = {"tenant_id": tenant_id, "task": task, "task_id": task_id}
+    counted: Any = upsert(session, Attempt).values(**own, count=first, updated_at=now)
+    counted = counted.on_conflict_do_update(
         index_elements=[Attempt.tenant_id, Attempt.task, Attempt.task_id],
-        set_={"count": Attempt.count + 1, "updated_at": now},
+        set_={"count": Attempt.count + more, "updated_at": now},
     ).returning(Attempt.count)
     return int(session.execute(counted).scalar_one())
+
+
+def take_back(session: Session, tenant_id: str, *, task: str, task_id: str) -> None:
+    """Count one start less: it ended by itself, and is tried again."""
+    fewer = update(Attempt).where(*_own(tenant_id, task, task_id)).values(count=Attempt.count - 1)
+    changed(session, fewer.execution_options(synchronize_session=False))
 
 
 def note(session: Session, tenant_id: str, *, task: str, task_id: str, error: str) -> None:

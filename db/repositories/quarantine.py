@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -22,6 +22,8 @@ from db.sealing import place
 
 #: the tenant of a message that does not tell its own
 NOBODY = "*"
+#: the reason of a message that was started too often
+ATTEMPTS: Literal["attempts"] = "attempts"
 _COLUMNS = tuple(getattr(Quarantined, column.name) for column in fields(QuarantineEntry))
 
 
@@ -104,11 +106,15 @@ def purge(session: Session, *, before: datetime) -> int:
 
 
 def _id_of(tenant_id: str, draft: QuarantineDraft) -> str:
-    """An entry's id; the body is part of it, since foreign producers may use an id twice for different work."""
+    """An entry's id; the body is part of it, since foreign producers may use an id twice for different work.
+
+    Starts are counted by task id alone, for all copies of a message however they are written.
+    """
     if draft.message_id is None:
         return new_id()
     told = to_json([tenant_id, draft.task, draft.message_id, draft.reason])
-    return hashlib.sha256(told.encode() + b"\0" + draft.body).hexdigest()[:32]
+    body = b"" if draft.reason == ATTEMPTS else draft.body
+    return hashlib.sha256(told.encode() + b"\0" + body).hexdigest()[:32]
 
 
 def _known_state(session: Session, tenant_id: str, quarantine_id: str) -> str | None:
