@@ -14,8 +14,12 @@ from benchmarks.faults.plan import Round
 from benchmarks.faults.site import WORKERS, Site
 from benchmarks.faults.tally import Tally
 
-#: seconds that a broker stays away
-AWAY = 2.0
+Strike = Callable[[Round], None]
+
+#: seconds that a broker stays away, and in the quick form
+AWAY, SHORTLY = 2.0, 0.5
+#: seconds in which the relay publishes what was written
+RELAYED = 1.5
 
 
 def f6(here: Round, tally: Tally) -> None:
@@ -26,7 +30,7 @@ def f6(here: Round, tally: Tally) -> None:
     load.begin(here.rate)
     time.sleep(here.seconds * (0.5 + here.random.random()))
     struck = time.monotonic()
-    strike(site)
+    strike(here)
     tally.kills += 1
     load.end()
     back = site.recovered(load.tenant, struck)
@@ -72,42 +76,45 @@ def _replace_workers(site: Site) -> None:
     site.processes.start(*names)
 
 
-def _end(site: Site) -> None:
+def _end(here: Round) -> None:
+    site = here.site
     site.processes.signal("broker", signal.SIGTERM)
     site.processes.wait("broker")
-    time.sleep(AWAY)
+    time.sleep(AWAY if here.whole else SHORTLY)
     site.processes.start("broker")
 
 
-def _kill(site: Site) -> None:
+def _kill(here: Round) -> None:
+    site = here.site
     site.processes.kill("broker")
-    time.sleep(AWAY)
+    time.sleep(AWAY if here.whole else SHORTLY)
     site.processes.start("broker")
 
 
-def _wipe(site: Site) -> None:
+def _wipe(here: Round) -> None:
+    site = here.site
     site.processes.kill("broker")
     for path in (site.home / "broker" / "appendonlydir").glob("*"):
         path.unlink()
-    time.sleep(AWAY)
+    time.sleep(AWAY if here.whole else SHORTLY)
     site.processes.start("broker")
 
 
-def _flush(site: Site) -> None:
-    site.redis().flushall()
+def _flush(here: Round) -> None:
+    here.site.redis().flushall()
 
 
-def _frozen(seconds: float) -> Callable[[Site], None]:
-    def freeze(site: Site) -> None:
-        site.processes.freeze("broker")
+def _frozen(seconds: float) -> Strike:
+    def freeze(here: Round) -> None:
+        here.site.processes.freeze("broker")
         time.sleep(seconds)
-        site.processes.thaw("broker")
+        here.site.processes.thaw("broker")
 
     return freeze
 
 
-def _full(site: Site) -> None:
-    client = site.redis()
+def _full(here: Round) -> None:
+    client = here.site.redis()
     used = int(client.info("memory")["used_memory"])
     client.config_set("maxmemory", max(1, used // 2))
     time.sleep(AWAY)
@@ -115,19 +122,19 @@ def _full(site: Site) -> None:
         client.config_set("maxmemory", 0)
 
 
-def _behind(strike: Callable[[Site], None]) -> Callable[[Site], None]:
+def _behind(strike: Strike) -> Strike:
     """While workers stand still, so that the broker holds what the relay has published."""
 
-    def struck(site: Site) -> None:
-        site.processes.freeze("interactive")
-        time.sleep(AWAY)
-        strike(site)
-        site.processes.thaw("interactive")
+    def struck(here: Round) -> None:
+        here.site.processes.freeze("interactive")
+        time.sleep(AWAY if here.whole else RELAYED)
+        strike(here)
+        here.site.processes.thaw("interactive")
 
     return struck
 
 
-STRIKES: tuple[tuple[str, Callable[[Site], None]], ...] = (
+STRIKES: tuple[tuple[str, Strike], ...] = (
     ("data wiped", _behind(_wipe)),
     ("killed", _kill),
     ("full", _full),

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+#: where packages put libfaketime, below /usr; to look everywhere takes seconds
+PLACES = ("lib", "lib64", "lib/*", "local/lib")
 SOURCE = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,7 +40,9 @@ time_t time(time_t *t) {
 
 def shifted(seconds: int, folder: Path) -> tuple[str, dict[str, str]] | None:
     """How it is done, and the environment of a process whose clock is wrong by `seconds`; None: it cannot be done."""
-    faketime = next(Path("/usr/lib").glob("**/libfaketime.so.1"), None)
+    faketime = next(
+        (found for place in PLACES for found in Path("/usr").glob(f"{place}/faketime/libfaketime.so.1")), None
+    )
     if faketime:
         return "libfaketime", {"LD_PRELOAD": str(faketime), "FAKETIME": f"{seconds:+d}", "DONT_FAKE_MONOTONIC": "1"}
     compiler = shutil.which("cc")

@@ -84,7 +84,7 @@ def _now() -> datetime:
 def _stopped(seconds: float) -> Strike:
     def stop(here: Round) -> None:
         here.site.postgres.stop()
-        time.sleep(seconds if here.whole else min(seconds, 4.0))
+        time.sleep(seconds if here.whole else 1.0)
         here.site.postgres.start()
 
     return stop

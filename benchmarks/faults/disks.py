@@ -18,7 +18,7 @@ from benchmarks.faults.imports import File, begin, make_file, progress
 from benchmarks.faults.load import Load
 from benchmarks.faults.plan import Round
 from benchmarks.faults.tally import Tally
-from workers.cli.client import Client
+from workers.cli import client
 from workers.cli.command import CommandFailed, refuses_writes
 
 #: bytes of the small disk
@@ -62,14 +62,17 @@ def _full_disk(here: Round, tally: Tally) -> None:
 
 def _refusal(here: Round, load: Load, file: File) -> str | None:
     """What `hearth backfill` says that finds no room for its copy; None when it says nothing."""
-    caller = Client(here.site.client, load.tenant)
+    caller = client.Client(here.site.client, load.tenant)
     patience, asked = 40.0 if here.whole else 15.0, {"uri": str(file.path), "profile": "canonical"}
+    interval, client.BROKER_INTERVAL = client.BROKER_INTERVAL, client.BROKER_INTERVAL if here.whole else 1.0
     try:
         caller.envelope("hearth.backfill.csv", queue="batch", patience=patience, **asked)
     except OperationalError as error:
         return "the broker takes no work" if refuses_writes(error) else "the broker does not answer"
     except CommandFailed as error:
         return None if "no worker answered" in error.message else error.message
+    finally:
+        client.BROKER_INTERVAL = interval
     return "accepted"
 
 

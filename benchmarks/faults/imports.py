@@ -20,6 +20,8 @@ from benchmarks.faults.tally import Count, Tally
 
 #: a row in so many is bad
 BAD = 100
+#: rows of a file whose chunks are struck one by one
+ROWS = 4_000
 #: jobs beside an import that each add a link to its tenant's audit chain
 PROVED = 20
 ENDED = ("finished", "failed", "cancelled")
@@ -66,16 +68,16 @@ def progress(site: Site, backfill_id: str) -> tuple[str, int, int]:
 
 def f13(here: Round, tally: Tally) -> None:
     """A chunk whose message is lost, one that is slow beyond its lease, and one that kills its process every time."""
-    cases: tuple[tuple[str, Callable[[Site], None]], ...] = (("lost", _lose), ("slow", _slow), ("failed", _poison))
+    cases: tuple[tuple[str, Callable[[Round], None]], ...] = (("lost", _lose), ("slow", _slow), ("failed", _poison))
     for name, strike in cases if here.whole else cases[:2]:
         load = Load(site=here.site, random=here.random)
-        file = make_file(here.site.home, 4_000, here.random)
+        file = make_file(here.site.home, min(here.rows, ROWS), here.random)
         if name != "lost":
-            strike(here.site)
+            strike(here)
         backfill_id = begin(here.site, load.tenant, file)
         load.write(PROVED)
         if name == "lost":
-            strike(here.site)
+            strike(here)
         struck = time.monotonic()
         tally.kills += 1
         state = _wait(here.site, backfill_id, here.patience)
@@ -87,7 +89,7 @@ def f13(here: Round, tally: Tally) -> None:
 
 
 def _check_fan_in(here: Round, tally: Tally, load: Load, backfill_id: str, *, failed: bool) -> None:
-    time.sleep(1)
+    time.sleep(1 if here.whole else 0.5)
     state, _, _ = progress(here.site, backfill_id)
     query = "SELECT error FROM backfills WHERE backfill_id = :id"
     error = str(here.site.rows(query, id=backfill_id)[0][0])
@@ -173,17 +175,17 @@ def _pass(site: Site, backfill_id: str, remaining: int) -> None:
         time.sleep(0.05)
 
 
-def _lose(site: Site) -> None:
+def _lose(here: Round) -> None:
     """Take the message of one chunk from its queue, as a worker does that dies before it knows of it."""
-    client = site.redis()
+    client = here.site.redis()
     with suppress(TypeError):
         client.rpop("batch")
 
 
-def _slow(site: Site) -> None:
-    site.tell("slow_seconds", "5")
-    site.tell("slow", "1")
+def _slow(here: Round) -> None:
+    here.site.tell("slow_seconds", "5" if here.whole else "3")
+    here.site.tell("slow", "1")
 
 
-def _poison(site: Site) -> None:
-    site.tell("kill", "1")
+def _poison(here: Round) -> None:
+    here.site.tell("kill", "1")

@@ -22,6 +22,8 @@ from db.session import reading, transaction
 
 #: seconds that accepted jobs get to end after a fault
 SETTLE = 75.0
+#: looks at a broker that holds nothing until that is believed: what a worker is just taking is nowhere for a moment
+EMPTY = 3
 #: seconds between two batches of a stream of jobs
 BEAT = 0.1
 
@@ -115,10 +117,11 @@ class Load:
 
         Jobs that the database took get at least `SETTLE` seconds, those that only the broker took `seconds`.
         """
-        began = time.monotonic()
+        began, empty = time.monotonic(), 0
         while (open_jobs := self._open()) and (waited := time.monotonic() - began) < max(seconds, SETTLE):
+            empty = 0 if self.site.waiting() else empty + 1
             written = any(job in self.written for job in open_jobs)
-            if not written and (waited > seconds or not self.site.waiting()):
+            if not written and (waited > seconds or empty > EMPTY):
                 break
             time.sleep(0.3)
         time.sleep(0.3)
@@ -136,13 +139,14 @@ class Load:
         query = "SELECT job, count(*) FROM fault_effects WHERE tenant_id = :tenant GROUP BY job"
         return {str(row[0]): int(row[1]) for row in self.site.rows(query, tenant=self.tenant)}
 
-    def held(self) -> set[str]:
-        """Task ids that are in quarantine."""
+    def held(self, reason: str | None = None) -> list[str]:
+        """Task ids that are in quarantine, for one reason or any, in order."""
         with reading() as session:
             entries = quarantine.entries(session, self.tenant, limit=100_000)
-            records = [quarantine.get(session, self.tenant, quarantine_id=entry.quarantine_id) for entry in entries]
+            wanted = [entry.quarantine_id for entry in entries if reason in (None, entry.reason)]
+            records = [quarantine.get(session, self.tenant, quarantine_id=held) for held in wanted]
         headers = [record.headers.get("headers", record.headers) for record in records if record]
-        return {str(header.get("id")) for header in headers}
+        return sorted(str(header.get("id")) for header in headers)
 
     def failed(self, task_ids: Collection[str]) -> set[str]:
         """Task ids whose answer is a failure."""
@@ -153,11 +157,11 @@ class Load:
         """Jobs without an effect and without a failure that a caller sees."""
         done = self.effects()
         left = {job: task_id for job, task_id in (self.sent | self.written).items() if job not in done}
-        ended = (self.failed(left.values()) | self.held()) if left else set()
+        ended = self.failed(left.values()).union(self.held()) if left else set()
         return {job: task_id for job, task_id in left.items() if task_id not in ended}
 
     def _count(self, tally: Tally) -> None:
-        effects, held = self.effects(), self.held()
+        effects, held = self.effects(), set(self.held())
         for count, jobs in ((tally.broker, self.sent), (tally.database, self.written)):
             count.add(self._counted(jobs, effects, held))
         self._verify(tally)

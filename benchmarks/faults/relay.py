@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 from workers import relay
+from workers.app import app
 from workers.publishing import Publisher
 from workers.settings import settings
 
@@ -24,6 +25,13 @@ class Killed(Publisher):
 
 
 relay.Publisher = Killed  # type: ignore[attr-defined]
+#: how long a silent broker is believed, as by the workers
+SOCKET = int(os.environ.get("FAULTS_SOCKET", "10"))
+app.conf.broker_transport_options = {
+    **app.conf.broker_transport_options,
+    "socket_timeout": SOCKET,
+    "health_check_interval": SOCKET,
+}
 
 if __name__ == "__main__":
     relay.main()

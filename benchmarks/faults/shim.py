@@ -16,23 +16,25 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from celery.signals import task_postrun
+from celery.signals import task_postrun, task_prerun
 from sqlalchemy import text
 
 from db import watched
 from db.session import Session, transaction
 from tasks import schedule
-from tasks.base import Answer, Json, Work, effect, job
+from tasks.base import Answer, HearthTask, Json, Work, effect, job
 from tasks.contracts.base import Request, ShortText
 from tasks.contracts.system import Upkeep
-from workers.bootstrap import app
+from workers import hooks
+from workers.app import app
 
-__all__ = ["app"]
+__all__ = ["app", "hooks"]
 
 HOME = Path(os.environ["HEARTH_HOME"])
 MARKS = HOME / "marks"
 VISIBILITY = int(os.environ.get("FAULTS_VISIBILITY", "10"))
 SOCKET = int(os.environ.get("FAULTS_SOCKET", "10"))
+RESTORE = int(os.environ.get("FAULTS_RESTORE", "2"))
 LEASE = os.environ.get("FAULTS_LEASE")
 INSERT = text("INSERT INTO fault_effects (tenant_id, job) VALUES (:tenant_id, :job)")
 
@@ -40,11 +42,20 @@ app.conf.visibility_timeout = VISIBILITY
 app.conf.broker_transport_options = {
     **app.conf.broker_transport_options,
     "visibility_timeout": VISIBILITY,
-    "unacked_restore_interval": 2,
+    "unacked_restore_interval": RESTORE,
+    # a worker that is killed while it brings messages back keeps the others from it as long
+    "unacked_mutex_expire": VISIBILITY,
     "socket_timeout": SOCKET,
     "health_check_interval": SOCKET,
 }
+# an answer that nobody takes keeps a child as long
+app.conf.redis_socket_timeout = app.conf.redis_backend_health_check_interval = SOCKET
+HearthTask.default_retry_delay = float(os.environ.get("FAULTS_RETRY", "1"))
 
+
+# the quick form starts workers again and again, and most of a start is models that no fault asks for
+for _name in os.environ.get("FAULTS_TASKS", "workers.bootstrap").split(","):
+    import_module(_name)
 
 # how long a silent database is believed, as a silent broker is
 watched.ASK = float(SOCKET)
@@ -134,6 +145,13 @@ def struck(session: Session, request: Any, work: Work) -> str:
 
 
 _chunks._import = struck  # noqa: SLF001
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]
+def note_what_was_given_back(task: Any = None, task_id: str = "", kwargs: Json | None = None, **_: object) -> None:
+    """The broker gave this message to somebody before."""
+    if (task.request.delivery_info or {}).get("redelivered"):
+        note("given_back", f"{(kwargs or {}).get('tenant_id')} {task_id}")
 
 
 @task_postrun.connect  # type: ignore[untyped-decorator]

@@ -106,12 +106,18 @@ class Site:
         else:
             path.write_text(content)
 
-    def starts(self) -> dict[str, int]:
+    def starts(self) -> Counter[str]:
         """How often each probe's body began."""
-        path, found = self.home / "starts", dict[str, int]()
-        for line in path.read_text().split() if path.exists() else ():
-            found[line] = found.get(line, 0) + 1
-        return found
+        return Counter(self._noted("starts"))
+
+    def given_back(self, tenant_id: str) -> set[str]:
+        """Task ids of a tenant's messages that were started after the broker had given them back."""
+        noted = (line.partition(" ") for line in self._noted("given_back"))
+        return {task_id for tenant, _, task_id in noted if tenant == tenant_id}
+
+    def _noted(self, name: str) -> list[str]:
+        path = self.home / name
+        return path.read_text().splitlines() if path.exists() else []
 
     def recovered(self, tenant_id: str, since: float, *, queue: str = "ingest", seconds: float = PATIENCE) -> float:
         """Seconds from `since` (monotonic) until a job that is asked for now has its effect; inf when it has none."""

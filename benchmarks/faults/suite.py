@@ -53,8 +53,16 @@ FAULTS: Mapping[str, Fault] = {
 }
 
 
-#: for any fault in its quick form: nothing waits longer than it must
-QUICK = {"HEARTH_REDO_AFTER": "2", "FAULTS_VISIBILITY": "4", "FAULTS_LEASE": "2", "FAULTS_SOCKET": "2"}
+#: for any fault in its quick form: nothing waits longer than it must, and no worker loads models
+QUICK = {
+    "HEARTH_REDO_AFTER": "2",
+    "FAULTS_VISIBILITY": "3",
+    "FAULTS_RESTORE": "1",
+    "FAULTS_RETRY": "0.2",
+    "FAULTS_LEASE": "2",
+    "FAULTS_SOCKET": "2",
+    "FAULTS_TASKS": "tasks.system,tasks.backfill",
+}
 
 
 @contextmanager

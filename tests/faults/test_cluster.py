@@ -24,6 +24,7 @@ def assess(site, tenant_id, lead_id):
     [
         ("hearth.leads.snapshot", "snapshot"),
         ("hearth.leads.score_snapshots", "score"),
+        ("hearth.churn.assess", "churn"),
         ("hearth.leads.urgency", "urgency"),
         ("hearth.pipelines.finish", None),
     ],

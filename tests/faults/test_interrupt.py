@@ -12,7 +12,7 @@ from db.repositories import leads
 from db.sealing import KeyRing
 from tests.integration.callers.conftest import HEARTH, ROOT, environment, living, wait_until
 
-ROWS, BAD = 8000, 80
+ROWS, BAD = 5000, 50
 
 
 @pytest.fixture
