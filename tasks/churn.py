@@ -1,38 +1,27 @@
 """Leads that go cold: their risk when asked, as a stage of an assessment, and again by itself when it is due.
 
-When a lead's risk is looked at again is a row in the database. A sweep asks for workers; each takes some of the leads
-that are due, and a worker that dies gives them back after a while.
+When a lead's risk is looked at again is a row in the database (see `tasks.due`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
-from math import ceil
 from typing import Any
-
-import structlog
 
 from db.records import Taken
 from db.repositories import risk_checks, snapshots, tenants
 from db.session import Session, reading, transaction
 from ml.churn.risk import LEVELS
-from tasks import landing, profiles, risks, schedule, scorers
+from tasks import due, landing, profiles, risks, schedule, scorers
 from tasks.base import Answer, Work, effect, job, step
 from tasks.contracts.churn import CheckRisks, PredictChurn
 from tasks.contracts.leads import LeadIn
 from tasks.contracts.pipelines import StageCall
 from tasks.contracts.system import Upkeep
-from tasks.halving import halved
 from tasks.snapshots import blocked as warned_of
-from tasks.snapshots import interval_of
 
-log = structlog.get_logger(__name__)
-
-#: leads that one message looks at, and messages that one sweep sends for a tenant
-CHUNK, MESSAGES = 200, 8
 #: seconds between sweeps, and after which a message that asks for a worker is of no use any more
 EVERY, STALE = 15, 300
 #: seconds between looks for leads that were never assessed, and the most of a tenant that one look takes up
@@ -81,11 +70,8 @@ def sweep(request: Upkeep, work: Work) -> dict[str, Any]:
     if schedule.mine("churn.seed", SEED_EVERY):
         _seed()
     with reading() as session:
-        due = risk_checks.due(session)
-    for tenant_id, count in due.items():
-        for _ in range(min(ceil(count / CHUNK), MESSAGES)):
-            check.apply_async(kwargs={"tenant_id": tenant_id}, expires=STALE, ignore_result=True)
-    return work.envelope(request, Answer(data={"due": sum(due.values())}))
+        waiting = risk_checks.due(session)
+    return work.envelope(request, Answer(data={"due": due.ask(check, waiting, stale=STALE)}))
 
 
 @job("hearth.churn.check", CheckRisks)
@@ -94,26 +80,8 @@ def check(request: CheckRisks, work: Work) -> dict[str, Any]:
 
     A lead that cannot be assessed waits a scoring interval for its next turn, and holds up nobody.
     """
-    tenant_id = request.tenant_id
-    with transaction() as session:
-        taken = risk_checks.take(session, tenant_id, limit=CHUNK)
-    assessed: list[str] = []
-
-    def run(lead_ids: Sequence[str]) -> None:
-        own = work.anew()
-        with own.effect(tenant_id) as session:
-            done = _check(session, own, replace(taken, lead_ids=tuple(lead_ids)))
-        assessed.extend(done)
-
-    def failed(lead_id: str, error: str) -> None:
-        log.error("risk_not_assessed", lead_id=lead_id, error=error)
-        later = {lead_id: work.now + interval_of(work)}
-        with transaction() as session:
-            risk_checks.settle(session, tenant_id, taken=replace(taken, lead_ids=(lead_id,)), due=later)
-
-    if taken.lead_ids:
-        halved(taken.lead_ids, run, failed)
-    return work.envelope(request, Answer(data={"due": len(taken.lead_ids), "assessed": len(assessed)}))
+    taken, assessed = due.work_off(risk_checks, work, request.tenant_id, _check)
+    return work.envelope(request, Answer(data={"due": taken, "assessed": assessed}))
 
 
 def _seed() -> None:
@@ -128,9 +96,9 @@ def _seed() -> None:
 def _check(session: Session, work: Work, taken: Taken) -> list[str]:
     known = profiles.load(session, work.tenant_id, taken.lead_ids, work.now)
     found = risks.assess_known(session, work, known, work.now)
-    due: Mapping[str, datetime] = risks.due_of(work, found, work.now)
+    times: Mapping[str, datetime] = risks.due_of(work, found, work.now)
     # who has ended, or may not be assessed, is looked at again when something happens
-    risk_checks.settle(session, work.tenant_id, taken=taken, due=due)
+    risk_checks.settle(session, work.tenant_id, taken=taken, due=times)
     risks.have_planned(session, work, found)
     return list(found.risks)
 

@@ -7,6 +7,8 @@ import math
 
 import pytest
 
+from ml.interventions import names
+from tasks.contracts import interventions
 from tasks.contracts.base import MESSAGE_LIMIT, Request, parse
 from tasks.contracts.jobs import JobStatus
 from tasks.contracts.leads import ScoreLeads, UpsertLeads
@@ -84,3 +86,8 @@ def test_unknown_keys_are_warned_about_at_every_depth() -> None:
 def test_times_come_out_in_utc() -> None:
     request, _ = parse(UpsertLeads, upsert(created_at="2024-05-01T12:00:00+02:00"))
     assert request.leads[0].created_at.isoformat() == "2024-05-01T10:00:00+00:00"
+
+
+def test_the_words_of_requests_are_those_of_the_catalogue() -> None:
+    # written twice, since whoever reads a contract must not import models
+    assert (interventions.ACTIONS, interventions.INTERVENTIONS) == (names.ACTIONS, names.INTERVENTIONS)
