@@ -24,7 +24,7 @@ check: setup ## ruff, mypy strict, import-linter
 	$(BIN)/lint-imports
 
 test: setup ## all tests
-	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder
+	$(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
 
 demo: setup ## simulated leads in, a ranked worklist out
 	$(BIN)/hearth demo

@@ -19,7 +19,7 @@ SMALL = 4
 #: seconds that relay and deliverer leave the workers to start in; on a small machine all would be ready later
 BACKGROUND_DELAY = 3.0
 _ROOT = Path(__file__).parents[1]
-_CELERY = (sys.executable, "-P", "-m", "celery", "--quiet")
+_CELERY = (sys.executable, "-P", "-m", "workers.entry")
 #: variables by which Celery and Flower would override what we say
 _OVERRIDES = ("CELERY_", "FLOWER_", "REMAP_SIGTERM")
 
@@ -84,7 +84,7 @@ def processes(plan: Plan, settings: Settings) -> Iterator[ProcessSpec]:
         yield ProcessSpec(name=name, argv=argv, env={**env, **more}, delay=BACKGROUND_DELAY)
     if plan.beat:
         schedule = str(settings.home / "beat-schedule")
-        argv = (*_CELERY, "-A", "workers.app", "beat", "--schedule", schedule, "--loglevel", settings.log_level)
+        argv = (*_CELERY, "beat", "workers.app", "--schedule", schedule, "--loglevel", settings.log_level)
         yield ProcessSpec(name="beat", argv=argv, env=env)
     if plan.flower_auth:
         auth = {
@@ -99,7 +99,7 @@ def _worker_argv(worker: WorkerPlan, plan: Plan, settings: Settings) -> tuple[st
     # gossip, mingle, heartbeats and events cost half the throughput; Flower needs the last two
     events = ("-E",) if plan.flower_auth else ("--without-heartbeat",)
     return (
-        *(*_CELERY, "-A", plan.tasks, "worker", "--hostname", f"{worker.name}@%h", "--queues", ",".join(worker.queues)),
+        *(*_CELERY, "worker", plan.tasks, "--hostname", f"{worker.name}@%h", "--queues", ",".join(worker.queues)),
         *("--concurrency", str(worker.children), "--prefetch-multiplier", str(worker.prefetch)),
         *("--loglevel", settings.log_level, "--without-gossip", "--without-mingle", *events),
     )

@@ -43,9 +43,9 @@ def environment(home):
 
 
 @contextmanager
-def runner(home):
+def runner(home, *more):
     """A process that runs the cluster of `home`, ready for tasks; killed at the end if it still lives."""
-    command = [sys.executable, "-m", "tests.integration.cluster.runner"]
+    command = [sys.executable, "-m", "tests.integration.cluster.runner", *more]
     with subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             assert process.stdout.readline() == "ready\n"

@@ -1,4 +1,9 @@
-"""A process that runs a cluster until a signal, as `hearth up` does: `python -m tests.integration.cluster.runner`."""
+"""A process that runs a cluster until a signal, as `hearth up` does: `python -m tests.integration.cluster.runner`.
+
+With `lean` it has neither Flower nor beat.
+"""
+
+import sys
 
 from tests.integration.cluster import toys
 from workers.cluster import start
@@ -6,7 +11,8 @@ from workers.settings import settings
 
 
 def main():
-    with start(settings(), tasks=toys.__name__, fold=True) as cluster:
+    whole = sys.argv[1:] != ["lean"]
+    with start(settings(), tasks=toys.__name__, fold=True, flower=whole, beat=whole) as cluster:
         cluster.wait_ready()
         print("ready", flush=True)
         cluster.wait()

@@ -52,7 +52,7 @@ def waiting(home, queue):
 
 
 def test_a_second_signal_gives_the_work_back(tmp_path):
-    with runner(tmp_path) as process:
+    with runner(tmp_path, "lean") as process:
         begin(tmp_path, seconds=60)
         process.send_signal(signal.SIGINT)
         time.sleep(0.5)

@@ -200,6 +200,7 @@ def test_a_read_only_postgresql_is_unavailable(postgresql_database):
 
 def test_an_exhausted_pool_is_unavailable(sqlite_database, monkeypatch):
     monkeypatch.setattr("db.engine.POOL_WAIT", 0.05)
+    sessions.dispose()  # the next session's engine waits so long
     held = [sessions.reading() for _ in range(6)]
     for one in held:
         one.__enter__().execute(text("SELECT 1"))

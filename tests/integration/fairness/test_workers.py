@@ -21,7 +21,7 @@ FLOOD = 200
 def start(tmp_path, broker_url):
     """Starts a worker with two children and gives its main process; killed with its children at the end."""
     env = environment(tmp_path) | {"REDIS_URL": broker_url, "DATABASE_URL": f"sqlite:///{tmp_path}/hearth.db"}
-    worker = ("-m", "celery", "--quiet", "-A", "tests.integration.fairness.toys", "worker", "--queues", QUEUE)
+    worker = ("-m", "workers.entry", "worker", "tests.integration.fairness.toys", "--queues", QUEUE)
     options = ("--concurrency", "2", "--prefetch-multiplier", "4", "--without-gossip", "--without-mingle")
 
     @contextmanager

@@ -64,7 +64,7 @@ def deliverer():
         one.close()
 
 
-def until(condition, one, patience=10.0):
+def until(condition, one, patience=30.0):
     """Let a deliverer work until something holds."""
     deadline = time.monotonic() + patience
     while not condition():

@@ -126,14 +126,14 @@ def test_a_receiver_that_is_back_gets_everything(receiver, deliverer):
 
 def test_one_hanging_receiver_does_not_delay_the_others(receiver, receivers, deliverer):
     hanging = receivers()
-    hanging.plan, hanging.hang = lambda event: (None, {}), 2.0
+    hanging.plan, hanging.hang = lambda event: (None, {}), 6.0
     subscribe("slow", webhook(hanging.url))
     subscribe("quick", webhook(receiver.url))
     tell("slow", "L1", "L2")
     sent = tell("quick", *(f"L{n}" for n in range(5)))
     one, began = deliverer(threads=2), time.monotonic()
     until(lambda: len(receiver.got) == len(sent), one)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5.5
     assert states()["pending"] >= 2
 
 

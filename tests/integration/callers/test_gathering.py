@@ -6,33 +6,37 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from sqlalchemy import text
 
+from db import session
 from db.session import reading
 from tasks.events import ingest
 from tests.integration.cluster.conftest import settings_of
-from tests.integration.cluster.processes import until
+from tests.integration.cluster.processes import of_home, until
 from workers import database
 from workers.app import app
-from workers.cluster import Cluster, start
+from workers.cluster import attach
 
-T = "LOC1"
+T = "gathered"
 MESSAGES = 120
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Real workers over a database of their own."""
-    settings = settings_of(tmp_path_factory.mktemp("gathering"))
-    with start(settings, fold=True, flower=False, beat=False) as running:
-        running.wait_ready()
-        database.bind(settings)
-        send("hearth.tenants.configure").get(timeout=60)
-        yield running
+def worker(home: Path) -> Iterator[psutil.Process]:
+    """The main process of the real workers that take events; this process is on their broker and database."""
+    settings = settings_of(home)
+    assert attach(settings)
+    database.bind(settings)
+    send("hearth.tenants.configure").get(timeout=60)
+    mains = [one for one in of_home(home) if any(word.startswith("interactive@") for word in one.cmdline())]
+    (main,) = [one for one in mains if one.parent() not in mains]
+    yield main
+    session.dispose()
 
 
 def send(task: str, **kwargs: Any) -> Any:
@@ -53,9 +57,8 @@ def flood(run: str) -> list[Any]:
 
 
 @contextmanager
-def frozen(cluster: Cluster) -> Iterator[None]:
+def frozen(worker: psutil.Process) -> Iterator[None]:
     """Nobody takes a message: what is sent waits, however slow the sender."""
-    worker = psutil.Process(cluster.pids()["interactive"])
     worker.suspend()
     try:
         yield
@@ -73,13 +76,13 @@ def stored(what: str, run: str) -> int:
         "events": "SELECT count(*) FROM events WHERE source_id LIKE :run",
         "commits": "SELECT count(DISTINCT finished_at) FROM processed WHERE task = 'hearth.events.ingest'",
     }[what]
-    with reading() as session:
-        return int(session.execute(text(wanted), {"run": f"{run}-%"} if ":run" in wanted else {}).scalar_one())
+    with reading() as opened:
+        return int(opened.execute(text(wanted), {"run": f"{run}-%"} if ":run" in wanted else {}).scalar_one())
 
 
-def test_what_waits_shares_commits_and_each_has_its_answer(cluster: Cluster) -> None:
+def test_what_waits_shares_commits_and_each_has_its_answer(worker: psutil.Process) -> None:
     before = stored("commits", "")
-    with frozen(cluster):
+    with frozen(worker):
         sent = flood("a")
     bad, *good = answers(sent)
     assert type(bad).__name__ == "InvalidPayload"
@@ -89,8 +92,8 @@ def test_what_waits_shares_commits_and_each_has_its_answer(cluster: Cluster) -> 
     assert stored("commits", "") - before < MESSAGES / 2
 
 
-def test_a_child_that_is_killed_loses_none_and_repeats_none(cluster: Cluster) -> None:
-    children = psutil.Process(cluster.pids()["interactive"]).children()
+def test_a_child_that_is_killed_loses_none_and_repeats_none(worker: psutil.Process) -> None:
+    children = worker.children()
     sent = flood("b")
     until(lambda: stored("leads", "b"))
     for child in children:
