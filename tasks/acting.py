@@ -28,7 +28,7 @@ class Choices:
     enter: float = ENTER
     leave: float = LEAVE
     cooldown: timedelta = COOLDOWN
-    #: of one batch of leads; None: as much as it costs
+    #: of 24 hours, over all batches of leads; None: as much as it costs
     budget: float | None = None
     #: of the gates
     rules: GateRules = field(default_factory=GateRules)

@@ -11,6 +11,7 @@ from db.repositories import enrolments
 from db.session import Session
 from ml.experiments import verdicts
 from ml.experiments.assignment import Assignment, assign
+from ml.experiments.assignment import lopsided as far_apart
 from ml.experiments.pooling import Uplift, partial
 
 #: the one hold-out of a tenant, pooled over all types of intervention
@@ -46,6 +47,12 @@ def tallies(session: Session, tenant_id: str) -> list[EnrolmentTally]:
     for one in enrolments.tally(session, tenant_id, experiment=EXPERIMENT):
         by_share[_share_of(one)].append(one)
     return max(by_share.values(), key=lambda counted: (_held(counted), _share_of(counted[0])), default=[])
+
+
+def lopsided(counted: Sequence[EnrolmentTally]) -> bool:
+    """Tell whether the leads of `tallies` lie on the two sides otherwise than their chance puts them."""
+    held = _held(counted)
+    return bool(counted) and far_apart(sum(one.count for one in counted) - held, held, _share_of(counted[0]))
 
 
 def _share_of(tally: EnrolmentTally) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from db.records import EventRecord, LeadRecord, SnapshotRecord
@@ -23,6 +23,8 @@ from tasks import profiles
 
 #: leads that are read at once, and those that are looked at for whether there is enough to learn from
 CHUNK, LOOKED_AT = 500, 2_000
+#: later than any date
+_NEVER = datetime.max.replace(tzinfo=UTC)
 #: of the dates that a training takes, those that this is told by
 EVERY = 4
 
@@ -50,7 +52,7 @@ def rows_of(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Ma
     for history in _histories(session, tenant_id, chosen, dates, until):
         own = labels([history], each[history.profile.lead_id], until=until, thresholds=thresholds)
         told += own
-        seen += [history.at(label.as_of) for label in own]
+        seen += [_then(history).at(label.as_of) for label in own]
     return Rows(labels=tuple(told), profiles=tuple(seen), until=until, blocked=found.blocked)
 
 
@@ -90,6 +92,15 @@ def _histories(
             # who is gone nobody knows since when would count as silent
             if record.status != "archived" or ends(history.profile):
                 yield history
+
+
+def _then(history: History) -> History:
+    """Give a lead without what only its record of now says: of that the features of a past date may know nothing.
+
+    A record is observed anew with whatever happens, so that its attributes would be known at a date only of those to
+    whom nothing happened since, which is what the model is to foretell.
+    """
+    return replace(history, observed_at=_NEVER, standings=history.standings[:-1])
 
 
 def of_record(

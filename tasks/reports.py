@@ -35,6 +35,10 @@ NOTHING_YET = (
     "those at risk are planned for at its end."
 )
 ALL_BLOCKED = "The gates allowed no action for any lead at risk; a lead's card says which of them and why."
+LOPSIDED = (
+    "But the sides do not hold the shares of leads that chance would have put there, so something else may have sorted "
+    "them: trust no difference before it is known what."
+)
 STOPPED = "Nothing is planned or sent at present: {}."
 
 
@@ -47,6 +51,9 @@ def interventions_report(session: Session, request: InterventionsReport, work: W
     planned, states = _enrolled(counted), _by_state(interventions.counts(session, work.tenant_id))
     paused = pauses.standing(session, work.tenant_id)
     why = found.reason if counted else ALL_BLOCKED if states else NOTHING_YET
+    lopsided = LOPSIDED if effects.lopsided(counted) else None
+    if lopsided is not None:
+        work.warn("sample_ratio", "held_out")
     return Answer(
         data={
             "tenant_id": work.tenant_id,
@@ -59,7 +66,7 @@ def interventions_report(session: Session, request: InterventionsReport, work: W
             "detectable_effect": found.detectable,
             "weeks_needed": found.weeks_needed,
             "verdict": found.verdict,
-            "reason": " ".join(filter(None, (why, _stopped(choices, paused)))),
+            "reason": " ".join(filter(None, (why, lopsided, _stopped(choices, paused)))),
             "types": _types(found, counted, paused),
             "actions": states,
         },

@@ -47,6 +47,9 @@ _DUE = _KEY.where(_PLANNED, _C.not_before <= bindparam("now"), _C.expires_at > b
 _EXPIRED = _KEY.where(_RUNNING, _C.expires_at <= bindparam("now")).order_by(_C.expires_at, _C.action_id)
 _COUNTS = select(_C.intervention, _C.state, func.count()).where(_OWN).group_by(_C.intervention, _C.state)
 _COUNTS_SINCE = _COUNTS.where(_C.planned_at >= bindparam("since"))
+_SPENT = select(func.coalesce(func.sum(_C.cost), 0.0)).where(
+    _OWN, _C.planned_at >= bindparam("since"), _C.state.not_in(["blocked", "held_out", "rejected", "withdrawn"])
+)
 _BY_AGENT = (
     select(_LEAD.c.assigned_to, _C.state, func.count())
     .join(_LEAD, (_LEAD.c.tenant_id == _C.tenant_id) & (_LEAD.c.lead_id == _C.lead_id))
@@ -54,6 +57,12 @@ _BY_AGENT = (
     .group_by(_LEAD.c.assigned_to, _C.state)
 )
 _UNREVIEWED: tuple[ActionState, ...] = ("approval",)
+#: what a draft says that is decided anew: all but what an action is, and when it was planned first
+_ANEW = tuple(
+    name
+    for name in _DRAFT
+    if name not in {"action_id", "lead_id", "intervention", "action", "channel", "state", "policy", "planned_at"}
+)
 #: states that a person brings about, and those that the CRM reports
 _REVIEWED = frozenset({"planned", "rejected", "withdrawn"})
 _REPORTED = frozenset({"executed", "rejected", "replied"})
@@ -146,13 +155,15 @@ def move(
     reason: str | None = None,
     not_before: datetime | None = None,
     decision: Json | None = None,
+    anew: InterventionDraft | None = None,
     dispatched: bool = False,
 ) -> InterventionRecord | None:
     """Bring an action from one of some states to another and give it; None where it is in none of them.
 
     Of several that do so at once, one gets it. The times of what `to` means are set: who (`by`) approved, rejected or
     withdrew it and when, when it was dispatched, when the CRM told its end; and `reason`, a code, where there is one.
-    With `dispatched`, only an action that was told to the CRM at some time.
+    What was decided `anew` takes the place of what was. With `dispatched`, only an action that was told to the CRM at
+    some time.
     """
     told = {
         "withdrawn_reason": reason,
@@ -160,6 +171,9 @@ def move(
         "decision": None if decision is None else {**decision},
     }
     values = _times(to, now, by) | {name: value for name, value in told.items() if value is not None}
+    if anew is not None:
+        row = _row(tenant_id, anew)
+        values |= {name: row[name] for name in _ANEW}
     moved = update(_TABLE).where(
         _OWN, _C.action_id == bindparam("own_id"), _C.state.in_(bindparam("of", expanding=True))
     )
@@ -174,6 +188,11 @@ def counts(session: Session, tenant_id: str, *, since: datetime | None = None) -
     asked = {"tenant": tenant_id} if since is None else {"tenant": tenant_id, "since": since}
     rows = session.connection().execute(_COUNTS if since is None else _COUNTS_SINCE, asked)
     return {(intervention, state): count for intervention, state, count in rows}
+
+
+def spent(session: Session, tenant_id: str, *, since: datetime) -> float:
+    """Give what the actions cost that were planned since a moment and are, or were, to be carried out."""
+    return float(session.connection().execute(_SPENT, {"tenant": tenant_id, "since": since}).scalar_one())
 
 
 def by_agent(session: Session, tenant_id: str, *, since: datetime) -> dict[tuple[str | None, str], int]:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
+from statistics import NormalDist
+
+#: standard errors that arms lie from their shares once in 1,000
+_FAR = NormalDist().inv_cdf(1 - 0.001 / 2)
+#: variance from which on counts are as good as normal
+_ENOUGH = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +42,17 @@ def place(unit: str, experiment: str) -> float:
     # the length keeps ("a", "b:c") apart from ("a:b", "c"); 53 bits are what a float holds exactly
     digest = hashlib.sha256(f"{len(experiment)}:{experiment}:{unit}".encode()).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
+
+
+def lopsided(sent: int, held_out: int, share: float) -> bool:
+    """Tell whether arms lie further from their shares than chance puts them (p < .001).
+
+    If so, something besides the hash sorted the leads, and a difference between the arms may be its doing. Few leads
+    say nothing.
+
+    >>> lopsided(900, 100, 0.1), lopsided(940, 60, 0.1), lopsided(9, 5, 0.1)
+    (False, True, False)
+    """
+    count = sent + held_out
+    variance = count * share * (1 - share)
+    return variance >= _ENOUGH and abs(held_out - count * share) > _FAR * math.sqrt(variance)

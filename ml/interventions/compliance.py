@@ -30,6 +30,8 @@ INTERNAL = "internal"
 _RINGING = frozenset({"sms", "call"})
 CHANNELS = frozenset({"sms", "email", "call", INTERNAL})
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
+#: calls and texts in 24 hours that the strictest states allow, whatever a brokerage has set (see `frequency.day`)
+_MOST_A_DAY = 3
 _INQUIRY = timedelta(days=RULES["consent.call_inquiry"].days or 0)
 #: what was judged, by which data
 VERSION = f"gates {RULES.version}, zones {PLACES.version}, copy {copy_check.CATALOGUE.version}"
@@ -220,10 +222,11 @@ def _quiet(candidate: Candidate, facts: GateFacts, rules: GateRules, moment: dat
     return _ruling("quiet.unknown_zone" if basis == "unknown" else closing, "defer", until=opens, note=note)
 
 
-def _frequency(_candidate: Candidate, facts: GateFacts, rules: GateRules, moment: datetime) -> Ruling:
+def _frequency(candidate: Candidate, facts: GateFacts, rules: GateRules, moment: datetime) -> Ruling:
     if min(rules.per_day, rules.per_week) <= 0:
         return _ruling("frequency.none", "block")
-    day = _free(facts.contacts, rules.per_day, _DAY)
+    per_day = min(rules.per_day, _MOST_A_DAY) if candidate.channel in _RINGING else rules.per_day
+    day = _free(facts.contacts, per_day, _DAY)
     week = _free(facts.contacts, rules.per_week, _WEEK)
     later = max((when for when in (day, week) if when is not None), default=moment)
     if later <= moment:

@@ -17,6 +17,7 @@ from tasks.base import Answer, Json, Work, job
 from tasks.contracts.interventions import ExpireActions
 from tasks.halving import halved
 from tasks.interventions.ending import withdraw
+from tasks.interventions.planning import PROTECTING
 from tasks.interventions.tenancy import of_tenant
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,9 @@ def _stop(work: Work) -> int:
     while choices_of(work.settings()).kill_switch:
         with reading() as session:
             found = interventions.waiting(session, work.tenant_id, limit=LIMIT, states=RUNNING)
-        done = _withdraw(work, [one.action_id for one in found], "kill_switch")
+        # what was told to the CRM for a lead that wants to hear no more stands: it sends nothing, it ends it
+        ours = [one.action_id for one in found if (one.state, one.reason_codes) != ("dispatched", PROTECTING)]
+        done = _withdraw(work, ours, "kill_switch")
         gone += done
         if not done:
             break

@@ -32,13 +32,22 @@ INTERNAL = "internal"
 _SAME = timedelta(hours=1)
 _ASKS = frozenset({"inquiries", "sms_in", "replies", "replied"})
 _TALKS = frozenset({"calls", "messages"})
-_REACHES = OUTBOUND | {"contact", "contacted"}
+#: how it is told that a lead was contacted where nobody tells by which message: by the report of an action, for one
+_REPORTS = frozenset({"contact", "contacted"})
+#: words of a source by which people ask themselves
+_ASKED = frozenset(
+    {"website", "web", "site", "online", "form", "inquiry", "inquiries", "enquiry", "inbound", "chat", "landing", "idx"}
+    | {"portal", "zillow", "trulia", "redfin", "realtor", "homes", "movoto", "google", "bing", "organic", "seo", "ppc"}
+    | {"facebook", "instagram", "tiktok", "youtube", "linkedin", "social", "ad", "ads", "sign", "walk", "open"}
+)
 #: words of a source from which leads are taken that never asked for anything
 _LISTED = frozenset(
     {"import", "imported", "csv", "list", "lists", "purchased", "bought", "cold", "expired", "fsbo", "farming"}
-    | {"prospecting", "circle", "scraped", "skip", "tax", "county"}
+    | {"prospecting", "circle", "scraped", "skip", "tax", "county", "referral", "referred", "sphere", "soi", "agent"}
 )
 _WORD = re.compile(r"[a-z]+")
+#: tags by which people mark that a number is on a list of those who want no calls
+_MARKS = frozenset({"dnc", "dnc list", "do not call", "do not call list", "donotcall"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +126,7 @@ def facts_of(subject: Subject, moment: datetime, choices: Choices, *, but: str |
     return GateFacts(
         now=moment,
         kill_switch=choices.kill_switch,
-        consent=lead.consent,
+        consent={**lead.consent, **_marked(lead)},
         contactable=lead.contactable,
         refused=subject.refused,
         timezone=lead.fields.get("timezone"),
@@ -128,17 +137,23 @@ def facts_of(subject: Subject, moment: datetime, choices: Choices, *, but: str |
     )
 
 
+def _marked(lead: LeadRecord) -> dict[str, bool]:
+    tags = {" ".join(_WORD.findall(str(tag).casefold())) for tag in lead.fields.get("tags") or ()}
+    return {"do_not_call": True} if tags & _MARKS else {}
+
+
 def inquiry_at(profile: LeadProfile) -> datetime | None:
     """Give when the lead last asked or answered; that it came by itself counts only where its source says so.
 
     >>> from datetime import UTC
     >>> came = datetime(2025, 3, 1, tzinfo=UTC)
-    >>> asks = [LeadProfile(lead_id="1", as_of=came, created_at=came, source=one) for one in ("Website", "cold list")]
+    >>> told = ("Website", "Zillow import", "Uncle Bob")
+    >>> asks = [LeadProfile(lead_id="1", as_of=came, created_at=came, source=one) for one in told]
     >>> [inquiry_at(lead) == came for lead in asks]
-    [True, False]
+    [True, False, False]
     """
     own = set(_WORD.findall((profile.source or "").casefold()))
-    came = profile.created_at if own and not own & _LISTED else None
+    came = profile.created_at if own & _ASKED and not own & _LISTED else None
     said = [event.occurred_at for event in profile.interactions if _asks(event)]
     known = [*said, came, profile.times.get("last_replied_at")]
     return max((at for at in known if at is not None and at <= profile.as_of), default=None)
@@ -150,11 +165,23 @@ def contacts(subject: Subject, moment: datetime, *, but: str | None = None) -> t
     An action counts once, though the CRM also tells of the message that it became.
     """
     own = [one for one in subject.past if one.action_id != but and one.channel != INTERNAL and _reached(one)]
-    told = [event.occurred_at for event in subject.profile.interactions if _reaches(event)]
+    reached = [event for event in subject.profile.interactions if _reaches(event)]
+    told = {event.occurred_at for event in reached if plain_kind(event) not in _REPORTS}
+    reports = {event.occurred_at for event in reached if plain_kind(event) in _REPORTS}
     last = subject.profile.times.get("last_contacted_at")
-    others = [at for at in [*told, *([] if last is None else [last])] if not any(_covers(one, at) for one in own)]
+    others = [at for at in {*reports, last} if at is not None and not any(_covers(one, at) for one in own)]
     handed = [one.dispatched_at for one in own if one.dispatched_at is not None]
-    return tuple(sorted(at for at in {*others, *handed} if moment - WEEK <= at))
+    return tuple(sorted(at for at in {*_besides(own, told), *others, *handed} if moment - WEEK <= at))
+
+
+def _besides(own: Sequence[InterventionRecord], told: set[datetime]) -> list[datetime]:
+    """Leave out of the messages that the CRM tells of the one that each action became: what follows is another."""
+    left = sorted(told)
+    for one in own:
+        became = next((at for at in left if _covers(one, at)), None)
+        if became is not None:
+            left.remove(became)
+    return left
 
 
 def _asks(event: Interaction) -> bool:
@@ -165,7 +192,7 @@ def _asks(event: Interaction) -> bool:
 def _reaches(event: Interaction) -> bool:
     """Tell whether somebody reached out; a call of which nobody says who made it counts too."""
     kind = plain_kind(event)
-    return kind in _REACHES or (kind in _TALKS and event.direction != "inbound")
+    return kind in OUTBOUND | _REPORTS or (kind in _TALKS and event.direction != "inbound")
 
 
 def _reached(record: InterventionRecord) -> bool:

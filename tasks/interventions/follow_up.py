@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from db import clock
-from db.records import EnrolmentRecord
+from db.records import EnrolmentRecord, EventRecord
 from db.repositories import enrolments, events, leads, pauses, snapshots
 from db.session import Session, reading
 from ml.churn.labels import HORIZON, History, labels
@@ -33,6 +33,8 @@ LIMIT, ROUNDS = 5_000, 100
 CHUNK = 200
 #: who pauses what does harm
 JOB = "hearth"
+#: how the CRM tells that an action was answered
+ANSWERED = "outcome.replied"
 #: for this long a person's word that a type goes on is not overruled
 RESPECTED = timedelta(days=30)
 
@@ -87,7 +89,7 @@ def settle_leads(session: Session, work: Work, lead_ids: Sequence[str]) -> int:
     stood = snapshots.standings(session, work.tenant_id, lead_ids=list(known), dates=dates)
     told = {
         lead.lead_id: _outcome(
-            histories.of_record(lead, happened[lead.lead_id], stood.get(lead.lead_id, ()), work.now),
+            histories.of_record(lead, _of_both(happened[lead.lead_id]), stood.get(lead.lead_id, ()), work.now),
             known[lead.lead_id],
             work,
         )
@@ -98,6 +100,14 @@ def settle_leads(session: Session, work: Work, lead_ids: Sequence[str]) -> int:
     if over:
         work.prove("enrolments_settled", leads=count, **scope)
     return count
+
+
+def _of_both(happened: Sequence[EventRecord]) -> list[EventRecord]:
+    """Leave out that an action was answered: only leads that are sent to have actions, the answer itself any may give.
+
+    Counted, whoever is sent to would be seen to live by one way more than who is held out.
+    """
+    return [event for event in happened if event.kind != ANSWERED or "action_id" not in event.facts]
 
 
 def judge(work: Work) -> list[str]:

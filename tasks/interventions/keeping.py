@@ -11,7 +11,7 @@ from db.session import Session
 from tasks.actions import RUNNING, WAITING, prove, rule_ids
 from tasks.base import Work
 from tasks.crm import highlevel
-from tasks.interventions.drafts import Found, arm_of, decided, drafted, enrolled, state_of, stored
+from tasks.interventions.drafts import Found, arm_of, drafted, enrolled, stored
 from tasks.interventions.facts import Subject
 from tasks.interventions.plans import Batch, LeadPlan, Setting
 
@@ -61,14 +61,15 @@ def _taken(session: Session, work: Work, action: InterventionRecord, plan: LeadP
 def store(session: Session, work: Work, setting: Setting, batch: Batch, found: Mapping[str, Found]) -> None:
     """Store what was found and what was blocked, enrol the leads, and hand over what may go now."""
     drafts = _drafts(session, setting, batch, found)
+    fresh = {lead_id: draft for lead_id, draft in drafts.items() if found[lead_id].record is None}
     blocked = [draft for plan in batch.plans.values() for draft in _news(setting, batch.subjects[plan.lead_id], plan)]
-    _save(session, work, [*drafts.values(), *blocked])
+    _save(session, work, [*fresh.values(), *blocked])
     revived = {
         lead_id: moved
-        for lead_id, one in found.items()
-        if one.record is not None and (moved := _revived(session, work, one)) is not None
+        for lead_id, draft in drafts.items()
+        if lead_id not in fresh and (moved := _revived(session, work, draft)) is not None
     }
-    actions = {lead_id: stored(draft) for lead_id, draft in drafts.items()} | revived
+    actions = {lead_id: stored(draft) for lead_id, draft in fresh.items()} | revived
     _enrol(session, work, batch, found, actions)
     for lead_id, action in actions.items():
         _note(batch.plans[lead_id], action)
@@ -85,7 +86,8 @@ def hand_over(work: Work, actions: Sequence[InterventionRecord]) -> None:
 def _drafts(
     session: Session, setting: Setting, batch: Batch, found: Mapping[str, Found]
 ) -> dict[str, InterventionDraft]:
-    fresh = {lead_id: one for lead_id, one in found.items() if one.record is None}
+    """Write out what is new, and anew what was blocked earlier the same day: what it asks of the CRM and of whom."""
+    fresh = {lead_id: one for lead_id, one in found.items() if one.record is None or one.record.state == "blocked"}
     known = leads.identities(session, setting.tenant_id, source_system=highlevel.PROVIDER, lead_ids=list(fresh))
     return {
         lead_id: drafted(
@@ -122,19 +124,10 @@ def _save(session: Session, work: Work, drafts: Sequence[InterventionDraft]) -> 
             prove(work, draft)
 
 
-def _revived(session: Session, work: Work, found: Found) -> InterventionRecord | None:
-    """Let an action go that was blocked earlier the same day; None where it waits already."""
-    if found.record is None or found.record.state != "blocked":
-        return None
-    arm = found.record
-    scope: dict[str, Any] = {
-        "action_id": found.action_id,
-        "not_before": found.not_before,
-        "decision": decided(found.decision),
-    }
-    moved = interventions.move(
-        session, work.tenant_id, to=state_of(found, held_out=arm.held_out), of={"blocked"}, now=work.now, **scope
-    )
+def _revived(session: Session, work: Work, draft: InterventionDraft) -> InterventionRecord | None:
+    """Let an action go that was blocked earlier the same day, as it is decided now."""
+    scope: dict[str, Any] = {"action_id": draft.action_id, "of": {"blocked"}, "now": work.now, "anew": draft}
+    moved = interventions.move(session, work.tenant_id, to=draft.state, **scope)
     if moved is not None:
         prove(work, moved)
     return moved

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from db.records import EnrolmentRecord, InterventionRecord
 from db.repositories import enrolments, interventions, leads, pauses
@@ -17,7 +17,7 @@ from db.session import Session
 from ml.interventions.catalogue import CATALOGUE, Catalogue
 from ml.interventions.policy import EVERY, Proposal, action_id, options, propose, within_budget
 from tasks import effects
-from tasks.acting import block_of, choices_of
+from tasks.acting import Choices, block_of, choices_of
 from tasks.actions import RUNNING, WAITING
 from tasks.base import Work
 from tasks.crm import highlevel
@@ -27,6 +27,8 @@ from tasks.interventions.facts import Subject
 from tasks.interventions.needs import Reasons
 from tasks.interventions.plans import Asked, Batch, LeadPlan, Setting
 
+#: for which a tenant's budget is
+DAY = timedelta(days=1)
 #: reasons of what is done so that nothing more reaches a lead
 PROTECTING = ("terminal",)
 
@@ -60,11 +62,19 @@ def _setting(session: Session, work: Work, asked: Asked) -> Setting:
         own=own,
         catalogue=CATALOGUE.of_tenant(own),
         allowed=possible if asked.allowed_actions is None else possible.intersection(asked.allowed_actions),
-        budget=choices.budget if asked.budget is None else asked.budget,
+        budget=_budget(session, work, choices, asked),
         uplifts=effects.uplifts(session, work.tenant_id),
         paused=frozenset(pauses.standing(session, work.tenant_id)),
         name=settings.get("name"),
     )
+
+
+def _budget(session: Session, work: Work, choices: Choices, asked: Asked) -> float | None:
+    """Give what may be spent: what a message says of its own, else what is left of the tenant's for a day."""
+    if asked.budget is not None or choices.budget is None:
+        return asked.budget
+    # those at risk come in many batches: each would spend the whole
+    return max(choices.budget - interventions.spent(session, work.tenant_id, since=work.now - DAY), 0.0)
 
 
 def _stopped(setting: Setting, held: Mapping[str, tuple[str, ...]], lead_id: str) -> str | None:

@@ -213,6 +213,18 @@ def test_an_action_that_was_carried_out_is_one_contact_whoever_tells_of_it() -> 
     assert all("neglected" not in one.reason_codes for one in found.actions)
 
 
+def test_what_a_person_sends_beside_an_action_is_a_contact_of_its_own() -> None:
+    lead_id = at_risk()
+    handed_over(lead_id)
+    by_hand = [NOON + 2 * HOUR, NOON + DAY, NOON + DAY + HOUR]
+    for at in (NOON + HOUR / 2, *by_hand):
+        happened(1, "sms", at, "outbound")
+    work = work_at(NOON + 2 * DAY)
+    with reading() as session:
+        subject = facts.load(session, work, [lead_id], choices_of(work.settings()))[lead_id]
+    assert facts.contacts(subject, work.now) == (NOON, *by_hand)
+
+
 def test_what_is_told_of_no_action_of_the_lead_is_named_and_moves_nothing() -> None:
     lead_id = at_risk()
     action = call(lead_id)
@@ -253,6 +265,16 @@ def test_a_kill_switch_withdraws_what_waits_at_once_and_is_lifted_by_a_person() 
     configure(tenant_id=T, settings={"interventions": {"kill_switch": False}})
     assert expire(tenant_id=T)["data"] == {"withdrawn": 0}
     assert only(planned(NOON + DAY, waits)).actions
+
+
+def test_a_kill_switch_does_not_take_back_that_a_lead_is_to_be_left_alone() -> None:
+    lead_id = at_risk()
+    happened(1, "sms", NOON - HOUR, "inbound", "STOP")
+    protecting = only(only(planned(NOON, lead_id)).actions)
+    assert dispatched(NOON, protecting.action_id) == {"dispatched": 1}
+    brokerage(kill_switch=True)
+    assert expire(tenant_id=T)["data"]["withdrawn"] == 0
+    assert (protecting.action, states(lead_id)) == ("suppress", ["dispatched"])
 
 
 def test_one_action_that_fails_holds_up_no_other_and_is_told_to_nobody() -> None:

@@ -89,6 +89,16 @@ def test_who_was_held_out_is_judged_alike_and_who_was_never_contacted_was_neglec
     assert settled() == {held: (True, "churned", "silence"), untouched: (False, "neglected", "silence")}
 
 
+def test_that_an_action_was_answered_is_no_sign_that_who_is_held_out_could_not_give() -> None:
+    reported, wrote = at_risk(1), at_risk(2)
+    for number, found in enumerate(planned(NOON, reported, wrote), 1):
+        told = {"subject": {"external_id": f"ct{number}"}, "type": "replied", "at": (NOON + 5 * DAY).isoformat()}
+        record(tenant_id=T, outcomes=[told | {"action_id": only(found.actions).action_id}])
+    happened(2, "sms", NOON + 5 * DAY, "inbound", "Let us talk")
+    follow_up()
+    assert settled() == {reported: (False, "churned", "silence"), wrote: (False, "kept", None)}
+
+
 def test_who_is_forgotten_counts_for_nobody() -> None:
     lead_id = at_risk()
     planned(NOON, lead_id)

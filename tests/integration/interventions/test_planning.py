@@ -58,10 +58,15 @@ def tenant(database: str) -> None:
 
 def held_out_lead(at: datetime = NOON) -> str:
     """A lead that the hash holds out at a share of a half."""
+    return numbered_held_out(at)[1]
+
+
+def numbered_held_out(at: datetime = NOON, **fields: Any) -> tuple[int, str]:
+    """Such a lead with its number."""
     for number in range(100, 200):
-        lead_id = at_risk(number, at)
+        lead_id = at_risk(number, at, **fields)
         if effects.assigned(T, lead_id, 0.5).held_out:
-            return lead_id
+            return number, lead_id
     raise AssertionError("nobody of a hundred is held out")
 
 
@@ -198,6 +203,31 @@ def test_what_a_gate_blocks_is_kept_with_its_rule_and_the_next_action_is_taken(
     assert counts() == kept, "what the same rule blocks again the next day is no news"
 
 
+def test_what_was_blocked_and_may_go_the_same_day_is_decided_anew_with_its_request() -> None:
+    lead_id = at_risk(opt_in_sms=None)
+    assert only(planned(NOON, lead_id, allowed_actions=["sms"])).reason == "blocked"
+    before = {one.action_id: one for one in actions_of(lead_id)}
+    at_risk(opt_in_sms=True, at=NOON + HOUR)
+    later = only(only(planned(NOON + 2 * HOUR, lead_id, allowed_actions=["sms"])).actions)
+    blocked = before[later.action_id]
+    assert (blocked.state, blocked.requires_approval) == ("blocked", False)
+    assert (later.state, later.requires_approval) == ("approval", True)
+    assert later.detail["crm"]["body"]["contactId"] == "ct1"
+    assert later.expires_at - later.not_before == blocked.expires_at - blocked.not_before
+    assert later in actions_of(lead_id)
+
+
+def test_who_is_held_out_by_now_is_so_too_of_what_was_blocked_before() -> None:
+    number, lead_id = numbered_held_out(opt_in_sms=None)
+    assert only(planned(NOON, lead_id, allowed_actions=["sms"])).reason == "blocked"
+    brokerage(holdout=0.5, approval=[])
+    at_risk(number, NOON + HOUR, opt_in_sms=True)
+    found = only(planned(NOON + 2 * HOUR, lead_id, allowed_actions=["sms"]))
+    assert (found.actions, found.held_out, found.propensity) == ([], True, 0.5)
+    action = only([one for one in actions_of(lead_id) if one.state != "blocked"])
+    assert (action.state, action.held_out, action.propensity) == ("held_out", True, 0.5)
+
+
 def test_whom_nothing_may_reach_gets_a_task_for_the_manager_at_most() -> None:
     long_ago = at_risk(
         source="cold list", opt_in_sms=None, opt_in_email=None, created_at=(NOON - 400 * DAY).isoformat()
@@ -243,7 +273,7 @@ def test_gates_that_fail_let_nothing_pass_and_say_so() -> None:
     text = Candidate(action="sms", channel="sms", text="Shall we talk?")
     assert facts.ruled(text, subject, NOON, choices).decision == "allow"
     found = facts.ruled(text, broken, NOON, choices)
-    assert (found.decision, [one.rule for one in found.rules]) == ("block", ["error.AttributeError"])
+    assert (found.decision, [one.rule for one in found.rules]) == ("block", ["error.TypeError"])
 
 
 @pytest.mark.parametrize(
@@ -411,6 +441,25 @@ def test_a_budget_is_spent_on_the_leads_that_are_worth_most() -> None:
     assert [one.reason for one in found if not one.actions] == ["budget", "budget"]
     again = planned(NOON, *lead_ids, allowed_actions=["call_task"], budget=0.0)
     assert {one.lead_id for one in again if one.actions} == {one.lead_id for one in bought}, "what was paid for stays"
+
+
+def test_the_budget_of_a_day_is_spent_once_over_all_batches() -> None:
+    brokerage(budget=20.0, allowed_actions=["call_task"])
+    lead_ids = [at_risk(number) for number in range(4)]
+    batches = [only(planned(NOON + number * HOUR, lead_id)) for number, lead_id in enumerate(lead_ids)]
+    assert [one.reason for one in batches] == [None, None, "budget", "budget"]
+    assert only(planned(NOON + DAY + 2 * HOUR, lead_ids[3])).actions, "the next day has its own"
+
+
+def test_a_number_that_is_tagged_do_not_call_is_not_rung() -> None:
+    lead_id = at_risk(tags=["Buyer", "DNC"])
+    found = only(planned(NOON, lead_id, allowed_actions=["sms", "call_task"]))
+    assert found.actions == []
+    assert {(one.channel, one.decision["rules"][-1]["rule"]) for one in found.blocked} == {
+        ("sms", "dnc.listed"),
+        ("call", "dnc.listed"),
+    }
+    assert only(only(planned(NOON, lead_id, allowed_actions=["email"])).actions).channel == "email"
 
 
 def test_a_kill_switch_stops_planning() -> None:

@@ -154,6 +154,19 @@ def test_what_came_or_was_known_later_changes_no_row(database: str) -> None:
     assert extract(after.profiles).to_rows() == extract(before.profiles).to_rows()
 
 
+def test_features_do_not_tell_to_whom_nothing_happened_later(database: str) -> None:
+    made = brokerage(4)
+    given = {"stage": "engaged", "source": "Website", "budget_max": 500_000}
+    upsert(tenant_id=T, leads=[{"external_id": f"L{number}", **given} for number in range(4)])
+    with transaction() as session:
+        session.execute(update(Lead).values(observed_at=NOW - 70 * DAY))
+    before = rows()
+    upsert(tenant_id=T, leads=[{"external_id": "L0", "budget_max": 900_000}])
+    after = rows()
+    assert {label.lead_id for label in after.labels} == set(made)
+    assert extract(after.profiles).to_rows() == extract(before.profiles).to_rows()
+
+
 def test_a_lead_is_learnt_from_until_it_ended_and_nobody_is_who_objects(database: str) -> None:
     won, objecting, gone, deleted, *_ = made = brokerage(6)
     closed = NOW - 50 * DAY

@@ -18,7 +18,7 @@ from tasks.effects import EXPERIMENT
 from tasks.errors import InvalidPayload
 from tasks.leads import override, score, upsert
 from tasks.outcomes import record
-from tasks.reports import interventions_report, value_report
+from tasks.reports import LOPSIDED, interventions_report, value_report
 from tasks.tenants import configure
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
@@ -140,6 +140,16 @@ def test_arms_of_several_shares_are_not_put_together(tenant: str, leads: Iterato
     told = reported(tenant)
     assert told["settled"] == {"sent": 135, "held_out": 15}
     assert told["rates"] == {"sent": pytest.approx(2 / 3), "held_out": 1.0}
+
+
+def test_sides_that_chance_does_not_make_are_told_beside_the_verdict(tenant: str, leads: Iterator[str]) -> None:
+    enrolled(tenant, leads, "proactive_outreach", [(False, "kept", 100), (True, "churned", 20)])
+    answer = interventions_report(tenant_id=tenant)
+    assert (answer["warnings"], LOPSIDED in answer["data"]["reason"]) == ([], False)
+    enrolled(tenant, leads, "social_proof", [(True, "churned", 30)])
+    answer = interventions_report(tenant_id=tenant)
+    assert [warning["code"] for warning in answer["warnings"]] == ["sample_ratio"]
+    assert LOPSIDED in answer["data"]["reason"]
 
 
 def test_weeks_are_told_at_the_pace_of_the_last_ones(tenant: str, leads: Iterator[str]) -> None:

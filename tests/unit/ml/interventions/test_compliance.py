@@ -158,6 +158,13 @@ def test_the_stricter_of_both_caps_counts():
     assert (judged.not_before, made_by(judged)) == (NOON + DAY, "frequency.week")
 
 
+def test_a_brokerage_cannot_allow_more_calls_a_day_than_the_law():
+    often, contacts = replace(OPEN, per_day=10, per_week=50), (NOON - HOUR,) * 3
+    assert made_by(judge(SMS, replace(FACTS, contacts=contacts), often)) == "frequency.day"
+    assert judge(EMAIL, replace(FACTS, contacts=contacts), often).decision == "allow"
+    assert judge(SMS, replace(FACTS, contacts=contacts[:2]), often).decision == "allow"
+
+
 def test_each_deferral_is_told():
     judged = judge(SMS, replace(FACTS, contacts=(NOON - 9 * HOUR,)), OPEN)
     waits = [(one.rule, one.until) for one in judged.rules if one.decision == "defer"]
