@@ -107,8 +107,9 @@ def _of_message(session: Session, lead: LeadIn, work: Work, as_of: datetime) -> 
     champion = scorers.churn_champion(session, work.tenant_id)
     profile = profiles.of_message(lead, as_of)
     risk, why = risks.assess_profile(profile, champion, work.settings())
+    why = why or profiles.told_ended(lead)
     told: dict[str, Any] = {"probability": None, "level": None, "ended": why}
-    if risk is not None:
+    if risk is not None and why is None:
         told = {"probability": risk.probability, **risks.detail_of(risk, profile)}
     return Answer(data={"lead_id": None, **told}, model=champion.model(), as_of=as_of)
 

@@ -32,6 +32,8 @@ MOVES: Mapping[str, tuple[ActionState, tuple[ActionState, ...]]] = {
 def record(session: Session, request: RecordOutcomes, work: Work) -> Answer:
     """Store each outcome once; won, lost and abandoned label the lead and every snapshot taken before.
 
+    One that unsubscribed closes every channel.
+
     Leads of whom something new is told are scored within the tenant's window, as after an event. What is told of an
     action moves it on.
     """
@@ -47,6 +49,8 @@ def record(session: Session, request: RecordOutcomes, work: Work) -> Answer:
         touched |= {lead_id} if new else set()
         if new and outcome.type in LABELS:
             counts["labels_created"] += _label(session, request.tenant_id, lead_id, outcome)
+        if new and outcome.type == "unsubscribed":
+            leads.set_unsubscribed(session, request.tenant_id, lead_id=lead_id, at=outcome.at)
         if new and outcome.action_id is not None and outcome.type in MOVES:
             counts["actions"] += _move(session, work, outcome, action, index=index)
     rescores.touch(session, request.tenant_id, lead_ids=sorted(touched))

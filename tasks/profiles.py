@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from db.merging import contactable
 from db.records import EventRecord, LeadRecord, LeadSight
 from db.repositories import events, leads
 from db.session import Session
 from ml.leads.scorecard import plain_level
 from ml.profiles import Interaction, LeadProfile
 from tasks.contracts.leads import LeadIn
+from tasks.intake.drafts import to_draft
 
 #: canonical columns by how the models read them
 NUMBERS = (
@@ -102,10 +104,22 @@ def to_profile(record: LeadRecord | LeadSight, happened: Sequence[EventRecord], 
 
 def ended(lead: LeadRecord | LeadSight) -> str | None:
     """How a lead ended as its record tells; None where it is open, as a past client is again."""
-    if not lead.contactable:
-        return "no_contact"
-    back = lead.status == "won" and plain_level(lead.stage or "") == "past client"
-    return None if lead.status == "open" or back else lead.status
+    return _ended(lead.status, lead.label, lead.stage) if lead.contactable else "no_contact"
+
+
+def told_ended(lead: LeadIn) -> str | None:
+    """Say the same of a lead that was sent along."""
+    told = to_draft(lead)
+    return (
+        _ended(lead.opportunity_status or "open", told.label, lead.stage) if contactable(told.consent) else "no_contact"
+    )
+
+
+def _ended(status: str, label: bool | None, stage: str | None) -> str | None:
+    # who bought is no longer called, also where a file told of the outcome and not of the status
+    status = "won" if status == "open" and label is True else status
+    back = status == "won" and plain_level(stage or "") == "past client"
+    return None if status == "open" or back else status
 
 
 def of_message(lead: LeadIn, as_of: datetime) -> LeadProfile:

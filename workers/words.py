@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -47,7 +48,7 @@ _EVIDENCE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "negative_sentiment": ("tone of its messages: {polarity}, where -1 is worst",),
         "reduced_response_rate": (
-            "of our messages answered: {answers_28d} of {messages_28d}, before: {answers_before} of {messages_before}",
+            "answers to our messages: {answers_28d} to {messages_28d}, before: {answers_before} to {messages_before}",
             "of our messages answered: {response_rate:share}",
         ),
         "missed_appointments": ("appointments missed: {missed}, kept: {kept}", "appointments missed: {missed}"),
@@ -135,6 +136,15 @@ def gate(ruling: Mapping[str, Any]) -> str:
     until = f" until {moment(ruling['until'])}" if ruling.get("until") else ""
     note = f"; {ruling['note']}" if ruling.get("note") else ""
     return f"{plain(ruling['gate'])} {decision}{until} ({ruling['rule']}{note})"
+
+
+def weeks(needed: float | None) -> int | None:
+    """How many more weeks it takes, in whole ones: so long everybody says the same.
+
+    >>> weeks(133.6), weeks(0.2), weeks(0.0), weeks(None)
+    (134, 1, 0, None)
+    """
+    return None if needed is None else math.ceil(needed)
 
 
 def moment(at: object) -> str:

@@ -129,6 +129,8 @@ class LeadSight:
     held: tuple[str, ...]
     #: open, won, lost, abandoned or archived
     status: str
+    #: True won, False lost, None open or unknown
+    label: bool | None
     #: False when every channel is closed
     contactable: bool
 

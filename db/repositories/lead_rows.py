@@ -100,6 +100,7 @@ def sight_of(row: Row, key: DataKey) -> LeadSight:
         custom=_open(row, key, "custom"),
         held=named(row["restricted_at"], row["objected_at"]),
         status=row["status"],
+        label=row["label"],
         contactable=row["contactable"],
     )
 

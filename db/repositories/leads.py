@@ -29,7 +29,7 @@ _KEYS = select(_LEAD.tenant_id, _LEAD.lead_id, _LEAD.data_key).where(*_OWN)
 _SIGHTS = select(
     *(_LEAD[name] for name in ("tenant_id", "lead_id", "version", "lead_type", "stage", "status", "created_at")),
     *(_LEAD[name] for name in ("observed_at", "fields", "custom", "data_key", "restricted_at", "objected_at")),
-    _LEAD.contactable,
+    *(_LEAD[name] for name in ("label", "contactable")),
 ).where(*_OWN)
 
 _IDENTITY = core(LeadIdentity).c
@@ -180,6 +180,25 @@ def set_label(
         "fields": {**row.fields, "opportunity_status": status},
         "version": Lead.version + 1,
     }
+    changed(session, update(Lead).where(*own).values(news).execution_options(synchronize_session=False))
+    return True
+
+
+def set_unsubscribed(session: Session, tenant_id: str, *, lead_id: str, at: datetime) -> bool:
+    """Close a lead to all contact; False when it had unsubscribed already, else its version grows by one.
+
+    Raises:
+        UnknownLead: not there for this tenant.
+
+    """
+    own = (Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
+    row = session.execute(select(Lead.consent).where(*own).with_for_update()).one_or_none()
+    if row is None:
+        raise UnknownLead((0,))
+    if row.consent.get("unsubscribed_at"):
+        return False
+    consent = lead_rows.without_times({**row.consent, "unsubscribed_at": at})
+    news: dict[str, Any] = {"consent": consent, "contactable": False, "version": Lead.version + 1}
     changed(session, update(Lead).where(*own).values(news).execution_options(synchronize_session=False))
     return True
 

@@ -54,6 +54,8 @@ def _score(session: Session, work: Work, taken: Taken) -> list[str]:
         store_scores(session, work, snapshots, scorers.champion(session, work.tenant_id, work.settings()))
         times = keep_urgency(session, work, lead_ids, [snapshot.snapshot_id for snapshot in snapshots], work.now)
     rescores.settle(session, work.tenant_id, taken=taken, due=times)
-    # also of those that have ended: who wants to hear no more is to be left alone
     risk_checks.touch(session, work.tenant_id, lead_ids=taken.lead_ids)
+    # who wants to hear no more waits for no window: what runs for them is to be withdrawn
+    shut = [each.lead_id for each in records if not each.contactable]
+    risk_checks.schedule(session, work.tenant_id, due=dict.fromkeys(shut, work.now))
     return lead_ids

@@ -32,7 +32,7 @@ def _ahead(told: Data) -> dict[str, object]:
     members = ", ".join(f"{name} {share(one)}" for name, one in told["members"].items())
     days = told["days_to_churn"]
     found = {
-        "likely cold in": None if days is None else f"{days:.0f} days",
+        "likely cold in": None if days is None else f"{days:.0f} days" if days >= 1 else "less than a day",
         "looked at again": moment(told["next_check_at"]),
         "members": members,
     }

@@ -36,6 +36,8 @@ class Command(click.Command):
         """Runs the command."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # who reads, such as `head`, has enough: click ends without a word
         except EXPLAINED as error:
             raise CommandFailed(_line(error)) from error
         except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from workers.cli.output import emit, facts, table
 from workers.cli.scores import chosen
 from workers.pages import load, write
 from workers.settings import settings
-from workers.words import PAUSES, STATES, VERDICTS, interval, moment, plain, points, share
+from workers.words import PAUSES, STATES, VERDICTS, interval, moment, plain, points, share, weeks
 
 #: what stands for every type, where a shell would take `*` for files
 ALL = "all"
@@ -92,16 +92,16 @@ def _figures(data: Data) -> dict[str, object]:
         "would be seen": "no difference yet"
         if seen is None
         else f"{100 * seen:.1f} points or more, four times in five",
-        "still needed": _weeks(data["weeks_needed"])
+        "still needed": _still(weeks(data["weeks_needed"]))
         if data["verdict"] == "too_early"
         else "nothing: the verdict stands",
     }
 
 
-def _weeks(weeks: float | None) -> str:
-    if weeks is None:
+def _still(needed: int | None) -> str:
+    if needed is None:
         return "cannot be told: no leads come"
-    return f"not enough yet: {weeks:.0f} weeks" if weeks >= 0.5 else "nothing"
+    return f"not enough yet: {needed} weeks" if needed else "nothing"
 
 
 def _type(told: Data) -> tuple[object, ...]:

@@ -21,6 +21,8 @@ from rich.text import Text
 
 #: seconds between two plain lines of progress
 PLAIN_INTERVAL = 5.0
+#: characters of a column that is never broken; wider ones may be broken down to this
+NARROW = 16
 
 
 def notice(text: str) -> None:
@@ -42,7 +44,7 @@ def plain(value: object) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A titled table on stdout: drawn on a terminal, aligned lines elsewhere."""
+    """A titled table on stdout: drawn on a terminal, in blocks where that is too narrow, aligned lines elsewhere."""
     cells = [[plain(value) for value in row] for row in rows]
     if sys.stdout.isatty():
         _drawn(title, columns, cells)
@@ -51,10 +53,28 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 def _drawn(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    drawn = Table(*columns, title=Text(title), title_justify="left")
+    drawn, console = Table(title=Text(title), title_justify="left"), Console()
+    needed = 1
+    for name, *cells in zip(columns, *rows, strict=True):
+        widest = max(map(len, (name, *cells)))
+        drawn.add_column(name, no_wrap=widest <= NARROW, overflow="fold")
+        needed += min(widest, NARROW) + 3
     for row in rows:
         drawn.add_row(*map(Text, row))
-    Console().print(drawn)
+    if needed <= console.width:
+        console.print(drawn)
+    else:  # its words would be cut off
+        _stacked(title, columns, rows)
+
+
+def _stacked(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    width = max(map(len, columns))
+    click.echo(title)
+    for row in rows:
+        click.echo()
+        for column, cell in zip(columns, row, strict=True):
+            if cell:
+                click.echo(f"  {column.ljust(width)}  {cell}")
 
 
 def _lines(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -14,7 +14,7 @@ from tasks.contracts.interventions import INTERVENTIONS
 from workers.pages import figures
 from workers.pages.figures import Drawing, Estimate
 from workers.pages.layout import render
-from workers.words import PAUSES, STATES, VERDICTS, interval, plain, points, share
+from workers.words import PAUSES, STATES, VERDICTS, interval, plain, points, share, weeks
 
 Report = Mapping[str, Any]
 
@@ -48,6 +48,8 @@ class Shown:
     colour: str
     difference: str
     interval: str
+    #: still needed, in whole ones
+    weeks: int | None
     effect: Drawing | None
     types: tuple[Type, ...]
     #: what it means -> actions
@@ -69,6 +71,7 @@ def shown(report: Report, *, at: datetime) -> Shown:
         colour=_STATE.get(report["verdict"], ""),
         difference=points(report["difference"]),
         interval=interval(report["interval"]),
+        weeks=weeks(report["weeks_needed"]),
         effect=effect(report),
         types=tuple(_type(told) for told in report["types"]),
         actions={told: report["actions"][state] for state, told in STATES.items() if report["actions"].get(state)},

@@ -121,3 +121,5 @@ def test_each_tenants_due_leads_are_counted_and_those_of_later_are_not(write, up
     assert due() == {"T1": 1}
     write(risk_checks.touch, tenant_id="T2", lead_ids=theirs)
     assert due() == {"T1": 1, "T2": 2}
+    write(risk_checks.schedule, due={lead_ids[0]: now() + DAY})
+    assert due() == {"T2": 2}, "what was said last counts, sooner or later"

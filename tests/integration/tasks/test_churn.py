@@ -11,9 +11,10 @@ import pytest
 from celery import current_app
 from sqlalchemy import select, update
 
-from db.models import Lead, RiskCheck
+from db.models import Lead, RescoreDue, RiskCheck
 from db.records import EventDraft, LevelMove
 from db.repositories import audit, events, levels, outbox, predictions, risk_checks
+from db.repositories import leads as lead_rows
 from db.session import reading, transaction
 from ml.churn.indicators import NAMES
 from ml.churn.risk import LEVELS
@@ -158,6 +159,41 @@ def test_a_lead_that_refused_has_no_risk_and_is_handed_over(leads: list[str]) ->
     assert follow_ups() == [[leads[0]]]
 
 
+def test_who_unsubscribed_is_nobody_to_call(leads: list[str]) -> None:
+    score(tenant_id=T, lead_ids=leads)
+    called = {row["lead_id"] for row in worklist(tenant_id=T)["data"]["leads"]}
+    record(tenant_id=T, outcomes=[{"subject": {"lead_id": leads[0]}, "type": "unsubscribed", "at": NOW.isoformat()}])
+    assert {row["lead_id"] for row in worklist(tenant_id=T)["data"]["leads"]} == called - {leads[0]}
+    assert leads[0] in called
+    again = [{"subject": {"lead_id": leads[0]}, "type": "unsubscribed", "at": ago(0.1).isoformat()}]
+    assert record(tenant_id=T, outcomes=again)["data"]["recorded"] == 1
+    with reading() as session:
+        (kept,) = lead_rows.get(session, T, lead_ids=[leads[0]])
+    assert (kept.contactable, kept.consent["unsubscribed_at"]) == (False, NOW)
+
+
+def test_who_wants_to_hear_no_more_waits_for_no_window(leads: list[str]) -> None:
+    rescore(tenant_id=T)
+    churn.check(tenant_id=T)
+    for lead_id, kind in ((leads[0], "unsubscribed"), (leads[1], "replied")):
+        record(tenant_id=T, outcomes=[{"subject": {"lead_id": lead_id}, "type": kind, "at": NOW.isoformat()}])
+    with transaction() as session:
+        session.execute(update(RescoreDue).values(due_at=NOW))  # the window of scores has ended
+    assert rescore(tenant_id=T)["data"]["due"] == 3
+    assert due() == {T: 1}
+    churn.check(tenant_id=T)
+    assert follow_ups()[-1] == [leads[0]]
+
+
+def test_who_bought_has_no_risk_also_where_a_file_told_no_status(leads: list[str]) -> None:
+    told = [{"external_id": f"L{number}", "label": number == 0} for number in range(2)]
+    upsert(tenant_id=T, leads=told)
+    data = churn.predict(tenant_id=T, lead_ids=leads)["data"]
+    assert data["ended"] == {"won": [leads[0]]}
+    upsert(tenant_id=T, leads=[{"external_id": "L0", "stage": "past_client"}])
+    assert churn.predict(tenant_id=T, lead_id=leads[0])["data"]["level"], "who may buy again is open again"
+
+
 def test_those_at_risk_are_handed_over_together_by_the_next_sweep_and_the_past_is_not(leads: list[str]) -> None:
     churn.predict(tenant_id=T, lead_ids=leads, as_of=ago(2).isoformat())
     assert due() == {}
@@ -185,6 +221,23 @@ def test_a_lead_sent_along_is_assessed_and_not_stored(leads: list[str]) -> None:
     answer = churn.predict(tenant_id=T, lead=told | {"last_contacted_at": ago(9).isoformat()})["data"]
     assert (answer["lead_id"], answer["threshold"], answer["neglected"]) == (None, 7, False)
     assert churn.predict(tenant_id=T, lead=told | {"stage": "lost"})["data"]["ended"] == "lost"
+
+
+@pytest.mark.parametrize(
+    ("said", "ended"),
+    [
+        ({"opportunity_status": "won"}, "won"),
+        ({"opportunity_status": "won", "stage": "past_client"}, None),
+        ({"opportunity_status": "abandoned"}, "abandoned"),
+        ({"label": True}, "won"),
+        ({"dnd_all": True}, "no_contact"),
+        ({"dnd_sms": True}, None),
+        ({"unsubscribed_at": ago(3).isoformat()}, "no_contact"),
+    ],
+)
+def test_a_lead_sent_along_has_ended_as_it_tells(leads: list[str], said: dict[str, Any], ended: str | None) -> None:
+    answer = churn.predict(tenant_id=T, lead={"external_id": "x", "stage": "new", **said})["data"]
+    assert (answer.get("ended"), answer["level"] is None) == (ended, ended is not None)
 
 
 def test_another_horizon_is_refused_clearly(leads: list[str]) -> None:

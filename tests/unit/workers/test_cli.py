@@ -1,5 +1,6 @@
 """The command line without a cluster: help, wrong usage, output, and what starts how fast."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from workers.cli import COMMANDS, main
+from workers.cli.command import Command
 from workers.cli.output import PlainProgress, emit, plain, table
 
 
@@ -138,10 +140,29 @@ def test_control_characters_of_foreign_data_stay_off_the_terminal():
     assert plain("a\x1b[31mb\nc\u202e") == "a [31mb c "
 
 
+def test_a_reader_that_has_enough_is_no_failure_to_explain():
+    def told() -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    ended = CliRunner().invoke(Command("told", callback=told))
+    assert (ended.exit_code, ended.output) == (1, "")
+
+
 def test_a_table_is_plain_lines_where_there_is_no_terminal(capsys):
     table("a title", ("lead", "reasons"), [("SIM-1", "x" * 200), ("SIM-22", None)])
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["a title", "lead    reasons", f"SIM-1   {'x' * 200}", "SIM-22  -"]
+
+
+@pytest.mark.parametrize(("width", "blocks"), [("80", True), ("200", False)])
+def test_nothing_of_a_table_is_cut_off_on_a_narrow_terminal(capsys, monkeypatch, width, blocks):
+    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    names = ("rank", "lead", "why now", "action", "due by", "reasons")
+    table("calls", names, [(1, "SIM-00377", "a reply " * 5, "showing_invite", "2026-11-30T02:58:10Z", "views; " * 9)])
+    told = capsys.readouterr().out
+    assert ("  due by   2026-11-30T02:58:10Z\n" in told) == blocks
+    assert ("showing_invite" in told, "…" in told) == (True, False)
 
 
 def test_progress_is_plain_lines_where_there_is_no_terminal(capsys):

@@ -97,6 +97,8 @@ def test_a_report_of_nothing_has_no_tables_and_no_figures_made_up(capsys):
     assert "by type" not in told
     show_report(NOTHING | {"weeks_needed": 0.0})
     assert "still needed    nothing\n" in capsys.readouterr().out
+    show_report(NOTHING | {"weeks_needed": 20.2})
+    assert "still needed    not enough yet: 21 weeks\n" in capsys.readouterr().out, "as the reason rounds it"
     show_report(REPORT | {"verdict": "helps"})
     assert "nothing: the verdict stands" in capsys.readouterr().out
 

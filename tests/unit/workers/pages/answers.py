@@ -37,7 +37,7 @@ REPORT = NOTHING | {
     "difference": 0.041,
     "interval": [-0.066, 0.146],
     "detectable_effect": 0.155,
-    "weeks_needed": 21,
+    "weeks_needed": 20.3,
     "reason": "the difference may still be chance",
     "types": [
         told("proactive_outreach", 0.06, [-0.04, 0.17]),
