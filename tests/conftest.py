@@ -18,8 +18,14 @@ pytest_plugins = ["tests.databases"]
 # collecting makes what stays: to look for garbage among it takes a tenth of the time
 gc.disable()
 
-#: what starts real processes takes longest, and so begins first
-FIRST = ("tests/faults/", "tests/integration/callers/", "tests/integration/cluster/")
+#: what starts real processes takes longest, and so begins first, the longest of all before the others
+FIRST = (
+    "tests/faults/test_workers.py",
+    "tests/faults/test_stores.py",
+    "tests/faults/",
+    "tests/integration/callers/",
+    "tests/integration/cluster/",
+)
 #: files whose tests share one cluster
 SHARED = {
     f"tests/integration/{folder}/test_{name}.py": folder
@@ -49,7 +55,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long."""
-    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+    items.sort(key=lambda item: next((at for at, name in enumerate(FIRST) if item.nodeid.startswith(name)), len(FIRST)))
 
 
 @pytest.hookimpl(optionalhook=True)
