@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ pytest_plugins = ["tests.databases"]
 # collecting makes what stays: to look for garbage among it takes a tenth of the time
 gc.disable()
 
-#: what starts real processes takes longest, and so begins first, the longest of all before the others
-FIRST = (
+#: what starts real processes and so waits much, the longest first
+LONG = (
     "tests/faults/test_workers.py",
     "tests/faults/test_stores.py",
     "tests/faults/",
@@ -28,10 +29,10 @@ FIRST = (
 )
 #: files whose tests share one cluster
 SHARED = {
-    f"tests/integration/{folder}/test_{name}.py": folder
+    f"tests/integration/{folder}test_{name}.py": f"tests/integration/{folder}"
     for folder, names in {
-        "callers": ("bytes", "callers", "cli_cluster", "gathering", "quickstart"),
-        "cluster": ("held", "results", "running"),
+        "callers/": ("bytes", "callers", "cli_cluster", "gathering", "quickstart"),
+        "cluster/": ("held", "results", "running"),
     }.items()
     for name in names
 }
@@ -54,8 +55,25 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long."""
-    items.sort(key=lambda item: next((at for at, name in enumerate(FIRST) if item.nodeid.startswith(name)), len(FIRST)))
+    """Files that wait much begin early, one at a time among files that compute, so that no core is idle."""
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(_scope(item.nodeid), []).append(item)
+    long = sorted((name for name in files if name.startswith(LONG)), key=_length)
+    short = iter([name for name in files if not name.startswith(LONG)])
+    beside = (len(files) - len(long)) // (2 * len(long) or 1)
+    order = [name for slow in long for name in (slow, *islice(short, beside))]
+    items[:] = [item for name in (*order, *short) for item in files[name]]
+
+
+def _length(scope: str) -> int:
+    return next(at for at, name in enumerate(LONG) if scope.startswith(name))
+
+
+def _scope(nodeid: str) -> str:
+    """A file goes to one process, the files of one cluster too, and each test that shares nothing by itself."""
+    path = nodeid.partition("::")[0]
+    return nodeid if path in APART else SHARED.get(path, path)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -71,13 +89,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 class ByCluster(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
-    """A file goes to one process, the files of one cluster too, and each test that shares nothing by itself."""
+    """Hands out what shares something together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        if path in APART:
-            return nodeid
-        return SHARED.get(path, path)
+        return _scope(nodeid)
 
 
 @pytest.fixture(scope="session")
