@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 UV := $(BIN)/uv pip
+# bytecode is made once: where Python is told to write none, every process of a cluster would compile it all again
+COMPILE := $(BIN)/python -m compileall -q
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: help setup check test demo up bench lock clean
@@ -16,11 +18,11 @@ help: ## what can be made
 	@# an index or a proxy that only pip is told of is asked by pip, which takes a minute instead of ten seconds
 	$(UV) install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock || $(PIP) install --require-hashes -r requirements-dev.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
+	@$(COMPILE) -j 0 -x '/(tests|pip|setuptools|geodata|carrierdata)/' .venv/lib
 	@touch $@
 
-# bytecode is made here: where Python is told to write none, every process of a cluster would compile it all again
 setup: .venv/ready ## .venv from the hashed lock
-	@$(BIN)/python -m compileall -q celeryconfig.py workers tasks ml db examples benchmarks
+	@$(COMPILE) celeryconfig.py workers tasks ml db migrations examples benchmarks
 
 check: setup ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check .
