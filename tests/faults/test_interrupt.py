@@ -39,6 +39,7 @@ def test_an_import_that_is_stopped_goes_on_with_the_same_command(tmp_path, big):
     options = {"cwd": ROOT, "env": environment(home), "text": True, "timeout": 100}
     done = subprocess.run(command, capture_output=True, check=False, **options)
     assert done.returncode == 0, done.stderr
+    assert "private" in done.stderr  # a command without a cluster brings its own
     result = json.loads(done.stdout)
     assert (result["rows"]["read"], result["rows"]["created"], result["rows"]["rejected"]) == (ROWS, ROWS - BAD, BAD)
     with open(result["error_file"], newline="") as kept:
@@ -49,4 +50,4 @@ def test_an_import_that_is_stopped_goes_on_with_the_same_command(tmp_path, big):
             assert len(leads.ids(session, "t")) == ROWS - BAD
     finally:
         sessions.dispose()
-    assert not living(home)
+    assert not living(home)  # and takes it along

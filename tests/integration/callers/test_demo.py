@@ -50,15 +50,3 @@ def test_a_demo_that_is_stopped_leaves_no_process(tmp_path, moment, number):
     assert code in {128 + number, -number}, log.read_text()
     assert wait_until(lambda: not living(home), 5), living(home)
     assert "Traceback" not in log.read_text()
-
-
-def test_a_command_without_a_cluster_brings_its_own_and_takes_it_along(tmp_path):
-    home = tmp_path / "home"
-    command = [*HEARTH, "tenant", "create", "alone", "--json"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment(home), capture_output=True, text=True, timeout=90, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith('{"tenant_id": "alone"')
-    assert "private" in done.stderr
-    assert not living(home)

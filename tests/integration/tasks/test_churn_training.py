@@ -79,6 +79,7 @@ def train(**more: Any) -> dict[str, Any]:
     return data
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # three trainings take long
 def test_histories_train_a_model_that_answers_and_goes_back(tenant: str) -> None:
     trained = train()
     assert trained["promoted"], trained["reason"]
