@@ -2,19 +2,18 @@
 
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Receiver(ThreadingHTTPServer):
-    """Answers with `plan(event) -> (status, headers)`; a status of None hangs for `hang` seconds."""
+    """Answers with `plan(event) -> (status, headers)`; None as status hangs for `hang` seconds or until `released`."""
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.got, self.requests, self.plan, self.hang = [], [], lambda event: (204, {}), 1.0
-        self.lock = threading.Lock()
+        self.lock, self.released = threading.Lock(), threading.Event()
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     @property
@@ -37,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.requests.append((self.path, dict(self.headers), body))
             status, headers = self.server.plan(event)
         if status is None:
-            time.sleep(self.server.hang)
+            self.server.released.wait(self.server.hang)
             return
         if status < 300:
             self.server.got.append(event)

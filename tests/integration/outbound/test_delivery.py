@@ -4,8 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -135,6 +133,7 @@ def test_one_hanging_receiver_does_not_delay_the_others(receiver, receivers, del
     until(lambda: len(receiver.got) == len(sent), one)
     assert time.monotonic() - began < 5.5
     assert states()["pending"] >= 2
+    hanging.released.set()
 
 
 def test_what_may_be_pulled_only_is_not_delivered(deliverer):
@@ -184,11 +183,13 @@ def test_a_killed_deliverer_loses_nothing(receiver, deliverer, database, test_ke
     receiver.plan = lambda event: (time.sleep(0.02), (204, {}))[1]
     facts = {"DATABASE_URL": database, "HEARTH_KEYS": test_keyring.dump(), "HEARTH_WEBHOOK_LOOPBACK": "1"}
     with subprocess.Popen([sys.executable, "-c", PROCESS], env=environment(tmp_path) | facts, cwd=ROOT) as process:
-        deadline = time.monotonic() + 20
-        while len(receiver.got) < 5:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
+        try:
+            deadline = time.monotonic() + 20
+            while len(receiver.got) < 5:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        finally:
+            process.kill()
     at_once = len(receiver.got)
     assert at_once < 40
     until(lambda: states() == DONE, deliverer(), patience=15)
