@@ -38,7 +38,7 @@ def test_the_demo_ends_with_a_worklist_of_simulated_leads_and_no_process(tmp_pat
 
 @pytest.mark.parametrize(
     ("moment", "number"),
-    [("starting broker", signal.SIGTERM), ("[3/5]", signal.SIGINT)],
+    [("starting broker", signal.SIGTERM), ("[2/5]", signal.SIGINT)],
 )
 def test_a_demo_that_is_stopped_leaves_no_process(tmp_path, moment, number):
     home, log = tmp_path / "home", tmp_path / "demo.log"
