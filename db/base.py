@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -32,6 +33,10 @@ JsonType = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postg
 
 #: what JSON does not know is no text of itself: `other` says what it is
 _STRICT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
+#: where a whole number may be longer than 64 bits
+_DIGITS: dict[type, re.Pattern[Any]] = {str: re.compile("[0-9]{19}"), bytes: re.compile(b"[0-9]{19}")}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -107,6 +112,12 @@ def to_json(value: Any, other: Callable[[Any], Any] | None = None, *, times: boo
         return _to_json_slowly(value, other)
     # orjson writes null for NaN
     return text.decode() if b"null" not in text or _finite(value) else _to_json_slowly(value, other)
+
+
+def from_json(text: str | bytes) -> Any:
+    """Read what `to_json` wrote, whole numbers over 64 bits too."""
+    # of those orjson would make floats, and tells nobody
+    return orjson.loads(text) if _DIGITS[type(text)].search(text) is None else json.loads(text)
 
 
 def _finite(value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
-from db.base import to_json
+from db.base import from_json, to_json
 from db.errors import InvalidDatabaseUrl
 from db.watched import WatchedConnection
 
@@ -61,6 +61,7 @@ def make_engine(
     common: dict[str, Any] = {
         "hide_parameters": True,
         "json_serializer": to_json,
+        "json_deserializer": from_json,
         "pool_size": 2,
         "max_overflow": 4,
         "pool_timeout": POOL_WAIT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -114,7 +114,7 @@ class LeadScorer:
             known=cells.known,
             absurd=_absurd(ensemble.plan, cells, contributions if self.welcome else -contributions),
             contextual=mask([group_of(name) == "contextual" for name in self.features_]),
-            text=lambda row, index: _text(ensemble.plan, cells, row, index),
+            text=_texts(ensemble.plan, cells),
             interval=None if self.coverage_ is None else self.coverage_.bounds,
         )
 
@@ -174,10 +174,15 @@ def _absurd(plan: Plan, cells: Cells, contributions: Floats) -> Bools:
     return absurd
 
 
-def _text(plan: Plan, cells: Cells, row: int, index: int) -> str:
-    name, width = plan.features[index], cells.found.shape[1]
-    if index < width:
-        value = float(cells.found[row, index])
-        return describe(name, None if np.isnan(value) else value)
-    levels = (*plan.categories[index - width].levels, OTHER, None)
-    return describe(name, levels[int(cells.codes[index - width][row])])
+def _texts(plan: Plan, cells: Cells) -> Callable[[int, int], str]:
+    """Give what says in plain words what a feature of a row is, by their positions."""
+    names, width = plan.features, cells.found.shape[1]
+    levels = [(*category.levels, OTHER, None) for category in plan.categories]
+
+    def text(row: int, index: int) -> str:
+        if index < width:
+            value = float(cells.found[row, index])
+            return describe(names[index], None if np.isnan(value) else value)
+        return describe(names[index], levels[index - width][int(cells.codes[index - width][row])])
+
+    return text

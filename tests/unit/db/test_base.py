@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 import db.models  # noqa: F401
-from db.base import Base, new_id, to_json
+from db.base import Base, from_json, new_id, to_json
 from db.engine import make_engine, normal_url
 from db.errors import InvalidDatabaseUrl, UnstorableValue
 
@@ -48,6 +48,8 @@ def test_json_reads_back_as_it_was():
         "deep": {"a": [{}]},
     }
     assert json.loads(to_json(value)) == value
+    assert repr(from_json(to_json(value))) == repr(value)
+    assert repr(from_json(to_json(value).encode())) == repr(value)
     assert json.loads(to_json({1: 2})) == {"1": 2}
 
 
