@@ -16,6 +16,8 @@ from tasks.contracts.tenants import Interventions
 HOLDOUT = 0.10
 #: channels whose actions a person approves first: what Hearth itself has written
 APPROVAL = ("sms", "email")
+#: minutes of people's work that are planned within 24 hours, those of five: a large history is worked off day by day
+BUDGET = 2400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +30,8 @@ class Choices:
     enter: float = ENTER
     leave: float = LEAVE
     cooldown: timedelta = COOLDOWN
-    #: of 24 hours, over all batches of leads; None: as much as it costs
-    budget: float | None = None
+    #: of 24 hours, over all batches of leads
+    budget: float = BUDGET
     #: of the gates
     rules: GateRules = field(default_factory=GateRules)
 
@@ -45,7 +47,7 @@ def choices_of(settings: Mapping[str, Any]) -> Choices:
         # who sets but one of the two gets no threshold that is left above where it is entered
         leave=min(float(said.get("leave", LEAVE)), enter),
         cooldown=timedelta(days=said["cooldown_days"]) if "cooldown_days" in said else COOLDOWN,
-        budget=said.get("budget"),
+        budget=float(said.get("budget", BUDGET)),
         rules=_rules(said),
     )
 

@@ -3,8 +3,9 @@
 A lead gets one action at most, so each has money reserved for the dearest action that it may get: whichever of what is
 left to it is carried out, the sum stays within the budget. The reservations go, step by step, to where a unit of cost
 brings the most worth (risk and urgency; where an uplift was measured, that too), unless one action alone is worth more
-than all of that. So the worth is at least half of the greatest that any choice within the budget has. Nothing depends
-on the order of the leads: of equals a hash of lead and day decides, so that nobody is always the last.
+than all of that. So the worth is at least half of the greatest that any choice within the budget has. What is left over
+is reserved for what else a lead may get, should a gate block what it gets first. Nothing depends on the order of the
+leads: of equals a hash of lead and day decides, so that nobody is always the last.
 """
 
 from __future__ import annotations
@@ -45,13 +46,17 @@ def within_budget(
         return dict(ranked)
     money = math.floor(round(budget * _MICRO, 3))
     floor = _floor(ranked.values())
-    reserved: dict[str, int] = {}
+    dearest: dict[str, int] = {}
     steps: list[_Step] = []
     for lead, proposals in ranked.items():
         priced = [(_units(one.cost), worth(needs[lead], one, floor)) for one in options(proposals)]
-        steps += _steps(lead, [(cost, value) for cost, value in priced if cost <= money])
-    steps.sort(key=lambda step: (-step.worth_per_cost, _tie(needs[step.lead]), step.reserved))
+        priced = [(cost, value) for cost, value in priced if cost <= money]
+        dearest[lead] = max((cost for cost, _ in priced), default=0)
+        steps += _steps(lead, priced)
+    ties = {lead: _tie(needs[lead]) for lead in ranked}
+    steps.sort(key=lambda step: (-step.worth_per_cost, ties[step.lead], step.reserved))
     reserved = _spend(steps, money)
+    _fill(reserved, {lead: dearest[lead] for lead in sorted(ranked, key=ties.__getitem__)}, money)
     return {lead: _affordable(proposals, reserved.get(lead, 0)) for lead, proposals in ranked.items()}
 
 
@@ -111,6 +116,15 @@ def _spend(steps: Sequence[_Step], money: int) -> dict[str, int]:
         gained, left = gained + step.gain, left - step.cost
     alone = _alone(steps)
     return reserved if alone is None or alone[0] <= gained else {alone[1]: alone[2]}
+
+
+def _fill(reserved: dict[str, int], dearest: Mapping[str, int], money: int) -> None:
+    """Reserve what is left for the dearest action of each lead in turn."""
+    left = money - sum(reserved.values())
+    for lead, cost in dearest.items():
+        more = cost - reserved.get(lead, 0)
+        if 0 < more <= left:
+            reserved[lead], left = cost, left - more
 
 
 def _alone(steps: Iterable[_Step]) -> tuple[float, str, int] | None:

@@ -69,9 +69,9 @@ def _setting(session: Session, work: Work, asked: Asked) -> Setting:
     )
 
 
-def _budget(session: Session, work: Work, choices: Choices, asked: Asked) -> float | None:
+def _budget(session: Session, work: Work, choices: Choices, asked: Asked) -> float:
     """Give what may be spent: what a message says of its own, else what is left of the tenant's for a day."""
-    if asked.budget is not None or choices.budget is None:
+    if asked.budget is not None:
         return asked.budget
     # those at risk come in many batches: each would spend the whole
     return max(choices.budget - interventions.spent(session, work.tenant_id, since=work.now - DAY), 0.0)
@@ -187,17 +187,23 @@ def _people(catalogue: Catalogue) -> set[str]:
 def _affordable(
     setting: Setting, batch: Batch, reasons: Mapping[str, Reasons], ranked: Mapping[str, list[Proposal]]
 ) -> dict[str, list[Proposal]]:
-    """Give what the budget bears; what waits already was paid for, and may be replaced by what costs no more."""
-    if setting.budget is None:
-        return dict(ranked)
+    """Give what the budget bears; what waits already was paid for, and what replaces it pays the difference."""
     paid = {lead_id: plan.actions[0].cost for lead_id, plan in batch.plans.items() if plan.actions}
     fresh = {lead_id: proposals for lead_id, proposals in ranked.items() if lead_id not in paid}
     kept = within_budget(fresh, {lead_id: reasons[lead_id].need for lead_id in fresh}, setting.budget)
     for lead_id, proposals in kept.items():
         if fresh[lead_id] and not proposals:
             batch.plans[lead_id].reason = "budget"
-    replacing = {lead_id: _no_dearer(ranked[lead_id], cost) for lead_id, cost in paid.items() if lead_id in ranked}
-    return kept | replacing
+    left = setting.budget - sum(map(_dearest, kept.values()))
+    for lead_id, cost in paid.items():
+        if lead_id in ranked:
+            kept[lead_id] = _no_dearer(ranked[lead_id], cost + max(left, 0.0))
+            left -= max(_dearest(kept[lead_id]) - cost, 0.0)
+    return kept
+
+
+def _dearest(proposals: Sequence[Proposal]) -> float:
+    return max((one.cost for one in options(proposals)), default=0.0)
 
 
 def _no_dearer(proposals: Sequence[Proposal], cost: float) -> list[Proposal]:

@@ -50,7 +50,7 @@ class Setting:
     catalogue: Catalogue
     #: actions that may be chosen
     allowed: frozenset[str]
-    budget: float | None
+    budget: float
     uplifts: Mapping[str, Uplift]
     paused: frozenset[str]
     #: the brokerage's name

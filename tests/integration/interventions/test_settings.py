@@ -9,7 +9,7 @@ import pytest
 
 from db.repositories import tenants
 from db.session import reading
-from tasks.acting import Choices, choices_of
+from tasks.acting import BUDGET, Choices, choices_of
 from tasks.errors import InvalidPayload
 from tasks.tenants import configure
 
@@ -36,7 +36,7 @@ def test_what_is_left_out_stays_and_null_goes_back() -> None:
     assert (kept.rules.approval, kept.rules.per_day, kept.rules.per_week) == ({"call"}, 1, 2)
     assert (kept.rules.hours.start, kept.rules.hours.end) == (10, 18)
     back = told(budget=None, holdout=None, kill_switch=False)
-    assert (back.kill_switch, back.holdout, back.budget, back.rules.per_week) == (False, 0.1, None, 2)
+    assert (back.kill_switch, back.holdout, back.budget, back.rules.per_week) == (False, 0.1, BUDGET, 2)
 
 
 def test_a_threshold_is_never_left_above_where_it_is_entered() -> None:

@@ -133,6 +133,15 @@ def test_where_the_first_choice_is_too_dear_the_next_of_its_kind_is_taken() -> N
     assert kept == {"a": [sms], "b": [both]}
 
 
+def test_what_is_left_over_is_for_what_comes_after_a_block() -> None:
+    sms = replace(BASE, action="sms", channel="sms", cost=0.2, fit=1.5)
+    batch = {"a": [sms, BASE], "b": [sms, BASE]}
+    needs = {"a": need("a"), "b": need("b", 0.9)}
+    assert within_budget(batch, needs, 20) == batch
+    assert sorted(map(len, within_budget(batch, needs, 10.2).values())) == [1, 2]
+    assert within_budget(batch, needs, 1) == {"a": [sms], "b": [sms]}
+
+
 def test_one_great_thing_is_not_lost_to_many_cheap_ones() -> None:
     cheap = replace(BASE, cost=0.1, fit=0.05)
     batch = {"great": [BASE], "small": [cheap]}
