@@ -24,11 +24,11 @@ from tasks.acting import Choices, choices_of
 from tasks.base import Answer, Json, Work, job
 from tasks.contracts.interventions import DispatchActions
 from tasks.halving import halved
-from tasks.interventions import facts
 from tasks.interventions.drafts import candidate_again, decided
 from tasks.interventions.ending import withdraw
-from tasks.interventions.facts import Subject
 from tasks.interventions.keeping import CHUNK
+from tasks.services import gate_context
+from tasks.services.gate_context import Subject
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +112,7 @@ def _moment(session: Session, work: Work, lead_ids: Sequence[str]) -> _Moment:
         choices=choices,
         paused=frozenset(pauses.standing(session, work.tenant_id)),
         held=restrictions.blocked(session, work.tenant_id, lead_ids=lead_ids),
-        subjects=facts.load(session, work, list(dict.fromkeys(lead_ids)), choices),
+        subjects=gate_context.load(session, work, list(dict.fromkeys(lead_ids)), choices),
     )
 
 
@@ -125,7 +125,7 @@ def _decide(session: Session, work: Work, moment: _Moment, action: InterventionR
 
 def _judge(session: Session, work: Work, moment: _Moment, action: InterventionRecord) -> str:
     subject = moment.subjects[action.lead_id]
-    decision = facts.ruled(candidate_again(action), subject, work.now, moment.choices, but=action.action_id)
+    decision = gate_context.ruled(candidate_again(action), subject, work.now, moment.choices, but=action.action_id)
     if decision.decision == "defer" and (decision.not_before or action.expires_at) >= action.expires_at:
         return "withdrawn" if withdraw(session, work, [action.action_id], "expired", of=_PLANNED) else "passed"
     moved = _moved(session, work, action, decision)

@@ -15,8 +15,8 @@ from ml.interventions.policy import Proposal
 from tasks import effects
 from tasks.contracts.wire import to_wire
 from tasks.crm import highlevel
-from tasks.interventions.facts import Subject
 from tasks.interventions.needs import Reasons
+from tasks.services.gate_context import Subject
 
 #: nobody is held out of what protects a lead
 CERTAIN = Assignment(held_out=False, propensity=1.0)

@@ -12,8 +12,8 @@ from tasks.actions import RUNNING, WAITING, prove, rule_ids
 from tasks.base import Work
 from tasks.crm import highlevel
 from tasks.interventions.drafts import Found, arm_of, drafted, enrolled, stored
-from tasks.interventions.facts import Subject
 from tasks.interventions.plans import Batch, LeadPlan, Setting
+from tasks.services.gate_context import Subject
 
 #: how many actions one message hands over
 CHUNK = 200

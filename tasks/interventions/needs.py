@@ -13,7 +13,7 @@ from ml.interventions.policy import Need, acting
 from tasks import risks
 from tasks.acting import Choices
 from tasks.base import Work
-from tasks.interventions.facts import Subject
+from tasks.services.gate_context import Subject
 from tasks.snapshots import interval_of
 
 #: name of the threshold whose sides are kept, so that a wavering risk does not nag

@@ -21,11 +21,12 @@ from tasks.acting import Choices, block_of, choices_of
 from tasks.actions import RUNNING, WAITING
 from tasks.base import Work
 from tasks.crm import highlevel
-from tasks.interventions import ending, facts, keeping, needs
+from tasks.interventions import ending, keeping, needs
 from tasks.interventions.drafts import Found, arm_of, candidate_of, drafted
-from tasks.interventions.facts import Subject
 from tasks.interventions.needs import Reasons
 from tasks.interventions.plans import Asked, Batch, LeadPlan, Setting
+from tasks.services import gate_context
+from tasks.services.gate_context import Subject
 
 #: for which a tenant's budget is
 DAY = timedelta(days=1)
@@ -94,7 +95,7 @@ def _withdraw_held(session: Session, work: Work, held: Mapping[str, tuple[str, .
 
 def _plan(session: Session, work: Work, setting: Setting, plans: Mapping[str, LeadPlan]) -> None:
     lead_ids = list(plans)
-    subjects = facts.load(session, work, lead_ids, setting.choices)
+    subjects = gate_context.load(session, work, lead_ids, setting.choices)
     reasons, why_not = needs.find(session, work, subjects, setting.choices)
     known = enrolments.of_leads(session, work.tenant_id, experiment=effects.EXPERIMENT, lead_ids=lead_ids)
     batch = Batch(subjects=subjects, enrolments=known, plans=plans)
@@ -240,7 +241,7 @@ def _judged(setting: Setting, subject: Subject, why: Reasons, proposal: Proposal
     waits = (one for one in alike if one.state in WAITING and one.expires_at > setting.now)
     record = next(waits, None) or next((one for one in alike if one.action_id == own_id), None)
     moment = setting.now + proposal.delay
-    decision = facts.ruled(candidate_of(proposal, setting.own), subject, moment, setting.choices)
+    decision = gate_context.ruled(candidate_of(proposal, setting.own), subject, moment, setting.choices)
     return Found(
         subject=subject,
         reasons=why,

@@ -11,7 +11,7 @@ from db.records import EnrolmentRecord, InterventionDraft, InterventionRecord
 from ml.interventions.catalogue import Catalogue
 from ml.interventions.policy import Uplift
 from tasks.acting import Choices
-from tasks.interventions.facts import Subject
+from tasks.services.gate_context import Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

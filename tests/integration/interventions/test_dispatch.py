@@ -15,10 +15,11 @@ from db.repositories import interventions
 from db.session import reading, transaction
 from tasks.acting import choices_of
 from tasks.errors import InvalidPayload
-from tasks.interventions import dispatch, expire, facts, pause, plan, review, waiting
+from tasks.interventions import dispatch, expire, pause, plan, review, waiting
 from tasks.leads import card, upsert
 from tasks.outcomes import record
 from tasks.privacy import restrict
+from tasks.services import gate_context
 from tasks.tenants import configure
 from tests.integration.interventions.cases import (
     DAY,
@@ -207,8 +208,8 @@ def test_an_action_that_was_carried_out_is_one_contact_whoever_tells_of_it() -> 
     happened(1, "call", NOON + HOUR / 2, "outbound")
     work = work_at(NOON + 3 * HOUR)
     with reading() as session:
-        subject = facts.load(session, work, [lead_id], choices_of(work.settings()))[lead_id]
-    assert facts.contacts(subject, work.now) == (NOON,)
+        subject = gate_context.load(session, work, [lead_id], choices_of(work.settings()))[lead_id]
+    assert gate_context.contacts(subject, work.now) == (NOON,)
     found = only(planned(NOON + 8 * DAY, lead_id))
     assert all("neglected" not in one.reason_codes for one in found.actions)
 
@@ -221,8 +222,8 @@ def test_what_a_person_sends_beside_an_action_is_a_contact_of_its_own() -> None:
         happened(1, "sms", at, "outbound")
     work = work_at(NOON + 2 * DAY)
     with reading() as session:
-        subject = facts.load(session, work, [lead_id], choices_of(work.settings()))[lead_id]
-    assert facts.contacts(subject, work.now) == (NOON, *by_hand)
+        subject = gate_context.load(session, work, [lead_id], choices_of(work.settings()))[lead_id]
+    assert gate_context.contacts(subject, work.now) == (NOON, *by_hand)
 
 
 def test_what_is_told_of_no_action_of_the_lead_is_named_and_moves_nothing() -> None:

@@ -17,10 +17,11 @@ from ml.interventions.compliance import Candidate
 from tasks import effects
 from tasks.acting import choices_of
 from tasks.errors import InvalidPayload
-from tasks.interventions import facts, keeping, pause, plan, plan_due, resume
+from tasks.interventions import keeping, pause, plan, plan_due, resume
 from tasks.interventions.planning import plan_leads
 from tasks.leads import card, upsert
 from tasks.privacy import restrict
+from tasks.services import gate_context
 from tests.integration.interventions.cases import (
     DAY,
     NOON,
@@ -268,11 +269,11 @@ def test_gates_that_fail_let_nothing_pass_and_say_so() -> None:
     work = work_at(NOON)
     with reading() as session:
         choices = choices_of(work.settings())
-        subject = facts.load(session, work, [lead_id], choices)[lead_id]
+        subject = gate_context.load(session, work, [lead_id], choices)[lead_id]
     broken = replace(subject, record=replace(subject.record, consent=None))
     text = Candidate(action="sms", channel="sms", text="Shall we talk?")
-    assert facts.ruled(text, subject, NOON, choices).decision == "allow"
-    found = facts.ruled(text, broken, NOON, choices)
+    assert gate_context.ruled(text, subject, NOON, choices).decision == "allow"
+    found = gate_context.ruled(text, broken, NOON, choices)
     assert (found.decision, [one.rule for one in found.rules]) == ("block", ["error.TypeError"])
 
 

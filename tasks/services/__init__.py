@@ -1,0 +1,1 @@
+"""Steps that two entry points share; they register no task."""
