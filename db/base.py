@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from sqlalchemy import JSON, DateTime, Dialect, MetaData
@@ -68,7 +68,12 @@ class Base(DeclarativeBase):
     """Base of all tables; every one carries `tenant_id`."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JsonType, list[str]: JsonType}  # noqa: RUF012
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime,
+        dict[str, Any]: JsonType,
+        list[str]: JsonType,
+        list[dict[str, Any]]: JsonType,
+    }
 
 
 def utc(moment: datetime) -> datetime:

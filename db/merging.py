@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from db import consent as consents
 from db.base import utc
 from db.records import LeadDraft, Policy
 
@@ -30,8 +31,6 @@ LIFECYCLE = (
     "closed",
 )
 _RANK = {stage: rank for rank, stage in enumerate(LIFECYCLE)}
-_ALL_CHANNELS = ("dnd_email", "dnd_sms", "dnd_call")
-_DND_EVERYWHERE = ("dnd", "dnd_all")
 _LABEL_OF_STATUS = {"won": True, "lost": False, "abandoned": False}
 
 
@@ -70,11 +69,12 @@ def merge(current: Content | None, draft: LeadDraft, policy: Policy) -> Merged:
     """
     known = current or Content()
     said = dict if draft.clean else _said
-    told = said(draft.consent)
+    told = said(consents.told(draft) if draft.statements else draft.consent)
     if current is not None and policy == "skip_existing":
-        told = {name: value for name, value in told.items() if name == "unsubscribed_at" or value == _negative(name)}
-        return Merged(content=replace(known, consent=_merge_consent(known.consent, told)[0]), codes=())
-    consent, codes = _merge_consent(known.consent, told)
+        told = {name: value for name, value in told.items() if consents.refuses(name, value)}
+        return Merged(content=replace(known, consent=consents.merge(known.consent, told)[0]), codes=())
+    consent, contradicted = consents.merge(known.consent, told)
+    codes = (CONSENT_KEPT,) if contradicted else ()
     keep = _KEEPS[policy]
     fields, regressed = _merge_fields(known.fields, said(draft.fields), keep)
     label, label_at = _merge_label(known, draft, policy)
@@ -102,13 +102,6 @@ def differences(before: Content, after: Content) -> tuple[str, ...]:
     named = {f"{mark}{name}" for mark, was, now in parts for name in now if name not in was or was[name] != now[name]}
     told = {name for name in ("label", "label_at") if getattr(before, name) != getattr(after, name)}
     return tuple(sorted(named | told))
-
-
-def contactable(consent: Mapping[str, Any]) -> bool:
-    """Whether any channel is open: not unsubscribed, not on do-not-disturb everywhere."""
-    everywhere = any(consent.get(name) is True for name in _DND_EVERYWHERE)
-    each = all(consent.get(name) is True for name in _ALL_CHANNELS)
-    return not (consent.get("unsubscribed_at") or everywhere or each)
 
 
 def moves_back(known: str | None, told: str | None) -> bool:
@@ -189,20 +182,3 @@ def _merge_label(known: Content, draft: LeadDraft, policy: Policy) -> tuple[bool
         kept = known.label_at or moment
         return told, (moment or kept) if policy == "overwrite" else kept
     return told, moment
-
-
-def _merge_consent(known: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    merged = dict(known)
-    refused = False
-    for name, value in told.items():
-        if name == "unsubscribed_at":
-            merged[name] = min(known.get(name, value), value)
-        elif name in known and known[name] == _negative(name) != value:
-            refused = True
-        else:
-            merged[name] = value
-    return merged, (CONSENT_KEPT,) if refused else ()
-
-
-def _negative(name: str) -> bool:
-    return name.startswith("dnd")

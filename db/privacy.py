@@ -64,6 +64,14 @@ STORES: tuple[Store, ...] = (
         note="ids under which sources know the lead",
     ),
     Store(
+        table="consent_entries",
+        category="profile",
+        action="delete",
+        subject="lead_id",
+        note="who agreed or refused, when, by which words: the proof stays as long as the lead; words are sealed",
+    ),
+    Store(table="consent_readings", category="operation", action="keep", note="how far leads were read again, counts"),
+    Store(
         table="events",
         category="behaviour",
         action="delete",

@@ -4,6 +4,7 @@ from db.models.assessments import Assessment
 from db.models.audit import AuditEntry, AuditHead
 from db.models.backfills import Backfill, BackfillChunk, ComparedRow, RejectedEntry
 from db.models.canaries import Canary
+from db.models.consent import ConsentEntry, ConsentReading
 from db.models.events import Event
 from db.models.interventions import Enrolment, Intervention, InterventionPause, RiskCheck
 from db.models.judgements import ScoreLevel, ScoreMark, ScoreOverride
@@ -29,6 +30,8 @@ __all__ = [
     "BackfillChunk",
     "Canary",
     "ComparedRow",
+    "ConsentEntry",
+    "ConsentReading",
     "Enrolment",
     "EntityState",
     "Erasure",

@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+
+_IN_DOUBT = text("doubt_at IS NOT NULL")
 
 
 class Lead(Base):
@@ -17,6 +19,7 @@ class Lead(Base):
         Index(None, "tenant_id", "status", "lead_id"),
         Index(None, "tenant_id", "email_hash"),
         Index(None, "tenant_id", "phone_hash"),
+        Index("ix_leads_doubt", "tenant_id", "doubt_at", sqlite_where=_IN_DOUBT, postgresql_where=_IN_DOUBT),
     )
 
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
@@ -34,7 +37,10 @@ class Lead(Base):
     label: Mapped[bool | None]
     label_at: Mapped[datetime | None]
     fields: Mapped[dict[str, Any]]
+    #: what may be sent, the view of the ledger of consent
     consent: Mapped[dict[str, Any]]
+    #: since when a person is asked whether the lead refused; None: nothing is in doubt
+    doubt_at: Mapped[datetime | None]
     #: the lead's own key, wrapped by the key ring; destroying it erases contact, custom, messages and features
     data_key: Mapped[bytes]
     contact: Mapped[bytes]

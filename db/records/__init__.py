@@ -13,6 +13,7 @@ from db.records.answers import (
     SnapshotRecord,
 )
 from db.records.common import Json, Policy
+from db.records.consent import Basis, Channel, ConsentRecord, ConsentStatement, Decision, ReadingRecord
 from db.records.imports import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, Compared, RejectedRow
 from db.records.interventions import (
     ActionState,
@@ -71,14 +72,19 @@ __all__ = [
     "AuditReport",
     "BackfillDraft",
     "BackfillRecord",
+    "Basis",
     "CanaryRecord",
+    "Channel",
     "ChunkDraft",
     "ChunkRecord",
     "ClaimDraft",
     "Claimed",
     "Compared",
+    "ConsentRecord",
+    "ConsentStatement",
     "ContactTally",
     "DeadLetter",
+    "Decision",
     "EnrolmentDraft",
     "EnrolmentRecord",
     "EnrolmentTally",
@@ -122,6 +128,7 @@ __all__ = [
     "QuarantineRecord",
     "RawEventDraft",
     "RawEventRecord",
+    "ReadingRecord",
     "RealisedRecord",
     "RejectedRow",
     "SnapshotDraft",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from db.records.common import Json
+from db.records.consent import ConsentStatement
 
 Outcome = Literal["created", "updated", "unchanged", "skipped", "duplicate", "rejected"]
 
@@ -71,6 +72,8 @@ class LeadDraft:
     custom: Mapping[str, float | str] = field(default_factory=dict)
     #: opt_in_*, dnd_* (bool) and unsubscribed_at (datetime)
     consent: Json = field(default_factory=dict)
+    #: what was said of being contacted, with where and in which words; beside `consent`, not instead of it
+    statements: tuple[ConsentStatement, ...] = ()
     #: the moment at which the fields were true; None = when it is recorded
     as_of: datetime | None = None
     #: True won, False lost, None open or unknown
@@ -145,3 +148,5 @@ class UpsertResult:
     codes: tuple[str, ...] = ()
     #: names of what changed, where it was updated: columns, `custom.` and a column, `external_id`, `events`
     columns: tuple[str, ...] = ()
+    #: what it refused or put in doubt that was not known before
+    refusals: tuple[ConsentStatement, ...] = ()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.models import Assessment, AuditEntry, Lead, LeadIdentity, ModelVersion, OutboundEvent, OutboxEntry, Processed
 from db.records import Json
-from db.repositories import events, leads, lineage, snapshots
+from db.repositories import consent, events, leads, lineage, snapshots
 from db.repositories.privacy import subject_tables
 from db.repositories.privacy_stores import kept_aside, naming
 from db.sealing import place
@@ -31,6 +31,7 @@ def collect(session: Session, tenant_id: str, *, subject: Subject) -> dict[str, 
     found = {table.name: _rows(session, tenant_id, table, column, subject) for table, column in subject_tables()}
     found["leads"] = [_lead(session, tenant_id, lead_id) for lead_id in sorted(subject.lead_ids)]
     _open_texts(session, tenant_id, found["events"], subject)
+    _open_quotes(session, tenant_id, found["consent_entries"], subject)
     _open_features(session, tenant_id, found["snapshots"])
     _open_raw(session, tenant_id, found["raw_events"])
     found["rejected_rows"] = [
@@ -62,6 +63,13 @@ def _open_texts(session: Session, tenant_id: str, rows: list[Json], subject: Sub
     for lead_id in sorted(subject.lead_ids):
         texts |= events.texts(session, tenant_id, lead_id=lead_id)
     _replace(rows, "text", {row["event_id"]: texts.get(row["event_id"]) for row in rows}, "event_id")
+
+
+def _open_quotes(session: Session, tenant_id: str, rows: list[Json], subject: Subject) -> None:
+    entries = (
+        entry for lead_id in sorted(subject.lead_ids) for entry in consent.of_lead(session, tenant_id, lead_id=lead_id)
+    )
+    _replace(rows, "quote", {entry.entry_id: entry.quote for entry in entries}, "entry_id")
 
 
 def _open_features(session: Session, tenant_id: str, rows: list[Json]) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 
 from db.base import to_json
+from db.consent import contactable, doubts
 from db.errors import SealBroken
 from db.identity import email_key, phone_key
-from db.merging import Content, contactable
+from db.merging import Content
 from db.records import LeadRecord, LeadSight
 from db.repositories.restrictions import named
 from db.sealing import DataKey, KeyRing, place
@@ -58,6 +59,7 @@ def columns_of(content: Content, *, ring: KeyRing, key: DataKey, tenant_id: str,
         "status": content.status,
         "assigned_to": fields.get("assigned_to"),
         "contactable": contactable(content.consent),
+        "doubt_at": min(doubts(content.consent).values(), default=None),
         "created_at": fields.get("created_at"),
         "label": content.label,
         "label_at": content.label_at,

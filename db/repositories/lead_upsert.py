@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from db.base import new_id, utc
 from db.identity import email_key, phone_key
 from db.merging import Content, differences, merge
-from db.models import Event, Lead, LeadIdentity
-from db.records import EventDraft, LeadDraft, Outcome, Policy, UpsertResult
-from db.repositories import bulk, event_rows, lead_rows, tenants, tombstones
+from db.models import ConsentEntry, Event, Lead, LeadIdentity
+from db.records import ConsentStatement, EventDraft, LeadDraft, Outcome, Policy, UpsertResult
+from db.repositories import bulk, consent_rows, event_rows, lead_rows, tenants, tombstones
 from db.repositories.statements import in_batches, lock_tenant, ring_of
 from db.sealing import DataKey, KeyRing
 
@@ -77,6 +77,9 @@ class _Fresh:
     entry: _Entry
     codes: tuple[str, ...]
     events: list[dict[str, Any]]
+    #: rows of the ledger of consent, and what they refuse
+    entries: list[dict[str, Any]]
+    refusals: tuple[ConsentStatement, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +92,9 @@ class _Book:
     events: set[_EventKey] = field(default_factory=set)
     new_identities: list[dict[str, Any]] = field(default_factory=list)
     new_events: list[dict[str, Any]] = field(default_factory=list)
+    #: ids of entries of the ledger of consent that are stored, or will be
+    consent_ids: set[str] = field(default_factory=set)
+    new_entries: list[dict[str, Any]] = field(default_factory=list)
 
 
 def upsert(session: Session, drafts: Sequence[LeadDraft], job: Import) -> list[UpsertResult]:
@@ -127,6 +133,7 @@ class _Batch:
         self.forgotten = self._of_forgotten()
         self._load_leads()
         self._load_events()
+        self._load_consent()
         results = [
             _FORGOTTEN if position in self.forgotten else self._take(position, draft, keys)
             for position, (draft, keys) in enumerate(zip(self.drafts, self.keys, strict=True))
@@ -190,6 +197,12 @@ class _Batch:
             self.session, self.job.tenant_id, lead_ids=list(self.book.entries), drafts=told
         )
 
+    def _load_consent(self) -> None:
+        if self.book.entries and any(draft.consent or draft.statements for draft in self.drafts):
+            self.book.consent_ids = consent_rows.known(
+                self.session, self.job.tenant_id, lead_ids=list(self.book.entries)
+            )
+
     def _take(self, position: int, draft: LeadDraft, keys: _Keys) -> UpsertResult:
         if not any((keys.identity, keys.email, keys.phone)):
             return UpsertResult(outcome="rejected", lead_id=None, codes=(NO_IDENTITY,))
@@ -225,7 +238,30 @@ class _Batch:
         told: dict[tuple[str, str], EventDraft] = {}
         for event in draft.events:
             told.setdefault((event.source, event.source_id), event)
-        return _Fresh(entry=entry, codes=codes, events=[self._event(entry, event) for event in told.values()])
+        entries, refusals = self._stated(entry, draft, set())
+        return _Fresh(
+            entry=entry,
+            codes=codes,
+            events=[self._event(entry, event) for event in told.values()],
+            entries=entries,
+            refusals=refusals,
+        )
+
+    def _stated(
+        self, entry: _Entry, draft: LeadDraft, known: set[str]
+    ) -> tuple[list[dict[str, Any]], tuple[ConsentStatement, ...]]:
+        """Give the rows that a draft adds to the ledger of consent, and what it newly refuses; `known` learns them."""
+        if not (draft.consent or draft.statements):
+            return [], ()
+        return consent_rows.rows_of(
+            draft,
+            key=entry.key,
+            tenant_id=self.job.tenant_id,
+            lead_id=entry.lead_id,
+            now=self.job.now,
+            import_ref=self.job.ref,
+            known=known,
+        )
 
     def _create(self, fresh: _Fresh, keys: _Keys) -> UpsertResult:
         entry, book = fresh.entry, self.book
@@ -233,14 +269,20 @@ class _Batch:
         self._index(entry)
         self._identify(entry, keys)
         book.new_events += fresh.events
+        book.new_entries += fresh.entries
+        book.consent_ids.update(row["entry_id"] for row in fresh.entries)
         book.events.update((entry.lead_id, event["source"], event["source_id"]) for event in fresh.events)
         self._touch(entry, changed=True)
-        return UpsertResult(outcome="created", lead_id=entry.lead_id, codes=fresh.codes)
+        return UpsertResult(outcome="created", lead_id=entry.lead_id, codes=fresh.codes, refusals=fresh.refusals)
 
     def _update(self, entry: _Entry, draft: LeadDraft, keys: _Keys) -> UpsertResult:
         before = self._content(entry)
-        codes = self._merge(entry, draft)
         skipping = self.job.policy == "skip_existing"
+        draft = consent_rows.without_settled(draft, lead_id=entry.lead_id, known=self.book.consent_ids)
+        codes = self._merge(entry, draft)
+        kept = consent_rows.refusing(draft) if skipping else draft
+        entries, refusals = self._stated(entry, kept, self.book.consent_ids)
+        self.book.new_entries += entries
         if entry.content != before:
             self._index(entry)
         known = self._identify(entry, keys) if not skipping else False
@@ -251,10 +293,10 @@ class _Batch:
         self._touch(entry, changed=changed)
         idle: Outcome = "skipped" if skipping else "unchanged"
         if not changed:
-            return UpsertResult(outcome=idle, lead_id=entry.lead_id, codes=codes)
+            return UpsertResult(outcome=idle, lead_id=entry.lead_id, codes=codes, refusals=refusals)
         columns = differences(before or Content(), entry.content or Content())
         columns += ("external_id",) * known + ("events",) * happened
-        return UpsertResult(outcome="updated", lead_id=entry.lead_id, codes=codes, columns=columns)
+        return UpsertResult(outcome="updated", lead_id=entry.lead_id, codes=codes, columns=columns, refusals=refusals)
 
     def _observed(self, draft: LeadDraft) -> datetime:
         return utc(draft.as_of or self.job.now)
@@ -320,6 +362,7 @@ class _Batch:
         self._mark([entry.lead_id for entry in entries if entry.touched and not entry.changed])
         bulk.insert_many(self.session, LeadIdentity, self.book.new_identities)
         bulk.insert_many(self.session, Event, self.book.new_events)
+        bulk.insert_many(self.session, ConsentEntry, self.book.new_entries)
 
     def _columns(self, entry: _Entry) -> dict[str, Any]:
         return self._sealed(entry) | {

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.errors import NaiveTime
-from db.merging import LIFECYCLE, Content, contactable, merge, moves_back
+from db.consent import contactable
+from db.merging import LIFECYCLE, Content, merge, moves_back
 from db.records import LeadDraft
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

@@ -1,0 +1,49 @@
+"""The ledger of consent, and how far leads have been read again by newer readers."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base
+
+
+class ConsentEntry(Base):
+    """What one source said of being contacted, at one time; added to and never changed."""
+
+    __tablename__ = "consent_entries"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+        Index(None, "tenant_id", "lead_id"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    #: a hash of lead, source and what was said, so that the same is noted once
+    entry_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str]
+    source: Mapped[str]
+    said_at: Mapped[datetime | None]
+    recorded_at: Mapped[datetime]
+    import_ref: Mapped[str | None]
+    #: channel, decision, basis, reference and rule of each statement
+    said: Mapped[list[dict[str, Any]]]
+    #: the words, sealed with the lead's key
+    quote: Mapped[bytes | None]
+
+
+class ConsentReading(Base):
+    """How far a version of the readers of refusals got with the leads that a tenant had stored before it."""
+
+    __tablename__ = "consent_readings"
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    #: the last lead that was read; empty: none yet
+    cursor: Mapped[str]
+    #: leads read, leads that a refusal was found of, leads that are in doubt
+    leads: Mapped[int]
+    refused: Mapped[int]
+    doubtful: Mapped[int]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
