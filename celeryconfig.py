@@ -47,6 +47,7 @@ task_routes = {
     "hearth.jobs.*": {"queue": "inference"},
     "hearth.outbound.*": {"queue": "inference"},
     "hearth.outcomes.*": {"queue": "ingest"},
+    "hearth.privacy.reread": {"queue": "batch"},
     "hearth.privacy.*": {"queue": "ingest"},
     "hearth.reports.*": {"queue": "inference"},
     "hearth.interventions.plan_due": {"queue": "batch"},
@@ -202,6 +203,12 @@ beat_schedule: dict[str, dict[str, Any]] = {
         "task": "hearth.system.purge",
         "schedule": 3600.0,
         "options": {"expires": 3599, "ignore_result": True},
+    },
+    # stored leads are read again once for each new version of the readers of refusals
+    "privacy-reread": {
+        "task": "hearth.privacy.reread",
+        "schedule": 60.0,
+        "options": {"expires": 59, "ignore_result": True},
     },
     # once a day, by its slot; asked every hour, since a beat that starts anew each morning would never come to a day
     "privacy-purge": {

@@ -26,6 +26,7 @@ MODULES = (
     "churn_speed",
     "planning",
     "interventions",
+    "refusals",
 )
 BUILD = ROOT / "build"
 Found = dict[str, Any]

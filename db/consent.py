@@ -93,7 +93,7 @@ def contactable(consent: Mapping[str, Any]) -> bool:
     return not (consent.get(UNSUBSCRIBED) or everywhere or each)
 
 
-def doubts(consent: Mapping[str, Any]) -> dict[str, datetime]:
+def doubts(consent: Mapping[str, Any]) -> dict[Channel, datetime]:
     """Give the channels that are in doubt, each with the moment since when."""
     return {channel: consent[name] for channel in EVERY if consent.get(name := f"doubt_{channel}_at")}
 

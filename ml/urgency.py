@@ -128,9 +128,18 @@ def _answer(as_of: datetime, inquiry: datetime, silent: float | None) -> Urgency
 
 
 def _finished(profile: LeadProfile, stage: str) -> bool:
-    if profile.lead_type in _NEVER_SCORED or plain_level(stage) in _DONE:
+    if profile.lead_type in _NEVER_SCORED or is_done(stage):
         return True
     return stage != "past_client" and (profile.status or "") in _CLOSED
+
+
+def is_done(stage: str | None) -> bool:
+    """Tell whether nothing is to be done in a stage any more.
+
+    >>> is_done("Closed Won"), is_done("past_client"), is_done(None)
+    (True, False, False)
+    """
+    return plain_level(stage or "") in _DONE
 
 
 def _unanswered(profile: LeadProfile) -> datetime | None:

@@ -1,17 +1,26 @@
-"""Whom to call today: inquiries nobody answered first, then by expected value."""
+"""Whom to see to today and by which way: inquiries nobody answered first, then by expected value."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
+from typing import Literal
 
 from ml.explain import describe
 from ml.features.catalogue import FEATURES
 from ml.features.events import canonical
+from ml.interventions.catalogue import CATALOGUE, Action
+
+#: whether a lead is on the list, is left out since nobody may contact it, or is no lead for a list
+Place = Literal["listed", "withheld", "left_out"]
+#: channels over which a lead is reached, with the plain action of each; the first way of a list of calls is a call
+REACHING: Mapping[str, str] = {"call": "call_task", "email": "email", "sms": "sms"}
+#: ranked leads that are looked at together at most
+MOST = 1600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +87,84 @@ def rank(
     >>> [lead.lead_id for lead in rank(leads, now=now, capacity=2)]
     ['c', 'b']
     """
+    ordered = in_order(candidates, now=now, typical=typical)
+    return list(fill(ordered, lambda ids: dict.fromkeys(ids, "listed"), capacity=capacity, limit=limit).chosen)
+
+
+def in_order(candidates: Sequence[Candidate], *, now: datetime, typical: float | None = None) -> list[Candidate]:
+    """Give all contactable leads, ordered as `rank` does."""
     open_to = [candidate for candidate in candidates if candidate.contactable]
     usual = typical or _typical(open_to)
-    ordered = sorted(open_to, key=lambda candidate: _key(candidate, now, usual))
-    return _shared_out(ordered, limit)[: max(0, capacity)]
+    return sorted(open_to, key=lambda candidate: _key(candidate, now, usual))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """A list that was filled from the top."""
+
+    chosen: tuple[Candidate, ...]
+    #: how many that would have been on it are not, since nobody may contact them
+    withheld: int
+
+
+def fill(
+    ordered: Sequence[Candidate],
+    place: Callable[[Sequence[str]], Mapping[str, Place]],
+    *,
+    capacity: int,
+    limit: Callable[[str], int] | None = None,
+) -> Filled:
+    """Fill a list with the first leads that `place` lists; it is asked of as few leads as that takes.
+
+    `place` gets the ids of some leads and gives where each belongs; a lead that it does not name is left out. With
+    `limit` no agent gets more leads than it gives for them.
+
+    >>> leads = [Candidate(lead_id=name, probability=0.5) for name in "abcd"]
+    >>> found = fill(leads, lambda ids: {name: "withheld" if name == "b" else "listed" for name in ids}, capacity=2)
+    >>> [lead.lead_id for lead in found.chosen], found.withheld
+    (['a', 'c'], 1)
+    """
+    chosen: list[Candidate] = []
+    capacity = max(0, capacity)
+    taken: Counter[str | None] = Counter()
+    withheld = 0
+
+    def has_room(lead: Candidate) -> bool:
+        own = limit is None or lead.agent is None or taken[lead.agent] < limit(lead.agent)
+        return own and len(chosen) < capacity
+
+    for batch in _batches(ordered, capacity):
+        asked = [lead for lead in batch if has_room(lead)]
+        places = place([lead.lead_id for lead in asked]) if asked else {}
+        for lead in filter(has_room, asked):
+            found = places.get(lead.lead_id, "left_out")
+            withheld += found == "withheld"
+            if found == "listed":
+                chosen.append(lead)
+                taken[lead.agent] += 1
+        if len(chosen) >= capacity:
+            break
+    return Filled(chosen=tuple(chosen), withheld=withheld)
+
+
+def ways(urged: str | None, traits: Collection[str], actions: Mapping[str, Action] = CATALOGUE.actions) -> list[Action]:
+    """Give the ways in which a person may see to a lead, best first: what is urged, then one over each other channel.
+
+    `actions` are those that the brokerage uses. A call is always among the ways: it is what a list of calls is for.
+
+    >>> [way.name for way in ways("listing_alert", {"lead_type:buyer"})]
+    ['listing_alert', 'call_task', 'sms']
+    >>> [way.name for way in ways("listing_alert", {"lead_type:seller"})]
+    ['call_task', 'email', 'sms']
+    """
+    call = REACHING["call"]
+    used = {call: CATALOGUE.actions[call], **actions}
+    suited = [way for way in used.values() if way.channel in REACHING and not way.least and way.suits(traits)]
+    first = [way for way in suited if way.name == urged]
+    plain = sorted(suited, key=lambda way: way.name != REACHING[way.channel])
+    others = [next((way for way in plain if way.channel == channel), None) for channel in REACHING]
+    open_to = {way.channel for way in first}
+    return first + [way for way in others if way is not None and way.channel not in open_to]
 
 
 def changed(before: Seen, now: Seen, happened: Sequence[tuple[str, str | None]]) -> Changed:
@@ -112,18 +195,12 @@ def _moved(before: Seen, now: Seen) -> str:
     return f"score {was} to {score}{bands}" if was != score or bands else ""
 
 
-def _shared_out(ordered: Sequence[Candidate], limit: Callable[[str], int] | None) -> list[Candidate]:
-    if limit is None:
-        return list(ordered)
-    taken: Counter[str] = Counter()
-    kept = []
-    for candidate in ordered:
-        if candidate.agent is not None:
-            if taken[candidate.agent] >= limit(candidate.agent):
-                continue
-            taken[candidate.agent] += 1
-        kept.append(candidate)
-    return kept
+def _batches(ordered: Sequence[Candidate], capacity: int) -> Iterator[Sequence[Candidate]]:
+    """Give ever more leads at once: most lists are full after the first few, and who reads far reads in few steps."""
+    start, size = 0, capacity + capacity // 4 + 5
+    while start < len(ordered):
+        yield ordered[start : start + size]
+        start, size = start + size, min(2 * size, MOST)
 
 
 def expected_value(candidate: Candidate, typical: float) -> float:

@@ -107,7 +107,7 @@ def _of_message(session: Session, lead: LeadIn, work: Work, as_of: datetime) -> 
     champion = scorers.churn_champion(session, work.tenant_id)
     profile = profiles.of_message(lead, as_of)
     risk, why = risks.assess_profile(profile, champion, work.settings())
-    why = why or profiles.told_ended(lead)
+    why = why or profiles.told_ended(lead, as_of)
     told: dict[str, Any] = {"probability": None, "level": None, "ended": why}
     if risk is not None and why is None:
         told = {"probability": risk.probability, **risks.detail_of(risk, profile)}

@@ -7,14 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from db.records import ActionState, EventDraft, InterventionRecord
-from db.repositories import events, interventions, leads, rescores, snapshots
+from db.records import ActionState, ConsentStatement, EventDraft, InterventionRecord
+from db.repositories import consent, events, interventions, leads, rescores, snapshots
 from db.session import Session
 from tasks import actions
 from tasks.base import Answer, Work, effect
 from tasks.contracts.outcomes import OutcomeItem, RecordOutcomes
 from tasks.contracts.wire import digest
 from tasks.errors import InvalidPayload
+from tasks.services import refusals
 
 #: outcomes that close a lead: the label they give
 LABELS: Mapping[str, bool] = {"won": True, "lost": False, "abandoned": False}
@@ -50,11 +51,19 @@ def record(session: Session, request: RecordOutcomes, work: Work) -> Answer:
         if new and outcome.type in LABELS:
             counts["labels_created"] += _label(session, request.tenant_id, lead_id, outcome)
         if new and outcome.type == "unsubscribed":
-            leads.set_unsubscribed(session, request.tenant_id, lead_id=lead_id, at=outcome.at)
+            _close(session, work, lead_id, drafts[0])
         if new and outcome.action_id is not None and outcome.type in MOVES:
             counts["actions"] += _move(session, work, outcome, action, index=index)
     rescores.touch(session, request.tenant_id, lead_ids=sorted(touched))
     return Answer(data=counts)
+
+
+def _close(session: Session, work: Work, lead_id: str, event: EventDraft) -> None:
+    """Note that a lead unsubscribed, and tell of it."""
+    told: dict[str, Any] = {"basis": "event", "reference": event.source_id, "said_at": event.occurred_at}
+    ended = ConsentStatement(channel="all", decision="unsubscribed", **told)
+    fresh = consent.record(session, work.tenant_id, statements={lead_id: [ended]}, source=event.source, now=work.now)
+    refusals.follow(work, fresh)
 
 
 def _subject(session: Session, tenant_id: str, outcome: OutcomeItem, index: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from db.merging import contactable
+from db import consent
 from db.records import EventRecord, LeadRecord, LeadSight
 from db.repositories import events, leads
 from db.session import Session
@@ -107,12 +107,12 @@ def ended(lead: LeadRecord | LeadSight) -> str | None:
     return _ended(lead.status, lead.label, lead.stage) if lead.contactable else "no_contact"
 
 
-def told_ended(lead: LeadIn) -> str | None:
+def told_ended(lead: LeadIn, as_of: datetime) -> str | None:
     """Say the same of a lead that was sent along."""
-    told = to_draft(lead)
-    return (
-        _ended(lead.opportunity_status or "open", told.label, lead.stage) if contactable(told.consent) else "no_contact"
-    )
+    told = to_draft(lead, as_of)
+    if not consent.contactable(consent.told(told)):
+        return "no_contact"
+    return _ended(lead.opportunity_status or "open", told.label, lead.stage)
 
 
 def _ended(status: str, label: bool | None, stage: str | None) -> str | None:

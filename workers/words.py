@@ -29,6 +29,10 @@ VERDICTS: Mapping[str, str] = MappingProxyType(
         "too_early": "too early to say",
     }
 )
+#: channel -> how it is said
+CHANNELS: Mapping[str, str] = MappingProxyType(
+    {"sms": "by text", "email": "by e-mail", "call": "by call", "internal": "in house"}
+)
 #: code of a pause -> why
 PAUSES: Mapping[str, str] = MappingProxyType(
     {
@@ -136,6 +140,25 @@ def gate(ruling: Mapping[str, Any]) -> str:
     until = f" until {moment(ruling['until'])}" if ruling.get("until") else ""
     note = f"; {ruling['note']}" if ruling.get("note") else ""
     return f"{plain(ruling['gate'])} {decision}{until} ({ruling['rule']}{note})"
+
+
+def refusals(why_not: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Why a lead is on no list: what each rule closes, and what it says.
+
+    >>> told = [{"channel": way, "rule": "dnc.listed", "text": "The number is on a list."} for way in ("call", "sms")]
+    >>> refusals(told)
+    [('may not be contacted by call, by text', 'The number is on a list. (dnc.listed)')]
+    >>> refusals([{"channel": None, "rule": "record.ended", "text": "The lead has ended."}])
+    [('is on no list', 'The lead has ended. (record.ended)')]
+    """
+    closed: dict[str, list[str]] = {}
+    for one in why_not:
+        said = f"{one['text']} ({one['rule']})"
+        closed.setdefault(said, []).extend(filter(None, [CHANNELS.get(one["channel"])]))
+    return [
+        (f"may not be contacted {', '.join(channels)}" if channels else "is on no list", said)
+        for said, channels in closed.items()
+    ]
 
 
 def weeks(needed: float | None) -> int | None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from db import consent as rules
 from db.base import new_id
 from db.models import ConsentEntry, ConsentReading, Lead, Tenant
-from db.records import ConsentRecord, ConsentStatement, ReadingRecord
+from db.records import Channel, ConsentRecord, ConsentStatement, ReadingRecord
 from db.repositories import bulk, consent_rows, lead_rows, leads
 
 
@@ -30,6 +30,12 @@ def of_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[ConsentRe
         select(ConsentEntry.__table__).where(*own).order_by(ConsentEntry.recorded_at, ConsentEntry.entry_id)
     )
     return [consent_rows.record_of(row, key) for row in rows.mappings()]
+
+
+def noted(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
+    """Give those of some leads that have entries."""
+    own = (ConsentEntry.tenant_id == tenant_id, bulk.one_of(session, ConsentEntry.lead_id, lead_ids))
+    return set(session.scalars(select(ConsentEntry.lead_id).where(*own).distinct()))
 
 
 def record(
@@ -110,7 +116,7 @@ def decide(
 
 def in_doubt(
     session: Session, tenant_id: str, *, assigned_to: str | None = None, limit: int
-) -> list[tuple[str, str | None, str | None, dict[str, datetime]]]:
+) -> list[tuple[str, str | None, str | None, dict[Channel, datetime]]]:
     """Give leads that a person is to decide about: id, the CRM's id, whose they are, channels with the moment."""
     wanted = select(Lead.lead_id, Lead.external_id, Lead.assigned_to, Lead.consent).where(
         Lead.tenant_id == tenant_id, Lead.contactable.is_(True), Lead.doubt_at.is_not(None)

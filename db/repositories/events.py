@@ -84,6 +84,31 @@ def texts(session: Session, tenant_id: str, *, lead_id: str) -> dict[str, str]:
     }
 
 
+def with_texts(
+    session: Session, tenant_id: str, *, lead_ids: Sequence[str]
+) -> dict[str, list[tuple[EventRecord, str, str]]]:
+    """Give the events of leads that have a text, oldest first: lead -> (event, the source's id of it, its text opened).
+
+    Raises:
+        UnknownLead: some are not there for this tenant.
+        SealBroken: a stored text was changed or moved.
+
+    """
+    found: dict[str, list[tuple[EventRecord, str, str]]] = {}
+    keys = keys_of(session, tenant_id, lead_ids=lead_ids)
+    columns = (*(_EVENT[name] for name in event_rows.RECORD), _EVENT.source_id, _EVENT.text)
+    for batch in in_batches(lead_ids):
+        own = (_EVENT.tenant_id == tenant_id, _EVENT.lead_id.in_(batch), _EVENT.text.is_not(None))
+        rows = session.execute(select(*columns).where(*own).order_by(_EVENT.occurred_at, _EVENT.event_id)).mappings()
+        for row in rows:
+            plain = dict(row)
+            source_id, text = plain.pop("source_id"), plain.pop("text")
+            place = event_rows.text_place(tenant_id, row["event_id"])
+            opened = keys[row["lead_id"]].open(text, place).decode(errors="replace")
+            found.setdefault(row["lead_id"], []).append((EventRecord(**plain), source_id, opened))
+    return found
+
+
 def _raise_versions(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> None:
     for batch in in_batches(lead_ids):
         changed = update(Lead).where(Lead.tenant_id == tenant_id, Lead.lead_id.in_(batch))

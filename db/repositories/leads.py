@@ -184,25 +184,6 @@ def set_label(
     return True
 
 
-def set_unsubscribed(session: Session, tenant_id: str, *, lead_id: str, at: datetime) -> bool:
-    """Close a lead to all contact; False when it had unsubscribed already, else its version grows by one.
-
-    Raises:
-        UnknownLead: not there for this tenant.
-
-    """
-    own = (Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
-    row = session.execute(select(Lead.consent).where(*own).with_for_update()).one_or_none()
-    if row is None:
-        raise UnknownLead((0,))
-    if row.consent.get("unsubscribed_at"):
-        return False
-    consent = lead_rows.without_times({**row.consent, "unsubscribed_at": at})
-    news: dict[str, Any] = {"consent": consent, "contactable": False, "version": Lead.version + 1}
-    changed(session, update(Lead).where(*own).values(news).execution_options(synchronize_session=False))
-    return True
-
-
 def external_ids(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, str | None]:
     """Give the external ids of leads; those that are not there are left out."""
     found: dict[str, str | None] = {}

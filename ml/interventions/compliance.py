@@ -2,7 +2,7 @@
 
 Kill switch, refusal, consent, do-not-call, quiet hours, frequency, content, approval: the first that blocks ends it; a
 gate that defers names the moment and the later ones still speak. What is not known blocks or defers and never allows.
-Rules are data (`gates.toml`, `zones.toml`), not legal advice.
+Rules are data (`gates.toml`, `zones.toml`, `holidays.toml`), not legal advice.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from ml.churn.signs import TERMINAL
 from ml.errors import NoCommonHourError
 from ml.interventions import copy_check
 from ml.interventions.copy_check import check, worst
+from ml.interventions.holidays import HOLIDAYS
 from ml.interventions.patterns import Finding
-from ml.interventions.quiet_hours import Hours, is_open, open_at
+from ml.interventions.quiet_hours import Hours, clocks_of, first_open, is_open, open_at
 from ml.interventions.rules import RULES, Rule
-from ml.interventions.zones import PLACES, laws_of, zones_of
+from ml.interventions.zones import LAWS, PLACES, LegalHours, Place, place_of
 
 Verdict = Literal["allow", "defer", "block"]
 
@@ -34,7 +35,11 @@ _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 _MOST_A_DAY = 3
 _INQUIRY = timedelta(days=RULES["consent.call_inquiry"].days or 0)
 #: what was judged, by which data
-VERSION = f"gates {RULES.version}, zones {PLACES.version}, copy {copy_check.CATALOGUE.version}"
+VERSION = (
+    f"gates {RULES.version}, zones {PLACES.version}, holidays {HOLIDAYS.version}, copy {copy_check.CATALOGUE.version}"
+)
+#: the hours of a law, not narrowed by a brokerage
+_ANY_HOUR = Hours(0, 24)
 _YES_NO = ("opt_in_", "dnd_")
 #: names under which a record may say that a number is on a list
 _LISTED = ("do_not_call", "dnc")
@@ -62,7 +67,7 @@ class GateFacts:
 
     now: datetime
     kill_switch: bool
-    #: opt_in_*, dnd_* and unsubscribed_at, as the lead's record holds them
+    #: opt_in_*, dnd_*, unsubscribed_at and doubt_*_at, as the lead's record holds them
     consent: Mapping[str, Any] = field(repr=False)
     #: False when every channel is closed
     contactable: bool
@@ -97,7 +102,7 @@ class Ruling:
     gate: str
     rule: str
     decision: Verdict
-    #: when it may be done, of a gate that defers
+    #: when it may be done, or is looked at again, of a gate that defers
     until: datetime | None = None
     #: what it went by: zones, findings; no personal data
     note: str | None = None
@@ -181,6 +186,8 @@ def _refused(channel: str, consent: Mapping[str, Any]) -> str | None:
         return "refusal.dnd_all"
     if no:
         return "refusal.dnd_channel"
+    if consent.get("doubt_all_at") or consent.get(f"doubt_{channel}_at"):
+        return "refusal.in_doubt"
     return "refusal.opted_out" if False in (yes_all, yes) else None
 
 
@@ -208,18 +215,43 @@ def _do_not_call(candidate: Candidate, facts: GateFacts, _rules: GateRules, _mom
 
 
 def _quiet(candidate: Candidate, facts: GateFacts, rules: GateRules, moment: datetime) -> Ruling:
-    zones, basis = zones_of(facts.timezone, facts.state, facts.phone)
-    laws = laws_of(facts.state, facts.phone) if candidate.channel in _RINGING else ()
-    note = f"{basis}: {', '.join(zones)}" if basis != "unknown" else "unknown: all zones of the United States"
-    hours = rules.hours.within(laws)
+    place = place_of(facts.timezone, facts.state, facts.phone)
+    lawful = candidate.channel in _RINGING
+    note = _told(place, lawful=lawful)
     try:
-        opens = open_at(zones, moment, hours)
+        opens = first_open(clocks_of(place, rules.hours, lawful=lawful), moment)
     except NoCommonHourError:
-        return _ruling("quiet.never", "block", note=note)
+        return _never(place, rules, moment, note)
     if opens <= moment:
         return _ruling("quiet.open", note=note)
-    closing = next((law.id for law in laws if not is_open(zones, moment, Hours(0, 24).within([law]))), "quiet.hours")
-    return _ruling("quiet.unknown_zone" if basis == "unknown" else closing, "defer", until=opens, note=note)
+    if place.basis == "unknown":
+        return _ruling("quiet.unknown_zone", "defer", until=opens, note=note)
+    return _ruling(_closing(place, moment) if lawful else "quiet.hours", "defer", until=opens, note=note)
+
+
+def _never(place: Place, rules: GateRules, moment: datetime, note: str) -> Ruling:
+    """Say what becomes of an action that no hour suits: one to an unknown place waits for it to be told."""
+    if place.basis != "unknown":
+        return _ruling("quiet.never", "block", note=note)
+    try:
+        again = open_at(place.zones, moment + _DAY, rules.hours)
+    except NoCommonHourError:
+        return _ruling("quiet.never", "block", note=note)
+    return _ruling("quiet.unknown_zone", "defer", until=again, note=f"{note}; none leaves an hour: tell state or zone")
+
+
+def _closing(place: Place, moment: datetime) -> str:
+    """Name the first law that lets nobody be reached at a moment, else the brokerage's hours."""
+    laws = ((zone, law) for zone, laws in place.clocks for law in laws)
+    return next((law.id for zone, law in laws if not is_open([zone], moment, _ANY_HOUR.within([law]))), "quiet.hours")
+
+
+def _told(place: Place, *, lawful: bool) -> str:
+    """Say what told the zones, and whose laws hold."""
+    if place.basis == "unknown":
+        return "unknown: all zones of the United States" + ("; the laws of all states" if lawful else "")
+    every = "; the laws of every state there" if lawful and place.any_state else ""
+    return f"{place.basis}: {', '.join(place.zones)}{every}"
 
 
 def _frequency(candidate: Candidate, facts: GateFacts, rules: GateRules, moment: datetime) -> Ruling:
@@ -281,17 +313,19 @@ def _clock(hours: tuple[float, float]) -> str:
     return f"{hours[0]:g} to {hours[1]:g}" if hours[0] < hours[1] else "closed"
 
 
-#: hours of the law by their ids
-_LAWS = {
-    law.id: Rule(
-        id=law.id,
-        gate="quiet_hours",
-        text=f"Calls and texts, Monday {_clock(law.days[0])}, Saturday {_clock(law.days[5])}, "
-        f"Sunday {_clock(law.days[6])} on the lead's clock ({law.state}).",
-        source=law.source,
+def _says(law: LegalHours) -> str:
+    """Put a law in words."""
+    if law.holidays:
+        names = ", ".join(day.name for key, day in HOLIDAYS.days.items() if key in law.holidays)
+        return f"No calls and texts on legal holidays ({law.state}): {names}."
+    return (
+        f"Calls and texts, Monday {_clock(law.days[0])}, Saturday {_clock(law.days[5])}, "
+        f"Sunday {_clock(law.days[6])} on the lead's clock ({law.state})."
     )
-    for law in PLACES.hours
-}
+
+
+#: hours of the law and legal holidays by their ids
+_LAWS = {law.id: Rule(id=law.id, gate="quiet_hours", text=_says(law), source=law.source) for law in LAWS}
 #: entries of the copy catalogues by their ids
 _COPY = {
     entry.id: Rule(id=entry.id, gate="content", text=entry.suggestion or entry.cls, source=entry.source)

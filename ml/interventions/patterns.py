@@ -1,8 +1,9 @@
 """Catalogues of phrases, read from data files: what is looked for in copy, and what it means when it is found.
 
 A pattern is words and groups: `(a|b c)` one of them, `[a]` perhaps, `<name>` a list of the catalogue, `_` any word, a
-comma where the text may have one; `<money>`, `<percent>` and `<number>` stand for what they say. All words are written
-as `phrases.plain` gives them.
+comma where the text may have one, `.` at its end where the sentence ends there too; `<money>`, `<percent>` and
+`<number>` stand for what they say. A member of a list that has a space is itself a pattern. All words are written as
+`phrases.plain` gives them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ Trie: TypeAlias = dict[str, Any]
 
 #: where a trie says which entries end
 ENDS = ""
+#: where a trie says which entries end if the sentence does
+CLOSE = "."
 #: what a number of a text stands for in a pattern
 CLASSES: Mapping[str, str] = {"money": "<money>", "percent": "<percent>", "number": "<number>"}
 _PATTERN = re.compile(r"[()\[\]|]|<[a-z_]+>|[^\s()\[\]|<>]+")
@@ -100,7 +103,7 @@ def load(texts: Mapping[str, str]) -> Catalogue:
             raise ValueError("a list stands there twice")  # noqa: TRY301 - told with the others below
         version = ", ".join(str(one["version"]) for one in told)
         return _catalogue(version, lists, [entry for one in told for entry in one["entry"]])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CatalogueError(f"{', '.join(texts)}: {type(error).__name__} {error}: install Hearth again") from None
 
 
@@ -203,6 +206,8 @@ def _part(piece: str, tokens: Iterator[str], lists: Mapping[str, Sequence[str]])
     if piece in {")", "]"}:
         raise ValueError("a group of a pattern is closed twice")
     if piece.startswith("<") and piece not in CLASSES.values():
-        longer = [tuple(member.split()) for member in lists[piece[1:-1]] if " " in member]
-        return [(piece,), *longer]
+        members = lists[piece[1:-1]]
+        longer = [member for member in members if " " in member]
+        words = [(piece,)] if len(longer) < len(members) else []
+        return [*words, *(phrase for member in longer for phrase in expand(member, lists))]
     return [(piece,)]

@@ -1,8 +1,9 @@
 """Finding phrases in copy: patterns of words over words, not of characters, each text read once from left to right.
 
 Words are compared in small letters without accents, apostrophes and look-alikes, so quotes, dashes, spacing and case of
-any kind make no difference. A phrase does not reach over the end of a sentence. As every pattern has a bounded number
-of words, the time a text takes grows with its length and no text can make it worse.
+any kind make no difference. A phrase does not reach over the end of a sentence; the full stop of an abbreviation ("St.
+Anne", "N. Main") is no such end. As every pattern has a bounded number of words, the time a text takes grows with its
+length and no text can make it worse.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ml.interventions.patterns import CLASSES, ENDS, TIERS, Catalogue, Finding, Tier, Trie
+from ml.interventions.patterns import CLASSES, CLOSE, ENDS, TIERS, Catalogue, Finding, Tier, Trie
 
 _INVISIBLE = "\u00ad\u200b-\u200d\u2060\ufeff"
 _APOSTROPHES = "'\u2018\u2019\u02bc\u2032`\u00b4\uff07"
@@ -34,8 +35,13 @@ _TOKEN = re.compile(
 #: between two words of one phrase none of these stands
 _BREAK = re.compile(r"[.!?;:|\u2022\u00b7\u2026\u3002]|\n\s{0,40}\n|\n\s{0,40}[-*]\s|\s[-\u2010-\u2015]{1,3}\s|\u0000")
 _BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK_TAGS})\b", re.IGNORECASE)
-#: after these a full stop ends nothing
-_ABBREVIATED = frozenset({"sec", "st"})
+#: after these a full stop ends nothing; "no" is not among them, as "No. Children love it" is a whole answer
+_ABBREVIATED = frozenset(
+    """
+    apt approx apts ave bldg blvd cir ct dr fr ft hwy jr ln mi min mins mr mrs ms mt nr opp pkwy pl pt rd rev rm rte
+    sec sq sr st ste sts
+    """.split()  # noqa: SIM905 - easier to read and to add to
+)
 #: letters of other alphabets that look like Latin ones
 _ALIKE = str.maketrans("аеорсухіјѕԁһӏαορνικτ", "aeopcyxijsdhlaopvikt")
 
@@ -103,8 +109,10 @@ def _longest(words: Sequence[_Word], first: int, trie: Trie) -> dict[int, int]:
     nodes, at = [trie], first
     while nodes and at < len(words) and (at == first or not words[at].breaks):
         nodes = [node[form] for node in nodes for form in words[at].forms if form in node]
+        closes = at + 1 == len(words) or words[at + 1].breaks
         for node in nodes:
             longest.update(dict.fromkeys(node.get(ENDS, ()), at))
+            longest.update(dict.fromkeys(node.get(CLOSE, {}).get(ENDS, ()) if closes else (), at))
         at += 1
     return longest
 
@@ -128,7 +136,7 @@ def _words(text: str, lists: Mapping[str, tuple[str, ...]]) -> list[_Word]:
 def _parts(gap: str, last: str) -> bool:
     if gap == " ":
         return False
-    if last in _ABBREVIATED:
+    if last in _ABBREVIATED or (len(last) == 1 and last.isalpha()):
         gap = gap.removeprefix(".")
     return bool(_BREAK.search(gap))
 

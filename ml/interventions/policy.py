@@ -38,6 +38,7 @@ __all__ = [
     "action_id",
     "options",
     "propose",
+    "traits_of",
     "urgency_of",
     "within_budget",
 ]
@@ -87,7 +88,7 @@ def propose(
         catalogue=catalogue,
         allowed=catalogue.actions if allowed_actions is None else frozenset(allowed_actions),
         uplifts=uplifts,
-        traits=_traits(need.stage, need.lead_type, need.timeline),
+        traits=traits_of(need.stage, need.lead_type, need.timeline),
         points=urgency_of(need, catalogue.urgency),
         name=tidy(name),
     )
@@ -280,7 +281,12 @@ def _window(need: Need, rules: UrgencyRules) -> int:
 
 
 @lru_cache(maxsize=2048)
-def _traits(stage: str | None, lead_type: str | None, timeline: str | None) -> frozenset[str]:
+def traits_of(stage: str | None, lead_type: str | None, timeline: str | None) -> frozenset[str]:
+    """Give a lead's traits as the catalogue writes them.
+
+    >>> sorted(traits_of("Under Contract", "buyer", None))
+    ['lead_type:buyer', 'stage:under_contract']
+    """
     told = {"stage": stage, "lead_type": lead_type, "timeline": timeline}
     return frozenset(f"{trait}:{_written(level)}" for trait, level in told.items() if level)
 

@@ -1,94 +1,68 @@
-"""Where a person may be, told from what is known: time zones and the state whose hours hold.
+"""Where a person may be, told from what is known: time zones, and the laws that hold on the clock of each.
 
-Several places possible: all of them count. Data in `zones.toml`; exchanges by libphonenumber, whose zones load in about
-25 ms and 3 MB (its place names would take 100 MB: area codes therefore stand in the file).
+Several places possible: all of them count. Nothing known: every zone, each with the laws of all states that lie in it.
+Data in `zones.toml` and `holidays.toml`; exchanges by libphonenumber, whose zones load in about 25 ms and 3 MB (its
+place names would take 100 MB: area codes therefore stand in the file).
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Literal
 
 from phonenumbers import NumberParseException, PhoneNumber, is_possible_number, parse
 from phonenumbers.timezone import time_zones_for_geographical_number
 
-from ml.errors import CatalogueError
-from ml.interventions.patterns import shipped
+from ml.interventions.holidays import HOLIDAYS
+from ml.interventions.places import DAYS, PLACES, LegalHours, Places, is_zone, load
+from ml.interventions.states import state_of, states_of
+
+__all__ = [
+    "DAYS",
+    "LAWS",
+    "PLACES",
+    "Basis",
+    "LegalHours",
+    "Place",
+    "Places",
+    "laws_of",
+    "load",
+    "place_of",
+    "state_of",
+    "state_of_phone",
+    "states_of",
+    "zones_of",
+]
 
 Basis = Literal["contact", "state", "area_code", "unknown"]
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+#: hours first, then holidays
+LAWS = (*PLACES.hours, *HOLIDAYS.laws)
 #: digits of an American number that tell where its exchange is: area code and exchange
 _EXCHANGE = 6
 _AMERICAN = re.compile(r"(?:\+?1)?([2-9][0-9]{2}[2-9][0-9]{6})")
 #: a number that rings anywhere is placed in more zones than this
 _ANYWHERE = 6
+#: how lists of zones begin what they offer: "(GMT-05:00) Eastern Time"
+_OFFSET = re.compile(r"^\((?:GMT|UTC)[^)]*\)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegalHours:
-    """Hours of a law: local clock hours from Monday to Sunday; an empty day is (0, 0)."""
+class Place:
+    """Every zone a person may be in, with the laws that hold on its clock."""
 
-    id: str
-    #: two letters; `*` = everywhere
-    state: str
-    days: tuple[tuple[float, float], ...]
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Zones, area codes and hours of the law, as one file tells them."""
-
-    version: str
-    #: two letters -> zones
-    states: Mapping[str, tuple[str, ...]]
-    #: name or two letters, in small letters without punctuation -> two letters
-    names: Mapping[str, str]
-    #: area code -> two letters
-    area_codes: Mapping[str, str]
-    #: area code that lies in several zones -> all of them
-    split: Mapping[str, tuple[str, ...]]
-    #: a CRM's word for a zone, in small letters -> zones
-    aliases: Mapping[str, tuple[str, ...]]
-    hours: tuple[LegalHours, ...]
+    basis: Basis
+    clocks: tuple[tuple[str, tuple[LegalHours, ...]], ...]
+    #: the state is not known, and all that lie in a zone count
+    any_state: bool
 
     @property
-    def everywhere(self) -> tuple[str, ...]:
-        """All zones of the United States and its territories."""
-        return tuple(sorted({zone for zones in self.states.values() for zone in zones}))
-
-
-def load(text: str) -> Places:
-    """Read zones and hours.
-
-    Raises:
-        CatalogueError: the text is no TOML, lacks a part, or names a zone that does not exist.
-
-    """
-    try:
-        told = tomllib.loads(text)
-        places = _places(told)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CatalogueError(f"zones.toml cannot be read ({type(error).__name__}): install Hearth again") from None
-    federal = any(law.state == "*" for law in places.hours)
-    if not (places.states and places.area_codes and federal and all(map(_is_zone, places.everywhere))):
-        raise CatalogueError("zones.toml lacks states, area codes, federal hours or a zone: install Hearth again")
-    return places
-
-
-def state_of(told: str | None) -> str | None:
-    """Give the two letters of a state that is told by name or letters; None when it is no US state.
-
-    >>> state_of("Florida"), state_of(" fl "), state_of("D.C."), state_of("Ontario")
-    ('FL', 'FL', 'DC', None)
-    """
-    return PLACES.names.get(_plain(told or ""))
+    def zones(self) -> tuple[str, ...]:
+        """Give the zones alone."""
+        return tuple(zone for zone, _ in self.clocks)
 
 
 def state_of_phone(phone: str | None) -> str | None:
@@ -108,7 +82,7 @@ def zones_of(timezone: str | None, state: str | None, phone: str | None) -> tupl
 
     >>> zones_of("America/Denver", "FL", None)
     (('America/Denver',), 'contact')
-    >>> zones_of(None, "Florida", None)
+    >>> zones_of(None, "Pensacola, Fla.", None)
     (('America/Chicago', 'America/New_York'), 'state')
     >>> zones_of("", None, "(808) 555-0100")
     (('Pacific/Honolulu',), 'area_code')
@@ -119,35 +93,64 @@ def zones_of(timezone: str | None, state: str | None, phone: str | None) -> tupl
     own = _contact_zones(timezone)
     if own:
         return own, "contact"
-    home = state_of(state)
-    if home:
-        return PLACES.states[home], "state"
+    homes = states_of(state)
+    if homes:
+        return tuple(sorted({zone for home in homes for zone in PLACES.states[home]})), "state"
     called = _phone_zones(phone)
     return (called, "area_code") if called else (_EVERYWHERE, "unknown")
 
 
-def laws_of(state: str | None, phone: str | None) -> tuple[LegalHours, ...]:
-    """Give the hours of the law that hold: the federal ones, those of the state told and of the area code's.
+def place_of(timezone: str | None, state: str | None, phone: str | None) -> Place:
+    """Give where a person may be and which laws hold there: the federal ones, those of its state and its area code's.
 
-    >>> [law.id for law in laws_of("Florida", "+12145550100")]
-    ['quiet.federal', 'quiet.fl', 'quiet.tx']
+    Where neither tells a state of the zone, the laws of all states that lie in the zone hold, wholly or in part.
+
+    >>> place = place_of(None, "Florida", "+12145550100")
+    >>> place.zones, [law.id for law in place.clocks[0][1]]
+    (('America/Chicago', 'America/New_York'), ['quiet.federal', 'quiet.fl', 'quiet.tx'])
+    >>> arizona = place_of("America/Phoenix", None, None)
+    >>> [law.id for law in arizona.clocks[0][1]], arizona.any_state
+    (['quiet.federal'], True)
+    >>> dict(place_of(None, None, None).clocks)["America/Denver"][-1].id
+    'quiet.holiday_ut'
     """
-    return _laws(state_of(state), state_of_phone(phone))
+    zones, basis = zones_of(timezone, state, phone)
+    return _place(zones, basis, states_of(state), state_of_phone(phone))
+
+
+def laws_of(state: str | None, phone: str | None, timezone: str | None = None) -> tuple[LegalHours, ...]:
+    """Give all laws that hold on any clock a person may have.
+
+    >>> [law.id for law in laws_of("Birmingham, AL", None)]
+    ['quiet.federal', 'quiet.al', 'quiet.holiday_al']
+    """
+    held = {law.id for _, laws in place_of(timezone, state, phone).clocks for law in laws}
+    return tuple(law for law in LAWS if law.id in held)
 
 
 @lru_cache(maxsize=4096)
-def _laws(told: str | None, called: str | None) -> tuple[LegalHours, ...]:
-    return tuple(law for law in PLACES.hours if law.state == "*" or law.state in {told, called})
+def _place(zones: tuple[str, ...], basis: Basis, told: tuple[str, ...], called: str | None) -> Place:
+    named = {*told, called} - {None}
+    here = {code for zone in zones for code in PLACES.zones.get(zone, ())}
+    # a number is kept when people move: one whose state lies elsewhere does not tell the state
+    moved = basis == "contact" and called not in here
+    any_state = bool(here) and not told and (called is None or moved)
+    clocks = ((zone, _laws({*named, *(PLACES.zones.get(zone, ()) if any_state else ())})) for zone in zones)
+    return Place(basis=basis, clocks=tuple(clocks), any_state=any_state)
+
+
+def _laws(states: Collection[str | None]) -> tuple[LegalHours, ...]:
+    return tuple(law for law in LAWS if law.state == "*" or law.state in states)
 
 
 def _contact_zones(timezone: str | None) -> tuple[str, ...]:
     """Give the zones a contact's own word names; a CRM's default such as UTC is no place and tells nothing."""
-    name = " ".join((timezone or "").split())
+    name = _OFFSET.sub("", " ".join((timezone or "").split()))
     alias = PLACES.aliases.get(name.casefold())
     if alias is not None:
         return alias
     placed = "/" in name and not name.casefold().startswith("etc/")
-    return (name,) if placed and _is_zone(name) else ()
+    return (name,) if placed and is_zone(name) else ()
 
 
 def _phone_zones(phone: str | None) -> tuple[str, ...]:
@@ -172,7 +175,7 @@ def _exchange_zones(exchange: str) -> tuple[str, ...]:
 
 
 def _known(zones: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(filter(_is_zone, zones)))
+    return tuple(sorted(filter(is_zone, zones)))
 
 
 def _number(phone: str | None) -> PhoneNumber | None:
@@ -189,45 +192,4 @@ def _number(phone: str | None) -> PhoneNumber | None:
     return number if is_possible_number(number) else None
 
 
-@lru_cache(maxsize=1024)
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
-
-def _plain(name: str) -> str:
-    return " ".join(re.sub(r"[^\w\s]", "", name[:64]).casefold().split())
-
-
-def _places(told: Mapping[str, Any]) -> Places:
-    states = {code: tuple(sorted(one["zones"])) for code, one in told["state"].items()}
-    names = {_plain(name): code for code, one in told["state"].items() for name in (code, *one["names"])}
-    return Places(
-        version=str(told["version"]),
-        states=states,
-        names=names,
-        area_codes={digits: code for code, one in told["state"].items() for digits in one["area_codes"]},
-        split={digits: tuple(sorted(zones)) for digits, zones in told["split"].items()},
-        aliases={name: tuple(sorted(zones)) for name, zones in told["alias"].items()},
-        hours=tuple(_law(one) for one in told["hours"]),
-    )
-
-
-def _law(one: Mapping[str, Any]) -> LegalHours:
-    daily = one["hours"]
-    days = tuple(_span(one.get(day, daily)) for day in DAYS)
-    return LegalHours(id=one["id"], state=one["state"], days=days, source=one["source"])
-
-
-def _span(hours: list[float]) -> tuple[float, float]:
-    if not hours:
-        return (0.0, 0.0)
-    start, end = hours
-    return (float(start), float(end))
-
-
-PLACES = load(shipped("zones.toml"))
 _EVERYWHERE = PLACES.everywhere

@@ -45,6 +45,15 @@ _OR = re.compile(r"[/&+]")
 _NOISE = re.compile(r"[^\w\u2713\u2714\u2611]+|_+")
 #: words that are one
 _PAIRS = frozenset({("e", "mail"), ("e", "mails"), ("e", "mailing"), ("whats", "app")})
+#: beginnings of words, one of which each mark has that says anything
+_HINT = re.compile(
+    r"opt|subs?c?r?i|unsu|sucri|desu|descad|sabon|s[ai]?\W?t\W?o\W?p|d\W?n\W?[cdtem]|not|n[\u2019']?t\b|\bno|n[a\u00e3]o|\bne\b|nicht"
+    r"|kein|\bs[ei][nm]\b|black|block|deny|suppress|robinson|remov|delet|wrong|errad|equivoc|faux|mauvais|litig|lawsuit|threat"
+    r"|decea|cid[eo]|storb|consent|permis|gdpr|tcpa|casl|lopd|rgpd|dsgvo|lgpd|baja|leave|cease|quit|arr[e\u00ea]t|parar"
+    r"|only|solo|forg[eo]t|eras|compl|spam|abuse|abge|abbe|objec|oppos|refus|inscri|never|jamais|nunca|rayer|recha|rehu|off"
+    r"|disturb|molest|d[e\u00e9]s(?:in|ab)",
+    re.IGNORECASE,
+)
 #: what is written letter by letter, "D.N.C.", as it grows
 _SPELT = frozenset({"dn", "dnc", "dnd", "st", "sto", "stop"})
 _JOINING = frozenset({"or", "and", "nor", "o", "y", "ou", "e", "et"})
@@ -122,6 +131,15 @@ def column(header: str) -> Column | None:
     return None
 
 
+def maybe(text: str) -> bool:
+    """Tell cheaply whether a text may hold one of the words at all; False is sure.
+
+    >>> maybe("3 bed condo in Doral"), maybe("sms opt-out")
+    (False, True)
+    """
+    return _HINT.search(text) is not None
+
+
 @lru_cache(maxsize=16384)
 def label(text: str) -> Said:
     """Read a tag, a stage or a status.
@@ -187,6 +205,15 @@ def _consent(channels: Channels, word: str, said: Said, *, dated: bool) -> Said:
     if word in _NO or said.withheld:
         return Said(withheld=channels)
     return Said(granted=channels) if said.granted else Said(unclear=channels)
+
+
+def silent(text: str) -> bool:
+    """Tell whether a cell says nothing: n/a, unknown, a blank date.
+
+    >>> silent("N/A"), silent("no")
+    (True, False)
+    """
+    return " ".join(words_of(text)) in _SILENT
 
 
 def understood(text: str) -> bool:

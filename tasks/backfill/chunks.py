@@ -19,6 +19,7 @@ from tasks.contracts.backfill import ChunkCall
 from tasks.intake import columns, event_rows, rows, source
 from tasks.intake.problems import Problem, Severity
 from tasks.leasing import LeaseBusy
+from tasks.services import refusals
 
 #: seconds that nobody else takes a chunk which a worker has begun
 LEASE = 20.0
@@ -140,7 +141,7 @@ def _import(session: Session, request: ChunkCall, work: Work) -> str:
     record = backfills.get(session, request.tenant_id, **scope)
     if record is None or chunk.state != "pending" or record.state != "running":
         return chunk.state
-    tally, abort = _written(session, request.tenant_id, record, chunk, work.now)
+    tally, abort = _written(session, work, record, chunk)
     remaining = backfills.finish_chunk(
         session,
         request.tenant_id,
@@ -155,19 +156,18 @@ def _import(session: Session, request: ChunkCall, work: Work) -> str:
     return "done"
 
 
-def _written(
-    session: Session, tenant_id: str, record: BackfillRecord, chunk: ChunkRecord, now: datetime
-) -> tuple[Tally, bool]:
+def _written(session: Session, work: Work, record: BackfillRecord, chunk: ChunkRecord) -> tuple[Tally, bool]:
     """The chunk's rows in the database, unless this is a trial or too many of the file's rows are bad."""
+    tenant_id = work.tenant_id
     tally, before = Tally(), tombstones.newest(session, tenant_id)
-    converted = list(_convert(record, chunk, tally, now))
+    converted = list(_convert(record, chunk, tally, work.now))
     savepoint = session.begin_nested()
     results = leads.upsert(
         session,
         tenant_id,
         drafts=[draft for _, draft in converted],
         policy=record.policy,
-        now=now,
+        now=work.now,
         # Of events many rows speak of one lead, and each counts.
         import_ref=record.backfill_id if record.source["kind"] == "leads" else None,
     )
@@ -179,6 +179,8 @@ def _written(
     abort = _too_many(session, tenant_id, record, tally)
     if abort or record.mode in TRIALS:
         savepoint.rollback()
+    else:
+        refusals.follow_import(work, results, backfill_id=record.backfill_id)
     if compared and not abort:
         reconciles.note(session, tenant_id, backfill_id=record.backfill_id, rows=compared)
     return tally, abort

@@ -29,7 +29,15 @@ from tasks.contracts.leads import (
 from tasks.contracts.outbound import PullEvents
 from tasks.contracts.outcomes import RecordOutcomes
 from tasks.contracts.pipelines import Assess
-from tasks.contracts.privacy import ExportPerson, ForgetPerson, ReadmitPerson, RestrictPerson
+from tasks.contracts.privacy import (
+    ConsentLedger,
+    DecideConsent,
+    ExportPerson,
+    ForgetPerson,
+    OpenDoubts,
+    ReadmitPerson,
+    RestrictPerson,
+)
 from tasks.contracts.reports import InterventionsReport, ValueReport
 from tasks.contracts.system import Ping, Status
 from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
@@ -60,6 +68,9 @@ PUBLIC: dict[str, type[Request]] = {
     "hearth.outbound.pull": PullEvents,
     "hearth.outcomes.record": RecordOutcomes,
     "hearth.pipelines.assess": Assess,
+    "hearth.privacy.consent": ConsentLedger,
+    "hearth.privacy.decide": DecideConsent,
+    "hearth.privacy.doubts": OpenDoubts,
     "hearth.privacy.export": ExportPerson,
     "hearth.privacy.forget": ForgetPerson,
     "hearth.privacy.readmit": ReadmitPerson,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tasks.contracts.base import Identifier, Part, Request, ShortText
+from tasks.contracts.system import Upkeep
 
 
 class SourceId(Part):
@@ -76,3 +77,44 @@ class ReadmitPerson(Request):
     erasure_id: Identifier
     #: who has decided it
     actor: Identifier
+
+
+Channel = Literal["all", "email", "sms", "call", "mail"]
+
+
+class ConsentLedger(Request):
+    """Who agreed to be contacted or refused: the ledger of one lead."""
+
+    lead_id: Identifier
+
+
+class OpenDoubts(Request):
+    """Leads of whom a person is to decide whether they refused."""
+
+    assigned_to: ShortText | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class DecideConsent(Request):
+    """Decide of a lead in doubt: it refused, or it did not; what it refused for certain stays as it is."""
+
+    lead_id: Identifier
+    decision: Literal["refused", "open"]
+    #: of a refusal; those that are in doubt where it is left out
+    channels: (
+        Annotated[list[Literal["all", "email", "sms", "call", "mail"]], Field(min_length=1, max_length=5)] | None
+    ) = None
+    #: who has read it and decided
+    actor: Identifier
+
+
+class RereadLeads(Upkeep):
+    """Read stored leads again by newer readers of refusals; without a tenant, begin with all that wait."""
+
+    def needs_tenant(self) -> bool:
+        """Only for one that is named."""
+        return self.tenant_id is not None
+
+    def lease_name(self) -> str | None:
+        """One reading a tenant at once."""
+        return None if self.tenant_id is None else "reread"

@@ -9,7 +9,7 @@ from db.session import Session
 from tasks.base import Answer, Work, effect
 from tasks.contracts.events import IngestEvents
 from tasks.events.items import SOURCES, Item, counts, origin_of
-from tasks.events.taking import take
+from tasks.events.taking import follow_items, take
 
 
 def ingest_many(session: Session, calls: Sequence[tuple[IngestEvents, Work]]) -> list[Answer]:
@@ -17,6 +17,8 @@ def ingest_many(session: Session, calls: Sequence[tuple[IngestEvents, Work]]) ->
     told = [_read(request, work) for request, work in calls]
     for _, run in groupby(chain.from_iterable(told), key=lambda item: SOURCES[item.origin.provider]):
         take(session, calls[0][1].tenant_id, list(run), calls[0][1].now)
+    for items, (_, work) in zip(told, calls, strict=True):
+        follow_items(work, items)
     return [Answer(data=counts(items)) for items in told]
 
 

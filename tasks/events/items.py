@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from db.records import RawEventDraft
+from db.records import ConsentStatement, RawEventDraft
 from tasks.base import Work
 from tasks.intake import generic_events, highlevel
 from tasks.intake.errors import EventRefused
@@ -66,6 +66,8 @@ class Item:
     #: the lead was made or changed by it
     news: bool = False
     changed: frozenset[str] = frozenset()
+    #: what it refused or put in doubt that was not known before
+    refusals: tuple[ConsentStatement, ...] = ()
     lead_id: str | None = None
 
     def end(self, fate: Fate, code: str, loc: str = "") -> None:

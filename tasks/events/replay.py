@@ -17,7 +17,7 @@ from db.session import reading
 from tasks.base import Answer, Json, Work, job
 from tasks.contracts.events import ReplayEvents
 from tasks.events.items import SOURCES, Item, origin_of
-from tasks.events.taking import take
+from tasks.events.taking import follow_items, take
 from tasks.halving import halved
 
 log = structlog.get_logger(__name__)
@@ -61,10 +61,12 @@ def replay(request: ReplayEvents, work: Work) -> Json:
         raw_ids = raw_events.ids(session, tenant_id, outcomes=sorted(request.status), since=request.since)
 
     def run(chunk: Sequence[str]) -> None:
-        with work.effect(tenant_id, dry_run=request.dry_run) as session:
+        own = work.anew()
+        with own.effect(tenant_id, dry_run=request.dry_run) as session:
             items = [_item(raw, work) for raw in raw_events.take_out(session, tenant_id, raw_ids=chunk)]
             for _, group in groupby(items, key=lambda item: SOURCES[item.origin.provider]):
                 take(session, tenant_id, list(group), work.now)
+            follow_items(own, items)
         tally.add(items)
 
     def failed(raw_id: str, error: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from db.identity import email_key
-from db.records import Entity, EntityRecord, EventDraft, LeadDraft, Policy
+from db.records import ConsentStatement, Entity, EntityRecord, EventDraft, LeadDraft, Policy
 from db.repositories import (
     archives,
     entity_states,
@@ -20,8 +20,10 @@ from db.repositories import (
     tombstones,
 )
 from db.session import Session
+from tasks.base import Work
 from tasks.events.items import FORGOTTEN, SOURCES, Item, still_open
 from tasks.intake.notices import OURS, Notice
+from tasks.services import refusals
 
 #: values of a state that say as much as its absence
 BLANK = frozenset({"", "[]"})
@@ -31,6 +33,15 @@ def take(session: Session, tenant_id: str, items: Sequence[Item], now: datetime)
     """Take in events that were read, all of providers that share a source, in the order given."""
     for part in _parts(items):
         _take(session, tenant_id, part, now)
+
+
+def follow_items(work: Work, items: Sequence[Item]) -> None:
+    """Prove and tell what events newly refused."""
+    fresh: dict[str, tuple[ConsentStatement, ...]] = {}
+    for item in items:
+        if item.lead_id is not None and item.refusals:
+            fresh[item.lead_id] = (*fresh.get(item.lead_id, ()), *item.refusals)
+    refusals.follow(work, fresh)
 
 
 def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
@@ -139,6 +150,7 @@ def _upsert(
         elif result.lead_id is None:
             item.end("invalid", "conflict", "email")
         item.news = result.outcome in {"created", "updated"}
+        item.refusals = result.refusals
 
 
 def _draft(item: Item, notice: Notice) -> LeadDraft:

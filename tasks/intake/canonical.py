@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ml.language import consent_words
+
 #: kinds of cells; `rows` has one reader for each
 KINDS: dict[str, tuple[str, ...]] = {
     "id": ("external_id", "source_system"),
@@ -35,7 +37,8 @@ KINDS: dict[str, tuple[str, ...]] = {
 #: columns of which there are several: channels of consent, marks of a campaign
 PATTERNS = (
     (re.compile(r"opt_in_(email|sms|call|mail|all)"), "opt_in"),
-    (re.compile(r"dnd_(email|sms|call|mail|all)"), "dnd"),
+    # dnc: a do-not-call list, which is of calls and texts
+    (re.compile(r"dnd_(email|sms|call|mail|all|dnc)"), "dnd"),
     (re.compile(r"utm_(source|medium|campaign|term|content)"), "text"),
 )
 #: columns of a file of events; whose they are is told by the identity columns of leads
@@ -51,9 +54,9 @@ EVENT_KINDS: dict[str, tuple[str, ...]] = {
 }
 IDENTITY = ("external_id", "source_system", "email", "phone", "first_name", "last_name", "full_name")
 #: columns of which several headers of one file may be the source: any refusal counts
-SHARED = frozenset({"dnd"})
-#: kinds of columns that close a channel
-REFUSALS = SHARED | {"unsubscribed"}
+SHARED = frozenset({"dnd", "opt_in"})
+#: kinds of columns that say whether somebody may be contacted
+CONSENT = SHARED | {"unsubscribed"}
 _KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
 _EVENT_KIND_OF = {name: kind for kind, names in EVENT_KINDS.items() for name in names}
 
@@ -62,6 +65,27 @@ def kind_of(name: str) -> str | None:
     """Give the kind of a canonical column, of leads or of events; None = there is no such column."""
     found = (kind for pattern, kind in PATTERNS if pattern.fullmatch(name))
     return _KIND_OF.get(name) or _EVENT_KIND_OF.get(name) or next(found, None)
+
+
+def consent_of(name: str) -> consent_words.Column | None:
+    """Give what a canonical column says of consent; None where it says nothing of it."""
+    kind = kind_of(name)
+    if kind not in SHARED:
+        return None
+    channel = name.rpartition("_")[2]
+    channels = frozenset({"call", "sms"} if channel == "dnc" else {channel})
+    return consent_words.Column(means="refusal" if kind == "dnd" else "consent", channels=channels)
+
+
+def name_of(about: consent_words.Column) -> str:
+    """Give the canonical column that a header which is about consent means.
+
+    >>> name_of(consent_words.Column(means="refusal", channels=frozenset({"call", "sms"})))
+    'dnd_dnc'
+    """
+    channel = next(iter(about.channels)) if len(about.channels) == 1 else "all"
+    kind = "dnd" if about.means == "refusal" else "opt_in"
+    return "dnd_dnc" if kind == "dnd" and about.channels == {"call", "sms"} else f"{kind}_{channel}"
 
 
 def belongs(name: str, subject: str) -> bool:

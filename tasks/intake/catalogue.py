@@ -88,7 +88,7 @@ def load(name: str) -> Profile:
 def _completed(columns: Mapping[str, tuple[str, ...]], common: Profile) -> dict[str, tuple[str, ...]]:
     # A refusal must not be overlooked, and a person not lost, because of a header that this system does not use.
     claimed = {word for words in columns.values() for word in words}
-    kinds = canonical.REFUSALS | {"email", "phone", "name"}
+    kinds = {"unsubscribed", "email", "phone", "name"}
     needed = [name for name in common.columns if canonical.kind_of(name) in kinds]
     return {
         name: (*columns.get(name, ()), *(word for word in common.columns[name] if word not in claimed))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tasks.intake import dates, phones, values, vocabulary
+from db.records import Basis, ConsentStatement
+from ml.language import consent_words
+from tasks.intake import consent, dates, phones, values, vocabulary
 from tasks.intake.columns import ColumnPlan, ReadColumn
 from tasks.intake.errors import BadValue
 from tasks.intake.mapping import Defaults
@@ -33,6 +35,17 @@ _SILENT: dict[str, frozenset[str]] = {
 #: of cells that were read before: most of a column, longest that is remembered
 _SEEN, _SHORT = 1_000, 64
 _UNSEEN = object()
+#: columns and kinds of columns in which systems and people mark who is not to be contacted
+_MARKED: Mapping[str, Basis] = {
+    "stage": "stage",
+    "opportunity_status": "status",
+    "lost_reason": "status",
+    "lead_type": "status",
+    "tags": "tag",
+}
+_MARKED_KINDS: Mapping[str, Basis] = {"custom": "custom"}
+#: shorter texts are no date
+_DATE = 6
 _ROUNDED = re.compile(r"\d[.,]?\d*E\+\d+", re.IGNORECASE)
 
 
@@ -44,12 +57,16 @@ class Cells:
     plan: ColumnPlan
     zone: ZoneInfo
     defaults: Defaults
+    #: decides what is in the future, and since when something is in doubt
+    now: datetime
     problems: list[Problem] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
     contact: dict[str, str] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
     custom: dict[str, float | str] = field(default_factory=dict)
-    consent: dict[str, bool | datetime] = field(default_factory=dict)
+    statements: list[ConsentStatement] = field(default_factory=list)
+    #: flags that are at rest, `dnd_sms: false`: they refuse nothing and allow nothing
+    consent: dict[str, bool] = field(default_factory=dict)
     #: column -> header and moment
     times: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     #: column -> header and the two ends of an amount
@@ -66,29 +83,40 @@ class Cells:
         self.problems.append(Problem(severity="warning", code=code, column=header, message=f"{place}: {hint}"))
 
 
-def read(record: Record, plan: ColumnPlan, defaults: Defaults) -> Cells:
+def read(record: Record, plan: ColumnPlan, defaults: Defaults, now: datetime) -> Cells:
     """Read every cell that is mapped or the tenant's own."""
-    row = Cells(record=record, plan=plan, zone=ZoneInfo(defaults.timezone), defaults=defaults)
-    said = {"contact": row.contact, "fields": row.fields, "custom": row.custom, "consent": row.consent}
+    row = Cells(record=record, plan=plan, zone=ZoneInfo(defaults.timezone), defaults=defaults, now=now)
+    said = {"contact": row.contact, "fields": row.fields, "custom": row.custom}
     given = record.cells
     for column in plan.read:
-        index, _, name, kind, _, seen = column
+        index, _, name, kind, _, about, seen = column
         if not (cell := given[index]):
             continue
         if (value := seen.get(cell, _UNSEEN)) is _UNSEEN:
             value = _look(row, column, cell)
-        if value is not None:
+        if about is not None and value is None:
+            row.consent[name] = False
+        elif about is not None:
+            row.statements += value
+        elif value is not None:
             said[_PLAIN[kind][0]][name] = value
     return row
 
 
 def _look(row: Cells, column: ReadColumn, cell: str) -> Any:
     # Gives what a cell of a plain kind says, and remembers it; the other kinds tell the row themselves.
-    _, header, name, kind, words, seen = column
+    _, header, name, kind, words, about, seen = column
     text = (cell.replace("\x00", "") if "\x00" in cell else cell).strip()  # databases refuse it
     folded = text.casefold()
     if not text or folded in row.plan.missing or folded in _SILENT.get(kind, _OTHERS):
-        return None
+        return None if about is None else ()
+    if about is not None:
+        before = len(row.problems)
+        value = _about_consent(row, column, about, text)
+        if len(row.problems) == before and len(cell) <= _SHORT and len(seen) < _SEEN:
+            seen[cell] = value
+        return value
+    marked = _marks(row, name, kind, header, text)
     if words:
         text = words.get(vocabulary.level_key(text), text)
     try:
@@ -100,9 +128,57 @@ def _look(row: Cells, column: ReadColumn, cell: str) -> Any:
     except BadValue as bad:
         row.warn(bad.code, header, bad.hint)
         return None
-    if len(cell) <= _SHORT and len(seen) < _SEEN:
+    if len(cell) <= _SHORT and len(seen) < _SEEN and not marked:
         seen[cell] = value
     return value
+
+
+def _about_consent(
+    row: Cells, column: ReadColumn, about: consent_words.Column, text: str
+) -> tuple[ConsentStatement, ...] | None:
+    """Read a cell that is about consent; None where it is a flag at rest."""
+    dated = _dated(row, column.name, text)
+    told: tuple[ConsentStatement, ...] | None
+    told = consent.of_column(about, text, reference=column.header, at=row.now, dated=dated)
+    if not told and about.means == "refusal" and len(about.channels) == 1 and not consent_words.silent(text):
+        told = None
+    if told is None:
+        return None
+    if consent.not_understood(told):
+        row.warn(consent.UNCLEAR, column.header, "neither yes nor no; the channel is closed until a person decides")
+    elif about.means == "refusal" and told and dated is None and not consent_words.understood(text):
+        row.warn("value.enum", column.header, "neither yes nor no; write true or false; taken as a refusal")
+    return told
+
+
+def _dated(row: Cells, name: str, text: str) -> datetime | None:
+    if len(text) < _DATE or not any(map(str.isdigit, text)):
+        return None
+    try:
+        return row.moment(name, text)
+    except BadValue:
+        return None
+
+
+def _marks(row: Cells, name: str, kind: str, header: str, text: str) -> bool:
+    """Take what a tag, a stage, a status or the tenant's own column says of being contacted."""
+    basis = _MARKED.get(name) or _MARKED_KINDS.get(kind)
+    if basis is None or not consent_words.maybe(text):
+        return False
+    if kind == "list":
+        found = [one for mark in _tags(text) for one in consent.of_mark(mark, basis, at=row.now)]
+    elif kind == "custom":
+        found = [*consent.of_note(text, basis, at=row.now, reference=header)]
+    else:
+        found = [*consent.of_mark(text, basis, at=row.now)]
+    if consent.not_understood(found):
+        row.warn(consent.UNCLEAR, header, "this looks like consent and is not understood; a person is asked")
+    row.statements += found
+    return bool(found)
+
+
+def _tags(text: str) -> list[str]:
+    return values.words(text, ";|\n,")
 
 
 def _read_id(row: Cells, name: str, _header: str, text: str) -> None:
@@ -138,21 +214,15 @@ def _read_unsubscribed(row: Cells, name: str, header: str, text: str) -> None:
     # Whatever it says, somebody wants no mail: what cannot be read must not open a channel.
     if text.casefold() in vocabulary.NO:
         return
+    told: dict[str, Any] = {"channel": "all", "basis": "column", "reference": header}
     try:
-        row.consent[name] = row.moment(name, text)
+        at = row.moment(name, text)
     except BadValue as bad:
-        row.consent["dnd_all"] = True
-        if text.casefold() not in vocabulary.BLOCKED:
+        row.statements.append(ConsentStatement(decision="refused", **told))
+        if not consent_words.understood(text):
             row.warn(bad.code, header, f"{bad.hint}; taken as unsubscribed")
-
-
-def _read_dnd(row: Cells, name: str, header: str, text: str) -> None:
-    try:
-        refused = values.switch(text, vocabulary.BLOCKED, vocabulary.ALLOWED)
-        row.consent[name] = refused or row.consent.get(name) is True
-    except BadValue as bad:
-        row.consent[name] = True
-        row.warn(bad.code, header, f"{bad.hint}; taken as a refusal")
+    else:
+        row.statements.append(ConsentStatement(decision="unsubscribed", said_at=at, **told))
 
 
 def _read_label(row: Cells, _name: str, _header: str, text: str) -> None:
@@ -199,21 +269,17 @@ def _least(_name: str, text: str) -> float:
     return _positive(low if low is not None else high or 0.0)
 
 
-def _opt_in(_name: str, text: str) -> bool:
-    return values.switch(text, vocabulary.GRANTED, vocabulary.REFUSED)
-
-
 def _list(_name: str, text: str) -> list[str] | None:
-    return _words(text, ";|\n,")
+    return _limited(_tags(text))
 
 
 def _places(_name: str, text: str) -> list[str] | None:
     # Not at commas: "Austin, TX" is one place.
-    return _words(text, ";|\n")
+    return _limited(values.words(text, ";|\n"))
 
 
-def _words(text: str, marks: str) -> list[str] | None:
-    return [values.limited(word, values.MAX_NAME) for word in values.words(text, marks)] or None
+def _limited(words: Sequence[str]) -> list[str] | None:
+    return [values.limited(word, values.MAX_NAME) for word in words] or None
 
 
 def _zone(_name: str, text: str) -> str:
@@ -265,7 +331,6 @@ _PLAIN: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "amount": ("fields", _amount),
     "count": ("fields", _amount),
     "least": ("fields", _least),
-    "opt_in": ("consent", _opt_in),
     "list": ("fields", _list),
     "places": ("fields", _places),
     "zone": ("fields", _zone),
@@ -284,7 +349,6 @@ _READERS: dict[str, Callable[[Cells, str, str, str], None]] = {
     "budget": _read_budget,
     "time": _read_time,
     "unsubscribed": _read_unsubscribed,
-    "dnd": _read_dnd,
     "label": _read_label,
     "event_kind": _read_event_kind,
     "event_id": _read_id,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, cast
 
+from ml.language import consent_words
 from tasks.intake import canonical, catalogue, dates, errorfile
 from tasks.intake.catalogue import Profile, Subject, key
 from tasks.intake.errors import MappingRejected
@@ -16,6 +17,8 @@ from tasks.intake.problems import Problem
 __all__ = ["Column", "ColumnPlan", "Defaults", "defaults", "load_mapping", "plan", "profiles"]
 
 Role = Literal["canonical", "custom", "ignored", "unnamed"]
+#: headers that say when somebody unsubscribed from everything, as profiles have them
+_DATED = frozenset(word for word in catalogue.load("generic").columns["unsubscribed_at"]) | {key("unsubscribed_at")}
 _ORDERS: Mapping[dates.Order, str] = {"dmy": "day first", "mdy": "month first"}
 
 
@@ -46,6 +49,8 @@ class ReadColumn(NamedTuple):
     kind: str
     #: meanings of words
     words: Mapping[str, str] | None
+    #: what it says of consent, where it does
+    about: consent_words.Column | None
     #: what cells said that were read before: exports repeat theirs (filled by `cells`)
     seen: dict[str, Any]
 
@@ -83,6 +88,7 @@ class ColumnPlan:
                 column.name or column.header,
                 column.kind,
                 self.words.get(column.name or ""),
+                canonical.consent_of(column.name) if column.name else None,
                 {},
             )
             for column in self.columns
@@ -283,6 +289,7 @@ def _claims(
         if index not in explicit and (name in notes or key(name) in profile.ignore)
     }
     claims = dict.fromkeys(left_out, "ignored")
+    claims |= _about_consent(header, claims.keys() | explicit.keys())
     for name, words in profile.columns.items():
         found = [free[word] for word in words if word in free and free[word] not in claims]
         if canonical.kind_of(name) in canonical.SHARED:
@@ -290,6 +297,18 @@ def _claims(
         elif found and name not in explicit.values():
             claims[found[0]] = name
     return claims
+
+
+def _about_consent(header: Sequence[str], taken: Collection[int]) -> dict[int, str]:
+    """Claim every column that is about consent, whatever the profile: none of them becomes an attribute of a person."""
+    found: dict[int, str] = {}
+    for index, name in enumerate(header):
+        if not name or index in taken or key(name) in _DATED:
+            continue
+        about = consent_words.column(name)
+        if about is not None:
+            found[index] = "ignored" if about.means == "about" else canonical.name_of(about)
+    return found
 
 
 def _column(index: int, header: str, claim: str | None, rules: MappingRules) -> Column:

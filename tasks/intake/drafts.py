@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from db.records import LeadDraft
 from tasks.contracts.leads import LeadIn
+from tasks.intake.consent import with_marks
 
 CONTACT = ("email", "phone", "first_name", "last_name", "full_name")
 CONSENT = (
@@ -19,10 +22,11 @@ CONSENT = (
 OWN = ("source_system", "external_id", "as_of", "label", "label_at", "custom")
 
 
-def to_draft(lead: LeadIn) -> LeadDraft:
-    """Sort what was sent into contact, consent and fields; nothing is merged yet."""
+def to_draft(lead: LeadIn, at: datetime) -> LeadDraft:
+    """Sort what was sent at a moment into contact, consent and fields; nothing is merged yet."""
     given = lead.model_dump(exclude_none=True, exclude=set(lead.model_extra or {}))
     personal = {name: given[name] for name in CONTACT if name in given}
     consent = {name: given[name] for name in CONSENT if name in given}
     fields = {name: value for name, value in given.items() if name not in {*CONTACT, *CONSENT, *OWN}}
-    return LeadDraft(contact=personal, consent=consent, fields=fields, **{n: given[n] for n in OWN if n in given})
+    own = {name: given[name] for name in OWN if name in given}
+    return with_marks(LeadDraft(contact=personal, consent=consent, fields=fields, **own), at=at)

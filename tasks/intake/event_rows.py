@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from db.records import EventDraft, LeadDraft
-from tasks.intake import cells, rows, shape
+from db.records import Channel, ConsentStatement, EventDraft, LeadDraft
+from tasks.intake import cells, consent, rows, shape
 from tasks.intake.cells import Cells
 from tasks.intake.columns import ColumnPlan
 from tasks.intake.mapping import Defaults
@@ -33,6 +33,7 @@ CHANNELS = {
 }
 #: kinds that close a channel
 UNSUBSCRIBED, OPTED_OUT = "unsubscribed", "opted_out"
+_INBOUND = frozenset({"sms_received", "email_reply", "reply", "replied", "inquiry"})
 _BLOCKED = ("email", "sms", "call", "mail")
 
 
@@ -55,7 +56,7 @@ def convert(record: Record, plan: ColumnPlan, defaults: Defaults, now: datetime)
     fault = shape.fault(record, plan)
     if fault is not None:
         return _nothing(fault)
-    row = cells.read(record, plan, defaults)
+    row = cells.read(record, plan, defaults, now)
     rows.settle(row, now)
     if reason := shape.stranger(record, row.ids, row.contact):
         return _nothing(shape.refusal(record, "row.no_identity", reason), row.problems)
@@ -64,7 +65,9 @@ def convert(record: Record, plan: ColumnPlan, defaults: Defaults, now: datetime)
     if lacking := _lacking(row):
         return _nothing(lacking, [each for each in row.problems if each.column != lacking.column])
     event = _event(row, defaults)
-    return ConvertedEvent(lead=_lead(row, event, defaults), event=event, problems=tuple(row.problems))
+    said = _statements(event)
+    lead = _lead(row, said, defaults)
+    return ConvertedEvent(lead=lead, event=consent.refusing(event, said), problems=tuple(row.problems))
 
 
 def _nothing(reason: Problem, others: Sequence[Problem] = ()) -> ConvertedEvent:
@@ -83,21 +86,29 @@ def _lacking(row: Cells) -> Problem | None:
     return Problem(severity="error", code=code, column=header, message=message)
 
 
-def _lead(row: Cells, event: EventDraft, defaults: Defaults) -> LeadDraft:
+def _lead(row: Cells, said: tuple[ConsentStatement, ...], defaults: Defaults) -> LeadDraft:
     return LeadDraft(
         source_system=row.ids.get("source_system", defaults.source_system),
         external_id=row.ids.get("external_id"),
         contact=row.contact,
-        consent=_consent(event),
+        statements=said,
     )
 
 
-def _consent(event: EventDraft) -> dict[str, Any]:
+def _statements(event: EventDraft) -> tuple[ConsentStatement, ...]:
+    """Give what an event refuses: by its kind, or by the words of an inbound message or a note."""
+    at, reference = event.occurred_at, event.source_id
+    told: dict[str, Any] = {"basis": "event", "reference": reference, "said_at": at}
     if event.kind == UNSUBSCRIBED:
-        return {"unsubscribed_at": event.occurred_at}
+        return (ConsentStatement(channel="all", decision="unsubscribed", **told),)
     if event.kind == OPTED_OUT:
-        return {f"dnd_{event.channel if event.channel in _BLOCKED else 'all'}": True}
-    return {}
+        channel = cast("Channel", event.channel if event.channel in _BLOCKED else "all")
+        return (ConsentStatement(channel=channel, decision="refused", **told),)
+    if event.text and event.kind.startswith("note"):
+        return consent.of_note(event.text, "note", at=at, reference=reference)
+    if event.text and (event.direction == "inbound" or event.kind in _INBOUND):
+        return consent.of_message(event.text, event.channel, at=at, reference=reference)
+    return ()
 
 
 def _event(row: Cells, defaults: Defaults) -> EventDraft:

@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from db.records import EventDraft, LeadDraft
+from db.records import ConsentStatement, EventDraft, LeadDraft
 from ml.features.events import canonical
 from tasks.contracts.leads import LeadIn
-from tasks.intake import optout, payload
+from tasks.intake import consent, payload
 from tasks.intake.drafts import to_draft
 from tasks.intake.errors import EventRefused
-from tasks.intake.highlevel.messages import direction_of, refusal
+from tasks.intake.highlevel.messages import direction_of
 from tasks.intake.notices import Closing, Ignored, Notice, Setup, fingerprint, keyed
 from tasks.intake.payload import MAX_BODY, Raw
 
@@ -38,7 +38,7 @@ def read(raw: Any, setup: Setup) -> Notice | Ignored:
     """
     if not isinstance(raw, Mapping):
         raise EventRefused("type", "")
-    lead, event_id = _lead(raw.get("lead")), payload.text(raw, "id")
+    lead, event_id = _lead(raw.get("lead"), setup.received_at), payload.text(raw, "id")
     kind = (payload.text(raw, "kind", limit=40) or "").casefold()
     at = min(payload.moment(raw, "at", "occurred_at", zone=setup.zone) or setup.received_at, setup.now)
     if not kind:
@@ -48,11 +48,11 @@ def read(raw: Any, setup: Setup) -> Notice | Ignored:
     return keyed(_happened(raw, lead, kind, at, setup), event_id, "")
 
 
-def _lead(told: Any) -> LeadDraft:
+def _lead(told: Any, at: datetime) -> LeadDraft:
     if not isinstance(told, Mapping):
         raise EventRefused("missing" if told is None else "type", "lead")
     try:
-        draft = to_draft(LeadIn.model_validate(told))
+        draft = to_draft(LeadIn.model_validate(told), at)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         code = first["type"] if first["type"] in {"missing", "future"} else "type"
@@ -86,13 +86,30 @@ def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: Setup) 
         source="generic",
         source_id=payload.text(raw, "id") or f"made-up:{kind}:{state['at'] or '-'}:{fingerprint(state)[:6]}",
     )
-    refused = kind in {"unsubscribed", "opted_out"} or (direction == "inbound" and optout.withdraws(text or ""))
-    told = {**lead.consent, **(refusal(channel, at) if refused else {})}
     closing, label = ENDS.get(kind, (None, lead.label))
-    lead = replace(lead, consent=told, events=(event,), label=label, label_at=at if closing else lead.label_at)
+    said = _statements(event)
+    lead = replace(
+        lead,
+        statements=(*lead.statements, *said),
+        events=(consent.refusing(event, said),),
+        label=label,
+        label_at=at if closing else lead.label_at,
+    )
     if closing:
         lead = replace(lead, fields={**lead.fields, "opportunity_status": closing, "closed_at": at})
     return Notice(type=kind, at=at, lead=lead, state=state, closing=closing)
+
+
+def _statements(event: EventDraft) -> tuple[ConsentStatement, ...]:
+    """Give what an event refuses: by its kind, or by the words of an inbound message or a note."""
+    at, reference = event.occurred_at, event.source_id
+    if event.kind in {"unsubscribed", "opted_out"}:
+        return consent.unsubscribed(event.channel, basis="event", reference=reference, said_at=at)
+    if event.kind == "note":
+        return consent.of_note(event.text or "", "note", at=at, reference=reference)
+    if event.direction != "inbound":
+        return ()
+    return consent.of_message(event.text, event.channel, at=at, reference=reference)
 
 
 def _timed(raw: Raw) -> bool:

@@ -6,7 +6,7 @@ name line and column, never the value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -55,7 +55,7 @@ def convert(record: Record, plan: ColumnPlan, defaults: Defaults, now: datetime)
     fault = shape.fault(record, plan)
     if fault is not None:
         return Converted(draft=None, problems=(fault,))
-    row = cells.read(record, plan, defaults)
+    row = cells.read(record, plan, defaults, now)
     settle(row, now)
     if reason := shape.stranger(record, row.ids, row.contact, numbered=plan.row_number):
         refusal = shape.refusal(record, "row.no_identity", reason)
@@ -93,7 +93,7 @@ def settle(row: Cells, now: datetime) -> None:
         _doubt_order(row)
     if row.spans:
         _join_spans(row)
-    if row.consent:
+    if row.statements:
         _prefer_refusals(row)
     if row.plan.outcomes:
         _conclude(row)
@@ -147,31 +147,21 @@ def _join_spans(row: Cells) -> None:
 
 
 def _prefer_refusals(row: Cells) -> None:
-    # A grant gives way to a refusal of the same channel or of all. So does "not blocked", which is the flag's resting
-    # state and no contradiction. An opt-in that was not given is no block: it contradicts opt-ins only.
-    blocked = set(_blocked(row))
-    withheld = blocked | {"all"} if row.consent.get("opt_in_all") is False else blocked
-    for name, value in list(row.consent.items()):
-        channels = {name.rpartition("_")[2], "all"}
-        if name.startswith("dnd_") and value is False and blocked & channels:
-            del row.consent[name]
-        elif name.startswith("opt_in_") and value is True and withheld & channels:
+    # A grant gives way to a refusal of the same channel or of all. An opt-in that was not given is no block: it
+    # contradicts opt-ins only.
+    blocked = {one.channel for one in row.statements if one.decision in {"refused", "unsubscribed", "doubtful"}}
+    withheld = {one.channel for one in row.statements if one.decision == "withheld"}
+    kept = []
+    for one in row.statements:
+        if one.decision == "granted" and (blocked | withheld) & {one.channel, "all"}:
             hint = "a refusal in the same row contradicts this and was taken"
-            row.warn("consent.conflict", _header(row, name), hint)
-            del row.consent[name]
-
-
-def _blocked(row: Cells) -> Iterator[str]:
-    for name, value in row.consent.items():
-        if name == "unsubscribed_at":
-            yield "email"
-        elif value is True and name.startswith("dnd_"):
-            yield name.removeprefix("dnd_")
-
-
-def _header(row: Cells, name: str) -> str | None:
-    # Several columns may speak of the same channel; the first is named.
-    return next((header for header, mapped in row.plan.mapped.items() if mapped == name), None)
+            row.warn("consent.conflict", one.reference, hint)
+        else:
+            kept.append(one)
+    row.statements = kept
+    # a flag at rest is no contradiction
+    resting = (name for name in row.consent if not blocked & {name.removeprefix("dnd_"), "all"})
+    row.consent = dict.fromkeys(resting, False)
 
 
 def _conclude(row: Cells) -> None:
@@ -199,6 +189,7 @@ def _draft(row: Cells, defaults: Defaults) -> LeadDraft:
         fields=default_type | row.fields | known,
         custom=row.custom,
         consent=row.consent,
+        statements=tuple(row.statements),
         as_of=as_of,
         label=label,
         label_at=None if label is None else _time(row, "label_at") or _time(row, "closed_at"),

@@ -79,12 +79,6 @@ LEVELS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 YES = frozenset({"yes", "y", "true", "t", "1", "on", "x", "✓", "✔", "checked", "ja", "si"})
 NO = frozenset({"no", "n", "false", "f", "0", "off", "unchecked", "nein"})
-#: what systems write into a do-not-disturb column besides yes and no
-BLOCKED = YES | {"active", "dnd", "opted out", "opt out", "optout", "unsubscribed", "do not contact", "stop", "blocked"}
-ALLOWED = NO | {"inactive", "opted in", "opt in", "optin", "subscribed", "allowed", "ok", "none"}
-#: what systems write into an opt-in column besides yes and no
-GRANTED = YES | {"opted in", "opt in", "optin", "subscribed", "granted", "consented", "active", "confirmed"}
-REFUSED = NO | {"opted out", "opt out", "optout", "unsubscribed", "refused", "denied", "inactive", "none", "stop"}
 #: cells that say nothing, in every column but names and levels
 MISSING = frozenset(
     {"n/a", "#n/a", "na", "null", "nil", "-", "--", "—", "undefined", "(blank)", "(empty)", "#value!", "#ref!"}

@@ -16,7 +16,7 @@ from tasks import effects
 from tasks.contracts.wire import to_wire
 from tasks.crm import highlevel
 from tasks.interventions.needs import Reasons
-from tasks.services.gate_context import Subject
+from tasks.services.gate_context import Subject, candidate_from
 
 #: nobody is held out of what protects a lead
 CERTAIN = Assignment(held_out=False, propensity=1.0)
@@ -40,12 +40,12 @@ class Found:
 
 def candidate_of(proposal: Proposal, settings: Mapping[str, Any]) -> Candidate:
     """Give a proposal as the gates judge it; what a tenant's own workflow says nobody has shown to us."""
-    return _candidate(proposal.action, proposal.channel, proposal.cost, _detailed(proposal, settings))
+    return candidate_from(proposal.action, proposal.channel, proposal.cost, _detailed(proposal, settings))
 
 
 def candidate_again(action: InterventionRecord) -> Candidate:
     """Give a stored action as the gates judge it."""
-    return _candidate(action.action, action.channel, action.cost, action.detail)
+    return candidate_from(action.action, action.channel, action.cost, action.detail)
 
 
 def arm_of(found: Found, tenant_id: str, known: EnrolmentRecord | None, share: float) -> Assignment:
@@ -156,8 +156,3 @@ def _detailed(proposal: Proposal, settings: Mapping[str, Any]) -> dict[str, str 
     if highlevel.is_own(proposal.action, settings):
         return {"title": None, "text": None}
     return {"title": proposal.title, "text": proposal.text}
-
-
-def _candidate(action: str, channel: str, cost: float, said: Mapping[str, Any]) -> Candidate:
-    text = "\n".join(part for part in (said["title"], said["text"]) if part) or None
-    return Candidate(action=action, channel=channel, text=text, cost=cost)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from db.records import LeadRecord, PredictionRecord
 from db.repositories import events, leads, levels, marks, overrides, predictions, restrictions
 from db.session import Session
+from ml.urgency import Urgency
 from tasks import actions, profiles, risks
 from tasks.base import Answer, Work, query
 from tasks.contracts.leads import CardRequest
 from tasks.leads.crossings import KIND
 from tasks.leads.history import point
 from tasks.leads.judging import Standing, shown, standing
-from tasks.leads.worklist import expected_value, price_of, why_now
+from tasks.leads.worklist import due_by, expected_value, price_of, why_now
 from tasks.leads.yesterday import changes
+from tasks.services import gate_context
+from tasks.services.next_action import conditions, decide
 
 
 @query("hearth.leads.card", CardRequest)
@@ -22,10 +27,12 @@ def card(session: Session, request: CardRequest, work: Work) -> Answer:
     """One lead: where it stands, its score with reasons and history, its risk, what to do now, what happened lately."""
     record = leads.get(session, request.tenant_id, lead_ids=[request.lead_id])[0]
     happened = events.of_leads(session, request.tenant_id, lead_ids=[record.lead_id]).get(record.lead_id, [])
+    urgency = _urgency(session, record.lead_id, work)
     return Answer(
         data={
             **_lead(session, record, work),
-            **_scores(session, record.lead_id, work),
+            "next": _next(session, record.lead_id, work, urgency),
+            **_scores(session, record.lead_id, work, urgency),
             "risk": _risk(session, record, work),
             "actions": actions.card(session, work.tenant_id, record.lead_id),
             "events": [{"kind": event.kind, "at": event.occurred_at} for event in happened[-20:]],
@@ -48,22 +55,45 @@ def _lead(session: Session, record: LeadRecord, work: Work) -> dict[str, Any]:
     return {**{name: getattr(record, name) for name in names}, "blocked": list(held.get(record.lead_id, ()))}
 
 
-def _scores(session: Session, lead_id: str, work: Work) -> dict[str, Any]:
+def _scores(session: Session, lead_id: str, work: Work, urgency: Mapping[str, Any]) -> dict[str, Any]:
     found = predictions.history(session, work.tenant_id, lead_id=lead_id, kind=KIND, limit=20)
-    urgency = predictions.history(session, work.tenant_id, lead_id=lead_id, kind="urgency", limit=1)
     said = marks.of_lead(session, work.tenant_id, lead_id=lead_id)
     judged = overrides.standing(session, work.tenant_id, kind=KIND, lead_ids=[lead_id]).get(lead_id)
     counts = standing(found[0], judged, work.settings()) if found else None
-    detail = dict(urgency[0].detail) if urgency else None
-    price = price_of(detail or {})
+    price = price_of(urgency)
     return {
         "score": _score(found[0], counts) if found and counts else None,
         "override": shown(judged),
         "changed": changes(session, work, found[:1]).get(lead_id),
         "expected_value": expected_value(counts.probability, price, work.settings()) if counts else None,
         "above": levels.above(session, work.tenant_id, lead_id=lead_id),
-        "next": None if detail is None else {**detail, "why_now": why_now(detail, work.now)},
         "history": [point(each, said) for each in found],
+    }
+
+
+def _urgency(session: Session, lead_id: str, work: Work) -> Mapping[str, Any]:
+    """Give how pressing the lead is, as it was told last; empty where it never was."""
+    found = predictions.history(session, work.tenant_id, lead_id=lead_id, kind="urgency", limit=1)
+    return found[0].detail if found else {}
+
+
+def _next(session: Session, lead_id: str, work: Work, urgency: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the one next action, as the worklist names it, and why the lead stands on no list."""
+    holds = conditions(session, work)
+    subject = gate_context.load(session, work, [lead_id], holds.choices)[lead_id]
+    held = restrictions.blocked(session, work.tenant_id, lead_ids=[lead_id]).get(lead_id, ())
+    found = decide(subject, urgency.get("action"), holds, held)
+    return {
+        **{field.name: None for field in fields(Urgency)},
+        **urgency,
+        "why_now": why_now(urgency, work.now),
+        "action": found.action,
+        "channel": found.channel,
+        "due_by": None if found.action is None else due_by(urgency, found),
+        "not_before": found.not_before,
+        "action_id": None if found.plan is None else found.plan.action_id,
+        "state": None if found.plan is None else found.plan.state,
+        "why_not": [{"channel": one.channel, "rule": one.rule, "text": one.text} for one in found.why_not],
     }
 
 

@@ -77,9 +77,13 @@ def mark(session: Session, request: MarkScore, work: Work) -> Answer:
 
 def standing(score: PredictionRecord, record: OverrideRecord | None, settings: Mapping[str, Any]) -> Standing:
     """What counts of a lead that has a score."""
-    probability = score.probability or 0.0
+    return counted(score.band or "cold", score.probability or 0.0, record, settings)
+
+
+def counted(band: str, probability: float, record: OverrideRecord | None, settings: Mapping[str, Any]) -> Standing:
+    """What counts of a lead that was scored so."""
     if record is None:
-        return Standing(probability=probability, band=score.band or "cold", override=None)
+        return Standing(probability=probability, band=band, override=None)
     bands = settings.get("bands") or {}
     chosen: Any = record.band
     meant = record.probability if record.probability is not None else within(chosen, probability, **bands)

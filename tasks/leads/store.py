@@ -6,7 +6,9 @@ from db.repositories import leads, rescores
 from db.session import Session
 from tasks.base import Answer, Work, effect
 from tasks.contracts.leads import UpsertLeads
+from tasks.intake.consent import UNCLEAR, not_understood
 from tasks.intake.drafts import to_draft
+from tasks.services import refusals
 
 
 @effect("hearth.leads.upsert", UpsertLeads)
@@ -15,10 +17,14 @@ def upsert(session: Session, request: UpsertLeads, work: Work) -> Answer:
 
     What is new or changed is scored within the tenant's window, as after an event.
     """
-    drafts = [to_draft(lead) for lead in request.leads]
+    drafts = [to_draft(lead, work.now) for lead in request.leads]
     results = leads.upsert(session, request.tenant_id, drafts=drafts, policy=request.policy, now=work.now)
     changed = {result.lead_id for result in results if result.lead_id and result.outcome in {"created", "updated"}}
     rescores.touch(session, request.tenant_id, lead_ids=sorted(changed))
+    refusals.follow_results(work, results)
+    for index, draft in enumerate(drafts):
+        if not_understood(draft.statements):
+            work.warn(UNCLEAR, f"leads.{index}")
     for index, result in enumerate(results):
         for code in result.codes if result.lead_id else ():
             work.warn(code, f"leads.{index}")

@@ -1,8 +1,8 @@
-"""Today's calls in order: whom, why now, what is new since yesterday, what it may bring."""
+"""Today's calls in order: whom, why now, what to do, what is new since yesterday, what it may bring."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,21 +11,22 @@ from db.records import OverrideRecord, PredictionRecord
 from db.repositories import leads, overrides, predictions
 from db.session import Session
 from ml.urgency import waiting
-from ml.worklist import Candidate, Changed, rank
+from ml.worklist import Candidate, Filled, Place, fill, in_order
 from tasks import risks
 from tasks.base import Answer, Work, query
 from tasks.contracts.leads import WorklistRequest
 from tasks.contracts.wire import RESULT_LIMIT, canonical
 from tasks.leads.crossings import KIND
-from tasks.leads.judging import Standing, shown, standing
+from tasks.leads.judging import Standing, counted, shown
 from tasks.leads.yesterday import changes
+from tasks.services.next_action import NextAction, conditions, next_actions
 
 #: calls of a list that nobody has set a number for
 CALLS = 20
 #: what a row says besides the keys of the contract; the last rows of a long list go without
 MORE = (
     *("expected_value", "interval", "fit", "engagement", "changed", "override", "assigned_to", "prediction_id"),
-    "risk",
+    *("risk", "action_id"),
 )
 #: bytes of rows with everything in them, and of all rows: the envelope needs some too
 FULL, MOST = RESULT_LIMIT * 7 // 10, RESULT_LIMIT * 9 // 10
@@ -35,7 +36,6 @@ FULL, MOST = RESULT_LIMIT * 7 // 10, RESULT_LIMIT * 9 // 10
 class Known:
     """What is known of one lead that could be called."""
 
-    score: PredictionRecord
     standing: Standing
     #: the urgency's row; empty where there is none
     urgency: Mapping[str, Any]
@@ -45,29 +45,62 @@ class Known:
 
 @query("hearth.leads.worklist", WorklistRequest)
 def worklist(session: Session, request: WorklistRequest, work: Work) -> Answer:
-    """Today's calls: contactable open leads, an inquiry nobody answered first, then by expected value.
+    """Today's calls: open leads that may be contacted, an inquiry nobody answered first, then by expected value.
 
-    A person's judgement counts instead of the score. No agent gets more calls than their capacity.
+    A person's judgement counts instead of the score. No agent gets more calls than their capacity. Each row names the
+    one next action that the gates let pass; a lead that nobody may contact is left out and counted as withheld.
     """
     known = _known(session, request, work)
-    settings = work.settings()
-    ranked = rank(
-        [_candidate(lead) for lead in known.values()],
-        now=work.now,
-        capacity=request.capacity or capacity_of(settings, request.assigned_to),
-        typical=(settings.get("worth") or {}).get("typical_price"),
-        limit=None
-        if request.assigned_to or not settings.get("capacity")
-        else lambda agent: capacity_of(settings, agent),
-    )
-    chosen = [known[item.lead_id] for item in ranked]
-    news = changes(session, work, [lead.score for lead in chosen])
-    at_risk = risks.newest(session, work.tenant_id, [lead.score.lead_id for lead in chosen])
+    decided: dict[str, NextAction] = {}
+    filled = _filled(session, request, work, known, decided)
+    listed = [lead.lead_id for lead in filled.chosen]
+    scores = {score.lead_id: score for score in predictions.latest(session, work.tenant_id, kind=KIND, lead_ids=listed)}
+    news = changes(session, work, [scores[lead_id] for lead_id in listed])
+    at_risk = risks.newest(session, work.tenant_id, listed)
     rows = [
-        _row(place, lead, news.get(lead.score.lead_id), work) | {"risk": risks.brief(at_risk.get(lead.score.lead_id))}
-        for place, lead in enumerate(chosen, 1)
+        _row(place, scores[lead_id], known[lead_id], decided[lead_id], work)
+        | {"changed": news.get(lead_id), "risk": risks.brief(at_risk.get(lead_id))}
+        for place, lead_id in enumerate(listed, 1)
     ]
-    return Answer(data={"as_of": work.now, "leads": _fitting(rows, work)}, as_of=work.now)
+    data = {"as_of": work.now, "leads": _fitting(rows, work), "withheld": filled.withheld}
+    return Answer(data=data, as_of=work.now)
+
+
+def _filled(
+    session: Session,
+    request: WorklistRequest,
+    work: Work,
+    known: Mapping[str, Known],
+    decided: dict[str, NextAction],
+) -> Filled:
+    """Fill the list from the top; notes what was decided of each lead that was looked at."""
+    settings = work.settings()
+    ordered = in_order(
+        [_candidate(lead_id, lead) for lead_id, lead in known.items()],
+        now=work.now,
+        typical=(settings.get("worth") or {}).get("typical_price"),
+    )
+    holds = conditions(session, work)
+    if holds.choices.kill_switch:
+        # nobody may be contacted, which need not be found out lead by lead
+        work.warn("kill_switch", "settings.interventions.kill_switch")
+        return Filled(chosen=(), withheld=len(ordered))
+
+    def place(lead_ids: Sequence[str]) -> dict[str, Place]:
+        urged = {lead_id: known[lead_id].urgency.get("action") for lead_id in lead_ids}
+        found = next_actions(session, work, urged, holds)
+        decided.update(found)
+        return {lead_id: one.place for lead_id, one in found.items()}
+
+    capacity = request.capacity or capacity_of(settings, request.assigned_to)
+    return fill(ordered, place, capacity=capacity, limit=_limit(request, settings))
+
+
+def _limit(request: WorklistRequest, settings: Mapping[str, Any]) -> Callable[[str], int] | None:
+    """Give what limits each agent on a list of many."""
+    if request.assigned_to or not settings.get("capacity"):
+        return None
+    return lambda agent: capacity_of(settings, agent)
 
 
 def capacity_of(settings: Mapping[str, Any], agent: str | None) -> int:
@@ -101,31 +134,28 @@ def texts_of(score: PredictionRecord) -> list[str]:
 def _known(session: Session, request: WorklistRequest, work: Work) -> dict[str, Known]:
     external_ids = leads.callable_leads(session, work.tenant_id, assigned_to=request.assigned_to)
     agents = leads.agents(session, work.tenant_id)
-    scores, urgency = (_latest(session, work.tenant_id, kind) for kind in (KIND, "urgency"))
+    # what a list of very many leads is ordered by; their reasons are read of those alone that stand on it
+    scores = predictions.bands(session, work.tenant_id, kind=KIND, lead_ids=list(external_ids))
+    urgency = {row.lead_id: row.detail for row in predictions.latest(session, work.tenant_id, kind="urgency")}
     judged = overrides.standing(session, work.tenant_id, kind=KIND)
-    unscored = sum(lead_id not in scores for lead_id in external_ids)
+    scored = {lead_id: score for lead_id, score in scores.items() if score is not None}
+    unscored = len(external_ids) - len(scored)
     if unscored:
         work.warn("not_scored", f"{unscored} of {len(external_ids)} leads")
     return {
         lead_id: Known(
-            score=scores[lead_id],
-            standing=standing(scores[lead_id], judged.get(lead_id), work.settings()),
-            urgency=urgency[lead_id].detail if lead_id in urgency else {},
-            external_id=external_id,
+            standing=counted(*score, judged.get(lead_id), work.settings()),
+            urgency=urgency.get(lead_id, {}),
+            external_id=external_ids[lead_id],
             agent=agents.get(lead_id),
         )
-        for lead_id, external_id in external_ids.items()
-        if lead_id in scores
+        for lead_id, score in scored.items()
     }
 
 
-def _latest(session: Session, tenant_id: str, kind: str) -> dict[str, PredictionRecord]:
-    return {row.lead_id: row for row in predictions.latest(session, tenant_id, kind=kind)}
-
-
-def _candidate(lead: Known) -> Candidate:
+def _candidate(lead_id: str, lead: Known) -> Candidate:
     return Candidate(
-        lead_id=lead.score.lead_id,
+        lead_id=lead_id,
         probability=lead.standing.probability,
         value=price_of(lead.urgency),
         inquiry_at=inquiry_of(lead.urgency),
@@ -145,8 +175,16 @@ def why_now(urgency: Mapping[str, Any], now: datetime) -> str | None:
     return waiting(asked, now) if asked is not None and asked <= now else urgency.get("why_now")
 
 
-def _row(place: int, lead: Known, news: Changed | None, work: Work) -> dict[str, Any]:
-    score, urgency = lead.score, lead.urgency
+def due_by(urgency: Mapping[str, Any], action: NextAction) -> datetime | None:
+    """Give by when to do it: as soon as it is urgent, before the plan is void, and not before the gates allow it."""
+    told = urgency.get("due_by")
+    ends = None if action.plan is None else action.plan.expires_at
+    due = min((at for at in (datetime.fromisoformat(told) if told else None, ends) if at is not None), default=None)
+    return due if due is None or action.not_before is None else max(due, action.not_before)
+
+
+def _row(place: int, score: PredictionRecord, lead: Known, action: NextAction, work: Work) -> dict[str, Any]:
+    urgency = lead.urgency
     return {
         "rank": place,
         "lead_id": score.lead_id,
@@ -155,12 +193,14 @@ def _row(place: int, lead: Known, news: Changed | None, work: Work) -> dict[str,
         "band": lead.standing.band,
         "reasons": texts_of(score),
         "why_now": why_now(urgency, work.now),
-        "action": urgency.get("action"),
-        "due_by": urgency.get("due_by"),
+        "action": action.action,
+        "due_by": due_by(urgency, action),
         "model": score.model_version,
+        "channel": action.channel,
+        "not_before": action.not_before,
+        "action_id": None if action.plan is None else action.plan.action_id,
         "expected_value": expected_value(lead.standing.probability, price_of(urgency), work.settings()),
         **{name: score.detail.get(name) for name in ("interval", "fit", "engagement")},
-        "changed": news,
         "override": brief(lead.standing.override),
         "assigned_to": lead.agent,
         "prediction_id": score.prediction_id,

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
-from db.records import InterventionRecord, LeadRecord
+from db.consent import contactable, view
+from db.records import InterventionRecord, LeadDraft, LeadRecord
 from db.repositories import events, interventions, leads
 from db.session import Session
 from ml.churn.signs import TERMINAL, ends, plain_kind
 from ml.features.events import OUTBOUND
 from ml.interventions.compliance import Candidate, Decision, GateFacts, Ruling, judge
 from ml.profiles import Interaction, LeadProfile
+from ml.urgency import is_done
 from tasks import profiles
 from tasks.acting import Choices
 from tasks.base import Work
+from tasks.intake.consent import REFUSES, with_marks
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +50,6 @@ _LISTED = frozenset(
     | {"prospecting", "circle", "scraped", "skip", "tax", "county", "referral", "referred", "sphere", "soi", "agent"}
 )
 _WORD = re.compile(r"[a-z]+")
-#: tags by which people mark that a number is on a list of those who want no calls
-_MARKS = frozenset({"dnc", "dnc list", "do not call", "do not call list", "donotcall"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +60,14 @@ class Subject:
     profile: LeadProfile
     #: its actions of the time that counts, oldest first
     past: Sequence[InterventionRecord]
+    #: when it sent messages that refuse something: they are no inquiry
+    refusing: frozenset[datetime] = frozenset()
 
     @property
     def open(self) -> bool:
         """Whether it is still to be won."""
-        return profiles.ended(self.record) is None and self.record.lead_type not in leads.UNSCORED
+        ended = profiles.ended(self.record) is not None or is_done(self.record.stage)
+        return not ended and self.record.lead_type not in leads.UNSCORED
 
     @property
     def refused(self) -> str | None:
@@ -103,47 +108,73 @@ def load(session: Session, work: Work, lead_ids: Sequence[str], choices: Choices
             record=record,
             profile=profiles.to_profile(record, happened.get(record.lead_id, ()), work.now),
             past=past.get(record.lead_id, ()),
+            refusing=frozenset(
+                event.occurred_at for event in happened.get(record.lead_id, ()) if event.facts.get(REFUSES)
+            ),
         )
         for record in records
     }
+
+
+def candidate_from(action: str, channel: str, cost: float, said: Mapping[str, Any]) -> Candidate:
+    """Give an action as the gates judge it; `said` are its title and text, None where Hearth says nothing."""
+    text = "\n".join(part for part in (said["title"], said["text"]) if part) or None
+    return Candidate(action=action, channel=channel, text=text, cost=cost)
 
 
 def ruled(
     candidate: Candidate, subject: Subject, moment: datetime, choices: Choices, *, but: str | None = None
 ) -> Decision:
     """Judge an action at the moment at which it is to be taken, itself (`but`) left out; what cannot be is blocked."""
+    return ruled_each([candidate], subject, moment, choices, but=but)[0]
+
+
+def ruled_each(
+    candidates: Sequence[Candidate], subject: Subject, moment: datetime, choices: Choices, *, but: str | None = None
+) -> list[Decision]:
+    """Judge several actions of one lead as `ruled` does: what they have in common is gathered once."""
     try:
-        return judge(candidate, facts_of(subject, moment, choices, but=but), choices.rules)
+        facts = facts_of(subject, moment, choices, but=but)
+        return [judge(candidate, facts, choices.rules) for candidate in candidates]
     except Exception as error:  # noqa: BLE001  # whatever went wrong, nobody is contacted for it
         log.error("gates_failed", lead_id=subject.record.lead_id, error=type(error).__name__)
         broken = Ruling(gate="error", rule=f"error.{type(error).__name__}", decision="block")
-        return Decision(decision="block", not_before=None, rules=(broken,), requires_approval=False)
+        blocked = Decision(decision="block", not_before=None, rules=(broken,), requires_approval=False)
+        return [blocked] * len(candidates)
 
 
 def facts_of(subject: Subject, moment: datetime, choices: Choices, *, but: str | None = None) -> GateFacts:
     """Gather what the gates ask."""
     lead = subject.record
+    consent = consent_of(lead)
     return GateFacts(
         now=moment,
         kill_switch=choices.kill_switch,
-        consent={**lead.consent, **_marked(lead)},
-        contactable=lead.contactable,
+        consent=consent,
+        contactable=contactable(consent),
         refused=subject.refused,
         timezone=lead.fields.get("timezone"),
         state=lead.fields.get("state"),
         phone=lead.contact.get("phone"),
-        inquiry_at=inquiry_at(subject.profile),
+        inquiry_at=inquiry_at(subject.profile, but=subject.refusing),
         contacts=contacts(subject, moment, but=but),
     )
 
 
-def _marked(lead: LeadRecord) -> dict[str, bool]:
-    tags = {" ".join(_WORD.findall(str(tag).casefold())) for tag in lead.fields.get("tags") or ()}
-    return {"do_not_call": True} if tags & _MARKS else {}
+def consent_of(lead: LeadRecord) -> dict[str, Any]:
+    """Give what may be sent to a lead: as it is stored, and what its tags, stage and own fields refuse as of now.
+
+    They were read when they came; a reader that has learnt words since then is not waited for. Doubts are stored ones
+    only, since a person may have settled them.
+    """
+    marks = with_marks(LeadDraft(fields=lead.fields, custom=lead.custom), at=lead.changed_at).statements
+    return view((mark for mark in marks if mark.decision == "refused"), {**lead.consent})
 
 
-def inquiry_at(profile: LeadProfile) -> datetime | None:
-    """Give when the lead last asked or answered; that it came by itself counts only where its source says so.
+def inquiry_at(profile: LeadProfile, *, but: Collection[datetime] = frozenset()) -> datetime | None:
+    """Give when the lead last asked or answered, messages of the moments `but` left out.
+
+    That it came by itself counts only where its source says so.
 
     >>> from datetime import UTC
     >>> came = datetime(2025, 3, 1, tzinfo=UTC)
@@ -154,8 +185,9 @@ def inquiry_at(profile: LeadProfile) -> datetime | None:
     """
     own = set(_WORD.findall((profile.source or "").casefold()))
     came = profile.created_at if own & _ASKED and not own & _LISTED else None
-    said = [event.occurred_at for event in profile.interactions if _asks(event)]
-    known = [*said, came, profile.times.get("last_replied_at")]
+    said = [event.occurred_at for event in profile.interactions if _asks(event) and event.occurred_at not in but]
+    replied = profile.times.get("last_replied_at")
+    known = [*said, came, None if replied in but else replied]
     return max((at for at in known if at is not None and at <= profile.as_of), default=None)
 
 

@@ -31,7 +31,7 @@ COMMANDS = {
     "quarantine": ("workers.cli.quarantine:quarantine", "Messages that could not run: list, show, replay and drop."),
     "events": ("workers.cli.events:events", "Events of CRMs that failed or were ignored: read them again."),
     "audit": ("workers.cli.audit:audit", "The audit chains: verify that nothing was changed or cut off."),
-    "privacy": ("workers.cli.privacy:privacy", "What people may ask: a copy, erasure, a stop to scoring them."),
+    "privacy": ("workers.cli.privacy:privacy", "What people may ask, and what they said of being contacted."),
     "schemas": ("workers.cli.schemas:schemas", "Write the JSON Schemas of the contract."),
 }
 

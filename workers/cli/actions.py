@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workers.cli.output import facts
-from workers.words import STATES, drivers, gate, moment, plain, share
+from workers.words import CHANNELS, STATES, drivers, gate, moment, plain, refusals, share
 
 Data = Mapping[str, Any]
 
 #: drivers of a risk that are shown
 DRIVERS = 5
-_CHANNELS: Mapping[str, str] = {"sms": "by text", "email": "by e-mail", "call": "by call", "internal": "in house"}
+_NEXT: Mapping[str, str] = {"not_before": "not before", "due_by": "due by"}
 _TIMES: Mapping[str, str] = {"not_before": "not before", "expires_at": "expires", "dispatched_at": "handed over"}
 
 
@@ -37,6 +37,16 @@ def _ahead(told: Data) -> dict[str, object]:
         "members": members,
     }
     return {name: value for name, value in found.items() if value}
+
+
+def show_next(told: Data) -> None:
+    """Prints the one next action of a lead, or why it may not be contacted."""
+    planned = f", {STATES.get(told['state'], told['state'])}" if told.get("state") else ""
+    pairs: dict[str, object] = {"action": "none" if told["action"] is None else f"{way(told)}{planned}"}
+    pairs |= {"why now": told["why_now"]} if told.get("why_now") else {}
+    pairs |= {name: moment(told[key]) for key, name in _NEXT.items() if told.get(key)}
+    pairs |= dict(refusals(told["why_not"]))
+    facts("next", pairs)
 
 
 def show_actions(told: Data) -> None:
@@ -69,10 +79,20 @@ def title(told: Data) -> str:
     >>> title({"intervention": "value_reinforcement", "action": "market_report", "channel": "email", "urgency": "low"})
     'value reinforcement: market report by e-mail, urgency low'
     """
-    named = told["action"] in _CHANNELS or told["action"].startswith(f"{told['channel']}_")
-    way = "" if named else f" {_CHANNELS.get(told['channel'], told['channel'])}"
     urgency = f", urgency {told['urgency']}" if told.get("urgency") else ""
-    return f"{plain(told['intervention'])}: {plain(told['action'])}{way}{urgency}"
+    return f"{plain(told['intervention'])}: {way(told)}{urgency}"
+
+
+def way(told: Data) -> str:
+    """What is done, and over which channel where its name does not say so.
+
+    >>> way({"action": "call_task", "channel": "call"}), way({"action": "market_report", "channel": "email"})
+    ('call task', 'market report by e-mail')
+    """
+    named = told["action"] in CHANNELS or told["action"].startswith(f"{told['channel']}_")
+    return (
+        plain(told["action"]) if named else f"{plain(told['action'])} {CHANNELS.get(told['channel'], told['channel'])}"
+    )
 
 
 def _details(told: Data) -> dict[str, object]:

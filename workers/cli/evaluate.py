@@ -16,6 +16,7 @@ from ml.ensemble.intervals import covered
 from ml.errors import LabelsError
 from ml.features.allowed import refused
 from ml.features.catalogue import COLUMN
+from ml.language import evaluation
 from ml.leads import LeadScorer, Training, train
 from ml.profiles import FeatureMatrix
 from ml.training.evaluation import Metrics
@@ -116,6 +117,31 @@ def churn(*, as_json: bool, **options: Any) -> None:
     random forest, gb gradient boosting.
     """
     _answer(Options(**options), ChurnScorer, as_json=as_json)
+
+
+@evaluate.command(cls=Command, epilog=example("hearth evaluate refusals messages.csv --text body --label label"))
+@click.argument("path", metavar="FILE", type=FILE)
+@click.option("--text", required=True, metavar="COL", help="The column that holds the messages.")
+@click.option("--label", required=True, metavar="COL", help="The column that says refusal or none.")
+@click.option("--columns", metavar="A,B", help="Names of the columns of a file without a header.")
+@json_option
+def refusals(*, path: Path, text: str, label: str, columns: str | None, as_json: bool) -> None:
+    """Measure how refusals of contact are read: FILE is delimited text, or such as .gz, of labelled messages.
+
+    recall is the share of the refusals that are read as clear or in doubt; the other two are shares of the messages
+    that refuse nothing.
+    """
+    messages = open_tables([path], columns, label)
+    if text not in messages.columns:
+        raise click.BadParameter(f"no column {text!r}; there are: {', '.join(messages.columns)}", param_hint="--text")
+    try:
+        found = asdict(evaluation.evaluate(messages.columns[text], messages.columns[label]))
+    except LabelsError as error:
+        raise CommandFailed(f"{messages.name}, column {label!r}: {error}") from error
+    if as_json:
+        emit(found)
+    else:
+        facts(path.name, found)
 
 
 def _answer(options: Options, kind: type[LeadScorer], *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from db.privacy import DAYS, STORES
+from workers.cli import consent
 from workers.cli.client import client
 from workers.cli.command import Command, Function, example, json_option, tenant_option
 from workers.cli.output import emit, facts, table
@@ -28,7 +29,14 @@ Data = dict[str, Any]
     )
 )
 def privacy() -> None:
-    """What people may ask: a copy, erasure, a stop to scoring them."""
+    """What people may ask, and what they said of being contacted.
+
+    A copy, erasure, a stop to scoring them; who agreed and who refused.
+    """
+
+
+for _command in (consent.consent, consent.doubts, consent.decide, consent.reread):
+    privacy.add_command(_command)
 
 
 def person_options(function: Function) -> Function:

@@ -10,12 +10,13 @@ import click
 from db.records import PredictionRecord
 from db.repositories import leads, predictions, tenants
 from db.session import reading
-from workers.cli.actions import show_actions, show_risk
+from workers.cli.actions import show_actions, show_next, show_risk, way
 from workers.cli.client import Client, client
 from workers.cli.command import Command, Function, example, json_option, tenant_option
 from workers.cli.database import database
 from workers.cli.output import emit, facts, notice, progress, table
 from workers.settings import settings
+from workers.words import moment
 
 #: leads in one message
 BATCH = 1000
@@ -33,8 +34,14 @@ WORKLIST_COLUMNS = (
     "reasons",
     "model",
 )
+#: code of a worklist's warning -> what it says
+WARNINGS: Mapping[str, str] = {"kill_switch": "the kill switch is on: nobody is contacted, so nobody is listed"}
 #: parts of a card that are told in words
-PARTS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"risk": show_risk, "actions": show_actions}
+PARTS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "next": show_next,
+    "risk": show_risk,
+    "actions": show_actions,
+}
 
 Data = dict[str, Any]
 
@@ -88,11 +95,14 @@ def assess(tenant: str, lead: str | None, every: bool, top: int, as_json: bool) 
 def worklist(tenant: str, agent: str | None, top: int | None, as_json: bool) -> None:
     """Today's calls in order, with reasons."""
     with client(tenant) as caller:
-        data = caller.call("hearth.leads.worklist", assigned_to=agent, capacity=top)
+        answer = caller.envelope("hearth.leads.worklist", assigned_to=agent, capacity=top)
     if as_json:
-        emit(data)
-    else:
-        show_worklist(f"worklist of {tenant}", data)
+        emit(answer["data"])
+        return
+    show_worklist(f"worklist of {tenant}", answer["data"])
+    for warning in answer["warnings"]:
+        if warning["code"] in WARNINGS:
+            notice(WARNINGS[warning["code"]])
 
 
 @click.command(cls=Command, epilog=example("hearth card --tenant demo SIM-00001"))
@@ -178,17 +188,29 @@ def show_ranking(title: str, ranked: Sequence[Data], *, as_json: bool) -> None:
 
 
 def show_worklist(title: str, data: Data) -> None:
-    """Prints a worklist."""
+    """Prints a worklist, and how many leads are left out of it since nobody may contact them."""
     rows = [_call(lead) for lead in data["leads"]]
     table(f"{title}, as of {data['as_of']}", WORKLIST_COLUMNS, rows)
+    if data["withheld"]:
+        click.echo(f"left out: {_many(data['withheld'])} that nobody may contact; `hearth card` says why")
+
+
+def _many(number: int) -> str:
+    return "1 lead" if number == 1 else f"{number} leads"
 
 
 def _call(lead: Data) -> tuple[object, ...]:
     band = f"{lead['band']}, says {lead['override']['actor']}" if lead.get("override") else lead["band"]
-    plain = (lead[name] for name in ("why_now", "action", "due_by"))
+    plain = (lead["why_now"], _action(lead), lead["due_by"])
     new = (lead.get("changed") or {}).get("text")
     who = (lead["rank"], _name(lead), lead["probability"], band)
     return (*who, *plain, new, _risk(lead.get("risk")), _texts(lead["reasons"]), lead["model"])
+
+
+def _action(lead: Data) -> str:
+    """What to do, and from when on where that is not now."""
+    later = f", not before {moment(lead['not_before'])}" if lead["not_before"] else ""
+    return f"{way(lead)}{later}"
 
 
 def _risk(risk: Data | None) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from db.records import EventDraft, LeadDraft
 from tasks.intake import payload, phones, values
+from tasks.intake.consent import of_mark, with_marks
 from tasks.intake.errors import BadValue
 from tasks.intake.highlevel.custom import Custom, custom_of, is_ours
 from tasks.intake.notices import OURS, Notice, Setup
@@ -44,12 +45,18 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
     return Notice(
         type=str(raw["type"]),
         at=at,
-        lead=lead,
+        lead=_with_type(with_marks(lead, at=at), raw, at),
         entity=("contact", contact_id),
         state=state_of(lead, custom, tags),
         refusal=_refusal(contact_id, at, setup) if blocked(lead.consent) else None,
         refused_by=frozenset(lead.consent),
     )
+
+
+def _with_type(lead: LeadDraft, raw: Raw, at: datetime) -> LeadDraft:
+    """Read the type too: brokerages have one of those who are not to be contacted."""
+    found = of_mark(payload.text(raw, "contactType") or "", "status", at=at)
+    return replace(lead, statements=(*lead.statements, *found)) if found else lead
 
 
 def deleted(raw: Raw, setup: Setup, at: datetime) -> Notice:
@@ -160,6 +167,7 @@ def merged(contact: Notice, other: Notice) -> Notice:
         contact.lead,
         fields={**contact.lead.fields, **other.lead.fields},
         consent={**contact.lead.consent, **other.lead.consent},
+        statements=(*contact.lead.statements, *other.lead.statements),
         label=other.lead.label,
         label_at=other.lead.label_at,
         events=other.lead.events,

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from db.records import EventDraft, LeadDraft
-from tasks.intake import optout, payload
+from db.records import ConsentStatement, EventDraft, LeadDraft
+from ml.language.text import plain
+from tasks.intake import consent, payload
 from tasks.intake.highlevel.contacts import SYSTEM
 from tasks.intake.notices import Ignored, Notice, Setup, fingerprint
 from tasks.intake.payload import MAX_BODY, Raw
@@ -23,8 +24,6 @@ KINDS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("fb", "facebook", "messenger", "11"), ("message", "facebook")),
     **dict.fromkeys(("ig", "instagram", "18"), ("message", "instagram")),
 }
-#: channels that a consent of their own stands for
-BLOCKS = {"sms": "dnd_sms", "email": "dnd_email", "call": "dnd_call"}
 _IDS = ("messageId", "emailMessageId", "altId", "id")
 
 
@@ -47,12 +46,13 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
         source=SYSTEM,
         source_id=payload.text(raw, *_IDS) or _made_up(contact_id, happened, direction, body, raw),
     )
-    refused = direction == "inbound" and withdrawn(raw, body)
+    said = statements(raw, event) if direction == "inbound" else ()
+    ended = any(one.decision == "unsubscribed" for one in said)
     lead = LeadDraft(
         source_system=SYSTEM,
         external_id=contact_id,
-        consent=refusal(channel, happened) if refused else {},
-        events=(event, *([_refusal_of(event)] if refused else [])),
+        statements=said,
+        events=(consent.refusing(event, said), *([_refusal_of(event)] if ended else [])),
     )
     state = {"direction": str(direction), "status": str(payload.text(raw, "status")), "body": body}
     return Notice(type=str(raw["type"]), at=happened, lead=lead, state={**state, "id": event.source_id})
@@ -68,14 +68,11 @@ def direction_of(raw: Raw) -> str | None:
     return {"InboundMessage": "inbound", "OutboundMessage": "outbound"}.get(str(raw.get("type")))
 
 
-def withdrawn(raw: Raw, body: str) -> bool:
-    """Tell whether the writer wants to hear no more."""
-    return optout.withdraws(body) or optout.withdraws(payload.text(raw, "subject") or "")
-
-
-def refusal(channel: str | None, at: datetime) -> dict[str, Any]:
-    """Give the consent that a refusal leaves: nothing, and least of all on this channel."""
-    return {"unsubscribed_at": at} | ({BLOCKS[channel]: True} if channel in BLOCKS else {})
+def statements(raw: Raw, event: EventDraft) -> tuple[ConsentStatement, ...]:
+    """Give what the writer wants to hear no more of; as it came, since markup tells what is quoted."""
+    told = payload.text(raw, "body", "message", limit=4 * MAX_BODY)
+    scope: dict[str, Any] = {"at": event.occurred_at, "reference": event.source_id}
+    return consent.of_message(told, event.channel, subject=payload.text(raw, "subject"), **scope)
 
 
 def _refusal_of(event: EventDraft) -> EventDraft:
@@ -100,7 +97,7 @@ def _kind(raw: Raw) -> tuple[str, str | None]:
 
 def _body(raw: Raw) -> str:
     """The text without markup; a mail's subject is part of it."""
-    told = optout.plain(payload.text(raw, "body", "message", limit=4 * MAX_BODY) or "").strip()
+    told = plain(payload.text(raw, "body", "message", limit=4 * MAX_BODY) or "").strip()
     return "\n\n".join(filter(None, (payload.text(raw, "subject"), told)))[:MAX_BODY]
 
 

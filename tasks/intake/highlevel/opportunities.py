@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from db.records import EventDraft, LeadDraft
 from tasks.intake import payload
+from tasks.intake.consent import of_mark, with_marks
 from tasks.intake.highlevel.contacts import SYSTEM
 from tasks.intake.notices import Closing, Notice, Setup
 from tasks.intake.payload import Raw
@@ -39,12 +41,18 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
     return Notice(
         type=raw["type"],
         at=at,
-        lead=lead,
+        lead=_with_stage(with_marks(lead, at=at), raw, at),
         entity=("opportunity", opportunity_id),
         state={name: str(value) for name, value in state.items() if value is not None},
         closing=status,
         warnings=(("stage_unmapped", "pipelineStageId"),) if stage_id and stage is None else (),
     )
+
+
+def _with_stage(lead: LeadDraft, raw: Raw, at: datetime) -> LeadDraft:
+    """Read the stage by its own name too: the tenant's mapping may have made another of it."""
+    found = of_mark(payload.text(raw, "pipelineStageName") or "", "stage", at=at)
+    return replace(lead, statements=(*lead.statements, *found)) if found else lead
 
 
 def deleted(raw: Raw, setup: Setup, at: datetime) -> Notice:

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from db.records import EventDraft, LeadDraft
-from tasks.intake import optout, payload, values
+from ml.language.text import plain
+from tasks.intake import consent, payload, values
 from tasks.intake.errors import BadValue, EventRefused
 from tasks.intake.highlevel.contacts import SYSTEM
-from tasks.intake.highlevel.messages import refusal
 from tasks.intake.notices import Ignored, Notice, Setup
 from tasks.intake.payload import MAX_BODY, Raw
 
@@ -52,7 +52,9 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
         source=SYSTEM,
         source_id=f"{entity_id}:{kind}" if _once(kind) else f"{entity_id}:{kind}:{happened.isoformat()}",
     )
-    lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, events=(event,))
+    note = text if kind.startswith("note") else ""
+    said = consent.of_note(note, "note", at=happened, reference=event.source_id)
+    lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=said, events=(event,))
     name = kind.partition("_")[0]
     state = {"kind": _group(kind), "text": text, "status": str(status), "due": str(payload.text(raw, "dueDate"))}
     return Notice(type=raw["type"], at=happened, lead=lead, entity=(name, entity_id), state=state)
@@ -77,8 +79,9 @@ def mail(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
         source=SYSTEM,
         source_id=f"{payload.identifier(told, 'id')}:{kind}:{happened.isoformat()}",
     )
-    consent: dict[str, Any] = refusal("email", happened) if kind == "unsubscribed" else {}
-    lead = LeadDraft(source_system=SYSTEM, contact={"email": address}, consent=consent, events=(event,))
+    ended: dict[str, Any] = {"basis": "event", "reference": event.source_id, "said_at": happened}
+    said = consent.unsubscribed("email", **ended) if kind == "unsubscribed" else ()
+    lead = LeadDraft(source_system=SYSTEM, contact={"email": address}, statements=said, events=(event,))
     state = {"id": event.source_id}
     return Notice(type=str(raw["type"]), at=happened, lead=lead, state=state, known_only=True)
 
@@ -91,7 +94,7 @@ def _address(cell: str | None) -> str | None:
 
 
 def _body(raw: Raw) -> str:
-    return optout.plain(payload.text(raw, "body", limit=MAX_BODY) or "").strip()
+    return plain(payload.text(raw, "body", limit=MAX_BODY) or "").strip()
 
 
 def _creates(raw: Raw) -> bool:

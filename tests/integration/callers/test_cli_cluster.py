@@ -143,11 +143,26 @@ def test_scores_agree_with_the_hidden_truth(ask, trained):
 def test_assessed_leads_make_a_worklist_and_cards(ask, trained):
     assert len(ask("assess", "--tenant", TENANT, "--all")["leads"]) == 20
     worklist = ask("worklist", "--tenant", TENANT, "--top", "10")
-    assert set(worklist) == {"as_of", "leads"}
+    assert set(worklist) == {"as_of", "leads", "withheld"}
     assert [lead["rank"] for lead in worklist["leads"]] == list(range(1, 11))
     assert all(set(lead) >= CALL_KEYS for lead in worklist["leads"])
     card = ask("card", "--tenant", TENANT, worklist["leads"][0]["external_id"])
     assert card["score"]["model"] == trained["version"]
+    for row in worklist["leads"]:
+        following = ask("card", "--tenant", TENANT, row["external_id"])["next"]
+        assert (following["action"], following["channel"], following["why_not"]) == (row["action"], row["channel"], [])
+
+
+def test_a_lead_that_nobody_may_contact_is_on_no_list_and_its_card_says_so(ask, hearth, trained):
+    refused = {"external_id": "closed-1", "created_at": "2026-11-01T00:00:00Z", "dnd_call": True}
+    with client(TENANT) as caller:
+        lead_id = caller.call("hearth.leads.upsert", leads=[{**refused, "source": "Website"}])["lead_ids"][0]
+    ask("score", "--tenant", TENANT, "--lead", "closed-1")
+    assert lead_id not in {row["lead_id"] for row in ask("worklist", "--tenant", TENANT, "--top", "200")["leads"]}
+    shown = hearth("card", "--tenant", TENANT, "closed-1")
+    assert "may not be contacted by call" in shown.stdout
+    assert "(refusal.dnd_channel)" in shown.stdout
+    assert hearth("worklist", "--tenant", TENANT, "--top", "200").exit_code == 0
 
 
 def test_a_score_is_explained_and_replayed_whatever_was_asked(ask, hearth, trained):

@@ -35,6 +35,7 @@ def created(number: int, at: datetime = NOW) -> dict[str, Any]:
         "webhookId": f"c{number}",
         "id": f"ct{number}",
         "email": f"l{number}@example.com",
+        "source": "Website",
         "dateAdded": at.isoformat(),
         "timestamp": at.isoformat(),
     }

@@ -97,7 +97,7 @@ def test_what_is_told_and_kept_holds_no_personal_data() -> None:
 
 
 def out() -> None:
-    happened(1, "sms", NOON + HOUR, "inbound", "Please STOP texting me")
+    happened(1, "sms", NOON + HOUR, "inbound", "Please STOP contacting me")
 
 
 def objects() -> None:

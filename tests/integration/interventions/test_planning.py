@@ -457,8 +457,8 @@ def test_a_number_that_is_tagged_do_not_call_is_not_rung() -> None:
     found = only(planned(NOON, lead_id, allowed_actions=["sms", "call_task"]))
     assert found.actions == []
     assert {(one.channel, one.decision["rules"][-1]["rule"]) for one in found.blocked} == {
-        ("sms", "dnc.listed"),
-        ("call", "dnc.listed"),
+        ("sms", "refusal.dnd_channel"),
+        ("call", "refusal.dnd_channel"),
     }
     assert only(only(planned(NOON, lead_id, allowed_actions=["email"])).actions).channel == "email"
 

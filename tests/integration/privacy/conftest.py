@@ -37,6 +37,7 @@ CANARY = {
     "last_name": "Quuxworth",
     "lead_type": "buyer",
     "created_at": (NOW - timedelta(days=9)).isoformat(),
+    "opt_in_call": True,
     "custom": {"dog": "zyxterrier"},
 }
 #: what must be found nowhere
@@ -76,7 +77,7 @@ def tenant(database, workspace_folder, broker):
 @pytest.fixture
 def other(tenant):
     """Somebody else, who stays."""
-    lead = {"external_id": "other-1", "email": "other@example.com", "last_name": "Other"}
+    lead = {"external_id": "other-1", "email": "other@example.com", "last_name": "Other", "opt_in_call": True}
     return upsert(tenant_id=tenant, leads=[lead])["data"]["lead_ids"][0]
 
 

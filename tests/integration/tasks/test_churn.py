@@ -64,6 +64,7 @@ def leads(database: str) -> list[str]:
     configure(tenant_id=T, settings={"timezone": "America/New_York"})
     told = [
         {"external_id": f"L{number}", "lead_type": "buyer", "stage": "engaged", "created_at": ago(90).isoformat()}
+        | {"opt_in_call": True}
         for number in range(3)
     ]
     made: list[str] = upsert(tenant_id=T, leads=told)["data"]["lead_ids"]

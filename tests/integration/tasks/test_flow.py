@@ -41,6 +41,7 @@ def lead(number: int, **fields: object) -> dict[str, object]:
         "lead_type": "buyer",
         "created_at": seen,
         "email": f"l{number}@example.com",
+        "opt_in_call": True,
     } | fields
 
 

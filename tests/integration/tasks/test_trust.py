@@ -37,6 +37,7 @@ def one(tenant: str, **fields: object) -> str:
     given = {
         "external_id": "a",
         "email": "a@example.com",
+        "opt_in_call": True,
         "created_at": (NOW - timedelta(days=9)).isoformat(),
         **fields,
     }

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.errors import NaiveTime
 from db.consent import contactable
+from db.errors import NaiveTime
 from db.merging import LIFECYCLE, Content, merge, moves_back
 from db.records import LeadDraft
 

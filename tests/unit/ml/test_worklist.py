@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 
-from ml.worklist import Candidate, Seen, changed, rank
+import pytest
+
+from ml.interventions.catalogue import CATALOGUE
+from ml.worklist import Candidate, Place, Seen, changed, fill, rank, ways
 from tests.unit.ml.support import NOW
 
 
@@ -81,3 +85,95 @@ def test_what_is_new_is_said_only_where_something_is() -> None:
     up = Seen(probability=0.7, band="hot", as_of=NOW)
     assert changed(was, up, []).text == "score 42 to 70, warm to hot"
     assert changed(was, up, []).delta == 0.28
+
+
+def ranked(names: str, agents: str = "") -> list[Candidate]:
+    return [
+        Candidate(lead_id=name, probability=0.5, agent=agent or None)
+        for name, agent in zip(names, agents or [""] * len(names), strict=True)
+    ]
+
+
+def filled(
+    leads: list[Candidate], capacity: int, withheld: str = "", left_out: str = "", most: int | None = None
+) -> tuple[str, int]:
+    """Who is on the list, and how many are withheld."""
+
+    def place(ids: Sequence[str]) -> dict[str, Place]:
+        listed: dict[str, Place] = dict.fromkeys(set(ids) - set(left_out), "listed")
+        return listed | dict.fromkeys(set(ids) & set(withheld), "withheld")
+
+    found = fill(leads, place, capacity=capacity, limit=None if most is None else lambda agent: most)
+    return "".join(lead.lead_id for lead in found.chosen), found.withheld
+
+
+@pytest.mark.parametrize(
+    ("capacity", "withheld", "left_out", "expected"),
+    [
+        (3, "", "", ("abc", 0)),
+        (3, "bd", "", ("ace", 2)),
+        (3, "bf", "", ("acd", 1)),
+        (3, "", "ab", ("cde", 0)),
+        (3, "a", "b", ("cde", 1)),
+        (9, "a", "", ("bcdef", 1)),
+        (9, "abcdef", "", ("", 6)),
+        (0, "a", "", ("", 0)),
+    ],
+)
+def test_a_list_is_filled_from_the_top_and_counts_whom_nobody_may_contact_above_its_end(
+    capacity: int, withheld: str, left_out: str, expected: tuple[str, int]
+) -> None:
+    assert filled(ranked("abcdef"), capacity, withheld, left_out) == expected
+
+
+def test_a_lead_that_is_withheld_takes_nobodys_place() -> None:
+    leads = ranked("abcdef", "xxxyyy")
+    assert filled(leads, 4, withheld="ad", most=2) == ("bcef", 2)
+    assert filled(leads, 4, withheld="c", most=2) == ("abde", 0), "its agent has enough: it would not be there anyhow"
+
+
+def test_a_list_asks_of_few_leads_and_of_each_once() -> None:
+    leads = [Candidate(lead_id=f"{number:05}", probability=0.5) for number in range(5000)]
+    asked: list[str] = []
+
+    def place(ids: Sequence[str]) -> dict[str, Place]:
+        calls.append(len(ids))
+        asked.extend(ids)
+        return {lead_id: "listed" if int(lead_id) >= least else "withheld" for lead_id in ids}
+
+    least, calls = 0, list[int]()
+    assert len(fill(leads, place, capacity=20).chosen) == 20
+    assert calls == [30]
+    least, calls = 4990, []
+    asked.clear()
+    found = fill(leads, place, capacity=20)
+    assert (len(found.chosen), found.withheld, asked) == (10, 4990, [lead.lead_id for lead in leads])
+    assert len(calls) < 10
+
+
+@pytest.mark.parametrize(
+    ("urged", "traits", "expected"),
+    [
+        (None, set(), ["call_task", "email", "sms"]),
+        ("call_task", set(), ["call_task", "email", "sms"]),
+        ("market_report", {"stage:nurture"}, ["market_report", "call_task", "sms"]),
+        ("showing_invite", {"lead_type:buyer", "stage:showing"}, ["showing_invite", "call_task", "email"]),
+        ("showing_invite", {"lead_type:seller", "stage:showing"}, ["call_task", "email", "sms"]),
+        ("home_valuation", {"stage:past_client"}, ["home_valuation", "call_task", "sms"]),
+        # what people in house do, and what only a plan decides, is no way to reach a lead
+        ("manager_escalation", set(), ["call_task", "email", "sms"]),
+        ("incentive", set(), ["call_task", "email", "sms"]),
+        ("shout", set(), ["call_task", "email", "sms"]),
+    ],
+)
+def test_the_ways_are_what_is_urged_where_it_suits_and_one_of_each_other_channel(
+    urged: str | None, traits: set[str], expected: list[str]
+) -> None:
+    assert [way.name for way in ways(urged, traits)] == expected
+
+
+def test_what_a_brokerage_does_not_use_is_no_way_but_a_call_always_is() -> None:
+    used = {name: CATALOGUE.actions[name] for name in ("market_report", "listing_alert", "suppress")}
+    assert [way.name for way in ways("sms", set(), used)] == ["call_task", "market_report"]
+    assert [way.name for way in ways("listing_alert", {"lead_type:buyer"}, used)] == ["listing_alert", "call_task"]
+    assert [way.name for way in ways(None, {"stage:offer"}, used)] == ["call_task"]

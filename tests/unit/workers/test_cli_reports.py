@@ -12,7 +12,7 @@ from workers import words
 from workers.cli import actions
 from workers.cli.interventions import show_report
 from workers.cli.report import show_value
-from workers.cli.scores import show_card
+from workers.cli.scores import show_card, show_worklist
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "tenant.toml"
 RISK = {
@@ -165,6 +165,61 @@ def test_a_card_before_there_is_a_risk_or_an_action(capsys):
         "L1", {"lead_id": "1", "risk": None, "actions": {"held_out": False, "running": [], "blocked": [], "past": []}}
     )
     assert "held out" not in capsys.readouterr().out
+
+
+NEXT = {
+    "why_now": "last sign 40 days ago, limit 14 days",
+    "action": "market_report",
+    "channel": "email",
+    "due_by": "2026-11-24T14:00:00Z",
+    "not_before": "2026-11-24T14:00:00Z",
+    "action_id": "a1",
+    "state": "approval",
+    "why_not": [],
+}
+CALL = {"channel": "call", "rule": "consent.call_missing", "text": "A call needs the lead's consent."}
+GONE = {"rule": "refusal.unsubscribed", "text": "The lead has unsubscribed."}
+
+
+def test_a_card_names_the_next_action_and_from_when_on(capsys):
+    actions.show_next(NEXT)
+    assert capsys.readouterr().out.splitlines() == [
+        "next",
+        "  action      market report by e-mail, waits for a person's approval",
+        "  why now     last sign 40 days ago, limit 14 days",
+        "  not before  2026-11-24 14:00 UTC",
+        "  due by      2026-11-24 14:00 UTC",
+    ]
+
+
+def test_a_card_says_why_a_lead_may_not_be_contacted(capsys):
+    nothing = dict.fromkeys(NEXT)
+    closed = nothing | {"why_not": [CALL, {"channel": "email", **GONE}, {"channel": "sms", **GONE}]}
+    show_card("L1", {"lead_id": "1", "next": closed})
+    told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert told[2:] == [
+        "next",
+        "action none",
+        "may not be contacted by call A call needs the lead's consent. (consent.call_missing)",
+        "may not be contacted by e-mail, by text The lead has unsubscribed. (refusal.unsubscribed)",
+    ]
+    actions.show_next(nothing | {"why_not": [{"channel": None, "rule": "record.ended", "text": "The lead has ended."}]})
+    assert "is on no list  The lead has ended. (record.ended)" in capsys.readouterr().out
+
+
+def test_a_worklist_says_what_to_do_from_when_on_and_how_many_are_left_out(capsys):
+    told = ("rank", "lead_id", "external_id", "probability", "band", "why_now", "due_by", "model")
+    row = dict.fromkeys(told) | {"rank": 1, "external_id": "C-1", "reasons": [], "action": "call_task"}
+    rows = [row | {"channel": "call", "not_before": at} for at in (None, "2026-11-24T14:00:00Z")]
+    show_worklist("worklist of acme", {"as_of": "2026-11-23", "leads": rows, "withheld": 3})
+    lines = capsys.readouterr().out.splitlines()
+    assert "call task  " in lines[2]
+    assert "call task, not before 2026-11-24 14:00 UTC" in lines[3]
+    assert lines[4] == "left out: 3 leads that nobody may contact; `hearth card` says why"
+    show_worklist("worklist of acme", {"as_of": "2026-11-23", "leads": rows[:1], "withheld": 0})
+    assert "left out" not in capsys.readouterr().out
+    show_worklist("worklist of acme", {"as_of": "2026-11-23", "leads": [], "withheld": 1})
+    assert "left out: 1 lead that" in capsys.readouterr().out
 
 
 def test_the_example_of_settings_is_one_and_every_key_is_known():

@@ -15,10 +15,11 @@ from ml.churn.signs import TERMINAL
 from ml.errors import CatalogueError
 from ml.interventions import compliance, rules
 from ml.interventions.compliance import Candidate, Decision, GateFacts, GateRules, judge, rule
+from ml.interventions.holidays import HOLIDAYS
 from ml.interventions.patterns import shipped
 from ml.interventions.quiet_hours import Hours
 from ml.interventions.rules import RULES
-from ml.interventions.zones import PLACES
+from ml.interventions.zones import LAWS, PLACES
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: a Tuesday, noon in New York
@@ -36,6 +37,11 @@ OPEN = GateRules(approval=frozenset())
 def made_by(decision):
     """The rule that made a decision: the last that did not let it pass."""
     return next((one.rule for one in reversed(decision.rules) if one.decision != "allow"), None)
+
+
+def quiet_of(candidate, facts, given_rules=OPEN):
+    """What the gate of the hours said first."""
+    return next(one for one in judge(candidate, facts, given_rules).rules if one.gate == "quiet_hours")
 
 
 def consent(**said):
@@ -106,7 +112,22 @@ GATES = [
     (SMS, replace(FACTS, state=None, phone="+14015550100", now=NOON + 7 * HOUR), "defer", "quiet.ri"),
     (EMAIL, replace(FACTS, state="RI", now=NOON + 7 * HOUR), "allow", None),
     (SMS, replace(FACTS, state=None, phone=None), "defer", "quiet.unknown_zone"),
-    (SMS, replace(FACTS, state=None, phone=None, now=NOON + 7 * HOUR), "allow", None),
+    # an hour that suits every zone, but not Rhode Island, where it is evening
+    (SMS, replace(FACTS, state=None, phone=None, now=NOON + 7 * HOUR), "defer", "quiet.unknown_zone"),
+    (EMAIL, replace(FACTS, state=None, phone=None, now=NOON + 7 * HOUR), "allow", None),
+    # a Sunday, and Christmas
+    (SMS, replace(FACTS, state="Mobile, Ala.", now=NOON - 2 * DAY), "defer", "quiet.al"),
+    (SMS, replace(FACTS, state="UT", now=NOON + 234 * DAY), "defer", "quiet.holiday_ut"),
+    (EMAIL, replace(FACTS, state="UT", now=NOON + 234 * DAY), "allow", None),
+    (SMS, replace(FACTS, state="NY", now=NOON + 234 * DAY), "allow", None),
+    # a zone without a state has the laws of all that lie in it
+    (
+        SMS,
+        replace(FACTS, state=None, phone=None, timezone="America/New_York", now=NOON + 7 * HOUR),
+        "defer",
+        "quiet.ri",
+    ),
+    (SMS, replace(FACTS, state=None, phone=None, timezone="America/New_York"), "allow", None),
     (INSIDE, replace(FACTS, now=NOON - 9 * HOUR), "allow", None),
     # frequency
     (SMS, replace(FACTS, contacts=(NOON - HOUR,)), "defer", "frequency.day"),
@@ -247,8 +268,32 @@ def test_findings_are_named_and_nothing_else_is():
 
 
 def test_zones_are_noted():
-    quiet = next(one for one in judge(SMS, replace(FACTS, state="FL")).rules if one.gate == "quiet_hours")
-    assert quiet.note == "state: America/Chicago, America/New_York"
+    assert quiet_of(SMS, replace(FACTS, state="FL")).note == "state: America/Chicago, America/New_York"
+    assert quiet_of(SMS, replace(FACTS, state="Pensacola, Fla.", phone=None)).note.startswith("state: America/Chicago,")
+
+
+def test_it_is_noted_when_the_laws_of_states_hold_for_want_of_one():
+    facts = replace(FACTS, state=None, phone=None, timezone="America/Detroit")
+    assert quiet_of(SMS, facts).note == "contact: America/Detroit; the laws of every state there"
+    assert quiet_of(EMAIL, facts).note == "contact: America/Detroit"
+    nowhere = replace(facts, timezone="UTC")
+    assert quiet_of(EMAIL, nowhere).note == "unknown: all zones of the United States"
+    assert quiet_of(SMS, nowhere).note == (
+        "unknown: all zones of the United States; the laws of all states; none leaves an hour: tell state or zone"
+    )
+
+
+def test_an_unknown_place_waits_and_is_looked_at_again_the_next_day():
+    facts = replace(FACTS, state=None, phone="+18005550100")
+    again = quiet_of(SMS, facts)
+    assert (again.decision, again.rule, again.until) == ("defer", "quiet.unknown_zone", NOON + DAY + 7 * HOUR)
+    # told the state meanwhile, it may go
+    assert quiet_of(SMS, replace(facts, state="Ga.", now=again.until)).rule == "quiet.open"
+    # in winter, where the brokerage is open from 8 to 21, an hour is left: from 8 on Guam until 18 in Rhode Island
+    winter, long = replace(facts, now=datetime(2026, 12, 5, 12, tzinfo=UTC)), replace(OPEN, hours=Hours(8, 21))
+    monday = quiet_of(SMS, winter, long)
+    assert (monday.rule, monday.until) == ("quiet.unknown_zone", datetime(2026, 12, 7, 22, tzinfo=UTC))
+    assert quiet_of(SMS, replace(winter, now=monday.until), long).rule == "quiet.open"
 
 
 @pytest.mark.parametrize("record", [SMS, FACTS, GateRules(), judge(SMS, FACTS), judge(SMS, FACTS).rules[0]])
@@ -269,7 +314,7 @@ def named_in_code():
 
 
 def test_every_rule_is_used_and_every_one_used_is_there():
-    laws = {law.id for law in PLACES.hours}
+    laws = {law.id for law in LAWS}
     assert named_in_code() - laws - {"fh.adults_only"} == set(RULES.rules)
 
 
@@ -281,18 +326,27 @@ def test_every_rule_of_a_decision_can_be_looked_up():
         assert (found.gate, bool(found.text), bool(found.source)) == (ruling.gate, True, True)
 
 
+#: holidays of Utah in the order of the year
+UTAHS = [
+    *("New Year's Day", "Martin Luther King Jr. Day", "Presidents' Day", "Memorial Day", "Juneteenth"),
+    *("Juneteenth (third Monday)", "Independence Day", "Pioneer Day", "Labor Day", "Columbus Day", "Veterans Day"),
+    *("Thanksgiving", "Christmas"),
+]
+
+
 def test_rules_of_law_hours_and_copy_can_be_looked_up():
     assert (
         rule("quiet.ri").text
         == "Calls and texts, Monday 9 to 18, Saturday 10 to 17, Sunday closed on the lead's clock (RI)."
     )
+    assert rule("quiet.holiday_ut").text.endswith("(UT): " + ", ".join(UTAHS) + ".")
     assert rule("placeholder.braces").gate == "content"
     assert rule("no.such") is None
 
 
 def test_rules_carry_the_versions_of_their_data():
     assert RULES.version in GateRules().version
-    assert PLACES.version in GateRules().version
+    assert f"zones {PLACES.version}, holidays {HOLIDAYS.version}" in GateRules().version
 
 
 @pytest.mark.parametrize(

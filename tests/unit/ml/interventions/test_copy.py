@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -16,6 +18,9 @@ from ml.interventions import copy_check, fair_housing, patterns, phrases
 from ml.interventions.copy_check import check, worst
 
 GOLDEN = tomllib.loads(Path(__file__).with_name("golden_copy.toml").read_text(encoding="utf-8"))
+WORST = [(tier, text) for tier, texts in GOLDEN.pop("worst").items() for text in texts]
+#: cases from the field, which stand beside the repository where there are any
+CASES = Path(os.environ.get("HEARTH_CASES", Path(__file__).parents[5] / "shared" / "cases"))
 ENTRIES = {entry.id: entry for entry in (*copy_check.CATALOGUE.entries, *(shape.entry for shape in copy_check.SHAPES))}
 HITS = [(rule, text) for rule, texts in GOLDEN.items() for text in texts["hits"]]
 PASSES = [(rule, text) for rule, texts in GOLDEN.items() for text in texts["passes"]]
@@ -43,6 +48,32 @@ def test_hit(rule, marked):
 @pytest.mark.parametrize(("rule", "text"), PASSES)
 def test_pass(rule, text):
     assert spans(rule, text) == []
+
+
+@pytest.mark.parametrize(("tier", "text"), WORST)
+def test_worst_tier(tier, text):
+    worst_tier = worst(check(text))
+    assert worst_tier in ({None, "info"} if tier == "none" else {tier})
+
+
+def test_cases_from_the_field():
+    path = CASES / "copy" / "fair_housing.tsv"
+    if not path.is_file():
+        pytest.skip(f"no cases at {path}: set HEARTH_CASES")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    told = [(row["expected"].split(" or "), row["text"]) for row in rows]
+    assert [text for tiers, text in told if (worst(check(text)) or "none") not in tiers] == []
+
+
+@pytest.mark.parametrize("abbreviation", ["St.", "Mt.", "Ft.", "Dr.", "Rev.", "N.", "Fr.", "Sr.", "Mrs."])
+def test_the_full_stop_of_an_abbreviation_ends_no_sentence(abbreviation):
+    assert worst(fair_housing.check(f"Near {abbreviation} Carmel synagogue")) == "warn"
+    assert fair_housing.check(f"Near {abbreviation} Carmel.\n\nSynagogue") == []
+
+
+def test_other_full_stops_end_a_sentence():
+    assert fair_housing.check("Near Carmel. Synagogue. No. Children have a room. The gate is near 5. Church") == []
 
 
 @pytest.mark.parametrize(("rule", "marked"), [(rule, text) for rule, text in HITS if rule.startswith(("fh", "prom"))])
@@ -130,7 +161,7 @@ def forms(trie):
 
 def test_patterns_are_written_as_texts_are_read():
     catalogue = copy_check.CATALOGUE
-    written = {*forms(catalogue.phrases), *forms(catalogue.exceptions), *catalogue.lists} - {"_", ","}
+    written = {*forms(catalogue.phrases), *forms(catalogue.exceptions), *catalogue.lists} - {"_", ",", patterns.CLOSE}
     assert {form for form in written if form[0] != "<" and form.rstrip("+") != phrases.plain(form)} == set()
     assert {form for form in written if form[0] == "<"} <= {
         *patterns.CLASSES.values(),
@@ -195,6 +226,7 @@ ENTRY = '[[entry]]\nid = "x"\nclass = "c"\ntier = "block"\nsource = "s"\n'
         'version = "1"\n' + ENTRY + 'pattern = ["a)"]',
         'version = "1"\n' + ENTRY + 'pattern = ["<nobody>"]',
         'version = "1"\n' + ENTRY + 'pattern = ["[a]"]',
+        'version = "1"\n[list]\nme = ["not <me>"]\n' + ENTRY + 'pattern = ["<me>"]',
         'version = "1"\n' + ENTRY.replace("block", "maybe") + 'pattern = ["a"]',
         'version = "1"\n' + ENTRY.replace('source = "s"', 'source = ""') + 'pattern = ["a"]',
         'version = "1"\n' + (ENTRY + 'pattern = ["a"]\n') * 2,
@@ -204,6 +236,13 @@ ENTRY = '[[entry]]\nid = "x"\nclass = "c"\ntier = "block"\nsource = "s"\n'
 def test_an_empty_or_unreadable_catalogue_refuses_to_start(text):
     with pytest.raises(CatalogueError, match="install Hearth again"):
         patterns.load({"house.toml": text})
+
+
+def test_lists_hold_patterns_and_a_full_stop_asks_for_the_end_of_the_sentence():
+    text = 'version = "1"\n[list]\nboat = ["yachts", "old (yachts|barges)"]\n' + ENTRY + 'pattern = ["no <boat> ."]'
+    house = patterns.load({"house.toml": text})
+    texts = ("No yachts", "No old barges. Ever", "No old yachts", "No yachts here", "No barges")
+    assert [len(phrases.find(one, house)) for one in texts] == [1, 1, 1, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ml.errors import CatalogueError, NoCommonHourError
 from ml.interventions.patterns import shipped
 from ml.interventions.quiet_hours import EARLIEST, LATEST, Hours, is_open, open_at, zones_of
-from ml.interventions.zones import DAYS, PLACES, laws_of, load, state_of, state_of_phone
+from ml.interventions.zones import DAYS, LAWS, PLACES, laws_of, load, state_of, state_of_phone
 
 NY, CHICAGO, DENVER, LA = "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"
 TEXT = shipped("zones.toml")
@@ -32,6 +32,7 @@ def zulu(text):
 WHERE = [
     ("America/Denver", "FL", "+12125550100", (DENVER,), "contact"),
     ("Eastern Time (US & Canada)", None, None, (NY,), "contact"),
+    ("(GMT-05:00) Eastern Time (US & Canada)", None, None, (NY,), "contact"),
     ("  est ", None, None, (NY,), "contact"),
     ("MST", None, None, (DENVER, "America/Phoenix"), "contact"),
     ("Europe/Berlin", "NY", None, ("Europe/Berlin",), "contact"),
@@ -42,7 +43,7 @@ WHERE = [
     (None, "Florida", "+12125550100", (CHICAGO, NY), "state"),
     (None, "TN", None, (CHICAGO, NY), "state"),
     (None, "IN", None, (CHICAGO, "America/Indiana/Indianapolis"), "state"),
-    (None, "N. Dakota", "+17015550100", (CHICAGO, DENVER), "area_code"),
+    (None, "N. Dakota", "+12125550100", (CHICAGO, DENVER), "state"),
     (None, "North Dakota", None, (CHICAGO, DENVER), "state"),
     (None, "AZ", None, (DENVER, "America/Phoenix"), "state"),
     (None, "HI", None, ("Pacific/Honolulu",), "state"),
@@ -193,8 +194,13 @@ def test_every_state_with_hours_of_its_own_is_in_the_table():
 
 
 def test_the_area_codes_state_counts_beside_the_one_told():
-    assert [law.id for law in laws_of("CA", "+14015550100")] == ["quiet.federal", "quiet.ri"]
-    assert [law.id for law in laws_of(None, "+18005550100")] == ["quiet.federal"]
+    assert [law.id for law in laws_of("CA", "+14015550100")] == ["quiet.federal", "quiet.ri", "quiet.holiday_ri"]
+    assert [law.id for law in laws_of("CA", None)] == ["quiet.federal"]
+
+
+def test_nothing_known_has_every_law_count():
+    assert laws_of(None, "+18005550100") == LAWS
+    assert laws_of("who knows", None, "UTC") == LAWS
 
 
 @pytest.mark.parametrize(
@@ -235,7 +241,7 @@ def test_no_hour_that_suits_all(hours):
 
 def test_a_sunday_without_hours_is_passed_over():
     hours = Hours().within(laws_of("UT", None))
-    assert open_at((DENVER,), at(DENVER, "2026-01-17T20:00"), hours) == at(DENVER, "2026-01-19T09:00")
+    assert open_at((DENVER,), at(DENVER, "2026-01-10T20:00"), hours) == at(DENVER, "2026-01-12T09:00")
 
 
 @settings(max_examples=30)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from db.consent import told
 from ml.features import events as known
 from tasks.intake import canonical, catalogue, columns, vocabulary
 from tasks.intake.errors import MappingRejected
@@ -83,7 +84,7 @@ def test_refusals_count_under_any_header_that_the_generic_profile_knows():
 def test_several_columns_of_refusals_are_all_read(importer):
     intake = importer.take("Email,Do Not Email,Unsubscribed\na@example.com,no,yes\nb@example.com,yes,no\n")
     assert intake.plan.mapped == {"Email": "email", "Do Not Email": "dnd_email", "Unsubscribed": "dnd_email"}
-    assert [draft.consent for draft in intake.drafts] == [{"dnd_email": True}] * 2
+    assert [told(draft) for draft in intake.drafts] == [{"dnd_email": True}] * 2
 
 
 def test_ghl_opportunities(importer):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from db.consent import told
 from db.merging import merge
 from db.records import EventDraft
 from tasks.intake import rows
@@ -60,7 +61,7 @@ def test_a_full_row(importer):
         "last_replied_at": at(2026, 1, 5, 10),
     }
     assert draft.custom == {"Pets": "2 cats"}
-    assert draft.consent == {"opt_in_email": True, "dnd_sms": False}
+    assert told(draft) == {"opt_in_email": True, "dnd_sms": False}
     assert (draft.as_of, draft.label, draft.label_at) == (at(2026, 2, 1), True, at(2026, 3, 1))
 
 
@@ -181,7 +182,7 @@ def test_spouses_share_a_phone_and_stay_two(importer):
         ("lead_type", "wizard", "value.enum"),
         ("timezone", "Mars", "value.enum"),
         ("label", "perhaps", "value.enum"),
-        ("opt_in_sms", "perhaps", "value.enum"),
+        ("opt_in_sms", "perhaps", "consent.not_understood"),
         ("stage", "x" * 501, "value.too_long"),
         ("first_name", "x" * 201, "value.too_long"),
         ("tags", "x" * 201, "value.too_long"),
@@ -321,7 +322,7 @@ def test_words_that_say_nothing_elsewhere_may_be_names_and_levels(importer):
 )
 def test_refusals_win_and_doubt_is_a_refusal(importer, header, row, consent, found):
     converted = one(importer, header, row)
-    assert converted.draft.consent == consent
+    assert told(converted.draft) == consent
     assert [problem.code for problem in converted.problems] == found
 
 
@@ -394,8 +395,8 @@ def test_cells_that_repeat_say_the_same_of_each_row(importer):
     cells = "Ann,Left Voicemail,7,many,hot;cold,yes,2 cats"
     taken = importer.take(f"{header}\n" + "".join(f"A{number},{cells}\n" for number in range(3)))
     first, *others = taken.drafts
-    assert (first.fields["calls"], first.fields["tags"], first.consent) == (7.0, ["hot", "cold"], {"opt_in_sms": True})
-    assert all((each.fields, each.contact) == (first.fields, first.contact) for each in others)
+    assert (first.fields["calls"], first.fields["tags"], told(first)) == (7.0, ["hot", "cold"], {"opt_in_sms": True})
+    assert all((each.fields, each.contact, told(each)) == (first.fields, first.contact, told(first)) for each in others)
     assert [codes(row) for row in taken.rows] == [[("warning", "value.number", "showings")]] * 3
 
 

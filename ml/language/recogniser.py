@@ -1,0 +1,138 @@
+"""A small trained recogniser of whole sentences that refuse contact, for what the catalogue's patterns do not know.
+
+Logistic regression over hashed features: words, pairs of words, beginnings of words, and the catalogue's classes of
+words. What ships is weights and figures only (`recogniser.json`); docs/models/refusals.md is its card.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ml.errors import ArtifactCorruptedError
+
+#: changes when older weights can no longer be read
+FORMAT = 1
+#: letters of a word's beginning, which verbs of all persons share
+_BEGINNING = 4
+#: words between two classes that are told as a pair
+_REACH = 3
+_FILE = Path(__file__).with_suffix(".json")
+
+
+def features(words: Sequence[str], classes: Mapping[str, str]) -> frozenset[int]:
+    """Give the hashed features of a sentence; `classes` names the class of a word.
+
+    >>> len(features(["stop", "texting"], {"stop": "STOP"}))
+    9
+    """
+    return frozenset(zlib.crc32(text.encode()) for text in _features(words, classes))
+
+
+def _features(words: Sequence[str], classes: Mapping[str, str]) -> Iterator[str]:
+    named = [classes.get(word, "") for word in words]
+    before, before_class = "^", "^"
+    for place, (word, name) in enumerate(zip([*words, "$"], [*named, "$"], strict=True)):
+        yield f"w {word}"
+        yield f"b {before} {word}"
+        if len(word) > _BEGINNING:
+            yield f"p {word[:_BEGINNING]}"
+        if name:
+            yield f"c {name}"
+            yield f"d {before_class} {name}"
+            for other in named[max(0, place - _REACH) : place]:
+                if other:
+                    yield f"s {other} {name}"
+        before, before_class = word, name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recogniser:
+    """Weights of hashed features and the scores from which a sentence is in doubt and clear."""
+
+    weights: Mapping[int, float]
+    bias: float
+    clear: float
+    doubt: float
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def score(self, hashed: frozenset[int]) -> float:
+        """Give the log-odds that a sentence refuses."""
+        if not hashed:
+            return self.bias
+        known = sum(self.weights.get(one, 0.0) for one in hashed)
+        return self.bias + known / math.sqrt(len(hashed))
+
+    def verdict(self, hashed: frozenset[int]) -> Literal["clear", "doubt", "none"]:
+        """Give what the score says.
+
+        >>> Recogniser(weights={1: 5.0}, bias=-1, clear=3, doubt=1).verdict(frozenset({1}))
+        'clear'
+        """
+        score = self.score(hashed)
+        return "clear" if score >= self.clear else "doubt" if score >= self.doubt else "none"
+
+
+def dump(recogniser: Recogniser) -> str:
+    """Give a recogniser as canonical JSON: 32-bit hashes with weights of eight bits."""
+    pairs = sorted(recogniser.weights.items())
+    scale = max((abs(weight) for _, weight in pairs), default=1.0) / 127
+    eighths = [(one, round(weight / scale)) for one, weight in pairs]
+    kept = [(one, weight) for one, weight in eighths if weight]
+    body = {
+        "format": FORMAT,
+        "bias": round(recogniser.bias, 6),
+        "scale": scale,
+        "clear": recogniser.clear,
+        "doubt": recogniser.doubt,
+        "about": dict(recogniser.about),
+        "hashes": _packed(f"<{len(kept)}I", [one for one, _ in kept]),
+        "weights": _packed(f"<{len(kept)}b", [weight for _, weight in kept]),
+    }
+    return _canonical(body | {"sha256": _digest(body)})
+
+
+def load(text: str) -> Recogniser:
+    """Make the recogniser again. Raises ArtifactCorruptedError where a byte was changed.
+
+    >>> load(dump(Recogniser(weights={7: 2.0}, bias=-1, clear=3, doubt=1))).weights
+    {7: 2.0}
+    """
+    body = json.loads(text)
+    if body.pop("sha256", None) != _digest(body) or body["format"] != FORMAT:
+        raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__)
+    hashes, weights = base64.b64decode(body["hashes"]), base64.b64decode(body["weights"])
+    values = struct.unpack(f"<{len(weights)}b", weights)
+    scaled = [body["scale"] * value for value in values]
+    return Recogniser(
+        weights=dict(zip(struct.unpack(f"<{len(values)}I", hashes), scaled, strict=True)),
+        bias=body["bias"],
+        clear=body["clear"],
+        doubt=body["doubt"],
+        about=body["about"],
+    )
+
+
+def shipped() -> Recogniser:
+    """Give the recogniser that ships with Hearth."""
+    return load(_FILE.read_text(encoding="utf-8"))
+
+
+def _packed(form: str, values: Sequence[int]) -> str:
+    return base64.b64encode(struct.pack(form, *values)).decode("ascii")
+
+
+def _canonical(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(body).encode()).hexdigest()

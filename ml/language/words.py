@@ -1,0 +1,166 @@
+"""Words as they are compared: small letters without accents, disguises and typing errors, sentence by sentence."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+#: letters of other alphabets that look like Latin ones, and signs that stand for letters
+_LOOK_ALIKE = str.maketrans(
+    "абвгеёзикмнорстухіјѕԁһӏԛԝαβεικνορτυχω",
+    "abbreezukmhopctyxijsdhlqwabeiknoptuxw",
+)
+_STOP_SIGN = re.compile("[\U0001f6d1\U0001f6ab\u26d4]")
+_LEET = str.maketrans("0134578$@!|", "oleastbsail")
+_LEET_I = str.maketrans("0134578$@!|", "oieastbsaii")
+_APOSTROPHE = re.compile(r"['\u2019\u2018\u02bc`\u00b4]")
+#: English contractions lose their apostrophe, in other languages it parts two words
+_CONTRACTION = re.compile(r"(?<=[a-z])'(?=(?:t|s|m|re|ve|d|ll)\b)")
+_ADDRESS = re.compile(r"\bhttps?://\S{1,2000}|\bwww\.\S{1,2000}|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+#: letters that are parted: "S.T.O.P.", "u n s u b"
+_SPELLED = re.compile(r"(?<![^\W_])[a-z](?:[ .\-_*/|~]{1,2}[a-z](?![^\W_])){2,20}")
+_SENTENCE = re.compile(r"[.!?;\n\r\u2026\u00bf\u00a1\u2022]+|\s-\s")
+_CLAUSE = re.compile(r"[,:()\[\]{}\"\u201c\u201d\u00ab\u00bb\u2014\u2013/\\|]+|\s--?\s")
+_WORD = re.compile(r"[a-z0-9\u00f1$@&+]+(?:[!|](?=[a-z]))?[a-z0-9$@]*")
+_LONG_RUN = re.compile(r"(.)\1{2,}")
+#: a longer word is no misspelt one
+_LONGEST_WORD = 24
+
+Sentence = list[list[str]]
+
+
+def fold(text: str) -> str:
+    """Give a text in small Latin letters without accents and invisible characters.
+
+    >>> fold("ＳＴＯＰ\\u200b! Détente, don’t, d’accord, ЅТОР")
+    "stop! detente, dont, d'accord, stop"
+    """
+    if not text.isascii():
+        text = _STOP_SIGN.sub(" emojistop ", text)
+        folded = unicodedata.normalize("NFKD", _APOSTROPHE.sub("'", text)).casefold().translate(_LOOK_ALIKE)
+        text = "".join(letter for letter in folded if letter.isascii() or _kept(letter))
+    else:
+        text = text.lower().replace("`", "'")
+    return _CONTRACTION.sub("", text) if "'" in text else text
+
+
+def _kept(letter: str) -> bool:
+    return not unicodedata.combining(letter) and unicodedata.category(letter) not in {"Cf", "Cc", "So", "Sk"}
+
+
+def sentences(folded: str, spelled: frozenset[str]) -> Iterator[Sentence]:
+    """Give the sentences of a folded text as clauses of words; letters that were parted are put together.
+
+    >>> [*sentences("s.t.o.p. ok, thanks", frozenset({"stop"}))]
+    [[['stop']], [['ok'], ['thanks']]]
+    """
+    if "@" in folded or "www." in folded or "://" in folded:
+        folded = _ADDRESS.sub(" ", folded)
+    joined = _SPELLED.sub(lambda match: _put_together(match[0], spelled), folded).replace("'", " ")
+    for sentence in _SENTENCE.split(joined):
+        clauses = [words for clause in _CLAUSE.split(sentence) if (words := _WORD.findall(clause))]
+        if clauses:
+            yield clauses
+
+
+def _put_together(parted: str, spelled: frozenset[str]) -> str:
+    letters = "".join(letter for letter in parted if letter.isalpha())
+    for end in range(len(letters), 2, -1):
+        if letters[:end] in spelled:
+            return f"{letters[:end]}. {' '.join(letters[end:])}"
+    return parted
+
+
+@dataclass(frozen=True, slots=True)
+class Speller:
+    """Which known word a written one means."""
+
+    #: all words that mean something
+    known: frozenset[str]
+    #: those that may be misspelt by one letter, longer ones first
+    targets: frozenset[str]
+    #: words that are one letter from a target and are none
+    others: frozenset[str]
+    #: words that are written together with the next one
+    prefixes: tuple[str, ...]
+    near: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, known: Iterable[str], targets: Iterable[str], others: Iterable[str], prefixes: Iterable[str]
+    ) -> Speller:
+        """Make a speller: what a target is with one letter less leads back to it."""
+        wanted = frozenset(targets)
+        near: dict[str, set[str]] = {}
+        for target in wanted:
+            for shorter in {target, *_shorter(target)}:
+                near.setdefault(shorter, set()).add(target)
+        return cls(
+            known=frozenset(known),
+            targets=wanted,
+            others=frozenset(others),
+            prefixes=tuple(sorted(prefixes, key=len, reverse=True)),
+            near={shorter: frozenset(found) for shorter, found in near.items()},
+        )
+
+    def read(self, word: str) -> list[str]:
+        """Give the word or words that a written one means; itself where it means none.
+
+        >>> speller = Speller.of(["stop", "texting", "me"], ["texting"], ["testing"], ["stop"])
+        >>> [speller.read(word) for word in ("st0p", "stooop", "textinng", "testing", "stoptexting")]
+        [['stop'], ['stop'], ['texting'], ['testing'], ['stop', 'texting']]
+        """
+        if word in self.known or len(word) > _LONGEST_WORD or word.isdigit():
+            return [word]
+        for plainer in _plainer(word):
+            if plainer in self.known:
+                return [plainer]
+        plainest = next(iter(_plainer(word)), word)
+        found = self._near(plainest)
+        if found is not None:
+            return [found]
+        return self._parts(plainest) or [word]
+
+    def _near(self, word: str) -> str | None:
+        if len(word) < 5 or word in self.others:
+            return None
+        candidates = {target for shorter in (word, *_shorter(word)) for target in self.near.get(shorter, ())}
+        return min((target for target in candidates if _one_edit(word, target)), default=None)
+
+    def _parts(self, word: str) -> list[str] | None:
+        for prefix in self.prefixes:
+            rest = word[len(prefix) :]
+            if word.startswith(prefix) and len(rest) > 1 and rest in self.known:
+                return [prefix, rest]
+        return None
+
+
+def _plainer(word: str) -> Iterator[str]:
+    """Give a word without digits for letters and without letters held down, as far as it has such."""
+    if not word.isalpha():
+        yield word.translate(_LEET)
+        yield word.translate(_LEET_I)
+    if _LONG_RUN.search(word):
+        yield _LONG_RUN.sub(r"\1", word)
+        yield _LONG_RUN.sub(r"\1\1", word)
+
+
+def _shorter(word: str) -> list[str]:
+    return [word[:place] + word[place + 1 :] for place in range(len(word))]
+
+
+def _one_edit(word: str, target: str) -> bool:
+    """Tell whether one letter is missing, added, wrong, or exchanged with the next (two in words of ten and more)."""
+    allowed = 2 if len(target) >= 10 else 1
+    rows = [list(range(len(target) + 1))]
+    for i, letter in enumerate(word, 1):
+        row = [i]
+        for j, other in enumerate(target, 1):
+            cost = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == target[j - 2] and word[i - 2] == other:
+                cost = min(cost, rows[-2][j - 2] + 1)
+            row.append(cost)
+        rows.append(row)
+    return rows[-1][-1] <= allowed

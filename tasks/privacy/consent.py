@@ -1,0 +1,77 @@
+"""The ledger of consent as it is shown, and what a person decides where a refusal is in doubt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from db import consent as rules
+from db.records import ConsentStatement, LeadRecord
+from db.repositories import consent as ledger
+from db.repositories import leads, rescores
+from db.session import Session
+from tasks.base import Answer, Work, effect, query
+from tasks.contracts.privacy import ConsentLedger, DecideConsent, OpenDoubts
+from tasks.errors import InvalidPayload
+from tasks.services import refusals
+
+
+@query("hearth.privacy.consent", ConsentLedger)
+def consent(session: Session, request: ConsentLedger, work: Work) -> Answer:
+    """Give who agreed or refused, when, by what, from which source, on which channel; without the words."""
+    record = leads.get(session, work.tenant_id, lead_ids=[request.lead_id])[0]
+    return Answer(data=shown(session, work.tenant_id, record), as_of=work.now)
+
+
+@query("hearth.privacy.doubts", OpenDoubts)
+def doubts(session: Session, request: OpenDoubts, work: Work) -> Answer:
+    """Give leads that nothing is sent to until a person decides whether they refused, the longest waiting first."""
+    found = refusals.in_doubt(session, work.tenant_id, assigned_to=request.assigned_to, limit=request.limit)
+    return Answer(data={"leads": found}, as_of=work.now)
+
+
+@effect("hearth.privacy.decide", DecideConsent)
+def decide(session: Session, request: DecideConsent, work: Work) -> Answer:
+    """Note what a person has decided of a lead in doubt: it refused, on these channels, or it did not.
+
+    Raises:
+        InvalidPayload: there is no such lead, or nothing is in doubt.
+
+    """
+    record = leads.get(session, work.tenant_id, lead_ids=[request.lead_id])[0]
+    open_ones = rules.doubts(record.consent)
+    if not open_ones:
+        raise InvalidPayload.at("conflict", "lead_id", "nothing of this lead is in doubt; a refusal that stands stays")
+    told: dict[str, Any] = {"basis": "person", "reference": request.actor, "said_at": work.now}
+    settled = [ConsentStatement(channel=channel, decision="settled", **told) for channel in open_ones]
+    channels = request.channels or sorted(open_ones)
+    refused = [ConsentStatement(channel=channel, decision="refused", **told) for channel in channels]
+    said = settled if request.decision == "open" else [*refused, *settled]
+    after = ledger.decide(session, work.tenant_id, lead_id=record.lead_id, statements=said, now=work.now)
+    work.prove(
+        "consent",
+        lead_id=record.lead_id,
+        event="consent.decided",
+        decision=request.decision,
+        channels=sorted({one.channel for one in said}),
+        actor=request.actor,
+    )
+    rescores.touch(session, work.tenant_id, lead_ids=[record.lead_id])
+    if request.decision == "refused":
+        work.tell(refusals.REFUSED, record.lead_id, lead_id=record.lead_id, at=work.now, channels=channels)
+        # what was planned for it is taken back
+        work.then("hearth.interventions.plan_due", tenant_id=work.tenant_id, lead_ids=[record.lead_id])
+    return Answer(data={"lead_id": record.lead_id, "decision": request.decision, **_state(after)})
+
+
+def shown(session: Session, tenant_id: str, record: LeadRecord) -> dict[str, Any]:
+    """Give a lead's ledger without the words, and what follows from it."""
+    entries = ledger.of_lead(session, tenant_id, lead_id=record.lead_id)
+    return {"lead_id": record.lead_id, **_state(record.consent), "statements": refusals.statements(entries)}
+
+
+def _state(consent: dict[str, Any] | Any) -> dict[str, Any]:
+    return {
+        "contactable": rules.contactable(consent),
+        "in_doubt": rules.doubts(consent),
+        "channels": {channel: refusals.state_of(consent, channel) for channel in rules.CHANNELS},
+    }
