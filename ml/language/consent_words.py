@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -280,7 +280,9 @@ def _channels(words: Sequence[str], match: _Match) -> Channels:
         return named
     if any(word in _TOUCH for word in own):
         return ALL
-    around = _named(words, range(len(words)))
+    # "email opt out, sms ok": what is welcome is not meant
+    meant = [at for at in range(len(words)) if at + 1 == len(words) or words[at + 1] not in _ON]
+    around = _named(words, meant)
     return around if around is not None else match.entry.channels
 
 
@@ -292,10 +294,9 @@ def _reaching(words: Sequence[str], match: _Match) -> range:
     return range(match.first, last + 1)
 
 
-def _named(words: Sequence[str], places: range) -> Channels | None:
+def _named(words: Sequence[str], places: Iterable[int]) -> Channels | None:
     """Give the channels that some words name; empty where they name only one that is none of ours."""
-    welcome = {at for at in places if at + 1 < len(words) and words[at + 1] in _ON}
-    named = {_CHANNEL_OF[words[at]] for at in places if words[at] in _CHANNEL_OF and at not in welcome}
+    named = {_CHANNEL_OF[words[at]] for at in places if words[at] in _CHANNEL_OF}
     return frozenset(named & _OURS) if named else None
 
 

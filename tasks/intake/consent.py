@@ -21,7 +21,7 @@ REFUSES = "refuses"
 #: the warning of it
 UNCLEAR = "consent.not_understood"
 #: fewer words than this are a mark, not prose
-_PROSE = 4
+_PROSE = 7
 #: fields in which systems say how a lead stands
 _MARKS: Mapping[str, Basis] = {"stage": "stage", "opportunity_status": "status", "lost_reason": "status"}
 _OURS = frozenset({"sms", "email", "call"})
@@ -69,14 +69,14 @@ def of_mark(text: str, basis: Basis, *, at: datetime) -> tuple[ConsentStatement,
 
 def of_note(text: str, basis: Basis, *, at: datetime, reference: str) -> tuple[ConsentStatement, ...]:
     """Read what somebody wrote of a lead: a mark counts as one, prose that tells of a refusal is in doubt."""
-    if found := of_mark(text, basis, at=at):
-        return tuple(replace(one, reference=reference[:_LONGEST]) for one in found)
+    found = of_mark(text, basis, at=at)
     if len(text.split(maxsplit=_PROSE)) < _PROSE:
-        return ()
+        return tuple(replace(one, reference=reference[:_LONGEST]) for one in found)
     reading = refusals.read(text)
-    if reading.verdict == "none":
+    if reading.verdict == "none" and not found:
         return ()
-    told: dict[str, Any] = {"reference": reference[:_LONGEST], "rule": reading.rule, "said_at": at, "quote": text}
+    rule = reading.rule or "mark"
+    told: dict[str, Any] = {"reference": reference[:_LONGEST], "rule": rule, "said_at": at, "quote": text}
     return (ConsentStatement(channel="all", decision="doubtful", basis=basis, **told),)
 
 
