@@ -21,6 +21,16 @@ STATES: Mapping[str, str] = MappingProxyType(
         "withdrawn": "withdrawn: expired or overtaken",
     }
 )
+#: how a channel of a lead stands -> what that means
+STANDINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "refused": "refused: nothing is sent",
+        "in_doubt": "in doubt: nothing is sent until a person decides (hearth privacy decide)",
+        "granted": "agreed",
+        "withheld": "not agreed",
+        "unknown": "nothing is known",
+    }
+)
 VERDICTS: Mapping[str, str] = MappingProxyType(
     {
         "helps": "it helps",

@@ -14,9 +14,12 @@ from tasks.contracts.interventions import ReviewAction, WaitingActions
 from tasks.contracts.wire import RESULT_LIMIT, canonical
 from tasks.errors import InvalidPayload
 from tasks.interventions.keeping import hand_over
+from tasks.services import refusals
 
+#: leads of whom a person is asked whether they refused
+ASKED = 20
 #: bytes left for the envelope around the actions
-ROOM = RESULT_LIMIT - 2_000
+ROOM = RESULT_LIMIT - 10_000
 
 
 @effect("hearth.interventions.review", ReviewAction)
@@ -49,7 +52,7 @@ def _moved(session: Session, request: ReviewAction, work: Work, known: Intervent
 
 @query("hearth.interventions.waiting", WaitingActions)
 def waiting(session: Session, request: WaitingActions, work: Work) -> Answer:
-    """The actions that wait for approval, oldest first, with what the gates said; as many as fit."""
+    """The actions that wait for approval, oldest first, as many as fit; and the leads that may have refused."""
     found = interventions.waiting(session, work.tenant_id, limit=request.limit)
     names = leads.external_ids(session, work.tenant_id, lead_ids=[one.lead_id for one in found])
     rows: list[dict[str, Any]] = []
@@ -61,7 +64,8 @@ def waiting(session: Session, request: WaitingActions, work: Work) -> Answer:
             work.warn("too_many", f"actions.{len(rows)}")
             break
         rows.append(row)
-    return Answer(data={"actions": rows}, as_of=work.now)
+    asked = refusals.in_doubt(session, work.tenant_id, limit=ASKED)
+    return Answer(data={"actions": rows, "in_doubt": asked}, as_of=work.now)
 
 
 def _told(record: InterventionRecord, *, changed: bool) -> dict[str, Any]:

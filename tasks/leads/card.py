@@ -18,8 +18,11 @@ from tasks.leads.history import point
 from tasks.leads.judging import Standing, shown, standing
 from tasks.leads.worklist import due_by, expected_value, price_of, why_now
 from tasks.leads.yesterday import changes
-from tasks.services import gate_context
+from tasks.services import gate_context, refusals
 from tasks.services.next_action import conditions, decide
+
+#: statements about being contacted that a card shows, the newest first
+STATEMENTS = 10
 
 
 @query("hearth.leads.card", CardRequest)
@@ -35,6 +38,7 @@ def card(session: Session, request: CardRequest, work: Work) -> Answer:
             **_scores(session, record.lead_id, work, urgency),
             "risk": _risk(session, record, work),
             "actions": actions.card(session, work.tenant_id, record.lead_id),
+            "consent": refusals.shown(session, work.tenant_id, record, most=STATEMENTS),
             "events": [{"kind": event.kind, "at": event.occurred_at} for event in happened[-20:]],
             "outcomes": [event.kind for event in happened if event.kind.startswith("outcome.")][-50:],
         },

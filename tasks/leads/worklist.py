@@ -19,6 +19,7 @@ from tasks.contracts.wire import RESULT_LIMIT, canonical
 from tasks.leads.crossings import KIND
 from tasks.leads.judging import Standing, counted, shown
 from tasks.leads.yesterday import changes
+from tasks.services import refusals
 from tasks.services.next_action import NextAction, conditions, next_actions
 
 #: calls of a list that nobody has set a number for
@@ -28,6 +29,8 @@ MORE = (
     *("expected_value", "interval", "fit", "engagement", "changed", "override", "assigned_to", "prediction_id"),
     *("risk", "action_id"),
 )
+#: leads of whom a list asks whether they refused
+ASKED = 20
 #: bytes of rows with everything in them, and of all rows: the envelope needs some too
 FULL, MOST = RESULT_LIMIT * 7 // 10, RESULT_LIMIT * 9 // 10
 
@@ -62,7 +65,8 @@ def worklist(session: Session, request: WorklistRequest, work: Work) -> Answer:
         | {"changed": news.get(lead_id), "risk": risks.brief(at_risk.get(lead_id))}
         for place, lead_id in enumerate(listed, 1)
     ]
-    data = {"as_of": work.now, "leads": _fitting(rows, work), "withheld": filled.withheld}
+    asked = refusals.in_doubt(session, work.tenant_id, assigned_to=request.assigned_to, limit=ASKED)
+    data = {"as_of": work.now, "leads": _fitting(rows, work), "withheld": filled.withheld, "in_doubt": asked}
     return Answer(data=data, as_of=work.now)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from db import consent as rules
-from db.records import ConsentStatement, LeadRecord
+from db.records import ConsentStatement
 from db.repositories import consent as ledger
 from db.repositories import leads, rescores
 from db.session import Session
@@ -14,12 +14,16 @@ from tasks.contracts.privacy import ConsentLedger, DecideConsent, OpenDoubts
 from tasks.errors import InvalidPayload
 from tasks.services import refusals
 
+#: statements that one answer shows; the whole ledger is in the export
+MOST = 150
+
 
 @query("hearth.privacy.consent", ConsentLedger)
 def consent(session: Session, request: ConsentLedger, work: Work) -> Answer:
     """Give who agreed or refused, when, by what, from which source, on which channel; without the words."""
     record = leads.get(session, work.tenant_id, lead_ids=[request.lead_id])[0]
-    return Answer(data=shown(session, work.tenant_id, record), as_of=work.now)
+    told = refusals.shown(session, work.tenant_id, record, most=MOST)
+    return Answer(data={"lead_id": record.lead_id, **told}, as_of=work.now)
 
 
 @query("hearth.privacy.doubts", OpenDoubts)
@@ -60,18 +64,4 @@ def decide(session: Session, request: DecideConsent, work: Work) -> Answer:
         work.tell(refusals.REFUSED, record.lead_id, lead_id=record.lead_id, at=work.now, channels=channels)
         # what was planned for it is taken back
         work.then("hearth.interventions.plan_due", tenant_id=work.tenant_id, lead_ids=[record.lead_id])
-    return Answer(data={"lead_id": record.lead_id, "decision": request.decision, **_state(after)})
-
-
-def shown(session: Session, tenant_id: str, record: LeadRecord) -> dict[str, Any]:
-    """Give a lead's ledger without the words, and what follows from it."""
-    entries = ledger.of_lead(session, tenant_id, lead_id=record.lead_id)
-    return {"lead_id": record.lead_id, **_state(record.consent), "statements": refusals.statements(entries)}
-
-
-def _state(consent: dict[str, Any] | Any) -> dict[str, Any]:
-    return {
-        "contactable": rules.contactable(consent),
-        "in_doubt": rules.doubts(consent),
-        "channels": {channel: refusals.state_of(consent, channel) for channel in rules.CHANNELS},
-    }
+    return Answer(data={"lead_id": record.lead_id, "decision": request.decision, **refusals.standing(after)})

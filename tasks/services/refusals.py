@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from db.records import ConsentRecord, ConsentStatement, UpsertResult
+from db import consent as rules
+from db.records import ConsentRecord, ConsentStatement, LeadRecord, UpsertResult
 from db.repositories import consent
 from db.session import Session
 from tasks.base import Work
@@ -80,6 +81,21 @@ def in_doubt(session: Session, tenant_id: str, *, assigned_to: str | None = None
             session, tenant_id, assigned_to=assigned_to, limit=limit
         )
     ]
+
+
+def shown(session: Session, tenant_id: str, record: LeadRecord, *, most: int | None = None) -> dict[str, Any]:
+    """Give how each channel of a lead stands, and the newest statements of its ledger; without the words."""
+    entries = consent.of_lead(session, tenant_id, lead_id=record.lead_id)
+    return {**standing(record.consent), "statements": statements(entries)[:most]}
+
+
+def standing(view: Mapping[str, Any]) -> dict[str, Any]:
+    """Give how each channel stands in a view."""
+    return {
+        "contactable": rules.contactable(view),
+        "in_doubt": rules.doubts(view),
+        "channels": {channel: state_of(view, channel) for channel in rules.CHANNELS},
+    }
 
 
 def statements(entries: Iterable[ConsentRecord]) -> list[dict[str, Any]]:

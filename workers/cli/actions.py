@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workers.cli.output import facts
-from workers.words import CHANNELS, STATES, drivers, gate, moment, plain, refusals, share
+from workers.words import CHANNELS, STANDINGS, STATES, drivers, gate, moment, plain, refusals, share
 
 Data = Mapping[str, Any]
 
@@ -47,6 +47,22 @@ def show_next(told: Data) -> None:
     pairs |= {name: moment(told[key]) for key, name in _NEXT.items() if told.get(key)}
     pairs |= dict(refusals(told["why_not"]))
     facts("next", pairs)
+
+
+def show_consent(told: Data) -> None:
+    """Prints how each channel of a lead stands, and who said so last."""
+    newest = next((one for one in told["statements"] if one["decision"] != "settled"), None)
+    facts("may be contacted", standings(told) | ({} if newest is None else {"said last": _said(newest)}))
+
+
+def _said(one: Data) -> str:
+    where = f"{plain(one['basis'])} {one['reference']}".strip()
+    return f"{plain(one['channel'])} {plain(one['decision'])}: {where}, {moment(one['said_at'] or one['recorded_at'])}"
+
+
+def standings(told: Data) -> dict[str, object]:
+    """Give how each channel stands, in words."""
+    return {plain(channel): STANDINGS[state] for channel, state in told["channels"].items()}
 
 
 def show_actions(told: Data) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,7 +10,8 @@ import click
 from db.repositories import consent as ledger
 from db.repositories import leads
 from db.session import reading
-from tasks.privacy.consent import shown
+from tasks.services import refusals
+from workers.cli.actions import standings
 from workers.cli.client import client
 from workers.cli.command import Command, example, json_option, tenant_option
 from workers.cli.database import database
@@ -19,14 +20,6 @@ from workers.cli.scores import chosen
 from workers.settings import settings
 from workers.words import moment, plain
 
-#: how a channel stands -> what that means
-STANDS: Mapping[str, str] = {
-    "refused": "refused: nothing is sent",
-    "in_doubt": "in doubt: nothing is sent until a person decides (hearth privacy decide)",
-    "granted": "agreed",
-    "withheld": "not agreed",
-    "unknown": "nothing is known",
-}
 LEAD = click.argument("lead", metavar="LEAD")
 Data = dict[str, Any]
 
@@ -50,7 +43,7 @@ def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
         lead_id = chosen(tenant, lead)[0]
         with reading() as session:
             record = leads.get(session, tenant, lead_ids=[lead_id])[0]
-            data = {"tenant_id": tenant, **shown(session, tenant, record)}
+            data = {"tenant_id": tenant, "lead_id": lead_id, **refusals.shown(session, tenant, record)}
             entries = ledger.of_lead(session, tenant, lead_id=lead_id) if reveal else []
     if reveal:
         data["words"] = [
@@ -65,7 +58,7 @@ def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
 
 
 def _show(lead: str, data: Data) -> None:
-    facts(f"may {lead} be contacted?", {channel: STANDS[state] for channel, state in data["channels"].items()})
+    facts(f"may {lead} be contacted?", standings(data))
     columns = ("said", "recorded", "channel", "what", "by", "which", "read by", "source", "import")
     table("what was said, the newest first", columns, [_row(one) for one in data["statements"]])
     for one in data.get("words", ()):
@@ -101,7 +94,7 @@ def doubts(tenant: str, agent: str | None, top: int, as_json: bool) -> None:
         show_doubts(tenant, data["leads"])
 
 
-def show_doubts(tenant: str, found: list[Data]) -> None:
+def show_doubts(tenant: str, found: Sequence[Mapping[str, Any]]) -> None:
     """Prints who is in doubt and how to decide."""
     rows = [
         (one["external_id"] or one["lead_id"], one["assigned_to"], ", ".join(one["channels"]), moment(one["since"]))
@@ -141,7 +134,7 @@ def decide(tenant: str, lead: str, refused: bool, as_json: bool, **said: Any) ->
     if as_json:
         emit({"tenant_id": tenant, **data})
     else:
-        facts(f"may {lead} be contacted?", {name: STANDS[state] for name, state in data["channels"].items()})
+        facts(f"may {lead} be contacted?", standings(data))
 
 
 @click.command(cls=Command, epilog=example("hearth privacy reread --tenant demo"))

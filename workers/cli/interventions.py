@@ -13,6 +13,7 @@ from tasks.contracts.interventions import INTERVENTIONS, PauseInterventions
 from workers.cli.actions import show_action
 from workers.cli.client import Client, client
 from workers.cli.command import Command, example, json_option, tenant_option
+from workers.cli.consent import show_doubts
 from workers.cli.database import database
 from workers.cli.output import emit, facts, table
 from workers.cli.scores import chosen
@@ -132,19 +133,21 @@ def _type(told: Data) -> tuple[object, ...]:
 def list_actions(tenant: str, lead: str | None, limit: int, as_json: bool) -> None:
     """Actions that wait for a person's approval, oldest first, with their texts."""
     with client(tenant) as caller, database(settings()):
-        found = _waiting(caller, limit) if lead is None else _of_lead(caller, chosen(tenant, lead)[0])
+        asked: list[Data] = []
+        if lead is None:
+            answer = caller.call("hearth.interventions.waiting", limit=limit)
+            found, asked = answer["actions"], answer["in_doubt"]
+        else:
+            found = _of_lead(caller, chosen(tenant, lead)[0])
     if as_json:
-        emit({"actions": found})
+        emit({"actions": found, **({"in_doubt": asked} if lead is None else {})})
         return
+    if asked:
+        show_doubts(tenant, asked)
     for told in found:
         show_action(told)
     if not found:
         click.echo(f"no actions of lead {lead}" if lead else f"no actions of {tenant} wait for approval")
-
-
-def _waiting(caller: Client, limit: int) -> list[Data]:
-    found: list[Data] = caller.call("hearth.interventions.waiting", limit=limit)["actions"]
-    return found
 
 
 def _of_lead(caller: Client, lead_id: str) -> list[Data]:

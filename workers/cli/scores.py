@@ -10,7 +10,7 @@ import click
 from db.records import PredictionRecord
 from db.repositories import leads, predictions, tenants
 from db.session import reading
-from workers.cli.actions import show_actions, show_next, show_risk, way
+from workers.cli.actions import show_actions, show_consent, show_next, show_risk, way
 from workers.cli.client import Client, client
 from workers.cli.command import Command, Function, example, json_option, tenant_option
 from workers.cli.database import database
@@ -39,6 +39,7 @@ WARNINGS: Mapping[str, str] = {"kill_switch": "the kill switch is on: nobody is 
 #: parts of a card that are told in words
 PARTS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "next": show_next,
+    "consent": show_consent,
     "risk": show_risk,
     "actions": show_actions,
 }
@@ -191,6 +192,8 @@ def show_worklist(title: str, data: Data) -> None:
     """Prints a worklist, and how many leads are left out of it since nobody may contact them."""
     rows = [_call(lead) for lead in data["leads"]]
     table(f"{title}, as of {data['as_of']}", WORKLIST_COLUMNS, rows)
+    if data.get("in_doubt"):
+        click.echo(f"did they refuse? {_many(len(data['in_doubt']))} in doubt; `hearth privacy doubts` lists them")
     if data["withheld"]:
         click.echo(f"left out: {_many(data['withheld'])} that nobody may contact; `hearth card` says why")
 
