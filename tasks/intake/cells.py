@@ -236,9 +236,15 @@ def _read_label(row: Cells, _name: str, _header: str, text: str) -> None:
 
 def _read_event_kind(row: Cells, name: str, _header: str, text: str) -> None:
     # The words of profile and mapping have been taken already; what is left must be one of their meanings.
-    if text not in row.plan.words.get(name, {}).values():
+    if text in row.plan.words.get(name, {}).values():
+        row.fields[name] = text
+        return
+    closed = consent_words.mark(text).refused
+    if not closed:
         raise BadValue("value.enum", "an unknown kind of event; list the word under [words.kind] of the mapping")
-    row.fields[name] = text
+    row.fields[name] = "opted_out"
+    if len(closed) == 1 and closed != consent_words.ALL:
+        row.fields.setdefault("channel", next(iter(closed)))
 
 
 def _name(_column: str, text: str) -> str:

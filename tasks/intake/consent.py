@@ -25,6 +25,8 @@ _PROSE = 7
 #: fields in which systems say how a lead stands
 _MARKS: Mapping[str, Basis] = {"stage": "stage", "opportunity_status": "status", "lost_reason": "status"}
 _OURS = frozenset({"sms", "email", "call"})
+#: kinds of events that end all contact
+_ENDS = frozenset({"unsubscribed", "opted_out"})
 _LONGEST = 120
 
 
@@ -47,6 +49,15 @@ def of_message(
     if "all" not in found.channels:
         return tuple(_said(found.channels, "refused", **told))
     return unsubscribed(channel, **told)
+
+
+def of_event(kind: str, channel: str | None, *, at: datetime, reference: str) -> tuple[ConsentStatement, ...]:
+    """Give what an event refuses by its kind alone, `email_unsubscribed`; nothing where it is of another kind."""
+    told: dict[str, Any] = {"basis": "event", "reference": reference, "said_at": at}
+    if kind in _ENDS:
+        return unsubscribed(channel, **told)
+    closed = consent_words.mark(kind).refused if consent_words.maybe(kind) else consent_words.NOBODY
+    return unsubscribed(channel, **told) if "all" in closed else tuple(_said(closed, "refused", **told))
 
 
 def refusing(event: EventDraft, statements: Collection[ConsentStatement]) -> EventDraft:

@@ -43,7 +43,8 @@ def read(raw: Any, setup: Setup) -> Notice | Ignored:
     at = min(payload.moment(raw, "at", "occurred_at", zone=setup.zone) or setup.received_at, setup.now)
     if not kind:
         return keyed(_about(lead, at), event_id, "")
-    if canonical(kind, direction_of(raw)) is None and kind not in ALSO:
+    known = canonical(kind, direction_of(raw)) is not None or kind in ALSO
+    if not known and not consent.of_event(kind, None, at=at, reference=""):
         return Ignored(type=kind, code="unknown_type", key=f"id:{event_id}" if event_id else None)
     return keyed(_happened(raw, lead, kind, at, setup), event_id, "")
 
@@ -103,8 +104,8 @@ def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: Setup) 
 def _statements(event: EventDraft) -> tuple[ConsentStatement, ...]:
     """Give what an event refuses: by its kind, or by the words of an inbound message or a note."""
     at, reference = event.occurred_at, event.source_id
-    if event.kind in {"unsubscribed", "opted_out"}:
-        return consent.unsubscribed(event.channel, basis="event", reference=reference, said_at=at)
+    if found := consent.of_event(event.kind, event.channel, at=at, reference=reference):
+        return found
     if event.kind == "note":
         return consent.of_note(event.text or "", "note", at=at, reference=reference)
     if event.direction != "inbound":

@@ -13,6 +13,7 @@ from tasks.intake.errors import BadValue, EventRefused
 
 Raw = Mapping[str, Any]
 UTC = ZoneInfo("UTC")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_TEXT, MAX_BODY = 255, 32_000
 
 

@@ -60,6 +60,8 @@ def dispatch(raw: Raw, setup: Setup) -> Notice | Ignored:
     """Read an event whose envelope is in order."""
     event_id = payload.text(raw, "webhookId")
     reader = READERS.get(raw["type"])
+    if reader is None and others.refuses(raw):
+        reader = others.refusal
     if reader is None:
         return Ignored(type=raw["type"], code="unknown_type", key=f"id:{event_id}" if event_id else None)
     found = reader(raw, setup, moment_of(raw, setup))

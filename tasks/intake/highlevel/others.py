@@ -60,6 +60,21 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
     return Notice(type=raw["type"], at=happened, lead=lead, entity=(name, entity_id), state=state)
 
 
+def refuses(raw: Raw) -> bool:
+    """Tell whether an event of a type that nobody knows is a contact's refusal by its name, `SmsOptOut`."""
+    named = payload.text(raw, "contactId") is not None
+    return named and bool(consent.of_event(str(raw["type"]), None, at=payload.EPOCH, reference=""))
+
+
+def refusal(raw: Raw, setup: Setup, at: datetime) -> Notice:
+    """Read a refusal that only the type of its event tells."""
+    contact_id = payload.identifier(raw, "contactId")
+    reference = payload.text(raw, "id", "webhookId") or f"{contact_id}:{raw['type']}:{at.isoformat()}"
+    said = consent.of_event(str(raw["type"]), payload.text(raw, "channel"), at=at, reference=reference)
+    lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=said)
+    return Notice(type=str(raw["type"]), at=at, lead=lead, state={"id": reference})
+
+
 def mail(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
     """Read a statistic of an e-mail; it knows the address only."""
     told = payload.part(raw, "webhookPayload")

@@ -107,7 +107,9 @@ def states(lead_id: str) -> list[str]:
 
 
 def told(*kinds: str) -> list[dict[str, Any]]:
-    events = pull(tenant_id=T)["data"]["events"]
+    events: list[dict[str, Any]] = []
+    while page := pull(tenant_id=T, cursor=events[-1]["cursor"] if events else 0)["data"]["events"]:
+        events += page
     return [event for event in events if event["type"] in kinds]
 
 

@@ -11,8 +11,9 @@ import pytest
 from db.consent import told
 from db.records import LeadDraft
 from tasks.contracts.leads import LeadIn
-from tasks.intake import consent
+from tasks.intake import consent, generic_events, highlevel
 from tasks.intake.drafts import to_draft
+from tasks.intake.notices import Ignored, Setup
 
 NOON = datetime(2026, 5, 5, 12, tzinfo=UTC)
 HEADER = "Lead ID,Name,Email,Phone"
@@ -137,6 +138,39 @@ def test_messages_of_a_file_of_events_are_read(importer, row, view):
     assert found.lead is not None, found.problems
     assert told(found.lead).keys() == (view if isinstance(view, set) else view.keys())
     assert bool(found.event.facts.get("refuses")) is bool(view)
+
+
+@pytest.mark.parametrize(
+    ("kind", "view"),
+    [
+        ("SMS Opt-Out", {"dnd_sms": True}),
+        ("Email Unsubscribed", {"dnd_email": True}),
+        ("Do Not Contact set", {"dnd_all": True}),
+        ("DNC added", {"dnd_all": True}),
+    ],
+)
+def test_kinds_of_events_that_nobody_listed_refuse_by_their_names(importer, kind, view):
+    found = importer.file(
+        importer.write(f"external_id,kind,occurred_at\nA1,{kind},2026-01-02\n"), subject="events"
+    ).rows[0]
+    assert found.lead is not None, found.problems
+    assert told(found.lead) == view
+
+
+def test_events_of_other_sources_refuse_by_their_names_too():
+    setup = Setup(tenant_id="T", now=NOON, received_at=NOON)
+    lead = {"external_id": "A1"}
+    for kind, names in (
+        ("email_unsubscribed", {"dnd_email"}),
+        ("sms_opt_out", {"dnd_sms"}),
+        ("dnd_on", {"unsubscribed_at"}),
+    ):
+        notice = generic_events.read({"lead": lead, "kind": kind, "at": NOON.isoformat()}, setup)
+        assert set(told(notice.lead)) == names, kind
+    event = {"type": "SmsOptOut", "locationId": "T", "contactId": "c1", "webhookId": "w1"}
+    assert told(highlevel.read(event, setup).lead) == {"dnd_sms": True}
+    assert isinstance(highlevel.read({**event, "type": "SomethingElse"}, setup), Ignored)
+    assert isinstance(generic_events.read({"lead": lead, "kind": "bus_stop"}, setup), Ignored)
 
 
 def test_a_lead_of_the_contract_is_read_alike():
