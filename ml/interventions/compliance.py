@@ -237,7 +237,7 @@ def _never(place: Place, rules: GateRules, moment: datetime, note: str) -> Rulin
         again = open_at(place.zones, moment + _DAY, rules.hours)
     except NoCommonHourError:
         return _ruling("quiet.never", "block", note=note)
-    return _ruling("quiet.unknown_zone", "defer", until=again, note=f"{note}; none leaves an hour: tell state or zone")
+    return _ruling("quiet.no_place", "defer", until=again, note=note)
 
 
 def _closing(place: Place, moment: datetime) -> str:

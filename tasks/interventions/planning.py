@@ -212,22 +212,35 @@ def _no_dearer(proposals: Sequence[Proposal], cost: float) -> list[Proposal]:
 
 
 def _first_allowed(setting: Setting, batch: Batch, why: Reasons, proposals: Sequence[Proposal]) -> Found | None:
-    """Give the best action that the gates let pass; those before it are noted as blocked."""
+    """Give the best action that the gates let pass; those before it are noted as blocked.
+
+    One that waits because nobody knows where the lead is comes after those that need not: its hour may never come.
+    """
     lead_id = why.need.lead_id
     plan = batch.plans[lead_id]
+    placeless: Found | None = None
     for proposal in options(proposals):
         found = _judged(setting, batch.subjects[lead_id], why, proposal)
         if found.record is not None and not _still_open(found.record, setting.now):
             # decided today, and over since: whatever comes next is another day's
             plan.reason = "decided"
             return None
-        if found.decision.decision != "block":
+        if found.decision.decision != "block" and not _placeless(found):
             plan.reason = None
             return found
+        if found.decision.decision != "block":
+            placeless = placeless or found
+            continue
         arm = arm_of(found, setting.tenant_id, batch.enrolments.get(lead_id), setting.choices.holdout)
         plan.blocked.append(drafted(found, arm, setting.now, setting.own))
         plan.reason = "blocked"
-    return None
+    if placeless is not None:
+        plan.reason = None
+    return placeless
+
+
+def _placeless(found: Found) -> bool:
+    return any(one.rule == "quiet.no_place" for one in found.decision.rules)
 
 
 def _still_open(record: InterventionRecord, now: datetime) -> bool:

@@ -496,3 +496,13 @@ def test_many_leads_take_as_many_statements_as_few() -> None:
     with counted() as other:
         assert all(found.actions for found in planned(NOON, *many))
     assert len(other) == len(one), other
+
+
+def test_where_nobody_knows_the_place_what_needs_no_hour_of_it_goes_first() -> None:
+    elsewhere = at_risk(1, state=None)
+    found = only(planned(NOON, elsewhere, allowed_actions=["sms", "showing_invite", "email", "listing_alert"]))
+    assert {one.channel for one in found.actions} == {"email"}
+    alone = at_risk(2, state=None, opt_in_email=None)
+    waits = only(planned(NOON, alone, allowed_actions=["sms", "showing_invite", "email", "listing_alert"]))
+    assert [one.channel for one in waits.actions] == ["sms"]
+    assert only(waits.actions).not_before > NOON

@@ -111,9 +111,9 @@ GATES = [
     (SMS, replace(FACTS, state="RI", now=NOON + 7 * HOUR), "defer", "quiet.ri"),
     (SMS, replace(FACTS, state=None, phone="+14015550100", now=NOON + 7 * HOUR), "defer", "quiet.ri"),
     (EMAIL, replace(FACTS, state="RI", now=NOON + 7 * HOUR), "allow", None),
-    (SMS, replace(FACTS, state=None, phone=None), "defer", "quiet.unknown_zone"),
+    (SMS, replace(FACTS, state=None, phone=None), "defer", "quiet.no_place"),
     # an hour that suits every zone, but not Rhode Island, where it is evening
-    (SMS, replace(FACTS, state=None, phone=None, now=NOON + 7 * HOUR), "defer", "quiet.unknown_zone"),
+    (SMS, replace(FACTS, state=None, phone=None, now=NOON + 7 * HOUR), "defer", "quiet.no_place"),
     (EMAIL, replace(FACTS, state=None, phone=None, now=NOON + 7 * HOUR), "allow", None),
     # a Sunday, and Christmas
     (SMS, replace(FACTS, state="Mobile, Ala.", now=NOON - 2 * DAY), "defer", "quiet.al"),
@@ -279,14 +279,14 @@ def test_it_is_noted_when_the_laws_of_states_hold_for_want_of_one():
     nowhere = replace(facts, timezone="UTC")
     assert quiet_of(EMAIL, nowhere).note == "unknown: all zones of the United States"
     assert quiet_of(SMS, nowhere).note == (
-        "unknown: all zones of the United States; the laws of all states; none leaves an hour: tell state or zone"
+        "unknown: all zones of the United States; the laws of all states"
     )
 
 
 def test_an_unknown_place_waits_and_is_looked_at_again_the_next_day():
     facts = replace(FACTS, state=None, phone="+18005550100")
     again = quiet_of(SMS, facts)
-    assert (again.decision, again.rule, again.until) == ("defer", "quiet.unknown_zone", NOON + DAY + 7 * HOUR)
+    assert (again.decision, again.rule, again.until) == ("defer", "quiet.no_place", NOON + DAY + 7 * HOUR)
     # told the state meanwhile, it may go
     assert quiet_of(SMS, replace(facts, state="Ga.", now=again.until)).rule == "quiet.open"
     # in winter, where the brokerage is open from 8 to 21, an hour is left: from 8 on Guam until 18 in Rhode Island
