@@ -71,4 +71,5 @@ def _rules(said: Mapping[str, Any]) -> GateRules:
         per_day=caps.get("per_day", usual.per_day),
         per_week=caps.get("per_week", usual.per_week),
         approval=frozenset(said.get("approval", APPROVAL)),
+        attested=frozenset(said.get("attested") or ()),
     )

@@ -29,6 +29,7 @@ Verdict = Literal["allow", "defer", "block"]
 INTERNAL = "internal"
 #: channels that ring a number
 _RINGING = frozenset({"sms", "call"})
+_ATTESTABLE = frozenset({"call", "email"})
 CHANNELS = frozenset({"sms", "email", "call", INTERNAL})
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 #: calls and texts in 24 hours that the strictest states allow, whatever a brokerage has set (see `frequency.day`)
@@ -92,6 +93,8 @@ class GateRules:
     per_week: int = 3
     #: channels over which nothing goes without a person
     approval: frozenset[str] = frozenset({"sms", "email"})
+    #: channels of which the brokerage states that its leads have agreed; never of texts, which ask for each one's own
+    attested: frozenset[str] = frozenset()
     version: str = VERSION
 
 
@@ -191,7 +194,7 @@ def _refused(channel: str, consent: Mapping[str, Any]) -> str | None:
     return "refusal.opted_out" if False in (yes_all, yes) else None
 
 
-def _consent(candidate: Candidate, facts: GateFacts, _rules: GateRules, moment: datetime) -> Ruling:
+def _consent(candidate: Candidate, facts: GateFacts, rules: GateRules, moment: datetime) -> Ruling:
     channel = candidate.channel
     if channel not in CHANNELS:
         return _ruling("consent.unknown_channel", "block")
@@ -199,6 +202,8 @@ def _consent(candidate: Candidate, facts: GateFacts, _rules: GateRules, moment: 
         return _ruling(f"consent.{channel}")
     if channel == "call" and _inquired(facts, moment):
         return _ruling("consent.call_inquiry")
+    if channel in rules.attested & _ATTESTABLE:
+        return _ruling(f"consent.{channel}_attested")
     return _ruling(f"consent.{channel}_missing", "block")
 
 

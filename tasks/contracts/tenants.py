@@ -109,7 +109,7 @@ class Interventions(Part):
     leave: Share | None = None
     #: days after an action in which a lead gets no other
     cooldown_days: Annotated[float, Field(ge=0, le=365)] | None = None
-    #: what the actions planned within 24 hours may cost together; null: as much as they cost
+    #: what the actions planned within 24 hours may cost together; null: 2,400
     budget: Budget | None = None
     #: null: all of them
     allowed_actions: Annotated[list[ActionName], Field(max_length=30)] | None = None
@@ -118,6 +118,8 @@ class Interventions(Part):
     #: channels whose actions a person approves first
     approval: Annotated[list[Literal["sms", "email", "call", "internal"]], Field(max_length=4)] | None = None
     caps: Caps | None = None
+    #: channels of which the brokerage states that whoever refused nothing has agreed; it keeps the proof
+    attested: Annotated[list[Literal["call", "email"]], Field(max_length=2)] | None = None
     quiet_hours: QuietHours | None = None
     #: action -> id of the CRM's workflow that carries it out
     workflows: dict[ActionName, Identifier] | None = None

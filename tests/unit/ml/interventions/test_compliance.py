@@ -278,9 +278,7 @@ def test_it_is_noted_when_the_laws_of_states_hold_for_want_of_one():
     assert quiet_of(EMAIL, facts).note == "contact: America/Detroit"
     nowhere = replace(facts, timezone="UTC")
     assert quiet_of(EMAIL, nowhere).note == "unknown: all zones of the United States"
-    assert quiet_of(SMS, nowhere).note == (
-        "unknown: all zones of the United States; the laws of all states"
-    )
+    assert quiet_of(SMS, nowhere).note == ("unknown: all zones of the United States; the laws of all states")
 
 
 def test_an_unknown_place_waits_and_is_looked_at_again_the_next_day():
@@ -393,3 +391,24 @@ def test_what_waits_is_allowed_once_it_has_waited_and_nothing_without_consent(sa
     if judged.not_before is not None:
         assert judge(candidate, replace(facts, now=judged.not_before), OPEN).decision == "allow"
     assert judged == judge(candidate, facts, OPEN)
+
+
+@pytest.mark.parametrize("name", ["doubt_all_at", "doubt_sms_at"])
+def test_in_doubt_nothing_goes_over_the_channel_whatever_was_agreed(name: str) -> None:
+    facts = consent(opt_in_sms=True, **{name: NOON})
+    ruling = judge(SMS, facts).rules[-1]
+    assert (ruling.decision, ruling.rule) == ("block", "refusal.in_doubt")
+    assert judge(EMAIL, facts).decision == ("block" if name == "doubt_all_at" else "allow")
+
+
+@pytest.mark.parametrize("channel", ["call", "email", "sms"])
+def test_what_a_brokerage_states_of_its_leads_counts_where_none_has_refused_and_never_for_texts(channel: str) -> None:
+    rules = GateRules(attested=frozenset({"call", "email", "sms"}), approval=frozenset())
+    candidate = replace(SMS, channel=channel)
+    found = judge(candidate, replace(FACTS, consent={}), rules)
+    if channel == "sms":
+        assert (found.decision, found.rules[-1].rule) == ("block", "consent.sms_missing")
+    else:
+        assert f"consent.{channel}_attested" in [ruling.rule for ruling in found.rules]
+    for refusal in ({f"dnd_{channel}": True}, {f"opt_in_{channel}": False}, {"unsubscribed_at": NOON}):
+        assert judge(candidate, replace(FACTS, consent=refusal), rules).decision == "block"
