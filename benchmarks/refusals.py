@@ -1,4 +1,4 @@
-"""How well refusals are read: phrases that the reader was not tuned on, and three sets of messages that refuse nothing."""
+"""How well refusals are read: phrases it was not tuned on, and three sets of messages that refuse nothing."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _timed(texts: Sequence[str]) -> tuple[list[Verdict], list[float]]:
 
 def _phrase_ratios(found: Mapping[str, float]) -> dict[str, Ratio]:
     return {
-        "recall": Ratio(value=found["recall"], goal=RECALL_GOAL, better="higher", of="refusals read, clear or in doubt"),
+        "recall": Ratio(value=found["recall"], goal=RECALL_GOAL, better="higher", of="refusals read as such"),
         "false_alarms": Ratio(
             value=found["false_alarm_rate"], goal=ALARMS_GOAL, better="lower", of="other phrases read as clear"
         ),
@@ -97,7 +97,9 @@ def _sets() -> dict[str, list[str]]:
         "intent_banking77": _bank,
         "email_intent_parakweet": _mails,
     }
-    return {} if data is None else {name: list(texts(data / name)) for name, texts in known.items() if (data / name).is_dir()}
+    if data is None:
+        return {}
+    return {name: list(texts(data / name)) for name, texts in known.items() if (data / name).is_dir()}
 
 
 def _dialogues(folder: Path) -> Iterator[str]:

@@ -29,7 +29,8 @@ Verdict = Literal["allow", "defer", "block"]
 INTERNAL = "internal"
 #: channels that ring a number
 _RINGING = frozenset({"sms", "call"})
-_ATTESTABLE = frozenset({"call", "email"})
+#: channels for which a brokerage's word that its leads agreed will do
+_ATTESTED = {"call": "consent.call_attested", "email": "consent.email_attested"}
 CHANNELS = frozenset({"sms", "email", "call", INTERNAL})
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 #: calls and texts in 24 hours that the strictest states allow, whatever a brokerage has set (see `frequency.day`)
@@ -202,8 +203,8 @@ def _consent(candidate: Candidate, facts: GateFacts, rules: GateRules, moment: d
         return _ruling(f"consent.{channel}")
     if channel == "call" and _inquired(facts, moment):
         return _ruling("consent.call_inquiry")
-    if channel in rules.attested & _ATTESTABLE:
-        return _ruling(f"consent.{channel}_attested")
+    if channel in rules.attested and channel in _ATTESTED:
+        return _ruling(_ATTESTED[channel])
     return _ruling(f"consent.{channel}_missing", "block")
 
 

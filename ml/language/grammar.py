@@ -8,13 +8,14 @@ second character: the end of a clause is seen, and exceptions do not reach over 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from ml.errors import CatalogueError
 
 _PLAIN, _FIRST = 0x4E00, 0xE000
+_UNKNOWN, _NUMBER = chr(_PLAIN), chr(_PLAIN + 1)
 _CLAUSE_START = f"[{chr(_FIRST)}-\uf8ff]"
 _END = rf"(?={_CLAUSE_START}|\Z)"
 _START = rf"(?:\A|(?={_CLAUSE_START}))"
@@ -28,6 +29,7 @@ class Lexicon:
     """A character for each known word."""
 
     index: Mapping[str, int]
+    letters: Mapping[str, str]
     #: places of the words of each class, and of each word
     sets: Mapping[str, frozenset[int]]
     macros: Mapping[str, str]
@@ -58,28 +60,29 @@ class Lexicon:
         often = frozenset(index[word] for word in common if word in index)
         sets = {word: frozenset([place]) for word, place in index.items()}
         sets |= {name: frozenset(index[word] for word in words) for name, words in classes.items()}
-        sets |= {"UNKNOWN": frozenset([0]), "NUMBER": frozenset([1])}
-        return cls(index=index, sets=sets, macros=macros, common=often)
+        digits = (place for word, place in index.items() if word.isdigit())
+        sets |= {"UNKNOWN": frozenset([0]), "NUMBER": frozenset([1, *digits])}
+        letters = {word: chr(_PLAIN + place) for word, place in index.items()}
+        return cls(index=index, letters=letters, sets=sets, macros=macros, common=often)
 
-    def encode(self, clauses: Iterable[Iterable[str]]) -> str:
+    def encode(self, clauses: Sequence[Sequence[str]]) -> str:
         """Give a sentence as characters."""
-        coded = [[self._code(word) for word in clause] for clause in clauses]
-        return "".join(
-            chr(code + (_FIRST if place == 0 and number else _PLAIN))
-            for number, clause in enumerate(coded)
-            for place, code in enumerate(clause)
-        )
+        letters, other = self.letters, self.other
+        coded = [letters[word] if word in letters else other(word) for clause in clauses for word in clause]
+        place = 0
+        for clause in clauses[:-1]:
+            place += len(clause)
+            coded[place] = chr(ord(coded[place]) + _FIRST - _PLAIN)
+        return "".join(coded)
 
-    def _code(self, word: str) -> int:
-        found = self.index.get(word)
-        if found is None:
-            return 1 if word.isdigit() else 0
-        return found
+    def other(self, word: str) -> str:
+        """Give the character of a word that stands nowhere."""
+        return _NUMBER if word.isdigit() else _UNKNOWN
 
     def compile(self, pattern: str) -> Pattern:
         """Compile one pattern. Raises CatalogueError."""
         made = _Parser(lexicon=self, parts=self._parts(pattern)).alternatives()
-        return Pattern(source=made.regex, needs=made.needs)
+        return Pattern(source=made.regex, needs=made.needs or frozenset(range(len(self.index) + 2)))
 
     def _parts(self, pattern: str) -> list[str]:
         """Give the words and signs of a pattern, macros expanded."""
@@ -97,10 +100,10 @@ class Lexicon:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A translated pattern, and words of which a sentence that it matches holds one (None: no such words)."""
+    """A translated pattern, and words of which a sentence that it matches holds one."""
 
     source: str
-    needs: frozenset[int] | None
+    needs: frozenset[int]
 
     @property
     def regex(self) -> re.Pattern[str]:
@@ -198,11 +201,6 @@ def _set(codes: frozenset[int]) -> str:
     return f"[{told}]"
 
 
-def clause_starts(sentence: str) -> frozenset[int]:
-    """Give the places of a sentence at which a clause begins, the first word apart."""
-    return frozenset(place for place, letter in enumerate(sentence) if ord(letter) >= _FIRST)
-
-
-def codes(sentence: str) -> list[int]:
-    """Give the places of a sentence's words in the lexicon."""
-    return [code - _FIRST if code >= _FIRST else code - _PLAIN for code in map(ord, sentence)]
+def letters_of(words: Iterable[int]) -> list[str]:
+    """Give both characters of each word."""
+    return [chr(base + word) for word in words for base in (_PLAIN, _FIRST)]

@@ -32,7 +32,7 @@ def features(words: Sequence[str], classes: Mapping[str, str]) -> frozenset[int]
     """Give the hashed features of a sentence; `classes` names the class of a word.
 
     >>> len(features(["stop", "texting"], {"stop": "STOP"}))
-    9
+    12
     """
     return frozenset(zlib.crc32(text.encode()) for text in _features(words, classes))
 
@@ -106,7 +106,10 @@ def load(text: str) -> Recogniser:
     >>> load(dump(Recogniser(weights={7: 2.0}, bias=-1, clear=3, doubt=1))).weights
     {7: 2.0}
     """
-    body = json.loads(text)
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__) from error
     if body.pop("sha256", None) != _digest(body) or body["format"] != FORMAT:
         raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__)
     hashes, weights = base64.b64decode(body["hashes"]), base64.b64decode(body["weights"])

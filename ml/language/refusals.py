@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from ml.language.grammar import Lexicon, Pattern, clause_starts, codes
+from ml.language.grammar import Lexicon, Pattern, letters_of
 from ml.language.recogniser import Recogniser, features, shipped
 from ml.language.text import own_words, plain
 from ml.language.words import Sentence, Speller, fold, sentences
@@ -26,6 +27,8 @@ Scope = Literal["any", "clause", "message"]
 
 ALL = frozenset({"all"})
 _OVER = frozenset({"sms", "email", "call"})
+#: words after a refusal that may name a channel too: "don't call, text or write"
+_AFTER = 4
 #: words of a message that may be a keyword and no more
 _SHORT = 20
 #: a name: a capital letter after a small word
@@ -77,7 +80,6 @@ class _Reading:
     """A sentence as words and as characters."""
 
     words: Sequence[str]
-    clauses: Sentence
     coded: str
     starts: frozenset[int]
 
@@ -87,27 +89,21 @@ class _Finder:
     """Patterns by the words that they need, so that an ordinary sentence is tried against few."""
 
     patterns: tuple[tuple[_Entry, Pattern], ...]
-    by_word: Mapping[int, tuple[int, ...]]
-    always: tuple[int, ...]
+    by_letter: Mapping[str, tuple[int, ...]]
 
     @classmethod
     def of(cls, compiled: Sequence[tuple[_Entry, Pattern]]) -> _Finder:
-        by_word: dict[int, list[int]] = {}
+        by_letter: dict[str, list[int]] = {}
         for place, (_, pattern) in enumerate(compiled):
-            for word in pattern.needs or ():
-                by_word.setdefault(word, []).append(place)
-        return cls(
-            patterns=tuple(compiled),
-            by_word={word: tuple(places) for word, places in by_word.items()},
-            always=tuple(place for place, (_, pattern) in enumerate(compiled) if pattern.needs is None),
-        )
+            for letter in letters_of(pattern.needs):
+                by_letter.setdefault(letter, []).append(place)
+        return cls(patterns=tuple(compiled), by_letter={one: tuple(places) for one, places in by_letter.items()})
 
     def candidates(self, coded: str) -> list[tuple[_Entry, re.Pattern[str]]]:
         """Give the patterns that may match a sentence, in the order of the catalogue."""
-        places = set(self.always)
-        for word in codes(coded):
-            places.update(self.by_word.get(word, ()))
-        return [(entry, pattern.regex) for entry, pattern in (self.patterns[place] for place in sorted(places))]
+        by_letter = self.by_letter
+        places = {place for letter in coded if letter in by_letter for place in by_letter[letter]}
+        return [(self.patterns[place][0], self.patterns[place][1].regex) for place in sorted(places)]
 
 
 class _Catalogue:
@@ -118,6 +114,7 @@ class _Catalogue:
         tails, exceptions, typos = data["tails"], data["except"], data["typos"]
         patterns = [pattern for entry in data["pattern"] for pattern in entry["any"]]
         patterns += [one for part in (tails, exceptions, data["welcome"]) for some in part.values() for one in some]
+        patterns.append(data["recogniser"]["refusing"])
         self.lexicon = Lexicon.of(classes, data["macros"], data["common"]["words"].split(), patterns)
         self.spelled = frozenset(typos["spelled"].split())
         self.speller = Speller.of(
@@ -141,7 +138,8 @@ class _Catalogue:
         self.everything = frozenset(fold(data["channels"]["all"]).split())
         told = data["recogniser"]
         self.named = {word: name for name in reversed(told["classes"].split()) for word in classes[name]}
-        self.gate = self._one([f"(?:{'|'.join(told['gate'].split())})"])
+        self.gate = self._one(["|".join(told["gate"].split())])
+        self.refusing = self._one(["|".join(told["refusing"].split())])
         self.by = frozenset(data["channels"]["by"].split())
 
     def _one(self, patterns: Sequence[str]) -> re.Pattern[str]:
@@ -184,7 +182,8 @@ def read(message: str, channel: str | None = None) -> Refusal:
     own = own_words(message)
     readings = _readings(own)
     found = [one for reading in readings for one in _refusals(reading)]
-    found += [one for one in _whole(readings) if not one.entry.name or _NAME.search(own)]
+    found += _whole(readings)
+    found = [one for one in found if not one.entry.name or _NAME.search(own)]
     if not found:
         return _recognised(readings, channel)
     clear = [one for one in found if one.verdict == "clear"]
@@ -217,7 +216,8 @@ def _recognised(readings: Sequence[_Reading], channel: str | None) -> Refusal:
 
 def _judged(readings: Sequence[_Reading]) -> list[Sequence[str]]:
     """Give the sentences that may refuse: not such as only sound like a refusal, nor such that name no contact."""
-    open_ = [one for one in readings if _catalogue().gate.search(one.coded) and not _exceptions(one)]
+    gate, refusing = _catalogue().gate, _catalogue().refusing
+    open_ = [one for one in readings if refusing.search(one.coded) and gate.search(one.coded) and not _exceptions(one)]
     sentences_ = [one.words for one in open_]
     words = [word for one in readings for word in one.words]
     whole = len(open_) == len(readings) > 1 and len(words) <= _SHORT
@@ -229,13 +229,16 @@ def _readings(own: str) -> list[_Reading]:
 
 
 def _reading(sentence: Sentence) -> _Reading:
-    clauses = [[known for word in clause for known in _catalogue().speller.read(word)] for clause in sentence]
-    coded = _catalogue().lexicon.encode(clauses)
+    catalogue = _catalogue()
+    letters, spell = catalogue.lexicon.letters, catalogue.speller.read
+    clauses = [
+        [known for word in clause for known in ((word,) if word in letters else spell(word))] for clause in sentence
+    ]
+    ends = [*accumulate(map(len, clauses))]
     return _Reading(
         words=[word for clause in clauses for word in clause],
-        clauses=clauses,
-        coded=coded,
-        starts=clause_starts(coded),
+        coded=catalogue.lexicon.encode(clauses),
+        starts=frozenset(ends[:-1]),
     )
 
 
@@ -262,9 +265,11 @@ def _exceptions(reading: _Reading) -> list[tuple[int, int]]:
     """Give the spans that only sound like a refusal; what follows a footer belongs to it."""
     footer = _catalogue().footer.search(reading.coded)
     spans = [(footer.start(), len(reading.coded))] if footer else []
-    for match in _catalogue().sounds_like.finditer(reading.coded):
-        if not any(match.start() < place < match.end() for place in reading.starts):
-            spans.append(match.span())
+    spans += [
+        match.span()
+        for match in _catalogue().sounds_like.finditer(reading.coded)
+        if not any(match.start() < place < match.end() for place in reading.starts)
+    ]
     return spans
 
 
@@ -313,22 +318,39 @@ def _that_is(candidates: Sequence[tuple[_Entry, re.Pattern[str]]], coded: str) -
 
 
 def _whole(readings: Sequence[_Reading]) -> Iterator[_Found]:
-    """Find a message that consists of a keyword and politeness."""
+    """Find a message, or a clause about a name, that consists of a keyword and politeness."""
     if not readings or sum(len(reading.coded) for reading in readings) > _SHORT:
         return
-    told = [one for one in readings if any(not _catalogue().polite.match(letter) for letter in one.coded)] or readings
-    if len(told) == 1:
-        entry = _that_is(_catalogue().finders["message"].candidates(told[0].coded), told[0].coded)
-        if entry is not None:
-            yield _found(entry, told[0], (0, len(told[0].coded)), entry.verdict)
+    finder, polite = _catalogue().finders["message"], _catalogue().polite
+    told = [one for one in readings if any(not polite.match(letter) for letter in one.coded)] or readings
+    for reading in readings:
+        whole = len(told) == 1 and told[0] is reading
+        bounds = [0, *sorted(reading.starts), len(reading.coded)]
+        for start, end in {(0, bounds[-1]), *pairwise(bounds)}:
+            candidates = finder.candidates(reading.coded[start:end])
+            known = [one for one in candidates if one[0].name or (whole and end - start == bounds[-1])]
+            entry = _that_is(known, reading.coded[start:end]) if known else None
+            if entry is not None:
+                yield _found(entry, reading, (start, end), entry.verdict)
 
 
 def _channels(found: Sequence[_Found], readings: Sequence[_Reading], over: str | None) -> frozenset[str]:
     """Give what is refused: what the words name, and the channel they came over unless that one is welcome."""
-    welcome = _welcome(found, readings)
+    catalogue = _catalogue()
+    welcome: set[str] = set()
+    spans: dict[int, set[int]] = {}
+    for reading in readings:
+        taken = {place for one in found if one.words is reading.words for place in range(*one.span)}
+        for match in catalogue.welcome.finditer(reading.coded):
+            places = range(*match.span())
+            if taken.isdisjoint(places):
+                spans.setdefault(id(reading.words), set()).update(places)
+                welcome |= {
+                    catalogue.channel[word] for word in _words_at(reading.words, places) & catalogue.channel.keys()
+                }
     refused: set[str] = set()
     for one in found:
-        named = one.entry.channels or _named(one)
+        named = one.entry.channels or _named(one, spans.get(id(one.words), set()))
         refused |= named or ALL
         if named and not named & ALL and over in _OVER and over not in welcome:
             refused.add(str(over))
@@ -337,26 +359,17 @@ def _channels(found: Sequence[_Found], readings: Sequence[_Reading], over: str |
     return frozenset(_EVERY - welcome) if welcome else ALL
 
 
-def _named(found: _Found) -> frozenset[str]:
-    """Give the channels that the words of a refusal name; all where they name everything."""
+def _words_at(words: Sequence[str], places: Iterable[int]) -> set[str]:
+    return {words[place] for place in places}
+
+
+def _named(found: _Found, welcome: set[int]) -> frozenset[str]:
+    """Give the channels that the words of a refusal, and the few after it, name; all where they name everything."""
+    catalogue = _catalogue()
     start, end = found.span
-    words = found.words[start : min(len(found.words), end + 4)]
-    channels = {_catalogue().channel[word] for word in words if word in _catalogue().channel}
-    by = any(
-        word in _catalogue().by and following in _catalogue().channel
-        for word, following in zip(words, words[1:], strict=False)
-    )
-    if not by and any(word in _catalogue().everything and word not in _catalogue().channel for word in words):
+    words = [found.words[place] for place in range(start, min(len(found.words), end + _AFTER)) if place not in welcome]
+    channels = {catalogue.channel[word] for word in words if word in catalogue.channel}
+    by = any(word in catalogue.by and following in catalogue.channel for word, following in pairwise(words))
+    if not by and any(word in catalogue.everything and word not in catalogue.channel for word in words):
         return ALL
     return frozenset(channels)
-
-
-def _welcome(found: Sequence[_Found], readings: Sequence[_Reading]) -> frozenset[str]:
-    welcome: set[str] = set()
-    for reading in readings:
-        taken = [one.span for one in found if one.words is reading.words]
-        for match in _catalogue().welcome.finditer(reading.coded):
-            if not any(start < match.end() and match.start() < end for start, end in taken):
-                words = reading.words[match.start() : match.end()]
-                welcome |= {_catalogue().channel[word] for word in words if word in _catalogue().channel}
-    return frozenset(welcome)

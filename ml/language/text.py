@@ -28,8 +28,9 @@ _HISTORY = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _INLINE = re.compile(
-    r"(?:\bon|\bel|\bem|\ble)\b[^\n]{5,120}?(?:\d{4}|\d:\d\d)[^\n]{0,120}?\b(?:wrote|escribi[oó]|escreveu|a [eé]crit)\s?:",
-    re.IGNORECASE,
+    r"""(?:\bon|\bel|\bem|\ble)\b[^\n]{5,120}?(?:\d{4}|\d:\d\d)[^\n]{0,120}?
+    \b(?:wrote|escribi[oó]|escreveu|a\ [eé]crit)\s?:""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _DEVICE = re.compile(
     r"(?:sent from|get outlook|enviado (?:desde|do|de)|envoy[eé] (?:de|depuis)|obtener outlook|sent via)\b",
@@ -85,7 +86,8 @@ def _latest(text: str) -> str:
     long = {f"~{number}~": line for number, line in enumerate(lines) if len(line) > _LONGEST_LINE}
     stands_for = {line: name for name, line in long.items()}
     short = _single_blanks([stands_for.get(line, line).strip() for line in lines])
-    reply = _PARSER.read("\n".join(short)).replies[0].content.splitlines()
+    first = _PARSER.read("\n".join(short)).replies[0]
+    reply = [] if first.headers else first.content.splitlines()
     quoted = [number for number, line in enumerate(lines) if line.lstrip().startswith(">")]
     below = lines[quoted[-1] + 1 :] if quoted and len(reply) <= quoted[-1] else []
     return "\n".join([*(long.get(line, line) for line in reply), *below])

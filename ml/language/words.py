@@ -5,36 +5,48 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 #: letters of other alphabets that look like Latin ones, and signs that stand for letters
 _LOOK_ALIKE = str.maketrans(
-    "абвгеёзикмнорстухіјѕԁһӏԛԝαβεικνορτυχω",
+    "\u0430\u0431\u0432\u0433\u0435\u0451\u0437\u0438\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0458"
+    "\u0455\u0501\u04bb\u04cf\u051b\u051d\u03b1\u03b2\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03c9",
     "abbreezukmhopctyxijsdhlqwabeiknoptuxw",
 )
 _STOP_SIGN = re.compile("[\U0001f6d1\U0001f6ab\u26d4]")
-_LEET = str.maketrans("0134578$@!|", "oleastbsail")
-_LEET_I = str.maketrans("0134578$@!|", "oieastbsaii")
+_LEET = str.maketrans("0134578$@", "oleastbsa")
+_LEET_I = str.maketrans("0134578$@", "oieastbsa")
 _APOSTROPHE = re.compile(r"['\u2019\u2018\u02bc`\u00b4]")
 #: English contractions lose their apostrophe, in other languages it parts two words
 _CONTRACTION = re.compile(r"(?<=[a-z])'(?=(?:t|s|m|re|ve|d|ll)\b)")
 _ADDRESS = re.compile(r"\bhttps?://\S{1,2000}|\bwww\.\S{1,2000}|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 #: letters that are parted: "S.T.O.P.", "u n s u b"
 _SPELLED = re.compile(r"(?<![^\W_])[a-z](?:[ .\-_*/|~]{1,2}[a-z](?![^\W_])){2,20}")
-_SENTENCE = re.compile(r"[.!?;\n\r\u2026\u00bf\u00a1\u2022]+|\s-\s")
-_CLAUSE = re.compile(r"[,:()\[\]{}\"\u201c\u201d\u00ab\u00bb\u2014\u2013/\\|]+|\s--?\s")
-_WORD = re.compile(r"[a-z0-9\u00f1$@&+]+(?:[!|](?=[a-z]))?[a-z0-9$@]*")
+_ENDS_SENTENCE = ".!?;\n\r\u2026\u00bf\u00a1\u2022"
+_ENDS_CLAUSE = ',:()[]{}"\u201c\u201d\u00ab\u00bb\u2014\u2013/\\|'
+_PARTS_WORDS = "'-_*~^#%=<>\u00b7\u2011\u2010\u00ad\t\x0b\x0c"
+_BREAKS = str.maketrans(
+    {
+        **dict.fromkeys(_PARTS_WORDS, " "),
+        **dict.fromkeys(_ENDS_CLAUSE, ","),
+        **dict.fromkeys(_ENDS_SENTENCE, "\n"),
+    }
+)
 _LONG_RUN = re.compile(r"(.)\1{2,}")
-#: a longer word is no misspelt one
-_LONGEST_WORD = 24
+#: a longer word is no misspelt one, a shorter one too like others
+_LONGEST_WORD, _SHORTEST_WORD = 24, 5
+#: letters at one end of a misspelt word that are right: the one wrong letter is nearer to the other end
+_RIGHT = 3
+#: letters that stand alone before they are looked at as a parted word
+_PARTED = 3
 
 Sentence = list[list[str]]
 
 
 def fold(text: str) -> str:
-    """Give a text in small Latin letters without accents and invisible characters.
+    r"""Give a text in small Latin letters without accents and invisible characters.
 
-    >>> fold("ＳＴＯＰ\\u200b! Détente, don’t, d’accord, ЅТОР")
+    >>> fold("\uff33\uff34\uff2f\uff30\u200b! D\xe9tente, don\u2019t, d\u2019accord, \u0405\u0422\u041e\u0420")
     "stop! detente, dont, d'accord, stop"
     """
     if not text.isascii():
@@ -50,17 +62,25 @@ def _kept(letter: str) -> bool:
     return not unicodedata.combining(letter) and unicodedata.category(letter) not in {"Cf", "Cc", "So", "Sk"}
 
 
-def sentences(folded: str, spelled: frozenset[str]) -> Iterator[Sentence]:
+def sentences(folded: str, spelled: frozenset[str]) -> list[Sentence]:
     """Give the sentences of a folded text as clauses of words; letters that were parted are put together.
 
-    >>> [*sentences("s.t.o.p. ok, thanks", frozenset({"stop"}))]
+    >>> sentences("s.t.o.p. ok, thanks", frozenset({"stop"}))
     [[['stop']], [['ok'], ['thanks']]]
     """
     if "@" in folded or "www." in folded or "://" in folded:
         folded = _ADDRESS.sub(" ", folded)
-    joined = _SPELLED.sub(lambda match: _put_together(match[0], spelled), folded).replace("'", " ")
-    for sentence in _SENTENCE.split(joined):
-        clauses = [words for clause in _CLAUSE.split(sentence) if (words := _WORD.findall(clause))]
+    found = list(_clauses(folded))
+    if sum(len(word) == 1 for sentence in found for clause in sentence for word in clause) < _PARTED:
+        return found
+    return list(_clauses(_SPELLED.sub(lambda match: _put_together(match[0], spelled), folded)))
+
+
+def _clauses(folded: str) -> Iterator[Sentence]:
+    for sentence in (
+        folded.replace(" - ", "\n").replace("&", " & ").replace("#", " number ").translate(_BREAKS).split("\n")
+    ):
+        clauses = [words for clause in sentence.split(",") if (words := clause.split())]
         if clauses:
             yield clauses
 
@@ -79,13 +99,15 @@ class Speller:
 
     #: all words that mean something
     known: frozenset[str]
-    #: those that may be misspelt by one letter, longer ones first
-    targets: frozenset[str]
-    #: words that are one letter from a target and are none
+    #: words that are one letter from one that may be misspelt, and are none
     others: frozenset[str]
     #: words that are written together with the next one
     prefixes: tuple[str, ...]
-    near: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: words that may be misspelt, by what they are with one letter less
+    near: Mapping[str, frozenset[str]]
+    #: how such words begin, and end
+    starts: frozenset[str]
+    ends: frozenset[str]
 
     @classmethod
     def of(
@@ -99,10 +121,11 @@ class Speller:
                 near.setdefault(shorter, set()).add(target)
         return cls(
             known=frozenset(known),
-            targets=wanted,
             others=frozenset(others),
             prefixes=tuple(sorted(prefixes, key=len, reverse=True)),
             near={shorter: frozenset(found) for shorter, found in near.items()},
+            starts=frozenset(target[:_RIGHT] for target in wanted),
+            ends=frozenset(target[-_RIGHT:] for target in wanted),
         )
 
     def read(self, word: str) -> list[str]:
@@ -114,22 +137,26 @@ class Speller:
         """
         if word in self.known or len(word) > _LONGEST_WORD or word.isdigit():
             return [word]
-        for plainer in _plainer(word):
-            if plainer in self.known:
-                return [plainer]
-        plainest = next(iter(_plainer(word)), word)
-        found = self._near(plainest)
-        if found is not None:
-            return [found]
-        return self._parts(plainest) or [word]
+        plainest = word
+        if not word.isalpha() or _LONG_RUN.search(word):
+            for plainer in _plainer(word):
+                if plainer in self.known:
+                    return [plainer]
+            plainest = next(iter(_plainer(word)))
+        if len(plainest) < _SHORTEST_WORD or plainest in self.others:
+            return [word]
+        found = None
+        if plainest[:_RIGHT] in self.starts or plainest[-_RIGHT:] in self.ends:
+            found = self._near(plainest)
+        return [found] if found else self._parts(plainest) or [word]
 
     def _near(self, word: str) -> str | None:
-        if len(word) < 5 or word in self.others:
-            return None
         candidates = {target for shorter in (word, *_shorter(word)) for target in self.near.get(shorter, ())}
         return min((target for target in candidates if _one_edit(word, target)), default=None)
 
     def _parts(self, word: str) -> list[str] | None:
+        if not word.startswith(self.prefixes):
+            return None
         for prefix in self.prefixes:
             rest = word[len(prefix) :]
             if word.startswith(prefix) and len(rest) > 1 and rest in self.known:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,8 +67,21 @@ def worklist(session: Session, request: WorklistRequest, work: Work) -> Answer:
         for place, lead_id in enumerate(listed, 1)
     ]
     asked = refusals.in_doubt(session, work.tenant_id, assigned_to=request.assigned_to, limit=ASKED)
-    data = {"as_of": work.now, "leads": _fitting(rows, work), "withheld": filled.withheld, "in_doubt": asked}
+    data = {
+        "as_of": work.now,
+        "leads": _fitting(rows, work),
+        "withheld": filled.withheld,
+        "withheld_by": _reasons(decided.values()),
+        "in_doubt": asked,
+    }
     return Answer(data=data, as_of=work.now)
+
+
+def _reasons(decided: Iterable[NextAction]) -> dict[str, int]:
+    """Count why leads are left out, by the rule that closes calls: where all have one reason, that can be mended."""
+    why = (one.why_not for one in decided if one.place == "withheld" and one.why_not)
+    rules = Counter(next((each.rule for each in told if each.channel == "call"), told[0].rule) for told in why)
+    return dict(rules.most_common())
 
 
 def _filled(

@@ -196,6 +196,11 @@ def show_worklist(title: str, data: Data) -> None:
         click.echo(f"did they refuse? {_many(len(data['in_doubt']))} in doubt; `hearth privacy doubts` lists them")
     if data["withheld"]:
         click.echo(f"left out: {_many(data['withheld'])} that nobody may contact; `hearth card` says why")
+    if data.get("withheld_by", {}).get("consent.call_missing"):
+        click.echo(
+            "no agreement to calls is known of most: import opt_in_call, or, where the brokerage has it of all, say so: "
+            "attested in docs/compliance.md"
+        )
 
 
 def _many(number: int) -> str:

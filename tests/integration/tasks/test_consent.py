@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from db import consent as rules
 from db.models import AuditEntry, ConsentEntry, Event, Lead
@@ -220,7 +220,7 @@ def test_leads_stored_before_are_read_again_once(tenant: str, unsure: str) -> No
             session.execute(
                 update(Lead).where(*row).values(fields=fields, consent={"opt_in_sms": True}, contactable=True)
             )
-        session.execute(ConsentEntry.__table__.delete())  # as before there was a ledger
+        session.execute(delete(ConsentEntry))  # as before there was a ledger
     for lead_id, text in ((angry, "stop contacting me"), (vague, unsure)):
         _stored_message(tenant, lead_id, text)
     first = reread(tenant_id=tenant)["data"]
@@ -247,7 +247,7 @@ def test_a_reading_goes_on_where_it_stopped(tenant: str, monkeypatch: pytest.Mon
     given = [{"external_id": str(number), "source_system": "x", "tags": ["dnd"]} for number in range(5)]
     upsert(tenant_id=tenant, leads=given)
     with transaction() as session:
-        session.execute(ConsentEntry.__table__.delete())
+        session.execute(delete(ConsentEntry))
         session.execute(update(Lead).values(consent={}, contactable=True))
     module = __import__("tasks.privacy.reread", fromlist=["x"])
     monkeypatch.setattr(module, "CHUNK", 2)
