@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from db.records import LeadDraft
@@ -23,8 +24,9 @@ UNSUBSCRIBED = "unsubscribed_at"
 _DND_EVERYWHERE = ("dnd", "dnd_all")
 #: decisions that close something
 CLOSING: frozenset[Decision] = frozenset({"refused", "unsubscribed", "doubtful"})
+_DOUBTS: Mapping[Channel, str] = {channel: f"doubt_{channel}_at" for channel in EVERY}
 #: names of the view that hold a time, of which the earliest stays
-_EARLIEST = (UNSUBSCRIBED, *(f"doubt_{channel}_at" for channel in EVERY))
+_EARLIEST = frozenset({UNSUBSCRIBED, *_DOUBTS.values()})
 
 
 def key_of(statement: ConsentStatement) -> tuple[str, bool | datetime | None]:
@@ -95,7 +97,7 @@ def contactable(consent: Mapping[str, Any]) -> bool:
 
 def doubts(consent: Mapping[str, Any]) -> dict[Channel, datetime]:
     """Give the channels that are in doubt, each with the moment since when."""
-    return {channel: consent[name] for channel in EVERY if consent.get(name := f"doubt_{channel}_at")}
+    return {channel: consent[name] for channel, name in _DOUBTS.items() if consent.get(name)}
 
 
 def told(draft: LeadDraft) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def statements_of(draft: LeadDraft) -> tuple[ConsentStatement, ...]:
 
     A flag at rest, `dnd_sms: false`, states nothing.
     """
-    if not draft.consent:
+    if all(value is False and name.startswith("dnd") for name, value in draft.consent.items()):
         return draft.statements
     covered = {key_of(statement)[0] for statement in draft.statements}
     own = (_stated(name, value, draft) for name, value in draft.consent.items() if name not in covered)
@@ -156,17 +158,46 @@ def grouped(statements: Iterable[ConsentStatement]) -> list[tuple[ConsentStateme
     return [*([tuple(together)] if together else []), *map(tuple, alone.values())]
 
 
-def entry_id(lead_id: str, source: str, statements: Iterable[ConsentStatement]) -> str:
-    """Give the id of an entry: the same for the same words of the same source, however often they come."""
-    said = sorted([one.channel, one.decision, one.basis, one.reference, one.rule or ""] for one in statements)
-    text = json.dumps([lead_id, source, said], separators=(",", ":"))
-    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Statements that one source made together, ready to be stored."""
+
+    statements: tuple[ConsentStatement, ...]
+    #: channel, decision, basis, reference and rule of each; without the words, which are sealed
+    document: tuple[Mapping[str, str], ...]
+    #: the same as text, in one order
+    text: str
+    said_at: datetime | None
+    quote: str | None
+
+    def id_of(self, lead_id: str, source: str) -> str:
+        """Give the id of the entry: the same for the same words of the same source, however often they come."""
+        told = f"{lead_id}\n{source}\n{self.text}"
+        return hashlib.sha256(told.encode(errors="replace")).hexdigest()[:32]
 
 
-def document(statements: Iterable[ConsentStatement]) -> list[dict[str, Any]]:
-    """Give statements as an entry stores them; without the words, which are sealed."""
+def entries(statements: tuple[ConsentStatement, ...]) -> tuple[Entry, ...]:
+    """Give statements as entries of the ledger."""
+    if any(one.quote is not None for one in statements):
+        return tuple(map(_entry, grouped(statements)))  # a person's words stay in no cache
+    return _entries(statements)
+
+
+@lru_cache(maxsize=2048)  # rows of a file say the same over and over
+def _entries(statements: tuple[ConsentStatement, ...]) -> tuple[Entry, ...]:
+    return tuple(map(_entry, grouped(statements)))
+
+
+def _entry(group: tuple[ConsentStatement, ...]) -> Entry:
     names = ("channel", "decision", "basis", "reference", "rule")
-    return [{name: value for name in names if (value := getattr(one, name))} for one in statements]
+    told = sorted([getattr(one, name) or "" for name in names] for one in group)
+    return Entry(
+        statements=group,
+        document=tuple({name: value for name in names if (value := getattr(one, name))} for one in group),
+        text=json.dumps(told, separators=(",", ":")),
+        said_at=next((one.said_at for one in group if one.said_at is not None), None),
+        quote=next((one.quote for one in group if one.quote), None),
+    )
 
 
 def opened(said: Iterable[Mapping[str, Any]], said_at: datetime | None) -> tuple[ConsentStatement, ...]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy import ForeignKey, ForeignKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
@@ -15,13 +15,12 @@ class ConsentEntry(Base):
     __tablename__ = "consent_entries"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
-        Index(None, "tenant_id", "lead_id"),
     )
 
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str] = mapped_column(primary_key=True)
     #: a hash of lead, source and what was said, so that the same is noted once
     entry_id: Mapped[str] = mapped_column(primary_key=True)
-    lead_id: Mapped[str]
     source: Mapped[str]
     said_at: Mapped[datetime | None]
     recorded_at: Mapped[datetime]

@@ -55,16 +55,16 @@ def record(
     told = {lead_id: tuple(said) for lead_id, said in statements.items() if said}
     known = consent_rows.known(session, tenant_id, lead_ids=list(told))
     keys = leads.keys_of(session, tenant_id, lead_ids=list(told))
-    rows, fresh = [], {}
+    rows: list[dict[str, Any]] = []
+    fresh: dict[str, tuple[ConsentStatement, ...]] = {}
     for lead_id, said in told.items():
-        groups = [(rules.entry_id(lead_id, source, group), group) for group in rules.grouped(said)]
-        news = [(entry_id, group) for entry_id, group in groups if entry_id not in known]
-        scope = {"key": keys[lead_id], "tenant_id": tenant_id, "lead_id": lead_id, "source": source, "now": now}
+        scope: dict[str, Any] = {"key": keys[lead_id], "tenant_id": tenant_id, "lead_id": lead_id, "source": source}
+        named = [(entry.id_of(lead_id, source), entry) for entry in rules.entries(said)]
+        news = [(entry_id, entry) for entry_id, entry in named if entry_id not in known]
         rows += [
-            consent_rows.row_of(group, entry_id=entry_id, import_ref=None, **scope)  # type: ignore[arg-type]
-            for entry_id, group in news
+            consent_rows.row_of(entry, entry_id=entry_id, import_ref=None, now=now, **scope) for entry_id, entry in news
         ]
-        fresh[lead_id] = tuple(one for _, group in news for one in group)
+        fresh[lead_id] = tuple(one for _, entry in news for one in entry.statements)
     bulk.insert_many(session, ConsentEntry, rows)
     _bring_up_to_date(session, tenant_id, fresh, now)
     return {lead_id: said for lead_id, said in fresh.items() if said}
@@ -98,17 +98,20 @@ def decide(
     Each decision is an entry of its own, however often the same is decided.
     """
     key = leads.keys_of(session, tenant_id, lead_ids=[lead_id])[lead_id]
-    row = consent_rows.row_of(
-        statements,
-        key=key,
-        tenant_id=tenant_id,
-        entry_id=new_id(),
-        lead_id=lead_id,
-        source="person",
-        now=now,
-        import_ref=None,
-    )
-    bulk.insert_many(session, ConsentEntry, [row])
+    rows = [
+        consent_rows.row_of(
+            entry,
+            key=key,
+            tenant_id=tenant_id,
+            entry_id=new_id(),
+            lead_id=lead_id,
+            source="person",
+            now=now,
+            import_ref=None,
+        )
+        for entry in rules.entries(tuple(statements))
+    ]
+    bulk.insert_many(session, ConsentEntry, rows)
     _bring_up_to_date(session, tenant_id, {lead_id: statements}, now)
     own = (Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
     return lead_rows.with_times(session.execute(select(Lead.consent).where(*own)).scalar_one())

@@ -42,29 +42,28 @@ def rows_of(
     """
     rows: list[dict[str, Any]] = []
     closing: list[ConsentStatement] = []
-    for group in consent.grouped(consent.statements_of(draft)):
-        entry_id = consent.entry_id(lead_id, draft.source_system, group)
-        if entry_id in known:
-            continue
-        known.add(entry_id)
-        rows.append(
-            row_of(
-                group,
-                key=key,
-                tenant_id=tenant_id,
-                entry_id=entry_id,
-                lead_id=lead_id,
-                source=draft.source_system,
-                now=now,
-                import_ref=import_ref,
+    for entry in consent.entries(consent.statements_of(draft)):
+        entry_id = entry.id_of(lead_id, draft.source_system)
+        if entry_id not in known:
+            known.add(entry_id)
+            rows.append(
+                row_of(
+                    entry,
+                    key=key,
+                    tenant_id=tenant_id,
+                    entry_id=entry_id,
+                    lead_id=lead_id,
+                    source=draft.source_system,
+                    now=now,
+                    import_ref=import_ref,
+                )
             )
-        )
-        closing += [one for one in group if one.decision in consent.CLOSING]
+            closing += [one for one in entry.statements if one.decision in consent.CLOSING]
     return rows, tuple(closing)
 
 
 def row_of(
-    group: Sequence[ConsentStatement],
+    entry: consent.Entry,
     *,
     key: DataKey,
     tenant_id: str,
@@ -74,19 +73,22 @@ def row_of(
     now: datetime,
     import_ref: str | None,
 ) -> dict[str, Any]:
-    """Give the row of statements that were said together."""
-    quote = next((one.quote for one in group if one.quote), None)
+    """Give the row of an entry."""
     return {
         "tenant_id": tenant_id,
         "entry_id": entry_id,
         "lead_id": lead_id,
         "source": source,
-        "said_at": next((one.said_at for one in group if one.said_at is not None), None),
+        "said_at": entry.said_at,
         "recorded_at": now,
         "import_ref": import_ref,
-        "said": consent.document(group),
-        "quote": None if quote is None else key.seal(quote[:_QUOTE].encode(), quote_place(tenant_id, entry_id)),
+        "said": list(entry.document),
+        "quote": None if entry.quote is None else _sealed(entry.quote, key, tenant_id, entry_id),
     }
+
+
+def _sealed(quote: str, key: DataKey, tenant_id: str, entry_id: str) -> bytes:
+    return key.seal(quote[:_QUOTE].encode(errors="replace"), quote_place(tenant_id, entry_id))
 
 
 def without_settled(draft: LeadDraft, *, lead_id: str, known: set[str]) -> LeadDraft:
@@ -96,9 +98,9 @@ def without_settled(draft: LeadDraft, *, lead_id: str, known: set[str]) -> LeadD
         return draft
     noted = {
         id(one)
-        for group in consent.grouped(doubtful)
-        if consent.entry_id(lead_id, draft.source_system, group) in known
-        for one in group
+        for entry in consent.entries(tuple(doubtful))
+        if entry.id_of(lead_id, draft.source_system) in known
+        for one in entry.statements
     }
     return replace(draft, statements=tuple(one for one in draft.statements if id(one) not in noted))
 

@@ -23,8 +23,8 @@ def upgrade() -> None:
     op.create_table(
         "consent_entries",
         sa.Column("tenant_id", sa.String(), nullable=False),
-        sa.Column("entry_id", sa.String(), nullable=False),
         sa.Column("lead_id", sa.String(), nullable=False),
+        sa.Column("entry_id", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("said_at", TIME, nullable=True),
         sa.Column("recorded_at", TIME, nullable=False),
@@ -37,9 +37,8 @@ def upgrade() -> None:
             name="fk_consent_entries_leads",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("tenant_id", "entry_id", name="pk_consent_entries"),
+        sa.PrimaryKeyConstraint("tenant_id", "lead_id", "entry_id", name="pk_consent_entries"),
     )
-    op.create_index("ix_consent_entries_tenant_id_lead_id", "consent_entries", ["tenant_id", "lead_id"])
     op.create_table(
         "consent_readings",
         sa.Column("tenant_id", sa.String(), nullable=False),

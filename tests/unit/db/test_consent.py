@@ -87,14 +87,10 @@ def test_a_draft_states_its_fields_unless_a_statement_speaks_of_them() -> None:
 def test_the_same_words_of_the_same_source_are_one_entry() -> None:
     tag, column = said("sms", "refused", basis="tag", reference="stop"), said("email", "granted", reference="Opt In")
     later = said("sms", "refused", basis="tag", reference="stop", said_at=NOON + timedelta(1))
-    ids = {consent.entry_id("L1", "csv", [tag, column]), consent.entry_id("L1", "csv", [column, later])}
+    [both], [again], [alone] = (consent.entries(said) for said in ((tag, column), (column, later), (tag,)))
+    ids = {both.id_of("L1", "csv"), again.id_of("L1", "csv")}
     assert len(ids) == 1
-    others = [
-        consent.entry_id("L2", "csv", [tag, column]),
-        consent.entry_id("L1", "ghl", [tag, column]),
-        consent.entry_id("L1", "csv", [tag]),
-    ]
-    assert len({*ids, *others}) == 4
+    assert len({*ids, both.id_of("L2", "csv"), both.id_of("L1", "ghl"), alone.id_of("L1", "csv")}) == 4
 
 
 def test_doubts_and_words_are_entries_of_their_own() -> None:
@@ -107,9 +103,11 @@ def test_doubts_and_words_are_entries_of_their_own() -> None:
 
 def test_what_an_entry_stores_holds_no_words() -> None:
     words = said("all", "unsubscribed", basis="words", reference="m1", rule="keyword", quote="stop it, Ada")
-    stored = consent.document([words])
-    assert "Ada" not in str(stored)
-    assert consent.opened(stored, NOON) == (said("all", "unsubscribed", basis="words", reference="m1", rule="keyword"),)
+    [entry] = consent.entries((words,))
+    assert "Ada" not in str(entry.document) + entry.text
+    assert consent.opened(entry.document, NOON) == (
+        said("all", "unsubscribed", basis="words", reference="m1", rule="keyword"),
+    )
     assert "Ada" not in repr(words)
 
 
