@@ -16,7 +16,11 @@ from ml.language import evaluation
 from ml.language.refusals import Verdict, read
 
 SEED = 0
-PHRASES = Path(__file__).with_name("refusal_phrases.tsv")
+#: written by people who had not seen the reader; what it misread of `seen` was looked at, `fresh` was not
+PHRASES = {
+    "fresh": Path(__file__).with_name("refusal_phrases_fresh.tsv"),
+    "seen": Path(__file__).with_name("refusal_phrases.tsv"),
+}
 RECALL_GOAL, ALARMS_GOAL, SETS_DOUBT_GOAL, SETS_ALARMS_GOAL = 0.98, 0.02, 0.05, 0.005
 #: rows of each set that a quick run reads
 QUICK = 500
@@ -25,18 +29,18 @@ QUICK = 500
 def measure(quick: bool) -> Outcome:
     """Read the phrases, by language and together, then each set that is there."""
     read("STOP")  # the catalogue is compiled once
-    phrases = list(_phrases())
-    figures: Figures = {"phrases": _all_phrases(phrases)}
-    ratios = _phrase_ratios(figures["phrases"]["all"]) if phrases else {}
+    phrases = {name: list(_phrases(path)) for name, path in PHRASES.items()}
+    figures: Figures = {f"phrases_{name}": _all_phrases(rows) for name, rows in phrases.items()}
+    ratios = _phrase_ratios(figures["phrases_fresh"]["all"])
     for name, texts in _sets().items():
         figures[name] = _unrefusing(texts[:: max(1, len(texts) // QUICK)] if quick else texts)
         ratios |= _set_ratios(name, figures[name])
-    rows = len(phrases) + sum(told["rows"] for name, told in figures.items() if name != "phrases")
+    rows = sum(told.get("all", told)["rows"] for told in figures.values())
     return Outcome(data=" and ".join(figures), rows=rows, seed=SEED, figures=figures, ratios=ratios)
 
 
-def _phrases() -> Iterator[tuple[str, str, str]]:
-    with PHRASES.open(encoding="utf-8", newline="") as file:
+def _phrases(path: Path) -> Iterator[tuple[str, str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
             yield row["label"], row["language"], row["text"]
 

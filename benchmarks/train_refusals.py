@@ -1,8 +1,9 @@
 """Trains the recogniser of refusals that ships with Hearth: `python -m benchmarks.train_refusals [--check]`.
 
-It learns from our own corpus, `refusal_training.tsv`, and, where they are there, from the comments of GoEmotions
-(Apache-2.0) as sentences that refuse nothing, save those that the patterns read as a refusal. Thresholds come from
-cross-validation of our own corpus, the variants of one template in one fold. The same input gives the same bytes.
+It learns from our own corpora, `refusal_training*.tsv`, and, where they are there, from sentences of others that refuse
+no contact: comments of GoEmotions (Apache-2.0), VADER's rated sentences (MIT) and the dialogues of Persuasion for Good
+(Apache-2.0), save those that the patterns read as a refusal. Thresholds come from cross-validation of our own
+corpora, the variants of one template in one fold. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import math
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,22 +27,25 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks import harness
 from ml.language import recogniser
 from ml.language.recogniser import Recogniser
-from ml.language.refusals import hashed, read
+from ml.language.refusals import Judged, by_patterns, hashed
 from ml.training.calibration import Floats
 
 SEED = 0
-CORPUS = Path(__file__).with_name("refusal_training.tsv")
+CORPORA = tuple(sorted(Path(__file__).parent.glob("refusal_training*.tsv")))
 WEIGHTS = harness.ROOT / "ml" / "language" / "recogniser.json"
-EMOTIONS = Path("emotion_goemotions", "train.tsv.gz")
-#: comments that are learnt from, and what they weigh together beside our own sentences that refuse nothing
-MOST_COMMENTS, COMMENTS_WEIGH = 12_000, 1.0
+EMOTIONS, RATED = Path("emotion_goemotions", "train.tsv.gz"), "sentiment_vader_groundtruth"
+DIALOGUES = Path("persuasion_for_good", "full_dialog.csv.gz")
+#: sentences of others that are learnt from, of each set, and what one weighs beside one of ours
+MOST_OTHERS, OTHERS_WEIGH = 8_000, 0.3
 #: variants of one template
-MOST_VARIANTS = 6
+MOST_VARIANTS = 4
 FOLDS = 5
 #: inverse strength of the penalty
-C = 30.0
-#: weights below this share of the largest are left out
-SMALL = 0.004
+C = 10.0
+#: weights that are kept: the largest
+KEPT = 40_000
+#: how much surer it must be of a sentence that names no contact, in log-odds
+UNNAMED = 0.5
 #: shares of our own sentences that refuse nothing which the thresholds may let through
 CLEAR_ALARMS, DOUBT_ALARMS = 0.001, 0.1
 
@@ -56,6 +60,7 @@ class Row:
     group: int
     weight: float
     features: frozenset[int]
+    named: bool
 
 
 def main() -> None:
@@ -63,7 +68,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Trains the recogniser of refusals.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where the weights differ")
     check = parser.parse_args().check
-    text = recogniser.dump(train(own_rows(CORPUS) + comments(harness.data_folder())))
+    own = [row for place, path in enumerate(CORPORA) for row in own_rows(path, first=100_000 * place)]
+    text = recogniser.dump(train(own + others(harness.data_folder())))
     sys.stdout.write(f"{hashlib.sha256(text.encode()).hexdigest()}  {WEIGHTS.relative_to(harness.ROOT)}\n")
     if check:
         raise SystemExit(text != WEIGHTS.read_text(encoding="utf-8"))
@@ -85,48 +91,84 @@ def variants(template: str) -> list[str]:
     return list(made)
 
 
-def own_rows(path: Path, *, most: int = MOST_VARIANTS) -> list[Row]:
-    """Give the rows of a corpus of templates; those of one template weigh as one and a half."""
+def own_rows(path: Path, *, first: int = 0, most: int = MOST_VARIANTS) -> list[Row]:
+    """Give the rows of a corpus of templates, counted from `first`; those of one template weigh as one and a half.
+
+    A message that refuses is learnt from as a whole, since nobody says which of its sentences does; of another each
+    sentence refuses nothing.
+    """
     rows: list[Row] = []
     rng = np.random.default_rng(SEED)
-    for group, (label, language, template) in enumerate(templates(path)):
+    for group, (label, language, template) in enumerate(templates(path), first):
         texts = variants(template)
         if len(texts) > most:
             texts = [texts[place] for place in sorted(rng.choice(len(texts), most, replace=False))]
-        units = [unit for text in texts for unit in hashed(text)[-1:]]
-        weight = 1.5 / len(units) if len(units) > 1 else 1.0
-        rows += [
-            Row(refuses=label == "refusal", language=language, group=group, weight=weight, features=unit)
-            for unit in units
-        ]
+        refuses = label == "refusal"
+        units = [unit for text in texts for unit in (hashed(text)[-1:] if refuses else hashed(text))]
+        weight = 1.5 / max(1, len(units)) if len(texts) > 1 else 1.0
+        rows += [_row(unit, refuses=refuses, language=language, group=group, weight=weight) for unit in units]
     return rows
 
 
-def comments(data: Path | None) -> list[Row]:
-    """Give comments of GoEmotions, which refuse nothing; none where the set is not there."""
-    if data is None or not (data / EMOTIONS).is_file():
+def _row(unit: Judged, *, refuses: bool, language: str, group: int, weight: float) -> Row:
+    return Row(
+        refuses=refuses,
+        language=language,
+        group=group,
+        weight=weight,
+        features=unit.features,
+        named=unit.named,
+    )
+
+
+def others(data: Path | None) -> list[Row]:
+    """Give sentences of others, which refuse no contact; of each set that is there, as many as are wanted."""
+    if data is None:
         return []
-    with gzip.open(data / EMOTIONS, "rt", encoding="utf-8", newline="") as file:
-        texts = [line.split("\t", 1)[0] for line in file]
-    units = [unit for text in texts if read_by_patterns(text) == "none" for unit in hashed(text)]
-    taken = units[:: max(1, len(units) // MOST_COMMENTS)]
-    weight = COMMENTS_WEIGH * 500 / len(taken)
+    units = [
+        unit
+        for texts in (_comments(data / EMOTIONS), _rated(data / RATED), _dialogues(data / DIALOGUES))
+        for unit in _some(texts)
+    ]
     return [
-        Row(refuses=False, language="en", group=-1 - place, weight=weight, features=unit)
-        for place, unit in enumerate(taken)
+        _row(unit, refuses=False, language="en", group=-1 - place, weight=OTHERS_WEIGH)
+        for place, unit in enumerate(units)
     ]
 
 
-def read_by_patterns(text: str) -> str:
-    """Give what the patterns alone read."""
-    found = read(text)
-    return "none" if found.rule == "recogniser" else found.verdict
+def _some(texts: list[str]) -> list[Judged]:
+    taken = texts[:: max(1, len(texts) // MOST_OTHERS)]
+    return [unit for text in taken if by_patterns(text) == "none" for unit in hashed(text)[-1:]]
+
+
+def _comments(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        return [line.split("\t", 1)[0] for line in file]
+
+
+def _rated(folder: Path) -> list[str]:
+    lines = (
+        line.rstrip("\n").split("\t")
+        for path in sorted(folder.glob("*_GroundTruth.txt"))
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n")
+    )
+    return [parts[2] for parts in lines if len(parts) > 2]
+
+
+def _dialogues(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        return [row["Unit"] for row in csv.DictReader(file)]
 
 
 def train(rows: Sequence[Row]) -> Recogniser:
     """Fit the weights on all rows, the thresholds on scores out of fold."""
     scores = out_of_fold(rows)
     own = np.array([row.group >= 0 for row in rows])
+    scores -= UNNAMED * np.array([not row.named for row in rows])
     refuses = np.array([row.refuses for row in rows])
     weight = np.array([row.weight for row in rows])
     clear = _threshold(scores[own & ~refuses], weight[own & ~refuses], CLEAR_ALARMS)
@@ -134,16 +176,16 @@ def train(rows: Sequence[Row]) -> Recogniser:
     fitted = fit(rows)
     about = {
         "seed": SEED,
-        "rows": {"refusal": int(refuses.sum()), "none": int((own & ~refuses).sum()), "comments": int((~own).sum())},
+        "rows": {"refusal": int(refuses.sum()), "none": int((own & ~refuses).sum()), "others": int((~own).sum())},
         "out_of_fold": {
             "recall": round(float((scores[refuses] >= doubt).mean()), 4),
             "clear_recall": round(float((scores[refuses] >= clear).mean()), 4),
             "in_doubt": round(float(((scores >= doubt) & (scores < clear))[own & ~refuses].mean()), 4),
-            "comments_in_doubt": round(float((scores[~own] >= doubt).mean()), 4) if (~own).any() else None,
-            "comments_clear": round(float((scores[~own] >= clear).mean()), 4) if (~own).any() else None,
+            "others_in_doubt": round(float((scores[~own] >= doubt).mean()), 4) if (~own).any() else None,
+            "others_clear": round(float((scores[~own] >= clear).mean()), 4) if (~own).any() else None,
         },
     }
-    return Recogniser(weights=fitted.weights, bias=fitted.bias, clear=clear, doubt=doubt, about=about)
+    return replace(fitted, clear=clear, doubt=doubt, unnamed=UNNAMED, about=about)
 
 
 def out_of_fold(rows: Sequence[Row]) -> Floats:
@@ -168,7 +210,7 @@ def fit(rows: Sequence[Row]) -> Recogniser:
     model = LogisticRegression(C=C, max_iter=500, tol=1e-6)
     model.fit(matrix, [row.refuses for row in rows], sample_weight=[row.weight for row in rows])
     weights = model.coef_[0]
-    least = SMALL * np.abs(weights).max()
+    least = np.sort(np.abs(weights))[-KEPT] if len(weights) > KEPT else 0.0
     kept = {one: float(weights[place]) for one, place in index.items() if abs(weights[place]) > least}
     return Recogniser(weights=kept, bias=float(model.intercept_[0]), clear=0.0, doubt=0.0)
 

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from ml.errors import ArtifactCorruptedError
 
 #: changes when older weights can no longer be read
-FORMAT = 1
+FORMAT = 2
 #: letters of a word's beginning, which verbs of all persons share
 _BEGINNING = 4
 #: words between two classes that are told as a pair
@@ -62,6 +62,8 @@ class Recogniser:
     bias: float
     clear: float
     doubt: float
+    #: how much surer it must be of a sentence that names no contact
+    unnamed: float = 0.0
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def score(self, hashed: frozenset[int]) -> float:
@@ -71,13 +73,13 @@ class Recogniser:
         known = sum(self.weights.get(one, 0.0) for one in hashed)
         return self.bias + known / math.sqrt(len(hashed))
 
-    def verdict(self, hashed: frozenset[int]) -> Literal["clear", "doubt", "none"]:
-        """Give what the score says.
+    def verdict(self, hashed: frozenset[int], *, named: bool = True) -> Literal["clear", "doubt", "none"]:
+        """Give what the score says of a sentence that names contact, or none.
 
         >>> Recogniser(weights={1: 5.0}, bias=-1, clear=3, doubt=1).verdict(frozenset({1}))
         'clear'
         """
-        score = self.score(hashed)
+        score = self.score(hashed) - (0.0 if named else self.unnamed)
         return "clear" if score >= self.clear else "doubt" if score >= self.doubt else "none"
 
 
@@ -93,6 +95,7 @@ def dump(recogniser: Recogniser) -> str:
         "scale": scale,
         "clear": recogniser.clear,
         "doubt": recogniser.doubt,
+        "unnamed": recogniser.unnamed,
         "about": dict(recogniser.about),
         "hashes": _packed(f"<{len(kept)}I", [one for one, _ in kept]),
         "weights": _packed(f"<{len(kept)}b", [weight for _, weight in kept]),
@@ -120,6 +123,7 @@ def load(text: str) -> Recogniser:
         bias=body["bias"],
         clear=body["clear"],
         doubt=body["doubt"],
+        unnamed=body["unnamed"],
         about=body["about"],
     )
 

@@ -31,6 +31,8 @@ _OVER = frozenset({"sms", "email", "call"})
 _AFTER = 4
 #: words of a message that may be a keyword and no more
 _SHORT = 20
+#: words of a message that the recogniser judges as a whole too
+_LONG = 60
 #: a name: a capital letter after a small word
 _NAME = re.compile(r"[a-z\u00e3]['\u2019]?\s+[A-Z][a-z]+")
 _EVERY = frozenset({"sms", "email", "call", "mail"})
@@ -158,6 +160,15 @@ def _entry(entry: Mapping[str, Any]) -> _Entry:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the recogniser judges."""
+
+    features: frozenset[int]
+    #: whether it has a word of contact and one that can refuse
+    named: bool
+
+
 @cache
 def _catalogue() -> _Catalogue:
     """Give the catalogue that ships with Hearth; it is compiled when the first message is read."""
@@ -181,11 +192,26 @@ def read(message: str, channel: str | None = None) -> Refusal:
     """
     own = own_words(message)
     readings = _readings(own)
+    return _by_patterns(own, readings, channel) or _recognised(readings, channel)
+
+
+def by_patterns(message: str) -> Verdict:
+    """Tell what the patterns alone read, without the recogniser, for whoever trains one.
+
+    >>> by_patterns("STOP"), by_patterns("nice house")
+    ('clear', 'none')
+    """
+    own = own_words(message)
+    found = _by_patterns(own, _readings(own), None)
+    return "none" if found is None else found.verdict
+
+
+def _by_patterns(own: str, readings: Sequence[_Reading], channel: str | None) -> Refusal | None:
     found = [one for reading in readings for one in _refusals(reading)]
     found += _whole(readings)
     found = [one for one in found if not one.entry.name or _NAME.search(own)]
     if not found:
-        return _recognised(readings, channel)
+        return None
     clear = [one for one in found if one.verdict == "clear"]
     counted = clear or found
     return Refusal(
@@ -195,14 +221,14 @@ def read(message: str, channel: str | None = None) -> Refusal:
     )
 
 
-def hashed(message: str) -> list[frozenset[int]]:
-    """Give the features of what the recogniser judges in a message: each sentence, and a short message as a whole."""
-    return [features(words, _catalogue().named) for words in _judged(_readings(own_words(message)))]
+def hashed(message: str) -> list[Judged]:
+    """Give what the recogniser judges in a message: each sentence, and a message that is not long as a whole, last."""
+    return list(_judged(_readings(own_words(message))))
 
 
 def _recognised(readings: Sequence[_Reading], channel: str | None) -> Refusal:
     """Let the recogniser judge what the patterns do not know."""
-    verdicts = {_recogniser().verdict(features(words, _catalogue().named)) for words in _judged(readings)}
+    verdicts = {_recogniser().verdict(one.features, named=one.named) for one in _judged(readings)}
     verdict = next((one for one in ("clear", "doubt") if one in verdicts), "none")
     if verdict == "none":
         return NONE
@@ -214,14 +240,16 @@ def _recognised(readings: Sequence[_Reading], channel: str | None) -> Refusal:
     )
 
 
-def _judged(readings: Sequence[_Reading]) -> list[Sequence[str]]:
-    """Give the sentences that may refuse: not such as only sound like a refusal, nor such that name no contact."""
-    gate, refusing = _catalogue().gate, _catalogue().refusing
-    open_ = [one for one in readings if refusing.search(one.coded) and gate.search(one.coded) and not _exceptions(one)]
-    sentences_ = [one.words for one in open_]
-    words = [word for one in readings for word in one.words]
-    whole = len(open_) == len(readings) > 1 and len(words) <= _SHORT
-    return [*sentences_, words] if whole else sentences_
+def _judged(readings: Sequence[_Reading]) -> Iterator[Judged]:
+    """Give the sentences that may refuse, without such as only sound like it, and then all of them together."""
+    gate, refusing, classes = _catalogue().gate, _catalogue().refusing, _catalogue().named
+    told = [one for one in readings if not _exceptions(one)]
+    named = [bool(refusing.search(one.coded) and gate.search(one.coded)) for one in told]
+    for one, its in zip(told, named, strict=True):
+        yield Judged(features=features(one.words, classes), named=its)
+    words = [word for one in told for word in one.words]
+    if len(told) > 1 and len(words) <= _LONG:
+        yield Judged(features=features(words, classes), named=any(named))
 
 
 def _readings(own: str) -> list[_Reading]:
