@@ -18,6 +18,7 @@ from ml.language.refusals import Verdict, read
 SEED = 0
 #: written by people who had not seen the reader; what it misread of `seen` was looked at, `fresh` was not
 PHRASES = {
+    "blind": Path(__file__).with_name("refusal_phrases_blind.tsv"),
     "fresh": Path(__file__).with_name("refusal_phrases_fresh.tsv"),
     "seen": Path(__file__).with_name("refusal_phrases.tsv"),
 }
@@ -31,7 +32,7 @@ def measure(quick: bool) -> Outcome:
     read("STOP")  # the catalogue is compiled once
     phrases = {name: list(_phrases(path)) for name, path in PHRASES.items()}
     figures: Figures = {f"phrases_{name}": _all_phrases(rows) for name, rows in phrases.items()}
-    ratios = _phrase_ratios(figures["phrases_fresh"]["all"])
+    ratios = _phrase_ratios(figures["phrases_blind"]["all"])
     for name, texts in _sets().items():
         figures[name] = _unrefusing(texts[:: max(1, len(texts) // QUICK)] if quick else texts)
         ratios |= _set_ratios(name, figures[name])

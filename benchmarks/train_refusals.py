@@ -25,14 +25,18 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks import harness
-from ml.language import recogniser
+from ml.language import first_look, recogniser
 from ml.language.recogniser import Recogniser
 from ml.language.refusals import Judged, by_patterns, hashed
+from ml.language.words import fold
 from ml.training.calibration import Floats
 
 SEED = 0
 CORPORA = tuple(sorted(Path(__file__).parent.glob("refusal_training*.tsv")))
 WEIGHTS = harness.ROOT / "ml" / "language" / "recogniser.json"
+FIRST_LOOK = WEIGHTS.with_name("first_look.json")
+#: of the first look: share of the refusals that it may lose, how much dearer one is than another message, its penalty
+LOST, DEARER, FIRST_C = 0.0075, 5.0, 5.0
 EMOTIONS, RATED = Path("emotion_goemotions", "train.tsv.gz"), "sentiment_vader_groundtruth"
 DIALOGUES = Path("persuasion_for_good", "full_dialog.csv.gz")
 #: sentences of others that are learnt from, of each set, and what one weighs beside one of ours
@@ -69,11 +73,16 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where the weights differ")
     check = parser.parse_args().check
     own = [row for place, path in enumerate(CORPORA) for row in own_rows(path, first=100_000 * place)]
-    text = recogniser.dump(train(own + others(harness.data_folder())))
-    sys.stdout.write(f"{hashlib.sha256(text.encode()).hexdigest()}  {WEIGHTS.relative_to(harness.ROOT)}\n")
+    made = {
+        FIRST_LOOK: recogniser.dump(train_first_look(own_texts(), others_texts(harness.data_folder()))),
+        WEIGHTS: recogniser.dump(train(own + others(harness.data_folder()))),
+    }
+    for path, text in made.items():
+        sys.stdout.write(f"{hashlib.sha256(text.encode()).hexdigest()}  {path.relative_to(harness.ROOT)}\n")
     if check:
-        raise SystemExit(text != WEIGHTS.read_text(encoding="utf-8"))
-    WEIGHTS.write_text(text, encoding="utf-8")
+        raise SystemExit(any(text != path.read_text(encoding="utf-8") for path, text in made.items()))
+    for path, text in made.items():
+        path.write_text(text, encoding="utf-8")
 
 
 def templates(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -188,26 +197,73 @@ def train(rows: Sequence[Row]) -> Recogniser:
     return replace(fitted, clear=clear, doubt=doubt, unnamed=UNNAMED, about=about)
 
 
-def out_of_fold(rows: Sequence[Row]) -> Floats:
+def own_texts() -> list[tuple[bool, str]]:
+    """Give the messages of our corpora, few variants of each template, with whether they refuse."""
+    return [
+        (label == "refusal", text)
+        for path in CORPORA
+        for label, _, template in templates(path)
+        for text in variants(template)[:MOST_VARIANTS]
+    ]
+
+
+def others_texts(data: Path | None) -> list[str]:
+    """Give sentences of others that refuse no contact."""
+    if data is None:
+        return []
+    found = (_comments(data / EMOTIONS), _rated(data / RATED), _dialogues(data / DIALOGUES))
+    taken = (texts[:: max(1, len(texts) // MOST_OTHERS)] for texts in found)
+    return [text for texts in taken for text in texts if by_patterns(text) == "none"]
+
+
+def train_first_look(own: Sequence[tuple[bool, str]], foreign: Sequence[str]) -> Recogniser:
+    """Fit a first look over single words; out of fold it lets all but a small share of the refusals pass."""
+    told = [*own, *((False, text) for text in foreign)]
+    rows = [
+        Row(
+            refuses=refuses,
+            language="",
+            group=place if place < len(own) else -place,
+            weight=DEARER if refuses else 1.0 if place < len(own) else OTHERS_WEIGH,
+            features=first_look.hashed(first_look.words_of(fold(text))),
+            named=True,
+        )
+        for place, (refuses, text) in enumerate(told)
+    ]
+    scores = out_of_fold(rows, c=FIRST_C)
+    refuses = np.array([row.refuses for row in rows])
+    least = math.floor(float(np.quantile(scores[refuses], LOST)) * 100) / 100
+    about = {
+        "seed": SEED,
+        "rows": {"refusal": int(refuses.sum()), "none": int((~refuses).sum())},
+        "out_of_fold": {
+            "refusals_pass": round(float((scores[refuses] >= least).mean()), 4),
+            "others_pass": round(float((scores[len(own) :] >= least).mean()), 4) if foreign else None,
+        },
+    }
+    return replace(fit(rows, c=FIRST_C), clear=0.0, doubt=least, about=about)
+
+
+def out_of_fold(rows: Sequence[Row], *, c: float = C) -> Floats:
     """Give the score of each row by weights that saw nothing of its template."""
     scores = np.zeros(len(rows))
     folds = np.array([(row.group * 7919 if row.group >= 0 else -row.group) % FOLDS for row in rows])
-    for fold in range(FOLDS):
-        fitted = fit([row for row, its in zip(rows, folds, strict=True) if its != fold])
+    for own in range(FOLDS):
+        fitted = fit([row for row, its in zip(rows, folds, strict=True) if its != own], c=c)
         for place, row in enumerate(rows):
-            if folds[place] == fold:
+            if folds[place] == own:
                 scores[place] = fitted.score(row.features)
     return scores
 
 
-def fit(rows: Sequence[Row]) -> Recogniser:
+def fit(rows: Sequence[Row], *, c: float = C) -> Recogniser:
     """Fit the weights."""
     index = {one: place for place, one in enumerate(sorted({one for row in rows for one in row.features}))}
     places = [[index[one] for one in sorted(row.features)] for row in rows]
     values = [1 / math.sqrt(len(row)) for row in places for _ in row]
     starts = np.cumsum([0, *(len(row) for row in places)])
     matrix = csr_matrix((values, [place for row in places for place in row], starts), shape=(len(rows), len(index)))
-    model = LogisticRegression(C=C, max_iter=500, tol=1e-6)
+    model = LogisticRegression(C=c, max_iter=500, tol=1e-6)
     model.fit(matrix, [row.refuses for row in rows], sample_weight=[row.weight for row in rows])
     weights = model.coef_[0]
     least = np.sort(np.abs(weights))[-KEPT] if len(weights) > KEPT else 0.0

@@ -15,6 +15,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from ml.language.first_look import may_refuse
 from ml.language.grammar import Lexicon, Pattern, letters_of
 from ml.language.recogniser import Recogniser, features, shipped
 from ml.language.text import own_words, plain
@@ -191,6 +192,8 @@ def read(message: str, channel: str | None = None) -> Refusal:
     (['call'], ['all'])
     """
     own = own_words(message)
+    if not may_refuse(fold(own)):
+        return NONE
     readings = _readings(own)
     return _by_patterns(own, readings, channel) or _recognised(readings, channel)
 
@@ -243,7 +246,8 @@ def _recognised(readings: Sequence[_Reading], channel: str | None) -> Refusal:
 def _judged(readings: Sequence[_Reading]) -> Iterator[Judged]:
     """Give the sentences that may refuse, without such as only sound like it, and then all of them together."""
     gate, refusing, classes = _catalogue().gate, _catalogue().refusing, _catalogue().named
-    told = [one for one in readings if not _exceptions(one)]
+    # a single word is the catalogue's business: "no" answers a question
+    told = [one for one in readings if len(one.words) > 1 and not _exceptions(one)]
     named = [bool(refusing.search(one.coded) and gate.search(one.coded)) for one in told]
     for one, its in zip(told, named, strict=True):
         yield Judged(features=features(one.words, classes), named=its)

@@ -36,6 +36,10 @@ WORKLIST_COLUMNS = (
 )
 #: code of a worklist's warning -> what it says
 WARNINGS: Mapping[str, str] = {"kill_switch": "the kill switch is on: nobody is contacted, so nobody is listed"}
+NO_CONSENT = (
+    "no agreement to calls is known of most: import opt_in_call, or say so where the brokerage has it of all: "
+    "attested in docs/compliance.md"
+)
 #: parts of a card that are told in words
 PARTS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "next": show_next,
@@ -197,10 +201,7 @@ def show_worklist(title: str, data: Data) -> None:
     if data["withheld"]:
         click.echo(f"left out: {_many(data['withheld'])} that nobody may contact; `hearth card` says why")
     if data.get("withheld_by", {}).get("consent.call_missing"):
-        click.echo(
-            "no agreement to calls is known of most: import opt_in_call, or, where the brokerage has it of all, say so: "
-            "attested in docs/compliance.md"
-        )
+        click.echo(NO_CONSENT)
 
 
 def _many(number: int) -> str:
