@@ -143,7 +143,7 @@ def test_scores_agree_with_the_hidden_truth(ask, trained):
 def test_assessed_leads_make_a_worklist_and_cards(ask, trained):
     assert len(ask("assess", "--tenant", TENANT, "--all")["leads"]) == 20
     worklist = ask("worklist", "--tenant", TENANT, "--top", "10")
-    assert set(worklist) == {"as_of", "leads", "withheld", "in_doubt"}
+    assert set(worklist) == {"as_of", "leads", "withheld", "withheld_by", "in_doubt"}
     assert [lead["rank"] for lead in worklist["leads"]] == list(range(1, 11))
     assert all(set(lead) >= CALL_KEYS for lead in worklist["leads"])
     card = ask("card", "--tenant", TENANT, worklist["leads"][0]["external_id"])

@@ -36,6 +36,7 @@ ROWS = {
     "value.number": ("external_id,deal_value", "A1,lots"),
     "value.enum": ("external_id,lead_type", "A1,wizard"),
     "value.too_long": ("external_id,stage", "A1," + "x" * 501),
+    "consent.not_understood": ("external_id,opt_in_sms", "A1,perhaps"),
     "consent.conflict": ("external_id,opt_in_sms,dnd_sms", "A1,yes,yes"),
     "time.future": ("external_id,created_at", "A1,2027-01-01"),
     "time.order": ("external_id,created_at,last_replied_at", "A1,2026-02-01,2026-01-01"),
