@@ -192,9 +192,10 @@ def read(message: str, channel: str | None = None) -> Refusal:
     (['call'], ['all'])
     """
     own = own_words(message)
-    if not may_refuse(fold(own)):
+    folded = fold(own)
+    if not may_refuse(folded):
         return NONE
-    readings = _readings(own)
+    readings = _readings(folded)
     return _by_patterns(own, readings, channel) or _recognised(readings, channel)
 
 
@@ -205,7 +206,7 @@ def by_patterns(message: str) -> Verdict:
     ('clear', 'none')
     """
     own = own_words(message)
-    found = _by_patterns(own, _readings(own), None)
+    found = _by_patterns(own, _readings(fold(own)), None)
     return "none" if found is None else found.verdict
 
 
@@ -226,7 +227,7 @@ def _by_patterns(own: str, readings: Sequence[_Reading], channel: str | None) ->
 
 def hashed(message: str) -> list[Judged]:
     """Give what the recogniser judges in a message: each sentence, and a message that is not long as a whole, last."""
-    return list(_judged(_readings(own_words(message))))
+    return list(_judged(_readings(fold(own_words(message)))))
 
 
 def _recognised(readings: Sequence[_Reading], channel: str | None) -> Refusal:
@@ -246,8 +247,10 @@ def _recognised(readings: Sequence[_Reading], channel: str | None) -> Refusal:
 def _judged(readings: Sequence[_Reading]) -> Iterator[Judged]:
     """Give the sentences that may refuse, without such as only sound like it, and then all of them together."""
     gate, refusing, classes = _catalogue().gate, _catalogue().refusing, _catalogue().named
-    # a single word is the catalogue's business: "no" answers a question
-    told = [one for one in readings if len(one.words) > 1 and not _exceptions(one)]
+    # a single word and mere politeness are the catalogue's business: "no thanks" answers a question
+    told = [
+        one for one in readings if len(one.words) > 1 and not (_polite(one) or _exceptions(one) or _taken_away(one))
+    ]
     named = [bool(refusing.search(one.coded) and gate.search(one.coded)) for one in told]
     for one, its in zip(told, named, strict=True):
         yield Judged(features=features(one.words, classes), named=its)
@@ -256,8 +259,21 @@ def _judged(readings: Sequence[_Reading]) -> Iterator[Judged]:
         yield Judged(features=features(words, classes), named=any(named))
 
 
-def _readings(own: str) -> list[_Reading]:
-    return [_reading(sentence) for sentence in sentences(fold(own), _catalogue().spelled)]
+def _taken_away(reading: _Reading) -> bool:
+    """Tell whether a pattern matches and what follows takes its meaning away: "don't call me at work"."""
+    return any(
+        _after(entry, reading, match.end()) == "none"
+        for entry, pattern in _catalogue().finders["any"].candidates(reading.coded)
+        for match in pattern.finditer(reading.coded)
+    )
+
+
+def _polite(reading: _Reading) -> bool:
+    return all(_catalogue().polite.match(letter) for letter in reading.coded)
+
+
+def _readings(folded: str) -> list[_Reading]:
+    return [_reading(sentence) for sentence in sentences(folded, _catalogue().spelled)]
 
 
 def _reading(sentence: Sentence) -> _Reading:

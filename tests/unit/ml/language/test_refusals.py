@@ -156,7 +156,6 @@ PASSES = [
     ),
     *(
         "my mother passed away and we need to sell her house",
-        "when you get to the gate, stop",
         "I never got your email",
     ),
     *("tell the lender to stop calling me", "if you don't hear from me, call me", "no emails from the lender yet"),
@@ -345,3 +344,8 @@ def test_every_pattern_compiles():
     for finder in refusals._catalogue().finders.values():
         for _, pattern in finder.patterns:
             assert pattern.regex.pattern
+
+
+@pytest.mark.parametrize("message", ["when you get to the gate, stop"])
+def test_what_only_sounds_like_a_refusal_closes_nobody(message):
+    assert read(message).verdict != "clear"
