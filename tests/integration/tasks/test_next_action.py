@@ -263,7 +263,7 @@ def put(lead_id: str, name: str, channel: str, state: ActionState = "planned", *
     """An action of a plan."""
     now = datetime.now(UTC)
     draft = InterventionDraft(
-        action_id=f"{name}-{lead_id}"[:32],
+        action_id=f"{name}-{lead_id}"[-32:],
         lead_id=lead_id,
         prediction_id=None,
         intervention="personal_attention",
