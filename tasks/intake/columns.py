@@ -289,7 +289,8 @@ def _claims(
         if index not in explicit and (name in notes or key(name) in profile.ignore)
     }
     claims = dict.fromkeys(left_out, "ignored")
-    claims |= _about_consent(header, claims.keys() | explicit.keys())
+    # a mapping may say what a column of consent means, and not that nobody reads it
+    claims |= _about_consent(header, {index for index, to in explicit.items() if to not in ("custom", "ignored")})
     for name, words in profile.columns.items():
         found = [free[word] for word in words if word in free and free[word] not in claims]
         if canonical.kind_of(name) in canonical.SHARED:

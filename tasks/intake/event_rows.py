@@ -66,7 +66,7 @@ def convert(record: Record, plan: ColumnPlan, defaults: Defaults, now: datetime)
         return _nothing(lacking, [each for each in row.problems if each.column != lacking.column])
     event = _event(row, defaults)
     said = _statements(event)
-    lead = _lead(row, said, defaults)
+    lead = _lead(row, (*row.statements, *said), defaults)
     return ConvertedEvent(lead=lead, event=consent.refusing(event, said), problems=tuple(row.problems))
 
 

@@ -11,7 +11,7 @@ import pytest
 from db.consent import told
 from db.records import LeadDraft
 from tasks.contracts.leads import LeadIn
-from tasks.intake import consent, generic_events, highlevel
+from tasks.intake import columns, consent, generic_events, highlevel
 from tasks.intake.drafts import to_draft
 from tasks.intake.notices import Ignored, Setup
 
@@ -69,6 +69,26 @@ def test_a_mapping_does_not_hide_what_a_cell_says(importer):
     mapping = {"words": {"stage": {"archived": ["Do Not Contact"]}}}
     draft = importer.take(f"{HEADER},Stage\n1,{PERSON},Do Not Contact\n", mapping).drafts[0]
     assert (draft.fields["stage"], told(draft)) == ("archived", {"dnd_all": True})
+
+
+@pytest.mark.parametrize(
+    "mapping", [{"ignore": ["Opt Out"]}, {"columns": {"Opt Out": "custom"}}, {"custom": ["Opt Out"]}]
+)
+def test_no_mapping_hides_a_column_that_refuses(importer, mapping):
+    draft = importer.take(f"{HEADER},Opt Out\n1,{PERSON},Yes\n", mapping).drafts[0]
+    assert (told(draft), draft.custom) == ({"dnd_all": True}, {})
+
+
+def test_a_column_of_consent_in_a_file_of_events_is_read():
+    plan = columns.plan(["external_id", "kind", "occurred_at", "Opt Out"], subject="events")
+    assert plan.mapped["Opt Out"] == "dnd_all"
+
+
+def test_a_row_of_events_keeps_what_its_columns_refuse(importer):
+    path = importer.write("external_id,kind,occurred_at,Opt Out\nA1,listing_view,2026-01-02,Yes\n")
+    found = importer.file(path, subject="events").rows[0]
+    assert told(found.lead) == {"dnd_all": True}
+    assert "refuses" not in found.event.facts
 
 
 def test_each_statement_says_where_it_was_found(importer):
