@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from db.base import from_json, to_json
 from db.errors import InvalidDatabaseUrl
+from db.tenancy import SETTING
 from db.watched import WatchedConnection
 
 #: execution option that names how a transaction begins on SQLite
@@ -89,6 +90,7 @@ def _postgresql_options(url: URL, *, statement_timeout: float, lock_timeout: flo
         "timezone": "UTC",
         "statement_timeout": f"{round(statement_timeout * 1000)}",
         "lock_timeout": f"{round(lock_timeout * 1000)}",
+        SETTING: "",  # nobody's rows, until a transaction says whose
     }
     return " ".join([*(f"-c {name}={value}" for name, value in own.items()), str(given)]).strip()
 

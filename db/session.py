@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,15 +14,28 @@ from sqlalchemy.orm import Session
 from db.engine import BEGIN, make_engine, normal_url
 from db.errors import DatabaseNotConfigured
 from db.sealing import KeyRing
+from db.tenancy import EVERY_TENANT, Scope, TenantSession, across_tenants
 from db.translation import translated
 
-__all__ = ["Session", "configure", "dispose", "reading", "transaction"]
+__all__ = [
+    "EVERY_TENANT",
+    "Scope",
+    "Session",
+    "across_tenants",
+    "check",
+    "configure",
+    "dispose",
+    "reading",
+    "transaction",
+]
 
 
 @dataclass(slots=True)
 class _Binding:
     url: URL | None = None
     keyring: KeyRing | None = None
+    #: what the first session waits for; None once it has passed
+    check: Callable[[], None] | None = None
     statement_timeout: float = 60
     lock_timeout: float = 30
     engine: Engine | None = None
@@ -35,10 +48,18 @@ _bound = _Binding()
 _READING: dict[str, str | bool] = {BEGIN: "BEGIN", "postgresql_readonly": True}
 
 
-def configure(url: str, keyring: KeyRing, *, statement_timeout: float = 60, lock_timeout: float = 30) -> None:
+def configure(
+    url: str,
+    keyring: KeyRing,
+    *,
+    statement_timeout: float = 60,
+    lock_timeout: float = 30,
+    check: Callable[[], None] | None = None,
+) -> None:
     """Bind this process to a database. Nothing connects before the first session, so a fork may follow.
 
     Timeouts are in seconds and hold on PostgreSQL; on SQLite a writer waits 30 s for another.
+    `check` is called before the first session, and again before the next where it raises.
 
     Raises:
         InvalidDatabaseUrl: neither a SQLite file nor PostgreSQL.
@@ -46,8 +67,19 @@ def configure(url: str, keyring: KeyRing, *, statement_timeout: float = 60, lock
     """
     parsed = normal_url(url)
     dispose()
-    _bound.url, _bound.keyring = parsed, keyring
+    _bound.url, _bound.keyring, _bound.check = parsed, keyring, check
     _bound.statement_timeout, _bound.lock_timeout = statement_timeout, lock_timeout
+
+
+def check() -> None:
+    """Call the check of `configure` now, unless it has passed; raises what it raises."""
+    wanted, _bound.check = _bound.check, None  # its own sessions do not wait for it
+    try:
+        if wanted is not None:
+            wanted()
+    except BaseException:
+        _bound.check = wanted
+        raise
 
 
 def dispose() -> None:
@@ -58,33 +90,36 @@ def dispose() -> None:
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
-    """Open a session that commits when the block ends and rolls back when it raises.
+def transaction(scope: Scope) -> Iterator[Session]:
+    """Open a session of one tenant that commits when the block ends and rolls back when it raises.
+
+    `EVERY_TENANT` is for what goes over all of them by design.
 
     Raises:
         DatabaseUnavailable: trouble that passes, at any statement or at the commit.
         SchemaOutdated, StatementRefused: trouble that does not.
 
     """
-    with translated(), _session() as session, session.begin():
+    with translated(), _session(scope) as session, session.begin():
         yield session
 
 
 @contextmanager
-def reading() -> Iterator[Session]:
-    """Open a session that only reads, from one consistent state on SQLite; it takes no write lock.
+def reading(scope: Scope) -> Iterator[Session]:
+    """Open a session of one tenant that only reads, from one consistent state on SQLite; it takes no write lock.
 
     Raises:
         DatabaseUnavailable, SchemaOutdated, StatementRefused: as `transaction`.
 
     """
-    with translated(), _session(**_READING) as session:
+    with translated(), _session(scope, **_READING) as session:
         yield session
 
 
-def _session(**options: str | bool) -> Session:
+def _session(scope: Scope, **options: str | bool) -> Session:
+    check()
     bind = _engine().execution_options(**options)
-    return Session(bind, expire_on_commit=False, info={"keyring": _bound.keyring})
+    return TenantSession(bind, scope, info={"keyring": _bound.keyring})
 
 
 def _engine() -> Engine:

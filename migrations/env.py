@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 import db.models  # noqa: F401  # fills the metadata
 from db.base import Base
 from db.engine import make_engine
+from db.tenancy import MARK, SETTING
 
 #: seconds; a migration that waits longer for a table gives up rather than stand in everybody's way
 _LOCK_TIMEOUT = 10
@@ -40,6 +41,8 @@ def _enter(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
         connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'"))
+        # what a revision changes it changes for all tenants
+        connection.execute(text("SELECT set_config(:name, :mark, true)"), {"name": SETTING, "mark": MARK})
 
 
 def _leave(connection: Connection) -> None:

@@ -31,8 +31,8 @@ LONG = (
 SHARED = {
     f"tests/integration/{folder}test_{name}.py": f"tests/integration/{folder}"
     for folder, names in {
-        "callers/": ("bytes", "callers", "cli_cluster", "gathering", "quickstart"),
-        "cluster/": ("held", "results", "running"),
+        "callers/": ("bytes", "callers", "cli_cluster", "gathering", "quickstart", "terminal"),
+        "cluster/": ("held", "internal_keys", "results", "running"),
     }.items()
     for name in names
 }
@@ -105,7 +105,8 @@ def data_folder() -> Path:
 
 
 @pytest.fixture
-def workspace_folder(tmp_path: Path) -> Path:
-    """Where tasks keep their files in this test."""
-    workspace.bind(tmp_path)
-    return tmp_path
+def workspace_folder(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tasks keep their files in this test; files that tests write elsewhere may be imported."""
+    home = tmp_path / "home"
+    workspace.bind(home, import_roots=[tmp_path_factory.getbasetemp()])
+    return home

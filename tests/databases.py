@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import db.models  # noqa: F401  # fills the metadata
 from db import session as sessions
 from db.base import Base
 from db.sealing import KeyRing
+from db.tenancy import SETTING
 from migrations import commands
 
 with warnings.catch_warnings():
@@ -37,6 +39,25 @@ _numbers = count(1)
 #: statements as SQL, which to write again for the engine of each test takes a fifth of the time, and for which dialects
 _compiled: dict[Any, Any] = {}
 _dialects: dict[str, Dialect] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """A database as it is in production."""
+
+    url: URL
+    host: str
+
+    def of(self, role: str) -> str:
+        """Give the URL for a role."""
+        return text_of(self.url.set(username=role))
+
+    @contextmanager
+    def connected(self, role: str, **options: Any) -> Iterator[psycopg.Connection]:
+        """Connect as a role, past `db.session`."""
+        own: dict[str, Any] = {"host": self.host, "user": role, "dbname": "hearth", "autocommit": True, **options}
+        with psycopg.connect(**own) as connection:
+            yield connection
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +100,32 @@ def migrated_postgresql(
 
 
 @pytest.fixture(scope="session")
+def production(postgresql_server: Callable[[str], URL], postgresql_admin: psycopg.Connection) -> Iterator[Production]:
+    """A migrated database with the roles that docs/reliability.md writes down, made by those very statements."""
+    roles, grants, after = _documented()
+    for statement in roles:
+        postgresql_admin.execute(statement)
+    host = str(postgresql_server("hearth").query["host"])
+    with psycopg.connect(host=host, user="hearth_owner", dbname="hearth", autocommit=True) as owner:
+        for statement in grants:
+            owner.execute(statement)
+        made = Production(url=postgresql_server("hearth"), host=host)
+        commands.upgrade(made.of("hearth_owner"))
+        for statement in after:
+            owner.execute(statement)
+    yield made
+    postgresql_admin.execute("DROP DATABASE hearth WITH (FORCE)")
+
+
+@pytest.fixture
+def production_database(production: Production, test_keyring: KeyRing) -> Iterator[str]:
+    """The URL by which the application works in production, to an empty database to which `db.session` is bound."""
+    with production.connected("postgres") as admin:
+        empty(admin)
+    yield from bound(production.of("hearth_app"), test_keyring)
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to be copied."""
     path = tmp_path_factory.mktemp("template") / "hearth.db"
@@ -91,7 +138,7 @@ def sqlite_database(sqlite_template: Path, tmp_path: Path, test_keyring: KeyRing
     """The URL of a fresh, migrated SQLite file to which `db.session` is bound."""
     path = tmp_path / "hearth.db"
     shutil.copy(sqlite_template, path)
-    yield from _bound(f"sqlite:///{path}", test_keyring)
+    yield from bound(f"sqlite:///{path}", test_keyring)
 
 
 @pytest.fixture
@@ -101,8 +148,8 @@ def postgresql_database(migrated_postgresql: tuple[str, psycopg.Connection], tes
     Making one takes a third of a second, emptying one some milliseconds.
     """
     url, admin = migrated_postgresql
-    _empty(admin)
-    yield from _bound(url, test_keyring)
+    empty(admin)
+    yield from bound(url, test_keyring)
 
 
 @pytest.fixture
@@ -142,22 +189,35 @@ def _made(admin: psycopg.Connection) -> Iterator[str]:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _empty(admin: psycopg.Connection) -> None:
+def empty(admin: psycopg.Connection) -> None:
+    """Delete all rows of a database, and end what else is connected to it."""
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
     admin.execute(others, [admin.info.backend_pid])
     admin.execute("SET session_replication_role = replica")  # the audit chain's triggers refuse to be emptied
     admin.execute("; ".join(f'DELETE FROM "{table.name}"' for table in reversed(Base.metadata.sorted_tables)))
 
 
+def _documented() -> tuple[list[str], list[str], list[str]]:
+    """Give the statements of docs/reliability.md: of the superuser, of the owner, and of the owner after migrating."""
+    page = (Path(__file__).parents[1] / "docs" / "reliability.md").read_text()
+    block = page.partition("## PostgreSQL in production")[2].partition("```sql\n")[2].partition("```")[0]
+    roles, _, rest = block.partition("\\c hearth hearth_owner\n")
+    grants, _, after = rest.partition("-- after `hearth migrate` as hearth_owner:\n")
+    assert after, "the page names the statements for after the migration"
+    return roles.splitlines(), grants.splitlines(), after.splitlines()
+
+
 def _prepare(uri: str) -> None:
     with psycopg.connect(uri, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {_ROLE} LOGIN")
+        connection.execute(f"CREATE ROLE {_ROLE} LOGIN NOBYPASSRLS")
+        connection.execute(f"ALTER ROLE {_ROLE} SET {SETTING} = ''")  # who names no tenant reaches nothing
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")  # a test's data need not outlive the machine
         connection.execute("SELECT pg_reload_conf()")
 
 
-def _bound(url: str, keyring: KeyRing) -> Iterator[str]:
+def bound(url: str, keyring: KeyRing) -> Iterator[str]:
+    """Bind `db.session` to a database while it is used."""
     sessions.configure(url, keyring)
     engine = sessions._engine()
     own, kind = engine.dialect, engine.dialect.name

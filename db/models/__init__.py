@@ -8,6 +8,7 @@ from db.models.consent import ConsentEntry, ConsentReading
 from db.models.events import Event
 from db.models.interventions import Enrolment, Intervention, InterventionPause, RiskCheck
 from db.models.judgements import ScoreLevel, ScoreMark, ScoreOverride
+from db.models.keys import KeyMark
 from db.models.leads import Lead, LeadIdentity
 from db.models.leases import Attempt, Lease, ScheduleSlot
 from db.models.live import EntityState, RawEvent, RescoreDue
@@ -38,6 +39,7 @@ __all__ = [
     "Event",
     "Intervention",
     "InterventionPause",
+    "KeyMark",
     "Lead",
     "LeadIdentity",
     "Lease",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from db.models import Lead, ModelLineage, ModelVersion, PoolLineage
 from db.repositories.statements import changed, in_batches, ring_of
 from db.sealing import KeyRing, place
+from db.tenancy import across_tenants
 
 #: bytes of a hash: among a million leads two share one in 1 of 10^7 installations, and then a model is trained again
 _BYTES = 8
@@ -74,7 +75,9 @@ def _forget_pooled(session: Session, tenant_id: str, lead_ids: Collection[str], 
         own = (PoolLineage.tenant_id == tenant_id, PoolLineage.model_id == model_id)
         without = update(PoolLineage).where(*own).values(leads=sealed)
         changed(session, without.execution_options(synchronize_session=False))
-        marked += [f"{owner}:{version}" for version in _mark(session, owner, [model_id], now)]
+        with across_tenants(session):  # the model is its owner's
+            versions = _mark(session, owner, [model_id], now)
+        marked += [f"{owner}:{version}" for version in versions]
     return tuple(sorted(marked))
 
 

@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def tenant(database):
     """The id of a configured tenant, T1; T2 is there too."""
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         for tenant_id in ("T1", "T2"):
             tenants.configure(session, tenant_id, settings={"zone": "UTC"}, actor="test", now=NOW)
     return "T1"
@@ -27,7 +27,7 @@ def upsert(tenant):
     """Upsert drafts in a transaction of its own."""
 
     def call(*drafts, policy="fill_blanks", tenant_id=tenant, now=NOW, import_ref=None):
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             return leads.upsert(session, tenant_id, drafts=drafts, policy=policy, now=now, import_ref=import_ref)
 
     return call
@@ -38,7 +38,7 @@ def read(tenant):
     """Read one lead."""
 
     def call(lead_id, tenant_id=tenant):
-        with sessions.reading() as session:
+        with sessions.reading(sessions.EVERY_TENANT) as session:
             return leads.get(session, tenant_id, lead_ids=[lead_id])[0]
 
     return call
@@ -66,7 +66,7 @@ def write(tenant):
     """Run one repository call in a transaction of its own."""
 
     def call(function, *, tenant_id=tenant, **given):
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             return function(session, tenant_id, **given)
 
     return call
@@ -77,7 +77,7 @@ def work(tenant):
     """Run one repository call that is for all tenants in a transaction of its own."""
 
     def call(function, **given):
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             return function(session, **given)
 
     return call

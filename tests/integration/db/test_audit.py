@@ -26,7 +26,7 @@ def append(write):
 @pytest.fixture
 def verify(tenant):
     def call(tenant_id=tenant, **given):
-        with sessions.reading() as session:
+        with sessions.reading(sessions.EVERY_TENANT) as session:
             return audit.verify(session, tenant_id, **given)
 
     return call
@@ -38,7 +38,7 @@ def forge(database, request):
 
     def run_sqlite(*statements):
         triggers = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             found = session.execute(text(triggers)).all()
             for name, _ in found:
                 session.execute(text(f"DROP TRIGGER {name}"))
@@ -48,7 +48,7 @@ def forge(database, request):
                 session.execute(text(sql))
 
     def run_postgresql(*statements):
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             session.execute(text("ALTER TABLE audit DISABLE TRIGGER USER"))
             for statement in statements:
                 session.execute(text(statement))
@@ -167,9 +167,34 @@ def test_a_head_that_tells_another_story_is_seen(append, verify, forge, change, 
 @pytest.mark.parametrize("change", ["UPDATE audit SET kind = 'x'", "DELETE FROM audit"])
 def test_the_database_refuses_changes(append, verify, change):
     append(2)
-    with pytest.raises(StatementRefused), sessions.transaction() as session:
+    with pytest.raises(StatementRefused), sessions.transaction(sessions.EVERY_TENANT) as session:
         session.execute(text(change))
     assert verify().rows == 2
+
+
+COLUMNS = "tenant_id, sequence, at, kind, body, prev_hash, hash"
+REST = "at, 'forged', body, prev_hash, hash FROM audit"
+FORGED = f"SELECT tenant_id, sequence, {REST}"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"INSERT OR REPLACE INTO audit ({COLUMNS}) {FORGED} WHERE sequence = 2",
+        f"REPLACE INTO audit ({COLUMNS}) {FORGED}",
+        f"INSERT OR REPLACE INTO audit (rowid, {COLUMNS}) SELECT rowid, tenant_id, 9, {REST} WHERE sequence = 1",
+        f"INSERT INTO audit ({COLUMNS}) {FORGED} WHERE true ON CONFLICT DO UPDATE SET kind = 'forged'",
+        "UPDATE OR REPLACE audit SET sequence = 1 WHERE sequence = 2",
+    ],
+)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_sqlite_refuses_to_replace_a_row(append, verify, change):
+    append(2)
+    with pytest.raises(StatementRefused), sessions.transaction(sessions.EVERY_TENANT) as session:
+        session.execute(text(change))
+    assert verify() == AuditReport(ok=True, rows=2, first_bad=None, reason=None)
+    append(1)
+    assert verify().rows == 3
 
 
 def test_postgresql_refuses_to_empty_it_and_grants_nothing_to_others(
@@ -178,7 +203,7 @@ def test_postgresql_refuses_to_empty_it_and_grants_nothing_to_others(
     if database.startswith("sqlite"):
         pytest.skip("SQLite knows neither TRUNCATE nor roles")
     append(1)
-    with pytest.raises(StatementRefused), sessions.transaction() as session:
+    with pytest.raises(StatementRefused), sessions.transaction(sessions.EVERY_TENANT) as session:
         session.execute(text("TRUNCATE audit"))
     _, admin = migrated_postgresql
     admin.execute("CREATE ROLE audit_reader")
@@ -207,7 +232,7 @@ def test_verifying_goes_on_beside_writers(append, verify, at_once):
 
 def test_an_effect_taken_back_leaves_no_row(append, verify):
     def fail():
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             audit.append(session, "T1", entries=[AuditDraft(kind="x", body={})], now=NOW)
             raise KeyError
 

@@ -21,7 +21,7 @@ def draft(key, args_hash="h", task_id=None):
 @pytest.fixture
 def batch(write):
     def call(*drafts, tenant_id="T1"):
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             claimed = processed.claim_many(session, tenant_id, task="t", drafts=drafts, now=NOW)
             pairs = zip(drafts, claimed, strict=True)
             mine = {d.key: {"from": d.task_id} for d, c in pairs if c.record is None and not c.conflict}
@@ -70,7 +70,7 @@ def test_a_batch_waits_for_a_running_duplicate_and_gets_its_result(batch):
     entered, release = threading.Event(), threading.Event()
 
     def hold():
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             processed.claim(session, "T1", task="t", key="a", args_hash="h", task_id="first", now=NOW)
             entered.set()
             assert release.wait(10)

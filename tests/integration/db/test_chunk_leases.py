@@ -72,7 +72,7 @@ def test_what_has_ended_is_not_stalled(run, stalled, write):
 def test_a_chunk_in_work_is_left_alone(run, stalled, database):
     if database.startswith("sqlite"):
         pytest.skip("SQLite has one writer")
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         backfills.claim_chunk(session, "T1", backfill_id=run, number=0)
         assert stalled(older_than=-1) == [1, 2]
 

@@ -38,7 +38,7 @@ def at_once(*calls):
 def test_one_person_told_by_many_is_one_lead(upsert, tenant, draft):
     results = at_once(*[lambda: upsert(draft)] * 4)
     assert sorted(result.outcome for (result,) in results) == ["created", "unchanged", "unchanged", "unchanged"]
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert len(leads.ids(session, tenant)) == 1
 
 
@@ -47,14 +47,14 @@ def test_many_people_told_at_once_are_each_one_lead(upsert, tenant):
     found = at_once(*[lambda told=told: upsert(*told) for told in (drafts, drafts[::-1], drafts[50:])])
     outcomes = [result.outcome for results in found for result in results]
     assert (outcomes.count("created"), outcomes.count("unchanged")) == (150, 250)
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert len(leads.ids(session, tenant)) == 150
 
 
 def test_who_becomes_known_while_a_batch_waits_is_not_made_anew(upsert, tenant, postgresql_only):
     drafts = [LeadDraft(external_id=f"x{n}", custom={"c": float(n)}) for n in range(150)]
     with ThreadPoolExecutor(1) as pool:
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             known = leads.upsert(session, tenant, drafts=drafts[:20], policy="overwrite", now=NOW)
             waiting = pool.submit(upsert, *drafts)
             time.sleep(SOON)
@@ -75,7 +75,7 @@ def test_a_label_and_an_import_at_once_both_arrive(upsert, read, tenant):
     (first,) = upsert(LeadDraft(external_id="x1"))
 
     def label():
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             leads.set_label(session, tenant, lead_id=first.lead_id, label=True, label_at=NOW, status="won")
 
     for number in range(5):
@@ -85,7 +85,7 @@ def test_a_label_and_an_import_at_once_both_arrive(upsert, read, tenant):
 
 
 def test_tenants_do_not_wait_for_each_other(upsert, postgresql_only):
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         leads.upsert(session, "T1", drafts=[LeadDraft(external_id="x1")], policy="overwrite", now=NOW)
         ((other,),) = at_once(lambda: upsert(LeadDraft(external_id="x1"), tenant_id="T2"))
     assert other.outcome == "created"
@@ -98,12 +98,12 @@ def postgresql_only(database):
 
 
 def claim(args_hash="h", task_id="second"):
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         return processed.claim(session, "T1", task="t", key="k", args_hash=args_hash, task_id=task_id, now=NOW)
 
 
 def hold(entered, release, *, fail=False):
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         assert processed.claim(session, "T1", task="t", key="k", args_hash="h", task_id="first", now=NOW) is None
         entered.set()
         assert release.wait(10)
@@ -168,7 +168,7 @@ def test_one_import_of_a_key_starts_once(tenant):
     )
 
     def create():
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             return backfills.create(session, tenant, draft=draft, chunks=[], now=NOW)
 
     found = at_once(*[create] * 4)
@@ -181,11 +181,11 @@ def test_chunks_done_at_once_count_down_to_zero_once(tenant):
         key="k", sha256="0", file_name="f", spool="s", mode="commit", policy="overwrite", profile="generic", source={}
     )
     parts = [ChunkDraft(number=n, offset=n, first_record=n, first_line=n, records=1) for n in range(4)]
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         record, _ = backfills.create(session, tenant, draft=draft, chunks=parts, now=NOW)
 
     def finish(number):
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             return backfills.finish_chunk(
                 session, tenant, backfill_id=record.backfill_id, number=number, counts={}, rejected=[], now=NOW
             )
@@ -196,15 +196,15 @@ def test_chunks_done_at_once_count_down_to_zero_once(tenant):
 
 def test_stages_that_land_at_once_all_arrive_and_the_end_comes_once(tenant):
     names = ("score", "churn", "urgency", "tone")
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         run = assessments.create(session, tenant, lead_ids=[], as_of=NOW, due_at=NOW, stages=names, now=NOW)
 
     def land(stage):
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             assessments.land(session, tenant, assessment_id=run.assessment_id, stage=stage, state="ok", now=NOW)
 
     def finish():
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             return assessments.finish(session, tenant, assessment_id=run.assessment_id, now=NOW)
 
     at_once(*[lambda n=n: land(n) for n in names])
@@ -225,7 +225,7 @@ def test_versions_are_counted_without_gaps_or_twins(tenant):
             fingerprint=f"f{number % 3}",
             trained_at=NOW,
         )
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             return models.add(session, tenant, draft=draft).version
 
     found = at_once(*[lambda n=n: add(n) for n in range(4)])
@@ -238,7 +238,7 @@ def test_one_snapshot_is_stored_once(lead_ids, tenant):
     )
 
     def save():
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             return snapshots.save(session, tenant, drafts=[draft])[0]
 
     assert len(set(at_once(*[save] * 4))) == 1
@@ -246,7 +246,7 @@ def test_one_snapshot_is_stored_once(lead_ids, tenant):
 
 def test_settings_changed_at_once_get_their_own_versions(tenant):
     def configure(number):
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             return tenants.configure(session, tenant, settings={"n": number}, actor="a", now=NOW).version
 
     assert sorted(at_once(*[lambda n=n: configure(n) for n in range(4)])) == [2, 3, 4, 5]

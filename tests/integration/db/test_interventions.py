@@ -282,5 +282,5 @@ def test_rows_of_a_lead_that_is_there_no_more_are_gone(save, write, lead_ids):
     write(privacy.erase, subject=write(privacy.find, lead_id=lead_ids[0], identities=[]), now=NOW)
     with pytest.raises(ReferenceGone):
         save(planned(lead_ids[0]))
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert not leads.exists(session, "T1", lead_id=lead_ids[0])

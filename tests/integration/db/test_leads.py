@@ -129,7 +129,7 @@ def test_one_batch_knows_its_own_leads(upsert, read):
 def test_a_second_system_adds_its_id(upsert, read, tenant):
     (first,) = upsert(FULL)
     (second,) = upsert(LeadDraft(source_system="other", external_id="o9", contact={"email": "ann@example.com"}))
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert leads.find(session, tenant, external_id="o9") == first.lead_id
         assert leads.find(session, tenant, external_id="o9", source_system="crm") is None
         assert leads.find(session, tenant, external_id="x1", source_system="crm") == first.lead_id
@@ -138,7 +138,7 @@ def test_a_second_system_adds_its_id(upsert, read, tenant):
 
 def test_an_id_that_means_two_leads_finds_none(upsert, tenant):
     upsert(LeadDraft(source_system="a", external_id="1"), LeadDraft(source_system="b", external_id="1"))
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert leads.find(session, tenant, external_id="1") is None
         assert leads.find(session, tenant, external_id="1", source_system="b") is not None
 
@@ -183,7 +183,7 @@ def test_events_come_in_once_and_raise_the_version(upsert, read, tenant, event):
     (more,) = upsert(LeadDraft(external_id="a", events=(event("e2"), event("e3", hours=9))))
     assert [same.outcome, more.outcome] == ["unchanged", "updated"]
     assert read(first.lead_id).version == 2
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         found = events.of_leads(session, tenant, lead_ids=[first.lead_id])[first.lead_id]
     assert len(found) == 3
     assert found[0].occurred_at == NOW - timedelta(hours=9)
@@ -192,14 +192,14 @@ def test_events_come_in_once_and_raise_the_version(upsert, read, tenant, event):
 def test_tenants_are_apart(upsert, tenant):
     (mine,), (theirs,) = upsert(FULL), upsert(FULL, tenant_id="T2")
     assert theirs.outcome == "created"
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         with pytest.raises(UnknownLead) as refusal:
             leads.get(session, "T2", lead_ids=[theirs.lead_id, mine.lead_id])
         assert refusal.value.positions == (1,)
         assert leads.ids(session, "T2") == [theirs.lead_id]
         assert leads.external_ids(session, "T2", lead_ids=[mine.lead_id]) == {}
         assert leads.label_counts(session, "T2")["total"] == 1
-    with sessions.transaction() as session, pytest.raises(UnknownLead):
+    with sessions.transaction(sessions.EVERY_TENANT) as session, pytest.raises(UnknownLead):
         leads.set_label(session, "T2", lead_id=mine.lead_id, label=True, label_at=NOW, status="won")
 
 
@@ -211,13 +211,13 @@ def test_an_unknown_tenant_is_refused(upsert):
 def test_a_naive_time_writes_nothing(upsert, tenant):
     with pytest.raises(NaiveTime):
         upsert(LeadDraft(external_id="a"), LeadDraft(external_id="b", fields={"created_at": datetime(2026, 1, 1)}))
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert leads.ids(session, tenant) == []
 
 
 def test_leads_come_in_the_order_asked(lead_ids, tenant):
     asked = [lead_ids[2], lead_ids[0], lead_ids[2]]
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert [lead.lead_id for lead in leads.get(session, tenant, lead_ids=asked)] == asked
         assert leads.get(session, tenant, lead_ids=[]) == []
 
@@ -230,7 +230,7 @@ def test_ids_by_status_page_by_page(upsert, tenant):
         LeadDraft(external_id="d", fields={"opportunity_status": "won"}),
     )
     a, _agent, c, won = (result.lead_id for result in results)
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert leads.ids(session, tenant, status="open") == sorted([a, c])
         assert leads.ids(session, tenant, status="won") == [won]
         everyone = leads.ids(session, tenant)
@@ -249,7 +249,7 @@ def test_callable_leads_are_open_contactable_and_not_won(upsert, tenant):
         LeadDraft(external_id="silent", consent={"dnd": True}),
         LeadDraft(external_id="vendor", fields={"lead_type": "vendor"}),
     )
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert set(leads.callable_leads(session, tenant).values()) == {"a", "b"}
         assert leads.callable_leads(session, tenant, assigned_to="agent-7") == {results[0].lead_id: "a"}
         assert leads.callable_leads(session, "T2") == {}
@@ -263,7 +263,7 @@ def test_labels_are_counted_and_listed(upsert, tenant):
         LeadDraft(external_id="b", fields={"opportunity_status": "lost", "closed_at": NOW}),
         LeadDraft(external_id="c"),
     )
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert leads.label_counts(session, tenant) == {"won": 1, "lost": 1, "open": 1, "total": 3}
         found = {lead.external_id: (lead.label, lead.label_at, lead.status) for lead in leads.labelled(session, tenant)}
     assert found == {"a": (True, NOW, "open"), "b": (False, NOW, "lost")}
@@ -271,7 +271,7 @@ def test_labels_are_counted_and_listed(upsert, tenant):
 
 def test_a_label_is_set_once_and_survives_the_next_import(lead_ids, upsert, read, tenant):
     for expected in (True, False):
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             news = leads.set_label(session, tenant, lead_id=lead_ids[0], label=True, label_at=NOW, status="won")
         assert news is expected
     upsert(LeadDraft(external_id="x0", fields={"campaign": "x"}))
@@ -283,7 +283,7 @@ def test_a_thousand_wide_drafts_and_more_than_one_batch(upsert, tenant):
     drafts = [LeadDraft(external_id=f"{n}", custom={f"c{k}": float(k) for k in range(40)}) for n in range(1_500)]
     assert set(outcomes(upsert(*drafts))) == {"created"}
     assert set(outcomes(upsert(*drafts))) == {"unchanged"}
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert len(leads.ids(session, tenant)) == 1_500
 
 

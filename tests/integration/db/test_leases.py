@@ -17,7 +17,7 @@ DAY = 86_400
 
 
 def test_the_clock_is_the_database_s_and_goes_on_inside_a_transaction(database):
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         first = clock.now(session)
         time.sleep(0.01)
         later = clock.now(session)
@@ -76,7 +76,7 @@ class TestLeases:
         entered, release = threading.Event(), threading.Event()
 
         def effect():
-            with sessions.transaction() as session:
+            with sessions.transaction(sessions.EVERY_TENANT) as session:
                 leases.guard(session, "T1", name="l", fence=1)
                 entered.set()
                 assert release.wait(10)
@@ -112,7 +112,7 @@ class TestSlots:
 
     def test_a_slot_taken_back_is_free(self, work):
         def fail():
-            with sessions.transaction() as session:
+            with sessions.transaction(sessions.EVERY_TENANT) as session:
                 slots.claim(session, schedule="a", seconds=DAY * 9000)
                 raise KeyError
 

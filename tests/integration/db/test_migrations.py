@@ -14,6 +14,7 @@ from db.base import Base
 from db.engine import normal_url
 from db.errors import SchemaOutdated
 from db.repositories import tenants
+from db.tenancy import MARK, SETTING
 from migrations import commands
 
 
@@ -49,6 +50,8 @@ def test_what_was_published_before_ends_were_noted_counts_as_done(blank_database
                 connection.execute(text(f"INSERT INTO outbox {columns} VALUES {row}"))
         commands.upgrade(blank_database)
         with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text(f"SET {SETTING} = '{MARK}'"))
             done = "SELECT outbox_id, attempts FROM outbox WHERE done_at IS NOT NULL"
             assert connection.execute(text(done)).all() == [("old", 0)]
     finally:
@@ -78,7 +81,7 @@ def test_upgrades_at_once_are_harmless(blank_database):
 def test_without_tables_the_answer_names_the_cure(blank_database, test_keyring):
     sessions.configure(blank_database, test_keyring)
     try:
-        with pytest.raises(SchemaOutdated, match="hearth migrate"), sessions.transaction() as session:
+        with pytest.raises(SchemaOutdated, match="hearth migrate"), sessions.transaction("T1") as session:
             tenants.configure(session, "T1", settings={}, actor="test", now=datetime.now(UTC))
     finally:
         sessions.dispose()

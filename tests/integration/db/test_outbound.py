@@ -50,7 +50,7 @@ class TestStream:
 
     def test_an_effect_taken_back_leaves_no_event_and_no_gap(self, emit, pull):
         def fail():
-            with sessions.transaction() as session:
+            with sessions.transaction(sessions.EVERY_TENANT) as session:
                 draft = OutboundDraft(type="t", lead_id=None, body={})
                 outbound.emit(session, "T1", events=[draft], now=NOW)
                 raise KeyError

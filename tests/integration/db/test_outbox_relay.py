@@ -127,10 +127,10 @@ def test_a_task_that_is_just_ending_holds_up_no_relay(add, take, work, database)
         pytest.skip("SQLite has one writer")
     ending, other = add(2)
     taken = take()
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         outbox.finish(session, "T1", outbox_id=ending.outbox_id, now=NOW)
         work(outbox.confirm_all, records=taken)
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert outbox.pending(session, limit=9, before=NOW + timedelta(hours=1)) == []
     assert [record.outbox_id for record in take(redo_after=-1)] == [other.outbox_id]
 
@@ -157,5 +157,5 @@ def test_only_what_is_done_is_purged(add, take, work, write):
     write(outbox.confirm, outbox_ids=[published.outbox_id])
     assert work(outbox.purge, before=NOW) == 0
     assert work(outbox.purge, before=NOW + timedelta(hours=1)) == 1
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert len(outbox.pending(session, limit=9, before=NOW + timedelta(hours=1))) == 1

@@ -34,7 +34,7 @@ MADE = ("json_each", "CONSTANT", "walk", "anon_", "(")
 def lead_ids(sqlite_database):
     """A lead with an action that is due, one that is over, and an enrolment whose time is over."""
     over = {"planned_at": NOW - timedelta(days=9), "expires_at": NOW - timedelta(days=1)}
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         tenants.configure(session, "T1", settings={}, actor="test", now=NOW)
         [lead] = leads.upsert(session, "T1", drafts=[LeadDraft(external_id="x")], policy="overwrite", now=NOW)
         drafts = [planned(lead.lead_id, not_before=NOW), planned(lead.lead_id, "over", "dispatched", **over)]
@@ -64,7 +64,7 @@ def searches(lead_ids):
             if statement.startswith(("SELECT", "UPDATE", "WITH")):
                 told.append((statement, parameters))
 
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             engine = session.get_bind().engine
             event.listen(engine, "before_cursor_execute", note)
             try:

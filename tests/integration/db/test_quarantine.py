@@ -35,7 +35,7 @@ def test_what_is_held_comes_back_as_it_was_and_lies_sealed(hold, write, work):
         "T1", "t", "q", "unknown_task", "held",
     )  # fmt: skip
     assert work(quarantine.entries) == [entry]
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         stored = session.execute(text("SELECT content FROM quarantine")).scalar_one()
     assert SECRET.encode() not in bytes(stored)
     assert write(quarantine.get, tenant_id="T2", quarantine_id=held) is None
@@ -44,7 +44,7 @@ def test_what_is_held_comes_back_as_it_was_and_lies_sealed(hold, write, work):
 def test_content_that_was_moved_does_not_open(hold, write):
     hold()
     other = hold(tenant_id="T2")
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         moved = "UPDATE quarantine SET content = (SELECT content FROM quarantine WHERE tenant_id = 'T1')"
         session.execute(text(moved))
     with pytest.raises(SealBroken, match=r"quarantine\.content"):

@@ -48,7 +48,7 @@ def write(tenant):
     """Run one repository call in a transaction of its own."""
 
     def call(function, *, tenant_id=tenant, **given):
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             return function(session, tenant_id, **given)
 
     return call
@@ -129,7 +129,7 @@ class TestTenants:
         assert write(tenants.require, tenant_id="T2").settings == {"zone": "UTC"}
 
     def test_all_are_listed_and_strangers_refused(self, tenant, write):
-        with sessions.reading() as session:
+        with sessions.reading(sessions.EVERY_TENANT) as session:
             assert tenants.ids(session) == ["T1", "T2"]
             assert tenants.get(session, "T3") is None
             with pytest.raises(UnknownTenant):
@@ -340,7 +340,7 @@ class TestBackfills:
             remaining = write(backfills.finish_chunk, number=1, counts={"rows.read": 1000}, rejected=rows, **own)
             assert remaining == 2
         assert write(backfills.finish_chunk, number=0, counts={}, rejected=[rejected_row(2)], **own) == 1
-        with sessions.reading() as session:
+        with sessions.reading(sessions.EVERY_TENANT) as session:
             found = list(backfills.rejected(session, "T1", backfill_id=job.backfill_id))
             assert list(backfills.rejected(session, "T2", backfill_id=job.backfill_id)) == []
         assert [(row.record, row.code) for row in found] == [
@@ -418,25 +418,25 @@ class TestOutbox:
         drafts = [OutboxDraft(task=f"t{n}", queue="q", kwargs={"lead_ids": [str(n)]}) for n in range(3)]
         records = write(outbox.add, drafts=drafts, now=NOW)
         write(outbox.add, tenant_id="T2", drafts=drafts[:1], now=NOW + HOUR)
-        with sessions.reading() as session:
+        with sessions.reading(sessions.EVERY_TENANT) as session:
             assert outbox.pending(session, limit=9, before=NOW + HOUR) == records
             assert len(outbox.pending(session, limit=9, before=NOW + 2 * HOUR)) == 4
             assert len(outbox.pending(session, limit=2, before=NOW + 2 * HOUR)) == 2
         write(outbox.confirm, outbox_ids=[records[0].outbox_id], now=NOW)
         write(outbox.confirm, tenant_id="T2", outbox_ids=[records[1].outbox_id], now=NOW)
-        with sessions.reading() as session:
+        with sessions.reading(sessions.EVERY_TENANT) as session:
             assert outbox.pending(session, limit=9, before=NOW + HOUR) == records[1:]
         assert write(outbox.add, drafts=[], now=NOW) == []
 
     def test_an_effect_taken_back_leaves_no_task(self, tenant):
         def fail():
-            with sessions.transaction() as session:
+            with sessions.transaction(sessions.EVERY_TENANT) as session:
                 outbox.add(session, tenant, drafts=[OutboxDraft(task="t", queue="q", kwargs={})], now=NOW)
                 raise KeyError
 
         with pytest.raises(KeyError):
             fail()
-        with sessions.reading() as session:
+        with sessions.reading(sessions.EVERY_TENANT) as session:
             assert outbox.pending(session, limit=9, before=NOW + HOUR) == []
 
 
@@ -472,11 +472,11 @@ class TestAssessments:
         assert (late.stages, late.snapshot_ids) == (stages, ("s1",))
 
     def test_those_over_time_are_found(self, run, write):
-        with sessions.reading() as session:
+        with sessions.reading(sessions.EVERY_TENANT) as session:
             assert assessments.overdue(session, now=NOW, limit=9) == []
             assert assessments.overdue(session, now=NOW + HOUR, limit=9) == [("T1", run)]
         write(assessments.finish, assessment_id=run, now=NOW)
-        with sessions.reading() as session:
+        with sessions.reading(sessions.EVERY_TENANT) as session:
             assert assessments.overdue(session, now=NOW + HOUR, limit=9) == []
 
     def test_strangers_are_refused(self, run, write):

@@ -35,7 +35,7 @@ def planted(upsert, tenant, event):
         events=(event("m1", text=MESSAGE),),
     )
     (result,) = upsert(draft)
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         features = {"custom:notes": "for her grandmother", "silence": 3.0}
         snapshots.save(
             session,
@@ -94,7 +94,7 @@ def model_draft():
 def stored_bytes(database, tmp_path):
     if database.startswith("sqlite"):
         return b"".join(path.read_bytes() for path in tmp_path.glob("hearth.db*"))
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         tables = Lead.metadata.sorted_tables
         rows = [repr(tuple(row)).encode() for table in tables for row in session.execute(select(table))]
     return b"".join(rows)
@@ -111,7 +111,7 @@ def test_nothing_personal_is_readable_in_the_store(planted, database, tmp_path):
 
 def test_everything_sealed_comes_back(planted, tenant):
     lead_id, backfill_id = planted
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         (lead,) = leads.get(session, tenant, lead_ids=[lead_id])
         assert dict(lead.contact) == PLANTED
         assert list(events.texts(session, tenant, lead_id=lead_id).values()) == [MESSAGE]
@@ -137,36 +137,36 @@ READERS = {
 @pytest.mark.parametrize("name", READERS)
 def test_a_flipped_bit_is_refused(planted, tenant, name):
     table, column, read = READERS[name]
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         read(session, tenant, planted)
         value = bytearray(session.scalar(select(column)))
     value[-1] ^= 1
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         session.execute(update(table).values({column: bytes(value)}))
-    with pytest.raises(SealBroken) as refusal, sessions.reading() as session:
+    with pytest.raises(SealBroken) as refusal, sessions.reading(sessions.EVERY_TENANT) as session:
         read(session, tenant, planted)
     assert not any(secret in str(refusal.value) for secret in SECRETS)
 
 
 def test_bytes_of_another_lead_or_column_are_refused(planted, upsert, tenant):
     (other,) = upsert(LeadDraft(external_id="x2"))
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         own = update(Lead).where(Lead.lead_id == other.lead_id)
         session.execute(own.values(contact=select(Lead.contact).where(Lead.lead_id == planted[0]).scalar_subquery()))
-    with pytest.raises(SealBroken), sessions.reading() as session:
+    with pytest.raises(SealBroken), sessions.reading(sessions.EVERY_TENANT) as session:
         leads.get(session, tenant, lead_ids=[other.lead_id])
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         session.execute(update(Lead).where(Lead.lead_id == planted[0]).values(custom=Lead.contact))
-    with pytest.raises(SealBroken), sessions.reading() as session:
+    with pytest.raises(SealBroken), sessions.reading(sessions.EVERY_TENANT) as session:
         leads.get(session, tenant, lead_ids=[planted[0]])
 
 
 def test_a_row_under_another_tenant_is_refused(planted, upsert):
     (theirs,) = upsert(LeadDraft(external_id="x2"), tenant_id="T2")
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         mine = session.execute(select(Lead.data_key, Lead.contact, Lead.custom).where(Lead.lead_id == planted[0])).one()
         session.execute(update(Lead).where(Lead.lead_id == theirs.lead_id).values(mine._asdict()))
-    with pytest.raises(SealBroken), sessions.reading() as session:
+    with pytest.raises(SealBroken), sessions.reading(sessions.EVERY_TENANT) as session:
         leads.get(session, "T2", lead_ids=[theirs.lead_id])
 
 
@@ -175,5 +175,5 @@ def test_a_rotated_ring_opens_old_rows_and_finds_them_again(planted, upsert, ten
     (again,) = upsert(LeadDraft(contact={"email": PLANTED["email"]}))
     assert (again.outcome, again.lead_id) == ("unchanged", planted[0])
     sessions.configure(database, KeyRing.generate())
-    with pytest.raises(SealBroken, match="key ring"), sessions.reading() as session:
+    with pytest.raises(SealBroken, match="key ring"), sessions.reading(sessions.EVERY_TENANT) as session:
         leads.get(session, tenant, lead_ids=[planted[0]])

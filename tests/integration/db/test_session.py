@@ -27,13 +27,13 @@ SECRET = "zebulonia.q@example.com"
 
 
 def configure(tenant_id="T1", **settings):
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         return tenants.configure(session, tenant_id, settings=settings, actor="test", now=NOW)
 
 
 def run(*statements):
     """Execute statements in one transaction; a pair is a statement and its rows."""
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         for statement in statements:
             session.execute(*statement) if isinstance(statement, tuple) else session.execute(statement)
 
@@ -42,7 +42,7 @@ STRANGER = (insert(Tenant), [{"tenant_id": "T9", "created_at": NOW}])
 
 
 def tenant_ids():
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         return tenants.ids(session)
 
 
@@ -53,7 +53,7 @@ def test_a_transaction_commits_at_its_end(database):
 
 def test_an_error_takes_everything_back(database):
     def fail():
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             tenants.configure(session, "T1", settings={}, actor="test", now=NOW)
             raise KeyError
 
@@ -64,7 +64,7 @@ def test_an_error_takes_everything_back(database):
 
 def test_reading_keeps_nothing(database):
     try:
-        with sessions.reading() as session:
+        with sessions.reading(sessions.EVERY_TENANT) as session:
             session.execute(insert(Tenant), [{"tenant_id": "T1", "created_at": NOW}])
     except DatabaseUnavailable:  # PostgreSQL refuses the write, SQLite rolls it back
         pass
@@ -73,16 +73,16 @@ def test_reading_keeps_nothing(database):
 
 def test_reading_waits_for_no_writer(database):
     configure()
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         tenants.configure(session, "T2", settings={}, actor="test", now=NOW)
         assert tenant_ids() == ["T1"]
 
 
 def test_times_come_back_aware_in_utc_to_the_microsecond(database):
     local = datetime(2026, 11, 1, 7, 0, 0, 123457, tzinfo=timezone(timedelta(hours=-5)))
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         session.execute(insert(Tenant), [{"tenant_id": "T1", "created_at": local}])
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         found = session.scalar(select(Tenant.created_at))
         assert session.scalar(select(Tenant.tenant_id).where(Tenant.created_at == local)) == "T1"
     assert found == local
@@ -90,7 +90,7 @@ def test_times_come_back_aware_in_utc_to_the_microsecond(database):
 
 
 def test_naive_times_and_nan_are_refused(database):
-    with pytest.raises(NaiveTime), sessions.transaction() as session:
+    with pytest.raises(NaiveTime), sessions.transaction(sessions.EVERY_TENANT) as session:
         session.execute(insert(Tenant), [{"tenant_id": "T1", "created_at": datetime(2026, 1, 1)}])
     with pytest.raises(UnstorableValue):
         configure(threshold=float("nan"))
@@ -99,7 +99,7 @@ def test_naive_times_and_nan_are_refused(database):
 
 def test_a_refused_statement_shows_no_value(database):
     configure(SECRET)
-    with pytest.raises(StatementRefused) as refusal, sessions.transaction() as session:
+    with pytest.raises(StatementRefused) as refusal, sessions.transaction(sessions.EVERY_TENANT) as session:
         session.execute(insert(Tenant), [{"tenant_id": SECRET, "created_at": NOW}])
     assert SECRET not in str(refusal.value)
     assert refusal.value.__cause__ is None
@@ -108,12 +108,12 @@ def test_a_refused_statement_shows_no_value(database):
 
 def test_foreign_keys_hold(database):
     row = {"tenant_id": "nobody", "version": 1, "settings": {}, "actor": "a", "created_at": NOW}
-    with pytest.raises(StatementRefused), sessions.transaction() as session:
+    with pytest.raises(StatementRefused), sessions.transaction(sessions.EVERY_TENANT) as session:
         session.execute(insert(TenantSettings), [row])
 
 
 def test_sqlite_is_set_up_to_last(sqlite_database):
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         found = {
             name: session.scalar(text(f"PRAGMA {name}"))
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -123,7 +123,7 @@ def test_sqlite_is_set_up_to_last(sqlite_database):
 
 def test_postgresql_is_told_its_limits(postgresql_database, test_keyring):
     sessions.configure(postgresql_database, test_keyring, statement_timeout=7, lock_timeout=0.5)
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         shown = [session.scalar(text(f"SHOW {name}")) for name in ("statement_timeout", "lock_timeout", "timezone")]
         assert session.scalar(text("SELECT usesuper FROM pg_user WHERE usename = current_user")) is False
     assert shown == ["7s", "500ms", "UTC"]
@@ -131,7 +131,7 @@ def test_postgresql_is_told_its_limits(postgresql_database, test_keyring):
 
 def test_a_slow_statement_is_trouble_that_passes(postgresql_database, test_keyring):
     sessions.configure(postgresql_database, test_keyring, statement_timeout=0.05)
-    with pytest.raises(DatabaseUnavailable, match="57014"), sessions.reading() as session:
+    with pytest.raises(DatabaseUnavailable, match="57014"), sessions.reading(sessions.EVERY_TENANT) as session:
         session.execute(text("SELECT pg_sleep(2)"))
 
 
@@ -156,7 +156,7 @@ def test_a_database_that_is_not_there_is_unavailable(tmp_path, test_keyring):
 
 def test_a_locked_sqlite_file_is_unavailable(sqlite_database, tmp_path):
     configure()
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         session.execute(text("SELECT 1"))
 
         def write():
@@ -189,7 +189,7 @@ def test_a_full_sqlite_database_is_unavailable_and_keeps_what_it_had(sqlite_data
     with pytest.raises(DatabaseUnavailable, match="FULL"):
         run(text("PRAGMA max_page_count = 1"), (insert(OutboxEntry), rows))
     assert tenant_ids() == ["T1"]
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert session.scalars(select(OutboxEntry.outbox_id)).all() == []
 
 
@@ -201,7 +201,7 @@ def test_a_read_only_postgresql_is_unavailable(postgresql_database):
 def test_an_exhausted_pool_is_unavailable(sqlite_database, monkeypatch):
     monkeypatch.setattr("db.engine.POOL_WAIT", 0.05)
     sessions.dispose()  # the next session's engine waits so long
-    held = [sessions.reading() for _ in range(6)]
+    held = [sessions.reading(sessions.EVERY_TENANT) for _ in range(6)]
     for one in held:
         one.__enter__().execute(text("SELECT 1"))
     with pytest.raises(DatabaseUnavailable, match="connection"):
@@ -234,7 +234,7 @@ def test_a_forked_child_connects_anew(database):
 
 
 def test_a_session_carries_the_key_ring(database, test_keyring):
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert session.info["keyring"] is test_keyring
 
 

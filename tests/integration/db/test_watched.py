@@ -31,13 +31,13 @@ def far(proxy, direct, **query):
 
 
 def one():
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         return session.scalar(text("SELECT 1"))
 
 
 def lock():
     """Take a lock that a second session cannot have; waits for it at most half a second."""
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         session.execute(text("SET LOCAL lock_timeout = '500ms'"))
         session.execute(text("LOCK TABLE tenants IN EXCLUSIVE MODE"))
         yield session
@@ -71,7 +71,7 @@ def test_an_idle_connection_that_is_no_longer_forwarded_is_replaced(proxy):
 
 
 def test_a_slow_statement_is_waited_for(proxy):
-    with sessions.reading() as session:
+    with sessions.reading(sessions.EVERY_TENANT) as session:
         assert session.scalar(text("SELECT 1 FROM pg_sleep(1.2)")) == 1
 
 
