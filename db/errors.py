@@ -3,6 +3,8 @@
 
 DatabaseError
 ├── DatabaseUnavailable     trouble that passes: try again later
+│   ├── DatabaseBusy        it answers, but others hold what was asked for, or it took too long
+│   └── KeysForeign         the key ring does not open this database: it passes when the right one is back
 ├── SchemaOutdated          tables are missing: run `hearth migrate`
 ├── StatementRefused        the database refused a statement: a bug of ours
 │   └── ReferenceGone       a row that another refers to was deleted meanwhile: try again
@@ -37,6 +39,14 @@ class DatabaseError(Exception):
 
 class DatabaseUnavailable(DatabaseError):
     """The database does not answer, is locked, full, read-only or out of connections; a later try may succeed."""
+
+
+class KeysForeign(DatabaseUnavailable):
+    """The key ring is not the one that sealed this database; nothing is read or written until it is."""
+
+
+class DatabaseBusy(DatabaseUnavailable):
+    """The database answers, but others hold the rows or the statement took too long: other work may go on."""
 
 
 class SchemaOutdated(DatabaseError):

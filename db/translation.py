@@ -7,10 +7,12 @@ from contextlib import contextmanager
 
 from sqlalchemy import exc
 
-from db.errors import DatabaseError, DatabaseUnavailable, ReferenceGone, SchemaOutdated, StatementRefused
+from db.errors import DatabaseBusy, DatabaseError, DatabaseUnavailable, ReferenceGone, SchemaOutdated, StatementRefused
 
 _MISSING = frozenset({"42P01", "42703", "3F000"})
 _DANGLING = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
+#: serialization, deadlock, lock timeout, statement timeout: of these rows, not of the database
+_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
 _PASSING = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
 
 
@@ -30,6 +32,8 @@ def translate(error: exc.DBAPIError) -> DatabaseError:
     code = _code(error)
     if code in _MISSING or (code == "SQLITE_ERROR" and "no such " in str(error.orig)):
         return SchemaOutdated("the database lacks a table or column of this version; run `hearth migrate`")
+    if code in _BUSY:
+        return DatabaseBusy(f"the database was too busy with these rows ({code}); try again later")
     if isinstance(error, _PASSING) and code != "SQLITE_ERROR":
         return DatabaseUnavailable(f"the database does not answer or takes no writes now ({code}); try again later")
     if code in _DANGLING:

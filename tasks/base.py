@@ -11,7 +11,6 @@ A task is declared with one of four decorators, by what it does to the database:
 from __future__ import annotations
 
 import errno
-import random
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -24,17 +23,29 @@ from celery import Task, shared_task
 from celery.exceptions import Ignore, Reject, Retry, SoftTimeLimitExceeded
 from kombu.exceptions import OperationalError as BrokerError
 
-from db.errors import DatabaseUnavailable, FenceLost, KeyConflict, ReferenceGone, UnknownLead, UnknownTenant
+from db.errors import (
+    DatabaseBusy,
+    DatabaseUnavailable,
+    FenceLost,
+    KeyConflict,
+    ReferenceGone,
+    SchemaOutdated,
+    UnknownAssessment,
+    UnknownBackfill,
+    UnknownLead,
+    UnknownTenant,
+)
 from db.records import OutboxRecord
-from db.repositories import outbox, processed, tenants
+from db.repositories import outbox, processed, quarantine, tenants
 from db.session import Session, reading, transaction
-from tasks import starts
+from tasks import starts, troubles
 from tasks.contracts.base import Request, parse
 from tasks.contracts.wire import canonical
 from tasks.errors import InvalidPayload, Poisonous, TaskError, TimedOut, Unavailable, Unexpected
 from tasks.leasing import LeaseBusy, leased
 from tasks.posting import quick_producer
 from tasks.together import Answers, Bodies, Call, args_hash, key_of
+from tasks.troubles import Trouble
 from tasks.work import Answer, Json, Work, duplicate
 
 __all__ = ["ATTEMPTS", "Answer", "HearthTask", "Json", "Work", "effect", "job", "query", "step"]
@@ -42,8 +53,6 @@ __all__ = ["ATTEMPTS", "Answer", "HearthTask", "Json", "Work", "effect", "job", 
 log = structlog.get_logger(__name__)
 
 Kind = Literal["query", "effect", "step", "job"]
-#: seconds before the first retry, and the most
-BACKOFF, BACKOFF_LIMIT = 0.5, 60.0
 #: seconds between looks at work that another worker does, and the most looks
 WAIT, WAITS = 2.0, 600
 #: starts of one chunk of an import that may end with the death of a worker
@@ -61,6 +70,7 @@ class HearthTask(Task):
 
     abstract = True
     typing = False
+    #: deaths of a process that Celery sends the message again after; trouble that passes has its own count
     max_retries = 5
     #: seconds before a message whose process died is tried again
     default_retry_delay: float = 1.0
@@ -84,17 +94,21 @@ class HearthTask(Task):
         known = self.answers.take(self.request.id)
         if known is not None:
             return known
+        if self.answers.missed(self.request.id):
+            raise self._again(troubles.AWAY)
         try:
             return self._answer(args, kwargs)
         except TaskError as error:
             if self._row is not None and not isinstance(error, Unavailable):
-                self._end_row(str(kwargs.get("tenant_id", "")), self._row)
+                with self._declared_errors():
+                    self._end_row(str(kwargs.get("tenant_id", "")), self._row)
             raise
 
     def _answer(self, args: tuple[Any, ...], kwargs: Json) -> Json:
         with self._declared_errors():
             request, warnings = parse(self.contract, _single_mapping(args, kwargs))
             work = self._work(request, warnings)
+        with self._declared_errors(counted=False):
             counted = self._count_start(request, work)
         try:
             with self._declared_errors():
@@ -141,7 +155,7 @@ class HearthTask(Task):
         return self._run_job(request, work) if self.kind == "job" else self._write(request, work)
 
     def _ask(self, request: Request, work: Work) -> Json:
-        with reading() as session:
+        with reading(request.tenant_id or quarantine.NOBODY) as session:
             self._enter(session, request, work)
             envelope = work.envelope(request, self.body(session, request, work))
         if self._row is not None:
@@ -149,7 +163,7 @@ class HearthTask(Task):
         return envelope
 
     def _run_job(self, request: Request, work: Work) -> Json:
-        with reading() as session:
+        with reading(request.tenant_id or quarantine.NOBODY) as session:
             self._enter(session, request, work)
         name = request.lease_name()
         holding = leased(request.tenant_id, f"{self.name}:{name}", work.task_id) if name else nullcontext()
@@ -161,7 +175,7 @@ class HearthTask(Task):
 
     def _end_row(self, tenant_id: str, row: str) -> None:
         """What has ended for good, well or badly, is not published again."""
-        with transaction() as session:
+        with transaction(tenant_id) as session:
             outbox.finish(session, tenant_id, outbox_id=row, now=datetime.now(UTC))
 
     def _write(self, request: Request, work: Work) -> Json:
@@ -201,15 +215,20 @@ class HearthTask(Task):
 
     def _absorbing(self, request: Request, work: Work) -> Json:
         try:
-            with self._declared_errors():
+            with self._declared_errors(held=False):
                 return self._perform(request, work)
         except TaskError as error:
             assert self.on_fault is not None
-            self.on_fault(request, type(error).__name__)
+            with self._declared_errors():
+                self.on_fault(request, type(error).__name__)
             return work.envelope(request, Answer(data={"failed": type(error).__name__}, status="partial"))
 
     @contextmanager
-    def _declared_errors(self) -> Iterator[None]:
+    def _declared_errors(self, *, counted: bool = True, held: bool = True) -> Iterator[None]:
+        """Let errors pass as what a task answers, or as a later try.
+
+        `counted`: this start is in its count, if it belongs there; `held`: trouble for too long is held in quarantine.
+        """
         try:
             yield
         except (TaskError, Retry, Ignore, Reject):
@@ -219,55 +238,77 @@ class HearthTask(Task):
         except UnknownLead as error:
             places = [{"loc": f"lead_ids.{at}", "msg": "no such lead of this tenant"} for at in error.positions[:50]]
             raise InvalidPayload("unknown_lead", places) from None
+        except UnknownAssessment:
+            message = "no assessment of this tenant has this id"
+            raise InvalidPayload.at("unknown_value", "assessment_id", message) from None
+        except UnknownBackfill:
+            message = "no import of this tenant has this id, or no chunk of it this number"
+            raise InvalidPayload.at("unknown_value", "backfill_id", message) from None
         except KeyConflict:
             message = "this key was used with other arguments; use a new key"
             raise InvalidPayload.at("conflict", "idempotency_key", message) from None
         except (LeaseBusy, FenceLost):
-            message = "another worker does this now; its result will be the answer"
-            raise self._wait(message) from None
-        except DatabaseUnavailable:
-            raise self._again("the database did not answer; send the task again later") from None
-        except ReferenceGone:
-            raise self._again("what this was about was deleted meanwhile; ask again what is there") from None
+            raise self._wait(held=held) from None
         except SoftTimeLimitExceeded:
             raise TimedOut(f"{self.name} ran into its time limit; send less at once") from None
         except Exception as error:  # noqa: BLE001  # the edge of the process: say where, never what
-            raise self._undeclared(error) from None
+            trouble = _trouble(error)
+            raise (self._again(trouble, counted=counted, held=held) if trouble else self._unexpected(error)) from None
 
-    def _undeclared(self, error: Exception) -> Exception:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return self._again("no room on the disk of Hearth's home; make some and send the task again")
+    def _unexpected(self, error: Exception) -> Exception:
         log.error("unexpected_error", error=type(error).__name__, frames=_frames(error))
         return Unexpected(f"{type(error).__name__} in {self.name}; the log has the place by task id")
 
-    def _again(self, message: str) -> Exception:
-        """A retry with backoff and jitter while there are any left, then Unavailable."""
-        retries = self.request.retries or 0
-        if self.request.called_directly or retries >= self.max_retries:
-            return Unavailable(message)
-        backoff = min(BACKOFF * 2 ** min(retries, 10), BACKOFF_LIMIT) * (0.5 + random.random() / 2)
-        return self._later(message, backoff, retries=retries + 1)
+    def _again(self, trouble: Trouble, *, counted: bool = True, held: bool = True) -> Exception:
+        """A later try, for as long as this trouble may last, then Unavailable; what is only asked is told soon."""
+        now = datetime.now(UTC)
+        mark = troubles.marked(self.request.get(troubles.MARK), trouble, now)
+        seconds, told = mark.pause(), Unavailable(trouble.message)
+        if self._is_here() or troubles.expires_within(self.request.expires, seconds, now):
+            return told
+        if self.kind == "query" and mark.tries > troubles.QUESTION_TRIES:
+            return told
+        if mark.outlasts(trouble, now) and (not held or self._hold(mark.tries, now)):
+            return told
+        ended = {} if counted else starts.uncounted(self.request)
+        return self._later(told, seconds, {troubles.MARK: mark.header(), **ended}, trouble.retry)
 
-    def _wait(self, message: str) -> Exception:
-        """A later look at what another worker does. It counts as no retry, since poison is told by those."""
+    def _wait(self, *, held: bool) -> Exception:
+        """A later look at what another worker does, then Unavailable."""
+        told = Unavailable("another worker does this now; its result will be the answer")
         waited = self.request.get(WAITED)
         waits = waited + 1 if isinstance(waited, int) else 1
-        if self.request.called_directly or waits > WAITS:
-            return Unavailable(message)
-        return self._later(message, WAIT, retries=self.request.retries or 0, more={WAITED: waits})
+        if self._is_here() or (waits > WAITS and (not held or self._hold(waits, datetime.now(UTC)))):
+            return told
+        seconds = WAIT if waits <= WAITS else troubles.BACKOFF_LIMIT
+        return self._later(told, seconds, {WAITED: waits})
 
-    def _later(self, message: str, seconds: float, *, retries: int, more: Json | None = None) -> Exception:
-        """The same message again after some seconds; back to its queue when the broker does not take it."""
-        headers = {**(self.request.headers or {}), **(more or {}), starts.ENDED: retries}
+    def _is_here(self) -> bool:
+        """Whether the task runs in its caller's own process: the caller decides what is next."""
+        return bool(self.request.called_directly or self.request.is_eager)
+
+    def _hold(self, tries: int, now: datetime) -> bool:
+        """Whether this message could be held in quarantine. A question is not: it is told, and nothing is lost."""
+        if self.kind == "query":
+            return True
+        draft = troubles.message_of(self.request, task=self.name, queue=self._queue_of(self.name), tries=tries)
+        asked = (self.request.args or [{}])[0] if self.request.args else self.request.kwargs or {}
+        return troubles.hold(str(asked.get("tenant_id", "")), draft, row=self._row, now=now)
+
+    def _later(self, told: Unavailable, seconds: float, marks: Json, kind: type[Retry] = Retry) -> Exception:
+        """The same message again after some seconds; back to its queue when the broker does not take it.
+
+        It counts as no retry, since poison is told by those.
+        """
+        retries = self.request.retries or 0
+        headers = {**(self.request.headers or {}), starts.ENDED: retries, **marks}
         later = self.signature_from_request(countdown=seconds, retries=retries, headers=headers)
-        eager = bool(self.request.is_eager)
         try:
-            if not eager:
-                later.apply_async()
+            later.apply_async()
         except BrokerError:
             # Celery's own retry would drop the message here
             return cast("Exception", Reject("the broker takes no messages now", requeue=True))
-        return cast("Exception", Retry(exc=Unavailable(message), when=seconds, is_eager=eager, sig=later))
+        return cast("Exception", kind(exc=told, when=seconds, sig=later))
 
     def _publish(self, tenant_id: str, rows: Sequence[OutboxRecord]) -> None:
         """Publish follow-ups that are committed, under their own ids; what the broker does not take the relay will."""
@@ -280,8 +321,12 @@ class HearthTask(Task):
         except BrokerError:
             log.warning("follow_ups_unpublished", rows=len(rows))
             return
-        with transaction() as session:
-            outbox.confirm(session, tenant_id, outbox_ids=[row.outbox_id for row in rows])
+        try:
+            with transaction(tenant_id) as session:
+                outbox.confirm(session, tenant_id, outbox_ids=[row.outbox_id for row in rows])
+        except DatabaseUnavailable:
+            # the effect is there; the relay publishes them again, which changes nothing
+            log.warning("follow_ups_unconfirmed", rows=len(rows))
 
     def _send(self, row: OutboxRecord, producer: Any) -> None:
         facts = {"queue": row.queue, "task_id": row.outbox_id, "headers": {FROM_OUTBOX: row.outbox_id}}
@@ -311,7 +356,8 @@ def job(name: str, contract: type[Request], **options: Any) -> Callable[[Callabl
 
 def _declare(kind: Kind, name: str, contract: type[Request], options: Json) -> Callable[[Callable[..., Any]], Any]:
     def declare(body: Callable[..., Any]) -> Any:
-        def run(self: HearthTask, *args: Any, **kwargs: Any) -> Json:
+        # positional only: a caller may name a key `self`
+        def run(self: HearthTask, /, *args: Any, **kwargs: Any) -> Json:
             return self.answer(args, kwargs)
 
         run.__doc__, run.__module__ = body.__doc__, body.__module__
@@ -331,6 +377,23 @@ def _single_mapping(args: tuple[Any, ...], kwargs: Json) -> Json:
     if len(args) == 1 and isinstance(args[0], dict) and not kwargs:
         return args[0]
     raise InvalidPayload.at("type", "", "send keyword arguments, or exactly one object as the only positional one")
+
+
+def _trouble(error: Exception) -> Trouble | None:
+    """The trouble that an error tells of, if it passes."""
+    match error:
+        case DatabaseBusy():
+            return troubles.BUSY
+        case DatabaseUnavailable():
+            return troubles.AWAY
+        case SchemaOutdated():
+            return troubles.OLD
+        case ReferenceGone():
+            return troubles.GONE
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return troubles.DISK
+        case _:
+            return None
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -35,14 +35,18 @@ class _Lease:
         """Prolong the lease until the work has ended; a successor's fence stops our effect, not this thread."""
         while not ended.wait(LEASE / 3):
             try:
-                with transaction() as session:
+                with transaction(self.tenant_id) as session:
                     leases.renew(session, self.tenant_id, **self._own(), seconds=LEASE)
             except DatabaseUnavailable:
                 log.warning("lease_not_renewed", lease=self.held.name)
 
     def release(self) -> None:
-        with transaction() as session:
-            leases.release(session, self.tenant_id, **self._own())
+        """Let the lease go; when the database is away it ends by itself, and what was done stays done."""
+        try:
+            with transaction(self.tenant_id) as session:
+                leases.release(session, self.tenant_id, **self._own())
+        except DatabaseUnavailable:
+            log.warning("lease_not_released", lease=self.held.name)
 
     def _own(self) -> dict[str, Any]:
         return {"name": self.held.name, "holder": self.holder, "fence": self.held.fence}
@@ -51,7 +55,7 @@ class _Lease:
 @contextmanager
 def leased(tenant_id: str, name: str, holder: str) -> Iterator[Held]:
     """Hold a lease while the block runs, renewed by a thread. Raises LeaseBusy while another holds it."""
-    with transaction() as session:
+    with transaction(tenant_id) as session:
         taken = leases.acquire(session, tenant_id, name=name, holder=holder, seconds=LEASE)
     if taken is None:
         raise LeaseBusy(name)

@@ -18,7 +18,7 @@ import structlog
 from db.errors import DatabaseError
 from db.records import QuarantineDraft
 from db.repositories import attempts, quarantine, tenants
-from db.session import transaction
+from db.session import EVERY_TENANT, transaction
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +49,19 @@ def to_count(told: Any) -> int:
     return 2 if deaths == 1 and not copy else 1
 
 
+def uncounted(told: Any) -> dict[str, Any]:
+    """Give the headers of a copy that follows a start which could not be counted: what the copy starts is to be.
+
+    >>> to_count({"retries": 2} | uncounted({"retries": 2}))
+    1
+    >>> to_count({"retries": 2} | uncounted({"retries": 2, ENDED: 1}))
+    2
+    >>> to_count(uncounted({"delivery_info": {"redelivered": True}}))
+    1
+    """
+    return {ENDED: told.get(ENDED), **({AGAIN: True} if _redelivered(told) else {})}
+
+
 def ended_before(told: Any) -> bool:
     """Whether a forerunner ended by itself: then the retries that a request tells are not all deaths."""
     return told.get(ENDED) is not None
@@ -56,20 +69,20 @@ def ended_before(told: Any) -> bool:
 
 def begin(tenant_id: str, *, task: str, task_id: str, more: int) -> int:
     """Count a start in a commit of its own; gives how many there were with this one."""
-    with transaction() as session:
+    with transaction(tenant_id or quarantine.NOBODY) as session:
         own = {"task": task, "task_id": task_id}
         return attempts.begin(session, tenant_id or quarantine.NOBODY, **own, first=2, more=more)
 
 
 def note_death(tenant_id: str | None, *, task: str, task_id: str) -> None:
     """Count a start that was not counted, since its process died and what comes next does not tell so."""
-    with _unless_away(task, task_id), transaction() as session:
+    with _unless_away(task, task_id), transaction(tenant_id or quarantine.NOBODY) as session:
         attempts.begin(session, tenant_id or quarantine.NOBODY, task=task, task_id=task_id)
 
 
 def take_back(tenant_id: str, *, task: str, task_id: str) -> None:
     """A start that was counted has ended by itself, and nobody died."""
-    with _unless_away(task, task_id), transaction() as session:
+    with _unless_away(task, task_id), transaction(tenant_id or quarantine.NOBODY) as session:
         attempts.take_back(session, tenant_id or quarantine.NOBODY, task=task, task_id=task_id)
 
 
@@ -84,7 +97,7 @@ def hold(tenant_id: str, *, task: str, task_id: str, queue: str, body: bytes, st
         attempts=starts,
         message_id=task_id,
     )
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         known = tenant_id if tenants.get(session, tenant_id) else quarantine.NOBODY
         quarantine.hold(session, known, draft=draft, now=now)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from db.errors import DatabaseBusy, DatabaseUnavailable
 from db.records import ClaimDraft
 from db.repositories import processed, tenants
 from db.session import Session
@@ -39,18 +40,29 @@ class Answers:
 
     def __init__(self) -> None:
         self._known: dict[str, Json] = {}
+        #: messages of the last time that found no database
+        self._missed: set[str] = set()
 
     def take(self, task_id: str | None) -> Json | None:
         """The answer of a message, once; None where it is to be worked on."""
         return self._known.pop(task_id, None) if task_id else None
 
+    def missed(self, task_id: str | None) -> bool:
+        """Whether a message was tried and found no database, told once: to try it anew would only take time."""
+        found = task_id in self._missed
+        self._missed.discard(task_id or "")
+        return found
+
     def prepare(self, work: Work, contract: type[Request], bodies: Bodies, calls: Sequence[Call]) -> None:
         """Do what calls of one tenant ask in one transaction, that of `work`; those of the last time are let go of."""
         self._known.clear()
+        self._missed.clear()
         try:
             self._known = _together(work, contract, bodies, calls)
         except Exception as error:  # noqa: BLE001  # whatever it is, the one that fails is to say so by itself
             log.warning("not_together", task=work.task, messages=len(calls), error=type(error).__name__)
+            if isinstance(error, DatabaseUnavailable) and not isinstance(error, DatabaseBusy):
+                self._missed = {call.task_id for call in calls}
 
 
 def args_hash(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""What a worker's main process does about a task that takes its process with it, or never ends."""
+"""What a worker's main process does about a task that takes its process with it, never ends, or finds no database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from celery.worker import state
 from db.errors import DatabaseError
 from tasks import starts
 from tasks.base import HearthTask
+from tasks.troubles import DatabaseAway
 from workers import messages, quarantine
+from workers.outage import outage
 from workers.quarantine import Reason
 from workers.redaction import RedactedRequest
 
@@ -26,6 +28,9 @@ SOFT_SHARE = 0.9
 class GuardedRequest(RedactedRequest):
     """Holds a poison task before Celery acknowledges it: one that lost its process too often, or had to be killed."""
 
+    #: whether its task has failed, or is tried again
+    _failed = False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Celery finds out in the pool only, where it acknowledges the message and answers nobody.
@@ -36,6 +41,7 @@ class GuardedRequest(RedactedRequest):
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Celery's end of a failed task; a poison one fails and is held, or goes back when it cannot be held now."""
+        self._failed = True
         reason = self._poison(exc_info)
         if reason and (self._goes_on(reason) or not self._held(reason)):
             state.task_ready(self)
@@ -43,11 +49,22 @@ class GuardedRequest(RedactedRequest):
             return None
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
+    def on_retry(self, exc_info: Any) -> Any:
+        """Celery's end of a try that is not the last; one that found no database is a reason to take nothing now."""
+        if isinstance(_error(exc_info), DatabaseAway):
+            outage.met()
+        return super().on_retry(exc_info)
+
+    def acknowledge(self) -> None:
+        """Celery's word to the broker; where a task has written, the database is there."""
+        ended = self.time_start is not None and not self._failed and not self._already_revoked
+        if ended and isinstance(self.task, HearthTask) and self.task.kind != "query":
+            outage.over()
+        super().acknowledge()
+
     def _poison(self, exc_info: Any) -> Reason | None:
         """Why this message would be held, if at all."""
-        error = exc_info.exception
-        if isinstance(error, ExceptionWithTraceback):
-            error = error.exc
+        error = _error(exc_info)
         if self.acknowledged or state.should_terminate or self._already_cancelled or self._already_revoked:
             return None
         if isinstance(error, TimeLimitExceeded):
@@ -76,8 +93,14 @@ class GuardedRequest(RedactedRequest):
             quarantine.hold(self.message, reason)
         except DatabaseError as error:
             log.warning("poison_not_held", task=self.name, error=type(error).__name__)
+            outage.met()
             return False
         return True
+
+
+def _error(exc_info: Any) -> Any:
+    error = exc_info.exception
+    return error.exc if isinstance(error, ExceptionWithTraceback) else error
 
 
 def _limits(given: Any, usual_soft: float | None) -> Any:

@@ -27,7 +27,7 @@ SIZE = 64_000_000
 
 def f15(here: Round, tally: Tally) -> None:
     """Half-open connections; then, where the home is a small disk, one that is full for a while."""
-    if os.path.ismount(here.site.home.parent):
+    if os.path.ismount(here.site.home.parent.parent):
         _full_disk(here, tally)
     else:
         tally.notes["disk"] = "not done: a small disk may not be mounted here"
@@ -42,7 +42,7 @@ def _full_disk(here: Round, tally: Tally) -> None:
         tally.notes["disk_held"] = _largest(site.home)
         tally.must("the home does not fill by itself", hold=False)
         return
-    file = make_file(site.home, min(here.rows, 20_000), here.random)
+    file = make_file(site.home.parent, min(here.rows, 20_000), here.random)
     ended = broker.deaths(site)
     load.begin(here.rate)
     time.sleep(here.seconds)

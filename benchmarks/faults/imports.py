@@ -71,7 +71,7 @@ def f13(here: Round, tally: Tally) -> None:
     cases: tuple[tuple[str, Callable[[Round], None]], ...] = (("lost", _lose), ("slow", _slow), ("failed", _poison))
     for name, strike in cases if here.whole else cases[:2]:
         load = Load(site=here.site, random=here.random)
-        file = make_file(here.site.home, min(here.rows, ROWS), here.random)
+        file = make_file(here.site.home.parent, min(here.rows, ROWS), here.random)
         if name != "lost":
             strike(here)
         backfill_id = begin(here.site, load.tenant, file)
@@ -105,7 +105,7 @@ def _check_fan_in(here: Round, tally: Tally, load: Load, backfill_id: str, *, fa
 def f14(here: Round, tally: Tally) -> None:
     """An import during which the workers are killed five times, with all their children."""
     site, load = here.site, Load(site=here.site, random=here.random)
-    file = make_file(site.home, here.rows, here.random)
+    file = make_file(site.home.parent, here.rows, here.random)
     began = time.monotonic()
     backfill_id = begin(site, load.tenant, file)
     started = time.monotonic()

@@ -18,7 +18,7 @@ from benchmarks.faults.tally import Count, Tally
 from db.errors import DatabaseError
 from db.records import OutboxDraft
 from db.repositories import audit, outbox, quarantine
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 
 #: seconds that accepted jobs get to end after a fault
 SETTLE = 75.0
@@ -29,6 +29,8 @@ BEAT = 0.1
 
 #: of what a job is sent with, what concerns its message
 OPTIONS = ("time_limit", "soft_time_limit", "countdown", "expires")
+#: errors that say nothing of the job: it could have been done later
+GIVEN_UP = ("Unavailable", "DatabaseUnavailable", "OperationalError")
 Json = dict[str, Any]
 
 
@@ -82,7 +84,7 @@ class Load:
             for job in jobs
         ]
         try:
-            with transaction() as session:
+            with transaction(EVERY_TENANT) as session:
                 rows = outbox.add(session, self.tenant, drafts=drafts, now=datetime.now(UTC))
         except DatabaseError:
             self.refused += number
@@ -115,10 +117,13 @@ class Load:
     def settle(self, tally: Tally, seconds: float = SETTLE) -> None:
         """Wait until every job has ended, or nothing is left that could end it; count what became of them.
 
-        Jobs that the database took get at least `SETTLE` seconds, those that only the broker took `seconds`.
+        When none has ended for long, the rest never will: of what the database took after at least `SETTLE` seconds, of
+        what only the broker took after `seconds`.
         """
-        began, empty = time.monotonic(), 0
+        began, left, empty = time.monotonic(), 0, 0
         while (open_jobs := self._open()) and (waited := time.monotonic() - began) < max(seconds, SETTLE):
+            if len(open_jobs) != left:
+                began, left = time.monotonic(), len(open_jobs)
             empty = 0 if self.site.waiting() else empty + 1
             written = any(job in self.written for job in open_jobs)
             if not written and (waited > seconds or empty > EMPTY):
@@ -129,7 +134,7 @@ class Load:
 
     def _verify(self, tally: Tally) -> None:
         """See that the tenant's audit chain is whole."""
-        with reading() as session:
+        with reading(EVERY_TENANT) as session:
             report = audit.verify(session, self.tenant)
         tally.broken_chains += not report.ok
         tally.notes["audit_rows"] = tally.notes.get("audit_rows", 0) + report.rows
@@ -141,23 +146,24 @@ class Load:
 
     def held(self, reason: str | None = None) -> list[str]:
         """Task ids that are in quarantine, for one reason or any, in order."""
-        with reading() as session:
+        with reading(EVERY_TENANT) as session:
             entries = quarantine.entries(session, self.tenant, limit=100_000)
             wanted = [entry.quarantine_id for entry in entries if reason in (None, entry.reason)]
             records = [quarantine.get(session, self.tenant, quarantine_id=held) for held in wanted]
         headers = [record.headers.get("headers", record.headers) for record in records if record]
         return sorted(str(header.get("id")) for header in headers)
 
-    def failed(self, task_ids: Collection[str]) -> set[str]:
-        """Task ids whose answer is a failure."""
-        backend = self.site.client.backend
-        return {task_id for task_id in task_ids if backend.get_state(task_id) == "FAILURE"}
+    def failures(self, task_ids: Collection[str]) -> dict[str, str]:
+        """The names of the errors that tasks ended with, by task id."""
+        metas = {task_id: self.site.client.backend.get_task_meta(task_id) for task_id in task_ids}
+        failed = {task_id: meta["result"] for task_id, meta in metas.items() if meta["status"] == "FAILURE"}
+        return {task_id: type(error).__name__ for task_id, error in failed.items()}
 
     def _open(self) -> dict[str, str]:
         """Jobs without an effect and without a failure that a caller sees."""
         done = self.effects()
         left = {job: task_id for job, task_id in (self.sent | self.written).items() if job not in done}
-        ended = self.failed(left.values()).union(self.held()) if left else set()
+        ended = set(self.failures(left.values())).union(self.held()) if left else set()
         return {job: task_id for job, task_id in left.items() if task_id not in ended}
 
     def _count(self, tally: Tally) -> None:
@@ -172,14 +178,30 @@ class Load:
             tally.notes["refused_but_done"] = tally.notes.get("refused_but_done", 0) + unasked
 
     def _counted(self, jobs: Mapping[str, str], effects: Mapping[str, int], held: Collection[str]) -> Count:
-        rest = {job: task_id for job, task_id in jobs.items() if job not in effects}
-        kept = {task_id for task_id in rest.values() if task_id in held}
-        failed = self.failed([task_id for task_id in rest.values() if task_id not in kept])
-        return Count(
+        rest = {task_id for job, task_id in jobs.items() if job not in effects}
+        return counted(
             accepted=len(jobs),
-            done=len(jobs) - len(rest),
-            failed=len(failed),
-            quarantined=len(kept),
-            lost=len(rest) - len(kept) - len(failed),
-            duplicate_effects=sum(effects[job] - 1 for job in jobs if job in effects),
+            rest=rest,
+            held=rest.intersection(held),
+            failures=self.failures(rest.difference(held)),
+            doubled=sum(effects[job] - 1 for job in jobs if job in effects),
         )
+
+
+def counted(
+    *, accepted: int, rest: Collection[str], held: Collection[str], failures: Mapping[str, str], doubled: int
+) -> Count:
+    """Count what became of accepted jobs, by the task ids of those without an effect.
+
+    Nobody reads the answers here. A task that failed for what it was given has ended; one that gave up, since some part
+    was away, is lost unless it is held.
+    """
+    failed = sum(error not in GIVEN_UP for error in failures.values())
+    return Count(
+        accepted=accepted,
+        done=accepted - len(rest),
+        failed=failed,
+        quarantined=len(held),
+        lost=len(rest) - len(held) - failed,
+        duplicate_effects=doubled,
+    )

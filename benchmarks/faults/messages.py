@@ -11,7 +11,7 @@ from benchmarks.faults.plan import Round
 from benchmarks.faults.site import WORKERS
 from benchmarks.faults.tally import Tally
 from db.repositories import quarantine
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 
 
 def f9(here: Round, tally: Tally) -> None:
@@ -108,7 +108,7 @@ def _held(load: Load, wanted: int) -> int:
     """How many messages are parked, as soon as as many are as ought to be."""
     deadline = time.monotonic() + 20
     while True:
-        with reading() as session:
+        with reading(EVERY_TENANT) as session:
             found = quarantine.entries(session, load.tenant, limit=10_000)
         parked = sum(entry.reason == "unknown_task" for entry in found)
         if parked >= wanted or time.monotonic() > deadline:

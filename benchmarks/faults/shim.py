@@ -20,8 +20,8 @@ from celery.signals import task_postrun, task_prerun
 from sqlalchemy import text
 
 from db import watched
-from db.session import Session, transaction
-from tasks import schedule
+from db.session import EVERY_TENANT, Session, transaction
+from tasks import schedule, troubles
 from tasks.base import Answer, HearthTask, Json, Work, effect, job
 from tasks.contracts.base import Request, ShortText
 from tasks.contracts.system import Upkeep
@@ -51,6 +51,7 @@ app.conf.broker_transport_options = {
 # an answer that nobody takes keeps a child as long
 app.conf.redis_socket_timeout = app.conf.redis_backend_health_check_interval = SOCKET
 HearthTask.default_retry_delay = float(os.environ.get("FAULTS_RETRY", "1"))
+troubles.BACKOFF = float(os.environ.get("FAULTS_BACKOFF", troubles.BACKOFF))
 
 
 # the quick form starts workers again and again, and most of a start is models that no fault asks for
@@ -121,7 +122,7 @@ def long(request: Long, work: Work) -> Json:
 def tick(request: Upkeep, work: Work) -> Json:
     """One row a slot, a second long."""
     if schedule.mine("faults.tick", 1):
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             session.execute(INSERT, {"tenant_id": "*", "job": "tick"})
     return work.envelope(request, Answer(data={}))
 

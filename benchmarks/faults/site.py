@@ -87,7 +87,7 @@ class Site:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                with sessions.transaction() as session:
+                with sessions.transaction(sessions.EVERY_TENANT) as session:
                     return write(session)
             except DatabaseUnavailable:
                 if time.monotonic() > deadline:
@@ -170,9 +170,11 @@ def site(
     forget_settings()
     with ExitStack() as stack:
         stack.enter_context(_ending())
-        home = stack.enter_context(_folder(parent))
+        folder = stack.enter_context(_folder(parent))
         server = stack.enter_context(postgres.serving())
-        running = _start(stack, home, server, {**TIMES, **(env or {})}, beat=beat, proxied=proxied)
+        # files to import lie beside the home: nothing in it is ever imported
+        told = {**TIMES, "HEARTH_IMPORT_DIRS": str(folder), **(env or {})}
+        running = _start(stack, folder / "home", server, told, beat=beat, proxied=proxied)
         yield running
 
 
@@ -216,7 +218,7 @@ def _start(
 def _prepare(settings: Settings) -> None:
     upgrade(settings.database_url.get_secret_value())
     database.bind(settings)
-    with sessions.transaction() as session:
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
         session.execute(text(TABLE))
 
 

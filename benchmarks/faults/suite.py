@@ -59,6 +59,7 @@ QUICK = {
     "FAULTS_VISIBILITY": "3",
     "FAULTS_RESTORE": "1",
     "FAULTS_RETRY": "0.2",
+    "FAULTS_BACKOFF": "0.02",
     "FAULTS_LEASE": "2",
     "FAULTS_SOCKET": "2",
     "FAULTS_TASKS": "tasks.system,tasks.backfill",

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from benchmarks import bank, bare, harness, simulated
-from db.session import transaction
+from db.session import EVERY_TENANT, transaction
 from ml.features import extract
 
 
@@ -64,7 +64,7 @@ def test_settings_of_the_shell_are_forgotten(monkeypatch):
 
 def test_the_bare_script_copies_every_row(table, postgresql_database):
     assert bare.run(table, simulated.fit(table), postgresql_database) > 0
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         told = session.connection().exec_driver_sql("SELECT count(*), min(probability) FROM bare_leads").one()
         session.connection().exec_driver_sql("DROP TABLE bare_leads")
     assert told[0] == sum(len(batch) for batch in bare.batches(table))

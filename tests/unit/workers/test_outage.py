@@ -1,0 +1,130 @@
+"""When a worker takes nothing since the database is away, and who tells it so."""
+
+from types import SimpleNamespace
+
+import pytest
+from billiard.einfo import ExceptionInfo
+from celery import Celery
+from celery.exceptions import Retry
+
+from tasks.base import HearthTask
+from tasks.errors import InvalidPayload, Unavailable
+from tasks.troubles import DatabaseAway
+from workers import requests
+from workers.outage import FIRST, MOST, Outage
+from workers.requests import GuardedRequest
+
+
+@pytest.fixture
+def clock():
+    return SimpleNamespace(now=100.0)
+
+
+@pytest.fixture
+def outage(clock):
+    return Outage(lambda: clock.now)
+
+
+def pause(outage, clock):
+    """Meet trouble; gives for how long nothing is taken, and lets that pass."""
+    outage.met()
+    began = clock.now
+    while outage.holds():
+        clock.now += 0.25
+    return clock.now - began
+
+
+def test_the_pause_grows_to_some_seconds(outage, clock):
+    assert not outage.holds()
+    assert [pause(outage, clock) for _ in range(6)] == [FIRST, 1.0, 2.0, 4.0, MOST, MOST]
+
+
+def test_what_is_heard_during_a_pause_is_nothing_new(outage, clock):
+    for _ in range(50):
+        outage.met()
+    assert pause(outage, clock) == FIRST
+    assert pause(outage, clock) == 2 * FIRST
+
+
+def test_it_ends_with_the_first_success_and_begins_anew(outage, clock):
+    for _ in range(5):
+        pause(outage, clock)
+    outage.met()
+    outage.over()
+    assert not outage.holds()
+    assert pause(outage, clock) == FIRST
+
+
+def test_an_old_trouble_is_forgotten(outage, clock):
+    for _ in range(5):
+        pause(outage, clock)
+    clock.now += MOST
+    assert pause(outage, clock) == FIRST
+
+
+@pytest.fixture
+def of_this_process(outage, monkeypatch):
+    """What this process has heard, on a clock that stands still."""
+    monkeypatch.setattr(requests, "outage", outage)
+    return outage
+
+
+@pytest.fixture(scope="module")
+def app():
+    with Celery("test", set_as_current=False) as made:
+
+        def run():
+            """Does nothing."""
+
+        for kind in ("effect", "query"):
+            made.task(name=kind, base=HearthTask, kind=kind, ignore_result=True, acks_late=True)(run)
+        made.finalize()
+        yield made
+
+
+@pytest.fixture
+def begun(app):
+    """A request that a child works on."""
+
+    def make(task):
+        message = SimpleNamespace(
+            headers={"id": "1", "task": task},
+            properties={},
+            delivery_info={},
+            body=b"",
+            content_type=None,
+            content_encoding=None,
+        )
+        heard = []
+        ends = {"on_ack": lambda *_: heard.append("ack"), "on_reject": lambda *_, **__: heard.append("reject")}
+        request = GuardedRequest(message, app=app, task=app.tasks[task], body=([], {}, {}), decoded=True, **ends)
+        request.on_accepted(1, 0.0)
+        return request, heard
+
+    return make
+
+
+def told(error):
+    """An error as a child tells its worker."""
+    try:
+        raise error
+    except type(error):
+        return ExceptionInfo()
+
+
+def test_a_try_that_found_no_database_is_heard(begun, of_this_process):
+    request, heard = begun("effect")
+    request.on_failure(told(Retry(exc=Unavailable("another worker does this now"), when=2.0)), return_ok=True)
+    assert (heard, of_this_process.holds()) == (["ack"], False)
+    request, heard = begun("effect")
+    request.on_failure(told(DatabaseAway(exc=Unavailable("away"), when=1.0)), return_ok=True)
+    assert (heard, of_this_process.holds()) == (["ack"], True)
+
+
+def test_only_what_has_written_tells_that_the_database_is_there(begun, of_this_process):
+    of_this_process.met()
+    begun("query")[0].acknowledge()
+    begun("effect")[0].on_failure(told(InvalidPayload("type", [])), return_ok=True)
+    assert of_this_process.holds()
+    begun("effect")[0].acknowledge()
+    assert not of_this_process.holds()
