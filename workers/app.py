@@ -3,8 +3,11 @@
 from celery import Celery
 from celery.signals import setup_logging
 
+from workers import decoding
 from workers.logs import on_setup_logging
 
+# kombu would take bodies apart without bounds
+decoding.install()
 app = Celery("hearth")
 app.config_from_object("celeryconfig")
 setup_logging.connect(on_setup_logging)

@@ -4,6 +4,7 @@
   and told it later, in order, and no message is taken meanwhile.
 - A message goes back to the queue it was taken from, whatever its producer wrote about where it was sent.
 - A connection that is gone ends no worker that holds messages: the broker brings them back by itself.
+- An entry that is no message ends no worker and is not lost: it is put aside with a code (see workers.envelope).
 
 `celeryconfig.py` puts it in the stock one's place; the gap between taking a message and noting it stays (see
 docs/reliability.md).
@@ -20,19 +21,22 @@ from typing import Any
 import structlog
 from kombu.exceptions import ChannelError
 from kombu.transport import redis, virtual
-from kombu.utils import json
+from kombu.utils import json as _typed
 from redis.exceptions import ConnectionError as BrokerGone
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as BrokerSilent
 
+from tasks.destinations import is_bookkeeping
+from workers import envelope, internal_keys, malformed
 from workers.messages import NO_QUEUE
+from workers.outage import outage
 
 log = structlog.get_logger(__name__)
 
 # Kombu ships no types
 _stock: Any = redis
 _virtual: Any = virtual
-_json: Any = json
+json: Any = _typed
 
 #: seconds between two questions to a broker that refuses
 PAUSE = 1.0
@@ -53,17 +57,21 @@ class QoS(_stock.QoS):
     _paused_until = 0.0
 
     def can_consume(self) -> bool:
-        """Whether a message may be taken: not while the broker refuses to hear what became of others.
+        """Whether a message may be taken: not while the broker refuses to hear of others, or no database is.
 
         Remote control has a channel of its own, without queues, and goes on.
         """
-        waits = self.channel.active_queues and (_owed or time.monotonic() < self._paused_until)
-        return not waits and bool(super().can_consume())
+        return not (self.channel.active_queues and self.pauses()) and bool(super().can_consume())
+
+    def pauses(self) -> bool:
+        """Whether nothing is taken on purpose."""
+        return bool(_owed) or time.monotonic() < self._paused_until or outage.holds()
 
     def pause(self, error: Exception) -> None:
         """Take nothing for a while."""
         self._paused_until = time.monotonic() + PAUSE
         log.warning("broker_refuses", error=type(error).__name__, owed=len(_owed), seconds=PAUSE)
+        internal_keys.mend_for(self.channel, error)
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Note that we have a message; one that cannot be noted goes back as soon as the broker takes it."""
@@ -90,6 +98,26 @@ class QoS(_stock.QoS):
         except _UNHEARD as error:
             _virtual.QoS.ack(self, delivery_tag)
             self._owe(partial(_restore if requeue else _acknowledge, tag=delivery_tag), error)
+
+    def park(self, delivery_tag: str) -> None:
+        """Put a message on the list of those that wait for room in the quarantine; it keeps no prefetch credit there.
+
+        Raises:
+            redis.RedisError: the broker did not hear it, and the message is ours as before.
+
+        """
+
+        def move(pipe: Any) -> None:
+            noted = pipe.hget(self.unacked_key, delivery_tag)
+            pipe.multi()
+            self._remove_from_indices(delivery_tag, pipe)
+            if noted:
+                raw, _, queue = json.loads(noted)
+                pipe.rpush(malformed.parked_key(queue), json.dumps(raw))
+
+        with self.channel.conn_or_acquire() as client:
+            client.transaction(move, self.unacked_key)
+        _virtual.QoS.ack(self, delivery_tag)
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:
         """Pay what is owed; then bring back what others took and let lie."""
@@ -134,6 +162,8 @@ class Channel(_stock.Channel):
     """A channel that knows where its messages came from."""
 
     QoS = QoS
+    #: told when an entry was put aside
+    on_malformed: Callable[[], None] | None = None
 
     def basic_consume(self, queue: str, *args: Any, **kwargs: Any) -> Any:
         """Consume from a queue; what comes from it says so."""
@@ -145,18 +175,92 @@ class Channel(_stock.Channel):
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)
+            found = self._popped(**options)
+            if not found:
+                raise _stock.Empty
+            key, raw = found
+            queue = key.decode().rsplit(self.sep, 1)[0]
+            self._queue_cycle.rotate(queue)
+            self._take(queue, raw)
+            return True
+        finally:
+            self._in_poll = None
+            # as kombu does: the connection is idle now, and may show who it is anew
+            self._flush_brpop_reauth()
+
+    def _popped(self, **options: Any) -> Any:
+        connection = self.client.connection
+        try:
+            return self.client.parse_response(connection, "BRPOP", **options)
         except ResponseError as error:
             self.qos.pause(error)
             # as when the wait for a message is over
+            return None
+        except self.connection_errors:
+            connection.disconnect()
+            raise
+
+    def _take(self, queue: str, raw: bytes) -> None:
+        """Deliver an entry, or put it aside when it is no message."""
+        try:
+            entry = envelope.read(raw)
+        except envelope.Malformed as error:
+            self._put_aside(queue, raw, str(error))
+        else:
+            self.connection._deliver(entry, queue)  # noqa: SLF001 - as kombu does
+
+    def _put_aside(self, queue: str, raw: bytes, code: str) -> None:
+        try:
+            with self.conn_or_acquire() as client:
+                malformed.keep(client, queue=queue, raw=raw, code=code)
+        except _UNHEARD as error:
+            self.qos._owe(partial(_keep, queue=queue, raw=raw, code=code), error)  # noqa: SLF001 - of this module
+        if self.on_malformed is not None:
+            self.on_malformed()
+
+    def _receive_one(self, c: Any) -> Any:
+        """Take what is said to all workers; what is no message is nobody's work, and ends nobody."""
+        try:
+            return super()._receive_one(c)
+        except (*self.connection_errors, _stock.Empty):
+            raise
+        except Exception as error:  # noqa: BLE001  # the edge of the process: anybody may say anything
+            log.warning("broadcast_malformed", error=type(error).__name__)
             raise _stock.Empty from None
+
+    def _connparams(self, *args: Any, **kwargs: Any) -> Any:
+        if self.connection is None:
+            # its transport closed it; what is to be told here is owed
+            raise BrokerGone("this channel has no connection any more")
+        return super()._connparams(*args, **kwargs)
+
+    def _size(self, queue: str) -> int:
+        return int(internal_keys.mended(self, super()._size, queue))
+
+    def _queue_bind(self, exchange: str, *args: Any) -> None:
+        internal_keys.mended(self, super()._queue_bind, exchange, *args)
+
+    def get_table(self, exchange: str) -> Any:
+        """The bindings of an exchange."""
+        return internal_keys.mended(self, super().get_table, exchange)
+
+    def _lookup(self, exchange: str, routing_key: str, default: Any = None) -> list[str]:
+        """The queues that a message goes to, whatever was bound to its exchange."""
+        return [queue for queue in super()._lookup(exchange, routing_key, default) if not is_bookkeeping(queue)]
+
+    def _put(self, queue: str, message: Any, **options: Any) -> None:
+        """Put a message on a queue, unless a `link` or whoever asked for an answer named a key that is none."""
+        if is_bookkeeping(queue):
+            log.error("message_refused", reason="it names a key of the broker's bookkeeping as its queue")
+        else:
+            super()._put(queue, message, **options)
 
     def _do_restore_message(
         self, payload: Any, exchange: str, routing_key: str, pipe: Any, leftmost: bool = False
     ) -> None:
         if not self._lookup(exchange, routing_key) or not (exchange or routing_key):
             # noted by a stock worker for a producer who named an exchange that nobody bound: it would vanish here
-            exchange, routing_key = "", routing_key or NO_QUEUE
+            exchange, routing_key = "", NO_QUEUE if is_bookkeeping(routing_key) else routing_key or NO_QUEUE
         super()._do_restore_message(payload, exchange, routing_key, pipe, leftmost)
 
 
@@ -184,9 +288,14 @@ def _delivery(told: Any, queue: str) -> dict[str, Any]:
     return {**facts, "exchange": "", "routing_key": queue}
 
 
+def _keep(qos: QoS, *, queue: str, raw: bytes, code: str) -> None:
+    with qos.channel.conn_or_acquire() as client:
+        malformed.keep(client, queue=queue, raw=raw, code=code)
+
+
 def _put_back(qos: QoS, *, queue: str, raw: Any) -> None:
     with qos.channel.conn_or_acquire() as client:
-        client.rpush(queue, _json.dumps(raw))
+        client.rpush(queue, json.dumps(raw))
 
 
 def _acknowledge(qos: QoS, *, tag: str) -> None:

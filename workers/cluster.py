@@ -25,6 +25,7 @@ from workers.results import let_go
 from workers.settings import Settings, read_cluster
 from workers.signals import Signals
 from workers.supervisor import Supervisor
+from workers.watch import Patience, Stopped, Watch, Watcher
 
 #: seconds until a cluster must be ready
 READY = 60.0
@@ -49,6 +50,7 @@ class Cluster:
     _supervisor: Supervisor | None = field(default=None, repr=False)
     _lock: Lock | None = field(default=None, repr=False)
     _signals: Signals | None = field(default=None, repr=False)
+    _watcher: Watcher | None = field(default=None, repr=False)
 
     @property
     def flower_url(self) -> str | None:
@@ -91,6 +93,8 @@ class Cluster:
         """Stop warmly: workers finish what they do (25 s) or give it back, the broker goes last. Twice is harmless."""
         if self._signals:
             self._signals.stopping()
+        if self._watcher:
+            self._watcher.stop()
         if self._supervisor:
             let_go(app)
             self._supervisor.stop()
@@ -134,15 +138,24 @@ class Connection:
 
 
 def start(
-    settings: Settings, *, flower: bool = True, beat: bool = True, fold: bool | None = None, tasks: str = TASKS
+    settings: Settings,
+    *,
+    flower: bool = True,
+    beat: bool = True,
+    fold: bool | None = None,
+    tasks: str = TASKS,
+    patience: Patience | None = None,
 ) -> Cluster:
     """Start the cluster of settings.home and join workers.app to it; `wait_ready` tells when it answers.
 
+    A worker that takes nothing for longer than `patience` is started again.
+
     Raises:
         ClusterRunning: it runs already.
-        BrokerNotFound, BrokerSilent, ClusterFailed, KeysUnreadable: as they say.
+        BrokerNotFound, BrokerSilent, ClusterFailed, HomeNotPrivate, KeysUnreadable: as they say.
 
     """
+    private.own(settings.home)
     lock = Lock(settings.home / "cluster.lock")
     if not lock.acquire():
         raise ClusterRunning(f"the cluster of {settings.home} is running; stop it first, or use it")
@@ -155,6 +168,8 @@ def start(
     try:
         plan = _plan(settings, _start_broker(settings, supervisor), flower=flower, beat=beat, fold=fold, tasks=tasks)
         _start_processes(cluster, supervisor, plan)
+        cluster._watcher = _watcher(supervisor, plan, patience or Patience())  # noqa: SLF001 - of this module
+        cluster._watcher.start()  # noqa: SLF001
     except BaseException:
         cluster.stop()
         raise
@@ -257,13 +272,22 @@ def _plan(settings: Settings, url: SecretStr, *, flower: bool, beat: bool, fold:
 
 
 def _start_processes(cluster: Cluster, supervisor: Supervisor, plan: Plan) -> None:
-    # made here, so that the workers find it
-    database.key_ring(cluster.settings)
+    # the key ring is made here, so that the workers find it
+    database.begin(cluster.settings)
     _migrate(cluster.settings)
     for spec in processes(plan, cluster.settings):
         supervisor.add(spec)
     cluster.facts = _facts(plan)
     private.replace(cluster.settings.cluster_file, json.dumps(cluster.facts))
+
+
+def _watcher(supervisor: Supervisor, plan: Plan, patience: Patience) -> Watcher:
+    names = {f"{worker.name}@{socket.gethostname()}": worker.name for worker in plan.workers}
+
+    def restart(stopped: Stopped) -> None:
+        supervisor.restart(names[stopped.name], stopped.pid, code=stopped.code, seconds=round(stopped.seconds))
+
+    return Watcher(Watch(plan.url, tuple(names), patience), restart)
 
 
 def _migrate(settings: Settings) -> None:

@@ -25,7 +25,7 @@ from celery.worker import state
 from celery.worker.strategy import default
 from kombu import serialization
 
-from tasks import starts
+from tasks import starts, troubles
 from tasks.base import FROM_OUTBOX
 from tasks.together import Call
 from workers import messages
@@ -146,39 +146,48 @@ class Batch:
     def __init__(self, gatherer: Gatherer, tenant_id: str) -> None:
         self._gatherer = gatherer
         self._tenant_id = tenant_id
-        self._requests: list[Any] = []
+        #: what a child works on, once it is known
+        self.requests: list[Any] = []
 
     def execute_using_pool(self, pool: Any, **_: Any) -> Any:
         """Take what waits by now, since a child is free; raises TaskRevokedError when that is nothing."""
-        self._requests = self._gatherer.take(self._tenant_id)
-        if not self._requests:
+        self.requests = self._gatherer.take(self._tenant_id)
+        if not self.requests:
             self._end()
             raise TaskRevokedError(self._tenant_id)
+        try:
+            return self._apply(pool)
+        except Exception:
+            # nobody will say that it has ended, and the tenant's others would wait for ever
+            self._end()
+            raise
+
+    def _apply(self, pool: Any) -> Any:
         task = self._gatherer.task
         return pool.apply_async(
             run,
-            args=([_traced(request) for request in self._requests],),
+            args=([_traced(request) for request in self.requests],),
             accept_callback=self._on_accepted,
             timeout_callback=self._on_timeout,
             callback=self._on_success,
             error_callback=self._on_failure,
             soft_timeout=task.soft_time_limit,
             timeout=task.time_limit,
-            correlation_id=self._requests[0].id,
+            correlation_id=self.requests[0].id,
         )
 
     def _on_accepted(self, pid: int, time_accepted: float) -> None:
-        for request in self._requests:
+        for request in self.requests:
             request.on_accepted(pid, time_accepted)
 
     def _on_timeout(self, soft: bool, timeout: float) -> None:
         # Several that are out of time go back one by one; that follows as a failure.
-        for request in self._requests if soft or len(self._requests) == 1 else ():
+        for request in self.requests if soft or len(self.requests) == 1 else ():
             request.on_timeout(soft, timeout)
 
     def _on_success(self, outcomes: Sequence[Any], **_: Any) -> None:
         try:
-            for request, outcome in zip(self._requests, outcomes, strict=True):
+            for request, outcome in zip(self.requests, outcomes, strict=True):
                 request.on_success(outcome)
         finally:
             self._end()
@@ -186,18 +195,18 @@ class Batch:
     def _on_failure(self, exc_info: Any, **_: Any) -> None:
         """The child died, or was killed: one message is to blame, and alone each shows whether it is the one."""
         try:
-            if len(self._requests) == 1:
-                self._requests[0].on_failure(exc_info)
+            if len(self.requests) == 1:
+                self.requests[0].on_failure(exc_info)
                 return
-            log.warning("gathered_messages_go_back", task=self._gatherer.task.name, messages=len(self._requests))
-            for request in self._requests:
+            log.warning("gathered_messages_go_back", task=self._gatherer.task.name, messages=len(self.requests))
+            for request in self.requests:
                 state.task_ready(request)
                 request.reject(requeue=True)
         finally:
             self._end()
 
     def _end(self) -> None:
-        self._gatherer.ended(self._tenant_id, self._requests)
+        self._gatherer.ended(self._tenant_id, self.requests)
 
 
 def run(calls: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -231,7 +240,7 @@ def _traced(request: Any) -> tuple[Any, ...]:
 def _goes_alone(request: Any) -> bool:
     """What came before and failed, has limits of its own, or a row whose end is noted with its effect."""
     told = request.request_dict
-    again = told.get("retries") or starts.to_count(told)
+    again = told.get("retries") or starts.to_count(told) or told.get(troubles.MARK)
     # a sender that knows the task writes the usual limits into its messages
     usual = request.task.time_limit, request.task.soft_time_limit
     limited = any(limit not in {None, own} for limit, own in zip(request.time_limits, usual, strict=True))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from kombu.exceptions import KombuError
+from tasks.destinations import is_bookkeeping
 
 Json = dict[str, Any]
 
 #: names that may stand in a column, a log line or a terminal
 _NAME = re.compile(r"[\w.:@/-]{1,200}", re.ASCII)
+#: characters of a task id
+_ID = 255
 #: a message's queue, where it does not tell
 NO_QUEUE = "celery"
 
@@ -39,7 +41,8 @@ def task_id_of(message: Any) -> str | None:
 def queue_of(message: Any) -> str:
     """The queue a message came by, as far as it tells."""
     delivery = message.delivery_info if isinstance(message.delivery_info, Mapping) else {}
-    return name_or_none(delivery.get("routing_key")) or NO_QUEUE
+    told = name_or_none(delivery.get("routing_key"))
+    return told if told and not is_bookkeeping(told) else NO_QUEUE
 
 
 def count_of(message: Any, header: str) -> int:
@@ -58,6 +61,14 @@ def seconds_left(message: Any) -> float | None:
     if moment is None:
         return None
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+
+
+def fault_of(message: Any) -> str | None:
+    """The header of a task message that Celery takes as it is and falls over; None where each is what it must be."""
+    headers = message.headers if isinstance(message.headers, Mapping) else {}
+    if "task" in headers and headers.get("id") is None:
+        return "id"
+    return next((name for name, holds in _HEADERS.items() if not holds(headers.get(name))), None)
 
 
 def tenant_of(message: Any) -> str | None:
@@ -81,7 +92,7 @@ def content(message: Any) -> Any:
     """The decoded body, or None when it does not decode."""
     try:
         return message.payload
-    except (KombuError, ValueError, TypeError, LookupError, RecursionError):
+    except Exception:  # noqa: BLE001  # whatever a foreign body raises, it is no reason to lose its message
         return None
 
 
@@ -115,3 +126,31 @@ def _finite(value: Any) -> Any:
 
 def _field(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, Mapping) else None
+
+
+def _is_id(told: Any) -> bool:
+    return told is None or (isinstance(told, str) and 0 < len(told) <= _ID and told.isprintable())
+
+
+def _is_count(told: Any) -> bool:
+    return told is None or (isinstance(told, int) and 0 <= told < 2**31)
+
+
+def _is_limits(told: Any) -> bool:
+    pair = isinstance(told, list | tuple) and len(told) == 2
+    return not told or (pair and all(each is None or _is_seconds(each) for each in told))
+
+
+def _is_seconds(told: Any) -> bool:
+    return isinstance(told, int | float) and not isinstance(told, bool) and 0 < told < math.inf
+
+
+#: what Celery reads of a message's headers without a look at their types
+_HEADERS: Mapping[str, Callable[[Any], bool]] = {
+    "id": _is_id,
+    "root_id": _is_id,
+    "parent_id": _is_id,
+    "group": _is_id,
+    "retries": _is_count,
+    "timelimit": _is_limits,
+}

@@ -6,6 +6,7 @@ opens it and publishes it as it came, under its own task id.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,14 +17,19 @@ import structlog
 
 from db.records import OutboxDraft, QuarantineDraft, QuarantineEntry, QuarantineRecord
 from db.repositories import attempts, outbox, quarantine, tenants
-from db.session import Session, reading, transaction
+from db.session import EVERY_TENANT, Session, reading, transaction
 from tasks import starts
 from tasks.base import FROM_OUTBOX, WAITED
-from workers import messages
+from tasks.destinations import is_bookkeeping
+from tasks.troubles import MARK
+from workers import malformed, messages
+from workers.decoding import BODY_LIMIT
 
 log = structlog.get_logger(__name__)
 
-Reason = Literal["undecodable", "unknown_message", "unknown_task", "invalid", "poison", "attempts"]
+Reason = Literal[
+    "malformed", "undecodable", "unknown_message", "unknown_task", "invalid", "poison", "attempts", "unavailable"
+]
 
 #: the tenant of a message that does not tell its own
 NOBODY = quarantine.NOBODY
@@ -35,8 +41,6 @@ REPLAY = "hearth.quarantine.replay"
 PARKED = "hearth_parked"
 #: a message parked more often than this waits for a person
 PARKED_LIMIT = 10
-#: bytes of a body that are kept; a longer one is kept without its body
-BODY_LIMIT = 4_000_000
 #: most messages that are looked at in one go
 _LOOK = 10_000
 _BATCH = 200
@@ -63,7 +67,7 @@ def hold(message: Any, reason: Reason) -> bool:
     """
     draft = _draft(message, reason)
     now = datetime.now(UTC)
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         tenant_id = _known_tenant(session, message)
         kept = quarantine.hold(session, tenant_id, draft=draft, now=now)
         if kept is not None:
@@ -73,9 +77,39 @@ def hold(message: Any, reason: Reason) -> bool:
     return kept is not None
 
 
+def take_over(client: Any) -> int:
+    """Keep the entries that the broker holds aside since they are no messages; gives their number.
+
+    Raises:
+        DatabaseError, redis.RedisError: what is left waits where it is.
+
+    """
+    count = 0
+    while found := malformed.first(client):
+        lying, kept = found
+        draft = QuarantineDraft(
+            task=None,
+            queue=kept["queue"],
+            reason="malformed",
+            headers={"entry": kept["code"]},
+            body=base64.b64decode(kept["raw"])[:BODY_LIMIT],
+            message_id=kept["id"],
+        )
+        with transaction(NOBODY) as session:
+            quarantine.hold(session, NOBODY, draft=draft, now=datetime.fromisoformat(kept["at"]))
+        malformed.settled(client, lying)
+        count += 1
+    return count
+
+
 def replay(session: Session, entry: QuarantineEntry, *, now: datetime, by_hand: bool = False) -> bool:
-    """Send a held message again by way of the outbox; False when it is not held. `by_hand` forgets its attempts."""
-    if not quarantine.replay(session, entry.tenant_id, quarantine_id=entry.quarantine_id, now=now):
+    """Send a held message again by way of the outbox; False when it is not held, or no message.
+
+    `by_hand` forgets its attempts.
+    """
+    if entry.reason == "malformed" or not quarantine.replay(
+        session, entry.tenant_id, quarantine_id=entry.quarantine_id, now=now
+    ):
         return False
     kwargs = {"quarantine_id": entry.quarantine_id, "fresh": by_hand}
     outbox.add(session, entry.tenant_id, drafts=[OutboxDraft(task=REPLAY, queue=entry.queue, kwargs=kwargs)], now=now)
@@ -88,12 +122,12 @@ def replay(session: Session, entry: QuarantineEntry, *, now: datetime, by_hand: 
 
 def replay_known(tasks: Collection[str]) -> int:
     """Send parked messages of unknown tasks again whose task is known now; gives their number."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         held = quarantine.entries(session, limit=_LOOK)
     known = [e for e in held if e.reason == "unknown_task" and e.task in tasks and e.attempts < PARKED_LIMIT]
     sent = 0
     for start in range(0, len(known), _BATCH):
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             now = datetime.now(UTC)
             sent += sum(replay(session, entry, now=now) for entry in known[start : start + _BATCH])
     if sent:
@@ -114,9 +148,11 @@ def letter(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Letter:
     """A held message, ready to be published; `fresh` starts its attempts anew and drops its expiry.
 
     Raises:
-        ValueError: it cannot be sent again, since it was too long to be kept whole.
+        ValueError: it cannot be sent again, since it was too long to be kept whole or was no message.
 
     """
+    if record.entry.reason == "malformed":
+        raise ValueError("the entry was no message; correct it and send it anew")
     if record.headers.get("truncated"):
         raise ValueError("the message was too long to be kept whole")
     kept = record.headers if "content_type" in record.headers else _written_anew(record)
@@ -126,12 +162,12 @@ def letter(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Letter:
     if record.entry.reason == "unknown_task":
         headers[PARKED] = record.entry.attempts + 1
     if fresh:
-        headers |= {"retries": 0, "expires": None, WAITED: 0, starts.ENDED: None, starts.AGAIN: None}
+        headers |= {"retries": 0, "expires": None, WAITED: 0, MARK: None, starts.ENDED: None, starts.AGAIN: None}
     if record.entry.reason != "undecodable":
         # it was unpacked before it was held
         headers.pop("compression", None)
     return Letter(
-        queue=record.entry.queue,
+        queue=messages.NO_QUEUE if is_bookkeeping(record.entry.queue) else record.entry.queue,
         body=record.body if kept is record.headers else _body_anew(record),
         headers=headers,
         # the broker's own marks of the old delivery are written anew

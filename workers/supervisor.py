@@ -1,5 +1,8 @@
 """Runs processes: each in a session of its own, tethered to this one, restarted after a crash, stopped warmly.
 
+One that lives and does nothing is ended by whoever notices (see workers.watch), as patiently as at a stop, and started
+again as after a crash; its log has a line of it.
+
 What never ran is given up after some quick crashes; what once did is started again for ever, at most every half minute:
 whatever ended it (a broker that refuses, a database that is away) may pass.
 
@@ -9,8 +12,10 @@ is killed with its whole session. Phases stop one after the other, the broker's 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -18,7 +23,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from workers import tether
 from workers.errors import ClusterFailed
@@ -30,8 +37,8 @@ QUICK, PATIENCE = 10.0, 5
 BACKOFF, BACKOFF_LIMIT = 0.25, 30.0
 #: seconds from the warm signal to the cold one (give work back), and from there to the kill
 GRACE, COLD_GRACE = 25.0, 5.0
-#: a log longer than this many bytes is put aside at start
-LOG_LIMIT = 5_000_000
+#: a log longer than this many bytes is put aside, as the first of so many; seconds between two looks at its length
+LOG_LIMIT, LOG_KEPT, LOG_INTERVAL = 10_000_000, 5, 1.0
 #: seconds between two looks at the processes
 TICK = 0.05
 
@@ -64,6 +71,12 @@ class _Child:
     proven: bool = False
     #: monotonic time of the next start
     due: float = 0.0
+    #: how often it was ended since it had stopped
+    restarts: int = 0
+    #: the process that was asked to end for that, when (monotonic), and by which signal last
+    ending: int | None = None
+    asked: float = 0.0
+    told: int | None = None
 
 
 @dataclass(slots=True)
@@ -82,7 +95,7 @@ class Supervisor:
     def add(self, spec: ProcessSpec) -> None:
         """Start a process soon and keep it running."""
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _put_aside(self._log(spec))
+        rotate(self._log(spec))
         self._children[spec.name] = _Child(spec, due=time.monotonic() + spec.delay)
         if self._thread is None:
             # a daemon: a runner that forgets to stop us must not hang, and the tethers end the rest
@@ -104,6 +117,17 @@ class Supervisor:
         for child in list(self._children.values()):
             child.proven = child.proven or child.process is not None
 
+    def restart(self, name: str, pid: int, **why: object) -> None:
+        """End a process that lives and does nothing, as at a stop; it starts again as after a crash.
+
+        Harmless when it is another by now. `why` goes into its log: codes and figures only.
+        """
+        child = self._children[name]
+        if child.ending != pid and self.pids().get(name) == pid:
+            child.restarts += 1
+            self._note(child, "process_restarted", pid=pid, restarts=child.restarts, **why)
+            child.asked, child.told, child.ending = time.monotonic(), None, pid
+
     def hasten(self) -> None:
         """Make a running stop impatient: work is given back at once."""
         self._hurry.set()
@@ -115,9 +139,14 @@ class Supervisor:
             self._thread.join()
 
     def _run(self) -> None:
+        looked = 0.0
         while not self._stopping.wait(TICK):
             for child in list(self._children.values()):
                 self._tend(child)
+            if time.monotonic() - looked >= LOG_INTERVAL:
+                looked = time.monotonic()
+                for child in list(self._children.values()):
+                    rotate(self._log(child.spec))
         children = list(self._children.values())
         for phase in sorted({child.spec.phase for child in children}):
             self._end([child for child in children if child.spec.phase == phase])
@@ -129,11 +158,14 @@ class Supervisor:
                 self._spawn(child)
         elif child.process.poll() is not None:
             self._bury(child, now)
+        elif child.ending == child.process.pid:
+            self._urge(child, child.process, now - child.asked)
 
     def _spawn(self, child: _Child) -> None:
         spec = child.spec
         tied = (sys.executable, "-I", "-S", tether.__file__, str(int(spec.orphan_signal)), str(os.getpid()))
-        with self._log(spec).open("ab") as log:
+        # appending: a log that is emptied while its process writes goes on at its beginning
+        with _private(self._log(spec), "ab") as log:
             child.process = subprocess.Popen(  # noqa: S603 - our own programs
                 (*tied, *spec.argv),
                 env=None if spec.env is None else dict(spec.env),
@@ -141,8 +173,25 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # what it makes in our home is ours alone
+                umask=stat.S_IRWXG | stat.S_IRWXO,
             )
         child.born = time.monotonic()
+
+    def _urge(self, child: _Child, process: subprocess.Popen[bytes], waited: float) -> None:
+        if waited > self.grace + COLD_GRACE:
+            _kill_session(process)
+            return
+        signum = signal.SIGTERM if waited <= self.grace else child.spec.cold_signal
+        if signum != child.told:
+            child.told = signum
+            _send(child, signum)
+
+    def _note(self, child: _Child, event: str, **facts: object) -> None:
+        """Write a line into a process's own log, as it writes them."""
+        told = {**facts, "event": event, "level": "error", "timestamp": datetime.now(UTC).isoformat()}
+        with suppress(OSError), _private(self._log(child.spec), "ab") as log:
+            log.write(json.dumps(told).encode() + b"\n")
 
     def _bury(self, child: _Child, now: float) -> None:
         assert child.process is not None
@@ -205,6 +254,49 @@ def session_members(session: int) -> Iterator[int]:
                 yield int(entry.parent.name)
 
 
+def rotate(log: Path) -> None:
+    """Put a long log aside while its process goes on writing to it: copied, then emptied.
+
+    No line is cut in two. One that is written in the instant between the last look and the emptying is lost, which is
+    what it costs that no program needs to know of this.
+    """
+    try:
+        if log.stat().st_size > LOG_LIMIT:
+            _put_aside(log)
+    except OSError:
+        # gone, or no room for the copy: the next look tries again
+        with suppress(OSError):
+            log.with_suffix(".log.0").unlink()
+
+
 def _put_aside(log: Path) -> None:
-    if log.exists() and log.stat().st_size > LOG_LIMIT:
-        log.replace(log.with_suffix(".log.1"))
+    draft = log.with_suffix(".log.0")
+    with log.open("r+b") as written, _private(draft, "wb") as copy:
+        if (excess := log.stat().st_size - 2 * LOG_LIMIT) > 0:
+            written.seek(excess)
+            written.readline()
+        rest = _copy_lines(written.read(), copy)
+        for number in range(LOG_KEPT, 1, -1):
+            with suppress(FileNotFoundError):
+                log.with_suffix(f".log.{number - 1}").replace(log.with_suffix(f".log.{number}"))
+        draft.replace(log.with_suffix(".log.1"))
+        # a line that is being written is a moment from its end; one that never ends is what a killed process left
+        for _ in range(100):
+            rest = _copy_lines(rest + written.read(), copy)
+            if not rest:
+                break
+            time.sleep(0.001)
+        copy.write(rest)
+        written.truncate(0)
+
+
+def _copy_lines(text: bytes, copy: BinaryIO) -> bytes:
+    """Copy all whole lines; what is left is the beginning of one."""
+    end = text.rfind(b"\n") + 1
+    copy.write(text[:end])
+    copy.flush()
+    return text[end:]
+
+
+def _private(path: Path, mode: str) -> BinaryIO:
+    return cast("BinaryIO", open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600)))

@@ -23,6 +23,8 @@ from tasks.intake.signatures import verify_ghl
 
 #: bytes of a body, and of the events of one message; Hearth takes no longer ones
 LIMIT = 600_000
+#: levels of objects and lists in an event; Hearth takes a hundred in a message, which is a few more around it
+DEPTH = 90
 #: seconds for which events of one location are gathered, and the most of them in one message
 GATHER, MOST = 0.1, 200
 Message = dict[str, Any]
@@ -118,12 +120,24 @@ async def read(receive: Receive) -> bytes | None:
 
 
 def parse(body: bytes) -> Message | None:
-    """The event, None when it is none."""
+    """The event, None when it is none, or when Hearth would refuse its numbers or its depth."""
     try:
         event = json.loads(body)
+        json.dumps(event, allow_nan=False)
     except (ValueError, RecursionError):
         return None
+    if depth(event) > DEPTH:
+        return None
     return event if isinstance(event, dict) and isinstance(event.get("locationId"), str) else None
+
+
+def depth(event: object) -> int:
+    """Levels of objects and lists within each other."""
+    levels, inner = 0, [event]
+    while inner := [part for part in inner if isinstance(part, dict | list)]:
+        levels += 1
+        inner = [below for part in inner for below in (part.values() if isinstance(part, dict) else part)]
+    return levels
 
 
 async def answer(send: Send, status: int) -> None:

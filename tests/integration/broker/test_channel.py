@@ -201,6 +201,20 @@ def test_what_became_of_a_message_while_the_broker_was_away_is_told_after(broker
     assert (unacked(broker), broker.llen("batch")) == (0, 0)
 
 
+@pytest.mark.parametrize("end", ["ack", "reject", "requeue"])
+def test_what_ends_after_its_connection_was_closed_ends_nobody(broker, broker_url, end):
+    """A broker was killed, the worker has a new connection, and a child ends what it took by the old one."""
+    broker.lpush(*php())
+    with consuming(broker_url) as door:
+        (message,) = door.take()
+        door.channel.close()
+        assert message.channel.connection is None
+        getattr(message, end)()
+    with consuming(broker_url) as door:
+        door.go_on()
+        assert unacked(broker) == 0, "what is owed was told by the next connection"
+
+
 def test_a_broker_that_goes_away_ends_nobody_who_holds_messages(broker, broker_url):
     broker.lpush(*php())
     with through_proxy(broker_url) as (proxy, far), Connection(far, transport=TRANSPORT) as connection:

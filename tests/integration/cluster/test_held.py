@@ -9,7 +9,7 @@ from kombu.utils.uuid import uuid
 
 from db import session
 from db.repositories import quarantine as held
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tests.integration.cluster.processes import until
 from workers import database, quarantine
 from workers.app import app
@@ -26,8 +26,8 @@ def bound(cluster):
 
 
 def entries():
-    with reading() as opened:
-        return held.entries(opened)
+    with reading(EVERY_TENANT) as opened:
+        return held.entries(opened, limit=1_000_000)
 
 
 def push(cluster, queue="batch", body=None, **changes):
@@ -70,7 +70,7 @@ def test_what_cannot_run_is_held_and_the_worker_goes_on(bound):
 def test_a_held_message_runs_when_it_is_replayed(bound):
     sent = app.send_task("toys.late", kwargs={"a": 5}, queue="batch")
     (entry,) = until(lambda: [entry for entry in entries() if entry.task == "toys.late"])
-    with transaction() as opened:
+    with transaction(EVERY_TENANT) as opened:
         record = held.get(opened, entry.tenant_id, quarantine_id=entry.quarantine_id)
         facts = {**record.headers, "headers": {**record.headers["headers"], "task": "toys.echo"}}
         draft = held.QuarantineDraft(

@@ -54,6 +54,7 @@ def test_metrics_tell_of_broker_and_database(cluster):
     assert 'hearth_up{part="broker"} 1.0' in figures
     assert 'hearth_up{part="database"} 1.0' in figures
     assert 'hearth_queue_depth{queue="inference"}' in figures
+    assert "hearth_broken_keys" in figures
     assert {"hearth_outbox_lag_seconds", "hearth_quarantine_held", "hearth_outbound_dead"} <= set(figures.split())
 
 

@@ -5,7 +5,8 @@ import signal
 import time
 from pathlib import Path
 
-from celery import shared_task
+from celery import shared_task, signals
+from celery.worker.control import control_command
 
 from workers import hooks
 from workers.app import app
@@ -43,7 +44,33 @@ def poison():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@shared_task(name="toys.unsendable")
+def unsendable():
+    """Never reaches a child: the pool cannot write it down."""
+
+
+@signals.task_received.connect
+def on_received(request, **_):
+    if request.type == "toys.unsendable":
+        request.request_dict["unsendable"] = lambda: None
+
+
 @shared_task(name="toys.fall")
 def fall():
     """Takes its process with it."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@control_command()
+def swallow(state):
+    """Take every place of the pool for good, as a failure between taking and running a message once did."""
+    semaphore = state.consumer.controller.semaphore
+    while semaphore.value:
+        semaphore.acquire(lambda: None)
+    return {"places": semaphore.value}
+
+
+@control_command(args=[("seconds", float)], signature="[SECONDS]")
+def hang(state, seconds):
+    """Keep the main process from everything else."""
+    time.sleep(seconds)

@@ -69,6 +69,10 @@ def signed(body: bytes) -> dict[str, str]:
     return {"Content-Type": "application/json", "X-GHL-Signature": base64.b64encode(KEY.sign(body)).decode()}
 
 
+def nested(levels: int) -> str:
+    return '{"locationId": "L", "a": ' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
+
+
 @pytest.mark.usefixtures("sqlite_database")
 def test_a_signed_webhook_is_queued_and_taken_in(example: ModuleType, broker_url: str) -> None:
     app = example.receiver([PEM], example.enqueuer(broker_url))
@@ -91,6 +95,8 @@ def test_what_is_not_signed_or_no_event_reaches_no_queue(example: ModuleType, br
     assert post(example.receiver([], example.enqueuer(broker_url)), body, signed(body)) == 401
     assert post(app, b"[1, 2, 3, 4, 5]", signed(b"[1, 2, 3, 4, 5]")) == 400
     assert post(app, b"{not json at all", signed(b"{not json at all")) == 400
+    for refused in ('{"locationId": "L", "a": NaN}', '{"locationId": "L", "a": 1e999}', nested(91), nested(20_000)):
+        assert post(app, refused.encode(), signed(refused.encode())) == 400
     assert post(app, body, signed(body), method="GET") == 405
     long = b"x" * (example.LIMIT + 1)
     assert post(app, long, signed(long)) == 413
