@@ -19,6 +19,11 @@ def turns_key(queue: str) -> str:
     return f"hearth.fair.{queue}.turns"
 
 
+def ready_key(queue: str) -> str:
+    """The hash of the messages that lie on the list in the order of their turns."""
+    return f"hearth.fair.{queue}.ready"
+
+
 def depths(client: Any, queues: Iterable[str]) -> dict[str, int]:
     """The number of messages that wait in each queue, whether on its list or aside."""
     names = sorted(set(queues))

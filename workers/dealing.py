@@ -18,7 +18,7 @@ from hashlib import sha1
 from typing import Any
 
 from tasks import waiting
-from workers import messages
+from workers import internal_keys, messages
 
 #: a list as long as this is taken as it comes
 SHORT = 4
@@ -151,7 +151,7 @@ def tenant_of(raw: bytes) -> str:
 
 def keys_of(queue: str) -> list[str]:
     """The keys of a queue, in the scripts' order."""
-    return [queue, waiting.aside_key(queue), waiting.turns_key(queue), f"hearth.fair.{queue}.ready"]
+    return [queue, waiting.aside_key(queue), waiting.turns_key(queue), waiting.ready_key(queue)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +173,7 @@ class Dealer:
 
     def __init__(self, client: Any, queues: Sequence[str]) -> None:
         self.queues = list(queues)
+        self._client = client
         self._look, self._deal, self._back = map(client.register_script, (_LOOK, _DEAL, _BACK))
 
     def step(self) -> Look:
@@ -191,6 +192,10 @@ class Dealer:
             following=frozenset[str]().union(*(look.following for look in looks)),
             came=frozenset[str]().union(*(look.came for look in looks)),
         )
+
+    def mend(self, error: Exception) -> bool:
+        """Put a key right that has a wrong type, if that is the error; whether there was one."""
+        return internal_keys.mend_after(error, self._client, internal_keys.expected(self.queues))
 
     def give_back(self) -> None:
         """Put everything that is aside back on its list, in order: a worker of an older version looks nowhere else."""

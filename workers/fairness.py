@@ -144,6 +144,7 @@ class Door(bootsteps.StartStopStep):
         except (RedisError, OSError) as error:
             # the consumer's own connection finds out too, and starts anew
             log.warning("queues_not_dealt", error=type(error).__name__)
+            self._dealer.mend(error)
             return
         self._waits, self._following = found.waits, found.following
         self._places.hear(found.came, self._last)

@@ -17,8 +17,8 @@ from prometheus_client.registry import Collector
 
 from db.errors import DatabaseError
 from db.repositories import audit, outbound, outbox, quarantine
-from db.session import Session, reading
-from workers import anchors
+from db.session import EVERY_TENANT, Session, reading
+from workers import anchors, internal_keys
 from workers.app import app
 from workers.depths import depths
 from workers.settings import Settings
@@ -74,11 +74,14 @@ class Figures(Collector):
     def _broker(self) -> list[Metric]:
         url = self._settings.broker().get_secret_value()
         with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as client:
-            found = depths(client, self._queues)
-        return [_family("queue_depth", "Messages that wait.", "queue", found)]
+            found, aside = depths(client, self._queues), internal_keys.moved_aside(client)
+        return [
+            _family("queue_depth", "Messages that wait.", "queue", found),
+            _gauge("broken_keys", "Keys of the broker that had a wrong type and were moved aside.", len(aside)),
+        ]
 
     def _database(self) -> list[Metric]:
-        with reading() as session:
+        with reading(EVERY_TENANT) as session:
             return [*_outbox(session), *_quarantine(session), *_outbound(session), *self._audit(session)]
 
     def _audit(self, session: Session) -> list[Metric]:

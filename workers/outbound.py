@@ -23,8 +23,8 @@ from db import clock
 from db.errors import SealBroken
 from db.records import OutboundRecord
 from db.repositories import outbound, targets, tenants
-from db.session import dispose, reading, transaction
-from workers import webhook
+from db.session import EVERY_TENANT, dispose, reading, transaction
+from workers import internal_keys, webhook
 from workers.app import app
 from workers.service import PASSING, Service, begin
 from workers.settings import settings
@@ -97,7 +97,7 @@ class Deliverer:
         self._pool.shutdown(wait=True)
 
     def _take(self, free: int) -> dict[str, list[Taken]]:
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             now = clock.now(session)
             closed = {*self._running, *targets.tripped(session, now=now)}
             common: dict[str, Any] = {"now": now, "hold": self.limits.hold}
@@ -130,12 +130,24 @@ class Deliverer:
             if position and (tenant_id in self._unwell or time.monotonic() - began > self.limits.patience):
                 self._give_back(share[position:])
                 return
-            outcome = target if isinstance(target, Outcome) else self._deliver(target, record)
-            self._note(record, attempt, outcome)
+            self._note(record, attempt, self._tried(target, record, attempt))
+
+    def _tried(self, target: Target | Outcome, record: OutboundRecord, attempt: int) -> Outcome:
+        """How a try ended, whatever it ended with: what is not written down would be tried without end."""
+        if isinstance(target, Outcome):
+            return target
+        if attempt > self.limits.attempts:
+            # each of them took its deliverer with it
+            return Outcome(state="dead", error="attempts")
+        try:
+            return self._deliver(target, record)
+        except Exception as error:  # noqa: BLE001  # a tenant chose the address
+            log.error("delivery_failed", event_id=record.event_id, error=type(error).__name__)
+            return Outcome(state="retry", error="unexpected")
 
     def _target(self, tenant_id: str) -> Target | Outcome:
         try:
-            with reading() as session:
+            with reading(tenant_id) as session:
                 return target_of(tenants.callback(session, tenant_id), self._ours)
         except TargetUnusable as error:
             return Outcome(state="dead", error=str(error))
@@ -155,14 +167,23 @@ class Deliverer:
         options: dict[str, Any] = {"queue": target.queue, "task_id": record.event_id, "retry": False}
         try:
             self.celery.send_task(target.task, kwargs=told(record), ignore_result=True, **options)
-        except PASSING:
+        except PASSING as error:
+            self._mend_keys(target.queue, error)
             return Outcome(state="retry", error="broker")
         return DELIVERED
+
+    def _mend_keys(self, queue: str, error: Exception) -> None:
+        if not internal_keys.is_wrong_type(error):
+            return
+        celery: Any = self.celery
+        with celery.pool.acquire(block=True) as connection:
+            # the queue itself is the CRM's, whatever it is
+            internal_keys.mend(connection.default_channel.client, internal_keys.bindings([queue]))
 
     def _note(self, record: OutboundRecord, attempt: int, outcome: Outcome) -> None:
         """Write down how it went, and what it says of the receiver."""
         tenant_id, event_id = record.tenant_id, record.event_id
-        with transaction() as session:
+        with transaction(tenant_id) as session:
             now = clock.now(session)
             if outcome.state == "delivered":
                 outbound.delivered(session, tenant_id, event_ids=[event_id], now=now)
@@ -194,7 +215,7 @@ class Deliverer:
         return now + timedelta(seconds=self.limits.open_for) if failures >= self.limits.failures else None
 
     def _give_back(self, rest: Sequence[Taken]) -> None:
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             now = clock.now(session)
             for record, _ in rest:
                 outbound.failed(session, record.tenant_id, event_id=record.event_id, next_at=now, error="waits")

@@ -10,6 +10,7 @@ from celery import Celery
 
 from db.records import OutboxRecord, QuarantineRecord
 from tasks.base import FROM_OUTBOX
+from tasks.destinations import is_bookkeeping
 from tasks.starts import AGAIN
 from workers import quarantine
 from workers.quarantine import REPLAY, Letter
@@ -75,7 +76,9 @@ class Publisher:
         amqp.send_task_message(producer, row.task, message, queue=self._queue_of(row), **options)
 
     def _queue_of(self, row: OutboxRecord) -> str:
-        return row.queue or str(self._app.amqp.router.route({}, row.task)["queue"].name)
+        if row.queue and not is_bookkeeping(row.queue):
+            return row.queue
+        return str(self._app.amqp.router.route({}, row.task)["queue"].name)
 
     def _post(self, producer: Any, letter: Letter) -> None:
         producer.publish(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from celery import Celery
@@ -18,8 +19,9 @@ from celery import Celery
 from db.errors import DatabaseError
 from db.records import OutboxRecord
 from db.repositories import outbox, quarantine
-from db.session import Session, dispose, transaction
-from workers import metrics
+from db.session import EVERY_TENANT, Session, dispose, transaction
+from tasks.destinations import is_bookkeeping
+from workers import internal_keys, metrics
 from workers.app import app
 from workers.depths import Epoch, depths
 from workers.publishing import Publisher, letter_of
@@ -51,6 +53,8 @@ class Limits:
     redo_depth: int = 100
     #: seconds between two looks for such tasks
     redo_every: float = 5.0
+    #: seconds between two looks whether the broker's internal keys have the types that they should
+    keys_every: float = 5.0
 
 
 class Relay:
@@ -63,6 +67,7 @@ class Relay:
         self._known = self._publisher.queue_names()
         self._last_tenant = ""
         self._redo_due = 0.0
+        self._keys_due = 0.0
         #: when the broker's loss was noticed, while what it held is published again
         self._lost_at: float | None = None
 
@@ -75,7 +80,9 @@ class Relay:
         """
         try:
             return self._relay()
-        except PASSING:
+        except PASSING as error:
+            if internal_keys.is_wrong_type(error):
+                self._keys_due = 0.0
             self._publisher.close()
             raise
 
@@ -85,6 +92,7 @@ class Relay:
 
     def _relay(self) -> bool:
         client = self._publisher.client
+        self._mend_keys(client)
         if self._epoch.has_changed(client):
             log.warning("broker_data_lost", action="what is not done is published again")
             self._lost_at = time.monotonic()
@@ -96,6 +104,12 @@ class Relay:
         if not again and len(rows) < self.limits.batch:
             self._lost_at = None
         return bool(again) or len(rows) == self.limits.batch
+
+    def _mend_keys(self, client: Any) -> None:
+        """Put right what would stop everybody; nobody else looks at what only producers or remote control need."""
+        if time.monotonic() >= self._keys_due:
+            self._keys_due = time.monotonic() + self.limits.keys_every
+            internal_keys.mend(client, internal_keys.expected(self._known))
 
     def _take_waiting(self, waiting: dict[str, int]) -> list[OutboxRecord]:
         rows = self._take(self._over(waiting, self.limits.queue_depth), self.limits.older_than, None)
@@ -113,7 +127,7 @@ class Relay:
         return self._take(self._over(waiting, self.limits.redo_depth), _NEVER, self.limits.redo_after)
 
     def _take(self, held_back: set[str], older_than: float, redo_after: float | None) -> list[OutboxRecord]:
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             rows = outbox.take(
                 session,
                 limit=self.limits.batch,
@@ -123,7 +137,7 @@ class Relay:
                 redo_after=redo_after,
                 after=self._last_tenant,
             )
-        self._known |= {row.queue for row in rows if row.queue}
+        self._known |= {row.queue for row in rows if row.queue and not is_bookkeeping(row.queue)}
         return rows
 
     def _over(self, waiting: dict[str, int], limit: int) -> set[str]:
@@ -132,7 +146,7 @@ class Relay:
     def _publish(self, rows: Sequence[OutboxRecord], *, redo_after: float | None = None) -> None:
         if not rows:
             return
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             letters = _letters(session, rows)
         fit = [row for row in rows if row.task != REPLAY or row.outbox_id in letters]
         try:
@@ -140,14 +154,14 @@ class Relay:
         except PASSING as error:
             self._note_failure(rows, type(error).__name__)
             raise
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             outbox.confirm_all(session, records=fit)
             if redo_after is not None:
                 _wait_longer(session, fit, redo_after)
 
     def _note_failure(self, rows: Sequence[OutboxRecord], error: str) -> None:
         try:
-            with transaction() as session:
+            with transaction(EVERY_TENANT) as session:
                 outbox.fail(session, records=rows, error=error, seconds=1.0)
         except DatabaseError:
             # both are away: the rows are free again when their hold ends

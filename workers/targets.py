@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from workers.messages import name_or_none
+from tasks.destinations import OWN_QUEUES, queue_allowed, task_allowed
 
 
 class TargetUnusable(Exception):  # noqa: N818 - says the fact
@@ -44,10 +44,12 @@ def target_of(callback: Mapping[str, Any] | None, ours: frozenset[str]) -> Targe
 
 
 def _task(callback: Mapping[str, Any], ours: frozenset[str]) -> Target:
-    task, queue = name_or_none(callback.get("task")), name_or_none(callback.get("queue"))
-    # else a tenant could start tasks of ours, in another tenant's name
-    if not task or not queue or queue in ours or task.startswith(("hearth.", "celery.")):
+    task, queue = callback.get("task"), callback.get("queue")
+    if not isinstance(task, str) or not task_allowed(task):
         raise TargetUnusable("target.task")
+    # a setting may be older than the contract's rule
+    if not isinstance(queue, str) or not queue_allowed(queue, OWN_QUEUES | ours):
+        raise TargetUnusable("target.queue")
     return Target(kind="celery", task=task, queue=queue)
 
 

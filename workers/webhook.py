@@ -27,6 +27,28 @@ RETRY_AFTER_LIMIT = 3600.0
 _PASSING = frozenset({408, 425, 429})
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+#: the only part of IPv6 that is given out for use across networks (IANA, IPv6 Address Space)
+_IPV6 = ipaddress.IPv6Network("2000::/3")
+#: what `ipaddress` takes for public and no receiver of ours can have
+_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            # IANA, IPv4 and IPv6 Special-Purpose Address Registries
+            "192.0.0.0/24",  # protocol assignments (RFC 6890); 192.0.0.192 tells an Oracle machine its secrets
+            "192.31.196.0/24",  # AS112 (RFC 7535)
+            "192.52.193.0/24",  # AMT (RFC 7450)
+            "192.88.99.0/24",  # relays of 6to4, given up (RFC 7526)
+            "192.175.48.0/24",  # AS112 (RFC 7534)
+            "2001::/23",  # protocol assignments (RFC 2928), Teredo among them
+            "2002::/16",  # 6to4, given up (RFC 7526): any IPv4 address may be inside
+            "2620:4f:8000::/48",  # AS112 (RFC 7534)
+            "3fff::/20",  # documentation (RFC 9637)
+            # the virtual public address by which Azure's machines reach their host (Azure, What is IP 168.63.129.16)
+            "168.63.129.16/32",
+        ),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +136,13 @@ def _guarded(text: str, *, loopback: bool) -> tuple[httpx.URL, str]:
     """The URL with an address in place of its host's name, so that no second look-up leads elsewhere, and the name."""
     try:
         url = httpx.URL(text)
+        # some hosts are looked at only here
+        host, port = url.host, url.port or (443 if url.scheme == "https" else 80)
     except (httpx.InvalidURL, ValueError):
         raise TargetUnusable("target.url") from None
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+    if url.scheme not in ("http", "https") or not host or url.userinfo or port >= 2**16:
         raise TargetUnusable("target.url")
-    found = _addresses(url.host, url.port or (443 if url.scheme == "https" else 80))
+    found = _addresses(host, port)
     local = loopback and all(address.is_loopback for address in found)
     if url.scheme != "https" and not local:
         raise TargetUnusable("target.insecure")
@@ -136,10 +160,11 @@ def _addresses(host: str, port: int) -> list[_Address]:
 
 
 def _is_public(address: _Address) -> bool:
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
-    teredo = getattr(address, "teredo", None)
+    inner = getattr(address, "ipv4_mapped", None) or address
+    if isinstance(inner, ipaddress.IPv6Address) and inner not in _IPV6:
+        return False
     reserved = inner.is_multicast or inner.is_reserved or inner.is_unspecified
-    return inner.is_global and address.is_global and not reserved and not teredo
+    return inner.is_global and not reserved and not any(inner in special for special in _SPECIAL)
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 
 from db.records import OutboundDraft
 from db.repositories import outbound, tenants
-from db.session import transaction
+from db.session import EVERY_TENANT, transaction
 from tests.integration.outbound.receiver import Receiver
 from workers.app import app
 from workers.outbound import Deliverer, Limits
@@ -35,7 +35,7 @@ def receiver(receivers):
 
 
 def subscribe(tenant, callback):
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         tenants.configure(session, tenant, settings={"callback": callback}, actor="test", now=NOW)
 
 
@@ -45,7 +45,7 @@ def webhook(url):
 
 def tell(tenant, *leads):
     drafts = [OutboundDraft(type="band.changed", lead_id=lead, body={"band": "hot"}) for lead in leads]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         return [record.event_id for record in outbound.emit(session, tenant, events=drafts, now=NOW)]
 
 
@@ -74,5 +74,5 @@ def until(condition, one, patience=30.0):
 
 
 def states():
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         return outbound.counts(session)

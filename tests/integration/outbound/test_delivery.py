@@ -9,19 +9,23 @@ import sys
 import time
 
 import pytest
+import redis
 
+from db import clock
 from db.repositories import outbound, targets
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tests.integration.cluster.processes import ROOT, environment
 from tests.integration.outbound.conftest import NOW, SECRET, states, subscribe, tell, until, webhook
 from tests.integration.relay.live import app_of, queued, running
+from workers.app import app
+from workers.internal_keys import moved_aside
 
 pytestmark = pytest.mark.usefixtures("database")
 DONE = {"pending": 0, "dead": 0}
 
 
 def dead(tenant):
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return [(letter.event.event_id, letter.error) for letter in outbound.dead_letters(session, tenant, limit=100)]
 
 
@@ -64,7 +68,7 @@ def test_a_refusal_is_a_dead_letter_at_once_until_it_is_replayed(receiver, deliv
     assert receiver.ids() == [later]
     assert dead("acme") == [(refused, f"http.{status}")]
     receiver.plan = lambda event: (204, {})
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         assert outbound.replay(session, "acme", event_ids=None, now=NOW) == 1
     until(lambda: states() == DONE, one)
     assert receiver.ids() == [later, refused]
@@ -110,7 +114,7 @@ def test_a_dead_receiver_costs_little(receiver, deliverer):
         one.step()
         time.sleep(0.01)
     assert len(receiver.requests) == 5
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert targets.get(session, "acme").open_until is not None
 
 
@@ -139,7 +143,7 @@ def test_one_hanging_receiver_does_not_delay_the_others(receiver, receivers, del
 def test_what_may_be_pulled_only_is_not_delivered(deliverer):
     tell("acme", "L1")
     until(lambda: states() == DONE, deliverer())
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert len(outbound.pull(session, "acme", cursor=0, limit=10)) == 1
 
 
@@ -153,13 +157,63 @@ def test_events_reach_the_crms_own_queue(deliverer, tmp_path):
     assert json.loads(base64.b64decode(message["body"]))[1]["type"] == "band.changed"
 
 
-@pytest.mark.parametrize("task", ["hearth.tenants.configure", "crm.told"])
-def test_no_tenant_starts_tasks_of_ours(deliverer, task):
-    queue = "inference" if task == "crm.told" else "crm"
+@pytest.mark.parametrize(
+    ("task", "queue", "code"),
+    [
+        ("hearth.tenants.configure", "crm", "target.task"),
+        ("crm.told", "inference", "target.queue"),
+        ("crm.told", "unacked", "target.queue"),
+    ],
+)
+def test_a_setting_from_before_reaches_nothing_of_ours(deliverer, task, queue, code):
     subscribe("acme", {"kind": "celery", "task": task, "queue": queue})
     tell("acme", "L1")
     until(lambda: states()["dead"] == 1, deliverer())
-    assert dead("acme")[0][1] == "target.task"
+    assert dead("acme")[0][1] == code
+
+
+def test_a_host_that_cannot_be_read_is_not_tried_again(deliverer):
+    subscribe("acme", webhook("https://xn--a/hook"))
+    tell("acme", "L1")
+    until(lambda: states()["dead"] == 1, deliverer())
+    assert dead("acme")[0][1] == "target.url"
+
+
+def test_what_fails_in_an_unforeseen_way_ends_too(deliverer):
+    subscribe("acme", {"kind": "celery", "task": "crm.told", "queue": "crm"})
+    tell("acme", "L1")
+
+    class Broken:
+        conf = app.conf
+
+        def send_task(self, *args, **options):
+            raise LookupError
+
+    until(lambda: states()["dead"] == 1, deliverer(celery=Broken(), attempts=3))
+    assert dead("acme")[0][1] == "unexpected"
+
+
+def test_an_event_that_takes_its_deliverers_with_it_is_given_up(receiver, deliverer):
+    subscribe("acme", webhook(receiver.url))
+    (sent,) = tell("acme", "L1")
+    for _ in range(3):
+        with transaction(EVERY_TENANT) as session:
+            taken = outbound.due(session, now=clock.now(session), limit=1, per_tenant=1, hold=0.0)
+            assert [record.event_id for record, _ in taken] == [sent]
+    until(lambda: states()["dead"] == 1, deliverer(attempts=3))
+    assert dead("acme") == [(sent, "attempts")]
+    assert not receiver.requests
+
+
+def test_a_binding_of_the_crms_queue_that_is_a_list_is_moved_aside(deliverer, tmp_path):
+    subscribe("acme", {"kind": "celery", "task": "crm.told", "queue": "crm"})
+    with running(tmp_path) as url, app_of(url) as celery, redis.Redis.from_url(url) as broker:
+        broker.lpush("_kombu.binding.crm", "x")
+        tell("acme", "L1")
+        until(lambda: states() == DONE, deliverer(celery=celery))
+        assert len(queued(url, "crm")) == 1
+        (aside,) = moved_aside(broker)
+        assert broker.lrange(aside, 0, -1) == [b"x"]
 
 
 def test_addresses_inside_are_refused(receiver, deliverer):

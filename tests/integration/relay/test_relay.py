@@ -16,7 +16,7 @@ from celery import Celery
 
 from db.records import OutboxDraft
 from db.repositories import outbox
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tests.integration.cluster.processes import ROOT, environment, until
 from tests.integration.relay.live import ids, queued
 from workers.broker import free_port
@@ -29,12 +29,12 @@ NOW = datetime.now(UTC)
 
 def write(count, tenant="acme", queue="inference", **kwargs):
     drafts = [OutboxDraft(task="hearth.toys.step", queue=queue, kwargs={"n": n, **kwargs}) for n in range(count)]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         return [row.outbox_id for row in outbox.add(session, tenant, drafts=drafts, now=datetime.now(UTC))]
 
 
 def waiting():
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return outbox.lag(session).waiting
 
 
@@ -106,10 +106,20 @@ def test_a_long_queue_gets_no_more_and_holds_up_nobody(relay, broker_url):
     assert set(held_back) <= set(ids(broker_url, "batch"))
 
 
+@pytest.mark.parametrize("key", ["unacked", "hearth.relay.epoch", "_kombu.binding.inference"])
+def test_a_row_that_names_a_key_of_the_broker_goes_by_its_task(relay, broker_url, key):
+    sent = write(2, queue=key)
+    one = relay()
+    settle(one)
+    settle(one)
+    assert ids(broker_url, "celery") == sent, "where an unknown task goes"
+    assert waiting() == 0
+
+
 def test_what_has_not_ended_is_published_again_but_not_while_it_waits(relay, broker_url):
     done, undone = write(2)
     settle(relay())
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         outbox.finish(session, "acme", outbox_id=done, now=NOW)
     settle(relay(redo_after=0.0, redo_depth=1))
     assert ids(broker_url) == [done, undone]
@@ -121,7 +131,7 @@ def test_a_broker_that_lost_its_data_gets_all_that_is_not_done(relay, broker_url
     done, *undone = write(4)
     one = relay(batch=2)
     settle(one)
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         outbox.finish(session, "acme", outbox_id=done, now=NOW)
     with redis.Redis.from_url(broker_url) as client:
         client.flushall()
@@ -145,7 +155,7 @@ def test_rows_survive_a_broker_that_is_away(relay, broker_url):
 def test_rows_whose_confirmation_was_lost_are_published_again(celery, relay, broker_url):
     sent = write(2)
     publisher = Publisher(celery)
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         rows = outbox.take(session, limit=10, per_tenant=10, older_than=0.0, hold=0.0)
     publisher.publish(rows, {})
     publisher.close()
