@@ -9,6 +9,12 @@ from collections.abc import Mapping
 from workers.errors import FlowerUnprotected
 from workers.settings import Settings, settings
 
+#: tasks that Flower remembers, some 5 KB each; its own 100,000 would take half a gigabyte
+MAX_TASKS = 5_000
+#: workers that it remembers, and the seconds after which it forgets one that is gone: each has a name of its own for
+#: every host it ran on, and metrics for each task
+MAX_WORKERS, GONE = 200, 3600
+
 
 def environment(chosen: Settings) -> Mapping[str, str]:
     """What Flower is to find in its environment.
@@ -27,6 +33,9 @@ def environment(chosen: Settings) -> Mapping[str, str]:
         "FLOWER_PORT": str(chosen.flower_port or 5555),
         "FLOWER_READ_ONLY": str(chosen.flower_read_only),
         "FLOWER_UNAUTHENTICATED_API": "false",
+        "FLOWER_MAX_TASKS": str(MAX_TASKS),
+        "FLOWER_MAX_WORKERS": str(MAX_WORKERS),
+        "FLOWER_PURGE_OFFLINE_WORKERS": str(GONE),
         # Flower needs no results; without a backend it has none to show
         "CELERY_RESULT_BACKEND": "disabled://",
     }

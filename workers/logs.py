@@ -100,7 +100,8 @@ def _arguments(record: logging.LogRecord) -> Mapping[str, object] | tuple[object
         return tuple(shown(arg) for arg in record.args or ())
     if "%(" not in str(record.msg):
         return (HIDDEN,)
-    return _Shown({key: value for key, value in record.args.items() if key in _FACTS})
+    facts = {key: value for key, value in record.args.items() if key in _FACTS}
+    return _Shown({key: round(value, 4) if isinstance(value, float) else value for key, value in facts.items()})
 
 
 class JsonFormatter(logging.Formatter):
@@ -109,10 +110,13 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One JSON object."""
         facts: dict[str, Any] = dict(structlog.contextvars.get_contextvars())
+        event = message(record).strip()
         context = getattr(record, "data", None)
         if isinstance(context, Mapping):
             facts |= {"task_id": context.get("id"), "task": context.get("name")}
-        facts |= {"event": message(record).strip(), "level": record.levelname.lower(), "logger": record.name}
+            # two lines a task are most of a log: what stands in them twice, and what is hidden anyway, is left out
+            event = event.removeprefix(f"Task {context.get('name')}[{context.get('id')}] ").removesuffix(f": {HIDDEN}")
+        facts |= {"event": event, "level": record.levelname.lower(), "logger": record.name}
         if record.exc_info and record.exc_info[0]:
             facts |= error_facts(record.exc_info)
         return _line(None, "", _stamped(None, "", facts))

@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     keys: SecretStr | None = None
     #: a folder of data files, for benchmarks
     data: Path | None = None
-    #: folders that files may be imported from, separated as in PATH; none: any file the workers can read
+    #: folders whose files a message may import, separated as in PATH; none: only what the command line hands over
     import_dirs: str = ""
     #: public keys (PEM, one after another) that may sign HighLevel's webhooks; none: no webhook is believed
     ghl_keys: str = ""
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         return SecretStr(f"postgresql+psycopg://{rest}") if scheme in {"postgres", "postgresql"} and mark else url
 
     def import_roots(self) -> tuple[Path, ...]:
-        """The folders that files may be imported from; empty: anywhere."""
+        """The folders whose files a message may import; empty: none."""
         return tuple(Path(folder) for folder in self.import_dirs.split(os.pathsep) if folder)
 
     def highlevel_keys(self) -> tuple[str, ...]:

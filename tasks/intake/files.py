@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
@@ -20,6 +21,21 @@ from tasks.intake.errors import FileRejected
 _GZIP = b"\x1f\x8b"
 _BLOCK = 1 << 20
 _GIBIBYTE = 1 << 30
+#: to search a folder needs no right to list it where the system knows the difference
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: a pipe that took a file's place must not block
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+#: file systems whose files are the kernel's talk: some never end, some tell of the process that reads them
+_UNREAL = frozenset(
+    {
+        *("binder", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "efivarfs"),
+        *("functionfs", "fusectl", "mqueue", "nfsd", "nsfs", "proc", "pstore", "resctrl", "rpc_pipefs", "securityfs"),
+        *("selinuxfs", "smackfs", "sysfs", "tracefs"),
+    }
+)
+_MOUNTS = Path("/proc/self/mountinfo")
+#: what a path that leads nowhere meets besides a missing file
+_NO_PATH = (errno.ELOOP, errno.ENAMETOOLONG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +55,20 @@ LIMITS = Limits()
 
 
 class Hashing(io.RawIOBase):
-    """A file that hashes what is read from it."""
+    """A file that hashes what is read from it, and ends where it ended when it was opened, however it grows."""
 
     def __init__(self, raw: io.FileIO) -> None:
         super().__init__()
         self._raw = raw
+        self._left = os.fstat(raw.fileno()).st_size
         self._hash = hashlib.sha256()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed wants Buffer
-        count = self._raw.readinto(buffer) or 0
+        count = self._raw.readinto(memoryview(buffer)[: self._left]) or 0
+        self._left -= count
         self._hash.update(memoryview(buffer)[:count])
         return count
 
@@ -88,14 +106,16 @@ class _Bounded(io.RawIOBase):
 
 @contextmanager
 def opened(path: Path, limits: Limits = LIMITS) -> Iterator[tuple[BinaryIO, Hashing]]:
-    """Open a file for reading, unpacked when it is gzip (told by its first bytes). Raises `FileRejected`."""
-    with _refusals(path):
-        _require_file(path)
-        with Hashing(io.FileIO(path)) as raw:
-            buffered = io.BufferedReader(raw, _BLOCK >> 4)
-            packed = buffered.peek(2)[:2] == _GZIP
-            stream = _Bounded(gzip.GzipFile(fileobj=buffered) if packed else buffered, limits.unpacked)
-            yield io.BufferedReader(stream, _BLOCK), raw
+    """Open a file for reading, unpacked when it is gzip (told by its first bytes).
+
+    No link on the way is followed: whoever takes a path from people resolves it first, and what is judged is what is
+    read, whatever was put in its place meanwhile. Raises `FileRejected`.
+    """
+    with Hashing(_open(path)) as raw, _damage():
+        buffered = io.BufferedReader(raw, _BLOCK >> 4)
+        packed = buffered.peek(2)[:2] == _GZIP
+        stream = _Bounded(gzip.GzipFile(fileobj=buffered) if packed else buffered, limits.unpacked)
+        yield io.BufferedReader(stream, _BLOCK), raw
 
 
 @contextmanager
@@ -113,25 +133,64 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def _require_file(path: Path) -> None:
-    # A pipe or a device would block or never end.
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise FileRejected("file.not_a_file", "this is a folder or a device; give the path of a CSV file")
-
-
-@contextmanager
-def _refusals(path: Path) -> Iterator[None]:
+def _open(path: Path) -> io.FileIO:
     try:
-        yield
-    except FileNotFoundError as error:
-        if error.filename is None or Path(error.filename) != path:
-            raise
+        descriptor = _descriptor(path.absolute())
+    except FileNotFoundError:
         raise FileRejected("file.not_found", "there is no such file; check the path") from None
     except NotADirectoryError:
         raise FileRejected("file.not_found", "a part of the path is not a folder; check the path") from None
-    except PermissionError as error:
-        if error.filename is None or Path(error.filename) != path:
-            raise
+    except PermissionError:
         raise FileRejected("file.permission", "the file may not be read; give its reader the right to") from None
+    except OSError as error:
+        if error.errno not in _NO_PATH:
+            raise
+        raise FileRejected("file.not_found", "the path is too long or leads over a link; check the path") from None
+    return io.FileIO(descriptor)
+
+
+def _descriptor(path: Path) -> int:
+    folder = os.open(path.anchor, _FOLDER)
+    try:
+        for part in path.parts[1:-1]:
+            inner = os.open(part, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        # Looked at first, since to open a device may do something; and again, since another file may have come.
+        _require_file(os.stat(path.name or ".", dir_fd=folder, follow_symlinks=False))
+        descriptor = os.open(path.name, _FILE, dir_fd=folder)
+    finally:
+        os.close(folder)
+    try:
+        _require_file(os.fstat(descriptor))
+    except FileRejected:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_file(found: os.stat_result) -> None:
+    if stat.S_ISLNK(found.st_mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    # A pipe or a device would block or never end.
+    if not stat.S_ISREG(found.st_mode) or _is_unreal(found.st_dev):
+        raise FileRejected("file.not_a_file", "this is a folder, a device or the system's own; give a CSV file's path")
+
+
+def _is_unreal(device: int) -> bool:
+    """Whether a device is one of the kernel's own file systems; elsewhere than on Linux none is known."""
+    place = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        mounts = _MOUNTS.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    # the third field, and the first one after a dash that optional fields come before
+    return any(mount.split()[2] == place and mount.partition(" - ")[2].partition(" ")[0] in _UNREAL for mount in mounts)
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    try:
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise FileRejected("file.corrupt", "the gzip data is cut off or damaged; copy the file again") from None

@@ -12,8 +12,9 @@ import click
 
 from db.records import BackfillRecord, ChunkRecord
 from db.repositories import backfills, tenants
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.backfill.finish import summary
+from tasks.handover import handed_over
 from tasks.intake import columns
 from workers.cli.client import Client, client
 from workers.cli.command import Command, CommandFailed, example, json_option
@@ -101,7 +102,8 @@ def run_import(caller: Client, path: Path, **options: Any) -> Data:
 
 def start_import(caller: Client, path: Path, **options: Any) -> Data:
     """Hands the file to the cluster and returns its job; with `result` where there is nothing to wait for."""
-    answer = caller.envelope("hearth.backfill.csv", queue="batch", patience=600, uri=str(path.resolve()), **options)
+    with handed_over(caller.home or settings().home, caller.tenant_id, path) as uri:
+        answer = caller.envelope("hearth.backfill.csv", queue="batch", patience=600, uri=uri, **options)
     data: Data = answer["data"]
     if "rows" not in data:
         return data
@@ -183,7 +185,7 @@ def cancel(job_id: str, as_json: bool) -> None:
 
 def _cancel(job_id: str, tenant_id: str) -> bool:
     now = datetime.now(UTC)
-    with transaction() as session:
+    with transaction(tenant_id) as session:
         record = backfills.get(session, tenant_id, backfill_id=job_id)
         if record is None or record.state != "running":
             return False
@@ -194,7 +196,7 @@ def _cancel(job_id: str, tenant_id: str) -> bool:
 
 def look_up(job_id: str) -> Data:
     """An import's state whichever tenant it belongs to; the operator's view, never a caller's."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         for tenant_id in tenants.ids(session):
             record = backfills.get(session, tenant_id, backfill_id=job_id)
             if record is not None:

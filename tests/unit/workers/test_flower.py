@@ -5,10 +5,12 @@ import subprocess
 import sys
 
 import pytest
+from flower.events import EventsState
+from flower.options import options
 from pydantic import SecretStr
 
 from workers.errors import FlowerUnprotected
-from workers.flower import environment
+from workers.flower import GONE, MAX_TASKS, MAX_WORKERS, environment
 from workers.settings import Settings
 
 
@@ -23,6 +25,20 @@ def test_it_is_told_to_be_careful(tmp_path):
     assert told["FLOWER_ADDRESS"] == "127.0.0.1"
     assert told["FLOWER_READ_ONLY"] == "True"
     assert told["CELERY_RESULT_BACKEND"] == "disabled://"
+
+
+def test_its_memory_is_bounded(tmp_path):
+    """It is told bounds by names that Flower itself knows, and its memory keeps to them."""
+    told = environment(Settings(home=tmp_path, flower_auth=SecretStr("u:p")))
+    for name, value in {"max_tasks": MAX_TASKS, "max_workers": MAX_WORKERS, "purge_offline_workers": GONE}.items():
+        assert name in options
+        assert told[f"FLOWER_{name.upper()}"] == str(value)
+    state = EventsState(max_tasks_in_memory=MAX_TASKS, max_workers_in_memory=MAX_WORKERS)
+    for number in range(MAX_TASKS + 100):
+        told = {"uuid": str(number), "clock": number, "timestamp": number, "local_received": number, "name": "t"}
+        state.event({"type": "task-received", "hostname": f"w@{number % (MAX_WORKERS + 9)}", "pid": 1, **told})
+    assert len(state.tasks) == MAX_TASKS
+    assert len(state.workers) == MAX_WORKERS
 
 
 def test_the_process_refuses_too(tmp_path):

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import pytest
 import structlog
+from celery.app import trace
 
 from workers import hooks, logs
 
@@ -32,8 +33,15 @@ def caught():
 def test_a_context_shows_facts_only():
     context = {"id": "1", "name": "t", "runtime": 0.5, "return_value": SECRET, "args": SECRET, "exc": SECRET}
     said = line("Task %(name)s[%(id)s] succeeded in %(runtime)ss: %(return_value)s %(exc)s", context, data=context)
-    assert said["event"] == "Task t[1] succeeded in 0.5s: [hidden] [hidden]"
+    assert said["event"] == "succeeded in 0.5s: [hidden] [hidden]"
     assert (said["task_id"], said["task"]) == ("1", "t")
+
+
+def test_lines_of_a_task_say_everything_once():
+    context = {"id": "1", "name": "t", "runtime": 0.35649767, "return_value": SECRET}
+    told = [line(template, context, data=context) for template in (trace.LOG_RECEIVED, trace.LOG_SUCCESS)]
+    assert [each["event"] for each in told] == ["received", "succeeded in 0.3565s"]
+    assert {(each["task_id"], each["task"]) for each in told} == {("1", "t")}
 
 
 @pytest.mark.parametrize("arg", [{"kwargs": SECRET}, [SECRET], repr({"k": SECRET}), repr(SECRET), b"x", object()])

@@ -1,5 +1,6 @@
 """The supervisor with real processes: it restarts, gives up, stops warmly and leaves nothing."""
 
+import json
 import os
 import signal
 import subprocess
@@ -175,3 +176,100 @@ time.sleep(60)
 
 def test_environments_are_not_shown():
     assert "hunter2" not in repr(ProcessSpec(name="x", argv=("y",), env={"PASSWORD": "hunter2"}))
+
+
+@pytest.mark.parametrize(("code", "left"), [(WARM, "finished"), (DEAF, "cold")])
+def test_a_process_that_does_nothing_is_ended_as_at_a_stop_and_starts_again(run, tmp_path, monkeypatch, code, left):
+    monkeypatch.setattr(supervisor, "COLD_GRACE", 0.5)
+    run.grace = 0.5
+    mark = tmp_path / "mark"
+    # what the next one writes must not hide what the first one did
+    argv = (*PYTHON, code.replace('"w"', '"a"'), str(mark))
+    run.add(ProcessSpec(name="one", argv=argv, cold_signal=signal.SIGUSR1))
+    until(lambda: said(mark))
+    first = run.pids()["one"]
+    run.restart("one", first, code="idle", seconds=130)
+    run.restart("one", first, code="idle", seconds=130)
+    until(lambda: said(mark).startswith(f"up{left}"))
+    second = until(lambda: {run.pids().get("one")} - {None, first}).pop()
+    lines = [line for line in said(tmp_path / "logs" / "one.log").splitlines() if line.startswith("{")]
+    (told,) = map(json.loads, lines)
+    assert told | {"timestamp": 0} == {
+        "event": "process_restarted",
+        "level": "error",
+        "timestamp": 0,
+        "pid": first,
+        "restarts": 1,
+        "code": "idle",
+        "seconds": 130,
+    }
+    run.restart("one", first)
+    assert run.pids()["one"] == second, "another process is not ended for the sake of the first"
+    run.check()
+
+
+def test_a_process_that_hears_no_signal_is_killed_and_starts_again(run, monkeypatch):
+    monkeypatch.setattr(supervisor, "COLD_GRACE", 0.2)
+    run.grace = 0.2
+    run.add(ProcessSpec(name="one", argv=("sleep", "60")))
+    first = until(lambda: run.pids().get("one"))
+    os.kill(first, signal.SIGSTOP)
+    run.restart("one", first)
+    until(lambda: {run.pids().get("one")} - {None, first})
+
+
+#: writes numbered lines from two processes until it is told to stop, then says how many each wrote
+CHATTER = """
+import os, pathlib, sys, time
+child = os.fork()
+who, number = "ab"[child == 0], 0
+while not pathlib.Path(sys.argv[1]).exists():
+    sys.stderr.write(f"{who}{number:06d} " + "x" * 90 + "\\n")
+    number += 1
+    time.sleep(0.0005)
+pathlib.Path(sys.argv[1] + who).write_text(str(number))
+if child:
+    time.sleep(60)
+"""
+
+
+def test_a_log_is_put_aside_while_its_process_writes(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "LOG_LIMIT", 20_000)
+    monkeypatch.setattr(supervisor, "LOG_INTERVAL", 0.05)
+    log, ended = tmp_path / "logs" / "one.log", tmp_path / "ended"
+    run.add(ProcessSpec(name="one", argv=(*PYTHON, CHATTER, str(ended))))
+    kept = [log, *(log.with_suffix(f".log.{number}") for number in range(1, supervisor.LOG_KEPT + 1))]
+    until(lambda: all(path.exists() for path in kept))
+    ended.write_text("")
+    until(lambda: (tmp_path / "endedb").exists() and (tmp_path / "endeda").exists())
+    run.stop()
+    assert sorted(log.parent.iterdir()) == sorted(kept)
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    lines = [line for path in reversed(kept) for line in path.read_text().splitlines()]
+    assert {len(line) for line in lines} == {98}, "whole lines"
+    for who in "ab":
+        numbers = [int(line[1:7]) for line in lines if line[0] == who]
+        assert numbers == sorted(set(numbers)), "in order, none twice"
+        assert numbers[-1] + 1 == int((tmp_path / f"ended{who}").read_text())
+
+
+def test_of_a_log_that_grew_beyond_measure_the_end_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "LOG_LIMIT", 1000)
+    log = tmp_path / "one.log"
+    log.write_text("".join(f"line {number:04d}\n" for number in range(1000)))
+    supervisor.rotate(log)
+    kept = (tmp_path / "one.log.1").read_text()
+    assert (log.stat().st_size, len(kept) // 1000) == (0, 1)
+    assert kept.startswith("line ")
+    assert kept.endswith("line 0999\n")
+
+
+def test_a_log_that_cannot_be_put_aside_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "LOG_LIMIT", 10)
+    log = tmp_path / "one.log"
+    log.write_text("a line that is long enough\n")
+    (tmp_path / "one.log.0").mkdir()
+    supervisor.rotate(log)
+    supervisor.rotate(tmp_path / "none.log")
+    assert log.read_text() == "a line that is long enough\n"
+    assert not (tmp_path / "one.log.1").exists()

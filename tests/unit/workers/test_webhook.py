@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from ipaddress import ip_address
 
 import pytest
 
@@ -9,7 +10,7 @@ from workers import webhook
 from workers.targets import Target, TargetUnusable, target_of
 from workers.webhook import judged, post, signature
 
-OURS = frozenset({"inference", "batch"})
+OURS = frozenset({"inference", "batch", "late"})
 
 
 def test_the_signature_is_one_that_a_receiver_can_compute():
@@ -63,10 +64,39 @@ def test_a_date_is_a_time_to_wait_for():
         ("https://[2002:7f00:1::]/", "target.private"),
         ("https://2130706433/", "target.private"),
         ("https://localhost/", "target.private"),
+        ("https://[fec0::1]/", "target.private"),
+        ("https://[feff::1]/", "target.private"),
+        ("https://[::7f00:1]/", "target.private"),
+        ("https://[::ffff:168.63.129.16]/", "target.private"),
+        ("https://[64:ff9b::8.8.8.8]/", "target.private"),
+        ("https://[64:ff9b:1::1]/", "target.private"),
+        ("https://[100::1]/", "target.private"),
+        ("https://[2001::1]/", "target.private"),
+        ("https://[2001:db8::1]/", "target.private"),
+        ("https://[2002:808:808::]/", "target.private"),
+        ("https://[2620:4f:8000::1]/", "target.private"),
+        ("https://[3fff::1]/", "target.private"),
+        ("https://[5f00::1]/", "target.private"),
+        ("https://[ff0e::1]/", "target.private"),
+        ("https://168.63.129.16/", "target.private"),
+        ("https://192.0.0.9/", "target.private"),
+        ("https://192.0.0.192/opc/v2/", "target.private"),
+        ("https://192.31.196.1/", "target.private"),
+        ("https://192.52.193.1/", "target.private"),
+        ("https://192.88.99.1/", "target.private"),
+        ("https://192.175.48.1/", "target.private"),
+        ("https://198.18.0.1/", "target.private"),
+        ("https://100.100.100.200/", "target.private"),
         ("http://127.0.0.1/", "target.insecure"),
         ("http://93.184.216.34/", "target.insecure"),
         ("https://user:word@93.184.216.34/", "target.url"),
         ("ftp://93.184.216.34/", "target.url"),
+        ("https://xn--a/", "target.url"),
+        ("https://xn--a.example/", "target.url"),
+        ("https://\u2488.example/", "target.url"),
+        (f"https://{'a' * 64}.example/", "target.url"),
+        ("https://a..example/", "target.url"),
+        ("https://93.184.216.34:99999/", "target.url"),
         ("nonsense", "target.url"),
         ("", "target.url"),
     ],
@@ -88,6 +118,16 @@ def test_the_address_that_was_checked_is_the_one_that_is_called():
     assert (url.host in ("127.0.0.1", "::1"), name) == (True, "localhost:81")
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["93.184.216.34", "192.0.1.1", "168.63.129.17", "2606:4700::1111", "2001:4860::1", "::ffff:93.184.216.34"],
+)
+def test_public_addresses_are_public(address):
+    host = f"[{address}]" if ":" in address else address
+    url, _ = webhook._guarded(f"https://{host}/", loopback=False)
+    assert ip_address(url.host) == ip_address(address)
+
+
 def test_nobody_listening_is_tried_again():
     outcome = post(Target(kind="webhook", url="http://127.0.0.1:1/", secret=b"s"), "e1", b"{}", loopback=True)
     assert (outcome.state, outcome.error) == ("retry", "connect")
@@ -107,8 +147,13 @@ def test_a_target_is_what_its_settings_say():
         ({"kind": "pigeon"}, "target.kind"),
         ({"kind": "celery", "task": "hearth.system.ping", "queue": "crm"}, "target.task"),
         ({"kind": "celery", "task": "celery.chord", "queue": "crm"}, "target.task"),
-        ({"kind": "celery", "task": "crm.told", "queue": "inference"}, "target.task"),
-        ({"kind": "celery", "task": "crm.told"}, "target.task"),
+        ({"kind": "celery", "task": ["crm.told"], "queue": "crm"}, "target.task"),
+        ({"kind": "celery", "task": "crm.told", "queue": "inference"}, "target.queue"),
+        ({"kind": "celery", "task": "crm.told", "queue": "late"}, "target.queue"),
+        ({"kind": "celery", "task": "crm.told", "queue": "unacked_index"}, "target.queue"),
+        ({"kind": "celery", "task": "crm.told", "queue": "crm\x06\x163"}, "target.queue"),
+        ({"kind": "celery", "task": "crm.told", "queue": {"name": "crm"}}, "target.queue"),
+        ({"kind": "celery", "task": "crm.told"}, "target.queue"),
         ({"kind": "webhook", "url": "https://a.example"}, "target.secret"),
         ({"kind": "webhook", "secret": "hush"}, "target.url"),
     ],

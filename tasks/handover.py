@@ -1,0 +1,75 @@
+"""The command line's hand-over: a note in Hearth's home that lets its workers read one file for one tenant.
+
+    with handed_over(home, "acme", path) as uri:     # the command
+        ask("hearth.backfill.csv", uri=uri, …)
+    admits(home, "acme", path, token)                # the worker
+
+Nothing is copied, so that a large file costs neither time nor room. Messages cannot write a note; its name is a secret
+of 256 bits that only the message of the import carries, and it holds for the tenant and the file that stand in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: the folder of the notes, in Hearth's home
+FOLDER = "handover"
+#: seconds that a note holds: a message may wait in a long queue, whoever sent it may have been killed
+LASTING = 24 * 3600.0
+_TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
+
+
+@contextmanager
+def handed_over(home: Path, tenant_id: str, path: Path) -> Iterator[str]:
+    """Let the workers of `home` import a file for a tenant while the block runs; yields the address to send.
+
+    A block that fails leaves the note: its message may still be waiting. `sweep` takes it when it holds no more.
+    """
+    path = path.resolve()
+    note = _write(home, json.dumps({"tenant_id": tenant_id, "path": str(path)}))
+    yield f"{path.as_uri()}#{note.name}"
+    note.unlink(missing_ok=True)
+
+
+def admits(home: Path, tenant_id: str, path: Path, token: str) -> bool:
+    """Whether a note says that this file, its path resolved, may be read for this tenant."""
+    if not _TOKEN.fullmatch(token):
+        return False
+    note = home / FOLDER / token
+    try:
+        return _holds(note) and json.loads(note.read_text()) == {"tenant_id": tenant_id, "path": str(path)}
+    except FileNotFoundError:
+        return False
+
+
+def sweep(home: Path) -> None:
+    """Remove the notes that hold no more."""
+    for note in (home / FOLDER).glob("*"):
+        if not _holds(note):
+            note.unlink(missing_ok=True)
+
+
+def _write(home: Path, text: str) -> Path:
+    folder = home / FOLDER
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sweep(home)
+    note = folder / secrets.token_urlsafe(32)
+    descriptor = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    return note
+
+
+def _holds(note: Path) -> bool:
+    try:
+        return time.time() - note.stat().st_mtime < LASTING
+    except FileNotFoundError:
+        return False
