@@ -14,7 +14,8 @@ from typing import Any
 #: a source's id of so many characters is no number, code or word by chance
 TELLING = 8
 _DIGITS = re.compile(r"\+?\d[\d\s().\-]{5,}\d")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_EMAIL = re.compile(r"[^@\s]++@[^@\s][^@\s.]*+\.[^@\s]++")
+_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _NOT_ALNUM = re.compile(r"[^a-z0-9]")
 #: what stands where something was taken out and its place has to stay
 GONE: Mapping[str, bool] = {"forgotten": True}
@@ -43,6 +44,10 @@ class Subject:
         """Texts of which a document that names the subject has at least one, in lower case; may stand elsewhere too."""
         texts = {*self.lead_ids, *self.external_ids, *self.emails, *(phone[-4:] for phone in self.phones)}
         return sorted(text.lower() for text in texts)
+
+    def key_needles(self) -> list[str]:
+        """Texts as of `needles` for a key that a caller made up, which may have the name in it as well."""
+        return sorted({*self.needles(), *(last for _, last in self.names)})
 
     def named_by(self, text: str, key: str = "") -> bool:
         """Whether a value names the subject; `key` is the name it stands under."""
@@ -83,9 +88,10 @@ class Subject:
         return by_name and not someone and self._has_name(cells)
 
     def in_key(self, text: str) -> bool:
-        """Whether a key that a caller made up has an id or address of the subject in it."""
+        """Whether a text that a caller made up has an id, address or first and last name of the subject in it."""
         ids = (external for external in self.external_ids if len(external) >= TELLING)
-        return self.named_by(text, "id") or any(_stands_in(external, text) for external in ids)
+        told = self.named_by(text, "id") or any(_stands_in(external, text) for external in ids)
+        return told or self._has_full_name(text)
 
     def in_bytes(self, raw: bytes) -> bool:
         """Whether bytes that nobody can read as a document name the subject."""
@@ -128,6 +134,10 @@ class Subject:
         runs = (without_country("".join(filter(str.isdecimal, run))) for run in _DIGITS.findall(text))
         return any(run in self.phones for run in runs)
 
+    def _has_full_name(self, text: str) -> bool:
+        lower = text.lower()
+        return any(_follows(first, last, lower) or _follows(last, first, lower) for first, last in self.names)
+
     def _has_name(self, cells: Iterable[str]) -> bool:
         told = {" ".join(cell.lower().split()) for cell in cells}
         return any(
@@ -152,6 +162,17 @@ def names_of(contact: Mapping[str, str]) -> set[tuple[str, str]]:
 
 def _is_id(key: str) -> bool:
     return _NOT_ALNUM.sub("", key.lower()).endswith(("id", "ids"))
+
+
+def machine_made(text: str) -> bool:
+    """Whether an id was drawn by a machine, as Celery's and ours are: it can tell nothing of anybody."""
+    return _UUID.fullmatch(text.removeprefix("task:")) is not None
+
+
+def _follows(first: str, last: str, text: str) -> bool:
+    """Whether two parts of a name stand beside each other, with at most a sign or two between."""
+    parts = (r"[\W_]{1,2}".join(map(re.escape, part.split())) for part in (first, last))
+    return re.search(r"[\W_]{0,2}".join(parts), text) is not None
 
 
 def _stands_in(external: str, text: str) -> bool:

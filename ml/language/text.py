@@ -61,7 +61,8 @@ def own_words(message: str) -> str:
     if "\n" in text or "\r" in text:
         text = "\n".join(_own_lines(_latest(text)))
     elif len(text) > 40:
-        text = _INLINE.split(text, maxsplit=1)[0]
+        # each "on" is tried as far as such a line goes: nothing beyond what is read is looked at
+        text = _INLINE.split(text.lstrip()[: LONGEST + _LONGEST_LINE], maxsplit=1)[0]
     return text.strip()[:LONGEST]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,9 @@ from tasks.services import refusals
 
 #: seconds that nobody else takes a chunk which a worker has begun
 LEASE = 20.0
+#: seconds of processor time for which rows are read before the rest of a chunk is handed on: then it is the turn of
+#: whoever waits. A thousand ordinary rows take a fraction of it; how busy the machine is does not count
+BUDGET = 2.0
 #: rows of a file that are too few to be given up for
 FEWEST = 50
 #: modes that go all the way and write nothing
@@ -44,6 +48,8 @@ class Tally:
     blank: list[int] = field(default_factory=list)
     #: source systems that the rows are of
     systems: set[str] = field(default_factory=set)
+    #: whether reading ended before the chunk did
+    spent: bool = False
 
     def note(self, row: source.Record, problems: Sequence[Problem]) -> None:
         """A row was read, with what was found in it."""
@@ -98,7 +104,7 @@ class Tally:
 
 
 def _failed(request: ChunkCall, error: str) -> None:
-    with transaction() as session:
+    with transaction(request.tenant_id) as session:
         _give_up(session, request, error)
 
 
@@ -120,7 +126,7 @@ def import_chunk(request: ChunkCall, work: Work) -> Json:
 def _begin(request: ChunkCall) -> str:
     """Take the chunk, in a commit of its own, so that the attempt counts even if this worker dies; gives its state."""
     own, number = request.backfill_id, request.number
-    with transaction() as session:
+    with transaction(request.tenant_id) as session:
         chunk_leases.commit_lazily(session)
         begun = chunk_leases.lease(session, request.tenant_id, backfill_id=own, number=number, seconds=LEASE)
         if begun is None:
@@ -142,6 +148,8 @@ def _import(session: Session, request: ChunkCall, work: Work) -> str:
     if record is None or chunk.state != "pending" or record.state != "running":
         return chunk.state
     tally, abort = _written(session, work, record, chunk)
+    if tally.spent and tally.rows["read"] < chunk.records and not abort:
+        _hand_on(session, work, record, chunk, tally.rows["read"])
     remaining = backfills.finish_chunk(
         session,
         request.tenant_id,
@@ -154,6 +162,23 @@ def _import(session: Session, request: ChunkCall, work: Work) -> str:
     if remaining == 0 or abort:
         work.then("hearth.backfill.finish", tenant_id=request.tenant_id, **scope, abort=abort)
     return "done"
+
+
+def _hand_on(session: Session, work: Work, record: BackfillRecord, chunk: ChunkRecord, done: int) -> None:
+    """Make the rows of a chunk that were not read a chunk of its own, which waits its turn."""
+    scope = {"backfill_id": record.backfill_id}
+    seen, _, _ = told(record.source)
+    place = source.after(Path(record.spool), chunk, seen, done)
+    number = backfills.split_chunk(
+        session,
+        work.tenant_id,
+        **scope,
+        number=chunk.number,
+        offset=place.offset,
+        first_record=place.first_record,
+        first_line=place.first_line,
+    )
+    work.then("hearth.backfill.chunk", tenant_id=work.tenant_id, **scope, number=number)
 
 
 def _written(session: Session, work: Work, record: BackfillRecord, chunk: ChunkRecord) -> tuple[Tally, bool]:
@@ -200,14 +225,17 @@ def _too_many(session: Session, tenant_id: str, record: BackfillRecord, tally: T
 def _convert(
     record: BackfillRecord, chunk: ChunkRecord, tally: Tally, now: datetime
 ) -> Iterator[tuple[source.Record, LeadDraft]]:
-    """The rows that can be taken; what cannot is tallied with its place."""
+    """The rows that can be taken, one at least, until the budget is spent; what cannot is tallied with its place."""
     seen, meaning, defaults = told(record.source)
-    reading = READERS[record.source["kind"]]
+    reading, ends = READERS[record.source["kind"]], time.process_time() + BUDGET
     for row in source.read(Path(record.spool), chunk, seen):
         draft, problems = reading(row, meaning, defaults, now)
         tally.note(row, problems)
         if draft is not None:
             yield row, draft
+        if time.process_time() >= ends:
+            tally.spent = True
+            return
 
 
 def read_lead(row: source.Record, meaning: columns.ColumnPlan, defaults: columns.Defaults, now: datetime) -> Reading:

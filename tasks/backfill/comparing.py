@@ -107,7 +107,7 @@ def _why_not(session: Session, tenant_id: str, record: BackfillRecord, counts: M
 def _write(path: Path, rows: Iterable[Compared]) -> None:
     with files.replacing(path) as out:
         text = io.TextIOWrapper(out, "utf-8", newline="", write_through=True)
-        writer = csv.writer(text, lineterminator="\r\n")
+        writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
         writer.writerow(HEADER)
         writer.writerows(_cells(row) for row in rows)
         text.detach()

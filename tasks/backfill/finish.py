@@ -17,6 +17,7 @@ from tasks.backfill import comparing
 from tasks.backfill.chunks import told
 from tasks.base import Answer, Work, step
 from tasks.contracts.backfill import FinishCall
+from tasks.errors import InvalidPayload
 from tasks.intake import errorfile
 
 ROWS = ("read", "created", "updated", "unchanged", "skipped", "duplicate", "rejected")
@@ -31,7 +32,7 @@ def finish(session: Session, request: FinishCall, work: Work) -> Answer:
     lock_tenant(session, request.tenant_id)
     record = backfills.get(session, request.tenant_id, **scope)
     if record is None:
-        return Answer(data={"state": "unknown"})
+        raise InvalidPayload.at("unknown_value", "backfill_id", "no import of this tenant has this id")
     chunks = backfills.chunks(session, request.tenant_id, **scope)
     if record.state != "running" or (not request.abort and any(chunk.state == "pending" for chunk in chunks)):
         return Answer(data={"state": record.state})

@@ -65,12 +65,14 @@ def _check(request: BackfillCsv) -> None:
 
 
 def _plan(request: BackfillCsv, work: Work) -> Plan:
-    path = workspace.importable(request.uri)
+    path = workspace.importable(request.uri, request.tenant_id)
     seen = source.inspect(path)
     meaning = columns.plan(seen.header, profile=request.profile, mapping=request.mapping, subject=request.kind)
     if _compares(request):
         _require_comparable(seen, meaning)
-    spool = workspace.folder("spool") / f"{work.task_id}.csv"
+    # a caller chooses the task's id: it is no file name, and two tenants may choose the same
+    name = digest([request.tenant_id, work.task_id, work.args_hash])
+    spool = workspace.folder("spool") / f"{name}.csv"
     spooled = source.spool(path, spool, seen, watch=meaning.watch)
     if request.sha256 not in (None, spooled.sha256):
         spool.unlink()
@@ -133,7 +135,8 @@ def _accept(request: BackfillCsv, plan: Plan, work: Work) -> tuple[BackfillRecor
         record, new = backfills.create(
             session, request.tenant_id, draft=plan.draft, chunks=plan.spooled.offsets, now=work.now
         )
-    if not new:
+    # a message that came again after its worker was killed has written the running import's own copy
+    if not new and (record.state, record.spool) != ("running", plan.draft.spool):
         workspace.discard(plan.draft.spool)
     return record, new
 
@@ -141,7 +144,7 @@ def _accept(request: BackfillCsv, plan: Plan, work: Work) -> tuple[BackfillRecor
 def _publish(tenant_id: str, record: BackfillRecord) -> None:
     """Every chunk that is not done, in a chord: the fast path. What gets lost on it the sweep sends again."""
     scope = {"backfill_id": record.backfill_id}
-    with transaction() as session:
+    with transaction(tenant_id) as session:
         pending = backfills.chunks(session, tenant_id, **scope, state="pending")
         chunk_leases.enqueued(session, tenant_id, **scope, numbers=[chunk.number for chunk in pending])
     parts = [import_chunk.si(tenant_id=tenant_id, **scope, number=chunk.number) for chunk in pending]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from db.repositories import chunk_leases
-from db.session import transaction
+from db.session import EVERY_TENANT, transaction
 from tasks import schedule
 from tasks.backfill.chunks import import_chunk
 from tasks.backfill.finish import finish
@@ -20,7 +20,7 @@ def sweep(request: Upkeep, work: Work) -> Json:
     """Send stalled chunks and missing endings of all imports again, once a slot."""
     if not schedule.mine("backfill.sweep", 15):
         return work.envelope(request, Answer(data={"chunks": 0, "endings": 0}))
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         stalled = chunk_leases.stalled(session, older_than=STILL, limit=MOST)
         for tenant_id, backfill_id, number in stalled:
             chunk_leases.enqueued(session, tenant_id, backfill_id=backfill_id, numbers=[number])

@@ -59,6 +59,8 @@ SHARED = frozenset({"dnd", "opt_in"})
 CONSENT = SHARED | {"unsubscribed"}
 _KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
 _EVENT_KIND_OF = {name: kind for kind, names in EVENT_KINDS.items() for name in names}
+#: names that nobody made up; those of PATTERNS end as a file's author likes
+NAMES = frozenset({*_KIND_OF, *_EVENT_KIND_OF})
 
 
 def kind_of(name: str) -> str | None:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple, cast
 
 from ml.language import consent_words
+from tasks.contracts.places import keyed
 from tasks.intake import canonical, catalogue, dates, errorfile
 from tasks.intake.catalogue import Profile, Subject, key
 from tasks.intake.errors import MappingRejected
@@ -212,7 +213,7 @@ def plan(
     """Decide what each column of `header` means; `mapping` is a parsed mapping file. Raises `MappingRejected`."""
     rules = parse(mapping)
     used = _chosen(header, profile, subject)
-    explicit = _explicit(header, rules, subject)
+    explicit = _explicit(header, rules, subject, (mapping or {}).get("columns", {}))
     notes = errorfile.NOTES if errorfile.is_error_file(header) else ()
     claims = explicit | _claims(header, used, explicit, notes)
     _require_identity(set(claims.values()), rules, subject)
@@ -251,13 +252,13 @@ def _habit(profile: Profile, claims: Mapping[int, str]) -> dict[str, dates.Order
     return dict.fromkeys(timed, order)
 
 
-def _explicit(header: Sequence[str], rules: MappingRules, subject: Subject) -> dict[int, str]:
+def _explicit(header: Sequence[str], rules: MappingRules, subject: Subject, told: Mapping[str, Any]) -> dict[int, str]:
     # Position -> canonical column, "custom" or "ignored", as the mapping says.
-    ignored = {_position(header, name, "ignore"): "ignored" for name in rules.ignore}
-    custom = {_position(header, name, "custom"): "custom" for name in rules.custom or ()}
+    ignored = {_position(header, name, f"ignore.{at}"): "ignored" for at, name in enumerate(rules.ignore)}
+    custom = {_position(header, name, f"custom.{at}"): "custom" for at, name in enumerate(rules.custom or ())}
     found = ignored | custom
     for name, target in rules.columns.items():
-        place = f"columns.{name}"
+        place = f"columns.{keyed(told, name)}" if name in told else "label.column"
         if target != "custom" and not canonical.belongs(target, subject):
             raise MappingRejected(place, f"not a column of a file of {subject}; map it to another or leave it out")
         position = _position(header, name, place)
@@ -275,7 +276,7 @@ def _position(header: Sequence[str], name: str, place: str) -> int:
     if len(found) == 1:
         return found[0]
     state = "the file has several columns like this" if found else "the file has no such column"
-    raise MappingRejected(place if place.startswith("columns.") else f"{place}.{name}", f"{state}; check the header")
+    raise MappingRejected(place, f"{state}; check the header")
 
 
 def _claims(

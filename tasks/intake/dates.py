@@ -13,19 +13,22 @@ from tasks.intake.errors import BadValue
 
 Order = Literal["dmy", "mdy"]
 
+#: characters of a time however it is written; a longer text is none
+LONGEST = 64
+# blanks are taken once (`*+`): what follows them cannot ask for them again, so each form reads a text once
 _CLOCK = (
-    r"(?:(?:\s*,?\s+(?:at\s+)?|T)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
-    r"\s*(?P<half>[ap])?(?(half)\.?m\.?)\s*(?P<zone>Z|[A-Z]{2,4}|(?:GMT|UTC)?[+-]\d{1,2}(?::?\d{2})?)?(?:\s*\(.*\))?)?"
+    r"(?:(?:(?:\s*+,)?\s++(?:at\s++)?|T)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d++)?)?"
+    r"\s*+(?P<half>[ap])?(?(half)\.?m\.?)\s*+(?P<zone>Z|[A-Z]{2,4}|(?:GMT|UTC)?[+-]\d{1,2}(?::?\d{2})?)?(?:\s*+\(.*\))?)?"
 )
-_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
-_MONTH = r"(?P<name>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*+\.?,?\s++)?"
+_MONTH = r"(?P<name>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*+\.?"
 _FORMS = tuple(
     re.compile(rf"{_WEEKDAY}{date}{_CLOCK}", re.IGNORECASE)
     for date in (
         r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
         r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<second_>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
-        rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s.-]*(?:of\s+)?{_MONTH},?[\s-]*(?P<year>\d{{4}}|\d{{2}})",
-        rf"{_MONTH}\s*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})",
+        rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s.-]*+(?:of\s++)?{_MONTH},?[\s-]*+(?P<year>\d{{4}}|\d{{2}})",
+        rf"{_MONTH}\s*+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s++(?P<year>\d{{4}})",
     )
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -42,7 +45,7 @@ _OFFSETS = {
     for name in names.split()
 }
 _EARLIEST, _LATEST = 1900, 2100
-_NUMERIC = re.compile(r"\s*(\d{1,2})([-/])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)")
+_NUMERIC = re.compile(r"\s*+(\d{1,2})([-/])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)")
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -85,6 +88,8 @@ def moment(text: str, zone: ZoneInfo, order: Order | None = None) -> datetime:
     ISO, `2026/01/31 15:04`, `1/31/26 3:04 PM`, `31.01.2026`, `Jan 31st, 2026`, RFC 2822, Excel's day numbers and
     Unix seconds or milliseconds. `1/2/2026` needs `order`; `31.01.2026` is day first. Raises `BadValue`.
     """
+    if len(text) > LONGEST:
+        raise BadValue("value.too_long", f"longer than {LONGEST} characters, which no time is; write 2026-01-31")
     try:
         found = _read(text, order)
         aware = found if found.tzinfo else found.replace(tzinfo=zone)

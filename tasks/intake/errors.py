@@ -27,7 +27,10 @@ class FileRejected(IntakeError):  # noqa: N818 - says the fact
 
 
 class MappingRejected(IntakeError):  # noqa: N818 - says the fact
-    """The mapping does not fit: `place` is its key, such as `columns.Lead Source`; `message` says what to do next."""
+    """The mapping does not fit: `place` says where, such as `columns.[0]`; `message` what to do next.
+
+    A key that the mapping's author made up is told by its number in its table, from 0.
+    """
 
     def __init__(self, place: str, message: str) -> None:
         super().__init__(place, message)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from db.records import ConsentStatement, EventDraft, LeadDraft
 from ml.features.events import canonical
+from tasks.contracts.base import refusal
 from tasks.contracts.leads import LeadIn
 from tasks.intake import consent, payload
 from tasks.intake.drafts import to_draft
@@ -55,9 +56,9 @@ def _lead(told: Any, at: datetime) -> LeadDraft:
     try:
         draft = to_draft(LeadIn.model_validate(told), at)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        code = first["type"] if first["type"] in {"missing", "future"} else "type"
-        raise EventRefused(code, ".".join(["lead", *map(str, first["loc"])])) from None
+        refused = refusal(LeadIn, told, error)
+        place = refused.errors[0]["loc"]
+        raise EventRefused(refused.code, f"lead.{place}" if place else "lead") from None
     if not (draft.external_id or draft.contact.get("email") or draft.contact.get("phone")):
         raise EventRefused("missing", "lead.external_id")
     return draft

@@ -35,6 +35,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from tasks.contracts.places import keyed
 from tasks.intake import canonical, catalogue, dates, phones, values, vocabulary
 from tasks.intake.errors import BadValue, MappingRejected
 
@@ -168,7 +169,7 @@ def _columns(given: Mapping[str, Any]) -> dict[str, str]:
         raise MappingRejected("columns", 'write a table: [columns] and lines such as "Header" = "email"')
     seen: dict[str, str] = {}
     for header, target in columns.items():
-        place = f"columns.{header}"
+        place = f"columns.{keyed(columns, header)}"
         if target != "custom" and (not isinstance(target, str) or canonical.kind_of(target) is None):
             raise MappingRejected(
                 place, "not a canonical column; see the CSV contract for their names, or write custom"
@@ -195,16 +196,17 @@ def _label(label: Mapping[str, Any]) -> LabelWords:
 
 
 def _all_words(given: object) -> dict[str, dict[str, str]]:
-    return {column: _column_words(column, levels) for column, levels in _table("words", given).items()}
+    told = _table("words", given)
+    places = {column: f"words.{keyed(told, column, canonical.NAMES)}" for column in told}
+    return {column: _column_words(place, column, told[column]) for column, place in places.items()}
 
 
-def _column_words(column: str, given: object) -> dict[str, str]:
-    place = f"words.{column}"
+def _column_words(place: str, column: str, given: object) -> dict[str, str]:
     if canonical.kind_of(column) not in _WORDED:
         raise MappingRejected(place, "only columns of words can have them, such as stage, source or lead_type")
-    levels = {
-        _level(place, column, level): _words(f"{place}.{level}", told) for level, told in _table(place, given).items()
-    }
+    table, known = _table(place, given), _FIXED.get(column, ())
+    places = {level: f"{place}.{keyed(table, level, known)}" for level in table}
+    levels = {_level(places[level], column, level): _words(places[level], told) for level, told in table.items()}
     reduced = [word for told in levels.values() for word in set(map(vocabulary.level_key, told))]
     if len(reduced) != len(set(reduced)):
         raise MappingRejected(place, "a word stands for two things; keep it in one list")
@@ -214,17 +216,18 @@ def _column_words(column: str, given: object) -> dict[str, str]:
 def _level(place: str, column: str, level: str) -> str:
     known = _FIXED.get(column)
     if known is not None and level not in known:
-        raise MappingRejected(f"{place}.{level}", f"write one of {', '.join(sorted(known))}")
+        raise MappingRejected(place, f"write one of {', '.join(sorted(known))}")
     if column == "kind" and not _CODE.fullmatch(level):
-        raise MappingRejected(f"{place}.{level}", "write a short code such as listing_view")
+        raise MappingRejected(place, "write a short code such as listing_view")
     return level
 
 
 def _outcomes(given: object) -> dict[str, str]:
-    for stage, status in _table("outcomes", given).items():
-        if status not in _STATUSES:
-            raise MappingRejected(f"outcomes.{stage}", f"write one of {', '.join(_STATUSES)}")
-    return dict(cast("Mapping[str, str]", given))
+    told = _table("outcomes", given)
+    for stage, status in told.items():
+        if not isinstance(status, str) or status not in _STATUSES:
+            raise MappingRejected(f"outcomes.{keyed(told, stage)}", f"write one of {', '.join(_STATUSES)}")
+    return dict(told)
 
 
 def _defaults(given: Mapping[str, Any]) -> dict[str, str]:
@@ -254,14 +257,14 @@ def _section(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _table(place: str, given: object) -> Mapping[str, Any]:
     if not isinstance(given, Mapping):
-        raise MappingRejected(place, f"write a table: [{place}]")
+        raise MappingRejected(place, "write a table here, as the head of its lines in brackets")
     return cast("Mapping[str, Any]", given)
 
 
 def _require_keys(place: str, given: Mapping[str, Any], known: set[str]) -> None:
     for key in given:
         if key not in known:
-            raise MappingRejected(f"{place}{key}", f"unknown key; known are {', '.join(sorted(known))}")
+            raise MappingRejected(f"{place}{keyed(given, key)}", f"unknown key; known are {', '.join(sorted(known))}")
 
 
 def _custom(given: object) -> tuple[str, ...] | None:

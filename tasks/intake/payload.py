@@ -15,6 +15,17 @@ Raw = Mapping[str, Any]
 UTC = ZoneInfo("UTC")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_TEXT, MAX_BODY = 255, 32_000
+#: a number as large as this is no Unix time, in milliseconds neither; it may be infinite
+_NO_TIME = 1e15
+
+
+def without_nul(value: Any) -> Any:
+    """Give an event without the NULs in its texts and keys, which no database keeps."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, Mapping):
+        return {without_nul(key): without_nul(item) for key, item in value.items()}
+    return [without_nul(item) for item in value] if isinstance(value, list) else value
 
 
 def text(raw: Raw, *names: str, limit: int = MAX_TEXT) -> str | None:
@@ -77,11 +88,18 @@ def texts(raw: Raw, *names: str, most: int = 200) -> list[str] | None:
 
 
 def moment(raw: Raw, *names: str, zone: ZoneInfo = UTC) -> datetime | None:
-    """Give the first of these fields that is a time; one without a zone is in `zone`, numbers are Unix time."""
+    """Give the first of these fields that is a time; one without a zone is in `zone`, numbers are Unix time.
+
+    Raises:
+        EventRefused: one is longer than any time is.
+
+    """
     for name in names:
         value = raw.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            value = str(int(value))
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(int(value)) if abs(value) < _NO_TIME else None
+        if isinstance(value, str) and len(value) > dates.LONGEST:
+            raise EventRefused("too_long", name)
         if isinstance(value, str) and value.strip():
             try:
                 return dates.moment(value.strip(), zone, "mdy")

@@ -1,47 +1,38 @@
-"""Reading phone numbers: E.164 where the country is plain or given, else digits. Raises `BadValue`."""
+"""Reading phone numbers: E.164 where the country is plain or given, else digits. Raises `BadValue`.
+
+What numbers a country has is Google's to know (`phonenumbers`); what stands around them in a cell is told here.
+"""
 
 from __future__ import annotations
 
 import re
 
+from phonenumbers import (
+    SUPPORTED_REGIONS,
+    NumberParseException,
+    PhoneNumber,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    ValidationResult,
+    country_code_for_region,
+    format_number,
+    is_possible_number_for_type_with_reason,
+    is_valid_number,
+    parse,
+)
+
+from tasks.intake import values
 from tasks.intake.errors import BadValue
 
-#: country -> its calling code, what a number within the country begins with, fewest and most digits after that
-COUNTRIES: dict[str, tuple[str, str, int, int]] = {
-    "AE": ("971", "0", 8, 9),
-    "AT": ("43", "0", 7, 13),
-    "AU": ("61", "0", 9, 9),
-    "BE": ("32", "0", 8, 9),
-    "BR": ("55", "0", 10, 11),
-    "CA": ("1", "1", 10, 10),
-    "CH": ("41", "0", 9, 9),
-    "DE": ("49", "0", 6, 11),
-    "DK": ("45", "", 8, 8),
-    "ES": ("34", "", 9, 9),
-    "FI": ("358", "0", 6, 11),
-    "FR": ("33", "0", 9, 9),
-    "GB": ("44", "0", 9, 10),
-    "IE": ("353", "0", 7, 9),
-    "IL": ("972", "0", 8, 9),
-    "IN": ("91", "0", 10, 10),
-    "IT": ("39", "", 6, 11),
-    "JP": ("81", "0", 9, 10),
-    "MX": ("52", "", 10, 10),
-    "NL": ("31", "0", 9, 9),
-    "NO": ("47", "", 8, 8),
-    "NZ": ("64", "0", 8, 10),
-    "PL": ("48", "", 9, 9),
-    "PT": ("351", "", 9, 9),
-    "SE": ("46", "0", 7, 10),
-    "SG": ("65", "", 8, 8),
-    "US": ("1", "1", 10, 10),
-    "ZA": ("27", "0", 9, 9),
-}
-_BREAK = re.compile(r"\s*(?:[;,|/\n&]|\bor\b|\band\b)\s*", re.IGNORECASE)
-_EXTENSION = re.compile(r"\s*(?:extension|ext|x|#)\.?\s*\d{1,6}$", re.IGNORECASE)
+#: characters of a cell: a longer one holds something else than numbers
+LONGEST = 100
+#: two letters of the countries whose numbers are read without a code
+COUNTRIES = tuple(sorted(SUPPORTED_REGIONS))
+_BREAK = re.compile(r"[;,|/\n&]|\bor\b|\band\b", re.IGNORECASE)
+_EXTENSION = re.compile(r"(?:extension|ext|x|#)\.?\s*+\d{1,6}$", re.IGNORECASE)
 _LABEL = re.compile(
-    r"^(?:cell|mobile|home|work|office|main|tel|phone|fax|[chmptw])\s*[.:]\s*"
-    r"|\s*\([a-z ]+\)$|\s+(?:cell|mobile|home|work)$",
+    r"^(?:cell|mobile|home|work|office|main|tel|phone|fax|[chmptw])\s*+[.:]"
+    r"|\([a-z ]++\)$|(?<=\s)(?:cell|mobile|home|work)$",
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"\+?[\d\s().\-\u2010-\u2015\u00a0]+")
@@ -49,6 +40,8 @@ _PLAIN = re.compile(r"[\d\s().\-]+")
 _NO_DIGITS = re.compile(r"\D")
 _SCIENTIFIC = re.compile(r"\d+(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 _NANP = re.compile(r"[2-9]\d{2}[2-9]\d{6}")
+#: digits of a number with its country's code: shorter ones are services
+_SHORTEST, _LONGEST = 8, 15
 
 
 def read(text: str, country: str | None = None) -> tuple[str, ...]:
@@ -56,6 +49,7 @@ def read(text: str, country: str | None = None) -> tuple[str, ...]:
 
     Without a country, ten digits that are a North American number are taken for one, others stay digits.
     """
+    values.limited(text, LONGEST)
     if _SCIENTIFIC.fullmatch(text):
         raise BadValue("value.phone", "a spreadsheet has rounded this number; export the column as text")
     parts = [text] if _PLAIN.fullmatch(text) and "\n" not in text else _BREAK.split(text)
@@ -66,7 +60,8 @@ def read(text: str, country: str | None = None) -> tuple[str, ...]:
 
 
 def _number(text: str, country: str | None) -> str | None:
-    bare = _LABEL.sub("", _EXTENSION.sub("", text.strip().removeprefix("tel:"))).strip().removesuffix(".0")
+    bare = _EXTENSION.sub("", text.strip().removeprefix("tel:")).rstrip()
+    bare = _LABEL.sub("", bare).strip().removesuffix(".0")
     digits = _NO_DIGITS.sub("", bare)
     if not _PHONE.fullmatch(bare) or len(set(digits)) < 2 or not digits.isascii():
         return None
@@ -81,20 +76,31 @@ def _anywhere(digits: str) -> str | None:
     national = digits.removeprefix("1") if len(digits) == 11 else digits
     if len(national) == 10:
         return f"+1{national}" if _NANP.fullmatch(national) else None
-    return digits if 8 <= len(digits) <= 15 else None
+    return digits if _SHORTEST <= len(digits) <= _LONGEST else None
 
 
 def _national(digits: str, country: str) -> str | None:
-    code, trunk, least, most = COUNTRIES[country]
-    national = digits.removeprefix(trunk)
-    if least <= len(national) <= most:
-        return _international(f"{code}{national}")
-    # Written with its country's code and without the plus.
-    rest = digits.removeprefix(code)
-    return _international(digits) if rest != digits and least <= len(rest) <= most else None
+    found = _parsed(digits, country)
+    if found is None and digits.startswith(str(country_code_for_region(country))):
+        found = _parsed(f"+{digits}", None)  # written with its country's code and without the plus
+    return None if found is None or (found.startswith("+1") and not _NANP.fullmatch(found[2:])) else found
 
 
-def _international(number: str) -> str | None:
-    if number.startswith("1") and not _NANP.fullmatch(number[1:]):
+def _international(digits: str) -> str | None:
+    if digits.startswith("1"):  # nearly all of them
+        return f"+{digits}" if _NANP.fullmatch(digits[1:]) else None
+    # A number that its country does not have by the data we ship stays as it was written: countries grow.
+    return _parsed(f"+{digits}", None) or (f"+{digits}" if _SHORTEST <= len(digits) <= _LONGEST else None)
+
+
+def _parsed(text: str, country: str | None) -> str | None:
+    """Give a number as E.164; None where its country has neither this number nor lines or mobiles of its length."""
+    try:
+        found: PhoneNumber = parse(text, country)
+    except NumberParseException:
         return None
-    return f"+{number}" if 8 <= len(number) <= 15 else None
+    length = is_possible_number_for_type_with_reason(found, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    if length != ValidationResult.IS_POSSIBLE and not is_valid_number(found):
+        return None
+    number: str = format_number(found, PhoneNumberFormat.E164)
+    return number if len(number) > _SHORTEST else None

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from tasks.intake import values
 from tasks.intake.columns import ColumnPlan
 from tasks.intake.problems import Problem, Severity
 from tasks.intake.source import Record
 
 _TOTAL = re.compile(r"(?:grand\s*|sub\s*-?)?totals?\b.*|sum\b.*", re.IGNORECASE)
+
+#: characters of a row: what people write of somebody fills no book, and one row is read without a break
+LONGEST = 500_000
 
 
 def refusal(record: Record, code: str, hint: str, severity: Severity = "error") -> Problem:
@@ -21,6 +25,8 @@ def fault(record: Record, plan: ColumnPlan) -> Problem | None:
     """Give the reason for which a row cannot be read at all; None = it can."""
     if not any(map(str.strip, record.cells)):
         return refusal(record, "row.blank", "the row is blank and was passed over", "info")
+    if sum(map(len, record.cells)) > LONGEST and _read(record.cells) > LONGEST:
+        return refusal(record, "row.too_long", f"the row has more than {LONGEST} characters; shorten its cells")
     if record.torn:
         hint = "a quote opened in this row is closed by a later row only; close it"
         return refusal(record, "file.unclosed_quote", f"{hint}: the rows between were not taken either")
@@ -30,6 +36,11 @@ def fault(record: Record, plan: ColumnPlan) -> Problem | None:
         counts = f"the row has {len(record.cells)} cells, the header {len(plan.columns)}"
         return refusal(record, "row.column_count", f"{counts}; quote cells that hold the delimiter")
     return None
+
+
+def _read(given: Sequence[str]) -> int:
+    # a cell that is too long for itself is not read as far
+    return sum(min(len(cell), values.MAX_CELL) for cell in given)
 
 
 def stranger(

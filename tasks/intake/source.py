@@ -77,6 +77,15 @@ class Record:
     short: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in a spooled file a record begins."""
+
+    offset: int
+    first_record: int
+    first_line: int
+
+
 class Chunk(Protocol):
     """A run of records; both `ChunkDraft` and `ChunkRecord` are one."""
 
@@ -146,6 +155,29 @@ def read(target: Path, chunk: Chunk, source: Source) -> Iterator[Record]:
             short = source.guarded and errorfile.MISSING in cells
             yield Record(number=number, line=line, cells=tuple(given), torn=torn, short=short)
             line = after
+
+
+def after(target: Path, chunk: Chunk, source: Source, records: int) -> Place:
+    """Tell where a chunk goes on after so many of its records."""
+    with target.open("rb") as raw:
+        raw.seek(chunk.offset)
+        taken = 0
+
+        def lines() -> Iterator[str]:
+            nonlocal taken
+            for line in io.TextIOWrapper(raw, "utf-8", newline=""):
+                taken += len(line.encode())
+                yield line
+
+        # csv.reader asks for no line before it needs it
+        reader = csv.reader(lines(), delimiter=source.delimiter)
+        for _ in islice(reader, records):
+            pass
+        return Place(
+            offset=chunk.offset + taken,
+            first_record=chunk.first_record + records,
+            first_line=chunk.first_line + reader.line_num,
+        )
 
 
 def _without_rows(*, whole: bool) -> FileRejected:

@@ -28,6 +28,7 @@ FILES = {
 ROWS = {
     "row.column_count": ("external_id,source", "A1,web,x"),
     "row.blank": ("external_id,source", ","),
+    "row.too_long": (",".join(["external_id", *"abcdefghijklmnop"]), ",".join(["A1", *["x" * 32_000] * 16])),
     "row.no_identity": ("external_id,source", ",web"),
     "value.email": ("external_id,email", "A1,ann@"),
     "value.phone": ("external_id,phone", "A1,5.55E+09"),

@@ -63,19 +63,19 @@ def test_columns_of_an_error_file_are_left_out_unless_claimed():
 @pytest.mark.parametrize(
     ("mapping", "where"),
     [
-        ({"columns": {"Mail": "e_mail"}}, "columns.Mail"),
-        ({"columns": {"Nope": "email"}}, "columns.Nope"),
-        ({"columns": {"Mail": "email", "ID": "email"}}, "columns.ID"),
-        ({"columns": {"Mail": 5}}, "columns.Mail"),
+        ({"columns": {"Mail": "e_mail"}}, "columns.[0]"),
+        ({"columns": {"Nope": "email"}}, "columns.[0]"),
+        ({"columns": {"Mail": "email", "ID": "email"}}, "columns.[1]"),
+        ({"columns": {"Mail": 5}}, "columns.[0]"),
         ({"columns": ["Mail"]}, "columns"),
         ({"ignore": "Mail"}, "ignore"),
-        ({"ignore": ["Nope"]}, "ignore.Nope"),
-        ({"ignore": ["Mail"], "columns": {"Mail": "email"}}, "columns.Mail"),
+        ({"ignore": ["Nope"]}, "ignore.0"),
+        ({"ignore": ["Mail"], "columns": {"Mail": "email"}}, "columns.[0]"),
         ({"ignore": ["Mail"], "custom": ["Mail"]}, "custom"),
         ({"custom": "some"}, "custom"),
-        ({"colunms": {}}, "colunms"),
-        ({"label": {"colum": "Won"}}, "label.colum"),
-        ({"label": {"column": "Nope"}}, "columns.Nope"),
+        ({"colunms": {}}, "[0]"),
+        ({"label": {"colum": "Won"}}, "label.[0]"),
+        ({"label": {"column": "Nope"}}, "label.column"),
         ({"label": {"column": ["Won"]}}, "label.column"),
         ({"label": {"column": "Won", "positive": "yes"}}, "label.positive"),
         ({"label": {"column": "Won", "positive": ["yes"], "negative": ["YES "]}}, "label.negative"),
@@ -101,7 +101,7 @@ def test_unknown_profiles_are_refused():
 
 
 def test_a_header_that_is_there_twice_after_reduction_cannot_be_mapped():
-    assert place(["ID", "E-mail", "E mail"], {"columns": {"EMAIL": "email"}}) == "columns.EMAIL"
+    assert place(["ID", "E-mail", "E mail"], {"columns": {"EMAIL": "email"}}) == "columns.[0]"
     plan = columns.plan(["ID", "E-mail", "E mail"], mapping={"columns": {"E mail": "email"}})
     assert plan.mapped["E mail"] == "email"
 

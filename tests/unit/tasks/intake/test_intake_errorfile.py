@@ -81,7 +81,36 @@ def test_formulas_are_guarded_and_come_back(cell):
     assert errorfile.unguard(errorfile.guard(cell)) == cell
 
 
-@pytest.mark.parametrize("cell", ["", "12.5", "O'Brien", "'quoted'", "a=b", " =x"])
+@pytest.mark.parametrize(
+    ("cell", "guarded"),
+    [
+        (" =1", " '=1"),
+        ("\u00a0＋1", "\u00a0'＋1"),
+        ('"=1"', '"\'=1"'),
+        (";=1", ";'=1"),
+        ("x;=1;y", "x;'=1;y"),
+        ("x; '@y", "x; ''@y"),
+        ("x|-2+3", "x|'-2+3"),
+        ("x\t=1", "x\t'=1"),
+        ("x\r\n=1\n+1", "x\r\n'=1\n'+1"),
+        ("\t=1", "'\t'=1"),
+        ("\ufeff=1", "\ufeff'=1"),
+        ("x;\u200b﹦1", "x;\u200b'﹦1"),
+        ('x;"""=1', 'x;"""\'=1'),
+        ("'#MISSING", "''#MISSING"),
+    ],
+)
+def test_formulas_behind_blanks_and_other_separators_are_guarded_and_come_back(cell, guarded):
+    assert errorfile.guard(cell) == guarded
+    assert errorfile.unguard(guarded) == cell
+
+
+@pytest.mark.parametrize("text", [";" * 500_000, ";=" * 250_000, "\n'" * 250_000 + "=", " " * 500_000])
+def test_a_long_cell_is_guarded_at_once(text):
+    assert errorfile.unguard(errorfile.guard(text)) == text
+
+
+@pytest.mark.parametrize("cell", ["", "12.5", "O'Brien", "'quoted'", "a=b", "a, -b", "x - y", "a;b|c", "; '"])
 def test_other_cells_stay(cell):
     assert errorfile.guard(cell) == errorfile.unguard(cell) == cell
 
@@ -89,7 +118,7 @@ def test_other_cells_stay(cell):
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cells=st.lists(
-        st.tuples(*[st.text(st.sampled_from("'=+-@\t\r\n1.a,\"é"), max_size=6)] * 3),
+        st.tuples(*[st.text(st.sampled_from("'=+-@\t\r\n1.a,;| \"é"), max_size=8)] * 3),
         min_size=1,
         max_size=8,
         unique=True,
@@ -115,7 +144,8 @@ def test_the_whole_way_round(importer):
     path = importer.folder / "errors.csv"
     assert errorfile.write(path, first.source.header, aside) == 2
     assert not any(cell.startswith(tuple("=+-@")) for row in table(path) for cell in row)
-    mended = path.read_text().replace("ann@", "ann@example.com").replace("\n,,", "\nA2,,")
+    assert path.read_text().startswith('"external_id","email","\'=Change","Note","_line",')
+    mended = path.read_text().replace("ann@", "ann@example.com").replace('\n"",', '\n"A2",')
     second = importer.take(mended)
     assert second.codes == []
     assert second.plan.custom == ["=Change", "Note"]

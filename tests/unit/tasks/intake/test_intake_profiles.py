@@ -152,15 +152,17 @@ def test_a_mapping_s_words_come_before_the_profile_s(importer):
     [
         ({"words": {"budget_max": {"x": ["y"]}}}, "words.budget_max"),
         ({"words": {"stage": ["x"]}}, "words.stage"),
-        ({"words": {"lead_type": {"wizard": ["y"]}}}, "words.lead_type.wizard"),
-        ({"words": {"kind": {"Listing View": ["y"]}}}, "words.kind.Listing View"),
-        ({"words": {"stage": {"new": "fresh"}}}, "words.stage.new"),
+        ({"words": {"lead_type": {"wizard": ["y"]}}}, "words.lead_type.[0]"),
+        ({"words": {"kind": {"Listing View": ["y"]}}}, "words.kind.[0]"),
+        ({"words": {"stage": {"new": "fresh"}}}, "words.stage.[0]"),
         ({"words": {"stage": {"new": ["a"], "closed": ["A "]}}}, "words.stage"),
-        ({"outcomes": {"closed": "sold"}}, "outcomes.closed"),
+        ({"words": {"utm_anything": {"x": "y"}}}, "words.[0]"),
+        ({"outcomes": {"closed": "sold"}}, "outcomes.[0]"),
+        ({"outcomes": {"closed": ["sold"]}}, "outcomes.[0]"),
         ({"outcomes": "won"}, "outcomes"),
         ({"defaults": {"country": "Narnia"}}, "defaults.country"),
         ({"defaults": {"kind": "Phone call"}}, "defaults.kind"),
-        ({"columns": {"ID": "occurred_at"}}, "columns.ID"),
+        ({"columns": {"ID": "occurred_at"}}, "columns.[0]"),
     ],
 )
 def test_wrong_words_name_their_place(mapping, where):
@@ -228,3 +230,17 @@ def test_event_columns_are_those_of_the_contract():
         *canonical.IDENTITY,
         *(name for names in canonical.EVENT_KINDS.values() for name in names),
     }
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (["id", "first name", "listing views"], "id"),
+        (["Lead ID", "email", "first_name", "listing_views"], "Lead ID"),
+        (["id", "external_id", "email", "listing_views"], "external_id"),
+    ],
+)
+def test_an_id_is_no_attribute_in_a_file_of_canonical_names(header, found):
+    read = columns.plan(header)
+    assert read.profile == "canonical"
+    assert [header for header, name in read.mapped.items() if name == "external_id"] == [found]

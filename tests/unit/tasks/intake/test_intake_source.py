@@ -10,6 +10,7 @@ import json
 import os
 import stat
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -323,6 +324,34 @@ def test_pipes_do_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(FileRejected, match=r"file\.not_a_file"):
         source.inspect(tmp_path / "pipe.csv")
+
+
+def test_links_are_not_followed(importer, tmp_path):
+    path = importer.write("external_id\nA1\n")
+    (tmp_path / "file.csv").symlink_to(path)
+    (tmp_path / "folder").symlink_to(path.parent)
+    for link in (tmp_path / "file.csv", tmp_path / "folder" / path.name):
+        with pytest.raises(FileRejected, match=r"file\.not_found"):
+            source.inspect(link)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mountinfo"), reason="only Linux shows its kernel as files")
+@pytest.mark.parametrize("path", ["/proc/{pid}/environ", "/proc/{pid}/maps", "/proc/kmsg", "/sys/kernel/uevent_seqnum"])
+def test_the_systems_own_files_are_refused(path):
+    found = Path(path.format(pid=os.getpid()))
+    if not found.exists():
+        pytest.skip("this system has no such file")
+    with pytest.raises(FileRejected, match=r"file\.not_a_file"):
+        source.inspect(found)
+
+
+def test_a_file_that_grows_ends_where_it_ended_when_it_was_opened(importer):
+    path = importer.write("external_id\nA1\n")
+    with files.opened(path) as (raw, hashing):
+        with path.open("a") as more:
+            more.write("A2\n" * 200_000)
+        assert raw.read() == b"external_id\nA1\n"
+        assert hashing.finish() == hashlib.sha256(b"external_id\nA1\n").hexdigest()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

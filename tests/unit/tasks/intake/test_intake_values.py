@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from phonenumbers import PhoneNumberFormat, example_number, format_number
 
 from tasks.intake import dates, phones, values, vocabulary
 from tasks.intake.errors import BadValue
@@ -357,10 +358,36 @@ def test_bad_phones_of_a_country(text, country):
     assert code(phones.read, text, country) == "value.phone"
 
 
+@pytest.mark.parametrize(
+    ("text", "country", "found"),
+    [
+        ("06 6982 1234", "IT", "+390669821234"),
+        ("011 4123 4567", "AR", "+541141234567"),
+        ("+44 (0)20 7946 0018", None, "+442079460018"),
+        ("0732 123 456", "RO", "+40732123456"),
+    ],
+)
+def test_phones_as_each_country_writes_them(text, country, found):
+    assert phones.read(text, country) == (found,)
+
+
 def test_every_country_leads_to_an_international_number():
-    for country, (prefix, trunk, least, _) in phones.COUNTRIES.items():
-        national = "305" + "5551212" if prefix == "1" else "23456789012345"[:least]
-        assert phones.read(f"{trunk}{national}", country) == (f"+{prefix}{national}",), country
+    for country in phones.COUNTRIES:
+        example = example_number(country)
+        if example is not None and len(number := format_number(example, PhoneNumberFormat.E164)) > 8:
+            assert phones.read(format_number(example, PhoneNumberFormat.NATIONAL), country) == (number,), country
+
+
+BLANKS = " " * 32_000
+
+
+def test_what_is_longer_than_any_number_or_time_is_not_looked_at():
+    for text in (f"305{BLANKS}x", BLANKS, "1" * 101):
+        assert code(phones.read, text) == "value.too_long"
+    assert phones.read(f"305-555-1212{' ' * 88}") == ("+13055551212",)
+    for text in (f"2026-01-01{BLANKS}x", f"2026-01-01T10:00{BLANKS}!", "1" * 65):
+        assert code(dates.moment, text, NEW_YORK) == "value.too_long"
+    assert dates.moment(f"2026-01-01T10:00{' ' * 47}Z", NEW_YORK) == datetime(2026, 1, 1, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["", "abc", "1:75", "-5", "5 fortnights", "1h 5x"])
