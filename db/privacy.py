@@ -202,7 +202,8 @@ STORES: tuple[Store, ...] = (
         category="results",
         action="scrub",
         age="finished_at",
-        note="first answers; ids and scores of the lead are taken out, the key stays so that nothing runs twice",
+        note="first answers; ids and scores of the lead are taken out, keys and task ids that tell of it are replaced; "
+        "any other key stays so that nothing runs twice",
     ),
     Store(
         table="outbox",
@@ -249,9 +250,12 @@ STORES: tuple[Store, ...] = (
         action="keep",
         note="keyed hashes of identities, so that a forgotten person is not imported again",
     ),
-    Store(table="leases", category="operation", action="keep", note="who works on what"),
+    Store(table="key_marks", category="operation", action="keep", note="keyed hashes of the key ring's own keys"),
+    Store(table="leases", category="operation", action="scrub", note="who works on what, by ids of tasks"),
     Store(table="schedule_slots", category="operation", action="keep", note="times"),
-    Store(table="attempts", category="operation", action="keep", note="task ids and codes"),
+    Store(
+        table="attempts", category="operation", action="scrub", note="task ids and codes; ids that tell of the lead go"
+    ),
     Store(table="canaries", category="operation", action="keep", note="times of messages that carry nothing"),
 )
 

@@ -23,11 +23,18 @@ _ID_BYTES = 4
 _NONCE_BYTES = 12
 _RING_SEAL = b"\x01"
 _DATA_SEAL = b"\x02"
+#: what is hashed for the mark of a key
+_MARK = b"hearth key mark"
 
 
 def place(tenant_id: str, table: str, *row: str) -> bytes:
     """Give the associated data that binds a sealed value to its tenant, table (or column) and row."""
     return (_measured(tenant_id) + _measured(table) + "".join(map(_measured, row))).encode()
+
+
+def sealed_under(sealed: bytes) -> bytes | None:
+    """Give the id of the key of a ring that bytes were sealed with; None where it was a lead's own key."""
+    return sealed[1 : 1 + _ID_BYTES] if sealed[:1] == _RING_SEAL else None
 
 
 def _measured(part: str) -> str:
@@ -101,6 +108,15 @@ class KeyRing:
     def is_current(self, sealed: bytes) -> bool:
         """Whether it was sealed with the key that seals now."""
         return sealed[1 : 1 + _ID_BYTES] == next(iter(self._keys))
+
+    def key_ids(self) -> frozenset[bytes]:
+        """Give the ids of all keys, as sealed bytes have them."""
+        return frozenset(self._keys)
+
+    def marks(self) -> dict[str, bytes]:
+        """Give a mark of each key by its id: the same key beside the same lookup key has the same, no other has."""
+        beside = hmac.digest(self._lookup, _MARK, hashlib.sha256)
+        return {key_id.hex(): hmac.digest(key, _MARK + beside, hashlib.sha256) for key_id, key in self._keys.items()}
 
     def lookup(self, tenant_id: str, text: str) -> bytes:
         """Give the keyed hash (32 bytes) under which a text can be found again inside its tenant, and only there."""

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from db.records import ImportPlace
 from db.subjects import Subject
-from tasks import workspace
+from tasks import handover, workspace
 from tasks.contracts.wire import canonical
 from tasks.intake import errorfile, files
 
@@ -66,9 +66,13 @@ def discard_exports(tenant_id: str, before: datetime) -> int:
 
 
 def discard_orphans(known: set[str], before: datetime) -> int:
-    """Remove copies and half-written files that no import knows of, written before a moment; gives their number."""
-    found = [path for name in ("spool", "errors", "exports") for path in workspace.folder(name).iterdir()]
-    spare = [path for path in found if path.name.startswith(".") or path.parent.name == "spool"]
+    """Remove copies, half-written files and hand-overs that no import knows of, written before a moment.
+
+    Gives their number.
+    """
+    spent = ("spool", handover.FOLDER)
+    found = [path for name in (*spent, "errors", "exports") for path in workspace.folder(name).iterdir()]
+    spare = [path for path in found if path.name.startswith(".") or path.parent.name in spent]
     return sum(_unlink(path) for path in spare if str(path) not in known and _older(path, before))
 
 
@@ -160,7 +164,7 @@ def _drop_rows(path: Path, subject: Subject, *, dry_run: bool) -> int:
 
 def _as_text(rows: Sequence[Sequence[str]]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL).writerows(rows)
     return text.getvalue().encode()
 
 

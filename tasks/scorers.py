@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from db.errors import SealBroken
 from db.records import ModelRecord
 from db.repositories import models, pools, tenants
 from db.session import Session
@@ -127,7 +128,7 @@ def _champion_of(session: Session, owner: str, kind: str, wanted: type[ChampionT
         return None
     found = _opened.get(key)
     if found is None:
-        record = models.champion(session, owner, kind=kind)
+        record = _champion_record(session, owner, kind)
         found = _ready(owner, record)
         if record is not None and found is not None:
             if len(_opened) >= MOST:
@@ -135,6 +136,15 @@ def _champion_of(session: Session, owner: str, kind: str, wanted: type[ChampionT
             # under its own id: it may have become the champion since we asked
             _opened[record.model_id, record.retrain_at] = found
     return found if isinstance(found, wanted) else None
+
+
+def _champion_record(session: Session, owner: str, kind: str) -> ModelRecord | None:
+    """The champion's row; None where its artifact was changed or moved: the next rung answers, and the log says it."""
+    try:
+        return models.champion(session, owner, kind=kind)
+    except SealBroken:
+        log.error("artifact_refused", kind=kind, owner=owner, error="SealBroken")
+        return None
 
 
 #: champions that this process has opened, by what alone of a model may change: which one it is, and `retrain_at`

@@ -125,6 +125,35 @@ def finish_chunk(
     return _count_off(session, tenant_id, backfill_id, 1 if state == "pending" else 0)
 
 
+def split_chunk(
+    session: Session, tenant_id: str, *, backfill_id: str, number: int, offset: int, first_record: int, first_line: int
+) -> int:
+    """Cut a pending chunk before a record; what follows is a chunk of its own, whose number is given.
+
+    Raises:
+        UnknownBackfill: no such chunk for this tenant.
+
+    """
+    chunk = claim_chunk(session, tenant_id, backfill_id=backfill_id, number=number)
+    done = first_record - chunk.first_record
+    own = update(Backfill).where(Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id)
+    grown = own.values(chunks=Backfill.chunks + 1, remaining=Backfill.remaining + 1).returning(Backfill.chunks)
+    following = int(session.execute(grown.execution_options(synchronize_session=False)).scalar_one()) - 1
+    shorter = update(BackfillChunk).where(*_chunk(tenant_id, backfill_id, number)).values(records=done)
+    changed(session, shorter.execution_options(synchronize_session=False))
+    rest = ChunkDraft(
+        number=following,
+        offset=offset,
+        first_record=first_record,
+        first_line=first_line,
+        records=chunk.records - done,
+    )
+    fresh = {"state": "pending", "counts": {}, "enqueued_at": clock.now(session)}
+    scope = {"tenant_id": tenant_id, "backfill_id": backfill_id}
+    session.execute(insert(BackfillChunk), [{**scope, **asdict(rest), **fresh}])
+    return following
+
+
 def fail_chunk(session: Session, tenant_id: str, *, backfill_id: str, number: int, error: str, now: datetime) -> int:
     """Mark a pending chunk failed for good, naming why; gives the number of chunks left.
 

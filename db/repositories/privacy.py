@@ -22,14 +22,33 @@ from db.subjects import Subject, names_of, without_country
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """An erasure that begins, or has ended before."""
+    """An erasure that begins, or goes on."""
 
     erasure_id: str
     subject: Subject
     #: whether nobody of these identities is taken in any more
     laid: bool
-    #: what it came to, where nothing of the person is left to erase
-    ended: ErasureRecord | None
+    #: of each id that was given, in that order: whether a lead has it, or the erasure that it went with before
+    asked: tuple[Asked, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What stands behind one of the ids that were given."""
+
+    there: bool
+    #: the newest erasure that has ended and meant this id, where no lead has it now
+    before: ErasureRecord | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Keyed hashes of a person."""
+
+    #: of our own ids and the sources', by which the same erasure is found again
+    leads: frozenset[bytes]
+    #: by which imports are refused
+    identities: frozenset[bytes]
 
 
 _ERASURE = tuple(getattr(Erasure, column.name) for column in fields(ErasureRecord))
@@ -51,13 +70,27 @@ def begin(
     """
     lock_tenant(session, tenant_id)
     subject = find(session, tenant_id, lead_id=lead_id, identities=identities)
-    begun, record = earlier(session, tenant_id, lead_id=lead_id, identities=identities)
     known = subject.lead_ids and lay
     # Ended, and somebody of these ids is there again: they were let in, and this is another erasure.
-    erasure_id = begun if begun and record is None else new_id()
+    erasure_id = _broken_off(session, tenant_id, lead_id=lead_id, identities=identities) or new_id()
+    asked = told_of(session, tenant_id, lead_id=lead_id, identities=identities)
     if known:
-        close_door(session, tenant_id, erasure_id=erasure_id, subject=subject, now=now)
-    return Begun(erasure_id=erasure_id, subject=subject, laid=bool(known), ended=None if subject.lead_ids else record)
+        own = door(session, tenant_id, subject=subject)
+        close_door(session, tenant_id, erasure_id=erasure_id, door=own, now=now)
+    return Begun(erasure_id=erasure_id, subject=subject, laid=bool(known), asked=asked)
+
+
+def told_of(
+    session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]
+) -> tuple[Asked, ...]:
+    """Say of each id by itself whether a lead has it, and which erasure it went with before."""
+    own = [] if lead_id is None else [find(session, tenant_id, lead_id=lead_id, identities=()).lead_ids]
+    there = [*own, *(_meant(session, tenant_id, system, external_id) for system, external_id in identities)]
+    hashes = _hashes(session, tenant_id, lead_id=lead_id, identities=identities)
+    return tuple(
+        Asked(there=bool(leads), before=None if leads else _ended(session, tenant_id, value))
+        for leads, value in zip(there, hashes, strict=True)
+    )
 
 
 def refreshed(session: Session, tenant_id: str, *, subject: Subject) -> Subject:
@@ -94,13 +127,18 @@ def of_leads(
     )
 
 
-def close_door(session: Session, tenant_id: str, *, erasure_id: str, subject: Subject, now: datetime) -> None:
+def door(session: Session, tenant_id: str, *, subject: Subject) -> Door:
+    """Give the hashes by which a person is known again; ask while their leads are there."""
+    own = {tombstones.of_lead(session, tenant_id, lead_id) for lead_id in subject.lead_ids}
+    own |= {tombstones.of_identity(session, tenant_id, "", external_id) for external_id in subject.external_ids}
+    return Door(leads=frozenset(own), identities=frozenset(identity_hashes(session, tenant_id, subject)))
+
+
+def close_door(session: Session, tenant_id: str, *, erasure_id: str, door: Door, now: datetime) -> None:
     """Lay tombstones: from the commit on nobody of these identities is taken in, whatever waits in a queue."""
     lock_tenant(session, tenant_id)
-    own = [tombstones.of_lead(session, tenant_id, lead_id) for lead_id in subject.lead_ids]
-    own += [tombstones.of_identity(session, tenant_id, "", external_id) for external_id in subject.external_ids]
-    hashes = identity_hashes(session, tenant_id, subject)
-    tombstones.lay(session, tenant_id, erasure_id=erasure_id, leads=own, identities=hashes, now=now)
+    told = {"leads": door.leads, "identities": door.identities}
+    tombstones.lay(session, tenant_id, erasure_id=erasure_id, **told, now=now)
 
 
 def identity_hashes(session: Session, tenant_id: str, subject: Subject) -> set[bytes]:
@@ -114,22 +152,6 @@ def identity_hashes(session: Session, tenant_id: str, subject: Subject) -> set[b
     contacts = [record.contact for record in leads.get(session, tenant_id, lead_ids=sorted(subject.lead_ids))]
     keys = [key for contact in contacts for key in (email_key(contact), phone_key(contact)) if key]
     return found | {ring.lookup(tenant_id, key) for key in keys}
-
-
-def earlier(
-    session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]
-) -> tuple[str | None, ErasureRecord | None]:
-    """Give the erasure that was begun for this person, and its record once it has ended."""
-    hashes = [tombstones.of_lead(session, tenant_id, lead_id)] if lead_id else []
-    hashes += [
-        tombstones.of_identity(session, tenant_id, system or "", external_id) for system, external_id in identities
-    ]
-    begun = tombstones.erasures(session, tenant_id, hashes=hashes)
-    for erasure_id in reversed(begun):
-        record = get(session, tenant_id, erasure_id=erasure_id)
-        if record is not None:
-            return erasure_id, record
-    return (begun[-1] if begun else None), None
 
 
 def get(session: Session, tenant_id: str, *, erasure_id: str) -> ErasureRecord | None:
@@ -187,6 +209,27 @@ def subject_tables() -> list[tuple[Table, str]]:
     """Give every table with a column that names a lead, children first, and that column."""
     subjects = {store.table: store.subject for store in STORES if store.subject}
     return [(table, str(subjects[table.name])) for table in reversed(_tables()) if table.name in subjects]
+
+
+def _hashes(session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]) -> list[bytes]:
+    own = [] if lead_id is None else [tombstones.of_lead(session, tenant_id, lead_id)]
+    return own + [
+        tombstones.of_identity(session, tenant_id, system or "", external_id) for system, external_id in identities
+    ]
+
+
+def _broken_off(session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]) -> str | None:
+    """The newest erasure of any of these ids that was begun and has not ended."""
+    hashes = _hashes(session, tenant_id, lead_id=lead_id, identities=identities)
+    begun = tombstones.erasures(session, tenant_id, hashes=hashes)
+    return next((name for name in reversed(begun) if get(session, tenant_id, erasure_id=name) is None), None)
+
+
+def _ended(session: Session, tenant_id: str, value: bytes) -> ErasureRecord | None:
+    """The newest erasure that has ended and laid this hash."""
+    begun = tombstones.erasures(session, tenant_id, hashes=[value])
+    records = (get(session, tenant_id, erasure_id=name) for name in reversed(begun))
+    return next((record for record in records if record is not None), None)
 
 
 def _tables() -> list[Table]:

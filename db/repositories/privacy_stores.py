@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, cast, delete, false, func, or_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.base import to_json
+from db.base import new_id, to_json
 from db.models import (
     Assessment,
+    Attempt,
     Backfill,
     ComparedRow,
     EntityState,
+    Lease,
     OutboundEvent,
     OutboxEntry,
     Processed,
@@ -29,7 +31,8 @@ from db.models import (
 from db.records import Json
 from db.repositories.statements import changed, in_batches, ring_of
 from db.sealing import place
-from db.subjects import Subject
+from db.subjects import Subject, machine_made
+from db.tenancy import across_tenants
 
 #: what an event of the outbound stream becomes
 WITHDRAWN = "event.withdrawn"
@@ -50,22 +53,21 @@ class Scrubbed:
 
 def scrub(session: Session, tenant_id: str, *, subject: Subject, now: datetime) -> Scrubbed:
     """Take a subject out of every store that names people inside its documents."""
-    task_ids: list[str] = []
-    task_ids += outbox(session, tenant_id, subject)
-    sent = len(task_ids)
-    task_ids += processed(session, tenant_id, subject)
+    sent = outbox(session, tenant_id, subject)
+    answered = processed(session, tenant_id, subject)
     stores = {
-        "outbox": sent,
-        "processed": len(task_ids) - sent,
+        "outbox": len(sent),
+        "processed": len(answered),
+        "attempts": task_ids(session, tenant_id, subject),
         "assessments": assessments(session, tenant_id, subject, now),
-        "quarantine": quarantine(session, tenant_id, subject) + quarantine(session, _NOBODY, subject),
+        "quarantine": quarantine(session, tenant_id, subject) + _quarantine_of_nobody(session, subject),
         "rejected_rows": rejected_rows(session, tenant_id, subject),
         "outbound_events": outbound_events(session, tenant_id, subject),
         "raw_events": raw_events(session, tenant_id, subject),
         "entity_states": entity_states(session, tenant_id, subject),
         "compared_rows": compared_rows(session, tenant_id, subject),
     }
-    return Scrubbed(stores=stores, task_ids=tuple(dict.fromkeys(task_ids)))
+    return Scrubbed(stores=stores, task_ids=tuple(dict.fromkeys([*sent, *answered])))
 
 
 def outbox(session: Session, tenant_id: str, subject: Subject) -> list[str]:
@@ -84,19 +86,43 @@ def outbox(session: Session, tenant_id: str, subject: Subject) -> list[str]:
 
 
 def processed(session: Session, tenant_id: str, subject: Subject) -> list[str]:
-    """Take the subject out of first answers, and out of keys that callers made of it; gives the tasks' ids."""
-    key = Processed.key
-    own = (Processed.tenant_id == tenant_id, or_(naming(Processed.result, subject), naming(key, subject)))
+    """Take the subject out of first answers, and out of keys and task ids that callers made; gives the tasks' ids.
+
+    What a caller made up goes where it names the subject, and where the answer is about nobody else.
+    """
+    key, named = Processed.key, subject.key_needles()
+    parts = (naming(Processed.result, subject), holding(key, named), holding(Processed.task_id, named))
+    own = (Processed.tenant_id == tenant_id, or_(*parts))
     rows = session.execute(select(Processed.task, key, Processed.task_id, Processed.result).where(*own)).all()
     found = []
     for task, old_key, task_id, result in rows:
-        if not (subject.in_document(result) or subject.in_key(old_key)):
+        about = subject.in_document(result)
+        if not (about or subject.in_key(old_key) or subject.in_key(task_id)):
             continue
-        hidden = f"forgotten:{task_id}" if subject.in_key(old_key) else old_key
+        alone = about and subject.without(result)[1]
+        hidden = _hidden(subject, old_key, alone=alone), _hidden(subject, task_id, alone=alone)
         row = (Processed.tenant_id == tenant_id, Processed.task == task, Processed.key == old_key)
-        _run(session, update(Processed).where(*row).values(result=subject.blanked(result), key=hidden))
+        values = {"key": hidden[0], "task_id": hidden[1], "result": _answer_without(subject, result, hidden[1])}
+        _run(session, update(Processed).where(*row).values(values))
         found.append(task_id)
     return found
+
+
+def task_ids(session: Session, tenant_id: str, subject: Subject) -> int:
+    """Forget starts under ids that name the subject, and who holds a lease by such an id; gives their number."""
+    named = subject.key_needles()
+    started = select(Attempt.task, Attempt.task_id).where(
+        Attempt.tenant_id == tenant_id, holding(Attempt.task_id, named)
+    )
+    starts = [row for row in session.execute(started) if subject.in_key(row.task_id)]
+    for task, task_id in starts:
+        own = (Attempt.tenant_id == tenant_id, Attempt.task == task, Attempt.task_id == task_id)
+        _run(session, delete(Attempt).where(*own))
+    held = select(Lease.name, Lease.holder).where(Lease.tenant_id == tenant_id, holding(Lease.holder, named))
+    leases = [name for name, holder in session.execute(held) if subject.in_key(holder)]
+    for name in leases:
+        _run(session, delete(Lease).where(Lease.tenant_id == tenant_id, Lease.name == name))
+    return len(starts) + len(leases)
 
 
 def assessments(session: Session, tenant_id: str, subject: Subject, now: datetime) -> int:
@@ -140,6 +166,11 @@ def quarantine(session: Session, tenant_id: str, subject: Subject) -> int:
     if gone:
         _run(session, update(QuarantineTally).where(tally).values(held=QuarantineTally.held - gone))
     return changes
+
+
+def _quarantine_of_nobody(session: Session, subject: Subject) -> int:
+    with across_tenants(session):
+        return quarantine(session, _NOBODY, subject)
 
 
 def rejected_rows(session: Session, tenant_id: str, subject: Subject) -> int:
@@ -214,6 +245,22 @@ def naming(column: InstrumentedAttribute[Any], subject: Subject) -> ColumnElemen
     return or_(false(), *(text.contains(needle, autoescape=True) for needle in subject.needles()))
 
 
+def holding(column: InstrumentedAttribute[str], needles: Sequence[str]) -> ColumnElement[bool]:
+    """A condition that holds wherever a text has one of these in it, in lower case."""
+    return or_(false(), *(func.lower(column).contains(needle, autoescape=True) for needle in needles))
+
+
+def _hidden(subject: Subject, made: str, *, alone: bool) -> str:
+    """What stands for a key or task id: itself, unless it tells or may tell of the subject."""
+    telling = subject.in_key(made) or (alone and not machine_made(made))
+    return f"forgotten:{new_id()}" if telling else made
+
+
+def _answer_without(subject: Subject, result: Any, task_id: str) -> Any:
+    kept = subject.blanked(result)
+    return {**kept, "task_id": task_id} if isinstance(kept, dict) and "task_id" in kept else kept
+
+
 def _late(stages: Mapping[str, str]) -> dict[str, str]:
     return {stage: "late" if state == "pending" else state for stage, state in stages.items()}
 
@@ -232,12 +279,17 @@ def _messages(session: Session, tenant_id: str) -> list[tuple[str, str, Json]]:
 def _message_without(content: Json, subject: Subject) -> Json | None:
     """The message without the subject: itself when it does not name it, None when nothing is left."""
     body, headers = base64.b64decode(content["body"]), _without_copies(content["headers"])
-    if not (subject.in_document(_document(body)) or subject.in_bytes(body) or subject.in_document(content["headers"])):
+    if not (subject.in_document(_document(body)) or subject.in_bytes(body) or _in_headers(subject, content["headers"])):
         return content
     kept = _body_without(_document(body), subject)
-    if kept is None or subject.in_document(headers):
+    if kept is None or _in_headers(subject, headers):
         return None
     return {"headers": headers, "body": base64.b64encode(to_json(kept).encode()).decode()}
+
+
+def _in_headers(subject: Subject, headers: Any) -> bool:
+    """Whether headers name the subject; the task's id among them is its caller's."""
+    return subject.in_document(headers) or subject.in_bytes(to_json(headers).encode(errors="replace"))
 
 
 def _body_without(document: Any, subject: Subject) -> Any:

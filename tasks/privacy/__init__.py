@@ -2,6 +2,6 @@
 
 from tasks.privacy.consent import consent, decide, doubts
 from tasks.privacy.reread import reread
-from tasks.privacy.rights import export, forget, purge, readmit, restrict
+from tasks.privacy.rights import compact, export, forget, purge, readmit, restrict
 
-__all__ = ["consent", "decide", "doubts", "export", "forget", "purge", "readmit", "reread", "restrict"]
+__all__ = ["compact", "consent", "decide", "doubts", "export", "forget", "purge", "readmit", "reread", "restrict"]

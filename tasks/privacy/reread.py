@@ -14,7 +14,7 @@ from db import consent as rules
 from db.records import ConsentStatement, EventRecord, LeadDraft, LeadRecord, ReadingRecord
 from db.repositories import consent as ledger
 from db.repositories import events, leads, rescores
-from db.session import Session, reading
+from db.session import EVERY_TENANT, Session, reading
 from tasks import schedule
 from tasks.base import Answer, Json, Work, job
 from tasks.contracts.privacy import RereadLeads
@@ -61,7 +61,7 @@ def told(record: ReadingRecord) -> Json:
 def _sweep() -> int:
     if not schedule.mine("privacy.reread", LOOK):
         return 0
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         waiting = ledger.unread(session, version=READERS, limit=TENANTS)
     for tenant_id in waiting:
         reread.apply_async(kwargs={"tenant_id": tenant_id}, expires=LOOK, ignore_result=True)

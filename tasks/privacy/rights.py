@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 import structlog
-from celery import current_app
-from redis.exceptions import RedisError
+from kombu.exceptions import OperationalError as BrokerError
 
 from db import privacy as registry
+from db.base import new_id
 from db.records import AuditDraft, Erased, ErasureRecord, TenantRecord
 from db.repositories import audit, dossiers, privacy, restrictions, retention, storage, tenants, tombstones
-from db.repositories.privacy import Begun
-from db.session import Session, reading, transaction
+from db.repositories.privacy import Asked, Begun
+from db.session import EVERY_TENANT, Session, reading, transaction
 from db.subjects import Subject
-from tasks import privacy_files, schedule
+from tasks import privacy_broker, privacy_files, schedule
 from tasks.base import Answer, Json, Work, effect, job
-from tasks.contracts.privacy import ExportPerson, ForgetPerson, Person, ReadmitPerson, RestrictPerson
+from tasks.contracts.privacy import Compact, ExportPerson, ForgetPerson, Person, ReadmitPerson, RestrictPerson
 from tasks.contracts.system import Upkeep
 from tasks.contracts.wire import digest, to_wire
 from tasks.errors import InvalidPayload
@@ -32,6 +32,8 @@ REASONS = frozenset({"request", "consent_withdrawn", "objection", "no_longer_nee
 DAY = 86_400
 #: rounds of deleting in one run for one tenant; what is left goes the next day
 ROUNDS = 200
+#: seconds after which the message of an erasure is done with, whoever is slow
+SOON = 30.0
 #: leads nobody heard of for too long that are erased at once
 INACTIVE = 100
 
@@ -39,7 +41,7 @@ INACTIVE = 100
 @job("hearth.privacy.export", ExportPerson)
 def export(request: ExportPerson, work: Work) -> Json:
     """Write everything that is kept of a person to a file of the workspace; the answer has counts only."""
-    with reading() as session:
+    with reading(request.tenant_id) as session:
         subject = privacy.find(session, request.tenant_id, lead_id=request.lead_id, identities=request.identities())
         stores = dossiers.collect(session, request.tenant_id, subject=subject)
     if not subject.lead_ids and not any(stores.values()):
@@ -62,81 +64,140 @@ def export(request: ExportPerson, work: Work) -> Json:
 @job("hearth.privacy.forget", ForgetPerson)
 def forget(request: ForgetPerson, work: Work) -> Json:
     """Erase a person everywhere, once: first nothing more of them is taken in, then files, then all rows at once."""
-    scope: Json = {"lead_id": request.lead_id, "identities": request.identities()}
-    with transaction() as session:
-        begun = privacy.begin(session, request.tenant_id, **scope, lay=not request.dry_run, now=work.now)
+    with transaction(request.tenant_id) as session:
+        begun = privacy.begin(session, request.tenant_id, **_scope(request), lay=not request.dry_run, now=work.now)
         places = privacy.imports(session, request.tenant_id)
-    if begun.ended is not None:
-        return work.envelope(request, Answer(data=begun.ended.result)) | {"duplicate": True}
     if not begun.subject.needles():
-        raise _unknown(request)
+        with reading(request.tenant_id) as session:
+            return _nothing_left(session, request, work)
     files = privacy_files.scrub(request.tenant_id, begun.subject, places, dry_run=request.dry_run)
-    envelope, task_ids = _erase(request, work, begun, files)
+    results = privacy_broker.forget_results(request.tenant_id, begun.subject, dry_run=request.dry_run)
+    if results is None:
+        work.warn("results_kept", "the broker did not answer; results of earlier tasks expire within a day")
+    envelope, task_ids = _erase(request, work, begun, {**files, "results": results or 0})
     if not request.dry_run:
-        _forget_results(work, task_ids)
-        _scrub_again(request.tenant_id, begun.subject)
-        with reading() as session:
-            storage.empty_log(session)
+        _erase_again(request.tenant_id, begun.subject, task_ids)
+        _rewrite(envelope)
     return envelope
 
 
-def _scrub_again(tenant_id: str, subject: Subject) -> None:
-    """An import that ended between the files and the rows wrote the person from rows into files; no later one can."""
-    with reading() as session:
+def _erase_again(tenant_id: str, subject: Subject, task_ids: tuple[str, ...]) -> None:
+    """What ended between the files and the rows took the person from rows into files and answers; no later one can."""
+    with reading(tenant_id) as session:
         places = privacy.imports(session, tenant_id)
     privacy_files.scrub(tenant_id, subject, places, dry_run=False)
+    privacy_broker.forget_results(tenant_id, subject, task_ids=task_ids)
+    with reading(tenant_id) as session:
+        storage.empty_log(session)
+
+
+def _rewrite(envelope: Json) -> None:
+    """Have the broker's append-only file written anew: now, and once more when it holds this message no longer."""
+    state = privacy_broker.rewrite_log()
+    if state == "refused":
+        told = "the broker does not let us rewrite its append-only file: run BGREWRITEAOF, or allow it to the workers"
+        envelope["warnings"].append({"code": "broker_log_kept", "path": told})
+    elif state != "none":
+        _compact_later(datetime.now(UTC), SOON)
+
+
+def _compact_later(since: datetime, seconds: float) -> None:
+    try:
+        compact.apply_async(kwargs=to_wire({"since": since}), countdown=seconds, ignore_result=True, retry=False)
+    except BrokerError:
+        log.warning("broker_log_not_rewritten", state="later")
+
+
+@job("hearth.privacy.compact", Compact)
+def compact(request: Compact, work: Work) -> Json:
+    """Have the broker write its append-only file anew after an erasure, unless it did since."""
+    if privacy_broker.rewritten_since(request.since + timedelta(seconds=SOON / 3)):
+        return work.envelope(request, Answer(data={"log": "begun"}))
+    state = privacy_broker.rewrite_log()
+    if state == "later" and work.now - request.since < timedelta(hours=1):
+        _compact_later(request.since, 2 * SOON)
+    return work.envelope(request, Answer(data={"log": state}))
 
 
 def _erase(request: ForgetPerson, work: Work, begun: Begun, files: Mapping[str, int]) -> tuple[Json, tuple[str, ...]]:
+    """Erase all rows in one transaction; ids that went with an earlier erasure are searched for like any other."""
     tenant_id = request.tenant_id
     with work.effect(tenant_id, dry_run=request.dry_run) as session:
         subject = privacy.refreshed(session, tenant_id, subject=begun.subject)
-        if begun.subject.lead_ids and not subject.lead_ids:
-            # another message of the same wish was quicker
-            return work.envelope(request, Answer(data=_ended(session, tenant_id, begun).result)), ()
+        # another message of the same wish was quicker
+        ended = privacy.get(session, tenant_id, erasure_id=begun.erasure_id)
+        erasure_id = new_id() if ended else begun.erasure_id
         hashed = _hashed(session, tenant_id, sorted(subject.lead_ids))
-        if not begun.laid:
-            privacy.close_door(session, tenant_id, erasure_id=begun.erasure_id, subject=subject, now=work.now)
+        door = privacy.door(session, tenant_id, subject=_without_earlier(subject, request, begun))
         erased = privacy.erase(session, tenant_id, subject=subject, now=work.now)
-        if not subject.lead_ids and not (any(erased.stores.values()) or any(files.values())):
-            raise _unknown(request)
-        result = _result(begun, len(subject.lead_ids), erased, files)
-        record = ErasureRecord(erasure_id=begun.erasure_id, reason=_reason(request), result=result, erased_at=work.now)
+        found = bool(subject.lead_ids) or any(erased.stores.values())
+        if not found and (ended or not _in_files(files)):
+            return _nothing_left(session, request, work), erased.task_ids
+        if ended or not begun.laid:
+            privacy.close_door(session, tenant_id, erasure_id=erasure_id, door=door, now=work.now)
+        result = _result(erasure_id, len(subject.lead_ids), erased, files)
+        record = ErasureRecord(erasure_id=erasure_id, reason=_reason(request), result=result, erased_at=work.now)
         privacy.note(session, tenant_id, record=record)
         work.prove("erasure", subject=hashed, reason=record.reason, **result)
         for lead_id in sorted(subject.lead_ids):
-            work.tell("lead.forgotten", lead_id, lead_id=lead_id, erasure_id=begun.erasure_id)
-    return work.envelope(request, Answer(data=result)), erased.task_ids
+            work.tell("lead.forgotten", lead_id, lead_id=lead_id, erasure_id=erasure_id)
+    return work.envelope(request, Answer(data={**result, **_each(begun.asked)})), erased.task_ids
 
 
-def _ended(session: Session, tenant_id: str, begun: Begun) -> ErasureRecord:
-    record = privacy.get(session, tenant_id, erasure_id=begun.erasure_id)
-    assert record is not None, "a lead goes in the transaction that notes its erasure"
-    return record
+def _without_earlier(subject: Subject, request: ForgetPerson, begun: Begun) -> Subject:
+    """The subject without ids whose own erasure stays theirs, so that it is still what lets them in again."""
+    given = zip(request.identities(), begun.asked, strict=False)
+    earlier = {identity for identity, asked in given if asked.before}
+    return subject if earlier >= subject.identities else replace(subject, identities=subject.identities - earlier)
 
 
-def _result(begun: Begun, leads: int, erased: Erased, files: Mapping[str, int]) -> Json:
+def _nothing_left(session: Session, request: ForgetPerson, work: Work) -> Json:
+    """The answer of the newest erasure of these ids once more, and of which erasure each was.
+
+    Raises:
+        InvalidPayload: there was none.
+
+    """
+    asked = privacy.told_of(session, request.tenant_id, **_scope(request))
+    records = [one.before for one in asked if one.before]
+    if not records:
+        raise _unknown(request)
+    newest = max(records, key=lambda record: record.erasure_id)
+    return work.envelope(request, Answer(data={**newest.result, **_each(asked)})) | {"duplicate": True}
+
+
+def _each(asked: Sequence[Asked]) -> Json:
+    """What became of each of several ids, by its place: erased, erased_before, or searched for where no lead had it."""
+    if len(asked) < 2:
+        return {}
+    return {"ids": [{"index": at, **_one(one)} for at, one in enumerate(asked)]}
+
+
+def _one(asked: Asked) -> Json:
+    if asked.before is not None:
+        return {"state": "erased_before", "erasure_id": asked.before.erasure_id}
+    return {"state": "erased" if asked.there else "searched"}
+
+
+def _in_files(files: Mapping[str, int]) -> bool:
+    # an answer in the broker is no trace of a person by itself: somebody may have asked for who is gone
+    return any(count for name, count in files.items() if name != "results")
+
+
+def _result(erasure_id: str, leads: int, erased: Erased, files: Mapping[str, int]) -> Json:
     stores = {name: count for name, count in erased.stores.items() if count}
     return {
-        "erasure_id": begun.erasure_id,
+        "erasure_id": erasure_id,
         "leads": leads,
         "stores": stores,
-        "files": {name: count for name, count in files.items() if count},
+        "files": {name: count for name, count in files.items() if count and name != "results"},
+        "results": files["results"],
         "models": list(erased.models),
     }
 
 
-def _forget_results(work: Work, task_ids: tuple[str, ...]) -> None:
-    """Remove the answers of tasks that named the person from the broker, where they would stay a day."""
-    backend = current_app.backend
-    keys = [backend.get_key_for_task(task_id) for task_id in task_ids]
-    if not keys:
-        return
-    try:
-        backend.client.delete(*keys)
-    except RedisError:
-        work.warn("results_kept", "the broker did not answer; results of earlier tasks expire within a day")
-        log.warning("results_kept", results=len(keys))
+def _scope(request: Person) -> Json:
+    return {"lead_id": request.lead_id, "identities": request.identities()}
 
 
 @effect("hearth.privacy.restrict", RestrictPerson)
@@ -175,14 +236,16 @@ def purge(request: Upkeep, work: Work) -> Json:
     """Delete what was kept long enough, of every tenant, once a day."""
     if not schedule.mine("privacy.purge", DAY):
         return work.envelope(request, Answer(data={}))
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         known = [tenants.require(session, tenant_id) for tenant_id in tenants.ids(session)]
         spools = privacy.spools(session)
     gone = {tenant.tenant_id: _purge(tenant, work) for tenant in known}
     orphans = privacy_files.discard_orphans(spools, work.now - timedelta(days=2))
     _clean_storage()
-    rows = sum(sum(counts.values()) for counts in gone.values())
-    return work.envelope(request, Answer(data={"tenants": len(gone), "removed": rows, "orphans": orphans}))
+    log_state = privacy_broker.rewrite_log()
+    rows = sum(sum(removed.values()) for removed in gone.values())
+    counts = {"tenants": len(gone), "removed": rows, "orphans": orphans}
+    return work.envelope(request, Answer(data={**counts, "log": log_state}))
 
 
 def _purge(tenant: TenantRecord, work: Work) -> dict[str, int]:
@@ -190,7 +253,7 @@ def _purge(tenant: TenantRecord, work: Work) -> dict[str, int]:
     tenant_id, chosen = tenant.tenant_id, tenant.settings.get("retention_days") or {}
     total: dict[str, int] = {}
     for _ in range(ROUNDS):
-        with transaction() as session:
+        with transaction(tenant_id) as session:
             gone = retention.purge(session, tenant_id, chosen=chosen, now=work.now)
         total = {name: total.get(name, 0) + gone.get(name, 0) for name in {*total, *gone}}
         if max(gone.values(), default=0) < retention.BATCH:
@@ -206,7 +269,7 @@ def _purge_inactive(tenant_id: str, kept: int | None, work: Work) -> int:
         return 0
     before, count = work.now - timedelta(days=kept), 0
     for _ in range(ROUNDS):
-        with transaction() as session:
+        with transaction(tenant_id) as session:
             lead_ids = retention.inactive(session, tenant_id, before=before, limit=INACTIVE)
             if not lead_ids:
                 break
@@ -221,14 +284,14 @@ def _purge_inactive(tenant_id: str, kept: int | None, work: Work) -> int:
 
 def _purge_files(tenant_id: str, chosen: Mapping[str, int], work: Work) -> int:
     kept = {name: registry.days(name, chosen) or registry.DAYS[name] or 0 for name in ("imports", "exports")}
-    with reading() as session:
+    with reading(tenant_id) as session:
         ended = privacy.imports(session, tenant_id, ended_before=work.now - timedelta(days=kept["imports"]))
     removed = privacy_files.discard_of(ended)
     return removed + privacy_files.discard_exports(tenant_id, work.now - timedelta(days=kept["exports"]))
 
 
 def _clean_storage() -> None:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         storage.empty_log(session)
         storage.vacuum(session, tables=sorted(store.table for store in registry.STORES if store.action != "keep"))
 

@@ -3,6 +3,7 @@
 import base64
 import gc
 import json
+import time
 import warnings
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,8 @@ from db.base import Base
 from db.records import EventDraft
 from db.repositories import events, quarantine
 from db.repositories.privacy_stores import kept_aside
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
+from db.tenancy import MARK, SETTING
 from tasks.leads import upsert
 from tasks.tenants import configure
 from tests.integration.relay.live import running
@@ -47,10 +49,16 @@ NEEDLES = tuple(
 
 
 @pytest.fixture(scope="module")
-def broker_url(tmp_path_factory):
+def broker_home(tmp_path_factory):
+    """Where the broker keeps its append-only file."""
+    return tmp_path_factory.mktemp("broker")
+
+
+@pytest.fixture(scope="module")
+def broker_url(broker_home):
     """The project's app talks to this broker."""
     before = app.conf.broker_url
-    with running(tmp_path_factory.mktemp("broker")) as url:
+    with running(broker_home) as url:
         join(SecretStr(url))
         yield url
         with warnings.catch_warnings():
@@ -87,7 +95,7 @@ def canary(tenant):
     key = f"key-of-{EXTERNAL}"
     lead_id = upsert(tenant_id=tenant, leads=[CANARY], idempotency_key=key)["data"]["lead_ids"][0]
     told = EventDraft(kind="reply", occurred_at=NOW, recorded_at=NOW, text=TEXT, source_id=f"sms-{EXTERNAL}")
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         events.add(session, tenant, lead_id=lead_id, drafts=[told])
     return lead_id
 
@@ -99,9 +107,10 @@ def places(database, tmp_path):
     def look():
         found = [str(path) for path in tmp_path.rglob("*") if path.is_file() and _holds(path.read_bytes())]
         if database.startswith("postgresql"):
-            with psycopg.connect(database.replace("+psycopg", "")) as connection:
+            everybody = f"-c {SETTING}={MARK}"
+            with psycopg.connect(database.replace("+psycopg", ""), options=everybody) as connection:
                 found += [table for table in Base.metadata.tables if _holds(_dump(connection, table))]
-        with reading() as session:
+        with reading(EVERY_TENANT) as session:
             kept = list(kept_aside(session, TENANT))
             rows = [
                 quarantine.get(session, entry.tenant_id, quarantine_id=entry.quarantine_id)
@@ -123,6 +132,31 @@ def broker_keys(broker):
             return [key.decode() for key in client.scan_iter() if _holds(key + b" " + _value(client, key))]
 
     return look
+
+
+@pytest.fixture
+def broker_files(broker, broker_home):
+    """Finds the canary in the broker's append-only file, once it is written: the files that hold any of the needles."""
+    with redis.Redis.from_url(broker) as client:
+        client.config_set("rdbcompression", "no")  # so that what is there can be read
+
+    def look():
+        written(broker)
+        folder = broker_home / "broker" / "appendonlydir"
+        return [path.name for path in folder.iterdir() if _holds(path.read_bytes())]
+
+    return look
+
+
+def written(url):
+    """Wait until the broker is done with writing its append-only file anew."""
+    with redis.Redis.from_url(url) as client:
+        for _ in range(2000):
+            facts = client.info("persistence")
+            if not (facts["aof_rewrite_in_progress"] or facts["aof_rewrite_scheduled"]):
+                return
+            time.sleep(0.01)
+    pytest.fail("the broker writes its append-only file for ever")
 
 
 def _holds(raw):

@@ -3,6 +3,7 @@
 import base64
 import csv
 import json
+import warnings
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,10 +12,12 @@ import redis
 
 from db.records import ModelDraft, OutboundDraft, OutboxDraft, QuarantineDraft
 from db.repositories import (
+    attempts,
     audit,
     enrolments,
     interventions,
     leads,
+    leases,
     lineage,
     models,
     outbound,
@@ -23,16 +26,16 @@ from db.repositories import (
     quarantine,
     risk_checks,
 )
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks import privacy_files
 from tasks.backfill import finish, import_chunk, start
 from tasks.errors import InvalidPayload
-from tasks.leads import score, upsert, worklist
+from tasks.leads import card, score, upsert, worklist
 from tasks.pipelines import assess
 from tasks.privacy import export, forget, readmit
 from tests.integration.db.test_enrolments import enrolled
 from tests.integration.db.test_interventions import planned
-from tests.integration.privacy.conftest import CANARY, EMAIL, EXTERNAL, NOW, PHONE
+from tests.integration.privacy.conftest import CANARY, EMAIL, EXTERNAL, NOW, PHONE, written
 from workers.app import app
 
 HEADER = ["external_id", "email", "phone", "first_name", "last_name", "created_at", "deal_value"]
@@ -41,7 +44,7 @@ OTHER = ["file-2", "second@example.com", "", "Second", "Row", "2026-01-02", "5"]
 
 def held(tenant, task, body, **headers):
     draft = QuarantineDraft(task=task, queue="ingest", reason="unknown_task", headers={"headers": headers}, body=body)
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         return quarantine.hold(session, tenant, draft=draft, now=NOW)
 
 
@@ -73,6 +76,7 @@ def everywhere(tenant, canary, other, tmp_path_factory):
     held(tenant, "hearth.later.one", json.dumps({"tenant_id": tenant, "lead": CANARY}).encode(), id="t2")
     held("*", None, b"\xff not JSON " + EMAIL.encode())
     plant_in_rows(tenant, canary, other)
+    plant_what_callers_make_up(tenant, canary, other)
     export(tenant_id=tenant, lead_id=canary)
     return canary
 
@@ -81,13 +85,38 @@ def plant_in_rows(tenant, canary, other):
     tasks = [{"lead_id": canary}, {"lead_ids": [other, canary]}, {"contact": {"id": EXTERNAL, "email": EMAIL}}]
     drafts = [OutboxDraft(task="hearth.some.task", queue="batch", kwargs=kwargs) for kwargs in tasks]
     told = [OutboundDraft(type="band.changed", lead_id=canary, body={"lead_id": canary, "contact": EXTERNAL})]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         outbox.add(session, tenant, drafts=drafts, now=NOW)
         outbound.emit(session, tenant, events=told, now=NOW)
         plan(session, tenant, canary)
         for number, trained_on in enumerate(([canary, other], [other])):
             model = models.add(session, tenant, draft=model_draft(str(number)))
             lineage.keep(session, tenant, model_id=model.model_id, lead_ids=trained_on, now=NOW)
+
+
+def plant_what_callers_make_up(tenant, canary, other):
+    """Task ids, keys and places of errors with a name, an id or an address in them; answers that the broker keeps."""
+    by_name, by_first_name, by_mail = "call-Zyxcanary_Quuxworth-7", "for zyxcanary", f"ask/{EMAIL}"
+    score.apply(kwargs={"tenant_id": tenant, "lead_id": canary}, task_id=by_first_name)
+    key = {"idempotency_key": "2026-zyxcanary.quuxworth"}
+    score.apply(kwargs={"tenant_id": tenant, "lead_ids": [other, canary], **key}, task_id=by_name)
+    held(tenant, "hearth.later.one", b'{"tenant_id": "acme"}', id=by_name)
+    with transaction(EVERY_TENANT) as session:
+        attempts.begin(session, tenant, task="hearth.leads.score", task_id=by_name)
+        leases.acquire(session, tenant, name="hearth.models.train", holder=by_mail, seconds=1)
+    shown = card(tenant_id=tenant, lead_id=canary)
+    for name in (by_name, by_first_name, "01a22a68-9076-4887-9636-13386c36f983"):
+        answered(name, shown, "SUCCESS")
+    answered("a-list", worklist(tenant_id=tenant), "SUCCESS")
+    for name, loc in (("f1", f"agents.{EMAIL}"), (by_mail, "x"), ("f2", "custom.zyxcanary quuxworth")):
+        answered(name, InvalidPayload.at("type", loc, "must be a number"), "FAILURE")
+
+
+def answered(task_id, result, state):
+    """Have the broker keep an answer, as a worker does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Celery says SETEX
+        app.backend.store_result(task_id, result, state)
 
 
 def plan(session, tenant, canary):
@@ -119,8 +148,9 @@ def run_queue(url):
     return answers
 
 
-def test_a_forgotten_person_is_found_nowhere(tenant, everywhere, other, places, broker_keys, broker):
+def test_a_forgotten_person_is_found_nowhere(tenant, everywhere, other, places, broker_keys, broker_files, broker):
     assert len(places()) >= 4, "the canary is planted"
+    assert (len(broker_keys()), len(broker_files())) == (7, 1), "in the broker, too"
     queue_message(tenant)
     answer = forget(tenant_id=tenant, lead_id=everywhere)["data"]
     assert places() == []
@@ -130,11 +160,15 @@ def test_a_forgotten_person_is_found_nowhere(tenant, everywhere, other, places, 
     assert all(answer["stores"][name] == 1 for name in ("interventions", "enrolments", "risk_checks"))
     # A queued message cannot be searched: it runs, finds that nobody may be taken in, and is gone.
     assert broker_keys() == ["ingest"]
-    [late] = run_queue(broker)
+    written(broker)
+    late, again = run_queue(broker)
+    assert again["data"] == {"log": "begun"}
     assert late["data"]["rejected"] == [{"index": 0, "code": "privacy.forgotten"}]
     assert broker_keys() == []
     assert places() == []
-    with reading() as session:
+    assert broker_files() == [], "it was written anew once the last message was gone"
+    assert answer["results"] == 7, "all but answers to others, the work list among them"
+    with reading(EVERY_TENANT) as session:
         assert audit.verify(session, tenant).ok
         assert leads.exists(session, tenant, lead_id=other)
 
@@ -159,7 +193,7 @@ def test_an_import_that_ends_meanwhile_keeps_nobody_in_its_files(
 
 def test_others_lose_nothing(tenant, everywhere, other):
     forget(tenant_id=tenant, lead_id=everywhere)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         pending = outbox.pending(session, limit=50, before=NOW + timedelta(days=1))
         messages = [
             quarantine.get(session, tenant, quarantine_id=e.quarantine_id) for e in quarantine.entries(session, tenant)
@@ -181,7 +215,7 @@ def test_others_lose_nothing(tenant, everywhere, other):
 
 
 def quarantine_tally(tenant):
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return {count.tenant_id: count.held for count in quarantine.count(session)}[tenant]
 
 
@@ -190,13 +224,13 @@ def test_the_same_wish_is_granted_once(tenant, canary):
     for again in ({"lead_id": canary}, {"external_ids": [EXTERNAL]}):
         answer = forget(tenant_id=tenant, **again)
         assert (answer["data"], answer["duplicate"]) == (first["data"], True)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         rows = audit.head(session, tenant).sequence
     assert rows == 2, "the settings and one erasure"
 
 
 def test_one_that_was_begun_and_broken_off_is_ended(tenant, canary):
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         begun = privacy.begin(session, tenant, lead_id=canary, identities=[], lay=True, now=NOW)
     assert upsert(tenant_id=tenant, leads=[CANARY])["data"]["rejected"], "the door is closed first"
     assert forget(tenant_id=tenant, lead_id=canary)["data"]["erasure_id"] == begun.erasure_id

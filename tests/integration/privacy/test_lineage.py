@@ -6,7 +6,7 @@ import pytest
 
 from db.records import ModelDraft
 from db.repositories import leads, lineage, models
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.leads import upsert
 from tasks.privacy import forget, restrict
 from tasks.training import train_model
@@ -28,7 +28,7 @@ def closed(number):
 
 
 def marked(tenant):
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return {model.version: model.retrain_at is not None for model in models.versions(session, tenant)}
 
 
@@ -42,7 +42,7 @@ def test_a_champion_that_learnt_from_somebody_forgotten_is_replaced(tenant):
     again = train_model(tenant_id=tenant, kind="lead_score")["data"]
     assert (again["rows"], again["promoted"]) == (298, True), again["reason"]
     assert marked(tenant) == {"lead_score-0001": True, "lead_score-0002": False}
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert lineage.trained_on(session, tenant, lead_ids=[ids[1]]), "before it was restricted"
         assert not lineage.trained_on(session, tenant, lead_ids=[ids[0]]), "its hash is gone as well"
 
@@ -50,7 +50,7 @@ def test_a_champion_that_learnt_from_somebody_forgotten_is_replaced(tenant):
 def test_a_lead_that_went_while_a_model_was_trained_on_it_marks_it(tenant, other):
     facts = {"metrics": {}, "report": {}, "rows": 2, "trained_at": NOW, "feature_schema": "1"}
     draft = ModelDraft(kind="lead_score", scope="tenant", artifact=b"{}", fingerprint="f", **facts)
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         model = models.add(session, tenant, draft=draft)
         lineage.keep(session, tenant, model_id=model.model_id, lead_ids=[other, "gone"], now=NOW)
         assert leads.exists(session, tenant, lead_id=other)

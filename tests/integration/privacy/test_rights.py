@@ -13,7 +13,7 @@ from sqlalchemy import text
 from db.privacy import STORES
 from db.records import EventDraft, LeadDraft
 from db.repositories import audit, events, leads, predictions, restrictions, tenants
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload, TaskError
 from tasks.leads import card, score, upsert, worklist
 from tasks.pipelines import assess
@@ -39,7 +39,7 @@ def test_a_copy_holds_everything_and_only_its_owner_may_read_it(tenant, canary, 
     assert stores["predictions"][0]["detail"]["up"] or stores["predictions"][0]["detail"]["down"]
     assert {row["kind"] for row in stores["audit"]} == {"prediction"}
     assert other not in json.dumps(told), "nothing of anybody else"
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert audit.verify(session, tenant).ok
 
 
@@ -80,7 +80,7 @@ def test_an_answer_that_comes_after_the_objection_is_not_kept(tenant, canary):
 
     draft = type("Draft", (), {"lead_id": canary, "band": "hot"})()
     work = type("Work", (), {"tenant_id": tenant, "now": NOW})()
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         restrictions.change(session, tenant, lead_id=canary, objected=True, now=NOW)
         keep_predictions(session, work, [draft])
         assert predictions.latest(session, tenant, kind="lead_score") == []
@@ -96,7 +96,7 @@ def old_events(tenant, lead_id, *days):
         )
         for age in days
     ]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         events.add(session, tenant, lead_id=lead_id, drafts=drafts)
 
 
@@ -113,24 +113,24 @@ def test_what_was_kept_long_enough_goes_and_a_tenant_may_shorten_it(tenant, cana
 
 
 def kept_events(tenant, lead_id):
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return len(events.of_leads(session, tenant, lead_ids=[lead_id])[lead_id])
 
 
 def forget_slots():
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         session.execute(text("DELETE FROM schedule_slots"))
 
 
 def test_leads_nobody_heard_of_for_too_long_go_as_a_whole_and_may_come_back(tenant, canary, other):
     configure(tenant_id=tenant, settings={"retention_days": {"profile": 700}})
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         session.execute(
             text("UPDATE leads SET changed_at = :then WHERE lead_id = :lead"),
             {"then": (NOW - timedelta(days=701)).replace(tzinfo=None), "lead": canary},
         )
     purge()
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert leads.ids(session, tenant) == [other]
         assert audit.verify(session, tenant).ok
     assert upsert(tenant_id=tenant, leads=[CANARY])["data"]["created"] == 1
@@ -180,7 +180,7 @@ def test_erasure_beside_other_work_happens_once_and_leaves_nothing(tenant, canar
     assert said <= {"InvalidPayload", "Unavailable"}
     assert len(answers) == 4
     assert len({answer["data"]["erasure_id"] for answer in answers}) == 1
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert leads.ids(session, tenant) == [other]
         assert audit.verify(session, tenant).ok
         kinds = [row.kind for row in session.execute(text("SELECT kind FROM audit")).all()]
@@ -192,9 +192,9 @@ def test_one_tenants_wish_does_not_reach_another(tenant, canary):
     configure(tenant_id="other")
     with pytest.raises(InvalidPayload):
         forget(tenant_id="other", lead_id=canary)
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         leads.upsert(session, "other", drafts=[LeadDraft(external_id=EXTERNAL)], policy="overwrite", now=NOW)
     forget(tenant_id="other", external_ids=[EXTERNAL])
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert leads.ids(session, tenant) == [canary]
         assert tenants.ids(session) == ["acme", "other"]
