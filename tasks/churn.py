@@ -12,7 +12,7 @@ from typing import Any
 
 from db.records import Taken
 from db.repositories import risk_checks, snapshots, tenants
-from db.session import Session, reading, transaction
+from db.session import EVERY_TENANT, Session, reading, transaction
 from ml.churn.risk import LEVELS
 from tasks import due, landing, profiles, risks, schedule, scorers
 from tasks.base import Answer, Work, effect, job, step
@@ -69,7 +69,7 @@ def sweep(request: Upkeep, work: Work) -> dict[str, Any]:
         return work.envelope(request, Answer(data={"due": 0}))
     if schedule.mine("churn.seed", SEED_EVERY):
         _seed()
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         waiting = risk_checks.due(session)
     return work.envelope(request, Answer(data={"due": due.ask(check, waiting, stale=STALE)}))
 
@@ -86,10 +86,10 @@ def check(request: CheckRisks, work: Work) -> dict[str, Any]:
 
 def _seed() -> None:
     """Leads that were never looked at are due now."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         known = tenants.ids(session)
     for tenant_id in known:
-        with transaction() as session:
+        with transaction(tenant_id) as session:
             risk_checks.seed(session, tenant_id, limit=SEEDED)
 
 

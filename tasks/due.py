@@ -50,7 +50,7 @@ def work_off(
 
     `body` settles what it was given. A lead that fails alone waits a scoring interval for its next turn.
     """
-    with transaction() as session:
+    with transaction(tenant_id) as session:
         taken = agenda.take(session, tenant_id, limit=CHUNK)
     done: list[str] = []
 
@@ -63,7 +63,7 @@ def work_off(
     def failed(lead_id: str, error: str) -> None:
         log.error("due_lead_failed", task=work.task, lead_id=lead_id, error=error)
         later = {lead_id: work.now + interval_of(work)}
-        with transaction() as session:
+        with transaction(tenant_id) as session:
             agenda.settle(session, tenant_id, taken=replace(taken, lead_ids=(lead_id,)), due=later)
 
     if taken.lead_ids:

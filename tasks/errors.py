@@ -3,7 +3,7 @@
 
 TaskError
 ├── InvalidPayload   the caller's mistake: never retried, nothing stored
-├── Unavailable      trouble that passes outlasted the retries
+├── Unavailable      trouble that passes lasted for longer than the task may wait
 ├── Overloaded       more was asked than can be done soon: wait, then send it again
 ├── TimedOut         the task's own time limit
 ├── Poisonous        it took its worker down too often: held in quarantine
@@ -40,7 +40,7 @@ class InvalidPayload(TaskError):
 
 
 class Unavailable(TaskError):
-    """A part Hearth needs did not answer through all retries: send the task again later."""
+    """A part Hearth needs was away for as long as the task may wait: send it again later."""
 
 
 class Overloaded(TaskError):

@@ -18,7 +18,7 @@ def failed(stage: str) -> Callable[[StageCall, str], None]:
     """What a stage that raised does instead."""
 
     def fail(request: StageCall, error: str) -> None:
-        with transaction() as session:
+        with transaction(request.tenant_id) as session:
             land(session, request, stage, "failed")
 
     return fail

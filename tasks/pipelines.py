@@ -13,8 +13,8 @@ from typing import Any
 from celery import chain, chord
 
 from db.repositories import assessments
-from db.session import Session, reading
-from tasks import churn, limits, schedule, snapshots
+from db.session import EVERY_TENANT, Session, reading
+from tasks import churn, landing, limits, schedule, snapshots
 from tasks import leads as lead_tasks
 from tasks.base import Answer, Work, effect, job, step
 from tasks.contracts.pipelines import Assess, StageCall
@@ -53,9 +53,9 @@ def assess(session: Session, request: Assess, work: Work) -> Answer:
 def start(request: StageCall, work: Work) -> dict[str, Any]:
     """Publish the stages of an assessment that is committed, and the watchdog of an interactive one."""
     call = {"tenant_id": request.tenant_id, "assessment_id": request.assessment_id}
-    with reading() as session:
-        record = assessments.get(session, request.tenant_id, assessment_id=request.assessment_id)
-    if record is None or record.state != "running":
+    with reading(request.tenant_id) as session:
+        record = landing.record(session, request)
+    if record.state != "running":
         return work.envelope(request, Answer(data={"published": False}))
     stages = chord([stage.si(**call) for stage in STAGES.values()], finish.si(**call))
     chain(lead_tasks.snapshot_stage.si(**call), stages).apply_async()
@@ -82,7 +82,7 @@ def sweep(request: Upkeep, work: Work) -> dict[str, Any]:
     """Close every assessment whose time has passed, so that an answer comes whatever became of its messages."""
     if not schedule.mine("pipelines.sweep", 15):
         return work.envelope(request, Answer(data={"closing": 0}))
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         overdue = assessments.overdue(session, now=work.now, limit=1000)
     for tenant_id, assessment_id in overdue:
         finish.delay(tenant_id=tenant_id, assessment_id=assessment_id)

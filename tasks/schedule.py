@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from db.repositories import slots
-from db.session import transaction
+from db.session import EVERY_TENANT, transaction
 
 
 def mine(schedule: str, seconds: int) -> bool:
     """Take the slot that the database's time falls into; False when it was taken before."""
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         return slots.claim(session, schedule=schedule, seconds=seconds) is not None

@@ -9,7 +9,7 @@ from celery import current_app
 
 from db.records import CanaryRecord
 from db.repositories import attempts, audit, canaries, models, outbox, quarantine, slots
-from db.session import Session, reading, transaction
+from db.session import EVERY_TENANT, Session, across_tenants, reading, transaction
 from ml.features import SCHEMA_VERSION
 from tasks import schedule, waiting, workspace
 from tasks.base import Answer, Json, Work, job, query
@@ -41,7 +41,8 @@ def ping(session: Session, request: Ping, work: Work) -> Answer:
 def status(session: Session, request: Status, work: Work) -> Answer:
     """Per queue: depth, age of the oldest message and estimated wait in seconds, as the newest canary tells."""
     told = {canary.queue: canary for canary in canaries.latest(session)}
-    lag = outbox.lag(session)
+    with across_tenants(session):
+        lag = outbox.lag(session)
     with current_app.connection_for_read() as connection:
         depths = waiting.depths(connection.default_channel.client, _queues())
     return Answer(
@@ -67,7 +68,7 @@ def send_canaries(request: Upkeep, work: Work) -> Json:
     """Send a message through every queue that does nothing but arrive."""
     if not schedule.mine("system.canaries", 15):
         return work.envelope(request, Answer(data={"sent": 0}))
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         sent = canaries.send(session, queues=_queues())
     for canary in sent:
         arrive.apply_async(kwargs={"queue": canary.queue, "sent_at": to_wire(canary.sent_at)}, queue=canary.queue)
@@ -77,7 +78,7 @@ def send_canaries(request: Upkeep, work: Work) -> Json:
 @job("hearth.system.canary", CanaryCall, ignore_result=True)
 def arrive(request: CanaryCall, work: Work) -> Json:
     """Tell how long a message of this queue waited."""
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         canaries.ran(session, queue=request.queue, sent_at=request.sent_at)
     return work.envelope(request, Answer(data={}))
 
@@ -87,7 +88,7 @@ def anchor(request: Upkeep, work: Work) -> Json:
     """Write the head of every audit chain to a file outside the database, so that a cut-off chain is noticed."""
     if not schedule.mine("system.anchor", 60):
         return work.envelope(request, Answer(data={"anchored": 0}))
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         heads = {tenant_id: audit.head(session, tenant_id) for tenant_id in audit.tenants(session)}
     for tenant_id, head in heads.items():
         workspace.note_anchor(tenant_id, head, work.now)
@@ -100,7 +101,7 @@ def purge(request: Upkeep, work: Work) -> Json:
     if not schedule.mine("system.purge", 3600):
         return work.envelope(request, Answer(data={}))
     old = work.now - KEPT
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         gone = {
             "outbox": outbox.purge(session, before=old),
             "slots": slots.purge(session, before=old),

@@ -90,7 +90,7 @@ class Work:
     def effect(self, tenant_id: str, *, dry_run: bool = False) -> Iterator[Session]:
         """The transaction of an effect, with all that goes with it; follow-ups are published after the commit."""
         rows: list[OutboxRecord] = []
-        with transaction() as session:
+        with transaction(tenant_id) as session:
             yield session
             if dry_run:
                 session.rollback()

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
-from tasks.contracts.base import Identifier, Request, ShortText
+from tasks.contracts.base import Identifier, Request, ShortText, Storable
 from tasks.contracts.tenants import Zone
 from tasks.contracts.wire import digest
 
 
-class BackfillCsv(Request):
-    """Import a CSV file that the workers can read."""
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    if "\\u0000" in json.dumps(value):
+        raise PydanticCustomError("type", "a key or a text in it holds a NUL, which no database keeps; leave it out")
+    return value
 
-    #: path or file:// address
-    uri: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+
+class BackfillCsv(Request):
+    """Import a CSV file that the workers may read: below HEARTH_IMPORT_DIRS, or handed over by the command line."""
+
+    #: path or file:// address; behind a `#` the token of a hand-over
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=4096), Storable]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     #: what the rows are
     kind: Literal["leads", "events"] = "leads"
     #: whose columns these are; `auto` looks
     profile: ShortText = "auto"
     #: a mapping file's content as an object
-    mapping: dict[str, Any] | None = None
+    mapping: Annotated[dict[str, Any], AfterValidator(_storable)] | None = None
     #: reconcile: what the file and the store do not share; nothing is written, and the file's values count
     mode: Literal["preview", "dry_run", "reconcile", "commit"] = "commit"
     policy: Literal["fill_blanks", "overwrite", "skip_existing"] = "fill_blanks"
@@ -38,7 +46,9 @@ class BackfillCsv(Request):
         """The same import is started by one worker at a time; a preview is no import."""
         if self.mode == "preview":
             return None
-        return digest(self.model_dump(mode="json", exclude={"idempotency_key", "request_id", "contract"}))
+        told = self.model_dump(mode="json", exclude={"idempotency_key", "request_id", "contract"})
+        # the same file handed over twice is the same import
+        return digest({**told, "uri": self.uri.partition("#")[0]})
 
     def needs_tenant(self) -> bool:
         """A preview stores nothing and asks nothing of the database."""
@@ -49,7 +59,7 @@ class ChunkCall(Request):
     """One chunk of an import."""
 
     backfill_id: Identifier
-    number: Annotated[int, Field(ge=0)]
+    number: Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class FinishCall(Request):

@@ -2,32 +2,69 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from tasks.errors import InvalidPayload
+from tasks.contracts import places, plain
+from tasks.errors import InvalidPayload, Place
 
 CONTRACT = "1"
-#: bytes of JSON that one message may carry
-MESSAGE_LIMIT = 700_000
+#: places that a refusal names, and unknown keys that an answer warns of
+MOST_PLACES, MOST_WARNINGS = 50, 100
 #: clocks of callers may run ahead of ours by this much
 CLOCK_TOLERANCE = timedelta(minutes=5)
+#: of times that mean something, as in files that are imported
+YEARS = range(1900, 2101)
+#: characters of a time however it is written
+MOST_OF_TIME = 64
+
+
+def _short(value: object) -> object:
+    if isinstance(value, str) and len(value) > MOST_OF_TIME:
+        said = {"max_length": MOST_OF_TIME}
+        raise PydanticCustomError("string_too_long", "String should have at most {max_length} characters", said)
+    return value
+
+
+def _moment(value: datetime) -> datetime:
+    if value.year not in YEARS:
+        message = f"lies before {YEARS[0]} or after {YEARS[-1]}; leave out a time that is not known"
+        raise PydanticCustomError("range", message)
+    return value.astimezone(UTC)
 
 
 def _not_future(value: datetime) -> datetime:
     if value > datetime.now(UTC) + CLOCK_TOLERANCE:
         raise PydanticCustomError("future", "lies in the future; send a time that has passed")
-    return value.astimezone(UTC)
+    return _moment(value)
 
 
+def _storable(value: str) -> str:
+    if "\x00" in value:
+        raise PydanticCustomError("type", "holds a NUL, which no database keeps; leave it out")
+    return value
+
+
+#: of a text that is kept as it is
+Storable = AfterValidator(_storable)
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:\-]{0,63}$")]
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
-PastTime = Annotated[AwareDatetime, AfterValidator(_not_future)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True), Storable]
+#: an aware moment, written in so many characters as one needs
+Moment = Annotated[AwareDatetime, BeforeValidator(_short), AfterValidator(_moment)]
+PastTime = Annotated[AwareDatetime, BeforeValidator(_short), AfterValidator(_not_future)]
 
 
 class Part(BaseModel):
@@ -41,7 +78,7 @@ class Request(Part):
 
     tenant_id: Identifier
     contract: Literal["1"] = "1"
-    idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=200), Storable] | None = None
     request_id: ShortText | None = None
     dry_run: bool = False
 
@@ -69,6 +106,8 @@ _CODES = {
     "too_long": "too_many",
     "literal_error": "unknown_value",
     "enum": "unknown_value",
+    "union_tag_invalid": "unknown_value",
+    "union_tag_not_found": "missing",
     "unknown_value": "unknown_value",
     "missing_one": "missing",
     "range": "range",
@@ -78,46 +117,58 @@ _CODES = {
 }
 
 
+#: what the context of pydantic's own errors may say in a message: what a field wants, never what it got
+_SAID = {
+    *("expected", "expected_tags", "discriminator", "field_type", "class_name", "pattern", "multiple_of"),
+    *("gt", "ge", "lt", "le", "min_length", "max_length", "actual_length", "max_digits", "decimal_places"),
+}
+
+
 def parse(contract: type[RequestT], payload: Mapping[str, Any]) -> tuple[RequestT, list[dict[str, str]]]:
     """The request in a message, and a warning for each unknown key.
 
-    Raises InvalidPayload with the places that are wrong, never their values.
+    Raises InvalidPayload with the places that are wrong, never their values and never a key that the caller made up.
     """
-    if _too_large(payload):
-        raise InvalidPayload.at("too_long", "", f"the message is over {MESSAGE_LIMIT} bytes of JSON; send fewer items")
+    if fault := plain.fault(payload):
+        raise InvalidPayload.at(fault.code, places.place(contract, payload, fault.path), fault.message)
     try:
         request = contract.model_validate(payload)
     except ValidationError as error:
-        raise _refusal(error.errors(include_url=False, include_context=False, include_input=False)) from None
-    warnings = [{"code": "unknown_field", "path": path} for path in _unknown(request)]
-    return request, warnings
+        raise refusal(contract, payload, error) from None
+    return request, [_warning(contract, payload, *found) for found in _unknown(request, payload)]
 
 
-def _too_large(payload: Mapping[str, Any]) -> bool:
-    try:
-        return len(json.dumps(payload, ensure_ascii=False).encode()) > MESSAGE_LIMIT
-    except (TypeError, ValueError):
-        raise InvalidPayload.at("type", "", "the message is not plain JSON; send objects, lists and scalars") from None
-
-
-def _refusal(details: list[ErrorDetails]) -> InvalidPayload:
-    errors = [{"loc": ".".join(map(str, d["loc"])), "msg": d["msg"]} for d in details[:50]]
+def refusal(contract: type[BaseModel], payload: Mapping[str, Any], error: ValidationError) -> InvalidPayload:
+    """What is wrong with a payload, as its caller may read it and anybody may keep it."""
+    details = error.errors(include_url=False, include_input=False)[:MOST_PLACES]
+    errors = [_place(contract, payload, one) for one in details]
     return InvalidPayload(_CODES.get(details[0]["type"], "type"), errors)
 
 
-def _unknown(part: BaseModel, prefix: str = "") -> Iterator[str]:
-    for name in sorted(part.model_extra or {}):
-        yield f"{prefix}{name}"[:200]
-    for name in type(part).model_fields:
-        yield from _unknown_below(getattr(part, name), f"{prefix}{name}.")
+def _place(contract: type[BaseModel], payload: Mapping[str, Any], detail: ErrorDetails) -> Place:
+    own = "the key itself: " if places.KEY in detail["loc"] else ""
+    return {"loc": places.place(contract, payload, detail["loc"]), "msg": own + _message(detail)}
 
 
-def _unknown_below(value: object, prefix: str) -> Iterator[str]:
-    if isinstance(value, BaseModel):
-        yield from _unknown(value, prefix)
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield from _unknown_below(item, f"{prefix}{index}.")
+def _message(detail: ErrorDetails) -> str:
+    said = detail.get("ctx", {})
+    if said.keys() <= _SAID or detail["type"].startswith("datetime_"):
+        return detail["msg"]
+    if "expected_tags" in said:
+        return f"{said.get('discriminator', 'this')} must be one of {said['expected_tags']}"
+    return "this cannot be read; see the schema of the task"
+
+
+def _unknown(request: Request, payload: Mapping[str, Any]) -> list[tuple[places.Path, str | None]]:
+    return list(islice(places.unknown(request, payload), MOST_WARNINGS))
+
+
+def _warning(
+    contract: type[BaseModel], payload: Mapping[str, Any], path: places.Path, near: str | None
+) -> dict[str, str]:
+    """An unknown key by its place; the name that it is like helps where it is a misspelt one."""
+    told = {"code": "unknown_field", "path": places.place(contract, payload, path)}
+    return told | {"near": near} if near else told
 
 
 ENVELOPE_SCHEMA: dict[str, Any] = {
@@ -131,7 +182,18 @@ ENVELOPE_SCHEMA: dict[str, Any] = {
         "tenant_id": {"type": ["string", "null"]},
         "task_id": {"type": "string"},
         "data": {"type": "object"},
-        "warnings": {"type": "array", "items": {"type": "object", "required": ["code", "path"]}},
+        "warnings": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["code", "path"],
+                "properties": {
+                    "code": {"type": "string"},
+                    "path": {"type": "string"},
+                    "near": {"type": "string", "description": "the known name that an unknown key is like"},
+                },
+            },
+        },
         "model": {
             "type": ["object", "null"],
             "required": ["name", "version", "trained_at", "rows", "calibrated", "scope"],

@@ -26,7 +26,7 @@ class PredictChurn(Request):
     lead_id: Identifier | None = None
     lead: LeadIn | None = None
     lead_ids: Annotated[list[Identifier], Field(min_length=1, max_length=1000)] | None = None
-    horizon_days: Annotated[int, AfterValidator(_learnt)] = HORIZON
+    horizon_days: Annotated[int, AfterValidator(_learnt), Field(json_schema_extra={"const": HORIZON})] = HORIZON
     as_of: PastTime | None = None
 
     @model_validator(mode="after")

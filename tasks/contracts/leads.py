@@ -16,6 +16,8 @@ Email = Annotated[
 Phone = Annotated[str, StringConstraints(max_length=40, pattern=r"^\+?[0-9][0-9 ().\-]{5,}$")]
 Amount = Annotated[float, Field(ge=0, le=1e12)]
 Count = Annotated[int, Field(ge=0, le=10_000_000)]
+#: of a lead; a NUL in it is taken out when it is kept
+LeadText = Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
 CustomName = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 CustomText = Annotated[str, StringConstraints(max_length=1000)]
 
@@ -23,23 +25,23 @@ CustomText = Annotated[str, StringConstraints(max_length=1000)]
 class LeadIn(Part):
     """One lead in the canonical columns of the contract; what is left out changes nothing."""
 
-    source_system: ShortText = "crm"
-    external_id: ShortText | None = None
+    source_system: LeadText = "crm"
+    external_id: LeadText | None = None
     email: Email | None = None
     phone: Phone | None = None
     first_name: Name | None = None
     last_name: Name | None = None
     full_name: Name | None = None
     lead_type: Literal["buyer", "seller", "both", "investor", "renter", "agent", "vendor"] | None = None
-    stage: ShortText | None = None
-    pipeline: ShortText | None = None
-    opportunity_id: ShortText | None = None
+    stage: LeadText | None = None
+    pipeline: LeadText | None = None
+    opportunity_id: LeadText | None = None
     opportunity_status: Literal["open", "won", "lost", "abandoned"] | None = None
-    lost_reason: ShortText | None = None
+    lost_reason: LeadText | None = None
     deal_value: Amount | None = None
-    source: ShortText | None = None
-    campaign: ShortText | None = None
-    tags: Annotated[list[ShortText], Field(max_length=200)] | None = None
+    source: LeadText | None = None
+    campaign: LeadText | None = None
+    tags: Annotated[list[LeadText], Field(max_length=200)] | None = None
     created_at: PastTime | None = None
     last_activity_at: PastTime | None = None
     last_contacted_at: PastTime | None = None
@@ -50,10 +52,10 @@ class LeadIn(Part):
     budget_max: Amount | None = None
     timeline: Literal["0-3", "3-6", "6-12", "12+", "unknown"] | None = None
     preapproval: Literal["none", "started", "preapproved", "cash"] | None = None
-    property_type: ShortText | None = None
+    property_type: LeadText | None = None
     beds_min: Amount | None = None
     baths_min: Amount | None = None
-    locations: Annotated[list[ShortText], Field(max_length=50)] | None = None
+    locations: Annotated[list[LeadText], Field(max_length=50)] | None = None
     emails_sent: Count | None = None
     emails_opened: Count | None = None
     emails_clicked: Count | None = None
@@ -75,9 +77,9 @@ class LeadIn(Part):
     dnd_sms: bool | None = None
     dnd_call: bool | None = None
     unsubscribed_at: PastTime | None = None
-    assigned_to: ShortText | None = None
-    timezone: ShortText | None = None
-    state: ShortText | None = None
+    assigned_to: LeadText | None = None
+    timezone: LeadText | None = None
+    state: LeadText | None = None
     as_of: PastTime | None = None
     label: bool | None = None
     label_at: PastTime | None = None

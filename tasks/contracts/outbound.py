@@ -12,5 +12,5 @@ from tasks.contracts.base import Request
 class PullEvents(Request):
     """What happened since the cursor, in order."""
 
-    cursor: Annotated[int, Field(ge=0)] = 0
+    cursor: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     limit: Annotated[int, Field(ge=1, le=200)] = 100

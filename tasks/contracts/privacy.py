@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from tasks.contracts.base import Identifier, Part, Request, ShortText
@@ -49,6 +49,13 @@ class ExportPerson(Person):
 
 class ForgetPerson(Person):
     """Erase a person; the same again answers what the first came to."""
+
+
+class Compact(Upkeep):
+    """After an erasure: the broker's append-only file holds it no longer than until it is written anew."""
+
+    #: when the erasure ended
+    since: AwareDatetime
 
 
 class RestrictPerson(Person):

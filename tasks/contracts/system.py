@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime
-
-from tasks.contracts.base import Identifier, Request, ShortText
+from tasks.contracts.base import Identifier, Moment, Request, ShortText
 
 
 class Upkeep(Request):
@@ -31,4 +29,4 @@ class CanaryCall(Upkeep):
     """A message that only tells how long it waited."""
 
     queue: ShortText
-    sent_at: AwareDatetime
+    sent_at: Moment

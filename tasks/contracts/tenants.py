@@ -10,8 +10,9 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from db.privacy import Category
-from tasks.contracts.base import Identifier, Part, Request, ShortText
+from tasks.contracts.base import Identifier, Part, Request, ShortText, Storable
 from tasks.contracts.interventions import ActionName, Budget
+from tasks.destinations import QueueName, TaskName
 
 
 @cache
@@ -147,16 +148,17 @@ class CallbackTask(Part):
     """Events go to a task on the CRM's own queue."""
 
     kind: Literal["celery"]
-    task: ShortText
-    queue: ShortText
+    task: TaskName
+    #: the CRM's own: none of Hearth's, and no name that its broker keeps for itself
+    queue: QueueName
 
 
 class CallbackWebhook(Part):
     """Events are posted to an address, signed with a secret that both know."""
 
     kind: Literal["webhook"]
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$", max_length=2000)]
-    secret: Annotated[str, StringConstraints(min_length=16, max_length=200)]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$", max_length=2000), Storable]
+    secret: Annotated[str, StringConstraints(min_length=16, max_length=200), Storable]
 
 
 class CallbackPull(Part):

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from db.records import ConsentStatement, RawEventDraft
 from tasks.base import Work
-from tasks.intake import generic_events, highlevel
+from tasks.intake import generic_events, highlevel, payload
 from tasks.intake.errors import EventRefused
 from tasks.intake.notices import Ignored, Notice, Setup
 
@@ -77,7 +77,7 @@ class Item:
     def read(self) -> None:
         """Say in our words what it tells."""
         try:
-            found = READERS[self.origin.provider](self.raw, self.origin.setup)
+            found = READERS[self.origin.provider](payload.without_nul(self.raw), self.origin.setup)
         except EventRefused as refused:
             self.end("invalid", refused.code, refused.loc)
             return

@@ -57,7 +57,7 @@ class Tally:
 def replay(request: ReplayEvents, work: Work) -> Json:
     """Read events again that failed or were ignored; what is understood now is taken in, once, as of when it came."""
     tenant_id, tally = request.tenant_id, Tally()
-    with reading() as session:
+    with reading(tenant_id) as session:
         raw_ids = raw_events.ids(session, tenant_id, outcomes=sorted(request.status), since=request.since)
 
     def run(chunk: Sequence[str]) -> None:

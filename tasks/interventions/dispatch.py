@@ -16,7 +16,7 @@ import structlog
 from db import clock
 from db.records import ActionState, InterventionRecord
 from db.repositories import interventions, pauses, restrictions
-from db.session import Session, reading
+from db.session import EVERY_TENANT, Session, reading
 from ml.interventions.compliance import Decision
 from ml.interventions.policy import EVERY
 from tasks import actions, schedule
@@ -61,7 +61,7 @@ def dispatch(request: DispatchActions, work: Work) -> Json:
 def _sweep() -> int:
     if not schedule.mine("interventions.dispatch", LOOK):
         return 0
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         due = interventions.due(session, now=clock.now(session), limit=LIMIT)
     by_tenant: dict[str, list[str]] = defaultdict(list)
     for tenant_id, action_id in due:

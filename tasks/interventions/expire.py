@@ -9,7 +9,7 @@ import structlog
 
 from db import clock
 from db.repositories import interventions
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 from tasks import schedule
 from tasks.acting import choices_of
 from tasks.actions import RUNNING
@@ -33,7 +33,7 @@ def expire(request: ExpireActions, work: Work) -> Json:
         return work.envelope(request, Answer(data={"withdrawn": _stop(work)}))
     if not schedule.mine("interventions.expire", EVERY):
         return work.envelope(request, Answer(data={"withdrawn": 0}))
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         over = interventions.expired(session, now=clock.now(session), limit=LIMIT)
     by_tenant: dict[str, list[str]] = defaultdict(list)
     for tenant_id, action_id in over:
@@ -46,7 +46,7 @@ def _stop(work: Work) -> int:
     """Withdraw all that is to be carried out; nothing where the kill switch is off again."""
     gone = 0
     while choices_of(work.settings()).kill_switch:
-        with reading() as session:
+        with reading(work.tenant_id) as session:
             found = interventions.waiting(session, work.tenant_id, limit=LIMIT, states=RUNNING)
         # what was told to the CRM for a lead that wants to hear no more stands: it sends nothing, it ends it
         ours = [one.action_id for one in found if (one.state, one.reason_codes) != ("dispatched", PROTECTING)]

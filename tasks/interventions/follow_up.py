@@ -13,7 +13,7 @@ import structlog
 from db import clock
 from db.records import EnrolmentRecord, EventRecord
 from db.repositories import enrolments, events, leads, pauses, snapshots
-from db.session import Session, reading
+from db.session import EVERY_TENANT, Session, reading
 from ml.churn.labels import HORIZON, History, labels
 from ml.experiments.verdicts import Report
 from tasks import effects, histories, schedule
@@ -56,7 +56,7 @@ def follow_up(request: FollowUp, work: Work) -> Json:
 
 def _round(work: Work) -> Counter[str]:
     """Settle leads of every tenant whose time is over; those that could not be told stay for another day."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         now = clock.now(session)
         due = enrolments.due(session, now=now, limit=LIMIT)
     return +Counter({name: settle(replace(of_tenant(work, name), now=now), lead_ids) for name, lead_ids in due.items()})

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from db.errors import UnknownLead
 from db.session import Session
 from tasks import actions
 from tasks.base import Answer, Json, Work, effect, job
@@ -52,7 +53,9 @@ def plan_due(request: PlanDue, work: Work) -> Json:
         planned.extend(done)
 
     def failed(lead_id: str, error: str) -> None:
-        log.error("lead_not_planned_for", lead_id=lead_id, error=error)
+        # what names nobody is whatever the message says
+        named = {} if error == UnknownLead.__name__ else {"lead_id": lead_id}
+        log.error("lead_not_planned_for", **named, error=error)
 
     halved(list(dict.fromkeys(request.lead_ids)), run, failed)
     return work.envelope(request, Answer(data=counts(planned)))

@@ -11,5 +11,5 @@ from tasks.base import Work
 
 def of_tenant(work: Work, tenant_id: str) -> Work:
     """Give the same work for one tenant, with its settings."""
-    with reading() as session:
+    with reading(tenant_id) as session:
         return replace(work.anew(), tenant=tenants.require(session, tenant_id))

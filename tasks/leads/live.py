@@ -11,7 +11,7 @@ from typing import Any
 
 from db.records import Taken
 from db.repositories import leads, rescores, risk_checks
-from db.session import Session, reading
+from db.session import EVERY_TENANT, Session, reading
 from tasks import due, schedule, scorers
 from tasks.base import Answer, Work, job
 from tasks.contracts.events import RescoreLeads
@@ -29,7 +29,7 @@ def sweep(request: Upkeep, work: Work) -> dict[str, Any]:
     """Ask for workers where leads are due."""
     if not schedule.mine("leads.live", EVERY):
         return work.envelope(request, Answer(data={"due": 0}))
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         waiting = rescores.due(session)
     return work.envelope(request, Answer(data={"due": due.ask(rescore, waiting, stale=STALE)}))
 

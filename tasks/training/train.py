@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, fields
 from typing import Any
 
 from db.records import AuditDraft, ModelDraft, ModelRecord
 from db.repositories import audit, lineage, models, pools
-from db.session import Session, reading
+from db.session import EVERY_TENANT, Session, across_tenants, reading
 from ml import artifacts
 from ml.features import SCHEMA_VERSION
 from ml.leads import Training
@@ -26,7 +27,7 @@ def train_model(request: TrainModel, work: Work) -> Json:
     """Train on every labelled lead as of the moment it was observed; the same data trains once."""
     if request.scope == "pooled" and work.settings().get("pool") != "share":
         return work.envelope(request, _refused(request, work))
-    with reading() as session:
+    with reading(EVERY_TENANT if request.scope == "pooled" else request.tenant_id) as session:
         lesson = _lesson(session, request, work)
     if lesson.missing:
         return work.envelope(request, _not_yet(request, lesson, work))
@@ -44,7 +45,7 @@ def _lesson(session: Session, request: TrainModel, work: Work) -> Lesson:
 
 
 def _known(request: TrainModel, lesson: Lesson) -> ModelRecord | None:
-    with reading() as session:
+    with reading(request.tenant_id) as session:
         return models.by_fingerprint(
             session, lesson.owner, kind=request.kind, scope=request.scope, fingerprint=lesson.fingerprint
         )
@@ -68,8 +69,12 @@ def _register(request: TrainModel, lesson: Lesson, training: Training, decision:
         fingerprint=lesson.fingerprint,
         trained_at=work.now,
     )
-    with work.effect(request.tenant_id, dry_run=request.dry_run) as session:
-        if request.scope == "pooled":
+    pooled = request.scope == "pooled"
+    with (
+        work.effect(request.tenant_id, dry_run=request.dry_run) as session,
+        across_tenants(session) if pooled else nullcontext(),
+    ):
+        if pooled:
             pools.ensure(session, pools.vertical_of(work.settings()), now=work.now)
         record = models.add(session, lesson.owner, draft=draft)
         _keep_lineage(session, request, lesson, record, work)

@@ -15,7 +15,7 @@ from db.models import Lead, RescoreDue, RiskCheck
 from db.records import EventDraft, LevelMove
 from db.repositories import audit, events, levels, outbox, predictions, risk_checks
 from db.repositories import leads as lead_rows
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from ml.churn.indicators import NAMES
 from ml.churn.risk import LEVELS
 from tasks import churn, pipelines
@@ -54,7 +54,7 @@ def happened(kind: str, *days: float, direction: str | None = None) -> list[Even
 
 
 def tell(lead_id: str, *groups: list[EventDraft]) -> None:
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         events.add(session, T, lead_id=lead_id, drafts=[one for group in groups for one in group])
 
 
@@ -81,18 +81,18 @@ def told_of(kind: str) -> list[dict[str, Any]]:
 
 
 def risk_rows(lead_id: str) -> int:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return len(predictions.history(session, T, lead_id=lead_id, kind="churn", limit=50))
 
 
 def proofs() -> int:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return audit.head(session, T).sequence
 
 
 def follow_ups() -> list[list[str]]:
     """The leads that were handed over to be planned for, message by message."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         rows = outbox.pending(session, limit=100, before=datetime.now(UTC) + DAY)
     return [row.kwargs["lead_ids"] for row in rows if row.task == "hearth.interventions.plan_due"]
 
@@ -168,7 +168,7 @@ def test_who_unsubscribed_is_nobody_to_call(leads: list[str]) -> None:
     assert leads[0] in called
     again = [{"subject": {"lead_id": leads[0]}, "type": "unsubscribed", "at": ago(0.1).isoformat()}]
     assert record(tenant_id=T, outcomes=again)["data"]["recorded"] == 1
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         (kept,) = lead_rows.get(session, T, lead_ids=[leads[0]])
     assert (kept.contactable, kept.consent["unsubscribed_at"]) == (False, ago(0.1)), "the earliest stays"
 
@@ -178,7 +178,7 @@ def test_who_wants_to_hear_no_more_waits_for_no_window(leads: list[str]) -> None
     churn.check(tenant_id=T)
     for lead_id, kind in ((leads[0], "unsubscribed"), (leads[1], "replied")):
         record(tenant_id=T, outcomes=[{"subject": {"lead_id": lead_id}, "type": kind, "at": NOW.isoformat()}])
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         session.execute(update(RescoreDue).values(due_at=NOW))  # the window of scores has ended
     assert rescore(tenant_id=T)["data"]["due"] == 3
     assert due() == {T: 1}
@@ -210,7 +210,7 @@ def test_those_at_risk_are_handed_over_together_by_the_next_sweep_and_the_past_i
 
 def test_who_is_looked_after_is_handed_over_also_when_the_risk_has_gone(leads: list[str]) -> None:
     move = LevelMove(lead_id=leads[0], threshold="churn", above=True)
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         levels.cross(session, T, moves=[move], now=NOW, quiet_since=NOW)
         risk_checks.touch(session, T, lead_ids=[leads[0]])
     churn.check(tenant_id=T)
@@ -278,20 +278,20 @@ def test_card_and_worklist_show_the_risk_and_who_was_never_contacted(leads: list
 
 
 def due() -> dict[str, int]:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return risk_checks.due(session)
 
 
 def shift(days: float) -> None:
     """Let time pass for what is due."""
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         for row in session.query(RiskCheck).all():
             row.due_at = row.due_at and row.due_at - days * DAY
             row.free_at = row.free_at and row.free_at - days * DAY
 
 
 def test_leads_are_looked_at_again_by_themselves_when_their_time_has_come(leads: list[str]) -> None:
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         assert risk_checks.seed(session, T, limit=10) == 3
         assert risk_checks.seed(session, T, limit=10) == 0
     assert due() == {T: 3}
@@ -308,7 +308,7 @@ def test_leads_are_looked_at_again_by_themselves_when_their_time_has_come(leads:
 
 
 def test_what_ended_is_not_looked_at_again(leads: list[str]) -> None:
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         risk_checks.seed(session, T, limit=10)
     record(tenant_id=T, outcomes=[{"subject": {"lead_id": leads[0]}, "type": "won", "at": NOW.isoformat()}])
     assert churn.check(tenant_id=T)["data"] == {"due": 3, "assessed": 2}
@@ -317,7 +317,7 @@ def test_what_ended_is_not_looked_at_again(leads: list[str]) -> None:
 
 
 def test_a_lead_that_cannot_be_assessed_holds_up_nobody(leads: list[str]) -> None:
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         risk_checks.seed(session, T, limit=10)
         broken = select(Lead.custom).where(Lead.lead_id == leads[1]).scalar_subquery()
         session.execute(update(Lead).where(Lead.lead_id == leads[0]).values(custom=broken))
@@ -330,7 +330,7 @@ def test_a_lead_that_cannot_be_assessed_holds_up_nobody(leads: list[str]) -> Non
 
 def test_a_risk_is_explained_and_computed_again(leads: list[str]) -> None:
     told = churn.predict(tenant_id=T, lead_id=leads[1])["data"]
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         found = explained(session, T, told["prediction_id"])
     assert found is not None
     assert found.reproduced
@@ -368,7 +368,7 @@ def test_what_happens_to_a_lead_has_its_risk_looked_at_again(leads: list[str]) -
     assert due() == {T: 3}
     assert churn.check(tenant_id=T)["data"]["assessed"] == 3
     tell(leads[0], happened("sms", 0.01, direction="inbound"))
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         risk_checks.touch(session, T, lead_ids=[leads[0]])
     assert due() == {}  # its window has not ended
     shift(0.05)

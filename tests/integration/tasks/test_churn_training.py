@@ -12,7 +12,7 @@ from sqlalchemy import update
 from db.models import Lead
 from db.records import EventDraft, ModelDraft, SnapshotDraft
 from db.repositories import archives, events, leads, models, predictions, snapshots
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from ml import artifacts
 from ml.features import extract
 from ml.leads import Scorecard
@@ -62,7 +62,7 @@ def brokerage(count: int, tenant_id: str = T) -> list[str]:
         for number in range(count)
     ]
     made: list[str] = upsert(tenant_id=tenant_id, leads=told)["data"]["lead_ids"]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         drafts = {lead_id: history(number) for number, lead_id in enumerate(made)}
         events.add_many(session, tenant_id, drafts=drafts)
     return made
@@ -91,13 +91,13 @@ def test_histories_train_a_model_that_answers_and_goes_back(tenant: str) -> None
     assert (again["version"], again["promoted"]) == ("churn-0001", True)
     assert again["reason"].startswith("the same data was trained before")
 
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         some = leads.ids(session, T)[:40]
     answer = churn.predict(tenant_id=T, lead_ids=some)
     assert (answer["model"]["version"], answer["model"]["scope"]) == ("churn-0001", "tenant")
     one = churn.predict(tenant_id=T, lead_id=some[0])["data"]
     assert set(one["members"]) == {"lr", "gb", "rf"}
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         told = explained(session, T, one["prediction_id"])
     assert told is not None
     assert told.reproduced, told.told["replay"]
@@ -106,7 +106,7 @@ def test_histories_train_a_model_that_answers_and_goes_back(tenant: str) -> None
     refused = train(seed=1)
     assert (refused["version"], refused["promoted"]) == ("churn-0002", False)
     assert "new to the champion" in refused["reason"]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         second = models.get(session, T, version="churn-0002")
         assert second is not None
         models.promote(session, T, model_id=second.model_id, now=NOW)
@@ -138,7 +138,7 @@ def test_churn_is_learnt_from_a_tenants_own_leads(database: str) -> None:
 
 
 def rows(later: timedelta = timedelta(0)) -> histories.Rows:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return histories.rows_of(session, T, as_of=datetime.now(UTC) + later, thresholds={})
 
 
@@ -147,7 +147,7 @@ def test_what_came_or_was_known_later_changes_no_row(database: str) -> None:
     before = rows()
     assert len(before.labels) > 10
     late = [event("showing", 50, "inbound", recorded=0.0), event("sms", 0.0, "inbound")]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         events.add_many(session, T, drafts=dict.fromkeys(made, late))
     upsert(tenant_id=T, leads=[{"external_id": "L0", "stage": "offer", "budget_max": 900_000}])
     after = rows()
@@ -159,7 +159,7 @@ def test_features_do_not_tell_to_whom_nothing_happened_later(database: str) -> N
     made = brokerage(4)
     given = {"stage": "engaged", "source": "Website", "budget_max": 500_000}
     upsert(tenant_id=T, leads=[{"external_id": f"L{number}", **given} for number in range(4)])
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         session.execute(update(Lead).values(observed_at=NOW - 70 * DAY))
     before = rows()
     upsert(tenant_id=T, leads=[{"external_id": "L0", "budget_max": 900_000}])
@@ -176,7 +176,7 @@ def test_a_lead_is_learnt_from_until_it_ended_and_nobody_is_who_objects(database
         leads=[{"external_id": "L0", "opportunity_status": "won", "closed_at": closed.isoformat()}],
     )
     restrict(tenant_id=T, lead_id=objecting, objected=True)
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         # deleted before anybody kept when
         session.execute(update(Lead).where(Lead.lead_id == gone).values(status="archived"))
         archives.archive(session, T, lead_ids=[deleted], at=closed)
@@ -201,7 +201,7 @@ def test_where_a_lead_stood_then_is_told_by_its_snapshots(database: str) -> None
         feature_schema="1",
         features={"stage": "offer", "timeline": "0-3"},
     )
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         snapshots.save(session, T, drafts=[draft])
     stood = {label.as_of > taken: label.past for label in rows().labels if label.lead_id == lead_id}
     assert (stood[False].stage, stood[False].threshold) == (None, 7)
@@ -221,10 +221,10 @@ def test_a_champion_whose_artifact_does_not_open_is_passed_over(database: str) -
         fingerprint="f",
         trained_at=NOW,
     )
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         models.promote(session, T, model_id=models.add(session, T, draft=draft).model_id, now=NOW)
     answer = churn.predict(tenant_id=T, lead_id=lead_id)
     assert answer["model"]["version"] == "churn-scorecard-1"
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         (row,) = predictions.latest(session, T, kind="churn")
     assert (row.model_id, row.scope) == (None, "scorecard")

@@ -14,7 +14,7 @@ from db import consent as rules
 from db.models import AuditEntry, ConsentEntry, Event, Lead
 from db.repositories import consent as ledger
 from db.repositories import leads
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
 from tasks.events import ingest
 from tasks.interventions import waiting
@@ -77,7 +77,7 @@ def state(tenant: str, lead_id: str) -> Mapping[str, str]:
 
 def view_of(tenant: str, lead_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The view that is stored, and the one that the ledger folds into."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         stored = leads.get(session, tenant, lead_ids=[lead_id])[0].consent
         entries = ledger.of_lead(session, tenant, lead_id=lead_id)
     folded = rules.view(one for entry in entries for one in rules.opened(entry.said, entry.said_at))
@@ -89,7 +89,7 @@ def told(tenant: str, kind: str) -> list[Mapping[str, Any]]:
 
 
 def proofs(tenant: str) -> list[Mapping[str, Any]]:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         rows = select(AuditEntry.body).where(AuditEntry.tenant_id == tenant, AuditEntry.kind == "consent")
         return [json.loads(body) if isinstance(body, str) else body for body in session.scalars(rows)]
 
@@ -193,7 +193,7 @@ def test_a_column_that_is_not_understood_closes_its_channel_until_a_person_decid
     lead_id = answer["data"]["lead_ids"][0]
     assert answer["warnings"] == [{"code": "consent.not_understood", "path": "leads.0"}]
     assert (state(tenant, lead_id)["sms"], state(tenant, lead_id)["email"]) == ("in_doubt", "unknown")
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert leads.get(session, tenant, lead_ids=[lead_id])[0].custom == {}
     decide(tenant_id=tenant, lead_id=lead_id, decision="open", actor="ada.quill")
     upsert(tenant_id=tenant, leads=[{"external_id": "a", "source_system": "ghl", "custom": {"SMS Consent": "perhaps"}}])
@@ -214,7 +214,7 @@ def test_leads_stored_before_are_read_again_once(tenant: str, unsure: str) -> No
         one(tenant, external_id=name, email=f"{name}@example.com", opt_in_sms=True) for name in ("a", "b", "c", "d")
     )
     wrote(tenant, "see you on Sunday")
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         for lead_id, fields in ((tagged, {"tags": ["do not contact"]}), (angry, {}), (vague, {})):
             row = (Lead.tenant_id == tenant, Lead.lead_id == lead_id)
             session.execute(
@@ -246,7 +246,7 @@ def test_leads_stored_before_are_read_again_once(tenant: str, unsure: str) -> No
 def test_a_reading_goes_on_where_it_stopped(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given = [{"external_id": str(number), "source_system": "x", "tags": ["dnd"]} for number in range(5)]
     upsert(tenant_id=tenant, leads=given)
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         session.execute(delete(ConsentEntry))
         session.execute(update(Lead).values(consent={}, contactable=True))
     module = __import__("tasks.privacy.reread", fromlist=["x"])
@@ -274,14 +274,14 @@ def test_a_persons_copy_has_the_words_and_erasure_takes_the_ledger(tenant: str, 
     copied = json.loads(next(tmp_path.rglob(f"*{data['export_id']}*")).read_text())["stores"]["consent_entries"]
     assert [row["quote"] for row in copied if row["quote"]] == [unsure]
     assert forget(tenant_id=tenant, lead_id=lead_id)["data"]["stores"]["consent_entries"] == 2
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert session.scalars(select(ConsentEntry.entry_id)).all() == []
 
 
 def test_words_are_sealed_in_the_database(tenant: str, unsure: str) -> None:
     one(tenant)
     wrote(tenant, unsure)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         rows = session.execute(select(ConsentEntry.quote, ConsentEntry.said)).all()
     assert not any(unsure.encode() in bytes(quote or b"") or unsure in json.dumps(said) for quote, said in rows)
 
@@ -308,6 +308,6 @@ def _stored_message(tenant: str, lead_id: str, text: str) -> None:
         text=text,
         source_id=f"s{text[:4]}",
     )
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         events.add(session, tenant, lead_id=lead_id, drafts=[draft])
         assert session.scalar(select(Event.lead_id).where(Event.lead_id == lead_id)) == lead_id

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from db.models import RescoreDue
 from db.repositories import leads as stored
 from db.repositories import rescores
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.contracts.base import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
 from tasks.jobs import status
@@ -93,7 +93,7 @@ def test_leads_are_stored_once_and_a_nameless_one_is_rejected_alone(tenant: str)
 
 def test_what_is_new_of_a_lead_makes_it_due_for_a_score_and_nothing_else_does(tenant: str) -> None:
     def due() -> int:
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             count = rescores.due(session).get(tenant, 0)
             rescores.settle(session, tenant, taken=rescores.take(session, tenant, limit=10), due={})
         return count
@@ -104,7 +104,7 @@ def test_what_is_new_of_a_lead_makes_it_due_for_a_score_and_nothing_else_does(te
     assert due() == 0
     told = {"subject": {"external_id": "L2"}, "type": "replied", "at": (NOW - HOUR).isoformat()}
     record(tenant_id=tenant, outcomes=[told])
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert rescores.due(session) == {}  # its window has not ended
         soon = select(RescoreDue.due_at > NOW).where(RescoreDue.due_at.is_not(None))
         assert list(session.scalars(soon)) == [True]
@@ -117,7 +117,7 @@ def test_the_same_key_is_one_effect_and_other_arguments_are_refused(tenant: str)
     with pytest.raises(InvalidPayload) as caught:
         upsert(tenant_id=tenant, leads=[lead(2)], idempotency_key="k")
     assert caught.value.code == "conflict"
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert len(stored.ids(session, tenant)) == 1
 
 
@@ -129,7 +129,7 @@ def test_the_same_key_of_two_tenants_is_two_jobs(tenant: str) -> None:
 
 def test_a_dry_run_answers_and_writes_nothing(tenant: str) -> None:
     assert upsert(tenant_id=tenant, leads=[lead(1)], dry_run=True)["data"]["created"] == 1
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert stored.ids(session, tenant) == []
 
 
@@ -154,7 +154,7 @@ def test_the_scorecard_answers_before_there_is_a_model_and_adds_up(tenant: str) 
 def test_a_lead_sent_along_is_scored_and_not_stored(tenant: str) -> None:
     answer = score(tenant_id=tenant, lead=lead(5, showings=1))
     assert 0.01 <= answer["data"]["lead"]["probability"] <= 0.99
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert stored.ids(session, tenant) == []
 
 
@@ -189,7 +189,7 @@ def test_outcomes_label_the_lead_and_the_snapshots_before_them_once(tenant: str)
     first = record(tenant_id=tenant, outcomes=[item])["data"]
     assert (first["recorded"], first["labels_created"]) == (1, 1)
     assert record(tenant_id=tenant, outcomes=[item])["data"]["duplicates"] == 1
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         assert stored.label_counts(session, tenant)["won"] == 1
     shown = card(tenant_id=tenant, lead_id=lead_id)["data"]
     assert (shown["status"], shown["outcomes"]) == ("won", ["outcome.won"])
@@ -205,7 +205,7 @@ def test_an_outcome_of_nobody_stores_nothing(tenant: str) -> None:
     with pytest.raises(InvalidPayload) as caught:
         record(tenant_id=tenant, outcomes=told)
     assert (caught.value.code, caught.value.errors[0]["loc"]) == ("unknown_lead", "outcomes.1.subject")
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert stored.label_counts(session, tenant)["won"] == 0
 
 

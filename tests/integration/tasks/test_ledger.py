@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from db.errors import FenceLost
 from db.repositories import audit, leases, outbox, tenants
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.base import HearthTask
 from tasks.errors import Unavailable
 from tasks.leads import score, upsert
@@ -53,7 +53,7 @@ def one_lead(tenant: str, **fields: object) -> str:
 
 
 def proved(tenant: str) -> int:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert audit.verify(session, tenant).ok
         return audit.head(session, tenant).sequence
 
@@ -90,7 +90,7 @@ def test_an_accepted_assessment_is_in_the_outbox_though_the_broker_is_away(tenan
     lead_id = one_lead(tenant)
     answer = assess(tenant_id=tenant, lead_id=lead_id)
     assert answer["status"] == "ok"
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         waiting = outbox.pending(session, limit=10, before=datetime.now(UTC) + timedelta(minutes=1))
     assert [row.task for row in waiting] == ["hearth.pipelines.start"]
 
@@ -100,7 +100,7 @@ def test_a_callbacks_secret_is_sealed_and_comes_back_only_where_it_is_asked_for(
     first = configure(tenant_id=tenant, settings={"callback": callback})
     again = configure(tenant_id=tenant, settings={"callback": callback})
     assert (first["data"]["changed"], again["data"]["changed"]) == (True, False)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert SECRET not in str(tenants.require(session, tenant))
         assert (tenants.callback(session, tenant) or {})["secret"] == SECRET
 
@@ -109,11 +109,11 @@ def test_a_lease_is_held_by_one_and_its_successors_fence_stops_the_effect(tenant
     with leased(tenant, "work", "me") as held:
         with pytest.raises(LeaseBusy), leased(tenant, "work", "you"):
             pass
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             leases.guard(session, tenant, name=held.name, fence=held.fence)
-        with transaction() as session:  # as after its time ran out
+        with transaction(EVERY_TENANT) as session:  # as after its time ran out
             leases.release(session, tenant, name="work", holder="me", fence=held.fence)
-        with leased(tenant, "work", "you"), pytest.raises(FenceLost), transaction() as session:
+        with leased(tenant, "work", "you"), pytest.raises(FenceLost), transaction(EVERY_TENANT) as session:
             leases.guard(session, tenant, name=held.name, fence=held.fence)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from db.models import Lead
 from db.records import ActionState, InterventionDraft
 from db.repositories import interventions
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from ml.interventions.compliance import Candidate
 from tasks import effects
 from tasks.events import ingest
@@ -113,7 +113,7 @@ def next_of(lead_id: str) -> dict[str, Any]:
 def blocked(lead_id: str) -> dict[str, str]:
     """The rule by which each closed channel is closed, asked of the gates themselves."""
     work = work_at(datetime.now(UTC))
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         holds = next_action.conditions(session, work)
         subject = gate_context.load(session, work, [lead_id], holds.choices)[lead_id]
     asked = {name: Candidate(action=name, channel=name) for name in ("call", "email", "sms")}
@@ -284,7 +284,7 @@ def put(lead_id: str, name: str, channel: str, state: ActionState = "planned", *
         not_before=now,
         expires_at=now + 3 * DAY,
     )
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         interventions.save(session, T, drafts=[replace(draft, **more)])
     return draft.action_id
 
@@ -363,7 +363,7 @@ def test_who_has_ended_or_objects_is_neither_listed_nor_planned_for_and_the_card
 
 def test_a_record_that_does_not_open_holds_up_no_other() -> None:
     lead_ids = stored(*(lead_of(number, opt_in_call=True) for number in range(6)))
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         session.execute(update(Lead).where(Lead.lead_id == lead_ids[2]).values(contact=b"broken"))
     assert set(listed()) == {*lead_ids[:2], *lead_ids[3:]}
 
@@ -394,7 +394,7 @@ def test_a_long_list_takes_as_many_statements_as_a_short_one() -> None:
 
 def decided(at: datetime, lead_id: str, urged: str | None = None) -> NextAction:
     work = work_at(at)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         holds = next_action.conditions(session, work)
         return next_action.next_actions(session, work, {lead_id: urged}, holds)[lead_id]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from db.repositories import lineage, models, pools, tenants
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from ml import artifacts
 from tasks import scorers
 from tasks.leads import history, score, upsert
@@ -52,7 +52,7 @@ def test_a_shared_model_serves_who_has_none_and_is_explained(members: list[str])
     answer = score(tenant_id="new", lead_id=lead_id)
     assert (answer["model"]["scope"], answer["model"]["version"]) == ("pooled", told["version"])
     point = history(tenant_id="new", lead_id=lead_id)["data"]["points"][0]
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         found = explained(session, "new", point["prediction_id"])
     assert found is not None
     assert found.reproduced
@@ -66,7 +66,7 @@ def test_a_shared_model_serves_who_has_none_and_is_explained(members: list[str])
 
 def test_nothing_of_one_tenant_is_told_to_another(members: list[str]) -> None:
     trained()
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         record = models.champion(session, OWNER, kind="lead_score")
         champion = scorers.champion(session, "cedar", {"pool": "use"})
     assert record is not None
@@ -94,7 +94,7 @@ def test_who_has_not_agreed_is_not_learnt_from_and_may_not_ask(members: list[str
 
 def test_a_forgotten_lead_marks_the_shared_model_for_retraining(members: list[str]) -> None:
     trained()
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         lead_ids = upsert(tenant_id="acme", leads=[closed(0)])["data"]["lead_ids"]
         assert len(lineage.trained_on(session, "acme", lead_ids=lead_ids)) == 1
         assert lineage.trained_on(session, "brook", lead_ids=lead_ids) == []
@@ -109,6 +109,6 @@ def test_a_forgotten_lead_marks_the_shared_model_for_retraining(members: list[st
 
 def test_the_owner_is_no_tenant_that_a_schedule_or_a_message_could_name(members: list[str]) -> None:
     trained()
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert tenants.ids(session) == members
         assert tenants.get(session, OWNER) is not None

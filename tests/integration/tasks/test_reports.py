@@ -12,7 +12,7 @@ import pytest
 
 from db.records import EnrolmentDraft, InterventionDraft
 from db.repositories import enrolments, interventions, pauses
-from db.session import transaction
+from db.session import EVERY_TENANT, transaction
 from tasks.contracts.base import ENVELOPE_SCHEMA
 from tasks.effects import EXPERIMENT
 from tasks.errors import InvalidPayload
@@ -65,7 +65,7 @@ def enrolled(
             )
             for lead_id in islice(leads, number)
         ]
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             enrolments.enrol(session, tenant, drafts=drafts)
             if outcome is not None:
                 outcomes = {draft.lead_id: (outcome, None) for draft in drafts}
@@ -163,7 +163,7 @@ def test_weeks_are_told_at_the_pace_of_the_last_ones(tenant: str, leads: Iterato
         enrolled_at=NOW - DAY,
         due_at=NOW + 29 * DAY,
     )
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         enrolments.enrol(session, tenant, drafts=[soon])
     told = reported(tenant)
     assert told["weeks_needed"] > 1000
@@ -174,7 +174,7 @@ def test_a_paused_type_says_why_and_a_pause_of_all_is_said_of_each(tenant: str, 
     enrolled(tenant, leads, "incentive_offer", [(False, "churned", 3)])
 
     def pause(name: str, reason: str) -> None:
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             pauses.pause(session, tenant, intervention=name, reason=reason, evidence={}, by="ada.quill", now=NOW)
 
     pause("social_proof", "harms")
@@ -189,7 +189,7 @@ def test_a_paused_type_says_why_and_a_pause_of_all_is_said_of_each(tenant: str, 
 
 
 def test_actions_are_counted_by_state_and_only_the_tenants_own(tenant: str, leads: Iterator[str]) -> None:
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         drafts = [action(next(leads), state) for state in ("planned", "planned", "executed")]
         interventions.save(session, tenant, drafts=drafts)
     configure(tenant_id="other")
@@ -223,7 +223,7 @@ def test_leads_that_ended_are_counted_by_the_band_they_were_in_before(tenant: st
 def test_use_is_told_by_person(tenant: str, leads: Iterator[str]) -> None:
     lead_ids = [next(leads) for _ in range(4)]
     upsert(tenant_id=tenant, leads=[{"external_id": "orphan"}])
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         states = ("executed", "replied", "rejected", "planned")
         drafts = [action(lead_id, state) for lead_id, state in zip(lead_ids, states, strict=True)]
         interventions.save(session, tenant, drafts=drafts)

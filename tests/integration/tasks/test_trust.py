@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from db.models import Prediction
 from db.repositories import audit, marks, models, predictions
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
 from tasks.leads import card, history, mark, override, score, upsert, withdraw_override, worklist
 from tasks.leads.explain import explained
@@ -76,7 +76,7 @@ def test_a_persons_judgement_counts_and_no_job_overwrites_it(tenant: str) -> Non
     assert told(tenant)[2:] == [("band.changed", "cold", None), ("threshold.crossed", None, "left")]
     assert card(tenant_id=tenant, lead_id=lead_id)["data"]["override"] is None
     assert not withdraw_override(tenant_id=tenant, lead_id=lead_id, actor="bo.larkmoor")["data"]["withdrawn"]
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert audit.verify(session, tenant).ok
 
 
@@ -117,7 +117,7 @@ def test_a_score_called_wrong_is_kept_once_for_each_person_and_counted_by_model(
     point = history(tenant_id=tenant, lead_id=lead_id)["data"]["points"][0]
     for actor, verdict in (("ada", "wrong"), ("bo", "wrong"), ("bo", "right")):
         mark(tenant_id=tenant, prediction_id=point["prediction_id"], actor=actor, verdict=verdict, reason="too_low")
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         tally = marks.tallies(session, tenant)[point["model"]]
     assert (tally.wrong, tally.right, tally.reasons) == (1, 1, {"too_low": 1})
     said = history(tenant_id=tenant, lead_id=lead_id)["data"]["points"][0]["marks"]
@@ -178,7 +178,7 @@ def test_a_score_is_explained_and_computed_again_bit_for_bit(tenant: str) -> Non
     score(tenant_id=tenant, lead_ids=lead_ids)
     for lead_id in lead_ids:
         point = history(tenant_id=tenant, lead_id=lead_id)["data"]["points"][0]
-        with reading() as session:
+        with reading(EVERY_TENANT) as session:
             found = explained(session, tenant, point["prediction_id"])
         assert found is not None
         assert found.reproduced
@@ -192,11 +192,11 @@ def test_a_score_that_was_changed_in_the_database_does_not_replay(tenant: str) -
     lead_id = one(tenant)
     scored(tenant, lead_id)
     point = history(tenant_id=tenant, lead_id=lead_id)["data"]["points"][0]["prediction_id"]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         [stored] = predictions.get(session, tenant, prediction_ids=[point])
         detail = {**stored.detail, "log_odds": math.nextafter(stored.detail["log_odds"], 9.0)}
         session.execute(update(Prediction).where(Prediction.prediction_id == point).values(detail=detail))
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert predictions.owner(session, prediction_id=point) == tenant
         found = explained(session, tenant, point)
         assert explained(session, "other", point) is None
@@ -212,7 +212,7 @@ def test_a_new_champion_scores_at_once_and_the_former_one_after_a_rollback(tenan
     lead_id = one(tenant, **KEEN)
     used = []
     for chosen in (None, second, None):
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             if chosen:
                 found = models.get(session, tenant, version=chosen)
                 assert found is not None

@@ -44,6 +44,24 @@ def test_times_with_and_without_zone(cell: object, moment: str | None) -> None:
     assert (found and found.isoformat()) == moment
 
 
+def test_what_is_no_number_of_seconds_is_no_time() -> None:
+    for cell in (float("inf"), 10**400, -(10**400), 1e15):
+        assert payload.moment({"at": cell}, "at") is None
+
+
+@pytest.mark.parametrize(
+    ("read", "raw", "loc"),
+    [
+        (generic_events.read, {"kind": "listing_view", "lead": {"external_id": "c1"}}, "at"),
+        (highlevel.read, {"type": "ContactUpdate", "locationId": "L1", "id": "c1"}, "timestamp"),
+    ],
+)
+def test_a_text_that_is_longer_than_any_time_is_refused(read, raw, loc) -> None:
+    with pytest.raises(EventRefused) as caught:
+        read({**raw, loc: "2026-01-01" + " " * 24_000 + "x"}, SETUP)
+    assert (caught.value.code, caught.value.loc) == ("too_long", loc)
+
+
 def test_the_future_is_now() -> None:
     raw = {"type": "ContactUpdate", "locationId": "L1", "id": "c1", "timestamp": "2031-01-01T00:00:00Z"}
     found = highlevel.read(raw, SETUP)
