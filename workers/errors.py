@@ -7,6 +7,7 @@ WorkersError
 ├── ClusterFailed        a process crashed again and again; its log is named
 ├── ClusterSlow          the cluster was not ready in time
 ├── FlowerUnprotected    Flower was to start without a password
+├── HomeNotPrivate       others may read Hearth's home, and we may not change that
 ├── KeysUnreadable       the key file is there and cannot be used
 └── PagesMissing         what draws pages is not installed
 """
@@ -38,6 +39,10 @@ class ClusterSlow(WorkersError):  # noqa: N818
 
 class FlowerUnprotected(WorkersError):  # noqa: N818
     """Flower shows the cluster's insides: it never runs without a user and a password."""
+
+
+class HomeNotPrivate(WorkersError):  # noqa: N818
+    """Hearth's home is open to others and belongs to somebody else, or keeps no rights."""
 
 
 class KeysUnreadable(WorkersError):  # noqa: N818

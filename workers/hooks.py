@@ -23,7 +23,8 @@ from celery.signals import (
 
 from db import session
 from tasks import workspace
-from workers import database, fairness, logs
+from workers import database, fairness, logs, standing
+from workers.errors import WorkersError
 from workers.settings import settings
 from workers.tether import die_with_parent
 
@@ -36,6 +37,7 @@ _TENANT = re.compile(r"[\w.:-]{1,64}")
 def on_worker_start(instance: Any = None, **_: object) -> None:
     """Before Celery's own checks: what they warn of is a log line too."""
     logs.configure(settings().log_level)
+    standing.announce()
     if instance is not None and settings().fair_share:
         instance.app.steps["consumer"].add(fairness.Door)
     logging.captureWarnings(capture=True)
@@ -47,7 +49,10 @@ def on_worker_init(**_: object) -> None:
     # What is loaded stays: the collector of each child passes it over, and the pages stay shared.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    database.bind(settings())
+    try:
+        database.begin(settings())
+    except WorkersError as error:
+        raise SystemExit(str(error)) from None  # Celery would log any other exception and start without a database
     workspace.bind(settings().home, import_roots=settings().import_roots())
 
 

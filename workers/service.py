@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from db.errors import DatabaseUnavailable, SchemaOutdated
 from workers import database, logs
+from workers.errors import WorkersError
 from workers.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,10 @@ class Service:
 def begin(service: Service, chosen: Settings) -> None:
     """Prepare this process: JSON logs, the database, and SIGTERM or SIGINT as the word to stop."""
     logs.configure(chosen.log_level)
-    database.bind(chosen)
+    try:
+        database.begin(chosen)
+    except WorkersError as error:
+        raise SystemExit(str(error)) from None
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: service.stop())
     log.info("started", service=service.name)

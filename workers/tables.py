@@ -83,11 +83,13 @@ def moments(texts: Sequence[str]) -> Callable[[str], datetime]:
 
 
 def _read(path: Path, names: Sequence[str] | None) -> Table:
-    found = source.inspect(path) if names is None else _headless(path, names)
+    # who names a file here may name a link to it
+    real = path.resolve()
+    found = source.inspect(real) if names is None else _headless(real, names)
     columns: list[list[str]] = [[] for _ in found.header]
     kept: list[dict[str, str]] = [{} for _ in found.header]
     misfits, first = 0, 0
-    for line, cells in _rows(path, found, skip=names is None):
+    for line, cells in _rows(real, found, skip=names is None):
         if len(cells) != len(columns):
             misfits, first = misfits + 1, first or line
             continue

@@ -8,7 +8,7 @@ import click
 
 from db.records import AuditReport
 from db.repositories import audit as chains
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 from workers import anchors
 from workers.cli.command import Command, example, json_option
 from workers.cli.database import database
@@ -42,7 +42,7 @@ def verify(context: click.Context, tenant: str | None, as_json: bool) -> None:
 def verified(chosen: Settings, tenant: str | None) -> dict[str, AuditReport]:
     """The report of each chain that database or anchors know of, or of one tenant."""
     with database(chosen):
-        with reading() as session:
+        with reading(EVERY_TENANT) as session:
             known = {*chains.tenants(session), *anchors.tenants(chosen.home)}
         return {name: _verified(chosen, name) for name in ([tenant] if tenant else sorted(known))}
 
@@ -50,7 +50,7 @@ def verified(chosen: Settings, tenant: str | None) -> dict[str, AuditReport]:
 def _verified(chosen: Settings, tenant: str) -> AuditReport:
     # before the chain is read: it may grow meanwhile, and an anchor of later is not in it
     written_down = anchors.every(chosen.home, tenant)
-    with reading() as session:
+    with reading(tenant) as session:
         return chains.verify(session, tenant, anchors=written_down)
 
 

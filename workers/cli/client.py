@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -13,6 +14,7 @@ from celery.exceptions import TimeoutError as NoAnswer
 from kombu.exceptions import OperationalError
 from redis.exceptions import ResponseError
 
+from tasks.contracts.places import spelt_out
 from tasks.posting import quick_producer
 from workers.app import app
 from workers.cli.command import CommandFailed, refuses_writes
@@ -41,6 +43,8 @@ class Client:
     tenant_id: str
     #: True when the cluster lives only as long as the command
     private: bool = False
+    #: of its cluster, where files are handed over; None: that of the settings
+    home: Path | None = None
 
     def envelope(self, task: str, *, queue: str | None = None, patience: float = PATIENCE, **kwargs: Any) -> Data:
         """The envelope a task answers with; raises CommandFailed with what it says instead, or when it says nothing.
@@ -57,7 +61,7 @@ class Client:
             # a result that outlives a stopped broker would look for it from its destructor
             drop(self.app, sent)
         if isinstance(answer, BaseException):
-            raise CommandFailed(f"{task}: {explain(answer)}") from None
+            raise CommandFailed(f"{task}: {explain(answer, kwargs)}") from None
         envelope: Data = answer
         return envelope
 
@@ -101,12 +105,12 @@ class Client:
             time.sleep(LOOK_INTERVAL)
 
 
-def explain(error: BaseException) -> str:
-    """A task's error in one line: its places when it names them; values are never in it."""
+def explain(error: BaseException, sent: Mapping[str, Any]) -> str:
+    """A task's error in one line: its places when it names them, with the keys of what was sent; no values."""
     details = error.args[1] if len(error.args) > 1 else None
     if isinstance(details, list):
-        places = [f"{place.get('loc') or 'the message'}: {place.get('msg')}" for place in details]
-        return f"{error.args[0]}: {'; '.join(places)}"
+        told = [f"{spelt_out(place.get('loc') or '', sent) or 'the message'}: {place.get('msg')}" for place in details]
+        return f"{error.args[0]}: {'; '.join(told)}"
     said = " ".join(str(part) for part in error.args)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 

@@ -31,7 +31,7 @@ def demo(keep: bool) -> None:
     """
     walk = Walk(started=time.monotonic())
     with _alone(settings()) as chosen, _running(chosen) as cluster, connected(chosen, notice), database(chosen):
-        walk.through(Client(app, TENANT))
+        walk.through(Client(app, TENANT, home=chosen.home))
         walk.where_to_look(cluster, chosen, keep=keep)
         if keep:
             cluster.wait()

@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
 from db.errors import DatabaseError, UnknownTenant
+from workers.cli.terminal import line
 from workers.errors import WorkersError
 
 #: how a Redis says that it takes no writes
@@ -26,7 +27,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class CommandFailed(click.ClickException):
-    """A failure that its one line explains."""
+    """A failure that its one line explains, whatever columns and keys of others it names."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(line(message))
 
 
 class Command(click.Command):

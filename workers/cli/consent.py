@@ -10,6 +10,7 @@ import click
 from db.repositories import consent as ledger
 from db.repositories import leads
 from db.session import reading
+from tasks.contracts.wire import to_wire
 from tasks.services import refusals
 from workers.cli.actions import standings
 from workers.cli.client import client
@@ -41,7 +42,7 @@ def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
     """
     with database(settings()):
         lead_id = chosen(tenant, lead)[0]
-        with reading() as session:
+        with reading(tenant) as session:
             record = leads.get(session, tenant, lead_ids=[lead_id])[0]
             data = {"tenant_id": tenant, "lead_id": lead_id, **refusals.shown(session, tenant, record)}
             entries = ledger.of_lead(session, tenant, lead_id=lead_id) if reveal else []
@@ -52,7 +53,7 @@ def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
             if one.quote
         ]
     if as_json:
-        emit(data)
+        emit(to_wire(data))
     else:
         _show(lead, data)
 

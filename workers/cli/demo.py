@@ -19,7 +19,7 @@ from workers.cli.client import Client
 from workers.cli.command import CommandFailed
 from workers.cli.imports import report, run_import
 from workers.cli.models import PATIENCE, show_bands, show_comparison
-from workers.cli.output import facts
+from workers.cli.output import facts, say
 from workers.cli.scores import chosen, run_assessment, show_worklist
 from workers.cluster import Cluster
 from workers.settings import Settings
@@ -72,8 +72,8 @@ class Walk:
         data = caller.call("hearth.models.train", patience=PATIENCE, kind="lead_score")
         if data["version"] is None:
             raise CommandFailed(data["reason"])
-        click.echo(f"{data['version']}: {'promoted' if data['promoted'] else 'not promoted'}, {data['reason']}")
-        with reading() as session:
+        say(f"{data['version']}: {'promoted' if data['promoted'] else 'not promoted'}, {data['reason']}")
+        with reading(TENANT) as session:
             model = registry.get(session, TENANT, version=data["version"])
         if model is not None:
             show_comparison(model)
@@ -93,7 +93,8 @@ class Walk:
         done = caller.call("hearth.interventions.plan", patience=PATIENCE, lead_ids=lead_ids)
         facts("simulated leads planned for", {plain(name): told for name, told in done.items() if told})
         for card in _one_of_each(caller, lead_ids[:LOOKED_AT]):
-            click.echo(f"\nsimulated lead {card['external_id']}, {plain(card['stage'])}")
+            click.echo()
+            say(f"simulated lead {card['external_id']}, {plain(card['stage'])}")
             show_risk(card["risk"])
             show_actions(card["actions"])
 
@@ -116,7 +117,7 @@ class Walk:
 
 def _most_at_risk() -> list[str]:
     """Those of whom the assessment said the highest risk, highest first."""
-    with reading() as session:
+    with reading(TENANT) as session:
         found = predictions.latest(session, TENANT, kind="churn")
     return [one.lead_id for one in sorted(found, key=lambda one: (-(one.probability or 0.0), one.lead_id))[:AT_RISK]]
 

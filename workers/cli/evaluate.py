@@ -25,6 +25,7 @@ from ml.training.tables import Target, read_columns, read_labels
 from workers import tables
 from workers.cli.command import Command, CommandFailed, example, json_option
 from workers.cli.output import emit, facts, notice, progress, table
+from workers.cli.terminal import line
 from workers.tables import Table
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -133,7 +134,7 @@ def refusals(*, path: Path, text: str, label: str, columns: str | None, as_json:
     """
     messages = open_tables([path], columns, label)
     if text not in messages.columns:
-        raise click.BadParameter(f"no column {text!r}; there are: {', '.join(messages.columns)}", param_hint="--text")
+        raise click.BadParameter(f"no column {text!r}; there are: {_names(messages)}", param_hint="--text")
     try:
         found = asdict(evaluation.evaluate(messages.columns[text], messages.columns[label]))
     except LabelsError as error:
@@ -167,8 +168,12 @@ def open_tables(paths: Sequence[Path], columns: str | None, target: str) -> Tabl
             notice(f"{one.name}: {one.misfits} rows have another width and are left out, first line {one.first_misfit}")
     joined = tables.join(read, target)
     if target not in joined.columns:
-        raise click.BadParameter(f"no column {target!r}; there are: {', '.join(joined.columns)}", param_hint="--target")
+        raise click.BadParameter(f"no column {target!r}; there are: {_names(joined)}", param_hint="--target")
     return joined
+
+
+def _names(read: Table) -> str:
+    return line(", ".join(read.columns))
 
 
 def names_of(drop: str, joined: Table, target: str) -> list[str]:

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from db.repositories import predictions
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 from tasks.leads.explain import Explained, explained
 from workers.cli.command import Command, CommandFailed, example, json_option
 from workers.cli.database import database
-from workers.cli.output import emit, facts, table
+from workers.cli.output import emit, facts, say, table
 from workers.settings import settings
 from workers.words import evidence, plain
 
@@ -39,7 +39,7 @@ def explain(context: click.Context, prediction: str, tenant: str | None, as_json
     PREDICTION is the id of a score, as cards, worklists and the history name it. Shows the snapshot, events, what was
     missing, the model, its reasons and what stands between the score and a call.
     """
-    with database(settings()), reading() as session:
+    with database(settings()), reading(tenant or EVERY_TENANT) as session:
         owner = tenant or predictions.owner(session, prediction_id=prediction)
         found = explained(session, owner, prediction) if owner else None
     if found is None:
@@ -62,10 +62,10 @@ def _show(found: Explained) -> None:
     _indicators(answer)
     facts("model", {name: _flat(value) for name, value in told["model"].items()})
     facts(f"snapshot {snapshot['snapshot_id']} as of {snapshot['as_of']}", snapshot["features"])
-    click.echo(f"missing: {', '.join(snapshot['missing']) or 'nothing'}")
+    say(f"missing: {', '.join(snapshot['missing']) or 'nothing'}")
     table("events seen", ("kind", "times"), list(told["events"]["counts"].items()))
     facts("between the score and a call", {name: _flat(value) for name, value in told["gates"].items()})
-    click.echo(_verdict(told["replay"]))
+    say(_verdict(told["replay"]))
 
 
 def _reasons(answer: Data) -> None:

@@ -15,7 +15,7 @@ from workers.cli.client import Client, client
 from workers.cli.command import Command, example, json_option, tenant_option
 from workers.cli.consent import show_doubts
 from workers.cli.database import database
-from workers.cli.output import emit, facts, table
+from workers.cli.output import emit, facts, say, table
 from workers.cli.scores import chosen
 from workers.pages import load, write
 from workers.settings import settings
@@ -62,11 +62,11 @@ def report(tenant: str, page: Path | None, as_json: bool) -> None:
 
 def show_report(data: Data) -> None:
     """Prints a report: what it says first, then its figures, then each type."""
-    click.echo(f"interventions of {data['tenant_id']}: {VERDICTS.get(data['verdict'], plain(data['verdict']))}")
-    click.echo(data["reason"])
+    say(f"interventions of {data['tenant_id']}: {VERDICTS.get(data['verdict'], plain(data['verdict']))}")
+    say(data["reason"])
     for told in data["types"]:
         if told["paused"]:
-            click.echo(f"PAUSED: {plain(told['intervention'])}: {_pause(told['paused'])}")
+            say(f"PAUSED: {plain(told['intervention'])}: {_pause(told['paused'])}")
     facts("figures", _figures(data))
     if data["types"]:
         columns = ("type", "sent to", "held out", "kept", "of held out", "difference", "95 % interval", "")
@@ -147,7 +147,7 @@ def list_actions(tenant: str, lead: str | None, limit: int, as_json: bool) -> No
     for told in found:
         show_action(told)
     if not found:
-        click.echo(f"no actions of lead {lead}" if lead else f"no actions of {tenant} wait for approval")
+        say(f"no actions of lead {lead}" if lead else f"no actions of {tenant} wait for approval")
 
 
 def _of_lead(caller: Client, lead_id: str) -> list[Data]:
@@ -185,7 +185,7 @@ def _review(action_ids: tuple[str, ...], tenant: str, decision: str, *, actor: s
         return
     for told in done:
         state = STATES.get(told["state"], plain(told["state"]))
-        click.echo(f"{told['action_id']}: {state if told['changed'] else f'unchanged, {state}'}")
+        say(f"{told['action_id']}: {state if told['changed'] else f'unchanged, {state}'}")
 
 
 @interventions.command(cls=Command, epilog=example("hearth interventions pause incentive_offer --tenant demo"))
@@ -216,4 +216,4 @@ def _stop(intervention: str, tenant: str, what: str, *, as_json: bool, **given: 
     if as_json:
         emit(data)
     else:
-        click.echo(f"{plain(intervention)}: {'paused' if data['paused'] else 'not paused'}")
+        say(f"{plain(intervention)}: {'paused' if data['paused'] else 'not paused'}")

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from workers.cli.terminal import harmless
+
 
 class LazyGroup(click.Group):
     """A group over a table of `name -> (module:attribute, line of help)`."""
@@ -15,6 +17,11 @@ class LazyGroup(click.Group):
     def __init__(self, name: str, *, table: Mapping[str, tuple[str, str]], **attributes: Any) -> None:
         super().__init__(name, **attributes)
         self._table = table
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line; nothing that it prints may steer a terminal."""
+        with harmless():
+            return super().main(*args, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(self._table)

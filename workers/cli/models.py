@@ -15,7 +15,7 @@ from db.session import Session, reading, transaction
 from workers.cli.client import client
 from workers.cli.command import Command, CommandFailed, example, json_option, tenant_option
 from workers.cli.database import database
-from workers.cli.output import emit, facts, table
+from workers.cli.output import emit, facts, say, table
 from workers.pages import load, write
 from workers.settings import settings
 
@@ -72,7 +72,7 @@ def models() -> None:
 @json_option
 def list_models(tenant: str, as_json: bool) -> None:
     """All versions of a tenant's models, newest first."""
-    with database(settings()), reading() as session:
+    with database(settings()), reading(tenant) as session:
         tenants.require(session, tenant)
         found = registry.versions(session, tenant)
     if as_json:
@@ -96,7 +96,7 @@ def list_models(tenant: str, as_json: bool) -> None:
 @json_option
 def show_model(version: str, tenant: str, card: Path | None, as_json: bool) -> None:
     """One version: metrics, training data, decision."""
-    with database(settings()), reading() as session:
+    with database(settings()), reading(tenant) as session:
         model = _require(session, tenant, version)
         said = marks.tallies(session, tenant).get(version)
     if card:
@@ -155,7 +155,7 @@ ACTOR = click.option("--actor", default="hearth models", show_default=True, meta
 @json_option
 def promote_model(version: str, tenant: str, actor: str, as_json: bool) -> None:
     """Make a version the one that scores; the present one is retired and stays in the registry."""
-    with database(settings()), transaction() as session:
+    with database(settings()), transaction(tenant) as session:
         model = _require(session, tenant, version)
         before = registry.champion(session, tenant, kind=model.kind)
         registry.promote(session, tenant, model_id=model.model_id, now=datetime.now(UTC))
@@ -165,7 +165,7 @@ def promote_model(version: str, tenant: str, actor: str, as_json: bool) -> None:
     if as_json:
         emit({"kind": model.kind, "champion": model.version, "retired": retired})
     else:
-        click.echo(f"{model.version} now scores {model.kind}" + (f"; {retired} is retired" if retired else ""))
+        say(f"{model.version} now scores {model.kind}" + (f"; {retired} is retired" if retired else ""))
 
 
 @models.command("rollback", cls=Command, epilog=example("hearth models rollback --tenant demo --actor ada.quill"))
@@ -175,14 +175,14 @@ def promote_model(version: str, tenant: str, actor: str, as_json: bool) -> None:
 @json_option
 def rollback_model(tenant: str, kind: str, actor: str, as_json: bool) -> None:
     """Go back to the champion before this one; again goes one further. Refused where there is none."""
-    with database(settings()), transaction() as session:
+    with database(settings()), transaction(tenant) as session:
         tenants.require(session, tenant)
         left, now = registry.rollback(session, tenant, kind=kind, now=datetime.now(UTC))
         _settle(session, tenant, "rollback", now, actor=actor, retired=left.version)
     if as_json:
         emit({"kind": kind, "champion": now.version, "retired": left.version})
     else:
-        click.echo(f"{now.version} scores {kind} again; {left.version} is retired")
+        say(f"{now.version} scores {kind} again; {left.version} is retired")
 
 
 def _settle(session: Session, tenant: str, what: str, model: ModelRecord, *, actor: str, retired: str | None) -> None:

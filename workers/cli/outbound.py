@@ -13,7 +13,7 @@ from db.repositories import tenants
 from db.session import reading, transaction
 from workers.cli.command import Command, example, json_option, tenant_option
 from workers.cli.database import database
-from workers.cli.output import emit, table
+from workers.cli.output import emit, say, table
 from workers.settings import settings
 
 
@@ -28,7 +28,7 @@ def outbound() -> None:
 @json_option
 def dead(tenant: str, limit: int, as_json: bool) -> None:
     """Events whose delivery was given up, oldest first, with the reason."""
-    with database(settings()), reading() as session:
+    with database(settings()), reading(tenant) as session:
         tenants.require(session, tenant)
         letters = stream.dead_letters(session, tenant, limit=limit)
     if as_json:
@@ -50,14 +50,14 @@ def replay(events: tuple[str, ...], tenant: str, everything: bool, as_json: bool
     """Deliver dead letters again, with their attempts counted anew."""
     if bool(events) == everything:
         raise click.UsageError("name the events, or say --all")
-    with database(settings()), transaction() as session:
+    with database(settings()), transaction(tenant) as session:
         tenants.require(session, tenant)
         chosen = None if everything else events
         count = stream.replay(session, tenant, event_ids=chosen, now=clock.now(session))
     if as_json:
         emit({"tenant_id": tenant, "replayed": count})
     else:
-        click.echo(f"{count} events of {tenant} are delivered again")
+        say(f"{count} events of {tenant} are delivered again")
 
 
 def _brief(letter: DeadLetter) -> dict[str, Any]:

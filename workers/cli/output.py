@@ -1,6 +1,7 @@
 """What people and programs read: JSON and tables on stdout; notices and progress on stderr.
 
-On a terminal tables and progress bars are drawn; elsewhere the same comes as plain lines, nothing cut off.
+On a terminal tables and progress bars are drawn; elsewhere the same comes as plain lines, nothing cut off. Names and
+values are kept on lines of their own here; `workers.cli.terminal` takes control codes off all that is printed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from workers.cli.terminal import drawing, escaped, line
+
 #: seconds between two plain lines of progress
 PLAIN_INTERVAL = 5.0
 #: characters of a column that is never broken; wider ones may be broken down to this
@@ -27,37 +30,42 @@ NARROW = 16
 
 def notice(text: str) -> None:
     """One line for people, on stderr."""
-    click.echo(text, err=True)
+    click.echo(line(text), err=True)
+
+
+def say(text: str) -> None:
+    """One line for people, on stdout."""
+    click.echo(line(text))
 
 
 def emit(document: Mapping[str, Any]) -> None:
     """One JSON object on stdout; NaN and infinity are refused, since no other reader knows them."""
-    click.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    click.echo(escaped(json.dumps(document, ensure_ascii=False, allow_nan=False)))
 
 
 def plain(value: object) -> str:
     """A value as one line of text; control characters of foreign data must not reach the terminal."""
     if value is None:
         return "-"
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return "".join(character if character.isprintable() else " " for character in text)
+    return line(f"{value:.3f}" if isinstance(value, float) else str(value))
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A titled table on stdout: drawn on a terminal, in blocks where that is too narrow, aligned lines elsewhere."""
+    names = [line(name) for name in columns]
     cells = [[plain(value) for value in row] for row in rows]
     if sys.stdout.isatty():
-        _drawn(title, columns, cells)
+        _drawn(line(title), names, cells)
     else:
-        _lines(title, columns, cells)
+        _lines(line(title), names, cells)
 
 
 def _drawn(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    drawn, console = Table(title=Text(title), title_justify="left"), Console()
+    drawn, console = Table(title=Text(title), title_justify="left"), Console(file=drawing(sys.stdout))
     needed = 1
     for name, *cells in zip(columns, *rows, strict=True):
         widest = max(map(len, (name, *cells)))
-        drawn.add_column(name, no_wrap=widest <= NARROW, overflow="fold")
+        drawn.add_column(Text(name), no_wrap=widest <= NARROW, overflow="fold")
         needed += min(widest, NARROW) + 3
     for row in rows:
         drawn.add_row(*map(Text, row))
@@ -87,9 +95,9 @@ def _lines(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 def facts(title: str, pairs: Mapping[str, object]) -> None:
     """A titled list of names and values on stdout."""
     width = max((len(name) for name in pairs), default=0)
-    click.echo(title)
+    say(title)
     for name, value in pairs.items():
-        click.echo(f"  {name.ljust(width)}  {plain(value)}")
+        click.echo(f"  {line(name).ljust(width)}  {plain(value)}")
 
 
 @dataclass(slots=True)
@@ -127,6 +135,7 @@ def progress(label: str) -> Iterator[PlainProgress | DrawnProgress]:
     if not sys.stderr.isatty():
         yield PlainProgress(label)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        yield DrawnProgress(bar, bar.add_task(label, total=None))
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(file=drawing(sys.stderr))) as bar:
+        yield DrawnProgress(bar, bar.add_task(line(label), total=None))

@@ -10,7 +10,7 @@ import click
 
 from db.records import QuarantineEntry, QuarantineRecord
 from db.repositories import quarantine as held
-from db.session import Session, reading, transaction
+from db.session import EVERY_TENANT, Session, reading, transaction
 from workers import quarantine as parcels
 from workers.cli.command import Command, CommandFailed, example, json_option
 from workers.cli.database import database
@@ -34,7 +34,7 @@ def quarantine() -> None:
 @json_option
 def list_held(tenant: str | None, state: str, limit: int, as_json: bool) -> None:
     """Messages in quarantine, oldest first, without their content."""
-    with database(settings()), reading() as session:
+    with database(settings()), reading(tenant or EVERY_TENANT) as session:
         found = held.entries(session, tenant, state=state, limit=limit)
         counts = [count for count in held.count(session) if tenant in (None, count.tenant_id)]
     overflowed = sum(count.overflowed for count in counts)
@@ -55,7 +55,7 @@ def list_held(tenant: str | None, state: str, limit: int, as_json: bool) -> None
 @json_option
 def show(message: str, reveal: bool, as_json: bool) -> None:
     """One message: reason, task, sizes and the names of its headers."""
-    with database(settings()), reading() as session:
+    with database(settings()), reading(EVERY_TENANT) as session:
         entry = _require(session, message)
         record = held.get(session, entry.tenant_id, quarantine_id=message)
     if record is None:
@@ -105,7 +105,7 @@ def _settle(
 ) -> int:
     if bool(messages) == everything:
         raise click.UsageError("name the messages, or say --all")
-    with database(settings()), transaction() as session:
+    with database(settings()), transaction(EVERY_TENANT) as session:
         return sum(settle(session, entry) for entry in _chosen(session, messages, task))
 
 

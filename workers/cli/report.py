@@ -12,7 +12,7 @@ import click
 from workers.cli.client import client
 from workers.cli.command import Command, example, json_option, tenant_option
 from workers.cli.interventions import page_option
-from workers.cli.output import emit, facts, table
+from workers.cli.output import emit, facts, say, table
 from workers.pages import load, write
 from workers.words import VERDICTS, interval, moment, plain, points, share
 
@@ -54,7 +54,7 @@ def value(tenant: str, days: int, page: Path | None, as_json: bool) -> None:
 
 def show_value(data: Data) -> None:
     """Prints a report of value: bands, use, effect, money."""
-    click.echo(f"{data['tenant_id']} since {moment(data['since'])}")
+    say(f"{data['tenant_id']} since {moment(data['since'])}")
     columns = ("band", "leads", "closed", "share", "95 % interval")
     table(
         "leads whose end is known, by the band of their last score before it",

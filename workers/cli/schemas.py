@@ -9,7 +9,7 @@ import click
 
 from tasks import contracts
 from workers.cli.command import Command, example, json_option
-from workers.cli.output import emit
+from workers.cli.output import emit, say
 
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
@@ -24,7 +24,8 @@ def schemas(directory: Path, as_json: bool) -> None:
     if as_json:
         emit({"files": written})
     else:
-        click.echo("\n".join(written))
+        for path in written:
+            say(path)
 
 
 def _write(path: Path, schema: object) -> str:

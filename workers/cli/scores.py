@@ -131,7 +131,7 @@ def _one_of(lead: str | None, *, every: bool) -> None:
 
 def chosen(tenant: str, lead: str | None) -> list[str]:
     """The lead asked for by either id, else all open ones; raises UnknownTenant."""
-    with reading() as session:
+    with reading(tenant) as session:
         tenants.require(session, tenant)
         if lead is None:
             return leads.ids(session, tenant, status="open")
@@ -161,7 +161,7 @@ def run_assessment(caller: Client, lead_ids: Sequence[str], *, as_of: str | None
 
 def ranking(tenant: str, lead_ids: Sequence[str], top: int) -> list[Data]:
     """The newest scores of these leads, highest first, as JSON objects."""
-    with reading() as session:
+    with reading(tenant) as session:
         found = predictions.latest(session, tenant, kind=KIND, lead_ids=lead_ids)
         found = sorted(found, key=lambda p: (-(p.probability or 0.0), p.lead_id))[:top]
         external = leads.external_ids(session, tenant, lead_ids=[prediction.lead_id for prediction in found])
@@ -248,6 +248,13 @@ def show_card(lead: str, data: Data) -> None:
 
 
 def _short(value: object) -> object:
+    """A value in a line: a dict as names and values, a list as its items; of a reason its text."""
+    if isinstance(value, list):
+        return "; ".join(str(item["text"] if _has_text(item) else _short(item)) for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {_short(inner)}" for name, inner in value.items() if inner is not None)
-    return _texts(value) if isinstance(value, list) else value
+    return value
+
+
+def _has_text(item: object) -> bool:
+    return isinstance(item, dict) and "text" in item

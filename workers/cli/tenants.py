@@ -10,7 +10,7 @@ import click
 from workers.cli.client import client
 from workers.cli.command import Command, CommandFailed, example, json_option
 from workers.cli.imports import FILE, mapping_of
-from workers.cli.output import emit, facts, table
+from workers.cli.output import emit, facts, say, table
 
 TENANT = click.argument("name", metavar="TENANT")
 ACTOR = "hearth tenant"
@@ -73,7 +73,7 @@ def _show_model(title: str, told: dict[str, Any]) -> None:
     missing = ", ".join(f"{count} more {name.replace('_', ' ')}" for name, count in told["missing"].items())
     rows = [(step["rung"], "serves" if step["serves"] else "", "; ".join(step["missing"])) for step in told["ladder"]]
     table(title, ("rung", "now", "missing"), rows)
-    click.echo(f"scored by {told['scored_by']}; own model: {missing or 'possible'}")
+    say(f"scored by {told['scored_by']}; own model: {missing or 'possible'}")
 
 
 def _report(name: str, data: dict[str, Any], *, as_json: bool) -> None:
@@ -81,4 +81,4 @@ def _report(name: str, data: dict[str, Any], *, as_json: bool) -> None:
         emit({"tenant_id": name, **data})
     else:
         said = "created" if data["created"] else "changed" if data["changed"] else "unchanged"
-        click.echo(f"tenant {name}: {said}, settings version {data['version']}")
+        say(f"tenant {name}: {said}, settings version {data['version']}")

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from db import session
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 from tasks.events import ingest
 from tests.integration.cluster.conftest import settings_of
 from tests.integration.cluster.processes import of_home, until
@@ -76,7 +76,7 @@ def stored(what: str, run: str) -> int:
         "events": "SELECT count(*) FROM events WHERE source_id LIKE :run",
         "commits": "SELECT count(DISTINCT finished_at) FROM processed WHERE task = 'hearth.events.ingest'",
     }[what]
-    with reading() as opened:
+    with reading(EVERY_TENANT) as opened:
         return int(opened.execute(text(wanted), {"run": f"{run}-%"} if ":run" in wanted else {}).scalar_one())
 
 
