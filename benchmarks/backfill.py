@@ -50,15 +50,15 @@ def measure(quick: bool) -> Outcome:
 
 
 def _cases(site: Site, leads: int, bank_rows: int | None) -> dict[str, Case]:
-    cases = {"simulated": _case(simulated.write(site.home, leads), {"profile": "canonical"})}
-    table = bank.table(site.home, most=bank_rows)
+    cases = {"simulated": _case(simulated.write(site.files, leads), {"profile": "canonical"})}
+    table = bank.table(site.files, most=bank_rows)
     return cases if table is None else {**cases, "bank_marketing": _case(table, bank.options())}
 
 
 def _warm_up(site: Site, scorer: LeadScorer) -> None:
     """The first import and the first score of a worker open its connections and its model."""
     tenant_id = simulated.tenant(site, scorer)
-    import_file(site, tenant_id, simulated.write(site.home, 300).path, profile="canonical")
+    import_file(site, tenant_id, simulated.write(site.files, 300).path, profile="canonical")
     _score(site, tenant_id)
 
 

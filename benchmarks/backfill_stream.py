@@ -14,7 +14,7 @@ from benchmarks.figures import Figures, Ratio, rounded
 from benchmarks.harness import BACKGROUND, Site
 from benchmarks.imports import import_file
 from benchmarks.simulated import MOMENT
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 
 #: one row in so many cannot be taken: half of them tell nobody's identity, half lack cells
 BAD = 100
@@ -32,7 +32,7 @@ SOURCES = ("website", "referral", "open house", "portal")
 
 def measure(site: Site, tenant_id: str, rows: int) -> tuple[Figures, dict[str, Ratio]]:
     """Import `rows` generated rows; raises RuntimeError when a row was lost or taken twice."""
-    path = write(site.home / f"stream-{rows}.csv", rows)
+    path = write(site.files / f"stream-{rows}.csv", rows)
     seconds = import_file(site, tenant_id, path, patience=PATIENCE * rows / 1000, profile="canonical")
     bad = rows // BAD
     found = _stored(tenant_id)
@@ -88,7 +88,7 @@ def _row(number: int) -> Sequence[str]:
 
 def _stored(tenant_id: str) -> dict[str, int]:
     tables = {"leads": "leads", "events": "events", "rejected": "rejected_rows"}
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return {
             name: session.scalar(text(f"SELECT count(*) FROM {table} WHERE tenant_id = :own"), {"own": tenant_id}) or 0
             for name, table in tables.items()

@@ -72,7 +72,7 @@ def measure(quick: bool) -> Outcome:
 
 
 def _measured(site: Site, rows: int, questions: int, rounds: int) -> Figures:
-    table = simulated.write(site.home, rows)
+    table = simulated.write(site.files, rows)
     scorer = simulated.fit(table)
     loud, quiet = (_caller(site, table, scorer) for _ in range(2))
     for _ in range(WARM_UP):

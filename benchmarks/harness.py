@@ -51,6 +51,8 @@ class Site:
     """A running cluster, with this process bound to its database."""
 
     home: Path
+    #: beside the home, where a benchmark writes what it imports: nothing in the home is ever imported
+    files: Path
     #: an SQLAlchemy URL
     url: str
     client: Celery
@@ -135,7 +137,8 @@ def data_folder() -> Path | None:
 def site(kind: Kind, *, beat: bool = False) -> Iterator[Site]:
     """A cluster folded into two workers (two children, one child) without Flower; nothing of it is left."""
     with ExitStack() as stack:
-        home = stack.enter_context(_folder("hearth-bench-"))
+        files = stack.enter_context(_folder("hearth-bench-"))
+        home = files / "home"
         url = f"sqlite:///{home / 'hearth.db'}" if kind == "sqlite" else stack.enter_context(_postgresql())
         settings = Settings(home=home, redis_url=None, database_url=SecretStr(url), keys=None)
         running = stack.enter_context(
@@ -144,9 +147,9 @@ def site(kind: Kind, *, beat: bool = False) -> Iterator[Site]:
         running.wait_ready()
         database.bind(settings)
         stack.callback(sessions.dispose)
-        with sessions.transaction() as session:
+        with sessions.transaction(sessions.EVERY_TENANT) as session:
             session.execute(text("CREATE TABLE bench_rows (id TEXT PRIMARY KEY, run TEXT, at TEXT)"))
-        yield Site(home=home, url=settings.database_url.get_secret_value(), client=app)
+        yield Site(home=home, files=files, url=settings.database_url.get_secret_value(), client=app)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from benchmarks.harness import SEED, Site
 from benchmarks.imports import import_file
 from db.models import Prediction, Processed
 from db.repositories import leads
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 
 INGEST = "hearth.events.ingest"
 #: events a second, and the most seconds from an event to the worklist
@@ -47,7 +47,7 @@ class Watch:
         found = select(Prediction.lead_id).where(
             Prediction.tenant_id == self.tenant_id, Prediction.kind == "urgency", Prediction.lead_id.in_(waiting)
         )
-        with reading() as session:
+        with reading(EVERY_TENANT) as session:
             new = session.scalars(found).all() if waiting else []
         now = time.monotonic()
         self.seen.update({lead_id: now for lead_id in new if lead_id not in self.seen})
@@ -90,10 +90,10 @@ def measure(quick: bool) -> Outcome:
 
 def _times(site: Site, seconds: int, size: int) -> tuple[list[float], Figures]:
     count = (seconds + WARM_UP) * RATE
-    table = simulated.write(site.home, 2 * count + 1000)
+    table = simulated.write(site.files, 2 * count + 1000)
     tenant_id = simulated.tenant(site, simulated.fit(table))
     import_file(site, tenant_id, table.path, profile="canonical")
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         known = leads.external_ids(session, tenant_id, lead_ids=leads.ids(session, tenant_id, status="open"))
     chosen = [(lead_id, external_id) for lead_id, external_id in known.items() if external_id][:count]
     watch = Watch(tenant_id=tenant_id)
@@ -116,7 +116,7 @@ def _cost(tenant_id: str, ran: Mapping[str, int], events: int) -> Figures:
     stored = select(func.count(distinct(Processed.finished_at))).where(
         Processed.tenant_id == tenant_id, Processed.task == INGEST
     )
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         transactions = session.execute(stored).scalar_one()
     live = (INGEST, "hearth.leads.rescore", "hearth.leads.sweep")
     runs = {task.removeprefix("hearth."): rounded(ran.get(task, 0) / events) for task in live}
@@ -133,7 +133,7 @@ def _ran(site: Site) -> dict[str, int]:
 
 
 def _send(site: Site, watch: Watch, chosen: Sequence[tuple[str, str]], size: int) -> None:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         first = leads.get(session, watch.tenant_id, lead_ids=[chosen[0][0]])[0]
     started, events = time.monotonic(), []
     for index, (lead_id, external_id) in enumerate(chosen, 1):

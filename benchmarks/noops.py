@@ -10,7 +10,7 @@ from uuid import uuid4
 from celery import chain, chord
 from sqlalchemy import text
 
-from db.session import transaction
+from db.session import EVERY_TENANT, transaction
 from workers.bootstrap import app
 
 INSERT = text("INSERT INTO bench_rows (id, run, at) VALUES (:id, :run, :at)")
@@ -27,7 +27,7 @@ def commit(run: str | None) -> str:
     """When it began; with the name of a run, a row of it is committed."""
     at = datetime.now(UTC).isoformat(timespec="microseconds")
     if run is not None:
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             session.execute(INSERT, {"id": str(uuid4()), "run": run, "at": at})
     return at
 

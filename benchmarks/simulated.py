@@ -14,7 +14,7 @@ from uuid import uuid4
 from benchmarks.harness import ROOT, SEED, Site
 from db.records import ModelDraft
 from db.repositories import leads, models
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from ml import artifacts
 from ml.features import SCHEMA_VERSION, extract
 from ml.leads import LeadScorer
@@ -112,7 +112,7 @@ def tenant(site: Site, scorer: LeadScorer) -> str:
         fingerprint="benchmark",
         trained_at=now,
     )
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         record = models.add(session, tenant_id, draft=draft)
         models.promote(session, tenant_id, model_id=record.model_id, now=now)
     return tenant_id
@@ -120,5 +120,5 @@ def tenant(site: Site, scorer: LeadScorer) -> str:
 
 def lead_ids(tenant_id: str) -> Sequence[str]:
     """All leads of a tenant, by id."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return leads.ids(session, tenant_id)

@@ -21,7 +21,7 @@ from benchmarks.harness import BACKGROUND, INTERACTIVE, SEED, Site
 from benchmarks.imports import import_file
 from db.models import Prediction
 from db.repositories import predictions, snapshots
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 from ml.leads import LeadScorer
 from ml.profiles import FeatureMatrix
 
@@ -84,7 +84,7 @@ def _ratios(kind: str, found: Figures) -> dict[str, Ratio]:
 
 
 def _bench(site: Site, rows: int) -> Bench:
-    table = simulated.write(site.home, rows)
+    table = simulated.write(site.files, rows)
     scorer = simulated.fit(table)
     tenant_id = simulated.tenant(site, scorer)
     import_file(site, tenant_id, table.path, profile="canonical")
@@ -135,7 +135,7 @@ def _drained(site: Site, task: str, calls: Sequence[dict[str, Any]], seen: Any) 
 
 def _row_times(run: str) -> tuple[int, datetime, datetime]:
     wanted = text("SELECT count(*), min(at), max(at) FROM bench_rows WHERE run = :run")
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         done, first, last = session.execute(wanted, {"run": run}).one()
     return done, *((datetime.fromisoformat(first), datetime.fromisoformat(last)) if done else (_NEVER, _NEVER))
 
@@ -148,7 +148,7 @@ def _score_times(tenant_id: str, as_of: datetime) -> tuple[int, datetime, dateti
     wanted = select(func.count(), func.min(at), func.max(at)).where(
         Prediction.tenant_id == tenant_id, Prediction.as_of == as_of
     )
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         done, first, last = session.execute(wanted).one()
     return done, first or _NEVER, last or _NEVER
 
@@ -177,7 +177,7 @@ def _batch(bench: Bench, messages: int) -> float:
 
 def _in_process(bench: Bench, most: int = 1000) -> list[float]:
     """Milliseconds from one stored snapshot's features to a score with three reasons each way."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         latest = predictions.latest(session, bench.tenant_id, kind=KIND, lead_ids=bench.lead_ids[:most])
         taken = snapshots.get(session, bench.tenant_id, snapshot_ids=[found.snapshot_id for found in latest])
     return [_scored(bench.scorer, snapshot.features) for snapshot in taken]

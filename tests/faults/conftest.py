@@ -63,8 +63,9 @@ def site(tmp_path_factory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "tests.faults.runner"]
     log = home / "runner.log"
+    env = environment(home, HEARTH_IMPORT_DIRS=str(tmp_path_factory.getbasetemp()))
     with log.open("w") as out:
-        runner = subprocess.Popen(command, cwd=ROOT, env=environment(home), stdout=out, stderr=out)
+        runner = subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out)
     try:
         assert wait_until(lambda: runner.poll() is not None or "ready" in log.read_text(), 90), log.read_text()
         assert runner.poll() is None, log.read_text()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from db.repositories import backfills, events, leads
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 
 SEEN = (datetime.now(UTC) - timedelta(days=3)).isoformat()
 ROWS = 3000
@@ -60,7 +60,7 @@ def test_one_message_ten_times_at_once_is_one_effect(site):
     told = [answer.get(timeout=40) for answer in answers]
     assert sum("duplicate" not in answer for answer in told) == 1
     assert {answer["data"]["created"] for answer in told} == {50}
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert len(leads.ids(session, tenant_id)) == 50
 
 
@@ -110,7 +110,7 @@ def test_a_file_twice_and_each_chunk_twice_is_every_row_once(site, sample):
     anew, status = run_import(site, tenant_id, sample, resume=False)
     assert anew["data"]["job_id"] != first["data"]["job_id"]
     assert status["result"]["rows"]["unchanged"] == ROWS - BAD
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert len(leads.ids(session, tenant_id)) == ROWS - BAD
         kept = list(backfills.rejected(session, tenant_id, backfill_id=first["data"]["job_id"]))
     assert len(kept) == BAD
@@ -120,7 +120,7 @@ def test_a_dry_run_counts_like_the_real_one_and_stores_no_lead(site, sample):
     tenant_id = site.tenant()
     _, status = run_import(site, tenant_id, sample, mode="dry_run")
     assert (status["result"]["rows"]["created"], status["result"]["rows"]["rejected"]) == (ROWS - BAD, BAD)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert leads.ids(session, tenant_id) == []
 
 
@@ -153,7 +153,7 @@ def test_a_wrong_import_is_refused_by_its_place_and_stores_nothing(site, sample,
         site.call("hearth.backfill.csv", "batch", **asked)
     assert type(caught.value).__name__ == "InvalidPayload"
     assert caught.value.args[1][0]["loc"] == loc
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert leads.ids(session, tenant_id) == []
 
 
@@ -166,7 +166,7 @@ def test_an_import_of_nothing_but_bad_rows_stops_and_stores_no_lead(site, tmp_pa
     assert "more than 20%" in status["error"]
     with open(status["result"]["error_file"], newline="") as kept:
         assert len(list(csv.DictReader(kept))) == 60
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert leads.ids(session, tenant_id) == []
 
 
@@ -178,7 +178,7 @@ def test_a_file_of_events_comes_in_once(site, tmp_path):
     for resume in (True, False):
         _, status = run_import(site, tenant_id, path, kind="events", profile="auto", resume=resume)
         assert status["state"] == "finished", status
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         lead_id = leads.find(session, tenant_id, external_id="E1")
         happened = events.of_leads(session, tenant_id, lead_ids=[lead_id])[lead_id]
     assert [event.kind for event in happened] == ["listing_view"] * 3
@@ -211,7 +211,7 @@ def test_an_export_is_compared_and_the_same_way_mends_what_differs(site, tmp_pat
 
     for _ in range(2):
         assert reconciled(site, tenant_id, night, mode="reconcile") == (counts, differs)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert leads.find(session, tenant_id, external_id="=new") is None
 
     mended = {"policy": "overwrite", "archive_missing": True}
@@ -219,13 +219,13 @@ def test_an_export_is_compared_and_the_same_way_mends_what_differs(site, tmp_pat
     assert reconciled(site, tenant_id, night, **mended) == (told, differs)
     clean = {"missing": 0, "changed": 0, "deleted": 0, "unchanged": 1199}
     assert reconciled(site, tenant_id, night, mode="reconcile") == (clean, [])
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert len(leads.ids(session, tenant_id, status="archived")) == 2
 
     back = export(tmp_path / "back.csv", {**same, "r3": "web", "r7": "phone", "=new": "web"})
     told, differs = reconciled(site, tenant_id, back, **mended)
     assert differs == [("changed", "r3", "archived")]
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert len(leads.ids(session, tenant_id, status="archived")) == 1
 
 

@@ -46,7 +46,7 @@ def test_an_import_that_is_stopped_goes_on_with_the_same_command(tmp_path, big):
         assert len(list(csv.DictReader(kept))) == BAD
     sessions.configure(f"sqlite:///{home / 'hearth.db'}", KeyRing.parse((home / "keys").read_text()))
     try:
-        with sessions.reading() as session:
+        with sessions.reading(sessions.EVERY_TENANT) as session:
             assert len(leads.ids(session, "t")) == ROWS - BAD
     finally:
         sessions.dispose()

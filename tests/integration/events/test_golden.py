@@ -15,7 +15,7 @@ import pytest
 
 from db.records import LeadRecord
 from db.repositories import events, leads, raw_events, rescores
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.events import ingest
 from tasks.intake.highlevel.envelope import READERS
 from tasks.tenants import configure
@@ -46,7 +46,7 @@ def play(tenant: str, text: str) -> list[Any]:
         found = {**answer["data"], "warnings": [[each["code"], each["path"]] for each in answer["warnings"]]}
         pairs.append(({key: found[key] for key in call["answer"]}, call["answer"]))
         kept += found["accepted"] + found["ignored"]
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         stored = [raw for raw in raw_events.opened(session, tenant) if raw.outcome in {"accepted", "ignored"}]
         pairs.append((len(stored), kept))
         for external_id, expected in fixture["leads"].items():
@@ -54,7 +54,7 @@ def play(tenant: str, text: str) -> list[Any]:
             record = leads.get(session, tenant, lead_ids=[str(lead_id)])[0]
             pairs.append((known_of(session, tenant, record, expected), expected))
     if "due" in fixture:
-        with transaction() as session:
+        with transaction(EVERY_TENANT) as session:
             taken = rescores.take(session, tenant, limit=10).lead_ids
             pairs.append((list(leads.external_ids(session, tenant, lead_ids=taken).values()), fixture["due"]))
     return [pair for pair in pairs if pair[0] != pair[1]]

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from db import clock
 from db.models import Lead, RescoreDue
 from db.repositories import leads, predictions, raw_events, rescores
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.events import ingest
 from tasks.leads import card, rescore, worklist
 from tasks.privacy import purge
@@ -49,7 +49,7 @@ def said(number: int, message: int, body: str = "hello") -> dict[str, Any]:
 
 def shift(seconds: float) -> None:
     """Let time pass for what is due."""
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         for row in session.query(RescoreDue).all():
             later = {
                 name: at - timedelta(seconds=seconds) for name in ("due_at", "free_at") if (at := getattr(row, name))
@@ -59,12 +59,12 @@ def shift(seconds: float) -> None:
 
 
 def due() -> int:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return sum(rescores.due(session).values())
 
 
 def scores(lead_id: str) -> int:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return len(predictions.history(session, T, lead_id=lead_id, kind="lead_score", limit=50))
 
 
@@ -97,7 +97,7 @@ def test_what_changes_nothing_makes_nobody_due() -> None:
 def test_silence_makes_a_lead_due_when_it_becomes_too_long() -> None:
     lead_id = ingest(tenant_id=T, events=[created(1, NOW - timedelta(days=5))])["data"]["lead_ids"][0]
     rescore(tenant_id=T)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         at = session.query(RescoreDue).one().due_at
     assert at is not None
     assert abs(at - (NOW + timedelta(days=2))) < timedelta(minutes=1)
@@ -107,7 +107,7 @@ def test_silence_makes_a_lead_due_when_it_becomes_too_long() -> None:
 def test_an_unanswered_inquiry_is_looked_at_again_in_the_next_interval() -> None:
     ingest(tenant_id=T, events=[created(1, datetime.now(UTC))])  # five minutes from now, not from the run's beginning
     rescore(tenant_id=T)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         at = session.query(RescoreDue).one().due_at
     assert at is not None
     assert timedelta(0) < at - NOW <= timedelta(hours=1, minutes=5)
@@ -115,16 +115,16 @@ def test_an_unanswered_inquiry_is_looked_at_again_in_the_next_interval() -> None
 
 def test_a_worker_that_dies_gives_its_leads_back_and_events_meanwhile_count() -> None:
     ingest(tenant_id=T, events=[created(1), created(2)])
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         taken = rescores.take(session, T, limit=10)
     assert len(taken.lead_ids) == 2
     assert due() == 0
     ingest(tenant_id=T, events=[said(1, 1)])
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         rescores.settle(session, T, taken=taken, due={})
     shift(31)
     assert due() == 1  # the one that spoke meanwhile
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         taken = rescores.take(session, T, limit=10)
     shift(rescores.LEASE + 1)
     assert due() == 1  # nobody settled it
@@ -132,14 +132,14 @@ def test_a_worker_that_dies_gives_its_leads_back_and_events_meanwhile_count() ->
 
 def test_a_lead_that_cannot_be_scored_holds_up_no_other() -> None:
     lead_ids = ingest(tenant_id=T, events=[created(number) for number in range(1, 6)])["data"]["lead_ids"]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         broken = (Lead.tenant_id == T, Lead.lead_id == lead_ids[2])
         sound = session.scalars(select(Lead.custom).where(*broken)).one()
         session.execute(update(Lead).where(*broken).values(custom=b"broken"))
     assert rescore(tenant_id=T)["data"] == {"due": 5, "scored": 4}
     assert [scores(lead_id) for lead_id in lead_ids] == [1, 1, 0, 1, 1]
     assert due() == 0
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         session.execute(update(Lead).where(*broken).values(custom=sound))
     shift(3601)
     rescore(tenant_id=T)
@@ -155,11 +155,11 @@ def test_closed_leads_are_settled_without_a_score() -> None:
 
 def test_soonest_wins() -> None:
     lead_id = ingest(tenant_id=T, events=[created(1)])["data"]["lead_ids"][0]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         now = clock.now(session)
         rescores.schedule(session, T, due={lead_id: now + timedelta(days=1)})
     assert due() == 1
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         taken = rescores.take(session, T, limit=1)
         rescores.settle(session, T, taken=taken, due={lead_id: now + timedelta(days=2)})
         rescores.schedule(session, T, due={lead_id: now - timedelta(seconds=1)})
@@ -170,7 +170,7 @@ def test_raw_events_stay_sealed() -> None:
     lead_id = ingest(tenant_id=T, events=[created(1), said(1, 1, "a secret wish")], signature_verified=True)["data"][
         "lead_ids"
     ][0]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         kept = raw_events.opened(session, T)
         assert [(raw.type, raw.lead_id, raw.verified) for raw in kept] == [
             ("ContactCreate", lead_id, True),
@@ -183,12 +183,12 @@ def test_raw_events_go_when_they_were_kept_long_enough(workspace_folder: Path) -
     ingest(tenant_id=T, events=[created(1)], received_at=(NOW - timedelta(days=31)).isoformat())
     ingest(tenant_id=T, events=[created(2)])
     purge()
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert [raw.received_at > NOW - timedelta(days=1) for raw in raw_events.opened(session, T)] == [True]
 
 
 def test_a_dry_run_changes_nothing() -> None:
     assert ingest(tenant_id=T, events=[created(1)], dry_run=True)["data"]["accepted"] == 1
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert leads.ids(session, T) == []
     assert ingest(tenant_id=T, events=[created(1)])["data"]["accepted"] == 1

@@ -9,7 +9,7 @@ import pytest
 
 from db.records import RawEventDraft
 from db.repositories import events, leads, raw_events
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.events import ingest, replay
 from tasks.leads import upsert
 from tasks.tenants import configure
@@ -26,7 +26,7 @@ def tenant(database: str) -> None:
 
 
 def outcomes() -> list[str]:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return [raw.outcome for raw in raw_events.opened(session, T)]
 
 
@@ -42,7 +42,7 @@ def of_the_past(payload: bytes, *, outcome: Any, key: str | None, age: int = 1) 
         received_at=NOW - timedelta(days=age),
         payload=payload,
     )
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         raw_events.add(session, T, drafts=[draft])
 
 
@@ -61,7 +61,7 @@ def test_what_is_understood_now_is_taken_in_once_as_of_when_it_came() -> None:
     told_again = replay_of(read=2, accepted=1, ignored=1, leads=1) | {"ignored_by": {"unknown_type": 1}}
     assert replay(tenant_id=T)["data"] == told_again
     assert sorted(outcomes()) == ["accepted", "ignored"]
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         lead_id = leads.find(session, T, external_id="u1")
         happened = events.of_leads(session, T, lead_ids=[str(lead_id)])[str(lead_id)]
     assert [(event.kind, event.occurred_at) for event in happened] == [("listing_view", NOW - timedelta(days=1))]
@@ -93,7 +93,7 @@ def test_only_what_was_received_since() -> None:
     of_the_past(b'{"lead": {"external_id": "u1"}, "kind": "listing_view"}', outcome="ignored", key="old", age=9)
     of_the_past(b'{"lead": {"external_id": "u2"}, "kind": "listing_view"}', outcome="ignored", key="new")
     assert replay(tenant_id=T, since=(NOW - timedelta(days=2)).isoformat())["data"]["accepted"] == 1
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert leads.find(session, T, external_id="u1") is None
 
 
@@ -105,8 +105,6 @@ def test_another_locations_event_is_nobodys_here() -> None:
 
 def test_one_that_cannot_be_stored_holds_up_no_other() -> None:
     of_the_past(b'{"lead": {"external_id": "u1"}, "kind": "listing_view"}', outcome="ignored", key="a")
-    of_the_past(b'{"lead": {"external_id": "u\\u0000"}, "kind": "listing_view"}', outcome="ignored", key="b")
+    of_the_past(b'{"lead": {"external_id": "u\\ud800"}, "kind": "listing_view"}', outcome="ignored", key="b")
     of_the_past(b'{"lead": {"external_id": "u3"}, "kind": "listing_view"}', outcome="ignored", key="c")
-    with reading() as session:
-        postgresql = session.get_bind().dialect.name == "postgresql"
-    assert replay(tenant_id=T)["data"]["accepted"] == (2 if postgresql else 3)
+    assert replay(tenant_id=T)["data"]["accepted"] == 2

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from db.repositories import leads, processed, raw_events
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 from tasks.errors import InvalidPayload
 from tasks.events import ingest
 from tasks.privacy import forget
@@ -44,7 +44,7 @@ def alone(task_id: str, kwargs: dict[str, Any]) -> Any:
 
 def commits() -> int:
     """How many transactions the stored answers were written in."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         counted = session.execute(text("SELECT count(DISTINCT finished_at) FROM processed WHERE task LIKE '%ingest'"))
         return int(counted.scalar_one())
 
@@ -56,7 +56,7 @@ def test_they_share_a_transaction_and_have_an_answer_and_a_key_each() -> None:
     assert answers[2]["data"]["duplicates"] == 1
     assert [answer["task_id"] for answer in answers] == ["t0", "t1", "t2", "t3"]
     assert commits() == 1
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert len(leads.ids(session, T)) == 4
         stored = processed.by_task_id(session, T, task_id="t1")
     assert stored is not None
@@ -107,7 +107,7 @@ def test_a_bad_message_fails_alone() -> None:
     assert isinstance(answers[2], InvalidPayload), "the key of another"
     assert answers[3] == known | {"duplicate": True}
     assert [answers[at]["data"]["accepted"] for at in (0, 4, 5)] == [1, 1, 1]
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         found = [leads.find(session, T, external_id=f"u{number}") for number in (1, 2, 3, 4, 5, 9)]
     assert [lead_id is not None for lead_id in found] == [True, False, False, False, True, True]
 
@@ -116,7 +116,7 @@ def test_what_no_database_takes_fails_alone() -> None:
     configure(tenant_id=T)
     answers = together(message(told(1)), message(told(2, text="a\x00b", value=1e400)), message(told(3)))
     assert [answers[at]["data"]["accepted"] for at in (0, 2)] == [1, 1]
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert leads.find(session, T, external_id="u2") is None or answers[1]["data"]["accepted"] == 1
 
 
@@ -128,5 +128,5 @@ def test_somebody_forgotten_is_answered_as_such_and_not_kept(workspace_folder: A
     assert answers[0]["data"] | {"lead_ids": []} == answers[0]["data"]
     assert answers[0]["data"]["ignored_by"] == {"forgotten": 1}
     assert (answers[1]["data"]["accepted"], answers[1]["data"]["ignored"], answers[1]["data"]["invalid"]) == (1, 1, [])
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert [json.loads(raw.payload)["id"] for raw in raw_events.opened(session, T)] == ["e2"]

@@ -7,7 +7,7 @@ import warnings
 import pytest
 from pydantic import SecretStr
 
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 from tasks import limits
 from tasks.errors import Overloaded
 from tasks.system import status
@@ -42,7 +42,7 @@ def test_what_is_aside_is_in_the_status():
 @pytest.mark.usefixtures("flooded", "database")
 def test_who_has_too_much_waiting_is_refused_and_others_are_not(monkeypatch):
     monkeypatch.setattr(limits, "MESSAGES", 50)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         limits.admit_assessment(session, "quiet")
         limits.admit_import(session, "loud")
         with pytest.raises(Overloaded):

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from db.models import AuditEntry
 from db.records import InterventionRecord, OutboxRecord
 from db.repositories import audit, interventions, tenants
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 from tasks.base import Work
 from tasks.contracts.tenants import Interventions
 from tasks.events import ingest
@@ -70,7 +70,7 @@ def happened(number: int, kind: str, at: datetime, direction: str | None = None,
 
 
 def work_at(at: datetime, published: list[OutboxRecord] | None = None) -> Work:
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         known = tenants.require(session, T)
     rows = [] if published is None else published
     return Work(
@@ -98,7 +98,7 @@ def dispatched(at: datetime, *action_ids: str) -> dict[str, int]:
 
 def actions_of(lead_id: str) -> list[InterventionRecord]:
     """Oldest first."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return interventions.of_lead(session, T, lead_id=lead_id)[::-1]
 
 
@@ -115,7 +115,7 @@ def told(*kinds: str) -> list[dict[str, Any]]:
 
 def proofs(kind: str = "intervention") -> list[dict[str, Any]]:
     """What the audit chain, which is whole, says of actions."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert audit.verify(session, T).ok
         own = (AuditEntry.tenant_id == T, AuditEntry.kind == kind)
         return [json.loads(body) for body in session.scalars(select(AuditEntry.body).where(*own))]

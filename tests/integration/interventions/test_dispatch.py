@@ -12,7 +12,7 @@ from sqlalchemy import update
 from db.models import Intervention
 from db.records import InterventionRecord
 from db.repositories import interventions
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.acting import choices_of
 from tasks.errors import InvalidPayload
 from tasks.interventions import dispatch, expire, pause, plan, review, waiting
@@ -207,7 +207,7 @@ def test_an_action_that_was_carried_out_is_one_contact_whoever_tells_of_it() -> 
     reported("executed", action.action_id)
     happened(1, "call", NOON + HOUR / 2, "outbound")
     work = work_at(NOON + 3 * HOUR)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         subject = gate_context.load(session, work, [lead_id], choices_of(work.settings()))[lead_id]
     assert gate_context.contacts(subject, work.now) == (NOON,)
     found = only(planned(NOON + 8 * DAY, lead_id))
@@ -221,7 +221,7 @@ def test_what_a_person_sends_beside_an_action_is_a_contact_of_its_own() -> None:
     for at in (NOON + HOUR / 2, *by_hand):
         happened(1, "sms", at, "outbound")
     work = work_at(NOON + 2 * DAY)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         subject = gate_context.load(session, work, [lead_id], choices_of(work.settings()))[lead_id]
     assert gate_context.contacts(subject, work.now) == (NOON, *by_hand)
 
@@ -281,7 +281,7 @@ def test_a_kill_switch_does_not_take_back_that_a_lead_is_to_be_left_alone() -> N
 def test_one_action_that_fails_holds_up_no_other_and_is_told_to_nobody() -> None:
     good, bad = at_risk(1, datetime.now(UTC)), at_risk(2, datetime.now(UTC))
     ids = [at_once(good), at_once(bad)]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         broken = update(Intervention).where(Intervention.action_id == ids[1]).values(detail={})
         session.execute(broken)
     assert dispatch(tenant_id=T, action_ids=ids)["data"] == {"dispatched": 1}
@@ -330,7 +330,7 @@ def test_an_approved_action_goes_out_by_the_gates_of_its_moment() -> None:
     brokerage()
     goes, stops = at_risk(1), at_risk(2)
     found = {one.lead_id: only(one.actions) for one in planned(NOON, goes, stops)}
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         for action in found.values():
             scope = {"action_id": action.action_id, "to": "planned", "of": {"approval"}, "by": "ada.quill"}
             assert interventions.move(session, T, **scope, now=NOON) is not None

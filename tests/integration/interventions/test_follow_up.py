@@ -10,7 +10,7 @@ import pytest
 from db.models import Enrolment
 from db.records import EnrolmentDraft
 from db.repositories import enrolments, pauses
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tasks import effects
 from tasks.interventions import follow_up, pause, resume
 from tasks.interventions.follow_up import judge
@@ -44,7 +44,7 @@ def tenant(database: str) -> None:
 
 def settled() -> dict[str, tuple[bool, str | None, str | None]]:
     """Arm, outcome and reason of each lead that is enrolled."""
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         ids = [row.lead_id for row in session.query(Enrolment).all()]
         found = enrolments.of_leads(session, T, experiment=effects.EXPERIMENT, lead_ids=ids)
     return {lead_id: (one.held_out, one.outcome, one.reason) for lead_id, one in found.items()}
@@ -104,7 +104,7 @@ def test_who_is_forgotten_counts_for_nobody() -> None:
     planned(NOON, lead_id)
     forget(tenant_id=T, lead_id=lead_id)
     assert follow_up()["data"]["settled"] == 0
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert enrolments.tally(session, T, experiment=effects.EXPERIMENT) == []
 
 
@@ -129,7 +129,7 @@ def measured(*, sent: tuple[int, int], held: tuple[int, int], intervention: str 
     outcomes: dict[str, tuple[str, str | None]] = {
         lead_id: ("kept", None) if lead_id in good else ("churned", "silence") for lead_id in ids
     }
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         enrolments.enrol(session, T, drafts=drafts)
         enrolments.settle(session, T, experiment=effects.EXPERIMENT, outcomes=outcomes, now=NOON + 30 * DAY)
 
@@ -154,7 +154,7 @@ def test_a_persons_word_that_a_type_goes_on_is_not_overruled_the_next_day() -> N
     resume(tenant_id=T, intervention=TYPE, actor="ada.quill")
     assert judge(work_at(datetime.now(UTC) + DAY)) == []
     assert judge(work_at(datetime.now(UTC) + 31 * DAY)) == [TYPE]
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert pauses.standing(session, T).keys() == {TYPE}
 
 
@@ -162,7 +162,7 @@ def test_a_pause_of_a_person_is_not_lifted_by_a_job() -> None:
     pause(tenant_id=T, intervention=TYPE, actor="ada.quill", reason="complaints")
     measured(sent=(90, 80), held=(60, 10))
     judge(work_at(NOON + 40 * DAY))
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert pauses.standing(session, T)[TYPE].paused_by == "ada.quill"
 
 

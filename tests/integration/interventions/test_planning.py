@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from db.models import Lead
 from db.repositories import enrolments, levels
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from ml.interventions.compliance import Candidate
 from tasks import effects
 from tasks.acting import choices_of
@@ -87,7 +87,7 @@ def test_a_lead_at_risk_gets_one_action_with_reasons_gates_and_a_ready_request()
     ]
     assert action.detail["crm"]["body"]["contactId"] == "ct1"
     assert only(proofs())["rules"] == rules(action.decision)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         record = enrolments.of_leads(session, T, experiment=effects.EXPERIMENT, lead_ids=[lead_id])[lead_id]
         assert levels.standing(session, T, threshold="churn", lead_ids=[lead_id]).keys() == {lead_id}
     assert (record.held_out, record.propensity, record.due_at - record.enrolled_at) == (False, 1.0, 30 * DAY)
@@ -245,7 +245,7 @@ def test_who_opted_out_is_suppressed_and_never_contacted() -> None:
     happened(1, "sms", NOON - HOUR, "inbound", "STOP")
     action = only(only(planned(NOON, lead_id)).actions)
     assert (action.action, action.channel, action.state, action.held_out) == ("suppress", "internal", "planned", False)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert enrolments.tally(session, T, experiment=effects.EXPERIMENT) == []
 
 
@@ -267,7 +267,7 @@ def test_who_opts_out_has_all_taken_back_at_once_and_is_suppressed_once() -> Non
 def test_gates_that_fail_let_nothing_pass_and_say_so() -> None:
     lead_id = at_risk()
     work = work_at(NOON)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         choices = choices_of(work.settings())
         subject = gate_context.load(session, work, [lead_id], choices)[lead_id]
     broken = replace(subject, record=replace(subject.record, consent=None))
@@ -322,7 +322,7 @@ def test_of_a_lead_that_is_held_out_the_plan_is_kept_and_nobody_is_told() -> Non
     brokerage(holdout=0, approval=[])
     assert only(planned(NOON + 8 * DAY, lead_id)).held_out, "who is held out stays so"
     assert states(lead_id) == ["held_out", "held_out"]
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         tally = enrolments.tally(session, T, experiment=effects.EXPERIMENT)
     assert [(one.held_out, one.count) for one in tally] == [(True, 1)]
 
@@ -380,7 +380,7 @@ def test_what_was_handed_over_while_a_plan_was_made_runs_and_nothing_takes_its_p
 
 def test_a_lead_that_cannot_be_read_holds_up_no_other() -> None:
     lead_ids = [at_risk(number, datetime.now(UTC)) for number in range(3)]
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         session.execute(update(Lead).where(Lead.lead_id == lead_ids[1]).values(contact=b"broken"))
     assert plan_due(tenant_id=T, lead_ids=lead_ids)["data"]["approval"] == 2
     assert [len(actions_of(lead_id)) for lead_id in lead_ids] == [1, 0, 1]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from db.repositories import tenants
-from db.session import reading
+from db.session import EVERY_TENANT, reading
 from tasks.acting import BUDGET, Choices, choices_of
 from tasks.errors import InvalidPayload
 from tasks.tenants import configure
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.usefixtures("sqlite_database")
 
 def told(**interventions: Any) -> Choices:
     configure(tenant_id="acme", settings={"interventions": interventions})
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return choices_of(tenants.require(session, "acme").settings)
 
 
 def test_a_tenant_that_said_nothing_has_the_written_choices() -> None:
     configure(tenant_id="acme", settings={"name": "Harbor Homes"})
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         assert choices_of(tenants.require(session, "acme").settings) == Choices()
     assert Choices().rules.approval == {"sms", "email"}
 

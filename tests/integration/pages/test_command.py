@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from db.repositories import tenants
-from db.session import transaction
+from db.session import EVERY_TENANT, transaction
 from tasks.leads import upsert
 from tasks.training import train_model
 from tests.unit.workers.pages.document import Document
@@ -37,7 +37,7 @@ def hearth(database, test_keyring, tmp_path, monkeypatch):
     for name, value in {"DATABASE_URL": database, "HEARTH_KEYS": test_keyring.dump(), "HEARTH_HOME": tmp_path}.items():
         monkeypatch.setenv(name, str(value))
     settings.cache_clear()
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         tenants.configure(session, "acme", settings={}, actor="test", now=NOW)
     upsert(tenant_id="acme", leads=[closed(number) for number in range(240)])
     assert train_model(tenant_id="acme", kind="lead_score")["data"]["version"] == "lead_score-0001"

@@ -10,7 +10,7 @@ from db.records import AuditDraft, OutboundDraft, QuarantineDraft
 from db.repositories import audit, outbound, tenants
 from db.repositories import outbox as rows
 from db.repositories import quarantine as held
-from db.session import transaction
+from db.session import EVERY_TENANT, transaction
 from tasks import workspace
 from workers.cli import main
 from workers.settings import settings
@@ -30,7 +30,7 @@ def hearth(database, test_keyring, tmp_path, monkeypatch):
         done = CliRunner().invoke(main, [*args, "--json"], prog_name="hearth")
         return done.exit_code, json.loads(done.stdout) if done.stdout else done.stderr
 
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         tenants.configure(session, "acme", settings={}, actor="test", now=NOW)
     yield run
     settings.cache_clear()
@@ -41,7 +41,7 @@ def hold(task="crm.new"):
     facts["content_encoding"] = "utf-8"
     body = json.dumps([[], {"note": SECRET}, {}]).encode()
     draft = QuarantineDraft(task=task, queue="batch", reason="poison", headers=facts, body=body)
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         return held.hold(session, "acme", draft=draft, now=NOW)
 
 
@@ -64,7 +64,7 @@ def test_messages_are_replayed_and_dropped_once(hearth):
     assert hearth("quarantine", "drop", one) == (0, {"dropped": 0})
     assert hearth("quarantine", "replay", "--all", "--task", "crm.newer") == (0, {"replayed": 1})
     assert hearth("quarantine", "replay", one, other, third) == (0, {"replayed": 1})
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         taken = rows.take(session, limit=9, per_tenant=9, older_than=-60.0)
     assert {row.kwargs["quarantine_id"] for row in taken} == {other, third}
     assert SECRET not in repr(taken)
@@ -75,7 +75,7 @@ def test_messages_are_replayed_and_dropped_once(hearth):
 
 def test_dead_letters_are_listed_and_replayed(hearth):
     draft = OutboundDraft(type="band.changed", lead_id="L1", body={})
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         events = [record.event_id for record in outbound.emit(session, "acme", events=[draft] * 3, now=NOW)]
         for event_id in events:
             outbound.dead(session, "acme", event_id=event_id, error="http.410")
@@ -89,7 +89,7 @@ def test_dead_letters_are_listed_and_replayed(hearth):
 
 
 def prove(count):
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         entries = [AuditDraft(kind="settings", body={"n": n}) for n in range(count)]
         return audit.append(session, "acme", entries=entries, now=NOW)
 

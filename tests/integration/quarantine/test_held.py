@@ -11,7 +11,7 @@ from db import session as sessions
 from db.records import QuarantineDraft
 from db.repositories import quarantine as held
 from db.repositories import tenants
-from db.session import reading, transaction
+from db.session import EVERY_TENANT, reading, transaction
 from tests.integration.relay.live import app_of, queued, running
 from workers import quarantine
 from workers.consumer import Consumer
@@ -59,12 +59,12 @@ def receive(channel):
 
 @pytest.fixture
 def acme(database):
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         tenants.configure(session, "acme", settings={}, actor="test", now=NOW)
 
 
 def entries(**wanted):
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         return held.entries(session, **wanted)
 
 
@@ -80,7 +80,7 @@ def test_a_message_is_kept_whole_and_sealed(acme, receive):
     (entry,) = entries()
     assert (entry.tenant_id, entry.task, entry.queue) == ("acme", "crm.new", "batch")
     assert (entry.reason, entry.attempts) == ("unknown_task", 0)
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         record = held.get(session, "acme", quarantine_id=entry.quarantine_id)
     assert json.loads(record.body) == json.loads(BODY)
     assert record.headers["headers"]["id"] == "0190c0de-1111"
@@ -96,7 +96,7 @@ def test_foreign_names_make_no_quarantines_and_no_odd_columns(acme, receive):
 def test_a_body_that_is_too_long_is_noted_without_it(acme, receive, monkeypatch):
     monkeypatch.setattr(quarantine, "BODY_LIMIT", 10)
     quarantine.hold(receive(), "poison")
-    with reading() as session:
+    with reading(EVERY_TENANT) as session:
         record = held.get(session, "acme", quarantine_id=entries()[0].quarantine_id)
     assert record.body == b""
     with pytest.raises(ValueError, match="too long"):
@@ -130,13 +130,27 @@ def test_what_a_task_held_by_itself_is_written_anew(acme, celery, broker_url):
         body=b'{"tenant_id":"acme"}',
         attempts=6,
     )
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         held.hold(session, "acme", draft=draft, now=NOW)
-    with transaction() as session:
+    with transaction(EVERY_TENANT) as session:
         assert quarantine.replay(session, held.entries(session)[0], now=NOW, by_hand=True)
     relayed(celery)
     (message,) = queued(broker_url, "batch")
     assert (message["headers"]["task"], message["headers"]["id"]) == ("hearth.x", "j1")
+
+
+@pytest.mark.parametrize("key", ["unacked", "unacked_index", "hearth.fair.batch.aside"])
+def test_a_message_that_was_held_for_a_key_of_the_broker_comes_back_by_the_common_queue(acme, celery, broker_url, key):
+    draft = QuarantineDraft(
+        task="hearth.x", queue=key, reason="attempts", headers={"id": "j1"}, body=b'{"tenant_id":"acme"}', attempts=6
+    )
+    with transaction(EVERY_TENANT) as session:
+        held.hold(session, "acme", draft=draft, now=NOW)
+    with transaction(EVERY_TENANT) as session:
+        assert quarantine.replay(session, held.entries(session)[0], now=NOW, by_hand=True)
+    relayed(celery)
+    (message,) = queued(broker_url, "celery")
+    assert message["headers"]["id"] == "j1"
 
 
 def door(channel):
