@@ -36,6 +36,9 @@ class GuardedRequest(RedactedRequest):
         # Celery finds out in the pool only, where it acknowledges the message and answers nobody.
         if not isinstance(self.kwargs, Mapping):
             raise InvalidTaskError("Task keyword arguments must be a mapping")
+        if "self" in self.kwargs:
+            # no contract has it, and Celery would take it for the task
+            raise InvalidTaskError("No keyword argument may be called self")
         # The pool looks at a hard limit only after the soft one, and the usual soft one is longer than many hard ones.
         self.time_limits: Any = _limits(self.time_limits, self.task.soft_time_limit)
 

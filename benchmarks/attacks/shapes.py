@@ -200,7 +200,7 @@ def _bodies(forger: Forger) -> Iterator[Told]:
     }
     yield from _each("body", "undecodable", packed, **unreadable)
     unusable = {"kwargs null": b"[[], null, {}]", "kwargs list": b"[[], [], {}]", "scalar": b"17", "none": b"[]"}
-    unusable |= {"two parts": b"[[], {}]", "four parts": b"[[], {}, {}, {}]"}
+    unusable |= {"self": b'[[], {"self": 1}, {}]', "two parts": b"[[], {}]", "four parts": b"[[], {}, {}, {}]"}
     yield from _each("body", "invalid", packed, **unusable)
     plain = forger.properties(body_encoding=_GONE)
     yield "body: half of a pair", "undecodable", _raw(forger.entry(body="\ud800", properties=plain))

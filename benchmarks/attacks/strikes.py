@@ -10,23 +10,27 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import redis
+from kombu.exceptions import EncodeError
 
+from benchmarks.attacks.fuzzing import CANARY, Payloads, spoilt
 from benchmarks.attacks.shapes import shapes
 from benchmarks.fairness import Caller
 from benchmarks.harness import BACKGROUND, INTERACTIVE, Site
 from benchmarks.imports import import_file
 from db.repositories import quarantine
 from db.session import EVERY_TENANT, reading
+from tasks.contracts import PUBLIC
+from tasks.errors import TaskError
 from workers import malformed
 from workers.app import app
 
@@ -36,10 +40,11 @@ psutil: Any = import_module("psutil")
 PING = "hearth.system.ping"
 #: seconds that a good question may take before it counts as unanswered
 PATIENCE = 60.0
-#: a value that must be repeated nowhere
-CANARY = "zanzibar-7f3a"
+#: hostile messages a second where they come one by one, and questions of the other tenant during each attack
+RATE, QUESTIONS = 20.0, 60
 
 Json = dict[str, Any]
+Item = TypeVar("Item")
 Strike = Callable[["Attack"], "Found"]
 
 
@@ -67,11 +72,11 @@ class Attack:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Let the other tenant ask for as long as the block lasts, and at least some times."""
+        """Let the other tenant ask for as long as the block lasts, and some times at least."""
         over = threading.Event()
 
         def ask() -> None:
-            while not over.is_set() or len(self.waited) < 20:
+            while not over.is_set() or len(self.waited) < QUESTIONS:
                 self.waited.append(self.quiet.seconds())
                 over.wait(0.05)
 
@@ -82,6 +87,13 @@ class Attack:
         finally:
             over.set()
             asker.join()
+
+    def paced(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Give items at the attack's rate."""
+        began = time.monotonic()
+        for number, item in enumerate(items):
+            time.sleep(max(0.0, began + number / RATE - time.monotonic()))
+            yield item
 
     @contextmanager
     def broker(self) -> Iterator[Any]:
@@ -153,7 +165,7 @@ def shape(attack: Attack) -> Found:
     wanted: Counter[str] = Counter()
     with attack.asking(), attack.broker() as client:
         for queue in ("celery", "inference"):
-            for each in shapes(PING, queue):
+            for each in attack.paced(shapes(PING, queue)):
                 client.lpush(queue, each.raw)
                 wanted[each.end] += each.end != "worked_on"
         answered = all(attack.answers(queue) for queue in ("celery", "inference"))
@@ -174,10 +186,10 @@ def deep(attack: Attack) -> Found:
     with attack.asking():
         for queue in ("inference", "batch"):
             body = f'[[], {{"x": {nested}}}, {{}}]'.encode()
-            told += [attack.push(queue, PING, body) for _ in range(count)]
+            told += [attack.push(queue, PING, body) for _ in attack.paced(range(count))]
         events = f'{{"tenant_id": "{attack.loud}", "provider": "generic", "events": [{{"a": {nested}}}]}}'
         body = f"[[], {events}, {{}}]".encode()
-        told += [attack.push("ingest", "hearth.events.ingest", body) for _ in range(count)]
+        told += [attack.push("ingest", "hearth.events.ingest", body) for _ in attack.paced(range(count))]
         refused = sum("put aside" in attack.failure(task_id) for task_id in told)
         answered = sum(attack.answers(queue) for queue in ("inference", "ingest", "batch"))
     lost = sum(attack.mains().get(name) != pid for name, pid in mains.items())
@@ -282,6 +294,39 @@ def slow_times(attack: Attack) -> Found:
     return Found(facts={"events": len(events), "seconds": round(lasted, 2)}, promises=promises)
 
 
+def fuzz(attack: Attack) -> Found:
+    """Spoilt calls of every public task, by messages."""
+    mains, ends, echoed = attack.mains(), Counter[str](), 0
+    known = {"tenant_id": [attack.loud], "contract": ["1"]}
+    with attack.asking():
+        for name, contract in sorted(PUBLIC.items()):
+            payloads = Payloads(contract.model_json_schema(), attack.random, known)
+            calls = range(3 if attack.quick else 30)
+            sent = [_spoilt_call(attack, name, payloads) for _ in attack.paced(calls)]
+            for each in filter(None, sent):
+                told = attack.failure(each)
+                ends[told.partition(" ")[0] or "ok"] += 1
+                echoed += CANARY in told
+        answered = sum(attack.answers(queue) for queue in ("celery", "inference", "ingest", "batch"))
+    lost = sum(attack.mains().get(name) != pid for name, pid in mains.items())
+    declared = {"ok", *(each.__name__ for each in TaskError.__subclasses__())} - {"Unexpected"}
+    undeclared = sum(count for name, count in ends.items() if name not in declared)
+    promises = {"undeclared": undeclared, "echoed": echoed}
+    promises |= {"workers_lost": lost, "unanswered": 4 - answered}
+    return Found(facts={"calls": ends.total(), "ends": dict(ends)}, promises=promises)
+
+
+def _spoilt_call(attack: Attack, name: str, payloads: Payloads) -> str | None:
+    """Send one; None where no client could write it down."""
+    payload = spoilt(payloads.make(), attack.random)
+    try:
+        sent = attack.site.send(name, kwargs=payload)
+    except (ValueError, TypeError, RecursionError, EncodeError):
+        return None
+    sent.backend = None
+    return str(sent.id)
+
+
 def files(attack: Attack) -> Found:
     """Files of the workers' machine, asked for by messages alone."""
     facts = read_cluster_files(attack.site.home)
@@ -291,7 +336,7 @@ def files(attack: Attack) -> Found:
             for uri in (str(path), path.as_uri()):
                 sent = attack.site.send(
                     "hearth.backfill.csv",
-                    kwargs={"tenant_id": attack.loud, "uri": uri, "mapping": {"columns": {CANARY: "external_id"}}},
+                    kwargs={"tenant_id": attack.loud, "uri": uri, "mapping": {"columns": {"root": "external_id"}}},
                     queue="batch",
                 )
                 opened += _error_name(sent.id) != "InvalidPayload"
@@ -369,4 +414,5 @@ STRIKES: Mapping[str, Strike] = {
     "slow_cells": slow_cells,
     "slow_times": slow_times,
     "files": files,
+    "fuzz": fuzz,
 }

@@ -140,8 +140,8 @@ def test_a_chunk_whose_process_is_killed_is_imported_after_all(site, sample):
     [
         ({"uri": "/no/such/file.csv"}, "uri"),
         ({"sha256": "0" * 64}, "sha256"),
-        ({"mapping": {"columns": {"nowhere": "source"}}}, "mapping.columns.nowhere"),
-        ({"mapping": {"columns": {"source": "colour"}}}, "mapping.columns.source"),
+        ({"mapping": {"columns": {"nowhere": "source"}}}, "mapping.columns.[0]"),
+        ({"mapping": {"columns": {"source": "colour"}}}, "mapping.columns.[0]"),
         ({"profile": "other"}, "profile"),
         ({"timezone": "Mars/Base"}, "timezone"),
     ],

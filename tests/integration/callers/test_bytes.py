@@ -183,10 +183,11 @@ def test_what_a_protocol_1_message_says_reaches_neither_log_nor_answer(answers, 
 
 
 @pytest.mark.parametrize(("client", "case"), DROPPED)
-def test_kwargs_that_are_no_object_get_no_answer_and_hold_up_nobody(client, case, wire):
+def test_kwargs_that_are_no_object_are_refused_and_hold_up_nobody(client, case, wire):
     key = send(wire, load(client, case))
     assert strict(read(wire, send(wire, load("redis-cli", "ping"))))["status"] == "SUCCESS"
-    assert not wait_until(lambda: wire.exists(key), 0.5)
+    refused = strict(read(wire, key))
+    assert (refused["status"], refused["result"]["exc_type"]) == ("FAILURE", "InvalidPayload")
     assert wait_until(lambda: not wire.hlen("unacked"), 10)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from benchmarks.attacks.fuzzing import CANARY, Payloads, spoilt
 from db.repositories import audit
 from db.session import EVERY_TENANT, reading
 from tasks import workspace
@@ -21,7 +22,6 @@ from tasks.contracts import PUBLIC
 from tasks.contracts.wire import RESULT_LIMIT
 from tasks.errors import InvalidPayload, TaskError, Unexpected
 from tests.integration.relay.live import running
-from tests.integration.tasks.fuzzing import CANARY, Payloads, spoilt
 from workers.bootstrap import app
 from workers.cluster import join
 

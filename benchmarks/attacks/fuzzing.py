@@ -64,7 +64,8 @@ class Payloads:
             "boolean": lambda _: self._rng.random() < 0.5,
             "null": lambda _: None,
         }
-        return makers.get(schema.get("type"), lambda _: {CANARY: [CANARY, 1.5]})(schema)
+        make = makers.get(schema.get("type"))
+        return make(schema) if make else {CANARY: [CANARY, 1.5]}
 
     def _object(self, schema: Json) -> Json:
         fields = schema.get("properties", {})
@@ -96,7 +97,7 @@ class Payloads:
     def _number(self, schema: Json) -> float:
         low = max(schema.get("minimum", -5), schema.get("exclusiveMinimum", -math.inf))
         high = min(schema.get("maximum", 1000), schema.get("exclusiveMaximum", math.inf), low + 1000)
-        return self._rng.choice([low, high, (low + high) / 2])
+        return float(self._rng.choice([low, high, (low + high) / 2]))
 
 
 def nested(levels: int) -> Any:
