@@ -32,7 +32,7 @@ SHARED = {
     f"tests/integration/{folder}test_{name}.py": f"tests/integration/{folder}"
     for folder, names in {
         "callers/": ("bytes", "callers", "cli_cluster", "gathering", "quickstart", "terminal"),
-        "cluster/": ("held", "internal_keys", "results", "running"),
+        "cluster/": ("held", "internal_keys", "results", "running", "shapes"),
     }.items()
     for name in names
 }

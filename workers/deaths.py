@@ -14,11 +14,10 @@ import structlog
 from redis.exceptions import RedisError
 
 from tasks.starts import STARTS
+from workers import internal_keys
 
 log = structlog.get_logger(__name__)
 
-#: delivery tag -> starts in a main process that have not ended
-KEY = "hearth.starts"
 #: seconds after the last of them for which they are remembered
 REMEMBERED = 24 * 3600
 
@@ -43,8 +42,8 @@ def _count(message: Any) -> int:
     """Starts with this one; the first delivery was not counted."""
     try:
         with message.channel.conn_or_acquire() as client, client.pipeline() as pipe:
-            pipe.hincrby(KEY, message.delivery_tag)
-            pipe.expire(KEY, REMEMBERED)
+            pipe.hincrby(internal_keys.STARTS, message.delivery_tag)
+            pipe.expire(internal_keys.STARTS, REMEMBERED)
             return int(pipe.execute()[0])
     except (RedisError, OSError) as error:
         log.warning("start_not_counted", error=type(error).__name__)
@@ -56,6 +55,6 @@ def _forget(message: Any, count: int) -> None:
         return
     try:
         with message.channel.conn_or_acquire() as client:
-            client.hdel(KEY, message.delivery_tag)
+            client.hdel(internal_keys.STARTS, message.delivery_tag)
     except (RedisError, OSError) as error:
         log.warning("start_counted_twice", error=type(error).__name__)

@@ -26,7 +26,15 @@ BROKEN = "hearth.broken"
 #: what the transport notes of messages that workers hold: the messages, when they were taken, and whose turn it is
 HELD, HELD_INDEX = "unacked", "unacked_index"
 _HELD = {HELD: "hash", HELD_INDEX: "zset", "unacked_mutex": "string"}
-_ALONE = {BROKEN: "set", "_kombu.binding_deadlines": "zset", EPOCH: "string", malformed.MALFORMED: "list"}
+#: how often main processes have died over a message, by its delivery tag
+STARTS = "hearth.starts"
+_ALONE = {
+    BROKEN: "set",
+    STARTS: "hash",
+    "_kombu.binding_deadlines": "zset",
+    EPOCH: "string",
+    malformed.MALFORMED: "list",
+}
 #: the sets of what is bound to an exchange, and of what stays so though nobody consumes
 _BINDINGS = ("_kombu.binding.", "_kombu.binding_permanent.")
 #: exchanges of remote control and events

@@ -42,6 +42,8 @@ PING = "hearth.system.ping"
 PATIENCE = 60.0
 #: hostile messages a second where they come one by one, and questions of the other tenant during each attack
 RATE, QUESTIONS = 20.0, 60
+#: messages that a flood writes in one go
+BURST = 500
 
 Json = dict[str, Any]
 Item = TypeVar("Item")
@@ -125,21 +127,8 @@ class Attack:
     def push(self, queue: str, task: str, body: bytes, **headers: Any) -> str:
         """Write a message straight to a queue's list; gives its task id."""
         task_id = uuid4().hex
-        entry = {
-            "body": base64.b64encode(body).decode(),
-            "headers": {"lang": "py", "task": task, "id": task_id, **headers},
-            "properties": {
-                "correlation_id": task_id,
-                "delivery_tag": task_id,
-                "delivery_info": {"exchange": "", "routing_key": queue},
-                "priority": 0,
-                "body_encoding": "base64",
-            },
-            "content-type": "application/json",
-            "content-encoding": "utf-8",
-        }
         with self.broker() as client:
-            client.lpush(queue, json.dumps(entry))
+            client.lpush(queue, _written(queue, task, task_id, body, headers))
         return task_id
 
     def failure(self, task_id: str, seconds: float = PATIENCE) -> str:
@@ -218,8 +207,9 @@ def flood(attack: Attack) -> Found:
     count = 1_500 if attack.quick else 11_500
     body = json.dumps([[], {"tenant_id": attack.loud}, {}]).encode()
     with attack.asking():
-        for number in range(count):
-            attack.push("inference", f"nobody.knows{number % 7}", body)
+        with attack.broker() as client:
+            for _ in range(0, count, BURST):
+                client.lpush("inference", *(_unknown("inference", body) for _ in range(BURST)))
         answered = attack.answers("inference")
         with attack.broker() as client:
             _until(lambda: not client.llen("inference") and not client.hlen("unacked"), 300)
@@ -227,6 +217,10 @@ def flood(attack: Attack) -> Found:
     held = attack.held()["unknown_task"]
     promises = {"unanswered": int(not answered), "lost": max(0, count - held - parked)}
     return Found(facts={"messages": count, "held": held, "parked": parked}, promises=promises)
+
+
+def _unknown(queue: str, body: bytes) -> str:
+    return _written(queue, "nobody.knows", uuid4().hex, body, {})
 
 
 def callback(attack: Attack) -> Found:
@@ -376,6 +370,25 @@ class Largest:
                     self.most = max(self.most, psutil.Process(pid).memory_info().rss)
                 except psutil.Error:
                     continue
+
+
+def _written(queue: str, task: str, task_id: str, body: bytes, headers: Json) -> str:
+    """A message as it lies on a list."""
+    properties = {
+        "correlation_id": task_id,
+        "delivery_tag": task_id,
+        "delivery_info": {"exchange": "", "routing_key": queue},
+        "priority": 0,
+        "body_encoding": "base64",
+    }
+    entry = {
+        "body": base64.b64encode(body).decode(),
+        "headers": {"lang": "py", "task": task, "id": task_id, **headers},
+        "properties": properties,
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+    }
+    return json.dumps(entry)
 
 
 def _fresh(attack: Attack, name: str) -> bool:

@@ -77,8 +77,14 @@ def show(message: str, reveal: bool, as_json: bool) -> None:
 def replay(messages: tuple[str, ...], everything: bool, task: str | None, as_json: bool) -> None:
     """Send held messages again, with their attempts counted anew; the relay publishes them."""
     now = datetime.now(UTC)
-    count = _settle(messages, task, lambda s, e: parcels.replay(s, e, now=now, by_hand=True), everything=everything)
-    _report("replayed", count, as_json=as_json)
+
+    def again(session: Session, entry: QuarantineEntry) -> bool:
+        if messages and entry.reason == "malformed":
+            told = "is no message that a worker could take; correct what sent it, and drop this one"
+            raise CommandFailed(f"{entry.quarantine_id} {told}")
+        return parcels.replay(session, entry, now=now, by_hand=True)
+
+    _report("replayed", _settle(messages, task, again, everything=everything), as_json=as_json)
 
 
 @quarantine.command(cls=Command, epilog=example("hearth quarantine drop 0190c0de"))

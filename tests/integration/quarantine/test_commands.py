@@ -45,6 +45,16 @@ def hold(task="crm.new"):
         return held.hold(session, "acme", draft=draft, now=NOW)
 
 
+def test_an_entry_that_is_no_message_cannot_be_sent_again(hearth):
+    draft = QuarantineDraft(task=None, queue="batch", reason="malformed", headers={"entry": "not_json"}, body=b"{")
+    with transaction(EVERY_TENANT) as session:
+        one = held.hold(session, "*", draft=draft, now=NOW)
+    code, told = hearth("quarantine", "replay", one)
+    assert (code, "is no message" in told) == (1, True)
+    assert hearth("quarantine", "replay", "--all") == (0, {"replayed": 0})
+    assert hearth("quarantine", "drop", one) == (0, {"dropped": 1})
+
+
 def test_what_is_held_is_listed_and_shown_without_its_content(hearth):
     one = hold()
     code, listed = hearth("quarantine", "list")
