@@ -123,6 +123,9 @@ def replay(session: Session, entry: QuarantineEntry, *, now: datetime, by_hand: 
 def replay_known(tasks: Collection[str]) -> int:
     """Send parked messages of unknown tasks again whose task is known now; gives their number."""
     with reading(EVERY_TENANT) as session:
+        if not quarantine.tasks_held(session, reason="unknown_task").intersection(tasks):
+            # to read thousands of them at each look would hold up what the worker takes meanwhile
+            return 0
         held = quarantine.entries(session, limit=_LOOK)
     known = [e for e in held if e.reason == "unknown_task" and e.task in tasks and e.attempts < PARKED_LIMIT]
     sent = 0

@@ -67,6 +67,12 @@ def entries(
     return [QuarantineEntry(**dict(row)) for row in rows.mappings()]
 
 
+def tasks_held(session: Session, *, reason: str) -> set[str]:
+    """Give the names of the tasks of which messages are held for a reason, over all tenants."""
+    wanted = select(Quarantined.task).where(Quarantined.state == "held", Quarantined.reason == reason).distinct()
+    return {task for task in session.scalars(wanted) if task}
+
+
 def get(session: Session, tenant_id: str, *, quarantine_id: str) -> QuarantineRecord | None:
     """Give a message, opened, or None.
 
