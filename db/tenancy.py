@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Any, Final
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -54,6 +54,14 @@ def across_tenants(session: Session) -> Iterator[None]:
             _change(session, before)
         raise
     _change(session, before)
+
+
+def is_bound(session: Session) -> bool:
+    """Whether the policies bind this session's role: not a superuser's, nor one with BYPASSRLS. SQLite has no role."""
+    if session.connection().dialect.name != "postgresql":
+        return True
+    free = text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    return not session.scalar(free)
 
 
 def _setting(scope: Scope) -> str:

