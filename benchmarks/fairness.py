@@ -74,7 +74,7 @@ def measure(quick: bool) -> Outcome:
 def _measured(site: Site, rows: int, questions: int, rounds: int) -> Figures:
     table = simulated.write(site.files, rows)
     scorer = simulated.fit(table)
-    loud, quiet = (_caller(site, table, scorer) for _ in range(2))
+    loud, quiet = (caller(site, table, scorer) for _ in range(2))
     for _ in range(WARM_UP):
         loud.seconds()
         quiet.seconds()
@@ -109,7 +109,8 @@ def _ratios(kind: str, found: Figures) -> dict[str, Ratio]:
     }
 
 
-def _caller(site: Site, table: simulated.Table, scorer: Any) -> Caller:
+def caller(site: Site, table: simulated.Table, scorer: Any) -> Caller:
+    """Import the table for a new tenant that uses this scorer, and return a caller of it."""
     tenant_id = simulated.tenant(site, scorer)
     import_file(site, tenant_id, table.path, profile="canonical")
     return Caller(site=site, tenant_id=tenant_id, calls=_calls(tenant_id, simulated.lead_ids(tenant_id)))

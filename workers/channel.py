@@ -28,8 +28,8 @@ from redis.exceptions import TimeoutError as BrokerSilent
 
 from tasks.destinations import is_bookkeeping
 from workers import envelope, internal_keys, malformed
+from workers.circuit_breaker import database_breaker
 from workers.messages import NO_QUEUE
-from workers.outage import outage
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ class QoS(_stock.QoS):
 
     def pauses(self) -> bool:
         """Whether nothing is taken on purpose."""
-        return bool(_owed) or time.monotonic() < self._paused_until or outage.holds()
+        return bool(_owed) or time.monotonic() < self._paused_until or database_breaker.is_open()
 
     def pause(self, error: Exception) -> None:
         """Take nothing for a while."""

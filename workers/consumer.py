@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 
 from db.errors import DatabaseError
 from tasks.errors import InvalidPayload
-from workers import deaths, malformed, messages, quarantine
-from workers.outage import outage
+from workers import crash_counter, malformed, messages, quarantine
+from workers.circuit_breaker import database_breaker
 from workers.quarantine import Reason
 
 log = structlog.get_logger(__name__)
@@ -55,8 +55,8 @@ class Consumer(CeleryConsumer):
         handle = super().create_task_handler(*args, **options)
 
         def on_task_received(message: Any) -> Any:
-            with deaths.counted(message) as deadly:
-                if deadly:
+            with crash_counter.counted(message) as poisonous:
+                if poisonous:
                     return self._hold(message, quarantine.ATTEMPTS)
                 if messages.fault_of(message):
                     return self.on_invalid_task(None, message, InvalidTaskError())
@@ -129,7 +129,7 @@ class Consumer(CeleryConsumer):
             held = quarantine.hold(message, reason)
         except DatabaseError as error:
             log.warning("message_not_held", reason=reason, error=type(error).__name__, seconds=WAIT)
-            outage.met()
+            database_breaker.record_failure()
             self._later(message)
             return
         if held or reason != "unknown_task":
@@ -169,13 +169,13 @@ class Consumer(CeleryConsumer):
 
     def _look(self) -> None:
         """Send again what is known by now, and bring back what waits for room."""
-        if outage.holds():
+        if database_breaker.is_open():
             return
         try:
             quarantine.replay_known(self.app.tasks)
         except DatabaseError as error:
             log.warning("parked_messages_wait", error=type(error).__name__)
-            outage.met()
+            database_breaker.record_failure()
             return
         self._keep_malformed()
         queues = [queue.name for queue in self.task_consumer.queues]

@@ -23,7 +23,7 @@ from celery.signals import (
 
 from db import session
 from tasks import workspace
-from workers import database, fairness, logs, standing
+from workers import database, fairness, logs, worker_status
 from workers.errors import WorkersError
 from workers.settings import settings
 from workers.tether import die_with_parent
@@ -37,7 +37,7 @@ _TENANT = re.compile(r"[\w.:-]{1,64}")
 def on_worker_start(instance: Any = None, **_: object) -> None:
     """Before Celery's own checks: what they warn of is a log line too."""
     logs.configure(settings().log_level)
-    standing.announce()
+    worker_status.register()
     if instance is not None and settings().fair_share:
         instance.app.steps["consumer"].add(fairness.Door)
     logging.captureWarnings(capture=True)

@@ -26,7 +26,7 @@ BROKEN = "hearth.broken"
 #: what the transport notes of messages that workers hold: the messages, when they were taken, and whose turn it is
 HELD, HELD_INDEX = "unacked", "unacked_index"
 _HELD = {HELD: "hash", HELD_INDEX: "zset", "unacked_mutex": "string"}
-#: how often main processes have died over a message, by its delivery tag
+#: crashes of main processes by delivery tag (see workers.crash_counter)
 STARTS = "hearth.starts"
 _ALONE = {
     BROKEN: "set",
@@ -68,7 +68,7 @@ def bindings(exchanges: Collection[str]) -> dict[str, str]:
 
 
 def is_wrong_type(error: BaseException | None) -> bool:
-    """Whether the broker said so, to one command or to one of a batch or script."""
+    """Return whether an error is WRONGTYPE, from a single command, a pipeline or a script."""
     while error is not None:
         if isinstance(error, RedisError) and "WRONGTYPE" in str(error):
             return True
@@ -90,12 +90,12 @@ def mend(client: Any, kinds: Mapping[str, str]) -> list[str]:
 
 
 def mend_after(error: BaseException, client: Any, kinds: Mapping[str, str]) -> bool:
-    """Do so when an error says that there is such a key; whether one was moved."""
+    """Mend the keys when an error says that one has a wrong type; return whether one was moved."""
     return is_wrong_type(error) and bool(mend(client, kinds))
 
 
 def mend_for(channel: Any, error: BaseException) -> bool:
-    """Do so for the queues that a channel of the transport consumes."""
+    """Mend the keys of the queues that a channel consumes, as `mend_after` does."""
     if not is_wrong_type(error):
         return False
     with channel.conn_or_acquire() as client:
@@ -103,7 +103,7 @@ def mend_for(channel: Any, error: BaseException) -> bool:
 
 
 def mended(channel: Any, act: Callable[..., Any], name: str, *args: Any) -> Any:
-    """Do what a channel does with a queue or exchange, once more where a key of a wrong type was in the way."""
+    """Call an operation of a channel; repeat it once when a key of a wrong type had to be mended first."""
     try:
         return act(name, *args)
     except ResponseError as error:

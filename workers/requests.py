@@ -15,7 +15,7 @@ from tasks import starts
 from tasks.base import HearthTask
 from tasks.troubles import DatabaseAway
 from workers import messages, quarantine
-from workers.outage import outage
+from workers.circuit_breaker import database_breaker
 from workers.quarantine import Reason
 from workers.redaction import RedactedRequest
 
@@ -55,14 +55,14 @@ class GuardedRequest(RedactedRequest):
     def on_retry(self, exc_info: Any) -> Any:
         """Celery's end of a try that is not the last; one that found no database is a reason to take nothing now."""
         if isinstance(_error(exc_info), DatabaseAway):
-            outage.met()
+            database_breaker.record_failure()
         return super().on_retry(exc_info)
 
     def acknowledge(self) -> None:
         """Celery's word to the broker; where a task has written, the database is there."""
         ended = self.time_start is not None and not self._failed and not self._already_revoked
         if ended and isinstance(self.task, HearthTask) and self.task.kind != "query":
-            outage.over()
+            database_breaker.record_success()
         super().acknowledge()
 
     def _poison(self, exc_info: Any) -> Reason | None:
@@ -96,7 +96,7 @@ class GuardedRequest(RedactedRequest):
             quarantine.hold(self.message, reason)
         except DatabaseError as error:
             log.warning("poison_not_held", task=self.name, error=type(error).__name__)
-            outage.met()
+            database_breaker.record_failure()
             return False
         return True
 

@@ -27,7 +27,7 @@ from workers import logs
 from workers.app import app
 from workers.depths import depths
 from workers.settings import settings
-from workers.standing import QUESTION
+from workers.worker_status import COMMAND
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +118,7 @@ class Watch:
         names = list(self.workers)
         # connections of our own: those of the app are its user's, who may join it to another broker
         with celery.connection_for_write(self.url.get_secret_value()) as connection:
-            replies = _mailbox(celery.conf)(connection).call(names, QUESTION, timeout=ANSWER)
+            replies = _mailbox(celery.conf)(connection).call(names, COMMAND, timeout=ANSWER)
             told = {name: answer for reply in replies or () for name, answer in reply.items() if "pid" in answer}
             for name in names:
                 self._records.setdefault(name, Record(self.patience)).hear(told.get(name))

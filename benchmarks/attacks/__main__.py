@@ -12,7 +12,7 @@ from random import Random
 from benchmarks import harness, simulated
 from benchmarks.attacks.outage import outage
 from benchmarks.attacks.strikes import STRIKES, Attack, Found
-from benchmarks.fairness import _caller as caller
+from benchmarks.fairness import caller
 from benchmarks.figures import Figures, Outcome, Ratio, percentile, spread
 from benchmarks.harness import SEED
 

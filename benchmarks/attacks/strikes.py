@@ -204,6 +204,7 @@ def bomb(attack: Attack) -> Found:
 
 def flood(attack: Attack) -> Found:
     """More messages of unknown tasks than a tenant's quarantine holds."""
+    before = attack.held()["unknown_task"]
     count = 1_500 if attack.quick else 11_500
     body = json.dumps([[], {"tenant_id": attack.loud}, {}]).encode()
     with attack.asking():
@@ -214,7 +215,7 @@ def flood(attack: Attack) -> Found:
         with attack.broker() as client:
             _until(lambda: not client.llen("inference") and not client.hlen("unacked"), 300)
             parked = int(client.llen(malformed.parked_key("inference")))
-    held = attack.held()["unknown_task"]
+    held = attack.held()["unknown_task"] - before
     promises = {"unanswered": int(not answered), "lost": max(0, count - held - parked)}
     return Found(facts={"messages": count, "held": held, "parked": parked}, promises=promises)
 
@@ -323,10 +324,10 @@ def _spoilt_call(attack: Attack, name: str, payloads: Payloads) -> str | None:
 
 def files(attack: Attack) -> Found:
     """Files of the workers' machine, asked for by messages alone."""
-    facts = read_cluster_files(attack.site.home)
+    paths = private_files(attack.site.home)
     opened = 0
     with attack.asking():
-        for path in facts:
+        for path in paths:
             for uri in (str(path), path.as_uri()):
                 sent = attack.site.send(
                     "hearth.backfill.csv",
@@ -334,10 +335,10 @@ def files(attack: Attack) -> Found:
                     queue="batch",
                 )
                 opened += _error_name(sent.id) != "InvalidPayload"
-    return Found(facts={"files": len(facts)}, promises={"opened": opened})
+    return Found(facts={"files": len(paths)}, promises={"opened": opened})
 
 
-def read_cluster_files(home: Path) -> Sequence[Path]:
+def private_files(home: Path) -> Sequence[Path]:
     """Files that a producer must not read, as far as this machine has them."""
     wanted = [Path("/etc/passwd"), Path("/etc/hosts"), Path("/proc/self/environ"), home / "keys", home / "cluster.json"]
     return [path for path in (*wanted, *home.glob("*.conf"), *home.glob("logs/*.log")) if path.exists()]

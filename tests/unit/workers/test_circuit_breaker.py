@@ -11,7 +11,7 @@ from tasks.base import HearthTask
 from tasks.errors import InvalidPayload, Unavailable
 from tasks.troubles import DatabaseAway
 from workers import requests
-from workers.outage import FIRST, MOST, Outage
+from workers.circuit_breaker import FIRST, MOST, CircuitBreaker
 from workers.requests import GuardedRequest
 
 
@@ -21,52 +21,52 @@ def clock():
 
 
 @pytest.fixture
-def outage(clock):
-    return Outage(lambda: clock.now)
+def breaker(clock):
+    return CircuitBreaker(lambda: clock.now)
 
 
-def pause(outage, clock):
+def pause(breaker, clock):
     """Meet trouble; gives for how long nothing is taken, and lets that pass."""
-    outage.met()
+    breaker.record_failure()
     began = clock.now
-    while outage.holds():
+    while breaker.is_open():
         clock.now += 0.25
     return clock.now - began
 
 
-def test_the_pause_grows_to_some_seconds(outage, clock):
-    assert not outage.holds()
-    assert [pause(outage, clock) for _ in range(6)] == [FIRST, 1.0, 2.0, 4.0, MOST, MOST]
+def test_the_pause_grows_to_some_seconds(breaker, clock):
+    assert not breaker.is_open()
+    assert [pause(breaker, clock) for _ in range(6)] == [FIRST, 1.0, 2.0, 4.0, MOST, MOST]
 
 
-def test_what_is_heard_during_a_pause_is_nothing_new(outage, clock):
+def test_what_is_heard_during_a_pause_is_nothing_new(breaker, clock):
     for _ in range(50):
-        outage.met()
-    assert pause(outage, clock) == FIRST
-    assert pause(outage, clock) == 2 * FIRST
+        breaker.record_failure()
+    assert pause(breaker, clock) == FIRST
+    assert pause(breaker, clock) == 2 * FIRST
 
 
-def test_it_ends_with_the_first_success_and_begins_anew(outage, clock):
+def test_it_ends_with_the_first_success_and_begins_anew(breaker, clock):
     for _ in range(5):
-        pause(outage, clock)
-    outage.met()
-    outage.over()
-    assert not outage.holds()
-    assert pause(outage, clock) == FIRST
+        pause(breaker, clock)
+    breaker.record_failure()
+    breaker.record_success()
+    assert not breaker.is_open()
+    assert pause(breaker, clock) == FIRST
 
 
-def test_an_old_trouble_is_forgotten(outage, clock):
+def test_an_old_trouble_is_forgotten(breaker, clock):
     for _ in range(5):
-        pause(outage, clock)
+        pause(breaker, clock)
     clock.now += MOST
-    assert pause(outage, clock) == FIRST
+    assert pause(breaker, clock) == FIRST
 
 
 @pytest.fixture
-def of_this_process(outage, monkeypatch):
+def of_this_process(breaker, monkeypatch):
     """What this process has heard, on a clock that stands still."""
-    monkeypatch.setattr(requests, "outage", outage)
-    return outage
+    monkeypatch.setattr(requests, "database_breaker", breaker)
+    return breaker
 
 
 @pytest.fixture(scope="module")
@@ -115,16 +115,16 @@ def told(error):
 def test_a_try_that_found_no_database_is_heard(begun, of_this_process):
     request, heard = begun("effect")
     request.on_failure(told(Retry(exc=Unavailable("another worker does this now"), when=2.0)), return_ok=True)
-    assert (heard, of_this_process.holds()) == (["ack"], False)
+    assert (heard, of_this_process.is_open()) == (["ack"], False)
     request, heard = begun("effect")
     request.on_failure(told(DatabaseAway(exc=Unavailable("away"), when=1.0)), return_ok=True)
-    assert (heard, of_this_process.holds()) == (["ack"], True)
+    assert (heard, of_this_process.is_open()) == (["ack"], True)
 
 
 def test_only_what_has_written_tells_that_the_database_is_there(begun, of_this_process):
-    of_this_process.met()
+    of_this_process.record_failure()
     begun("query")[0].acknowledge()
     begun("effect")[0].on_failure(told(InvalidPayload("type", [])), return_ok=True)
-    assert of_this_process.holds()
+    assert of_this_process.is_open()
     begun("effect")[0].acknowledge()
-    assert not of_this_process.holds()
+    assert not of_this_process.is_open()

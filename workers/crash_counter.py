@@ -1,7 +1,8 @@
-"""A message over which main processes die: counted in the broker before it is touched, held after a few.
+"""Count in the broker how often a worker's main process crashed over a message, so that it is quarantined in the end.
 
-What the pool's children die of is counted in the database (see tasks.starts). Here it is the main process itself, which
-had no time to tell anybody. Only a message that came back is counted: good ones cost nothing.
+Crashes of the pool's children are counted in the database (see tasks.starts). When the main process itself crashes, it
+cannot record anything afterwards, so it counts before it handles the message. Only redelivered messages are counted: a
+first delivery costs nothing.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from workers import internal_keys
 
 log = structlog.get_logger(__name__)
 
-#: seconds after the last of them for which they are remembered
-REMEMBERED = 24 * 3600
+#: seconds for which counts are kept after the last crash
+TTL = 24 * 3600
 
 
 @contextmanager
 def counted(message: Any) -> Iterator[bool]:
-    """While a message is looked at; gives True where too many processes have died over it, and nobody may touch it."""
-    if not _came_back(message):
+    """Count a delivery while the block handles it; yield True when it crashed too often and must not be handled."""
+    if not _is_redelivered(message):
         yield False
         return
     count = _count(message)
@@ -33,17 +34,17 @@ def counted(message: Any) -> Iterator[bool]:
     _forget(message, count)
 
 
-def _came_back(message: Any) -> bool:
+def _is_redelivered(message: Any) -> bool:
     delivery = message.delivery_info
     return isinstance(delivery, dict) and delivery.get("redelivered") is True
 
 
 def _count(message: Any) -> int:
-    """Starts with this one; the first delivery was not counted."""
+    """Return the deliveries so far, with this one; the first was not counted."""
     try:
         with message.channel.conn_or_acquire() as client, client.pipeline() as pipe:
             pipe.hincrby(internal_keys.STARTS, message.delivery_tag)
-            pipe.expire(internal_keys.STARTS, REMEMBERED)
+            pipe.expire(internal_keys.STARTS, TTL)
             return int(pipe.execute()[0])
     except (RedisError, OSError) as error:
         log.warning("start_not_counted", error=type(error).__name__)
