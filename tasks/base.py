@@ -38,14 +38,14 @@ from db.errors import (
 from db.records import OutboxRecord
 from db.repositories import outbox, processed, quarantine, tenants
 from db.session import Session, reading, transaction
-from tasks import starts, troubles
+from tasks import retry_policy, starts
 from tasks.contracts.base import Request, parse
 from tasks.contracts.wire import canonical
 from tasks.errors import InvalidPayload, Poisonous, TaskError, TimedOut, Unavailable, Unexpected
 from tasks.leasing import LeaseBusy, leased
 from tasks.posting import quick_producer
+from tasks.retry_policy import RetryPolicy
 from tasks.together import Answers, Bodies, Call, args_hash, key_of
-from tasks.troubles import Trouble
 from tasks.work import Answer, Json, Work, duplicate
 
 __all__ = ["ATTEMPTS", "Answer", "HearthTask", "Json", "Work", "effect", "job", "query", "step"]
@@ -95,7 +95,7 @@ class HearthTask(Task):
         if known is not None:
             return known
         if self.answers.missed(self.request.id):
-            raise self._again(troubles.AWAY)
+            raise self._again(retry_policy.DATABASE_AWAY)
         try:
             return self._answer(args, kwargs)
         except TaskError as error:
@@ -252,26 +252,26 @@ class HearthTask(Task):
         except SoftTimeLimitExceeded:
             raise TimedOut(f"{self.name} ran into its time limit; send less at once") from None
         except Exception as error:  # noqa: BLE001  # the edge of the process: say where, never what
-            trouble = _trouble(error)
-            raise (self._again(trouble, counted=counted, held=held) if trouble else self._unexpected(error)) from None
+            policy = _policy_for(error)
+            raise (self._again(policy, counted=counted, held=held) if policy else self._unexpected(error)) from None
 
     def _unexpected(self, error: Exception) -> Exception:
         log.error("unexpected_error", error=type(error).__name__, frames=_frames(error))
         return Unexpected(f"{type(error).__name__} in {self.name}; the log has the place by task id")
 
-    def _again(self, trouble: Trouble, *, counted: bool = True, held: bool = True) -> Exception:
-        """A later try, for as long as this trouble may last, then Unavailable; what is only asked is told soon."""
+    def _again(self, policy: RetryPolicy, *, counted: bool = True, held: bool = True) -> Exception:
+        """Return a retry while the policy allows it, then Unavailable; a query gives up after a few tries."""
         now = datetime.now(UTC)
-        mark = troubles.marked(self.request.get(troubles.MARK), trouble, now)
-        seconds, told = mark.pause(), Unavailable(trouble.message)
-        if self._is_here() or troubles.expires_within(self.request.expires, seconds, now):
+        state = retry_policy.next_state(self.request.get(retry_policy.RETRY_HEADER), policy, now)
+        seconds, told = state.delay(), Unavailable(policy.message)
+        if self._is_here() or retry_policy.expires_within(self.request.expires, seconds, now):
             return told
-        if self.kind == "query" and mark.tries > troubles.QUESTION_TRIES:
+        if self.kind == "query" and state.tries > retry_policy.QUESTION_TRIES:
             return told
-        if mark.outlasts(trouble, now) and (not held or self._hold(mark.tries, now)):
+        if state.is_exhausted(policy, now) and (not held or self._hold(state.tries, now)):
             return told
         ended = {} if counted else starts.uncounted(self.request)
-        return self._later(told, seconds, {troubles.MARK: mark.header(), **ended}, trouble.retry)
+        return self._later(told, seconds, {retry_policy.RETRY_HEADER: state.header(), **ended}, policy.retry)
 
     def _wait(self, *, held: bool) -> Exception:
         """A later look at what another worker does, then Unavailable."""
@@ -280,7 +280,7 @@ class HearthTask(Task):
         waits = waited + 1 if isinstance(waited, int) else 1
         if self._is_here() or (waits > WAITS and (not held or self._hold(waits, datetime.now(UTC)))):
             return told
-        seconds = WAIT if waits <= WAITS else troubles.BACKOFF_LIMIT
+        seconds = WAIT if waits <= WAITS else retry_policy.BACKOFF_LIMIT
         return self._later(told, seconds, {WAITED: waits})
 
     def _is_here(self) -> bool:
@@ -291,9 +291,9 @@ class HearthTask(Task):
         """Whether this message could be held in quarantine. A question is not: it is told, and nothing is lost."""
         if self.kind == "query":
             return True
-        draft = troubles.message_of(self.request, task=self.name, queue=self._queue_of(self.name), tries=tries)
+        draft = retry_policy.message_of(self.request, task=self.name, queue=self._queue_of(self.name), tries=tries)
         asked = (self.request.args or [{}])[0] if self.request.args else self.request.kwargs or {}
-        return troubles.hold(str(asked.get("tenant_id", "")), draft, row=self._row, now=now)
+        return retry_policy.hold(str(asked.get("tenant_id", "")), draft, row=self._row, now=now)
 
     def _later(self, told: Unavailable, seconds: float, marks: Json, kind: type[Retry] = Retry) -> Exception:
         """The same message again after some seconds; back to its queue when the broker does not take it.
@@ -379,19 +379,19 @@ def _single_mapping(args: tuple[Any, ...], kwargs: Json) -> Json:
     raise InvalidPayload.at("type", "", "send keyword arguments, or exactly one object as the only positional one")
 
 
-def _trouble(error: Exception) -> Trouble | None:
-    """The trouble that an error tells of, if it passes."""
+def _policy_for(error: Exception) -> RetryPolicy | None:
+    """Return the retry policy of a transient error; None for any other."""
     match error:
         case DatabaseBusy():
-            return troubles.BUSY
+            return retry_policy.ROWS_BUSY
         case DatabaseUnavailable():
-            return troubles.AWAY
+            return retry_policy.DATABASE_AWAY
         case SchemaOutdated():
-            return troubles.OLD
+            return retry_policy.SCHEMA_OUTDATED
         case ReferenceGone():
-            return troubles.GONE
+            return retry_policy.REFERENCE_GONE
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return troubles.DISK
+            return retry_policy.DISK_FULL
         case _:
             return None
 

@@ -25,7 +25,7 @@ from celery.worker import state
 from celery.worker.strategy import default
 from kombu import serialization
 
-from tasks import starts, troubles
+from tasks import retry_policy, starts
 from tasks.base import FROM_OUTBOX
 from tasks.together import Call
 from workers import messages
@@ -240,7 +240,7 @@ def _traced(request: Any) -> tuple[Any, ...]:
 def _goes_alone(request: Any) -> bool:
     """What came before and failed, has limits of its own, or a row whose end is noted with its effect."""
     told = request.request_dict
-    again = told.get("retries") or starts.to_count(told) or told.get(troubles.MARK)
+    again = told.get("retries") or starts.to_count(told) or told.get(retry_policy.RETRY_HEADER)
     # a sender that knows the task writes the usual limits into its messages
     usual = request.task.time_limit, request.task.soft_time_limit
     limited = any(limit not in {None, own} for limit, own in zip(request.time_limits, usual, strict=True))

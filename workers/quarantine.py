@@ -21,7 +21,7 @@ from db.session import EVERY_TENANT, Session, reading, transaction
 from tasks import starts
 from tasks.base import FROM_OUTBOX, WAITED
 from tasks.destinations import is_bookkeeping
-from tasks.troubles import MARK
+from tasks.retry_policy import RETRY_HEADER
 from workers import malformed, messages
 from workers.decoding import BODY_LIMIT
 
@@ -165,7 +165,14 @@ def letter(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Letter:
     if record.entry.reason == "unknown_task":
         headers[PARKED] = record.entry.attempts + 1
     if fresh:
-        headers |= {"retries": 0, "expires": None, WAITED: 0, MARK: None, starts.ENDED: None, starts.AGAIN: None}
+        headers |= {
+            "retries": 0,
+            "expires": None,
+            WAITED: 0,
+            RETRY_HEADER: None,
+            starts.ENDED: None,
+            starts.AGAIN: None,
+        }
     if record.entry.reason != "undecodable":
         # it was unpacked before it was held
         headers.pop("compression", None)

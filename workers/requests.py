@@ -13,7 +13,7 @@ from celery.worker import state
 from db.errors import DatabaseError
 from tasks import starts
 from tasks.base import HearthTask
-from tasks.troubles import DatabaseAway
+from tasks.retry_policy import DatabaseAway
 from workers import messages, quarantine
 from workers.circuit_breaker import database_breaker
 from workers.quarantine import Reason

@@ -21,7 +21,7 @@ from sqlalchemy import text
 
 from db import watched
 from db.session import EVERY_TENANT, Session, transaction
-from tasks import schedule, troubles
+from tasks import retry_policy, schedule
 from tasks.base import Answer, HearthTask, Json, Work, effect, job
 from tasks.contracts.base import Request, ShortText
 from tasks.contracts.system import Upkeep
@@ -51,7 +51,7 @@ app.conf.broker_transport_options = {
 # an answer that nobody takes keeps a child as long
 app.conf.redis_socket_timeout = app.conf.redis_backend_health_check_interval = SOCKET
 HearthTask.default_retry_delay = float(os.environ.get("FAULTS_RETRY", "1"))
-troubles.BACKOFF = float(os.environ.get("FAULTS_BACKOFF", troubles.BACKOFF))
+retry_policy.BACKOFF = float(os.environ.get("FAULTS_BACKOFF", retry_policy.BACKOFF))
 
 
 # the quick form starts workers again and again, and most of a start is models that no fault asks for

@@ -23,17 +23,17 @@ from db.records import OutboxDraft
 from db.repositories import outbox, quarantine
 from db.sealing import KeyRing
 from db.session import EVERY_TENANT, Session, reading, transaction
-from tasks import base, starts, troubles
+from tasks import base, retry_policy, starts
 from tasks.base import Answer, Json, Work, effect, job
 from tasks.contracts.base import Request
 from tasks.contracts.system import Upkeep
 from tasks.errors import Unavailable
 from tasks.events import ingest
 from tasks.leasing import LeaseBusy, leased
+from tasks.retry_policy import DatabaseAway
 from tasks.tenants import configure, readiness
 from tasks.together import Call
 from tasks.training import train_model
-from tasks.troubles import DatabaseAway
 from tests.integration.relay.live import queued, running
 from workers import quarantine as held
 from workers.app import app
@@ -102,10 +102,10 @@ def test_trouble_counts_as_no_retry_and_outlasts_an_hour(broker_url: str, test_k
     sessions.configure(AWAY, test_keyring)
     met = {"trouble": "database", "since": HOUR_AGO, "tries": 90}
     with pytest.raises(DatabaseAway) as again:
-        come(retries=2, hearth_waited=500, hearth_outbox="row-1", hearth_trouble=met, hearth_ended=2)
+        come(retries=2, hearth_waited=500, hearth_outbox="row-1", hearth_retry=met, hearth_ended=2)
     headers = queued(broker_url, "training")[-1]["headers"]
     assert (headers["retries"], headers["hearth_waited"], headers["hearth_ended"]) == (2, 500, 2)
-    assert (headers["hearth_trouble"], headers["hearth_outbox"]) == (met | {"tries": 91}, "row-1")
+    assert (headers["hearth_retry"], headers["hearth_outbox"]) == (met | {"tries": 91}, "row-1")
     assert 30 <= again.value.when <= 60
 
 
@@ -131,10 +131,10 @@ def test_a_message_that_is_of_no_use_later_is_not_tried_again(broker_url: str, t
 def test_who_only_asks_is_told_after_a_few_tries(broker_url: str, test_keyring: KeyRing) -> None:
     sessions.configure(AWAY, test_keyring)
     asked = {"tenant_id": "acme"}
-    for tries, told in ((troubles.QUESTION_TRIES - 1, DatabaseAway), (troubles.QUESTION_TRIES, Unavailable)):
+    for tries, told in ((retry_policy.QUESTION_TRIES - 1, DatabaseAway), (retry_policy.QUESTION_TRIES, Unavailable)):
         met = {"trouble": "database", "since": HOUR_AGO, "tries": tries}
         with pytest.raises(told):
-            come_to(readiness, asked, retries=0, hearth_trouble=met)
+            come_to(readiness, asked, retries=0, hearth_retry=met)
 
 
 @job("tests.full_disk", Upkeep)
@@ -198,7 +198,7 @@ def test_trouble_for_too_long_is_held_whole_and_comes_again_by_hand(
     with pytest.raises(Retry):
         come_to(meets, ASKED, **told)
     with pytest.raises(Unavailable):
-        come_to(meets, ASKED, **told, callbacks=link, hearth_trouble=long_ago(trouble), expires=FAR)
+        come_to(meets, ASKED, **told, callbacks=link, hearth_retry=long_ago(trouble), expires=FAR)
     with reading(EVERY_TENANT) as session:
         (entry,) = quarantine.entries(session, "acme")
         open_rows = session.execute(text("SELECT count(*) FROM outbox WHERE done_at IS NULL")).scalar_one()
@@ -229,14 +229,14 @@ def test_what_cannot_be_held_goes_on(
     configure(tenant_id="acme")
     sessions.configure(AWAY, test_keyring)
     with pytest.raises(DatabaseAway):
-        come_to(meets, ASKED, retries=0, hearth_trouble=long_ago("database"))
+        come_to(meets, ASKED, retries=0, hearth_retry=long_ago("database"))
     sessions.configure(sqlite_database, test_keyring)
     with transaction(EVERY_TENANT) as session:
         session.execute(text("INSERT INTO quarantine_tallies (tenant_id, held, overflowed) VALUES ('acme', 10000, 0)"))
     errors.append(ReferenceGone("gone"))
     with pytest.raises(Retry):
-        come_to(meets, ASKED, retries=0, hearth_trouble=long_ago("reference"))
-    assert [one["headers"]["hearth_trouble"]["tries"] for one in queued(broker_url, "ingest")[-2:]] == [1501, 1501]
+        come_to(meets, ASKED, retries=0, hearth_retry=long_ago("reference"))
+    assert [one["headers"]["hearth_retry"]["tries"] for one in queued(broker_url, "ingest")[-2:]] == [1501, 1501]
 
 
 def test_messages_gathered_while_the_database_is_away_are_not_tried_one_by_one(

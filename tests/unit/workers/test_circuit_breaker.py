@@ -9,7 +9,7 @@ from celery.exceptions import Retry
 
 from tasks.base import HearthTask
 from tasks.errors import InvalidPayload, Unavailable
-from tasks.troubles import DatabaseAway
+from tasks.retry_policy import DatabaseAway
 from workers import requests
 from workers.circuit_breaker import FIRST, MOST, CircuitBreaker
 from workers.requests import GuardedRequest

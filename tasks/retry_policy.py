@@ -1,9 +1,9 @@
-"""Trouble that passes: how long a message waits it out, and where it is kept when that was too long.
+"""Retry policies for transient errors: how long a message is retried, and where it is kept afterwards.
 
-A message that meets trouble is sent again by its own task, after a pause that grows, with a mark of what it met, since
-when and how often. The mark is a count of its own: nobody died, and no retry of Celery's is used up. Whoever only asks
-waits for the answer and is told after a few tries; what writes goes on for as long as its trouble may last, and is then
-held in quarantine, whole. What cannot be held now goes on: it is never dropped.
+A message that meets a transient error is sent again by its own task after a delay that grows. A header carries the
+state: which error, since when, how many tries. It is separate from Celery's retries, which count crashes. A query gives
+up after a few tries, since a caller waits for it. What writes is retried until its policy is exhausted, and is then
+quarantined whole. A message that cannot be quarantined is retried further: it is never dropped.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _json: Any = json
 BACKOFF, BACKOFF_LIMIT = 0.5, 60.0
 #: new tries of what only reads: somebody waits for it, and it loses nothing
 QUESTION_TRIES = 5
-#: message header: the mark
-MARK = "hearth_trouble"
-#: the reason of a message that met trouble for too long
-OUTLASTED = "unavailable"
+#: message header: the state of the retries
+RETRY_HEADER = "hearth_retry"
+#: the quarantine's reason of a message whose retries are exhausted
+EXHAUSTED = "unavailable"
 #: what a request tells that stood in its message's headers, beside what its sender made up
 _HEADERS = (
     "root_id",
@@ -59,8 +59,8 @@ class DatabaseAway(Retry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
-    """A kind of trouble, what is said of it, and for how long a message waits it out."""
+class RetryPolicy:
+    """A kind of transient error: its message, and for how long it is retried."""
 
     name: str
     message: str
@@ -71,32 +71,32 @@ class Trouble:
 
 
 #: the database does not answer, or takes no writes
-AWAY = Trouble(
+DATABASE_AWAY = RetryPolicy(
     name="database",
     message="the database did not answer; send the task again later",
     patience=24 * 3600.0,
     retry=DatabaseAway,
 )
 #: a worker is newer than its database; until it is migrated there is none for it
-OLD = Trouble(
+SCHEMA_OUTDATED = RetryPolicy(
     name="schema",
     message="the database lacks tables of this version until `hearth migrate` has run; send the task again later",
     patience=24 * 3600.0,
     retry=DatabaseAway,
 )
 #: the database answers, but others hold the rows or the statement took too long
-BUSY = Trouble(
+ROWS_BUSY = RetryPolicy(
     name="rows",
     message="the database was too busy with these rows; send the task again later",
     patience=3600.0,
 )
-DISK = Trouble(
+DISK_FULL = RetryPolicy(
     name="disk",
     message="no room on the disk of Hearth's home; make some and send the task again",
     patience=24 * 3600.0,
 )
 #: a row that is referred to was deleted meanwhile: the next look sees what there is, or it is a fault of ours
-GONE = Trouble(
+REFERENCE_GONE = RetryPolicy(
     name="reference",
     message="what this was about was deleted meanwhile; ask again what is there",
     patience=15.0,
@@ -104,43 +104,43 @@ GONE = Trouble(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """What a message met, since when (Unix seconds) and how often."""
+class RetryState:
+    """The state of a message's retries: the error, since when (Unix seconds), and the tries so far."""
 
     trouble: str
     since: float
     tries: int
 
     def header(self) -> dict[str, Any]:
-        """As the message carries it."""
+        """Return the state as the message header holds it."""
         return {"trouble": self.trouble, "since": self.since, "tries": self.tries}
 
-    def outlasts(self, trouble: Trouble, now: datetime) -> bool:
-        """Whether the message has waited for as long as it may."""
-        return now.timestamp() - self.since >= trouble.patience
+    def is_exhausted(self, policy: RetryPolicy, now: datetime) -> bool:
+        """Return whether the policy allows no further retry."""
+        return now.timestamp() - self.since >= policy.patience
 
-    def pause(self) -> float:
-        """Seconds until the next try, between half and all of what is doubled each time."""
+    def delay(self) -> float:
+        """Return the seconds until the next try: exponential backoff, with jitter between half and all of it."""
         most: float = min(BACKOFF * 2.0 ** min(self.tries - 1, 16), BACKOFF_LIMIT)
         return most * (0.5 + random.random() / 2)
 
 
-def marked(told: object, trouble: Trouble, now: datetime) -> Mark:
-    """Give the mark of a message that meets trouble now, by the mark that it carries; anybody may have written that.
+def next_state(told: object, policy: RetryPolicy, now: datetime) -> RetryState:
+    """Return the state after one more error, from the header that the message carries; anybody may have written it.
 
     >>> at = datetime(2026, 3, 1, tzinfo=UTC)
-    >>> first = marked(None, AWAY, at)
-    >>> later = marked(first.header(), AWAY, at + timedelta(hours=25))
-    >>> later.tries, later.outlasts(AWAY, at + timedelta(hours=25))
+    >>> first = next_state(None, DATABASE_AWAY, at)
+    >>> later = next_state(first.header(), DATABASE_AWAY, at + timedelta(hours=25))
+    >>> later.tries, later.is_exhausted(DATABASE_AWAY, at + timedelta(hours=25))
     (2, True)
-    >>> marked(later.header(), DISK, at).tries
+    >>> next_state(later.header(), DISK_FULL, at).tries
     1
     """
     moment = now.timestamp()
-    known = told if isinstance(told, dict) and told.get("trouble") == trouble.name else {}
+    known = told if isinstance(told, dict) and told.get("trouble") == policy.name else {}
     since, tries = known.get("since"), known.get("tries")
-    return Mark(
-        trouble=trouble.name,
+    return RetryState(
+        trouble=policy.name,
         since=since if isinstance(since, int | float) and 0 <= since <= moment else moment,
         tries=1 + (tries if isinstance(tries, int) and 0 <= tries < 2**31 else 0),
     )
@@ -173,7 +173,7 @@ def message_of(request: Any, *, task: str, queue: str, tries: int) -> Quarantine
     return QuarantineDraft(
         task=task,
         queue=(request.delivery_info or {}).get("routing_key") or queue,
-        reason=OUTLASTED,
+        reason=EXHAUSTED,
         headers={
             "headers": headers,
             "properties": properties,
