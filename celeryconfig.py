@@ -5,7 +5,7 @@ from typing import Any
 from kombu import entity as _entity
 from kombu import transport as _transport
 
-from workers.settings import settings
+from workers.base.settings import settings
 
 _SETTINGS = settings()
 
@@ -72,9 +72,9 @@ task_remote_tracebacks = False
 # whoever sent the message, its arguments and results are hidden from logs, events, remote control and Flower
 # … and one that takes its process with it again and again, or never ends, is held in the quarantine
 task_annotations: dict[str, dict[str, Any]] = {
-    "*": {"Request": "workers.requests:GuardedRequest"},
+    "*": {"Request": "workers.worker.poison_request:GuardedRequest"},
     # events that wait for their tenant's turn share a commit, which costs more than they do
-    "hearth.events.ingest": {"Strategy": "workers.gathering:strategy"},
+    "hearth.events.ingest": {"Strategy": "workers.worker.batching:strategy"},
 }
 
 # --- time: UTC everywhere ---------------------------------------------------------------------------------------------
@@ -95,7 +95,9 @@ broker_transport_options = {
 }
 result_backend_transport_options = {"visibility_timeout": visibility_timeout}
 # the stock transport ends its worker when the broker is full, and can lose what it gives back
-_transport.TRANSPORT_ALIASES.update(redis="workers.channel:Transport", rediss="workers.channel:Transport")
+_transport.TRANSPORT_ALIASES.update(
+    redis="workers.worker.transport:Transport", rediss="workers.worker.transport:Transport"
+)
 broker_connection_timeout = 3
 # a worker outlives any restart of its broker
 broker_connection_retry = True
@@ -135,12 +137,12 @@ worker_max_tasks_per_child = 5000
 worker_max_memory_per_child = 1_000_000  # KiB, shared pages included
 worker_soft_shutdown_timeout = _SETTINGS.soft_shutdown
 # holds what is undecodable, unknown or invalid instead of dropping it
-worker_consumer = "workers.consumer:Consumer"
+worker_consumer = "workers.worker.consumer:Consumer"
 # a child of a busy machine may need longer than 4 s to report
 worker_proc_alive_timeout = 30
 
 # --- logs and events --------------------------------------------------------------------------------------------------
-# workers.logs owns the root logger and writes JSON to stderr
+# workers.telemetry.logs owns the root logger and writes JSON to stderr
 worker_hijack_root_logger = False
 worker_redirect_stdouts = False
 worker_log_color = False

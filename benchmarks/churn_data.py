@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from benchmarks import harness
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bools
-from ml.training.tables import read_columns, read_labels
-from workers import tables
+from ml.training.tabular import read_columns, read_labels
+from workers.cli.models import csv_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,6 @@ def load(known: Known) -> tuple[FeatureMatrix, Bools] | None:
     folder = harness.data_folder()
     if folder is None or not all((folder / known.folder / file).is_file() for file in known.files):
         return None
-    table = tables.join([tables.read(folder / known.folder / file) for file in known.files], known.target)
+    table = csv_table.join([csv_table.read(folder / known.folder / file) for file in known.files], known.target)
     columns = {name: cells for name, cells in table.columns.items() if name != known.target}
-    return read_columns(columns, tables.moments), read_labels(table.columns[known.target], None).labels
+    return read_columns(columns, csv_table.moments), read_labels(table.columns[known.target], None).labels

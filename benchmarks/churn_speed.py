@@ -15,10 +15,10 @@ from threadpoolctl import threadpool_limits
 from benchmarks import churn_data, harness, tables
 from benchmarks.figures import Figures, Outcome, Ratio, median, rounded
 from ml import artifacts
-from ml.churn import sums
+from ml.churn import derived_sums
 from ml.churn.scorer import ChurnScorer
 from ml.ensemble import forest
-from ml.ensemble.plan import Plan
+from ml.ensemble.preprocessing import Plan
 from ml.ensemble.trees import Trees
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bools, Floats
@@ -32,14 +32,14 @@ class Plain:
     """Members of the same shape as plain scikit-learn models that read the same columns."""
 
     plan: Plan
-    sums: sums.Sums
+    sums: derived_sums.Sums
     line: Any
     boosted: Any
     forest: Any
 
     def __call__(self, matrix: FeatureMatrix) -> Floats:
         """What the members say, averaged."""
-        cells = self.plan.read(sums.add(matrix, self.sums))
+        cells = self.plan.read(derived_sums.add(matrix, self.sums))
         inputs = self.plan.inputs(cells)
         said = (
             self.line.predict_proba(self.plan.terms(cells)),
@@ -84,7 +84,7 @@ def _data() -> tuple[str, tuple[FeatureMatrix, Bools]]:
 
 def _plain(ours: ChurnScorer, matrix: FeatureMatrix, labels: Bools) -> Plain:
     plan = ours.ensemble_.plan
-    cells = plan.read(sums.add(matrix, ours.sums_))
+    cells = plan.read(derived_sums.add(matrix, ours.sums_))
     inputs, terms = plan.inputs(cells), plan.terms(cells)
     boosted = ours.ensemble_.boosting
     assert boosted is not None

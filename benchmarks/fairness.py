@@ -24,9 +24,9 @@ from benchmarks import harness, simulated
 from benchmarks.figures import Figures, Outcome, Ratio, rounded, spread
 from benchmarks.harness import SEED, Site
 from benchmarks.imports import import_file
-from tasks import waiting
+from tasks.runtime import queue_depth
 from workers.app import app
-from workers.dealing import keys_of
+from workers.worker.fair_queue import keys_of
 
 QUEUE = "inference"
 #: messages a second of the steady flood, and of one write to the broker
@@ -162,7 +162,7 @@ class Load:
         started = time.monotonic()
         self.burdened += self.asked()
         self.lasted += time.monotonic() - started
-        self.done += BURST - waiting.depths(broker, [QUEUE])[QUEUE]
+        self.done += BURST - queue_depth.depths(broker, [QUEUE])[QUEUE]
         self._empty(broker)
 
     def _empty(self, broker: Any) -> None:

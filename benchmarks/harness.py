@@ -27,9 +27,10 @@ from sqlalchemy import URL, text
 from benchmarks import machine
 from benchmarks.figures import Outcome
 from db import session as sessions
-from workers import cluster, database
 from workers.app import app
-from workers.settings import Settings
+from workers.base import database
+from workers.base.settings import Settings
+from workers.cluster import embedded
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for a run-time folder at import and warns where a machine has none
@@ -142,7 +143,7 @@ def site(kind: Kind, *, beat: bool = False) -> Iterator[Site]:
         url = f"sqlite:///{home / 'hearth.db'}" if kind == "sqlite" else stack.enter_context(_postgresql())
         settings = Settings(home=home, redis_url=None, database_url=SecretStr(url), keys=None)
         running = stack.enter_context(
-            cluster.start(settings, flower=False, beat=beat, fold=True, tasks="benchmarks.noops")
+            embedded.start(settings, flower=False, beat=beat, fold=True, tasks="benchmarks.noops")
         )
         running.wait_ready()
         database.bind(settings)

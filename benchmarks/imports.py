@@ -11,9 +11,9 @@ from sqlalchemy import text
 from benchmarks.harness import PATIENCE, Site
 from db.base import JsonType
 from db.records import BackfillRecord
-from db.repositories import backfills
+from db.repositories.backfills import backfills
 from db.session import EVERY_TENANT, reading
-from tasks.handover import handed_over
+from tasks.runtime.file_grants import handed_over
 
 #: seconds between two looks at the import's row
 LOOK_INTERVAL = 0.05

@@ -16,7 +16,7 @@ from benchmarks.at_risk import SHARE, Brokerage, Counts, Flags, Planned, World, 
 from benchmarks.figures import Figures, Outcome, Ratio, rounded, spread
 from ml.experiments import verdicts
 from ml.experiments.effects import Arm, Effect, difference, sequence
-from ml.experiments.pooling import Uplift, partial
+from ml.experiments.shrinkage import Uplift, partial
 
 #: leads planned for in a day, days of looking, and settled leads at which intervals are held against the truth
 DAILY, DAYS, SIZES = 40, 364, (600, 2000, 6000, 14000)

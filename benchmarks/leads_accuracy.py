@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import harness, tables
 from benchmarks.figures import Figures, Outcome, Ratio, rounded
-from ml.ensemble.learning import split
-from ml.ensemble.plan import learn_plan
+from ml.ensemble.cross_validation import split
+from ml.ensemble.preprocessing import learn_plan
 from ml.leads import Training, train
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bools, Floats

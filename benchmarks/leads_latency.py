@@ -16,9 +16,9 @@ from benchmarks import harness, tables
 from benchmarks.figures import Figures, Outcome, Ratio, median, rounded, spread
 from ml import artifacts
 from ml.ensemble import boosting, forest, linear
-from ml.ensemble.blend import GB, LR, RF, Blend
 from ml.ensemble.ensemble import Ensemble
-from ml.ensemble.plan import Plan, learn_plan
+from ml.ensemble.preprocessing import Plan, learn_plan
+from ml.ensemble.stacking import GB, LR, RF, Blend
 from ml.leads import LeadScorer
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bools

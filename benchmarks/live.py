@@ -18,7 +18,7 @@ from benchmarks.figures import Figures, Outcome, Ratio, percentile, rounded, spr
 from benchmarks.harness import SEED, Site
 from benchmarks.imports import import_file
 from db.models import Prediction, Processed
-from db.repositories import leads
+from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading
 
 INGEST = "hearth.events.ingest"

@@ -16,7 +16,7 @@ from benchmarks import harness, simulated
 from benchmarks.figures import Figures, Outcome, Ratio, percentile, spread
 from benchmarks.harness import SEED, Site
 from benchmarks.imports import import_file
-from db.repositories import assessments
+from db.repositories.predictions import assessments
 from db.session import EVERY_TENANT, reading
 
 GOAL = 1.5

@@ -22,7 +22,7 @@ from benchmarks.figures import Figures, Outcome, Ratio, median, rounded
 from benchmarks.harness import SEED
 from ml.churn.risk import ChurnRisk, assess
 from ml.features import extract
-from ml.interventions.compliance import Candidate, Decision, GateFacts, GateRules, judge
+from ml.interventions.compliance.gates import Candidate, Decision, GateFacts, GateRules, judge
 from ml.interventions.policy import Need, Proposal, options, propose, within_budget
 from ml.profiles import LeadProfile
 

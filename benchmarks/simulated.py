@@ -13,7 +13,8 @@ from uuid import uuid4
 
 from benchmarks.harness import ROOT, SEED, Site
 from db.records import ModelDraft
-from db.repositories import leads, models
+from db.repositories.leads import leads
+from db.repositories.models import models
 from db.session import EVERY_TENANT, reading, transaction
 from ml import artifacts
 from ml.features import SCHEMA_VERSION, extract

@@ -12,8 +12,8 @@ from benchmarks import harness
 from benchmarks.harness import SEED
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bools
-from ml.training.tables import read_columns, read_labels
-from workers import tables
+from ml.training.tabular import read_columns, read_labels
+from workers.cli.models import csv_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +47,10 @@ def load(known: Known) -> tuple[FeatureMatrix, Bools] | None:
     folder = harness.data_folder()
     if folder is None or not (folder / known.path).is_file():
         return None
-    table = tables.read(folder / known.path)
+    table = csv_table.read(folder / known.path)
     left_out = {known.target, *known.drop}
     columns = {name: cells for name, cells in table.columns.items() if name not in left_out}
-    return read_columns(columns, tables.moments), read_labels(table.columns[known.target], None).labels
+    return read_columns(columns, csv_table.moments), read_labels(table.columns[known.target], None).labels
 
 
 def simulated(rows: int) -> tuple[FeatureMatrix, Bools]:

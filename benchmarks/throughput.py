@@ -20,7 +20,7 @@ from benchmarks.figures import Figures, Outcome, Ratio, median, rounded, spread
 from benchmarks.harness import BACKGROUND, INTERACTIVE, SEED, Site
 from benchmarks.imports import import_file
 from db.models import Prediction
-from db.repositories import predictions, snapshots
+from db.repositories.predictions import predictions, snapshots
 from db.session import EVERY_TENANT, reading
 from ml.leads import LeadScorer
 from ml.profiles import FeatureMatrix

@@ -12,8 +12,8 @@ from sqlalchemy.exc import ArgumentError
 
 from db.base import from_json, to_json
 from db.errors import InvalidDatabaseUrl
+from db.stalled_connection import WatchedConnection
 from db.tenancy import SETTING
-from db.watched import WatchedConnection
 
 #: execution option that names how a transaction begins on SQLite
 BEGIN = "hearth_begin"

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import URL, Engine
 from sqlalchemy.orm import Session
 
+from db.encryption import KeyRing
 from db.engine import BEGIN, make_engine, normal_url
+from db.error_mapping import translated
 from db.errors import DatabaseNotConfigured
-from db.sealing import KeyRing
 from db.tenancy import EVERY_TENANT, Scope, TenantSession, across_tenants
-from db.translation import translated
 
 __all__ = [
     "EVERY_TENANT",

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from db.engine import make_engine, normal_url
-from db.translation import translated
+from db.error_mapping import translated
 
 _HERE = Path(__file__).parent
 

@@ -1,6 +1,6 @@
 """Leads that go cold: their risk when asked, as a stage of an assessment, and again by itself when it is due.
 
-When a lead's risk is looked at again is a row in the database (see `tasks.due`).
+When a lead's risk is looked at again is a row in the database (see `tasks.services.leads.due_queue`).
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ from datetime import datetime
 from typing import Any
 
 from db.records import Taken
-from db.repositories import risk_checks, snapshots, tenants
+from db.repositories import tenants
+from db.repositories.due_queues import risk_queue
+from db.repositories.predictions import snapshots
 from db.session import EVERY_TENANT, Session, reading, transaction
 from ml.churn.risk import LEVELS
-from tasks import due, landing, profiles, risks, schedule, scorers
-from tasks.base import Answer, Work, effect, job, step
 from tasks.contracts.churn import CheckRisks, PredictChurn
 from tasks.contracts.leads import LeadIn
 from tasks.contracts.pipelines import StageCall
 from tasks.contracts.system import Upkeep
-from tasks.snapshots import blocked as warned_of
+from tasks.runtime import schedule, stage_completion
+from tasks.runtime.task import Answer, Work, effect, job, step
+from tasks.services.churn import churn_risk
+from tasks.services.leads import due_queue, profiles
+from tasks.services.leads.snapshots import blocked as warned_of
+from tasks.services.models import model_registry
 
 #: seconds between sweeps, and after which a message that asks for a worker is of no use any more
 EVERY, STALE = 15, 300
@@ -40,8 +45,8 @@ def predict(session: Session, request: PredictChurn, work: Work) -> Answer:
         return _of_message(session, request.lead, work, as_of)
     known = profiles.load(session, request.tenant_id, request.ids(), as_of)
     warned_of(work, known)
-    found = risks.assess_known(session, work, known, as_of)
-    risks.follow_up(session, work, found, as_of)
+    found = churn_risk.assess_known(session, work, known, as_of)
+    churn_risk.follow_up(session, work, found, as_of)
     facts: dict[str, Any] = {"model": found.champion.model(), "as_of": as_of}
     data = _one(request.lead_id, found) if request.lead_id is not None else _many(found)
     if len(found.blocked) == len(known):
@@ -49,17 +54,17 @@ def predict(session: Session, request: PredictChurn, work: Work) -> Answer:
     return Answer(data=data, status="partial" if found.blocked else "ok", **facts)
 
 
-@step("hearth.churn.assess", StageCall, on_fault=landing.failed("churn"))
+@step("hearth.churn.assess", StageCall, on_fault=stage_completion.failed("churn"))
 def churn_stage(session: Session, request: StageCall, work: Work) -> Answer:
     """The risk's row for each snapshot."""
-    record = landing.record(session, request)
+    record = stage_completion.record(session, request)
     if not record.snapshot_ids:
-        return landing.land(session, request, "churn", "failed")
+        return stage_completion.land(session, request, "churn", "failed")
     taken = snapshots.get(session, request.tenant_id, snapshot_ids=record.snapshot_ids)
     known = profiles.load(session, work.tenant_id, record.lead_ids, record.as_of)
-    found = risks.assess_known(session, work, known, record.as_of, taken)
-    risks.follow_up(session, work, found, record.as_of)
-    return landing.land(session, request, "churn")
+    found = churn_risk.assess_known(session, work, known, record.as_of, taken)
+    churn_risk.follow_up(session, work, found, record.as_of)
+    return stage_completion.land(session, request, "churn")
 
 
 @job("hearth.churn.sweep", Upkeep)
@@ -70,8 +75,8 @@ def sweep(request: Upkeep, work: Work) -> dict[str, Any]:
     if schedule.mine("churn.seed", SEED_EVERY):
         _seed()
     with reading(EVERY_TENANT) as session:
-        waiting = risk_checks.due(session)
-    return work.envelope(request, Answer(data={"due": due.ask(check, waiting, stale=STALE)}))
+        waiting = risk_queue.due(session)
+    return work.envelope(request, Answer(data={"due": due_queue.ask(check, waiting, stale=STALE)}))
 
 
 @job("hearth.churn.check", CheckRisks)
@@ -80,7 +85,7 @@ def check(request: CheckRisks, work: Work) -> dict[str, Any]:
 
     A lead that cannot be assessed waits a scoring interval for its next turn, and holds up nobody.
     """
-    taken, assessed = due.work_off(risk_checks, work, request.tenant_id, _check)
+    taken, assessed = due_queue.work_off(risk_queue, work, request.tenant_id, _check)
     return work.envelope(request, Answer(data={"due": taken, "assessed": assessed}))
 
 
@@ -90,31 +95,31 @@ def _seed() -> None:
         known = tenants.ids(session)
     for tenant_id in known:
         with transaction(tenant_id) as session:
-            risk_checks.seed(session, tenant_id, limit=SEEDED)
+            risk_queue.seed(session, tenant_id, limit=SEEDED)
 
 
 def _check(session: Session, work: Work, taken: Taken) -> list[str]:
     known = profiles.load(session, work.tenant_id, taken.lead_ids, work.now)
-    found = risks.assess_known(session, work, known, work.now)
-    times: Mapping[str, datetime] = risks.due_of(work, found, work.now)
+    found = churn_risk.assess_known(session, work, known, work.now)
+    times: Mapping[str, datetime] = churn_risk.due_of(work, found, work.now)
     # who has ended, or may not be assessed, is looked at again when something happens
-    risk_checks.settle(session, work.tenant_id, taken=taken, due=times)
-    risks.have_planned(session, work, found)
+    risk_queue.settle(session, work.tenant_id, taken=taken, due=times)
+    churn_risk.have_planned(session, work, found)
     return list(found.risks)
 
 
 def _of_message(session: Session, lead: LeadIn, work: Work, as_of: datetime) -> Answer:
-    champion = scorers.churn_champion(session, work.tenant_id)
+    champion = model_registry.churn_champion(session, work.tenant_id)
     profile = profiles.of_message(lead, as_of)
-    risk, why = risks.assess_profile(profile, champion, work.settings())
+    risk, why = churn_risk.assess_profile(profile, champion, work.settings())
     why = why or profiles.told_ended(lead, as_of)
     told: dict[str, Any] = {"probability": None, "level": None, "ended": why}
     if risk is not None and why is None:
-        told = {"probability": risk.probability, **risks.detail_of(risk, profile)}
+        told = {"probability": risk.probability, **churn_risk.detail_of(risk, profile)}
     return Answer(data={"lead_id": None, **told}, model=champion.model(), as_of=as_of)
 
 
-def _one(lead_id: str, found: risks.Assessed) -> dict[str, Any]:
+def _one(lead_id: str, found: churn_risk.Assessed) -> dict[str, Any]:
     risk = found.risks.get(lead_id)
     if risk is None:
         why = {"blocked": list(found.blocked)} if found.blocked else {"ended": found.ended.get(lead_id)}
@@ -123,7 +128,7 @@ def _one(lead_id: str, found: risks.Assessed) -> dict[str, Any]:
     return {"lead_id": lead_id, **told, **risk.detail}
 
 
-def _many(found: risks.Assessed) -> dict[str, Any]:
+def _many(found: churn_risk.Assessed) -> dict[str, Any]:
     levels = Counter(risk.level for risk in found.risks.values())
     ended: dict[str, list[str]] = {}
     for lead_id, why in found.ended.items():

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from db.repositories import assessments, backfills, processed
+from db.repositories.backfills import backfills
+from db.repositories.jobs import idempotency_keys
+from db.repositories.predictions import assessments
 from db.session import Session
-from tasks.base import Answer, Work, query
 from tasks.contracts.jobs import JobStatus
 from tasks.errors import InvalidPayload
+from tasks.runtime.task import Answer, Work, query
 
 Status = dict[str, Any]
 
@@ -55,7 +57,7 @@ def _assessment(session: Session, tenant_id: str, job_id: str) -> Status | None:
 
 
 def _kept(session: Session, tenant_id: str, job_id: str) -> Status | None:
-    record = processed.by_task_id(session, tenant_id, task_id=job_id)
+    record = idempotency_keys.by_task_id(session, tenant_id, task_id=job_id)
     if record is None:
         return None
     data = (record.result or {}).get("data")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from db.repositories import outbound
+from db.repositories.outbound import outbound
 from db.session import Session
-from tasks.base import Answer, Work, query
+from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.outbound import PullEvents
-from tasks.contracts.wire import RESULT_LIMIT, canonical
+from tasks.runtime.task import Answer, Work, query
 
 #: bytes left for the envelope around the events
 ROOM = RESULT_LIMIT - 2_000

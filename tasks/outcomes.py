@@ -8,14 +8,19 @@ from datetime import datetime
 from typing import Any
 
 from db.records import ActionState, ConsentStatement, EventDraft, InterventionRecord
-from db.repositories import consent, events, interventions, leads, rescores, snapshots
+from db.repositories.consent import consent
+from db.repositories.due_queues import rescore_queue
+from db.repositories.events import events
+from db.repositories.interventions import interventions
+from db.repositories.leads import leads
+from db.repositories.predictions import snapshots
 from db.session import Session
-from tasks import actions
-from tasks.base import Answer, Work, effect
+from tasks.contracts.base.wire import digest
 from tasks.contracts.outcomes import OutcomeItem, RecordOutcomes
-from tasks.contracts.wire import digest
 from tasks.errors import InvalidPayload
-from tasks.services import refusals
+from tasks.runtime.task import Answer, Work, effect
+from tasks.services.interventions import action_views
+from tasks.services.leads import refusals
 
 #: outcomes that close a lead: the label they give
 LABELS: Mapping[str, bool] = {"won": True, "lost": False, "abandoned": False}
@@ -54,7 +59,7 @@ def record(session: Session, request: RecordOutcomes, work: Work) -> Answer:
             _close(session, work, lead_id, drafts[0])
         if new and outcome.action_id is not None and outcome.type in MOVES:
             counts["actions"] += _move(session, work, outcome, action, index=index)
-    rescores.touch(session, request.tenant_id, lead_ids=sorted(touched))
+    rescore_queue.touch(session, request.tenant_id, lead_ids=sorted(touched))
     return Answer(data=counts)
 
 
@@ -119,7 +124,7 @@ def _move(session: Session, work: Work, outcome: OutcomeItem, known: Interventio
     if moved is None:
         work.warn("action_not_running", f"outcomes.{index}.action_id")
         return 0
-    actions.prove(work, moved, outcome=outcome.type)
+    action_views.prove(work, moved, outcome=outcome.type)
     return 1
 
 

@@ -12,13 +12,15 @@ from typing import Any
 
 from celery import chain, chord
 
-from db.repositories import assessments
+from db.repositories.predictions import assessments
 from db.session import EVERY_TENANT, Session, reading
-from tasks import churn, landing, limits, schedule, snapshots
+from tasks import churn
 from tasks import leads as lead_tasks
-from tasks.base import Answer, Work, effect, job, step
 from tasks.contracts.pipelines import Assess, StageCall
 from tasks.contracts.system import Upkeep
+from tasks.runtime import admission_control, schedule, stage_completion
+from tasks.runtime.task import Answer, Work, effect, job, step
+from tasks.services.leads import snapshots
 
 #: the stages of the chord, by the name an answer calls them
 STAGES = {"score": lead_tasks.score_stage, "churn": churn.churn_stage, "urgency": lead_tasks.urgency_stage}
@@ -30,7 +32,7 @@ DEADLINE, DEADLINE_PER_LEAD = timedelta(seconds=2), timedelta(milliseconds=120)
 def assess(session: Session, request: Assess, work: Work) -> Answer:
     """Start an assessment of some leads; its stages land one by one, `hearth.jobs.status` tells how far it is."""
     lead_ids = request.ids()
-    limits.admit_assessment(session, request.tenant_id)
+    admission_control.admit_assessment(session, request.tenant_id)
     lead_ids, blocked = snapshots.may_score(session, work, lead_ids)
     if not lead_ids:
         return Answer(data={"assessment_id": None, "leads": 0, "blocked": blocked}, status="blocked")
@@ -54,7 +56,7 @@ def start(request: StageCall, work: Work) -> dict[str, Any]:
     """Publish the stages of an assessment that is committed, and the watchdog of an interactive one."""
     call = {"tenant_id": request.tenant_id, "assessment_id": request.assessment_id}
     with reading(request.tenant_id) as session:
-        record = landing.record(session, request)
+        record = stage_completion.record(session, request)
     if record.state != "running":
         return work.envelope(request, Answer(data={"published": False}))
     stages = chord([stage.si(**call) for stage in STAGES.values()], finish.si(**call))

@@ -9,17 +9,18 @@ from itertools import accumulate
 from typing import Any
 
 from db.records import EnrolmentTally, PauseRecord
-from db.repositories import interventions, pauses, values
+from db.repositories.interventions import interventions, pauses
+from db.repositories.predictions import value_report as value_counts
 from db.session import Session
-from ml.experiments import worth
+from ml.experiments import value
 from ml.experiments.effects import Effect
 from ml.experiments.verdicts import Report, TypeReport
-from tasks import effects
-from tasks.acting import Choices, choices_of
-from tasks.base import Answer, Work, query
+from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.interventions import INTERVENTIONS
 from tasks.contracts.reports import InterventionsReport, ValueReport
-from tasks.contracts.wire import RESULT_LIMIT, canonical
+from tasks.runtime.task import Answer, Work, query
+from tasks.services.interventions import experiment
+from tasks.services.interventions.intervention_settings import Choices, choices_of
 
 #: a pause of every type
 EVERY = "*"
@@ -46,18 +47,18 @@ STOPPED = "Nothing is planned or sent at present: {}."
 def interventions_report(session: Session, request: InterventionsReport, work: Work) -> Answer:
     """Leads sent to and held out, how they ended, the difference with its interval, and the verdict with its reason."""
     choices = choices_of(work.settings())
-    found = effects.measured(session, work.tenant_id, share=choices.holdout, now=work.now)
-    counted = effects.tallies(session, work.tenant_id)
+    found = experiment.measured(session, work.tenant_id, share=choices.holdout, now=work.now)
+    counted = experiment.tallies(session, work.tenant_id)
     planned, states = _enrolled(counted), _by_state(interventions.counts(session, work.tenant_id))
     paused = pauses.standing(session, work.tenant_id)
     why = found.reason if counted else ALL_BLOCKED if states else NOTHING_YET
-    lopsided = LOPSIDED if effects.lopsided(counted) else None
+    lopsided = LOPSIDED if experiment.lopsided(counted) else None
     if lopsided is not None:
         work.warn("sample_ratio", "held_out")
     return Answer(
         data={
             "tenant_id": work.tenant_id,
-            "experiment": effects.EXPERIMENT,
+            "experiment": experiment.EXPERIMENT,
             "share": choices.holdout,
             "sent": planned[False],
             "held_out": planned[True],
@@ -80,16 +81,16 @@ def value_report(session: Session, request: ValueReport, work: Work) -> Answer:
     """Closed leads by band, what agents do with suggestions, what interventions change, and money at own figures."""
     since = work.now - timedelta(days=request.days)
     ended = _ended(session, work, since)
-    found = effects.measured(session, work.tenant_id, share=choices_of(work.settings()).holdout, now=work.now)
+    found = experiment.measured(session, work.tenant_id, share=choices_of(work.settings()).holdout, now=work.now)
     effect = _difference(found.effect)
     return Answer(
         data={
             "tenant_id": work.tenant_id,
             "since": since,
-            "bands": worth.realised(ended, BANDS),
+            "bands": value.realised(ended, BANDS),
             "use": _use(session, work, since),
             "effect": {name: effect[name] for name in ("difference", "interval")} | {"verdict": found.verdict},
-            "money": _money(effects.tallies(session, work.tenant_id), work),
+            "money": _money(experiment.tallies(session, work.tenant_id), work),
         },
         as_of=work.now,
     )
@@ -97,7 +98,7 @@ def value_report(session: Session, request: ValueReport, work: Work) -> Answer:
 
 def _ended(session: Session, work: Work, since: datetime) -> list[tuple[str, bool]]:
     """The band each lead was in before it ended, and whether it closed; those that were never scored are left out."""
-    found = values.realised(session, work.tenant_id, since=since)
+    found = value_counts.realised(session, work.tenant_id, since=since)
     scored = [(row.band, row.label) for row in found if row.band is not None]
     if len(scored) < len(found):
         work.warn("not_scored", f"{len(found) - len(scored)} of {len(found)} leads")
@@ -107,13 +108,13 @@ def _ended(session: Session, work: Work, since: datetime) -> list[tuple[str, boo
 def _use(session: Session, work: Work, since: datetime) -> list[dict[str, Any]]:
     """What each person did, or what was done for their leads: most leads first, those of nobody last."""
     rows: dict[str | None, Counter[str]] = defaultdict(Counter)
-    for contact in values.contacts(session, work.tenant_id, since=since):
+    for contact in value_counts.contacts(session, work.tenant_id, since=since):
         rows[contact.agent] += Counter(leads=contact.leads, contacted=contact.contacted)
     for (agent, state), count in interventions.by_agent(session, work.tenant_id, since=since).items():
         rows[agent][state] += count
         if state == ANSWERED:
             rows[agent]["executed"] += count
-    for said in values.judged(session, work.tenant_id, since=since):
+    for said in value_counts.judged(session, work.tenant_id, since=since):
         rows[said.actor] += Counter(overrides=said.overrides, marks=said.marks)
     ordered = sorted(rows, key=lambda agent: (agent is None, -rows[agent]["leads"], agent or ""))
     return _fitting([{"agent": agent, **{name: rows[agent][name] for name in USE}} for agent in ordered], work)
@@ -133,8 +134,8 @@ def _money(counted: Iterable[EnrolmentTally], work: Work) -> dict[str, Any] | No
     own = work.settings().get("worth") or {}
     if not own.get("typical_price"):
         return None
-    arms = worth.deals((one.held_out, one.outcome, one.count) for one in counted)
-    found = worth.money(*arms, deal=own["typical_price"] * own["commission"])
+    arms = value.deals((one.held_out, one.outcome, one.count) for one in counted)
+    found = value.money(*arms, deal=own["typical_price"] * own["commission"])
     if found is None:
         return None
     entered = {name: own[name] for name in ("commission", "typical_price")}

@@ -8,14 +8,16 @@ from importlib.metadata import version
 from celery import current_app
 
 from db.records import CanaryRecord
-from db.repositories import attempts, audit, canaries, models, outbox, quarantine, slots
+from db.repositories import audit
+from db.repositories.jobs import delivery_attempts, outbox, quarantine, queue_probes, schedule_locks
+from db.repositories.models import models
 from db.session import EVERY_TENANT, Session, across_tenants, reading, transaction
 from ml.features import SCHEMA_VERSION
-from tasks import schedule, waiting, workspace
-from tasks.base import Answer, Json, Work, job, query
-from tasks.contracts.base import CONTRACT
+from tasks.contracts.base.request import CONTRACT
+from tasks.contracts.base.wire import to_wire
 from tasks.contracts.system import CanaryCall, Ping, Status, Upkeep
-from tasks.contracts.wire import to_wire
+from tasks.runtime import queue_depth, schedule, workspace
+from tasks.runtime.task import Answer, Json, Work, job, query
 
 #: how long bookkeeping of what is done stays
 KEPT = timedelta(days=7)
@@ -40,11 +42,11 @@ def ping(session: Session, request: Ping, work: Work) -> Answer:
 @query("hearth.system.status", Status)
 def status(session: Session, request: Status, work: Work) -> Answer:
     """Per queue: depth, age of the oldest message and estimated wait in seconds, as the newest canary tells."""
-    told = {canary.queue: canary for canary in canaries.latest(session)}
+    told = {canary.queue: canary for canary in queue_probes.latest(session)}
     with across_tenants(session):
         lag = outbox.lag(session)
     with current_app.connection_for_read() as connection:
-        depths = waiting.depths(connection.default_channel.client, _queues())
+        depths = queue_depth.depths(connection.default_channel.client, _queues())
     return Answer(
         data={
             "queues": {name: {"depth": depth, **_waits(told.get(name))} for name, depth in depths.items()},
@@ -69,7 +71,7 @@ def send_canaries(request: Upkeep, work: Work) -> Json:
     if not schedule.mine("system.canaries", 15):
         return work.envelope(request, Answer(data={"sent": 0}))
     with transaction(EVERY_TENANT) as session:
-        sent = canaries.send(session, queues=_queues())
+        sent = queue_probes.send(session, queues=_queues())
     for canary in sent:
         arrive.apply_async(kwargs={"queue": canary.queue, "sent_at": to_wire(canary.sent_at)}, queue=canary.queue)
     return work.envelope(request, Answer(data={"sent": len(sent)}))
@@ -79,7 +81,7 @@ def send_canaries(request: Upkeep, work: Work) -> Json:
 def arrive(request: CanaryCall, work: Work) -> Json:
     """Tell how long a message of this queue waited."""
     with transaction(EVERY_TENANT) as session:
-        canaries.ran(session, queue=request.queue, sent_at=request.sent_at)
+        queue_probes.ran(session, queue=request.queue, sent_at=request.sent_at)
     return work.envelope(request, Answer(data={}))
 
 
@@ -104,8 +106,8 @@ def purge(request: Upkeep, work: Work) -> Json:
     with transaction(EVERY_TENANT) as session:
         gone = {
             "outbox": outbox.purge(session, before=old),
-            "slots": slots.purge(session, before=old),
-            "attempts": attempts.purge(session, before=old),
+            "slots": schedule_locks.purge(session, before=old),
+            "attempts": delivery_attempts.purge(session, before=old),
             "quarantine": quarantine.purge(session, before=old),
         }
     return work.envelope(request, Answer(data=gone))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from db.repositories import leads, pools, tenants
+from db.repositories import tenants
+from db.repositories.leads import leads
+from db.repositories.models import pooled_models
 from db.session import Session
 from ml.leads import Gate, gate
-from tasks import acting, histories, scorers
-from tasks.base import Answer, Work, effect, query
 from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
+from tasks.runtime.task import Answer, Work, effect, query
+from tasks.services.interventions import intervention_settings
+from tasks.services.models import churn_training_data, model_registry
 
 
 @effect("hearth.tenants.configure", ConfigureTenant)
@@ -20,12 +23,14 @@ def configure(session: Session, request: ConfigureTenant, work: Work) -> Answer:
     given = request.settings.model_dump(exclude_none=True, exclude=set(request.settings.model_extra or {}))
     settings = {**(before.settings if before else {}), **given}
     if request.settings.interventions is not None:
-        settings["interventions"] = acting.merged(before.settings if before else {}, request.settings.interventions)
+        settings["interventions"] = intervention_settings.merged(
+            before.settings if before else {}, request.settings.interventions
+        )
     after = tenants.configure(session, request.tenant_id, settings=settings, actor=request.actor, now=work.now)
     changed = before is None or before != after
     if changed:
         work.prove("settings", version=after.version, actor=request.actor, keys=sorted(given))
-    if changed and acting.choices_of(settings).kill_switch:
+    if changed and intervention_settings.choices_of(settings).kill_switch:
         work.then("hearth.interventions.expire", tenant_id=request.tenant_id)
     return Answer(data={"created": before is None, "version": after.version, "changed": changed})
 
@@ -34,7 +39,7 @@ def configure(session: Session, request: ConfigureTenant, work: Work) -> Answer:
 def readiness(session: Session, request: TenantReadiness, work: Work) -> Answer:
     """Which answers are possible now, by which model, and what data is missing for a better one."""
     counts = leads.label_counts(session, request.tenant_id)
-    serving = scorers.champion(session, request.tenant_id, work.settings())
+    serving = model_registry.champion(session, request.tenant_id, work.settings())
     ready = gate([True] * counts["won"] + [False] * counts["lost"])
     return Answer(
         data={
@@ -57,9 +62,9 @@ def readiness(session: Session, request: TenantReadiness, work: Work) -> Answer:
 
 def _churn(session: Session, counts: Mapping[str, int], work: Work) -> dict[str, Any]:
     """Which risk of going cold can be told, and what histories lack for an own model."""
-    serving = scorers.churn_champion(session, work.tenant_id)
+    serving = model_registry.churn_champion(session, work.tenant_id)
     thresholds = work.settings().get("silence_days") or {}
-    ready = histories.ready(session, work.tenant_id, as_of=work.now, thresholds=thresholds)
+    ready = churn_training_data.ready(session, work.tenant_id, as_of=work.now, thresholds=thresholds)
     own = [] if serving.scope == "tenant" else _lacking(ready, "churn")
     return {
         "possible": counts["open"] > 0,
@@ -77,7 +82,7 @@ def _churn(session: Session, counts: Mapping[str, int], work: Work) -> dict[str,
 def _ladder(session: Session, serving: str, ready: Gate, work: Work) -> list[dict[str, Any]]:
     """The rungs from the best to the one that always holds: which serves, and what the others lack."""
     settings = work.settings()
-    pooled = scorers.pooled_champion(session, pools.vertical_of(settings))
+    pooled = model_registry.pooled_champion(session, pooled_models.vertical_of(settings))
     lacking = {"tenant": _own(ready, serving), "pooled": _pooled(pooled, settings), "scorecard": []}
     return [{"rung": rung, "serves": rung == serving, "missing": missing} for rung, missing in lacking.items()]
 
@@ -93,7 +98,7 @@ def _lacking(ready: Gate, kind: str) -> list[str]:
     return missing or [f"a training that wins: hearth train {kind}"]
 
 
-def _pooled(pooled: scorers.Champion | None, settings: Mapping[str, Any]) -> list[str]:
+def _pooled(pooled: model_registry.Champion | None, settings: Mapping[str, Any]) -> list[str]:
     if settings.get("pool") == "off":
         return ['the tenant\'s wish to use it: pool = "use"']
     if pooled is None:

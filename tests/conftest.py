@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tasks import workspace
+from tasks.runtime import workspace
 
 pytest_plugins = ["tests.databases"]
 

@@ -22,7 +22,7 @@ from sqlalchemy import URL, Dialect
 import db.models  # noqa: F401  # fills the metadata
 from db import session as sessions
 from db.base import Base
-from db.sealing import KeyRing
+from db.encryption import KeyRing
 from db.tenancy import SETTING
 from migrations import commands
 

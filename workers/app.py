@@ -3,8 +3,8 @@
 from celery import Celery
 from celery.signals import setup_logging
 
-from workers import decoding
-from workers.logs import on_setup_logging
+from workers.base import decoding
+from workers.telemetry.logs import on_setup_logging
 
 # kombu would take bodies apart without bounds
 decoding.install()

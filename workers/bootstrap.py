@@ -6,8 +6,8 @@ import gc
 import os
 from importlib import import_module
 
-from workers import hooks
 from workers.app import app
+from workers.worker import hooks
 
 TASK_MODULES = (
     "tasks.system",
@@ -17,7 +17,7 @@ TASK_MODULES = (
     "tasks.interventions",
     "tasks.events",
     "tasks.outcomes",
-    "tasks.training",
+    "tasks.models",
     "tasks.backfill",
     "tasks.pipelines",
     "tasks.jobs",

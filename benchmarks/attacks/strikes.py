@@ -27,12 +27,12 @@ from benchmarks.attacks.shapes import shapes
 from benchmarks.fairness import Caller
 from benchmarks.harness import BACKGROUND, INTERACTIVE, Site
 from benchmarks.imports import import_file
-from db.repositories import quarantine
+from db.repositories.jobs import quarantine
 from db.session import EVERY_TENANT, reading
 from tasks.contracts import PUBLIC
 from tasks.errors import TaskError
-from workers import malformed
 from workers.app import app
+from workers.base import malformed
 
 # it ships no types
 psutil: Any = import_module("psutil")

@@ -13,9 +13,9 @@ from benchmarks.faults.load import Load
 from benchmarks.faults.plan import Round
 from benchmarks.faults.tally import Tally
 from db import session as sessions
+from db.encryption import KeyRing
 from db.errors import DatabaseUnavailable
 from db.repositories import tenants
-from db.sealing import KeyRing
 from db.session import EVERY_TENANT, transaction
 from migrations.commands import upgrade
 

@@ -18,8 +18,8 @@ from benchmarks.faults.imports import File, begin, make_file, progress
 from benchmarks.faults.load import Load
 from benchmarks.faults.plan import Round
 from benchmarks.faults.tally import Tally
-from workers.cli import client
-from workers.cli.command import CommandFailed, refuses_writes
+from workers.cli.base import client
+from workers.cli.base.command import CommandFailed, refuses_writes
 
 #: bytes of the small disk
 SIZE = 64_000_000

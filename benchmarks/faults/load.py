@@ -17,7 +17,8 @@ from benchmarks.faults.site import Site
 from benchmarks.faults.tally import Count, Tally
 from db.errors import DatabaseError
 from db.records import OutboxDraft
-from db.repositories import audit, outbox, quarantine
+from db.repositories import audit
+from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, reading, transaction
 
 #: seconds that accepted jobs get to end after a fault

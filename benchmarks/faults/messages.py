@@ -10,7 +10,7 @@ from benchmarks.faults.load import Load
 from benchmarks.faults.plan import Round
 from benchmarks.faults.site import WORKERS
 from benchmarks.faults.tally import Tally
-from db.repositories import quarantine
+from db.repositories.jobs import quarantine
 from db.session import EVERY_TENANT, reading
 
 

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers import tether
-from workers.supervisor import ProcessSpec, session_members
+from workers.base import parent_death_signal
+from workers.cluster.supervisor import ProcessSpec, session_members
 
 #: seconds that a process gets to end after SIGTERM
 GRACE = 40.0
@@ -93,7 +93,7 @@ class Processes:
             self.kill(name)
 
     def _spawn(self, spec: ProcessSpec, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        tied = (sys.executable, "-I", "-S", tether.__file__, str(int(signal.SIGKILL)), str(os.getpid()))
+        tied = (sys.executable, "-I", "-S", parent_death_signal.__file__, str(int(signal.SIGKILL)), str(os.getpid()))
         whole = {**(os.environ if spec.env is None else spec.env), **env}
         with (self.logs / f"{spec.name}.log").open("ab") as log:
             return subprocess.Popen(

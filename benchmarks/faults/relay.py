@@ -6,10 +6,10 @@ import os
 import signal
 from typing import Any
 
-from workers import relay
 from workers.app import app
-from workers.publishing import Publisher
-from workers.settings import settings
+from workers.base.settings import settings
+from workers.delivery import relay
+from workers.delivery.publishing import Publisher
 
 
 class Killed(Publisher):

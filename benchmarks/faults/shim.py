@@ -19,14 +19,14 @@ from typing import Any, Literal
 from celery.signals import task_postrun, task_prerun
 from sqlalchemy import text
 
-from db import watched
+from db import stalled_connection
 from db.session import EVERY_TENANT, Session, transaction
-from tasks import retry_policy, schedule
-from tasks.base import Answer, HearthTask, Json, Work, effect, job
-from tasks.contracts.base import Request, ShortText
+from tasks.contracts.base.request import Request, ShortText
 from tasks.contracts.system import Upkeep
-from workers import hooks
+from tasks.runtime import retry_policy, schedule
+from tasks.runtime.task import Answer, HearthTask, Json, Work, effect, job
 from workers.app import app
+from workers.worker import hooks
 
 __all__ = ["app", "hooks"]
 
@@ -59,7 +59,7 @@ for _name in os.environ.get("FAULTS_TASKS", "workers.bootstrap").split(","):
     import_module(_name)
 
 # how long a silent database is believed, as a silent broker is
-watched.ASK = float(SOCKET)
+stalled_connection.ASK = float(SOCKET)
 
 
 def _mine_of(mine: Callable[[str, int], bool], name: str, seconds: int) -> bool:
@@ -68,7 +68,7 @@ def _mine_of(mine: Callable[[str, int], bool], name: str, seconds: int) -> bool:
 
 
 if LEASE:
-    for _module in ("tasks.leasing", "tasks.backfill.chunks"):
+    for _module in ("tasks.runtime.leases", "tasks.backfill.chunks"):
         import_module(_module).LEASE = float(LEASE)  # type: ignore[attr-defined]
     import_module("tasks.backfill.sweep").STILL = float(LEASE)  # type: ignore[attr-defined]
     schedule.mine = partial(_mine_of, schedule.mine)

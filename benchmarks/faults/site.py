@@ -33,11 +33,12 @@ from db import session as sessions
 from db.errors import DatabaseUnavailable
 from db.repositories import tenants
 from migrations.commands import upgrade
-from workers import broker, cluster, database, depths
 from workers.app import app
-from workers.plan import Plan, processes, worker_plans
-from workers.settings import Settings
-from workers.supervisor import ProcessSpec
+from workers.base import broker_epoch, database
+from workers.base.settings import Settings
+from workers.cluster import broker, embedded
+from workers.cluster.supervisor import ProcessSpec
+from workers.cluster.topology import Plan, processes, worker_plans
 
 SHIM = "benchmarks.faults.shim"
 WORKERS = ("interactive", "background")
@@ -144,7 +145,7 @@ class Site:
         """Messages that the broker holds, in queues and unacknowledged."""
         client = self.redis()
         queues = [queue.name for queue in app.conf.task_queues]
-        return int(sum(depths.depths(client, queues).values()) + client.hlen("unacked"))
+        return int(sum(broker_epoch.depths(client, queues).values()) + client.hlen("unacked"))
 
     def sweep(self) -> None:
         """Ask for the sweep that beat sends every 15 seconds; it runs once a slot, however often it is asked for."""
@@ -202,7 +203,7 @@ def _start(
     parts.add(chosen.process)
     parts.start("broker")
     broker.wait_for(chosen.url, lambda: None)
-    cluster.join(chosen.url)
+    embedded.join(chosen.url)
     _prepare(settings)
     stack.callback(sessions.dispose)
     proxies = _proxies(stack, chosen.url, server) if proxied else {}

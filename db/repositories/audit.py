@@ -19,8 +19,8 @@ from db.base import to_json, utc
 from db.errors import UnstorableValue
 from db.models import AuditEntry, AuditHead
 from db.records import AuditAnchor, AuditDraft, AuditFault, AuditReport, Json
-from db.repositories.bulk import core, folded, insert_many, on_postgresql, unfolded
-from db.repositories.statements import insert_new
+from db.repositories.sql.bulk import core, folded, insert_many, on_postgresql, unfolded
+from db.repositories.sql.clauses import insert_new
 
 #: the hash before the first row
 _ORIGIN = bytes(32)

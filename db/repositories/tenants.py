@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
+from db.encryption import place
 from db.errors import UnknownTenant
 from db.models import Tenant, TenantSettings
 from db.records import Json, TenantRecord
-from db.repositories.bulk import core
-from db.repositories.statements import insert_new, lock_tenant, ring_of
-from db.sealing import place
+from db.repositories.sql.bulk import core
+from db.repositories.sql.clauses import insert_new, lock_tenant, ring_of
 
 #: how ids begin that no message can name: owners of what belongs to no single tenant
 RESERVED = "_"

@@ -19,7 +19,7 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from tasks.intake.signatures import verify_ghl
+from tasks.crm.webhook_signatures import verify_ghl
 
 #: bytes of a body, and of the events of one message; Hearth takes no longer ones
 LIMIT = 600_000

@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ml.churn.signs import plain_kind
-from ml.ensemble.columns import numbers
+from ml.churn.activity import plain_kind
+from ml.ensemble.column_types import numbers
 from ml.features.events import CANONICAL, Events, Floats, collect, visible
 from ml.leads.scorecard import plain_level
 from ml.profiles import FeatureMatrix, LeadProfile

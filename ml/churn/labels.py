@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
 
-from ml.churn.signs import End, contacts, end_of_stage, ends, over, quiet_since, seen, signs
+from ml.churn.activity import End, contacts, end_of_stage, ends, over, quiet_since, seen, signs
 from ml.profiles import LeadProfile
 from ml.urgency import THRESHOLDS, patience
 

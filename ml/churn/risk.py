@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.churn import scorecard
+from ml.churn.activity import contacts, over, quiet_since, seen
 from ml.churn.indicators import Indicator, Measured, Tone, measure, spread
 from ml.churn.scorer import ChurnScorer
-from ml.churn.signs import contacts, over, quiet_since, seen
 from ml.profiles import FeatureMatrix, LeadProfile
 from ml.training.calibration import Floats
 from ml.urgency import THRESHOLDS, patience

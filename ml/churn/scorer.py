@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import expit
 
-from ml.churn import sums
+from ml.churn import derived_sums
 from ml.churn.survival import Curves
-from ml.ensemble.columns import Codes
-from ml.ensemble.learning import FOLDS, Learnt, Progress
-from ml.ensemble.plan import Cells
+from ml.ensemble.column_types import Codes
+from ml.ensemble.cross_validation import FOLDS, Learnt, Progress
+from ml.ensemble.preprocessing import Cells
 from ml.leads.results import clamped
 from ml.leads.scorer import LeadScorer
 from ml.profiles import FeatureMatrix
@@ -44,10 +44,10 @@ class ChurnScorer(LeadScorer):
         progress: Progress | None = None,
     ) -> Learnt:
         """Do what `fit` does, and give what was said out of fold on the way."""
-        self.sums_: sums.Sums = sums.find(matrix)
+        self.sums_: derived_sums.Sums = derived_sums.find(matrix)
         #: when those at risk go cold; None until `follow` was given what is known of it
         self.curves_: Curves | None = None
-        widened = sums.add(matrix, self.sums_)
+        widened = derived_sums.add(matrix, self.sums_)
         return super().learn(widened, labels, seed=seed, folds=folds, groups=groups, progress=progress)
 
     def members(self, matrix: FeatureMatrix) -> dict[str, Floats]:
@@ -81,7 +81,7 @@ class ChurnScorer(LeadScorer):
         return scorer
 
     def _read(self, matrix: FeatureMatrix) -> Cells:
-        return super()._read(sums.add(matrix, self.sums_))
+        return super()._read(derived_sums.add(matrix, self.sums_))
 
     @staticmethod
     def _said(margins: Mapping[str, Floats]) -> dict[str, Floats]:

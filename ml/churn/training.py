@@ -14,7 +14,7 @@ from ml.churn.risk import LEVELS, levels_of
 from ml.churn.scorecard import probabilities
 from ml.churn.scorer import ChurnScorer
 from ml.churn.survival import follow
-from ml.ensemble.learning import FOLDS, Progress
+from ml.ensemble.cross_validation import FOLDS, Progress
 from ml.errors import LabelsError
 from ml.leads import LABELLED, RARER, Gate, Training
 from ml.leads import train as train_scorer

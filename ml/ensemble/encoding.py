@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.stats import skew
 
-from ml.ensemble.columns import Codes, as_text, mask, read_codes_at, read_numbers
+from ml.ensemble.column_types import Codes, as_text, mask, read_codes_at, read_numbers
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bools, Floats
 

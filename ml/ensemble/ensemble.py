@@ -9,9 +9,9 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from scipy.special import logit
 
-from ml.ensemble.blend import GB, LR, RF, Blend
 from ml.ensemble.linear import Line
-from ml.ensemble.plan import Cells, Plan
+from ml.ensemble.preprocessing import Cells, Plan
+from ml.ensemble.stacking import GB, LR, RF, Blend
 from ml.ensemble.trees import Leaves, Trees
 from ml.training.calibration import Floats
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
-from ml.ensemble.plan import Cells, Plan
+from ml.ensemble.preprocessing import Cells, Plan
 from ml.training.calibration import Bools, Floats
 
 #: scikit-learn's C, small is strict

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from ml.experiments.effects import Arm, Effect, difference, sequence
-from ml.experiments.pooling import Uplift, partial
 from ml.experiments.power import detectable, needed, weeks_needed
+from ml.experiments.shrinkage import Uplift, partial
 
 Verdict = Literal["helps", "harms", "no_difference_seen", "too_early"]
 

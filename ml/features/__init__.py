@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ml.features import behavioral, contextual, temporal
-from ml.features.allowed import refusal, refused
 from ml.features.catalogue import CUSTOM, group_of
 from ml.features.events import Floats, collect
+from ml.features.prohibited import refusal, refused
 from ml.profiles import FeatureMatrix, LeadProfile, Value, encode
 
 #: changes when a feature changes its meaning; models and snapshots of another version do not go together

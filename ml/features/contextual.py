@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ml.features.allowed import refusal
 from ml.features.catalogue import CUSTOM
 from ml.features.events import Floats
+from ml.features.prohibited import refusal
 from ml.profiles import LeadProfile, Value
 
 #: stages that tell the outcome: a lead in one of them has no stage to learn from

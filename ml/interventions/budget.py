@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ml.interventions.names import URGENCIES
-from ml.interventions.proposals import Need, Proposal, options
+from ml.interventions.policy_types import Need, Proposal, options
 
 #: costs are counted in whole millionths, so that sums are exact
 _MICRO = 1_000_000

@@ -36,7 +36,7 @@ from ml.interventions.names import (
     Urgency,
     Writes,
 )
-from ml.interventions.tables import Table
+from ml.interventions.toml_table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

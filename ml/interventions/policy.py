@@ -17,12 +17,12 @@ from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 
-from ml.experiments.pooling import Uplift
+from ml.experiments.shrinkage import Uplift
 from ml.interventions.budget import within_budget
 from ml.interventions.catalogue import CATALOGUE, Action, Catalogue, Situation, UrgencyRules
 from ml.interventions.names import URGENCIES
-from ml.interventions.proposals import Evidence, Need, Proposal, options
-from ml.interventions.wording import tidy, words
+from ml.interventions.policy_types import Evidence, Need, Proposal, options
+from ml.interventions.templates import tidy, words
 from ml.leads.scorecard import plain_level
 
 __all__ = [

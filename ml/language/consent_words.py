@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from ml.interventions.patterns import ENDS, Trie, expand
+from ml.language.patterns import ENDS, Trie, expand
 
 Channels = frozenset[str]
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ml.ensemble.columns import mask, numbers, read_codes
+from ml.ensemble.column_types import mask, numbers, read_codes
 from ml.errors import ArtifactFormatError
 from ml.explain import OTHER, describe
 from ml.features.catalogue import group_of

@@ -8,12 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from ml.ensemble.columns import Codes, mask
+from ml.ensemble.column_types import Codes, mask
+from ml.ensemble.cross_validation import FOLDS, Learnt, Progress, learn
 from ml.ensemble.ensemble import Ensemble, added, of_line
 from ml.ensemble.intervals import Coverage, cover
-from ml.ensemble.learning import FOLDS, Learnt, Progress, learn
 from ml.ensemble.linear import Line
-from ml.ensemble.plan import MIN_ROWS, MOST_LEVELS, Cells, Plan
+from ml.ensemble.preprocessing import MIN_ROWS, MOST_LEVELS, Cells, Plan
 from ml.errors import LabelsError, NotFittedError
 from ml.explain import OTHER, describe
 from ml.features.catalogue import better, group_of

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ml.ensemble.blend import Folds
-from ml.ensemble.columns import Codes, numbers
+from ml.ensemble.column_types import Codes, numbers
+from ml.ensemble.cross_validation import FOLDS, Learnt, Progress, split
 from ml.ensemble.intervals import Coverage
-from ml.ensemble.learning import FOLDS, Learnt, Progress, split
+from ml.ensemble.stacking import Folds
 from ml.leads.results import clamped
 from ml.leads.scorer import LeadScorer, checked_labels
 from ml.profiles import FeatureMatrix

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from db.records import BackfillRecord, ChunkRecord, LeadDraft, RejectedRow, UpsertResult
-from db.repositories import backfills, chunk_leases, leads, reconciles, tombstones
-from db.repositories.tombstones import FORGOTTEN
+from db.repositories.backfills import backfills, chunk_leases, reconciliation
+from db.repositories.leads import leads
+from db.repositories.privacy import tombstones
+from db.repositories.privacy.tombstones import FORGOTTEN
 from db.session import Session, transaction
-from tasks.backfill import comparing
-from tasks.base import ATTEMPTS, Answer, Json, Work, job
 from tasks.contracts.backfill import ChunkCall
-from tasks.intake import columns, event_rows, rows, source
-from tasks.intake.problems import Problem, Severity
-from tasks.leasing import LeaseBusy
-from tasks.services import refusals
+from tasks.intake.csv import columns, event_rows, rows, source
+from tasks.intake.csv.issues import Problem, Severity
+from tasks.runtime.leases import LeaseBusy
+from tasks.runtime.task import ATTEMPTS, Answer, Json, Work, job
+from tasks.services.backfill import reconcile
+from tasks.services.leads import refusals
 
 #: seconds that nobody else takes a chunk which a worker has begun
 LEASE = 20.0
@@ -200,14 +202,14 @@ def _written(session: Session, work: Work, record: BackfillRecord, chunk: ChunkR
         # Somebody was forgotten since the rows were read, and may stand in those that are kept aside: read them anew.
         raise LeaseBusy(f"chunk {chunk.number}")
     tally.take(converted, results)
-    compared = comparing.met(session, tenant_id, record, converted, results)
+    compared = reconcile.met(session, tenant_id, record, converted, results)
     abort = _too_many(session, tenant_id, record, tally)
     if abort or record.mode in TRIALS:
         savepoint.rollback()
     else:
         refusals.follow_import(work, results, backfill_id=record.backfill_id)
     if compared and not abort:
-        reconciles.note(session, tenant_id, backfill_id=record.backfill_id, rows=compared)
+        reconciliation.note(session, tenant_id, backfill_id=record.backfill_id, rows=compared)
     return tally, abort
 
 

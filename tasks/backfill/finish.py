@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from db.records import BackfillRecord, ChunkRecord
-from db.repositories import backfills
-from db.repositories.statements import lock_tenant
+from db.repositories.backfills import backfills
+from db.repositories.sql.clauses import lock_tenant
 from db.session import Session
-from tasks import workspace
-from tasks.backfill import comparing
 from tasks.backfill.chunks import told
-from tasks.base import Answer, Work, step
 from tasks.contracts.backfill import FinishCall
 from tasks.errors import InvalidPayload
-from tasks.intake import errorfile
+from tasks.intake.csv import error_file as error_files
+from tasks.runtime import workspace
+from tasks.runtime.task import Answer, Work, step
+from tasks.services.backfill import reconcile
 
 ROWS = ("read", "created", "updated", "unchanged", "skipped", "duplicate", "rejected")
 LABELS = ("won", "lost", "open")
@@ -41,8 +41,8 @@ def finish(session: Session, request: FinishCall, work: Work) -> Answer:
     state = "failed" if error else "finished"
     compared = None
     if not error:
-        if comparing.wanted(record):
-            compared = comparing.close(session, request.tenant_id, record, chunks)
+        if reconcile.wanted(record):
+            compared = reconcile.close(session, request.tenant_id, record, chunks)
         # Personal data in plain text; every chunk of it is in the database now.
         workspace.discard(record.spool)
     backfills.finish(
@@ -99,7 +99,7 @@ def _error_file(session: Session, tenant_id: str, record: BackfillRecord) -> str
     kept = backfills.rejected(session, tenant_id, backfill_id=record.backfill_id)
     return (
         str(path)
-        if errorfile.write(path, seen.header, kept, file=defaults.file if meaning.row_number else "")
+        if error_files.write(path, seen.header, kept, file=defaults.file if meaning.row_number else "")
         else None
     )
 

@@ -10,18 +10,18 @@ from typing import Any
 from celery import chord
 
 from db.records import BackfillDraft, BackfillRecord
-from db.repositories import backfills, chunk_leases
+from db.repositories.backfills import backfills, chunk_leases
 from db.session import transaction
-from tasks import limits, workspace
 from tasks.backfill.chunks import import_chunk
 from tasks.backfill.finish import finish
-from tasks.backfill.preview import preview
-from tasks.base import Answer, Json, Work, job
 from tasks.contracts.backfill import BackfillCsv
-from tasks.contracts.wire import digest
+from tasks.contracts.base.wire import digest
 from tasks.errors import InvalidPayload
-from tasks.intake import columns, errorfile, source
+from tasks.intake.csv import columns, error_file, source
 from tasks.intake.errors import FileRejected, MappingRejected
+from tasks.runtime import admission_control, workspace
+from tasks.runtime.task import Answer, Json, Work, job
+from tasks.services.backfill.preview import preview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ def _require_comparable(seen: source.Source, meaning: columns.ColumnPlan) -> Non
     if meaning.row_number:
         message = "rows that are known by their number cannot be compared with another file's; map an id or an address"
         raise InvalidPayload.at("conflict", "mapping.identity.row_number", message)
-    if errorfile.is_error_file(seen.header):
+    if error_file.is_error_file(seen.header):
         raise InvalidPayload.at("conflict", "uri", "these are the rows of an error file; compare the whole export")
 
 
@@ -131,7 +131,7 @@ def _told(
 
 def _accept(request: BackfillCsv, plan: Plan, work: Work) -> tuple[BackfillRecord, bool]:
     with work.effect(request.tenant_id) as session:
-        limits.admit_import(session, request.tenant_id)
+        admission_control.admit_import(session, request.tenant_id)
         record, new = backfills.create(
             session, request.tenant_id, draft=plan.draft, chunks=plan.spooled.offsets, now=work.now
         )

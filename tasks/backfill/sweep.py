@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from db.repositories import chunk_leases
+from db.repositories.backfills import chunk_leases
 from db.session import EVERY_TENANT, transaction
-from tasks import schedule
 from tasks.backfill.chunks import import_chunk
 from tasks.backfill.finish import finish
-from tasks.base import Answer, Json, Work, job
 from tasks.contracts.system import Upkeep
+from tasks.runtime import schedule
+from tasks.runtime.task import Answer, Json, Work, job
 
 #: seconds that a chunk may wait in the queue while nothing of its import moves
 STILL = 60.0

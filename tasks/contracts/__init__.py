@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.contracts.backfill import BackfillCsv
-from tasks.contracts.base import ENVELOPE_SCHEMA, Request
+from tasks.contracts.base.request import ENVELOPE_SCHEMA, Request
 from tasks.contracts.churn import PredictChurn
 from tasks.contracts.events import IngestEvents, ReplayEvents
 from tasks.contracts.interventions import (
@@ -26,6 +26,7 @@ from tasks.contracts.leads import (
     WithdrawOverride,
     WorklistRequest,
 )
+from tasks.contracts.models import TrainModel
 from tasks.contracts.outbound import PullEvents
 from tasks.contracts.outcomes import RecordOutcomes
 from tasks.contracts.pipelines import Assess
@@ -41,7 +42,6 @@ from tasks.contracts.privacy import (
 from tasks.contracts.reports import InterventionsReport, ValueReport
 from tasks.contracts.system import Ping, Status
 from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
-from tasks.contracts.training import TrainModel
 
 #: public task name -> its request
 PUBLIC: dict[str, type[Request]] = {

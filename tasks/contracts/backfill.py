@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from tasks.contracts.base import Identifier, Request, ShortText, Storable
+from tasks.contracts.base.request import Identifier, Request, ShortText, Storable
+from tasks.contracts.base.wire import digest
 from tasks.contracts.tenants import Zone
-from tasks.contracts.wire import digest
 
 
 def _storable(value: dict[str, Any]) -> dict[str, Any]:

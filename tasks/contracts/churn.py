@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from tasks.contracts.base import Identifier, PastTime, Request
+from tasks.contracts.base.request import Identifier, PastTime, Request
 from tasks.contracts.leads import LeadIn
 
 #: days that the risk is about: what is learnt from, and so all that can be told

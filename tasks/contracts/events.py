@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tasks.contracts.base import PastTime, Request
+from tasks.contracts.base.request import PastTime, Request
 
 #: of events that were kept and not taken in
 Status = Literal["failed", "ignored"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from tasks.contracts.base import Identifier, Request, ShortText
+from tasks.contracts.base.request import Identifier, Request, ShortText
 from tasks.contracts.system import Upkeep
 
 ActionName = Literal[

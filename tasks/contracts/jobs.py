@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.contracts.base import Identifier, Request
+from tasks.contracts.base.request import Identifier, Request
 
 
 class JobStatus(Request):

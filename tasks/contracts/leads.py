@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from tasks.contracts.base import Identifier, Part, PastTime, Request, ShortText
+from tasks.contracts.base.request import Identifier, Part, PastTime, Request, ShortText
 
 Name = Annotated[str, StringConstraints(max_length=255, strip_whitespace=True)]
 Email = Annotated[

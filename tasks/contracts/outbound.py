@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.contracts.base import Request
+from tasks.contracts.base.request import Request
 
 
 class PullEvents(Request):

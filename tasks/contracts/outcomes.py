@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from tasks.contracts.base import Identifier, Part, PastTime, Request, ShortText
+from tasks.contracts.base.request import Identifier, Part, PastTime, Request, ShortText
 
 OutcomeType = Literal[
     "won",

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from tasks.contracts.base import Identifier, PastTime, Request
+from tasks.contracts.base.request import Identifier, PastTime, Request
 
 
 class Assess(Request):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from tasks.contracts.base import Identifier, Part, Request, ShortText
+from tasks.contracts.base.request import Identifier, Part, Request, ShortText
 from tasks.contracts.system import Upkeep
 
 

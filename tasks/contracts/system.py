@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.contracts.base import Identifier, Moment, Request, ShortText
+from tasks.contracts.base.request import Identifier, Moment, Request, ShortText
 
 
 class Upkeep(Request):

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from db.privacy import Category
-from tasks.contracts.base import Identifier, Part, Request, ShortText, Storable
+from tasks.contracts.base.destinations import QueueName, TaskName
+from tasks.contracts.base.request import Identifier, Part, Request, ShortText, Storable
 from tasks.contracts.interventions import ActionName, Budget
-from tasks.destinations import QueueName, TaskName
 
 
 @cache

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import chain, groupby
 
 from db.session import Session
-from tasks.base import Answer, Work, effect
 from tasks.contracts.events import IngestEvents
-from tasks.events.items import SOURCES, Item, counts, origin_of
-from tasks.events.taking import follow_items, take
+from tasks.runtime.task import Answer, Work, effect
+from tasks.services.events.apply_events import follow_items, take
+from tasks.services.events.event_item import SOURCES, Item, counts, origin_of
 
 
 def ingest_many(session: Session, calls: Sequence[tuple[IngestEvents, Work]]) -> list[Answer]:

@@ -11,14 +11,14 @@ from itertools import groupby
 import structlog
 
 from db.records import RawEventRecord
-from db.repositories import raw_events
-from db.repositories.statements import in_batches
+from db.repositories.events import raw_events
+from db.repositories.sql.clauses import in_batches
 from db.session import reading
-from tasks.base import Answer, Json, Work, job
 from tasks.contracts.events import ReplayEvents
-from tasks.events.items import SOURCES, Item, origin_of
-from tasks.events.taking import follow_items, take
-from tasks.halving import halved
+from tasks.runtime.bisect_batch import halved
+from tasks.runtime.task import Answer, Json, Work, job
+from tasks.services.events.apply_events import follow_items, take
+from tasks.services.events.event_item import SOURCES, Item, origin_of
 
 log = structlog.get_logger(__name__)
 

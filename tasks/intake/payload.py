@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tasks.intake import dates
 from tasks.intake.errors import BadValue, EventRefused
+from tasks.intake.values import dates
 
 Raw = Mapping[str, Any]
 UTC = ZoneInfo("UTC")

@@ -15,20 +15,21 @@ import structlog
 
 from db import clock
 from db.records import ActionState, InterventionRecord
-from db.repositories import interventions, pauses, restrictions
+from db.repositories.interventions import interventions, pauses
+from db.repositories.privacy import restrictions
 from db.session import EVERY_TENANT, Session, reading
-from ml.interventions.compliance import Decision
+from ml.interventions.compliance.gates import Decision
 from ml.interventions.policy import EVERY
-from tasks import actions, schedule
-from tasks.acting import Choices, choices_of
-from tasks.base import Answer, Json, Work, job
 from tasks.contracts.interventions import DispatchActions
-from tasks.halving import halved
-from tasks.interventions.drafts import candidate_again, decided
-from tasks.interventions.ending import withdraw
-from tasks.interventions.keeping import CHUNK
-from tasks.services import gate_context
-from tasks.services.gate_context import Subject
+from tasks.runtime import schedule
+from tasks.runtime.bisect_batch import halved
+from tasks.runtime.task import Answer, Json, Work, job
+from tasks.services.interventions import action_views, gate_context
+from tasks.services.interventions.action_rows import candidate_again, decided
+from tasks.services.interventions.gate_context import Subject
+from tasks.services.interventions.intervention_settings import Choices, choices_of
+from tasks.services.interventions.plan_store import CHUNK
+from tasks.services.interventions.withdrawal import withdraw
 
 log = structlog.get_logger(__name__)
 
@@ -131,9 +132,9 @@ def _judge(session: Session, work: Work, moment: _Moment, action: InterventionRe
     moved = _moved(session, work, action, decision)
     if moved is None:
         return "passed"
-    actions.prove(work, moved)
+    action_views.prove(work, moved)
     if moved.state == "dispatched":
-        work.tell("action.planned", moved.lead_id, **actions.told(moved))
+        work.tell("action.planned", moved.lead_id, **action_views.told(moved))
     return "deferred" if moved.state == "planned" else moved.state
 
 

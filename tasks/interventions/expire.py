@@ -8,17 +8,17 @@ from collections.abc import Sequence
 import structlog
 
 from db import clock
-from db.repositories import interventions
+from db.repositories.interventions import interventions
 from db.session import EVERY_TENANT, reading
-from tasks import schedule
-from tasks.acting import choices_of
-from tasks.actions import RUNNING
-from tasks.base import Answer, Json, Work, job
 from tasks.contracts.interventions import ExpireActions
-from tasks.halving import halved
-from tasks.interventions.ending import withdraw
-from tasks.interventions.planning import PROTECTING
-from tasks.interventions.tenancy import of_tenant
+from tasks.runtime import schedule
+from tasks.runtime.bisect_batch import halved
+from tasks.runtime.task import Answer, Json, Work, job
+from tasks.services.interventions.action_views import RUNNING
+from tasks.services.interventions.intervention_settings import choices_of
+from tasks.services.interventions.per_tenant import of_tenant
+from tasks.services.interventions.planning import PROTECTING
+from tasks.services.interventions.withdrawal import withdraw
 
 log = structlog.get_logger(__name__)
 

@@ -12,17 +12,22 @@ import structlog
 
 from db import clock
 from db.records import EnrolmentRecord, EventRecord
-from db.repositories import enrolments, events, leads, pauses, snapshots
+from db.repositories.events import events
+from db.repositories.interventions import enrolments, pauses
+from db.repositories.leads import leads
+from db.repositories.predictions import snapshots
 from db.session import EVERY_TENANT, Session, reading
 from ml.churn.labels import HORIZON, History, labels
 from ml.experiments.verdicts import Report
-from tasks import effects, histories, schedule
-from tasks.acting import choices_of
-from tasks.base import Answer, Json, Work, job
 from tasks.contracts.interventions import FollowUp
-from tasks.halving import halved
-from tasks.interventions.pausing import put
-from tasks.interventions.tenancy import of_tenant
+from tasks.interventions.pauses import put
+from tasks.runtime import schedule
+from tasks.runtime.bisect_batch import halved
+from tasks.runtime.task import Answer, Json, Work, job
+from tasks.services.interventions import experiment
+from tasks.services.interventions.intervention_settings import choices_of
+from tasks.services.interventions.per_tenant import of_tenant
+from tasks.services.models import churn_training_data
 
 log = structlog.get_logger(__name__)
 
@@ -82,14 +87,16 @@ def settle(work: Work, lead_ids: Sequence[str]) -> int:
 
 def settle_leads(session: Session, work: Work, lead_ids: Sequence[str]) -> int:
     """Note how leads ended that were enrolled, in one transaction."""
-    scope = {"experiment": effects.EXPERIMENT}
+    scope = {"experiment": experiment.EXPERIMENT}
     known = enrolments.of_leads(session, work.tenant_id, lead_ids=lead_ids, **scope)
     dates = sorted({record.enrolled_at for record in known.values()})
     happened = events.of_leads(session, work.tenant_id, lead_ids=list(known))
     stood = snapshots.standings(session, work.tenant_id, lead_ids=list(known), dates=dates)
     told = {
         lead.lead_id: _outcome(
-            histories.of_record(lead, _of_both(happened[lead.lead_id]), stood.get(lead.lead_id, ()), work.now),
+            churn_training_data.of_record(
+                lead, _of_both(happened[lead.lead_id]), stood.get(lead.lead_id, ()), work.now
+            ),
             known[lead.lead_id],
             work,
         )
@@ -114,7 +121,7 @@ def judge(work: Work) -> list[str]:
     """Look at what the tenant's hold-out has shown, and pause the types that do harm; gives those."""
     own = work.anew()
     with own.effect(work.tenant_id) as session:
-        found = effects.measured(session, work.tenant_id, share=choices_of(work.settings()).holdout, now=work.now)
+        found = experiment.measured(session, work.tenant_id, share=choices_of(work.settings()).holdout, now=work.now)
         kept = pauses.lifted(session, work.tenant_id, since=work.now - RESPECTED)
         harmful = [name for name in found.harmful if name not in kept]
         return [name for name in harmful if put(session, own, name, "harms", _evidence(found, name), by=JOB)]

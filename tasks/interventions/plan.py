@@ -10,12 +10,12 @@ import structlog
 
 from db.errors import UnknownLead
 from db.session import Session
-from tasks import actions
-from tasks.base import Answer, Json, Work, effect, job
 from tasks.contracts.interventions import PlanDue, PlanInterventions
-from tasks.halving import halved
-from tasks.interventions.planning import plan_leads
-from tasks.interventions.plans import Asked, LeadPlan
+from tasks.runtime.bisect_batch import halved
+from tasks.runtime.task import Answer, Json, Work, effect, job
+from tasks.services.interventions import action_views
+from tasks.services.interventions.plan_types import Asked, LeadPlan
+from tasks.services.interventions.planning import plan_leads
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ def counts(plans: Sequence[LeadPlan]) -> dict[str, Any]:
     reasons = Counter(one.reason for one in plans if one.reason is not None)
     return {
         "leads": len(plans),
-        **{state: states[state] for state in actions.RUNNING},
+        **{state: states[state] for state in action_views.RUNNING},
         "held_out": reasons.pop("held_out", 0),
         "suppressed": reasons.pop("blocked", 0),
         "nothing_new": dict(sorted(reasons.items())),
@@ -77,8 +77,8 @@ def counts(plans: Sequence[LeadPlan]) -> dict[str, Any]:
 def _one(found: LeadPlan) -> dict[str, Any]:
     return {
         "lead_id": found.lead_id,
-        "actions": [actions.told(one) for one in found.actions],
-        "suppressed": [actions.suppressed(one) for one in found.blocked],
+        "actions": [action_views.told(one) for one in found.actions],
+        "suppressed": [action_views.suppressed(one) for one in found.blocked],
         "held_out": found.held_out,
         "propensity": found.propensity,
         "reason": found.reason,

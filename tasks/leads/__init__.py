@@ -1,12 +1,12 @@
 """Leads in, scores and worklists out."""
 
+from tasks.leads.assessment_stages import score_stage, snapshot_stage, urgency_stage
 from tasks.leads.card import card
 from tasks.leads.history import history
-from tasks.leads.judging import mark, override, withdraw_override
-from tasks.leads.live import rescore, sweep
+from tasks.leads.overrides import mark, override, withdraw_override
+from tasks.leads.rescoring import rescore, sweep
 from tasks.leads.score import score
-from tasks.leads.stages import score_stage, snapshot_stage, urgency_stage
-from tasks.leads.store import upsert
+from tasks.leads.upsert import upsert
 from tasks.leads.worklist import worklist
 
 __all__ = [

@@ -7,19 +7,24 @@ from dataclasses import fields
 from typing import Any
 
 from db.records import LeadRecord, PredictionRecord
-from db.repositories import events, leads, levels, marks, overrides, predictions, restrictions
+from db.repositories.events import events
+from db.repositories.leads import leads
+from db.repositories.overrides import overrides, score_feedback, threshold_state
+from db.repositories.predictions import predictions
+from db.repositories.privacy import restrictions
 from db.session import Session
 from ml.urgency import Urgency
-from tasks import actions, profiles, risks
-from tasks.base import Answer, Work, query
 from tasks.contracts.leads import CardRequest
-from tasks.leads.crossings import KIND
 from tasks.leads.history import point
-from tasks.leads.judging import Standing, shown, standing
+from tasks.leads.overrides import Standing, shown, standing
 from tasks.leads.worklist import due_by, expected_value, price_of, why_now
-from tasks.leads.yesterday import changes
-from tasks.services import gate_context, refusals
-from tasks.services.next_action import conditions, decide
+from tasks.runtime.task import Answer, Work, query
+from tasks.services.churn import churn_risk
+from tasks.services.interventions import action_views, gate_context
+from tasks.services.interventions.next_action import conditions, decide
+from tasks.services.leads import profiles, refusals
+from tasks.services.leads.daily_changes import changes
+from tasks.services.leads.threshold_events import KIND
 
 #: statements about being contacted that a card shows, the newest first
 STATEMENTS = 10
@@ -37,7 +42,7 @@ def card(session: Session, request: CardRequest, work: Work) -> Answer:
             "next": _next(session, record.lead_id, work, urgency),
             **_scores(session, record.lead_id, work, urgency),
             "risk": _risk(session, record, work),
-            "actions": actions.card(session, work.tenant_id, record.lead_id),
+            "actions": action_views.card(session, work.tenant_id, record.lead_id),
             "consent": refusals.shown(session, work.tenant_id, record, most=STATEMENTS),
             "events": [{"kind": event.kind, "at": event.occurred_at} for event in happened[-20:]],
             "outcomes": [event.kind for event in happened if event.kind.startswith("outcome.")][-50:],
@@ -50,7 +55,7 @@ def _risk(session: Session, record: LeadRecord, work: Work) -> dict[str, Any] | 
     """The risk that it goes cold; a lead that has ended has none."""
     if profiles.ended(record) is not None:
         return None
-    return risks.shown(risks.newest(session, work.tenant_id, [record.lead_id]).get(record.lead_id))
+    return churn_risk.shown(churn_risk.newest(session, work.tenant_id, [record.lead_id]).get(record.lead_id))
 
 
 def _lead(session: Session, record: LeadRecord, work: Work) -> dict[str, Any]:
@@ -61,7 +66,7 @@ def _lead(session: Session, record: LeadRecord, work: Work) -> dict[str, Any]:
 
 def _scores(session: Session, lead_id: str, work: Work, urgency: Mapping[str, Any]) -> dict[str, Any]:
     found = predictions.history(session, work.tenant_id, lead_id=lead_id, kind=KIND, limit=20)
-    said = marks.of_lead(session, work.tenant_id, lead_id=lead_id)
+    said = score_feedback.of_lead(session, work.tenant_id, lead_id=lead_id)
     judged = overrides.standing(session, work.tenant_id, kind=KIND, lead_ids=[lead_id]).get(lead_id)
     counts = standing(found[0], judged, work.settings()) if found else None
     price = price_of(urgency)
@@ -70,7 +75,7 @@ def _scores(session: Session, lead_id: str, work: Work, urgency: Mapping[str, An
         "override": shown(judged),
         "changed": changes(session, work, found[:1]).get(lead_id),
         "expected_value": expected_value(counts.probability, price, work.settings()) if counts else None,
-        "above": levels.above(session, work.tenant_id, lead_id=lead_id),
+        "above": threshold_state.above(session, work.tenant_id, lead_id=lead_id),
         "history": [point(each, said) for each in found],
     }
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from db.records import MarkRecord, PredictionRecord
-from db.repositories import leads, marks, overrides, predictions
+from db.repositories.leads import leads
+from db.repositories.overrides import overrides, score_feedback
+from db.repositories.predictions import predictions
 from db.session import Session
-from tasks.base import Answer, Work, query
 from tasks.contracts.leads import ScoreHistory
-from tasks.leads.crossings import KIND
-from tasks.leads.judging import shown
+from tasks.leads.overrides import shown
+from tasks.runtime.task import Answer, Work, query
+from tasks.services.leads.threshold_events import KIND
 
 
 @query("hearth.leads.history", ScoreHistory)
@@ -20,7 +22,7 @@ def history(session: Session, request: ScoreHistory, work: Work) -> Answer:
     scope: dict[str, Any] = {"lead_id": request.lead_id, "kind": KIND}
     found = predictions.history(session, work.tenant_id, **scope, limit=request.limit + 1, before=request.before)
     points, more = found[: request.limit], len(found) > request.limit
-    said = marks.of_lead(session, work.tenant_id, lead_id=request.lead_id)
+    said = score_feedback.of_lead(session, work.tenant_id, lead_id=request.lead_id)
     return Answer(
         data={
             "lead_id": request.lead_id,

@@ -11,10 +11,11 @@ from ml.explain import Reason
 from ml.features import extract
 from ml.leads import LeadScore, band
 from ml.profiles import FeatureMatrix
-from tasks import answers, profiles, scorers, snapshots
-from tasks.base import Answer, Work, effect
 from tasks.contracts.leads import ScoreLeads
-from tasks.leads.crossings import KIND, tell_changes
+from tasks.runtime.task import Answer, Work, effect
+from tasks.services.leads import prediction_store, profiles, snapshots
+from tasks.services.leads.threshold_events import KIND, tell_changes
+from tasks.services.models import model_registry
 
 
 @effect("hearth.leads.score", ScoreLeads)
@@ -23,7 +24,7 @@ def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
 
     Leads that are restricted, or that object to it, are left out and named.
     """
-    champion, as_of = scorers.champion(session, request.tenant_id, work.settings()), request.as_of or work.now
+    champion, as_of = model_registry.champion(session, request.tenant_id, work.settings()), request.as_of or work.now
     facts: dict[str, Any] = {"model": champion.model(), "as_of": as_of}
     if request.lead is not None:
         answer = champion.scorer.score(extract([profiles.of_message(request.lead, as_of)]), explain=request.explain)[0]
@@ -49,7 +50,7 @@ def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
 
 
 def store_scores(
-    session: Session, work: Work, taken: Sequence[SnapshotRecord], champion: scorers.Champion, explain: int = 3
+    session: Session, work: Work, taken: Sequence[SnapshotRecord], champion: model_registry.Champion, explain: int = 3
 ) -> list[LeadScore]:
     """Score snapshots and keep one answer each, in the order given; tells of bands that changed."""
     matrix = FeatureMatrix.from_rows([snapshot.features for snapshot in taken])
@@ -64,12 +65,14 @@ def keep_predictions(session: Session, work: Work, drafts: Sequence[PredictionDr
 
     A lead that was restricted since its snapshot was taken gets none.
     """
-    kept = answers.keep(session, work, drafts, kind=KIND)
+    kept = prediction_store.keep(session, work, drafts, kind=KIND)
     if fresh := kept.fresh():
         tell_changes(session, work, fresh, kept.before)
 
 
-def _prediction(snapshot: SnapshotRecord, item: LeadScore, champion: scorers.Champion, work: Work) -> PredictionDraft:
+def _prediction(
+    snapshot: SnapshotRecord, item: LeadScore, champion: model_registry.Champion, work: Work
+) -> PredictionDraft:
     return PredictionDraft(
         lead_id=snapshot.lead_id,
         snapshot_id=snapshot.snapshot_id,

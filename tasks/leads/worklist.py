@@ -9,19 +9,21 @@ from datetime import datetime
 from typing import Any
 
 from db.records import OverrideRecord, PredictionRecord
-from db.repositories import leads, overrides, predictions
+from db.repositories.leads import leads
+from db.repositories.overrides import overrides
+from db.repositories.predictions import predictions
 from db.session import Session
 from ml.urgency import waiting
 from ml.worklist import Candidate, Filled, Place, fill, in_order
-from tasks import risks
-from tasks.base import Answer, Work, query
+from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.leads import WorklistRequest
-from tasks.contracts.wire import RESULT_LIMIT, canonical
-from tasks.leads.crossings import KIND
-from tasks.leads.judging import Standing, counted, shown
-from tasks.leads.yesterday import changes
-from tasks.services import refusals
-from tasks.services.next_action import NextAction, conditions, next_actions
+from tasks.leads.overrides import Standing, counted, shown
+from tasks.runtime.task import Answer, Work, query
+from tasks.services.churn import churn_risk
+from tasks.services.interventions.next_action import NextAction, conditions, next_actions
+from tasks.services.leads import refusals
+from tasks.services.leads.daily_changes import changes
+from tasks.services.leads.threshold_events import KIND
 
 #: calls of a list that nobody has set a number for
 CALLS = 20
@@ -60,10 +62,10 @@ def worklist(session: Session, request: WorklistRequest, work: Work) -> Answer:
     listed = [lead.lead_id for lead in filled.chosen]
     scores = {score.lead_id: score for score in predictions.latest(session, work.tenant_id, kind=KIND, lead_ids=listed)}
     news = changes(session, work, [scores[lead_id] for lead_id in listed])
-    at_risk = risks.newest(session, work.tenant_id, listed)
+    at_risk = churn_risk.newest(session, work.tenant_id, listed)
     rows = [
         _row(place, scores[lead_id], known[lead_id], decided[lead_id], work)
-        | {"changed": news.get(lead_id), "risk": risks.brief(at_risk.get(lead_id))}
+        | {"changed": news.get(lead_id), "risk": churn_risk.brief(at_risk.get(lead_id))}
         for place, lead_id in enumerate(listed, 1)
     ]
     asked = refusals.in_doubt(session, work.tenant_id, assigned_to=request.assigned_to, limit=ASKED)

@@ -6,13 +6,14 @@ from typing import Any
 
 from db import consent as rules
 from db.records import ConsentStatement
-from db.repositories import consent as ledger
-from db.repositories import leads, rescores
+from db.repositories.consent import consent as ledger
+from db.repositories.due_queues import rescore_queue
+from db.repositories.leads import leads
 from db.session import Session
-from tasks.base import Answer, Work, effect, query
 from tasks.contracts.privacy import ConsentLedger, DecideConsent, OpenDoubts
 from tasks.errors import InvalidPayload
-from tasks.services import refusals
+from tasks.runtime.task import Answer, Work, effect, query
+from tasks.services.leads import refusals
 
 #: statements that one answer shows; the whole ledger is in the export
 MOST = 150
@@ -59,7 +60,7 @@ def decide(session: Session, request: DecideConsent, work: Work) -> Answer:
         channels=sorted({one.channel for one in said}),
         actor=request.actor,
     )
-    rescores.touch(session, work.tenant_id, lead_ids=[record.lead_id])
+    rescore_queue.touch(session, work.tenant_id, lead_ids=[record.lead_id])
     if request.decision == "refused":
         work.tell(refusals.REFUSED, record.lead_id, lead_id=record.lead_id, at=work.now, channels=channels)
         # what was planned for it is taken back

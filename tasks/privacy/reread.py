@@ -12,13 +12,15 @@ import structlog
 
 from db import consent as rules
 from db.records import ConsentStatement, EventRecord, LeadDraft, LeadRecord, ReadingRecord
-from db.repositories import consent as ledger
-from db.repositories import events, leads, rescores
+from db.repositories.consent import consent as ledger
+from db.repositories.due_queues import rescore_queue
+from db.repositories.events import events
+from db.repositories.leads import leads
 from db.session import EVERY_TENANT, Session, reading
-from tasks import schedule
-from tasks.base import Answer, Json, Work, job
 from tasks.contracts.privacy import RereadLeads
 from tasks.intake import consent
+from tasks.runtime import schedule
+from tasks.runtime.task import Answer, Json, Work, job
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +111,7 @@ def _read(session: Session, work: Work, lead_ids: Sequence[str]) -> dict[str, tu
     fresh = ledger.record(session, work.tenant_id, statements=found, source=SOURCE, now=work.now)
     news = {record.lead_id: _new(record, fresh.get(record.lead_id, ())) for record in records}
     changed = sorted(lead_id for lead_id, said in news.items() if said)
-    rescores.touch(session, work.tenant_id, lead_ids=changed)
+    rescore_queue.touch(session, work.tenant_id, lead_ids=changed)
     for start in range(0, len(changed), CHUNK):
         # what was planned for them is taken back, or is asked about
         planned = {"tenant_id": work.tenant_id, "lead_ids": changed[start : start + CHUNK]}

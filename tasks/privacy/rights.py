@@ -13,17 +13,19 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from db import privacy as registry
 from db.base import new_id
+from db.data_subject import Subject
 from db.records import AuditDraft, Erased, ErasureRecord, TenantRecord
-from db.repositories import audit, dossiers, privacy, restrictions, retention, storage, tenants, tombstones
-from db.repositories.privacy import Asked, Begun
+from db.repositories import audit, tenants
+from db.repositories.privacy import erasure, restrictions, retention, storage, subject_access, tombstones
+from db.repositories.privacy.erasure import Asked, Begun
 from db.session import EVERY_TENANT, Session, reading, transaction
-from db.subjects import Subject
-from tasks import privacy_broker, privacy_files, schedule
-from tasks.base import Answer, Json, Work, effect, job
+from tasks.contracts.base.wire import digest, to_wire
 from tasks.contracts.privacy import Compact, ExportPerson, ForgetPerson, Person, ReadmitPerson, RestrictPerson
 from tasks.contracts.system import Upkeep
-from tasks.contracts.wire import digest, to_wire
 from tasks.errors import InvalidPayload
+from tasks.runtime import schedule
+from tasks.runtime.task import Answer, Json, Work, effect, job
+from tasks.services.privacy import broker_data, workspace_files
 
 log = structlog.get_logger(__name__)
 
@@ -42,14 +44,14 @@ INACTIVE = 100
 def export(request: ExportPerson, work: Work) -> Json:
     """Write everything that is kept of a person to a file of the workspace; the answer has counts only."""
     with reading(request.tenant_id) as session:
-        subject = privacy.find(session, request.tenant_id, lead_id=request.lead_id, identities=request.identities())
-        stores = dossiers.collect(session, request.tenant_id, subject=subject)
+        subject = erasure.find(session, request.tenant_id, lead_id=request.lead_id, identities=request.identities())
+        stores = subject_access.collect(session, request.tenant_id, subject=subject)
     if not subject.lead_ids and not any(stores.values()):
         raise _unknown(request)
     name = sha256(work.task_id.encode()).hexdigest()[:32]
     lead_ids = sorted(subject.lead_ids)
     told = {"tenant_id": request.tenant_id, "lead_ids": lead_ids, "exported_at": work.now, "stores": stores}
-    written = privacy_files.write_export(request.tenant_id, name, to_wire({**told, "registry": _registry()}))
+    written = workspace_files.write_export(request.tenant_id, name, to_wire({**told, "registry": _registry()}))
     counts = {table: len(rows) for table, rows in sorted(stores.items()) if rows}
     data = {"export_id": name, "file": str(written.path), "bytes": written.size, "sha256": written.sha256}
     # Of the ids in the request a plain hash could be guessed from; of ours it cannot.
@@ -65,13 +67,13 @@ def export(request: ExportPerson, work: Work) -> Json:
 def forget(request: ForgetPerson, work: Work) -> Json:
     """Erase a person everywhere, once: first nothing more of them is taken in, then files, then all rows at once."""
     with transaction(request.tenant_id) as session:
-        begun = privacy.begin(session, request.tenant_id, **_scope(request), lay=not request.dry_run, now=work.now)
-        places = privacy.imports(session, request.tenant_id)
+        begun = erasure.begin(session, request.tenant_id, **_scope(request), lay=not request.dry_run, now=work.now)
+        places = erasure.imports(session, request.tenant_id)
     if not begun.subject.needles():
         with reading(request.tenant_id) as session:
             return _nothing_left(session, request, work)
-    files = privacy_files.scrub(request.tenant_id, begun.subject, places, dry_run=request.dry_run)
-    results = privacy_broker.forget_results(request.tenant_id, begun.subject, dry_run=request.dry_run)
+    files = workspace_files.scrub(request.tenant_id, begun.subject, places, dry_run=request.dry_run)
+    results = broker_data.forget_results(request.tenant_id, begun.subject, dry_run=request.dry_run)
     if results is None:
         work.warn("results_kept", "the broker did not answer; results of earlier tasks expire within a day")
     envelope, task_ids = _erase(request, work, begun, {**files, "results": results or 0})
@@ -84,16 +86,16 @@ def forget(request: ForgetPerson, work: Work) -> Json:
 def _erase_again(tenant_id: str, subject: Subject, task_ids: tuple[str, ...]) -> None:
     """What ended between the files and the rows took the person from rows into files and answers; no later one can."""
     with reading(tenant_id) as session:
-        places = privacy.imports(session, tenant_id)
-    privacy_files.scrub(tenant_id, subject, places, dry_run=False)
-    privacy_broker.forget_results(tenant_id, subject, task_ids=task_ids)
+        places = erasure.imports(session, tenant_id)
+    workspace_files.scrub(tenant_id, subject, places, dry_run=False)
+    broker_data.forget_results(tenant_id, subject, task_ids=task_ids)
     with reading(tenant_id) as session:
         storage.empty_log(session)
 
 
 def _rewrite(envelope: Json) -> None:
     """Have the broker's append-only file written anew: now, and once more when it holds this message no longer."""
-    state = privacy_broker.rewrite_log()
+    state = broker_data.rewrite_log()
     if state == "refused":
         told = "the broker does not let us rewrite its append-only file: run BGREWRITEAOF, or allow it to the workers"
         envelope["warnings"].append({"code": "broker_log_kept", "path": told})
@@ -111,9 +113,9 @@ def _compact_later(since: datetime, seconds: float) -> None:
 @job("hearth.privacy.compact", Compact)
 def compact(request: Compact, work: Work) -> Json:
     """Have the broker write its append-only file anew after an erasure, unless it did since."""
-    if privacy_broker.rewritten_since(request.since + timedelta(seconds=SOON / 3)):
+    if broker_data.rewritten_since(request.since + timedelta(seconds=SOON / 3)):
         return work.envelope(request, Answer(data={"log": "begun"}))
-    state = privacy_broker.rewrite_log()
+    state = broker_data.rewrite_log()
     if state == "later" and work.now - request.since < timedelta(hours=1):
         _compact_later(request.since, 2 * SOON)
     return work.envelope(request, Answer(data={"log": state}))
@@ -123,21 +125,21 @@ def _erase(request: ForgetPerson, work: Work, begun: Begun, files: Mapping[str, 
     """Erase all rows in one transaction; ids that went with an earlier erasure are searched for like any other."""
     tenant_id = request.tenant_id
     with work.effect(tenant_id, dry_run=request.dry_run) as session:
-        subject = privacy.refreshed(session, tenant_id, subject=begun.subject)
+        subject = erasure.refreshed(session, tenant_id, subject=begun.subject)
         # another message of the same wish was quicker
-        ended = privacy.get(session, tenant_id, erasure_id=begun.erasure_id)
+        ended = erasure.get(session, tenant_id, erasure_id=begun.erasure_id)
         erasure_id = new_id() if ended else begun.erasure_id
         hashed = _hashed(session, tenant_id, sorted(subject.lead_ids))
-        door = privacy.door(session, tenant_id, subject=_without_earlier(subject, request, begun))
-        erased = privacy.erase(session, tenant_id, subject=subject, now=work.now)
+        door = erasure.door(session, tenant_id, subject=_without_earlier(subject, request, begun))
+        erased = erasure.erase(session, tenant_id, subject=subject, now=work.now)
         found = bool(subject.lead_ids) or any(erased.stores.values())
         if not found and (ended or not _in_files(files)):
             return _nothing_left(session, request, work), erased.task_ids
         if ended or not begun.laid:
-            privacy.close_door(session, tenant_id, erasure_id=erasure_id, door=door, now=work.now)
+            erasure.close_door(session, tenant_id, erasure_id=erasure_id, door=door, now=work.now)
         result = _result(erasure_id, len(subject.lead_ids), erased, files)
         record = ErasureRecord(erasure_id=erasure_id, reason=_reason(request), result=result, erased_at=work.now)
-        privacy.note(session, tenant_id, record=record)
+        erasure.note(session, tenant_id, record=record)
         work.prove("erasure", subject=hashed, reason=record.reason, **result)
         for lead_id in sorted(subject.lead_ids):
             work.tell("lead.forgotten", lead_id, lead_id=lead_id, erasure_id=erasure_id)
@@ -158,7 +160,7 @@ def _nothing_left(session: Session, request: ForgetPerson, work: Work) -> Json:
         InvalidPayload: there was none.
 
     """
-    asked = privacy.told_of(session, request.tenant_id, **_scope(request))
+    asked = erasure.told_of(session, request.tenant_id, **_scope(request))
     records = [one.before for one in asked if one.before]
     if not records:
         raise _unknown(request)
@@ -204,7 +206,7 @@ def _scope(request: Person) -> Json:
 def restrict(session: Session, request: RestrictPerson, work: Work) -> Answer:
     """Note that nothing may be computed of a person, or that somebody has reviewed it and it may."""
     tenant_id = request.tenant_id
-    subject = privacy.find(session, tenant_id, lead_id=request.lead_id, identities=request.identities())
+    subject = erasure.find(session, tenant_id, lead_id=request.lead_id, identities=request.identities())
     if not subject.lead_ids:
         raise _unknown(request)
     told = {"restricted": request.restricted, "objected": request.objected}
@@ -223,7 +225,7 @@ def restrict(session: Session, request: RestrictPerson, work: Work) -> Answer:
 @effect("hearth.privacy.readmit", ReadmitPerson)
 def readmit(session: Session, request: ReadmitPerson, work: Work) -> Answer:
     """Let a person who was forgotten be imported again, as when they come back by themselves."""
-    if privacy.get(session, request.tenant_id, erasure_id=request.erasure_id) is None:
+    if erasure.get(session, request.tenant_id, erasure_id=request.erasure_id) is None:
         raise InvalidPayload.at("unknown_value", "erasure_id", "no erasure of this tenant has this id")
     lifted = tombstones.lift(session, request.tenant_id, erasure_id=request.erasure_id)
     if lifted:
@@ -238,11 +240,11 @@ def purge(request: Upkeep, work: Work) -> Json:
         return work.envelope(request, Answer(data={}))
     with reading(EVERY_TENANT) as session:
         known = [tenants.require(session, tenant_id) for tenant_id in tenants.ids(session)]
-        spools = privacy.spools(session)
+        spools = erasure.spools(session)
     gone = {tenant.tenant_id: _purge(tenant, work) for tenant in known}
-    orphans = privacy_files.discard_orphans(spools, work.now - timedelta(days=2))
+    orphans = workspace_files.discard_orphans(spools, work.now - timedelta(days=2))
     _clean_storage()
-    log_state = privacy_broker.rewrite_log()
+    log_state = broker_data.rewrite_log()
     rows = sum(sum(removed.values()) for removed in gone.values())
     counts = {"tenants": len(gone), "removed": rows, "orphans": orphans}
     return work.envelope(request, Answer(data={**counts, "log": log_state}))
@@ -273,9 +275,9 @@ def _purge_inactive(tenant_id: str, kept: int | None, work: Work) -> int:
             lead_ids = retention.inactive(session, tenant_id, before=before, limit=INACTIVE)
             if not lead_ids:
                 break
-            subject = privacy.of_leads(session, tenant_id, lead_ids=lead_ids)
+            subject = erasure.of_leads(session, tenant_id, lead_ids=lead_ids)
             hashed = _hashed(session, tenant_id, lead_ids)
-            erased = privacy.erase(session, tenant_id, subject=subject, now=work.now)
+            erased = erasure.erase(session, tenant_id, subject=subject, now=work.now)
             body = to_wire({"subject": hashed, "reason": "retention", "stores": erased.stores, "models": erased.models})
             audit.append(session, tenant_id, entries=[AuditDraft(kind="erasure", body=body)], now=work.now)
         count += len(lead_ids)
@@ -285,9 +287,9 @@ def _purge_inactive(tenant_id: str, kept: int | None, work: Work) -> int:
 def _purge_files(tenant_id: str, chosen: Mapping[str, int], work: Work) -> int:
     kept = {name: registry.days(name, chosen) or registry.DAYS[name] or 0 for name in ("imports", "exports")}
     with reading(tenant_id) as session:
-        ended = privacy.imports(session, tenant_id, ended_before=work.now - timedelta(days=kept["imports"]))
-    removed = privacy_files.discard_of(ended)
-    return removed + privacy_files.discard_exports(tenant_id, work.now - timedelta(days=kept["exports"]))
+        ended = erasure.imports(session, tenant_id, ended_before=work.now - timedelta(days=kept["imports"]))
+    removed = workspace_files.discard_of(ended)
+    return removed + workspace_files.discard_exports(tenant_id, work.now - timedelta(days=kept["exports"]))
 
 
 def _clean_storage() -> None:

@@ -35,4 +35,4 @@ def test_celeryconfig_imports_the_settings_and_nothing_else_of_ours():
     tree = ast.parse(Path(celeryconfig.__file__).read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert {name for name in imported if name.split(".")[0] in OURS} == {"workers.settings"}
+    assert {name for name in imported if name.split(".")[0] in OURS} == {"workers.base.settings"}

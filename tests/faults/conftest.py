@@ -15,7 +15,7 @@ from celery import Celery
 from benchmarks.faults.site import Site as StruckSite
 from benchmarks.faults.suite import place
 from db import session as sessions
-from db.sealing import KeyRing
+from db.encryption import KeyRing
 from tests.integration.callers.conftest import ROOT, environment, living, wait_until
 
 ENDED = ("finished", "failed", "cancelled")

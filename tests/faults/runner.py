@@ -1,7 +1,7 @@
 """A cluster whose workers can be told to die: `python -m tests.faults.runner`, until a signal."""
 
-from workers.cluster import start
-from workers.settings import settings
+from workers.base.settings import settings
+from workers.cluster.embedded import start
 
 with start(settings(), tasks="tests.faults.killer", flower=False) as cluster:
     cluster.wait_ready()

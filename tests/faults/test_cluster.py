@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db.repositories import backfills, events, leads
+from db.repositories.backfills import backfills
+from db.repositories.events import events
+from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading
 
 SEEN = (datetime.now(UTC) - timedelta(days=3)).isoformat()

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 from db import session as sessions
-from db.repositories import leads
-from db.sealing import KeyRing
+from db.encryption import KeyRing
+from db.repositories.leads import leads
 from tests.integration.callers.conftest import HEARTH, ROOT, environment, living, wait_until
 
 ROWS, BAD = 5000, 50

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from workers.app import app
-from workers.cluster import join
+from workers.cluster.embedded import join
 
 ALONE = app.conf.broker_url
 

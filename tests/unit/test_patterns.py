@@ -23,8 +23,8 @@ from tests.steps import Machine, TooLong
 PACKAGES = ("workers", "tasks", "db", "ml")
 #: patterns in tuples and records, and how they are used
 USED = {
-    "tasks.intake.dates._FORMS": {"fullmatch"},
-    "tasks.intake.canonical._FAMILIES": {"fullmatch"},
+    "tasks.intake.values.dates._FORMS": {"fullmatch"},
+    "tasks.intake.csv.lead_schema._FAMILIES": {"fullmatch"},
 }
 #: patterns that are not linear, and the most characters they are given
 BOUNDED = {

@@ -9,11 +9,11 @@ import click
 from db.records import AuditReport
 from db.repositories import audit as chains
 from db.session import EVERY_TENANT, reading
-from workers import anchors
-from workers.cli.command import Command, example, json_option
-from workers.cli.database import database
-from workers.cli.output import emit, table
-from workers.settings import Settings, settings
+from workers.base.settings import Settings, settings
+from workers.cli.base.command import Command, example, json_option
+from workers.cli.base.database import database
+from workers.cli.base.output import emit, table
+from workers.telemetry import audit_checkpoints
 
 
 @click.group(epilog=example("hearth audit verify"))
@@ -43,13 +43,13 @@ def verified(chosen: Settings, tenant: str | None) -> dict[str, AuditReport]:
     """The report of each chain that database or anchors know of, or of one tenant."""
     with database(chosen):
         with reading(EVERY_TENANT) as session:
-            known = {*chains.tenants(session), *anchors.tenants(chosen.home)}
+            known = {*chains.tenants(session), *audit_checkpoints.tenants(chosen.home)}
         return {name: _verified(chosen, name) for name in ([tenant] if tenant else sorted(known))}
 
 
 def _verified(chosen: Settings, tenant: str) -> AuditReport:
     # before the chain is read: it may grow meanwhile, and an anchor of later is not in it
-    written_down = anchors.every(chosen.home, tenant)
+    written_down = audit_checkpoints.every(chosen.home, tenant)
     with reading(tenant) as session:
         return chains.verify(session, tenant, anchors=written_down)
 

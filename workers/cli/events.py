@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from workers.cli.client import client
-from workers.cli.command import Command, example, json_option, tenant_option
-from workers.cli.output import emit, facts
+from workers.cli.base.client import client
+from workers.cli.base.command import Command, example, json_option, tenant_option
+from workers.cli.base.output import emit, facts
 
 #: seconds that reading everything again may take
 PATIENCE = 600.0

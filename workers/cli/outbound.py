@@ -8,13 +8,13 @@ import click
 
 from db import clock
 from db.records import DeadLetter
-from db.repositories import outbound as stream
 from db.repositories import tenants
+from db.repositories.outbound import outbound as stream
 from db.session import reading, transaction
-from workers.cli.command import Command, example, json_option, tenant_option
-from workers.cli.database import database
-from workers.cli.output import emit, say, table
-from workers.settings import settings
+from workers.base.settings import settings
+from workers.cli.base.command import Command, example, json_option, tenant_option
+from workers.cli.base.database import database
+from workers.cli.base.output import emit, say, table
 
 
 @click.group(epilog=example("hearth outbound dead --tenant demo", "hearth outbound replay --tenant demo --all"))

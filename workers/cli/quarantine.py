@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from db.records import QuarantineEntry, QuarantineRecord
-from db.repositories import quarantine as held
+from db.repositories.jobs import quarantine as held
 from db.session import EVERY_TENANT, Session, reading, transaction
-from workers import quarantine as parcels
-from workers.cli.command import Command, CommandFailed, example, json_option
-from workers.cli.database import database
-from workers.cli.output import emit, facts, table
-from workers.settings import settings
+from workers.base import quarantine as parcels
+from workers.base.settings import settings
+from workers.cli.base.command import Command, CommandFailed, example, json_option
+from workers.cli.base.database import database
+from workers.cli.base.output import emit, facts, table
 
 STATES = ("held", "replayed", "dropped")
 ID = click.argument("message", metavar="ID")

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from tasks import contracts
-from workers.cli.command import Command, example, json_option
-from workers.cli.output import emit, say
+from workers.cli.base.command import Command, example, json_option
+from workers.cli.base.output import emit, say
 
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 

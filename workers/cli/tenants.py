@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from workers.cli.client import client
-from workers.cli.command import Command, CommandFailed, example, json_option
-from workers.cli.imports import FILE, mapping_of
-from workers.cli.output import emit, facts, say, table
+from workers.cli.backfill import FILE, mapping_of
+from workers.cli.base.client import client
+from workers.cli.base.command import Command, CommandFailed, example, json_option
+from workers.cli.base.output import emit, facts, say, table
 
 TENANT = click.argument("name", metavar="TENANT")
 ACTOR = "hearth tenant"

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from workers.errors import PagesMissing
+from workers.base.errors import PagesMissing
 
 #: what the extra brings
 _EXTRA = ("jinja2", "matplotlib")

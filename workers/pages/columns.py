@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ml.features.allowed import WORDS
 from ml.features.catalogue import CUSTOM, FEATURES, group_of
+from ml.features.prohibited import WORDS
 
 _TOP = 15
 #: where the words of a reason ("came in 40 days ago") make no title

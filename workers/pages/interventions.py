@@ -13,8 +13,8 @@ from typing import Any
 from tasks.contracts.interventions import INTERVENTIONS
 from workers.pages import figures
 from workers.pages.figures import Drawing, Estimate
+from workers.pages.labels import PAUSES, STATES, VERDICTS, interval, plain, points, share, weeks
 from workers.pages.layout import render
-from workers.words import PAUSES, STATES, VERDICTS, interval, plain, points, share, weeks
 
 Report = Mapping[str, Any]
 

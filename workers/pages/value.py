@@ -12,8 +12,8 @@ from typing import Any
 
 from workers.pages import figures
 from workers.pages.figures import Drawing, Estimate
+from workers.pages.labels import VERDICTS, interval, plain, points
 from workers.pages.layout import percent, render
-from workers.words import VERDICTS, interval, plain, points
 
 Report = Mapping[str, Any]
 

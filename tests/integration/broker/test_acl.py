@@ -14,10 +14,10 @@ from pydantic import SecretStr
 
 from tests.integration.broker.test_channel import consuming
 from tests.integration.callers.conftest import ROOT
-from workers import broker as brokers
-from workers import internal_keys
-from workers.results import let_go
-from workers.supervisor import ProcessSpec, Supervisor
+from workers.base import internal_keys
+from workers.cluster import broker as brokers
+from workers.cluster.result_cleanup import let_go
+from workers.cluster.supervisor import ProcessSpec, Supervisor
 
 PAGE = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
 USERS = re.findall(r"^user .+$", PAGE, flags=re.MULTILINE)

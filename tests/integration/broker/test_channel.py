@@ -12,9 +12,9 @@ from sqlalchemy import make_url
 from benchmarks.faults.proxy import Proxy
 from tests.integration.callers.conftest import ROOT
 from tests.integration.relay.live import running
-from workers import channel
+from workers.worker import transport
 
-TRANSPORT = "workers.channel:Transport"
+TRANSPORT = "workers.worker.transport:Transport"
 PHP = ROOT / "tests" / "golden" / "callers" / "celery-php-3" / "ping.json"
 
 
@@ -30,7 +30,7 @@ def broker(broker_url):
         client.flushall()
         yield client
         accept(client)
-        channel._owed.clear()
+        transport._owed.clear()
 
 
 @contextmanager

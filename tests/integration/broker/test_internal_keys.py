@@ -8,13 +8,14 @@ import pytest
 import redis
 from kombu import Connection, Queue
 
-from tasks import destinations
+from tasks.contracts.base import destinations
 from tests.integration.broker.test_channel import TRANSPORT, consuming, php
 from tests.integration.relay.live import app_of, running
-from workers import channel, internal_keys
-from workers.dealing import Dealer
-from workers.depths import EPOCH
-from workers.relay import Limits, Relay
+from workers.base import internal_keys
+from workers.base.broker_epoch import EPOCH
+from workers.delivery.relay import Limits, Relay
+from workers.worker import transport
+from workers.worker.fair_queue import Dealer
 
 KEYS = internal_keys.expected(["inference"])
 #: a value of another type than any that is expected, or than a string
@@ -35,7 +36,7 @@ def broker(broker_url):
     with redis.Redis.from_url(broker_url) as client:
         client.flushall()
         yield client
-        channel._owed.clear()
+        transport._owed.clear()
 
 
 def wrong(kind):

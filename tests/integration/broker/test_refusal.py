@@ -9,9 +9,9 @@ import redis
 from kombu.exceptions import OperationalError
 
 from tests.integration.relay.live import app_of, running
-from workers.cli import client
-from workers.cli.client import Client
-from workers.cli.command import _line, refuses_writes
+from workers.cli.base import client
+from workers.cli.base.client import Client
+from workers.cli.base.command import _line, refuses_writes
 
 FULL = {"memory": ("maxmemory", "1"), "disk": ("min-replicas-to-write", "1")}
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
+from workers.base.settings import settings
 from workers.cli import main
-from workers.settings import settings
 
 ROOT = Path(__file__).parents[3]
 HEARTH = [sys.executable, "-c", "from workers.cli import main; main(prog_name='hearth')"]

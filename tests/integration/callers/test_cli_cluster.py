@@ -8,7 +8,7 @@ import pytest
 
 from examples import generate
 from tests.integration.callers.conftest import HEARTH, ROOT, environment
-from workers.cli.client import client
+from workers.cli.base.client import client
 
 TENANT = "sim"
 IMPORT_KEYS = {

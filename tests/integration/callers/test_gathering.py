@@ -18,9 +18,9 @@ from db.session import EVERY_TENANT, reading
 from tasks.events import ingest
 from tests.integration.cluster.conftest import settings_of
 from tests.integration.cluster.processes import of_home, until
-from workers import database
 from workers.app import app
-from workers.cluster import attach
+from workers.base import database
+from workers.cluster.embedded import attach
 
 T = "gathered"
 MESSAGES = 120

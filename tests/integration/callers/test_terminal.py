@@ -8,14 +8,16 @@ import click
 import pytest
 
 from db.records import AuditDraft, OutboundDraft, QuarantineDraft
-from db.repositories import audit, outbound, predictions
-from db.repositories import quarantine as held
+from db.repositories import audit
+from db.repositories.jobs import quarantine as held
+from db.repositories.outbound import outbound
+from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading, transaction
 from tests.unit.workers.terminals import DRAWING, MARK, forbidden, terminal
+from workers.base.settings import settings
 from workers.cli import main
-from workers.cli.client import client
-from workers.cli.database import database
-from workers.settings import settings
+from workers.cli.base.client import client
+from workers.cli.base.database import database
 
 TENANT = "marked"
 NOW = datetime.now(UTC)

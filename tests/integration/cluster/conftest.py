@@ -3,8 +3,8 @@
 import pytest
 
 from tests.integration.cluster import toys
-from workers.cluster import start
-from workers.settings import Settings
+from workers.base.settings import Settings
+from workers.cluster.embedded import start
 
 
 def settings_of(home):

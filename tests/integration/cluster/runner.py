@@ -6,8 +6,8 @@ With `lean` it has neither Flower nor beat.
 import sys
 
 from tests.integration.cluster import toys
-from workers.cluster import start
-from workers.settings import settings
+from workers.base.settings import settings
+from workers.cluster.embedded import start
 
 
 def main():

@@ -11,10 +11,10 @@ import redis
 
 from tests.integration.cluster.conftest import settings_of
 from tests.integration.cluster.processes import ROOT, environment, of_home, runner, until
-from workers import broker
 from workers.app import app
-from workers.cluster import attach
-from workers.supervisor import Supervisor
+from workers.cluster import broker
+from workers.cluster.embedded import attach
+from workers.cluster.supervisor import Supervisor
 
 
 def begin(home, *, seconds):
@@ -86,16 +86,16 @@ def test_nothing_outlives_a_killed_runner(tmp_path):
 COMMAND = """
 import sys, time
 from pathlib import Path
-from workers import cluster
-from workers.settings import settings
+from workers.base.settings import settings
+from workers.cluster import embedded
 tell = lambda text: print(text, file=sys.stderr)
-with cluster.connected(settings(), tell, tasks="tests.integration.cluster.toys") as connection:
+with embedded.connected(settings(), tell, tasks="tests.integration.cluster.toys") as connection:
     print(f"private={connection.private}", flush=True)
     if connection.private:
         time.sleep(0.3)
     else:
         time.sleep(1.5)
-    print(cluster.app.send_task("toys.echo", kwargs={"a": 1}).get(timeout=10), flush=True)
+    print(embedded.app.send_task("toys.echo", kwargs={"a": 1}).get(timeout=10), flush=True)
 """
 
 

@@ -8,12 +8,12 @@ import redis
 from kombu.utils.uuid import uuid
 
 from db import session
-from db.repositories import quarantine as held
+from db.repositories.jobs import quarantine as held
 from db.session import EVERY_TENANT, reading, transaction
 from tests.integration.cluster.processes import until
-from workers import database, quarantine
 from workers.app import app
-from workers.cluster import attach
+from workers.base import database, quarantine
+from workers.cluster.embedded import attach
 
 
 @pytest.fixture

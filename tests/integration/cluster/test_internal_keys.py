@@ -3,10 +3,10 @@
 import pytest
 import redis
 
-from tasks.destinations import OWN_QUEUES
-from workers import internal_keys
+from tasks.contracts.base.destinations import OWN_QUEUES
 from workers.app import app
-from workers.cluster import attach
+from workers.base import internal_keys
+from workers.cluster.embedded import attach
 
 KEYS = internal_keys.expected(OWN_QUEUES)
 CASES = {"held": ["unacked"], "index": ["unacked_index"], "everything": list(KEYS)}

@@ -5,7 +5,7 @@ from celery import Celery
 from celery.exceptions import TimeoutError as NoAnswer
 
 from tests.integration.relay.live import running
-from workers.results import let_go
+from workers.cluster.result_cleanup import let_go
 
 
 def test_a_result_that_outlives_its_broker_looks_for_it_no_more(tmp_path, caplog):

@@ -14,9 +14,9 @@ import pytest
 from tests.integration.cluster.conftest import settings_of
 from tests.integration.cluster.processes import of_home, until
 from workers.app import app
-from workers.cluster import attach, connected, start
-from workers.errors import ClusterRunning
-from workers.supervisor import session_members
+from workers.base.errors import ClusterRunning
+from workers.cluster.embedded import attach, connected, start
+from workers.cluster.supervisor import session_members
 
 SECRET = "ann.secret@example.com +13055550199"
 

@@ -9,13 +9,13 @@ from sqlalchemy import text
 
 from benchmarks.attacks.shapes import shapes
 from db import session
-from db.repositories import quarantine as held
+from db.repositories.jobs import quarantine as held
 from db.session import EVERY_TENANT, reading, transaction
 from tests.integration.cluster.processes import until
 from tests.integration.cluster.test_held import push
-from workers import database, malformed
 from workers.app import app
-from workers.cluster import attach
+from workers.base import database, malformed
+from workers.cluster.embedded import attach
 
 
 @pytest.fixture

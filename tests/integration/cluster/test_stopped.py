@@ -13,9 +13,9 @@ from tests.integration.cluster import toys
 from tests.integration.cluster.conftest import settings_of
 from tests.integration.cluster.processes import until
 from workers.app import app
-from workers.cluster import attach, start
-from workers.settings import settings
-from workers.watch import Patience, Watch, main
+from workers.base.settings import settings
+from workers.cluster.embedded import attach, start
+from workers.cluster.watchdog import Patience, Watch, main
 
 PATIENCE = Patience(look=0.5, idle=4.0, silent=8.0)
 HOST = socket.gethostname()

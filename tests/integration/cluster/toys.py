@@ -8,8 +8,8 @@ from pathlib import Path
 from celery import shared_task, signals
 from celery.worker.control import control_command
 
-from workers import hooks
 from workers.app import app
+from workers.worker import hooks
 
 __all__ = ["app", "hooks"]
 

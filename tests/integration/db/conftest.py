@@ -8,7 +8,8 @@ import pytest
 
 from db import session as sessions
 from db.records import EventDraft, LeadDraft
-from db.repositories import leads, tenants
+from db.repositories import tenants
+from db.repositories.leads import leads
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

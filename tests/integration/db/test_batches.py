@@ -9,7 +9,7 @@ import pytest
 
 from db import session as sessions
 from db.records import ClaimDraft
-from db.repositories import processed
+from db.repositories.jobs import idempotency_keys
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -22,10 +22,10 @@ def draft(key, args_hash="h", task_id=None):
 def batch(write):
     def call(*drafts, tenant_id="T1"):
         with sessions.transaction(sessions.EVERY_TENANT) as session:
-            claimed = processed.claim_many(session, tenant_id, task="t", drafts=drafts, now=NOW)
+            claimed = idempotency_keys.claim_many(session, tenant_id, task="t", drafts=drafts, now=NOW)
             pairs = zip(drafts, claimed, strict=True)
             mine = {d.key: {"from": d.task_id} for d, c in pairs if c.record is None and not c.conflict}
-            processed.finish_many(session, tenant_id, task="t", results=mine, now=NOW)
+            idempotency_keys.finish_many(session, tenant_id, task="t", results=mine, now=NOW)
             return claimed
 
     return call
@@ -39,7 +39,7 @@ def test_first_time_duplicate_and_conflict_are_told_apart(batch, write):
     assert (fresh.record, fresh.conflict) == (None, False)
     assert (other.record, other.conflict) == (None, True)
     assert [c.record for c in batch(draft("a"), tenant_id="T2")] == [None]
-    stored = write(processed.by_task_id, task_id="id-c")
+    stored = write(idempotency_keys.by_task_id, task_id="id-c")
     assert (stored.key, stored.result, stored.done) == ("c", {"from": "id-c"}, True)
 
 
@@ -48,8 +48,8 @@ def test_a_key_twice_in_a_batch_is_the_first_s(batch, write):
     assert (first.record, first.conflict) == (None, False)
     assert (second.record.task_id, second.record.done) == ("1", False)
     assert third.conflict
-    assert write(processed.by_task_id, task_id="1").result == {"from": "1"}
-    assert write(processed.by_task_id, task_id="2") is None
+    assert write(idempotency_keys.by_task_id, task_id="1").result == {"from": "1"}
+    assert write(idempotency_keys.by_task_id, task_id="2") is None
 
 
 def test_a_large_batch_comes_in_order(batch):
@@ -71,10 +71,10 @@ def test_a_batch_waits_for_a_running_duplicate_and_gets_its_result(batch):
 
     def hold():
         with sessions.transaction(sessions.EVERY_TENANT) as session:
-            processed.claim(session, "T1", task="t", key="a", args_hash="h", task_id="first", now=NOW)
+            idempotency_keys.claim(session, "T1", task="t", key="a", args_hash="h", task_id="first", now=NOW)
             entered.set()
             assert release.wait(10)
-            processed.finish(session, "T1", task="t", key="a", result={"n": 1}, now=NOW)
+            idempotency_keys.finish(session, "T1", task="t", key="a", result={"n": 1}, now=NOW)
 
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(hold)

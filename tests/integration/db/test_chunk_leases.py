@@ -6,7 +6,7 @@ import pytest
 
 from db import session as sessions
 from db.records import BackfillDraft, ChunkDraft
-from db.repositories import backfills, chunk_leases
+from db.repositories.backfills import backfills, chunk_leases
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DRAFT = BackfillDraft(

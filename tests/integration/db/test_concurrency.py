@@ -10,7 +10,12 @@ import pytest
 from db import session as sessions
 from db.errors import DatabaseUnavailable, KeyConflict
 from db.records import BackfillDraft, ChunkDraft, LeadDraft, ModelDraft, SnapshotDraft
-from db.repositories import assessments, backfills, leads, models, processed, snapshots, tenants
+from db.repositories import tenants
+from db.repositories.backfills import backfills
+from db.repositories.jobs import idempotency_keys
+from db.repositories.leads import leads
+from db.repositories.models import models
+from db.repositories.predictions import assessments, snapshots
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SOON = 0.3
@@ -99,15 +104,15 @@ def postgresql_only(database):
 
 def claim(args_hash="h", task_id="second"):
     with sessions.transaction(sessions.EVERY_TENANT) as session:
-        return processed.claim(session, "T1", task="t", key="k", args_hash=args_hash, task_id=task_id, now=NOW)
+        return idempotency_keys.claim(session, "T1", task="t", key="k", args_hash=args_hash, task_id=task_id, now=NOW)
 
 
 def hold(entered, release, *, fail=False):
     with sessions.transaction(sessions.EVERY_TENANT) as session:
-        assert processed.claim(session, "T1", task="t", key="k", args_hash="h", task_id="first", now=NOW) is None
+        assert idempotency_keys.claim(session, "T1", task="t", key="k", args_hash="h", task_id="first", now=NOW) is None
         entered.set()
         assert release.wait(10)
-        processed.finish(session, "T1", task="t", key="k", result={"n": 1}, now=NOW)
+        idempotency_keys.finish(session, "T1", task="t", key="k", result={"n": 1}, now=NOW)
         if fail:
             raise KeyError
 

@@ -6,7 +6,8 @@ import pytest
 
 from db.errors import ReferenceGone
 from db.records import EnrolmentDraft, EnrolmentTally, LeadDraft
-from db.repositories import enrolments, privacy, retention
+from db.repositories.interventions import enrolments
+from db.repositories.privacy import erasure, retention
 from tests.integration.db.conftest import NOW
 
 DAY = timedelta(days=1)
@@ -133,6 +134,6 @@ def test_many_leads_are_enrolled_and_settled_in_runs(enrol, settle, upsert, writ
 def test_who_is_forgotten_counts_no_more_and_who_is_not_settled_stays(enrol, settle, write, lead_ids):
     enrol(*(enrolled(lead_id, days=-900) for lead_id in lead_ids))
     settle({lead_ids[0]: ("kept", None)}, now=NOW - 9 * DAY)
-    write(privacy.erase, subject=write(privacy.find, lead_id=lead_ids[1], identities=[]), now=NOW)
+    write(erasure.erase, subject=write(erasure.find, lead_id=lead_ids[1], identities=[]), now=NOW)
     assert write(retention.purge, chosen={"scores": 5}, now=NOW) == {"enrolments": 1}
     assert list(write(enrolments.of_leads, experiment=HOLDOUT, lead_ids=lead_ids)) == [lead_ids[2]]

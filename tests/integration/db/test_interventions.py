@@ -8,8 +8,10 @@ import pytest
 from db import session as sessions
 from db.errors import ReferenceGone, UnstorableValue
 from db.records import InterventionDraft, LeadDraft
-from db.repositories import interventions, leads, pauses, privacy, retention
-from db.repositories.dossiers import collect
+from db.repositories.interventions import interventions, pauses
+from db.repositories.leads import leads
+from db.repositories.privacy import erasure, retention
+from db.repositories.privacy.subject_access import collect
 from tests.integration.db.conftest import NOW
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -240,10 +242,10 @@ def test_planners_of_a_tenant_wait_for_each_other(save, write, lead_ids, at_once
 
 def test_actions_go_with_their_lead_and_are_in_the_copy_it_may_have(save, write, upsert, lead_ids):
     save(planned(lead_ids[0]), planned(lead_ids[1], "a2"))
-    subject = write(privacy.find, lead_id=lead_ids[0], identities=[])
+    subject = write(erasure.find, lead_id=lead_ids[0], identities=[])
     copy = write(collect, subject=subject)
     assert [row["action_id"] for row in copy["interventions"]] == ["a1"]
-    assert write(privacy.erase, subject=subject, now=NOW).stores["interventions"] == 1
+    assert write(erasure.erase, subject=subject, now=NOW).stores["interventions"] == 1
     assert ids(write(interventions.get, action_ids=["a1", "a2"])) == ["a2"]
 
 
@@ -279,7 +281,7 @@ def test_the_newest_lift_of_a_type_is_told_for_a_while(write):
 
 def test_rows_of_a_lead_that_is_there_no_more_are_gone(save, write, lead_ids):
     save(planned(lead_ids[0]))
-    write(privacy.erase, subject=write(privacy.find, lead_id=lead_ids[0], identities=[]), now=NOW)
+    write(erasure.erase, subject=write(erasure.find, lead_id=lead_ids[0], identities=[]), now=NOW)
     with pytest.raises(ReferenceGone):
         save(planned(lead_ids[0]))
     with sessions.reading(sessions.EVERY_TENANT) as session:

@@ -7,7 +7,8 @@ import pytest
 from db import session as sessions
 from db.errors import UnknownLead, UnknownModel
 from db.records import LevelMove, ModelDraft, OverrideDraft
-from db.repositories import levels, models, overrides
+from db.repositories.models import models
+from db.repositories.overrides import overrides, threshold_state
 from tests.integration.db.conftest import NOW
 
 HOUR = timedelta(hours=1)
@@ -87,28 +88,28 @@ def moves(above, *lead_ids):
 
 def test_a_crossing_is_told_once_by_whoever_comes_first(write, lead_ids, at_once):
     asked = {"moves": moves(True, *lead_ids), "now": NOW, "quiet_since": NOW - HOUR}
-    told = at_once(*[lambda: write(levels.cross, **asked)] * 4)
+    told = at_once(*[lambda: write(threshold_state.cross, **asked)] * 4)
     assert sorted(len(found) for found in told) == [0, 0, 0, 3]
 
 
 def test_entering_again_is_quiet_for_a_while_and_so_is_leaving_then(write, lead_ids):
     def cross(above, hours):
         now = NOW + hours * HOUR
-        return len(write(levels.cross, moves=moves(above, lead_ids[0]), now=now, quiet_since=now - 3 * HOUR))
+        return len(write(threshold_state.cross, moves=moves(above, lead_ids[0]), now=now, quiet_since=now - 3 * HOUR))
 
     assert [cross(True, 0), cross(True, 1), cross(False, 1), cross(False, 1)] == [1, 0, 1, 0]
     assert [cross(True, 2), cross(False, 2)] == [0, 0]
     assert [cross(True, 3), cross(False, 4)] == [1, 1]
-    assert write(levels.above, lead_id=lead_ids[0]) == {}
+    assert write(threshold_state.above, lead_id=lead_ids[0]) == {}
 
 
 def test_those_above_a_threshold_are_told_with_since_when(write, lead_ids):
     one, two, three = lead_ids
     for lead_id, hours in ((one, 0), (two, 1), (three, 2)):
         now = NOW + hours * HOUR
-        write(levels.cross, moves=moves(True, lead_id), now=now, quiet_since=NOW)
-    write(levels.cross, moves=moves(False, two), now=NOW + HOUR, quiet_since=NOW)
-    assert write(levels.standing, threshold="hot", lead_ids=lead_ids) == {one: NOW, three: NOW + 2 * HOUR}
-    assert write(levels.standing, threshold="hot", lead_ids=[two]) == {}
-    assert write(levels.standing, threshold="churn", lead_ids=lead_ids) == {}
-    assert write(levels.standing, tenant_id="T2", threshold="hot", lead_ids=lead_ids) == {}
+        write(threshold_state.cross, moves=moves(True, lead_id), now=now, quiet_since=NOW)
+    write(threshold_state.cross, moves=moves(False, two), now=NOW + HOUR, quiet_since=NOW)
+    assert write(threshold_state.standing, threshold="hot", lead_ids=lead_ids) == {one: NOW, three: NOW + 2 * HOUR}
+    assert write(threshold_state.standing, threshold="hot", lead_ids=[two]) == {}
+    assert write(threshold_state.standing, threshold="churn", lead_ids=lead_ids) == {}
+    assert write(threshold_state.standing, tenant_id="T2", threshold="hot", lead_ids=lead_ids) == {}

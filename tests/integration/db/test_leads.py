@@ -7,7 +7,8 @@ import pytest
 from db import session as sessions
 from db.errors import NaiveTime, UnknownLead, UnknownTenant
 from db.records import LeadDraft
-from db.repositories import events, leads
+from db.repositories.events import events
+from db.repositories.leads import leads
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 FULL = LeadDraft(

@@ -6,7 +6,7 @@ import pytest
 
 from db import session as sessions
 from db.records import OutboundDraft
-from db.repositories import outbound, targets
+from db.repositories.outbound import circuit_breakers, outbound
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -134,14 +134,14 @@ class TestDelivery:
 
 class TestTargets:
     def test_failures_count_until_a_success_and_a_tripped_breaker_is_told(self, write, work, at_once):
-        assert write(targets.get).failures == 0
-        write(targets.succeeded)
-        assert sorted(at_once(*[lambda: write(targets.failed)] * 3)) == [1, 2, 3]
-        write(targets.trip, until=LATER)
-        write(targets.trip, until=NOW)
-        assert (write(targets.get).failures, write(targets.get).open_until) == (3, LATER)
-        assert work(targets.tripped, now=NOW) == ["T1"]
-        assert work(targets.tripped, now=LATER) == []
-        write(targets.succeeded)
-        assert write(targets.get).failures == 0
-        assert work(targets.tripped, now=NOW) == []
+        assert write(circuit_breakers.get).failures == 0
+        write(circuit_breakers.succeeded)
+        assert sorted(at_once(*[lambda: write(circuit_breakers.failed)] * 3)) == [1, 2, 3]
+        write(circuit_breakers.trip, until=LATER)
+        write(circuit_breakers.trip, until=NOW)
+        assert (write(circuit_breakers.get).failures, write(circuit_breakers.get).open_until) == (3, LATER)
+        assert work(circuit_breakers.tripped, now=NOW) == ["T1"]
+        assert work(circuit_breakers.tripped, now=LATER) == []
+        write(circuit_breakers.succeeded)
+        assert write(circuit_breakers.get).failures == 0
+        assert work(circuit_breakers.tripped, now=NOW) == []

@@ -6,7 +6,7 @@ import pytest
 
 from db import session as sessions
 from db.records import OutboxDraft
-from db.repositories import outbox
+from db.repositories.jobs import outbox
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

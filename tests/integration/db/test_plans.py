@@ -10,18 +10,14 @@ from sqlalchemy import event
 
 from db import session as sessions
 from db.records import EnrolmentDraft, LeadDraft
-from db.repositories import (
-    enrolments,
-    events,
-    interventions,
-    leads,
-    levels,
-    predictions,
-    restrictions,
-    risk_checks,
-    snapshots,
-    tenants,
-)
+from db.repositories import tenants
+from db.repositories.due_queues import risk_queue
+from db.repositories.events import events
+from db.repositories.interventions import enrolments, interventions
+from db.repositories.leads import leads
+from db.repositories.overrides import threshold_state
+from db.repositories.predictions import predictions, snapshots
+from db.repositories.privacy import restrictions
 from tests.integration.db.test_interventions import planned
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -91,7 +87,7 @@ def _columns(line):
         (restrictions.blocked, {}, LEAD),
         (events.of_leads, {}, LEAD),
         (predictions.bands, {"kind": "lead_score"}, LEAD),
-        (levels.standing, {"threshold": "churn"}, [*LEAD, "threshold=?"]),
+        (threshold_state.standing, {"threshold": "churn"}, [*LEAD, "threshold=?"]),
         (snapshots.standings, {"dates": [NOW]}, LEAD),
         (interventions.standing, {"now": NOW}, LEAD),
         (interventions.recent, {"since": NOW}, [*LEAD, "planned_at>?"]),
@@ -123,6 +119,6 @@ def test_what_is_due_is_found_by_its_time(searches, find, by):
 
 
 def test_checks_that_are_due_are_found_and_counted_by_their_time(searches):
-    risks = searches(risk_checks.due)
+    risks = searches(risk_queue.due)
     assert risks[1:] == [["tenant_id>?"], ["tenant_id=?", "due_at<?"]], "it leaps from tenant to tenant"
-    assert searches(risk_checks.take, "T1", limit=9)[0] == ["tenant_id=?", "due_at<?"]
+    assert searches(risk_queue.take, "T1", limit=9)[0] == ["tenant_id=?", "due_at<?"]

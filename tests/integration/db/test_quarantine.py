@@ -9,7 +9,7 @@ from sqlalchemy import text
 from db import session as sessions
 from db.errors import SealBroken
 from db.records import QuarantineCount, QuarantineDraft
-from db.repositories import quarantine
+from db.repositories.jobs import quarantine
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SECRET = "ann@example.com"

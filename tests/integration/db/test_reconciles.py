@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from db.data_subject import Subject
 from db.records import BackfillDraft, ChunkDraft, Compared, LeadDraft, RejectedRow
-from db.repositories import archives, backfills, leads, privacy_stores, reconciles
-from db.repositories.tombstones import FORGOTTEN
-from db.subjects import Subject
+from db.repositories.backfills import backfills, reconciliation
+from db.repositories.leads import archives, leads
+from db.repositories.privacy import erasure_stores
+from db.repositories.privacy.tombstones import FORGOTTEN
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -39,14 +41,14 @@ def deleted(run, write):
     """Find the deleted; gives their external ids."""
 
     def call(**window):
-        write(reconciles.find_deleted, backfill_id=run, **{**WINDOW, **window})
+        write(reconciliation.find_deleted, backfill_id=run, **{**WINDOW, **window})
         return [one.external_id for one in listed(write, run) if one.what == "deleted"]
 
     return call
 
 
 def listed(write, run):
-    return write(lambda session, tenant_id: list(reconciles.differing(session, tenant_id, backfill_id=run)))
+    return write(lambda session, tenant_id: list(reconciliation.differing(session, tenant_id, backfill_id=run)))
 
 
 def test_leads_that_no_row_met_are_deleted(run, write, upsert, deleted):
@@ -57,11 +59,11 @@ def test_leads_that_no_row_met_are_deleted(run, write, upsert, deleted):
         row("missing", external_id="n", line=2),
         row("missing", external_id="n", line=9),
     ]
-    write(reconciles.note, backfill_id=run, rows=rows)
-    write(reconciles.note, backfill_id=run, rows=[row("unchanged", met.lead_id, "a", line=7)])
+    write(reconciliation.note, backfill_id=run, rows=rows)
+    write(reconciliation.note, backfill_id=run, rows=[row("unchanged", met.lead_id, "a", line=7)])
     assert deleted() == ["b"]
     assert deleted() == ["b"], "found twice, noted once"
-    assert write(reconciles.counts, backfill_id=run) == {"missing": 1, "changed": 1, "deleted": 1, "unchanged": 0}
+    assert write(reconciliation.counts, backfill_id=run) == {"missing": 1, "changed": 1, "deleted": 1, "unchanged": 0}
     found = listed(write, run)
     assert [(one.what, one.lead_id, one.line) for one in found] == [
         ("missing", None, 2),
@@ -86,7 +88,7 @@ def test_a_lead_is_of_every_system_that_knows_it(upsert, deleted, run, write, re
     alone = upsert(draft("b"))[0].lead_id
     without_id = upsert(LeadDraft(source_system="crm", contact={"email": "c@example.com"}))[0].lead_id
     assert set(deleted()) == {"a", "b", None}
-    assert write(reconciles.archive, backfill_id=run) == 2
+    assert write(reconciliation.archive, backfill_id=run) == 2
     assert {read(lead_id).status for lead_id in (alone, without_id)} == {"archived"}
     assert read(both).status == "open"
 
@@ -94,8 +96,8 @@ def test_a_lead_is_of_every_system_that_knows_it(upsert, deleted, run, write, re
 def test_archived_leads_keep_their_label_and_come_back_with_it(upsert, deleted, run, write, read):
     won, still = (upsert(one)[0].lead_id for one in (draft("a", label=True), draft("b")))
     deleted()
-    assert write(reconciles.archive, backfill_id=run) == 2
-    assert write(reconciles.archive, backfill_id=run) == 0
+    assert write(reconciliation.archive, backfill_id=run) == 2
+    assert write(reconciliation.archive, backfill_id=run) == 0
     record = read(won)
     assert (record.status, record.fields["opportunity_status"], record.label) == ("archived", "archived", True)
     assert record.version == 2
@@ -110,7 +112,7 @@ def test_archived_leads_keep_their_label_and_come_back_with_it(upsert, deleted, 
 def test_archived_leads_are_not_deleted_again(upsert, deleted, run, write):
     upsert(draft("a"))
     deleted()
-    write(reconciles.archive, backfill_id=run)
+    write(reconciliation.archive, backfill_id=run)
     write(backfills.finish, backfill_id=run, state="finished", summary={}, error=None, error_file=None, now=LATER)
     assert listed(write, run) == [], "the rows end with the import"
     assert deleted() == []
@@ -119,7 +121,7 @@ def test_archived_leads_are_not_deleted_again(upsert, deleted, run, write):
 def test_many_leads_are_archived_in_runs(upsert, deleted, run, write):
     upsert(*(draft(f"x{number}") for number in range(1_100)))
     assert len(deleted()) == 1_100
-    assert write(reconciles.archive, backfill_id=run) == 1_100
+    assert write(reconciliation.archive, backfill_id=run) == 1_100
     assert len(write(leads.ids, status="archived")) == 1_100
 
 
@@ -130,13 +132,13 @@ def test_many_leads_are_archived_in_runs(upsert, deleted, run, write):
 def test_rejected_rows_are_noticed(run, write, severity, code, told):
     kept = RejectedRow(line=2, record=1, severity=severity, code=code, column=None, message="m", cells=("a",))
     write(backfills.finish_chunk, backfill_id=run, number=0, counts={}, rejected=[kept], now=LATER)
-    assert write(reconciles.any_rejected, backfill_id=run) is told
+    assert write(reconciliation.any_rejected, backfill_id=run) is told
 
 
 def test_erasure_takes_rows_of_people_who_are_not_stored(run, write):
-    write(reconciles.note, backfill_id=run, rows=[row("missing", external_id="n"), row("missing", external_id="m")])
+    write(reconciliation.note, backfill_id=run, rows=[row("missing", external_id="n"), row("missing", external_id="m")])
     subject = Subject(identities=frozenset({("crm", "n")}))
-    assert write(lambda session, tenant_id: privacy_stores.compared_rows(session, tenant_id, subject)) == 1
+    assert write(lambda session, tenant_id: erasure_stores.compared_rows(session, tenant_id, subject)) == 1
     assert [one.external_id for one in listed(write, run)] == ["m"]
 
 

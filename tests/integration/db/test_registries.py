@@ -25,18 +25,13 @@ from db.records import (
     RejectedRow,
     SnapshotDraft,
 )
-from db.repositories import (
-    assessments,
-    backfills,
-    events,
-    leads,
-    models,
-    outbox,
-    predictions,
-    processed,
-    snapshots,
-    tenants,
-)
+from db.repositories import tenants
+from db.repositories.backfills import backfills
+from db.repositories.events import events
+from db.repositories.jobs import idempotency_keys, outbox
+from db.repositories.leads import leads
+from db.repositories.models import models
+from db.repositories.predictions import assessments, predictions, snapshots
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -395,22 +390,22 @@ KEY = {"task": "t", "key": "k"}
 
 class TestProcessed:
     def test_the_first_result_is_answered_again(self, write):
-        assert write(processed.claim, **KEY, args_hash="h", task_id="1", now=NOW) is None
-        write(processed.finish, **KEY, result={"status": "ok"}, now=NOW)
-        stored = write(processed.claim, **KEY, args_hash="h", task_id="2", now=NOW)
+        assert write(idempotency_keys.claim, **KEY, args_hash="h", task_id="1", now=NOW) is None
+        write(idempotency_keys.finish, **KEY, result={"status": "ok"}, now=NOW)
+        stored = write(idempotency_keys.claim, **KEY, args_hash="h", task_id="2", now=NOW)
         assert (stored.task_id, stored.result, stored.done) == ("1", {"status": "ok"}, True)
-        assert write(processed.by_task_id, task_id="1") == stored
-        assert write(processed.by_task_id, task_id="2") is None
+        assert write(idempotency_keys.by_task_id, task_id="1") == stored
+        assert write(idempotency_keys.by_task_id, task_id="2") is None
 
     def test_other_arguments_conflict(self, write):
-        write(processed.claim, **KEY, args_hash="h", task_id="1", now=NOW)
+        write(idempotency_keys.claim, **KEY, args_hash="h", task_id="1", now=NOW)
         with pytest.raises(KeyConflict):
-            write(processed.claim, **KEY, args_hash="g", task_id="2", now=NOW)
+            write(idempotency_keys.claim, **KEY, args_hash="g", task_id="2", now=NOW)
 
     def test_tenants_tasks_and_keys_are_apart(self, write):
         claims = [{}, {"tenant_id": "T2"}, {"task": "u"}, {"key": "l"}]
         rest = {"args_hash": "h", "task_id": "1", "now": NOW}
-        assert [write(processed.claim, **{**KEY, **rest, **own}) for own in claims] == [None] * 4
+        assert [write(idempotency_keys.claim, **{**KEY, **rest, **own}) for own in claims] == [None] * 4
 
 
 class TestOutbox:

@@ -16,13 +16,17 @@ from db.base import Base
 from db.errors import DatabaseError, ReferenceGone, StatementRefused, UnknownLead
 from db.models import Lead, LeadIdentity, Tenant
 from db.records import AuditDraft, EventDraft, LeadDraft, OutboundDraft, OutboxDraft, QuarantineDraft
-from db.repositories import audit, canaries, events, leads, leases, outbound, outbox, quarantine, slots, tenants
+from db.repositories import audit, tenants
+from db.repositories.events import events
+from db.repositories.jobs import leases, outbox, quarantine, queue_probes, schedule_locks
+from db.repositories.leads import leads
+from db.repositories.outbound import outbound
 from db.session import EVERY_TENANT, across_tenants, reading, transaction
 from db.tenancy import MARK
-from tasks.contracts.base import Request, parse
+from tasks.contracts.base.request import Request, parse
 from tasks.errors import InvalidPayload
-from workers import database
-from workers.settings import Settings
+from workers.base import database
+from workers.base.settings import Settings
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 A, B = "acme", "brook"
@@ -69,7 +73,7 @@ def _planted(tenant_id):
         outbound.emit(session, tenant_id, events=[OutboundDraft(type="t", lead_id=None, body={})], now=NOW)
         quarantine.hold(session, tenant_id, draft=held, now=NOW)
         leases.acquire(session, tenant_id, name="n", holder="h", seconds=60)
-        slots.claim(session, schedule="s", seconds=60, tenant_id=tenant_id)
+        schedule_locks.claim(session, schedule="s", seconds=60, tenant_id=tenant_id)
     return result.lead_id
 
 
@@ -273,9 +277,9 @@ def test_the_mark_is_no_tenants_name():
 
 def test_what_all_tenants_share_is_read_and_not_changed(both):
     with transaction(EVERY_TENANT) as session:
-        canaries.send(session, queues=["batch"])
+        queue_probes.send(session, queues=["batch"])
     with transaction(A) as session:
-        assert [canary.queue for canary in canaries.latest(session)] == ["batch"]
+        assert [canary.queue for canary in queue_probes.latest(session)] == ["batch"]
         assert session.execute(text("UPDATE canaries SET queue = 'x'")).rowcount == 0
         assert session.execute(text("DELETE FROM canaries")).rowcount == 0
 

@@ -7,11 +7,15 @@ import pytest
 from sqlalchemy import select, update
 
 from db import session as sessions
+from db.encryption import KeyRing
 from db.errors import SealBroken
 from db.models import Event, Lead, ModelVersion, RejectedEntry, Snapshot
 from db.records import BackfillDraft, ChunkDraft, LeadDraft, ModelDraft, RejectedRow, SnapshotDraft
-from db.repositories import backfills, events, leads, models, snapshots
-from db.sealing import KeyRing
+from db.repositories.backfills import backfills
+from db.repositories.events import events
+from db.repositories.leads import leads
+from db.repositories.models import models
+from db.repositories.predictions import snapshots
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 PLANTED = {

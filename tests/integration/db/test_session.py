@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from db import session as sessions
+from db.encryption import KeyRing
 from db.errors import (
     DatabaseNotConfigured,
     DatabaseUnavailable,
@@ -20,7 +21,6 @@ from db.errors import (
 )
 from db.models import OutboxEntry, Tenant, TenantSettings
 from db.repositories import tenants
-from db.sealing import KeyRing
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SECRET = "zebulonia.q@example.com"

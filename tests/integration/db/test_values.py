@@ -15,7 +15,11 @@ from db.records import (
     RealisedRecord,
     SnapshotDraft,
 )
-from db.repositories import events, leads, marks, overrides, predictions, restrictions, snapshots, values
+from db.repositories.events import events
+from db.repositories.leads import leads
+from db.repositories.overrides import overrides, score_feedback
+from db.repositories.predictions import predictions, snapshots, value_report
+from db.repositories.privacy import restrictions
 from tests.integration.db.conftest import NOW
 
 DAY = timedelta(days=1)
@@ -70,16 +74,16 @@ def test_a_lead_counts_in_the_band_that_was_said_before_it_ended(write, upsert, 
     said("cold", one, days=5)
     for lead_id, won in ((one, True), (two, False), (worth, True)):
         ended(lead_id, won, days=10)
-    assert write(values.realised, since=SINCE) == [
+    assert write(value_report.realised, since=SINCE) == [
         RealisedRecord(lead_id=one, band="hot", label=True, deal_value=None),
         RealisedRecord(lead_id=two, band="warm", label=False, deal_value=None),
         RealisedRecord(lead_id=worth, band="hot", label=True, deal_value=9000.5),
     ]
-    assert write(values.realised, since=NOW - 9 * DAY) == []
-    assert write(values.realised, tenant_id="T2", since=SINCE) == []
+    assert write(value_report.realised, since=NOW - 9 * DAY) == []
+    assert write(value_report.realised, tenant_id="T2", since=SINCE) == []
     ended(three, False)
     write(restrictions.change, lead_id=two, restricted=True, now=NOW)
-    assert [(each.lead_id, each.band) for each in write(values.realised, since=SINCE)] == [
+    assert [(each.lead_id, each.band) for each in write(value_report.realised, since=SINCE)] == [
         (one, "hot"),
         (three, None),
         (worth, "hot"),
@@ -106,12 +110,12 @@ def test_leads_are_counted_by_agent_and_whether_somebody_reached_out(write, upse
     event(theirs, kind="outcome.lost")
     event(theirs, days=100)
     event(nobody, kind="email")
-    assert write(values.contacts, since=SINCE) == [
+    assert write(value_report.contacts, since=SINCE) == [
         ContactTally(agent="ada", leads=2, contacted=1),
         ContactTally(agent="bob", leads=1, contacted=0),
         ContactTally(agent=None, leads=1, contacted=1),
     ]
-    assert write(values.contacts, tenant_id="T2", since=SINCE) == []
+    assert write(value_report.contacts, tenant_id="T2", since=SINCE) == []
 
 
 def test_judgements_and_marks_are_counted_by_person(write, said, lead_ids):
@@ -125,13 +129,13 @@ def test_judgements_and_marks_are_counted_by_person(write, said, lead_ids):
             reason="other",
             actor="ada",
         )
-        write(marks.put, draft=mark, now=NOW - number * 80 * DAY)
+        write(score_feedback.put, draft=mark, now=NOW - number * 80 * DAY)
     draft = OverrideDraft(
         lead_id=lead_ids[0], kind="lead_score", band="cold", probability=None, reason="other", actor="bob"
     )
     write(overrides.put, draft=draft, now=NOW)
-    assert write(values.judged, since=SINCE) == [
+    assert write(value_report.judged, since=SINCE) == [
         JudgementTally(actor="ada", overrides=0, marks=2),
         JudgementTally(actor="bob", overrides=1, marks=0),
     ]
-    assert write(values.judged, tenant_id="T2", since=SINCE) == []
+    assert write(value_report.judged, tenant_id="T2", since=SINCE) == []

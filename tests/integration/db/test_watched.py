@@ -7,7 +7,7 @@ from sqlalchemy import URL, make_url, text
 
 from benchmarks.faults.proxy import Proxy
 from db import session as sessions
-from db import watched
+from db import stalled_connection
 from db.engine import make_engine, normal_url
 from db.errors import DatabaseUnavailable
 
@@ -15,8 +15,8 @@ from db.errors import DatabaseUnavailable
 @pytest.fixture
 def proxy(postgresql_database, test_keyring, monkeypatch):
     """This process reaches the database through a proxy, and doubts after a moment."""
-    monkeypatch.setattr(watched, "ASK", 0.3)
-    monkeypatch.setattr(watched, "MARGIN", 0.2)
+    monkeypatch.setattr(stalled_connection, "ASK", 0.3)
+    monkeypatch.setattr(stalled_connection, "MARGIN", 0.2)
     direct = make_url(postgresql_database)
     made = Proxy(Path(str(direct.query["host"])) / ".s.PGSQL.5432")
     sessions.configure(far(made, direct), test_keyring)

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from db.records import LeadRecord
-from db.repositories import events, leads, raw_events, rescores
+from db.repositories.due_queues import rescore_queue
+from db.repositories.events import events, raw_events
+from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading, transaction
+from tasks.crm.highlevel.envelope import READERS
 from tasks.events import ingest
-from tasks.intake.highlevel.envelope import READERS
 from tasks.tenants import configure
 
 #: stands for the tenant in the fixtures, each of which has one of its own
@@ -55,7 +57,7 @@ def play(tenant: str, text: str) -> list[Any]:
             pairs.append((known_of(session, tenant, record, expected), expected))
     if "due" in fixture:
         with transaction(EVERY_TENANT) as session:
-            taken = rescores.take(session, tenant, limit=10).lead_ids
+            taken = rescore_queue.take(session, tenant, limit=10).lead_ids
             pairs.append((list(leads.external_ids(session, tenant, lead_ids=taken).values()), fixture["due"]))
     return [pair for pair in pairs if pair[0] != pair[1]]
 

@@ -11,7 +11,10 @@ from sqlalchemy import select, update
 
 from db import clock
 from db.models import Lead, RescoreDue
-from db.repositories import leads, predictions, raw_events, rescores
+from db.repositories.due_queues import rescore_queue
+from db.repositories.events import raw_events
+from db.repositories.leads import leads
+from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.events import ingest
 from tasks.leads import card, rescore, worklist
@@ -60,7 +63,7 @@ def shift(seconds: float) -> None:
 
 def due() -> int:
     with reading(EVERY_TENANT) as session:
-        return sum(rescores.due(session).values())
+        return sum(rescore_queue.due(session).values())
 
 
 def scores(lead_id: str) -> int:
@@ -116,17 +119,17 @@ def test_an_unanswered_inquiry_is_looked_at_again_in_the_next_interval() -> None
 def test_a_worker_that_dies_gives_its_leads_back_and_events_meanwhile_count() -> None:
     ingest(tenant_id=T, events=[created(1), created(2)])
     with transaction(EVERY_TENANT) as session:
-        taken = rescores.take(session, T, limit=10)
+        taken = rescore_queue.take(session, T, limit=10)
     assert len(taken.lead_ids) == 2
     assert due() == 0
     ingest(tenant_id=T, events=[said(1, 1)])
     with transaction(EVERY_TENANT) as session:
-        rescores.settle(session, T, taken=taken, due={})
+        rescore_queue.settle(session, T, taken=taken, due={})
     shift(31)
     assert due() == 1  # the one that spoke meanwhile
     with transaction(EVERY_TENANT) as session:
-        taken = rescores.take(session, T, limit=10)
-    shift(rescores.LEASE + 1)
+        taken = rescore_queue.take(session, T, limit=10)
+    shift(rescore_queue.LEASE + 1)
     assert due() == 1  # nobody settled it
 
 
@@ -157,12 +160,12 @@ def test_soonest_wins() -> None:
     lead_id = ingest(tenant_id=T, events=[created(1)])["data"]["lead_ids"][0]
     with transaction(EVERY_TENANT) as session:
         now = clock.now(session)
-        rescores.schedule(session, T, due={lead_id: now + timedelta(days=1)})
+        rescore_queue.schedule(session, T, due={lead_id: now + timedelta(days=1)})
     assert due() == 1
     with transaction(EVERY_TENANT) as session:
-        taken = rescores.take(session, T, limit=1)
-        rescores.settle(session, T, taken=taken, due={lead_id: now + timedelta(days=2)})
-        rescores.schedule(session, T, due={lead_id: now - timedelta(seconds=1)})
+        taken = rescore_queue.take(session, T, limit=1)
+        rescore_queue.settle(session, T, taken=taken, due={lead_id: now + timedelta(days=2)})
+        rescore_queue.schedule(session, T, due={lead_id: now - timedelta(seconds=1)})
     assert due() == 1
 
 

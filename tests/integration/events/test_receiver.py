@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tasks.events import ingest
 from tasks.tenants import configure
 from tests.integration.relay.live import queued, running
-from workers.settings import Settings
+from workers.base.settings import Settings
 
 KEY = Ed25519PrivateKey.generate()
 PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

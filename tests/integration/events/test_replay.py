@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from db.records import RawEventDraft
-from db.repositories import events, leads, raw_events
+from db.repositories.events import events, raw_events
+from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.events import ingest, replay
 from tasks.leads import upsert

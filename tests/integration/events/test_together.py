@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from db.repositories import leads, processed, raw_events
+from db.repositories.events import raw_events
+from db.repositories.jobs import idempotency_keys
+from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading
 from tasks.errors import InvalidPayload
 from tasks.events import ingest
 from tasks.privacy import forget
+from tasks.runtime.batching import Call
 from tasks.tenants import configure
-from tasks.together import Call
 from tests.integration.events.test_golden import FIXTURES, LOCATION
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -58,7 +60,7 @@ def test_they_share_a_transaction_and_have_an_answer_and_a_key_each() -> None:
     assert commits() == 1
     with reading(EVERY_TENANT) as session:
         assert len(leads.ids(session, T)) == 4
-        stored = processed.by_task_id(session, T, task_id="t1")
+        stored = idempotency_keys.by_task_id(session, T, task_id="t1")
     assert stored is not None
     assert stored.result == answers[1]
     assert alone("t1", message(told(2), told(3))) == answers[1] | {"duplicate": True}, "delivered again"

@@ -7,10 +7,11 @@ import time
 import pytest
 import redis
 
-from tasks import waiting
+from tasks.runtime import queue_depth
 from tests.integration.fairness.conftest import message
-from workers import dealing, depths
-from workers.dealing import CLOSE, READY, SHORT, Dealer, keys_of, tenant_of
+from workers.base import broker_epoch
+from workers.worker import fair_queue
+from workers.worker.fair_queue import CLOSE, READY, SHORT, Dealer, keys_of, tenant_of
 
 QUEUE = "inference"
 
@@ -105,10 +106,10 @@ def test_what_is_aside_counts(broker, dealer):
     broker.lpush(QUEUE, *(message("a", number) for number in range(100)), message("b"))
     settle(dealer)
     assert broker.llen(QUEUE) == READY
-    assert depths.depths(broker, [QUEUE, "celery"]) == {QUEUE: 101, "celery": 0}
-    assert waiting.backlog(broker, QUEUE, "a") == broker.zcard(waiting.aside_key(QUEUE)) == 101 - READY
-    assert waiting.backlog(broker, QUEUE, "b") == 0
-    assert waiting.backlog(broker, QUEUE, "nobody") == waiting.backlog(broker, "celery", "a") == 0
+    assert broker_epoch.depths(broker, [QUEUE, "celery"]) == {QUEUE: 101, "celery": 0}
+    assert queue_depth.backlog(broker, QUEUE, "a") == broker.zcard(queue_depth.aside_key(QUEUE)) == 101 - READY
+    assert queue_depth.backlog(broker, QUEUE, "b") == 0
+    assert queue_depth.backlog(broker, QUEUE, "nobody") == queue_depth.backlog(broker, "celery", "a") == 0
 
 
 def test_all_goes_back_in_the_order_of_turns(broker, dealer):
@@ -140,7 +141,7 @@ def test_long_messages_are_gathered_a_few_at_a_time(broker, dealer):
 
 
 def test_many_who_deal_take_and_write_at_once_lose_nothing(broker, broker_url, monkeypatch):
-    monkeypatch.setattr(dealing, "CLOSE", 0.0)
+    monkeypatch.setattr(fair_queue, "CLOSE", 0.0)
     sent = [[message(tenant_id, number) for number in range(400)] for tenant_id in "abc"]
     taken, done = [], threading.Event()
 
@@ -163,7 +164,7 @@ def test_many_who_deal_take_and_write_at_once_lose_nothing(broker, broker_url, m
     for writer in writers:
         writer.join()
     deadline = time.monotonic() + 30
-    while depths.depths(broker, [QUEUE])[QUEUE] and time.monotonic() < deadline:
+    while broker_epoch.depths(broker, [QUEUE])[QUEUE] and time.monotonic() < deadline:
         time.sleep(0.01)
     done.set()
     for thread in threads:

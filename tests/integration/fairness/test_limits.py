@@ -8,13 +8,13 @@ import pytest
 from pydantic import SecretStr
 
 from db.session import EVERY_TENANT, reading
-from tasks import limits
 from tasks.errors import Overloaded
+from tasks.runtime import admission_control
 from tasks.system import status
 from tests.integration.fairness.conftest import message
 from workers.app import app
-from workers.cluster import join
-from workers.dealing import CLOSE, Dealer
+from workers.cluster.embedded import join
+from workers.worker.fair_queue import CLOSE, Dealer
 
 QUEUE = "inference"
 
@@ -41,9 +41,9 @@ def test_what_is_aside_is_in_the_status():
 
 @pytest.mark.usefixtures("flooded", "database")
 def test_who_has_too_much_waiting_is_refused_and_others_are_not(monkeypatch):
-    monkeypatch.setattr(limits, "MESSAGES", 50)
+    monkeypatch.setattr(admission_control, "MESSAGES", 50)
     with reading(EVERY_TENANT) as session:
-        limits.admit_assessment(session, "quiet")
-        limits.admit_import(session, "loud")
+        admission_control.admit_assessment(session, "quiet")
+        admission_control.admit_import(session, "loud")
         with pytest.raises(Overloaded):
-            limits.admit_assessment(session, "loud")
+            admission_control.admit_assessment(session, "loud")

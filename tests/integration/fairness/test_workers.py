@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from tasks import waiting
+from tasks.runtime import queue_depth
 from tests.integration.cluster.processes import ROOT, environment, until
 from tests.integration.fairness.conftest import message
-from workers.dealing import READY, tenant_of
+from workers.worker.fair_queue import READY, tenant_of
 
 QUEUE = "inference"
 FLOOD = 200
@@ -21,7 +21,7 @@ FLOOD = 200
 def start(tmp_path, broker_url):
     """Starts a worker with two children and gives its main process; killed with its children at the end."""
     env = environment(tmp_path) | {"REDIS_URL": broker_url, "DATABASE_URL": f"sqlite:///{tmp_path}/hearth.db"}
-    worker = ("-m", "workers.entry", "worker", "tests.integration.fairness.toys", "--queues", QUEUE)
+    worker = ("-m", "workers.cluster.celery_main", "worker", "tests.integration.fairness.toys", "--queues", QUEUE)
     options = ("--concurrency", "2", "--prefetch-multiplier", "4", "--without-gossip", "--without-mingle")
 
     @contextmanager
@@ -82,10 +82,10 @@ def test_a_killed_worker_loses_nothing_that_was_set_aside(start, broker, done):
     sent = flood(done)
     broker.lpush(QUEUE, *sent)
     with start() as worker:
-        until(lambda: len(done()) > 10 and broker.zcard(waiting.aside_key(QUEUE)) > 50)
+        until(lambda: len(done()) > 10 and broker.zcard(queue_depth.aside_key(QUEUE)) > 50)
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
-    aside = [raw[16:] for raw in broker.zrange(waiting.aside_key(QUEUE), 0, -1)]
+    aside = [raw[16:] for raw in broker.zrange(queue_depth.aside_key(QUEUE), 0, -1)]
     assert set(aside) <= set(sent)
     assert len(aside) >= 50
     owed = {names(sent)[raw] for raw in aside}
@@ -97,9 +97,9 @@ def test_a_worker_that_stops_warmly_leaves_its_queue_to_any_version(start, broke
     sent = flood(done)
     broker.lpush(QUEUE, *sent)
     with start() as worker:
-        until(lambda: len(done()) > 10 and broker.zcard(waiting.aside_key(QUEUE)) > 50)
+        until(lambda: len(done()) > 10 and broker.zcard(queue_depth.aside_key(QUEUE)) > 50)
         worker.send_signal(signal.SIGTERM)
-        until(lambda: not broker.exists(waiting.aside_key(QUEUE)))
+        until(lambda: not broker.exists(queue_depth.aside_key(QUEUE)))
         # what its children had is done, given back, or still noted as theirs
         until(lambda: broker.llen(QUEUE) + broker.hlen("unacked") + len(done()) >= FLOOD)
     lying = broker.lrange(QUEUE, 0, -1)

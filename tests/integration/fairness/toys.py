@@ -5,8 +5,8 @@ from pathlib import Path
 
 from celery import shared_task
 
-from workers import hooks
 from workers.app import app
+from workers.worker import hooks
 
 __all__ = ["app", "hooks"]
 

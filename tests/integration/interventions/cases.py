@@ -11,16 +11,17 @@ from sqlalchemy import select
 
 from db.models import AuditEntry
 from db.records import InterventionRecord, OutboxRecord
-from db.repositories import audit, interventions, tenants
+from db.repositories import audit, tenants
+from db.repositories.interventions import interventions
 from db.session import EVERY_TENANT, reading
-from tasks.base import Work
 from tasks.contracts.tenants import Interventions
 from tasks.events import ingest
 from tasks.interventions.dispatch import dispatch_actions
-from tasks.interventions.planning import plan_leads
-from tasks.interventions.plans import Asked, LeadPlan
 from tasks.leads import upsert
 from tasks.outbound import pull
+from tasks.runtime.task import Work
+from tasks.services.interventions.plan_types import Asked, LeadPlan
+from tasks.services.interventions.planning import plan_leads
 from tasks.tenants import configure
 
 T = "acme"

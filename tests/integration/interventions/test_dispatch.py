@@ -11,15 +11,15 @@ from sqlalchemy import update
 
 from db.models import Intervention
 from db.records import InterventionRecord
-from db.repositories import interventions
+from db.repositories.interventions import interventions
 from db.session import EVERY_TENANT, reading, transaction
-from tasks.acting import choices_of
 from tasks.errors import InvalidPayload
 from tasks.interventions import dispatch, expire, pause, plan, review, waiting
 from tasks.leads import card, upsert
 from tasks.outcomes import record
 from tasks.privacy import restrict
-from tasks.services import gate_context
+from tasks.services.interventions import gate_context
+from tasks.services.interventions.intervention_settings import choices_of
 from tasks.tenants import configure
 from tests.integration.interventions.cases import (
     DAY,

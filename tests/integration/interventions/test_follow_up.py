@@ -9,14 +9,14 @@ import pytest
 
 from db.models import Enrolment
 from db.records import EnrolmentDraft
-from db.repositories import enrolments, pauses
+from db.repositories.interventions import enrolments, pauses
 from db.session import EVERY_TENANT, reading, transaction
-from tasks import effects
 from tasks.interventions import follow_up, pause, resume
 from tasks.interventions.follow_up import judge
 from tasks.leads import upsert
 from tasks.outcomes import record
 from tasks.privacy import forget
+from tasks.services.interventions import experiment
 from tests.integration.interventions.cases import (
     DAY,
     NOON,
@@ -46,7 +46,7 @@ def settled() -> dict[str, tuple[bool, str | None, str | None]]:
     """Arm, outcome and reason of each lead that is enrolled."""
     with reading(EVERY_TENANT) as session:
         ids = [row.lead_id for row in session.query(Enrolment).all()]
-        found = enrolments.of_leads(session, T, experiment=effects.EXPERIMENT, lead_ids=ids)
+        found = enrolments.of_leads(session, T, experiment=experiment.EXPERIMENT, lead_ids=ids)
     return {lead_id: (one.held_out, one.outcome, one.reason) for lead_id, one in found.items()}
 
 
@@ -105,7 +105,7 @@ def test_who_is_forgotten_counts_for_nobody() -> None:
     forget(tenant_id=T, lead_id=lead_id)
     assert follow_up()["data"]["settled"] == 0
     with reading(EVERY_TENANT) as session:
-        assert enrolments.tally(session, T, experiment=effects.EXPERIMENT) == []
+        assert enrolments.tally(session, T, experiment=experiment.EXPERIMENT) == []
 
 
 def measured(*, sent: tuple[int, int], held: tuple[int, int], intervention: str = TYPE) -> None:
@@ -114,7 +114,7 @@ def measured(*, sent: tuple[int, int], held: tuple[int, int], intervention: str 
     ids = upsert(tenant_id=T, leads=leads)["data"]["lead_ids"]
     drafts = [
         EnrolmentDraft(
-            experiment=effects.EXPERIMENT,
+            experiment=experiment.EXPERIMENT,
             lead_id=lead_id,
             held_out=index >= sent[0],
             propensity=0.5,
@@ -131,7 +131,7 @@ def measured(*, sent: tuple[int, int], held: tuple[int, int], intervention: str 
     }
     with transaction(EVERY_TENANT) as session:
         enrolments.enrol(session, T, drafts=drafts)
-        enrolments.settle(session, T, experiment=effects.EXPERIMENT, outcomes=outcomes, now=NOON + 30 * DAY)
+        enrolments.settle(session, T, experiment=experiment.EXPERIMENT, outcomes=outcomes, now=NOON + 30 * DAY)
 
 
 def test_a_type_that_does_harm_is_paused_told_and_no_longer_proposed() -> None:

@@ -11,17 +11,17 @@ import pytest
 from sqlalchemy import update
 
 from db.models import Lead
-from db.repositories import enrolments, levels
+from db.repositories.interventions import enrolments
+from db.repositories.overrides import threshold_state
 from db.session import EVERY_TENANT, reading, transaction
-from ml.interventions.compliance import Candidate
-from tasks import effects
-from tasks.acting import choices_of
+from ml.interventions.compliance.gates import Candidate
 from tasks.errors import InvalidPayload
-from tasks.interventions import keeping, pause, plan, plan_due, resume
-from tasks.interventions.planning import plan_leads
+from tasks.interventions import pause, plan, plan_due, resume
 from tasks.leads import card, upsert
 from tasks.privacy import restrict
-from tasks.services import gate_context
+from tasks.services.interventions import experiment, gate_context, plan_store
+from tasks.services.interventions.intervention_settings import choices_of
+from tasks.services.interventions.planning import plan_leads
 from tests.integration.interventions.cases import (
     DAY,
     NOON,
@@ -66,7 +66,7 @@ def numbered_held_out(at: datetime = NOON, **fields: Any) -> tuple[int, str]:
     """Such a lead with its number."""
     for number in range(100, 200):
         lead_id = at_risk(number, at, **fields)
-        if effects.assigned(T, lead_id, 0.5).held_out:
+        if experiment.assigned(T, lead_id, 0.5).held_out:
             return number, lead_id
     raise AssertionError("nobody of a hundred is held out")
 
@@ -88,8 +88,8 @@ def test_a_lead_at_risk_gets_one_action_with_reasons_gates_and_a_ready_request()
     assert action.detail["crm"]["body"]["contactId"] == "ct1"
     assert only(proofs())["rules"] == rules(action.decision)
     with reading(EVERY_TENANT) as session:
-        record = enrolments.of_leads(session, T, experiment=effects.EXPERIMENT, lead_ids=[lead_id])[lead_id]
-        assert levels.standing(session, T, threshold="churn", lead_ids=[lead_id]).keys() == {lead_id}
+        record = enrolments.of_leads(session, T, experiment=experiment.EXPERIMENT, lead_ids=[lead_id])[lead_id]
+        assert threshold_state.standing(session, T, threshold="churn", lead_ids=[lead_id]).keys() == {lead_id}
     assert (record.held_out, record.propensity, record.due_at - record.enrolled_at) == (False, 1.0, 30 * DAY)
 
 
@@ -246,7 +246,7 @@ def test_who_opted_out_is_suppressed_and_never_contacted() -> None:
     action = only(only(planned(NOON, lead_id)).actions)
     assert (action.action, action.channel, action.state, action.held_out) == ("suppress", "internal", "planned", False)
     with reading(EVERY_TENANT) as session:
-        assert enrolments.tally(session, T, experiment=effects.EXPERIMENT) == []
+        assert enrolments.tally(session, T, experiment=experiment.EXPERIMENT) == []
 
 
 def test_who_opts_out_has_all_taken_back_at_once_and_is_suppressed_once() -> None:
@@ -323,7 +323,7 @@ def test_of_a_lead_that_is_held_out_the_plan_is_kept_and_nobody_is_told() -> Non
     assert only(planned(NOON + 8 * DAY, lead_id)).held_out, "who is held out stays so"
     assert states(lead_id) == ["held_out", "held_out"]
     with reading(EVERY_TENANT) as session:
-        tally = enrolments.tally(session, T, experiment=effects.EXPERIMENT)
+        tally = enrolments.tally(session, T, experiment=experiment.EXPERIMENT)
     assert [(one.held_out, one.count) for one in tally] == [(True, 1)]
 
 
@@ -373,7 +373,7 @@ def test_what_was_handed_over_while_a_plan_was_made_runs_and_nothing_takes_its_p
     work = work_at(NOON + HOUR)
     plan_made.reason = "below_threshold"
     with work.effect(T) as session:
-        keeping.withdraw(session, work, {lead_id: plan_made}, {})
+        plan_store.withdraw(session, work, {lead_id: plan_made}, {})
     assert (plan_made.reason, [one.action_id for one in plan_made.actions]) == ("collision", [action.action_id])
     assert states(lead_id) == ["dispatched"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from db.repositories import tenants
 from db.session import EVERY_TENANT, reading
-from tasks.acting import BUDGET, Choices, choices_of
 from tasks.errors import InvalidPayload
+from tasks.services.interventions.intervention_settings import BUDGET, Choices, choices_of
 from tasks.tenants import configure
 
 pytestmark = pytest.mark.usefixtures("sqlite_database")

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from db.records import OutboundDraft
-from db.repositories import outbound, tenants
+from db.repositories import tenants
+from db.repositories.outbound import outbound
 from db.session import EVERY_TENANT, transaction
 from tests.integration.outbound.receiver import Receiver
 from workers.app import app
-from workers.outbound import Deliverer, Limits
+from workers.delivery.outbound import Deliverer, Limits
 
 NOW = datetime.now(UTC)
 SECRET = "a secret of sixteen"

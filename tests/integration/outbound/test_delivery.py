@@ -12,13 +12,13 @@ import pytest
 import redis
 
 from db import clock
-from db.repositories import outbound, targets
+from db.repositories.outbound import circuit_breakers, outbound
 from db.session import EVERY_TENANT, reading, transaction
 from tests.integration.cluster.processes import ROOT, environment
 from tests.integration.outbound.conftest import NOW, SECRET, states, subscribe, tell, until, webhook
 from tests.integration.relay.live import app_of, queued, running
 from workers.app import app
-from workers.internal_keys import moved_aside
+from workers.base.internal_keys import moved_aside
 
 pytestmark = pytest.mark.usefixtures("database")
 DONE = {"pending": 0, "dead": 0}
@@ -115,7 +115,7 @@ def test_a_dead_receiver_costs_little(receiver, deliverer):
         time.sleep(0.01)
     assert len(receiver.requests) == 5
     with reading(EVERY_TENANT) as session:
-        assert targets.get(session, "acme").open_until is not None
+        assert circuit_breakers.get(session, "acme").open_until is not None
 
 
 def test_a_receiver_that_is_back_gets_everything(receiver, deliverer):
@@ -224,8 +224,8 @@ def test_addresses_inside_are_refused(receiver, deliverer):
 
 
 PROCESS = """
-from workers import outbound
 from workers.app import app
+from workers.delivery import outbound
 outbound.Limits.__init__.__kwdefaults__["hold"] = 0.5
 outbound.main()
 """

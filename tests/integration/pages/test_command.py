@@ -8,11 +8,11 @@ from click.testing import CliRunner
 from db.repositories import tenants
 from db.session import EVERY_TENANT, transaction
 from tasks.leads import upsert
-from tasks.training import train_model
+from tasks.models import train_model
 from tests.unit.workers.pages.document import Document
 from tests.unit.workers.pages.test_model_card import SECTIONS
+from workers.base.settings import settings
 from workers.cli import main
-from workers.settings import settings
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 NOW = datetime.now(UTC)

@@ -15,15 +15,16 @@ from pydantic import SecretStr
 
 from db.base import Base
 from db.records import EventDraft
-from db.repositories import events, quarantine
-from db.repositories.privacy_stores import kept_aside
+from db.repositories.events import events
+from db.repositories.jobs import quarantine
+from db.repositories.privacy.erasure_stores import kept_aside
 from db.session import EVERY_TENANT, reading, transaction
 from db.tenancy import MARK, SETTING
 from tasks.leads import upsert
 from tasks.tenants import configure
 from tests.integration.relay.live import running
 from workers.app import app
-from workers.cluster import join
+from workers.cluster.embedded import join
 
 NOW = datetime.now(UTC)
 TENANT = "acme"

@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import text
 
 from db.base import Base
-from db.repositories import audit, leads, outbox, quarantine
+from db.repositories import audit
+from db.repositories.jobs import outbox, quarantine
+from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading
 from tasks import backfill, churn, events, interventions, jobs, outbound, pipelines, privacy, reports, system
 from tasks.leads import (
@@ -28,9 +30,9 @@ from tasks.tenants import configure, readiness
 from tests.integration.privacy.conftest import CANARY, EMAIL, EXTERNAL, NOW, PHONE, TENANT
 from tests.integration.privacy.test_canary import OTHER, import_file
 from workers.app import app
-from workers.outbound import Deliverer
-from workers.quarantine import find, replay_known
-from workers.relay import Limits, Relay
+from workers.base.quarantine import find, replay_known
+from workers.delivery.outbound import Deliverer
+from workers.delivery.relay import Limits, Relay
 
 NEIGHBOUR = "brook"
 

@@ -7,16 +7,16 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from db.subjects import Subject
-from tasks import privacy_broker
+from db.data_subject import Subject
 from tasks.errors import InvalidPayload
 from tasks.leads import card, upsert
 from tasks.privacy import compact, forget, purge
+from tasks.services.privacy import broker_data
 from tasks.tenants import configure
 from tests.integration.privacy.conftest import CANARY, EMAIL, EXTERNAL, written
 from tests.integration.privacy.test_canary import answered
 from workers.app import app
-from workers.cluster import join
+from workers.cluster.embedded import join
 
 ROLE = ("allkeys", "allchannels", "+@all", "-@dangerous", "+info")
 
@@ -34,9 +34,9 @@ def test_answers_that_name_somebody_go_and_all_others_stay(tenant, canary, other
     answered("neighbours", card(tenant_id="neighbour", lead_id=theirs), "SUCCESS")
     answered("failed", InvalidPayload.at("type", f"custom.{EMAIL}", "must be a number"), "FAILURE")
     answered("failed-other", InvalidPayload.at("type", "custom.dog", "must be a number"), "FAILURE")
-    for number in range(2 * privacy_broker.STEP):
+    for number in range(2 * broker_data.STEP):
         answered(f"about-{number}", {"tenant_id": tenant, "data": {"external_id": EXTERNAL}}, "SUCCESS")
-    mine = 2 + 2 * privacy_broker.STEP
+    mine = 2 + 2 * broker_data.STEP
     assert forget(tenant_id=tenant, lead_id=canary, dry_run=True)["data"]["results"] == mine
     assert len(kept(broker)) == mine + 3, "a trial removes nothing"
     assert forget(tenant_id=tenant, lead_id=canary)["data"]["results"] == mine
@@ -80,15 +80,15 @@ def test_a_broker_that_writes_already_is_asked_again(tenant, broker, broker_file
         client.bgrewriteaof()
         client.config_set("rdb-key-save-delay", 0)
         subject = Subject(identities=frozenset({(None, EXTERNAL)}))
-        assert privacy_broker.forget_results(tenant, subject) == 1
+        assert broker_data.forget_results(tenant, subject) == 1
         assert compact(since=since.isoformat())["data"] == {"log": "later"}
         assert client.llen("ingest") == 1, "it is sent again"
     assert broker_files(), "what was begun before holds the answer still"
-    assert not privacy_broker.rewritten_since(since)
+    assert not broker_data.rewritten_since(since)
     assert compact(since=since.isoformat())["data"] == {"log": "begun"}
     assert broker_files() == []
-    assert privacy_broker.rewritten_since(since)
-    assert not privacy_broker.rewritten_since(datetime.now(UTC) + timedelta(seconds=1))
+    assert broker_data.rewritten_since(since)
+    assert not broker_data.rewritten_since(datetime.now(UTC) + timedelta(seconds=1))
 
 
 def test_one_rewriting_is_enough_for_many_erasures(tenant, broker):

@@ -11,28 +11,21 @@ import pytest
 import redis
 
 from db.records import ModelDraft, OutboundDraft, OutboxDraft, QuarantineDraft
-from db.repositories import (
-    attempts,
-    audit,
-    enrolments,
-    interventions,
-    leads,
-    leases,
-    lineage,
-    models,
-    outbound,
-    outbox,
-    privacy,
-    quarantine,
-    risk_checks,
-)
+from db.repositories import audit
+from db.repositories.due_queues import risk_queue
+from db.repositories.interventions import enrolments, interventions
+from db.repositories.jobs import delivery_attempts, leases, outbox, quarantine
+from db.repositories.leads import leads
+from db.repositories.models import lineage, models
+from db.repositories.outbound import outbound
+from db.repositories.privacy import erasure
 from db.session import EVERY_TENANT, reading, transaction
-from tasks import privacy_files
 from tasks.backfill import finish, import_chunk, start
 from tasks.errors import InvalidPayload
 from tasks.leads import card, score, upsert, worklist
 from tasks.pipelines import assess
 from tasks.privacy import export, forget, readmit
+from tasks.services.privacy import workspace_files
 from tests.integration.db.test_enrolments import enrolled
 from tests.integration.db.test_interventions import planned
 from tests.integration.privacy.conftest import CANARY, EMAIL, EXTERNAL, NOW, PHONE, written
@@ -102,7 +95,7 @@ def plant_what_callers_make_up(tenant, canary, other):
     score.apply(kwargs={"tenant_id": tenant, "lead_ids": [other, canary], **key}, task_id=by_name)
     held(tenant, "hearth.later.one", b'{"tenant_id": "acme"}', id=by_name)
     with transaction(EVERY_TENANT) as session:
-        attempts.begin(session, tenant, task="hearth.leads.score", task_id=by_name)
+        delivery_attempts.begin(session, tenant, task="hearth.leads.score", task_id=by_name)
         leases.acquire(session, tenant, name="hearth.models.train", holder=by_mail, seconds=1)
     shown = card(tenant_id=tenant, lead_id=canary)
     for name in (by_name, by_first_name, "01a22a68-9076-4887-9636-13386c36f983"):
@@ -125,7 +118,7 @@ def plan(session, tenant, canary):
     request = {"method": "POST", "path": f"/contacts/{EXTERNAL}/tasks"}
     interventions.save(session, tenant, drafts=[replace(draft, detail={"crm": request})])
     enrolments.enrol(session, tenant, drafts=[enrolled(canary)])
-    risk_checks.touch(session, tenant, lead_ids=[canary])
+    risk_queue.touch(session, tenant, lead_ids=[canary])
 
 
 def model_draft(fingerprint):
@@ -179,14 +172,14 @@ def test_an_import_that_ends_meanwhile_keeps_nobody_in_its_files(
     path = tmp_path_factory.mktemp("given") / "late.csv"
     row = [EXTERNAL, EMAIL, PHONE, "Zyxcanary", "Quuxworth", "2026-01-01", "lots"]
     job_id = import_file(tenant, path, [row, OTHER], ending=False)
-    scrub = privacy_files.scrub
+    scrub = workspace_files.scrub
 
     def scrub_and_let_the_import_end(*args, **options):
         counts = scrub(*args, **options)
         finish(tenant_id=tenant, backfill_id=job_id)
         return counts
 
-    monkeypatch.setattr(privacy_files, "scrub", scrub_and_let_the_import_end)
+    monkeypatch.setattr(workspace_files, "scrub", scrub_and_let_the_import_end)
     forget(tenant_id=tenant, lead_id=canary)
     assert places() == []
 
@@ -199,7 +192,7 @@ def test_others_lose_nothing(tenant, everywhere, other):
             quarantine.get(session, tenant, quarantine_id=e.quarantine_id) for e in quarantine.entries(session, tenant)
         ]
         told = outbound.pull(session, tenant, cursor=0, limit=50)
-        places = privacy.imports(session, tenant)
+        places = erasure.imports(session, tenant)
         marked = {model.version: model.retrain_at is not None for model in models.versions(session, tenant)}
     assert [dict(row.kwargs) for row in pending if row.task == "hearth.some.task"] == [{"lead_ids": [other]}]
     assert [json.loads(message.body)[1]["leads"] for message in messages] == [[{"external_id": "other-9"}]]
@@ -231,7 +224,7 @@ def test_the_same_wish_is_granted_once(tenant, canary):
 
 def test_one_that_was_begun_and_broken_off_is_ended(tenant, canary):
     with transaction(EVERY_TENANT) as session:
-        begun = privacy.begin(session, tenant, lead_id=canary, identities=[], lay=True, now=NOW)
+        begun = erasure.begin(session, tenant, lead_id=canary, identities=[], lay=True, now=NOW)
     assert upsert(tenant_id=tenant, leads=[CANARY])["data"]["rejected"], "the door is closed first"
     assert forget(tenant_id=tenant, lead_id=canary)["data"]["erasure_id"] == begun.erasure_id
 

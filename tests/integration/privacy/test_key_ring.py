@@ -9,16 +9,20 @@ from pydantic import SecretStr
 from sqlalchemy import delete, func, select
 
 from db import session as sessions
+from db.encryption import KeyRing
 from db.errors import KeysForeign
 from db.models import KeyMark, Lead
 from db.records import LeadDraft, ModelDraft, QuarantineDraft
-from db.repositories import leads, models, privacy, quarantine, tenants
-from db.sealing import KeyRing
+from db.repositories import tenants
+from db.repositories.jobs import quarantine
+from db.repositories.leads import leads
+from db.repositories.models import models
+from db.repositories.privacy import erasure
 from migrations import commands
 from tests.integration.privacy.conftest import NOW
-from workers import database as bound
-from workers.errors import KeysUnreadable
-from workers.settings import Settings
+from workers.base import database as bound
+from workers.base.errors import KeysUnreadable
+from workers.base.settings import Settings
 
 RESTORE = "put the key ring back that was saved"
 
@@ -62,9 +66,9 @@ def sealed_secret():
 def tombstone():
     with sessions.transaction(sessions.EVERY_TENANT) as session:
         tenants.configure(session, "acme", settings={}, actor="t", now=NOW)
-        subject = privacy.find(session, "acme", lead_id=None, identities=[("csv", "x1")])
-        own = privacy.door(session, "acme", subject=subject)
-        privacy.close_door(session, "acme", erasure_id="e", door=own, now=NOW)
+        subject = erasure.find(session, "acme", lead_id=None, identities=[("csv", "x1")])
+        own = erasure.door(session, "acme", subject=subject)
+        erasure.close_door(session, "acme", erasure_id="e", door=own, now=NOW)
 
 
 SEALED = {
@@ -223,7 +227,9 @@ def test_a_database_that_is_away_at_the_start_is_asked_by_the_first_session(chos
             pass
 
 
-@pytest.mark.parametrize("program", [["workers.relay"], ["celery", "-A", "workers.bootstrap", "worker", "-P", "solo"]])
+@pytest.mark.parametrize(
+    "program", [["workers.delivery.relay"], ["celery", "-A", "workers.bootstrap", "worker", "-P", "solo"]]
+)
 def test_a_process_ends_with_one_line_and_no_trace(chosen, sqlite_database, program):
     sealed_lead()
     theirs = KeyRing.generate().dump()

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from db.records import ModelDraft
-from db.repositories import leads, lineage, models
+from db.repositories.leads import leads
+from db.repositories.models import lineage, models
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.leads import upsert
+from tasks.models import train_model
 from tasks.privacy import forget, restrict
-from tasks.training import train_model
 from tests.integration.privacy.conftest import NOW
 
 

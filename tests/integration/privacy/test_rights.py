@@ -12,7 +12,11 @@ from sqlalchemy import text
 
 from db.privacy import STORES
 from db.records import EventDraft, LeadDraft
-from db.repositories import audit, events, leads, predictions, restrictions, tenants
+from db.repositories import audit, tenants
+from db.repositories.events import events
+from db.repositories.leads import leads
+from db.repositories.predictions import predictions
+from db.repositories.privacy import restrictions
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload, TaskError
 from tasks.leads import card, score, upsert, worklist

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from db.records import QuarantineDraft
-from db.repositories import audit, leads, quarantine
+from db.repositories import audit
+from db.repositories.jobs import quarantine
+from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
 from tasks.leads import upsert
@@ -116,16 +118,16 @@ def test_a_trial_of_several_ids_changes_nothing(tenant, first, rows_alone, place
 
 def test_wishes_that_overlap_are_both_granted(tenant, canary, other, places, monkeypatch):
     """While one erases A and B, another that was sent for B and C has begun: it ends C under an id of its own."""
-    from tasks import privacy_files
+    from tasks.services.privacy import workspace_files
 
-    scrub, inner = privacy_files.scrub, []
+    scrub, inner = workspace_files.scrub, []
 
     def scrub_and_let_another_pass(*args, **options):
-        monkeypatch.setattr(privacy_files, "scrub", scrub)
+        monkeypatch.setattr(workspace_files, "scrub", scrub)
         inner.append(forget(tenant_id=tenant, external_ids=[EXTERNAL, "first-4711"]))
         return scrub(*args, **options)
 
-    monkeypatch.setattr(privacy_files, "scrub", scrub_and_let_another_pass)
+    monkeypatch.setattr(workspace_files, "scrub", scrub_and_let_another_pass)
     outer = forget(tenant_id=tenant, external_ids=[EXTERNAL, "other-1"])
     assert (inner[0]["data"]["leads"], outer["data"]["leads"]) == (1, 1)
     assert inner[0]["data"]["erasure_id"] != outer["data"]["erasure_id"]

@@ -7,13 +7,14 @@ import pytest
 from click.testing import CliRunner
 
 from db.records import AuditDraft, OutboundDraft, QuarantineDraft
-from db.repositories import audit, outbound, tenants
-from db.repositories import outbox as rows
-from db.repositories import quarantine as held
+from db.repositories import audit, tenants
+from db.repositories.jobs import outbox as rows
+from db.repositories.jobs import quarantine as held
+from db.repositories.outbound import outbound
 from db.session import EVERY_TENANT, transaction
-from tasks import workspace
+from tasks.runtime import workspace
+from workers.base.settings import settings
 from workers.cli import main
-from workers.settings import settings
 
 NOW = datetime.now(UTC)
 SECRET = "ann.secret@example.com"

@@ -9,13 +9,13 @@ from kombu.asynchronous.timer import Timer
 
 from db import session as sessions
 from db.records import QuarantineDraft
-from db.repositories import quarantine as held
 from db.repositories import tenants
+from db.repositories.jobs import quarantine as held
 from db.session import EVERY_TENANT, reading, transaction
 from tests.integration.relay.live import app_of, queued, running
-from workers import quarantine
-from workers.consumer import Consumer
-from workers.relay import Limits, Relay
+from workers.base import quarantine
+from workers.delivery.relay import Limits, Relay
+from workers.worker.consumer import Consumer
 
 NOW = datetime.now(UTC)
 SECRET = "ann.secret@example.com"

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import redis
 from celery import Celery
 
-from workers import broker
-from workers.results import let_go
-from workers.settings import Settings
-from workers.supervisor import Supervisor
+from workers.base.settings import Settings
+from workers.cluster import broker
+from workers.cluster.result_cleanup import let_go
+from workers.cluster.supervisor import Supervisor
 
 
 @contextmanager

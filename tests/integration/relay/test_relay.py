@@ -15,14 +15,14 @@ import redis
 from celery import Celery
 
 from db.records import OutboxDraft
-from db.repositories import outbox
+from db.repositories.jobs import outbox
 from db.session import EVERY_TENANT, reading, transaction
 from tests.integration.cluster.processes import ROOT, environment, until
 from tests.integration.relay.live import ids, queued
-from workers.broker import free_port
-from workers.publishing import Publisher
-from workers.relay import Limits, Relay
-from workers.service import PASSING
+from workers.cluster.broker import free_port
+from workers.delivery.poll_loop import PASSING
+from workers.delivery.publishing import Publisher
+from workers.delivery.relay import Limits, Relay
 
 NOW = datetime.now(UTC)
 
@@ -177,7 +177,7 @@ def test_two_relays_publish_each_row_once(relay, broker_url):
 def test_the_process_recovers_by_itself_and_ends_on_sigterm(celery, broker_url, database, test_keyring, tmp_path):
     port = free_port()
     facts = {"DATABASE_URL": database, "HEARTH_KEYS": test_keyring.dump(), "REDIS_URL": broker_url}
-    command, metrics = [sys.executable, "-m", "workers.relay"], {"HEARTH_METRICS_PORT": str(port)}
+    command, metrics = [sys.executable, "-m", "workers.delivery.relay"], {"HEARTH_METRICS_PORT": str(port)}
     with subprocess.Popen(command, env=environment(tmp_path) | facts | metrics, cwd=ROOT, stderr=PIPE) as process:
         try:
             sent = write(2)

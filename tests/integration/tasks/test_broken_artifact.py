@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from db.models import ModelVersion
 from db.records import ModelDraft
-from db.repositories import models
+from db.repositories.models import models
 from db.session import EVERY_TENANT, transaction
 from tasks.leads import score, upsert
 from tasks.tenants import configure

@@ -9,17 +9,17 @@ from typing import Any, get_args
 
 import pytest
 
-from db.repositories import archives
+from db.repositories.leads import archives
 from db.session import EVERY_TENANT, transaction
+from tasks.contracts.base.wire import to_wire
 from tasks.contracts.leads import MarkScore
-from tasks.contracts.wire import to_wire
 from tasks.leads import card, history, mark, override, score, upsert, withdraw_override
+from tasks.models import train_model
 from tasks.outcomes import record
 from tasks.privacy import restrict
-from tasks.training import train_model
 from tests.integration.interventions.cases import DAY, EVERYBODY, T, at_risk, brokerage, dispatched, planned
 from tests.integration.tasks.test_flow import closed
-from workers.cli.scores import show_card
+from workers.cli.leads.scores import show_card
 
 pytestmark = [
     pytest.mark.usefixtures("database", "workspace_folder"),

@@ -9,13 +9,13 @@ import warnings
 import pytest
 from pydantic import SecretStr
 
-from db.repositories import backfills
+from db.repositories.backfills import backfills
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.backfill import chunks, finish, import_chunk, start
 from tasks.tenants import configure
 from tests.integration.relay.live import running
 from workers.app import app
-from workers.cluster import join
+from workers.cluster.embedded import join
 
 pytestmark = pytest.mark.usefixtures("broker", "database", "workspace_folder")
 

@@ -13,19 +13,24 @@ from sqlalchemy import select, update
 
 from db.models import Lead, RescoreDue, RiskCheck
 from db.records import EventDraft, LevelMove
-from db.repositories import audit, events, levels, outbox, predictions, risk_checks
-from db.repositories import leads as lead_rows
+from db.repositories import audit
+from db.repositories.due_queues import risk_queue
+from db.repositories.events import events
+from db.repositories.jobs import outbox
+from db.repositories.leads import leads as lead_rows
+from db.repositories.overrides import threshold_state
+from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading, transaction
 from ml.churn.indicators import NAMES
 from ml.churn.risk import LEVELS
 from tasks import churn, pipelines
-from tasks.contracts.base import ENVELOPE_SCHEMA
+from tasks.contracts.base.request import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
 from tasks.leads import card, rescore, score, snapshot_stage, upsert, worklist
-from tasks.leads.explain import explained
 from tasks.outbound import pull
 from tasks.outcomes import record
 from tasks.privacy import restrict
+from tasks.services.leads.explanation import explained
 from tasks.tenants import configure
 from tests.integration.tasks.test_statements import counted
 
@@ -211,8 +216,8 @@ def test_those_at_risk_are_handed_over_together_by_the_next_sweep_and_the_past_i
 def test_who_is_looked_after_is_handed_over_also_when_the_risk_has_gone(leads: list[str]) -> None:
     move = LevelMove(lead_id=leads[0], threshold="churn", above=True)
     with transaction(EVERY_TENANT) as session:
-        levels.cross(session, T, moves=[move], now=NOW, quiet_since=NOW)
-        risk_checks.touch(session, T, lead_ids=[leads[0]])
+        threshold_state.cross(session, T, moves=[move], now=NOW, quiet_since=NOW)
+        risk_queue.touch(session, T, lead_ids=[leads[0]])
     churn.check(tenant_id=T)
     assert follow_ups() == [[leads[0]]]
 
@@ -279,7 +284,7 @@ def test_card_and_worklist_show_the_risk_and_who_was_never_contacted(leads: list
 
 def due() -> dict[str, int]:
     with reading(EVERY_TENANT) as session:
-        return risk_checks.due(session)
+        return risk_queue.due(session)
 
 
 def shift(days: float) -> None:
@@ -292,8 +297,8 @@ def shift(days: float) -> None:
 
 def test_leads_are_looked_at_again_by_themselves_when_their_time_has_come(leads: list[str]) -> None:
     with transaction(EVERY_TENANT) as session:
-        assert risk_checks.seed(session, T, limit=10) == 3
-        assert risk_checks.seed(session, T, limit=10) == 0
+        assert risk_queue.seed(session, T, limit=10) == 3
+        assert risk_queue.seed(session, T, limit=10) == 0
     assert due() == {T: 3}
     assert churn.check(tenant_id=T)["data"] == {"due": 3, "assessed": 3}
     assert due() == {}
@@ -309,7 +314,7 @@ def test_leads_are_looked_at_again_by_themselves_when_their_time_has_come(leads:
 
 def test_what_ended_is_not_looked_at_again(leads: list[str]) -> None:
     with transaction(EVERY_TENANT) as session:
-        risk_checks.seed(session, T, limit=10)
+        risk_queue.seed(session, T, limit=10)
     record(tenant_id=T, outcomes=[{"subject": {"lead_id": leads[0]}, "type": "won", "at": NOW.isoformat()}])
     assert churn.check(tenant_id=T)["data"] == {"due": 3, "assessed": 2}
     shift(40)
@@ -318,7 +323,7 @@ def test_what_ended_is_not_looked_at_again(leads: list[str]) -> None:
 
 def test_a_lead_that_cannot_be_assessed_holds_up_nobody(leads: list[str]) -> None:
     with transaction(EVERY_TENANT) as session:
-        risk_checks.seed(session, T, limit=10)
+        risk_queue.seed(session, T, limit=10)
         broken = select(Lead.custom).where(Lead.lead_id == leads[1]).scalar_subquery()
         session.execute(update(Lead).where(Lead.lead_id == leads[0]).values(custom=broken))
     assert churn.check(tenant_id=T)["data"] == {"due": 3, "assessed": 2}
@@ -369,7 +374,7 @@ def test_what_happens_to_a_lead_has_its_risk_looked_at_again(leads: list[str]) -
     assert churn.check(tenant_id=T)["data"]["assessed"] == 3
     tell(leads[0], happened("sms", 0.01, direction="inbound"))
     with transaction(EVERY_TENANT) as session:
-        risk_checks.touch(session, T, lead_ids=[leads[0]])
+        risk_queue.touch(session, T, lead_ids=[leads[0]])
     assert due() == {}  # its window has not ended
     shift(0.05)
     assert due() == {T: 1}

@@ -11,19 +11,23 @@ from sqlalchemy import update
 
 from db.models import Lead
 from db.records import EventDraft, ModelDraft, SnapshotDraft
-from db.repositories import archives, events, leads, models, predictions, snapshots
+from db.repositories.events import events
+from db.repositories.leads import archives, leads
+from db.repositories.models import models
+from db.repositories.predictions import predictions, snapshots
 from db.session import EVERY_TENANT, reading, transaction
 from ml import artifacts
 from ml.features import extract
 from ml.leads import Scorecard
-from tasks import churn, histories, scorers
+from tasks import churn
 from tasks.errors import InvalidPayload
 from tasks.leads import upsert
-from tasks.leads.explain import explained
+from tasks.models import train_model
 from tasks.privacy import restrict
+from tasks.services.leads.explanation import explained
+from tasks.services.models import churn_training_data, model_registry
 from tasks.system import ping
 from tasks.tenants import configure, readiness
-from tasks.training import train_model
 
 pytestmark = pytest.mark.usefixtures("workspace_folder")
 
@@ -110,9 +114,9 @@ def test_histories_train_a_model_that_answers_and_goes_back(tenant: str) -> None
         second = models.get(session, T, version="churn-0002")
         assert second is not None
         models.promote(session, T, model_id=second.model_id, now=NOW)
-        assert scorers.churn_champion(session, T).version == "churn-0002"
+        assert model_registry.churn_champion(session, T).version == "churn-0002"
         models.rollback(session, T, kind="churn", now=NOW)
-        assert scorers.churn_champion(session, T).version == "churn-0001"
+        assert model_registry.churn_champion(session, T).version == "churn-0001"
 
 
 def test_a_training_needs_two_hundred_leads_and_says_what_is_missing(database: str) -> None:
@@ -137,9 +141,9 @@ def test_churn_is_learnt_from_a_tenants_own_leads(database: str) -> None:
     assert caught.value.code == "unknown_value"
 
 
-def rows(later: timedelta = timedelta(0)) -> histories.Rows:
+def rows(later: timedelta = timedelta(0)) -> churn_training_data.Rows:
     with reading(EVERY_TENANT) as session:
-        return histories.rows_of(session, T, as_of=datetime.now(UTC) + later, thresholds={})
+        return churn_training_data.rows_of(session, T, as_of=datetime.now(UTC) + later, thresholds={})
 
 
 def test_what_came_or_was_known_later_changes_no_row(database: str) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy import delete, select, update
 
 from db import consent as rules
 from db.models import AuditEntry, ConsentEntry, Event, Lead
-from db.repositories import consent as ledger
-from db.repositories import leads
+from db.repositories.consent import consent as ledger
+from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
 from tasks.events import ingest
@@ -296,7 +296,7 @@ def test_another_tenant_reads_nothing(tenant: str) -> None:
 
 def _stored_message(tenant: str, lead_id: str, text: str) -> None:
     from db.records import EventDraft
-    from db.repositories import events
+    from db.repositories.events import events
 
     at = NOW - timedelta(days=2)
     draft = EventDraft(

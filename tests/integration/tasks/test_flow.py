@@ -10,17 +10,17 @@ import pytest
 from sqlalchemy import select
 
 from db.models import RescoreDue
-from db.repositories import leads as stored
-from db.repositories import rescores
+from db.repositories.due_queues import rescore_queue
+from db.repositories.leads import leads as stored
 from db.session import EVERY_TENANT, reading, transaction
-from tasks.contracts.base import ENVELOPE_SCHEMA
+from tasks.contracts.base.request import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
 from tasks.jobs import status
 from tasks.leads import card, score, upsert, worklist
+from tasks.models import train_model
 from tasks.outcomes import record
 from tasks.system import ping
 from tasks.tenants import configure, readiness
-from tasks.training import train_model
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 
@@ -94,8 +94,8 @@ def test_leads_are_stored_once_and_a_nameless_one_is_rejected_alone(tenant: str)
 def test_what_is_new_of_a_lead_makes_it_due_for_a_score_and_nothing_else_does(tenant: str) -> None:
     def due() -> int:
         with transaction(EVERY_TENANT) as session:
-            count = rescores.due(session).get(tenant, 0)
-            rescores.settle(session, tenant, taken=rescores.take(session, tenant, limit=10), due={})
+            count = rescore_queue.due(session).get(tenant, 0)
+            rescore_queue.settle(session, tenant, taken=rescore_queue.take(session, tenant, limit=10), due={})
         return count
 
     upsert(tenant_id=tenant, leads=[lead(1), lead(2)])
@@ -105,7 +105,7 @@ def test_what_is_new_of_a_lead_makes_it_due_for_a_score_and_nothing_else_does(te
     told = {"subject": {"external_id": "L2"}, "type": "replied", "at": (NOW - HOUR).isoformat()}
     record(tenant_id=tenant, outcomes=[told])
     with reading(EVERY_TENANT) as session:
-        assert rescores.due(session) == {}  # its window has not ended
+        assert rescore_queue.due(session) == {}  # its window has not ended
         soon = select(RescoreDue.due_at > NOW).where(RescoreDue.due_at.is_not(None))
         assert list(session.scalars(soon)) == [True]
 

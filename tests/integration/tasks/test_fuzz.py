@@ -17,13 +17,13 @@ from pydantic import SecretStr
 from benchmarks.attacks.fuzzing import CANARY, Payloads, spoilt
 from db.repositories import audit
 from db.session import EVERY_TENANT, reading
-from tasks import workspace
 from tasks.contracts import PUBLIC
-from tasks.contracts.wire import RESULT_LIMIT
+from tasks.contracts.base.wire import RESULT_LIMIT
 from tasks.errors import InvalidPayload, TaskError, Unexpected
+from tasks.runtime import workspace
 from tests.integration.relay.live import running
 from workers.bootstrap import app
-from workers.cluster import join
+from workers.cluster.embedded import join
 
 T = "fuzz"
 GOLDEN = Path(__file__).parents[2] / "golden" / "highlevel"

@@ -12,17 +12,18 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from db.repositories import backfills
+from db.repositories.backfills import backfills
 from db.session import EVERY_TENANT, reading
-from tasks import handover, privacy_files, workspace
 from tasks.backfill.start import start
 from tasks.errors import InvalidPayload
-from tasks.intake import source
+from tasks.intake.csv import source
 from tasks.intake.errors import FileRejected
+from tasks.runtime import file_grants, workspace
+from tasks.services.privacy import workspace_files
 from tasks.tenants import configure
 from tests.integration.relay.live import running
 from workers.app import app
-from workers.cluster import join
+from workers.cluster.embedded import join
 
 pytestmark = pytest.mark.usefixtures("sqlite_database")
 
@@ -116,7 +117,7 @@ def test_a_ring_of_links_and_a_name_beyond_any_length_are_refused(home, tmp_path
 
 
 def test_what_is_handed_over_may_be_read_while_it_is(home, leads):
-    with handover.handed_over(home, "acme", leads) as uri:
+    with file_grants.handed_over(home, "acme", leads) as uri:
         assert preview(uri)["rows"]["read"] == 2
         assert preview(uri)["rows"]["read"] == 2, "a message may come twice"
         assert (home / "handover").stat().st_mode & 0o777 == 0o700
@@ -128,7 +129,7 @@ def test_what_is_handed_over_may_be_read_while_it_is(home, leads):
 def test_a_hand_over_is_for_its_tenant_and_its_file_alone(home, tmp_path, leads):
     secret = tmp_path / "secret.csv"
     secret.write_text(ROWS)
-    with handover.handed_over(home, "acme", leads) as uri:
+    with file_grants.handed_over(home, "acme", leads) as uri:
         token = uri.partition("#")[2]
         assert refused(uri, "other")
         assert refused(leads), "no guess without the token"
@@ -142,31 +143,31 @@ def test_a_hand_over_is_for_its_tenant_and_its_file_alone(home, tmp_path, leads)
 def test_of_the_home_only_an_error_file_can_be_handed_over(home):
     mended = workspace.folder("errors") / "1.csv"
     mended.write_text(ROWS)
-    with handover.handed_over(home, "acme", mended) as uri:
+    with file_grants.handed_over(home, "acme", mended) as uri:
         assert preview(uri)["rows"]["read"] == 2
     for name in ("keys", "hearth.db", "broker/broker.conf"):
-        with handover.handed_over(home, "acme", home / name) as uri:
+        with file_grants.handed_over(home, "acme", home / name) as uri:
             assert refused(uri)
 
 
 def test_a_hand_over_that_was_left_holds_for_a_day(home, leads):
-    left = handover.handed_over(home, "acme", leads)
+    left = file_grants.handed_over(home, "acme", leads)
     uri = left.__enter__()
     assert preview(uri)["rows"]["read"] == 2, "its message may still be waiting"
     (note,) = (home / "handover").iterdir()
-    before = time.time() - handover.LASTING - 1
+    before = time.time() - file_grants.LASTING - 1
     os.utime(note, (before, before))
     assert refused(uri)
-    with handover.handed_over(home, "acme", leads):
+    with file_grants.handed_over(home, "acme", leads):
         assert not note.exists(), "the next one sweeps"
 
 
 def test_the_daily_purge_sweeps_hand_overs_too(home, leads):
-    handover.handed_over(home, "acme", leads).__enter__()
+    file_grants.handed_over(home, "acme", leads).__enter__()
     (note,) = (home / "handover").iterdir()
     os.utime(note, (NOW.timestamp(), NOW.timestamp()))
-    assert privacy_files.discard_orphans(set(), NOW) == 0
-    assert privacy_files.discard_orphans(set(), NOW + timedelta(seconds=1)) == 1
+    assert workspace_files.discard_orphans(set(), NOW) == 0
+    assert workspace_files.discard_orphans(set(), NOW + timedelta(seconds=1)) == 1
 
 
 @pytest.mark.parametrize("swapped", ["in", "in/deep", "in/deep/x.csv"])

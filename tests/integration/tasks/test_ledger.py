@@ -10,20 +10,21 @@ import pytest
 from pydantic import SecretStr
 
 from db.errors import FenceLost
-from db.repositories import audit, leases, outbox, tenants
+from db.repositories import audit, tenants
+from db.repositories.jobs import leases, outbox
 from db.session import EVERY_TENANT, reading, transaction
-from tasks.base import HearthTask
 from tasks.errors import Unavailable
 from tasks.leads import score, upsert
-from tasks.leasing import LeaseBusy, leased
+from tasks.models import train_model
 from tasks.outbound import pull
 from tasks.outcomes import record
 from tasks.pipelines import assess
-from tasks.schedule import mine
+from tasks.runtime.leases import LeaseBusy, leased
+from tasks.runtime.schedule import mine
+from tasks.runtime.task import HearthTask
 from tasks.tenants import configure
-from tasks.training import train_model
 from workers.app import app
-from workers.cluster import join
+from workers.cluster.embedded import join
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 

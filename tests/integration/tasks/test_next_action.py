@@ -12,18 +12,17 @@ from sqlalchemy import update
 
 from db.models import Lead
 from db.records import ActionState, InterventionDraft
-from db.repositories import interventions
+from db.repositories.interventions import interventions
 from db.session import EVERY_TENANT, reading, transaction
-from ml.interventions.compliance import Candidate
-from tasks import effects
+from ml.interventions.compliance.gates import Candidate
 from tasks.events import ingest
 from tasks.interventions import pause, plan
 from tasks.leads import card, override, rescore, upsert, worklist
 from tasks.leads.worklist import due_by
 from tasks.outcomes import record
 from tasks.privacy import restrict
-from tasks.services import gate_context, next_action
-from tasks.services.next_action import NextAction
+from tasks.services.interventions import experiment, gate_context, next_action
+from tasks.services.interventions.next_action import NextAction
 from tasks.tenants import configure
 from tests.integration.interventions.cases import (
     DAY,
@@ -199,7 +198,7 @@ def test_who_is_held_out_looks_like_one_that_nothing_was_planned_for() -> None:
     plan(tenant_id=T, lead_ids=lead_ids, budget=10_000)
     held_out = [lead_id for lead_id in lead_ids if "held_out" in states(lead_id)]
     assert len(held_out) > 5
-    assert all(effects.assigned(T, lead_id, 0.5).held_out for lead_id in held_out)
+    assert all(experiment.assigned(T, lead_id, 0.5).held_out for lead_id in held_out)
     after = listed()
     for lead_id in held_out:
         assert next_of(lead_id) | {"why_now": None} == before[lead_id] | {"why_now": None}

@@ -7,20 +7,21 @@ from typing import Any
 
 import pytest
 
-from db.repositories import lineage, models, pools, tenants
+from db.repositories import tenants
+from db.repositories.models import lineage, models, pooled_models
 from db.session import EVERY_TENANT, reading, transaction
 from ml import artifacts
-from tasks import scorers
 from tasks.leads import history, score, upsert
-from tasks.leads.explain import explained
+from tasks.models import train_model
+from tasks.services.leads.explanation import explained
+from tasks.services.models import model_registry
 from tasks.tenants import configure, readiness
-from tasks.training import train_model
 from tests.integration.tasks.test_flow import NOW, closed, lead
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 
 SECRET = "secretsource"
-OWNER = pools.owner(pools.VERTICAL)
+OWNER = pooled_models.owner(pooled_models.VERTICAL)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_nothing_of_one_tenant_is_told_to_another(members: list[str]) -> None:
     trained()
     with reading(EVERY_TENANT) as session:
         record = models.champion(session, OWNER, kind="lead_score")
-        champion = scorers.champion(session, "cedar", {"pool": "use"})
+        champion = model_registry.champion(session, "cedar", {"pool": "use"})
     assert record is not None
     whole = record.artifact.decode() + json.dumps(record.report, default=str)
     assert SECRET not in whole

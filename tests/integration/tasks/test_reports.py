@@ -11,14 +11,14 @@ import jsonschema
 import pytest
 
 from db.records import EnrolmentDraft, InterventionDraft
-from db.repositories import enrolments, interventions, pauses
+from db.repositories.interventions import enrolments, interventions, pauses
 from db.session import EVERY_TENANT, transaction
-from tasks.contracts.base import ENVELOPE_SCHEMA
-from tasks.effects import EXPERIMENT
+from tasks.contracts.base.request import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
 from tasks.leads import override, score, upsert
 from tasks.outcomes import record
 from tasks.reports import LOPSIDED, interventions_report, value_report
+from tasks.services.interventions.experiment import EXPERIMENT
 from tasks.tenants import configure
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")

@@ -18,27 +18,27 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from db import session as sessions
+from db.encryption import KeyRing
 from db.errors import DatabaseBusy, DatabaseUnavailable, ReferenceGone
 from db.records import OutboxDraft
-from db.repositories import outbox, quarantine
-from db.sealing import KeyRing
+from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, reading, transaction
-from tasks import base, retry_policy, starts
-from tasks.base import Answer, Json, Work, effect, job
-from tasks.contracts.base import Request
+from tasks.contracts.base.request import Request
 from tasks.contracts.system import Upkeep
 from tasks.errors import Unavailable
 from tasks.events import ingest
-from tasks.leasing import LeaseBusy, leased
-from tasks.retry_policy import DatabaseAway
+from tasks.models import train_model
+from tasks.runtime import delivery_attempts, retry_policy, task
+from tasks.runtime.batching import Call
+from tasks.runtime.leases import LeaseBusy, leased
+from tasks.runtime.retry_policy import DatabaseAway
+from tasks.runtime.task import Answer, Json, Work, effect, job
 from tasks.tenants import configure, readiness
-from tasks.together import Call
-from tasks.training import train_model
 from tests.integration.relay.live import queued, running
-from workers import quarantine as held
 from workers.app import app
-from workers.cluster import join
-from workers.relay import Limits, Relay
+from workers.base import quarantine as held
+from workers.cluster.embedded import join
+from workers.delivery.relay import Limits, Relay
 
 pytestmark = pytest.mark.usefixtures("sqlite_database", "workspace_folder")
 
@@ -115,7 +115,7 @@ def test_a_death_before_trouble_is_counted_once_the_database_is_back(broker_url:
         with pytest.raises(DatabaseAway):
             come(**told)
         headers = queued(broker_url, "training")[-1]["headers"]
-        assert starts.to_count(headers) == starts.to_count(told)
+        assert delivery_attempts.to_count(headers) == delivery_attempts.to_count(told)
 
 
 def test_a_message_that_is_of_no_use_later_is_not_tried_again(broker_url: str, test_keyring: KeyRing) -> None:
@@ -265,7 +265,7 @@ def test_a_job_whose_lease_cannot_be_given_back_is_done(sqlite_database: str, te
 def test_waiting_ends(broker_url: str) -> None:
     configure(tenant_id="acme")
     with leased("acme", LEASE, "other"), pytest.raises(Unavailable):
-        come(retries=0, hearth_waited=base.WAITS)
+        come(retries=0, hearth_waited=task.WAITS)
     with reading(EVERY_TENANT) as session:
         assert [entry.reason for entry in quarantine.entries(session, "acme")] == ["unavailable"]
 

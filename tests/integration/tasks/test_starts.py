@@ -21,21 +21,21 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from db import session as sessions
+from db.encryption import KeyRing
 from db.errors import DatabaseUnavailable
 from db.records import OutboxDraft, QuarantineEntry
-from db.repositories import outbox, quarantine
-from db.sealing import KeyRing
+from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, reading, transaction
-from tasks.base import Answer, Work, effect
-from tasks.contracts.base import Request
-from tasks.leasing import LeaseBusy
-from tasks.starts import STARTS
+from tasks.contracts.base.request import Request
+from tasks.runtime.delivery_attempts import STARTS
+from tasks.runtime.leases import LeaseBusy
+from tasks.runtime.task import Answer, Work, effect
 from tasks.tenants import configure
 from tests.integration.relay.live import running
 from workers.app import app
-from workers.cluster import join
-from workers.relay import Limits, Relay
-from workers.requests import GuardedRequest
+from workers.cluster.embedded import join
+from workers.delivery.relay import Limits, Relay
+from workers.worker.poison_request import GuardedRequest
 
 # Celery's result backend asks redis-py by an old name
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")

@@ -10,14 +10,17 @@ import pytest
 from sqlalchemy import update
 
 from db.models import Prediction
-from db.repositories import audit, marks, models, predictions
+from db.repositories import audit
+from db.repositories.models import models
+from db.repositories.overrides import score_feedback
+from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
 from tasks.leads import card, history, mark, override, score, upsert, withdraw_override, worklist
-from tasks.leads.explain import explained
+from tasks.models import train_model
 from tasks.outbound import pull
+from tasks.services.leads.explanation import explained
 from tasks.tenants import configure, readiness
-from tasks.training import train_model
 from tests.integration.tasks.test_flow import closed, lead
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
@@ -118,7 +121,7 @@ def test_a_score_called_wrong_is_kept_once_for_each_person_and_counted_by_model(
     for actor, verdict in (("ada", "wrong"), ("bo", "wrong"), ("bo", "right")):
         mark(tenant_id=tenant, prediction_id=point["prediction_id"], actor=actor, verdict=verdict, reason="too_low")
     with reading(EVERY_TENANT) as session:
-        tally = marks.tallies(session, tenant)[point["model"]]
+        tally = score_feedback.tallies(session, tenant)[point["model"]]
     assert (tally.wrong, tally.right, tally.reasons) == (1, 1, {"too_low": 1})
     said = history(tenant_id=tenant, lead_id=lead_id)["data"]["points"][0]["marks"]
     assert {(each["actor"], each["verdict"]) for each in said} == {("ada", "wrong"), ("bo", "right")}

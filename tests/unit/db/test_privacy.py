@@ -6,8 +6,8 @@ import pytest
 
 import db.models  # noqa: F401  # fills the metadata
 from db.base import Base
+from db.data_subject import GONE, Subject, names_of
 from db.privacy import CATEGORIES, DAYS, STORES, days
-from db.subjects import GONE, Subject, names_of
 
 LEAD = "0190c0de-1111-7222-8333-444455556666"
 ZOE = Subject(

@@ -2,8 +2,8 @@
 
 import pytest
 
+from db.encryption import DataKey, KeyRing, place
 from db.errors import InvalidKeyRing, SealBroken
-from db.sealing import DataKey, KeyRing, place
 
 PLACE = place("T1", "leads.contact", "L1")
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from ml.ensemble import boosting, forest, linear
-from ml.ensemble.blend import GB, LR, RF, Blend
 from ml.ensemble.ensemble import Ensemble
 from ml.ensemble.intervals import cover
-from ml.ensemble.plan import learn_plan
+from ml.ensemble.preprocessing import learn_plan
+from ml.ensemble.stacking import GB, LR, RF, Blend
 from ml.leads import LeadScorer, Training, train
 from ml.profiles import FeatureMatrix
 from tests.unit.ml.support import closed

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ml.features.allowed import refusal
+from ml.features.prohibited import refusal
 
 
 @pytest.mark.parametrize(

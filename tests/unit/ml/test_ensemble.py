@@ -13,10 +13,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 
 from ml.artifacts import dump, load
 from ml.ensemble import boosting, forest
-from ml.ensemble.blend import BOUND, GB, LR, RF, choose, fit
+from ml.ensemble.cross_validation import learn, split
 from ml.ensemble.ensemble import Ensemble, added
 from ml.ensemble.intervals import cover, covered
-from ml.ensemble.learning import learn, split
+from ml.ensemble.stacking import BOUND, GB, LR, RF, choose, fit
 from ml.ensemble.trees import COMPILED_FROM, Trees
 from ml.errors import LabelsError
 from ml.leads import LeadScorer, train

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ml.leads.results import band
-from ml.levels import Threshold, beyond, hot, moved, within
+from ml.thresholds import Threshold, beyond, hot, moved, within
 
 READY = Threshold(name="ready", enter=0.6, leave=0.5)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ml.errors import LabelsError
+from ml.leads.multi_tenant import TENANTS, VOCABULARY, across, fair_share, shared, wanting
 from ml.profiles import FeatureMatrix
-from ml.training.bands import by_score
-from ml.training.pooling import TENANTS, VOCABULARY, across, fair_share, shared, wanting
+from ml.training.score_bands import by_score
 
 OWN = {"source": "Uncle Bob", "campaign": "spring 24", "state": "fl", "custom:Wife": "Zoe", "stage": "my stage"}
 ALIKE = {"showings": 3.0, "lead_type": "buyer", "timeline": "0-3", "preapproval": "cash", "budget": 450_000.0}

@@ -10,7 +10,7 @@ import pytest
 
 from ml.artifacts import Scorer, dump, load
 from ml.features import extract
-from ml.features.allowed import refusal
+from ml.features.prohibited import refusal
 from ml.leads import LeadScore, LeadScorer, Scorecard, Training
 from ml.profiles import FeatureMatrix, LeadProfile
 from tests.unit.ml.support import NOW, closed, leads

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ml.errors import LabelsError
-from ml.training.tables import read_columns, read_labels
+from ml.training.tabular import read_columns, read_labels
 
 
 def iso(_: Sequence[str]) -> Callable[[str], datetime]:

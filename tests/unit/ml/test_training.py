@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.ensemble.plan import learn_plan
+from ml.ensemble.preprocessing import learn_plan
 from ml.errors import LabelsError, NotFittedError
 from ml.leads import LeadScorer, Training, gate, probe, train
 from ml.profiles import FeatureMatrix

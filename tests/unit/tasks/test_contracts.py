@@ -12,18 +12,19 @@ from typing import Any
 import pytest
 
 from ml.interventions import names
-from tasks.contracts import interventions, places
-from tasks.contracts.base import Request, parse
+from tasks.contracts import interventions
+from tasks.contracts.base import locations
+from tasks.contracts.base.json_values import MESSAGE_LIMIT
+from tasks.contracts.base.locations import spelt_out
+from tasks.contracts.base.request import Request, parse
 from tasks.contracts.events import IngestEvents
 from tasks.contracts.jobs import JobStatus
 from tasks.contracts.leads import ScoreLeads, UpsertLeads
+from tasks.contracts.models import TrainModel
 from tasks.contracts.outcomes import RecordOutcomes
-from tasks.contracts.places import spelt_out
-from tasks.contracts.plain import MESSAGE_LIMIT
 from tasks.contracts.tenants import ConfigureTenant
-from tasks.contracts.training import TrainModel
 from tasks.errors import InvalidPayload
-from workers import decoding
+from workers.base import decoding
 from workers.bootstrap import app
 
 SECRET = "s3cret-value"
@@ -204,7 +205,7 @@ def test_the_words_of_requests_are_those_of_the_catalogue() -> None:
 
 
 def test_the_examples_hold() -> None:
-    assert doctest.testmod(places).failed == 0
+    assert doctest.testmod(locations).failed == 0
 
 
 def test_whoever_has_the_message_can_put_its_keys_back() -> None:

@@ -5,11 +5,11 @@ import pytest
 
 import celeryconfig
 from tasks.contracts import schemas
-from tasks.contracts.base import parse
+from tasks.contracts.base.destinations import MARK, OWN_QUEUES, is_bookkeeping, queue_allowed, task_allowed
+from tasks.contracts.base.request import parse
 from tasks.contracts.tenants import ConfigureTenant
-from tasks.destinations import MARK, OWN_QUEUES, is_bookkeeping, queue_allowed, task_allowed
 from tasks.errors import InvalidPayload
-from workers.internal_keys import expected
+from workers.base.internal_keys import expected
 
 FREE = ["crm", "crm-7", "crm.celery", "acme/told", "eu:crm", "my_hearth", "hearthstone", "A" * 128]
 RESERVED = [

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from db.errors import DatabaseUnavailable
-from tasks.halving import halved
+from tasks.runtime.bisect_batch import halved
 
 
 @pytest.mark.parametrize("bad", [{0}, {6}, {2, 3}, set(range(7))])

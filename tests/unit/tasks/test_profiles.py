@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from db.records import EventRecord
-from ml.churn.signs import is_sign
-from tasks.profiles import interaction
+from ml.churn.activity import is_sign
+from tasks.services.leads.profiles import interaction
 
 AT = datetime(2026, 2, 3, 14, tzinfo=UTC)
 

@@ -4,8 +4,8 @@ import doctest
 
 import pytest
 
-from tasks import starts
-from tasks.starts import AGAIN, ENDED
+from tasks.runtime import delivery_attempts
+from tasks.runtime.delivery_attempts import AGAIN, ENDED
 
 GIVEN_BACK = {"delivery_info": {"redelivered": True}}
 
@@ -36,9 +36,9 @@ GIVEN_BACK = {"delivery_info": {"redelivered": True}}
     ],
 )
 def test_what_may_follow_a_death_is_counted(told, counted):
-    assert starts.to_count(told) == counted
+    assert delivery_attempts.to_count(told) == counted
 
 
 def test_examples():
-    tried = doctest.testmod(starts)
+    tried = doctest.testmod(delivery_attempts)
     assert (tried.failed, tried.attempted > 0) == (0, True)

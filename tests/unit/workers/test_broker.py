@@ -7,10 +7,10 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from workers import broker
-from workers.errors import BrokerSilent
-from workers.settings import Settings
-from workers.supervisor import Supervisor
+from workers.base.errors import BrokerSilent
+from workers.base.settings import Settings
+from workers.cluster import broker
+from workers.cluster.supervisor import Supervisor
 
 
 def program(folder, name):

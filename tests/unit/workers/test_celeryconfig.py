@@ -8,7 +8,7 @@ from celery.app import defaults
 
 import celeryconfig
 from workers.app import app
-from workers.plan import worker_plans
+from workers.cluster.topology import worker_plans
 
 #: Celery reads these without listing them among its defaults
 UNLISTED = {"visibility_timeout", "redis_backend_health_check_interval"}
@@ -89,4 +89,4 @@ def test_json_only():
 
 
 def test_every_task_hides_its_values():
-    assert {app.tasks[name].Request for name in app.tasks} == {"workers.requests:GuardedRequest"}
+    assert {app.tasks[name].Request for name in app.tasks} == {"workers.worker.poison_request:GuardedRequest"}

@@ -7,12 +7,12 @@ from billiard.einfo import ExceptionInfo
 from celery import Celery
 from celery.exceptions import Retry
 
-from tasks.base import HearthTask
 from tasks.errors import InvalidPayload, Unavailable
-from tasks.retry_policy import DatabaseAway
-from workers import requests
-from workers.circuit_breaker import FIRST, MOST, CircuitBreaker
-from workers.requests import GuardedRequest
+from tasks.runtime.retry_policy import DatabaseAway
+from tasks.runtime.task import HearthTask
+from workers.worker import poison_request
+from workers.worker.circuit_breaker import FIRST, MOST, CircuitBreaker
+from workers.worker.poison_request import GuardedRequest
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_an_old_trouble_is_forgotten(breaker, clock):
 @pytest.fixture
 def of_this_process(breaker, monkeypatch):
     """What this process has heard, on a clock that stands still."""
-    monkeypatch.setattr(requests, "database_breaker", breaker)
+    monkeypatch.setattr(poison_request, "database_breaker", breaker)
     return breaker
 
 

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from workers.cli import COMMANDS, main
-from workers.cli.command import Command
-from workers.cli.output import PlainProgress, emit, plain, table
+from workers.cli.base.command import Command
+from workers.cli.base.output import PlainProgress, emit, plain, table
 
 
 def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:

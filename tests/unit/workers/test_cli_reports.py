@@ -8,11 +8,11 @@ import pytest
 
 from tasks.contracts.tenants import ConfigureTenant
 from tests.unit.workers.pages.answers import FRESH, NOTHING, REPORT, VALUE
-from workers import words
-from workers.cli import actions
-from workers.cli.interventions import show_report
-from workers.cli.report import show_value
-from workers.cli.scores import show_card, show_worklist
+from workers.cli.interventions.interventions import show_report
+from workers.cli.interventions.report import show_value
+from workers.cli.leads import action_views
+from workers.cli.leads.scores import show_card, show_worklist
+from workers.pages import labels
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "tenant.toml"
 RISK = {
@@ -67,7 +67,7 @@ ACTION = {
 HELD_OUT = {"state": "held_out", "planned_at": "2026-11-23T09:00:00Z"}
 
 
-@pytest.mark.parametrize("module", [words, actions])
+@pytest.mark.parametrize("module", [labels, action_views])
 def test_examples(module):
     tried = doctest.testmod(module)
     assert (tried.failed, tried.attempted > 0) == (0, True)
@@ -131,7 +131,7 @@ def test_a_card_tells_risk_and_actions_in_words(capsys):
 
 def test_a_model_is_named_with_its_members_and_what_is_unknown_is_left_out(capsys):
     own = {"scope": "tenant", "model": "churn-0001", "members": {"lr": 0.5, "gb": 0.75}, "days_to_churn": None}
-    actions.show_risk(RISK | own | {"note": "nobody has contacted this lead"})
+    action_views.show_risk(RISK | own | {"note": "nobody has contacted this lead"})
     told = capsys.readouterr().out
     assert "says churn-0001" in told
     assert "lr 50.0 %, gb 75.0 %" in told
@@ -142,7 +142,7 @@ def test_a_model_is_named_with_its_members_and_what_is_unknown_is_left_out(capsy
 def test_what_the_gates_did_not_allow_is_a_line_with_the_rule(capsys):
     refused = {"gate": "refusal", "rule": "refusal.opted_out", "decision": "block"}
     stopped = ACTION | {"state": "blocked", "compliance": {"decision": "block", "rules": [RULES[0], refused]}}
-    actions.show_actions({"held_out": False, "running": [], "blocked": [stopped], "past": []})
+    action_views.show_actions({"held_out": False, "running": [], "blocked": [stopped], "past": []})
     told = capsys.readouterr().out
     assert told.splitlines() == [
         "not allowed",
@@ -151,11 +151,11 @@ def test_what_the_gates_did_not_allow_is_a_line_with_the_rule(capsys):
 
 
 def test_of_a_lead_that_is_held_out_nothing_is_shown_that_could_be_done(capsys):
-    actions.show_actions({"held_out": True, "running": [], "blocked": [], "past": [HELD_OUT]})
+    action_views.show_actions({"held_out": True, "running": [], "blocked": [], "past": [HELD_OUT]})
     told = capsys.readouterr().out
     assert "nothing is sent to this lead" in told
     assert "proactive" not in told
-    actions.show_action(HELD_OUT | {"external_id": "L1"})
+    action_views.show_action(HELD_OUT | {"external_id": "L1"})
     told = capsys.readouterr().out
     assert told == "lead L1: held out: nothing is sent, to compare with\n  planned  2026-11-23 09:00 UTC\n"
 
@@ -182,7 +182,7 @@ GONE = {"rule": "refusal.unsubscribed", "text": "The lead has unsubscribed."}
 
 
 def test_a_card_names_the_next_action_and_from_when_on(capsys):
-    actions.show_next(NEXT)
+    action_views.show_next(NEXT)
     assert capsys.readouterr().out.splitlines() == [
         "next",
         "  action      market report by e-mail, waits for a person's approval",
@@ -203,7 +203,9 @@ def test_a_card_says_why_a_lead_may_not_be_contacted(capsys):
         "may not be contacted by call A call needs the lead's consent. (consent.call_missing)",
         "may not be contacted by e-mail, by text The lead has unsubscribed. (refusal.unsubscribed)",
     ]
-    actions.show_next(nothing | {"why_not": [{"channel": None, "rule": "record.ended", "text": "The lead has ended."}]})
+    action_views.show_next(
+        nothing | {"why_not": [{"channel": None, "rule": "record.ended", "text": "The lead has ended."}]}
+    )
     assert "is on no list  The lead has ended. (record.ended)" in capsys.readouterr().out
 
 

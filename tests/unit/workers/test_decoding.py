@@ -10,7 +10,8 @@ import pytest
 from kombu import compression, serialization
 from kombu.exceptions import DecodeError
 
-from workers import app, decoding
+from workers import app
+from workers.base import decoding
 
 assert app  # it installs the decoders, as in every process
 

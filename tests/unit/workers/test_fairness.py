@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from workers.dealing import tenant_of
-from workers.fairness import HEARD, Places
+from workers.worker.fair_consumer import HEARD, Places
+from workers.worker.fair_queue import tenant_of
 
 
 def entry(body, **changes):

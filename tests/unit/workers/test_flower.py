@@ -9,9 +9,9 @@ from flower.events import EventsState
 from flower.options import options
 from pydantic import SecretStr
 
-from workers.errors import FlowerUnprotected
-from workers.flower import GONE, MAX_TASKS, MAX_WORKERS, environment
-from workers.settings import Settings
+from workers.base.errors import FlowerUnprotected
+from workers.base.settings import Settings
+from workers.cluster.flower import GONE, MAX_TASKS, MAX_WORKERS, environment
 
 
 @pytest.mark.parametrize("auth", [None, "", "user", "user:", ":password", "a:b,c:d"])
@@ -43,7 +43,7 @@ def test_its_memory_is_bounded(tmp_path):
 
 def test_the_process_refuses_too(tmp_path):
     env = {k: v for k, v in os.environ.items() if k != "HEARTH_FLOWER_AUTH"} | {"HEARTH_HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "workers.flower"]
+    command = [sys.executable, "-m", "workers.cluster.flower"]
     ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
     assert ran.returncode == 1
     assert "HEARTH_FLOWER_AUTH" in ran.stderr

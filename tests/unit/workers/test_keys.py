@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pydantic import SecretStr
 
-from db.sealing import KeyRing
-from workers import private
-from workers.database import key_ring
-from workers.errors import KeysUnreadable
-from workers.settings import Settings
+from db.encryption import KeyRing
+from workers.base import atomic_files
+from workers.base.database import key_ring
+from workers.base.errors import KeysUnreadable
+from workers.base.settings import Settings
 
 
 def test_the_first_start_makes_the_keys(tmp_path):
@@ -44,5 +44,5 @@ def test_damaged_keys_are_named_and_not_shown(tmp_path):
 
 
 def test_create_once_keeps_what_is_there(tmp_path):
-    assert private.create_once(tmp_path / "f", "one") == "one"
-    assert private.create_once(tmp_path / "f", "two") == "one"
+    assert atomic_files.create_once(tmp_path / "f", "one") == "one"
+    assert atomic_files.create_once(tmp_path / "f", "two") == "one"

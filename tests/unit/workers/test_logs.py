@@ -12,7 +12,8 @@ import pytest
 import structlog
 from celery.app import trace
 
-from workers import hooks, logs
+from workers.telemetry import logs
+from workers.worker import hooks
 
 SECRET = "+1 305 555 0199 <ann@example.com>"
 
@@ -135,7 +136,7 @@ def test_a_warning_says_where_and_what_kind():
 def test_a_log_without_room_fails_no_work():
     code = """
 import structlog
-from workers import logs
+from workers.telemetry import logs
 logs.configure()
 for number in range(1000):
     structlog.get_logger().error("x" * 100)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from kombu.message import Message
 
-from workers import messages
+from workers.base import messages
 
 
 def message(body=b"[[], {}, {}]", headers=None, **facts):

@@ -6,7 +6,7 @@ from kombu import Connection
 from kombu.transport.virtual import Message
 
 from workers.app import app
-from workers.redaction import HIDDEN, RedactedRequest
+from workers.base.redaction import HIDDEN, RedactedRequest
 
 SECRET = "+1 305 555 0199"
 

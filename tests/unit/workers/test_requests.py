@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from celery import Celery
 
-from workers.requests import GuardedRequest
+from workers.worker.poison_request import GuardedRequest
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from db.errors import DatabaseUnavailable
-from workers import service
-from workers.service import Service
+from workers.delivery import poll_loop
+from workers.delivery.poll_loop import Service
 
 
 def test_it_steps_at_once_while_there_is_more():
@@ -23,7 +23,7 @@ def test_it_steps_at_once_while_there_is_more():
 
 
 def test_passing_trouble_is_waited_out(monkeypatch):
-    monkeypatch.setattr(service, "BACKOFF", 0.001)
+    monkeypatch.setattr(poll_loop, "BACKOFF", 0.001)
     one, troubles = Service("x"), iter([DatabaseUnavailable("away"), OSError("gone"), ConnectionError("gone")])
 
     def step():

@@ -7,8 +7,8 @@ import stat
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from workers import private
-from workers.settings import DEFAULT_BROKER, Settings
+from workers.base import atomic_files
+from workers.base.settings import DEFAULT_BROKER, Settings
 
 VARIABLES = ("HEARTH_HOME", "HEARTH_KEYS", "HEARTH_FLOWER_AUTH", "HEARTH_LOG_LEVEL", "REDIS_URL", "DATABASE_URL")
 
@@ -62,7 +62,7 @@ def test_settings_are_frozen_and_checked(tmp_path):
 
 def test_a_running_cluster_tells_its_broker(tmp_path):
     chosen = Settings(home=tmp_path)
-    private.replace(chosen.cluster_file, json.dumps({"pid": os.getpid(), "redis_url": "redis://127.0.0.1:7/0"}))
+    atomic_files.replace(chosen.cluster_file, json.dumps({"pid": os.getpid(), "redis_url": "redis://127.0.0.1:7/0"}))
     assert chosen.broker().get_secret_value() == "redis://127.0.0.1:7/0"
     assert stat.S_IMODE(chosen.cluster_file.stat().st_mode) == 0o600
 
@@ -70,5 +70,5 @@ def test_a_running_cluster_tells_its_broker(tmp_path):
 @pytest.mark.parametrize("text", ["", "no json", "{}", "[1]", '{"pid": 2147483000, "redis_url": "redis://gone"}'])
 def test_the_file_of_a_dead_cluster_is_ignored(tmp_path, text):
     chosen = Settings(home=tmp_path)
-    private.replace(chosen.cluster_file, text)
+    atomic_files.replace(chosen.cluster_file, text)
     assert chosen.broker().get_secret_value() == DEFAULT_BROKER

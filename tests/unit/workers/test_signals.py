@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from workers.signals import Signals
+from workers.cluster.signals import Signals
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workers import supervisor
-from workers.errors import ClusterFailed
-from workers.supervisor import ProcessSpec, Supervisor
+from workers.base.errors import ClusterFailed
+from workers.cluster import supervisor
+from workers.cluster.supervisor import ProcessSpec, Supervisor
 
 PYTHON = (sys.executable, "-u", "-c")
 #: a process that has a deaf child of its own session, and says the child's pid
@@ -159,7 +159,7 @@ def test_nothing_outlives_a_killed_runner(tmp_path):
     code = f"""
 import sys, time
 from pathlib import Path
-from workers.supervisor import ProcessSpec, Supervisor
+from workers.cluster.supervisor import ProcessSpec, Supervisor
 run = Supervisor(logs=Path({str(tmp_path)!r}))
 run.add(ProcessSpec(name="one", argv=("sleep", "60")))
 while not run.pids(): time.sleep(0.01)

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from tests.unit.workers.terminals import DRAWING, MARK, forbidden, terminal
-from workers.cli.command import Command, CommandFailed
-from workers.cli.lazy import LazyGroup
-from workers.cli.output import emit, facts, notice, progress, say, table
-from workers.cli.terminal import Clean, clean, drawn, escaped
+from workers.cli.base.command import Command, CommandFailed
+from workers.cli.base.lazy import LazyGroup
+from workers.cli.base.output import emit, facts, notice, progress, say, table
+from workers.cli.base.terminal import Clean, clean, drawn, escaped
 
 DOCUMENT = {f"name {MARK}": [MARK, {"half": "\ud800", "flag": "\U000e0001"}]}
 
@@ -95,7 +95,7 @@ def test_json_is_the_same_document():
 
 def test_the_traceback_of_a_fault_of_ours_is_cleaned_too(tmp_path):
     (tmp_path / "faulty.py").write_text(
-        "import click\nfrom workers.cli.lazy import LazyGroup\n"
+        "import click\nfrom workers.cli.base.lazy import LazyGroup\n"
         f"@click.command()\ndef go():\n    raise KeyError(chr(27) + ']0;x' + chr(7)) from ValueError({MARK!r})\n"
         "LazyGroup('toy', table={'go': ('__main__:go', 'Goes.')}).main(['go'])\n",
         encoding="utf-8",
@@ -111,7 +111,7 @@ def test_the_traceback_of_a_fault_of_ours_is_cleaned_too(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_terminal_of_few_characters_shows_what_it_can(encoding):
-    code = "import sys; from workers.cli.terminal import harmless\nwith harmless(): print('a é 漢 b')"
+    code = "import sys; from workers.cli.base.terminal import harmless\nwith harmless(): print('a é 漢 b')"
     environment = {"PYTHONPATH": ":".join(sys.path), "PYTHONIOENCODING": encoding}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment)
     assert done.stdout.decode(encoding) == "a é 漢 b\n".encode(encoding, "replace").decode(encoding)
@@ -119,7 +119,7 @@ def test_a_terminal_of_few_characters_shows_what_it_can(encoding):
 
 def test_a_reader_that_has_enough_ends_a_command_without_a_word():
     code = (
-        "import click; from workers.cli.lazy import LazyGroup\n"
+        "import click; from workers.cli.base.lazy import LazyGroup\n"
         "@click.command()\ndef go():\n    [click.echo('x' * 9999) for _ in range(99)]\n"
         "LazyGroup('toy', table={'go': ('__main__:go', 'Goes.')}).main(['go'])"
     )

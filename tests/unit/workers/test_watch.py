@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.watch import Patience, Record
+from workers.cluster.watchdog import Patience, Record
 
 PATIENCE = Patience(look=10, idle=60, silent=180)
 IDLE = {"pid": 7, "queues": ["batch"], "active": 0, "started": 5, "pauses": False}

@@ -6,9 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from workers import webhook
-from workers.targets import Target, TargetUnusable, target_of
-from workers.webhook import judged, post, signature
+from workers.delivery import webhook
+from workers.delivery.callback_target import Target, TargetUnusable, target_of
+from workers.delivery.webhook import judged, post, signature
 
 OURS = frozenset({"inference", "batch", "late"})
 

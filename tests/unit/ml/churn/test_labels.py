@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.churn.activity import ENDS, TERMINAL, over
 from ml.churn.labels import HORIZON, History, Label, Standing, labels, past, settled, weekly
-from ml.churn.signs import ENDS, TERMINAL, over
 from ml.features import extract
 from ml.profiles import Interaction, LeadProfile
 from tests.unit.ml.support import NOW

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from ml.artifacts import dump, load
-from ml.churn import sums
+from ml.churn import derived_sums
 from ml.churn.labels import Label, Past
 from ml.churn.risk import CADENCE, HORIZON_DAYS, STARTS, assess, level_of, levels_of
 from ml.churn.scorer import ChurnScorer
 from ml.churn.survival import Curves, follow
-from ml.ensemble.learning import Learnt
+from ml.ensemble.cross_validation import Learnt
 from ml.errors import ArtifactCorruptedError, LabelsError
 from ml.features import extract
 from ml.leads import train
@@ -114,12 +114,12 @@ def test_sums_are_of_numbers_with_one_last_word() -> None:
         for row in range(2)
     ]
     matrix = FeatureMatrix.from_rows(rows)
-    found = sums.find(matrix)
+    found = derived_sums.find(matrix)
     assert list(found) == ["custom:sum of calls"]
-    widened = sums.add(matrix, found)
+    widened = derived_sums.add(matrix, found)
     assert widened.to_rows()[0]["custom:sum of calls"] == 7
     assert widened.to_rows()[1]["custom:sum of calls"] is None
-    assert sums.add(matrix, {}) is matrix
+    assert derived_sums.add(matrix, {}) is matrix
 
 
 def test_a_model_with_sums_reads_leads_that_lack_their_parts() -> None:

@@ -13,7 +13,7 @@ from ml.churn.risk import assess
 from ml.churn.scorecard import added_up
 from ml.churn.scorer import ChurnScorer
 from ml.churn.training import MOST_ROWS, gate, thinned, train, written
-from ml.ensemble.learning import split
+from ml.ensemble.cross_validation import split
 from ml.errors import LabelsError
 from ml.features import extract
 from ml.leads import Training

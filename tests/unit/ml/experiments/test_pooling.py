@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ml.experiments.effects import Arm, difference
-from ml.experiments.pooling import partial
+from ml.experiments.shrinkage import partial
 
 LARGE = (Arm(9000, 2700), Arm(1000, 200))
 

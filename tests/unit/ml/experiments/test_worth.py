@@ -3,7 +3,7 @@
 import pytest
 
 from ml.experiments.effects import Arm, difference, wilson
-from ml.experiments.worth import deals, money, realised
+from ml.experiments.value import deals, money, realised
 
 
 def test_bands_are_counted_in_the_order_asked_also_those_of_nobody():

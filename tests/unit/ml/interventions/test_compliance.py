@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.churn.signs import TERMINAL
+from ml.churn.activity import TERMINAL
 from ml.errors import CatalogueError
-from ml.interventions import compliance, rules
-from ml.interventions.compliance import Candidate, Decision, GateFacts, GateRules, judge, rule
-from ml.interventions.holidays import HOLIDAYS
-from ml.interventions.patterns import shipped
-from ml.interventions.quiet_hours import Hours
-from ml.interventions.rules import RULES
-from ml.interventions.zones import LAWS, PLACES
+from ml.interventions.compliance import gates, rules
+from ml.interventions.compliance.gates import Candidate, Decision, GateFacts, GateRules, judge, rule
+from ml.interventions.compliance.holidays import HOLIDAYS
+from ml.interventions.compliance.quiet_hours import Hours
+from ml.interventions.compliance.rules import RULES
+from ml.interventions.compliance.zones import LAWS, PLACES
+from ml.language.patterns import shipped
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: a Tuesday, noon in New York
@@ -304,7 +304,7 @@ def test_records_are_frozen(record):
 
 
 def named_in_code():
-    tree = ast.parse(inspect.getsource(compliance))
+    tree = ast.parse(inspect.getsource(gates))
     words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     ids = {word for word in words if word.partition(".")[0] in {one.partition(".")[0] for one in RULES.rules}}
     consent_ids = {f"consent.{channel}{end}" for channel in ("sms", "email", "call") for end in ("", "_missing")}
@@ -361,7 +361,7 @@ def test_rules_carry_the_versions_of_their_data():
 def test_an_empty_or_unreadable_file_refuses_to_start(text):
     with pytest.raises(CatalogueError, match="install Hearth again"):
         rules.load(text)
-    assert rules.load(shipped("gates.toml")) == RULES
+    assert rules.load(shipped("ml.interventions.compliance", "gates.toml")) == RULES
 
 
 # ---- what holds for any facts ----------------------------------------------------------------------------------------

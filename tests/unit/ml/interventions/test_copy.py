@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.errors import CatalogueError
-from ml.interventions import copy_check, fair_housing, patterns, phrases
-from ml.interventions.copy_check import check, worst
+from ml.interventions.wording import copy_check, fair_housing
+from ml.interventions.wording.copy_check import check, worst
+from ml.language import patterns, phrases
 
 GOLDEN = tomllib.loads(Path(__file__).with_name("golden_copy.toml").read_text(encoding="utf-8"))
 WORST = [(tier, text) for tier, texts in GOLDEN.pop("worst").items() for text in texts]

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ml.errors import CatalogueError
-from ml.interventions.holidays import HOLIDAYS, easter, holidays_on, load
-from ml.interventions.patterns import shipped
-from ml.interventions.quiet_hours import Hours, clocks_of, first_open
-from ml.interventions.zones import PLACES, place_of
+from ml.interventions.compliance.holidays import HOLIDAYS, easter, holidays_on, load
+from ml.interventions.compliance.quiet_hours import Hours, clocks_of, first_open
+from ml.interventions.compliance.zones import PLACES, place_of
+from ml.language.patterns import shipped
 
-TEXT = shipped("holidays.toml")
+TEXT = shipped("ml.interventions.compliance", "holidays.toml")
 
 #: holiday -> its dates in 2026, 2027 and 2028, those moved for a weekend beside them
 DATES = {

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ml.interventions.compliance import Candidate, GateFacts, GateRules, judge
-from ml.interventions.holidays import HOLIDAYS, holidays_on
-from ml.interventions.quiet_hours import Hours, clocks_of, first_open
-from ml.interventions.zones import PLACES, place_of
+from ml.interventions.compliance.gates import Candidate, GateFacts, GateRules, judge
+from ml.interventions.compliance.holidays import HOLIDAYS, holidays_on
+from ml.interventions.compliance.quiet_hours import Hours, clocks_of, first_open
+from ml.interventions.compliance.zones import PLACES, place_of
 
 YES = {"opt_in_sms": True, "opt_in_email": True, "opt_in_call": True}
 

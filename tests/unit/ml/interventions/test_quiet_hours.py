@@ -10,12 +10,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ml.errors import CatalogueError, NoCommonHourError
-from ml.interventions.patterns import shipped
-from ml.interventions.quiet_hours import EARLIEST, LATEST, Hours, is_open, open_at, zones_of
-from ml.interventions.zones import DAYS, LAWS, PLACES, laws_of, load, state_of, state_of_phone
+from ml.interventions.compliance.quiet_hours import EARLIEST, LATEST, Hours, is_open, open_at, zones_of
+from ml.interventions.compliance.zones import DAYS, LAWS, PLACES, laws_of, load, state_of, state_of_phone
+from ml.language.patterns import shipped
 
 NY, CHICAGO, DENVER, LA = "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"
-TEXT = shipped("zones.toml")
+TEXT = shipped("ml.interventions.compliance", "zones.toml")
 
 
 def at(zone, text):

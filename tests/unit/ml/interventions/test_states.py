@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.errors import CatalogueError
-from ml.interventions.patterns import shipped
-from ml.interventions.places import PLACES, load
-from ml.interventions.states import state_of, states_of
-from ml.interventions.zones import place_of
+from ml.interventions.compliance.places import PLACES, load
+from ml.interventions.compliance.states import state_of, states_of
+from ml.interventions.compliance.zones import place_of
+from ml.language.patterns import shipped
 
-TEXT = shipped("zones.toml")
+TEXT = shipped("ml.interventions.compliance", "zones.toml")
 
 #: what is written -> the states it may mean
 READ = [

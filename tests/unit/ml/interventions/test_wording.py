@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from ml.interventions.catalogue import CATALOGUE
-from ml.interventions.copy_check import check
 from ml.interventions.names import INTERVENTIONS, SITUATIONS
-from ml.interventions.wording import every, tidy, words
+from ml.interventions.templates import every, tidy, words
+from ml.interventions.wording.copy_check import check
 
 NAME = "Harbor Homes"
 #: the letters of GSM-7 that we write: others would halve what a message holds

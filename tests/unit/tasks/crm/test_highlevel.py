@@ -10,7 +10,7 @@ import pytest
 from ml.interventions.catalogue import CATALOGUE
 from ml.interventions.names import ACTIONS
 from ml.interventions.policy import Need, options, propose
-from tasks.crm.highlevel import is_own, possible, request_of, why_not
+from tasks.crm.highlevel.requests import is_own, possible, request_of, why_not
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 CONTACTS, MESSAGES = {"Version": "2021-07-28"}, {"Version": "2021-04-15"}

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.intake import generic_events, highlevel, payload
+from tasks.crm import generic, highlevel
+from tasks.crm.highlevel.custom_fields import is_ours
+from tasks.crm.highlevel.envelope import READERS
+from tasks.intake import payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.highlevel.custom import is_ours
-from tasks.intake.highlevel.envelope import READERS
-from tasks.intake.notices import Ignored, Notice, Setup
+from tasks.intake.parsed_event import Ignored, Notice, Setup
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SETUP = Setup(tenant_id="L1", now=NOW, received_at=NOW)
@@ -52,7 +53,7 @@ def test_what_is_no_number_of_seconds_is_no_time() -> None:
 @pytest.mark.parametrize(
     ("read", "raw", "loc"),
     [
-        (generic_events.read, {"kind": "listing_view", "lead": {"external_id": "c1"}}, "at"),
+        (generic.read, {"kind": "listing_view", "lead": {"external_id": "c1"}}, "at"),
         (highlevel.read, {"type": "ContactUpdate", "locationId": "L1", "id": "c1"}, "timestamp"),
     ],
 )
@@ -82,7 +83,7 @@ def test_no_event_breaks_the_reader(kind: str, told: dict[str, object]) -> None:
     for read, raw in (
         (highlevel.read, {**told, "type": kind, "locationId": "L1"}),
         (highlevel.read_workflow, {**told, "contact_id": "c1", "location": {"id": "L1"}, "message": told}),
-        (generic_events.read, {**told, "lead": {"external_id": "c1"}, "kind": "call"}),
+        (generic.read, {**told, "lead": {"external_id": "c1"}, "kind": "call"}),
     ):
         with suppress(EventRefused):
             found = read(raw, SETUP)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tasks.intake.signatures import verify_ghl
+from tasks.crm.webhook_signatures import verify_ghl
 
 BODY = '{"type":"ContactCreate","name":"Zoë"}'.encode()
 NEW, OLD = ed25519.Ed25519PrivateKey.generate(), rsa.generate_private_key(public_exponent=65537, key_size=2048)

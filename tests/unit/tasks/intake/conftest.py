@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.intake import columns, errorfile, event_rows, rows, source
+from tasks.intake.csv import columns, error_file, event_rows, rows, source
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -77,7 +77,7 @@ class Importer:
             for row in rows.kept_aside(record, converted.problems)
         ]
         file = intake.defaults.file if intake.plan.row_number else ""
-        errorfile.write(self.folder / name, intake.source.header, aside, file=file)
+        error_file.write(self.folder / name, intake.source.header, aside, file=file)
         return self.folder / name
 
 

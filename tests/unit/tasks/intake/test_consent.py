@@ -11,9 +11,11 @@ import pytest
 from db.consent import told
 from db.records import LeadDraft
 from tasks.contracts.leads import LeadIn
-from tasks.intake import columns, consent, generic_events, highlevel
-from tasks.intake.drafts import to_draft
-from tasks.intake.notices import Ignored, Setup
+from tasks.crm import generic, highlevel
+from tasks.intake import consent
+from tasks.intake.csv import columns
+from tasks.intake.lead_drafts import to_draft
+from tasks.intake.parsed_event import Ignored, Setup
 
 NOON = datetime(2026, 5, 5, 12, tzinfo=UTC)
 HEADER = "Lead ID,Name,Email,Phone"
@@ -185,12 +187,12 @@ def test_events_of_other_sources_refuse_by_their_names_too():
         ("sms_opt_out", {"dnd_sms"}),
         ("dnd_on", {"unsubscribed_at"}),
     ):
-        notice = generic_events.read({"lead": lead, "kind": kind, "at": NOON.isoformat()}, setup)
+        notice = generic.read({"lead": lead, "kind": kind, "at": NOON.isoformat()}, setup)
         assert set(told(notice.lead)) == names, kind
     event = {"type": "SmsOptOut", "locationId": "T", "contactId": "c1", "webhookId": "w1"}
     assert told(highlevel.read(event, setup).lead) == {"dnd_sms": True}
     assert isinstance(highlevel.read({**event, "type": "SomethingElse"}, setup), Ignored)
-    assert isinstance(generic_events.read({"lead": lead, "kind": "bus_stop"}, setup), Ignored)
+    assert isinstance(generic.read({"lead": lead, "kind": "bus_stop"}, setup), Ignored)
 
 
 def test_a_lead_of_the_contract_is_read_alike():

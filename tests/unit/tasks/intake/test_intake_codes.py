@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from db.merging import merge
-from tasks.intake import canonical, catalogue, sniffing, values, vocabulary
+from tasks.intake.csv import export_profiles, lead_schema, sniffing
 from tasks.intake.errors import FileRejected
 from tasks.intake.files import LIMITS
+from tasks.intake.values import scalars, vocabulary
 
 GUIDE = Path(__file__).parents[4] / "docs" / "csv.md"
 FILES = {
@@ -98,17 +99,17 @@ def test_the_guide_s_events_can_be_loaded(importer):
     intake = importer.take("".join(f"{line.strip()}\n" for line in table.splitlines()), subject="events")
     assert [row.event.kind for row in intake.rows] == ["sms", "call", "listing_view"]
     assert intake.codes == []
-    kinds = set(catalogue.load("events").words["kind"].values())
+    kinds = set(export_profiles.load("events").words["kind"].values())
     listed = re.search(r"Kinds: (.*?), and common words", text, re.DOTALL)[1]
     assert {word.strip() for word in listed.replace("\n", " ").split(",")} == kinds
 
 
 def test_the_guide_names_every_column_profile_and_limit():
     text = GUIDE.read_text(encoding="utf-8")
-    for names in canonical.KINDS.values():
+    for names in lead_schema.KINDS.values():
         assert all(re.search(rf"\b{name}\b", text) for name in names)
-    assert all(f"| `{name}` |" in text for name in catalogue.names())
+    assert all(f"| `{name}` |" in text for name in export_profiles.names())
     assert all(stage in text for stage in vocabulary.STAGES)
-    for figure in (sniffing.MAX_COLUMNS, values.MAX_CELL, values.MAX_TEXT, LIMITS.records, LIMITS.record):
+    for figure in (sniffing.MAX_COLUMNS, scalars.MAX_CELL, scalars.MAX_TEXT, LIMITS.records, LIMITS.record):
         assert re.search(rf"\b{figure:,}\b", text), figure
     assert LIMITS.unpacked == 20 * 2**30

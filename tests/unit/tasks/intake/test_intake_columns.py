@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.intake import canonical, catalogue, columns
+from tasks.intake.csv import columns, export_profiles, lead_schema
 from tasks.intake.errors import MappingRejected
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "mappings"
@@ -138,9 +138,11 @@ def test_the_plan_and_the_defaults_survive_json():
 
 def test_profiles_speak_of_canonical_columns_and_no_header_means_two():
     for profile in ("canonical", "generic"):
-        assert {name for names in canonical.KINDS.values() for name in names} <= set(catalogue.load(profile).columns)
-    for profile in map(catalogue.load, catalogue.names()):
-        assert all(canonical.belongs(name, profile.subject) and canonical.kind_of(name) for name in profile.columns)
+        assert {name for names in lead_schema.KINDS.values() for name in names} <= set(
+            export_profiles.load(profile).columns
+        )
+    for profile in map(export_profiles.load, export_profiles.names()):
+        assert all(lead_schema.belongs(name, profile.subject) and lead_schema.kind_of(name) for name in profile.columns)
         words = [word for words in profile.columns.values() for word in words]
         assert sorted(words) == sorted(set(words)), profile.name
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.intake import columns
+from tasks.intake.csv import columns
 
 PROJECT = Path(__file__).parents[4]
 

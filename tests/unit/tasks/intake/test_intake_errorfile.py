@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.records import RejectedRow
-from tasks.intake import errorfile, rows, source
+from tasks.intake.csv import error_file, rows, source
 
 HEADER = ("external_id", "email", "Change")
 
@@ -34,7 +34,7 @@ def table(path):
 
 def test_original_columns_and_reasons(tmp_path):
     path = tmp_path / "errors.csv"
-    assert errorfile.write(path, HEADER, [rejected(7, ["A1", "ann@", "3"])]) == 1
+    assert error_file.write(path, HEADER, [rejected(7, ["A1", "ann@", "3"])]) == 1
     assert table(path) == [
         [*HEADER, "_line", "_record", "_severity", "_code", "_column", "_message"],
         ["A1", "ann@", "3", "8", "7", "warning", "value.email", "email", "line 8: mend it"],
@@ -47,13 +47,13 @@ def test_findings_of_one_record_share_a_line(tmp_path):
     path = tmp_path / "errors.csv"
     cells = ["", "ann@", ""]
     found = [rejected(1, cells), rejected(1, cells, "row.no_identity", "error", None), rejected(2, cells)]
-    assert errorfile.write(path, HEADER, found) == 2
+    assert error_file.write(path, HEADER, found) == 2
     assert table(path)[1][5:8] == ["error", "value.email;row.no_identity", "email"]
 
 
 def test_rows_of_odd_width_lose_nothing(tmp_path):
     path = tmp_path / "errors.csv"
-    errorfile.write(path, HEADER, [rejected(1, ["A1"]), rejected(2, ["A2", "b", "c", "d", "e"])])
+    error_file.write(path, HEADER, [rejected(1, ["A1"]), rejected(2, ["A2", "b", "c", "d", "e"])])
     short, long = table(path)[1:]
     assert (short[:3], len(short)) == (["A1", "", ""], 9)
     assert (long[:3], long[9:]) == (["A2", "b", "c"], ["d", "e"])
@@ -68,7 +68,7 @@ def test_a_failure_leaves_the_former_file(tmp_path):
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        errorfile.write(path, HEADER, broken())
+        error_file.write(path, HEADER, broken())
     assert path.read_text() == "former"
     assert [entry.name for entry in tmp_path.iterdir()] == ["errors.csv"]
 
@@ -77,8 +77,8 @@ def test_a_failure_leaves_the_former_file(tmp_path):
     "cell", ["=1+1", "+1 305 555 1212", "-12.5", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1", "'=x", "''-x"]
 )
 def test_formulas_are_guarded_and_come_back(cell):
-    assert errorfile.guard(cell) == f"'{cell}"
-    assert errorfile.unguard(errorfile.guard(cell)) == cell
+    assert error_file.guard(cell) == f"'{cell}"
+    assert error_file.unguard(error_file.guard(cell)) == cell
 
 
 @pytest.mark.parametrize(
@@ -101,18 +101,18 @@ def test_formulas_are_guarded_and_come_back(cell):
     ],
 )
 def test_formulas_behind_blanks_and_other_separators_are_guarded_and_come_back(cell, guarded):
-    assert errorfile.guard(cell) == guarded
-    assert errorfile.unguard(guarded) == cell
+    assert error_file.guard(cell) == guarded
+    assert error_file.unguard(guarded) == cell
 
 
 @pytest.mark.parametrize("text", [";" * 500_000, ";=" * 250_000, "\n'" * 250_000 + "=", " " * 500_000])
 def test_a_long_cell_is_guarded_at_once(text):
-    assert errorfile.unguard(errorfile.guard(text)) == text
+    assert error_file.unguard(error_file.guard(text)) == text
 
 
 @pytest.mark.parametrize("cell", ["", "12.5", "O'Brien", "'quoted'", "a=b", "a, -b", "x - y", "a;b|c", "; '"])
 def test_other_cells_stay(cell):
-    assert errorfile.guard(cell) == errorfile.unguard(cell) == cell
+    assert error_file.guard(cell) == error_file.unguard(cell) == cell
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -126,7 +126,7 @@ def test_other_cells_stay(cell):
 )
 def test_reading_an_error_file_gives_the_original_cells(tmp_path, cells):
     path = tmp_path / "errors.csv"
-    errorfile.write(path, HEADER, [rejected(number, row) for number, row in enumerate(cells, 1)])
+    error_file.write(path, HEADER, [rejected(number, row) for number, row in enumerate(cells, 1)])
     found = source.inspect(path)
     spooled = source.spool(path, tmp_path / "copy", found)
     records = [record for chunk in spooled.offsets for record in source.read(tmp_path / "copy", chunk, found)]
@@ -142,7 +142,7 @@ def test_the_whole_way_round(importer):
         for row in rows.kept_aside(record, converted.problems)
     ]
     path = importer.folder / "errors.csv"
-    assert errorfile.write(path, first.source.header, aside) == 2
+    assert error_file.write(path, first.source.header, aside) == 2
     assert not any(cell.startswith(tuple("=+-@")) for row in table(path) for cell in row)
     assert path.read_text().startswith('"external_id","email","\'=Change","Note","_line",')
     mended = path.read_text().replace("ann@", "ann@example.com").replace('\n"",', '\n"A2",')
@@ -156,7 +156,7 @@ def test_the_whole_way_round(importer):
     assert second.drafts[0].contact == {"email": "ann@example.com"}
     # An error file of an error file has the notes once.
     again = importer.folder / "again.csv"
-    errorfile.write(again, second.source.header, rows.kept_aside(second.records[0], first.rows[0].problems))
+    error_file.write(again, second.source.header, rows.kept_aside(second.records[0], first.rows[0].problems))
     assert table(again)[0] == table(path)[0]
 
 
@@ -222,6 +222,6 @@ def test_rows_keep_their_number_through_error_files(importer):
 @pytest.mark.parametrize("cell", ["", "2", "x@abc", "2@ABCDEFABCDEF", "-1@abcdefabcdef"])
 def test_a_record_that_names_no_file_is_known_by_its_new_place(importer, cell):
     mapping = {"identity": {"row_number": True}}
-    notes = ",".join(errorfile.NOTES)
+    notes = ",".join(error_file.NOTES)
     intake = importer.take(f"job,{notes}\ncook,3,{cell},error,x,,\n", mapping)
     assert intake.drafts[0].external_id == f"row-{intake.spooled.sha256[:12]}-1"

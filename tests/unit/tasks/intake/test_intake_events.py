@@ -8,7 +8,7 @@ import pytest
 
 from db.consent import told
 from db.records import EventDraft
-from tasks.intake import columns
+from tasks.intake.csv import columns
 from tasks.intake.errors import MappingRejected
 
 HEADER = "lead external id,kind,occurred_at,direction,channel,text,duration,value,source_id"

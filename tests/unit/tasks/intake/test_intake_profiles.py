@@ -8,8 +8,9 @@ import pytest
 
 from db.consent import told
 from ml.features import events as known
-from tasks.intake import canonical, catalogue, columns, vocabulary
+from tasks.intake.csv import columns, export_profiles, lead_schema
 from tasks.intake.errors import MappingRejected
+from tasks.intake.values import vocabulary
 
 HEADERS = {
     "ghl_contacts": "Contact Id,First Name,Last Name,Name,Phone,Email,Created,Last Activity,Tags",
@@ -64,7 +65,7 @@ def test_what_tells_too_little_is_generic(header):
 
 
 def test_profiles_are_sound():
-    for profile in map(catalogue.load, catalogue.names()):
+    for profile in map(export_profiles.load, export_profiles.names()):
         assert profile.words.keys() <= {*profile.columns}
         assert all(weight > 0 for weight in profile.marks.values())
         claimed = {word for words in profile.columns.values() for word in words}
@@ -220,15 +221,15 @@ def test_a_system_s_habit_holds_until_its_cells_say_otherwise(importer):
 
 
 def test_kinds_of_events_are_those_that_models_understand():
-    kinds = set(catalogue.load("events").words["kind"].values())
+    kinds = set(export_profiles.load("events").words["kind"].values())
     told = {*known.KINDS, *known.DIRECTED, *known.CANONICAL}
     assert kinds - told == {"voicemail", "contact", "stage_change", "unsubscribed", "opted_out"}
 
 
 def test_event_columns_are_those_of_the_contract():
-    assert set(catalogue.load("events").columns) == {
-        *canonical.IDENTITY,
-        *(name for names in canonical.EVENT_KINDS.values() for name in names),
+    assert set(export_profiles.load("events").columns) == {
+        *lead_schema.IDENTITY,
+        *(name for names in lead_schema.EVENT_KINDS.values() for name in names),
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from db.consent import told
 from db.merging import merge
 from db.records import EventDraft
-from tasks.intake import rows
+from tasks.intake.csv import rows
 
 
 def one(importer, header, row, mapping=None, **options):

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.intake import copying, files, source
+from tasks.intake import files
+from tasks.intake.csv import source, spool
 from tasks.intake.errors import FileRejected
 
 
@@ -457,7 +458,7 @@ CELL = st.text(st.sampled_from('ab,;|\t"\n\r é🏡=\u2028\x0b'), max_size=6)
     size=st.integers(1, 7),
 )
 def test_reading_by_offsets_is_reading_the_whole(tmp_path, monkeypatch, table, codec, end, quoting, size):
-    monkeypatch.setattr(copying, "CHUNK", size)
+    monkeypatch.setattr(spool, "CHUNK", size)
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator=end, quoting=quoting).writerows([("one", "two", "three"), *table])
     path = tmp_path / "table.csv"

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat, example_number, format_number
 
-from tasks.intake import dates, phones, values, vocabulary
 from tasks.intake.errors import BadValue
+from tasks.intake.values import dates, phones, scalars, vocabulary
 
 NEW_YORK = ZoneInfo("America/New_York")
 UTC_ZONE = ZoneInfo("UTC")
@@ -42,7 +42,7 @@ def code(function, *arguments):
     ],
 )
 def test_emails(text, found):
-    assert values.emails(text) == found
+    assert scalars.emails(text) == found
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_emails(text, found):
     ["ann", "ann@", "@example.com", "ann@example", "a..b@example.com", "ann@@example.com", "noemail@example.com"],
 )
 def test_bad_emails(text):
-    assert code(values.emails, text) == "value.email"
+    assert code(scalars.emails, text) == "value.email"
 
 
 # --- phone
@@ -122,7 +122,7 @@ def test_bad_phones(text):
     ],
 )
 def test_numbers(text, found):
-    assert values.number(text) == pytest.approx(found, rel=1e-12)
+    assert scalars.number(text) == pytest.approx(found, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -146,13 +146,13 @@ def test_numbers(text, found):
     ],
 )
 def test_bad_numbers(text):
-    assert code(values.number, text) == "value.number"
+    assert code(scalars.number, text) == "value.number"
 
 
 @given(st.text(max_size=12) | st.from_regex(r"[-+$]?[0-9.,]{1,8}(e[0-9]{1,4})?[kM]?", fullmatch=True))
 def test_numbers_are_finite_or_refused(text):
     with contextlib.suppress(BadValue):  # and nothing else
-        assert math.isfinite(values.number(text))
+        assert math.isfinite(scalars.number(text))
 
 
 @pytest.mark.parametrize(
@@ -173,12 +173,12 @@ def test_numbers_are_finite_or_refused(text):
     ],
 )
 def test_spans(text, found):
-    assert values.span(text) == found
+    assert scalars.span(text) == found
 
 
 @pytest.mark.parametrize("text", ["500k-400k", "a lot", "400-", "nan-5"])
 def test_bad_spans(text):
-    assert code(values.span, text) == "value.number"
+    assert code(scalars.span, text) == "value.number"
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_bad_spans(text):
     ],
 )
 def test_cells_of_own_columns(text, found):
-    assert values.own(text) == found
-    assert type(values.own(text)) is type(found)
+    assert scalars.own(text) == found
+    assert type(scalars.own(text)) is type(found)
 
 
 # --- levels and switches
@@ -229,11 +229,11 @@ def test_cells_of_own_columns(text, found):
     ],
 )
 def test_levels(column, text, found):
-    assert values.level(column, text) == found
+    assert scalars.level(column, text) == found
 
 
 def test_unknown_levels():
-    assert code(values.level, "lead_type", "wizard") == "value.enum"
+    assert code(scalars.level, "lead_type", "wizard") == "value.enum"
 
 
 def test_no_word_means_two_levels():
@@ -244,11 +244,11 @@ def test_no_word_means_two_levels():
 
 @pytest.mark.parametrize(("text", "found"), [("Yes", True), ("x", True), ("1", True), ("No", False), ("FALSE", False)])
 def test_switches(text, found):
-    assert values.switch(text, vocabulary.YES, vocabulary.NO) is found
+    assert scalars.switch(text, vocabulary.YES, vocabulary.NO) is found
 
 
 def test_bad_switches():
-    assert code(values.switch, "perhaps", vocabulary.YES, vocabulary.NO) == "value.enum"
+    assert code(scalars.switch, "perhaps", vocabulary.YES, vocabulary.NO) == "value.enum"
 
 
 @pytest.mark.parametrize(
@@ -256,13 +256,13 @@ def test_bad_switches():
     [("a, b ,a", ["a", "b"]), ("a;b, c", ["a", "b, c"]), ("one", ["one"]), ("['x','y']", ["x", "y"]), (" ; ", [])],
 )
 def test_lists(text, found):
-    assert values.words(text, ";|\n,") == found
+    assert scalars.words(text, ";|\n,") == found
 
 
 def test_zones():
-    assert values.zone("America/Chicago") == "America/Chicago"
+    assert scalars.zone("America/Chicago") == "America/Chicago"
     for text in ("Mars/Base", "../etc/passwd", "", "America"):
-        assert code(values.zone, text) == "value.enum"
+        assert code(scalars.zone, text) == "value.enum"
 
 
 # --- dates
@@ -392,4 +392,4 @@ def test_what_is_longer_than_any_number_or_time_is_not_looked_at():
 
 @pytest.mark.parametrize("text", ["", "abc", "1:75", "-5", "5 fortnights", "1h 5x"])
 def test_bad_durations(text):
-    assert code(values.duration, text) == "value.number"
+    assert code(scalars.duration, text) == "value.number"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from workers.errors import PagesMissing
+from workers.base.errors import PagesMissing
 from workers.pages import columns, figures, layout, load, quality, write
 
 STYLE = (layout.TEMPLATES / "style.css").read_text(encoding="utf-8")

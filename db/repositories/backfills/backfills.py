@@ -1,0 +1,255 @@
+"""Imports of files: the chunk rows are the truth of how far one is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from db import clock
+from db.base import new_id
+from db.encryption import KeyRing, place
+from db.errors import SealBroken, UnknownBackfill
+from db.models import Backfill, BackfillChunk, ComparedRow, RejectedEntry
+from db.records import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, Json, RejectedRow
+from db.repositories import tenants
+from db.repositories.sql.clauses import changed, lock_tenant, ring_of
+
+_COLUMNS = tuple(getattr(Backfill, column.name) for column in fields(BackfillRecord))
+_CHUNK_COLUMNS = tuple(getattr(BackfillChunk, column.name) for column in fields(ChunkRecord))
+_STREAM = 500
+
+
+def create(
+    session: Session, tenant_id: str, *, draft: BackfillDraft, chunks: Sequence[ChunkDraft], now: datetime
+) -> tuple[BackfillRecord, bool]:
+    """Start an import, or give the one of the same key that runs or is finished; True when it is new.
+
+    Raises:
+        UnknownTenant: not configured.
+
+    """
+    tenants.require(session, tenant_id)
+    lock_tenant(session, tenant_id)
+    known = by_key(session, tenant_id, key=draft.key)
+    if known is not None and known.state in {"running", "finished"}:
+        return known, False
+    own = {"tenant_id": tenant_id, "backfill_id": new_id()}
+    values = {**asdict(draft), "source": dict(draft.source)}
+    counted = {"state": "running", "chunks": len(chunks), "remaining": len(chunks), "created_at": now}
+    session.execute(insert(Backfill), [{**own, **values, **counted}])
+    fresh = {"state": "pending", "counts": {}, "enqueued_at": clock.now(session)}
+    rows = [{**own, **asdict(chunk), **fresh} for chunk in chunks]
+    if rows:
+        session.execute(insert(BackfillChunk), rows)
+    return _require(session, tenant_id, own["backfill_id"]), True
+
+
+def get(session: Session, tenant_id: str, *, backfill_id: str) -> BackfillRecord | None:
+    """Give an import, or None."""
+    wanted = select(*_COLUMNS).where(Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id)
+    row = session.execute(wanted).mappings().one_or_none()
+    return None if row is None else BackfillRecord(**dict(row))
+
+
+def by_key(session: Session, tenant_id: str, *, key: str) -> BackfillRecord | None:
+    """Give the newest import of this key, or None."""
+    wanted = select(*_COLUMNS).where(Backfill.tenant_id == tenant_id, Backfill.key == key)
+    newest = wanted.order_by(Backfill.created_at.desc(), Backfill.backfill_id.desc()).limit(1)
+    row = session.execute(newest).mappings().one_or_none()
+    return None if row is None else BackfillRecord(**dict(row))
+
+
+def running(session: Session, tenant_id: str) -> int:
+    """How many imports of the tenant have not ended."""
+    own = (Backfill.tenant_id == tenant_id, Backfill.state == "running")
+    return session.scalar(select(func.count()).select_from(Backfill).where(*own)) or 0
+
+
+def chunks(session: Session, tenant_id: str, *, backfill_id: str, state: str | None = None) -> list[ChunkRecord]:
+    """Give the chunks of an import by number, all or those in one state."""
+    wanted = select(*_CHUNK_COLUMNS).where(
+        BackfillChunk.tenant_id == tenant_id, BackfillChunk.backfill_id == backfill_id
+    )
+    if state is not None:
+        wanted = wanted.where(BackfillChunk.state == state)
+    rows = session.execute(wanted.order_by(BackfillChunk.number)).mappings()
+    return [ChunkRecord(**dict(row)) for row in rows]
+
+
+def claim_chunk(session: Session, tenant_id: str, *, backfill_id: str, number: int) -> ChunkRecord:
+    """Give a chunk, its row locked until the transaction ends; the caller looks at its state.
+
+    Raises:
+        UnknownBackfill: no such chunk for this tenant.
+
+    """
+    wanted = select(*_CHUNK_COLUMNS).where(*_chunk(tenant_id, backfill_id, number)).with_for_update()
+    row = session.execute(wanted).mappings().one_or_none()
+    if row is None:
+        raise UnknownBackfill(f"unknown backfill or chunk {number}; list the tenant's backfills")
+    return ChunkRecord(**dict(row))
+
+
+def finish_chunk(
+    session: Session,
+    tenant_id: str,
+    *,
+    backfill_id: str,
+    number: int,
+    counts: Json,
+    rejected: Sequence[RejectedRow],
+    now: datetime,
+) -> int:
+    """Mark a chunk done with its counts and rejected rows; gives the number of chunks left.
+
+    A chunk that is done already stays as it is. One that had failed becomes done and was counted off before.
+
+    Raises:
+        UnknownBackfill: no such chunk for this tenant.
+
+    """
+    state = claim_chunk(session, tenant_id, backfill_id=backfill_id, number=number).state
+    if state == "done":
+        return _require(session, tenant_id, backfill_id).remaining
+    _close_chunk(session, _chunk(tenant_id, backfill_id, number), state="done", counts=dict(counts), now=now)
+    ring, own = ring_of(session), {"tenant_id": tenant_id, "backfill_id": backfill_id, "number": number}
+    rows = [_rejected_row(row, position, own, ring) for position, row in enumerate(rejected)]
+    if rows:
+        session.execute(insert(RejectedEntry), rows)
+    return _count_off(session, tenant_id, backfill_id, 1 if state == "pending" else 0)
+
+
+def split_chunk(
+    session: Session, tenant_id: str, *, backfill_id: str, number: int, offset: int, first_record: int, first_line: int
+) -> int:
+    """Cut a pending chunk before a record; what follows is a chunk of its own, whose number is given.
+
+    Raises:
+        UnknownBackfill: no such chunk for this tenant.
+
+    """
+    chunk = claim_chunk(session, tenant_id, backfill_id=backfill_id, number=number)
+    done = first_record - chunk.first_record
+    own = update(Backfill).where(Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id)
+    grown = own.values(chunks=Backfill.chunks + 1, remaining=Backfill.remaining + 1).returning(Backfill.chunks)
+    following = int(session.execute(grown.execution_options(synchronize_session=False)).scalar_one()) - 1
+    shorter = update(BackfillChunk).where(*_chunk(tenant_id, backfill_id, number)).values(records=done)
+    changed(session, shorter.execution_options(synchronize_session=False))
+    rest = ChunkDraft(
+        number=following,
+        offset=offset,
+        first_record=first_record,
+        first_line=first_line,
+        records=chunk.records - done,
+    )
+    fresh = {"state": "pending", "counts": {}, "enqueued_at": clock.now(session)}
+    scope = {"tenant_id": tenant_id, "backfill_id": backfill_id}
+    session.execute(insert(BackfillChunk), [{**scope, **asdict(rest), **fresh}])
+    return following
+
+
+def fail_chunk(session: Session, tenant_id: str, *, backfill_id: str, number: int, error: str, now: datetime) -> int:
+    """Mark a pending chunk failed for good, naming why; gives the number of chunks left.
+
+    Raises:
+        UnknownBackfill: no such chunk for this tenant.
+
+    """
+    state = claim_chunk(session, tenant_id, backfill_id=backfill_id, number=number).state
+    if state != "pending":
+        return _require(session, tenant_id, backfill_id).remaining
+    _close_chunk(session, _chunk(tenant_id, backfill_id, number), state="failed", error=error, now=now)
+    return _count_off(session, tenant_id, backfill_id, 1)
+
+
+def rejected(session: Session, tenant_id: str, *, backfill_id: str) -> Iterator[RejectedRow]:
+    """Stream what was kept aside, by record; the session stays open meanwhile.
+
+    Raises:
+        SealBroken: stored cells were changed or moved.
+
+    """
+    ring = ring_of(session)
+    wanted = (
+        select(RejectedEntry.__table__)
+        .where(RejectedEntry.tenant_id == tenant_id, RejectedEntry.backfill_id == backfill_id)
+        .order_by(RejectedEntry.record, RejectedEntry.number, RejectedEntry.position)
+    )
+    for row in session.execute(wanted.execution_options(yield_per=_STREAM)).mappings():
+        yield _rejected_record(row, ring)
+
+
+def finish(
+    session: Session,
+    tenant_id: str,
+    *,
+    backfill_id: str,
+    state: str,
+    summary: Json | None,
+    error: str | None,
+    error_file: str | None,
+    now: datetime,
+) -> bool:
+    """End a running import (finished, failed or cancelled); False when it had ended already or is not there."""
+    compared = (ComparedRow.tenant_id == tenant_id, ComparedRow.backfill_id == backfill_id)
+    changed(session, delete(ComparedRow).where(*compared).execution_options(synchronize_session=False))
+    running = update(Backfill).where(
+        Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id, Backfill.state == "running"
+    )
+    ended = running.values(
+        state=state,
+        summary=None if summary is None else dict(summary),
+        error=error,
+        error_file=error_file,
+        finished_at=now,
+    )
+    return changed(session, ended.execution_options(synchronize_session=False)) == 1
+
+
+def _require(session: Session, tenant_id: str, backfill_id: str) -> BackfillRecord:
+    record = get(session, tenant_id, backfill_id=backfill_id)
+    if record is None:
+        raise UnknownBackfill("unknown backfill; list the tenant's backfills")
+    return record
+
+
+def _chunk(tenant_id: str, backfill_id: str, number: int) -> tuple[Any, ...]:
+    own = (BackfillChunk.tenant_id == tenant_id, BackfillChunk.backfill_id == backfill_id)
+    return (*own, BackfillChunk.number == number)
+
+
+def _close_chunk(session: Session, chunk: tuple[Any, ...], *, now: datetime, **values: Any) -> None:
+    closed = update(BackfillChunk).where(*chunk).values(finished_at=now, **values)
+    changed(session, closed.execution_options(synchronize_session=False))
+
+
+def _count_off(session: Session, tenant_id: str, backfill_id: str, number: int) -> int:
+    own = update(Backfill).where(Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id)
+    counted = own.values(remaining=Backfill.remaining - number).returning(Backfill.remaining)
+    return int(session.execute(counted.execution_options(synchronize_session=False)).scalar_one())
+
+
+def _rejected_row(row: RejectedRow, position: int, own: Mapping[str, Any], ring: KeyRing) -> dict[str, Any]:
+    cells = json.dumps(row.cells, ensure_ascii=False).encode(errors="replace")
+    sealed = ring.seal(cells, _place(own["tenant_id"], own["backfill_id"], own["number"], position))
+    return {**own, "position": position, **asdict(row), "cells": sealed}
+
+
+def _rejected_record(row: Mapping[Any, Any], ring: KeyRing) -> RejectedRow:
+    where = _place(row["tenant_id"], row["backfill_id"], row["number"], row["position"])
+    try:
+        cells = json.loads(ring.open(row["cells"], where))
+    except SealBroken as error:
+        raise SealBroken(f"rejected_rows.cells of record {row['record']}: {error}") from None
+    plain = {column.name: row[column.name] for column in fields(RejectedRow) if column.name != "cells"}
+    return RejectedRow(**plain, cells=tuple(cells))
+
+
+def _place(tenant_id: str, backfill_id: str, number: int, position: int) -> bytes:
+    return place(tenant_id, "rejected_rows.cells", backfill_id, str(number), str(position))

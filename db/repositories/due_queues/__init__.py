@@ -1,0 +1,1 @@
+"""Leads that are due for another look."""

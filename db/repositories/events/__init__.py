@@ -1,0 +1,1 @@
+"""Events, raw and read, and the last known state of their entities."""

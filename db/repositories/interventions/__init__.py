@@ -1,0 +1,1 @@
+"""Actions, enrolments in the experiment, pauses."""

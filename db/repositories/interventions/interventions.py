@@ -1,0 +1,243 @@
+"""Actions for leads at risk: one row an action id, moved from state to state by compare-and-set."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, update
+from sqlalchemy.orm import Session
+
+from db.models import Intervention, Lead
+from db.records import ActionState, InterventionDraft, InterventionRecord, Json
+from db.repositories.sql import clauses
+from db.repositories.sql.bulk import core, insert_fresh
+from db.repositories.sql.clauses import among, in_batches, tenants_where
+from db.repositories.sql.fair_share import shared
+
+_TABLE, _LEAD = core(Intervention), core(Lead)
+_C = _TABLE.c
+_DRAFT = tuple(column.name for column in fields(InterventionDraft))
+_COLUMNS = tuple(_C[column.name] for column in fields(InterventionRecord))
+_OWN = _C.tenant_id == bindparam("tenant")
+_LEADS = among(_C.lead_id, "leads")
+
+
+def _in(*states: ActionState) -> ColumnElement[bool]:
+    # written out as in the index: one of some states serves only statements that name these states themselves
+    named: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in sorted(states)]
+    return _C.state.in_(named) if len(named) > 1 else _C.state == named[0]
+
+
+_RUNNING, _PLANNED = _in("approval", "dispatched", "planned"), _in("planned")
+_NEWEST = (_C.planned_at.desc(), _C.action_id.desc())
+_THESE = select(*_COLUMNS).where(_OWN, among(_C.action_id, "actions"))
+_OF_LEAD = select(*_COLUMNS).where(_OWN, _C.lead_id == bindparam("lead")).order_by(*_NEWEST).limit(bindparam("limit"))
+# in no order: for the sake of one SQLite would go through all of the tenant's
+_STANDING = select(*_COLUMNS).where(_OWN, _LEADS, _RUNNING)
+_RECENT = select(*_COLUMNS).where(_OWN, _LEADS, _C.planned_at >= bindparam("since"))
+_WAITING = select(*_COLUMNS).where(_OWN).order_by(_C.planned_at, _C.action_id)
+_KEY = select(_C.tenant_id, _C.action_id).where(_OWN).limit(bindparam("limit"))
+_DUE = _KEY.where(_PLANNED, _C.not_before <= bindparam("now"), _C.expires_at > bindparam("now")).order_by(
+    _C.not_before, _C.action_id
+)
+_EXPIRED = _KEY.where(_RUNNING, _C.expires_at <= bindparam("now")).order_by(_C.expires_at, _C.action_id)
+_COUNTS = select(_C.intervention, _C.state, func.count()).where(_OWN).group_by(_C.intervention, _C.state)
+_COUNTS_SINCE = _COUNTS.where(_C.planned_at >= bindparam("since"))
+_SPENT = select(func.coalesce(func.sum(_C.cost), 0.0)).where(
+    _OWN, _C.planned_at >= bindparam("since"), _C.state.not_in(["blocked", "held_out", "rejected", "withdrawn"])
+)
+_BY_AGENT = (
+    select(_LEAD.c.assigned_to, _C.state, func.count())
+    .join(_LEAD, (_LEAD.c.tenant_id == _C.tenant_id) & (_LEAD.c.lead_id == _C.lead_id))
+    .where(_OWN, _C.planned_at >= bindparam("since"))
+    .group_by(_LEAD.c.assigned_to, _C.state)
+)
+_UNREVIEWED: tuple[ActionState, ...] = ("approval",)
+#: what a draft says that is decided anew: all but what an action is, and when it was planned first
+_ANEW = tuple(
+    name
+    for name in _DRAFT
+    if name not in {"action_id", "lead_id", "intervention", "action", "channel", "state", "policy", "planned_at"}
+)
+#: states that a person brings about, and those that the CRM reports
+_REVIEWED = frozenset({"planned", "rejected", "withdrawn"})
+_REPORTED = frozenset({"executed", "rejected", "replied"})
+
+
+def save(session: Session, tenant_id: str, *, drafts: Sequence[InterventionDraft]) -> list[tuple[str, bool]]:
+    """Store actions; give the id of each and whether it is new: one row an action id, the first stays.
+
+    Raises:
+        UnstorableValue: a figure is not finite.
+        ReferenceGone: a lead is not there for this tenant.
+
+    """
+    # by id, so that two that plan the same do not wait for each other; of twins the first
+    first = sorted({draft.action_id: draft for draft in reversed(drafts)}.items())
+    fresh: set[str] = set()
+    for batch in in_batches([draft for _, draft in first]):
+        fresh |= insert_fresh(session, Intervention, [_row(tenant_id, draft) for draft in batch], "action_id")
+    saved = []
+    for draft in drafts:
+        saved.append((draft.action_id, draft.action_id in fresh))
+        fresh.discard(draft.action_id)
+    return saved
+
+
+def get(session: Session, tenant_id: str, *, action_ids: Sequence[str]) -> list[InterventionRecord]:
+    """Give actions in the order asked; those that are not there for this tenant are left out."""
+    found: dict[str, InterventionRecord] = {}
+    for batch in in_batches(action_ids):
+        found |= {one.action_id: one for one in _records(session, _THESE, tenant=tenant_id, actions=batch)}
+    return [found[action_id] for action_id in action_ids if action_id in found]
+
+
+def of_lead(session: Session, tenant_id: str, *, lead_id: str, limit: int = 20) -> list[InterventionRecord]:
+    """Give a lead's actions, newest first."""
+    return _records(session, _OF_LEAD, tenant=tenant_id, lead=lead_id, limit=limit)
+
+
+def standing(
+    session: Session, tenant_id: str, *, lead_ids: Sequence[str], now: datetime
+) -> dict[str, list[InterventionRecord]]:
+    """Give the actions that wait, are planned or dispatched and have not expired, by lead, oldest first."""
+    # no condition on when they expire: SQLite would go through all that stand by it
+    found = _of_leads(session, _STANDING, lead_ids, tenant=tenant_id)
+    running = {lead_id: [one for one in own if one.expires_at > now] for lead_id, own in found.items()}
+    return {lead_id: own for lead_id, own in running.items() if own}
+
+
+def recent(
+    session: Session, tenant_id: str, *, lead_ids: Sequence[str], since: datetime
+) -> dict[str, list[InterventionRecord]]:
+    """Give the actions of any state that were planned since a moment, by lead, oldest first."""
+    return _of_leads(session, _RECENT, lead_ids, tenant=tenant_id, since=since)
+
+
+def lock(session: Session, tenant_id: str) -> None:
+    """Let those who plan for a tenant wait for each other until this transaction ends, so that two give one plan."""
+    clauses.lock(session, f"interventions:{tenant_id}")
+
+
+def waiting(
+    session: Session, tenant_id: str, *, limit: int = 100, states: Collection[ActionState] = _UNREVIEWED
+) -> list[InterventionRecord]:
+    """Give the actions that wait for a person, or are in other states that are no end; oldest first."""
+    wanted = _WAITING.where(_in(*states)).limit(bindparam("limit"))
+    return _records(session, wanted, tenant=tenant_id, limit=limit)
+
+
+def due(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """Give planned actions whose time has come as (tenant, action id), earliest first; tenants share `limit`."""
+    tenants = tenants_where(session, Intervention.tenant_id, _PLANNED)
+    return shared(tenants, limit, lambda tenant_id, share: _keys(session, _DUE, tenant_id, now, share))
+
+
+def expired(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """Give actions that stand though their time is over, as `due` does."""
+    tenants = tenants_where(session, Intervention.tenant_id, _RUNNING)
+    return shared(tenants, limit, lambda tenant_id, share: _keys(session, _EXPIRED, tenant_id, now, share))
+
+
+def move(
+    session: Session,
+    tenant_id: str,
+    *,
+    action_id: str,
+    to: ActionState,
+    of: Collection[ActionState],
+    now: datetime,
+    by: str | None = None,
+    reason: str | None = None,
+    not_before: datetime | None = None,
+    decision: Json | None = None,
+    anew: InterventionDraft | None = None,
+    dispatched: bool = False,
+) -> InterventionRecord | None:
+    """Bring an action from one of some states to another and give it; None where it is in none of them.
+
+    Of several that do so at once, one gets it. The times of what `to` means are set: who (`by`) approved, rejected or
+    withdrew it and when, when it was dispatched, when the CRM told its end; and `reason`, a code, where there is one.
+    What was decided `anew` takes the place of what was. With `dispatched`, only an action that was told to the CRM at
+    some time.
+    """
+    told = {
+        "withdrawn_reason": reason,
+        "not_before": not_before,
+        "decision": None if decision is None else {**decision},
+    }
+    values = _times(to, now, by) | {name: value for name, value in told.items() if value is not None}
+    if anew is not None:
+        row = _row(tenant_id, anew)
+        values |= {name: row[name] for name in _ANEW}
+    moved = update(_TABLE).where(
+        _OWN, _C.action_id == bindparam("own_id"), _C.state.in_(bindparam("of", expanding=True))
+    )
+    moved = moved.where(_C.dispatched_at.is_not(None)) if dispatched else moved
+    moved = moved.values(state=to, **values).returning(*_COLUMNS)
+    found = _records(session, moved, tenant=tenant_id, own_id=action_id, of=sorted(of))
+    return found[0] if found else None
+
+
+def counts(session: Session, tenant_id: str, *, since: datetime | None = None) -> dict[tuple[str, str], int]:
+    """Count actions, all or those planned since a moment, by type and state."""
+    asked = {"tenant": tenant_id} if since is None else {"tenant": tenant_id, "since": since}
+    rows = session.connection().execute(_COUNTS if since is None else _COUNTS_SINCE, asked)
+    return {(intervention, state): count for intervention, state, count in rows}
+
+
+def spent(session: Session, tenant_id: str, *, since: datetime) -> float:
+    """Give what the actions cost that were planned since a moment and are, or were, to be carried out."""
+    return float(session.connection().execute(_SPENT, {"tenant": tenant_id, "since": since}).scalar_one())
+
+
+def by_agent(session: Session, tenant_id: str, *, since: datetime) -> dict[tuple[str | None, str], int]:
+    """Count actions planned since a moment by who the lead is assigned to, and state."""
+    rows = session.connection().execute(_BY_AGENT, {"tenant": tenant_id, "since": since})
+    return {(agent, state): count for agent, state, count in rows}
+
+
+def _row(tenant_id: str, draft: InterventionDraft) -> dict[str, Any]:
+    plain = {"reason_codes": list(draft.reason_codes), "decision": {**draft.decision}, "detail": {**draft.detail}}
+    return {"tenant_id": tenant_id, **{name: getattr(draft, name) for name in _DRAFT}, **plain}
+
+
+def _times(to: ActionState, now: datetime, by: str | None) -> dict[str, Any]:
+    times: dict[str, Any] = {}
+    if to == "dispatched":
+        times["dispatched_at"] = now
+    if to == "withdrawn":
+        times["withdrawn_at"] = now
+    if by is not None and to in _REVIEWED:
+        times |= {"reviewed_by": by, "reviewed_at": now}
+    elif to in _REPORTED:
+        times["reported_at"] = now
+    return times
+
+
+def _of_leads(
+    session: Session, wanted: Select[Any], lead_ids: Sequence[str], **asked: Any
+) -> dict[str, list[InterventionRecord]]:
+    found: dict[str, list[InterventionRecord]] = defaultdict(list)
+    for batch in in_batches(lead_ids):
+        for record in sorted(_records(session, wanted, **asked, leads=batch), key=_age):
+            found[record.lead_id].append(record)
+    return dict(found)
+
+
+def _age(record: InterventionRecord) -> tuple[datetime, str]:
+    return record.planned_at, record.action_id
+
+
+def _keys(session: Session, wanted: Select[Any], tenant_id: str, now: datetime, limit: int) -> list[tuple[str, str]]:
+    asked = {"tenant": tenant_id, "now": now, "limit": limit}
+    return [(tenant, action_id) for tenant, action_id in session.connection().execute(wanted, asked)]
+
+
+def _records(session: Session, wanted: Any, **asked: Any) -> list[InterventionRecord]:
+    rows: Iterable[Any] = session.connection().execute(wanted, asked).mappings()
+    return [InterventionRecord(**{**row, "reason_codes": tuple(row["reason_codes"])}) for row in rows]

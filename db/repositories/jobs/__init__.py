@@ -1,0 +1,1 @@
+"""The bookkeeping of tasks: outbox, idempotency keys, leases, attempts, quarantine."""

@@ -1,0 +1,1 @@
+"""Leads: found, merged, written, read back opened."""

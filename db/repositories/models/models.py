@@ -1,0 +1,191 @@
+"""The registry of trained models: versions, and one champion per kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from db.base import new_id
+from db.encryption import KeyRing, place
+from db.errors import SealBroken, UnknownModel
+from db.models import ModelVersion
+from db.records import ModelDraft, ModelRecord
+from db.repositories import tenants
+from db.repositories.sql.bulk import core
+from db.repositories.sql.clauses import changed, lock_tenant, ring_of
+
+_MODEL = core(ModelVersion).c
+_CHAMPION = select(_MODEL.model_id, _MODEL.retrain_at).where(
+    _MODEL.tenant_id == bindparam("tenant"), _MODEL.kind == bindparam("kind"), _MODEL.state == "champion"
+)
+
+
+def add(session: Session, tenant_id: str, *, draft: ModelDraft) -> ModelRecord:
+    """Register a model as a candidate under the next version of its kind; the known one when its data were known.
+
+    Raises:
+        UnknownTenant: not configured.
+
+    """
+    tenants.require(session, tenant_id)
+    lock_tenant(session, tenant_id)
+    known = by_fingerprint(session, tenant_id, kind=draft.kind, scope=draft.scope, fingerprint=draft.fingerprint)
+    if known is not None:
+        return known
+    newest = select(func.max(ModelVersion.number)).where(
+        ModelVersion.tenant_id == tenant_id, ModelVersion.kind == draft.kind
+    )
+    number = (session.scalar(newest) or 0) + 1
+    row = _row(draft, number=number, tenant_id=tenant_id, ring=ring_of(session))
+    session.execute(insert(ModelVersion), [row])
+    return _record(row, ring_of(session))
+
+
+def champion(session: Session, tenant_id: str, *, kind: str) -> ModelRecord | None:
+    """Give the model that answers now, or None.
+
+    Raises:
+        SealBroken: the stored artifact was changed or moved.
+
+    """
+    return _one(session, tenant_id, ModelVersion.kind == kind, ModelVersion.state == "champion")
+
+
+def champion_key(session: Session, tenant_id: str, *, kind: str) -> tuple[str, datetime | None] | None:
+    """Give the id of the model that answers now, and since when it is to be retrained; None where there is none.
+
+    All else of a model never changes, so who has opened it once needs no more than this.
+    """
+    row = session.connection().execute(_CHAMPION, {"tenant": tenant_id, "kind": kind}).one_or_none()
+    return None if row is None else (row.model_id, row.retrain_at)
+
+
+def promote(session: Session, tenant_id: str, *, model_id: str, now: datetime) -> None:
+    """Make a model the champion of its kind; the former one is retired.
+
+    Raises:
+        UnknownModel: not there for this tenant.
+
+    """
+    lock_tenant(session, tenant_id)
+    own = ModelVersion.tenant_id == tenant_id
+    kind = session.scalar(select(ModelVersion.kind).where(own, ModelVersion.model_id == model_id))
+    if kind is None:
+        raise UnknownModel("unknown model; list the tenant's models")
+    former = (own, ModelVersion.kind == kind, ModelVersion.state == "champion", ModelVersion.model_id != model_id)
+    chosen = (own, ModelVersion.model_id == model_id, ModelVersion.state != "champion")
+    statement = update(ModelVersion).execution_options(synchronize_session=False)
+    changed(session, statement.where(*former).values(state="retired"))
+    changed(session, statement.where(*chosen).values(state="champion", promoted_at=now, rolled_back_at=None))
+
+
+def rollback(session: Session, tenant_id: str, *, kind: str, now: datetime) -> tuple[ModelRecord, ModelRecord]:
+    """Go back to the champion before this one; gives the one that is left and the one that answers now.
+
+    Going back again goes one further: what somebody went back from is passed over until it is promoted again.
+
+    Raises:
+        UnknownModel: no champion, or none before it.
+
+    """
+    lock_tenant(session, tenant_id)
+    left = champion(session, tenant_id, kind=kind)
+    former = None if left is None else _former(session, tenant_id, kind)
+    if left is None or former is None:
+        raise UnknownModel(f"{kind} has no former champion to go back to; `hearth models list` shows what there is")
+    promote(session, tenant_id, model_id=former.model_id, now=now)
+    own = (ModelVersion.tenant_id == tenant_id, ModelVersion.model_id == left.model_id)
+    noted = update(ModelVersion).where(*own).values(rolled_back_at=now)
+    changed(session, noted.execution_options(synchronize_session=False))
+    return left, former
+
+
+def _former(session: Session, tenant_id: str, kind: str) -> ModelRecord | None:
+    own = (ModelVersion.tenant_id == tenant_id, ModelVersion.kind == kind, ModelVersion.state == "retired")
+    wanted = select(ModelVersion.__table__).where(*own, ModelVersion.rolled_back_at.is_(None))
+    newest = wanted.order_by(ModelVersion.promoted_at.desc(), ModelVersion.number.desc()).limit(1)
+    row = session.execute(newest).mappings().one_or_none()
+    return None if row is None else _record(row, ring_of(session))
+
+
+def get(session: Session, tenant_id: str, *, version: str) -> ModelRecord | None:
+    """Give a model by its version, such as `lead_score-0003`, or None."""
+    return _one(session, tenant_id, ModelVersion.version == version)
+
+
+def versions(session: Session, tenant_id: str, *, kind: str | None = None) -> list[ModelRecord]:
+    """Give all models, by kind and newest first."""
+    wanted = select(ModelVersion.__table__).where(ModelVersion.tenant_id == tenant_id)
+    if kind is not None:
+        wanted = wanted.where(ModelVersion.kind == kind)
+    rows = session.execute(wanted.order_by(ModelVersion.kind, ModelVersion.number.desc())).mappings()
+    ring = ring_of(session)
+    return [_record(row, ring) for row in rows]
+
+
+def by_fingerprint(session: Session, tenant_id: str, *, kind: str, scope: str, fingerprint: str) -> ModelRecord | None:
+    """Give the model that was trained on these data, or None."""
+    return _one(
+        session,
+        tenant_id,
+        ModelVersion.kind == kind,
+        ModelVersion.scope == scope,
+        ModelVersion.fingerprint == fingerprint,
+    )
+
+
+def _one(session: Session, tenant_id: str, *where: ColumnElement[bool]) -> ModelRecord | None:
+    wanted = select(ModelVersion.__table__).where(ModelVersion.tenant_id == tenant_id, *where)
+    row = session.execute(wanted).mappings().one_or_none()
+    return None if row is None else _record(row, ring_of(session))
+
+
+def _row(draft: ModelDraft, *, number: int, tenant_id: str, ring: KeyRing) -> dict[str, Any]:
+    model_id, version = new_id(), f"{draft.kind}-{number:04d}"
+    return {
+        **asdict(draft),
+        "tenant_id": tenant_id,
+        "model_id": model_id,
+        "number": number,
+        "version": version,
+        "state": "candidate",
+        "artifact": ring.seal(draft.artifact, _place(tenant_id, model_id, version)),
+        "metrics": dict(draft.metrics),
+        "report": dict(draft.report),
+        "promoted_at": None,
+        "rolled_back_at": None,
+        "retrain_at": None,
+    }
+
+
+def _record(row: Mapping[Any, Any], ring: KeyRing) -> ModelRecord:
+    try:
+        artifact = ring.open(row["artifact"], _place(row["tenant_id"], row["model_id"], row["version"]))
+    except SealBroken as error:
+        raise SealBroken(f"model_versions.artifact of {row['version']}: {error}") from None
+    return ModelRecord(
+        model_id=row["model_id"],
+        kind=row["kind"],
+        scope=row["scope"],
+        version=row["version"],
+        state=row["state"],
+        artifact=artifact,
+        feature_schema=row["feature_schema"],
+        metrics=row["metrics"],
+        report=row["report"],
+        rows=row["rows"],
+        fingerprint=row["fingerprint"],
+        trained_at=row["trained_at"],
+        promoted_at=row["promoted_at"],
+        rolled_back_at=row["rolled_back_at"],
+        retrain_at=row["retrain_at"],
+    )
+
+
+def _place(tenant_id: str, model_id: str, version: str) -> bytes:
+    return place(tenant_id, "model_versions.artifact", model_id, version)

@@ -1,0 +1,1 @@
+"""The outbound stream and the circuit breakers of its receivers."""

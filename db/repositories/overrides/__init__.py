@@ -1,0 +1,1 @@
+"""What people say of scores, and which thresholds scores have crossed."""

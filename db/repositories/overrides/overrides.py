@@ -1,0 +1,69 @@
+"""People's own judgements of leads, which count instead of the score until they are withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, insert, select, update
+from sqlalchemy.orm import Session
+
+from db.base import new_id
+from db.errors import UnknownLead
+from db.models import ScoreOverride
+from db.records import OverrideDraft, OverrideRecord
+from db.repositories.leads.leads import exists
+from db.repositories.sql.clauses import changed, in_batches, lock_tenant
+
+_COLUMNS = tuple(getattr(ScoreOverride, column.name) for column in fields(OverrideRecord))
+_STANDING = ScoreOverride.withdrawn_at.is_(None)
+
+
+def put(session: Session, tenant_id: str, *, draft: OverrideDraft, now: datetime) -> OverrideRecord:
+    """Let a judgement stand; the one before it is withdrawn by who gives this one.
+
+    Raises:
+        UnknownLead: not there for this tenant.
+
+    """
+    lock_tenant(session, tenant_id)
+    if not exists(session, tenant_id, lead_id=draft.lead_id):
+        raise UnknownLead((0,))
+    withdraw(session, tenant_id, lead_id=draft.lead_id, kind=draft.kind, actor=draft.actor, now=now)
+    row = {**asdict(draft), "tenant_id": tenant_id, "override_id": new_id(), "set_at": now}
+    session.execute(insert(ScoreOverride), [row])
+    return standing(session, tenant_id, kind=draft.kind, lead_ids=[draft.lead_id])[draft.lead_id]
+
+
+def withdraw(session: Session, tenant_id: str, *, lead_id: str, kind: str, actor: str, now: datetime) -> bool:
+    """End the judgement that stands; False when none does."""
+    own = (ScoreOverride.tenant_id == tenant_id, ScoreOverride.lead_id == lead_id, ScoreOverride.kind == kind)
+    ended = update(ScoreOverride).where(*own, _STANDING).values(withdrawn_at=now, withdrawn_by=actor)
+    return changed(session, ended.execution_options(synchronize_session=False)) > 0
+
+
+def standing(
+    session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str] | None = None
+) -> dict[str, OverrideRecord]:
+    """Give the judgements that stand, by lead: of these leads, or of all."""
+    wanted = select(*_COLUMNS).where(ScoreOverride.tenant_id == tenant_id, ScoreOverride.kind == kind, _STANDING)
+    if lead_ids is None:
+        return _by_lead(session, wanted)
+    found: dict[str, OverrideRecord] = {}
+    for batch in in_batches(lead_ids):
+        found |= _by_lead(session, wanted.where(ScoreOverride.lead_id.in_(batch)))
+    return found
+
+
+def of_lead(session: Session, tenant_id: str, *, lead_id: str, kind: str) -> list[OverrideRecord]:
+    """Give all judgements of a lead, newest first."""
+    own = (ScoreOverride.tenant_id == tenant_id, ScoreOverride.lead_id == lead_id, ScoreOverride.kind == kind)
+    newest = (ScoreOverride.set_at.desc(), ScoreOverride.override_id.desc())
+    rows = session.execute(select(*_COLUMNS).where(*own).order_by(*newest)).mappings()
+    return [OverrideRecord(**dict(row)) for row in rows]
+
+
+def _by_lead(session: Session, wanted: Select[Any]) -> dict[str, OverrideRecord]:
+    return {row["lead_id"]: OverrideRecord(**dict(row)) for row in session.execute(wanted).mappings()}

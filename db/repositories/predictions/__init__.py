@@ -1,0 +1,1 @@
+"""Snapshots, predictions, assessments, and what came of them."""

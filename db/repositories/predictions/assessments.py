@@ -1,0 +1,145 @@
+"""Runs of the assess pipeline: stages land one by one, the end comes once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from db.base import new_id, utc
+from db.errors import UnknownAssessment
+from db.models import Assessment
+from db.records import AssessmentRecord
+from db.repositories.sql.bulk import core, insert_many
+
+_NAMES = tuple(column.name for column in fields(AssessmentRecord))
+_RUN = core(Assessment)
+_THIS = (_RUN.c.tenant_id == bindparam("tenant"), _RUN.c.assessment_id == bindparam("run"))
+_KNOWN = select(*(_RUN.c[name] for name in _NAMES)).where(*_THIS)
+_LOCKED = _KNOWN.with_for_update()
+_LAND = update(_RUN).where(*_THIS)
+_LAND = _LAND.values(stages=bindparam("now_stages"), snapshot_ids=bindparam("now_snapshots"), landed_at=bindparam("at"))
+_FINISH = update(_RUN).where(*_THIS)
+_FINISH = _FINISH.values(stages=bindparam("now_stages"), state=bindparam("now_state"), finished_at=bindparam("at"))
+_RUNNING = (
+    select(func.count()).select_from(_RUN).where(_RUN.c.tenant_id == bindparam("tenant"), _RUN.c.state == "running")
+)
+
+
+def create(
+    session: Session,
+    tenant_id: str,
+    *,
+    lead_ids: Sequence[str],
+    as_of: datetime,
+    due_at: datetime,
+    stages: Sequence[str],
+    now: datetime,
+) -> AssessmentRecord:
+    """Start a run of a tenant that is known, with all its stages pending."""
+    record = AssessmentRecord(
+        assessment_id=new_id(),
+        state="running",
+        lead_ids=tuple(lead_ids),
+        snapshot_ids=(),
+        as_of=utc(as_of),
+        due_at=utc(due_at),
+        stages=dict.fromkeys(stages, "pending"),
+        finished_at=None,
+    )
+    row = {name: getattr(record, name) for name in _NAMES if name != "finished_at"}
+    row |= {"tenant_id": tenant_id, "lead_ids": list(lead_ids), "snapshot_ids": [], "created_at": now}
+    insert_many(session, Assessment, [row])
+    return record
+
+
+def get(session: Session, tenant_id: str, *, assessment_id: str) -> AssessmentRecord | None:
+    """Give a run, or None."""
+    return _find(session, tenant_id, assessment_id, lock=False)
+
+
+def land(
+    session: Session,
+    tenant_id: str,
+    *,
+    assessment_id: str,
+    stage: str,
+    state: str,
+    now: datetime,
+    snapshot_ids: Sequence[str] | None = None,
+) -> None:
+    """Note how a stage ended (ok or failed), and the snapshots that later ones work on where it took them.
+
+    After the end of the run no stage changes any more; those that still work read the snapshots all the same.
+
+    Raises:
+        UnknownAssessment: no such run for this tenant, or no such stage of it.
+
+    """
+    record = _require(session, tenant_id, assessment_id, lock=True)
+    if stage not in record.stages:
+        raise UnknownAssessment(f"the assessment has no stage {stage}")
+    stages = record.stages if record.finished_at else {**record.stages, stage: state}
+    taken = record.snapshot_ids if snapshot_ids is None else snapshot_ids
+    if (stages, taken) != (record.stages, record.snapshot_ids):
+        told = {"now_stages": stages, "now_snapshots": list(taken), "at": now}
+        session.connection().execute(_LAND, {**_own(tenant_id, assessment_id), **told})
+
+
+def finish(session: Session, tenant_id: str, *, assessment_id: str, now: datetime) -> AssessmentRecord | None:
+    """End a run: what is pending is late; ok when every stage is, else partial. None when it had ended already.
+
+    Raises:
+        UnknownAssessment: not there for this tenant.
+
+    """
+    record = _require(session, tenant_id, assessment_id, lock=True)
+    if record.finished_at is not None:
+        return None
+    stages = {stage: "late" if state == "pending" else state for stage, state in record.stages.items()}
+    state = "ok" if set(stages.values()) <= {"ok"} else "partial"
+    told = {"now_stages": stages, "now_state": state, "at": now}
+    session.connection().execute(_FINISH, {**_own(tenant_id, assessment_id), **told})
+    return replace(record, stages=stages, state=state, finished_at=utc(now))
+
+
+def running(session: Session, tenant_id: str) -> int:
+    """How many runs of the tenant have not ended."""
+    return session.connection().scalar(_RUNNING, {"tenant": tenant_id}) or 0
+
+
+def overdue(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """Give (tenant, run) of those that still run after their time, of all tenants, longest due first."""
+    wanted = select(Assessment.tenant_id, Assessment.assessment_id).where(
+        Assessment.state == "running", Assessment.due_at <= now
+    )
+    rows = session.execute(wanted.order_by(Assessment.due_at, Assessment.assessment_id).limit(limit))
+    return [(tenant_id, assessment_id) for tenant_id, assessment_id in rows]
+
+
+def _require(session: Session, tenant_id: str, assessment_id: str, *, lock: bool = False) -> AssessmentRecord:
+    record = _find(session, tenant_id, assessment_id, lock=lock)
+    if record is None:
+        raise _unknown()
+    return record
+
+
+def _find(session: Session, tenant_id: str, assessment_id: str, *, lock: bool) -> AssessmentRecord | None:
+    own = _own(tenant_id, assessment_id)
+    row = session.connection().execute(_LOCKED if lock else _KNOWN, own).mappings().one_or_none()
+    if row is None:
+        return None
+    lists = {"lead_ids": tuple(row["lead_ids"]), "snapshot_ids": tuple(row["snapshot_ids"])}
+    return AssessmentRecord(**{**row, **lists})
+
+
+def _own(tenant_id: str, assessment_id: str) -> dict[str, Any]:
+    return {"tenant": tenant_id, "run": assessment_id}
+
+
+def _unknown() -> UnknownAssessment:
+    return UnknownAssessment("unknown assessment; start it anew")

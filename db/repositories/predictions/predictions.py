@@ -1,0 +1,172 @@
+"""What models answered, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy.orm import Session
+
+from db.base import new_id
+from db.models import Lead, Prediction
+from db.records import PredictionDraft, PredictionRecord
+from db.repositories.sql.bulk import core, insert_fresh
+from db.repositories.sql.clauses import among, in_batches
+
+_COLUMNS = tuple(getattr(Prediction, column.name) for column in fields(PredictionRecord))
+_DRAFT = tuple(column.name for column in fields(PredictionDraft))
+#: the newest first: what was asked as of later, then what was computed later
+_NEWEST = (Prediction.as_of.desc(), Prediction.computed_at.desc(), Prediction.prediction_id.desc())
+_Key = tuple[str, str, str]
+_TABLE, _LEAD = core(Prediction), core(Lead)
+_ANSWERED = select(*(_TABLE.c[name] for name in ("snapshot_id", "kind", "model_version", "prediction_id"))).where(
+    _TABLE.c.tenant_id == bindparam("tenant"),
+    among(_TABLE.c.snapshot_id, "snapshots"),
+    _TABLE.c.kind.in_(bindparam("kinds", expanding=True)),
+)
+
+
+def _newest(name: str) -> Any:
+    return (
+        select(_TABLE.c[name])
+        .where(_TABLE.c.tenant_id == _LEAD.c.tenant_id, _TABLE.c.lead_id == _LEAD.c.lead_id)
+        .where(_TABLE.c.kind == bindparam("kind"))
+        .order_by(*(_TABLE.c[column].desc() for column in ("as_of", "computed_at", "prediction_id")))
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+_BANDS = select(_LEAD.c.lead_id, _newest("band"), _newest("probability")).where(
+    _LEAD.c.tenant_id == bindparam("tenant"),
+    among(_LEAD.c.lead_id, "leads"),
+    _LEAD.c.restricted_at.is_(None),
+    _LEAD.c.objected_at.is_(None),
+)
+
+
+def save(session: Session, tenant_id: str, *, drafts: Sequence[PredictionDraft], now: datetime) -> list[str]:
+    """Store answers and give their ids in the order given; as `save_each`."""
+    return [prediction_id for prediction_id, _ in save_each(session, tenant_id, drafts=drafts, now=now)]
+
+
+def save_each(
+    session: Session, tenant_id: str, *, drafts: Sequence[PredictionDraft], now: datetime
+) -> list[tuple[str, bool]]:
+    """Store answers; give the id of each and whether it is new: one per (snapshot, kind, model version), first wins.
+
+    Leads, snapshots and models have to be the tenant's own.
+
+    Raises:
+        UnstorableValue: a figure is not finite.
+        StatementRefused: a lead, snapshot or model is not there for this tenant.
+
+    """
+    saved: list[tuple[str, bool]] = []
+    for batch in in_batches(drafts):
+        rows = [{"tenant_id": tenant_id, "prediction_id": new_id(), "computed_at": now, **_values(d)} for d in batch]
+        fresh = insert_fresh(session, Prediction, rows, "prediction_id")
+        stored = _stored(session, tenant_id, batch) if len(fresh) < len(rows) else {}
+        for draft, row in zip(batch, rows, strict=True):
+            new = row["prediction_id"] in fresh
+            saved.append((row["prediction_id"] if new else stored[_key(draft)], new))
+    return saved
+
+
+def bands(
+    session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str]
+) -> dict[str, tuple[str, float] | None]:
+    """Give band and probability of each lead's newest answer of a kind, None where there is none.
+
+    Leads of whom nothing may be computed (restricted, objected) are left out.
+    """
+    found: dict[str, tuple[str, float] | None] = {}
+    for batch in in_batches(lead_ids):
+        asked = {"tenant": tenant_id, "kind": kind, "leads": batch}
+        for lead_id, band, said in session.connection().execute(_BANDS, asked):
+            found[lead_id] = None if band is None or said is None else (band, said)
+    return found
+
+
+def latest(
+    session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str] | None = None
+) -> list[PredictionRecord]:
+    """Give each lead's newest answer of a kind, by lead id; leads without one are left out."""
+    if lead_ids is None:
+        return _latest(session, tenant_id, kind)
+    return [
+        record
+        for batch in in_batches(sorted(set(lead_ids)))
+        for record in _latest(session, tenant_id, kind, Prediction.lead_id.in_(batch))
+    ]
+
+
+def history(
+    session: Session, tenant_id: str, *, lead_id: str, kind: str, limit: int, before: datetime | None = None
+) -> list[PredictionRecord]:
+    """Give a lead's answers of a kind, newest first, at most `limit`; with `before` those as of earlier moments."""
+    wanted = select(*_COLUMNS).where(
+        Prediction.tenant_id == tenant_id, Prediction.lead_id == lead_id, Prediction.kind == kind
+    )
+    if before is not None:
+        wanted = wanted.where(Prediction.as_of < before)
+    return _records(session.execute(wanted.order_by(*_NEWEST).limit(limit)).mappings().all())
+
+
+def before(
+    session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str], moment: datetime
+) -> dict[str, PredictionRecord]:
+    """Give each lead's newest answer of a kind as of before a moment, by lead; leads without one are left out."""
+    return {
+        record.lead_id: record
+        for batch in in_batches(sorted(set(lead_ids)))
+        for record in _latest(session, tenant_id, kind, Prediction.lead_id.in_(batch), Prediction.as_of < moment)
+    }
+
+
+def owner(session: Session, *, prediction_id: str) -> str | None:
+    """Give the tenant that an answer belongs to, for a person at the database who knows only the answer's id."""
+    return session.scalar(select(Prediction.tenant_id).where(Prediction.prediction_id == prediction_id))
+
+
+def get(session: Session, tenant_id: str, *, prediction_ids: Sequence[str]) -> list[PredictionRecord]:
+    """Give answers in the order asked; those that are not there for this tenant are left out."""
+    found: dict[str, PredictionRecord] = {}
+    for batch in in_batches(prediction_ids):
+        wanted = select(*_COLUMNS).where(Prediction.tenant_id == tenant_id, Prediction.prediction_id.in_(batch))
+        found |= {record.prediction_id: record for record in _records(session.execute(wanted).mappings().all())}
+    return [found[prediction_id] for prediction_id in prediction_ids if prediction_id in found]
+
+
+def _values(draft: PredictionDraft) -> dict[str, Any]:
+    return {name: getattr(draft, name) for name in _DRAFT} | {"detail": dict(draft.detail)}
+
+
+def _stored(session: Session, tenant_id: str, drafts: Sequence[PredictionDraft]) -> dict[_Key, str]:
+    asked = {
+        "tenant": tenant_id,
+        "snapshots": [draft.snapshot_id for draft in drafts],
+        "kinds": sorted({draft.kind for draft in drafts}),
+    }
+    rows = session.connection().execute(_ANSWERED, asked)
+    return {(snapshot, kind, model): own_id for snapshot, kind, model, own_id in rows}
+
+
+def _key(draft: PredictionDraft) -> _Key:
+    return draft.snapshot_id, draft.kind, draft.model_version
+
+
+def _latest(session: Session, tenant_id: str, kind: str, *also: ColumnElement[bool]) -> list[PredictionRecord]:
+    place = func.row_number().over(partition_by=Prediction.lead_id, order_by=_NEWEST).label("place")
+    ranked = select(*_COLUMNS, place).where(Prediction.tenant_id == tenant_id, Prediction.kind == kind, *also)
+    inner = ranked.subquery()
+    columns = [inner.c[column.name] for column in fields(PredictionRecord)]
+    newest = select(*columns).where(inner.c.place == 1).order_by(inner.c.lead_id)
+    return _records(session.execute(newest).mappings().all())
+
+
+def _records(rows: Sequence[Mapping[Any, Any]]) -> list[PredictionRecord]:
+    return [PredictionRecord(**row) for row in rows]

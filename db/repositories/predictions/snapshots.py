@@ -1,0 +1,208 @@
+"""Feature vectors as of a moment, stored once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Select, bindparam, case, func, select, update
+from sqlalchemy.orm import Session
+
+from db.base import new_id, to_json, utc
+from db.encryption import DataKey, place
+from db.errors import SealBroken, UnknownSnapshot
+from db.models import Lead, Snapshot
+from db.records import SnapshotDraft, SnapshotRecord
+from db.repositories.leads.lead_mapper import data_key_of
+from db.repositories.leads.leads import keys_of
+from db.repositories.sql.bulk import core, insert_fresh
+from db.repositories.sql.clauses import among, changed, in_batches, ring_of
+
+_Key = tuple[str, int, datetime, str]
+_BATCH = 1_000
+_TABLE, _LEAD = core(Snapshot), core(Lead)
+_OWN = _TABLE.c.tenant_id == bindparam("tenant")
+_MOMENTS = select(
+    *(_TABLE.c[name] for name in ("lead_id", "lead_version", "bucket", "feature_schema", "snapshot_id"))
+).where(_OWN, among(_TABLE.c.lead_id, "leads"), _TABLE.c.bucket.in_(bindparam("buckets", expanding=True)))
+_WITH_KEY = (
+    select(_TABLE, _LEAD.c.data_key)
+    .join(_LEAD, (_LEAD.c.tenant_id == _TABLE.c.tenant_id) & (_LEAD.c.lead_id == _TABLE.c.lead_id))
+    .where(_OWN)
+)
+_NAMED = _WITH_KEY.where(among(_TABLE.c.snapshot_id, "snapshots"))
+_LABELLED = _WITH_KEY.where(_TABLE.c.label.is_not(None)).order_by(
+    _TABLE.c.lead_id, _TABLE.c.as_of, _TABLE.c.snapshot_id
+)
+
+
+def save(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -> list[str]:
+    """Store snapshots and give their ids in the order given; one per (lead, lead version, bucket, feature schema), the
+    first stays.
+
+    Raises:
+        UnknownLead: some lead is not there for this tenant; names positions among the drafts.
+        UnstorableValue: a feature is not finite.
+
+    """
+    return [snapshot_id for snapshot_id, _ in _saved(session, tenant_id, drafts)]
+
+
+def take(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -> list[SnapshotRecord]:
+    """Store snapshots as `save` does and give what is stored now; only those that were there before are read."""
+    saved = _saved(session, tenant_id, drafts)
+    before = [snapshot_id for snapshot_id, new in saved if not new]
+    known = {record.snapshot_id: record for record in get(session, tenant_id, snapshot_ids=before)} if before else {}
+    return [
+        known[snapshot_id] if snapshot_id in known else _fresh(draft, snapshot_id)
+        for draft, (snapshot_id, _) in zip(drafts, saved, strict=True)
+    ]
+
+
+def _saved(session: Session, tenant_id: str, drafts: Sequence[SnapshotDraft]) -> list[tuple[str, bool]]:
+    keys = keys_of(session, tenant_id, lead_ids=[draft.lead_id for draft in drafts])
+    saved: list[tuple[str, bool]] = []
+    for batch in in_batches(drafts, _BATCH):
+        rows = [_row(draft, keys[draft.lead_id], tenant_id) for draft in batch]
+        fresh = insert_fresh(session, Snapshot, rows, "snapshot_id")
+        stored = _stored(session, tenant_id, batch) if len(fresh) < len(rows) else {}
+        for draft, row in zip(batch, rows, strict=True):
+            new = row["snapshot_id"] in fresh
+            saved.append((row["snapshot_id"] if new else stored[_key(draft)], new))
+    return saved
+
+
+def _fresh(draft: SnapshotDraft, snapshot_id: str) -> SnapshotRecord:
+    return SnapshotRecord(
+        snapshot_id=snapshot_id,
+        lead_id=draft.lead_id,
+        lead_version=draft.lead_version,
+        as_of=draft.as_of,
+        feature_schema=draft.feature_schema,
+        features=draft.features,
+        label=None,
+        label_at=None,
+    )
+
+
+def get(session: Session, tenant_id: str, *, snapshot_ids: Sequence[str]) -> list[SnapshotRecord]:
+    """Give snapshots in the order asked.
+
+    Raises:
+        UnknownSnapshot: some are not there for this tenant.
+        SealBroken: a stored one was changed or moved.
+
+    """
+    found: dict[str, SnapshotRecord] = {}
+    for batch in in_batches(list(dict.fromkeys(snapshot_ids))):
+        records = _opened(session, _NAMED, tenant=tenant_id, snapshots=batch)
+        found |= {record.snapshot_id: record for record in records}
+    missing = sum(snapshot_id not in found for snapshot_id in snapshot_ids)
+    if missing:
+        raise UnknownSnapshot(f"{missing} of {len(snapshot_ids)} snapshots are not there; take them again")
+    return [found[snapshot_id] for snapshot_id in snapshot_ids]
+
+
+def standings(
+    session: Session, tenant_id: str, *, lead_ids: Sequence[str], dates: Sequence[datetime]
+) -> dict[str, list[SnapshotRecord]]:
+    """Give the snapshots of leads that were the newest at some of these dates, by lead, oldest first, each once.
+
+    Raises:
+        SealBroken: a stored one was changed or moved.
+
+    """
+    found: dict[str, list[SnapshotRecord]] = defaultdict(list)
+    for batch in in_batches(lead_ids, _BATCH) if dates else ():
+        records = _opened(session, _newest_at(sorted(dates)), tenant=tenant_id, leads=batch)
+        for record in sorted(records, key=lambda one: (one.as_of, one.snapshot_id)):
+            found[record.lead_id].append(record)
+    return dict(found)
+
+
+def _newest_at(dates: Sequence[datetime]) -> Select[Any]:
+    # The newest between two dates was the newest at the later one; where there is none, an older one still was.
+    until = case(*((_TABLE.c.as_of <= date, number) for number, date in enumerate(dates)))
+    newest = (_TABLE.c.as_of.desc(), _TABLE.c.snapshot_id.desc())
+    place_of = func.row_number().over(partition_by=(_TABLE.c.lead_id, until), order_by=newest).label("place")
+    these = (_OWN, among(_TABLE.c.lead_id, "leads"), _TABLE.c.as_of <= dates[-1])
+    ranked = select(_TABLE.c.snapshot_id, place_of).where(*these).subquery()
+    named = select(ranked.c.snapshot_id).where(ranked.c.place == 1)
+    # in no order: for the sake of one SQLite would go through all of the tenant's
+    return _WITH_KEY.where(_TABLE.c.snapshot_id.in_(named))
+
+
+def label(session: Session, tenant_id: str, *, lead_id: str, label: bool, label_at: datetime) -> int:
+    """Label the lead's snapshots that were taken before the outcome; gives the number of those that changed."""
+    before = update(Snapshot).where(
+        Snapshot.tenant_id == tenant_id,
+        Snapshot.lead_id == lead_id,
+        Snapshot.as_of < label_at,
+        (Snapshot.label.is_distinct_from(label)) | (Snapshot.label_at.is_distinct_from(label_at)),
+    )
+    values = before.values(label=label, label_at=label_at).execution_options(synchronize_session=False)
+    return changed(session, values)
+
+
+def labelled(session: Session, tenant_id: str) -> list[SnapshotRecord]:
+    """Give all snapshots with a known outcome, by lead and time."""
+    return _opened(session, _LABELLED, tenant=tenant_id)
+
+
+def _key(draft: SnapshotDraft) -> _Key:
+    return draft.lead_id, draft.lead_version, utc(draft.bucket), draft.feature_schema
+
+
+def _row(draft: SnapshotDraft, key: DataKey, tenant_id: str) -> dict[str, Any]:
+    snapshot_id = new_id()
+    return {
+        "tenant_id": tenant_id,
+        "snapshot_id": snapshot_id,
+        "lead_id": draft.lead_id,
+        "lead_version": draft.lead_version,
+        "as_of": draft.as_of,
+        "bucket": draft.bucket,
+        "feature_schema": draft.feature_schema,
+        "features": key.seal(_plain(draft.features), _place(tenant_id, snapshot_id)),
+    }
+
+
+def _plain(features: Mapping[str, float | str | None]) -> bytes:
+    return to_json(dict(features)).encode()
+
+
+def _stored(session: Session, tenant_id: str, drafts: Sequence[SnapshotDraft]) -> dict[_Key, str]:
+    leads, buckets = {draft.lead_id for draft in drafts}, {utc(draft.bucket) for draft in drafts}
+    asked = {"tenant": tenant_id, "leads": sorted(leads), "buckets": sorted(buckets)}
+    rows = session.connection().execute(_MOMENTS, asked)
+    return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
+
+
+def _opened(session: Session, wanted: Select[Any], **asked: Any) -> list[SnapshotRecord]:
+    ring = ring_of(session)
+    rows = session.connection().execute(wanted, asked).mappings()
+    return [_record(row, data_key_of(ring, row)) for row in rows]
+
+
+def _record(row: Mapping[Any, Any], key: DataKey) -> SnapshotRecord:
+    try:
+        plain = key.open(row["features"], _place(row["tenant_id"], row["snapshot_id"]))
+    except SealBroken as error:
+        raise SealBroken(f"snapshots.features of snapshot {row['snapshot_id']}: {error}") from None
+    return SnapshotRecord(
+        snapshot_id=row["snapshot_id"],
+        lead_id=row["lead_id"],
+        lead_version=row["lead_version"],
+        as_of=row["as_of"],
+        feature_schema=row["feature_schema"],
+        features=orjson.loads(plain),
+        label=row["label"],
+        label_at=row["label_at"],
+    )
+
+
+def _place(tenant_id: str, snapshot_id: str) -> bytes:
+    return place(tenant_id, "snapshots.features", snapshot_id)

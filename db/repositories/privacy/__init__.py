@@ -1,0 +1,1 @@
+"""Erasure, restriction, retention and access."""

@@ -1,0 +1,94 @@
+"""Keyed hashes of who was forgotten: the same person is noticed when somebody brings them again.
+
+A tombstone tells nothing to who does not hold the key ring, and cannot be told from any other without the identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from db.identity import email_key, phone_key
+from db.models import Tombstone
+from db.records import LeadDraft
+from db.repositories.sql.clauses import changed, in_batches, ring_of, upsert
+
+#: the code of a row or lead that is refused for it
+FORGOTTEN = "privacy.forgotten"
+
+
+def lay(
+    session: Session,
+    tenant_id: str,
+    *,
+    erasure_id: str,
+    leads: Iterable[bytes],
+    identities: Iterable[bytes],
+    now: datetime,
+) -> None:
+    """Keep hashes; from the commit on, nobody of these identities is taken in."""
+    kinds = dict.fromkeys(sorted(identities), "identity") | dict.fromkeys(sorted(leads), "lead")
+    own = {"tenant_id": tenant_id, "erasure_id": erasure_id, "created_at": now}
+    rows = [{**own, "hash": value, "kind": kind} for value, kind in kinds.items()]
+    laid = upsert(session, Tombstone)
+    news = {name: laid.excluded[name] for name in ("kind", "erasure_id", "created_at")}
+    if rows:
+        session.execute(
+            laid.on_conflict_do_update(index_elements=[Tombstone.tenant_id, Tombstone.hash], set_=news), rows
+        )
+
+
+def erasures(session: Session, tenant_id: str, *, hashes: Iterable[bytes]) -> list[str]:
+    """Give the erasures that laid any of these, each once, by id."""
+    wanted = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id, Tombstone.hash.in_(sorted(hashes)))
+    return sorted(set(session.scalars(wanted)))
+
+
+def any_laid(session: Session, tenant_id: str) -> bool:
+    """Whether the tenant ever forgot anybody: most did not, and need not look."""
+    wanted = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id).limit(1)
+    return session.execute(wanted).first() is not None
+
+
+def newest(session: Session, tenant_id: str) -> str | None:
+    """Give the newest erasure; another answer than before means that somebody was forgotten meanwhile."""
+    wanted = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id)
+    return session.scalar(wanted.order_by(Tombstone.erasure_id.desc()).limit(1))
+
+
+def met(session: Session, tenant_id: str, *, hashes: Sequence[bytes]) -> set[bytes]:
+    """Give those hashes by which imports are refused."""
+    found: set[bytes] = set()
+    for batch in in_batches(hashes):
+        own = (Tombstone.tenant_id == tenant_id, Tombstone.kind == "identity", Tombstone.hash.in_(batch))
+        found.update(session.scalars(select(Tombstone.hash).where(*own)))
+    return found
+
+
+def names(session: Session, tenant_id: str, *, draft: LeadDraft) -> bool:
+    """Whether a draft is of somebody who was forgotten."""
+    ring, external = ring_of(session), (draft.external_id or "").strip()
+    told = (email_key(draft.contact), phone_key(draft.contact))
+    hashes = [ring.lookup(tenant_id, key) for key in told if key is not None]
+    if external:
+        hashes.append(of_identity(session, tenant_id, draft.source_system, external))
+    return bool(met(session, tenant_id, hashes=hashes))
+
+
+def lift(session: Session, tenant_id: str, *, erasure_id: str) -> int:
+    """Let the identities of one erasure in again; gives their number."""
+    own = (Tombstone.tenant_id == tenant_id, Tombstone.erasure_id == erasure_id, Tombstone.kind == "identity")
+    return changed(session, delete(Tombstone).where(*own).execution_options(synchronize_session=False))
+
+
+def of_identity(session: Session, tenant_id: str, system: str, external_id: str) -> bytes:
+    """Give the hash of an id under which a source knows somebody."""
+    return ring_of(session).lookup(tenant_id, f"identity:{len(system)}:{system}:{external_id.strip()}")
+
+
+def of_lead(session: Session, tenant_id: str, lead_id: str) -> bytes:
+    """Give the hash of our own id."""
+    return ring_of(session).lookup(tenant_id, f"lead:{lead_id}")

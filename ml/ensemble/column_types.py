@@ -1,0 +1,122 @@
+"""Reading a feature matrix by feature, and deciding what each column is and whether it may be learnt from.
+
+The kind of a tenant's own column is decided once, over the training rows, and kept with the model: a column that holds
+a stray text among numbers, or the other way round, is read the same way when a single lead is scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.features.catalogue import COLUMN, CUSTOM, FEATURES, FOLLOWS_OUTCOME
+from ml.features.prohibited import refusal
+from ml.profiles import FeatureMatrix, Value
+from ml.training.calibration import Bools, Floats
+
+Kind = Literal["number", "category"]
+Codes = NDArray[np.intp]
+
+#: share of the known values that are numbers in a numeric column
+NUMERIC_SHARE = 0.95
+#: share of the known values that differ in a column of identifiers, and the rows from which that says something
+DISTINCT_SHARE, DISTINCT_ROWS = 0.9, 30
+#: running numbers lie densely: their range is below this many times their count
+DENSE = 100
+#: share of missing values from which a column set by the course of the deal is not learnt from
+ABSENT_SHARE = 0.05
+
+
+def numbers(matrix: FeatureMatrix, name: str) -> Floats:
+    """Give a column's numbers; NaN for texts and for what is missing."""
+    index = matrix.positions().get(name)
+    if index is None:
+        return np.full(len(matrix), np.nan)
+    return read_numbers(matrix, name, index)
+
+
+def read_numbers(matrix: FeatureMatrix, name: str, index: int) -> Floats:
+    """Give the numbers of the column at `index`."""
+    cells = matrix.values[:, index].astype(np.float64)
+    levels = matrix.levels.get(name)
+    if levels is None:
+        return cells
+    table = np.array([np.nan if isinstance(level, str) else level for level in levels] + [np.nan])
+    return table[_places(cells)]
+
+
+def read_codes(matrix: FeatureMatrix, name: str, code_of: Mapping[str, int], other: int) -> Codes:
+    """Give the codes of a column's levels as a model has them: `other` for one it has not, then missing."""
+    return read_codes_at(matrix, name, matrix.positions().get(name), code_of, other)
+
+
+def read_codes_at(matrix: FeatureMatrix, name: str, index: int | None, code_of: Mapping[str, int], other: int) -> Codes:
+    """Give the codes of the column at `index`; all are missing where it is None."""
+    if index is None:
+        return np.full(len(matrix), other + 1, dtype=np.intp)
+    cells = matrix.values[:, index].astype(np.float64)
+    levels = matrix.levels.get(name)
+    if levels is None:
+        distinct, places = np.unique(cells, return_inverse=True)
+        levels = tuple(distinct[~np.isnan(distinct)].tolist())
+        cells = np.where(np.isnan(cells), np.nan, places)
+    table = np.array([code_of.get(as_text(level), other) for level in levels] + [other + 1], dtype=np.intp)
+    return table[_places(cells)]
+
+
+def as_text(level: Value) -> str:
+    """Give a level as text; numbers as they were before they became float32."""
+    return level if isinstance(level, str) else format(level, ".7g")
+
+
+def kind_of(matrix: FeatureMatrix, name: str) -> Kind:
+    """Decide whether a column is numeric or a category, over all rows of `matrix`."""
+    if name in FEATURES:
+        return "category" if FEATURES[name].kind == "category" else "number"
+    found = numbers(matrix, name)
+    known = ~np.isnan(matrix.values[:, matrix.positions()[name]])
+    return "number" if np.isfinite(found).sum() >= NUMERIC_SHARE * max(1, known.sum()) else "category"
+
+
+def unfit(matrix: FeatureMatrix, name: str) -> str | None:
+    """Say why a column is not learnt from; None when it is."""
+    cells = matrix.values[:, matrix.positions()[name]]
+    known = cells[~np.isnan(cells)]
+    if name.startswith(CUSTOM) and (reason := refusal(name.removeprefix(CUSTOM))) is not None:
+        return f"may not be a feature: {reason}"
+    if not len(known):
+        return "no value at all"
+    if len(known) == len(cells) and (known == known[0]).all():
+        return "the same value everywhere"
+    if name in FOLLOWS_OUTCOME and len(known) < (1 - ABSENT_SHARE) * len(cells):
+        return f"missing in {1 - len(known) / len(cells):.0%} of rows: its absence may tell the outcome"
+    foreign = name.startswith((CUSTOM, COLUMN))
+    return "an identifier: nearly every value differs" if foreign and _identifies(matrix, name) else None
+
+
+def _identifies(matrix: FeatureMatrix, name: str) -> bool:
+    cells = matrix.values[:, matrix.positions()[name]]
+    known = cells[~np.isnan(cells)]
+    distinct = len(np.unique(known))
+    if len(known) < DISTINCT_ROWS or distinct < DISTINCT_SHARE * len(known):
+        return False
+    return kind_of(matrix, name) == "category" or _runs(numbers(matrix, name), distinct)
+
+
+def _runs(found: Floats, distinct: int) -> bool:
+    found = found[np.isfinite(found)]
+    whole = bool((found == np.round(found)).all())
+    return whole and distinct == len(found) and bool(np.ptp(found) < DENSE * len(found))
+
+
+def _places(cells: Floats) -> Codes:
+    # -1 picks the last entry of a table, which stands for missing
+    return np.where(np.isnan(cells), -1.0, cells).astype(np.intp)
+
+
+def mask(flags: list[bool]) -> Bools:
+    """Give flags as an array, also when there are none."""
+    return np.array(flags, dtype=np.bool_)

@@ -1,0 +1,126 @@
+"""The state that a text tells: people write codes, names, short names, whole addresses, a ZIP or an area code.
+
+What may be read in two ways gives both states, whose laws then all count; what cannot be read gives none, and then
+the strictest of all counts. So a doubtful word is better not read than read wrongly.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from ml.interventions.compliance.places import PLACES, letters
+
+#: more than this is no address
+_LONGEST = 200
+_US = r"(?:u\.?\s?s\.?(?:\s?a\.?)?|united\s+states(?:\s+of\s+america)?|america)"
+_COUNTRY_BEFORE = re.compile(rf"^{_US}[\s,;:_/-]+", re.IGNORECASE)
+_COUNTRY_AFTER = re.compile(rf"(?:^|[\s,;:/(-]){_US}\s*\)?$", re.IGNORECASE)
+#: two answers in one
+_OR = re.compile(r"[;|/&\n]|\s(?:or|and)\s")
+_PARTS = re.compile(r"[,:()]|\s[-\u2013\u2014]\s")
+_ZIP = re.compile(r"(?:^|(?<=[^0-9]))([0-9]{5})(?:[-\s]?[0-9]{4})?$")
+#: Excel takes zeros from the front of numbers, and adds some behind
+_SHORT_ZIP = re.compile(r"[0-9]{4}")
+_FRACTION = re.compile(r"(?<=[0-9])\.0+$")
+_AREA_CODE = re.compile(r"\(?([0-9]{3})\)?")
+_COUNTY = re.compile(r"\b(?:county|parish|borough)$", re.IGNORECASE)
+_CAPITAL = re.compile(r"\bd\.?\s?c\b|district of columbia", re.IGNORECASE)
+#: points, and the apostrophes of Hawai'i
+_DOTS = re.compile(r"[.'`\u2019\u02bb]")
+#: a word with a digit in it is no name
+_NO_WORD = re.compile(r"[^A-Za-z0-9]+")
+#: words around a name that say what it is
+_BEFORE = ({"state", "of"}, {"commonwealth", "of"}, {"territory", "of"})
+#: no name of a state has more words
+_MOST_WORDS = 5
+
+
+def state_of(told: str | None) -> str | None:
+    """Give the two letters of the state a text tells; None when it tells none, or more than one.
+
+    >>> state_of("Florida"), state_of(" fl "), state_of("D.C."), state_of("Ontario")
+    ('FL', 'FL', 'DC', None)
+    """
+    found = states_of(told)
+    return found[0] if len(found) == 1 else None
+
+
+@lru_cache(maxsize=4096)
+def states_of(told: str | None) -> tuple[str, ...]:
+    """Give all states that a text may tell.
+
+    >>> states_of("Birmingham, AL"), states_of("Wheeling, W. Va. 26003"), states_of("02134-1000"), states_of("NC/SC")
+    (('AL',), ('WV',), ('MA',), ('NC', 'SC'))
+    >>> states_of("Birmingham"), states_of("Washington"), states_of("Washington, D.C.")
+    ((), ('WA',), ('DC',))
+    """
+    text = unicodedata.normalize("NFKC", (told or "")[:_LONGEST])
+    text = _FRACTION.sub("", text.strip())
+    number = _number(text)
+    if number is not None:
+        return number
+    return tuple(sorted({state for answer in _OR.split(text) for state in _answer(answer)}))
+
+
+def _number(text: str) -> tuple[str, ...] | None:
+    """Give the state of a ZIP or area code that stands alone; None for other texts."""
+    area_code = _AREA_CODE.fullmatch(text)
+    if area_code:
+        return _one(PLACES.area_codes.get(area_code[1]))
+    return _one(_of_zip(text.zfill(5))) if _SHORT_ZIP.fullmatch(text) else None
+
+
+def _answer(text: str) -> set[str]:
+    """Read one answer: the state stands last, but for country and ZIP."""
+    text = _COUNTRY_AFTER.sub("", _COUNTRY_BEFORE.sub("", text.strip())).strip(" ,.-")
+    postal = _ZIP.search(text)
+    parts = [part.strip() for part in _PARTS.split(text[: postal.start()] if postal else text)]
+    parts = [part for part in parts if part.strip(" .-")]
+    while len(parts) > 1 and _COUNTY.search(parts[-1]):
+        parts.pop()
+    found = {*_one(_of_zip(postal[1]) if postal else None)}
+    if parts and not _canadian(parts):
+        found |= {*_one(_named(parts[-1]))}
+    return {"DC"} if found == {"WA"} and _CAPITAL.search(text) else found
+
+
+def _of_zip(digits: str) -> str | None:
+    return PLACES.zips.get(digits) or PLACES.zips.get(digits[:3])
+
+
+def _canadian(parts: list[str]) -> bool:
+    """Tell whether a closing `CA` is the country: a province stands before it."""
+    before = [letters(part) for part in parts[:-1]] + [letters(part.split()[-1]) for part in parts[:-1]]
+    return letters(parts[-1]) == "ca" and not PLACES.reading.provinces.isdisjoint(before)
+
+
+def _named(part: str) -> str | None:
+    """Give the state whose name a part of an address is, or ends in."""
+    plain = unicodedata.normalize("NFKD", _DOTS.sub("", part)).encode("ascii", "ignore").decode()
+    words = _NO_WORD.sub(" ", plain).split()
+    small = [word.casefold() for word in words]
+    if small[:1] == ["the"]:
+        del words[0], small[0]
+    if set(small[:2]) in _BEFORE:
+        del words[:2], small[:2]
+    if len(small) > 1 and small[-1] == "state":
+        del words[-1], small[-1]
+    whole = PLACES.names.get("".join(small))
+    if whole is not None or " ".join(small).endswith(PLACES.reading.elsewhere):
+        return whole
+    for count in range(min(_MOST_WORDS, len(words) - 1), 0, -1):
+        state = PLACES.names.get("".join(small[-count:]))
+        if state is not None and _is_meant("".join(words[-count:])):
+            return state
+    return None
+
+
+def _is_meant(name: str) -> bool:
+    """Tell whether a code at the end of a text is one: `or` may be a word, `OR` is Oregon."""
+    return name.isupper() or name.casefold() not in PLACES.reading.words
+
+
+def _one(state: str | None) -> tuple[str, ...]:
+    return () if state is None else (state,)

@@ -1,0 +1,1 @@
+"""What copy may not say."""

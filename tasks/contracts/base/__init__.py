@@ -1,0 +1,1 @@
+"""What every request shares: validation, the envelope, and what may go over the wire."""

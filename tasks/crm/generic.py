@@ -1,0 +1,118 @@
+"""Events in our own words, for sources that have no reader: who, what, when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from db.records import ConsentStatement, EventDraft, LeadDraft
+from ml.features.events import canonical
+from tasks.contracts.base.request import refusal
+from tasks.contracts.leads import LeadIn
+from tasks.crm.highlevel.messages import direction_of
+from tasks.intake import consent, payload
+from tasks.intake.errors import EventRefused
+from tasks.intake.lead_drafts import to_draft
+from tasks.intake.parsed_event import Closing, Ignored, Notice, Setup, fingerprint, keyed
+from tasks.intake.payload import MAX_BODY, Raw
+
+#: outcomes that close a lead
+ENDS: Mapping[str, tuple[Closing, bool]] = {
+    "won": ("won", True),
+    "lost": ("lost", False),
+    "abandoned": ("abandoned", False),
+}
+#: kinds that no feature counts
+ALSO = frozenset({"note", "unsubscribed", "opted_out", *ENDS})
+
+
+def read(raw: Any, setup: Setup) -> Notice | Ignored:
+    """Read `{id?, lead, kind?, at?, direction?, channel?, text?, value?, duration?}`; without kind it is of the lead.
+
+    Raises:
+        EventRefused: nobody is meant, or a field of the lead cannot be read.
+
+    """
+    if not isinstance(raw, Mapping):
+        raise EventRefused("type", "")
+    lead, event_id = _lead(raw.get("lead"), setup.received_at), payload.text(raw, "id")
+    kind = (payload.text(raw, "kind", limit=40) or "").casefold()
+    at = min(payload.moment(raw, "at", "occurred_at", zone=setup.zone) or setup.received_at, setup.now)
+    if not kind:
+        return keyed(_about(lead, at), event_id, "")
+    known = canonical(kind, direction_of(raw)) is not None or kind in ALSO
+    if not known and not consent.of_event(kind, None, at=at, reference=""):
+        return Ignored(type=kind, code="unknown_type", key=f"id:{event_id}" if event_id else None)
+    return keyed(_happened(raw, lead, kind, at, setup), event_id, "")
+
+
+def _lead(told: Any, at: datetime) -> LeadDraft:
+    if not isinstance(told, Mapping):
+        raise EventRefused("missing" if told is None else "type", "lead")
+    try:
+        draft = to_draft(LeadIn.model_validate(told), at)
+    except ValidationError as error:
+        refused = refusal(LeadIn, told, error)
+        place = refused.errors[0]["loc"]
+        raise EventRefused(refused.code, f"lead.{place}" if place else "lead") from None
+    if not (draft.external_id or draft.contact.get("email") or draft.contact.get("phone")):
+        raise EventRefused("missing", "lead.external_id")
+    return draft
+
+
+def _about(lead: LeadDraft, at: datetime) -> Notice:
+    told: dict[str, Any] = {**lead.contact, **lead.fields, **lead.consent, **lead.custom}
+    state = {name: str(value) for name, value in told.items()}
+    entity = ("lead", f"{lead.source_system}:{lead.external_id}") if lead.external_id else None
+    return Notice(type="lead", at=at, lead=lead, entity=entity, state=state)
+
+
+def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: Setup) -> Notice:
+    text = payload.text(raw, "text", limit=MAX_BODY)
+    direction, channel = direction_of(raw), payload.text(raw, "channel", limit=40)
+    who = [lead.source_system, lead.external_id, dict(lead.contact)]
+    state = {"who": str(who), "kind": kind, "at": at.isoformat() if _timed(raw) else "", "text": str(text)}
+    state["direction"] = str(direction)
+    event = EventDraft(
+        kind=f"outcome.{kind}" if kind in ENDS else kind,
+        occurred_at=at,
+        recorded_at=max(at, setup.received_at),
+        direction=direction,
+        channel=channel,
+        facts={name: value for name in ("value", "duration") if (value := payload.number(raw, name)) is not None},
+        text=text,
+        source="generic",
+        source_id=payload.text(raw, "id") or f"made-up:{kind}:{state['at'] or '-'}:{fingerprint(state)[:6]}",
+    )
+    closing, label = ENDS.get(kind, (None, lead.label))
+    said = _statements(event)
+    lead = replace(
+        lead,
+        statements=(*lead.statements, *said),
+        events=(consent.refusing(event, said),),
+        label=label,
+        label_at=at if closing else lead.label_at,
+    )
+    if closing:
+        lead = replace(lead, fields={**lead.fields, "opportunity_status": closing, "closed_at": at})
+    return Notice(type=kind, at=at, lead=lead, state=state, closing=closing)
+
+
+def _statements(event: EventDraft) -> tuple[ConsentStatement, ...]:
+    """Give what an event refuses: by its kind, or by the words of an inbound message or a note."""
+    at, reference = event.occurred_at, event.source_id
+    if found := consent.of_event(event.kind, event.channel, at=at, reference=reference):
+        return found
+    if event.kind == "note":
+        return consent.of_note(event.text or "", "note", at=at, reference=reference)
+    if event.direction != "inbound":
+        return ()
+    return consent.of_message(event.text, event.channel, at=at, reference=reference)
+
+
+def _timed(raw: Raw) -> bool:
+    return payload.text(raw, "at", "occurred_at") is not None

@@ -1,0 +1,177 @@
+"""Contacts: created, updated, tagged, put on do-not-disturb, deleted. Only what an event tells is taken over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from db.records import EventDraft, LeadDraft
+from tasks.crm.highlevel.custom_fields import Custom, custom_of, is_ours
+from tasks.intake import payload
+from tasks.intake.consent import of_mark, with_marks
+from tasks.intake.errors import BadValue
+from tasks.intake.parsed_event import OURS, Notice, Setup
+from tasks.intake.payload import Raw
+from tasks.intake.values import phones, scalars
+
+SYSTEM = "ghl"
+#: what an event calls a channel -> our consent
+CHANNELS = {"sms": "dnd_sms", "call": "dnd_call", "email": "dnd_email"}
+#: what an event calls a column -> our column
+TEXTS = {
+    "source": ("source",),
+    "campaign": ("campaign",),
+    "assigned_to": ("assignedTo", "assignedUserId"),
+    "state": ("state",),
+}
+NAMES = {"first_name": ("firstName",), "last_name": ("lastName",), "full_name": ("name", "fullName", "contactName")}
+
+
+def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
+    """Read a contact event; `id` is the contact."""
+    contact_id = payload.identifier(raw, "id", "contactId")
+    custom = custom_of(_custom_fields(raw), setup)
+    tags = payload.texts(raw, "tags")
+    lead = LeadDraft(
+        source_system=SYSTEM,
+        external_id=contact_id,
+        contact=_contact(raw),
+        fields={**_fields(raw, setup, tags), **custom.fields},
+        custom=custom.custom,
+        consent=consent(raw),
+        as_of=at,
+    )
+    return Notice(
+        type=str(raw["type"]),
+        at=at,
+        lead=_with_type(with_marks(lead, at=at), raw, at),
+        entity=("contact", contact_id),
+        state=state_of(lead, custom, tags),
+        refusal=_refusal(contact_id, at, setup) if blocked(lead.consent) else None,
+        refused_by=frozenset(lead.consent),
+    )
+
+
+def _with_type(lead: LeadDraft, raw: Raw, at: datetime) -> LeadDraft:
+    """Read the type too: brokerages have one of those who are not to be contacted."""
+    found = of_mark(payload.text(raw, "contactType") or "", "status", at=at)
+    return replace(lead, statements=(*lead.statements, *found)) if found else lead
+
+
+def deleted(raw: Raw, setup: Setup, at: datetime) -> Notice:
+    """Read that a contact is gone."""
+    contact_id = payload.identifier(raw, "id", "contactId")
+    lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, as_of=at)
+    entity = ("contact", contact_id)
+    return Notice(type=str(raw["type"]), at=at, lead=lead, entity=entity, state={"gone": "yes"}, gone=True)
+
+
+def state_of(lead: LeadDraft, custom: Custom, tags: list[str] | None) -> dict[str, str]:
+    """Give what an event says of a contact, field by field; what we write back ourselves under names of ours."""
+    told: dict[str, Any] = {**lead.contact, **lead.fields, **lead.consent}
+    told |= {f"custom.{name}": value for name, value in lead.custom.items()}
+    told |= {f"{OURS}{name}": value for name, value in custom.ours.items()}
+    if tags is not None:
+        told["tags"] = sorted(tag for tag in tags if not is_ours(tag))
+        told[f"{OURS}tags"] = sorted(tag for tag in tags if is_ours(tag))
+    return {name: str(value) for name, value in told.items()}
+
+
+def consent(raw: Raw) -> dict[str, bool]:
+    """Give what is blocked: `dnd` blocks everything, whatever the channels say beside it."""
+    everything = raw.get("dnd")
+    everything = str(everything).casefold() in {"true", "yes", "1"} if everything is not None else None
+    found = {} if everything is None else {"dnd_all": everything}
+    for name, setting in payload.part(raw, "dndSettings").items():
+        status = setting.get("status") if isinstance(setting, Mapping) else setting
+        if name.casefold() == "all" and _blocks(status):
+            found["dnd_all"] = True
+        elif name.casefold() in CHANNELS and status is not None and (_blocks(status) or not everything):
+            found[CHANNELS[name.casefold()]] = _blocks(status)
+    return found
+
+
+def blocked(told: Mapping[str, Any]) -> bool:
+    """Whether every channel is closed, by one word or one by one."""
+    return told.get("dnd_all") is True or all(told.get(name) is True for name in CHANNELS.values())
+
+
+def _refusal(contact_id: str, at: datetime, setup: Setup) -> EventDraft:
+    return EventDraft(
+        kind="do_not_disturb",
+        occurred_at=at,
+        recorded_at=max(at, setup.received_at),
+        direction="inbound",
+        source=SYSTEM,
+        source_id=f"{contact_id}:do_not_disturb:{at.isoformat()}",
+    )
+
+
+def _blocks(status: Any) -> bool:
+    return str(status).casefold() in {"active", "permanent", "true"}
+
+
+def _contact(raw: Raw) -> dict[str, str]:
+    told = {ours: payload.text(raw, *theirs) for ours, theirs in NAMES.items()}
+    told["email"] = _email(payload.text(raw, "email"))
+    told["phone"] = _phone(payload.text(raw, "phone"), payload.text(raw, "country"))
+    return {name: value for name, value in told.items() if value}
+
+
+def _email(cell: str | None) -> str | None:
+    try:
+        return scalars.emails(cell)[0] if cell else None
+    except BadValue:
+        return None
+
+
+def _phone(cell: str | None, country: str | None) -> str | None:
+    known = country.upper() if country and country.upper() in phones.COUNTRIES else None
+    try:
+        return phones.read(cell, known)[0] if cell else None
+    except BadValue:
+        return None
+
+
+def _fields(raw: Raw, setup: Setup, tags: list[str] | None) -> dict[str, Any]:
+    told: dict[str, Any] = {ours: payload.text(raw, *theirs) for ours, theirs in TEXTS.items()}
+    created = payload.moment(raw, "dateAdded", zone=setup.zone)
+    told["created_at"] = created if created and created <= setup.now else None
+    told["timezone"] = _or_none(scalars.zone, payload.text(raw, "timezone"))
+    told["lead_type"] = _or_none(lambda cell: scalars.level("lead_type", cell), payload.text(raw, "contactType"))
+    told["tags"] = None if tags is None else [tag for tag in tags if not is_ours(tag)]
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _or_none(read_cell: Any, cell: str | None) -> Any:
+    try:
+        return read_cell(cell) if cell else None
+    except BadValue:
+        return None
+
+
+def _custom_fields(raw: Raw) -> Iterable[tuple[str, Any]]:
+    """Each custom field by its id, wherever its value lies."""
+    listed = raw.get("customFields", raw.get("customField"))
+    for field in listed if isinstance(listed, list) else ():
+        if isinstance(field, Mapping) and (name := payload.text(field, "id", "key", "name")):
+            found = [field[key] for key in ("value", "field_value", "fieldValue") if field.get(key) is not None]
+            if found:
+                yield name, found[0]
+
+
+def merged(contact: Notice, other: Notice) -> Notice:
+    """Give one notice of an event that tells of a contact and of something else about it."""
+    lead = replace(
+        contact.lead,
+        fields={**contact.lead.fields, **other.lead.fields},
+        consent={**contact.lead.consent, **other.lead.consent},
+        statements=(*contact.lead.statements, *other.lead.statements),
+        label=other.lead.label,
+        label_at=other.lead.label_at,
+        events=other.lead.events,
+    )
+    state = {**contact.state, **other.state} if other.entity else other.state
+    return replace(other, lead=lead, state=state, refusal=contact.refusal, refused_by=contact.refused_by)

@@ -1,0 +1,126 @@
+"""Tasks, notes, campaigns and the statistics of e-mails."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from db.records import EventDraft, LeadDraft
+from ml.language.text import plain
+from tasks.crm.highlevel.contacts import SYSTEM
+from tasks.intake import consent, payload
+from tasks.intake.errors import BadValue, EventRefused
+from tasks.intake.parsed_event import Ignored, Notice, Setup
+from tasks.intake.payload import MAX_BODY, Raw
+from tasks.intake.values import scalars
+
+#: event type -> kind of event; features leave unknown kinds out
+KINDS = {
+    "TaskCreate": "task_created",
+    "TaskComplete": "task_completed",
+    "TaskDelete": "task_deleted",
+    "NoteCreate": "note",
+    "NoteUpdate": "note_updated",
+    "NoteDelete": "note_deleted",
+    "CampaignStatusUpdate": "campaign",
+}
+#: statistic of an e-mail -> kind of event
+MAIL = {
+    "opened": "email_opened",
+    "clicked": "email_clicked",
+    "unsubscribed": "unsubscribed",
+    "complained": "unsubscribed",
+    "failed": "email_failed",
+    "permanent_fail": "email_failed",
+}
+
+
+def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
+    """Read what is done about a contact; without the contact the entity's own must be known."""
+    kind = KINDS[raw["type"]]
+    entity_id = payload.identifier(raw, "id", *(("campaignId", "contactId") if kind == "campaign" else ()))
+    contact_id = payload.text(raw, "contactId")
+    entity_id = f"{entity_id}:{contact_id}" if kind == "campaign" else entity_id
+    happened = min(payload.moment(raw, "dateAdded", zone=setup.zone) or at, setup.now) if _creates(raw) else at
+    text = "\n\n".join(filter(None, (payload.text(raw, "title"), _body(raw))))
+    status = payload.text(raw, "status", limit=40)
+    event = EventDraft(
+        kind=kind,
+        occurred_at=happened,
+        recorded_at=max(happened, setup.received_at),
+        facts={"status": status} if status else {},
+        text=text or None,
+        source=SYSTEM,
+        source_id=f"{entity_id}:{kind}" if _once(kind) else f"{entity_id}:{kind}:{happened.isoformat()}",
+    )
+    note = text if kind.startswith("note") else ""
+    said = consent.of_note(note, "note", at=happened, reference=event.source_id)
+    lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=said, events=(event,))
+    name = kind.partition("_")[0]
+    state = {"kind": _group(kind), "text": text, "status": str(status), "due": str(payload.text(raw, "dueDate"))}
+    return Notice(type=raw["type"], at=happened, lead=lead, entity=(name, entity_id), state=state)
+
+
+def refuses(raw: Raw) -> bool:
+    """Tell whether an event of a type that nobody knows is a contact's refusal by its name, `SmsOptOut`."""
+    named = payload.text(raw, "contactId") is not None
+    return named and bool(consent.of_event(str(raw["type"]), None, at=payload.EPOCH, reference=""))
+
+
+def refusal(raw: Raw, setup: Setup, at: datetime) -> Notice:
+    """Read a refusal that only the type of its event tells."""
+    contact_id = payload.identifier(raw, "contactId")
+    reference = payload.text(raw, "id", "webhookId") or f"{contact_id}:{raw['type']}:{at.isoformat()}"
+    said = consent.of_event(str(raw["type"]), payload.text(raw, "channel"), at=at, reference=reference)
+    lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=said)
+    return Notice(type=str(raw["type"]), at=at, lead=lead, state={"id": reference})
+
+
+def mail(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
+    """Read a statistic of an e-mail; it knows the address only."""
+    told = payload.part(raw, "webhookPayload")
+    if not told:
+        raise EventRefused("missing", "webhookPayload")
+    kind = MAIL.get((payload.text(told, "event") or "").casefold())
+    address = _address(payload.text(told, "recipient"))
+    if kind is None or address is None:
+        return Ignored(type=str(raw["type"]), code="no_meaning" if kind is None else "no_contact")
+    happened = min(payload.moment(told, "timestamp", zone=payload.UTC) or at, setup.now)
+    event = EventDraft(
+        kind=kind,
+        occurred_at=happened,
+        recorded_at=max(happened, setup.received_at),
+        direction="outbound" if kind == "email_failed" else "inbound",
+        channel="email",
+        source=SYSTEM,
+        source_id=f"{payload.identifier(told, 'id')}:{kind}:{happened.isoformat()}",
+    )
+    ended: dict[str, Any] = {"basis": "event", "reference": event.source_id, "said_at": happened}
+    said = consent.unsubscribed("email", **ended) if kind == "unsubscribed" else ()
+    lead = LeadDraft(source_system=SYSTEM, contact={"email": address}, statements=said, events=(event,))
+    state = {"id": event.source_id}
+    return Notice(type=str(raw["type"]), at=happened, lead=lead, state=state, known_only=True)
+
+
+def _address(cell: str | None) -> str | None:
+    try:
+        return scalars.emails(cell)[0] if cell else None
+    except BadValue:
+        return None
+
+
+def _body(raw: Raw) -> str:
+    return plain(payload.text(raw, "body", limit=MAX_BODY) or "").strip()
+
+
+def _creates(raw: Raw) -> bool:
+    return str(raw["type"]).endswith("Create")
+
+
+def _once(kind: str) -> bool:
+    return kind not in {"note_updated", "campaign"}
+
+
+def _group(kind: str) -> str:
+    """A note that was updated to what it was is no change; a completed task is one."""
+    return "note" if kind == "note_updated" else kind

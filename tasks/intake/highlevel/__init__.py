@@ -1,6 +1,0 @@
-"""HighLevel's events, of its webhooks and of the webhook action of its workflows."""
-
-from tasks.intake.highlevel.envelope import read
-from tasks.intake.highlevel.workflow import read as read_workflow
-
-__all__ = ["read", "read_workflow"]

@@ -1,0 +1,5 @@
+"""Models from what became of leads."""
+
+from tasks.models.train import train_model
+
+__all__ = ["train_model"]

@@ -1,0 +1,1 @@
+"""The task machinery: one concern a file. It knows no domain."""

@@ -1,0 +1,1 @@
+"""Steps of an import that register no task."""

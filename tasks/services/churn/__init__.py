@@ -1,0 +1,1 @@
+"""Churn risk, for every task that asks for it."""

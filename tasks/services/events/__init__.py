@@ -1,0 +1,1 @@
+"""Events of CRMs: read, compared with what is known, applied to leads."""

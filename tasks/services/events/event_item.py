@@ -1,0 +1,146 @@
+"""One event on its way in: where it came from, how it was read, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from db.records import ConsentStatement, RawEventDraft
+from tasks.crm import generic, highlevel
+from tasks.intake import payload
+from tasks.intake.errors import EventRefused
+from tasks.intake.parsed_event import Ignored, Notice, Setup
+from tasks.runtime.task import Work
+
+READERS: Mapping[str, Callable[[Any, Setup], Notice | Ignored]] = {
+    "ghl": highlevel.read,
+    "ghl_workflow": highlevel.read_workflow,
+    "generic": generic.read,
+}
+#: where the state of a provider's entities is kept: both of HighLevel's speak of the same ones
+SOURCES = {"ghl": "ghl", "ghl_workflow": "ghl", "generic": "generic"}
+
+Fate = Literal["accepted", "duplicate", "ignored", "invalid"]
+#: fates of events that are kept, as they are kept
+OUTCOMES: Mapping[Fate, Literal["accepted", "ignored", "failed"]] = {
+    "accepted": "accepted",
+    "ignored": "ignored",
+    "invalid": "failed",
+}
+#: somebody who was forgotten: not even the event is kept
+FORGOTTEN = "forgotten"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where events came from, and what reading them takes."""
+
+    provider: str
+    #: a receiver had checked the signature
+    verified: bool
+    setup: Setup
+
+
+@dataclass(slots=True, kw_only=True)
+class Item:
+    """One event of a message, as far as it got."""
+
+    index: int
+    raw: Any
+    origin: Origin
+    type: str = ""
+    fate: Fate = "accepted"
+    key: str | None = None
+    notice: Notice | None = None
+    #: why it was ignored or refused, and where
+    code: str = ""
+    loc: str = ""
+    #: told later than what is known: it fills gaps and overwrites nothing
+    stale: bool = False
+    #: its entity was deleted, or its opportunity ended, before
+    back: bool = False
+    #: the lead was made or changed by it
+    news: bool = False
+    changed: frozenset[str] = frozenset()
+    #: what it refused or put in doubt that was not known before
+    refusals: tuple[ConsentStatement, ...] = ()
+    lead_id: str | None = None
+
+    def end(self, fate: Fate, code: str, loc: str = "") -> None:
+        """Nothing more is done about it."""
+        self.fate, self.code, self.loc = fate, code, loc
+
+    def read(self) -> None:
+        """Say in our words what it tells."""
+        try:
+            found = READERS[self.origin.provider](payload.without_nul(self.raw), self.origin.setup)
+        except EventRefused as refused:
+            self.end("invalid", refused.code, refused.loc)
+            return
+        self.type, self.key = found.type[:80], found.key
+        if isinstance(found, Ignored):
+            self.end("ignored", found.code, "type")
+            return
+        self.notice = found
+
+    def kept(self) -> RawEventDraft | None:
+        """The event as it is stored, sealed; None where it is not: known ones, and what is nobody's business here."""
+        if self.code == FORGOTTEN or not isinstance(self.raw, Mapping) or self._elsewhere():
+            return None
+        if self.fate == "duplicate" and self.code != "same_state":
+            return None
+        return RawEventDraft(
+            # What failed is not known by it: the same event is answered alike when it comes again.
+            key=None if self.fate == "invalid" else self.key,
+            provider=self.origin.provider,
+            type=self.type,
+            outcome=OUTCOMES.get(self.fate, "duplicate"),
+            lead_id=self.lead_id,
+            verified=self.origin.verified,
+            received_at=self.origin.setup.received_at,
+            payload=json.dumps(self.raw, separators=(",", ":")).encode(),
+        )
+
+    def _elsewhere(self) -> bool:
+        """Of another location: another tenant's people."""
+        return self.fate == "invalid" and (self.code, self.notice) == ("conflict", None)
+
+
+def origin_of(work: Work, *, provider: str, verified: bool, received_at: datetime | None) -> Origin:
+    """How the tenant's settings want events of a provider read."""
+    settings = work.settings()
+    setup = Setup(
+        tenant_id=work.tenant_id,
+        now=work.now,
+        received_at=min(received_at or work.now, work.now),
+        zone=ZoneInfo(settings.get("timezone") or "UTC"),
+        stages=settings.get("stages") or {},
+        custom_fields=settings.get("custom_fields") or {},
+    )
+    return Origin(provider=provider, verified=verified, setup=setup)
+
+
+def still_open(items: Sequence[Item]) -> Iterator[tuple[Item, Notice]]:
+    """Those that were understood and have not ended."""
+    return ((item, item.notice) for item in items if item.fate == "accepted" and item.notice is not None)
+
+
+def counts(items: Sequence[Item]) -> dict[str, Any]:
+    """What became of the events of one message."""
+    fates = Counter(item.fate for item in items)
+    why = Counter(item.code for item in items if item.fate == "ignored")
+    invalid = [{"index": item.index, "code": item.code, "loc": item.loc} for item in items if item.fate == "invalid"]
+    lead_ids = dict.fromkeys(item.lead_id for item in items if item.fate == "accepted" and item.lead_id)
+    return {
+        "accepted": fates["accepted"],
+        "duplicates": fates["duplicate"],
+        "ignored": fates["ignored"],
+        "ignored_by": dict(sorted(why.items())),
+        "invalid": invalid,
+        "lead_ids": list(lead_ids),
+    }

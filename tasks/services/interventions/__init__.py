@@ -1,0 +1,1 @@
+"""Steps of planning, gating and experiments that several tasks share."""

@@ -1,0 +1,221 @@
+"""The one next action of a lead, after the gates: what its running plan says, else what a person may do for it.
+
+List and card ask here, so that both name what the plan names, and nobody is sent to a lead that may not be contacted.
+A lead that is held out has no running plan, and so looks like one that nothing was planned for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+import structlog
+
+from db.errors import SealBroken
+from db.records import InterventionRecord
+from db.repositories.interventions import pauses
+from db.repositories.leads.leads import UNSCORED
+from db.session import Session
+from ml.interventions.catalogue import CATALOGUE, Action
+from ml.interventions.compliance.gates import Candidate, Decision, rule
+from ml.interventions.policy import EVERY, traits_of
+from ml.worklist import REACHING, Place, ways
+from tasks.crm.highlevel import requests
+from tasks.runtime.task import Work
+from tasks.services.interventions import gate_context
+from tasks.services.interventions.action_views import RUNNING, WAITING
+from tasks.services.interventions.gate_context import Subject, candidate_from
+from tasks.services.interventions.intervention_settings import Choices, block_of, choices_of
+
+log = structlog.get_logger(__name__)
+
+#: what is known besides the gates' rules, of each channel or of none in particular
+TEXTS: Mapping[str, str] = MappingProxyType(
+    {
+        "record.restricted": "The person asked for a restriction: nothing is done until somebody has looked.",
+        "record.objected": "The person objected to being scored: nothing is done until somebody has looked.",
+        "record.ended": "The lead has ended.",
+        "record.no_client": "Agents and vendors are no leads to be won.",
+        "plan.pause_automation": "What goes out by itself is paused: somebody has to decide how to go on.",
+        "plan.suppress": "The lead asked to be left alone, and all channels are being closed.",
+        "settings.allowed_actions": "The brokerage's settings allow no action over this channel.",
+    }
+)
+_UNKNOWN = "The gates could not judge it: nobody is contacted."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a lead is on no list, of one channel or (None) altogether."""
+
+    channel: str | None
+    #: its id: of the gates, or of `TEXTS`
+    rule: str
+
+    @property
+    def text(self) -> str:
+        """What the rule says."""
+        known = rule(self.rule)
+        return TEXTS.get(self.rule, _UNKNOWN) if known is None else known.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextAction:
+    """What is to be done about a lead, and why it is on no list."""
+
+    #: of the catalogue; None = nothing
+    action: str | None = None
+    channel: str | None = None
+    #: None = now
+    not_before: datetime | None = None
+    #: of the running plan; None = a person's own way, for which nothing was planned
+    plan: InterventionRecord | None = None
+    #: empty where somebody may see to the lead
+    why_not: tuple[Refusal, ...] = ()
+    #: whether every channel is closed
+    closed: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where the lead belongs: on the list, among those whom nobody may contact, or on no list at all."""
+        if self.closed:
+            return "withheld"
+        return "left_out" if self.why_not else "listed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What holds for all leads of a tenant at a moment."""
+
+    now: datetime
+    choices: Choices
+    #: what the brokerage uses
+    actions: Mapping[str, Action]
+    #: interventions that are not carried out for now
+    paused: frozenset[str]
+
+
+def conditions(session: Session, work: Work) -> Conditions:
+    """Give what holds for all leads of a tenant now."""
+    settings = work.settings()
+    own = block_of(settings)
+    possible = requests.possible(own)
+    used = CATALOGUE.of_tenant(own).actions
+    return Conditions(
+        now=work.now,
+        choices=choices_of(settings),
+        actions={name: action for name, action in used.items() if name in possible},
+        paused=frozenset(pauses.standing(session, work.tenant_id)),
+    )
+
+
+def next_actions(
+    session: Session, work: Work, urged: Mapping[str, str | None], holds: Conditions
+) -> dict[str, NextAction]:
+    """Decide for several leads, each with what its urgency asks for (None = nothing in particular).
+
+    A lead whose record does not open is left out and holds up no other.
+    """
+    try:
+        subjects = gate_context.load(session, work, list(urged), holds.choices)
+    except SealBroken as error:
+        return _in_halves(session, work, urged, holds, error)
+    return {lead_id: decide(one, urged[lead_id], holds) for lead_id, one in subjects.items()}
+
+
+def _in_halves(
+    session: Session, work: Work, urged: Mapping[str, str | None], holds: Conditions, error: SealBroken
+) -> dict[str, NextAction]:
+    found: dict[str, NextAction] = {}
+    if len(urged) == 1:
+        log.error("next_action_failed", lead_id=next(iter(urged)), error=type(error).__name__)
+        return found
+    parts = list(urged.items())
+    for half in (parts[: len(parts) // 2], parts[len(parts) // 2 :]):
+        found |= next_actions(session, work, dict(half), holds)
+    return found
+
+
+def decide(subject: Subject, urged: str | None, holds: Conditions, held: Sequence[str] = ()) -> NextAction:
+    """Decide what is to be done about a lead; of one that is `held` (restricted, objected) nothing is."""
+    over = [f"record.{why}" for why in held] or _over(subject)
+    if over:
+        return NextAction(why_not=tuple(Refusal(channel=None, rule=why) for why in over))
+    rulings = _rulings(subject, holds)
+    refusals = tuple(
+        Refusal(channel=channel, rule=one.rules[-1].rule) for channel, one in rulings.items() if one.decision == "block"
+    )
+    closed = len(refusals) == len(rulings)
+    planned = _planned(subject, holds, refusals if closed else ())
+    if planned is not None:
+        return planned
+    return NextAction(why_not=refusals, closed=True) if closed else _own_way(subject, urged, holds, rulings, refusals)
+
+
+def _over(subject: Subject) -> list[str]:
+    """Say why nothing is to be done about a lead that has not refused."""
+    # one that refused has ended too, and what it said is the better reason
+    if subject.open or subject.refused is not None:
+        return []
+    return ["record.no_client" if subject.record.lead_type in UNSCORED else "record.ended"]
+
+
+def _rulings(subject: Subject, holds: Conditions) -> dict[str, Decision]:
+    """Judge each channel: what a person says over it nobody has shown to us."""
+    asked = [Candidate(action=action, channel=channel) for channel, action in REACHING.items()]
+    return dict(zip(REACHING, gate_context.ruled_each(asked, subject, holds.now, holds.choices), strict=True))
+
+
+def _planned(subject: Subject, holds: Conditions, refusals: tuple[Refusal, ...]) -> NextAction | None:
+    """Give the newest action of the running plan that no gate blocks; None where there is none."""
+    running = (one for one in reversed(subject.past) if one.state in RUNNING and one.expires_at > holds.now)
+    for action in running:
+        later = None if _paused(action, holds) else _again(action, subject, holds).not_before
+        if later is not None:
+            aside = f"plan.{action.action}"
+            return NextAction(
+                action=action.action,
+                channel=action.channel,
+                not_before=_ahead(max(later, action.not_before), holds.now),
+                plan=action,
+                why_not=refusals or ((Refusal(channel=None, rule=aside),) if aside in TEXTS else ()),
+                closed=bool(refusals),
+            )
+    return None
+
+
+def _paused(action: InterventionRecord, holds: Conditions) -> bool:
+    """Tell whether an action waits that will be withdrawn when its turn comes."""
+    return action.state in WAITING and bool(holds.paused & {EVERY, action.intervention})
+
+
+def _again(action: InterventionRecord, subject: Subject, holds: Conditions) -> Decision:
+    """Judge an action of the plan once more, as handing it over will; what Hearth says in it may be lost."""
+    said = {"title": None, "text": None, **action.detail}
+    candidate = candidate_from(action.action, action.channel, action.cost, said)
+    return gate_context.ruled(candidate, subject, holds.now, holds.choices, but=action.action_id)
+
+
+def _own_way(
+    subject: Subject,
+    urged: str | None,
+    holds: Conditions,
+    rulings: Mapping[str, Decision],
+    refusals: tuple[Refusal, ...],
+) -> NextAction:
+    """Give the first way whose channel is open."""
+    lead = subject.record
+    traits = traits_of(lead.stage, lead.lead_type, lead.fields.get("timeline"))
+    for way in ways(urged, traits, holds.actions):
+        later = rulings[way.channel].not_before
+        if later is not None:
+            return NextAction(action=way.name, channel=way.channel, not_before=_ahead(later, holds.now))
+    closed = {one.channel for one in refusals}
+    unused = (Refusal(channel=name, rule="settings.allowed_actions") for name in REACHING if name not in closed)
+    return NextAction(why_not=(*refusals, *unused), closed=True)
+
+
+def _ahead(moment: datetime, now: datetime) -> datetime | None:
+    return moment if moment > now else None

@@ -1,0 +1,34 @@
+"""Taking actions back: the CRM is told of those that it knows of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from db.records import ActionState, InterventionRecord
+from db.repositories.interventions import interventions
+from db.session import Session
+from tasks.runtime.task import Work
+from tasks.services.interventions.action_views import RUNNING, prove
+
+
+def withdraw(
+    session: Session,
+    work: Work,
+    action_ids: Sequence[str],
+    reason: str,
+    *,
+    of: Collection[ActionState] = RUNNING,
+) -> list[InterventionRecord]:
+    """Take actions back that are in one of some states, with the reason's code; gives those that were."""
+    found = (
+        interventions.move(
+            session, work.tenant_id, action_id=action_id, to="withdrawn", of=of, now=work.now, reason=reason
+        )
+        for action_id in action_ids
+    )
+    taken = [one for one in found if one is not None]
+    for one in taken:
+        prove(work, one, reason=reason)
+        if one.dispatched_at is not None:
+            work.tell("action.withdrawn", one.lead_id, action_id=one.action_id, reason=reason)
+    return taken

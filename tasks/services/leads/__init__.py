@@ -1,0 +1,1 @@
+"""Steps on leads that several tasks share: profiles, snapshots, predictions, refusals."""

@@ -1,0 +1,172 @@
+"""From what is stored, or sent, to what the models read: one lead as of a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from db import consent
+from db.records import EventRecord, LeadRecord, LeadSight
+from db.repositories.events import events
+from db.repositories.leads import leads
+from db.session import Session
+from ml.leads.scorecard import plain_level
+from ml.profiles import Interaction, LeadProfile
+from tasks.contracts.leads import LeadIn
+from tasks.intake.lead_drafts import to_draft
+
+#: canonical columns by how the models read them
+NUMBERS = (
+    "emails_sent",
+    "emails_opened",
+    "emails_clicked",
+    "sms_in",
+    "sms_out",
+    "calls",
+    "listing_views",
+    "saved_listings",
+    "saved_searches",
+    "searches",
+    "showings",
+    "offers",
+    "site_visits",
+    "budget_min",
+    "budget_max",
+    "deal_value",
+    "beds_min",
+    "baths_min",
+)
+TIMES = ("last_activity_at", "last_contacted_at", "last_replied_at", "stage_changed_at")
+#: how a call ends that nobody answered, in letters only: what it lasted was a tape or ringing
+UNANSWERED = frozenset(
+    {
+        "voicemail",
+        "noanswer",
+        "busy",
+        "failed",
+        "canceled",
+        "cancelled",
+        "missed",
+        "rejected",
+        "declined",
+        "undelivered",
+    }
+    | {"ringing", "queued", "initiated", "pending", "scheduled", "unanswered"}
+)
+TEXTS = ("source", "campaign", "timeline", "preapproval", "property_type", "state", "timezone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A stored lead as of a moment, the version it has now, and why nothing may or need be computed of it."""
+
+    profile: LeadProfile
+    version: int
+    held: tuple[str, ...]
+    #: how it ended as its record tells: won, lost, abandoned, archived, no_contact; None where it is open
+    ended: str | None
+
+
+def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime) -> list[Known]:
+    """Stored leads as of one moment, in the order asked; raises UnknownLead."""
+    seen = leads.sights(session, tenant_id, lead_ids=lead_ids)
+    profiles = of_records(session, tenant_id, seen, dict.fromkeys(lead_ids, as_of))
+    return [
+        Known(profile=profile, version=sight.version, held=sight.held, ended=ended(sight))
+        for profile, sight in zip(profiles, seen, strict=True)
+    ]
+
+
+def of_records(
+    session: Session, tenant_id: str, records: Sequence[LeadRecord | LeadSight], as_of: Mapping[str, datetime]
+) -> list[LeadProfile]:
+    """The profiles of leads, each as of its own moment."""
+    happened = events.of_leads(session, tenant_id, lead_ids=[record.lead_id for record in records])
+    return [to_profile(record, happened.get(record.lead_id, ()), as_of[record.lead_id]) for record in records]
+
+
+def to_profile(record: LeadRecord | LeadSight, happened: Sequence[EventRecord], as_of: datetime) -> LeadProfile:
+    """A stored lead as of a moment; fields that were observed later are not known yet."""
+    known = record.observed_at <= as_of
+    fields: Mapping[str, Any] = record.fields if known else {}
+    return LeadProfile(
+        lead_id=record.lead_id,
+        as_of=as_of,
+        created_at=record.created_at,
+        lead_type=record.lead_type,
+        stage=record.stage if known else None,
+        custom=dict(record.custom) if known else {},
+        interactions=tuple(interaction(event) for event in happened),
+        **_typed(fields),
+    )
+
+
+def ended(lead: LeadRecord | LeadSight) -> str | None:
+    """How a lead ended as its record tells; None where it is open, as a past client is again."""
+    return _ended(lead.status, lead.label, lead.stage) if lead.contactable else "no_contact"
+
+
+def told_ended(lead: LeadIn, as_of: datetime) -> str | None:
+    """Say the same of a lead that was sent along."""
+    told = to_draft(lead, as_of)
+    if not consent.contactable(consent.told(told)):
+        return "no_contact"
+    return _ended(lead.opportunity_status or "open", told.label, lead.stage)
+
+
+def _ended(status: str, label: bool | None, stage: str | None) -> str | None:
+    # who bought is no longer called, also where a file told of the outcome and not of the status
+    status = "won" if status == "open" and label is True else status
+    back = status == "won" and plain_level(stage or "") == "past client"
+    return None if status == "open" or back else status
+
+
+def of_message(lead: LeadIn, as_of: datetime) -> LeadProfile:
+    """A lead that was sent along and is not stored."""
+    fields = lead.model_dump(exclude_none=True)
+    return LeadProfile(
+        lead_id=lead.external_id or "",
+        as_of=as_of,
+        created_at=lead.created_at,
+        lead_type=lead.lead_type,
+        stage=lead.stage,
+        custom=dict(lead.custom),
+        interactions=(),
+        **_typed(fields),
+    )
+
+
+def _typed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: fields.get(name) for name in TEXTS},
+        "numbers": {name: float(fields[name]) for name in NUMBERS if fields.get(name) is not None},
+        "times": {name: fields[name] for name in TIMES if fields.get(name) is not None},
+        "tags": tuple(fields.get("tags") or ()),
+    }
+
+
+def interaction(event: EventRecord) -> Interaction:
+    """What happened as the models read it."""
+    value = event.facts.get("value")
+    return Interaction(
+        kind=event.kind,
+        occurred_at=event.occurred_at,
+        recorded_at=event.recorded_at,
+        direction=event.direction,
+        channel=event.channel,
+        value=float(value) if isinstance(value, (int, float)) else talked(event.facts),
+    )
+
+
+def talked(facts: Mapping[str, Any]) -> float | None:
+    """The minutes that a call lasted; None where nobody answered it, or nothing is known of that.
+
+    >>> talked({"duration": 90, "status": "completed"}), talked({"duration": 30, "status": "voicemail"})
+    (1.5, None)
+    """
+    seconds, status = facts.get("duration"), "".join(filter(str.isalpha, str(facts.get("status") or "").casefold()))
+    if not isinstance(seconds, (int, float)) or seconds <= 0 or status in UNANSWERED:
+        return None
+    return seconds / 60

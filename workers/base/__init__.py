@@ -1,0 +1,1 @@
+"""What every process needs: settings, errors, messages, the quarantine, the database."""

@@ -1,0 +1,162 @@
+"""The keys of the broker that Hearth and its transport rely on, and how one of a wrong type is put right.
+
+A key becomes what the first write makes of it: a message that is put where a set should be, by a producer, by hand or
+by a restored backup, turns it into a list, and whoever needs the set is answered WRONGTYPE from then on. Such a key is
+renamed, so that nothing is lost and a person can look at it, and the next write makes it anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError, ResponseError
+
+from tasks.contracts.base.destinations import MARK, OWN_QUEUES
+from tasks.runtime import queue_depth
+from workers.base import malformed
+from workers.base.broker_epoch import EPOCH
+
+log = structlog.get_logger(__name__)
+
+#: the set of the keys that were moved aside; before their own names stand this one and the time
+BROKEN = "hearth.broken"
+#: what the transport notes of messages that workers hold: the messages, when they were taken, and whose turn it is
+HELD, HELD_INDEX = "unacked", "unacked_index"
+_HELD = {HELD: "hash", HELD_INDEX: "zset", "unacked_mutex": "string"}
+#: crashes of main processes by delivery tag (see workers.worker.crash_counter)
+STARTS = "hearth.starts"
+_ALONE = {
+    BROKEN: "set",
+    STARTS: "hash",
+    "_kombu.binding_deadlines": "zset",
+    EPOCH: "string",
+    malformed.MALFORMED: "list",
+}
+#: the sets of what is bound to an exchange, and of what stays so though nobody consumes
+_BINDINGS = ("_kombu.binding.", "_kombu.binding_permanent.")
+#: exchanges of remote control and events
+_EXCHANGES = ("celery.pidbox", "reply.celery.pidbox", "celeryev")
+#: lists of a queue beside its own, by kombu's steps of priority
+_PRIORITIES = (3, 6, 9)
+
+# RENAMENX: what was moved aside before stays. The set may itself be of a wrong type
+_MOVE = """
+local found = redis.call('TYPE', KEYS[1]).ok
+if found == ARGV[1] or found == 'none' then return 0 end
+if redis.call('RENAMENX', KEYS[1], KEYS[2]) == 0 then return 0 end
+redis.pcall('SADD', KEYS[3], KEYS[2])
+return 1
+"""
+
+
+def expected(queues: Collection[str]) -> dict[str, str]:
+    """The type of each key that workers of these queues rely on, by its name."""
+    kinds = {**_ALONE, **_HELD, **bindings([*queues, *_EXCHANGES])}
+    for queue in queues:
+        lists = (queue, *(f"{queue}{MARK}{step}" for step in _PRIORITIES), malformed.parked_key(queue))
+        kinds |= dict.fromkeys(lists, "list")
+        kinds |= {
+            queue_depth.aside_key(queue): "zset",
+            queue_depth.turns_key(queue): "hash",
+            queue_depth.ready_key(queue): "hash",
+        }
+    return kinds
+
+
+def bindings(exchanges: Collection[str]) -> dict[str, str]:
+    """The keys that say which queues get the messages of an exchange; a queue's has its name."""
+    return {f"{kind}{exchange}": "set" for exchange in exchanges for kind in _BINDINGS}
+
+
+def is_wrong_type(error: BaseException | None) -> bool:
+    """Return whether an error is WRONGTYPE, from a single command, a pipeline or a script."""
+    while error is not None:
+        if isinstance(error, RedisError) and "WRONGTYPE" in str(error):
+            return True
+        error = error.__cause__
+    return False
+
+
+def mend(client: Any, kinds: Mapping[str, str]) -> list[str]:
+    """Move each key that has another type than it should aside; gives the names of those.
+
+    What this user of the broker may not see is passed over, and trouble on the way is told in the log alone: the next
+    look finds the rest.
+    """
+    try:
+        return [key for key, found in _wrong(client, kinds) if _move_aside(client, key, found, kinds[key])]
+    except (RedisError, OSError) as error:
+        log.warning("internal_keys_not_mended", error=type(error).__name__)
+        return []
+
+
+def mend_after(error: BaseException, client: Any, kinds: Mapping[str, str]) -> bool:
+    """Mend the keys when an error says that one has a wrong type; return whether one was moved."""
+    return is_wrong_type(error) and bool(mend(client, kinds))
+
+
+def mend_for(channel: Any, error: BaseException) -> bool:
+    """Mend the keys of the queues that a channel consumes, as `mend_after` does."""
+    if not is_wrong_type(error):
+        return False
+    with channel.conn_or_acquire() as client:
+        return bool(mend(client, expected(channel.active_queues)))
+
+
+def mended(channel: Any, act: Callable[..., Any], name: str, *args: Any) -> Any:
+    """Call an operation of a channel; repeat it once when a key of a wrong type had to be mended first."""
+    try:
+        return act(name, *args)
+    except ResponseError as error:
+        if not is_wrong_type(error):
+            raise
+        # the list of a queue that is not ours is its owner's, whatever it is
+        ours = name in OWN_QUEUES or name in channel.active_queues
+        with channel.conn_or_acquire() as client:
+            if not mend(client, expected([name]) if ours else bindings([name])):
+                raise
+        return act(name, *args)
+
+
+def moved_aside(client: Any) -> list[str]:
+    """The keys that were moved aside and are still there."""
+    keys = sorted(client.smembers(BROKEN))
+    return [key.decode() for key in keys if client.exists(key)]
+
+
+def _wrong(client: Any, kinds: Mapping[str, str]) -> list[tuple[str, str]]:
+    pipeline = client.pipeline(transaction=False)
+    for key in kinds:
+        pipeline.type(key)
+    found = zip(kinds, pipeline.execute(raise_on_error=False), strict=True)
+    known = [(key, kind.decode()) for key, kind in found if isinstance(kind, bytes)]
+    return [(key, kind) for key, kind in known if kind not in (kinds[key], "none")]
+
+
+def _move_aside(client: Any, key: str, found: str, wanted: str) -> bool:
+    aside = f"{BROKEN}.{time.time_ns() // 1_000_000}.{key}"
+    # in one step: another process may have put it right meanwhile
+    if not client.eval(_MOVE, 3, key, aside, BROKEN, wanted):
+        return False
+    log.error("internal_key_broken", key=key, found=found, wanted=wanted, moved_to=aside)
+    if key == HELD_INDEX:
+        _note_held(client)
+    elif key.startswith(_BINDINGS):
+        _note_bound(client, key)
+    return True
+
+
+def _note_held(client: Any) -> None:
+    """What workers hold comes back by this index: without it, messages of one that died would lie for ever."""
+    if tags := client.hkeys(HELD):
+        client.zadd(HELD_INDEX, dict.fromkeys(tags, time.time()), nx=True)
+
+
+def _note_bound(client: Any, key: str) -> None:
+    """Bind a queue to its exchange again: a process binds once, and what it sent to an unbound one would vanish."""
+    exchange = next(key.removeprefix(kind) for kind in _BINDINGS if key.startswith(kind))
+    if exchange not in _EXCHANGES:
+        client.sadd(key, MARK.join((exchange, "", exchange)))

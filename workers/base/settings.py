@@ -1,0 +1,112 @@
+"""The settings of one process, read once from the environment: nothing else of Hearth looks there."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+#: what Celery uses where neither REDIS_URL nor a running cluster says otherwise
+DEFAULT_BROKER = "redis://127.0.0.1:6379/0"
+
+
+def _default_database(data: dict[str, Any]) -> SecretStr:
+    return SecretStr(f"sqlite:///{data['home'] / 'hearth.db'}")
+
+
+class Settings(BaseSettings):
+    """Where things are and how loud they are; frozen, and silent about its secrets."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HEARTH_", frozen=True, extra="ignore", validate_default=True, populate_by_name=True
+    )
+
+    #: what the embedded cluster keeps: database, keys, broker, logs
+    home: Path = Path(".hearth")
+    #: a broker of your own, `redis://` or `rediss://`; None: the embedded one
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+    #: an SQLAlchemy URL; SQLite in `home` unless given
+    database_url: SecretStr = Field(default_factory=_default_database, validation_alias="DATABASE_URL")
+    #: the key ring in its text form; None: the file `home/keys`, made at first start
+    keys: SecretStr | None = None
+    #: a folder of data files, for benchmarks
+    data: Path | None = None
+    #: folders whose files a message may import, separated as in PATH; none: only what the command line hands over
+    import_dirs: str = ""
+    #: public keys (PEM, one after another) that may sign HighLevel's webhooks; none: no webhook is believed
+    ghl_keys: str = ""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    #: `user:password` of Flower's basic auth; None: made anew at each start of the embedded cluster
+    flower_auth: SecretStr | None = None
+    #: TCP port of Flower on 127.0.0.1; 0: any free one
+    flower_port: int = Field(default=0, ge=0, le=65535)
+    #: False lets Flower's users revoke tasks and stop workers
+    flower_read_only: bool = True
+    #: seconds a worker told to quit (SIGQUIT, or SIGTERM with REMAP_SIGTERM=SIGQUIT) leaves its running tasks
+    soft_shutdown: float = Field(default=25.0, ge=0, le=300)
+
+    #: a queue with more messages gets none from the outbox until it is shorter
+    queue_depth: int = Field(default=10_000, ge=1)
+    #: False: whoever comes first to a queue is served first, however many others wait
+    fair_share: bool = True
+    #: seconds after which a published follow-up that has not ended is published again; above task_time_limit
+    redo_after: float = Field(default=900.0, ge=1)
+    #: TCP port of the metrics on 127.0.0.1; 0: any free one
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    #: True lets webhooks go to loopback addresses and by plain http there; None: only from the embedded cluster
+    webhook_loopback: bool | None = None
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("redis_url")
+    @classmethod
+    def _blank_is_none(cls, url: SecretStr | None) -> SecretStr | None:
+        return url if url and url.get_secret_value() else None
+
+    @field_validator("database_url")
+    @classmethod
+    def _with_driver(cls, url: SecretStr) -> SecretStr:
+        scheme, mark, rest = url.get_secret_value().partition("://")
+        return SecretStr(f"postgresql+psycopg://{rest}") if scheme in {"postgres", "postgresql"} and mark else url
+
+    def import_roots(self) -> tuple[Path, ...]:
+        """The folders whose files a message may import; empty: none."""
+        return tuple(Path(folder) for folder in self.import_dirs.split(os.pathsep) if folder)
+
+    def highlevel_keys(self) -> tuple[str, ...]:
+        """The keys one by one, for `tasks.crm.webhook_signatures.verify_ghl`."""
+        end = "-----END PUBLIC KEY-----"
+        return tuple(f"{text.strip()}\n{end}\n" for text in self.ghl_keys.split(end) if text.strip())
+
+    @property
+    def cluster_file(self) -> Path:
+        """What a running embedded cluster says of itself; readable by its user only."""
+        return self.home / "cluster.json"
+
+    def broker(self) -> SecretStr:
+        """The broker's URL: REDIS_URL, else that of the cluster running in `home`, else Celery's usual place."""
+        return self.redis_url or SecretStr(read_cluster(self).get("redis_url", DEFAULT_BROKER))
+
+
+def read_cluster(settings: Settings) -> dict[str, Any]:
+    """What the cluster running in `home` wrote into cluster.json; empty when none is running."""
+    try:
+        facts = dict(json.loads(settings.cluster_file.read_text()))
+        os.kill(facts["pid"], 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return facts
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()

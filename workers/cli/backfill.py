@@ -1,0 +1,257 @@
+"""`hearth backfill`: a CSV file into a tenant, with its progress and its errors."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from db.records import BackfillRecord, ChunkRecord
+from db.repositories import tenants
+from db.repositories.backfills import backfills
+from db.session import EVERY_TENANT, reading, transaction
+from tasks.backfill.finish import summary
+from tasks.intake.csv import columns
+from tasks.runtime.file_grants import handed_over
+from workers.base.settings import settings
+from workers.cli.base.client import Client, client
+from workers.cli.base.command import Command, CommandFailed, example, json_option
+from workers.cli.base.database import database
+from workers.cli.base.output import emit, facts, notice, progress, table
+
+MODES = ("preview", "dry_run", "reconcile", "commit")
+KINDS = ("leads", "events")
+POLICIES = ("fill_blanks", "overwrite", "skip_existing")
+PROFILES = ("auto", *columns.profiles("leads"), *columns.profiles("events"))
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+#: states that are no failure
+GOOD = frozenset({"finished", "preview"})
+
+#: what a comparison tells -> how people read it
+_DIFFERS = {
+    "missing": "leads missing here",
+    "changed": "leads changed",
+    "deleted": "leads deleted at the source",
+    "unchanged": "leads unchanged",
+    "archived": "leads archived",
+    "not_archived": "not archived because",
+    "report": "what differs",
+}
+
+Data = dict[str, Any]
+
+JOB = click.argument("job_id", metavar="JOB")
+
+
+class Backfill(click.Group):
+    """`backfill FILE …` imports; `backfill status|cancel JOB` looks after an import."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {*self.commands, *ctx.help_option_names}
+        return super().parse_args(ctx, ["import", *args] if args and args[0] not in known else args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.commands["import"].format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+@click.group(
+    cls=Backfill,
+    subcommand_metavar="FILE --tenant T | status JOB | cancel JOB",
+    epilog=example("hearth backfill examples/leads.csv --tenant demo --mode dry_run"),
+)
+def backfill() -> None:
+    """Import a CSV file of leads: FILE is .csv, .tsv or either as .gz, with a header.
+
+    The same command again goes on where an import stopped; a file called `status` is written ./status.
+    """
+
+
+def mapping_of(path: Path | None) -> Data | None:
+    """A mapping file's content; raises CommandFailed naming the line that is no TOML."""
+    if path is None:
+        return None
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"{path}: no TOML: {error}") from None
+
+
+def ensure_tenant(caller: Client) -> None:
+    """Creates the tenant unless it is there, and says so."""
+    answer = caller.envelope("hearth.tenants.configure", settings={}, actor="hearth backfill")
+    if answer["data"].get("created"):
+        notice(f"tenant {caller.tenant_id} did not exist and was created")
+
+
+def run_import(caller: Client, path: Path, **options: Any) -> Data:
+    """Imports a file and returns the job as it ended; progress goes to stderr."""
+    job = start_import(caller, path, **options)
+    if "result" in job:
+        return job
+    try:
+        with progress(f"importing {path.name}") as show:
+            return caller.follow(job["job_id"], show)
+    except (KeyboardInterrupt, SystemExit):
+        notice(_left_behind(caller, job["job_id"]))
+        raise
+
+
+def start_import(caller: Client, path: Path, **options: Any) -> Data:
+    """Hands the file to the cluster and returns its job; with `result` where there is nothing to wait for."""
+    with handed_over(caller.home or settings().home, caller.tenant_id, path) as uri:
+        answer = caller.envelope("hearth.backfill.csv", queue="batch", patience=600, uri=uri, **options)
+    data: Data = answer["data"]
+    if "rows" not in data:
+        return data
+    if answer.get("duplicate") and data["state"] == "finished":
+        notice("this file was imported before in the same way; this is what it came to (--no-resume imports it again)")
+    return {"job_id": data["job_id"], "state": data["state"], "result": data}
+
+
+def _left_behind(caller: Client, job_id: str) -> str:
+    if caller.private:
+        return "stopping; the rows imported so far are kept, and the same command goes on from there"
+    return f"no longer waiting; the import goes on: hearth backfill status {job_id}"
+
+
+@backfill.command("import", cls=Command, hidden=True)
+@click.argument("path", metavar="FILE", type=FILE)
+@click.option("--tenant", required=True, metavar="T", help="The tenant; made by --mode commit when it is not there.")
+@click.option(
+    "--profile", type=click.Choice(PROFILES), default="auto", show_default=True, help="Whose columns these are."
+)
+@click.option(
+    "--mapping", "mapping_path", type=FILE, metavar="M.toml", help="Columns, labels and defaults of this file."
+)
+@click.option("--kind", type=click.Choice(KINDS), default="leads", show_default=True, help="What the rows are.")
+@click.option(
+    "--max-error-rate", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Stop above this share."
+)
+@click.option("--mode", type=click.Choice(MODES), default="commit", show_default=True, help="How far to go.")
+@click.option("--archive-missing", is_flag=True, help="With commit: archive leads that the file does not have.")
+@click.option("--policy", type=click.Choice(POLICIES), default="fill_blanks", show_default=True, help="Who wins.")
+@click.option("--timezone", metavar="ZONE", help="Zone of times without one, such as America/New_York.")
+@click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with the same import.")
+@click.option("--detach", is_flag=True, help="Print the job's id and do not wait.")
+@json_option
+def import_file(
+    path: Path, tenant: str, mapping_path: Path | None, detach: bool, as_json: bool, **options: Any
+) -> None:
+    """Import one file."""
+    options = {"mapping": mapping_of(mapping_path), **options}
+    with client(tenant) as caller:
+        if options["mode"] == "commit":
+            ensure_tenant(caller)
+        if detach:
+            report_job(start_import(caller, path, **options)["job_id"], as_json=as_json)
+            return
+        report(run_import(caller, path, **options), as_json=as_json)
+
+
+@backfill.command(cls=Command, epilog=example("hearth backfill status JOB"))
+@JOB
+@json_option
+def status(job_id: str, as_json: bool) -> None:
+    """How far an import is, from the database; no cluster is needed."""
+    with database(settings()):
+        job = look_up(job_id)
+    if as_json:
+        emit(job)
+        return
+    counted = f"{job['progress']['done']} of {job['progress']['total']} rows"
+    facts(
+        f"import {job_id}", {"tenant": job["tenant_id"], "state": job["state"], "rows": counted, "error": job["error"]}
+    )
+
+
+@backfill.command(cls=Command, epilog=example("hearth backfill cancel JOB"))
+@JOB
+@json_option
+def cancel(job_id: str, as_json: bool) -> None:
+    """Stop an import: rows that are in stay in, chunks that have not begun are left out."""
+    with database(settings()):
+        ended = _cancel(job_id, look_up(job_id)["tenant_id"])
+    if not ended:
+        raise CommandFailed(f"import {job_id} had ended already")
+    if as_json:
+        emit({"job_id": job_id, "state": "cancelled"})
+    else:
+        click.echo(f"import {job_id} is cancelled; the same command imports the file again")
+
+
+def _cancel(job_id: str, tenant_id: str) -> bool:
+    now = datetime.now(UTC)
+    with transaction(tenant_id) as session:
+        record = backfills.get(session, tenant_id, backfill_id=job_id)
+        if record is None or record.state != "running":
+            return False
+        told = summary(record, backfills.chunks(session, tenant_id, backfill_id=job_id), "cancelled", None, now)
+        end: Data = {"state": "cancelled", "summary": told, "error": "cancelled by its operator", "error_file": None}
+        return backfills.finish(session, tenant_id, backfill_id=job_id, **end, now=now)
+
+
+def look_up(job_id: str) -> Data:
+    """An import's state whichever tenant it belongs to; the operator's view, never a caller's."""
+    with reading(EVERY_TENANT) as session:
+        for tenant_id in tenants.ids(session):
+            record = backfills.get(session, tenant_id, backfill_id=job_id)
+            if record is not None:
+                chunks = backfills.chunks(session, tenant_id, backfill_id=job_id)
+                return {"job_id": job_id, "tenant_id": tenant_id, **_state(record, chunks)}
+    raise CommandFailed("no import has this id; `hearth backfill FILE --detach` prints it")
+
+
+def _state(record: BackfillRecord, chunks: Sequence[ChunkRecord]) -> Data:
+    done = sum(chunk.records for chunk in chunks if chunk.state != "pending")
+    return {
+        "state": record.state,
+        "progress": {"done": done, "total": sum(chunk.records for chunk in chunks)},
+        "error": record.error,
+        "result": dict(record.summary) if record.summary else None,
+    }
+
+
+def report_job(job_id: str, *, as_json: bool) -> None:
+    """Prints a job's id, for whoever does not wait."""
+    if as_json:
+        emit({"job_id": job_id})
+    else:
+        click.echo(job_id)
+
+
+def report(job: Data, *, as_json: bool) -> None:
+    """Prints what an import did; raises CommandFailed unless it finished."""
+    result = job.get("result")
+    if as_json and result:
+        emit(result)
+    elif result:
+        _summary(result)
+    if job["state"] not in GOOD:
+        raise CommandFailed(
+            f"import {job['job_id']} {job['state']}: {job.get('error') or 'the same command starts it anew'}"
+        )
+
+
+def _summary(result: Data) -> None:
+    counted = {f"rows {name}": count for name, count in result["rows"].items()}
+    labels = {f"labels {name}": count for name, count in result["labels"].items()}
+    warned = {f"warning {code}": count for code, count in result["warnings"].items()}
+    differs = {_DIFFERS.get(name, name): count for name, count in result.get("reconcile", {}).items()}
+    columns = {"columns mapped": len(result["columns"]["mapped"]), "columns custom": len(result["columns"]["custom"])}
+    name = f"import {result['job_id']}" if result["job_id"] else "nothing is written"
+    title = f"{name}: {result['state']} in {result['seconds']:.1f} s"
+    facts(title, {**counted, **labels, **warned, **columns, "rows kept aside": result["error_file"], **differs})
+    if not result["job_id"]:
+        _read_as(result["columns"])
+
+
+def _read_as(columns: Data) -> None:
+    """Which column is taken for what: what a look before an import is for."""
+    own = dict.fromkeys(columns["custom"], "an attribute of your own")
+    empty = dict.fromkeys(columns["empty"], "nothing: it is empty")
+    table("how the columns are read", ("column", "read as"), list({**columns["mapped"], **own, **empty}.items()))

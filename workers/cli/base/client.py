@@ -1,0 +1,122 @@
+"""The caller's side of the contract for commands: send a task by name, wait, explain what went wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from celery.exceptions import TimeoutError as NoAnswer
+from kombu.exceptions import OperationalError
+from redis.exceptions import ResponseError
+
+from tasks.contracts.base.locations import spelt_out
+from tasks.runtime.publisher import quick_producer
+from workers.app import app
+from workers.base.settings import settings
+from workers.cli.base.command import CommandFailed, refuses_writes
+from workers.cli.base.output import notice
+from workers.cluster.embedded import connected
+from workers.cluster.result_cleanup import drop
+
+#: seconds a command waits for one task's answer
+PATIENCE = 120.0
+#: seconds without an answer until the broker is asked whether it takes any, and its key for that
+BROKER_INTERVAL = 5.0
+PROBE = "celery-hearth-probe"
+#: seconds between two looks at a job
+LOOK_INTERVAL = 0.25
+ENDED = frozenset({"finished", "failed", "cancelled", "ok", "partial"})
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One tenant's view of a running cluster."""
+
+    app: Celery
+    tenant_id: str
+    #: True when the cluster lives only as long as the command
+    private: bool = False
+    #: of its cluster, where files are handed over; None: that of the settings
+    home: Path | None = None
+
+    def envelope(self, task: str, *, queue: str | None = None, patience: float = PATIENCE, **kwargs: Any) -> Data:
+        """The envelope a task answers with; raises CommandFailed with what it says instead, or when it says nothing.
+
+        Raises:
+            OperationalError: the broker is away or refuses writes, now or while the answer is waited for.
+
+        """
+        sent = self.app.send_task(task, kwargs={"tenant_id": self.tenant_id, **kwargs}, queue=queue)
+        try:
+            answer = self._answer(sent, task, patience)
+            sent.forget()
+        finally:
+            # a result that outlives a stopped broker would look for it from its destructor
+            drop(self.app, sent)
+        if isinstance(answer, BaseException):
+            raise CommandFailed(f"{task}: {explain(answer, kwargs)}") from None
+        envelope: Data = answer
+        return envelope
+
+    def _answer(self, sent: Any, task: str, patience: float) -> Any:
+        """Whatever comes, looking now and then whether the broker could still take an answer."""
+        deadline = time.monotonic() + patience
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                return sent.get(timeout=min(left, BROKER_INTERVAL), propagate=False)
+            except NoAnswer:
+                self._ask_broker()
+            except ResponseError as error:
+                # even a connection's question whether the broker is well is refused then
+                if refuses_writes(error):
+                    raise OperationalError(str(error)) from error
+                raise
+        raise CommandFailed(f"{task}: no worker answered within {patience:.0f} s; is one running?")
+
+    def _ask_broker(self) -> None:
+        with quick_producer(self.app) as producer:
+            try:
+                # a producer's user of the broker may do this, and not SET
+                producer.channel.client.execute_command("SETEX", PROBE, 1, 1)
+            except ResponseError as error:
+                # a user of the broker who may not write this is no trouble
+                if refuses_writes(error):
+                    raise OperationalError(str(error)) from error
+
+    def call(self, task: str, **kwargs: Any) -> Data:
+        """The data of a task's answer."""
+        data: Data = self.envelope(task, **kwargs)["data"]
+        return data
+
+    def follow(self, job_id: str, show: Callable[[int, int], None]) -> Data:
+        """Waits for a job, showing (done, total), and returns its last state as `hearth.jobs.status` tells it."""
+        while True:
+            job = self.call("hearth.jobs.status", job_id=job_id)
+            show(job["progress"]["done"], job["progress"]["total"])
+            if job["state"] in ENDED:
+                return job
+            time.sleep(LOOK_INTERVAL)
+
+
+def explain(error: BaseException, sent: Mapping[str, Any]) -> str:
+    """A task's error in one line: its places when it names them, with the keys of what was sent; no values."""
+    details = error.args[1] if len(error.args) > 1 else None
+    if isinstance(details, list):
+        told = [f"{spelt_out(place.get('loc') or '', sent) or 'the message'}: {place.get('msg')}" for place in details]
+        return f"{error.args[0]}: {'; '.join(told)}"
+    said = " ".join(str(part) for part in error.args)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+@contextmanager
+def client(tenant_id: str) -> Iterator[Client]:
+    """A client of the running cluster, else of a private one that lives as long as the block."""
+    with connected(settings(), notice) as connection:
+        yield Client(app, tenant_id, connection.private)

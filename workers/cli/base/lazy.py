@@ -1,0 +1,38 @@
+"""A click group that imports a command when it is called, not when its name is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from workers.cli.base.terminal import harmless
+
+
+class LazyGroup(click.Group):
+    """A group over a table of `name -> (module:attribute, line of help)`."""
+
+    def __init__(self, name: str, *, table: Mapping[str, tuple[str, str]], **attributes: Any) -> None:
+        super().__init__(name, **attributes)
+        self._table = table
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line; nothing that it prints may steer a terminal."""
+        with harmless():
+            return super().main(*args, **options)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in self._table:
+            return None
+        module, _, attribute = self._table[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in self._table.items()])

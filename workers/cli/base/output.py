@@ -1,0 +1,141 @@
+"""What people and programs read: JSON and tables on stdout; notices and progress on stderr.
+
+On a terminal tables and progress bars are drawn; elsewhere the same comes as plain lines, nothing cut off. Names and
+values are kept on lines of their own here; `workers.cli.base.terminal` takes control codes off all that is printed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from workers.cli.base.terminal import drawing, escaped, line
+
+#: seconds between two plain lines of progress
+PLAIN_INTERVAL = 5.0
+#: characters of a column that is never broken; wider ones may be broken down to this
+NARROW = 16
+
+
+def notice(text: str) -> None:
+    """One line for people, on stderr."""
+    click.echo(line(text), err=True)
+
+
+def say(text: str) -> None:
+    """One line for people, on stdout."""
+    click.echo(line(text))
+
+
+def emit(document: Mapping[str, Any]) -> None:
+    """One JSON object on stdout; NaN and infinity are refused, since no other reader knows them."""
+    click.echo(escaped(json.dumps(document, ensure_ascii=False, allow_nan=False)))
+
+
+def plain(value: object) -> str:
+    """A value as one line of text; control characters of foreign data must not reach the terminal."""
+    if value is None:
+        return "-"
+    return line(f"{value:.3f}" if isinstance(value, float) else str(value))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A titled table on stdout: drawn on a terminal, in blocks where that is too narrow, aligned lines elsewhere."""
+    names = [line(name) for name in columns]
+    cells = [[plain(value) for value in row] for row in rows]
+    if sys.stdout.isatty():
+        _drawn(line(title), names, cells)
+    else:
+        _lines(line(title), names, cells)
+
+
+def _drawn(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    drawn, console = Table(title=Text(title), title_justify="left"), Console(file=drawing(sys.stdout))
+    needed = 1
+    for name, *cells in zip(columns, *rows, strict=True):
+        widest = max(map(len, (name, *cells)))
+        drawn.add_column(Text(name), no_wrap=widest <= NARROW, overflow="fold")
+        needed += min(widest, NARROW) + 3
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    if needed <= console.width:
+        console.print(drawn)
+    else:  # its words would be cut off
+        _stacked(title, columns, rows)
+
+
+def _stacked(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    width = max(map(len, columns))
+    click.echo(title)
+    for row in rows:
+        click.echo()
+        for column, cell in zip(columns, row, strict=True):
+            if cell:
+                click.echo(f"  {column.ljust(width)}  {cell}")
+
+
+def _lines(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    click.echo(title)
+    for row in (columns, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def facts(title: str, pairs: Mapping[str, object]) -> None:
+    """A titled list of names and values on stdout."""
+    width = max((len(name) for name in pairs), default=0)
+    say(title)
+    for name, value in pairs.items():
+        click.echo(f"  {line(name).ljust(width)}  {plain(value)}")
+
+
+@dataclass(slots=True)
+class PlainProgress:
+    """Progress as lines, one every few seconds and one at the end."""
+
+    label: str
+    said_at: float = 0.0
+    said: tuple[int, int] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Says how far it is, when that is news."""
+        now = time.monotonic()
+        if (done, total) == self.said or (done < total and now - self.said_at < PLAIN_INTERVAL):
+            return
+        self.said_at, self.said = now, (done, total)
+        notice(f"{self.label}: {done} of {total}")
+
+
+@dataclass(slots=True)
+class DrawnProgress:
+    """Progress as a bar."""
+
+    bar: Progress
+    task: TaskID
+
+    def __call__(self, done: int, total: int) -> None:
+        """Moves the bar."""
+        self.bar.update(self.task, completed=done, total=total or None)
+
+
+@contextmanager
+def progress(label: str) -> Iterator[PlainProgress | DrawnProgress]:
+    """A callable that takes (done, total) and shows it on stderr."""
+    if not sys.stderr.isatty():
+        yield PlainProgress(label)
+        return
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(file=drawing(sys.stderr))) as bar:
+        yield DrawnProgress(bar, bar.add_task(line(label), total=None))

@@ -1,0 +1,1 @@
+"""`hearth demo`, `up` and `migrate`."""

@@ -1,0 +1,219 @@
+"""`hearth interventions`: whether they help, which wait for approval, and which are not to be sent for now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from tasks.contracts.interventions import INTERVENTIONS, PauseInterventions
+from workers.base.settings import settings
+from workers.cli.base.client import Client, client
+from workers.cli.base.command import Command, example, json_option, tenant_option
+from workers.cli.base.database import database
+from workers.cli.base.output import emit, facts, say, table
+from workers.cli.leads.action_views import show_action
+from workers.cli.leads.scores import chosen
+from workers.cli.privacy.consent import show_doubts
+from workers.pages import load, write
+from workers.pages.labels import PAUSES, STATES, VERDICTS, interval, moment, plain, points, share, weeks
+
+#: what stands for every type, where a shell would take `*` for files
+ALL = "all"
+PAGE = click.Path(dir_okay=False, path_type=Path)
+page_option = click.option("--page", type=PAGE, metavar="FILE", help="Write it as a self-contained HTML page to FILE.")
+ACTOR = click.option("--actor", default="hearth interventions", show_default=True, metavar="NAME", help="Who decides.")
+IDS = click.argument("action_ids", nargs=-1, required=True, metavar="ACTION...")
+TYPE = click.argument("intervention", type=click.Choice((*INTERVENTIONS, ALL)), metavar="TYPE")
+REASONS = get_args(PauseInterventions.model_fields["reason"].annotation)
+
+Data = Mapping[str, Any]
+
+
+@click.group(epilog=example("hearth interventions report --tenant demo"))
+def interventions() -> None:
+    """What is done for leads at risk: whether it helps, approve and pause."""
+
+
+@interventions.command(
+    cls=Command,
+    epilog=example(
+        "hearth interventions report --tenant demo", "hearth interventions report --tenant demo --page report.html"
+    ),
+)
+@tenant_option
+@page_option
+@json_option
+def report(tenant: str, page: Path | None, as_json: bool) -> None:
+    """Whether interventions help, beside leads that were held out."""
+    with client(tenant) as caller:
+        answer = caller.envelope("hearth.interventions.report")
+    data = answer["data"]
+    if page:
+        write(load("interventions").page(data, at=datetime.fromisoformat(answer["as_of"])), page)
+    if as_json:
+        emit(data)
+    else:
+        show_report(data)
+
+
+def show_report(data: Data) -> None:
+    """Prints a report: what it says first, then its figures, then each type."""
+    say(f"interventions of {data['tenant_id']}: {VERDICTS.get(data['verdict'], plain(data['verdict']))}")
+    say(data["reason"])
+    for told in data["types"]:
+        if told["paused"]:
+            say(f"PAUSED: {plain(told['intervention'])}: {_pause(told['paused'])}")
+    facts("figures", _figures(data))
+    if data["types"]:
+        columns = ("type", "sent to", "held out", "kept", "of held out", "difference", "95 % interval", "")
+        table(
+            "by type, each difference drawn towards that of all types", columns, [_type(one) for one in data["types"]]
+        )
+    if data["actions"]:
+        facts("actions", {STATES.get(state, plain(state)): count for state, count in data["actions"].items()})
+
+
+def _pause(told: Data) -> str:
+    return f"{PAUSES.get(told['reason'], plain(told['reason']))} ({told['by']}, {moment(told['at'])})"
+
+
+def _figures(data: Data) -> dict[str, object]:
+    counted = {
+        name: f"{data[key]}, of them settled {data['settled'][key]}, kept {share(data['rates'][key])}"
+        for key, name in (("sent", "leads sent to"), ("held_out", "leads held out"))
+    }
+    seen = data["detectable_effect"]
+    return {
+        **counted,
+        "difference": f"{points(data['difference'])}, 95 % interval {interval(data['interval'])}",
+        "would be seen": "no difference yet"
+        if seen is None
+        else f"{100 * seen:.1f} points or more, four times in five",
+        "still needed": _still(weeks(data["weeks_needed"]))
+        if data["verdict"] == "too_early"
+        else "nothing: the verdict stands",
+    }
+
+
+def _still(needed: int | None) -> str:
+    if needed is None:
+        return "cannot be told: no leads come"
+    return f"not enough yet: {needed} weeks" if needed else "nothing"
+
+
+def _type(told: Data) -> tuple[object, ...]:
+    rates = told["rates"]
+    return (
+        plain(told["intervention"]),
+        told["sent"],
+        told["held_out"],
+        share(rates["sent"]),
+        share(rates["held_out"]),
+        points(told["difference"]),
+        interval(told["interval"]),
+        "PAUSED" if told["paused"] else "",
+    )
+
+
+@interventions.command(
+    "list",
+    cls=Command,
+    epilog=example(
+        "hearth interventions list --tenant demo", "hearth interventions list --tenant demo --lead SIM-00001"
+    ),
+)
+@tenant_option
+@click.option("--lead", metavar="ID", help="All of one lead, Hearth's id or the CRM's, instead of those that wait.")
+@click.option("--limit", type=click.IntRange(1, 100), default=50, show_default=True, help="Most of those that wait.")
+@json_option
+def list_actions(tenant: str, lead: str | None, limit: int, as_json: bool) -> None:
+    """Actions that wait for a person's approval, oldest first, with their texts."""
+    with client(tenant) as caller, database(settings()):
+        asked: list[Data] = []
+        if lead is None:
+            answer = caller.call("hearth.interventions.waiting", limit=limit)
+            found, asked = answer["actions"], answer["in_doubt"]
+        else:
+            found = _of_lead(caller, chosen(tenant, lead)[0])
+    if as_json:
+        emit({"actions": found, **({"in_doubt": asked} if lead is None else {})})
+        return
+    if asked:
+        show_doubts(tenant, asked)
+    for told in found:
+        show_action(told)
+    if not found:
+        say(f"no actions of lead {lead}" if lead else f"no actions of {tenant} wait for approval")
+
+
+def _of_lead(caller: Client, lead_id: str) -> list[Data]:
+    card = caller.call("hearth.leads.card", lead_id=lead_id)
+    named = {name: card[name] for name in ("lead_id", "external_id")}
+    return [{**named, **told} for part in ("running", "blocked", "past") for told in card["actions"][part]]
+
+
+@interventions.command(cls=Command, epilog=example("hearth interventions approve 0a1b2c --tenant demo --actor ada"))
+@IDS
+@tenant_option
+@ACTOR
+@json_option
+def approve(action_ids: tuple[str, ...], tenant: str, actor: str, as_json: bool) -> None:
+    """Let actions that wait be sent: the gates look once more when their time comes."""
+    _review(action_ids, tenant, "approve", actor=actor, as_json=as_json)
+
+
+@interventions.command(cls=Command, epilog=example("hearth interventions reject 0a1b2c --tenant demo --actor ada"))
+@IDS
+@tenant_option
+@ACTOR
+@json_option
+def reject(action_ids: tuple[str, ...], tenant: str, actor: str, as_json: bool) -> None:
+    """Turn actions down that wait for approval."""
+    _review(action_ids, tenant, "reject", actor=actor, as_json=as_json)
+
+
+def _review(action_ids: tuple[str, ...], tenant: str, decision: str, *, actor: str, as_json: bool) -> None:
+    with client(tenant) as caller:
+        given = {"decision": decision, "actor": actor}
+        done = [caller.call("hearth.interventions.review", action_id=action_id, **given) for action_id in action_ids]
+    if as_json:
+        emit({"reviewed": done})
+        return
+    for told in done:
+        state = STATES.get(told["state"], plain(told["state"]))
+        say(f"{told['action_id']}: {state if told['changed'] else f'unchanged, {state}'}")
+
+
+@interventions.command(cls=Command, epilog=example("hearth interventions pause incentive_offer --tenant demo"))
+@TYPE
+@tenant_option
+@ACTOR
+@click.option("--reason", type=click.Choice(REASONS), default="other", show_default=True, help="Why.")
+@json_option
+def pause(intervention: str, tenant: str, actor: str, reason: str, as_json: bool) -> None:
+    """Plan and send nothing of a TYPE, or of `all`, until it is resumed."""
+    _stop(intervention, tenant, "pause", as_json=as_json, actor=actor, reason=reason)
+
+
+@interventions.command(cls=Command, epilog=example("hearth interventions resume incentive_offer --tenant demo"))
+@TYPE
+@tenant_option
+@ACTOR
+@json_option
+def resume(intervention: str, tenant: str, actor: str, as_json: bool) -> None:
+    """Plan and send a TYPE again that was paused."""
+    _stop(intervention, tenant, "resume", as_json=as_json, actor=actor)
+
+
+def _stop(intervention: str, tenant: str, what: str, *, as_json: bool, **given: str) -> None:
+    with client(tenant) as caller:
+        named = "*" if intervention == ALL else intervention
+        data = caller.call(f"hearth.interventions.{what}", intervention=named, **given)
+    if as_json:
+        emit(data)
+    else:
+        say(f"{plain(intervention)}: {'paused' if data['paused'] else 'not paused'}")

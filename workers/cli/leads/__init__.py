@@ -1,0 +1,1 @@
+"""`hearth score`, `assess`, `worklist`, `card` and `explain`."""

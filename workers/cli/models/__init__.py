@@ -1,0 +1,1 @@
+"""`hearth train`, `models` and `evaluate`."""

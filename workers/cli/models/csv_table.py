@@ -1,0 +1,158 @@
+"""Free tables on disk: read with their own delimiter and encoding, several joined into one."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from tasks.intake import files
+from tasks.intake.csv import sniffing, source
+from tasks.intake.errors import BadValue, FileRejected
+from tasks.intake.values import dates
+from workers.base.errors import WorkersError
+
+_ZONE = ZoneInfo("UTC")
+#: share of the rows that may have another number of cells than the header
+_MISFITS = 0.01
+
+Columns = dict[str, list[str]]
+
+
+class TableUnreadable(WorkersError):  # noqa: N818 - says the fact
+    """A file cannot be read as a table, or files cannot be joined; the message names the place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Columns of text, all of one length."""
+
+    name: str
+    columns: Columns
+    #: rows left out since they have another number of cells than the header; the line of the first
+    misfits: int = 0
+    first_misfit: int = 0
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+
+def read(path: Path, names: Sequence[str] | None = None) -> Table:
+    """Read a file; `names` are its columns when it has no header. Raises TableUnreadable."""
+    try:
+        return _read(path, names)
+    except FileRejected as error:
+        raise TableUnreadable(f"{path.name}: {error.message}") from None
+    except UnicodeError:
+        raise TableUnreadable(f"{path.name}: the text is not of one encoding; save the file as UTF-8") from None
+
+
+def join(tables: Sequence[Table], target: str) -> Table:
+    """Make one table: rows below each other where the columns agree, else side by side by their common key.
+
+    Raises TableUnreadable when neither fits.
+    """
+    first, *others = tables
+    if all(table.columns.keys() == first.columns.keys() for table in others):
+        columns = {name: [cell for table in tables for cell in table.columns[name]] for name in first.columns}
+        return Table(name=first.name, columns=columns)
+    main = next((table for table in tables if target in table.columns), first)
+    joined = main.columns
+    for table in tables:
+        if table is not main:
+            joined = _beside(joined, table, target)
+    return Table(name=main.name, columns=joined)
+
+
+def moments(texts: Sequence[str]) -> Callable[[str], datetime]:
+    """Give what reads the dates of a column, day or month first as the column itself tells."""
+    evidence = dates.Evidence()
+    for text in texts:
+        evidence.look(text)
+    order = evidence.order or "mdy"
+
+    def moment(text: str) -> datetime:
+        try:
+            return dates.moment(text, _ZONE, order)
+        except BadValue as error:
+            raise ValueError(str(error)) from None
+
+    return moment
+
+
+def _read(path: Path, names: Sequence[str] | None) -> Table:
+    # who names a file here may name a link to it
+    real = path.resolve()
+    found = source.inspect(real) if names is None else _headless(real, names)
+    columns: list[list[str]] = [[] for _ in found.header]
+    kept: list[dict[str, str]] = [{} for _ in found.header]
+    misfits, first = 0, 0
+    for line, cells in _rows(real, found, skip=names is None):
+        if len(cells) != len(columns):
+            misfits, first = misfits + 1, first or line
+            continue
+        for column, seen, cell in zip(columns, kept, cells, strict=True):
+            # one text for all cells that say the same
+            column.append(seen.setdefault(cell, cell))
+    if misfits > _MISFITS * (misfits + len(columns[0])):
+        counts = f"{misfits} rows have another number of cells than the header ({len(columns)})"
+        raise TableUnreadable(f"{path.name}: {counts}, the first on line {first}; quote cells that hold the delimiter")
+    named = {name: column for name, column in zip(found.header, columns, strict=True) if name}
+    return Table(name=path.name, columns=named, misfits=misfits, first_misfit=first)
+
+
+def _headless(path: Path, names: Sequence[str]) -> source.Source:
+    codec = sniffing.encoding(path, None)
+    text, whole = sniffing.sample(path, codec)
+    return source.Source(encoding=codec, delimiter=sniffing.delimiter(text, whole=whole), header=tuple(names))
+
+
+def _rows(path: Path, found: source.Source, *, skip: bool) -> Iterator[tuple[int, list[str]]]:
+    """Give the line and the cells of each row that is not blank; cells beyond the header that hold nothing are cut."""
+    width = len(found.header)
+    with files.opened(path) as (raw, _):
+        text = io.TextIOWrapper(raw, found.encoding, newline="")
+        reader = csv.reader(_without_separator_line(text), delimiter=found.delimiter)
+        try:
+            for cells in reader:
+                if skip:
+                    skip = not any(cells)
+                elif any(map(str.strip, cells)):
+                    beyond = any(map(str.strip, cells[width:]))
+                    yield reader.line_num, cells if beyond else cells[:width]
+        except csv.Error as error:
+            raise TableUnreadable(f"{path.name}: line {reader.line_num}: {error}") from None
+
+
+def _without_separator_line(text: Iterable[str]) -> Iterator[str]:
+    lines = iter(text)
+    first = next(lines, "").removeprefix("\ufeff")
+    if sniffing.separator_line(first) is None:
+        yield first
+    yield from lines
+
+
+def _beside(columns: Columns, other: Table, target: str) -> Columns:
+    key = _key(columns, other, target)
+    place = {text.strip(): row for row, text in enumerate(other.columns[key])}
+    rows = [place.get(text.strip()) for text in columns[key]]
+    added = {name: cells for name, cells in other.columns.items() if name not in columns}
+    return columns | {name: ["" if row is None else cells[row] for row in rows] for name, cells in added.items()}
+
+
+def _key(columns: Mapping[str, Sequence[str]], other: Table, target: str) -> str:
+    """Give the common column that tells the rows of the other table apart and finds most of them."""
+    common = [name for name in columns if name in other.columns and name != target]
+    unique = [name for name in common if len({text.strip() for text in other.columns[name]}) == len(other)]
+    if not unique:
+        why = "no column in common" if not common else f"no common column tells the rows of {other.name} apart"
+        raise TableUnreadable(f"the files cannot be joined: {why}; give files with the same columns, or with a key")
+    found = {
+        name: len({text.strip() for text in columns[name]} & set(map(str.strip, other.columns[name])))
+        for name in unique
+    }
+    return max(unique, key=lambda name: found[name])

@@ -1,0 +1,327 @@
+"""`hearth evaluate`: how good the models are on a file of one's own, by the very code that trains them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from ml.churn.scorer import ChurnScorer
+from ml.ensemble.intervals import covered
+from ml.errors import LabelsError
+from ml.features.catalogue import COLUMN
+from ml.features.prohibited import refused
+from ml.language import evaluation
+from ml.leads import LeadScorer, Training, train
+from ml.profiles import FeatureMatrix
+from ml.training.evaluation import Metrics
+from ml.training.evaluation import evaluate as judge
+from ml.training.tabular import Target, read_columns, read_labels
+from workers.cli.base.command import Command, CommandFailed, example, json_option
+from workers.cli.base.output import emit, facts, notice, progress, table
+from workers.cli.base.terminal import line
+from workers.cli.models import csv_table
+from workers.cli.models.csv_table import Table
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+#: figures of every report, in its order
+FIGURES = ("auc", "pr_auc", "accuracy", "brier", "ece", "lift_top_decile", "recall_top_decile")
+#: features that are shown to people
+MOST_SHOWN = 10
+
+Data = dict[str, Any]
+
+
+OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
+    click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=FILE),
+    click.option("--target", required=True, metavar="COL", help="The column that says what came of a row."),
+    click.option("--positive", metavar="V", help="The target's value that counts as yes; yes, 1, true, won are known."),
+    click.option("--drop", default="", metavar="A,B", help="Columns that the model must not see."),
+    click.option("--columns", metavar="A,B", help="Names of the columns of files without a header."),
+    click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True, help="Parts to cross-validate."),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Makes it repeatable."),
+    click.option(
+        "--holdout-last",
+        type=click.FloatRange(0.05, 0.95),
+        metavar="SHARE",
+        help="Also train on the first rows and judge on this last share of them, in file order.",
+    ),
+    click.option("--allow-leaks", is_flag=True, help="Learn from columns that alone tell the outcome (AUC above .95)."),
+    click.option("--fair", is_flag=True, help="Leave out columns that may not be features of real leads (age, zip …)."),
+    json_option,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was asked on the command line."""
+
+    paths: tuple[Path, ...]
+    target: str
+    positive: str | None
+    drop: str
+    columns: str | None
+    folds: int
+    seed: int
+    holdout_last: float | None
+    allow_leaks: bool
+    fair: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is to be evaluated and how."""
+
+    matrix: FeatureMatrix
+    target: Target
+    #: columns that were left out or that no model for real leads would get, with the reason
+    refused: Mapping[str, str]
+    folds: int
+    seed: int
+    allow_leaks: bool
+
+
+@click.group(epilog=example("hearth evaluate leads leads.csv --target Converted"))
+def evaluate() -> None:
+    """How good the models are on a file of your own."""
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of an evaluation of any table."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+@evaluate.command(cls=Command, epilog=example("hearth evaluate leads leads.csv --target Converted --drop Tags,Notes"))
+@asking
+def leads(*, as_json: bool, **options: Any) -> None:
+    """Cross-validate the lead scorer on any table: FILE is delimited text with any columns, or such as .gz.
+
+    Several files with the same columns are put below each other, others are joined by their common key. Columns that
+    tell the outcome alone are named and left out.
+    """
+    _answer(Options(**options), LeadScorer, as_json=as_json)
+
+
+@evaluate.command(cls=Command, epilog=example("hearth evaluate churn customers.csv --target Churn"))
+@asking
+def churn(*, as_json: bool, **options: Any) -> None:
+    """Cross-validate the churn model on any table, with its three members beside it.
+
+    Files are read as by `hearth evaluate leads`; the target says who went away. lr is the logistic regression, rf the
+    random forest, gb gradient boosting.
+    """
+    _answer(Options(**options), ChurnScorer, as_json=as_json)
+
+
+@evaluate.command(cls=Command, epilog=example("hearth evaluate refusals messages.csv --text body --label label"))
+@click.argument("path", metavar="FILE", type=FILE)
+@click.option("--text", required=True, metavar="COL", help="The column that holds the messages.")
+@click.option("--label", required=True, metavar="COL", help="The column that says refusal or none.")
+@click.option("--columns", metavar="A,B", help="Names of the columns of a file without a header.")
+@json_option
+def refusals(*, path: Path, text: str, label: str, columns: str | None, as_json: bool) -> None:
+    """Measure how refusals of contact are read: FILE is delimited text, or such as .gz, of labelled messages.
+
+    recall is the share of the refusals that are read as clear or in doubt; the other two are shares of the messages
+    that refuse nothing.
+    """
+    messages = open_tables([path], columns, label)
+    if text not in messages.columns:
+        raise click.BadParameter(f"no column {text!r}; there are: {_names(messages)}", param_hint="--text")
+    try:
+        found = asdict(evaluation.evaluate(messages.columns[text], messages.columns[label]))
+    except LabelsError as error:
+        raise CommandFailed(f"{messages.name}, column {label!r}: {error}") from error
+    if as_json:
+        emit(found)
+    else:
+        facts(path.name, found)
+
+
+def _answer(options: Options, kind: type[LeadScorer], *, as_json: bool) -> None:
+    started = time.monotonic()
+    joined = open_tables(options.paths, options.columns, options.target)
+    asked = question(joined, options)
+    found = _report(asked, kind)
+    if options.holdout_last is not None:
+        found["out_of_time"] = _out_of_time(asked, kind, options.holdout_last)
+    found["seconds"] = round(time.monotonic() - started, 1)
+    if as_json:
+        emit(found)
+    else:
+        show(options.paths[0].name, found)
+
+
+def open_tables(paths: Sequence[Path], columns: str | None, target: str) -> Table:
+    """Read and join files; says what was left out. Raises TableUnreadable; a missing target is wrong usage."""
+    names = None if columns is None else [name.strip() for name in columns.split(",")]
+    read = [csv_table.read(path, names) for path in paths]
+    for one in read:
+        if one.misfits:
+            notice(f"{one.name}: {one.misfits} rows have another width and are left out, first line {one.first_misfit}")
+    joined = csv_table.join(read, target)
+    if target not in joined.columns:
+        raise click.BadParameter(f"no column {target!r}; there are: {_names(joined)}", param_hint="--target")
+    return joined
+
+
+def _names(read: Table) -> str:
+    return line(", ".join(read.columns))
+
+
+def names_of(drop: str, joined: Table, target: str) -> list[str]:
+    """The columns to leave out; one that is not there is wrong usage, since a typing error would be a leak."""
+    names = [name.strip() for name in drop.split(",") if name.strip()]
+    unknown = [name for name in names if name not in joined.columns]
+    if unknown:
+        raise click.BadParameter(f"no column {', '.join(map(repr, unknown))} in the file", param_hint="--drop")
+    return [*names, target]
+
+
+def question(joined: Table, options: Options) -> Question:
+    """Tell labels and features; raises CommandFailed where that cannot be."""
+    left_out = names_of(options.drop, joined, options.target)
+    kept = {name: cells for name, cells in joined.columns.items() if name not in left_out}
+    banned = refused(kept)
+    try:
+        labels = read_labels(joined.columns[options.target], options.positive)
+    except LabelsError as error:
+        raise CommandFailed(f"{joined.name}, column {options.target!r}: {error}") from error
+    _require(joined, options.target, labels, options.folds)
+    chosen = {name: cells for name, cells in kept.items() if not (options.fair and name in banned)}
+    if not chosen:
+        raise CommandFailed(f"{joined.name}: no column is left to learn from")
+    matrix = read_columns(chosen, csv_table.moments).take(labels.rows)
+    if len(labels.rows) < len(joined):
+        notice(f"{len(joined) - len(labels.rows)} rows without a label are left out")
+    return Question(
+        matrix=matrix,
+        target=labels,
+        refused=banned,
+        folds=options.folds,
+        seed=options.seed,
+        allow_leaks=options.allow_leaks,
+    )
+
+
+def _require(joined: Table, target: str, labels: Target, folds: int) -> None:
+    won = int(labels.labels.sum())
+    lost = len(labels.labels) - won
+    if min(won, lost) < folds:
+        counts = f"{won} rows are {labels.positive!r} and {lost} are not"
+        raise CommandFailed(f"{joined.name}, column {target!r}: {counts}; {folds} folds need {folds} of each")
+
+
+def figures(metrics: Metrics) -> Data:
+    """The figures of every report."""
+    return {name: getattr(metrics, name) for name in FIGURES}
+
+
+def _report(asked: Question, kind: type[LeadScorer]) -> Data:
+    found = _trained(asked.matrix, asked.target.labels, asked, kind, label="evaluating")
+    return {
+        "rows": found.rows,
+        "positive": asked.target.positive,
+        "base_rate": found.metrics.base_rate,
+        **figures(found.metrics),
+        "intervals": {name: list(bounds) for name, bounds in found.metrics.intervals.items()},
+        "baselines": _baselines(found),
+        "leakage": [{"column": _plain(name), "auc": auc} for name, auc in found.leaks.items()],
+        "members": {
+            name: {"rows": metrics.rows, "base_rate": metrics.base_rate, **figures(metrics)}
+            for name, metrics in found.members.items()
+        },
+        "weights": dict(found.weights),
+        "choice": found.choice,
+        "interval": None if found.interval is None else asdict(found.interval),
+        "bands": [asdict(band) for band in found.bands],
+        "top": {_plain(name): size for name, size in list(found.top.items())[:MOST_SHOWN]},
+        "dropped": {_plain(name): why for name, why in found.dropped.items()},
+        "not_for_real_leads": dict(asked.refused),
+    }
+
+
+def _trained(matrix: FeatureMatrix, labels: Any, asked: Question, kind: type[LeadScorer], *, label: str) -> Training:
+    with progress(label) as shown:
+        return train(
+            matrix,
+            labels,
+            seed=asked.seed,
+            folds=asked.folds,
+            allow_leaks=matrix.columns if asked.allow_leaks else (),
+            progress=shown,
+            scorer=kind(),
+        )
+
+
+def _baselines(found: Training) -> Data:
+    """The base rate, and the best column alone of those that may be learnt from."""
+    alone = next(((name, auc) for name, auc in found.alone.items() if name not in found.dropped), None)
+    told = {name: figures(metrics) for name, metrics in found.baselines.items()}
+    return told if alone is None else {**told, "best_column": {"column": _plain(alone[0]), "auc": alone[1]}}
+
+
+def _out_of_time(asked: Question, kind: type[LeadScorer], share: float) -> Data:
+    """Train on the first rows only, judge on the last, which nothing has seen."""
+    labels = asked.target.labels
+    cut = len(labels) - round(share * len(labels))
+    first, last = np.arange(cut), np.arange(cut, len(labels))
+    for part, name in ((first, "first"), (last, "last")):
+        if min(labels[part].sum(), (~labels[part]).sum()) < asked.folds:
+            raise CommandFailed(f"--holdout-last {share:g}: the {name} {len(part)} rows hold too few of one outcome")
+    earlier = asked.matrix.take(first)
+    found = _trained(earlier, labels[first], asked, kind, label="out of time")
+    said = found.scorer.quick(asked.matrix.take(last))
+    judged = judge(labels[last], said, seed=asked.seed)
+    rate = np.full(len(last), found.metrics.base_rate)
+    return {
+        "rows": len(last),
+        "trained_on": len(first),
+        "base_rate": judged.base_rate,
+        **figures(judged),
+        "intervals": {name: list(bounds) for name, bounds in judged.intervals.items()},
+        "coverage": None if found.interval is None else covered(said, labels[last], found.interval),
+        "baselines": {"base_rate": figures(judge(labels[last], rate, seed=asked.seed))},
+    }
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix(COLUMN)
+
+
+def show(title: str, found: Data) -> None:
+    """Prints a report for people."""
+    facts(title, {"rows": found["rows"], "positive": found["positive"], "base rate": found["base_rate"]})
+    rows = [("hearth", found), *found["members"].items(), *found["baselines"].items()]
+    if "out_of_time" in found:
+        rows.append(("hearth, out of time", found["out_of_time"]))
+    shown = [(name, *(told.get(figure) for figure in FIGURES)) for name, told in rows]
+    table("out of fold", ("scorer", *FIGURES), shown)
+    facts("the model", {"members": found["choice"], **_interval(found)})
+    bands = [(f"{b['low']:.0%} to {b['high']:.0%}", b["rows"], b["positives"], b["came"]) for b in found["bands"]]
+    table("what was said and what came", ("said", "rows", "positive", "share"), bands)
+    facts("what counts most, in log-odds", found["top"])
+    for title_, pairs in _asides(found).items():
+        if pairs:
+            facts(title_, pairs)
+    notice(f"{found['seconds']} s")
+
+
+def _interval(found: Data) -> Data:
+    interval = found["interval"]
+    return {} if interval is None else {"interval": f"{interval['level']:.0%} asked, {interval['coverage']:.0%} held"}
+
+
+def _asides(found: Data) -> dict[str, Data]:
+    return {
+        "LEAKAGE: these columns alone tell the outcome": {leak["column"]: leak["auc"] for leak in found["leakage"]},
+        "columns not learnt from": found["dropped"],
+        "columns that a model for real leads would not get (--fair)": found["not_for_real_leads"],
+    }

@@ -1,0 +1,226 @@
+"""`hearth train` and `hearth models`: the registry of model versions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from db.records import AuditDraft, MarkTally, ModelRecord, OutboundDraft
+from db.repositories import audit, tenants
+from db.repositories.models import models as registry
+from db.repositories.outbound import outbound
+from db.repositories.overrides import score_feedback
+from db.session import Session, reading, transaction
+from workers.base.settings import settings
+from workers.cli.base.client import client
+from workers.cli.base.command import Command, CommandFailed, example, json_option, tenant_option
+from workers.cli.base.database import database
+from workers.cli.base.output import emit, facts, say, table
+from workers.pages import load, write
+
+KINDS = ("lead_score", "churn")
+#: kind -> what its rows are, and what came true of them
+WORDS = {"lead_score": ("leads", "won"), "churn": ("snapshots", "gone cold")}
+TRAINED = ("run_id", "kind", "rows", "metrics", "promoted", "reason", "version")
+#: metrics shown beside the baselines
+COMPARED = ("auc", "pr_auc", "brier", "lift_top_decile")
+PAGE = click.Path(dir_okay=False, path_type=Path)
+#: seconds a training may take
+PATIENCE = 600.0
+
+
+@click.command(
+    cls=Command, epilog=example("hearth train lead_score --tenant demo", "hearth train churn --tenant demo --json")
+)
+@click.argument("kind", type=click.Choice(KINDS))
+@tenant_option
+@click.option("--promote", type=click.Choice(("auto", "never")), default="auto", show_default=True, help="Who decides.")
+@click.option(
+    "--scope",
+    type=click.Choice(("tenant", "pooled")),
+    default="tenant",
+    show_default=True,
+    help="The tenant's own leads, or those of all of its vertical that agreed to share.",
+)
+@json_option
+def train(kind: str, tenant: str, promote: str, scope: str, as_json: bool) -> None:
+    """Train a model on what became of a tenant's leads and promote it if it earns it."""
+    with client(tenant) as caller:
+        data = caller.call("hearth.models.train", patience=PATIENCE, kind=kind, promote=promote, scope=scope)
+    if as_json:
+        emit({name: data[name] for name in TRAINED})
+    else:
+        show_training(data)
+
+
+def show_training(data: dict[str, Any]) -> None:
+    """Prints what a training came to, beside the base rate it has to beat."""
+    version = data.get("version") or "no version"
+    title = f"{version}: {'promoted' if data['promoted'] else 'not promoted'}, {data['reason']}"
+    figures = {name: value for name, value in (data["metrics"] or {}).items() if isinstance(value, (int, float))}
+    facts(title, {"kind": data["kind"], "rows": data["rows"], **figures})
+
+
+@click.group(epilog=example("hearth models list --tenant demo"))
+def models() -> None:
+    """The registry: list, show and promote versions, and go back."""
+
+
+@models.command("list", cls=Command, epilog=example("hearth models list --tenant demo --json"))
+@tenant_option
+@json_option
+def list_models(tenant: str, as_json: bool) -> None:
+    """All versions of a tenant's models, newest first."""
+    with database(settings()), reading(tenant) as session:
+        tenants.require(session, tenant)
+        found = registry.versions(session, tenant)
+    if as_json:
+        emit({"models": [_brief(model) for model in found]})
+        return
+    rows = [(m.version, m.state, m.scope, m.rows, _metric(m, "auc"), m.trained_at) for m in found]
+    table(f"models of {tenant}", ("version", "state", "scope", "rows", "auc", "trained at"), rows)
+
+
+@models.command(
+    "show",
+    cls=Command,
+    epilog=example(
+        "hearth models show lead_score-0001 --tenant demo",
+        "hearth models show lead_score-0001 --tenant demo --card card.html",
+    ),
+)
+@click.argument("version")
+@tenant_option
+@click.option("--card", type=PAGE, metavar="FILE", help="Write its model card, a self-contained HTML page, to FILE.")
+@json_option
+def show_model(version: str, tenant: str, card: Path | None, as_json: bool) -> None:
+    """One version: metrics, training data, decision."""
+    with database(settings()), reading(tenant) as session:
+        model = _require(session, tenant, version)
+        said = score_feedback.tallies(session, tenant).get(version)
+    if card:
+        write(load("model_card").page(model, tenant=tenant, marks=said), card)
+    if as_json:
+        emit({**_brief(model), "report": dict(model.report), "marks": _marks(said)})
+        return
+    plain = {name: value for name, value in model.metrics.items() if isinstance(value, (int, float))}
+    facts(f"{model.version} of {tenant}", {"state": model.state, "rows": model.rows, **plain})
+    show_comparison(model)
+    show_bands(f"{model.version}, scored out of fold", model)
+    show_scores(f"{model.version}, by score", model)
+    decision = model.report.get("decision") or {}
+    facts("what people and the comparison say", {**_marks(said), "decision": decision.get("reason")})
+
+
+def show_scores(title: str, model: ModelRecord) -> None:
+    """Prints the band table: of the leads that were scored so, of how many it came true."""
+    bands = model.report.get("bands_by_score", ())
+    rows = [(f"{band['low']:.0%} to {band['high']:.0%}", band["rows"], band["positives"]) for band in bands]
+    if rows:
+        table(title, ("scored", *WORDS[model.kind]), rows)
+
+
+def _marks(said: MarkTally | None) -> dict[str, Any]:
+    """How often people called this model's scores wrong, and why."""
+    if said is None:
+        return {"wrong": 0, "right": 0}
+    return {"wrong": said.wrong, "right": said.right, **dict(sorted(said.reasons.items()))}
+
+
+def show_comparison(model: ModelRecord) -> None:
+    """Prints a model's figures beside those of the baselines it has to beat."""
+    compared = {model.version: model.metrics, **model.report.get("baselines", {})}
+    rows = [(name, *(figures[column] for column in COMPARED)) for name, figures in compared.items()]
+    table("against its baselines", ("scorer", *COMPARED), rows)
+
+
+def show_bands(title: str, model: ModelRecord) -> None:
+    """Prints what was said and what came, band by band."""
+    bands = model.report.get("bands", ())
+    rows = [
+        (f"{band['low']:.0%} to {band['high']:.0%}", band["rows"], band["positives"], band["came"]) for band in bands
+    ]
+    what, came = WORDS[model.kind]
+    table(title, ("said", what, came, f"share {came}"), rows)
+
+
+ACTOR = click.option("--actor", default="hearth models", show_default=True, metavar="NAME", help="Who decides it.")
+
+
+@models.command("promote", cls=Command, epilog=example("hearth models promote lead_score-0002 --tenant demo"))
+@click.argument("version")
+@tenant_option
+@ACTOR
+@json_option
+def promote_model(version: str, tenant: str, actor: str, as_json: bool) -> None:
+    """Make a version the one that scores; the present one is retired and stays in the registry."""
+    with database(settings()), transaction(tenant) as session:
+        model = _require(session, tenant, version)
+        before = registry.champion(session, tenant, kind=model.kind)
+        registry.promote(session, tenant, model_id=model.model_id, now=datetime.now(UTC))
+        retired = before.version if before and before.model_id != model.model_id else None
+        if model.state != "champion":
+            _settle(session, tenant, "promotion", model, actor=actor, retired=retired)
+    if as_json:
+        emit({"kind": model.kind, "champion": model.version, "retired": retired})
+    else:
+        say(f"{model.version} now scores {model.kind}" + (f"; {retired} is retired" if retired else ""))
+
+
+@models.command("rollback", cls=Command, epilog=example("hearth models rollback --tenant demo --actor ada.quill"))
+@tenant_option
+@click.option("--kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True, help="Which kind of model.")
+@ACTOR
+@json_option
+def rollback_model(tenant: str, kind: str, actor: str, as_json: bool) -> None:
+    """Go back to the champion before this one; again goes one further. Refused where there is none."""
+    with database(settings()), transaction(tenant) as session:
+        tenants.require(session, tenant)
+        left, now = registry.rollback(session, tenant, kind=kind, now=datetime.now(UTC))
+        _settle(session, tenant, "rollback", now, actor=actor, retired=left.version)
+    if as_json:
+        emit({"kind": kind, "champion": now.version, "retired": left.version})
+    else:
+        say(f"{now.version} scores {kind} again; {left.version} is retired")
+
+
+def _settle(session: Session, tenant: str, what: str, model: ModelRecord, *, actor: str, retired: str | None) -> None:
+    """Proves and tells in the same transaction that another model scores; workers see it with their next score."""
+    moment = datetime.now(UTC)
+    told = {"kind": model.kind, "version": model.version, "scope": model.scope, "actor": actor, "retired": retired}
+    proof = AuditDraft(kind=what, body={**told, "fingerprint": model.fingerprint})
+    audit.append(session, tenant, entries=[proof], now=moment)
+    callback = tenants.require(session, tenant).settings.get("callback") or {}
+    event = OutboundDraft(type="model.promoted", lead_id=None, body={**told, "reason": what})
+    outbound.emit(session, tenant, events=[event], now=moment, deliver=callback.get("kind", "pull") != "pull")
+
+
+def _require(session: Session, tenant: str, version: str) -> ModelRecord:
+    tenants.require(session, tenant)
+    model = registry.get(session, tenant, version=version)
+    if model is None:
+        raise CommandFailed(f"no such version of tenant {tenant}; `hearth models list --tenant {tenant}` names them")
+    return model
+
+
+def _metric(model: ModelRecord, name: str) -> object:
+    return model.metrics.get(name)
+
+
+def _brief(model: ModelRecord) -> dict[str, Any]:
+    return {
+        "version": model.version,
+        "kind": model.kind,
+        "scope": model.scope,
+        "state": model.state,
+        "rows": model.rows,
+        "metrics": dict(model.metrics),
+        "feature_schema": model.feature_schema,
+        "trained_at": model.trained_at.isoformat(),
+        "promoted_at": model.promoted_at.isoformat() if model.promoted_at else None,
+        "rolled_back_at": model.rolled_back_at.isoformat() if model.rolled_back_at else None,
+        "retrain_at": model.retrain_at.isoformat() if model.retrain_at else None,
+    }

@@ -1,0 +1,156 @@
+"""`hearth privacy consent`, `doubts`, `decide`, `reread`: who agreed to be contacted, who refused, what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from db.repositories.consent import consent as ledger
+from db.repositories.leads import leads
+from db.session import reading
+from tasks.contracts.base.wire import to_wire
+from tasks.services.leads import refusals
+from workers.base.settings import settings
+from workers.cli.base.client import client
+from workers.cli.base.command import Command, example, json_option, tenant_option
+from workers.cli.base.database import database
+from workers.cli.base.output import emit, facts, table
+from workers.cli.leads.action_views import standings
+from workers.cli.leads.scores import chosen
+from workers.pages.labels import moment, plain
+
+LEAD = click.argument("lead", metavar="LEAD")
+Data = dict[str, Any]
+
+
+@click.command(
+    cls=Command,
+    epilog=example(
+        "hearth privacy consent --tenant demo SIM-00001", "hearth privacy consent --tenant demo X1 --reveal"
+    ),
+)
+@tenant_option
+@LEAD
+@click.option("--reveal", is_flag=True, help="The words of messages and notes too; they are personal.")
+@json_option
+def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
+    """Who agreed or refused, when, by what, from which source: the proof that a complaint asks for.
+
+    LEAD is Hearth's id or the CRM's.
+    """
+    with database(settings()):
+        lead_id = chosen(tenant, lead)[0]
+        with reading(tenant) as session:
+            record = leads.get(session, tenant, lead_ids=[lead_id])[0]
+            data = {"tenant_id": tenant, "lead_id": lead_id, **refusals.shown(session, tenant, record)}
+            entries = ledger.of_lead(session, tenant, lead_id=lead_id) if reveal else []
+    if reveal:
+        data["words"] = [
+            {"source": one.source, "said_at": one.said_at, "recorded_at": one.recorded_at, "words": one.quote}
+            for one in reversed(entries)
+            if one.quote
+        ]
+    if as_json:
+        emit(to_wire(data))
+    else:
+        _show(lead, data)
+
+
+def _show(lead: str, data: Data) -> None:
+    facts(f"may {lead} be contacted?", standings(data))
+    columns = ("said", "recorded", "channel", "what", "by", "which", "read by", "source", "import")
+    table("what was said, the newest first", columns, [_row(one) for one in data["statements"]])
+    for one in data.get("words", ()):
+        facts(f"words of {moment(one['said_at'] or one['recorded_at'])}, from {one['source']}", {"words": one["words"]})
+
+
+def _row(told: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (
+        moment(told["said_at"]) if told["said_at"] else None,
+        moment(told["recorded_at"]),
+        plain(told["channel"]),
+        plain(told["decision"]),
+        plain(told["basis"]),
+        told["reference"],
+        plain(told["rule"]) if told["rule"] else None,
+        told["source"],
+        told["import"],
+    )
+
+
+@click.command(cls=Command, epilog=example("hearth privacy doubts --tenant demo --agent ada.quill"))
+@tenant_option
+@click.option("--agent", metavar="A", help="Only leads assigned to this agent.")
+@click.option("--top", type=click.IntRange(1, 200), default=50, show_default=True, help="How many.")
+@json_option
+def doubts(tenant: str, agent: str | None, top: int, as_json: bool) -> None:
+    """Leads that may have refused: nothing is sent to them until a person has read what they said and decided."""
+    with client(tenant) as caller:
+        data = caller.call("hearth.privacy.doubts", limit=top, **({"assigned_to": agent} if agent else {}))
+    if as_json:
+        emit({"tenant_id": tenant, **data})
+    else:
+        show_doubts(tenant, data["leads"])
+
+
+def show_doubts(tenant: str, found: Sequence[Mapping[str, Any]]) -> None:
+    """Prints who is in doubt and how to decide."""
+    rows = [
+        (one["external_id"] or one["lead_id"], one["assigned_to"], ", ".join(one["channels"]), moment(one["since"]))
+        for one in found
+    ]
+    table(f"did they refuse? leads of {tenant} in doubt", ("lead", "agent", "channels", "since"), rows)
+    if found:
+        click.echo("read the words: hearth privacy consent --reveal; then decide: hearth privacy decide")
+
+
+@click.command(
+    cls=Command,
+    epilog=example(
+        "hearth privacy decide --tenant demo X1 --refused --actor ada.quill",
+        "hearth privacy decide --tenant demo X1 --open --actor ada.quill",
+    ),
+)
+@tenant_option
+@LEAD
+@click.option("--refused/--open", "refused", required=True, help="It refused; or it did not.")
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    type=click.Choice(("all", "email", "sms", "call", "mail")),
+    help="What it refused; all that is in doubt without it.",
+)
+@click.option("--actor", required=True, metavar="NAME", help="Who has read it and decided.")
+@json_option
+def decide(tenant: str, lead: str, refused: bool, as_json: bool, **said: Any) -> None:
+    """Decide of a lead in doubt. What it refused for certain stays refused."""
+    told: Data = {"decision": "refused" if refused else "open", "actor": said["actor"]}
+    if said["channels"]:
+        told["channels"] = list(said["channels"])
+    with client(tenant) as caller, database(settings()):
+        data = caller.call("hearth.privacy.decide", lead_id=chosen(tenant, lead)[0], **told)
+    if as_json:
+        emit({"tenant_id": tenant, **data})
+    else:
+        facts(f"may {lead} be contacted?", standings(data))
+
+
+@click.command(cls=Command, epilog=example("hearth privacy reread --tenant demo"))
+@tenant_option
+@json_option
+def reread(tenant: str, as_json: bool) -> None:
+    """Read stored leads again by the newest readers of refusals; the cluster does it by itself, this shows the count.
+
+    Tags, stages, own columns and messages are read, each lead once a version, from where it stopped.
+    """
+    with client(tenant) as caller:
+        data = caller.call("hearth.privacy.reread", queue="batch")
+        while data["finished_at"] is None:
+            data = caller.call("hearth.privacy.reread", queue="batch")
+    if as_json:
+        emit({"tenant_id": tenant, **data})
+    else:
+        facts(f"leads of {tenant} read again", {name: value for name, value in data.items() if name != "tenant_id"})

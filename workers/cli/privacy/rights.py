@@ -1,0 +1,169 @@
+"""`hearth privacy`: what people may ask of those who keep data on them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+import click
+
+from db.privacy import DAYS, STORES
+from workers.cli.base.client import client
+from workers.cli.base.command import Command, Function, example, json_option, tenant_option
+from workers.cli.base.output import emit, facts, table
+from workers.cli.privacy import consent
+
+#: seconds that looking through every store may take
+PATIENCE = 600.0
+
+#: what Hearth's own ids look like
+_OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+Data = dict[str, Any]
+
+
+@click.group(
+    epilog=example(
+        "hearth privacy export --tenant demo --lead 0190c0de", "hearth privacy forget --tenant demo --lead X1"
+    )
+)
+def privacy() -> None:
+    """What people may ask, and what they said of being contacted.
+
+    A copy, erasure, a stop to scoring them; who agreed and who refused.
+    """
+
+
+for _command in (consent.consent, consent.doubts, consent.decide, consent.reread):
+    privacy.add_command(_command)
+
+
+def person_options(function: Function) -> Function:
+    """`--lead ID`, or `--external-id ID` as often as it takes, with `--source-system S`; and `--reason`."""
+    text = "Why, as a code: request, consent_withdrawn, objection, no_longer_needed, unlawful, legal."
+    function = click.option("--reason", default="request", show_default=True, metavar="CODE", help=text)(function)
+    function = click.option("--source-system", metavar="S", help="The system whose ids these are; any without it.")(
+        function
+    )
+    function = click.option(
+        "--external-id", "external_ids", multiple=True, metavar="ID", help="An id of the CRM; several of one person."
+    )(function)
+    return click.option("--lead", metavar="ID", help="The lead: Hearth's id or the CRM's.")(function)
+
+
+def person(lead: str | None, external_ids: tuple[str, ...], source_system: str | None, reason: str) -> Data:
+    """The request's part that says who is meant; refuses none and both."""
+    if bool(lead) == bool(external_ids):
+        raise click.UsageError("give --lead, or --external-id")
+    if lead and _OURS.fullmatch(lead):
+        return {"lead_id": lead, "reason": reason}
+    external_ids = (lead,) if lead else external_ids
+    ids = [{"external_id": one, **({"source_system": source_system} if source_system else {})} for one in external_ids]
+    return {"external_ids": ids, "reason": reason}
+
+
+@privacy.command(cls=Command, epilog=example("hearth privacy export --tenant demo --external-id X1 --json"))
+@tenant_option
+@person_options
+@json_option
+def export(tenant: str, as_json: bool, **who: Any) -> None:
+    """Write everything that is kept of a person, with scores and reasons, to a file; prints counts and its place."""
+    data = _call(tenant, "export", **person(**who))
+    _show(f"export {data['export_id']}", data, as_json=as_json)
+
+
+@privacy.command(
+    cls=Command,
+    epilog=example(
+        "hearth privacy forget --tenant demo --lead 0190c0de --dry-run",
+        "hearth privacy forget --tenant demo --external-id X1 --yes --json",
+    ),
+)
+@tenant_option
+@person_options
+@click.option("--dry-run", is_flag=True, help="Only count what would go.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def forget(tenant: str, dry_run: bool, yes: bool, as_json: bool, **who: Any) -> None:
+    """Erase a person everywhere; there is no way back. The same again tells what the first came to."""
+    asked = person(**who)
+    if not (dry_run or yes or as_json) and sys.stdin.isatty():
+        click.confirm(f"Erase this person from tenant {tenant} for good?", abort=True)
+    data = _call(tenant, "forget", **asked, dry_run=dry_run)
+    _show("would be erased" if dry_run else f"erased: {data['erasure_id']}", data, as_json=as_json)
+
+
+@privacy.command(
+    cls=Command,
+    epilog=example(
+        "hearth privacy restrict --tenant demo --lead 0190c0de",
+        "hearth privacy restrict --tenant demo --lead 0190c0de --lift --actor ada.quill",
+    ),
+)
+@tenant_option
+@person_options
+@click.option("--objected", is_flag=True, help="The person objects to automated decisions (Art. 22).")
+@click.option("--lift", is_flag=True, help="Somebody has reviewed it and allows it again; needs --actor.")
+@click.option("--actor", metavar="NAME", help="Who has reviewed it.")
+@json_option
+def restrict(tenant: str, objected: bool, lift: bool, actor: str | None, as_json: bool, **who: Any) -> None:
+    """Stop that anything is computed of a person and acted on, until somebody has reviewed it."""
+    if lift and not actor:
+        raise click.UsageError("--lift takes a person's review: name them with --actor")
+    name = "objected" if objected else "restricted"
+    data = _call(tenant, "restrict", **person(**who), **{name: not lift}, **({"actor": actor} if actor else {}))
+    if as_json:
+        emit({"tenant_id": tenant, **data})
+        return
+    rows = [(lead["lead_id"], ", ".join(lead["blocked"]) or "nothing") for lead in data["leads"]]
+    table(f"leads of {tenant}", ("lead", "blocked by"), rows)
+
+
+@privacy.command(cls=Command, epilog=example("hearth privacy readmit 0190c0de --tenant demo --actor ada.quill"))
+@click.argument("erasure", metavar="ERASURE")
+@tenant_option
+@click.option("--actor", required=True, metavar="NAME", help="Who has decided it.")
+@json_option
+def readmit(erasure: str, tenant: str, actor: str, as_json: bool) -> None:
+    """Let a person who was forgotten be imported again, by the id that `forget` printed."""
+    data = _call(tenant, "readmit", erasure_id=erasure, actor=actor)
+    if as_json:
+        emit({"tenant_id": tenant, **data})
+    else:
+        click.echo(f"{data['identities']} identities of {erasure} are let in again")
+
+
+@privacy.command(cls=Command, epilog=example("hearth privacy registry", "hearth privacy registry --json"))
+@json_option
+def registry(as_json: bool) -> None:
+    """Every table: what kind of data it holds, how long, and what erasure does to it."""
+    days: dict[str, int | None] = {str(name): kept for name, kept in DAYS.items()}
+    if as_json:
+        stores = [
+            {"table": s.table, "category": s.category, "subject": s.subject, "days": days.get(s.category)}
+            | {"action": s.action, "note": s.note}
+            for s in STORES
+        ]
+        emit({"stores": stores})
+        return
+    rows = [(s.table, s.category, s.subject, days.get(s.category), s.action, s.note) for s in STORES]
+    table("what is kept", ("table", "category", "subject", "days", "on erasure", "note"), rows)
+
+
+def _call(tenant: str, task: str, **kwargs: Any) -> Data:
+    with client(tenant) as caller:
+        answer = caller.envelope(f"hearth.privacy.{task}", patience=PATIENCE, **kwargs)
+    data: Data = answer["data"]
+    return data | ({"duplicate": True} if answer.get("duplicate") else {})
+
+
+def _show(title: str, data: Data, *, as_json: bool) -> None:
+    if as_json:
+        emit(data)
+        return
+    plain = {name: value for name, value in data.items() if not isinstance(value, dict)}
+    facts(title, plain)
+    counts = [(part, name, count) for part in ("stores", "files") for name, count in data.get(part, {}).items()]
+    if counts:
+        table("rows", ("where", "what", "count"), counts)

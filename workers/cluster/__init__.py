@@ -1,0 +1,1 @@
+"""The embedded cluster: broker, processes, locks, Flower, watchdog."""

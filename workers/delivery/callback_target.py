@@ -1,0 +1,62 @@
+"""Where a tenant's events go: its `callback` setting, checked once more before every delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tasks.contracts.base.destinations import OWN_QUEUES, queue_allowed, task_allowed
+
+
+class TargetUnusable(Exception):  # noqa: N818 - says the fact
+    """Nothing can be delivered until the tenant's setting is corrected; the only argument is a code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A receiver."""
+
+    kind: Literal["celery", "webhook", "pull"]
+    #: a task of the receiver's own, and its queue
+    task: str = ""
+    queue: str = ""
+    url: str = ""
+    secret: bytes = field(default=b"", repr=False)
+
+
+def target_of(callback: Mapping[str, Any] | None, ours: frozenset[str]) -> Target:
+    """The receiver that a callback names, its secret opened; `ours` are the queues nobody else may write to.
+
+    Raises:
+        TargetUnusable: it names none that may be used.
+
+    """
+    callback = callback or {"kind": "pull"}
+    kind = callback.get("kind")
+    if kind == "celery":
+        return _task(callback, ours)
+    if kind == "webhook":
+        return _webhook(callback)
+    if kind == "pull":
+        return Target(kind="pull")
+    raise TargetUnusable("target.kind")
+
+
+def _task(callback: Mapping[str, Any], ours: frozenset[str]) -> Target:
+    task, queue = callback.get("task"), callback.get("queue")
+    if not isinstance(task, str) or not task_allowed(task):
+        raise TargetUnusable("target.task")
+    # a setting may be older than the contract's rule
+    if not isinstance(queue, str) or not queue_allowed(queue, OWN_QUEUES | ours):
+        raise TargetUnusable("target.queue")
+    return Target(kind="celery", task=task, queue=queue)
+
+
+def _webhook(callback: Mapping[str, Any]) -> Target:
+    url, secret = callback.get("url"), callback.get("secret")
+    if not isinstance(secret, str) or not secret:
+        raise TargetUnusable("target.secret")
+    if not isinstance(url, str):
+        raise TargetUnusable("target.url")
+    return Target(kind="webhook", url=url, secret=secret.encode())

@@ -1,0 +1,252 @@
+"""Deliver outbound events to the CRM, at least once: the process `python -m workers.delivery.outbound`.
+
+Each tenant's events go to its `callback`: a task on the CRM's own queue, or a signed webhook. Several tenants are
+served at once, one event after another for each; a receiver that fails is left alone for a while. What is in hand when
+this process dies is delivered by the next one once its hold has run out.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from celery import Celery
+
+from db import clock
+from db.errors import SealBroken
+from db.records import OutboundRecord
+from db.repositories import tenants
+from db.repositories.outbound import circuit_breakers, outbound
+from db.session import EVERY_TENANT, dispose, reading, transaction
+from workers.app import app
+from workers.base import internal_keys
+from workers.base.settings import settings
+from workers.delivery import webhook
+from workers.delivery.callback_target import Target, TargetUnusable, target_of
+from workers.delivery.poll_loop import PASSING, Service, begin
+from workers.delivery.webhook import DELIVERED, Outcome
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How patient the deliverer is."""
+
+    #: receivers served at once
+    threads: int = 16
+    #: events of one tenant taken at once
+    per_tenant: int = 16
+    #: seconds after which a taken event may be taken by another deliverer; above `patience` and one delivery
+    hold: float = 45.0
+    #: seconds after which no further event of a tenant is begun before others have their turn
+    patience: float = 15.0
+    #: tries until an event is a dead letter: about half a day
+    attempts: int = 30
+    #: seconds of the first wait between two tries, doubled each time, and the most
+    backoff: float = 2.0
+    backoff_limit: float = 1800.0
+    #: failures in a row after which a receiver is left alone, for so many seconds
+    failures: int = 5
+    open_for: float = 30.0
+    #: whether receivers on this machine are allowed
+    loopback: bool = False
+
+
+Taken = tuple[OutboundRecord, int]
+
+
+@dataclass(slots=True)
+class Deliverer:
+    """Takes what is due and hands each tenant's share to a thread; `step` never waits for a receiver."""
+
+    celery: Celery
+    limits: Limits = field(default_factory=Limits)
+    _pool: ThreadPoolExecutor = field(init=False, repr=False)
+    _running: dict[str, Future[None]] = field(default_factory=dict)
+    #: tenants whose last delivery failed: one event at a time tells whether they are well again
+    _unwell: set[str] = field(default_factory=set)
+    _ours: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.limits.threads, thread_name_prefix="receiver")
+        celery: Any = self.celery
+        self._ours = frozenset(queue.name for queue in celery.conf.task_queues)
+
+    def step(self) -> bool:
+        """Take what is due for free threads; whether there may be more.
+
+        Raises:
+            DatabaseUnavailable: passing trouble.
+
+        """
+        self._running = {tenant: work for tenant, work in self._running.items() if not work.done()}
+        free = self.limits.threads - len(self._running)
+        taken = self._take(free) if free > 0 else {}
+        for tenant_id, share in taken.items():
+            self._running[tenant_id] = self._pool.submit(self._serve, tenant_id, share)
+        return bool(taken)
+
+    def close(self) -> None:
+        """Finish what is in hand."""
+        self._pool.shutdown(wait=True)
+
+    def _take(self, free: int) -> dict[str, list[Taken]]:
+        with transaction(EVERY_TENANT) as session:
+            now = clock.now(session)
+            closed = {*self._running, *circuit_breakers.tripped(session, now=now)}
+            common: dict[str, Any] = {"now": now, "hold": self.limits.hold}
+            well = outbound.due(
+                session, limit=free, per_tenant=self.limits.per_tenant, exclude=closed | self._unwell, **common
+            )
+            served = {record.tenant_id for record, _ in well}
+            left = free - len(served)
+            if left > 0:
+                well += outbound.due(session, limit=left, per_tenant=1, exclude=closed | served, **common)
+        shares: dict[str, list[Taken]] = {}
+        for record, attempt in well:
+            shares.setdefault(record.tenant_id, []).append((record, attempt))
+        return shares
+
+    def _serve(self, tenant_id: str, share: Sequence[Taken]) -> None:
+        """One tenant's events in order; in a thread of the pool."""
+        try:
+            self._deliver_all(tenant_id, share)
+        except PASSING as error:
+            # broker or database: what is in hand comes again when its hold ends
+            log.warning("delivery_put_off", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001  # the edge of a thread: nobody else would say so
+            log.error("delivery_failed", error=type(error).__name__)
+
+    def _deliver_all(self, tenant_id: str, share: Sequence[Taken]) -> None:
+        began = time.monotonic()
+        target = self._target(tenant_id)
+        for position, (record, attempt) in enumerate(share):
+            if position and (tenant_id in self._unwell or time.monotonic() - began > self.limits.patience):
+                self._give_back(share[position:])
+                return
+            self._note(record, attempt, self._tried(target, record, attempt))
+
+    def _tried(self, target: Target | Outcome, record: OutboundRecord, attempt: int) -> Outcome:
+        """How a try ended, whatever it ended with: what is not written down would be tried without end."""
+        if isinstance(target, Outcome):
+            return target
+        if attempt > self.limits.attempts:
+            # each of them took its deliverer with it
+            return Outcome(state="dead", error="attempts")
+        try:
+            return self._deliver(target, record)
+        except Exception as error:  # noqa: BLE001  # a tenant chose the address
+            log.error("delivery_failed", event_id=record.event_id, error=type(error).__name__)
+            return Outcome(state="retry", error="unexpected")
+
+    def _target(self, tenant_id: str) -> Target | Outcome:
+        try:
+            with reading(tenant_id) as session:
+                return target_of(tenants.callback(session, tenant_id), self._ours)
+        except TargetUnusable as error:
+            return Outcome(state="dead", error=str(error))
+        except SealBroken:
+            return Outcome(state="retry", error="target.sealed")
+
+    def _deliver(self, target: Target, record: OutboundRecord) -> Outcome:
+        if target.kind == "webhook":
+            body = json.dumps(told(record), allow_nan=False, separators=(",", ":")).encode()
+            return webhook.post(target, record.event_id, body, loopback=self.limits.loopback)
+        if target.kind == "celery":
+            return self._send(target, record)
+        # it waits to be pulled
+        return DELIVERED
+
+    def _send(self, target: Target, record: OutboundRecord) -> Outcome:
+        options: dict[str, Any] = {"queue": target.queue, "task_id": record.event_id, "retry": False}
+        try:
+            self.celery.send_task(target.task, kwargs=told(record), ignore_result=True, **options)
+        except PASSING as error:
+            self._mend_keys(target.queue, error)
+            return Outcome(state="retry", error="broker")
+        return DELIVERED
+
+    def _mend_keys(self, queue: str, error: Exception) -> None:
+        if not internal_keys.is_wrong_type(error):
+            return
+        celery: Any = self.celery
+        with celery.pool.acquire(block=True) as connection:
+            # the queue itself is the CRM's, whatever it is
+            internal_keys.mend(connection.default_channel.client, internal_keys.bindings([queue]))
+
+    def _note(self, record: OutboundRecord, attempt: int, outcome: Outcome) -> None:
+        """Write down how it went, and what it says of the receiver."""
+        tenant_id, event_id = record.tenant_id, record.event_id
+        with transaction(tenant_id) as session:
+            now = clock.now(session)
+            if outcome.state == "delivered":
+                outbound.delivered(session, tenant_id, event_ids=[event_id], now=now)
+                circuit_breakers.succeeded(session, tenant_id)
+                self._unwell.discard(tenant_id)
+                return
+            error = outcome.error or "unknown"
+            if outcome.state == "dead" or attempt >= self.limits.attempts:
+                outbound.dead(session, tenant_id, event_id=event_id, error=error)
+            else:
+                later = now + timedelta(seconds=self._pause(attempt, outcome))
+                outbound.failed(session, tenant_id, event_id=event_id, next_at=later, error=error)
+            if outcome.state == "retry":
+                self._unwell.add(tenant_id)
+                failures = circuit_breakers.failed(session, tenant_id)
+                if (until := self._closed_until(failures, outcome, now)) is not None:
+                    circuit_breakers.trip(session, tenant_id, until=until)
+        log.warning("not_delivered", event_id=event_id, error=error, attempt=attempt, state=outcome.state)
+
+    def _pause(self, attempt: int, outcome: Outcome) -> float:
+        """Full jitter: receivers that come back are not met by everything at once."""
+        if outcome.after is not None:
+            return outcome.after
+        return random.random() * min(self.limits.backoff * 2.0 ** min(attempt - 1, 30), self.limits.backoff_limit)
+
+    def _closed_until(self, failures: int, outcome: Outcome, now: datetime) -> datetime | None:
+        if outcome.after:
+            return now + timedelta(seconds=outcome.after)
+        return now + timedelta(seconds=self.limits.open_for) if failures >= self.limits.failures else None
+
+    def _give_back(self, rest: Sequence[Taken]) -> None:
+        with transaction(EVERY_TENANT) as session:
+            now = clock.now(session)
+            for record, _ in rest:
+                outbound.failed(session, record.tenant_id, event_id=record.event_id, next_at=now, error="waits")
+
+
+def told(record: OutboundRecord) -> dict[str, Any]:
+    """An event as receivers get it, whichever way."""
+    return {
+        "event_id": record.event_id,
+        "sequence": record.sequence,
+        "tenant_id": record.tenant_id,
+        "type": record.type,
+        "lead_id": record.lead_id,
+        "created_at": record.created_at.isoformat().replace("+00:00", "Z"),
+        "data": dict(record.body),
+    }
+
+
+def main() -> None:
+    """Deliver until SIGTERM."""
+    chosen, service = settings(), Service("outbound")
+    begin(service, chosen)
+    deliverer = Deliverer(app, Limits(loopback=bool(chosen.webhook_loopback)))
+    try:
+        service.run(deliverer.step)
+    finally:
+        deliverer.close()
+        dispose()
+
+
+if __name__ == "__main__":
+    main()

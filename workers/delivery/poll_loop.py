@@ -1,0 +1,82 @@
+"""A process that does one thing in steps until it is told to stop, and waits out a broker or database that is away."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+from kombu.exceptions import BatchPublishError, OperationalError
+from redis.exceptions import RedisError
+
+from db.errors import DatabaseUnavailable, SchemaOutdated
+from workers.base import database
+from workers.base.errors import WorkersError
+from workers.base.settings import Settings
+from workers.telemetry import logs
+
+log = structlog.get_logger(__name__)
+
+#: what passes by itself: the service waits and goes on
+PASSING = (DatabaseUnavailable, SchemaOutdated, OperationalError, BatchPublishError, RedisError, OSError)
+#: seconds of the first wait when something is away, and the most
+BACKOFF, BACKOFF_LIMIT = 0.2, 5.0
+
+
+@dataclass(slots=True)
+class Service:
+    """The loop around a step; `stop` ends it after the step in hand."""
+
+    name: str
+    #: seconds between two steps that found nothing to do
+    idle: float = 0.2
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    #: passing troubles in a row
+    _troubles: int = 0
+
+    def stop(self) -> None:
+        """End the loop after the step in hand; any thread or signal handler may say so."""
+        self._stopping.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is to end."""
+        return self._stopping.is_set()
+
+    def run(self, step: Callable[[], bool]) -> None:
+        """Call `step` until `stop`; at once again when it says there is more, else after `idle` seconds."""
+        while not self.stopping:
+            try:
+                more = step()
+            except PASSING as error:
+                self._stopping.wait(self._patience(error))
+                continue
+            self._recovered()
+            if not more:
+                self._stopping.wait(self.idle)
+
+    def _patience(self, error: Exception) -> float:
+        self._troubles += 1
+        most = min(BACKOFF * 2.0 ** min(self._troubles, 16), BACKOFF_LIMIT)
+        log.warning("waiting", service=self.name, error=type(error).__name__, troubles=self._troubles)
+        return most * (0.5 + random.random() / 2)
+
+    def _recovered(self) -> None:
+        if self._troubles:
+            log.info("recovered", service=self.name, troubles=self._troubles)
+            self._troubles = 0
+
+
+def begin(service: Service, chosen: Settings) -> None:
+    """Prepare this process: JSON logs, the database, and SIGTERM or SIGINT as the word to stop."""
+    logs.configure(chosen.log_level)
+    try:
+        database.begin(chosen)
+    except WorkersError as error:
+        raise SystemExit(str(error)) from None
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: service.stop())
+    log.info("started", service=service.name)

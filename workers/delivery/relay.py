@@ -1,0 +1,211 @@
+"""Publish the rows of the outbox until they are done: the process `python -m workers.delivery.relay`.
+
+Workers publish their follow-ups themselves after the commit; the relay takes what they did not: rows that wait, rows
+whose task has not ended long after it was published, and, when the broker has lost its data, all that was not done.
+A row may be published more than once; its id is the task's id, and the ledger lets a duplicate have no effect.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from celery import Celery
+
+from db.errors import DatabaseError
+from db.records import OutboxRecord
+from db.repositories.jobs import outbox, quarantine
+from db.session import EVERY_TENANT, Session, dispose, transaction
+from tasks.contracts.base.destinations import is_bookkeeping
+from workers.app import app
+from workers.base import internal_keys
+from workers.base.broker_epoch import Epoch, depths
+from workers.base.quarantine import REPLAY, Letter
+from workers.base.settings import settings
+from workers.delivery.poll_loop import PASSING, Service, begin
+from workers.delivery.publishing import Publisher, letter_of
+from workers.telemetry import metrics
+
+log = structlog.get_logger(__name__)
+
+#: seconds, for a look that takes no rows that wait
+_NEVER = 10 * 365 * 86_400.0
+#: a held message is sent so often until its task has ended
+_LETTER_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How the relay takes and holds back."""
+
+    #: rows in one transaction and one batch
+    batch: int = 1_000
+    #: seconds that a worker has to publish its follow-ups itself
+    older_than: float = 1.0
+    #: a queue with more messages than this gets none until it is shorter
+    queue_depth: int = 10_000
+    #: seconds after which a published task that has not ended is published again; above the longest task
+    redo_after: float = 900.0
+    #: … unless its queue is longer than this: it still waits there
+    redo_depth: int = 100
+    #: seconds between two looks for such tasks
+    redo_every: float = 5.0
+    #: seconds between two looks whether the broker's internal keys have the types that they should
+    keys_every: float = 5.0
+
+
+class Relay:
+    """One look at the outbox at a time; any number of relays may look."""
+
+    def __init__(self, celery: Celery, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._publisher = Publisher(celery)
+        self._epoch = Epoch()
+        self._known = self._publisher.queue_names()
+        self._last_tenant = ""
+        self._redo_due = 0.0
+        self._keys_due = 0.0
+        #: when the broker's loss was noticed, while what it held is published again
+        self._lost_at: float | None = None
+
+    def step(self) -> bool:
+        """Publish one batch; whether there may be more.
+
+        Raises:
+            DatabaseUnavailable, RedisError, BatchPublishError: passing trouble; what was taken is free again soon.
+
+        """
+        try:
+            return self._relay()
+        except PASSING as error:
+            if internal_keys.is_wrong_type(error):
+                self._keys_due = 0.0
+            self._publisher.close()
+            raise
+
+    def close(self) -> None:
+        """Let the broker go."""
+        self._publisher.close()
+
+    def _relay(self) -> bool:
+        client = self._publisher.client
+        self._mend_keys(client)
+        if self._epoch.has_changed(client):
+            log.warning("broker_data_lost", action="what is not done is published again")
+            self._lost_at = time.monotonic()
+        waiting = depths(client, self._known)
+        rows = self._take_waiting(waiting)
+        self._publish(rows)
+        again = self._take_undone(waiting) if len(rows) < self.limits.batch else []
+        self._publish(again, redo_after=None if self._lost_at else self.limits.redo_after)
+        if not again and len(rows) < self.limits.batch:
+            self._lost_at = None
+        return bool(again) or len(rows) == self.limits.batch
+
+    def _mend_keys(self, client: Any) -> None:
+        """Put right what would stop everybody; nobody else looks at what only producers or remote control need."""
+        if time.monotonic() >= self._keys_due:
+            self._keys_due = time.monotonic() + self.limits.keys_every
+            internal_keys.mend(client, internal_keys.expected(self._known))
+
+    def _take_waiting(self, waiting: dict[str, int]) -> list[OutboxRecord]:
+        rows = self._take(self._over(waiting, self.limits.queue_depth), self.limits.older_than, None)
+        self._last_tenant = rows[-1].tenant_id if len(rows) == self.limits.batch else ""
+        return rows
+
+    def _take_undone(self, waiting: dict[str, int]) -> list[OutboxRecord]:
+        """What was published and has not ended: all of it after a loss, else what is old enough, now and then."""
+        if self._lost_at is not None:
+            since = time.monotonic() - self._lost_at
+            return self._take(self._over(waiting, self.limits.queue_depth), _NEVER, since)
+        if time.monotonic() < self._redo_due:
+            return []
+        self._redo_due = time.monotonic() + self.limits.redo_every
+        return self._take(self._over(waiting, self.limits.redo_depth), _NEVER, self.limits.redo_after)
+
+    def _take(self, held_back: set[str], older_than: float, redo_after: float | None) -> list[OutboxRecord]:
+        with transaction(EVERY_TENANT) as session:
+            rows = outbox.take(
+                session,
+                limit=self.limits.batch,
+                per_tenant=self.limits.batch,
+                older_than=older_than,
+                exclude_queues=held_back,
+                redo_after=redo_after,
+                after=self._last_tenant,
+            )
+        self._known |= {row.queue for row in rows if row.queue and not is_bookkeeping(row.queue)}
+        return rows
+
+    def _over(self, waiting: dict[str, int], limit: int) -> set[str]:
+        return {queue for queue, depth in waiting.items() if depth >= limit}
+
+    def _publish(self, rows: Sequence[OutboxRecord], *, redo_after: float | None = None) -> None:
+        if not rows:
+            return
+        with transaction(EVERY_TENANT) as session:
+            letters = _letters(session, rows)
+        fit = [row for row in rows if row.task != REPLAY or row.outbox_id in letters]
+        try:
+            self._publisher.publish(fit, letters)
+        except PASSING as error:
+            self._note_failure(rows, type(error).__name__)
+            raise
+        with transaction(EVERY_TENANT) as session:
+            outbox.confirm_all(session, records=fit)
+            if redo_after is not None:
+                _wait_longer(session, fit, redo_after)
+
+    def _note_failure(self, rows: Sequence[OutboxRecord], error: str) -> None:
+        try:
+            with transaction(EVERY_TENANT) as session:
+                outbox.fail(session, records=rows, error=error, seconds=1.0)
+        except DatabaseError:
+            # both are away: the rows are free again when their hold ends
+            log.warning("rows_not_given_back", rows=len(rows))
+
+
+def _letters(session: Session, rows: Sequence[OutboxRecord]) -> dict[str, Letter]:
+    """The held messages that rows stand for; a row whose message is gone, or was sent often enough, ends here."""
+    letters: dict[str, Letter] = {}
+    for row in rows:
+        if row.task != REPLAY:
+            continue
+        record = quarantine.get(session, row.tenant_id, quarantine_id=str(row.kwargs.get("quarantine_id")))
+        letter = letter_of(row, record) if row.attempts <= _LETTER_TRIES else None
+        if letter is None:
+            outbox.finish(session, row.tenant_id, outbox_id=row.outbox_id, now=datetime.now(UTC))
+            log.warning("replay_ended", outbox_id=row.outbox_id, attempts=row.attempts)
+        else:
+            letters[row.outbox_id] = letter
+    return letters
+
+
+def _wait_longer(session: Session, rows: Sequence[OutboxRecord], redo_after: float) -> None:
+    """Each time a task has not ended, the next time waits twice as long, up to a day."""
+    for attempts in {row.attempts for row in rows}:
+        alike = [row for row in rows if row.attempts == attempts]
+        seconds = min(86_400.0, redo_after * 2 ** min(attempts, 16))
+        outbox.fail(session, records=alike, error="not_done", seconds=seconds)
+
+
+def main() -> None:
+    """Relay until SIGTERM."""
+    chosen, service = settings(), Service("relay")
+    begin(service, chosen)
+    relay = Relay(app, Limits(queue_depth=chosen.queue_depth, redo_after=chosen.redo_after))
+    serving = metrics.serve(chosen)
+    try:
+        service.run(relay.step)
+    finally:
+        relay.close()
+        serving.close()
+        dispose()
+
+
+if __name__ == "__main__":
+    main()

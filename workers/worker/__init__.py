@@ -1,0 +1,1 @@
+"""Inside a Celery worker: transport, consumer, fair queues, batching, hooks."""

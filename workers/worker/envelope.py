@@ -1,0 +1,101 @@
+"""An entry of a queue, read before it is a message: what cannot be one is told by a code instead of by a dead worker.
+
+Anybody who may write to a queue may write anything. Kombu makes a message of an entry and notes that we have it; an
+entry that breaks either step ends a stock worker, and the next one that takes it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from typing import Any
+
+from kombu.utils import json as typed
+
+from workers.base import decoding
+
+# Kombu ships no types
+_typed: Any = typed
+
+Json = dict[str, Any]
+
+#: how a body may be wrapped
+_WRAPPED = (None, "", "utf-8", "base64")
+#: bytes of a delivery tag: it is the field under which the broker notes who has the message
+_TAG = 200
+
+
+class Malformed(Exception):  # noqa: N818 - says the fact
+    """An entry that is no message; the only argument is a code."""
+
+
+def read(raw: bytes) -> Json:
+    """Give the parts of an entry, each of the type that kombu relies on.
+
+    A number as delivery tag and missing headers are what some producers write, and are mended here.
+
+    Raises:
+        Malformed: not_utf8, not_json, too_deep, value, not_an_object, properties, delivery_tag, headers, body,
+            body_encoding, content_type or content_encoding, as the first of them is not what it must be.
+
+    """
+    entry = _object(raw)
+    properties = entry.get("properties")
+    if not isinstance(properties, dict):
+        raise Malformed("properties")
+    properties["delivery_tag"] = _tag(properties.get("delivery_tag"))
+    properties["priority"] = _priority(properties.get("priority"))
+    if entry.get("headers") is None:
+        entry["headers"] = {}
+    if not isinstance(entry["headers"], dict):
+        raise Malformed("headers")
+    for name in ("content-type", "content-encoding"):
+        if not isinstance(entry.get(name), str | None):
+            raise Malformed(name.replace("-", "_"))
+    _check_body(entry.get("body"), properties)
+    return entry
+
+
+def _object(raw: bytes) -> Json:
+    try:
+        # as kombu reads it: what it notes of a message it reads again when the message is to be brought back
+        entry = json.loads(decoding.shallow(raw.decode()), object_hook=_typed.object_hook)
+    except UnicodeDecodeError:
+        raise Malformed("not_utf8") from None
+    except decoding.TooDeep:
+        raise Malformed("too_deep") from None
+    except json.JSONDecodeError:
+        raise Malformed("not_json") from None
+    except Exception:  # noqa: BLE001  # a typed object with a bad value may raise anything, a number too long as well
+        raise Malformed("value") from None
+    if not isinstance(entry, dict):
+        raise Malformed("not_an_object")
+    return entry
+
+
+def _tag(told: Any) -> str:
+    tag = str(told) if isinstance(told, int) and not isinstance(told, bool) else told
+    try:
+        if isinstance(tag, str) and 0 < len(tag.encode()) <= _TAG:
+            return tag
+    except UnicodeEncodeError:
+        pass
+    raise Malformed("delivery_tag")
+
+
+def _priority(told: Any) -> int:
+    """A priority that kombu can count with; what is none has the usual one."""
+    return int(told) if isinstance(told, int | float) and math.isfinite(told) else 0
+
+
+def _check_body(body: Any, properties: Json) -> None:
+    if not isinstance(body, str | None):
+        raise Malformed("body")
+    wrapped = properties.get("body_encoding")
+    if wrapped not in _WRAPPED:
+        raise Malformed("body_encoding")
+    try:
+        base64.b64decode(body.encode() if body and wrapped == "base64" else b"")
+    except ValueError:
+        raise Malformed("body") from None
