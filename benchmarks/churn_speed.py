@@ -18,7 +18,7 @@ from ml import artifacts
 from ml.churn import derived_sums
 from ml.churn.scorer import ChurnScorer
 from ml.ensemble import forest
-from ml.ensemble.preprocessing import Plan
+from ml.ensemble.preprocessing import Preprocessing
 from ml.ensemble.trees import Trees
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bools, Floats
@@ -31,7 +31,7 @@ GOAL = 0.95
 class Plain:
     """Members of the same shape as plain scikit-learn models that read the same columns."""
 
-    plan: Plan
+    plan: Preprocessing
     sums: derived_sums.Sums
     line: Any
     boosted: Any

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks import harness, tables
 from benchmarks.figures import Figures, Outcome, Ratio, rounded
 from ml.ensemble.cross_validation import split
-from ml.ensemble.preprocessing import learn_plan
+from ml.ensemble.preprocessing import fit_preprocessing
 from ml.leads import Training, train
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bools, Floats
@@ -95,7 +95,7 @@ def _rival(matrix: FeatureMatrix, labels: Bools, make: Callable[[], Any]) -> flo
 
 def _fitted(matrix: FeatureMatrix, labels: Bools, model: Any, seen: Any, held: Any) -> Floats:
     rows = matrix.take(seen)
-    plan = learn_plan(rows)
+    plan = fit_preprocessing(rows)
     read = plan.terms if isinstance(model, LogisticRegression) else plan.inputs
     with threadpool_limits(1):
         model.fit(read(plan.read(rows)), labels[seen])

@@ -17,8 +17,8 @@ from benchmarks.figures import Figures, Outcome, Ratio, median, rounded, spread
 from ml import artifacts
 from ml.ensemble import boosting, forest, linear
 from ml.ensemble.ensemble import Ensemble
-from ml.ensemble.preprocessing import Plan, learn_plan
-from ml.ensemble.stacking import GB, LR, RF, Blend
+from ml.ensemble.preprocessing import Preprocessing, fit_preprocessing
+from ml.ensemble.stacking import GB, LR, RF, StackedModel
 from ml.leads import LeadScorer
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bools
@@ -34,7 +34,7 @@ class Both:
     """Our scorer with all three members, as loaded from its artifact, and the same members in scikit-learn."""
 
     ours: LeadScorer
-    plan: Plan
+    plan: Preprocessing
     line: Any
     boosted: Any
     forest: Any
@@ -60,7 +60,7 @@ def measure(quick: bool) -> Outcome:
     with threadpool_limits(1):
         both = _both(matrix, labels)
         rows = [matrix.take([row]) for row in range(singles)]
-        alone = {name: _each(work, rows) for name, work in _works(both).items()}
+        alone = {name: _each(context, rows) for name, context in _works(both).items()}
         batch = _batches(both, matrix, rounds)
         apart = np.abs(both.ours.quick(matrix) - both.ours.probabilities(matrix)).max()
     figures: Figures = {
@@ -79,7 +79,7 @@ def _data() -> tuple[str, tuple[FeatureMatrix, Bools]]:
 
 
 def _both(matrix: FeatureMatrix, labels: Bools) -> Both:
-    plan = learn_plan(matrix)
+    plan = fit_preprocessing(matrix)
     cells = plan.read(matrix)
     inputs = plan.inputs(cells)
     trees, start = boosting.fit(inputs, labels, TREES, rows=len(labels), seed=SEED)
@@ -87,7 +87,7 @@ def _both(matrix: FeatureMatrix, labels: Bools) -> Both:
     scorer.coverage_ = None
     scorer.ensemble_ = Ensemble(
         plan=plan,
-        blend=Blend(constant=0.0, weights={LR: 0.3, GB: 0.5, RF: 0.2}),
+        blend=StackedModel(constant=0.0, weights={LR: 0.3, GB: 0.5, RF: 0.2}),
         line=linear.fit(plan, cells, labels, 0.3),
         boosting=trees,
         start=start,
@@ -119,24 +119,24 @@ def _works(both: Both) -> dict[str, Callable[[FeatureMatrix], Any]]:
     }
 
 
-def _each(work: Callable[[FeatureMatrix], Any], rows: Sequence[FeatureMatrix]) -> list[float]:
+def _each(context: Callable[[FeatureMatrix], Any], rows: Sequence[FeatureMatrix]) -> list[float]:
     """Milliseconds of each row alone; the first, which fills caches, is not counted."""
-    work(rows[0])
-    return [1000 * _seconds(lambda row=row: work(row)) for row in rows]  # type: ignore[misc]
+    context(rows[0])
+    return [1000 * _seconds(lambda row=row: context(row)) for row in rows]  # type: ignore[misc]
 
 
 def _batches(both: Both, matrix: FeatureMatrix, rounds: int) -> dict[str, float]:
     works = _works(both)
     taken: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
-        for name, work in works.items():
-            taken[name].append(_seconds(lambda work=work: work(matrix)))  # type: ignore[misc]
+        for name, context in works.items():
+            taken[name].append(_seconds(lambda context=context: context(matrix)))  # type: ignore[misc]
     return {name: median(seconds) for name, seconds in taken.items()}
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def _seconds(context: Callable[[], object]) -> float:
     started = time.perf_counter()
-    work()
+    context()
     return time.perf_counter() - started
 
 

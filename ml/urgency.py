@@ -10,7 +10,7 @@ from types import MappingProxyType
 from ml.explain import ago
 from ml.features.contextual import TERMINAL
 from ml.features.events import canonical, side, visible
-from ml.leads.scorecard import plain_level
+from ml.leads.scorecard import normalised_level
 from ml.profiles import LeadProfile
 
 #: within this an inquiry is to be answered
@@ -50,7 +50,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
 )
 CALL = "call_task"
 #: stages in which nothing is to be done; a past client is still somebody's client
-_DONE = frozenset(plain_level(stage) for stage in TERMINAL) - {"past client"}
+_DONE = frozenset(normalised_level(stage) for stage in TERMINAL) - {"past client"}
 _NEVER_SCORED = frozenset({"agent", "vendor"})
 _CLOSED = frozenset({"won", "lost", "abandoned"})
 
@@ -86,7 +86,7 @@ def assess(profiles: Sequence[LeadProfile], thresholds: Mapping[str, float] = TH
 
 
 def _one(profile: LeadProfile, thresholds: Mapping[str, float]) -> Urgency:
-    stage = plain_level(profile.stage or "new").replace(" ", "_")
+    stage = normalised_level(profile.stage or "new").replace(" ", "_")
     sign = _last_sign(profile)
     silent = None if sign is None else (profile.as_of - sign) / timedelta(days=1)
     if _finished(profile, stage):
@@ -139,7 +139,7 @@ def is_done(stage: str | None) -> bool:
     >>> is_done("Closed Won"), is_done("past_client"), is_done(None)
     (True, False, False)
     """
-    return plain_level(stage or "") in _DONE
+    return normalised_level(stage or "") in _DONE
 
 
 def _unanswered(profile: LeadProfile) -> datetime | None:
@@ -174,9 +174,9 @@ def patience(stage: str | None, timeline: str | None, thresholds: Mapping[str, f
     >>> patience("offer", None), patience("Nurture", "12+"), patience(None, None)
     (5, 60, 7)
     """
-    name = plain_level(stage or "new").replace(" ", "_")
+    name = normalised_level(stage or "new").replace(" ", "_")
     if name == "nurture":
-        return thresholds.get(f"nurture:{plain_level(timeline or 'unknown')}", thresholds["nurture:unknown"])
+        return thresholds.get(f"nurture:{normalised_level(timeline or 'unknown')}", thresholds["nurture:unknown"])
     return thresholds.get(name, thresholds["new"])
 
 

@@ -21,7 +21,8 @@ from tasks.contracts.leads import LeadIn
 from tasks.contracts.pipelines import StageCall
 from tasks.contracts.system import Upkeep
 from tasks.runtime import schedule, stage_completion
-from tasks.runtime.task import Answer, Work, effect, job, step
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import effect, job, step
 from tasks.services.churn import churn_risk
 from tasks.services.leads import due_queue, profiles
 from tasks.services.leads.snapshots import blocked as warned_of
@@ -34,59 +35,59 @@ SEED_EVERY, SEEDED = 600, 2_000
 
 
 @effect("hearth.churn.predict", PredictChurn)
-def predict(session: Session, request: PredictChurn, work: Work) -> Answer:
+def predict(session: Session, request: PredictChurn, context: TaskContext) -> TaskResult:
     """The risk that a lead, stored or sent along, goes cold within 30 days, and what warns of it; or that many do.
 
     Leads that have ended have no risk and are named with how they ended. Those that are restricted, or that object to
     it, are left out and named.
     """
-    as_of = request.as_of or work.now
+    as_of = request.as_of or context.now
     if request.lead is not None:
-        return _of_message(session, request.lead, work, as_of)
+        return _of_message(session, request.lead, context, as_of)
     known = profiles.load(session, request.tenant_id, request.ids(), as_of)
-    warned_of(work, known)
-    found = churn_risk.assess_known(session, work, known, as_of)
-    churn_risk.follow_up(session, work, found, as_of)
+    warned_of(context, known)
+    found = churn_risk.assess_known(session, context, known, as_of)
+    churn_risk.follow_up(session, context, found, as_of)
     facts: dict[str, Any] = {"model": found.champion.model(), "as_of": as_of}
     data = _one(request.lead_id, found) if request.lead_id is not None else _many(found)
     if len(found.blocked) == len(known):
-        return Answer(data=data, status="blocked", **facts)
-    return Answer(data=data, status="partial" if found.blocked else "ok", **facts)
+        return TaskResult(data=data, status="blocked", **facts)
+    return TaskResult(data=data, status="partial" if found.blocked else "ok", **facts)
 
 
 @step("hearth.churn.assess", StageCall, on_fault=stage_completion.failed("churn"))
-def churn_stage(session: Session, request: StageCall, work: Work) -> Answer:
+def churn_stage(session: Session, request: StageCall, context: TaskContext) -> TaskResult:
     """The risk's row for each snapshot."""
     record = stage_completion.record(session, request)
     if not record.snapshot_ids:
         return stage_completion.land(session, request, "churn", "failed")
     taken = snapshots.get(session, request.tenant_id, snapshot_ids=record.snapshot_ids)
-    known = profiles.load(session, work.tenant_id, record.lead_ids, record.as_of)
-    found = churn_risk.assess_known(session, work, known, record.as_of, taken)
-    churn_risk.follow_up(session, work, found, record.as_of)
+    known = profiles.load(session, context.tenant_id, record.lead_ids, record.as_of)
+    found = churn_risk.assess_known(session, context, known, record.as_of, taken)
+    churn_risk.follow_up(session, context, found, record.as_of)
     return stage_completion.land(session, request, "churn")
 
 
 @job("hearth.churn.sweep", Upkeep)
-def sweep(request: Upkeep, work: Work) -> dict[str, Any]:
+def sweep(request: Upkeep, context: TaskContext) -> dict[str, Any]:
     """Ask for workers where the risk of leads is to be looked at again."""
-    if not schedule.mine("churn.sweep", EVERY):
-        return work.envelope(request, Answer(data={"due": 0}))
-    if schedule.mine("churn.seed", SEED_EVERY):
+    if not schedule.is_due("churn.sweep", EVERY):
+        return context.envelope(request, TaskResult(data={"due": 0}))
+    if schedule.is_due("churn.seed", SEED_EVERY):
         _seed()
     with reading(EVERY_TENANT) as session:
         waiting = risk_queue.due(session)
-    return work.envelope(request, Answer(data={"due": due_queue.ask(check, waiting, stale=STALE)}))
+    return context.envelope(request, TaskResult(data={"due": due_queue.ask(check, waiting, stale=STALE)}))
 
 
 @job("hearth.churn.check", CheckRisks)
-def check(request: CheckRisks, work: Work) -> dict[str, Any]:
+def check(request: CheckRisks, context: TaskContext) -> dict[str, Any]:
     """Look again at leads of a tenant that are due; an unchanged risk within a scoring interval writes nothing.
 
     A lead that cannot be assessed waits a scoring interval for its next turn, and holds up nobody.
     """
-    taken, assessed = due_queue.work_off(risk_queue, work, request.tenant_id, _check)
-    return work.envelope(request, Answer(data={"due": taken, "assessed": assessed}))
+    taken, assessed = due_queue.process_due(risk_queue, context, request.tenant_id, _check)
+    return context.envelope(request, TaskResult(data={"due": taken, "assessed": assessed}))
 
 
 def _seed() -> None:
@@ -98,25 +99,25 @@ def _seed() -> None:
             risk_queue.seed(session, tenant_id, limit=SEEDED)
 
 
-def _check(session: Session, work: Work, taken: Taken) -> list[str]:
-    known = profiles.load(session, work.tenant_id, taken.lead_ids, work.now)
-    found = churn_risk.assess_known(session, work, known, work.now)
-    times: Mapping[str, datetime] = churn_risk.due_of(work, found, work.now)
+def _check(session: Session, context: TaskContext, taken: Taken) -> list[str]:
+    known = profiles.load(session, context.tenant_id, taken.lead_ids, context.now)
+    found = churn_risk.assess_known(session, context, known, context.now)
+    times: Mapping[str, datetime] = churn_risk.due_of(context, found, context.now)
     # who has ended, or may not be assessed, is looked at again when something happens
-    risk_queue.settle(session, work.tenant_id, taken=taken, due=times)
-    churn_risk.have_planned(session, work, found)
+    risk_queue.complete(session, context.tenant_id, taken=taken, due=times)
+    churn_risk.have_planned(session, context, found)
     return list(found.risks)
 
 
-def _of_message(session: Session, lead: LeadIn, work: Work, as_of: datetime) -> Answer:
-    champion = model_registry.churn_champion(session, work.tenant_id)
+def _of_message(session: Session, lead: LeadIn, context: TaskContext, as_of: datetime) -> TaskResult:
+    champion = model_registry.churn_champion(session, context.tenant_id)
     profile = profiles.of_message(lead, as_of)
-    risk, why = churn_risk.assess_profile(profile, champion, work.settings())
+    risk, why = churn_risk.assess_profile(profile, champion, context.settings())
     why = why or profiles.told_ended(lead, as_of)
     told: dict[str, Any] = {"probability": None, "level": None, "ended": why}
     if risk is not None and why is None:
         told = {"probability": risk.probability, **churn_risk.detail_of(risk, profile)}
-    return Answer(data={"lead_id": None, **told}, model=champion.model(), as_of=as_of)
+    return TaskResult(data={"lead_id": None, **told}, model=champion.model(), as_of=as_of)
 
 
 def _one(lead_id: str, found: churn_risk.Assessed) -> dict[str, Any]:

@@ -11,18 +11,19 @@ from db.repositories.predictions import assessments
 from db.session import Session
 from tasks.contracts.jobs import JobStatus
 from tasks.errors import InvalidPayload
-from tasks.runtime.task import Answer, Work, query
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import query
 
 Status = dict[str, Any]
 
 
 @query("hearth.jobs.status", JobStatus)
-def status(session: Session, request: JobStatus, work: Work) -> Answer:
+def status(session: Session, request: JobStatus, context: TaskContext) -> TaskResult:
     """State, progress, error and result of a job, by the id its task answered with or by its task id."""
     for look_up in LOOK_UPS:
         found = look_up(session, str(request.tenant_id), request.job_id)
         if found is not None:
-            return Answer(data={"job_id": request.job_id, **found})
+            return TaskResult(data={"job_id": request.job_id, **found})
     raise InvalidPayload.at("unknown_value", "job_id", "no job of this tenant has this id")
 
 

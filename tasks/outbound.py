@@ -6,14 +6,15 @@ from db.repositories.outbound import outbound
 from db.session import Session
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.outbound import PullEvents
-from tasks.runtime.task import Answer, Work, query
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import query
 
 #: bytes left for the envelope around the events
 ROOM = RESULT_LIMIT - 2_000
 
 
 @query("hearth.outbound.pull", PullEvents)
-def pull(session: Session, request: PullEvents, work: Work) -> Answer:
+def pull(session: Session, request: PullEvents, context: TaskContext) -> TaskResult:
     """Events after the cursor, oldest first, as many as fit; send the cursor that comes back to go on."""
     events, size = [], 0
     for record in outbound.pull(session, request.tenant_id, cursor=request.cursor, limit=request.limit):
@@ -29,4 +30,4 @@ def pull(session: Session, request: PullEvents, work: Work) -> Answer:
         if size > ROOM:
             break
         events.append(event)
-    return Answer(data={"events": events, "cursor": events[-1]["cursor"] if events else request.cursor})
+    return TaskResult(data={"events": events, "cursor": events[-1]["cursor"] if events else request.cursor})

@@ -18,7 +18,8 @@ from db.session import Session
 from tasks.contracts.base.wire import digest
 from tasks.contracts.outcomes import OutcomeItem, RecordOutcomes
 from tasks.errors import InvalidPayload
-from tasks.runtime.task import Answer, Work, effect
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import effect
 from tasks.services.interventions import action_views
 from tasks.services.leads import refusals
 
@@ -35,7 +36,7 @@ MOVES: Mapping[str, tuple[ActionState, tuple[ActionState, ...]]] = {
 
 
 @effect("hearth.outcomes.record", RecordOutcomes)
-def record(session: Session, request: RecordOutcomes, work: Work) -> Answer:
+def record(session: Session, request: RecordOutcomes, context: TaskContext) -> TaskResult:
     """Store each outcome once; won, lost and abandoned label the lead and every snapshot taken before.
 
     One that unsubscribed closes every channel.
@@ -49,26 +50,28 @@ def record(session: Session, request: RecordOutcomes, work: Work) -> Answer:
     for index, outcome in enumerate(request.outcomes):
         lead_id = _subject(session, request.tenant_id, outcome, index)
         action = known.get((lead_id, outcome.action_id or ""))
-        drafts = _events(outcome, lead_id, work.now, action)
+        drafts = _events(outcome, lead_id, context.now, action)
         new = events.add(session, request.tenant_id, lead_id=lead_id, drafts=drafts)
         counts["recorded" if new else "duplicates"] += 1
         touched |= {lead_id} if new else set()
         if new and outcome.type in LABELS:
             counts["labels_created"] += _label(session, request.tenant_id, lead_id, outcome)
         if new and outcome.type == "unsubscribed":
-            _close(session, work, lead_id, drafts[0])
+            _close(session, context, lead_id, drafts[0])
         if new and outcome.action_id is not None and outcome.type in MOVES:
-            counts["actions"] += _move(session, work, outcome, action, index=index)
+            counts["actions"] += _move(session, context, outcome, action, index=index)
     rescore_queue.touch(session, request.tenant_id, lead_ids=sorted(touched))
-    return Answer(data=counts)
+    return TaskResult(data=counts)
 
 
-def _close(session: Session, work: Work, lead_id: str, event: EventDraft) -> None:
+def _close(session: Session, context: TaskContext, lead_id: str, event: EventDraft) -> None:
     """Note that a lead unsubscribed, and tell of it."""
     told: dict[str, Any] = {"basis": "event", "reference": event.source_id, "said_at": event.occurred_at}
     ended = ConsentStatement(channel="all", decision="unsubscribed", **told)
-    fresh = consent.record(session, work.tenant_id, statements={lead_id: [ended]}, source=event.source, now=work.now)
-    refusals.follow(work, fresh)
+    fresh = consent.record(
+        session, context.tenant_id, statements={lead_id: [ended]}, source=event.source, now=context.now
+    )
+    refusals.follow(context, fresh)
 
 
 def _subject(session: Session, tenant_id: str, outcome: OutcomeItem, index: int) -> str:
@@ -113,18 +116,20 @@ def _actions(session: Session, request: RecordOutcomes) -> dict[tuple[str, str],
     return {(record.lead_id, record.action_id): record for record in found}
 
 
-def _move(session: Session, work: Work, outcome: OutcomeItem, known: InterventionRecord | None, *, index: int) -> int:
+def _move(
+    session: Session, context: TaskContext, outcome: OutcomeItem, known: InterventionRecord | None, *, index: int
+) -> int:
     """Move an action on; one that was never handed over stays as it is."""
     if known is None:
-        work.warn("unknown_action", f"outcomes.{index}.action_id")
+        context.warn("unknown_action", f"outcomes.{index}.action_id")
         return 0
     to, of = MOVES[outcome.type]
     scope: dict[str, Any] = {"action_id": known.action_id, "to": to, "of": of, "dispatched": True}
-    moved = interventions.move(session, work.tenant_id, **scope, now=work.now)
+    moved = interventions.move(session, context.tenant_id, **scope, now=context.now)
     if moved is None:
-        work.warn("action_not_running", f"outcomes.{index}.action_id")
+        context.warn("action_not_running", f"outcomes.{index}.action_id")
         return 0
-    action_views.prove(work, moved, outcome=outcome.type)
+    action_views.prove(context, moved, outcome=outcome.type)
     return 1
 
 

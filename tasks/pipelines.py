@@ -19,7 +19,8 @@ from tasks import leads as lead_tasks
 from tasks.contracts.pipelines import Assess, StageCall
 from tasks.contracts.system import Upkeep
 from tasks.runtime import admission_control, schedule, stage_completion
-from tasks.runtime.task import Answer, Work, effect, job, step
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import effect, job, step
 from tasks.services.leads import snapshots
 
 #: the stages of the chord, by the name an answer calls them
@@ -29,63 +30,63 @@ DEADLINE, DEADLINE_PER_LEAD = timedelta(seconds=2), timedelta(milliseconds=120)
 
 
 @effect("hearth.pipelines.assess", Assess)
-def assess(session: Session, request: Assess, work: Work) -> Answer:
+def assess(session: Session, request: Assess, context: TaskContext) -> TaskResult:
     """Start an assessment of some leads; its stages land one by one, `hearth.jobs.status` tells how far it is."""
     lead_ids = request.ids()
     admission_control.admit_assessment(session, request.tenant_id)
-    lead_ids, blocked = snapshots.may_score(session, work, lead_ids)
+    lead_ids, blocked = snapshots.may_score(session, context, lead_ids)
     if not lead_ids:
-        return Answer(data={"assessment_id": None, "leads": 0, "blocked": blocked}, status="blocked")
+        return TaskResult(data={"assessment_id": None, "leads": 0, "blocked": blocked}, status="blocked")
     record = assessments.create(
         session,
         request.tenant_id,
         lead_ids=lead_ids,
-        as_of=request.as_of or work.now,
-        due_at=work.now + DEADLINE + DEADLINE_PER_LEAD * (len(lead_ids) - 1),
+        as_of=request.as_of or context.now,
+        due_at=context.now + DEADLINE + DEADLINE_PER_LEAD * (len(lead_ids) - 1),
         stages=["snapshot", *STAGES],
-        now=work.now,
+        now=context.now,
     )
-    work.then("hearth.pipelines.start", tenant_id=request.tenant_id, assessment_id=record.assessment_id)
+    context.enqueue("hearth.pipelines.start", tenant_id=request.tenant_id, assessment_id=record.assessment_id)
     data = {"assessment_id": record.assessment_id, "leads": len(lead_ids)}
     told = {"blocked": blocked} if blocked else {}
-    return Answer(data=data | told, status="partial" if blocked else "ok", as_of=record.as_of)
+    return TaskResult(data=data | told, status="partial" if blocked else "ok", as_of=record.as_of)
 
 
 @job("hearth.pipelines.start", StageCall)
-def start(request: StageCall, work: Work) -> dict[str, Any]:
+def start(request: StageCall, context: TaskContext) -> dict[str, Any]:
     """Publish the stages of an assessment that is committed, and the watchdog of an interactive one."""
     call = {"tenant_id": request.tenant_id, "assessment_id": request.assessment_id}
     with reading(request.tenant_id) as session:
         record = stage_completion.record(session, request)
     if record.state != "running":
-        return work.envelope(request, Answer(data={"published": False}))
+        return context.envelope(request, TaskResult(data={"published": False}))
     stages = chord([stage.si(**call) for stage in STAGES.values()], finish.si(**call))
     chain(lead_tasks.snapshot_stage.si(**call), stages).apply_async()
     if len(record.lead_ids) == 1:
-        finish.apply_async(kwargs=call, countdown=max(0.0, (record.due_at - work.now).total_seconds()))
-    return work.envelope(request, Answer(data={"published": True}))
+        finish.apply_async(kwargs=call, countdown=max(0.0, (record.due_at - context.now).total_seconds()))
+    return context.envelope(request, TaskResult(data={"published": True}))
 
 
 @step("hearth.pipelines.finish", StageCall)
-def finish(session: Session, request: StageCall, work: Work) -> Answer:
+def finish(session: Session, request: StageCall, context: TaskContext) -> TaskResult:
     """Close an assessment once: ok, or partial with the stages that failed or are late."""
-    record = assessments.finish(session, request.tenant_id, assessment_id=request.assessment_id, now=work.now)
+    record = assessments.finish(session, request.tenant_id, assessment_id=request.assessment_id, now=context.now)
     if record is None:
-        return Answer(data={"closed": False})
+        return TaskResult(data={"closed": False})
     lead_id = record.lead_ids[0] if len(record.lead_ids) == 1 else None
     told = {"assessment_id": record.assessment_id, "status": record.state, "leads": len(record.lead_ids)}
-    work.tell("assessment.completed", lead_id, **told, stages=record.stages)
+    context.emit_event("assessment.completed", lead_id, **told, stages=record.stages)
     data = {"closed": True, "assessment_id": record.assessment_id, "stages": record.stages}
-    return Answer(data=data, status="ok" if record.state == "ok" else "partial", as_of=record.as_of)
+    return TaskResult(data=data, status="ok" if record.state == "ok" else "partial", as_of=record.as_of)
 
 
 @job("hearth.pipelines.sweep", Upkeep)
-def sweep(request: Upkeep, work: Work) -> dict[str, Any]:
+def sweep(request: Upkeep, context: TaskContext) -> dict[str, Any]:
     """Close every assessment whose time has passed, so that an answer comes whatever became of its messages."""
-    if not schedule.mine("pipelines.sweep", 15):
-        return work.envelope(request, Answer(data={"closing": 0}))
+    if not schedule.is_due("pipelines.sweep", 15):
+        return context.envelope(request, TaskResult(data={"closing": 0}))
     with reading(EVERY_TENANT) as session:
-        overdue = assessments.overdue(session, now=work.now, limit=1000)
+        overdue = assessments.overdue(session, now=context.now, limit=1000)
     for tenant_id, assessment_id in overdue:
         finish.delay(tenant_id=tenant_id, assessment_id=assessment_id)
-    return work.envelope(request, Answer(data={"closing": len(overdue)}))
+    return context.envelope(request, TaskResult(data={"closing": len(overdue)}))

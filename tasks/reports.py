@@ -14,13 +14,14 @@ from db.repositories.predictions import value_report as value_counts
 from db.session import Session
 from ml.experiments import value
 from ml.experiments.effects import Effect
-from ml.experiments.verdicts import Report, TypeReport
+from ml.experiments.verdicts import Report, TypeVerdict
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.interventions import INTERVENTIONS
 from tasks.contracts.reports import InterventionsReport, ValueReport
-from tasks.runtime.task import Answer, Work, query
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import query
 from tasks.services.interventions import experiment
-from tasks.services.interventions.intervention_settings import Choices, choices_of
+from tasks.services.interventions.intervention_settings import InterventionSettings, settings_of
 
 #: a pause of every type
 EVERY = "*"
@@ -44,20 +45,20 @@ STOPPED = "Nothing is planned or sent at present: {}."
 
 
 @query("hearth.interventions.report", InterventionsReport)
-def interventions_report(session: Session, request: InterventionsReport, work: Work) -> Answer:
+def interventions_report(session: Session, request: InterventionsReport, context: TaskContext) -> TaskResult:
     """Leads sent to and held out, how they ended, the difference with its interval, and the verdict with its reason."""
-    choices = choices_of(work.settings())
-    found = experiment.measured(session, work.tenant_id, share=choices.holdout, now=work.now)
-    counted = experiment.tallies(session, work.tenant_id)
-    planned, states = _enrolled(counted), _by_state(interventions.counts(session, work.tenant_id))
-    paused = pauses.standing(session, work.tenant_id)
+    choices = settings_of(context.settings())
+    found = experiment.measured(session, context.tenant_id, share=choices.holdout, now=context.now)
+    counted = experiment.tallies(session, context.tenant_id)
+    planned, states = _enrolled(counted), _by_state(interventions.counts(session, context.tenant_id))
+    paused = pauses.active(session, context.tenant_id)
     why = found.reason if counted else ALL_BLOCKED if states else NOTHING_YET
     lopsided = LOPSIDED if experiment.lopsided(counted) else None
     if lopsided is not None:
-        work.warn("sample_ratio", "held_out")
-    return Answer(
+        context.warn("sample_ratio", "held_out")
+    return TaskResult(
         data={
-            "tenant_id": work.tenant_id,
+            "tenant_id": context.tenant_id,
             "experiment": experiment.EXPERIMENT,
             "share": choices.holdout,
             "sent": planned[False],
@@ -72,66 +73,68 @@ def interventions_report(session: Session, request: InterventionsReport, work: W
             "actions": states,
         },
         status="ok" if counted else "insufficient_data",
-        as_of=work.now,
+        as_of=context.now,
     )
 
 
 @query("hearth.reports.value", ValueReport)
-def value_report(session: Session, request: ValueReport, work: Work) -> Answer:
+def value_report(session: Session, request: ValueReport, context: TaskContext) -> TaskResult:
     """Closed leads by band, what agents do with suggestions, what interventions change, and money at own figures."""
-    since = work.now - timedelta(days=request.days)
-    ended = _ended(session, work, since)
-    found = experiment.measured(session, work.tenant_id, share=choices_of(work.settings()).holdout, now=work.now)
+    since = context.now - timedelta(days=request.days)
+    ended = _ended(session, context, since)
+    found = experiment.measured(
+        session, context.tenant_id, share=settings_of(context.settings()).holdout, now=context.now
+    )
     effect = _difference(found.effect)
-    return Answer(
+    return TaskResult(
         data={
-            "tenant_id": work.tenant_id,
+            "tenant_id": context.tenant_id,
             "since": since,
             "bands": value.realised(ended, BANDS),
-            "use": _use(session, work, since),
+            "use": _use(session, context, since),
             "effect": {name: effect[name] for name in ("difference", "interval")} | {"verdict": found.verdict},
-            "money": _money(experiment.tallies(session, work.tenant_id), work),
+            "money": _money(experiment.tallies(session, context.tenant_id), context),
         },
-        as_of=work.now,
+        as_of=context.now,
     )
 
 
-def _ended(session: Session, work: Work, since: datetime) -> list[tuple[str, bool]]:
+def _ended(session: Session, context: TaskContext, since: datetime) -> list[tuple[str, bool]]:
     """The band each lead was in before it ended, and whether it closed; those that were never scored are left out."""
-    found = value_counts.realised(session, work.tenant_id, since=since)
+    found = value_counts.realised(session, context.tenant_id, since=since)
     scored = [(row.band, row.label) for row in found if row.band is not None]
     if len(scored) < len(found):
-        work.warn("not_scored", f"{len(found) - len(scored)} of {len(found)} leads")
+        context.warn("not_scored", f"{len(found) - len(scored)} of {len(found)} leads")
     return scored
 
 
-def _use(session: Session, work: Work, since: datetime) -> list[dict[str, Any]]:
+def _use(session: Session, context: TaskContext, since: datetime) -> list[dict[str, Any]]:
     """What each person did, or what was done for their leads: most leads first, those of nobody last."""
     rows: dict[str | None, Counter[str]] = defaultdict(Counter)
-    for contact in value_counts.contacts(session, work.tenant_id, since=since):
+    for contact in value_counts.contacts(session, context.tenant_id, since=since):
         rows[contact.agent] += Counter(leads=contact.leads, contacted=contact.contacted)
-    for (agent, state), count in interventions.by_agent(session, work.tenant_id, since=since).items():
+    for (agent, state), count in interventions.by_agent(session, context.tenant_id, since=since).items():
         rows[agent][state] += count
         if state == ANSWERED:
             rows[agent]["executed"] += count
-    for said in value_counts.judged(session, work.tenant_id, since=since):
+    for said in value_counts.judged(session, context.tenant_id, since=since):
         rows[said.actor] += Counter(overrides=said.overrides, marks=said.marks)
     ordered = sorted(rows, key=lambda agent: (agent is None, -rows[agent]["leads"], agent or ""))
-    return _fitting([{"agent": agent, **{name: rows[agent][name] for name in USE}} for agent in ordered], work)
+    return _fitting([{"agent": agent, **{name: rows[agent][name] for name in USE}} for agent in ordered], context)
 
 
-def _fitting(rows: Sequence[dict[str, Any]], work: Work) -> list[dict[str, Any]]:
+def _fitting(rows: Sequence[dict[str, Any]], context: TaskContext) -> list[dict[str, Any]]:
     """As many people as one answer holds."""
     sizes = accumulate(len(canonical(row)) + 1 for row in rows)
     fitting = [row for row, size in zip(rows, sizes, strict=True) if size <= ROOM]
     if len(fitting) < len(rows):
-        work.warn("too_many", f"use.{len(fitting)}")
+        context.warn("too_many", f"use.{len(fitting)}")
     return fitting
 
 
-def _money(counted: Iterable[EnrolmentTally], work: Work) -> dict[str, Any] | None:
+def _money(counted: Iterable[EnrolmentTally], context: TaskContext) -> dict[str, Any] | None:
     """Deals that leads sent to made beyond those held out, at the tenant's own figures; None where it has set none."""
-    own = work.settings().get("worth") or {}
+    own = context.settings().get("worth") or {}
     if not own.get("typical_price"):
         return None
     arms = value.deals((one.held_out, one.outcome, one.count) for one in counted)
@@ -172,7 +175,7 @@ def _types(found: Report, counted: Sequence[EnrolmentTally], paused: Mapping[str
     ]
 
 
-def _type(name: str, told: TypeReport | None, planned: Counter[bool], pause: PauseRecord | None) -> dict[str, Any]:
+def _type(name: str, told: TypeVerdict | None, planned: Counter[bool], pause: PauseRecord | None) -> dict[str, Any]:
     """One type: its own rates, and its difference as far as it was measured, leaning on the other types."""
     uplift = told.uplift if told and told.effect.difference is not None else None
     return {
@@ -189,7 +192,7 @@ def _type(name: str, told: TypeReport | None, planned: Counter[bool], pause: Pau
     }
 
 
-def _stopped(choices: Choices, paused: Mapping[str, PauseRecord]) -> str | None:
+def _stopped(choices: InterventionSettings, paused: Mapping[str, PauseRecord]) -> str | None:
     """Say that everything stands still, where it does."""
     if choices.kill_switch:
         return STOPPED.format("the kill switch is on")

@@ -17,37 +17,38 @@ from tasks.contracts.base.request import CONTRACT
 from tasks.contracts.base.wire import to_wire
 from tasks.contracts.system import CanaryCall, Ping, Status, Upkeep
 from tasks.runtime import queue_depth, schedule, workspace
-from tasks.runtime.task import Answer, Json, Work, job, query
+from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.task import job, query
 
 #: how long bookkeeping of what is done stays
 KEPT = timedelta(days=7)
 
 
 @query("hearth.system.ping", Ping)
-def ping(session: Session, request: Ping, work: Work) -> Answer:
+def ping(session: Session, request: Ping, context: TaskContext) -> TaskResult:
     """Versions, queues, the tenant's champions and the time."""
     known = models.versions(session, request.tenant_id) if request.tenant_id else []
-    return Answer(
+    return TaskResult(
         data={
             "versions": {"hearth": version("hearth"), "celery": version("celery"), "features": SCHEMA_VERSION},
             "contract": CONTRACT,
             "queues": _queues(),
             "models": {model.kind: model.version for model in known if model.state == "champion"},
-            "time": work.now,
+            "time": context.now,
             "echo": request.echo,
         }
     )
 
 
 @query("hearth.system.status", Status)
-def status(session: Session, request: Status, work: Work) -> Answer:
+def status(session: Session, request: Status, context: TaskContext) -> TaskResult:
     """Per queue: depth, age of the oldest message and estimated wait in seconds, as the newest canary tells."""
     told = {canary.queue: canary for canary in queue_probes.latest(session)}
     with across_tenants(session):
         lag = outbox.lag(session)
     with current_app.connection_for_read() as connection:
         depths = queue_depth.depths(connection.default_channel.client, _queues())
-    return Answer(
+    return TaskResult(
         data={
             "queues": {name: {"depth": depth, **_waits(told.get(name))} for name, depth in depths.items()},
             "outbox": {"waiting": lag.waiting, "oldest_age": lag.age},
@@ -66,43 +67,43 @@ def _waits(canary: CanaryRecord | None) -> dict[str, float | None]:
 
 
 @job("hearth.system.canaries", Upkeep)
-def send_canaries(request: Upkeep, work: Work) -> Json:
+def send_canaries(request: Upkeep, context: TaskContext) -> Json:
     """Send a message through every queue that does nothing but arrive."""
-    if not schedule.mine("system.canaries", 15):
-        return work.envelope(request, Answer(data={"sent": 0}))
+    if not schedule.is_due("system.canaries", 15):
+        return context.envelope(request, TaskResult(data={"sent": 0}))
     with transaction(EVERY_TENANT) as session:
         sent = queue_probes.send(session, queues=_queues())
     for canary in sent:
         arrive.apply_async(kwargs={"queue": canary.queue, "sent_at": to_wire(canary.sent_at)}, queue=canary.queue)
-    return work.envelope(request, Answer(data={"sent": len(sent)}))
+    return context.envelope(request, TaskResult(data={"sent": len(sent)}))
 
 
 @job("hearth.system.canary", CanaryCall, ignore_result=True)
-def arrive(request: CanaryCall, work: Work) -> Json:
+def arrive(request: CanaryCall, context: TaskContext) -> Json:
     """Tell how long a message of this queue waited."""
     with transaction(EVERY_TENANT) as session:
         queue_probes.ran(session, queue=request.queue, sent_at=request.sent_at)
-    return work.envelope(request, Answer(data={}))
+    return context.envelope(request, TaskResult(data={}))
 
 
 @job("hearth.system.anchor", Upkeep)
-def anchor(request: Upkeep, work: Work) -> Json:
+def anchor(request: Upkeep, context: TaskContext) -> Json:
     """Write the head of every audit chain to a file outside the database, so that a cut-off chain is noticed."""
-    if not schedule.mine("system.anchor", 60):
-        return work.envelope(request, Answer(data={"anchored": 0}))
+    if not schedule.is_due("system.anchor", 60):
+        return context.envelope(request, TaskResult(data={"anchored": 0}))
     with reading(EVERY_TENANT) as session:
         heads = {tenant_id: audit.head(session, tenant_id) for tenant_id in audit.tenants(session)}
     for tenant_id, head in heads.items():
-        workspace.note_anchor(tenant_id, head, work.now)
-    return work.envelope(request, Answer(data={"anchored": len(heads)}))
+        workspace.note_anchor(tenant_id, head, context.now)
+    return context.envelope(request, TaskResult(data={"anchored": len(heads)}))
 
 
 @job("hearth.system.purge", Upkeep)
-def purge(request: Upkeep, work: Work) -> Json:
+def purge(request: Upkeep, context: TaskContext) -> Json:
     """Remove bookkeeping that nobody asks for any more."""
-    if not schedule.mine("system.purge", 3600):
-        return work.envelope(request, Answer(data={}))
-    old = work.now - KEPT
+    if not schedule.is_due("system.purge", 3600):
+        return context.envelope(request, TaskResult(data={}))
+    old = context.now - KEPT
     with transaction(EVERY_TENANT) as session:
         gone = {
             "outbox": outbox.purge(session, before=old),
@@ -110,4 +111,4 @@ def purge(request: Upkeep, work: Work) -> Json:
             "attempts": delivery_attempts.purge(session, before=old),
             "quarantine": quarantine.purge(session, before=old),
         }
-    return work.envelope(request, Answer(data=gone))
+    return context.envelope(request, TaskResult(data=gone))

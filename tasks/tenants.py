@@ -11,13 +11,14 @@ from db.repositories.models import pooled_models
 from db.session import Session
 from ml.leads import Gate, gate
 from tasks.contracts.tenants import ConfigureTenant, TenantReadiness
-from tasks.runtime.task import Answer, Work, effect, query
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import effect, query
 from tasks.services.interventions import intervention_settings
 from tasks.services.models import churn_training_data, model_registry
 
 
 @effect("hearth.tenants.configure", ConfigureTenant)
-def configure(session: Session, request: ConfigureTenant, work: Work) -> Answer:
+def configure(session: Session, request: ConfigureTenant, context: TaskContext) -> TaskResult:
     """Create the tenant or change what is given; every change is a new version."""
     before = tenants.get(session, request.tenant_id)
     given = request.settings.model_dump(exclude_none=True, exclude=set(request.settings.model_extra or {}))
@@ -26,22 +27,22 @@ def configure(session: Session, request: ConfigureTenant, work: Work) -> Answer:
         settings["interventions"] = intervention_settings.merged(
             before.settings if before else {}, request.settings.interventions
         )
-    after = tenants.configure(session, request.tenant_id, settings=settings, actor=request.actor, now=work.now)
+    after = tenants.configure(session, request.tenant_id, settings=settings, actor=request.actor, now=context.now)
     changed = before is None or before != after
     if changed:
-        work.prove("settings", version=after.version, actor=request.actor, keys=sorted(given))
-    if changed and intervention_settings.choices_of(settings).kill_switch:
-        work.then("hearth.interventions.expire", tenant_id=request.tenant_id)
-    return Answer(data={"created": before is None, "version": after.version, "changed": changed})
+        context.audit("settings", version=after.version, actor=request.actor, keys=sorted(given))
+    if changed and intervention_settings.settings_of(settings).kill_switch:
+        context.enqueue("hearth.interventions.expire", tenant_id=request.tenant_id)
+    return TaskResult(data={"created": before is None, "version": after.version, "changed": changed})
 
 
 @query("hearth.tenants.readiness", TenantReadiness)
-def readiness(session: Session, request: TenantReadiness, work: Work) -> Answer:
+def readiness(session: Session, request: TenantReadiness, context: TaskContext) -> TaskResult:
     """Which answers are possible now, by which model, and what data is missing for a better one."""
     counts = leads.label_counts(session, request.tenant_id)
-    serving = model_registry.champion(session, request.tenant_id, work.settings())
+    serving = model_registry.champion(session, request.tenant_id, context.settings())
     ready = gate([True] * counts["won"] + [False] * counts["lost"])
-    return Answer(
+    return TaskResult(
         data={
             "leads": counts,
             "answers": {
@@ -51,20 +52,20 @@ def readiness(session: Session, request: TenantReadiness, work: Work) -> Answer:
                     "rung": serving.scope,
                     "own_model_possible": ready.ok,
                     "missing": ready.missing,
-                    "ladder": _ladder(session, serving.scope, ready, work),
+                    "ladder": _ladder(session, serving.scope, ready, context),
                 },
-                "churn": _churn(session, counts, work),
+                "churn": _churn(session, counts, context),
                 "worklist": {"possible": counts["open"] > 0},
             },
         }
     )
 
 
-def _churn(session: Session, counts: Mapping[str, int], work: Work) -> dict[str, Any]:
+def _churn(session: Session, counts: Mapping[str, int], context: TaskContext) -> dict[str, Any]:
     """Which risk of going cold can be told, and what histories lack for an own model."""
-    serving = model_registry.churn_champion(session, work.tenant_id)
-    thresholds = work.settings().get("silence_days") or {}
-    ready = churn_training_data.ready(session, work.tenant_id, as_of=work.now, thresholds=thresholds)
+    serving = model_registry.churn_champion(session, context.tenant_id)
+    thresholds = context.settings().get("silence_days") or {}
+    ready = churn_training_data.ready(session, context.tenant_id, as_of=context.now, thresholds=thresholds)
     own = [] if serving.scope == "tenant" else _lacking(ready, "churn")
     return {
         "possible": counts["open"] > 0,
@@ -79,9 +80,9 @@ def _churn(session: Session, counts: Mapping[str, int], work: Work) -> dict[str,
     }
 
 
-def _ladder(session: Session, serving: str, ready: Gate, work: Work) -> list[dict[str, Any]]:
+def _ladder(session: Session, serving: str, ready: Gate, context: TaskContext) -> list[dict[str, Any]]:
     """The rungs from the best to the one that always holds: which serves, and what the others lack."""
-    settings = work.settings()
+    settings = context.settings()
     pooled = model_registry.pooled_champion(session, pooled_models.vertical_of(settings))
     lacking = {"tenant": _own(ready, serving), "pooled": _pooled(pooled, settings), "scorecard": []}
     return [{"rung": rung, "serves": rung == serving, "missing": missing} for rung, missing in lacking.items()]

@@ -24,7 +24,8 @@ from db.session import EVERY_TENANT, Session, transaction
 from tasks.contracts.base.request import Request, ShortText
 from tasks.contracts.system import Upkeep
 from tasks.runtime import retry_policy, schedule
-from tasks.runtime.task import Answer, HearthTask, Json, Work, effect, job
+from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.task import HearthTask, effect, job
 from workers.app import app
 from workers.worker import hooks
 
@@ -71,7 +72,7 @@ if LEASE:
     for _module in ("tasks.runtime.leases", "tasks.backfill.chunks"):
         import_module(_module).LEASE = float(LEASE)  # type: ignore[attr-defined]
     import_module("tasks.backfill.sweep").STILL = float(LEASE)  # type: ignore[attr-defined]
-    schedule.mine = partial(_mine_of, schedule.mine)
+    schedule.is_due = partial(_mine_of, schedule.is_due)
 _chunks: Any = import_module("tasks.backfill.chunks")
 _import: Callable[..., str] = _chunks._import  # noqa: SLF001  # the one place between a chunk's lease and its commit
 
@@ -96,53 +97,53 @@ class Long(Request):
 
 
 @effect("faults.effect", Probe)
-def probe(session: Session, request: Probe, work: Work) -> Answer:
+def probe(session: Session, request: Probe, context: TaskContext) -> TaskResult:
     """One row and one link of the audit chain, whatever else happens."""
     note("starts", request.job)
     session.execute(INSERT, {"tenant_id": request.tenant_id, "job": request.job})
-    work.prove("faults.effect", job=request.job)
+    context.audit("faults.effect", job=request.job)
     ACTS[request.act](request)
-    return Answer(data={"job": request.job})
+    return TaskResult(data={"job": request.job})
 
 
 @job("faults.long", Long)
-def long(request: Long, work: Work) -> Json:
+def long(request: Long, context: TaskContext) -> Json:
     """Long work under a lease; the first to start sleeps, so that it can be stopped meanwhile."""
     note("starts", request.job)
     if first(request.job, "long", str(os.getpid())):
         time.sleep(request.seconds)
-    with work.effect(request.tenant_id) as session:
-        envelope = work.keep(session, request, request.job, Answer(data={"job": request.job}))
+    with context.transaction(request.tenant_id) as session:
+        envelope = context.store_result(session, request, request.job, TaskResult(data={"job": request.job}))
         if not envelope.get("duplicate"):
             session.execute(INSERT, {"tenant_id": request.tenant_id, "job": request.job})
     return envelope
 
 
 @job("faults.tick", Upkeep)
-def tick(request: Upkeep, work: Work) -> Json:
+def tick(request: Upkeep, context: TaskContext) -> Json:
     """One row a slot, a second long."""
-    if schedule.mine("faults.tick", 1):
+    if schedule.is_due("faults.tick", 1):
         with transaction(EVERY_TENANT) as session:
             session.execute(INSERT, {"tenant_id": "*", "job": "tick"})
-    return work.envelope(request, Answer(data={}))
+    return context.envelope(request, TaskResult(data={}))
 
 
 if "FAULTS_LATER" in os.environ:
 
     @effect("faults.later", Probe)
-    def later(session: Session, request: Probe, _: Work) -> Answer:
+    def later(session: Session, request: Probe, _: TaskContext) -> TaskResult:
         """A task that only the newer worker knows."""
         session.execute(INSERT, {"tenant_id": request.tenant_id, "job": request.job})
-        return Answer(data={"job": request.job})
+        return TaskResult(data={"job": request.job})
 
 
-def struck(session: Session, request: Any, work: Work) -> str:
+def struck(session: Session, request: Any, context: TaskContext) -> str:
     """A chunk, begun and in its transaction: killed where `home/kill` has its number, slow where `home/slow` has."""
     if told("kill") == str(request.number):
         os.kill(os.getpid(), signal.SIGKILL)
     if told("slow") == str(request.number) and first(request.backfill_id, "slow"):
         time.sleep(float(told("slow_seconds")))
-    return _import(session, request, work)
+    return _import(session, request, context)
 
 
 _chunks._import = struck  # noqa: SLF001

@@ -38,7 +38,7 @@ from workers.base import broker_epoch, database
 from workers.base.settings import Settings
 from workers.cluster import broker, embedded
 from workers.cluster.supervisor import ProcessSpec
-from workers.cluster.topology import Plan, processes, worker_plans
+from workers.cluster.topology import Topology, processes, worker_specs
 
 SHIM = "benchmarks.faults.shim"
 WORKERS = ("interactive", "background")
@@ -241,7 +241,7 @@ def _specs(settings: Settings, url: SecretStr, proxies: Mapping[str, Proxy]) -> 
         )
         settings = settings.model_copy(update={"database_url": SecretStr(far.render_as_string(hide_password=False))})
     ports = {"flower_port": 0, "metrics_port": broker.free_port()}
-    plan = Plan(url=url, workers=worker_plans(fold=True), tasks=SHIM, beat=True, flower_auth=None, **ports)
+    plan = Topology(url=url, workers=worker_specs(fold=True), tasks=SHIM, beat=True, flower_auth=None, **ports)
     for spec in processes(plan, settings):
         if spec.name == "relay":
             yield replace(spec, argv=RELAY)

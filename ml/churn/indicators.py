@@ -16,7 +16,7 @@ import numpy as np
 from ml.churn.activity import plain_kind
 from ml.ensemble.column_types import numbers
 from ml.features.events import CANONICAL, Events, Floats, collect, visible
-from ml.leads.scorecard import plain_level
+from ml.leads.scorecard import normalised_level
 from ml.profiles import FeatureMatrix, LeadProfile
 from ml.training.calibration import Bools
 from ml.urgency import THRESHOLDS, patience
@@ -216,7 +216,7 @@ def _delayed(seen: Snapshots) -> Measured:
     """Longer in one stage than stages last, or beyond the time that the lead gave itself."""
     stay, age = seen.column("stage_days"), seen.column("age_days")
     usual = _STAYS * seen.patience
-    promised = np.array([_PROMISED.get(plain_level(lead.timeline or ""), np.nan) for lead in seen.profiles])
+    promised = np.array([_PROMISED.get(normalised_level(lead.timeline or ""), np.nan) for lead in seen.profiles])
     late = np.fmax(stay / usual - 1, age / promised - 1)
     evidence = {"stage_days": stay, "usual_days": usual, "age_days": age, "promised_days": promised}
     return _measured(late, np.isfinite(late), evidence)
@@ -247,9 +247,9 @@ def _habits(seen: Snapshots) -> Measured:
 
 def _external(seen: Snapshots) -> Measured:
     """What lies outside the talk with us, as far as it is known: financing that the timeline would ask for."""
-    financing = [plain_level(lead.preapproval or "") for lead in seen.profiles]
+    financing = [normalised_level(lead.preapproval or "") for lead in seen.profiles]
     lacking = np.array([told == "none" for told in financing], dtype=np.float64)
-    weighs = np.array([_UNFINANCED.get(plain_level(lead.timeline or ""), 0.1) for lead in seen.profiles])
+    weighs = np.array([_UNFINANCED.get(normalised_level(lead.timeline or ""), 0.1) for lead in seen.profiles])
     known = np.array([bool(told) for told in financing], dtype=np.bool_)
     return _measured(lacking * weighs, known, {"financing_lacking": np.where(known, lacking, np.nan)})
 

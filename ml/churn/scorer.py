@@ -11,8 +11,8 @@ from scipy.special import expit
 from ml.churn import derived_sums
 from ml.churn.survival import Curves
 from ml.ensemble.column_types import Codes
-from ml.ensemble.cross_validation import FOLDS, Learnt, Progress
-from ml.ensemble.preprocessing import Cells
+from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress
+from ml.ensemble.preprocessing import EncodedRows
 from ml.leads.results import clamped
 from ml.leads.scorer import LeadScorer
 from ml.profiles import FeatureMatrix
@@ -42,7 +42,7 @@ class ChurnScorer(LeadScorer):
         folds: int = FOLDS,
         groups: Codes | None = None,
         progress: Progress | None = None,
-    ) -> Learnt:
+    ) -> FittedEnsemble:
         """Do what `fit` does, and give what was said out of fold on the way."""
         self.sums_: derived_sums.Sums = derived_sums.find(matrix)
         #: when those at risk go cold; None until `follow` was given what is known of it
@@ -80,7 +80,7 @@ class ChurnScorer(LeadScorer):
         scorer.curves_ = None if state["curves"] is None else Curves.restore(state["curves"])
         return scorer
 
-    def _read(self, matrix: FeatureMatrix) -> Cells:
+    def _read(self, matrix: FeatureMatrix) -> EncodedRows:
         return super()._read(derived_sums.add(matrix, self.sums_))
 
     @staticmethod

@@ -19,8 +19,8 @@ from threadpoolctl import threadpool_limits
 from ml.ensemble import boosting, forest, linear
 from ml.ensemble.column_types import Codes
 from ml.ensemble.ensemble import Ensemble
-from ml.ensemble.preprocessing import MIN_ROWS, MOST_LEVELS, Cells, Plan, learn_plan
-from ml.ensemble.stacking import GB, LR, RF, Blend, Folds, Margins, choose, cross_fitted, losses
+from ml.ensemble.preprocessing import MIN_ROWS, MOST_LEVELS, EncodedRows, Preprocessing, fit_preprocessing
+from ml.ensemble.stacking import GB, LR, RF, Folds, Margins, StackedModel, choose, cross_fitted, losses
 from ml.errors import LabelsError
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bools, Floats
@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learnt:
+class FittedEnsemble:
     """A fitted ensemble and what it, and each member alone, said of rows not seen: log-odds, calibrated."""
 
     ensemble: Ensemble
@@ -54,7 +54,7 @@ class _Trial:
     name: str
     options: tuple[str, ...]
     #: (plan, seen cells, seen labels, held cells) -> [held rows, options]
-    judge: Callable[[Plan, Cells, Bools, Cells], Floats]
+    judge: Callable[[Preprocessing, EncodedRows, Bools, EncodedRows], Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +68,18 @@ class _Lesson:
     most_levels: int
     whole: bool
 
-    def plan(self, rows: FeatureMatrix) -> Plan:
+    def plan(self, rows: FeatureMatrix) -> Preprocessing:
         """Plan the columns over some rows."""
-        return learn_plan(rows, min_rows=self.min_rows, most_levels=self.most_levels)
+        return fit_preprocessing(rows, min_rows=self.min_rows, most_levels=self.most_levels)
 
-    def read(self, seen: Codes, held: Codes) -> tuple[Plan, Cells, Cells]:
+    def read(self, seen: Codes, held: Codes) -> tuple[Preprocessing, EncodedRows, EncodedRows]:
         """Plan over the rows that are seen, and read both parts."""
         seen_rows = self.matrix.take(seen)
         plan = self.plan(seen_rows)
         return plan, plan.read(seen_rows), plan.read(self.matrix.take(held))
 
 
-def learn(
+def fit_ensemble(
     matrix: FeatureMatrix,
     labels: Bools,
     *,
@@ -90,7 +90,7 @@ def learn(
     whole: bool = False,
     groups: Codes | None = None,
     progress: Progress | None = None,
-) -> Learnt:
+) -> FittedEnsemble:
     """Learn from labelled rows. Raises LabelsError with fewer than two rows of an outcome.
 
     With `whole` all members are fitted and kept, also those that count nothing, and the score is made of as many as
@@ -130,7 +130,7 @@ def _split_groups(labels: Bools, groups: Codes, *, seed: int, folds: int) -> Fol
     return parts
 
 
-def _learn(lesson: _Lesson, parts: Folds, progress: Progress) -> Learnt:
+def _learn(lesson: _Lesson, parts: Folds, progress: Progress) -> FittedEnsemble:
     labels, steps = lesson.labels, len(parts) + 1
     trials = _trials(labels, lesson.seed, whole=lesson.whole)
     tried = {trial.name: np.empty((len(labels), len(trial.options))) for trial in trials}
@@ -143,7 +143,7 @@ def _learn(lesson: _Lesson, parts: Folds, progress: Progress) -> Learnt:
     best = {name: int(np.argmin([losses(one, labels).mean() for one in said.T])) for name, said in tried.items()}
     margins = {name: said[:, best[name]] for name, said in tried.items()}
     choice = choose(margins, labels, parts, whole=lesson.whole)
-    found = Learnt(
+    found = FittedEnsemble(
         ensemble=_final(lesson, choice.blend, best),
         unseen=choice.unseen,
         members={name: cross_fitted({name: margin}, labels, parts) for name, margin in margins.items()},
@@ -159,7 +159,7 @@ def _trials(labels: Bools, seed: int, *, whole: bool) -> tuple[_Trial, ...]:
     rows, rarer = len(labels), min(int(labels.sum()), int((~labels).sum()))
     penalties = linear.penalties_for(rows)
 
-    def lined(plan: Plan, seen: Cells, truth: Bools, held: Cells) -> Floats:
+    def lined(plan: Preprocessing, seen: EncodedRows, truth: Bools, held: EncodedRows) -> Floats:
         terms = plan.terms(held)
         found = linear.path(plan.terms(seen), truth, penalties)
         return np.column_stack([terms @ weights + start for weights, start in found])
@@ -169,10 +169,10 @@ def _trials(labels: Bools, seed: int, *, whole: bool) -> tuple[_Trial, ...]:
         return (lines,)
     tried = boosting.options(rows)
 
-    def boosted(plan: Plan, seen: Cells, truth: Bools, held: Cells) -> Floats:
+    def boosted(plan: Preprocessing, seen: EncodedRows, truth: Bools, held: EncodedRows) -> Floats:
         return boosting.staged(plan.inputs(seen), truth, plan.inputs(held), tried, rows=rows, seed=seed)
 
-    def forested(plan: Plan, seen: Cells, truth: Bools, held: Cells) -> Floats:
+    def forested(plan: Preprocessing, seen: EncodedRows, truth: Bools, held: EncodedRows) -> Floats:
         said = forest.held_out(plan.inputs(seen), truth, plan.inputs(held), seed=seed)
         return np.asarray(logit(np.clip(said, 1e-9, 1 - 1e-9)))[:, None]
 
@@ -184,20 +184,20 @@ def _trials(labels: Bools, seed: int, *, whole: bool) -> tuple[_Trial, ...]:
     )
 
 
-def _judged(trial: _Trial, plan: Plan, seen: Cells, held: Cells, truth: Bools) -> Floats:
+def _judged(trial: _Trial, plan: Preprocessing, seen: EncodedRows, held: EncodedRows, truth: Bools) -> Floats:
     if plan.features:
         return trial.judge(plan, seen, truth, held)
     # nothing to learn from: the base rate
     return np.full((len(held), len(trial.options)), _rate_odds(truth))
 
 
-def _final(lesson: _Lesson, blend: Blend, best: Mapping[str, int]) -> Ensemble:
+def _final(lesson: _Lesson, blend: StackedModel, best: Mapping[str, int]) -> Ensemble:
     """Fit the chosen members on all rows."""
     labels, seed = lesson.labels, lesson.seed
     plan = lesson.plan(lesson.matrix)
     cells = plan.read(lesson.matrix)
     if not plan.features:
-        return Ensemble(plan=plan, blend=Blend(constant=_rate_odds(labels), weights={}))
+        return Ensemble(plan=plan, blend=StackedModel(constant=_rate_odds(labels), weights={}))
     inputs = plan.inputs(cells)
     wanted = tuple(best) if lesson.whole else tuple(blend.weights)
     trees, start = None, 0.0

@@ -9,9 +9,9 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from scipy.special import logit
 
-from ml.ensemble.linear import Line
-from ml.ensemble.preprocessing import Cells, Plan
-from ml.ensemble.stacking import GB, LR, RF, Blend
+from ml.ensemble.linear import LinearModel
+from ml.ensemble.preprocessing import EncodedRows, Preprocessing
+from ml.ensemble.stacking import GB, LR, RF, StackedModel
 from ml.ensemble.trees import Leaves, Trees
 from ml.training.calibration import Floats
 
@@ -29,9 +29,9 @@ class Ensemble:
     `base + contributions` is the log-odds; each member contributes in its own margin, times its weight.
     """
 
-    plan: Plan
-    blend: Blend
-    line: Line | None = None
+    plan: Preprocessing
+    blend: StackedModel
+    line: LinearModel | None = None
     boosting: Trees | None = None
     #: log-odds that the boosted trees add to
     start: float = 0.0
@@ -42,7 +42,7 @@ class Ensemble:
         """Log-odds of the average training row."""
         return float(sum((w * self._base(name) for name, w in self.blend.weights.items()), self.blend.constant))
 
-    def contributions(self, cells: Cells) -> Floats:
+    def contributions(self, cells: EncodedRows) -> Floats:
         """Give what each feature adds to each row's log-odds: [rows, features]."""
         total = np.zeros(cells.known.shape)
         leaves = self._leaves(cells, self.blend.weights)
@@ -50,7 +50,7 @@ class Ensemble:
             total = total + weight * self._shared(name, cells, leaves)
         return total
 
-    def quick(self, cells: Cells) -> Floats:
+    def quick(self, cells: EncodedRows) -> Floats:
         """Give the log-odds of many rows without reasons: the same but for rounding, below 1e-9."""
         return self.joined(self.margins(cells, self.blend.weights), len(cells))
 
@@ -61,7 +61,7 @@ class Ensemble:
             total += weight * np.clip(margins[name], -self.blend.bound, self.blend.bound)
         return total
 
-    def margins(self, cells: Cells, names: Collection[str]) -> dict[str, Floats]:
+    def margins(self, cells: EncodedRows, names: Collection[str]) -> dict[str, Floats]:
         """Give what some members say of each row, each alone: log-odds."""
         leaves = self._leaves(cells, names)
         return {name: self._margin(name, cells, leaves) for name in names}
@@ -94,13 +94,13 @@ class Ensemble:
         """Make it again from its `state`. Raises KeyError, TypeError or ValueError for what is none."""
         blend = state["blend"]
         made = cls(
-            plan=Plan.restore(state),
-            blend=Blend(
+            plan=Preprocessing.restore(state),
+            blend=StackedModel(
                 constant=blend["constant"],
                 weights={name: blend["weights"][name] for name in blend["order"]},
                 bound=blend["bound"],
             ),
-            line=Line.restore(state["line"]) if state["line"] else None,
+            line=LinearModel.restore(state["line"]) if state["line"] else None,
             boosting=Trees.restore(state["boosting"]) if state["boosting"] else None,
             start=state["start"],
             forest=Trees.restore(state["forest"]) if state["forest"] else None,
@@ -116,14 +116,14 @@ class Ensemble:
             raise ValueError("a member is missing or reads other columns")
         return self
 
-    def _leaves(self, cells: Cells, names: Collection[str]) -> dict[str, Leaves]:
+    def _leaves(self, cells: EncodedRows, names: Collection[str]) -> dict[str, Leaves]:
         trees = {name: one for name, one in ((GB, self.boosting), (RF, self.forest)) if name in names}
         if not any(trees.values()):
             return {}
         inputs = self.plan.inputs(cells)
         return {name: one.leaves(inputs) for name, one in trees.items() if one is not None}
 
-    def _shared(self, name: str, cells: Cells, leaves: Mapping[str, Leaves]) -> Floats:
+    def _shared(self, name: str, cells: EncodedRows, leaves: Mapping[str, Leaves]) -> Floats:
         if name == LR:
             line = _required(self.line)
             return _bounded(line.contributions(self.plan, cells), line.base, self.blend.bound)
@@ -133,7 +133,7 @@ class Ensemble:
         forest = _required(self.forest)
         return _as_log_odds(forest.contributions(leaves[RF]), forest.base, self.blend.bound)
 
-    def _margin(self, name: str, cells: Cells, leaves: Mapping[str, Leaves]) -> Floats:
+    def _margin(self, name: str, cells: EncodedRows, leaves: Mapping[str, Leaves]) -> Floats:
         if name == LR:
             line = _required(self.line)
             return np.asarray(line.base + line.contributions(self.plan, cells).sum(axis=1))
@@ -158,9 +158,9 @@ def added(contributions: Floats) -> Floats:
     return last
 
 
-def of_line(plan: Plan, line: Line) -> Ensemble:
+def of_linear(plan: Preprocessing, line: LinearModel) -> Ensemble:
     """Give a line alone as an ensemble that answers bit for bit as the line does."""
-    return Ensemble(plan=plan, line=line, blend=Blend(constant=0.0, weights={LR: 1.0}, bound=UNBOUNDED))
+    return Ensemble(plan=plan, line=line, blend=StackedModel(constant=0.0, weights={LR: 1.0}, bound=UNBOUNDED))
 
 
 def _bounded(contributions: Floats, base: float, bound: float) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
-from ml.ensemble.preprocessing import Cells, Plan
+from ml.ensemble.preprocessing import EncodedRows, Preprocessing
 from ml.training.calibration import Bools, Floats
 
 #: scikit-learn's C, small is strict
@@ -23,7 +23,7 @@ Weights = tuple[Floats, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class LinearModel:
     """A fitted line, shared out over the features; contributions are against the average training row."""
 
     #: [parts, numeric features]
@@ -35,7 +35,7 @@ class Line:
     #: log-odds of the average training row
     base: float
 
-    def contributions(self, plan: Plan, cells: Cells) -> Floats:
+    def contributions(self, plan: Preprocessing, cells: EncodedRows) -> Floats:
         """Give what each feature adds to each row's log-odds: [rows, features]."""
         return self._uncentred(plan, cells) - self.centre
 
@@ -50,7 +50,7 @@ class Line:
             weights=state["weights"], effects=tuple(state["effects"]), centre=state["centre"], base=state["base"]
         )
 
-    def _uncentred(self, plan: Plan, cells: Cells) -> Floats:
+    def _uncentred(self, plan: Preprocessing, cells: EncodedRows) -> Floats:
         numeric = plan.numbers.effects(cells.found, self.weights)
         return np.column_stack(
             [numeric, *(effects[held] for effects, held in zip(self.effects, cells.codes, strict=True))]
@@ -75,7 +75,7 @@ def path(terms: Floats, labels: Bools, penalties: Sequence[float]) -> list[Weigh
     return found
 
 
-def fit(plan: Plan, cells: Cells, labels: Bools, penalty: float) -> Line:
+def fit(plan: Preprocessing, cells: EncodedRows, labels: Bools, penalty: float) -> LinearModel:
     """Fit a line."""
     tried = [one for one in penalties_for(len(labels)) if one <= penalty]
     chosen, intercept = path(plan.terms(cells), labels, tried)[-1]
@@ -85,14 +85,14 @@ def fit(plan: Plan, cells: Cells, labels: Bools, penalty: float) -> Line:
     return _centred(_share_out(plan, weights), plan, cells, intercept)
 
 
-def _share_out(plan: Plan, weights: Floats) -> Line:
+def _share_out(plan: Preprocessing, weights: Floats) -> LinearModel:
     names, parts = plan.numbers.names, plan.numbers.knots.shape[1] + 2
     end = parts * len(names)
     stops = end + np.cumsum([len(category.used) for category in plan.categories], dtype=np.intp)
     levels = np.split(weights[end:], stops[:-1] - end) if plan.categories else []
     effects = [_neutral(found, category.used) for category, found in zip(plan.categories, levels, strict=True)]
     width = len(plan.features)
-    return Line(
+    return LinearModel(
         weights=weights[:end].reshape(parts, -1) if names else np.zeros((parts, 0)),
         effects=tuple(effects),
         centre=np.zeros(width),
@@ -100,11 +100,11 @@ def _share_out(plan: Plan, weights: Floats) -> Line:
     )
 
 
-def _centred(line: Line, plan: Plan, cells: Cells, intercept: float) -> Line:
+def _centred(line: LinearModel, plan: Preprocessing, cells: EncodedRows, intercept: float) -> LinearModel:
     # centred on the training rows, so that the base is the average row
     centre = line.contributions(plan, cells).mean(axis=0)
     base = intercept + float(centre.sum())
-    return Line(weights=line.weights, effects=line.effects, centre=centre, base=base)
+    return LinearModel(weights=line.weights, effects=line.effects, centre=centre, base=base)
 
 
 def _neutral(weights: Floats, used: Bools) -> Floats:

@@ -21,7 +21,7 @@ MOST_LEVELS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cells:
+class EncodedRows:
     """Rows as read by a plan: numbers as they are, categories as codes."""
 
     #: [rows, numeric features], NaN where missing
@@ -36,7 +36,7 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Preprocessing:
     """Which features count and how each is read."""
 
     numbers: Numbers
@@ -49,15 +49,15 @@ class Plan:
         """The features that count, numbers first."""
         return (*self.numbers.names, *(category.name for category in self.categories))
 
-    def read(self, matrix: FeatureMatrix) -> Cells:
+    def read(self, matrix: FeatureMatrix) -> EncodedRows:
         """Read rows."""
         where = matrix.positions()
         found = self.numbers.read(matrix, where)
         codes = tuple(category.read(matrix, where.get(category.name)) for category in self.categories)
         missing = [held == len(one.levels) + 1 for one, held in zip(self.categories, codes, strict=True)]
-        return Cells(found=found, codes=codes, known=~np.column_stack([np.isnan(found), *missing]))
+        return EncodedRows(found=found, codes=codes, known=~np.column_stack([np.isnan(found), *missing]))
 
-    def terms(self, cells: Cells) -> Floats:
+    def terms(self, cells: EncodedRows) -> Floats:
         """Give what a linear model reads: [rows, terms]."""
         levels = [one.terms(held) for one, held in zip(self.categories, cells.codes, strict=True)]
         return np.hstack([self.numbers.terms(cells.found), *levels])[:, self.used()]
@@ -66,7 +66,7 @@ class Plan:
         """Mark the terms that had rows enough."""
         return np.concatenate([self.numbers.used(), *(category.used for category in self.categories)])
 
-    def inputs(self, cells: Cells) -> NDArray[np.float32]:
+    def inputs(self, cells: EncodedRows) -> NDArray[np.float32]:
         """Give what trees read, one column a feature: numbers, and levels by how frequent they are; NaN is missing."""
         inputs = np.column_stack([cells.found, *cells.codes]).astype(np.float32)
         inputs[~cells.known] = np.nan
@@ -91,14 +91,16 @@ class Plan:
         )
 
 
-def learn_plan(matrix: FeatureMatrix, *, min_rows: int = MIN_ROWS, most_levels: int = MOST_LEVELS) -> Plan:
+def fit_preprocessing(
+    matrix: FeatureMatrix, *, min_rows: int = MIN_ROWS, most_levels: int = MOST_LEVELS
+) -> Preprocessing:
     """Decide over training rows which columns count and how they are read."""
     # the order of columns is an accident of the source and must not move a bit of the result
     names = sorted(matrix.columns)
     reasons = {name: unfit(matrix, name) for name in names}
     kinds = {name: kind_of(matrix, name) for name in names if reasons[name] is None}
     numeric = [name for name, kind in kinds.items() if kind == "number"]
-    return Plan(
+    return Preprocessing(
         numbers=plan_numbers(matrix, numeric, min_rows=min_rows),
         categories=tuple(
             plan_category(matrix, name, min_rows=min_rows, most=most_levels)

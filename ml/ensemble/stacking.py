@@ -30,7 +30,7 @@ Margins = Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blend:
+class StackedModel:
     """log-odds = constant + sum of weight * member's log-odds."""
 
     constant: float
@@ -51,7 +51,7 @@ class Blend:
 class Choice:
     """The members that were chosen, and what they say together of rows that they had not seen."""
 
-    blend: Blend
+    blend: StackedModel
     #: log-odds, each from weights fitted on the other folds
     unseen: Floats
     #: in words
@@ -64,7 +64,7 @@ def losses(log_odds: Floats, labels: Bools) -> Floats:
     return lost
 
 
-def fit(margins: Margins, labels: Bools) -> Blend:
+def fit(margins: Margins, labels: Bools) -> StackedModel:
     """Fit the weights of some members to rows that they had not seen; a member that only harms gets none."""
     members = np.column_stack([np.clip(margin, -BOUND, BOUND) for margin in margins.values()])
     # Platt's targets: a little short of 0 and 1, so that few rows do not make us certain
@@ -80,7 +80,9 @@ def fit(margins: Margins, labels: Bools) -> Blend:
     bounds = [(None, None)] + [(0.0, None)] * len(margins)
     found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-8}).x
     weights = dict(zip(margins, found[1:].tolist(), strict=True))
-    return Blend(constant=float(found[0]), weights={name: weight for name, weight in weights.items() if weight > 0})
+    return StackedModel(
+        constant=float(found[0]), weights={name: weight for name, weight in weights.items() if weight > 0}
+    )
 
 
 def cross_fitted(margins: Margins, labels: Bools, folds: Folds) -> Floats:

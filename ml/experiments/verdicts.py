@@ -28,7 +28,7 @@ Tallies = Mapping[str, tuple[Arm, Arm]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TypeReport:
+class TypeVerdict:
     """What is known of one intervention type."""
 
     #: of its own leads alone
@@ -57,7 +57,7 @@ class Report:
     verdict: Verdict
     #: in plain words
     reason: str
-    types: Mapping[str, TypeReport]
+    types: Mapping[str, TypeVerdict]
     #: types to pause
     harmful: tuple[str, ...]
     #: uplifts to target by: significant ones that help (what harms is told by `harmful`, which bears daily looks)
@@ -127,8 +127,8 @@ def _helps(bounds: Bounds | None) -> bool:
     return bounds is not None and bounds[0] > 0
 
 
-def _of_type(pair: tuple[Arm, Arm], uplift: Uplift | None, *, harms: bool) -> TypeReport:
-    return TypeReport(effect=difference(*pair), uplift=uplift, always=sequence(*pair), harmful=harms)
+def _of_type(pair: tuple[Arm, Arm], uplift: Uplift | None, *, harms: bool) -> TypeVerdict:
+    return TypeVerdict(effect=difference(*pair), uplift=uplift, always=sequence(*pair), harmful=harms)
 
 
 def _base(held: Arm) -> float:

@@ -23,7 +23,7 @@ from ml.interventions.catalogue import CATALOGUE, Action, Catalogue, Situation, 
 from ml.interventions.names import URGENCIES
 from ml.interventions.policy_types import Evidence, Need, Proposal, options
 from ml.interventions.templates import tidy, words
-from ml.leads.scorecard import plain_level
+from ml.leads.scorecard import normalised_level
 
 __all__ = [
     "COLLISION",
@@ -293,4 +293,4 @@ def traits_of(stage: str | None, lead_type: str | None, timeline: str | None) ->
 
 @lru_cache(maxsize=2048)
 def _written(level: str | None) -> str:
-    return plain_level(level or "").replace(" ", "_")
+    return normalised_level(level or "").replace(" ", "_")

@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold
 
 from ml.features.catalogue import FEATURES
 from ml.leads import LeadScore, LeadScorer
-from ml.leads.scorecard import LEVELS, plain_level
+from ml.leads.scorecard import LEVELS, normalised_level
 from ml.leads.training import LABELLED, RARER
 from ml.profiles import FeatureMatrix
 
@@ -119,7 +119,9 @@ def _means_alike(name: str) -> bool:
 
 def _codes(matrix: FeatureMatrix, index: int, written: tuple[str, ...]) -> NDArray[np.float32]:
     levels = matrix.levels.get(matrix.columns[index], ())
-    places = [written.index(plain) if (plain := plain_level(str(level))) in written else np.nan for level in levels]
+    places = [
+        written.index(plain) if (plain := normalised_level(str(level))) in written else np.nan for level in levels
+    ]
     table = np.array([*places, np.nan], dtype=np.float32)
     cells = matrix.values[:, index]
     unknown = np.isnan(cells) | (not levels)

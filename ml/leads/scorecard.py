@@ -145,7 +145,7 @@ class Scorecard:
         return describe(name, levels[name][2][row])
 
 
-def plain_level(text: str) -> str:
+def normalised_level(text: str) -> str:
     """Give a level as the table writes it.
 
     >>> plain_level("under_contract"), plain_level("0 - 3 Months")
@@ -167,7 +167,7 @@ def _numeric(found: Floats) -> Floats:
 
 def _levels(matrix: FeatureMatrix, name: str) -> tuple[Floats, Bools, list[str]]:
     written = [*LEVELS[name]]
-    spellings = {level: plain_level(level) for level in matrix.levels.get(name, ()) if isinstance(level, str)}
+    spellings = {level: normalised_level(level) for level in matrix.levels.get(name, ()) if isinstance(level, str)}
     code_of = {level: written.index(plain) for level, plain in spellings.items() if plain in written}
     codes = read_codes(matrix, name, code_of, len(written))
     added = np.array([*LEVELS[name].values(), 0.0, 0.0])

@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 
 from ml.ensemble.column_types import Codes, mask
-from ml.ensemble.cross_validation import FOLDS, Learnt, Progress, learn
-from ml.ensemble.ensemble import Ensemble, added, of_line
+from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress, fit_ensemble
+from ml.ensemble.ensemble import Ensemble, added, of_linear
 from ml.ensemble.intervals import Coverage, cover
-from ml.ensemble.linear import Line
-from ml.ensemble.preprocessing import MIN_ROWS, MOST_LEVELS, Cells, Plan
+from ml.ensemble.linear import LinearModel
+from ml.ensemble.preprocessing import MIN_ROWS, MOST_LEVELS, EncodedRows, Preprocessing
 from ml.errors import LabelsError, NotFittedError
 from ml.explain import OTHER, describe
 from ml.features.catalogue import better, group_of
@@ -59,11 +59,11 @@ class LeadScorer:
         folds: int = FOLDS,
         groups: Codes | None = None,
         progress: Progress | None = None,
-    ) -> Learnt:
+    ) -> FittedEnsemble:
         """Do what `fit` does, and give what was said out of fold on the way."""
         truth = checked_labels(matrix, labels, least=2)
         sizes = {"min_rows": self.min_rows, "most_levels": self.most_levels}
-        learnt = learn(
+        learnt = fit_ensemble(
             matrix, truth, seed=seed, folds=folds, whole=self.whole, groups=groups, progress=progress, **sizes
         )
         self.ensemble_ = learnt.ensemble
@@ -141,11 +141,11 @@ class LeadScorer:
             scorer.ensemble_ = Ensemble.restore(state)
             scorer.coverage_ = None if state["coverage"] is None else Coverage(**state["coverage"])
         else:
-            scorer.ensemble_ = of_line(Plan.restore(state), Line.restore(state))
+            scorer.ensemble_ = of_linear(Preprocessing.restore(state), LinearModel.restore(state))
             scorer.coverage_ = None
         return scorer
 
-    def _read(self, matrix: FeatureMatrix) -> Cells:
+    def _read(self, matrix: FeatureMatrix) -> EncodedRows:
         return self._fitted().plan.read(matrix)
 
     def _fitted(self) -> Ensemble:
@@ -164,7 +164,7 @@ def checked_labels(matrix: FeatureMatrix, labels: Sequence[bool] | Bools, *, lea
     return truth
 
 
-def _absurd(plan: Plan, cells: Cells, contributions: Floats) -> Bools:
+def _absurd(plan: Preprocessing, cells: EncodedRows, contributions: Floats) -> Bools:
     """Mark what contradicts sense: nothing known as a plus, a good sign as a minus, a bad one as a plus."""
     absurd = ~cells.known & (contributions > 0)
     width = cells.found.shape[1]
@@ -174,7 +174,7 @@ def _absurd(plan: Plan, cells: Cells, contributions: Floats) -> Bools:
     return absurd
 
 
-def _texts(plan: Plan, cells: Cells) -> Callable[[int, int], str]:
+def _texts(plan: Preprocessing, cells: EncodedRows) -> Callable[[int, int], str]:
     """Give what says in plain words what a feature of a row is, by their positions."""
     names, width = plan.features, cells.found.shape[1]
     levels = [(*category.levels, OTHER, None) for category in plan.categories]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ml.ensemble.column_types import Codes, numbers
-from ml.ensemble.cross_validation import FOLDS, Learnt, Progress, split
+from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress, split
 from ml.ensemble.intervals import Coverage
 from ml.ensemble.stacking import Folds
 from ml.leads.results import clamped
@@ -177,7 +177,7 @@ def _baselines(matrix: FeatureMatrix, labels: Bools, seed: int) -> dict[str, Met
     return found
 
 
-def _weights(learnt: Learnt) -> dict[str, float]:
+def _weights(learnt: FittedEnsemble) -> dict[str, float]:
     chosen = learnt.ensemble.blend.weights
     return {name: chosen.get(name, 0.0) for name in learnt.members}
 

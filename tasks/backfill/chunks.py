@@ -19,8 +19,9 @@ from db.session import Session, transaction
 from tasks.contracts.backfill import ChunkCall
 from tasks.intake.csv import columns, event_rows, rows, source
 from tasks.intake.csv.issues import Problem, Severity
+from tasks.runtime.context import Json, TaskContext, TaskResult
 from tasks.runtime.leases import LeaseBusy
-from tasks.runtime.task import ATTEMPTS, Answer, Json, Work, job
+from tasks.runtime.task import ATTEMPTS, job
 from tasks.services.backfill import reconcile
 from tasks.services.leads import refusals
 
@@ -116,13 +117,13 @@ def _give_up(session: Session, request: ChunkCall, error: str) -> None:
 
 
 @job("hearth.backfill.chunk", ChunkCall, on_fault=_failed)
-def import_chunk(request: ChunkCall, work: Work) -> Json:
+def import_chunk(request: ChunkCall, context: TaskContext) -> Json:
     """Import one chunk, once, however often it is delivered and whoever dies over it."""
     state = _begin(request)
     if state == "pending":
-        with work.effect(request.tenant_id) as session:
-            state = _import(session, request, work)
-    return work.envelope(request, Answer(data={"state": state}))
+        with context.transaction(request.tenant_id) as session:
+            state = _import(session, request, context)
+    return context.envelope(request, TaskResult(data={"state": state}))
 
 
 def _begin(request: ChunkCall) -> str:
@@ -142,16 +143,16 @@ def _begin(request: ChunkCall) -> str:
     return "pending"
 
 
-def _import(session: Session, request: ChunkCall, work: Work) -> str:
+def _import(session: Session, request: ChunkCall, context: TaskContext) -> str:
     scope = {"backfill_id": request.backfill_id}
     chunk_leases.commit_lazily(session)
     chunk = backfills.claim_chunk(session, request.tenant_id, **scope, number=request.number)
     record = backfills.get(session, request.tenant_id, **scope)
     if record is None or chunk.state != "pending" or record.state != "running":
         return chunk.state
-    tally, abort = _written(session, work, record, chunk)
+    tally, abort = _written(session, context, record, chunk)
     if tally.spent and tally.rows["read"] < chunk.records and not abort:
-        _hand_on(session, work, record, chunk, tally.rows["read"])
+        _hand_on(session, context, record, chunk, tally.rows["read"])
     remaining = backfills.finish_chunk(
         session,
         request.tenant_id,
@@ -159,42 +160,42 @@ def _import(session: Session, request: ChunkCall, work: Work) -> str:
         number=chunk.number,
         counts=tally.counts(),
         rejected=tally.rejected,
-        now=work.now,
+        now=context.now,
     )
     if remaining == 0 or abort:
-        work.then("hearth.backfill.finish", tenant_id=request.tenant_id, **scope, abort=abort)
+        context.enqueue("hearth.backfill.finish", tenant_id=request.tenant_id, **scope, abort=abort)
     return "done"
 
 
-def _hand_on(session: Session, work: Work, record: BackfillRecord, chunk: ChunkRecord, done: int) -> None:
+def _hand_on(session: Session, context: TaskContext, record: BackfillRecord, chunk: ChunkRecord, done: int) -> None:
     """Make the rows of a chunk that were not read a chunk of its own, which waits its turn."""
     scope = {"backfill_id": record.backfill_id}
     seen, _, _ = told(record.source)
     place = source.after(Path(record.spool), chunk, seen, done)
     number = backfills.split_chunk(
         session,
-        work.tenant_id,
+        context.tenant_id,
         **scope,
         number=chunk.number,
         offset=place.offset,
         first_record=place.first_record,
         first_line=place.first_line,
     )
-    work.then("hearth.backfill.chunk", tenant_id=work.tenant_id, **scope, number=number)
+    context.enqueue("hearth.backfill.chunk", tenant_id=context.tenant_id, **scope, number=number)
 
 
-def _written(session: Session, work: Work, record: BackfillRecord, chunk: ChunkRecord) -> tuple[Tally, bool]:
+def _written(session: Session, context: TaskContext, record: BackfillRecord, chunk: ChunkRecord) -> tuple[Tally, bool]:
     """The chunk's rows in the database, unless this is a trial or too many of the file's rows are bad."""
-    tenant_id = work.tenant_id
+    tenant_id = context.tenant_id
     tally, before = Tally(), tombstones.newest(session, tenant_id)
-    converted = list(_convert(record, chunk, tally, work.now))
+    converted = list(_convert(record, chunk, tally, context.now))
     savepoint = session.begin_nested()
     results = leads.upsert(
         session,
         tenant_id,
         drafts=[draft for _, draft in converted],
         policy=record.policy,
-        now=work.now,
+        now=context.now,
         # Of events many rows speak of one lead, and each counts.
         import_ref=record.backfill_id if record.source["kind"] == "leads" else None,
     )
@@ -207,7 +208,7 @@ def _written(session: Session, work: Work, record: BackfillRecord, chunk: ChunkR
     if abort or record.mode in TRIALS:
         savepoint.rollback()
     else:
-        refusals.follow_import(work, results, backfill_id=record.backfill_id)
+        refusals.follow_import(context, results, backfill_id=record.backfill_id)
     if compared and not abort:
         reconciliation.note(session, tenant_id, backfill_id=record.backfill_id, rows=compared)
     return tally, abort

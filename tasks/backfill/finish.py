@@ -17,7 +17,8 @@ from tasks.contracts.backfill import FinishCall
 from tasks.errors import InvalidPayload
 from tasks.intake.csv import error_file as error_files
 from tasks.runtime import workspace
-from tasks.runtime.task import Answer, Work, step
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import step
 from tasks.services.backfill import reconcile
 
 ROWS = ("read", "created", "updated", "unchanged", "skipped", "duplicate", "rejected")
@@ -25,7 +26,7 @@ LABELS = ("won", "lost", "open")
 
 
 @step("hearth.backfill.finish", FinishCall)
-def finish(session: Session, request: FinishCall, work: Work) -> Answer:
+def finish(session: Session, request: FinishCall, context: TaskContext) -> TaskResult:
     """Close the import once every chunk is done; name the chunks that failed, which the same command resumes."""
     scope = {"backfill_id": request.backfill_id}
     # An erasure waits until the files are written, and finds them; one that comes before has left no rows to write.
@@ -35,7 +36,7 @@ def finish(session: Session, request: FinishCall, work: Work) -> Answer:
         raise InvalidPayload.at("unknown_value", "backfill_id", "no import of this tenant has this id")
     chunks = backfills.chunks(session, request.tenant_id, **scope)
     if record.state != "running" or (not request.abort and any(chunk.state == "pending" for chunk in chunks)):
-        return Answer(data={"state": record.state})
+        return TaskResult(data={"state": record.state})
     error = _why_failed(record, chunks, abort=request.abort)
     error_file = _error_file(session, request.tenant_id, record)
     state = "failed" if error else "finished"
@@ -50,13 +51,13 @@ def finish(session: Session, request: FinishCall, work: Work) -> Answer:
         request.tenant_id,
         **scope,
         state=state,
-        summary=summary(record, chunks, state, error_file, work.now) | ({"reconcile": compared} if compared else {}),
+        summary=summary(record, chunks, state, error_file, context.now) | ({"reconcile": compared} if compared else {}),
         error=error,
         error_file=error_file,
-        now=work.now,
+        now=context.now,
     )
-    work.tell("backfill.finished", job_id=record.backfill_id, state=state)
-    return Answer(data={"state": state})
+    context.emit_event("backfill.finished", job_id=record.backfill_id, state=state)
+    return TaskResult(data={"state": state})
 
 
 def summary(

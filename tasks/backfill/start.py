@@ -20,7 +20,8 @@ from tasks.errors import InvalidPayload
 from tasks.intake.csv import columns, error_file, source
 from tasks.intake.errors import FileRejected, MappingRejected
 from tasks.runtime import admission_control, workspace
-from tasks.runtime.task import Answer, Json, Work, job
+from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.task import job
 from tasks.services.backfill.preview import preview
 
 
@@ -33,27 +34,27 @@ class Plan:
 
 
 @job("hearth.backfill.csv", BackfillCsv)
-def start(request: BackfillCsv, work: Work) -> Json:
+def start(request: BackfillCsv, context: TaskContext) -> Json:
     """Import a file: preview shows how it is read, dry_run goes all the way without writing, commit writes.
 
     reconcile goes as far as dry_run and tells what the file and the store do not share.
     """
     _check(request)
     try:
-        plan = _plan(request, work)
+        plan = _plan(request, context)
     except FileRejected as error:
         raise InvalidPayload.at("unknown_value", "uri", str(error)) from None
     except MappingRejected as error:
         place = error.place if error.place == "profile" else f"mapping.{error.place}"
         raise InvalidPayload.at("unknown_value", place, error.message) from None
     if request.mode == "preview":
-        return work.envelope(request, Answer(data=preview(plan.draft, plan.spooled, work.now)))
-    record, new = _accept(request, plan, work)
+        return context.envelope(request, TaskResult(data=preview(plan.draft, plan.spooled, context.now)))
+    record, new = _accept(request, plan, context)
     if record.state == "finished":
-        return work.envelope(request, Answer(data=dict(record.summary or {}))) | {"duplicate": True}
+        return context.envelope(request, TaskResult(data=dict(record.summary or {}))) | {"duplicate": True}
     _publish(request.tenant_id, record)
-    return work.envelope(
-        request, Answer(data={"job_id": record.backfill_id, "state": record.state, "resumed": not new})
+    return context.envelope(
+        request, TaskResult(data={"job_id": record.backfill_id, "state": record.state, "resumed": not new})
     )
 
 
@@ -64,26 +65,26 @@ def _check(request: BackfillCsv) -> None:
         raise InvalidPayload.at("conflict", "archive_missing", "this goes with mode commit and a file of leads")
 
 
-def _plan(request: BackfillCsv, work: Work) -> Plan:
+def _plan(request: BackfillCsv, context: TaskContext) -> Plan:
     path = workspace.importable(request.uri, request.tenant_id)
     seen = source.inspect(path)
     meaning = columns.plan(seen.header, profile=request.profile, mapping=request.mapping, subject=request.kind)
     if _compares(request):
         _require_comparable(seen, meaning)
     # a caller chooses the task's id: it is no file name, and two tenants may choose the same
-    name = digest([request.tenant_id, work.task_id, work.args_hash])
+    name = digest([request.tenant_id, context.task_id, context.args_hash])
     spool = workspace.folder("spool") / f"{name}.csv"
     spooled = source.spool(path, spool, seen, watch=meaning.watch)
     if request.sha256 not in (None, spooled.sha256):
         spool.unlink()
         raise InvalidPayload.at("unknown_value", "sha256", "the file is another one than announced; send it again")
-    told = _told(request, work, seen, meaning, spooled)
+    told = _told(request, context, seen, meaning, spooled)
     trial = request.mode == "reconcile"
     policy = "overwrite" if trial else request.policy
     said = [spooled.sha256, told, request.mode, policy]
     draft = BackfillDraft(
         # What is stored may have changed since: a comparison is never answered with an earlier one.
-        key=digest(said if request.resume and not trial else [*said, work.task_id]),
+        key=digest(said if request.resume and not trial else [*said, context.task_id]),
         sha256=spooled.sha256,
         file_name=path.name,
         spool=str(spool),
@@ -113,10 +114,14 @@ def _written_at(path: Path) -> str:
 
 
 def _told(
-    request: BackfillCsv, work: Work, seen: source.Source, meaning: columns.ColumnPlan, spooled: source.Spooled
+    request: BackfillCsv,
+    context: TaskContext,
+    seen: source.Source,
+    meaning: columns.ColumnPlan,
+    spooled: source.Spooled,
 ) -> dict[str, Any]:
     """All that a chunk needs to read its rows."""
-    zone = request.timezone or str(work.settings().get("timezone", "UTC"))
+    zone = request.timezone or str(context.settings().get("timezone", "UTC"))
     defaults = columns.defaults(request.mapping, profile=meaning.profile, timezone=zone, sha256=spooled.sha256)
     archiving = {"archive_missing": True} if request.archive_missing else {}
     return {
@@ -129,11 +134,11 @@ def _told(
     }
 
 
-def _accept(request: BackfillCsv, plan: Plan, work: Work) -> tuple[BackfillRecord, bool]:
-    with work.effect(request.tenant_id) as session:
+def _accept(request: BackfillCsv, plan: Plan, context: TaskContext) -> tuple[BackfillRecord, bool]:
+    with context.transaction(request.tenant_id) as session:
         admission_control.admit_import(session, request.tenant_id)
         record, new = backfills.create(
-            session, request.tenant_id, draft=plan.draft, chunks=plan.spooled.offsets, now=work.now
+            session, request.tenant_id, draft=plan.draft, chunks=plan.spooled.offsets, now=context.now
         )
     # a message that came again after its worker was killed has written the running import's own copy
     if not new and (record.state, record.spool) != ("running", plan.draft.spool):

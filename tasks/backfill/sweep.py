@@ -8,7 +8,8 @@ from tasks.backfill.chunks import import_chunk
 from tasks.backfill.finish import finish
 from tasks.contracts.system import Upkeep
 from tasks.runtime import schedule
-from tasks.runtime.task import Answer, Json, Work, job
+from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.task import job
 
 #: seconds that a chunk may wait in the queue while nothing of its import moves
 STILL = 60.0
@@ -16,10 +17,10 @@ MOST = 500
 
 
 @job("hearth.backfill.sweep", Upkeep)
-def sweep(request: Upkeep, work: Work) -> Json:
+def sweep(request: Upkeep, context: TaskContext) -> Json:
     """Send stalled chunks and missing endings of all imports again, once a slot."""
-    if not schedule.mine("backfill.sweep", 15):
-        return work.envelope(request, Answer(data={"chunks": 0, "endings": 0}))
+    if not schedule.is_due("backfill.sweep", 15):
+        return context.envelope(request, TaskResult(data={"chunks": 0, "endings": 0}))
     with transaction(EVERY_TENANT) as session:
         stalled = chunk_leases.stalled(session, older_than=STILL, limit=MOST)
         for tenant_id, backfill_id, number in stalled:
@@ -29,4 +30,4 @@ def sweep(request: Upkeep, work: Work) -> Json:
         import_chunk.delay(tenant_id=tenant_id, backfill_id=backfill_id, number=number)
     for tenant_id, backfill_id in ended:
         finish.delay(tenant_id=tenant_id, backfill_id=backfill_id)
-    return work.envelope(request, Answer(data={"chunks": len(stalled), "endings": len(ended)}))
+    return context.envelope(request, TaskResult(data={"chunks": len(stalled), "endings": len(ended)}))

@@ -17,7 +17,7 @@ from tasks.crm.highlevel.messages import direction_of
 from tasks.intake import consent, payload
 from tasks.intake.errors import EventRefused
 from tasks.intake.lead_drafts import to_draft
-from tasks.intake.parsed_event import Closing, Ignored, Notice, Setup, fingerprint, keyed
+from tasks.intake.parsed_event import Closing, Ignored, ParsedEvent, ReaderContext, fingerprint, keyed
 from tasks.intake.payload import MAX_BODY, Raw
 
 #: outcomes that close a lead
@@ -30,7 +30,7 @@ ENDS: Mapping[str, tuple[Closing, bool]] = {
 ALSO = frozenset({"note", "unsubscribed", "opted_out", *ENDS})
 
 
-def read(raw: Any, setup: Setup) -> Notice | Ignored:
+def read(raw: Any, setup: ReaderContext) -> ParsedEvent | Ignored:
     """Read `{id?, lead, kind?, at?, direction?, channel?, text?, value?, duration?}`; without kind it is of the lead.
 
     Raises:
@@ -64,14 +64,14 @@ def _lead(told: Any, at: datetime) -> LeadDraft:
     return draft
 
 
-def _about(lead: LeadDraft, at: datetime) -> Notice:
+def _about(lead: LeadDraft, at: datetime) -> ParsedEvent:
     told: dict[str, Any] = {**lead.contact, **lead.fields, **lead.consent, **lead.custom}
     state = {name: str(value) for name, value in told.items()}
     entity = ("lead", f"{lead.source_system}:{lead.external_id}") if lead.external_id else None
-    return Notice(type="lead", at=at, lead=lead, entity=entity, state=state)
+    return ParsedEvent(type="lead", at=at, lead=lead, entity=entity, state=state)
 
 
-def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: Setup) -> Notice:
+def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: ReaderContext) -> ParsedEvent:
     text = payload.text(raw, "text", limit=MAX_BODY)
     direction, channel = direction_of(raw), payload.text(raw, "channel", limit=40)
     who = [lead.source_system, lead.external_id, dict(lead.contact)]
@@ -99,7 +99,7 @@ def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: Setup) 
     )
     if closing:
         lead = replace(lead, fields={**lead.fields, "opportunity_status": closing, "closed_at": at})
-    return Notice(type=kind, at=at, lead=lead, state=state, closing=closing)
+    return ParsedEvent(type=kind, at=at, lead=lead, state=state, closing=closing)
 
 
 def _statements(event: EventDraft) -> tuple[ConsentStatement, ...]:

@@ -24,7 +24,7 @@ Headers = Mapping[str, str] | Iterable[tuple[Text, Text]]
 _PublicKey = Ed25519PublicKey | RSAPublicKey
 
 
-def verify_ghl(raw_body: bytes, headers: Headers, keys: Sequence[str]) -> bool:
+def verify_highlevel(raw_body: bytes, headers: Headers, keys: Sequence[str]) -> bool:
     """Tell whether one of HighLevel's public keys (PEM) signed exactly these bytes.
 
     `headers` is a mapping or pairs as ASGI gives them, names in any case. The newer header decides where it comes and

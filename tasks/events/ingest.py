@@ -7,33 +7,34 @@ from itertools import chain, groupby
 
 from db.session import Session
 from tasks.contracts.events import IngestEvents
-from tasks.runtime.task import Answer, Work, effect
-from tasks.services.events.apply_events import follow_items, take
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import effect
+from tasks.services.events.apply_events import apply, follow_items
 from tasks.services.events.event_item import SOURCES, Item, counts, origin_of
 
 
-def ingest_many(session: Session, calls: Sequence[tuple[IngestEvents, Work]]) -> list[Answer]:
+def ingest_many(session: Session, calls: Sequence[tuple[IngestEvents, TaskContext]]) -> list[TaskResult]:
     """Take in the events of several messages of one tenant, in their order; an answer each."""
-    told = [_read(request, work) for request, work in calls]
+    told = [_read(request, context) for request, context in calls]
     for _, run in groupby(chain.from_iterable(told), key=lambda item: SOURCES[item.origin.provider]):
-        take(session, calls[0][1].tenant_id, list(run), calls[0][1].now)
-    for items, (_, work) in zip(told, calls, strict=True):
-        follow_items(work, items)
-    return [Answer(data=counts(items)) for items in told]
+        apply(session, calls[0][1].tenant_id, list(run), calls[0][1].now)
+    for items, (_, context) in zip(told, calls, strict=True):
+        follow_items(context, items)
+    return [TaskResult(data=counts(items)) for items in told]
 
 
 @effect("hearth.events.ingest", IngestEvents, many=ingest_many)
-def ingest(session: Session, request: IngestEvents, work: Work) -> Answer:
+def ingest(session: Session, request: IngestEvents, context: TaskContext) -> TaskResult:
     """Take in events, each once; leads that changed are due to be scored, a refusal to be contacted holds at once."""
-    return ingest_many(session, [(request, work)])[0]
+    return ingest_many(session, [(request, context)])[0]
 
 
-def _read(request: IngestEvents, work: Work) -> list[Item]:
+def _read(request: IngestEvents, context: TaskContext) -> list[Item]:
     verified, received_at = request.signature_verified, request.received_at
-    origin = origin_of(work, provider=request.provider, verified=verified, received_at=received_at)
+    origin = origin_of(context, provider=request.provider, verified=verified, received_at=received_at)
     items = [Item(index=index, raw=raw, origin=origin) for index, raw in enumerate(request.events)]
     for item in items:
         item.read()
         for code, loc in item.notice.warnings if item.notice else ():
-            work.warn(code, f"events.{item.index}.{loc}")
+            context.warn(code, f"events.{item.index}.{loc}")
     return items

@@ -15,9 +15,10 @@ from db.repositories.events import raw_events
 from db.repositories.sql.clauses import in_batches
 from db.session import reading
 from tasks.contracts.events import ReplayEvents
-from tasks.runtime.bisect_batch import halved
-from tasks.runtime.task import Answer, Json, Work, job
-from tasks.services.events.apply_events import follow_items, take
+from tasks.runtime.bisect_batch import bisect
+from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.task import job
+from tasks.services.events.apply_events import apply, follow_items
 from tasks.services.events.event_item import SOURCES, Item, origin_of
 
 log = structlog.get_logger(__name__)
@@ -54,18 +55,18 @@ class Tally:
 
 
 @job("hearth.events.replay", ReplayEvents)
-def replay(request: ReplayEvents, work: Work) -> Json:
+def replay(request: ReplayEvents, context: TaskContext) -> Json:
     """Read events again that failed or were ignored; what is understood now is taken in, once, as of when it came."""
     tenant_id, tally = request.tenant_id, Tally()
     with reading(tenant_id) as session:
         raw_ids = raw_events.ids(session, tenant_id, outcomes=sorted(request.status), since=request.since)
 
     def run(chunk: Sequence[str]) -> None:
-        own = work.anew()
-        with own.effect(tenant_id, dry_run=request.dry_run) as session:
-            items = [_item(raw, work) for raw in raw_events.take_out(session, tenant_id, raw_ids=chunk)]
+        own = context.fork()
+        with own.transaction(tenant_id, dry_run=request.dry_run) as session:
+            items = [_item(raw, context) for raw in raw_events.take_out(session, tenant_id, raw_ids=chunk)]
             for _, group in groupby(items, key=lambda item: SOURCES[item.origin.provider]):
-                take(session, tenant_id, list(group), work.now)
+                apply(session, tenant_id, list(group), context.now)
             follow_items(own, items)
         tally.add(items)
 
@@ -74,12 +75,12 @@ def replay(request: ReplayEvents, work: Work) -> Json:
         tally.fates["invalid"] += 1
 
     for chunk in in_batches(raw_ids, CHUNK):
-        halved(chunk, run, failed)
-    return work.envelope(request, Answer(data=tally.data()))
+        bisect(chunk, run, failed)
+    return context.envelope(request, TaskResult(data=tally.data()))
 
 
-def _item(raw: RawEventRecord, work: Work) -> Item:
-    origin = origin_of(work, provider=raw.provider, verified=raw.verified, received_at=raw.received_at)
+def _item(raw: RawEventRecord, context: TaskContext) -> Item:
+    origin = origin_of(context, provider=raw.provider, verified=raw.verified, received_at=raw.received_at)
     item = Item(index=0, raw=json.loads(raw.payload), origin=origin)
     item.read()
     return item

@@ -20,7 +20,7 @@ OURS = "ml."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
+class ReaderContext:
     """What a reader needs to know besides the event."""
 
     tenant_id: str
@@ -35,7 +35,7 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class ParsedEvent:
     """One event that was understood."""
 
     type: str
@@ -72,7 +72,7 @@ class Ignored:
     key: str | None = None
 
 
-def keyed(notice: Notice, event_id: str | None, entity_id: str) -> Notice:
+def keyed(notice: ParsedEvent, event_id: str | None, entity_id: str) -> ParsedEvent:
     """Give a notice with its key: the sender's id, else the hash of type, id and state where no state is kept."""
     if event_id:
         return replace(notice, key=f"id:{event_id}")

@@ -22,12 +22,13 @@ from ml.interventions.compliance.gates import Decision
 from ml.interventions.policy import EVERY
 from tasks.contracts.interventions import DispatchActions
 from tasks.runtime import schedule
-from tasks.runtime.bisect_batch import halved
-from tasks.runtime.task import Answer, Json, Work, job
+from tasks.runtime.bisect_batch import bisect
+from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.task import job
 from tasks.services.interventions import action_views, gate_context
 from tasks.services.interventions.action_rows import candidate_again, decided
-from tasks.services.interventions.gate_context import Subject
-from tasks.services.interventions.intervention_settings import Choices, choices_of
+from tasks.services.interventions.gate_context import GateSubject
+from tasks.services.interventions.intervention_settings import InterventionSettings, settings_of
 from tasks.services.interventions.plan_store import CHUNK
 from tasks.services.interventions.withdrawal import withdraw
 
@@ -39,15 +40,15 @@ _PLANNED: tuple[ActionState, ...] = ("planned",)
 
 
 @job("hearth.interventions.dispatch", DispatchActions)
-def dispatch(request: DispatchActions, work: Work) -> Json:
+def dispatch(request: DispatchActions, context: TaskContext) -> Json:
     """Hand actions over that the gates still let pass; without a tenant, have it done for everybody's that are due."""
     if request.action_ids is None:
-        return work.envelope(request, Answer(data={"due": _sweep()}))
+        return context.envelope(request, TaskResult(data={"due": _sweep()}))
     found: Counter[str] = Counter()
 
     def run(action_ids: Sequence[str]) -> None:
-        own = work.anew()
-        with own.effect(work.tenant_id) as session:
+        own = context.fork()
+        with own.transaction(context.tenant_id) as session:
             # the law's hours are no matter of this machine's clock
             done = dispatch_actions(session, replace(own, now=clock.now(session)), action_ids)
         found.update(done)
@@ -55,12 +56,12 @@ def dispatch(request: DispatchActions, work: Work) -> Json:
     def failed(action_id: str, error: str) -> None:
         log.error("action_not_dispatched", action_id=action_id, error=error)
 
-    halved(list(dict.fromkeys(request.action_ids)), run, failed)
-    return work.envelope(request, Answer(data=dict(sorted(found.items()))))
+    bisect(list(dict.fromkeys(request.action_ids)), run, failed)
+    return context.envelope(request, TaskResult(data=dict(sorted(found.items()))))
 
 
 def _sweep() -> int:
-    if not schedule.mine("interventions.dispatch", LOOK):
+    if not schedule.is_due("interventions.dispatch", LOOK):
         return 0
     with reading(EVERY_TENANT) as session:
         due = interventions.due(session, now=clock.now(session), limit=LIMIT)
@@ -78,11 +79,11 @@ def _sweep() -> int:
 class _Moment:
     """What holds for all actions that are handed over at once."""
 
-    choices: Choices
+    choices: InterventionSettings
     paused: frozenset[str]
     #: leads of whom nothing may be computed
     held: Mapping[str, tuple[str, ...]]
-    subjects: Mapping[str, Subject]
+    subjects: Mapping[str, GateSubject]
 
     def stopped(self, action: InterventionRecord) -> str | None:
         """Say why an action is taken back, if it is."""
@@ -97,58 +98,60 @@ class _Moment:
         return None if subject.open or subject.wants_out else "ended"
 
 
-def dispatch_actions(session: Session, work: Work, action_ids: Sequence[str]) -> dict[str, int]:
+def dispatch_actions(session: Session, context: TaskContext, action_ids: Sequence[str]) -> dict[str, int]:
     """Hand over those of some actions whose time has come; gives how many went which way, in one transaction."""
-    known = interventions.get(session, work.tenant_id, action_ids=action_ids)
-    ready = [one for one in known if one.state == "planned" and one.not_before <= work.now < one.expires_at]
+    known = interventions.get(session, context.tenant_id, action_ids=action_ids)
+    ready = [one for one in known if one.state == "planned" and one.not_before <= context.now < one.expires_at]
     if not ready:
         return {}
-    moment = _moment(session, work, [one.lead_id for one in ready])
-    return dict(Counter(_decide(session, work, moment, one) for one in ready))
+    moment = _moment(session, context, [one.lead_id for one in ready])
+    return dict(Counter(_decide(session, context, moment, one) for one in ready))
 
 
-def _moment(session: Session, work: Work, lead_ids: Sequence[str]) -> _Moment:
-    choices = choices_of(work.settings())
+def _moment(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> _Moment:
+    choices = settings_of(context.settings())
     return _Moment(
         choices=choices,
-        paused=frozenset(pauses.standing(session, work.tenant_id)),
-        held=restrictions.blocked(session, work.tenant_id, lead_ids=lead_ids),
-        subjects=gate_context.load(session, work, list(dict.fromkeys(lead_ids)), choices),
+        paused=frozenset(pauses.active(session, context.tenant_id)),
+        held=restrictions.blocked(session, context.tenant_id, lead_ids=lead_ids),
+        subjects=gate_context.load(session, context, list(dict.fromkeys(lead_ids)), choices),
     )
 
 
-def _decide(session: Session, work: Work, moment: _Moment, action: InterventionRecord) -> str:
+def _decide(session: Session, context: TaskContext, moment: _Moment, action: InterventionRecord) -> str:
     reason = moment.stopped(action)
     if reason is not None:
-        return "withdrawn" if withdraw(session, work, [action.action_id], reason, of=_PLANNED) else "passed"
-    return _judge(session, work, moment, action)
+        return "withdrawn" if withdraw(session, context, [action.action_id], reason, of=_PLANNED) else "passed"
+    return _judge(session, context, moment, action)
 
 
-def _judge(session: Session, work: Work, moment: _Moment, action: InterventionRecord) -> str:
+def _judge(session: Session, context: TaskContext, moment: _Moment, action: InterventionRecord) -> str:
     subject = moment.subjects[action.lead_id]
-    decision = gate_context.ruled(candidate_again(action), subject, work.now, moment.choices, but=action.action_id)
+    decision = gate_context.ruled(candidate_again(action), subject, context.now, moment.choices, but=action.action_id)
     if decision.decision == "defer" and (decision.not_before or action.expires_at) >= action.expires_at:
-        return "withdrawn" if withdraw(session, work, [action.action_id], "expired", of=_PLANNED) else "passed"
-    moved = _moved(session, work, action, decision)
+        return "withdrawn" if withdraw(session, context, [action.action_id], "expired", of=_PLANNED) else "passed"
+    moved = _moved(session, context, action, decision)
     if moved is None:
         return "passed"
-    action_views.prove(work, moved)
+    action_views.prove(context, moved)
     if moved.state == "dispatched":
-        work.tell("action.planned", moved.lead_id, **action_views.told(moved))
+        context.emit_event("action.planned", moved.lead_id, **action_views.told(moved))
     return "deferred" if moved.state == "planned" else moved.state
 
 
-def _moved(session: Session, work: Work, action: InterventionRecord, decision: Decision) -> InterventionRecord | None:
+def _moved(
+    session: Session, context: TaskContext, action: InterventionRecord, decision: Decision
+) -> InterventionRecord | None:
     """Move an action to where the gates' decision brings it; None where somebody else was quicker."""
     told: dict[str, Any] = {
         "action_id": action.action_id,
         "of": _PLANNED,
-        "now": work.now,
+        "now": context.now,
         "decision": decided(decision),
     }
     if decision.decision == "block":
-        return interventions.move(session, work.tenant_id, to="blocked", **told)
+        return interventions.move(session, context.tenant_id, to="blocked", **told)
     if decision.decision == "defer":
-        return interventions.move(session, work.tenant_id, to="planned", not_before=decision.not_before, **told)
+        return interventions.move(session, context.tenant_id, to="planned", not_before=decision.not_before, **told)
     approved = action.reviewed_at is not None or not decision.requires_approval
-    return interventions.move(session, work.tenant_id, to="dispatched" if approved else "approval", **told)
+    return interventions.move(session, context.tenant_id, to="dispatched" if approved else "approval", **told)

@@ -12,10 +12,11 @@ from db.repositories.interventions import interventions
 from db.session import EVERY_TENANT, reading
 from tasks.contracts.interventions import ExpireActions
 from tasks.runtime import schedule
-from tasks.runtime.bisect_batch import halved
-from tasks.runtime.task import Answer, Json, Work, job
+from tasks.runtime.bisect_batch import bisect
+from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.task import job
 from tasks.services.interventions.action_views import RUNNING
-from tasks.services.interventions.intervention_settings import choices_of
+from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.interventions.per_tenant import of_tenant
 from tasks.services.interventions.planning import PROTECTING
 from tasks.services.interventions.withdrawal import withdraw
@@ -27,42 +28,42 @@ EVERY, LIMIT = 60, 1000
 
 
 @job("hearth.interventions.expire", ExpireActions)
-def expire(request: ExpireActions, work: Work) -> Json:
+def expire(request: ExpireActions, context: TaskContext) -> Json:
     """Withdraw actions whose time is over; of a tenant that is named, all that its kill switch stops."""
     if request.tenant_id is not None:
-        return work.envelope(request, Answer(data={"withdrawn": _stop(work)}))
-    if not schedule.mine("interventions.expire", EVERY):
-        return work.envelope(request, Answer(data={"withdrawn": 0}))
+        return context.envelope(request, TaskResult(data={"withdrawn": _stop(context)}))
+    if not schedule.is_due("interventions.expire", EVERY):
+        return context.envelope(request, TaskResult(data={"withdrawn": 0}))
     with reading(EVERY_TENANT) as session:
         over = interventions.expired(session, now=clock.now(session), limit=LIMIT)
     by_tenant: dict[str, list[str]] = defaultdict(list)
     for tenant_id, action_id in over:
         by_tenant[tenant_id].append(action_id)
-    gone = sum(_withdraw(of_tenant(work, name), action_ids, "expired") for name, action_ids in by_tenant.items())
-    return work.envelope(request, Answer(data={"withdrawn": gone}))
+    gone = sum(_withdraw(of_tenant(context, name), action_ids, "expired") for name, action_ids in by_tenant.items())
+    return context.envelope(request, TaskResult(data={"withdrawn": gone}))
 
 
-def _stop(work: Work) -> int:
+def _stop(context: TaskContext) -> int:
     """Withdraw all that is to be carried out; nothing where the kill switch is off again."""
     gone = 0
-    while choices_of(work.settings()).kill_switch:
-        with reading(work.tenant_id) as session:
-            found = interventions.waiting(session, work.tenant_id, limit=LIMIT, states=RUNNING)
+    while settings_of(context.settings()).kill_switch:
+        with reading(context.tenant_id) as session:
+            found = interventions.waiting(session, context.tenant_id, limit=LIMIT, states=RUNNING)
         # what was told to the CRM for a lead that wants to hear no more stands: it sends nothing, it ends it
         ours = [one.action_id for one in found if (one.state, one.reason_codes) != ("dispatched", PROTECTING)]
-        done = _withdraw(work, ours, "kill_switch")
+        done = _withdraw(context, ours, "kill_switch")
         gone += done
         if not done:
             break
     return gone
 
 
-def _withdraw(work: Work, action_ids: Sequence[str], reason: str) -> int:
+def _withdraw(context: TaskContext, action_ids: Sequence[str], reason: str) -> int:
     gone: list[str] = []
 
     def run(some: Sequence[str]) -> None:
-        own = work.anew()
-        with own.effect(work.tenant_id) as session:
+        own = context.fork()
+        with own.transaction(context.tenant_id) as session:
             taken = withdraw(session, own, some, reason)
         gone.extend(one.action_id for one in taken)
 
@@ -70,5 +71,5 @@ def _withdraw(work: Work, action_ids: Sequence[str], reason: str) -> int:
         log.error("action_not_withdrawn", action_id=action_id, error=error)
 
     if action_ids:
-        halved(action_ids, run, failed)
+        bisect(action_ids, run, failed)
     return len(gone)

@@ -20,12 +20,13 @@ from db.session import EVERY_TENANT, Session, reading
 from ml.churn.labels import HORIZON, History, labels
 from ml.experiments.verdicts import Report
 from tasks.contracts.interventions import FollowUp
-from tasks.interventions.pauses import put
+from tasks.interventions.pauses import set_pause
 from tasks.runtime import schedule
-from tasks.runtime.bisect_batch import halved
-from tasks.runtime.task import Answer, Json, Work, job
+from tasks.runtime.bisect_batch import bisect
+from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.task import job
 from tasks.services.interventions import experiment
-from tasks.services.interventions.intervention_settings import choices_of
+from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.interventions.per_tenant import of_tenant
 from tasks.services.models import churn_training_data
 
@@ -45,67 +46,69 @@ RESPECTED = timedelta(days=30)
 
 
 @job("hearth.interventions.follow_up", FollowUp)
-def follow_up(request: FollowUp, work: Work) -> Json:
+def follow_up(request: FollowUp, context: TaskContext) -> Json:
     """Settle the leads whose time is over, once a day, and pause types of intervention that do harm."""
-    if not schedule.mine("interventions.follow_up", DAY):
-        return work.envelope(request, Answer(data={"settled": 0}))
+    if not schedule.is_due("interventions.follow_up", DAY):
+        return context.envelope(request, TaskResult(data={"settled": 0}))
     settled: Counter[str] = Counter()
     for _ in range(ROUNDS):
-        done = _round(work)
+        done = _round(context)
         settled += done
         if not done:
             break
-    paused = sum(len(judge(of_tenant(work, tenant_id))) for tenant_id in settled)
-    return work.envelope(request, Answer(data={"settled": settled.total(), "paused": paused}))
+    paused = sum(len(judge(of_tenant(context, tenant_id))) for tenant_id in settled)
+    return context.envelope(request, TaskResult(data={"settled": settled.total(), "paused": paused}))
 
 
-def _round(work: Work) -> Counter[str]:
+def _round(context: TaskContext) -> Counter[str]:
     """Settle leads of every tenant whose time is over; those that could not be told stay for another day."""
     with reading(EVERY_TENANT) as session:
         now = clock.now(session)
         due = enrolments.due(session, now=now, limit=LIMIT)
-    return +Counter({name: settle(replace(of_tenant(work, name), now=now), lead_ids) for name, lead_ids in due.items()})
+    return +Counter(
+        {name: resolve(replace(of_tenant(context, name), now=now), lead_ids) for name, lead_ids in due.items()}
+    )
 
 
-def settle(work: Work, lead_ids: Sequence[str]) -> int:
+def resolve(context: TaskContext, lead_ids: Sequence[str]) -> int:
     """Note how leads ended, and give how many; one that cannot be told holds up nobody."""
     done: list[int] = []
 
     def run(some: Sequence[str]) -> None:
-        own = work.anew()
-        with own.effect(work.tenant_id) as session:
-            count = settle_leads(session, own, some)
+        own = context.fork()
+        with own.transaction(context.tenant_id) as session:
+            count = resolve_leads(session, own, some)
         done.append(count)
 
     def failed(lead_id: str, error: str) -> None:
         log.error("lead_not_settled", lead_id=lead_id, error=error)
 
     for start in range(0, len(lead_ids), CHUNK):
-        halved(lead_ids[start : start + CHUNK], run, failed)
+        bisect(lead_ids[start : start + CHUNK], run, failed)
     return sum(done)
 
 
-def settle_leads(session: Session, work: Work, lead_ids: Sequence[str]) -> int:
+def resolve_leads(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> int:
     """Note how leads ended that were enrolled, in one transaction."""
     scope = {"experiment": experiment.EXPERIMENT}
-    known = enrolments.of_leads(session, work.tenant_id, lead_ids=lead_ids, **scope)
+    known = enrolments.for_leads(session, context.tenant_id, lead_ids=lead_ids, **scope)
     dates = sorted({record.enrolled_at for record in known.values()})
-    happened = events.of_leads(session, work.tenant_id, lead_ids=list(known))
-    stood = snapshots.standings(session, work.tenant_id, lead_ids=list(known), dates=dates)
+    happened = events.for_leads(session, context.tenant_id, lead_ids=list(known))
+    stood = snapshots.standings(session, context.tenant_id, lead_ids=list(known), dates=dates)
     told = {
         lead.lead_id: _outcome(
             churn_training_data.of_record(
-                lead, _of_both(happened[lead.lead_id]), stood.get(lead.lead_id, ()), work.now
+                lead, _of_both(happened[lead.lead_id]), stood.get(lead.lead_id, ()), context.now
             ),
             known[lead.lead_id],
-            work,
+            context,
         )
-        for lead in leads.get(session, work.tenant_id, lead_ids=list(known))
+        for lead in leads.get(session, context.tenant_id, lead_ids=list(known))
     }
     over = {lead_id: outcome for lead_id, outcome in told.items() if outcome is not None}
-    count = enrolments.settle(session, work.tenant_id, outcomes=over, now=work.now, **scope)
+    count = enrolments.close(session, context.tenant_id, outcomes=over, now=context.now, **scope)
     if over:
-        work.prove("enrolments_settled", leads=count, **scope)
+        context.audit("enrolments_settled", leads=count, **scope)
     return count
 
 
@@ -117,20 +120,22 @@ def _of_both(happened: Sequence[EventRecord]) -> list[EventRecord]:
     return [event for event in happened if event.kind != ANSWERED or "action_id" not in event.facts]
 
 
-def judge(work: Work) -> list[str]:
+def judge(context: TaskContext) -> list[str]:
     """Look at what the tenant's hold-out has shown, and pause the types that do harm; gives those."""
-    own = work.anew()
-    with own.effect(work.tenant_id) as session:
-        found = experiment.measured(session, work.tenant_id, share=choices_of(work.settings()).holdout, now=work.now)
-        kept = pauses.lifted(session, work.tenant_id, since=work.now - RESPECTED)
+    own = context.fork()
+    with own.transaction(context.tenant_id) as session:
+        found = experiment.measured(
+            session, context.tenant_id, share=settings_of(context.settings()).holdout, now=context.now
+        )
+        kept = pauses.lifted(session, context.tenant_id, since=context.now - RESPECTED)
         harmful = [name for name in found.harmful if name not in kept]
-        return [name for name in harmful if put(session, own, name, "harms", _evidence(found, name), by=JOB)]
+        return [name for name in harmful if set_pause(session, own, name, "harms", _evidence(found, name), by=JOB)]
 
 
-def _outcome(history: History, record: EnrolmentRecord, work: Work) -> tuple[str, str | None] | None:
+def _outcome(history: History, record: EnrolmentRecord, context: TaskContext) -> tuple[str, str | None] | None:
     """Say how a lead ended; None while that cannot be told."""
-    thresholds: Mapping[str, float] = work.settings().get("silence_days") or {}
-    found = labels([history], [record.enrolled_at], until=work.now, horizon=HORIZON, thresholds=thresholds)
+    thresholds: Mapping[str, float] = context.settings().get("silence_days") or {}
+    found = labels([history], [record.enrolled_at], until=context.now, horizon=HORIZON, thresholds=thresholds)
     if not found:
         # by what is known now it had ended before it was enrolled
         return "gone", "ended_before"

@@ -11,10 +11,11 @@ import structlog
 from db.errors import UnknownLead
 from db.session import Session
 from tasks.contracts.interventions import PlanDue, PlanInterventions
-from tasks.runtime.bisect_batch import halved
-from tasks.runtime.task import Answer, Json, Work, effect, job
+from tasks.runtime.bisect_batch import bisect
+from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.task import effect, job
 from tasks.services.interventions import action_views
-from tasks.services.interventions.plan_types import Asked, LeadPlan
+from tasks.services.interventions.plan_types import LeadPlan, PlanRequest
 from tasks.services.interventions.planning import plan_leads
 
 log = structlog.get_logger(__name__)
@@ -24,31 +25,31 @@ _STOPPED = frozenset({"kill_switch", "paused", "restricted", "objected"})
 
 
 @effect("hearth.interventions.plan", PlanInterventions)
-def plan(session: Session, request: PlanInterventions, work: Work) -> Answer:
+def plan(session: Session, request: PlanInterventions, context: TaskContext) -> TaskResult:
     """Decide what to do about leads at risk: one lead's actions, or what became of many.
 
     The same lead planned for twice a day has the same actions. What may go now is handed over after the commit.
     """
     lead_ids = request.ids()
-    asked = Asked(allowed_actions=request.allowed_actions, budget=request.budget)
-    plans = plan_leads(session, work, lead_ids, asked)
+    asked = PlanRequest(allowed_actions=request.allowed_actions, budget=request.budget)
+    plans = plan_leads(session, context, lead_ids, asked)
     for index, one in enumerate(plans):
         if one.reason in {"restricted", "objected"}:
-            work.warn(f"lead.{one.reason}", f"lead_ids.{index}")
+            context.warn(f"lead.{one.reason}", f"lead_ids.{index}")
     stopped = sum(one.reason in _STOPPED for one in plans)
     status: Any = "blocked" if stopped == len(plans) else "partial" if stopped else "ok"
     data = _one(plans[0]) if request.lead_id is not None else counts(plans)
-    return Answer(data=data, status=status, as_of=work.now)
+    return TaskResult(data=data, status=status, as_of=context.now)
 
 
 @job("hearth.interventions.plan_due", PlanDue)
-def plan_due(request: PlanDue, work: Work) -> Json:
+def plan_due(request: PlanDue, context: TaskContext) -> Json:
     """Plan for leads that were found at risk; one that cannot be planned for holds up nobody."""
     planned: list[LeadPlan] = []
 
     def run(lead_ids: Sequence[str]) -> None:
-        own = work.anew()
-        with own.effect(request.tenant_id) as session:
+        own = context.fork()
+        with own.transaction(request.tenant_id) as session:
             done = plan_leads(session, own, lead_ids)
         planned.extend(done)
 
@@ -57,8 +58,8 @@ def plan_due(request: PlanDue, work: Work) -> Json:
         named = {} if error == UnknownLead.__name__ else {"lead_id": lead_id}
         log.error("lead_not_planned_for", **named, error=error)
 
-    halved(list(dict.fromkeys(request.lead_ids)), run, failed)
-    return work.envelope(request, Answer(data=counts(planned)))
+    bisect(list(dict.fromkeys(request.lead_ids)), run, failed)
+    return context.envelope(request, TaskResult(data=counts(planned)))
 
 
 def counts(plans: Sequence[LeadPlan]) -> dict[str, Any]:

@@ -11,26 +11,27 @@ from db.repositories.predictions import predictions
 from db.session import Session
 from tasks.contracts.leads import ScoreHistory
 from tasks.leads.overrides import shown
-from tasks.runtime.task import Answer, Work, query
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import query
 from tasks.services.leads.threshold_events import KIND
 
 
 @query("hearth.leads.history", ScoreHistory)
-def history(session: Session, request: ScoreHistory, work: Work) -> Answer:
+def history(session: Session, request: ScoreHistory, context: TaskContext) -> TaskResult:
     """Every score of a lead, newest first, with what people said of it; send `before` again for the next page."""
-    leads.held(session, work.tenant_id, lead_ids=[request.lead_id])
+    leads.restricted(session, context.tenant_id, lead_ids=[request.lead_id])
     scope: dict[str, Any] = {"lead_id": request.lead_id, "kind": KIND}
-    found = predictions.history(session, work.tenant_id, **scope, limit=request.limit + 1, before=request.before)
+    found = predictions.history(session, context.tenant_id, **scope, limit=request.limit + 1, before=request.before)
     points, more = found[: request.limit], len(found) > request.limit
-    said = score_feedback.of_lead(session, work.tenant_id, lead_id=request.lead_id)
-    return Answer(
+    said = score_feedback.for_lead(session, context.tenant_id, lead_id=request.lead_id)
+    return TaskResult(
         data={
             "lead_id": request.lead_id,
             "points": [point(each, said) for each in points],
-            "overrides": [shown(record) for record in overrides.of_lead(session, work.tenant_id, **scope)[:50]],
+            "overrides": [shown(record) for record in overrides.for_lead(session, context.tenant_id, **scope)[:50]],
             "before": points[-1].as_of if more else None,
         },
-        as_of=work.now,
+        as_of=context.now,
     )
 
 

@@ -12,33 +12,37 @@ from ml.features import extract
 from ml.leads import LeadScore, band
 from ml.profiles import FeatureMatrix
 from tasks.contracts.leads import ScoreLeads
-from tasks.runtime.task import Answer, Work, effect
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import effect
 from tasks.services.leads import prediction_store, profiles, snapshots
 from tasks.services.leads.threshold_events import KIND, tell_changes
 from tasks.services.models import model_registry
 
 
 @effect("hearth.leads.score", ScoreLeads)
-def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
+def score(session: Session, request: ScoreLeads, context: TaskContext) -> TaskResult:
     """Score one lead, stored or sent along, with its reasons; or many, whose rows the worklist and the card show.
 
     Leads that are restricted, or that object to it, are left out and named.
     """
-    champion, as_of = model_registry.champion(session, request.tenant_id, work.settings()), request.as_of or work.now
+    champion, as_of = (
+        model_registry.champion(session, request.tenant_id, context.settings()),
+        request.as_of or context.now,
+    )
     facts: dict[str, Any] = {"model": champion.model(), "as_of": as_of}
     if request.lead is not None:
         answer = champion.scorer.score(extract([profiles.of_message(request.lead, as_of)]), explain=request.explain)[0]
-        return Answer(data={"lead": {"lead_id": None, **_shown(answer, work)}}, **facts)
+        return TaskResult(data={"lead": {"lead_id": None, **_shown(answer, context)}}, **facts)
     known = profiles.load(session, request.tenant_id, request.ids(), as_of)
-    allowed, blocked = [lead for lead in known if not lead.held], snapshots.blocked(work, known)
+    allowed, blocked = [lead for lead in known if not lead.held], snapshots.blocked(context, known)
     if not allowed:
-        return Answer(data={"scored": 0, "blocked": blocked}, status="blocked", **facts)
-    taken = snapshots.of_known(session, work, allowed, as_of)
-    scores = store_scores(session, work, taken, champion, request.explain)
+        return TaskResult(data={"scored": 0, "blocked": blocked}, status="blocked", **facts)
+    taken = snapshots.of_known(session, context, allowed, as_of)
+    scores = store_scores(session, context, taken, champion, request.explain)
     if request.lead_id is not None:
-        return Answer(data={"lead": {"lead_id": request.lead_id, **_shown(scores[0], work)}}, **facts)
-    bands = [_band(item, work) for item in scores]
-    return Answer(
+        return TaskResult(data={"lead": {"lead_id": request.lead_id, **_shown(scores[0], context)}}, **facts)
+    bands = [_band(item, context) for item in scores]
+    return TaskResult(
         data={
             "scored": len(scores),
             "bands": {name: bands.count(name) for name in ("hot", "warm", "cold")},
@@ -50,28 +54,32 @@ def score(session: Session, request: ScoreLeads, work: Work) -> Answer:
 
 
 def store_scores(
-    session: Session, work: Work, taken: Sequence[SnapshotRecord], champion: model_registry.Champion, explain: int = 3
+    session: Session,
+    context: TaskContext,
+    taken: Sequence[SnapshotRecord],
+    champion: model_registry.Champion,
+    explain: int = 3,
 ) -> list[LeadScore]:
     """Score snapshots and keep one answer each, in the order given; tells of bands that changed."""
     matrix = FeatureMatrix.from_rows([snapshot.features for snapshot in taken])
     scores = champion.scorer.score(matrix, explain=explain)
-    drafts = [_prediction(snapshot, item, champion, work) for snapshot, item in zip(taken, scores, strict=True)]
-    keep_predictions(session, work, drafts)
+    drafts = [_prediction(snapshot, item, champion, context) for snapshot, item in zip(taken, scores, strict=True)]
+    keep_predictions(session, context, drafts)
     return scores
 
 
-def keep_predictions(session: Session, work: Work, drafts: Sequence[PredictionDraft]) -> None:
+def keep_predictions(session: Session, context: TaskContext, drafts: Sequence[PredictionDraft]) -> None:
     """Store answers once each, with their proof, and tell the CRM of bands that changed and thresholds crossed.
 
     A lead that was restricted since its snapshot was taken gets none.
     """
-    kept = prediction_store.keep(session, work, drafts, kind=KIND)
+    kept = prediction_store.store(session, context, drafts, kind=KIND)
     if fresh := kept.fresh():
-        tell_changes(session, work, fresh, kept.before)
+        tell_changes(session, context, fresh, kept.before)
 
 
 def _prediction(
-    snapshot: SnapshotRecord, item: LeadScore, champion: model_registry.Champion, work: Work
+    snapshot: SnapshotRecord, item: LeadScore, champion: model_registry.Champion, context: TaskContext
 ) -> PredictionDraft:
     return PredictionDraft(
         lead_id=snapshot.lead_id,
@@ -81,7 +89,7 @@ def _prediction(
         model_version=champion.version,
         scope=champion.scope,
         probability=item.probability,
-        band=_band(item, work),
+        band=_band(item, context),
         detail=_detail(item),
         as_of=snapshot.as_of,
     )
@@ -106,9 +114,9 @@ def _reason(reason: Reason) -> dict[str, Any]:
     return {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
 
 
-def _band(item: LeadScore, work: Work) -> str:
-    return band(item.probability, **(work.settings().get("bands") or {}))
+def _band(item: LeadScore, context: TaskContext) -> str:
+    return band(item.probability, **(context.settings().get("bands") or {}))
 
 
-def _shown(item: LeadScore, work: Work) -> dict[str, Any]:
-    return {"probability": item.probability, "band": _band(item, work), **_detail(item)}
+def _shown(item: LeadScore, context: TaskContext) -> dict[str, Any]:
+    return {"probability": item.probability, "band": _band(item, context), **_detail(item)}

@@ -8,29 +8,30 @@ from db.session import Session
 from tasks.contracts.leads import UpsertLeads
 from tasks.intake.consent import UNCLEAR, not_understood
 from tasks.intake.lead_drafts import to_draft
-from tasks.runtime.task import Answer, Work, effect
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import effect
 from tasks.services.leads import refusals
 
 
 @effect("hearth.leads.upsert", UpsertLeads)
-def upsert(session: Session, request: UpsertLeads, work: Work) -> Answer:
+def upsert(session: Session, request: UpsertLeads, context: TaskContext) -> TaskResult:
     """Create or change leads; a lead without a usable identity is rejected by its index and the rest goes on.
 
     What is new or changed is scored within the tenant's window, as after an event.
     """
-    drafts = [to_draft(lead, work.now) for lead in request.leads]
-    results = leads.upsert(session, request.tenant_id, drafts=drafts, policy=request.policy, now=work.now)
+    drafts = [to_draft(lead, context.now) for lead in request.leads]
+    results = leads.upsert(session, request.tenant_id, drafts=drafts, policy=request.policy, now=context.now)
     changed = {result.lead_id for result in results if result.lead_id and result.outcome in {"created", "updated"}}
     rescore_queue.touch(session, request.tenant_id, lead_ids=sorted(changed))
-    refusals.follow_results(work, results)
+    refusals.follow_results(context, results)
     for index, draft in enumerate(drafts):
         if not_understood(draft.statements):
-            work.warn(UNCLEAR, f"leads.{index}")
+            context.warn(UNCLEAR, f"leads.{index}")
     for index, result in enumerate(results):
         for code in result.codes if result.lead_id else ():
-            work.warn(code, f"leads.{index}")
+            context.warn(code, f"leads.{index}")
     outcomes = [result.outcome for result in results]
-    return Answer(
+    return TaskResult(
         data={
             "created": outcomes.count("created"),
             "updated": outcomes.count("updated"),

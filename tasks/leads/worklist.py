@@ -18,7 +18,8 @@ from ml.worklist import Candidate, Filled, Place, fill, in_order
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.leads import WorklistRequest
 from tasks.leads.overrides import Standing, counted, shown
-from tasks.runtime.task import Answer, Work, query
+from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.task import query
 from tasks.services.churn import churn_risk
 from tasks.services.interventions.next_action import NextAction, conditions, next_actions
 from tasks.services.leads import refusals
@@ -50,33 +51,35 @@ class Known:
 
 
 @query("hearth.leads.worklist", WorklistRequest)
-def worklist(session: Session, request: WorklistRequest, work: Work) -> Answer:
+def worklist(session: Session, request: WorklistRequest, context: TaskContext) -> TaskResult:
     """Today's calls: open leads that may be contacted, an inquiry nobody answered first, then by expected value.
 
     A person's judgement counts instead of the score. No agent gets more calls than their capacity. Each row names the
     one next action that the gates let pass; a lead that nobody may contact is left out and counted as withheld.
     """
-    known = _known(session, request, work)
+    known = _known(session, request, context)
     decided: dict[str, NextAction] = {}
-    filled = _filled(session, request, work, known, decided)
+    filled = _filled(session, request, context, known, decided)
     listed = [lead.lead_id for lead in filled.chosen]
-    scores = {score.lead_id: score for score in predictions.latest(session, work.tenant_id, kind=KIND, lead_ids=listed)}
-    news = changes(session, work, [scores[lead_id] for lead_id in listed])
-    at_risk = churn_risk.newest(session, work.tenant_id, listed)
+    scores = {
+        score.lead_id: score for score in predictions.latest(session, context.tenant_id, kind=KIND, lead_ids=listed)
+    }
+    news = changes(session, context, [scores[lead_id] for lead_id in listed])
+    at_risk = churn_risk.newest(session, context.tenant_id, listed)
     rows = [
-        _row(place, scores[lead_id], known[lead_id], decided[lead_id], work)
+        _row(place, scores[lead_id], known[lead_id], decided[lead_id], context)
         | {"changed": news.get(lead_id), "risk": churn_risk.brief(at_risk.get(lead_id))}
         for place, lead_id in enumerate(listed, 1)
     ]
-    asked = refusals.in_doubt(session, work.tenant_id, assigned_to=request.assigned_to, limit=ASKED)
+    asked = refusals.in_doubt(session, context.tenant_id, assigned_to=request.assigned_to, limit=ASKED)
     data = {
-        "as_of": work.now,
-        "leads": _fitting(rows, work),
+        "as_of": context.now,
+        "leads": _fitting(rows, context),
         "withheld": filled.withheld,
         "withheld_by": _reasons(decided.values()),
         "in_doubt": asked,
     }
-    return Answer(data=data, as_of=work.now)
+    return TaskResult(data=data, as_of=context.now)
 
 
 def _reasons(decided: Iterable[NextAction]) -> dict[str, int]:
@@ -89,26 +92,26 @@ def _reasons(decided: Iterable[NextAction]) -> dict[str, int]:
 def _filled(
     session: Session,
     request: WorklistRequest,
-    work: Work,
+    context: TaskContext,
     known: Mapping[str, Known],
     decided: dict[str, NextAction],
 ) -> Filled:
     """Fill the list from the top; notes what was decided of each lead that was looked at."""
-    settings = work.settings()
+    settings = context.settings()
     ordered = in_order(
         [_candidate(lead_id, lead) for lead_id, lead in known.items()],
-        now=work.now,
+        now=context.now,
         typical=(settings.get("worth") or {}).get("typical_price"),
     )
-    holds = conditions(session, work)
+    holds = conditions(session, context)
     if holds.choices.kill_switch:
         # nobody may be contacted, which need not be found out lead by lead
-        work.warn("kill_switch", "settings.interventions.kill_switch")
+        context.warn("kill_switch", "settings.interventions.kill_switch")
         return Filled(chosen=(), withheld=len(ordered))
 
     def place(lead_ids: Sequence[str]) -> dict[str, Place]:
         urged = {lead_id: known[lead_id].urgency.get("action") for lead_id in lead_ids}
-        found = next_actions(session, work, urged, holds)
+        found = next_actions(session, context, urged, holds)
         decided.update(found)
         return {lead_id: one.place for lead_id, one in found.items()}
 
@@ -151,20 +154,20 @@ def texts_of(score: PredictionRecord) -> list[str]:
     return [reason["text"] for reason in reasons]
 
 
-def _known(session: Session, request: WorklistRequest, work: Work) -> dict[str, Known]:
-    external_ids = leads.callable_leads(session, work.tenant_id, assigned_to=request.assigned_to)
-    agents = leads.agents(session, work.tenant_id)
+def _known(session: Session, request: WorklistRequest, context: TaskContext) -> dict[str, Known]:
+    external_ids = leads.callable_leads(session, context.tenant_id, assigned_to=request.assigned_to)
+    agents = leads.agents(session, context.tenant_id)
     # what a list of very many leads is ordered by; their reasons are read of those alone that stand on it
-    scores = predictions.bands(session, work.tenant_id, kind=KIND, lead_ids=list(external_ids))
-    urgency = {row.lead_id: row.detail for row in predictions.latest(session, work.tenant_id, kind="urgency")}
-    judged = overrides.standing(session, work.tenant_id, kind=KIND)
+    scores = predictions.bands(session, context.tenant_id, kind=KIND, lead_ids=list(external_ids))
+    urgency = {row.lead_id: row.detail for row in predictions.latest(session, context.tenant_id, kind="urgency")}
+    judged = overrides.active(session, context.tenant_id, kind=KIND)
     scored = {lead_id: score for lead_id, score in scores.items() if score is not None}
     unscored = len(external_ids) - len(scored)
     if unscored:
-        work.warn("not_scored", f"{unscored} of {len(external_ids)} leads")
+        context.warn("not_scored", f"{unscored} of {len(external_ids)} leads")
     return {
         lead_id: Known(
-            standing=counted(*score, judged.get(lead_id), work.settings()),
+            standing=counted(*score, judged.get(lead_id), context.settings()),
             urgency=urgency.get(lead_id, {}),
             external_id=external_ids[lead_id],
             agent=agents.get(lead_id),
@@ -203,7 +206,7 @@ def due_by(urgency: Mapping[str, Any], action: NextAction) -> datetime | None:
     return due if due is None or action.not_before is None else max(due, action.not_before)
 
 
-def _row(place: int, score: PredictionRecord, lead: Known, action: NextAction, work: Work) -> dict[str, Any]:
+def _row(place: int, score: PredictionRecord, lead: Known, action: NextAction, context: TaskContext) -> dict[str, Any]:
     urgency = lead.urgency
     return {
         "rank": place,
@@ -212,14 +215,14 @@ def _row(place: int, score: PredictionRecord, lead: Known, action: NextAction, w
         "probability": lead.standing.probability,
         "band": lead.standing.band,
         "reasons": texts_of(score),
-        "why_now": why_now(urgency, work.now),
+        "why_now": why_now(urgency, context.now),
         "action": action.action,
         "due_by": due_by(urgency, action),
         "model": score.model_version,
         "channel": action.channel,
         "not_before": action.not_before,
         "action_id": None if action.plan is None else action.plan.action_id,
-        "expected_value": expected_value(lead.standing.probability, price_of(urgency), work.settings()),
+        "expected_value": expected_value(lead.standing.probability, price_of(urgency), context.settings()),
         **{name: score.detail.get(name) for name in ("interval", "fit", "engagement")},
         "override": brief(lead.standing.override),
         "assigned_to": lead.agent,
@@ -233,7 +236,7 @@ def brief(record: OverrideRecord | None) -> dict[str, Any] | None:
     return None if told is None else {name: told[name] for name in ("band", "probability", "reason", "actor", "set_at")}
 
 
-def _fitting(rows: Sequence[dict[str, Any]], work: Work) -> list[dict[str, Any]]:
+def _fitting(rows: Sequence[dict[str, Any]], context: TaskContext) -> list[dict[str, Any]]:
     """As many rows as one answer holds: the last ones with what the contract says alone, what is over cut off."""
     kept: list[dict[str, Any]] = []
     size = 0
@@ -242,7 +245,7 @@ def _fitting(rows: Sequence[dict[str, Any]], work: Work) -> list[dict[str, Any]]
         chosen = row if size + len(canonical(row)) <= FULL else thin
         size += len(canonical(chosen))
         if size > MOST:
-            work.warn("too_many", f"leads.{len(kept)}")
+            context.warn("too_many", f"leads.{len(kept)}")
             break
         kept.append(chosen)
     return kept

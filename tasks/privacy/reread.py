@@ -20,7 +20,8 @@ from db.session import EVERY_TENANT, Session, reading
 from tasks.contracts.privacy import RereadLeads
 from tasks.intake import consent
 from tasks.runtime import schedule
-from tasks.runtime.task import Answer, Json, Work, job
+from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.task import job
 
 log = structlog.get_logger(__name__)
 
@@ -37,21 +38,21 @@ SOURCE = "stored"
 
 
 @job("hearth.privacy.reread", RereadLeads)
-def reread(request: RereadLeads, work: Work) -> Json:
+def reread(request: RereadLeads, context: TaskContext) -> Json:
     """Read a tenant's stored leads again, from where it stopped; without a tenant, begin with those that wait."""
     if request.tenant_id is None:
-        return work.envelope(request, Answer(data={"tenants": _sweep()}))
+        return context.envelope(request, TaskResult(data={"tenants": _sweep()}))
     done: ReadingRecord | None = None
     for _ in range(CHUNKS):
-        own = work.anew()
-        with own.effect(work.tenant_id) as session:
+        own = context.fork()
+        with own.transaction(context.tenant_id) as session:
             done = _chunk(session, own)
         if done.finished_at is not None:
             break
     assert done is not None
     if done.finished_at is None:
-        reread.apply_async(kwargs={"tenant_id": work.tenant_id}, ignore_result=True)
-    return work.envelope(request, Answer(data=told(done)))
+        reread.apply_async(kwargs={"tenant_id": context.tenant_id}, ignore_result=True)
+    return context.envelope(request, TaskResult(data=told(done)))
 
 
 def told(record: ReadingRecord) -> Json:
@@ -61,7 +62,7 @@ def told(record: ReadingRecord) -> Json:
 
 
 def _sweep() -> int:
-    if not schedule.mine("privacy.reread", LOOK):
+    if not schedule.is_due("privacy.reread", LOOK):
         return 0
     with reading(EVERY_TENANT) as session:
         waiting = ledger.unread(session, version=READERS, limit=TENANTS)
@@ -70,12 +71,12 @@ def _sweep() -> int:
     return len(waiting)
 
 
-def _chunk(session: Session, work: Work) -> ReadingRecord:
-    before = ledger.begin_reading(session, work.tenant_id, version=READERS, now=work.now)
+def _chunk(session: Session, context: TaskContext) -> ReadingRecord:
+    before = ledger.begin_reading(session, context.tenant_id, version=READERS, now=context.now)
     if before.finished_at is not None:
         return before
-    lead_ids = leads.ids(session, work.tenant_id, after=before.cursor or None, limit=CHUNK)
-    fresh = _read(session, work, lead_ids) if lead_ids else {}
+    lead_ids = leads.ids(session, context.tenant_id, after=before.cursor or None, limit=CHUNK)
+    fresh = _read(session, context, lead_ids) if lead_ids else {}
     closed = [lead_id for lead_id, said in fresh.items() if any(one.decision in _CLOSED for one in said)]
     doubtful = [lead_id for lead_id, said in fresh.items() if any(one.decision == "doubtful" for one in said)]
     after = replace(
@@ -84,38 +85,38 @@ def _chunk(session: Session, work: Work) -> ReadingRecord:
         leads=before.leads + len(lead_ids),
         refused=before.refused + len(closed),
         doubtful=before.doubtful + len(doubtful),
-        finished_at=None if len(lead_ids) == CHUNK else work.now,
+        finished_at=None if len(lead_ids) == CHUNK else context.now,
     )
-    ledger.go_on_reading(session, work.tenant_id, reading=after)
+    ledger.go_on_reading(session, context.tenant_id, reading=after)
     counts = {"leads": len(lead_ids), "refused": len(closed), "doubtful": len(doubtful)}
     if lead_ids:
-        work.prove("consent", event="consent.reread", readers=READERS, **counts)
+        context.audit("consent", event="consent.reread", readers=READERS, **counts)
     if after.finished_at is not None:
-        work.tell("consent.reread", **told(after))
+        context.emit_event("consent.reread", **told(after))
     return after
 
 
-def _read(session: Session, work: Work, lead_ids: Sequence[str]) -> dict[str, tuple[ConsentStatement, ...]]:
+def _read(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> dict[str, tuple[ConsentStatement, ...]]:
     """Note what leads refuse that was not known; gives what of it closes something that was open."""
-    records = leads.get(session, work.tenant_id, lead_ids=lead_ids)
-    messages = events.with_texts(session, work.tenant_id, lead_ids=lead_ids)
-    noted = ledger.noted(session, work.tenant_id, lead_ids=lead_ids)
+    records = leads.get(session, context.tenant_id, lead_ids=lead_ids)
+    messages = events.with_texts(session, context.tenant_id, lead_ids=lead_ids)
+    noted = ledger.sources_noted(session, context.tenant_id, lead_ids=lead_ids)
     found = {
         record.lead_id: (
             *(() if record.lead_id in noted else _stored(record)),
-            *_marks(record, work),
+            *_marks(record, context),
             *_words(messages.get(record.lead_id, ())),
         )
         for record in records
     }
-    fresh = ledger.record(session, work.tenant_id, statements=found, source=SOURCE, now=work.now)
+    fresh = ledger.record(session, context.tenant_id, statements=found, source=SOURCE, now=context.now)
     news = {record.lead_id: _new(record, fresh.get(record.lead_id, ())) for record in records}
     changed = sorted(lead_id for lead_id, said in news.items() if said)
-    rescore_queue.touch(session, work.tenant_id, lead_ids=changed)
+    rescore_queue.touch(session, context.tenant_id, lead_ids=changed)
     for start in range(0, len(changed), CHUNK):
         # what was planned for them is taken back, or is asked about
-        planned = {"tenant_id": work.tenant_id, "lead_ids": changed[start : start + CHUNK]}
-        work.then("hearth.interventions.plan_due", **planned)
+        planned = {"tenant_id": context.tenant_id, "lead_ids": changed[start : start + CHUNK]}
+        context.enqueue("hearth.interventions.plan_due", **planned)
     return {lead_id: said for lead_id, said in news.items() if said}
 
 
@@ -137,9 +138,9 @@ def _stored(record: LeadRecord) -> Iterator[ConsentStatement]:
             yield statement
 
 
-def _marks(record: LeadRecord, work: Work) -> tuple[ConsentStatement, ...]:
+def _marks(record: LeadRecord, context: TaskContext) -> tuple[ConsentStatement, ...]:
     draft = LeadDraft(fields=record.fields, custom=record.custom)
-    return consent.with_marks(draft, at=work.now).statements
+    return consent.with_marks(draft, at=context.now).statements
 
 
 def _words(messages: Sequence[tuple[EventRecord, str, str]]) -> Iterator[ConsentStatement]:

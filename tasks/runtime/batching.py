@@ -20,12 +20,12 @@ from db.session import Session
 from tasks.contracts.base.request import Request, parse
 from tasks.contracts.base.wire import digest
 from tasks.errors import InvalidPayload
-from tasks.runtime.context import Answer, Json, Work
+from tasks.runtime.context import Json, TaskContext, TaskResult
 
 log = structlog.get_logger(__name__)
 
 #: (session, requests with their work) -> an answer each
-Bodies = Callable[[Session, Sequence[tuple[Any, Work]]], list[Answer]]
+Bodies = Callable[[Session, Sequence[tuple[Any, TaskContext]]], list[TaskResult]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Call:
     kwargs: Mapping[str, Any]
 
 
-class Answers:
+class BatchResults:
     """Answers that are committed already, until their own message asks for them."""
 
     def __init__(self) -> None:
@@ -54,14 +54,14 @@ class Answers:
         self._missed.discard(task_id or "")
         return found
 
-    def prepare(self, work: Work, contract: type[Request], bodies: Bodies, calls: Sequence[Call]) -> None:
+    def prepare(self, context: TaskContext, contract: type[Request], bodies: Bodies, calls: Sequence[Call]) -> None:
         """Do what calls of one tenant ask in one transaction, that of `work`; those of the last time are let go of."""
         self._known.clear()
         self._missed.clear()
         try:
-            self._known = _together(work, contract, bodies, calls)
+            self._known = _together(context, contract, bodies, calls)
         except Exception as error:  # noqa: BLE001  # whatever it is, the one that fails is to say so by itself
-            log.warning("not_together", task=work.task, messages=len(calls), error=type(error).__name__)
+            log.warning("not_together", task=context.task, messages=len(calls), error=type(error).__name__)
             if isinstance(error, DatabaseUnavailable) and not isinstance(error, DatabaseBusy):
                 self._missed = {call.task_id for call in calls}
 
@@ -76,25 +76,25 @@ def key_of(request: Request, task_id: str) -> str:
     return request.idempotency_key or request.default_key() or f"task:{task_id}"
 
 
-def _together(work: Work, contract: type[Request], bodies: Bodies, calls: Sequence[Call]) -> dict[str, Json]:
-    asked = [one for call in calls if (one := _asked(work, contract, call))]
+def _together(context: TaskContext, contract: type[Request], bodies: Bodies, calls: Sequence[Call]) -> dict[str, Json]:
+    asked = [one for call in calls if (one := _asked(context, contract, call))]
     tenant_ids = {request.tenant_id for request, _ in asked}
     if len(asked) < 2 or len(tenant_ids) > 1:  # there is nothing to share
         return {}
     tenant_id = tenant_ids.pop()
-    with work.effect(tenant_id) as session:
-        work.tenant = tenants.require(session, tenant_id)
-        fresh = _claimed(session, work, [(request, replace(own, tenant=work.tenant)) for request, own in asked])
+    with context.transaction(tenant_id) as session:
+        context.tenant = tenants.require(session, tenant_id)
+        fresh = _claimed(session, context, [(request, replace(own, tenant=context.tenant)) for request, own in asked])
         answers = bodies(session, fresh) if fresh else []
         told = {
             key_of(request, own.task_id): own.envelope(request, answer)
             for (request, own), answer in zip(fresh, answers, strict=True)
         }
-        idempotency_keys.finish_many(session, tenant_id, task=work.task, results=told, now=work.now)
+        idempotency_keys.finish_many(session, tenant_id, task=context.task, results=told, now=context.now)
     return {own.task_id: told[key_of(request, own.task_id)] for request, own in fresh}
 
 
-def _asked(work: Work, contract: type[Request], call: Call) -> tuple[Request, Work] | None:
+def _asked(context: TaskContext, contract: type[Request], call: Call) -> tuple[Request, TaskContext] | None:
     """A message with work of its own that shares what goes with the effect; None where it has to go by itself."""
     try:
         request, warnings = parse(contract, call.kwargs)
@@ -102,14 +102,16 @@ def _asked(work: Work, contract: type[Request], call: Call) -> tuple[Request, Wo
         return None
     if request.dry_run:
         return None
-    return request, replace(work, task_id=call.task_id, args_hash=args_hash(request), warnings=list(warnings))
+    return request, replace(context, task_id=call.task_id, args_hash=args_hash(request), warnings=list(warnings))
 
 
-def _claimed(session: Session, work: Work, asked: Sequence[tuple[Request, Work]]) -> list[tuple[Request, Work]]:
+def _claimed(
+    session: Session, context: TaskContext, asked: Sequence[tuple[Request, TaskContext]]
+) -> list[tuple[Request, TaskContext]]:
     """Those whose keys are new; a known one gets its first answer by itself."""
     drafts = [
         ClaimDraft(key=key_of(request, own.task_id), args_hash=own.args_hash, task_id=own.task_id)
         for request, own in asked
     ]
-    claimed = idempotency_keys.claim_many(session, work.tenant_id, task=work.task, drafts=drafts, now=work.now)
+    claimed = idempotency_keys.claim_many(session, context.tenant_id, task=context.task, drafts=drafts, now=context.now)
     return [one for one, found in zip(asked, claimed, strict=True) if found.record is None and not found.conflict]

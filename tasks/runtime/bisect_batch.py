@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 _PASSING = (DatabaseUnavailable, SoftTimeLimitExceeded, TaskError, Retry, Ignore, Reject)
 
 
-def halved(items: Sequence[Item], run: Callable[[Sequence[Item]], None], failed: Callable[[Item, str], None]) -> None:
+def bisect(items: Sequence[Item], run: Callable[[Sequence[Item]], None], failed: Callable[[Item, str], None]) -> None:
     """Run over all at once, or over ever smaller parts where that fails; what fails alone is named with its error.
 
     `run` has no effect where it raises, as in a transaction of its own.
@@ -30,5 +30,5 @@ def halved(items: Sequence[Item], run: Callable[[Sequence[Item]], None], failed:
             failed(items[0], type(error).__name__)
             return
         middle = len(items) // 2
-        halved(items[:middle], run, failed)
-        halved(items[middle:], run, failed)
+        bisect(items[:middle], run, failed)
+        bisect(items[middle:], run, failed)

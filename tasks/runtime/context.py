@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class TaskResult:
     """What a task's body returns: the data, and the facts of the envelope that go with it."""
 
     data: Mapping[str, Any]
@@ -31,7 +31,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class JobLease:
     """The lease under which a job runs."""
 
     name: str
@@ -39,7 +39,7 @@ class Held:
 
 
 @dataclass(slots=True, kw_only=True)
-class Work:
+class TaskContext:
     """Who asks and when; where a body puts warnings, follow-ups, what the CRM is told and what is to be proved."""
 
     task: str
@@ -51,11 +51,11 @@ class Work:
     queue_of: Callable[[str], str]
     #: hands committed follow-ups to the broker
     publish: Callable[[str, Sequence[OutboxRecord]], None]
-    held: Held | None = None
+    lease: JobLease | None = None
     warnings: list[Json] = field(default_factory=list)
     follow_ups: list[OutboxDraft] = field(default_factory=list)
-    told: list[OutboundDraft] = field(default_factory=list)
-    proofs: list[AuditDraft] = field(default_factory=list)
+    events: list[OutboundDraft] = field(default_factory=list)
+    audit_rows: list[AuditDraft] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -68,28 +68,28 @@ class Work:
         """The tenant's settings."""
         return self.tenant.settings if self.tenant else {}
 
-    def anew(self) -> Work:
+    def fork(self) -> TaskContext:
         """The same work with nothing written down yet: for one of several effects, any of which may fail."""
-        return replace(self, warnings=[], follow_ups=[], told=[], proofs=[])
+        return replace(self, warnings=[], follow_ups=[], events=[], audit_rows=[])
 
     def warn(self, code: str, path: str) -> None:
         """Tell the caller of something that was not refused."""
         self.warnings.append({"code": code, "path": path})
 
-    def then(self, task: str, **kwargs: Any) -> None:
+    def enqueue(self, task: str, **kwargs: Any) -> None:
         """Write a follow-up task with the effect; it is published after the commit, again until it is done."""
         self.follow_ups.append(OutboxDraft(task=task, queue=self.queue_of(task), kwargs=to_wire(kwargs)))
 
-    def tell(self, kind: str, lead_id: str | None = None, /, **body: Any) -> None:
+    def emit_event(self, kind: str, lead_id: str | None = None, /, **body: Any) -> None:
         """Write an event of the outbound stream with the effect; no personal data."""
-        self.told.append(OutboundDraft(type=kind, lead_id=lead_id, body=to_wire(body)))
+        self.events.append(OutboundDraft(type=kind, lead_id=lead_id, body=to_wire(body)))
 
-    def prove(self, kind: str, /, **body: Any) -> None:
+    def audit(self, kind: str, /, **body: Any) -> None:
         """Write a row of the tenant's audit chain with the effect; no personal data."""
-        self.proofs.append(AuditDraft(kind=kind, body=to_wire(body)))
+        self.audit_rows.append(AuditDraft(kind=kind, body=to_wire(body)))
 
     @contextmanager
-    def effect(self, tenant_id: str, *, dry_run: bool = False) -> Iterator[Session]:
+    def transaction(self, tenant_id: str, *, dry_run: bool = False) -> Iterator[Session]:
         """The transaction of an effect, with all that goes with it; follow-ups are published after the commit."""
         rows: list[OutboxRecord] = []
         with transaction(tenant_id) as session:
@@ -97,33 +97,33 @@ class Work:
             if dry_run:
                 session.rollback()
             else:
-                rows = self.settle(session, tenant_id)
+                rows = self.flush(session, tenant_id)
         self.publish(tenant_id, rows)
 
-    def settle(self, session: Session, tenant_id: str) -> list[OutboxRecord]:
+    def flush(self, session: Session, tenant_id: str) -> list[OutboxRecord]:
         """Write what goes with the effect in its transaction; gives the follow-ups to publish after the commit."""
-        if self.held is not None:
-            leases.guard(session, tenant_id, name=self.held.name, fence=self.held.fence)
-        if self.proofs:
-            audit.append(session, tenant_id, entries=self.proofs, now=self.now)
-        if self.told:
+        if self.lease is not None:
+            leases.guard(session, tenant_id, name=self.lease.name, fence=self.lease.fence)
+        if self.audit_rows:
+            audit.append(session, tenant_id, entries=self.audit_rows, now=self.now)
+        if self.events:
             pushed = (self.settings().get("callback") or {}).get("kind", "pull") != "pull"
-            outbound.emit(session, tenant_id, events=self.told, now=self.now, deliver=pushed)
+            outbound.emit(session, tenant_id, events=self.events, now=self.now, deliver=pushed)
         return outbox.add(session, tenant_id, drafts=self.follow_ups, now=self.now) if self.follow_ups else []
 
-    def keep(self, session: Session, request: Request, key: str, answer: Answer) -> Json:
+    def store_result(self, session: Session, request: Request, key: str, answer: TaskResult) -> Json:
         """Keep a job's answer in the caller's transaction; a duplicate's first answer comes back instead."""
         scope = {"task": self.task, "key": key}
         stored = idempotency_keys.claim(
             session, request.tenant_id, **scope, args_hash=self.args_hash, task_id=self.task_id, now=self.now
         )
         if stored is not None:
-            return duplicate(stored.result)
+            return as_duplicate(stored.result)
         envelope = self.envelope(request, answer)
         idempotency_keys.finish(session, request.tenant_id, **scope, result=envelope, now=self.now)
         return envelope
 
-    def envelope(self, request: Request, answer: Answer) -> Json:
+    def envelope(self, request: Request, answer: TaskResult) -> Json:
         """The answer as it goes over the wire, at most 64 KB of finite JSON."""
         envelope: Json = to_wire(
             {
@@ -144,6 +144,6 @@ class Work:
         return envelope
 
 
-def duplicate(result: Mapping[str, Any] | None) -> Json:
+def as_duplicate(result: Mapping[str, Any] | None) -> Json:
     """The first result, marked as one that was given before."""
     return {**(result or {}), "duplicate": True}

@@ -75,19 +75,21 @@ def begin(tenant_id: str, *, task: str, task_id: str, more: int) -> int:
         return delivery_attempts.begin(session, tenant_id or quarantine.NOBODY, **own, first=2, more=more)
 
 
-def note_death(tenant_id: str | None, *, task: str, task_id: str) -> None:
+def record_death(tenant_id: str | None, *, task: str, task_id: str) -> None:
     """Count a start that was not counted, since its process died and what comes next does not tell so."""
     with _unless_away(task, task_id), transaction(tenant_id or quarantine.NOBODY) as session:
         delivery_attempts.begin(session, tenant_id or quarantine.NOBODY, task=task, task_id=task_id)
 
 
-def take_back(tenant_id: str, *, task: str, task_id: str) -> None:
+def forget(tenant_id: str, *, task: str, task_id: str) -> None:
     """A start that was counted has ended by itself, and nobody died."""
     with _unless_away(task, task_id), transaction(tenant_id or quarantine.NOBODY) as session:
         delivery_attempts.take_back(session, tenant_id or quarantine.NOBODY, task=task, task_id=task_id)
 
 
-def hold(tenant_id: str, *, task: str, task_id: str, queue: str, body: bytes, starts: int, now: datetime) -> None:
+def quarantine_message(
+    tenant_id: str, *, task: str, task_id: str, queue: str, body: bytes, starts: int, now: datetime
+) -> None:
     """Keep what was started too often until a person looks at it; a copy of what is held already changes nothing."""
     draft = QuarantineDraft(
         task=task,

@@ -13,7 +13,7 @@ import structlog
 from db.errors import DatabaseUnavailable
 from db.repositories.jobs import leases
 from db.session import transaction
-from tasks.runtime.context import Held
+from tasks.runtime.context import JobLease
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ class LeaseBusy(Exception):  # noqa: N818  # the name says the fact
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lease:
     tenant_id: str
-    held: Held
+    held: JobLease
     holder: str
 
     def renew(self, ended: threading.Event) -> None:
@@ -53,13 +53,13 @@ class _Lease:
 
 
 @contextmanager
-def leased(tenant_id: str, name: str, holder: str) -> Iterator[Held]:
+def leased(tenant_id: str, name: str, holder: str) -> Iterator[JobLease]:
     """Hold a lease while the block runs, renewed by a thread. Raises LeaseBusy while another holds it."""
     with transaction(tenant_id) as session:
         taken = leases.acquire(session, tenant_id, name=name, holder=holder, seconds=LEASE)
     if taken is None:
         raise LeaseBusy(name)
-    lease = _Lease(tenant_id=tenant_id, held=Held(name=name, fence=taken.fence), holder=holder)
+    lease = _Lease(tenant_id=tenant_id, held=JobLease(name=name, fence=taken.fence), holder=holder)
     ended = threading.Event()
     renewing = threading.Thread(target=lease.renew, args=(ended,), name="lease", daemon=True)
     renewing.start()

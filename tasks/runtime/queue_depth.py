@@ -9,7 +9,7 @@ from typing import Any
 LANE = "@"
 
 
-def aside_key(queue: str) -> str:
+def set_aside_key(queue: str) -> str:
     """The sorted set of the messages that were set aside, in the order of their turns."""
     return f"hearth.fair.{queue}.aside"
 
@@ -30,7 +30,7 @@ def depths(client: Any, queues: Iterable[str]) -> dict[str, int]:
     pipeline = client.pipeline(transaction=False)
     for name in names:
         pipeline.llen(name)
-        pipeline.zcard(aside_key(name))
+        pipeline.zcard(set_aside_key(name))
     found = list(map(int, pipeline.execute()))
     return {name: found[2 * place] + found[2 * place + 1] for place, name in enumerate(names)}
 
@@ -38,7 +38,7 @@ def depths(client: Any, queues: Iterable[str]) -> dict[str, int]:
 def backlog(client: Any, queue: str, tenant_id: str) -> int:
     """How many turns a tenant's newest message in a queue has before it: about the number of its waiting ones."""
     pipeline = client.pipeline(transaction=False)
-    pipeline.zrange(aside_key(queue), 0, 0, withscores=True)
+    pipeline.zrange(set_aside_key(queue), 0, 0, withscores=True)
     pipeline.hget(turns_key(queue), LANE + tenant_id)
     first, last = pipeline.execute()
     return max(0, int(float(last)) - int(first[0][1]) + 1) if first and last else 0

@@ -187,7 +187,7 @@ def message_of(request: Any, *, task: str, queue: str, tries: int) -> Quarantine
     )
 
 
-def hold(tenant_id: str, draft: QuarantineDraft, *, row: str | None, now: datetime) -> bool:
+def quarantine_message(tenant_id: str, draft: QuarantineDraft, *, row: str | None, now: datetime) -> bool:
     """Keep a message, and end the outbox row that it came from; False when it cannot be kept now."""
     facts = {"task": draft.task, "queue": draft.queue, "reason": draft.reason, "task_id": draft.message_id}
     try:

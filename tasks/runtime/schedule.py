@@ -6,7 +6,7 @@ from db.repositories.jobs import schedule_locks
 from db.session import EVERY_TENANT, transaction
 
 
-def mine(schedule: str, seconds: int) -> bool:
+def is_due(schedule: str, seconds: int) -> bool:
     """Take the slot that the database's time falls into; False when it was taken before."""
     with transaction(EVERY_TENANT) as session:
         return schedule_locks.claim(session, schedule=schedule, seconds=seconds) is not None

@@ -11,7 +11,7 @@ from db.repositories.predictions import assessments
 from db.session import Session, transaction
 from tasks.contracts.pipelines import StageCall
 from tasks.errors import InvalidPayload
-from tasks.runtime.task import Answer
+from tasks.runtime.context import TaskResult
 
 
 def failed(stage: str) -> Callable[[StageCall, str], None]:
@@ -26,7 +26,7 @@ def failed(stage: str) -> Callable[[StageCall, str], None]:
 
 def land(
     session: Session, request: StageCall, stage: str, state: str = "ok", snapshot_ids: Sequence[str] | None = None
-) -> Answer:
+) -> TaskResult:
     """Note how a stage ended, and the snapshots that it took for the later ones."""
     own: dict[str, Any] = {
         "assessment_id": request.assessment_id,
@@ -35,7 +35,7 @@ def land(
         "snapshot_ids": snapshot_ids,
     }
     assessments.land(session, request.tenant_id, **own, now=datetime.now(UTC))
-    return Answer(data={"stage": stage, "state": state})
+    return TaskResult(data={"stage": stage, "state": state})
 
 
 def record(session: Session, request: StageCall) -> AssessmentRecord:

@@ -43,13 +43,13 @@ from tasks.contracts.base.request import Request, parse
 from tasks.contracts.base.wire import canonical
 from tasks.errors import InvalidPayload, Poisonous, TaskError, TimedOut, Unavailable, Unexpected
 from tasks.runtime import delivery_attempts, retry_policy
-from tasks.runtime.batching import Answers, Bodies, Call, args_hash, key_of
-from tasks.runtime.context import Answer, Json, Work, duplicate
+from tasks.runtime.batching import BatchResults, Bodies, Call, args_hash, key_of
+from tasks.runtime.context import Json, TaskContext, TaskResult, as_duplicate
 from tasks.runtime.leases import LeaseBusy, leased
 from tasks.runtime.publisher import quick_producer
 from tasks.runtime.retry_policy import RetryPolicy
 
-__all__ = ["ATTEMPTS", "Answer", "HearthTask", "Json", "Work", "effect", "job", "query", "step"]
+__all__ = ["ATTEMPTS", "HearthTask", "Json", "TaskContext", "TaskResult", "effect", "job", "query", "step"]
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ FROM_OUTBOX = "hearth_outbox"
 #: message header that counts looks at work that another worker does
 WAITED = "hearth_waited"
 
-Body = Callable[..., Answer]
+Body = Callable[..., TaskResult]
 
 
 class HearthTask(Task):
@@ -83,7 +83,7 @@ class HearthTask(Task):
     #: the bodies of several messages that wait, in one transaction; None: each message has its own
     many: Bodies | None = None
     #: answers of messages that were worked on together
-    answers = Answers()
+    answers = BatchResults()
 
     def prepare(self, calls: Sequence[Call]) -> None:
         """Work on messages of one tenant together; each then answers as if it had come alone."""
@@ -108,19 +108,19 @@ class HearthTask(Task):
     def _answer(self, args: tuple[Any, ...], kwargs: Json) -> Json:
         with self._declared_errors():
             request, warnings = parse(self.contract, _single_mapping(args, kwargs))
-            work = self._work(request, warnings)
+            context = self._work(request, warnings)
         with self._declared_errors(counted=False):
-            counted = self._count_start(request, work)
+            counted = self._count_start(request, context)
         try:
             with self._declared_errors():
-                return self._absorbing(request, work) if self.on_fault else self._perform(request, work)
+                return self._absorbing(request, context) if self.on_fault else self._perform(request, context)
         except (Retry, Reject, Unavailable):
             if counted:
-                delivery_attempts.take_back(request.tenant_id, task=self.name, task_id=work.task_id)
+                delivery_attempts.forget(request.tenant_id, task=self.name, task_id=context.task_id)
             raise
 
-    def _work(self, request: Request | None, warnings: list[dict[str, str]]) -> Work:
-        return Work(
+    def _work(self, request: Request | None, warnings: list[dict[str, str]]) -> TaskContext:
+        return TaskContext(
             task=self.name,
             task_id=self.request.id or uuid4().hex,
             tenant=None,
@@ -134,42 +134,42 @@ class HearthTask(Task):
     def _queue_of(self, task: str) -> str:
         return str(self.app.amqp.router.route({}, task)["queue"].name)
 
-    def _count_start(self, request: Request, work: Work) -> bool:
+    def _count_start(self, request: Request, context: TaskContext) -> bool:
         """Whether this start was counted, since a process may have died over this message; one too many is refused."""
         more = delivery_attempts.to_count(self.request)
         if not more:
             return False
-        own = {"task": self.name, "task_id": work.task_id}
+        own = {"task": self.name, "task_id": context.task_id}
         count = delivery_attempts.begin(request.tenant_id, **own, more=more)
         if count > delivery_attempts.STARTS:
             body = canonical(request.model_dump(mode="json", exclude_unset=True))
             before = min(count - more, delivery_attempts.STARTS)
-            delivery_attempts.hold(
-                request.tenant_id, **own, queue=self._queue_of(self.name), body=body, starts=before, now=work.now
+            delivery_attempts.quarantine_message(
+                request.tenant_id, **own, queue=self._queue_of(self.name), body=body, starts=before, now=context.now
             )
             raise Poisonous(f"{self.name} took its worker down {before} times; see `hearth quarantine list`")
         return True
 
-    def _perform(self, request: Request, work: Work) -> Json:
+    def _perform(self, request: Request, context: TaskContext) -> Json:
         if self.kind == "query":
-            return self._ask(request, work)
-        return self._run_job(request, work) if self.kind == "job" else self._write(request, work)
+            return self._ask(request, context)
+        return self._run_job(request, context) if self.kind == "job" else self._write(request, context)
 
-    def _ask(self, request: Request, work: Work) -> Json:
+    def _ask(self, request: Request, context: TaskContext) -> Json:
         with reading(request.tenant_id or quarantine.NOBODY) as session:
-            self._enter(session, request, work)
-            envelope = work.envelope(request, self.body(session, request, work))
+            self._enter(session, request, context)
+            envelope = context.envelope(request, self.body(session, request, context))
         if self._row is not None:
             self._end_row(request.tenant_id, self._row)
         return envelope
 
-    def _run_job(self, request: Request, work: Work) -> Json:
+    def _run_job(self, request: Request, context: TaskContext) -> Json:
         with reading(request.tenant_id or quarantine.NOBODY) as session:
-            self._enter(session, request, work)
+            self._enter(session, request, context)
         name = request.lease_name()
-        holding = leased(request.tenant_id, f"{self.name}:{name}", work.task_id) if name else nullcontext()
-        with holding as work.held:
-            envelope = cast("Json", self.body(request, work))
+        holding = leased(request.tenant_id, f"{self.name}:{name}", context.task_id) if name else nullcontext()
+        with holding as context.lease:
+            envelope = cast("Json", self.body(request, context))
         if self._row is not None:
             self._end_row(request.tenant_id, self._row)
         return envelope
@@ -179,13 +179,13 @@ class HearthTask(Task):
         with transaction(tenant_id) as session:
             outbox.finish(session, tenant_id, outbox_id=row, now=datetime.now(UTC))
 
-    def _write(self, request: Request, work: Work) -> Json:
-        with work.effect(request.tenant_id, dry_run=request.dry_run) as session:
-            self._enter(session, request, work)
+    def _write(self, request: Request, context: TaskContext) -> Json:
+        with context.transaction(request.tenant_id, dry_run=request.dry_run) as session:
+            self._enter(session, request, context)
             run = self._once if self.kind == "effect" else self._body
-            envelope = run(session, request, work)
+            envelope = run(session, request, context)
             if self._row is not None:
-                outbox.finish(session, request.tenant_id, outbox_id=self._row, now=work.now)
+                outbox.finish(session, request.tenant_id, outbox_id=self._row, now=context.now)
         return envelope
 
     @property
@@ -194,35 +194,35 @@ class HearthTask(Task):
         row = self.request.get(FROM_OUTBOX)
         return row if isinstance(row, str) else None
 
-    def _once(self, session: Session, request: Request, work: Work) -> Json:
-        scope = {"task": self.name, "key": key_of(request, work.task_id)}
+    def _once(self, session: Session, request: Request, context: TaskContext) -> Json:
+        scope = {"task": self.name, "key": key_of(request, context.task_id)}
         stored = idempotency_keys.claim(
-            session, request.tenant_id, **scope, args_hash=work.args_hash, task_id=work.task_id, now=work.now
+            session, request.tenant_id, **scope, args_hash=context.args_hash, task_id=context.task_id, now=context.now
         )
         if stored is not None:
-            return duplicate(stored.result)
-        envelope = self._body(session, request, work)
-        idempotency_keys.finish(session, request.tenant_id, **scope, result=envelope, now=work.now)
+            return as_duplicate(stored.result)
+        envelope = self._body(session, request, context)
+        idempotency_keys.finish(session, request.tenant_id, **scope, result=envelope, now=context.now)
         return envelope
 
-    def _body(self, session: Session, request: Request, work: Work) -> Json:
-        return work.envelope(request, self.body(session, request, work))
+    def _body(self, session: Session, request: Request, context: TaskContext) -> Json:
+        return context.envelope(request, self.body(session, request, context))
 
-    def _enter(self, session: Session, request: Request, work: Work) -> None:
+    def _enter(self, session: Session, request: Request, context: TaskContext) -> None:
         if request.needs_tenant():
-            work.tenant = tenants.require(session, request.tenant_id)
+            context.tenant = tenants.require(session, request.tenant_id)
         elif request.tenant_id:
-            work.tenant = tenants.get(session, request.tenant_id)
+            context.tenant = tenants.get(session, request.tenant_id)
 
-    def _absorbing(self, request: Request, work: Work) -> Json:
+    def _absorbing(self, request: Request, context: TaskContext) -> Json:
         try:
             with self._declared_errors(held=False):
-                return self._perform(request, work)
+                return self._perform(request, context)
         except TaskError as error:
             assert self.on_fault is not None
             with self._declared_errors():
                 self.on_fault(request, type(error).__name__)
-            return work.envelope(request, Answer(data={"failed": type(error).__name__}, status="partial"))
+            return context.envelope(request, TaskResult(data={"failed": type(error).__name__}, status="partial"))
 
     @contextmanager
     def _declared_errors(self, *, counted: bool = True, held: bool = True) -> Iterator[None]:
@@ -294,7 +294,7 @@ class HearthTask(Task):
             return True
         draft = retry_policy.message_of(self.request, task=self.name, queue=self._queue_of(self.name), tries=tries)
         asked = (self.request.args or [{}])[0] if self.request.args else self.request.kwargs or {}
-        return retry_policy.hold(str(asked.get("tenant_id", "")), draft, row=self._row, now=now)
+        return retry_policy.quarantine_message(str(asked.get("tenant_id", "")), draft, row=self._row, now=now)
 
     def _later(self, told: Unavailable, seconds: float, marks: Json, kind: type[Retry] = Retry) -> Exception:
         """The same message again after some seconds; back to its queue when the broker does not take it.

@@ -182,7 +182,7 @@ def test_a_file_of_events_comes_in_once(site, tmp_path):
         assert status["state"] == "finished", status
     with reading(EVERY_TENANT) as session:
         lead_id = leads.find(session, tenant_id, external_id="E1")
-        happened = events.of_leads(session, tenant_id, lead_ids=[lead_id])[lead_id]
+        happened = events.for_leads(session, tenant_id, lead_ids=[lead_id])[lead_id]
     assert [event.kind for event in happened] == ["listing_view"] * 3
 
 

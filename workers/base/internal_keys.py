@@ -59,7 +59,7 @@ def expected(queues: Collection[str]) -> dict[str, str]:
         lists = (queue, *(f"{queue}{MARK}{step}" for step in _PRIORITIES), malformed.parked_key(queue))
         kinds |= dict.fromkeys(lists, "list")
         kinds |= {
-            queue_depth.aside_key(queue): "zset",
+            queue_depth.set_aside_key(queue): "zset",
             queue_depth.turns_key(queue): "hash",
             queue_depth.ready_key(queue): "hash",
         }

@@ -25,7 +25,7 @@ PARKED = "hearth.parked"
 LOOK = 1_000
 
 
-def keep(client: Any, *, queue: str, raw: bytes, code: str) -> None:
+def push(client: Any, *, queue: str, raw: bytes, code: str) -> None:
     """Write an entry that is no message to its list.
 
     Raises:

@@ -49,7 +49,7 @@ _BATCH = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class RawMessage:
     """A message to be published as it is."""
 
     queue: str
@@ -149,7 +149,7 @@ def find(session: Session, quarantine_id: str) -> QuarantineEntry | None:
     return None
 
 
-def letter(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Letter:
+def raw_message(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> RawMessage:
     """A held message, ready to be published; `fresh` starts its attempts anew and drops its expiry.
 
     Raises:
@@ -178,7 +178,7 @@ def letter(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Letter:
     if record.entry.reason != "undecodable":
         # it was unpacked before it was held
         headers.pop("compression", None)
-    return Letter(
+    return RawMessage(
         queue=messages.NO_QUEUE if is_bookkeeping(record.entry.queue) else record.entry.queue,
         body=record.body if kept is record.headers else _body_anew(record),
         headers=headers,

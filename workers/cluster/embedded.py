@@ -22,10 +22,10 @@ from workers.base.errors import ClusterRunning, ClusterSlow
 from workers.base.settings import Settings, read_cluster
 from workers.cluster import broker
 from workers.cluster.locks import Lock
-from workers.cluster.result_cleanup import let_go
+from workers.cluster.result_cleanup import release
 from workers.cluster.signals import Signals
 from workers.cluster.supervisor import Supervisor
-from workers.cluster.topology import Plan, processes, worker_plans
+from workers.cluster.topology import Topology, processes, worker_specs
 from workers.cluster.watchdog import Patience, Stopped, Watch, Watcher
 
 #: seconds until a cluster must be ready
@@ -97,7 +97,7 @@ class Cluster:
         if self._watcher:
             self._watcher.stop()
         if self._supervisor:
-            let_go(app)
+            release(app)
             self._supervisor.stop()
             self.settings.cluster_file.unlink(missing_ok=True)
         if self._lock:
@@ -214,7 +214,7 @@ def join(url: SecretStr) -> None:
     """Let workers.app talk to the broker at `url`, whatever it talked to before."""
     text = url.get_secret_value()
     celery: Any = app
-    let_go(app)
+    release(app)
     celery.conf.update(broker_url=text, broker_read_url=text, broker_write_url=text, result_backend=text)
     # Celery keeps its first connections; it has no public way to let them go but a fork
     celery._after_fork()  # noqa: SLF001
@@ -259,11 +259,11 @@ def _start_broker(settings: Settings, supervisor: Supervisor) -> SecretStr:
     return chosen.url
 
 
-def _plan(settings: Settings, url: SecretStr, *, flower: bool, beat: bool, fold: bool | None, tasks: str) -> Plan:
+def _plan(settings: Settings, url: SecretStr, *, flower: bool, beat: bool, fold: bool | None, tasks: str) -> Topology:
     auth = settings.flower_auth or SecretStr(f"hearth:{secrets.token_urlsafe(24)}")
-    return Plan(
+    return Topology(
         url=url,
-        workers=worker_plans(fold=fold),
+        workers=worker_specs(fold=fold),
         tasks=tasks,
         beat=beat,
         flower_auth=auth if flower else None,
@@ -272,7 +272,7 @@ def _plan(settings: Settings, url: SecretStr, *, flower: bool, beat: bool, fold:
     )
 
 
-def _start_processes(cluster: Cluster, supervisor: Supervisor, plan: Plan) -> None:
+def _start_processes(cluster: Cluster, supervisor: Supervisor, plan: Topology) -> None:
     # the key ring is made here, so that the workers find it
     database.begin(cluster.settings)
     _migrate(cluster.settings)
@@ -282,7 +282,7 @@ def _start_processes(cluster: Cluster, supervisor: Supervisor, plan: Plan) -> No
     atomic_files.replace(cluster.settings.cluster_file, json.dumps(cluster.facts))
 
 
-def _watcher(supervisor: Supervisor, plan: Plan, patience: Patience) -> Watcher:
+def _watcher(supervisor: Supervisor, plan: Topology, patience: Patience) -> Watcher:
     names = {f"{worker.name}@{socket.gethostname()}": worker.name for worker in plan.workers}
 
     def restart(stopped: Stopped) -> None:
@@ -298,7 +298,7 @@ def _migrate(settings: Settings) -> None:
     upgrade(settings.database_url.get_secret_value())
 
 
-def _facts(plan: Plan) -> Mapping[str, Any]:
+def _facts(plan: Topology) -> Mapping[str, Any]:
     facts: dict[str, Any] = {
         "pid": os.getpid(),
         "redis_url": plan.url.get_secret_value(),

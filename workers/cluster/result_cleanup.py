@@ -7,7 +7,7 @@ from typing import Any
 from celery import Celery
 
 
-def let_go(app: Celery) -> None:
+def release(app: Celery) -> None:
     """Let the results that `app` still waits for be forgotten in silence.
 
     The destructor of a result tells the broker that nobody waits any more. When that broker has ended, Celery looks

@@ -25,7 +25,7 @@ _OVERRIDES = ("CELERY_", "FLOWER_", "REMAP_SIGTERM")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerPlan:
+class WorkerSpec:
     """One worker process."""
 
     name: str
@@ -37,11 +37,11 @@ class WorkerPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Topology:
     """What a cluster consists of besides its broker."""
 
     url: SecretStr
-    workers: tuple[WorkerPlan, ...]
+    workers: tuple[WorkerSpec, ...]
     #: the module that workers load
     tasks: str
     beat: bool
@@ -52,25 +52,25 @@ class Plan:
     metrics_port: int
 
 
-def worker_plans(*, fold: bool | None = None, cores: int | None = None) -> tuple[WorkerPlan, ...]:
+def worker_specs(*, fold: bool | None = None, cores: int | None = None) -> tuple[WorkerSpec, ...]:
     """The workers for a machine with `cores`; folded into two on a small one unless `fold` decides."""
     cores = cores or os.cpu_count() or 1
     if cores <= SMALL if fold is None else fold:
         return (
-            WorkerPlan(name="interactive", queues=("inference", "celery", "ingest"), children=2, prefetch=4),
-            WorkerPlan(name="background", queues=("batch", "learning", "training", "media"), children=1),
+            WorkerSpec(name="interactive", queues=("inference", "celery", "ingest"), children=2, prefetch=4),
+            WorkerSpec(name="background", queues=("batch", "learning", "training", "media"), children=1),
         )
     return (
-        WorkerPlan(name="inference", queues=("inference", "celery"), children=max(2, cores // 2), prefetch=4),
-        WorkerPlan(name="ingest", queues=("ingest",), children=2, prefetch=4),
-        WorkerPlan(name="batch", queues=("batch",), children=max(1, cores // 4)),
-        WorkerPlan(name="learning", queues=("learning",), children=1),
-        WorkerPlan(name="training", queues=("training",), children=1),
-        WorkerPlan(name="media", queues=("media",), children=1),
+        WorkerSpec(name="inference", queues=("inference", "celery"), children=max(2, cores // 2), prefetch=4),
+        WorkerSpec(name="ingest", queues=("ingest",), children=2, prefetch=4),
+        WorkerSpec(name="batch", queues=("batch",), children=max(1, cores // 4)),
+        WorkerSpec(name="learning", queues=("learning",), children=1),
+        WorkerSpec(name="training", queues=("training",), children=1),
+        WorkerSpec(name="media", queues=("media",), children=1),
     )
 
 
-def processes(plan: Plan, settings: Settings) -> Iterator[ProcessSpec]:
+def processes(plan: Topology, settings: Settings) -> Iterator[ProcessSpec]:
     """The processes of a plan. Every secret is in their environment, none in their arguments."""
     env = environment(settings, plan.url)
     for worker in plan.workers:
@@ -97,7 +97,7 @@ def processes(plan: Plan, settings: Settings) -> Iterator[ProcessSpec]:
         )
 
 
-def _worker_argv(worker: WorkerPlan, plan: Plan, settings: Settings) -> tuple[str, ...]:
+def _worker_argv(worker: WorkerSpec, plan: Topology, settings: Settings) -> tuple[str, ...]:
     # gossip, mingle, heartbeats and events cost half the throughput; Flower needs the last two
     events = ("-E",) if plan.flower_auth else ("--without-heartbeat",)
     return (

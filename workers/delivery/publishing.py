@@ -13,7 +13,7 @@ from tasks.contracts.base.destinations import is_bookkeeping
 from tasks.runtime.delivery_attempts import AGAIN
 from tasks.runtime.task import FROM_OUTBOX
 from workers.base import quarantine
-from workers.base.quarantine import REPLAY, Letter
+from workers.base.quarantine import REPLAY, RawMessage
 from workers.base.redaction import HIDDEN
 
 #: messages in one round trip
@@ -36,7 +36,7 @@ class Publisher:
         """The queues that our workers consume."""
         return {queue.name for queue in self._app.conf.task_queues}
 
-    def publish(self, rows: Sequence[OutboxRecord], letters: Mapping[str, Letter]) -> None:
+    def publish(self, rows: Sequence[OutboxRecord], letters: Mapping[str, RawMessage]) -> None:
         """Publish rows under their ids, and those that stand for a held message as that message.
 
         Raises:
@@ -80,7 +80,7 @@ class Publisher:
             return row.queue
         return str(self._app.amqp.router.route({}, row.task)["queue"].name)
 
-    def _post(self, producer: Any, letter: Letter) -> None:
+    def _post(self, producer: Any, letter: RawMessage) -> None:
         producer.publish(
             letter.body,
             exchange="",
@@ -98,12 +98,12 @@ def _again(row: OutboxRecord) -> dict[str, bool]:
     return {AGAIN: True} if row.published_at is not None or row.attempts > 1 else {}
 
 
-def letter_of(row: OutboxRecord, record: QuarantineRecord | None) -> Letter | None:
+def raw_message_of(row: OutboxRecord, record: QuarantineRecord | None) -> RawMessage | None:
     """The held message that a row stands for; None when it is gone or cannot be sent."""
     if record is None:
         return None
     try:
-        made = quarantine.letter(record, outbox_id=row.outbox_id, fresh=bool(row.kwargs.get("fresh")))
+        made = quarantine.raw_message(record, outbox_id=row.outbox_id, fresh=bool(row.kwargs.get("fresh")))
     except ValueError:
         return None
     return replace(made, headers={**made.headers, **_again(row)})

@@ -24,10 +24,10 @@ from tasks.contracts.base.destinations import is_bookkeeping
 from workers.app import app
 from workers.base import internal_keys
 from workers.base.broker_epoch import Epoch, depths
-from workers.base.quarantine import REPLAY, Letter
+from workers.base.quarantine import REPLAY, RawMessage
 from workers.base.settings import settings
 from workers.delivery.poll_loop import PASSING, Service, begin
-from workers.delivery.publishing import Publisher, letter_of
+from workers.delivery.publishing import Publisher, raw_message_of
 from workers.telemetry import metrics
 
 log = structlog.get_logger(__name__)
@@ -129,7 +129,7 @@ class Relay:
 
     def _take(self, held_back: set[str], older_than: float, redo_after: float | None) -> list[OutboxRecord]:
         with transaction(EVERY_TENANT) as session:
-            rows = outbox.take(
+            rows = outbox.claim(
                 session,
                 limit=self.limits.batch,
                 per_tenant=self.limits.batch,
@@ -169,14 +169,14 @@ class Relay:
             log.warning("rows_not_given_back", rows=len(rows))
 
 
-def _letters(session: Session, rows: Sequence[OutboxRecord]) -> dict[str, Letter]:
+def _letters(session: Session, rows: Sequence[OutboxRecord]) -> dict[str, RawMessage]:
     """The held messages that rows stand for; a row whose message is gone, or was sent often enough, ends here."""
-    letters: dict[str, Letter] = {}
+    letters: dict[str, RawMessage] = {}
     for row in rows:
         if row.task != REPLAY:
             continue
         record = quarantine.get(session, row.tenant_id, quarantine_id=str(row.kwargs.get("quarantine_id")))
-        letter = letter_of(row, record) if row.attempts <= _LETTER_TRIES else None
+        letter = raw_message_of(row, record) if row.attempts <= _LETTER_TRIES else None
         if letter is None:
             outbox.finish(session, row.tenant_id, outbox_id=row.outbox_id, now=datetime.now(UTC))
             log.warning("replay_ended", outbox_id=row.outbox_id, attempts=row.attempts)

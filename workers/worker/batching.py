@@ -42,31 +42,31 @@ ROOM = 50
 
 
 #: gatherers of this connection, by task
-_gatherers: dict[str, Gatherer] = {}
+_gatherers: dict[str, BatchingConsumer] = {}
 
 
 def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., Any]:
     """Celery's handler of one task's messages, with company; as ever where children are no processes."""
     handler: Callable[..., Any]
     if isinstance(consumer.pool, TaskPool):
-        _gatherers[task.name] = Gatherer(task, consumer)
+        _gatherers[task.name] = BatchingConsumer(task, consumer)
         handler = default(task, app, _gatherers[task.name])
     else:
         handler = default(task, app, consumer)
     return handler
 
 
-def gathers(tenants: Collection[str]) -> bool:
+def is_batched(tenants: Collection[str]) -> bool:
     """Whether messages of these tenants, all of them, may go together with some that are being worked on."""
     return any(gatherer.gathers(tenants) for gatherer in _gatherers.values())
 
 
-def takes_no_place(request: Any) -> bool:
+def is_over_prefetch(request: Any) -> bool:
     """Whether a request needs no child of its own: it waits to go together with others, or goes with one."""
     return any(request in gatherer.companions for gatherer in _gatherers.values())
 
 
-class Gatherer:
+class BatchingConsumer:
     """Stands for the consumer before one task: it takes requests and hands them on, of a tenant one batch at a time."""
 
     def __init__(self, task: Any, consumer: Any) -> None:
@@ -143,7 +143,7 @@ class Gatherer:
 class Batch:
     """Requests of one tenant that a child works on in one piece; to the pool they are one job."""
 
-    def __init__(self, gatherer: Gatherer, tenant_id: str) -> None:
+    def __init__(self, gatherer: BatchingConsumer, tenant_id: str) -> None:
         self._gatherer = gatherer
         self._tenant_id = tenant_id
         #: what a child works on, once it is known

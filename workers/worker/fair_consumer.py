@@ -19,8 +19,8 @@ from celery.worker.consumer.tasks import Tasks
 from redis.exceptions import RedisError
 
 from workers.base import messages
-from workers.worker.batching import gathers, takes_no_place
-from workers.worker.fair_queue import CLOSE, Dealer
+from workers.worker.batching import is_batched, is_over_prefetch
+from workers.worker.fair_queue import CLOSE, FairQueue
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ HEARD = 10.0
 
 
 @dataclass(slots=True)
-class Places:
+class Admission:
     """Who may have a worker's next free child while messages wait."""
 
     #: when a tenant was last heard of
@@ -59,7 +59,7 @@ class Places:
         return any(tenant != tenant_id and at > now - HEARD for tenant, at in self._heard.items())
 
 
-class Door(bootsteps.StartStopStep):
+class FairConsumerStep(bootsteps.StartStopStep):
     """The part of a worker's consumer that deals its queues, and takes nothing in advance while tenants compete."""
 
     requires = (Tasks,)
@@ -68,10 +68,10 @@ class Door(bootsteps.StartStopStep):
         super().__init__(consumer, **options)
         #: whether something waited at the last look, and who is next
         self._waits, self._following = False, frozenset[str]()
-        self._places = Places()
+        self._places = Admission()
         #: the tenants of what the worker has taken while something waited
         self._taken: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-        self._dealer: Dealer | None = None
+        self._dealer: FairQueue | None = None
         self._timer: Any = None
         self._looking: Any = None
         self._next: Any = None
@@ -82,7 +82,7 @@ class Door(bootsteps.StartStopStep):
         """Begin with a connection."""
         channel = consumer.task_consumer.channel
         with channel.conn_or_acquire() as client:
-            self._dealer = Dealer(client, [queue.name for queue in consumer.task_consumer.queues])
+            self._dealer = FairQueue(client, [queue.name for queue in consumer.task_consumer.queues])
         self._timer, self._next = consumer.timer, None
         self._guard(channel, consumer.pool)
         self._looking = self._timer.call_repeatedly(LOOK, self._look)
@@ -112,14 +112,14 @@ class Door(bootsteps.StartStopStep):
 
     def _admits(self, children: int) -> bool:
         # those that wait to go together with others of their tenant take no child's place (see workers.worker.batching)
-        held = [request for request in list(state.reserved_requests) if not takes_no_place(request)]
+        held = [request for request in list(state.reserved_requests) if not is_over_prefetch(request)]
         if len(held) > children:
             return False
         if time.monotonic() > self._last + CLOSE:
             self._look()
         if len(held) == children:
             # what comes next may join its tenant's batch; if it does not, it is the only one taken in advance
-            return gathers(self._following)
+            return is_batched(self._following)
         taken = [self._taken.get(request, "") for request in held]
         return self._places.admit(self._following, taken, children, time.monotonic())
 

@@ -151,7 +151,7 @@ def tenant_of(raw: bytes) -> str:
 
 def keys_of(queue: str) -> list[str]:
     """The keys of a queue, in the scripts' order."""
-    return [queue, queue_depth.aside_key(queue), queue_depth.turns_key(queue), queue_depth.ready_key(queue)]
+    return [queue, queue_depth.set_aside_key(queue), queue_depth.turns_key(queue), queue_depth.ready_key(queue)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +168,7 @@ class Look:
     came: frozenset[str]
 
 
-class Dealer:
+class FairQueue:
     """Deals the queues of one worker; any number of workers may deal the same ones."""
 
     def __init__(self, client: Any, queues: Sequence[str]) -> None:

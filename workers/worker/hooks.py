@@ -41,7 +41,7 @@ def on_worker_start(instance: Any = None, **_: object) -> None:
     logs.configure(settings().log_level)
     worker_status.register()
     if instance is not None and settings().fair_share:
-        instance.app.steps["consumer"].add(fair_consumer.Door)
+        instance.app.steps["consumer"].add(fair_consumer.FairConsumerStep)
     logging.captureWarnings(capture=True)
 
 

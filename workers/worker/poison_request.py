@@ -91,7 +91,7 @@ class GuardedRequest(RedactedRequest):
         ):
             return False
         if not delivery_attempts.to_count(told):
-            delivery_attempts.note_death(messages.tenant_of(self.message), task=self.task.name, task_id=str(self.id))
+            delivery_attempts.record_death(messages.tenant_of(self.message), task=self.task.name, task_id=str(self.id))
         return True
 
     def _held(self, reason: Reason) -> bool:

@@ -213,7 +213,7 @@ class Channel(_stock.Channel):
     def _put_aside(self, queue: str, raw: bytes, code: str) -> None:
         try:
             with self.conn_or_acquire() as client:
-                malformed.keep(client, queue=queue, raw=raw, code=code)
+                malformed.push(client, queue=queue, raw=raw, code=code)
         except _UNHEARD as error:
             self.qos._owe(partial(_keep, queue=queue, raw=raw, code=code), error)  # noqa: SLF001 - of this module
         if self.on_malformed is not None:
@@ -291,7 +291,7 @@ def _delivery(told: Any, queue: str) -> dict[str, Any]:
 
 def _keep(qos: QoS, *, queue: str, raw: bytes, code: str) -> None:
     with qos.channel.conn_or_acquire() as client:
-        malformed.keep(client, queue=queue, raw=raw, code=code)
+        malformed.push(client, queue=queue, raw=raw, code=code)
 
 
 def _put_back(qos: QoS, *, queue: str, raw: Any) -> None:

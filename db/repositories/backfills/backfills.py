@@ -18,7 +18,7 @@ from db.errors import SealBroken, UnknownBackfill
 from db.models import Backfill, BackfillChunk, ComparedRow, RejectedEntry
 from db.records import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, Json, RejectedRow
 from db.repositories import tenants
-from db.repositories.sql.clauses import changed, lock_tenant, ring_of
+from db.repositories.sql.clauses import lock_tenant, ring_of, rowcount
 
 _COLUMNS = tuple(getattr(Backfill, column.name) for column in fields(BackfillRecord))
 _CHUNK_COLUMNS = tuple(getattr(BackfillChunk, column.name) for column in fields(ChunkRecord))
@@ -140,7 +140,7 @@ def split_chunk(
     grown = own.values(chunks=Backfill.chunks + 1, remaining=Backfill.remaining + 1).returning(Backfill.chunks)
     following = int(session.execute(grown.execution_options(synchronize_session=False)).scalar_one()) - 1
     shorter = update(BackfillChunk).where(*_chunk(tenant_id, backfill_id, number)).values(records=done)
-    changed(session, shorter.execution_options(synchronize_session=False))
+    rowcount(session, shorter.execution_options(synchronize_session=False))
     rest = ChunkDraft(
         number=following,
         offset=offset,
@@ -198,7 +198,7 @@ def finish(
 ) -> bool:
     """End a running import (finished, failed or cancelled); False when it had ended already or is not there."""
     compared = (ComparedRow.tenant_id == tenant_id, ComparedRow.backfill_id == backfill_id)
-    changed(session, delete(ComparedRow).where(*compared).execution_options(synchronize_session=False))
+    rowcount(session, delete(ComparedRow).where(*compared).execution_options(synchronize_session=False))
     running = update(Backfill).where(
         Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id, Backfill.state == "running"
     )
@@ -209,7 +209,7 @@ def finish(
         error_file=error_file,
         finished_at=now,
     )
-    return changed(session, ended.execution_options(synchronize_session=False)) == 1
+    return rowcount(session, ended.execution_options(synchronize_session=False)) == 1
 
 
 def _require(session: Session, tenant_id: str, backfill_id: str) -> BackfillRecord:
@@ -226,7 +226,7 @@ def _chunk(tenant_id: str, backfill_id: str, number: int) -> tuple[Any, ...]:
 
 def _close_chunk(session: Session, chunk: tuple[Any, ...], *, now: datetime, **values: Any) -> None:
     closed = update(BackfillChunk).where(*chunk).values(finished_at=now, **values)
-    changed(session, closed.execution_options(synchronize_session=False))
+    rowcount(session, closed.execution_options(synchronize_session=False))
 
 
 def _count_off(session: Session, tenant_id: str, backfill_id: str, number: int) -> int:

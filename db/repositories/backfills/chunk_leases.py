@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from db import clock
 from db.models import Backfill, BackfillChunk
 from db.records import ChunkRecord
-from db.repositories.sql.clauses import changed
+from db.repositories.sql.clauses import rowcount
 
 _COLUMNS = tuple(getattr(BackfillChunk, column.name) for column in fields(ChunkRecord))
 
@@ -49,13 +49,13 @@ def enqueued(session: Session, tenant_id: str, *, backfill_id: str, numbers: Seq
     """Note that these chunks were sent to the queue (again); a lease that had run out is forgotten."""
     noted = update(BackfillChunk).where(*_chunks(tenant_id, backfill_id, numbers))
     fresh = noted.values(enqueued_at=clock.now(session), leased_until=None)
-    changed(session, fresh.execution_options(synchronize_session=False))
+    rowcount(session, fresh.execution_options(synchronize_session=False))
 
 
 def release(session: Session, tenant_id: str, *, backfill_id: str, number: int) -> None:
     """Give a lease back, where the work failed and is to be tried again soon."""
     ended = update(BackfillChunk).where(*_chunks(tenant_id, backfill_id, [number])).values(leased_until=None)
-    changed(session, ended.execution_options(synchronize_session=False))
+    rowcount(session, ended.execution_options(synchronize_session=False))
 
 
 def stalled(session: Session, *, older_than: float, limit: int) -> list[tuple[str, str, int]]:

@@ -19,7 +19,7 @@ from db.repositories.leads import lead_mapper, leads
 from db.repositories.sql import bulk
 
 
-def of_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[ConsentRecord]:
+def for_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[ConsentRecord]:
     """Give the entries of a lead, oldest first, its words opened.
 
     Raises:
@@ -34,7 +34,7 @@ def of_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[ConsentRe
     return [consent_mapper.record_of(row, key) for row in rows.mappings()]
 
 
-def noted(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
+def sources_noted(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
     """Give those of some leads that have entries."""
     own = (ConsentEntry.tenant_id == tenant_id, bulk.one_of(session, ConsentEntry.lead_id, lead_ids))
     return set(session.scalars(select(ConsentEntry.lead_id).where(*own).distinct()))

@@ -20,7 +20,7 @@ from db.repositories.sql.clauses import tenants_walk, upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agenda:
+class DueQueue:
     """One table of due leads, and how long they are left alone."""
 
     rows: type[RescoreDue | RiskCheck]
@@ -59,7 +59,7 @@ class Agenda:
         rows = session.execute(counted.where(walk.c.tenant_id.is_not(None)))
         return {tenant_id: count for tenant_id, count in rows if count}
 
-    def take(self, session: Session, tenant_id: str, limit: int) -> Taken:
+    def claim(self, session: Session, tenant_id: str, limit: int) -> Taken:
         """Take leads that are due, longest due first; they are due again after the lease unless settled otherwise."""
         own, now = self.rows, clock.now(session)
         until = now + timedelta(seconds=self.lease)
@@ -72,7 +72,7 @@ class Agenda:
             session.execute(taken.execution_options(synchronize_session=False))
         return Taken(lead_ids=lead_ids, until=until)
 
-    def settle(self, session: Session, tenant_id: str, taken: Taken, due: Mapping[str, datetime | None]) -> None:
+    def complete(self, session: Session, tenant_id: str, taken: Taken, due: Mapping[str, datetime | None]) -> None:
         """Say when leads that were taken are due next (None: not by themselves); those touched meanwhile stay due."""
         table = core(self.rows)
         own = (table.c.tenant_id == tenant_id, table.c.lead_id == bindparam("lead"), table.c.due_at == taken.until)

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from db.models import RescoreDue
 from db.records import Taken
-from db.repositories.due_queues.due_queue import Agenda
+from db.repositories.due_queues.due_queue import DueQueue
 
 #: seconds in which events score a lead once
 WINDOW = 30.0
 #: seconds after which leads that somebody took and did not settle are due again
 LEASE = 120.0
-_AGENDA = Agenda(rows=RescoreDue, window=WINDOW, lease=LEASE)
+_AGENDA = DueQueue(rows=RescoreDue, window=WINDOW, lease=LEASE)
 
 
 def touch(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> None:
@@ -33,11 +33,11 @@ def due(session: Session) -> dict[str, int]:
     return _AGENDA.due(session)
 
 
-def take(session: Session, tenant_id: str, *, limit: int) -> Taken:
-    """Take leads that are due, longest due first; they are due again after `LEASE` unless `settle` says otherwise."""
-    return _AGENDA.take(session, tenant_id, limit)
+def claim(session: Session, tenant_id: str, *, limit: int) -> Taken:
+    """Take leads that are due, longest due first; they are due again after `LEASE` unless `complete` says otherwise."""
+    return _AGENDA.claim(session, tenant_id, limit)
 
 
-def settle(session: Session, tenant_id: str, *, taken: Taken, due: Mapping[str, datetime | None]) -> None:
+def complete(session: Session, tenant_id: str, *, taken: Taken, due: Mapping[str, datetime | None]) -> None:
     """Say when leads that were taken are due next (None: not by themselves); those touched meanwhile stay due."""
-    _AGENDA.settle(session, tenant_id, taken, due)
+    _AGENDA.complete(session, tenant_id, taken, due)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from db import clock
 from db.models import Lead, RiskCheck
 from db.records import Taken
-from db.repositories.due_queues.due_queue import Agenda
+from db.repositories.due_queues.due_queue import DueQueue
 from db.repositories.leads.leads import UNSCORED
 from db.repositories.sql.bulk import core
 from db.repositories.sql.clauses import lock, upsert
@@ -21,7 +21,7 @@ from db.repositories.sql.clauses import lock, upsert
 WINDOW = 300.0
 #: seconds after which leads that somebody took and did not settle are due again
 LEASE = 600.0
-_AGENDA = Agenda(rows=RiskCheck, window=WINDOW, lease=LEASE)
+_AGENDA = DueQueue(rows=RiskCheck, window=WINDOW, lease=LEASE)
 _LEAD, _CHECK = core(Lead).c, core(RiskCheck).c
 _UNSEEN = (
     select(_LEAD.tenant_id, _LEAD.lead_id, bindparam("now", type_=_CHECK.due_at.type))
@@ -57,11 +57,11 @@ def due(session: Session) -> dict[str, int]:
     return _AGENDA.due(session)
 
 
-def take(session: Session, tenant_id: str, *, limit: int) -> Taken:
-    """Take leads that are due, longest due first; they are due again after `LEASE` unless `settle` says otherwise."""
-    return _AGENDA.take(session, tenant_id, limit)
+def claim(session: Session, tenant_id: str, *, limit: int) -> Taken:
+    """Take leads that are due, longest due first; they are due again after `LEASE` unless `complete` says otherwise."""
+    return _AGENDA.claim(session, tenant_id, limit)
 
 
-def settle(session: Session, tenant_id: str, *, taken: Taken, due: Mapping[str, datetime | None]) -> None:
+def complete(session: Session, tenant_id: str, *, taken: Taken, due: Mapping[str, datetime | None]) -> None:
     """Say when leads that were taken are due next (None: not by themselves); those touched meanwhile stay due."""
-    _AGENDA.settle(session, tenant_id, taken, due)
+    _AGENDA.complete(session, tenant_id, taken, due)

@@ -55,7 +55,7 @@ def add_many(session: Session, tenant_id: str, *, drafts: Mapping[str, Sequence[
     return len(rows)
 
 
-def of_leads(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, list[EventRecord]]:
+def for_leads(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, list[EventRecord]]:
     """Give the events of leads, oldest first; a lead without any has an empty list, an unknown one too."""
     found: dict[str, list[EventRecord]] = {lead_id: [] for lead_id in lead_ids}
     for batch in in_batches(list(found)):

@@ -16,7 +16,7 @@ from db.models import RawEvent
 from db.records import RawEventDraft, RawEventRecord
 from db.repositories.leads.leads import keys_of
 from db.repositories.sql.bulk import insert_many
-from db.repositories.sql.clauses import changed, in_batches, lock_tenant, ring_of
+from db.repositories.sql.clauses import in_batches, lock_tenant, ring_of, rowcount
 
 _COLUMNS = tuple(getattr(RawEvent, column.name) for column in fields(RawEventRecord))
 
@@ -66,7 +66,7 @@ def take_out(session: Session, tenant_id: str, *, raw_ids: Sequence[str]) -> lis
     lock_tenant(session, tenant_id)
     own = (RawEvent.tenant_id == tenant_id, RawEvent.raw_id.in_(raw_ids))
     found = _opened(session, tenant_id, select(*_COLUMNS).where(*own))
-    changed(session, delete(RawEvent).where(*own).execution_options(synchronize_session=False))
+    rowcount(session, delete(RawEvent).where(*own).execution_options(synchronize_session=False))
     return found
 
 

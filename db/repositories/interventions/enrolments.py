@@ -53,11 +53,11 @@ def enrol(session: Session, tenant_id: str, *, drafts: Sequence[EnrolmentDraft])
         by_experiment[experiment].append(lead_id)
     found: dict[str, EnrolmentRecord] = {}
     for experiment, lead_ids in by_experiment.items():
-        found |= of_leads(session, tenant_id, experiment=experiment, lead_ids=lead_ids)
+        found |= for_leads(session, tenant_id, experiment=experiment, lead_ids=lead_ids)
     return found
 
 
-def of_leads(
+def for_leads(
     session: Session, tenant_id: str, *, experiment: str, lead_ids: Sequence[str]
 ) -> dict[str, EnrolmentRecord]:
     """Give the enrolments of leads, by lead; those that are not enrolled are left out."""
@@ -83,7 +83,7 @@ def due(session: Session, *, now: datetime, limit: int) -> dict[str, list[str]]:
     return dict(found)
 
 
-def settle(
+def close(
     session: Session,
     tenant_id: str,
     *,

@@ -96,12 +96,12 @@ def get(session: Session, tenant_id: str, *, action_ids: Sequence[str]) -> list[
     return [found[action_id] for action_id in action_ids if action_id in found]
 
 
-def of_lead(session: Session, tenant_id: str, *, lead_id: str, limit: int = 20) -> list[InterventionRecord]:
+def for_lead(session: Session, tenant_id: str, *, lead_id: str, limit: int = 20) -> list[InterventionRecord]:
     """Give a lead's actions, newest first."""
     return _records(session, _OF_LEAD, tenant=tenant_id, lead=lead_id, limit=limit)
 
 
-def standing(
+def active(
     session: Session, tenant_id: str, *, lead_ids: Sequence[str], now: datetime
 ) -> dict[str, list[InterventionRecord]]:
     """Give the actions that wait, are planned or dispatched and have not expired, by lead, oldest first."""

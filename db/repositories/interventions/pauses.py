@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from db.base import new_id
 from db.models import InterventionPause
 from db.records import Json, PauseRecord
-from db.repositories.sql.clauses import changed, insert_first
+from db.repositories.sql.clauses import insert_first, rowcount
 
 _COLUMNS = tuple(getattr(InterventionPause, column.name) for column in fields(PauseRecord))
 _STANDING = InterventionPause.lifted_at.is_(None)
 
 
-def standing(session: Session, tenant_id: str) -> dict[str, PauseRecord]:
+def active(session: Session, tenant_id: str) -> dict[str, PauseRecord]:
     """Give the pauses that stand, by type; `*` is a pause of all."""
     wanted = select(*_COLUMNS).where(InterventionPause.tenant_id == tenant_id, _STANDING)
     rows = session.execute(wanted.order_by(InterventionPause.intervention)).mappings()
@@ -51,4 +51,4 @@ def lift(session: Session, tenant_id: str, *, intervention: str, by: str, now: d
     """End the pause of a type; False where none stands."""
     own = (InterventionPause.tenant_id == tenant_id, InterventionPause.intervention == intervention, _STANDING)
     ended = update(InterventionPause).where(*own).values(lifted_at=now, lifted_by=by)
-    return changed(session, ended.execution_options(synchronize_session=False)) > 0
+    return rowcount(session, ended.execution_options(synchronize_session=False)) > 0

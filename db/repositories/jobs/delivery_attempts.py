@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db import clock
 from db.models import Attempt
-from db.repositories.sql.clauses import changed, upsert
+from db.repositories.sql.clauses import rowcount, upsert
 
 
 def begin(session: Session, tenant_id: str, *, task: str, task_id: str, first: int = 1, more: int = 1) -> int:
@@ -31,23 +31,23 @@ def begin(session: Session, tenant_id: str, *, task: str, task_id: str, first: i
 def take_back(session: Session, tenant_id: str, *, task: str, task_id: str) -> None:
     """Count one start less: it ended by itself, and is tried again."""
     fewer = update(Attempt).where(*_own(tenant_id, task, task_id)).values(count=Attempt.count - 1)
-    changed(session, fewer.execution_options(synchronize_session=False))
+    rowcount(session, fewer.execution_options(synchronize_session=False))
 
 
 def note(session: Session, tenant_id: str, *, task: str, task_id: str, error: str) -> None:
     """Note why the last attempt failed: a code or the name of an error, never a value."""
     noted = update(Attempt).where(*_own(tenant_id, task, task_id)).values(last_error=error)
-    changed(session, noted.execution_options(synchronize_session=False))
+    rowcount(session, noted.execution_options(synchronize_session=False))
 
 
 def clear(session: Session, tenant_id: str, *, task: str, task_id: str) -> None:
     """Forget a task that has ended, in the transaction of its effect."""
-    changed(session, delete(Attempt).where(*_own(tenant_id, task, task_id)))
+    rowcount(session, delete(Attempt).where(*_own(tenant_id, task, task_id)))
 
 
 def purge(session: Session, *, before: datetime) -> int:
     """Forget what was not touched since a moment; gives the number."""
-    return changed(session, delete(Attempt).where(Attempt.updated_at < before))
+    return rowcount(session, delete(Attempt).where(Attempt.updated_at < before))
 
 
 def _own(tenant_id: str, task: str, task_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -15,7 +15,7 @@ from db import clock
 from db.errors import FenceLost
 from db.models import Lease
 from db.records import LeaseRecord
-from db.repositories.sql.clauses import changed, upsert
+from db.repositories.sql.clauses import rowcount, upsert
 
 
 def acquire(session: Session, tenant_id: str, *, name: str, holder: str, seconds: float) -> LeaseRecord | None:
@@ -42,13 +42,13 @@ def renew(session: Session, tenant_id: str, *, name: str, holder: str, fence: in
     """
     until = clock.ahead(session, seconds)
     renewed = update(Lease).where(*_held(tenant_id, name, holder, fence)).values(expires_at=until)
-    return changed(session, renewed.execution_options(synchronize_session=False)) == 1
+    return rowcount(session, renewed.execution_options(synchronize_session=False)) == 1
 
 
 def release(session: Session, tenant_id: str, *, name: str, holder: str, fence: int) -> bool:
     """Give a lease back before its time; False when another took it over. The fence is never used again."""
     ended = update(Lease).where(*_held(tenant_id, name, holder, fence)).values(expires_at=clock.now(session))
-    return changed(session, ended.execution_options(synchronize_session=False)) == 1
+    return rowcount(session, ended.execution_options(synchronize_session=False)) == 1
 
 
 def guard(session: Session, tenant_id: str, *, name: str, fence: int) -> None:

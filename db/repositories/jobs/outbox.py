@@ -13,11 +13,11 @@ from db import clock
 from db.base import new_id
 from db.models import OutboxEntry
 from db.records import OutboxDraft, OutboxLag, OutboxRecord
-from db.repositories.jobs.outbox_relay import mark, take
+from db.repositories.jobs.outbox_relay import claim, mark
 from db.repositories.sql.bulk import core, insert_many, on_postgresql
-from db.repositories.sql.clauses import among, changed, in_batches
+from db.repositories.sql.clauses import among, in_batches, rowcount
 
-__all__ = ["add", "confirm", "confirm_all", "fail", "finish", "finish_many", "lag", "pending", "purge", "take"]
+__all__ = ["add", "claim", "confirm", "confirm_all", "fail", "finish", "finish_many", "lag", "pending", "purge"]
 
 _NAMES = tuple(column.name for column in fields(OutboxRecord))
 _COLUMNS = tuple(getattr(OutboxEntry, name) for name in _NAMES)
@@ -104,4 +104,4 @@ def purge(session: Session, *, before: datetime, limit: int = 10_000) -> int:
     """Delete tasks that ended before a moment, at most `limit` at once; gives their number."""
     old = select(OutboxEntry.outbox_id).where(OutboxEntry.done_at < before).limit(limit)
     gone = delete(OutboxEntry).where(OutboxEntry.outbox_id.in_(old), OutboxEntry.done_at < before)
-    return changed(session, gone.execution_options(synchronize_session=False))
+    return rowcount(session, gone.execution_options(synchronize_session=False))

@@ -41,7 +41,7 @@ class _Search:
     until: datetime
 
 
-def take(
+def claim(
     session: Session,
     *,
     limit: int,

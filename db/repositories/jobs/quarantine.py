@@ -18,7 +18,7 @@ from db.encryption import place
 from db.errors import SealBroken
 from db.models import Quarantined, QuarantineTally
 from db.records import QuarantineCount, QuarantineDraft, QuarantineEntry, QuarantineRecord
-from db.repositories.sql.clauses import changed, ring_of, upsert
+from db.repositories.sql.clauses import ring_of, rowcount, upsert
 
 #: the tenant of a message that does not tell its own
 NOBODY = "*"
@@ -108,7 +108,7 @@ def count(session: Session) -> list[QuarantineCount]:
 def purge(session: Session, *, before: datetime) -> int:
     """Delete messages that were replayed or dropped before a moment; gives their number."""
     gone = delete(Quarantined).where(Quarantined.state != "held", Quarantined.settled_at < before)
-    return changed(session, gone.execution_options(synchronize_session=False))
+    return rowcount(session, gone.execution_options(synchronize_session=False))
 
 
 def _id_of(tenant_id: str, draft: QuarantineDraft) -> str:
@@ -140,9 +140,9 @@ def _make_room(session: Session, tenant_id: str, limit: int) -> bool:
     tally = update(QuarantineTally).where(QuarantineTally.tenant_id == tenant_id)
     tally = tally.execution_options(synchronize_session=False)
     room = tally.where(QuarantineTally.held < limit).values(held=QuarantineTally.held + 1)
-    if changed(session, room) == 1:
+    if rowcount(session, room) == 1:
         return True
-    changed(session, tally.values(overflowed=QuarantineTally.overflowed + 1))
+    rowcount(session, tally.values(overflowed=QuarantineTally.overflowed + 1))
     return False
 
 
@@ -155,10 +155,10 @@ def _settle(session: Session, tenant_id: str, quarantine_id: str, state: str, no
         .where(*_own(tenant_id, quarantine_id), Quarantined.state == "held")
         .values(state=state, settled_at=now)
     )
-    if changed(session, held.execution_options(synchronize_session=False)) == 0:
+    if rowcount(session, held.execution_options(synchronize_session=False)) == 0:
         return False
     fewer = update(QuarantineTally).where(tally).values(held=QuarantineTally.held - 1)
-    return changed(session, fewer.execution_options(synchronize_session=False)) == 1
+    return rowcount(session, fewer.execution_options(synchronize_session=False)) == 1
 
 
 def _opened(session: Session, row: Mapping[Any, Any]) -> QuarantineRecord:

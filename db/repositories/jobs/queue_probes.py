@@ -13,7 +13,7 @@ from db import clock
 from db.models import Canary
 from db.records import CanaryRecord
 from db.repositories.sql.bulk import core
-from db.repositories.sql.clauses import changed, upsert
+from db.repositories.sql.clauses import rowcount, upsert
 
 EVERYBODY = "*"
 #: seconds after which a canary that did not arrive is taken for lost
@@ -38,7 +38,7 @@ def ran(session: Session, *, queue: str, sent_at: datetime) -> bool:
     """Note that a canary arrived; False when it was taken for lost and another is under way."""
     own = (Canary.tenant_id == EVERYBODY, Canary.queue == queue, Canary.sent_at == sent_at, Canary.ran_at.is_(None))
     noted = update(Canary).where(*own).values(ran_at=clock.now(session))
-    return changed(session, noted.execution_options(synchronize_session=False)) == 1
+    return rowcount(session, noted.execution_options(synchronize_session=False)) == 1
 
 
 def latest(session: Session) -> list[CanaryRecord]:

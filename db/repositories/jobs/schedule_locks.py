@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from db import clock
 from db.models import ScheduleSlot
-from db.repositories.sql.clauses import changed, insert_first
+from db.repositories.sql.clauses import insert_first, rowcount
 
 #: the tenant of a schedule that is not a tenant's
 EVERYBODY = "*"
@@ -28,4 +28,4 @@ def claim(session: Session, *, schedule: str, seconds: int, tenant_id: str = EVE
 
 def purge(session: Session, *, before: datetime) -> int:
     """Forget slots taken before a moment; gives their number. Keep more than the longest schedule."""
-    return changed(session, delete(ScheduleSlot).where(ScheduleSlot.claimed_at < before))
+    return rowcount(session, delete(ScheduleSlot).where(ScheduleSlot.claimed_at < before))

@@ -89,7 +89,7 @@ def record_of(row: Row, ring: KeyRing) -> LeadRecord:
     )
 
 
-def sight_of(row: Row, key: DataKey) -> LeadSight:
+def scoring_view_of(row: Row, key: DataKey) -> LeadSight:
     """Open what a model may read of a row of `leads`; its key is open already."""
     return LeadSight(
         lead_id=row["lead_id"],

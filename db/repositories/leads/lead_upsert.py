@@ -148,10 +148,10 @@ class _Batch:
 
     def _of_forgotten(self) -> set[int]:
         session, tenant_id = self.session, self.job.tenant_id
-        if not tombstones.any_laid(session, tenant_id):
+        if not tombstones.any_exist(session, tenant_id):
             return set()
         told = [_told(session, tenant_id, keys) for keys in self.keys]
-        met = tombstones.met(session, tenant_id, hashes=sorted(set().union(*told)))
+        met = tombstones.match(session, tenant_id, hashes=sorted(set().union(*told)))
         return {position for position, hashes in enumerate(told) if not met.isdisjoint(hashes)}
 
     def _identities(self) -> dict[_Identity, str]:
@@ -410,4 +410,4 @@ def _keys_of(draft: LeadDraft, ring: KeyRing, tenant_id: str) -> _Keys:
 
 def _told(session: Session, tenant_id: str, keys: _Keys) -> set[bytes]:
     found = {value for value in (keys.email, keys.phone) if value is not None}
-    return found | ({tombstones.of_identity(session, tenant_id, *keys.identity)} if keys.identity else set())
+    return found | ({tombstones.for_identity(session, tenant_id, *keys.identity)} if keys.identity else set())

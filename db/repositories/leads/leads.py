@@ -16,7 +16,7 @@ from db.records import LeadDraft, LeadRecord, LeadSight, Policy, UpsertResult
 from db.repositories.leads import lead_mapper, lead_upsert
 from db.repositories.privacy.restrictions import named
 from db.repositories.sql.bulk import core
-from db.repositories.sql.clauses import among, changed, in_batches, ring_of
+from db.repositories.sql.clauses import among, in_batches, ring_of, rowcount
 
 #: lead types that are stored and never scored
 UNSCORED = ("agent", "vendor")
@@ -105,7 +105,7 @@ def ids(
     return list(session.scalars(wanted.order_by(Lead.lead_id).limit(limit)))
 
 
-def followed(session: Session, tenant_id: str) -> list[str]:
+def with_events(session: Session, tenant_id: str) -> list[str]:
     """Give the ids of leads, open or not, that something is known to have happened to; without what is never scored."""
     happened = select(Event.event_id).where(Event.tenant_id == Lead.tenant_id, Event.lead_id == Lead.lead_id)
     wanted = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, happened.exists())
@@ -180,7 +180,7 @@ def set_label(
         "fields": {**row.fields, "opportunity_status": status},
         "version": Lead.version + 1,
     }
-    changed(session, update(Lead).where(*own).values(news).execution_options(synchronize_session=False))
+    rowcount(session, update(Lead).where(*own).values(news).execution_options(synchronize_session=False))
     return True
 
 
@@ -202,7 +202,7 @@ def identities(session: Session, tenant_id: str, *, source_system: str, lead_ids
     return found
 
 
-def held(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def restricted(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Give those of some leads of whom nothing may be computed, and why: restricted, objected.
 
     Raises:
@@ -214,7 +214,7 @@ def held(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[s
     return {lead_id: reasons for lead_id, reasons in why.items() if reasons}
 
 
-def sights(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> list[LeadSight]:
+def scoring_views(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> list[LeadSight]:
     """Give what a model may read of leads, in the order asked. Their keys stay open while the session lasts.
 
     Raises:
@@ -227,7 +227,7 @@ def sights(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> list
     for lead_id, row in rows.items():
         if (tenant_id, lead_id) not in keys:
             keys[tenant_id, lead_id] = lead_mapper.data_key_of(ring, row)
-    return [lead_mapper.sight_of(rows[lead_id], keys[tenant_id, lead_id]) for lead_id in lead_ids]
+    return [lead_mapper.scoring_view_of(rows[lead_id], keys[tenant_id, lead_id]) for lead_id in lead_ids]
 
 
 def keys_of(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, DataKey]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.encryption import KeyRing, place
 from db.models import Lead, ModelLineage, ModelVersion, PoolLineage
-from db.repositories.sql.clauses import changed, in_batches, ring_of
+from db.repositories.sql.clauses import in_batches, ring_of, rowcount
 from db.tenancy import across_tenants
 
 #: bytes of a hash: among a million leads two share one in 1 of 10^7 installations, and then a model is trained again
@@ -24,7 +24,7 @@ def keep(session: Session, tenant_id: str, *, model_id: str, lead_ids: Sequence[
     ring = ring_of(session)
     row = {"tenant_id": tenant_id, "model_id": model_id, "leads": _seal(ring, tenant_id, model_id, sorted(there))}
     own = (ModelLineage.tenant_id == tenant_id, ModelLineage.model_id == model_id)
-    changed(session, delete(ModelLineage).where(*own).execution_options(synchronize_session=False))
+    rowcount(session, delete(ModelLineage).where(*own).execution_options(synchronize_session=False))
     session.execute(insert(ModelLineage), [row])
     if len(there) < len(set(lead_ids)):
         _mark(session, tenant_id, [model_id], now)
@@ -41,7 +41,7 @@ def keep_pooled(
         sealed = _seal(ring_of(session), tenant_id, model_id, sorted(there))
         row = {"tenant_id": tenant_id, "model_id": model_id, "owner": owner, "leads": sealed}
         own = (PoolLineage.tenant_id == tenant_id, PoolLineage.model_id == model_id)
-        changed(session, delete(PoolLineage).where(*own).execution_options(synchronize_session=False))
+        rowcount(session, delete(PoolLineage).where(*own).execution_options(synchronize_session=False))
         session.execute(insert(PoolLineage), [row])
     if gone:
         _mark(session, owner, [model_id], now)
@@ -62,7 +62,7 @@ def forget(session: Session, tenant_id: str, *, lead_ids: Collection[str], now: 
         sealed = _sealed(ring, tenant_id, model_id, [value for value in known if value not in hashes])
         own = (ModelLineage.tenant_id == tenant_id, ModelLineage.model_id == model_id)
         without = update(ModelLineage).where(*own).values(leads=sealed)
-        changed(session, without.execution_options(synchronize_session=False))
+        rowcount(session, without.execution_options(synchronize_session=False))
     pooled = _forget_pooled(session, tenant_id, lead_ids, now)
     return (*_mark(session, tenant_id, [model_id for model_id, _ in found], now), *pooled)
 
@@ -74,7 +74,7 @@ def _forget_pooled(session: Session, tenant_id: str, lead_ids: Collection[str], 
         sealed = _sealed(ring, tenant_id, model_id, [value for value in known if value not in hashes])
         own = (PoolLineage.tenant_id == tenant_id, PoolLineage.model_id == model_id)
         without = update(PoolLineage).where(*own).values(leads=sealed)
-        changed(session, without.execution_options(synchronize_session=False))
+        rowcount(session, without.execution_options(synchronize_session=False))
         with across_tenants(session):  # the model is its owner's
             versions = _mark(session, owner, [model_id], now)
         marked += [f"{owner}:{version}" for version in versions]

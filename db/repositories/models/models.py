@@ -17,7 +17,7 @@ from db.models import ModelVersion
 from db.records import ModelDraft, ModelRecord
 from db.repositories import tenants
 from db.repositories.sql.bulk import core
-from db.repositories.sql.clauses import changed, lock_tenant, ring_of
+from db.repositories.sql.clauses import lock_tenant, ring_of, rowcount
 
 _MODEL = core(ModelVersion).c
 _CHAMPION = select(_MODEL.model_id, _MODEL.retrain_at).where(
@@ -80,8 +80,8 @@ def promote(session: Session, tenant_id: str, *, model_id: str, now: datetime) -
     former = (own, ModelVersion.kind == kind, ModelVersion.state == "champion", ModelVersion.model_id != model_id)
     chosen = (own, ModelVersion.model_id == model_id, ModelVersion.state != "champion")
     statement = update(ModelVersion).execution_options(synchronize_session=False)
-    changed(session, statement.where(*former).values(state="retired"))
-    changed(session, statement.where(*chosen).values(state="champion", promoted_at=now, rolled_back_at=None))
+    rowcount(session, statement.where(*former).values(state="retired"))
+    rowcount(session, statement.where(*chosen).values(state="champion", promoted_at=now, rolled_back_at=None))
 
 
 def rollback(session: Session, tenant_id: str, *, kind: str, now: datetime) -> tuple[ModelRecord, ModelRecord]:
@@ -101,7 +101,7 @@ def rollback(session: Session, tenant_id: str, *, kind: str, now: datetime) -> t
     promote(session, tenant_id, model_id=former.model_id, now=now)
     own = (ModelVersion.tenant_id == tenant_id, ModelVersion.model_id == left.model_id)
     noted = update(ModelVersion).where(*own).values(rolled_back_at=now)
-    changed(session, noted.execution_options(synchronize_session=False))
+    rowcount(session, noted.execution_options(synchronize_session=False))
     return left, former
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.models import OutboundTarget
 from db.records import TargetRecord
-from db.repositories.sql.clauses import changed, upsert
+from db.repositories.sql.clauses import rowcount, upsert
 
 
 def get(session: Session, tenant_id: str) -> TargetRecord:
@@ -33,13 +33,13 @@ def trip(session: Session, tenant_id: str, *, until: datetime) -> None:
     """Deliver nothing to this tenant before a moment; a breaker opens no earlier than it was told before."""
     own = update(OutboundTarget).where(OutboundTarget.tenant_id == tenant_id)
     sooner = OutboundTarget.open_until.is_(None) | (OutboundTarget.open_until < until)
-    changed(session, own.where(sooner).values(open_until=until).execution_options(synchronize_session=False))
+    rowcount(session, own.where(sooner).values(open_until=until).execution_options(synchronize_session=False))
 
 
 def succeeded(session: Session, tenant_id: str) -> None:
     """Close the breaker and forget failures."""
     own = update(OutboundTarget).where(OutboundTarget.tenant_id == tenant_id, OutboundTarget.failures > 0)
-    changed(session, own.values(failures=0, open_until=None).execution_options(synchronize_session=False))
+    rowcount(session, own.values(failures=0, open_until=None).execution_options(synchronize_session=False))
 
 
 def tripped(session: Session, *, now: datetime) -> list[str]:

@@ -15,7 +15,7 @@ from db.base import new_id
 from db.models import OutboundCounter, OutboundDelivery, OutboundEvent
 from db.records import DeadLetter, OutboundDraft, OutboundRecord
 from db.repositories.sql.bulk import core, insert_many, on_postgresql
-from db.repositories.sql.clauses import changed, in_batches, tenants_where
+from db.repositories.sql.clauses import in_batches, rowcount, tenants_where
 from db.repositories.sql.fair_share import shared
 
 _COLUMNS = tuple(getattr(OutboundEvent, column.name) for column in fields(OutboundRecord))
@@ -107,7 +107,7 @@ def replay(session: Session, tenant_id: str, *, event_ids: Sequence[str] | None,
     if event_ids is not None:
         own.append(OutboundDelivery.event_id.in_(list(event_ids)))
     again = update(OutboundDelivery).where(*own).values(state="pending", attempts=0, next_at=now, error=None)
-    return changed(session, again.execution_options(synchronize_session=False))
+    return rowcount(session, again.execution_options(synchronize_session=False))
 
 
 def pull(session: Session, tenant_id: str, *, cursor: int, limit: int) -> list[OutboundRecord]:
@@ -172,7 +172,7 @@ def _take(
 def _change(session: Session, tenant_id: str, event_ids: Sequence[str], **values: Any) -> None:
     own = (OutboundDelivery.tenant_id == tenant_id, OutboundDelivery.event_id.in_(list(event_ids)), _PENDING)
     changes = update(OutboundDelivery).where(*own).values(**values)
-    changed(session, changes.execution_options(synchronize_session=False))
+    rowcount(session, changes.execution_options(synchronize_session=False))
 
 
 def _same_event() -> ColumnElement[bool]:

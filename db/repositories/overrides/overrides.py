@@ -15,13 +15,13 @@ from db.errors import UnknownLead
 from db.models import ScoreOverride
 from db.records import OverrideDraft, OverrideRecord
 from db.repositories.leads.leads import exists
-from db.repositories.sql.clauses import changed, in_batches, lock_tenant
+from db.repositories.sql.clauses import in_batches, lock_tenant, rowcount
 
 _COLUMNS = tuple(getattr(ScoreOverride, column.name) for column in fields(OverrideRecord))
 _STANDING = ScoreOverride.withdrawn_at.is_(None)
 
 
-def put(session: Session, tenant_id: str, *, draft: OverrideDraft, now: datetime) -> OverrideRecord:
+def save(session: Session, tenant_id: str, *, draft: OverrideDraft, now: datetime) -> OverrideRecord:
     """Let a judgement stand; the one before it is withdrawn by who gives this one.
 
     Raises:
@@ -34,17 +34,17 @@ def put(session: Session, tenant_id: str, *, draft: OverrideDraft, now: datetime
     withdraw(session, tenant_id, lead_id=draft.lead_id, kind=draft.kind, actor=draft.actor, now=now)
     row = {**asdict(draft), "tenant_id": tenant_id, "override_id": new_id(), "set_at": now}
     session.execute(insert(ScoreOverride), [row])
-    return standing(session, tenant_id, kind=draft.kind, lead_ids=[draft.lead_id])[draft.lead_id]
+    return active(session, tenant_id, kind=draft.kind, lead_ids=[draft.lead_id])[draft.lead_id]
 
 
 def withdraw(session: Session, tenant_id: str, *, lead_id: str, kind: str, actor: str, now: datetime) -> bool:
     """End the judgement that stands; False when none does."""
     own = (ScoreOverride.tenant_id == tenant_id, ScoreOverride.lead_id == lead_id, ScoreOverride.kind == kind)
     ended = update(ScoreOverride).where(*own, _STANDING).values(withdrawn_at=now, withdrawn_by=actor)
-    return changed(session, ended.execution_options(synchronize_session=False)) > 0
+    return rowcount(session, ended.execution_options(synchronize_session=False)) > 0
 
 
-def standing(
+def active(
     session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str] | None = None
 ) -> dict[str, OverrideRecord]:
     """Give the judgements that stand, by lead: of these leads, or of all."""
@@ -57,7 +57,7 @@ def standing(
     return found
 
 
-def of_lead(session: Session, tenant_id: str, *, lead_id: str, kind: str) -> list[OverrideRecord]:
+def for_lead(session: Session, tenant_id: str, *, lead_id: str, kind: str) -> list[OverrideRecord]:
     """Give all judgements of a lead, newest first."""
     own = (ScoreOverride.tenant_id == tenant_id, ScoreOverride.lead_id == lead_id, ScoreOverride.kind == kind)
     newest = (ScoreOverride.set_at.desc(), ScoreOverride.override_id.desc())

@@ -17,7 +17,7 @@ _COLUMNS = tuple(getattr(ScoreMark, column.name) for column in fields(MarkRecord
 _KEY = ("tenant_id", "prediction_id", "actor")
 
 
-def put(session: Session, tenant_id: str, *, draft: MarkDraft, now: datetime) -> None:
+def save(session: Session, tenant_id: str, *, draft: MarkDraft, now: datetime) -> None:
     """Keep what somebody says of a score; it takes the place of what the same person said of it before.
 
     Raises:
@@ -29,7 +29,7 @@ def put(session: Session, tenant_id: str, *, draft: MarkDraft, now: datetime) ->
     session.execute(upsert(session, ScoreMark).values(row).on_conflict_do_update(index_elements=_KEY, set_=said))
 
 
-def of_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[MarkRecord]:
+def for_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[MarkRecord]:
     """Give what was said of a lead's scores, newest first."""
     wanted = select(*_COLUMNS).where(ScoreMark.tenant_id == tenant_id, ScoreMark.lead_id == lead_id)
     rows = session.execute(wanted.order_by(ScoreMark.marked_at.desc(), ScoreMark.mark_id.desc())).mappings()

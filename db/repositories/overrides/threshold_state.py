@@ -49,7 +49,7 @@ def above(session: Session, tenant_id: str, *, lead_id: str) -> dict[str, dateti
     return {row.threshold: row.entered_at for row in rows}
 
 
-def standing(session: Session, tenant_id: str, *, threshold: str, lead_ids: Sequence[str]) -> dict[str, datetime]:
+def above_each(session: Session, tenant_id: str, *, threshold: str, lead_ids: Sequence[str]) -> dict[str, datetime]:
     """Give those of some leads that are above a threshold, and since when."""
     found: dict[str, datetime] = {}
     for batch in in_batches(lead_ids):

@@ -19,7 +19,7 @@ from db.records import SnapshotDraft, SnapshotRecord
 from db.repositories.leads.lead_mapper import data_key_of
 from db.repositories.leads.leads import keys_of
 from db.repositories.sql.bulk import core, insert_fresh
-from db.repositories.sql.clauses import among, changed, in_batches, ring_of
+from db.repositories.sql.clauses import among, in_batches, ring_of, rowcount
 
 _Key = tuple[str, int, datetime, str]
 _BATCH = 1_000
@@ -51,7 +51,7 @@ def save(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -
     return [snapshot_id for snapshot_id, _ in _saved(session, tenant_id, drafts)]
 
 
-def take(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -> list[SnapshotRecord]:
+def insert(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -> list[SnapshotRecord]:
     """Store snapshots as `save` does and give what is stored now; only those that were there before are read."""
     saved = _saved(session, tenant_id, drafts)
     before = [snapshot_id for snapshot_id, new in saved if not new]
@@ -144,7 +144,7 @@ def label(session: Session, tenant_id: str, *, lead_id: str, label: bool, label_
         (Snapshot.label.is_distinct_from(label)) | (Snapshot.label_at.is_distinct_from(label_at)),
     )
     values = before.values(label=label, label_at=label_at).execution_options(synchronize_session=False)
-    return changed(session, values)
+    return rowcount(session, values)
 
 
 def labelled(session: Session, tenant_id: str) -> list[SnapshotRecord]:

@@ -19,7 +19,7 @@ from db.records import Erased, ErasureRecord, ImportPlace, Json, LeadRecord
 from db.repositories.leads import leads
 from db.repositories.models import lineage
 from db.repositories.privacy import erasure_stores, tombstones
-from db.repositories.sql.clauses import changed, lock_tenant, ring_of
+from db.repositories.sql.clauses import lock_tenant, ring_of, rowcount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def told_of(
 def refreshed(session: Session, tenant_id: str, *, subject: Subject) -> Subject:
     """Give who is meant as of now, with what was known of them before; writers of the tenant wait from here on."""
     lock_tenant(session, tenant_id)
-    now = of_leads(session, tenant_id, lead_ids=sorted(subject.lead_ids), identities=subject.identities)
+    now = for_leads(session, tenant_id, lead_ids=sorted(subject.lead_ids), identities=subject.identities)
     return replace(
         now, emails=now.emails | subject.emails, phones=now.phones | subject.phones, names=now.names | subject.names
     )
@@ -109,10 +109,10 @@ def find(session: Session, tenant_id: str, *, lead_id: str | None, identities: S
     lead_ids = {lead_id} if lead_id and leads.exists(session, tenant_id, lead_id=lead_id) else set()
     for system, external_id in identities:
         lead_ids |= _meant(session, tenant_id, system, external_id)
-    return of_leads(session, tenant_id, lead_ids=sorted(lead_ids), identities=identities)
+    return for_leads(session, tenant_id, lead_ids=sorted(lead_ids), identities=identities)
 
 
-def of_leads(
+def for_leads(
     session: Session, tenant_id: str, *, lead_ids: Sequence[str], identities: Iterable[Identity] = ()
 ) -> Subject:
     """Give all by which stores may name these leads; those that are gone are left out."""
@@ -131,8 +131,8 @@ def of_leads(
 
 def door(session: Session, tenant_id: str, *, subject: Subject) -> Door:
     """Give the hashes by which a person is known again; ask while their leads are there."""
-    own = {tombstones.of_lead(session, tenant_id, lead_id) for lead_id in subject.lead_ids}
-    own |= {tombstones.of_identity(session, tenant_id, "", external_id) for external_id in subject.external_ids}
+    own = {tombstones.for_lead(session, tenant_id, lead_id) for lead_id in subject.lead_ids}
+    own |= {tombstones.for_identity(session, tenant_id, "", external_id) for external_id in subject.external_ids}
     return Door(leads=frozenset(own), identities=frozenset(identity_hashes(session, tenant_id, subject)))
 
 
@@ -140,14 +140,14 @@ def close_door(session: Session, tenant_id: str, *, erasure_id: str, door: Door,
     """Lay tombstones: from the commit on nobody of these identities is taken in, whatever waits in a queue."""
     lock_tenant(session, tenant_id)
     told = {"leads": door.leads, "identities": door.identities}
-    tombstones.lay(session, tenant_id, erasure_id=erasure_id, **told, now=now)
+    tombstones.add(session, tenant_id, erasure_id=erasure_id, **told, now=now)
 
 
 def identity_hashes(session: Session, tenant_id: str, subject: Subject) -> set[bytes]:
     """Give the hashes by which an import would know the person."""
     ring = ring_of(session)
     found = {
-        tombstones.of_identity(session, tenant_id, system, external_id)
+        tombstones.for_identity(session, tenant_id, system, external_id)
         for system, external_id in subject.identities
         if system is not None
     }
@@ -214,9 +214,9 @@ def subject_tables() -> list[tuple[Table, str]]:
 
 
 def _hashes(session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]) -> list[bytes]:
-    own = [] if lead_id is None else [tombstones.of_lead(session, tenant_id, lead_id)]
+    own = [] if lead_id is None else [tombstones.for_lead(session, tenant_id, lead_id)]
     return own + [
-        tombstones.of_identity(session, tenant_id, system or "", external_id) for system, external_id in identities
+        tombstones.for_identity(session, tenant_id, system or "", external_id) for system, external_id in identities
     ]
 
 
@@ -240,7 +240,7 @@ def _tables() -> list[Table]:
 
 def _delete(session: Session, tenant_id: str, table: Table, column: str, subject: Subject) -> int:
     own = (table.c.tenant_id == tenant_id, table.c[column].in_(sorted(subject.lead_ids)))
-    return changed(session, delete(table).where(*own))
+    return rowcount(session, delete(table).where(*own))
 
 
 def _meant(session: Session, tenant_id: str, system: str | None, external_id: str) -> set[str]:

@@ -31,7 +31,7 @@ from db.models import (
     RejectedEntry,
 )
 from db.records import Json
-from db.repositories.sql.clauses import changed, in_batches, ring_of
+from db.repositories.sql.clauses import in_batches, ring_of, rowcount
 from db.tenancy import across_tenants
 
 #: what an event of the outbound stream becomes
@@ -318,7 +318,7 @@ def _document(raw: bytes) -> Any:
 
 
 def _run(session: Session, statement: Any) -> int:
-    return changed(session, statement.execution_options(synchronize_session=False))
+    return rowcount(session, statement.execution_options(synchronize_session=False))
 
 
 def _message_place(tenant_id: str, quarantine_id: str) -> bytes:

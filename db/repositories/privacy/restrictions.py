@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from db.errors import UnknownLead
 from db.models import Lead
 from db.repositories.sql.bulk import core
-from db.repositories.sql.clauses import among, changed, in_batches
+from db.repositories.sql.clauses import among, in_batches, rowcount
 
 _LEAD = core(Lead).c
 _HELD = (
@@ -48,7 +48,7 @@ def change(
         "restricted_at": _since(row.restricted_at, restricted, now),
         "objected_at": _since(row.objected_at, objected, now),
     }
-    changed(session, update(Lead).where(*own).values(values).execution_options(synchronize_session=False))
+    rowcount(session, update(Lead).where(*own).values(values).execution_options(synchronize_session=False))
     return named(values["restricted_at"], values["objected_at"])
 
 

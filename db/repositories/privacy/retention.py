@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from db.base import Base
 from db.models import Backfill, ComparedRow, Lead, OutboundDelivery, OutboundEvent, RejectedEntry
 from db.privacy import CATEGORIES, STORES, Store, days
-from db.repositories.sql.clauses import changed
+from db.repositories.sql.clauses import rowcount
 
 #: rows in one statement, so that nobody waits long behind it
 BATCH = 5_000
@@ -65,4 +65,4 @@ def _untold(session: Session, tenant_id: str) -> int:
 def _few(session: Session, table: Table, *where: ColumnElement[bool]) -> int:
     key: Any = tuple_(*table.primary_key.columns)
     some = select(*table.primary_key.columns).where(*where).limit(BATCH)
-    return changed(session, delete(table).where(key.in_(some)))
+    return rowcount(session, delete(table).where(key.in_(some)))

@@ -71,7 +71,7 @@ def _open_texts(session: Session, tenant_id: str, rows: list[Json], subject: Sub
 
 def _open_quotes(session: Session, tenant_id: str, rows: list[Json], subject: Subject) -> None:
     entries = (
-        entry for lead_id in sorted(subject.lead_ids) for entry in consent.of_lead(session, tenant_id, lead_id=lead_id)
+        entry for lead_id in sorted(subject.lead_ids) for entry in consent.for_lead(session, tenant_id, lead_id=lead_id)
     )
     _replace(rows, "quote", {entry.entry_id: entry.quote for entry in entries}, "entry_id")
 

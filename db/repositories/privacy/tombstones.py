@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 from db.identity import email_key, phone_key
 from db.models import Tombstone
 from db.records import LeadDraft
-from db.repositories.sql.clauses import changed, in_batches, ring_of, upsert
+from db.repositories.sql.clauses import in_batches, ring_of, rowcount, upsert
 
 #: the code of a row or lead that is refused for it
 FORGOTTEN = "privacy.forgotten"
 
 
-def lay(
+def add(
     session: Session,
     tenant_id: str,
     *,
@@ -47,7 +47,7 @@ def erasures(session: Session, tenant_id: str, *, hashes: Iterable[bytes]) -> li
     return sorted(set(session.scalars(wanted)))
 
 
-def any_laid(session: Session, tenant_id: str) -> bool:
+def any_exist(session: Session, tenant_id: str) -> bool:
     """Whether the tenant ever forgot anybody: most did not, and need not look."""
     wanted = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id).limit(1)
     return session.execute(wanted).first() is not None
@@ -59,7 +59,7 @@ def newest(session: Session, tenant_id: str) -> str | None:
     return session.scalar(wanted.order_by(Tombstone.erasure_id.desc()).limit(1))
 
 
-def met(session: Session, tenant_id: str, *, hashes: Sequence[bytes]) -> set[bytes]:
+def match(session: Session, tenant_id: str, *, hashes: Sequence[bytes]) -> set[bytes]:
     """Give those hashes by which imports are refused."""
     found: set[bytes] = set()
     for batch in in_batches(hashes):
@@ -74,21 +74,21 @@ def names(session: Session, tenant_id: str, *, draft: LeadDraft) -> bool:
     told = (email_key(draft.contact), phone_key(draft.contact))
     hashes = [ring.lookup(tenant_id, key) for key in told if key is not None]
     if external:
-        hashes.append(of_identity(session, tenant_id, draft.source_system, external))
-    return bool(met(session, tenant_id, hashes=hashes))
+        hashes.append(for_identity(session, tenant_id, draft.source_system, external))
+    return bool(match(session, tenant_id, hashes=hashes))
 
 
 def lift(session: Session, tenant_id: str, *, erasure_id: str) -> int:
     """Let the identities of one erasure in again; gives their number."""
     own = (Tombstone.tenant_id == tenant_id, Tombstone.erasure_id == erasure_id, Tombstone.kind == "identity")
-    return changed(session, delete(Tombstone).where(*own).execution_options(synchronize_session=False))
+    return rowcount(session, delete(Tombstone).where(*own).execution_options(synchronize_session=False))
 
 
-def of_identity(session: Session, tenant_id: str, system: str, external_id: str) -> bytes:
+def for_identity(session: Session, tenant_id: str, system: str, external_id: str) -> bytes:
     """Give the hash of an id under which a source knows somebody."""
     return ring_of(session).lookup(tenant_id, f"identity:{len(system)}:{system}:{external_id.strip()}")
 
 
-def of_lead(session: Session, tenant_id: str, lead_id: str) -> bytes:
+def for_lead(session: Session, tenant_id: str, lead_id: str) -> bytes:
     """Give the hash of our own id."""
     return ring_of(session).lookup(tenant_id, f"lead:{lead_id}")

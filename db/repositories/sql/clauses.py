@@ -101,7 +101,7 @@ def insert_first(session: Session, table: type[Base], row: Mapping[str, Any]) ->
     return session.execute(statement).first() is not None
 
 
-def changed(session: Session, statement: Any) -> int:
+def rowcount(session: Session, statement: Any) -> int:
     """Run an INSERT, UPDATE or DELETE and give the number of rows it touched."""
     result: Any = session.execute(statement)
     return int(result.rowcount)

@@ -8,7 +8,7 @@ from db.records import EventDraft, LeadDraft
 from tasks.crm.highlevel.contacts import SYSTEM
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.parsed_event import Ignored, Notice, Setup
+from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext
 from tasks.intake.payload import Raw
 
 #: status -> kind of event; a kept appointment is a sign of the lead, a missed one of its absence
@@ -27,7 +27,7 @@ KINDS = {
 _AT_START = frozenset({"showing", "no_show"})
 
 
-def read(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
+def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | Ignored:
     """Read an appointment event; the appointment is nested, or is the event itself."""
     nested = payload.part(raw, "appointment")
     told = nested or raw
@@ -50,7 +50,7 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
     )
     lead = LeadDraft(source_system=SYSTEM, external_id=payload.text(told, "contactId"), events=(event,))
     state = {"status": status, "start": start.isoformat() if start else ""}
-    return Notice(type=raw["type"], at=at, lead=lead, entity=("appointment", appointment_id), state=state)
+    return ParsedEvent(type=raw["type"], at=at, lead=lead, entity=("appointment", appointment_id), state=state)
 
 
 def _status(told: Raw) -> str:

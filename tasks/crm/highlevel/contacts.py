@@ -12,7 +12,7 @@ from tasks.crm.highlevel.custom_fields import Custom, custom_of, is_ours
 from tasks.intake import payload
 from tasks.intake.consent import of_mark, with_marks
 from tasks.intake.errors import BadValue
-from tasks.intake.parsed_event import OURS, Notice, Setup
+from tasks.intake.parsed_event import OURS, ParsedEvent, ReaderContext
 from tasks.intake.payload import Raw
 from tasks.intake.values import phones, scalars
 
@@ -29,7 +29,7 @@ TEXTS = {
 NAMES = {"first_name": ("firstName",), "last_name": ("lastName",), "full_name": ("name", "fullName", "contactName")}
 
 
-def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
+def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
     """Read a contact event; `id` is the contact."""
     contact_id = payload.identifier(raw, "id", "contactId")
     custom = custom_of(_custom_fields(raw), setup)
@@ -43,7 +43,7 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
         consent=consent(raw),
         as_of=at,
     )
-    return Notice(
+    return ParsedEvent(
         type=str(raw["type"]),
         at=at,
         lead=_with_type(with_marks(lead, at=at), raw, at),
@@ -60,12 +60,12 @@ def _with_type(lead: LeadDraft, raw: Raw, at: datetime) -> LeadDraft:
     return replace(lead, statements=(*lead.statements, *found)) if found else lead
 
 
-def deleted(raw: Raw, setup: Setup, at: datetime) -> Notice:
+def deleted(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
     """Read that a contact is gone."""
     contact_id = payload.identifier(raw, "id", "contactId")
     lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, as_of=at)
     entity = ("contact", contact_id)
-    return Notice(type=str(raw["type"]), at=at, lead=lead, entity=entity, state={"gone": "yes"}, gone=True)
+    return ParsedEvent(type=str(raw["type"]), at=at, lead=lead, entity=entity, state={"gone": "yes"}, gone=True)
 
 
 def state_of(lead: LeadDraft, custom: Custom, tags: list[str] | None) -> dict[str, str]:
@@ -98,7 +98,7 @@ def blocked(told: Mapping[str, Any]) -> bool:
     return told.get("dnd_all") is True or all(told.get(name) is True for name in CHANNELS.values())
 
 
-def _refusal(contact_id: str, at: datetime, setup: Setup) -> EventDraft:
+def _refusal(contact_id: str, at: datetime, setup: ReaderContext) -> EventDraft:
     return EventDraft(
         kind="do_not_disturb",
         occurred_at=at,
@@ -135,7 +135,7 @@ def _phone(cell: str | None, country: str | None) -> str | None:
         return None
 
 
-def _fields(raw: Raw, setup: Setup, tags: list[str] | None) -> dict[str, Any]:
+def _fields(raw: Raw, setup: ReaderContext, tags: list[str] | None) -> dict[str, Any]:
     told: dict[str, Any] = {ours: payload.text(raw, *theirs) for ours, theirs in TEXTS.items()}
     created = payload.moment(raw, "dateAdded", zone=setup.zone)
     told["created_at"] = created if created and created <= setup.now else None
@@ -162,7 +162,7 @@ def _custom_fields(raw: Raw) -> Iterable[tuple[str, Any]]:
                 yield name, found[0]
 
 
-def merged(contact: Notice, other: Notice) -> Notice:
+def merged(contact: ParsedEvent, other: ParsedEvent) -> ParsedEvent:
     """Give one notice of an event that tells of a contact and of something else about it."""
     lead = replace(
         contact.lead,

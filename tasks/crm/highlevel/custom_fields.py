@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.intake.errors import BadValue
-from tasks.intake.parsed_event import Setup
+from tasks.intake.parsed_event import ReaderContext
 from tasks.intake.values import scalars
 
 #: how what we write back begins: tags `ml:hot`, fields `ml:score`, keys `contact.ml_score`
@@ -34,7 +34,7 @@ def is_ours(name: str) -> bool:
     return name.casefold().startswith(_OURS)
 
 
-def custom_of(told: Iterable[tuple[str, Any]], setup: Setup) -> Custom:
+def custom_of(told: Iterable[tuple[str, Any]], setup: ReaderContext) -> Custom:
     """Sort custom fields, each given by id or name."""
     found = Custom()
     for name, value in told:

@@ -9,13 +9,13 @@ from typing import Any
 from tasks.crm.highlevel import appointments, contacts, messages, opportunities, tasks_and_notes
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.parsed_event import Ignored, Notice, Setup, keyed
+from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext, keyed
 from tasks.intake.payload import Raw
 
-Reader = Callable[[Raw, Setup, datetime], Notice | Ignored]
+Reader = Callable[[Raw, ReaderContext, datetime], ParsedEvent | Ignored]
 
 
-def _means_nothing(raw: Raw, setup: Setup, at: datetime) -> Ignored:
+def _means_nothing(raw: Raw, setup: ReaderContext, at: datetime) -> Ignored:
     return Ignored(type=str(raw["type"]), code="no_meaning")
 
 
@@ -40,7 +40,7 @@ READERS: Mapping[str, Reader] = {
 _TIMES = ("timestamp", "dateUpdated")
 
 
-def read(raw: Any, setup: Setup) -> Notice | Ignored:
+def read(raw: Any, setup: ReaderContext) -> ParsedEvent | Ignored:
     """Read one webhook of HighLevel.
 
     Raises:
@@ -56,7 +56,7 @@ def read(raw: Any, setup: Setup) -> Notice | Ignored:
     return dispatch({**raw, "type": kind}, setup)
 
 
-def dispatch(raw: Raw, setup: Setup) -> Notice | Ignored:
+def dispatch(raw: Raw, setup: ReaderContext) -> ParsedEvent | Ignored:
     """Read an event whose envelope is in order."""
     event_id = payload.text(raw, "webhookId")
     reader = READERS.get(raw["type"])
@@ -70,6 +70,6 @@ def dispatch(raw: Raw, setup: Setup) -> Notice | Ignored:
     return keyed(found, event_id, found.state.get("id", ""))
 
 
-def moment_of(raw: Raw, setup: Setup) -> datetime:
+def moment_of(raw: Raw, setup: ReaderContext) -> datetime:
     """Give when an event happened: what it says itself, else when it came; never in the future."""
     return min(payload.moment(raw, *_TIMES, zone=setup.zone) or setup.received_at, setup.now)

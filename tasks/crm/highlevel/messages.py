@@ -10,7 +10,7 @@ from db.records import ConsentStatement, EventDraft, LeadDraft
 from ml.language.text import plain
 from tasks.crm.highlevel.contacts import SYSTEM
 from tasks.intake import consent, payload
-from tasks.intake.parsed_event import Ignored, Notice, Setup, fingerprint
+from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext, fingerprint
 from tasks.intake.payload import MAX_BODY, Raw
 
 #: type of message, in small letters and without blanks -> kind of event, channel
@@ -27,7 +27,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 _IDS = ("messageId", "emailMessageId", "altId", "id")
 
 
-def read(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
+def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | Ignored:
     """Read a message; `direction` tells who wrote, the event's type only where that is missing."""
     kind, channel = _kind(raw)
     if kind == "activity":
@@ -55,7 +55,7 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
         events=(consent.refusing(event, said), *([_refusal_of(event)] if ended else [])),
     )
     state = {"direction": str(direction), "status": str(payload.text(raw, "status")), "body": body}
-    return Notice(type=str(raw["type"]), at=happened, lead=lead, state={**state, "id": event.source_id})
+    return ParsedEvent(type=str(raw["type"]), at=happened, lead=lead, state={**state, "id": event.source_id})
 
 
 def direction_of(raw: Raw) -> str | None:

@@ -10,13 +10,13 @@ from db.records import EventDraft, LeadDraft
 from tasks.crm.highlevel.contacts import SYSTEM
 from tasks.intake import payload
 from tasks.intake.consent import of_mark, with_marks
-from tasks.intake.parsed_event import Closing, Notice, Setup
+from tasks.intake.parsed_event import Closing, ParsedEvent, ReaderContext
 from tasks.intake.payload import Raw
 
 ENDS: dict[str, bool] = {"won": True, "lost": False, "abandoned": False}
 
 
-def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
+def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
     """Read an opportunity event; an end labels the lead."""
     opportunity_id = payload.identifier(raw, "id", "opportunityId")
     told, status = _told(raw), _status(raw)
@@ -38,7 +38,7 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
         events=(_ended(opportunity_id, str(status), at, setup),) if status in ENDS else (),
     )
     state = {**told, "stage": stage_id, "status": status}
-    return Notice(
+    return ParsedEvent(
         type=raw["type"],
         at=at,
         lead=_with_stage(with_marks(lead, at=at), raw, at),
@@ -55,7 +55,7 @@ def _with_stage(lead: LeadDraft, raw: Raw, at: datetime) -> LeadDraft:
     return replace(lead, statements=(*lead.statements, *found)) if found else lead
 
 
-def deleted(raw: Raw, setup: Setup, at: datetime) -> Notice:
+def deleted(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
     """Read that an opportunity is gone: it ended in no way that could be learnt from."""
     opportunity_id = payload.identifier(raw, "id", "opportunityId")
     event = EventDraft(
@@ -66,7 +66,9 @@ def deleted(raw: Raw, setup: Setup, at: datetime) -> Notice:
         source_id=f"{opportunity_id}:deleted",
     )
     lead = LeadDraft(source_system=SYSTEM, external_id=payload.text(raw, "contactId"), events=(event,))
-    return Notice(type=raw["type"], at=at, lead=lead, entity=("opportunity", opportunity_id), state={"gone": "yes"})
+    return ParsedEvent(
+        type=raw["type"], at=at, lead=lead, entity=("opportunity", opportunity_id), state={"gone": "yes"}
+    )
 
 
 def _told(raw: Raw) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def _status(raw: Raw) -> Closing | None:
     return known.get(told)
 
 
-def _ended(opportunity_id: str, status: str, at: datetime, setup: Setup) -> EventDraft:
+def _ended(opportunity_id: str, status: str, at: datetime, setup: ReaderContext) -> EventDraft:
     return EventDraft(
         kind=f"outcome.{status}",
         occurred_at=at,

@@ -10,7 +10,7 @@ from ml.language.text import plain
 from tasks.crm.highlevel.contacts import SYSTEM
 from tasks.intake import consent, payload
 from tasks.intake.errors import BadValue, EventRefused
-from tasks.intake.parsed_event import Ignored, Notice, Setup
+from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext
 from tasks.intake.payload import MAX_BODY, Raw
 from tasks.intake.values import scalars
 
@@ -35,7 +35,7 @@ MAIL = {
 }
 
 
-def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
+def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
     """Read what is done about a contact; without the contact the entity's own must be known."""
     kind = KINDS[raw["type"]]
     entity_id = payload.identifier(raw, "id", *(("campaignId", "contactId") if kind == "campaign" else ()))
@@ -58,7 +58,7 @@ def read(raw: Raw, setup: Setup, at: datetime) -> Notice:
     lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=said, events=(event,))
     name = kind.partition("_")[0]
     state = {"kind": _group(kind), "text": text, "status": str(status), "due": str(payload.text(raw, "dueDate"))}
-    return Notice(type=raw["type"], at=happened, lead=lead, entity=(name, entity_id), state=state)
+    return ParsedEvent(type=raw["type"], at=happened, lead=lead, entity=(name, entity_id), state=state)
 
 
 def refuses(raw: Raw) -> bool:
@@ -67,16 +67,16 @@ def refuses(raw: Raw) -> bool:
     return named and bool(consent.of_event(str(raw["type"]), None, at=payload.EPOCH, reference=""))
 
 
-def refusal(raw: Raw, setup: Setup, at: datetime) -> Notice:
+def refusal(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
     """Read a refusal that only the type of its event tells."""
     contact_id = payload.identifier(raw, "contactId")
     reference = payload.text(raw, "id", "webhookId") or f"{contact_id}:{raw['type']}:{at.isoformat()}"
     said = consent.of_event(str(raw["type"]), payload.text(raw, "channel"), at=at, reference=reference)
     lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=said)
-    return Notice(type=str(raw["type"]), at=at, lead=lead, state={"id": reference})
+    return ParsedEvent(type=str(raw["type"]), at=at, lead=lead, state={"id": reference})
 
 
-def mail(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
+def mail(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | Ignored:
     """Read a statistic of an e-mail; it knows the address only."""
     told = payload.part(raw, "webhookPayload")
     if not told:
@@ -99,7 +99,7 @@ def mail(raw: Raw, setup: Setup, at: datetime) -> Notice | Ignored:
     said = consent.unsubscribed("email", **ended) if kind == "unsubscribed" else ()
     lead = LeadDraft(source_system=SYSTEM, contact={"email": address}, statements=said, events=(event,))
     state = {"id": event.source_id}
-    return Notice(type=str(raw["type"]), at=happened, lead=lead, state=state, known_only=True)
+    return ParsedEvent(type=str(raw["type"]), at=happened, lead=lead, state=state, known_only=True)
 
 
 def _address(cell: str | None) -> str | None:

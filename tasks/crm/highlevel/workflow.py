@@ -9,7 +9,7 @@ from tasks.crm.highlevel import contacts
 from tasks.crm.highlevel.envelope import dispatch
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.parsed_event import Ignored, Notice, Setup
+from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext
 from tasks.intake.payload import Raw
 
 #: what it calls a field -> what the webhooks call it
@@ -60,7 +60,7 @@ _KNOWN = frozenset(
 _CALLS = {"1": "CALL", "2": "SMS", "3": "Email"}
 
 
-def read(raw: Any, setup: Setup) -> Notice | Ignored:
+def read(raw: Any, setup: ReaderContext) -> ParsedEvent | Ignored:
     """Read one webhook of a workflow; `customData` may hold canonical columns, and `type` where it is to be another's.
 
     Raises:
@@ -78,7 +78,7 @@ def read(raw: Any, setup: Setup) -> Notice | Ignored:
     contact = dispatch(_contact(raw), setup)
     other = _other(raw)
     found = None if other is None else dispatch({**_envelope(raw), **other}, setup)
-    if isinstance(contact, Notice) and isinstance(found, Notice):
+    if isinstance(contact, ParsedEvent) and isinstance(found, ParsedEvent):
         return contacts.merged(contact, found)
     return contact
 

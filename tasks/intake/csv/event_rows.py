@@ -58,7 +58,7 @@ def convert(record: Record, plan: ColumnPlan, defaults: Defaults, now: datetime)
     if fault is not None:
         return _nothing(fault)
     row = cells.read(record, plan, defaults, now)
-    rows.settle(row, now)
+    rows.finish_row(row, now)
     if reason := row_checks.stranger(record, row.ids, row.contact):
         return _nothing(row_checks.refusal(record, "row.no_identity", reason), row.problems)
     if defaults.kind:

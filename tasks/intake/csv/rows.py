@@ -57,7 +57,7 @@ def convert(record: Record, plan: ColumnPlan, defaults: Defaults, now: datetime)
     if fault is not None:
         return Converted(draft=None, problems=(fault,))
     row = cells.read(record, plan, defaults, now)
-    settle(row, now)
+    finish_row(row, now)
     if reason := row_checks.stranger(record, row.ids, row.contact, numbered=plan.row_number):
         refusal = row_checks.refusal(record, "row.no_identity", reason)
         return Converted(draft=None, problems=(refusal, *row.problems))
@@ -86,7 +86,7 @@ def _cut(given: Sequence[str]) -> tuple[str, ...]:
     return tuple(cell[:_KEPT_CELL] for cell in given[:_KEPT_CELLS])
 
 
-def settle(row: Cells, now: datetime) -> None:
+def finish_row(row: Cells, now: datetime) -> None:
     """Do what needs more than one cell."""
     if row.times:
         _drop_future(row, now)

@@ -20,8 +20,8 @@ from ml.churn.risk import HORIZON_DAYS, ChurnRisk, assess, ended
 from ml.features import extract
 from ml.profiles import FeatureMatrix, LeadProfile
 from tasks.contracts.base.wire import to_wire
-from tasks.runtime.task import Work
-from tasks.services.interventions.intervention_settings import choices_of
+from tasks.runtime.context import TaskContext
+from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.leads import prediction_store, profiles, snapshots
 from tasks.services.models import model_registry
 
@@ -65,35 +65,37 @@ class Assessed:
     champion: model_registry.ChurnChampion
 
 
-def assess_leads(session: Session, work: Work, lead_ids: Sequence[str], as_of: datetime) -> dict[str, StoredRisk]:
+def assess_leads(
+    session: Session, context: TaskContext, lead_ids: Sequence[str], as_of: datetime
+) -> dict[str, StoredRisk]:
     """Assess leads as of a moment and store it; those that ended, or of whom nothing may be computed, are left out.
 
     Unchanged within the scoring interval nothing new is written. Tells `risk.changed` where the level did, and sets
     when each lead is looked at again. Raises UnknownLead.
     """
-    known = profiles.load(session, work.tenant_id, lead_ids, as_of)
-    found = assess_known(session, work, known, as_of)
-    if _now(work, as_of):
-        risk_queue.schedule(session, work.tenant_id, due=_fresh(work, found, as_of))
+    known = profiles.load(session, context.tenant_id, lead_ids, as_of)
+    found = assess_known(session, context, known, as_of)
+    if _now(context, as_of):
+        risk_queue.schedule(session, context.tenant_id, due=_fresh(context, found, as_of))
     return dict(found.risks)
 
 
 def assess_known(
     session: Session,
-    work: Work,
-    known: Sequence[profiles.Known],
+    context: TaskContext,
+    known: Sequence[profiles.StoredLead],
     as_of: datetime,
     taken: Sequence[SnapshotRecord] | None = None,
 ) -> Assessed:
     """Do the same of leads that are loaded; `taken` are snapshots of theirs, where they are there already."""
-    champion = model_registry.churn_champion(session, work.tenant_id)
+    champion = model_registry.churn_champion(session, context.tenant_id)
     why = {lead.profile.lead_id: ended(lead.profile) or lead.ended for lead in known if not lead.held}
     open_ = [lead for lead in known if why.get(lead.profile.lead_id, "held") is None]
     risks: dict[str, StoredRisk] = {}
     if open_:
-        own = snapshots.of_known(session, work, open_, as_of) if taken is None else _own(open_, taken)
+        own = snapshots.of_known(session, context, open_, as_of) if taken is None else _own(open_, taken)
         leads = [replace(lead.profile, as_of=its.as_of) for lead, its in zip(open_, own, strict=True)]
-        risks = _keep(session, work, _drafts(leads, own, champion, work.settings()))
+        risks = _keep(session, context, _drafts(leads, own, champion, context.settings()))
     return Assessed(
         risks=risks,
         ended={lead_id: reason for lead_id, reason in why.items() if reason is not None},
@@ -142,46 +144,46 @@ def note_of(row: PredictionRecord) -> str | None:
     return NEGLECTED if row.detail["neglected"] else None
 
 
-def follow_up(session: Session, work: Work, found: Assessed, as_of: datetime) -> None:
+def follow_up(session: Session, context: TaskContext, found: Assessed, as_of: datetime) -> None:
     """Set when leads are looked at again by themselves: at once where something is to be planned for them.
 
     The next sweep hands those over together, since a message of its own each would hold up who asked. Risks as of a
     moment that has passed are for whoever asked.
     """
-    if not _now(work, as_of):
+    if not _now(context, as_of):
         return
-    fresh = _fresh(work, found, as_of)
-    pressing = [lead_id for lead_id in _pressing(work, found) if lead_id in fresh or lead_id in found.ended]
-    risk_queue.schedule(session, work.tenant_id, due=fresh | dict.fromkeys(pressing, work.now))
+    fresh = _fresh(context, found, as_of)
+    pressing = [lead_id for lead_id in _pressing(context, found) if lead_id in fresh or lead_id in found.ended]
+    risk_queue.schedule(session, context.tenant_id, due=fresh | dict.fromkeys(pressing, context.now))
 
 
-def have_planned(session: Session, work: Work, found: Assessed) -> None:
+def have_planned(session: Session, context: TaskContext, found: Assessed) -> None:
     """Have those planned for that are at risk or were, that nobody contacted, or that want to hear no more."""
-    above = threshold_state.standing(session, work.tenant_id, threshold=KIND, lead_ids=list(found.risks))
-    pressing = list(dict.fromkeys([*_pressing(work, found), *above]))
+    above = threshold_state.above_each(session, context.tenant_id, threshold=KIND, lead_ids=list(found.risks))
+    pressing = list(dict.fromkeys([*_pressing(context, found), *above]))
     if pressing:
-        work.then("hearth.interventions.plan_due", tenant_id=work.tenant_id, lead_ids=pressing)
+        context.enqueue("hearth.interventions.plan_due", tenant_id=context.tenant_id, lead_ids=pressing)
 
 
-def _pressing(work: Work, found: Assessed) -> list[str]:
-    leave = choices_of(work.settings()).leave
+def _pressing(context: TaskContext, found: Assessed) -> list[str]:
+    leave = settings_of(context.settings()).leave
     refused = [lead_id for lead_id, reason in found.ended.items() if reason in REFUSED]
     risky = [one.lead_id for one in found.risks.values() if one.probability >= leave or one.detail["neglected"]]
     return risky + refused
 
 
-def _fresh(work: Work, found: Assessed, as_of: datetime) -> dict[str, datetime]:
+def _fresh(context: TaskContext, found: Assessed, as_of: datetime) -> dict[str, datetime]:
     """When those are due again whose risk is new; an answer that stands has been seen to before."""
-    return {lead_id: at for lead_id, at in due_of(work, found, as_of).items() if found.risks[lead_id].new}
+    return {lead_id: at for lead_id, at in due_of(context, found, as_of).items() if found.risks[lead_id].new}
 
 
-def _now(work: Work, as_of: datetime) -> bool:
-    return as_of > work.now - snapshots.interval_of(work)
+def _now(context: TaskContext, as_of: datetime) -> bool:
+    return as_of > context.now - snapshots.interval_of(context)
 
 
-def due_of(work: Work, found: Assessed, as_of: datetime) -> dict[str, datetime]:
+def due_of(context: TaskContext, found: Assessed, as_of: datetime) -> dict[str, datetime]:
     """When each lead that was assessed is to be looked at again."""
-    return {lead_id: snapshots.due_after(risk.next_check_at, as_of, work) for lead_id, risk in found.risks.items()}
+    return {lead_id: snapshots.due_after(risk.next_check_at, as_of, context) for lead_id, risk in found.risks.items()}
 
 
 def assess_profile(
@@ -210,7 +212,7 @@ def detail_of(risk: ChurnRisk, profile: LeadProfile) -> dict[str, Any]:
     return plain
 
 
-def _own(open_: Sequence[profiles.Known], taken: Sequence[SnapshotRecord]) -> list[SnapshotRecord]:
+def _own(open_: Sequence[profiles.StoredLead], taken: Sequence[SnapshotRecord]) -> list[SnapshotRecord]:
     by_lead = {snapshot.lead_id: snapshot for snapshot in taken}
     return [by_lead[lead.profile.lead_id] for lead in open_]
 
@@ -241,13 +243,13 @@ def _drafts(
     ]
 
 
-def _keep(session: Session, work: Work, drafts: Sequence[PredictionDraft]) -> dict[str, StoredRisk]:
-    kept = prediction_store.keep(session, work, drafts, kind=KIND)
+def _keep(session: Session, context: TaskContext, drafts: Sequence[PredictionDraft]) -> dict[str, StoredRisk]:
+    kept = prediction_store.store(session, context, drafts, kind=KIND)
     for draft, prediction_id in kept.fresh():
-        _tell_changed(work, draft, prediction_id, kept.before[draft.lead_id])
+        _tell_changed(context, draft, prediction_id, kept.before[draft.lead_id])
     known = [prediction_id for _, prediction_id in kept.saved if prediction_id not in kept.new]
     # what stands is what was said first
-    stood = {row.prediction_id: row for row in predictions.get(session, work.tenant_id, prediction_ids=known)}
+    stood = {row.prediction_id: row for row in predictions.get(session, context.tenant_id, prediction_ids=known)}
     return {
         draft.lead_id: _stored(
             stood.get(prediction_id, draft),
@@ -258,11 +260,13 @@ def _keep(session: Session, work: Work, drafts: Sequence[PredictionDraft]) -> di
     }
 
 
-def _tell_changed(work: Work, draft: PredictionDraft, prediction_id: str, was: tuple[str, float] | None) -> None:
+def _tell_changed(
+    context: TaskContext, draft: PredictionDraft, prediction_id: str, was: tuple[str, float] | None
+) -> None:
     if was is None or was[0] == draft.band:
         return
     told = {"lead_id": draft.lead_id, "prediction_id": prediction_id, "level": draft.band, "was": was[0]}
-    work.tell("risk.changed", draft.lead_id, **told, probability=draft.probability)
+    context.emit_event("risk.changed", draft.lead_id, **told, probability=draft.probability)
 
 
 def _stored(row: PredictionDraft | PredictionRecord, prediction_id: str, *, new: bool) -> StoredRisk:

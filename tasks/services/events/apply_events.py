@@ -14,8 +14,8 @@ from db.repositories.leads import archives, lead_lookup, leads
 from db.repositories.predictions import snapshots
 from db.repositories.privacy import tombstones
 from db.session import Session
-from tasks.intake.parsed_event import OURS, Notice
-from tasks.runtime.task import Work
+from tasks.intake.parsed_event import OURS, ParsedEvent
+from tasks.runtime.context import TaskContext
 from tasks.services.events.event_item import FORGOTTEN, SOURCES, Item, still_open
 from tasks.services.leads import refusals
 
@@ -23,19 +23,19 @@ from tasks.services.leads import refusals
 BLANK = frozenset({"", "[]"})
 
 
-def take(session: Session, tenant_id: str, items: Sequence[Item], now: datetime) -> None:
+def apply(session: Session, tenant_id: str, items: Sequence[Item], now: datetime) -> None:
     """Take in events that were read, all of providers that share a source, in the order given."""
     for part in _parts(items):
         _take(session, tenant_id, part, now)
 
 
-def follow_items(work: Work, items: Sequence[Item]) -> None:
+def follow_items(context: TaskContext, items: Sequence[Item]) -> None:
     """Prove and tell what events newly refused."""
     fresh: dict[str, tuple[ConsentStatement, ...]] = {}
     for item in items:
         if item.lead_id is not None and item.refusals:
             fresh[item.lead_id] = (*fresh.get(item.lead_id, ()), *item.refusals)
-    refusals.follow(work, fresh)
+    refusals.follow(context, fresh)
 
 
 def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
@@ -82,7 +82,7 @@ def _compare(session: Session, tenant_id: str, items: Sequence[Item], source: st
     return states
 
 
-def _next(item: Item, notice: Notice, told: Mapping[str, str], before: EntityRecord | None) -> EntityRecord:
+def _next(item: Item, notice: ParsedEvent, told: Mapping[str, str], before: EntityRecord | None) -> EntityRecord:
     if before is None:
         item.changed = frozenset(told)
         return EntityRecord(marks=told, at=notice.at, subject=notice.lead.external_id)
@@ -127,13 +127,13 @@ def _find_known(session: Session, tenant_id: str, items: Sequence[Item]) -> None
             item.end("ignored", FORGOTTEN)
 
 
-def _unknown(session: Session, tenant_id: str, notice: Notice) -> bool:
+def _unknown(session: Session, tenant_id: str, notice: ParsedEvent) -> bool:
     scope = {"external_id": notice.lead.external_id or "", "source_system": notice.lead.source_system}
     return leads.find(session, tenant_id, **scope) is None
 
 
 def _upsert(
-    session: Session, tenant_id: str, told: Sequence[tuple[Item, Notice]], policy: Policy, now: datetime
+    session: Session, tenant_id: str, told: Sequence[tuple[Item, ParsedEvent]], policy: Policy, now: datetime
 ) -> None:
     drafts = [_draft(item, notice) for item, notice in told]
     results = leads.upsert(session, tenant_id, drafts=drafts, policy=policy, now=now) if drafts else []
@@ -147,7 +147,7 @@ def _upsert(
         item.refusals = result.refusals
 
 
-def _draft(item: Item, notice: Notice) -> LeadDraft:
+def _draft(item: Item, notice: ParsedEvent) -> LeadDraft:
     """What is new: an end is told again with each event of an opportunity or contact, and ended only once."""
     if notice.refusal is not None and item.changed & notice.refused_by:
         notice = replace(notice, lead=replace(notice.lead, events=(*notice.lead.events, notice.refusal)))
@@ -177,7 +177,7 @@ def _label(session: Session, tenant_id: str, items: Sequence[Item]) -> None:
             snapshots.label(session, tenant_id, lead_id=item.lead_id, label=label, label_at=notice.at)
 
 
-def _reopened(item: Item, notice: Notice) -> EventDraft:
+def _reopened(item: Item, notice: ParsedEvent) -> EventDraft:
     """An end that was taken back."""
     return EventDraft(
         kind="reopened",

@@ -14,10 +14,10 @@ from db.records import ConsentStatement, RawEventDraft
 from tasks.crm import generic, highlevel
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.parsed_event import Ignored, Notice, Setup
-from tasks.runtime.task import Work
+from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext
+from tasks.runtime.context import TaskContext
 
-READERS: Mapping[str, Callable[[Any, Setup], Notice | Ignored]] = {
+READERS: Mapping[str, Callable[[Any, ReaderContext], ParsedEvent | Ignored]] = {
     "ghl": highlevel.read,
     "ghl_workflow": highlevel.read_workflow,
     "generic": generic.read,
@@ -43,7 +43,7 @@ class Origin:
     provider: str
     #: a receiver had checked the signature
     verified: bool
-    setup: Setup
+    setup: ReaderContext
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Item:
     type: str = ""
     fate: Fate = "accepted"
     key: str | None = None
-    notice: Notice | None = None
+    notice: ParsedEvent | None = None
     #: why it was ignored or refused, and where
     code: str = ""
     loc: str = ""
@@ -111,13 +111,13 @@ class Item:
         return self.fate == "invalid" and (self.code, self.notice) == ("conflict", None)
 
 
-def origin_of(work: Work, *, provider: str, verified: bool, received_at: datetime | None) -> Origin:
+def origin_of(context: TaskContext, *, provider: str, verified: bool, received_at: datetime | None) -> Origin:
     """How the tenant's settings want events of a provider read."""
-    settings = work.settings()
-    setup = Setup(
-        tenant_id=work.tenant_id,
-        now=work.now,
-        received_at=min(received_at or work.now, work.now),
+    settings = context.settings()
+    setup = ReaderContext(
+        tenant_id=context.tenant_id,
+        now=context.now,
+        received_at=min(received_at or context.now, context.now),
         zone=ZoneInfo(settings.get("timezone") or "UTC"),
         stages=settings.get("stages") or {},
         custom_fields=settings.get("custom_fields") or {},
@@ -125,7 +125,7 @@ def origin_of(work: Work, *, provider: str, verified: bool, received_at: datetim
     return Origin(provider=provider, verified=verified, setup=setup)
 
 
-def still_open(items: Sequence[Item]) -> Iterator[tuple[Item, Notice]]:
+def still_open(items: Sequence[Item]) -> Iterator[tuple[Item, ParsedEvent]]:
     """Those that were understood and have not ended."""
     return ((item, item.notice) for item in items if item.fate == "accepted" and item.notice is not None)
 

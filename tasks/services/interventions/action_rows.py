@@ -16,17 +16,17 @@ from tasks.contracts.base.wire import to_wire
 from tasks.crm.highlevel import requests
 from tasks.services.interventions import experiment
 from tasks.services.interventions.eligibility import Reasons
-from tasks.services.interventions.gate_context import Subject, candidate_from
+from tasks.services.interventions.gate_context import GateSubject, candidate_from
 
 #: nobody is held out of what protects a lead
 CERTAIN = Assignment(held_out=False, propensity=1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Selection:
     """What may be done about a lead."""
 
-    subject: Subject
+    subject: GateSubject
     reasons: Reasons
     proposal: Proposal
     decision: Decision
@@ -48,7 +48,7 @@ def candidate_again(action: InterventionRecord) -> Candidate:
     return candidate_from(action.action, action.channel, action.cost, action.detail)
 
 
-def arm_of(found: Found, tenant_id: str, known: EnrolmentRecord | None, share: float) -> Assignment:
+def arm_of(found: Selection, tenant_id: str, known: EnrolmentRecord | None, share: float) -> Assignment:
     """Say whether a lead is held out of what was found for it: once enrolled, for good."""
     if found.reasons.need.terminal:
         return CERTAIN
@@ -57,7 +57,7 @@ def arm_of(found: Found, tenant_id: str, known: EnrolmentRecord | None, share: f
     return experiment.assigned(tenant_id, found.subject.record.lead_id, share)
 
 
-def state_of(found: Found, *, held_out: bool) -> ActionState:
+def state_of(found: Selection, *, held_out: bool) -> ActionState:
     """Say how far the action is."""
     if found.decision.decision == "block":
         return "blocked"
@@ -67,7 +67,7 @@ def state_of(found: Found, *, held_out: bool) -> ActionState:
 
 
 def drafted(
-    found: Found, arm: Assignment, now: datetime, settings: Mapping[str, Any], contact_id: str | None = None
+    found: Selection, arm: Assignment, now: datetime, settings: Mapping[str, Any], contact_id: str | None = None
 ) -> InterventionDraft:
     """Give the row of an action; `settings` are the tenant's about interventions."""
     proposal = found.proposal
@@ -135,7 +135,7 @@ def _rules(rulings: Iterable[Ruling]) -> list[dict[str, Any]]:
     return [{name: value for name, value in one.items() if value is not None} for one in told]
 
 
-def _detail(found: Found, settings: Mapping[str, Any], contact_id: str | None) -> dict[str, Any]:
+def _detail(found: Selection, settings: Mapping[str, Any], contact_id: str | None) -> dict[str, Any]:
     proposal = found.proposal
     request = requests.request_of(
         proposal.action,

@@ -8,7 +8,7 @@ from typing import Any
 from db.records import ActionState, InterventionDraft, InterventionRecord
 from db.repositories.interventions import interventions
 from db.session import Session
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 
 #: states in which an action is still to be carried out
 RUNNING: tuple[ActionState, ...] = ("approval", "planned", "dispatched")
@@ -60,7 +60,7 @@ def shown(record: InterventionRecord) -> dict[str, Any]:
 
 def card(session: Session, tenant_id: str, lead_id: str) -> dict[str, Any]:
     """Give a lead's part of the card: what is to be done, what was not allowed, what has been."""
-    known = interventions.of_lead(session, tenant_id, lead_id=lead_id)
+    known = interventions.for_lead(session, tenant_id, lead_id=lead_id)
     held_out = any(record.state == "held_out" for record in known)
     return {
         "held_out": held_out,
@@ -70,11 +70,11 @@ def card(session: Session, tenant_id: str, lead_id: str) -> dict[str, Any]:
     }
 
 
-def prove(work: Work, action: InterventionDraft | InterventionRecord, **more: Any) -> None:
+def prove(context: TaskContext, action: InterventionDraft | InterventionRecord, **more: Any) -> None:
     """Write what was decided of an action into the audit chain, by the ids of the rules."""
     told = ("action_id", "lead_id", "intervention", "action", "state", "held_out", "policy")
     ruled = action.decision
-    work.prove(
+    context.audit(
         "intervention",
         **{name: getattr(action, name) for name in told},
         decision=ruled.get("decision"),

@@ -11,10 +11,10 @@ from db.repositories.leads import leads
 from db.repositories.overrides import threshold_state
 from db.session import Session
 from ml.interventions.policy import Need, acting
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 from tasks.services.churn import churn_risk
-from tasks.services.interventions.gate_context import Subject
-from tasks.services.interventions.intervention_settings import Choices
+from tasks.services.interventions.gate_context import GateSubject
+from tasks.services.interventions.intervention_settings import InterventionSettings
 from tasks.services.leads.snapshots import interval_of
 
 #: name of the threshold whose sides are kept, so that a wavering risk does not nag
@@ -35,14 +35,14 @@ class Reasons:
 
 
 def find(
-    session: Session, work: Work, subjects: Mapping[str, Subject], choices: Choices
+    session: Session, context: TaskContext, subjects: Mapping[str, GateSubject], choices: InterventionSettings
 ) -> tuple[dict[str, Reasons], dict[str, str]]:
     """Give the reasons of the leads that something is to be done about, and why nothing is about the others."""
     terminal = {lead_id: one for lead_id, one in subjects.items() if one.wants_out}
     living = {lead_id: one for lead_id, one in subjects.items() if one.open and one.refused is None}
-    known = _risks(session, work, living)
-    inside = _inside(session, work, known, choices)
-    found = {lead_id: _of_terminal(one, work) for lead_id, one in terminal.items()}
+    known = _risks(session, context, living)
+    inside = _inside(session, context, known, choices)
+    found = {lead_id: _of_terminal(one, context) for lead_id, one in terminal.items()}
     for lead_id, risk in known.items():
         neglected = bool(risk.detail.get("neglected"))
         if lead_id in inside or neglected:
@@ -59,10 +59,10 @@ class _Risk:
     detail: Mapping[str, Any]
 
 
-def _risks(session: Session, work: Work, living: Mapping[str, Subject]) -> dict[str, _Risk]:
+def _risks(session: Session, context: TaskContext, living: Mapping[str, GateSubject]) -> dict[str, _Risk]:
     """Give each lead's newest risk, assessed now where there is none of this scoring interval or the lead is news."""
-    since = work.now - interval_of(work)
-    stored = churn_risk.newest(session, work.tenant_id, list(living))
+    since = context.now - interval_of(context)
+    stored = churn_risk.newest(session, context.tenant_id, list(living))
     fresh = {
         lead_id: _Risk(
             prediction_id=row.prediction_id,
@@ -75,7 +75,7 @@ def _risks(session: Session, work: Work, living: Mapping[str, Subject]) -> dict[
         if row.as_of > since and not living[lead_id].changed_since(row.computed_at)
     }
     lacking = [lead_id for lead_id in living if lead_id not in fresh]
-    assessed = churn_risk.assess_leads(session, work, lacking, work.now) if lacking else {}
+    assessed = churn_risk.assess_leads(session, context, lacking, context.now) if lacking else {}
     return fresh | {
         lead_id: _Risk(
             prediction_id=one.prediction_id,
@@ -88,9 +88,11 @@ def _risks(session: Session, work: Work, living: Mapping[str, Subject]) -> dict[
     }
 
 
-def _inside(session: Session, work: Work, known: Mapping[str, _Risk], choices: Choices) -> set[str]:
+def _inside(
+    session: Session, context: TaskContext, known: Mapping[str, _Risk], choices: InterventionSettings
+) -> set[str]:
     """Give the leads that are acted on, and note on which side of the threshold each is now."""
-    was = threshold_state.standing(session, work.tenant_id, threshold=THRESHOLD, lead_ids=list(known))
+    was = threshold_state.above_each(session, context.tenant_id, threshold=THRESHOLD, lead_ids=list(known))
     inside = {
         lead_id
         for lead_id, risk in known.items()
@@ -101,11 +103,11 @@ def _inside(session: Session, work: Work, known: Mapping[str, _Risk], choices: C
         for lead_id in sorted(known)
         if (lead_id in inside) != (lead_id in was)
     ]
-    threshold_state.cross(session, work.tenant_id, moves=moves, now=work.now, quiet_since=work.now)
+    threshold_state.cross(session, context.tenant_id, moves=moves, now=context.now, quiet_since=context.now)
     return inside
 
 
-def _of_risk(subject: Subject, risk: _Risk, *, neglected_only: bool) -> Reasons:
+def _of_risk(subject: GateSubject, risk: _Risk, *, neglected_only: bool) -> Reasons:
     told = risk.detail
     need = Need(
         lead_id=subject.record.lead_id,
@@ -122,10 +124,10 @@ def _of_risk(subject: Subject, risk: _Risk, *, neglected_only: bool) -> Reasons:
     return Reasons(need=need, prediction_id=risk.prediction_id, neglected_only=neglected_only)
 
 
-def _of_terminal(subject: Subject, work: Work) -> Reasons:
+def _of_terminal(subject: GateSubject, context: TaskContext) -> Reasons:
     need = Need(
         lead_id=subject.record.lead_id,
-        as_of=work.now,
+        as_of=context.now,
         probability=1.0,
         level=_TERMINAL,
         threshold=0.0,
@@ -135,7 +137,7 @@ def _of_terminal(subject: Subject, work: Work) -> Reasons:
     return Reasons(need=need, prediction_id=None)
 
 
-def _standing(subject: Subject) -> dict[str, Any]:
+def _standing(subject: GateSubject) -> dict[str, Any]:
     lead = subject.record
     timeline = lead.fields.get("timeline")
     return {
@@ -151,7 +153,7 @@ def _indicators(told: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {one["name"]: float(one["value"]) for one in told if one.get("known")}
 
 
-def _why_not(lead_id: str, subject: Subject, known: Mapping[str, _Risk]) -> str:
+def _why_not(lead_id: str, subject: GateSubject, known: Mapping[str, _Risk]) -> str:
     if subject.record.lead_type in leads.UNSCORED:
         return "no_client"
     if not subject.open or subject.refused is not None:

@@ -22,8 +22,8 @@ from ml.interventions.compliance.gates import Candidate, Decision, GateFacts, Ru
 from ml.profiles import Interaction, LeadProfile
 from ml.urgency import is_done
 from tasks.intake.consent import REFUSES, with_marks
-from tasks.runtime.task import Work
-from tasks.services.interventions.intervention_settings import Choices
+from tasks.runtime.context import TaskContext
+from tasks.services.interventions.intervention_settings import InterventionSettings
 from tasks.services.leads import profiles
 
 log = structlog.get_logger(__name__)
@@ -55,7 +55,7 @@ _WORD = re.compile(r"[a-z]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class GateSubject:
     """A lead with all that planning and the gates ask of it."""
 
     record: LeadRecord
@@ -94,21 +94,23 @@ class Subject:
         return happened or self.record.changed_at > moment
 
 
-def load(session: Session, work: Work, lead_ids: Sequence[str], choices: Choices) -> dict[str, Subject]:
+def load(
+    session: Session, context: TaskContext, lead_ids: Sequence[str], choices: InterventionSettings
+) -> dict[str, GateSubject]:
     """Load leads as of now, with the actions that may still count.
 
     Raises:
         UnknownLead: some are not there for this tenant.
 
     """
-    since = work.now - max(choices.cooldown, WEEK) - LONGEST
-    records = leads.get(session, work.tenant_id, lead_ids=lead_ids)
-    happened = events.of_leads(session, work.tenant_id, lead_ids=lead_ids)
-    past = interventions.recent(session, work.tenant_id, lead_ids=lead_ids, since=since)
+    since = context.now - max(choices.cooldown, WEEK) - LONGEST
+    records = leads.get(session, context.tenant_id, lead_ids=lead_ids)
+    happened = events.for_leads(session, context.tenant_id, lead_ids=lead_ids)
+    past = interventions.recent(session, context.tenant_id, lead_ids=lead_ids, since=since)
     return {
-        record.lead_id: Subject(
+        record.lead_id: GateSubject(
             record=record,
-            profile=profiles.to_profile(record, happened.get(record.lead_id, ()), work.now),
+            profile=profiles.to_profile(record, happened.get(record.lead_id, ()), context.now),
             past=past.get(record.lead_id, ()),
             refusing=frozenset(
                 event.occurred_at for event in happened.get(record.lead_id, ()) if event.facts.get(REFUSES)
@@ -125,14 +127,24 @@ def candidate_from(action: str, channel: str, cost: float, said: Mapping[str, An
 
 
 def ruled(
-    candidate: Candidate, subject: Subject, moment: datetime, choices: Choices, *, but: str | None = None
+    candidate: Candidate,
+    subject: GateSubject,
+    moment: datetime,
+    choices: InterventionSettings,
+    *,
+    but: str | None = None,
 ) -> Decision:
     """Judge an action at the moment at which it is to be taken, itself (`but`) left out; what cannot be is blocked."""
     return ruled_each([candidate], subject, moment, choices, but=but)[0]
 
 
 def ruled_each(
-    candidates: Sequence[Candidate], subject: Subject, moment: datetime, choices: Choices, *, but: str | None = None
+    candidates: Sequence[Candidate],
+    subject: GateSubject,
+    moment: datetime,
+    choices: InterventionSettings,
+    *,
+    but: str | None = None,
 ) -> list[Decision]:
     """Judge several actions of one lead as `ruled` does: what they have in common is gathered once."""
     try:
@@ -145,7 +157,9 @@ def ruled_each(
         return [blocked] * len(candidates)
 
 
-def facts_of(subject: Subject, moment: datetime, choices: Choices, *, but: str | None = None) -> GateFacts:
+def facts_of(
+    subject: GateSubject, moment: datetime, choices: InterventionSettings, *, but: str | None = None
+) -> GateFacts:
     """Gather what the gates ask."""
     lead = subject.record
     consent = consent_of(lead)
@@ -193,7 +207,7 @@ def inquiry_at(profile: LeadProfile, *, but: Collection[datetime] = frozenset())
     return max((at for at in known if at is not None and at <= profile.as_of), default=None)
 
 
-def contacts(subject: Subject, moment: datetime, *, but: str | None = None) -> tuple[datetime, ...]:
+def contacts(subject: GateSubject, moment: datetime, *, but: str | None = None) -> tuple[datetime, ...]:
     """Give when the lead was contacted in the week before a moment, actions that were handed over included.
 
     An action counts once, though the CRM also tells of the message that it became.

@@ -21,7 +21,7 @@ BUDGET = 2400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class InterventionSettings:
     """A tenant's choices, whole."""
 
     kill_switch: bool = False
@@ -36,11 +36,11 @@ class Choices:
     rules: GateRules = field(default_factory=GateRules)
 
 
-def choices_of(settings: Mapping[str, Any]) -> Choices:
+def settings_of(settings: Mapping[str, Any]) -> InterventionSettings:
     """Give what a tenant's settings say, with the defaults where they say nothing."""
     said = {name: value for name, value in block_of(settings).items() if value is not None}
     enter = float(said.get("enter", ENTER))
-    return Choices(
+    return InterventionSettings(
         kill_switch=bool(said.get("kill_switch", False)),
         holdout=float(said.get("holdout", HOLDOUT)),
         enter=enter,

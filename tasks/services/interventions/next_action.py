@@ -23,11 +23,11 @@ from ml.interventions.compliance.gates import Candidate, Decision, rule
 from ml.interventions.policy import EVERY, traits_of
 from ml.worklist import REACHING, Place, ways
 from tasks.crm.highlevel import requests
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 from tasks.services.interventions import gate_context
 from tasks.services.interventions.action_views import RUNNING, WAITING
-from tasks.services.interventions.gate_context import Subject, candidate_from
-from tasks.services.interventions.intervention_settings import Choices, block_of, choices_of
+from tasks.services.interventions.gate_context import GateSubject, candidate_from
+from tasks.services.interventions.intervention_settings import InterventionSettings, block_of, settings_of
 
 log = structlog.get_logger(__name__)
 
@@ -90,43 +90,43 @@ class Conditions:
     """What holds for all leads of a tenant at a moment."""
 
     now: datetime
-    choices: Choices
+    choices: InterventionSettings
     #: what the brokerage uses
     actions: Mapping[str, Action]
     #: interventions that are not carried out for now
     paused: frozenset[str]
 
 
-def conditions(session: Session, work: Work) -> Conditions:
+def conditions(session: Session, context: TaskContext) -> Conditions:
     """Give what holds for all leads of a tenant now."""
-    settings = work.settings()
+    settings = context.settings()
     own = block_of(settings)
     possible = requests.possible(own)
     used = CATALOGUE.of_tenant(own).actions
     return Conditions(
-        now=work.now,
-        choices=choices_of(settings),
+        now=context.now,
+        choices=settings_of(settings),
         actions={name: action for name, action in used.items() if name in possible},
-        paused=frozenset(pauses.standing(session, work.tenant_id)),
+        paused=frozenset(pauses.active(session, context.tenant_id)),
     )
 
 
 def next_actions(
-    session: Session, work: Work, urged: Mapping[str, str | None], holds: Conditions
+    session: Session, context: TaskContext, urged: Mapping[str, str | None], holds: Conditions
 ) -> dict[str, NextAction]:
     """Decide for several leads, each with what its urgency asks for (None = nothing in particular).
 
     A lead whose record does not open is left out and holds up no other.
     """
     try:
-        subjects = gate_context.load(session, work, list(urged), holds.choices)
+        subjects = gate_context.load(session, context, list(urged), holds.choices)
     except SealBroken as error:
-        return _in_halves(session, work, urged, holds, error)
+        return _in_halves(session, context, urged, holds, error)
     return {lead_id: decide(one, urged[lead_id], holds) for lead_id, one in subjects.items()}
 
 
 def _in_halves(
-    session: Session, work: Work, urged: Mapping[str, str | None], holds: Conditions, error: SealBroken
+    session: Session, context: TaskContext, urged: Mapping[str, str | None], holds: Conditions, error: SealBroken
 ) -> dict[str, NextAction]:
     found: dict[str, NextAction] = {}
     if len(urged) == 1:
@@ -134,11 +134,11 @@ def _in_halves(
         return found
     parts = list(urged.items())
     for half in (parts[: len(parts) // 2], parts[len(parts) // 2 :]):
-        found |= next_actions(session, work, dict(half), holds)
+        found |= next_actions(session, context, dict(half), holds)
     return found
 
 
-def decide(subject: Subject, urged: str | None, holds: Conditions, held: Sequence[str] = ()) -> NextAction:
+def decide(subject: GateSubject, urged: str | None, holds: Conditions, held: Sequence[str] = ()) -> NextAction:
     """Decide what is to be done about a lead; of one that is `held` (restricted, objected) nothing is."""
     over = [f"record.{why}" for why in held] or _over(subject)
     if over:
@@ -154,7 +154,7 @@ def decide(subject: Subject, urged: str | None, holds: Conditions, held: Sequenc
     return NextAction(why_not=refusals, closed=True) if closed else _own_way(subject, urged, holds, rulings, refusals)
 
 
-def _over(subject: Subject) -> list[str]:
+def _over(subject: GateSubject) -> list[str]:
     """Say why nothing is to be done about a lead that has not refused."""
     # one that refused has ended too, and what it said is the better reason
     if subject.open or subject.refused is not None:
@@ -162,13 +162,13 @@ def _over(subject: Subject) -> list[str]:
     return ["record.no_client" if subject.record.lead_type in UNSCORED else "record.ended"]
 
 
-def _rulings(subject: Subject, holds: Conditions) -> dict[str, Decision]:
+def _rulings(subject: GateSubject, holds: Conditions) -> dict[str, Decision]:
     """Judge each channel: what a person says over it nobody has shown to us."""
     asked = [Candidate(action=action, channel=channel) for channel, action in REACHING.items()]
     return dict(zip(REACHING, gate_context.ruled_each(asked, subject, holds.now, holds.choices), strict=True))
 
 
-def _planned(subject: Subject, holds: Conditions, refusals: tuple[Refusal, ...]) -> NextAction | None:
+def _planned(subject: GateSubject, holds: Conditions, refusals: tuple[Refusal, ...]) -> NextAction | None:
     """Give the newest action of the running plan that no gate blocks; None where there is none."""
     running = (one for one in reversed(subject.past) if one.state in RUNNING and one.expires_at > holds.now)
     for action in running:
@@ -191,7 +191,7 @@ def _paused(action: InterventionRecord, holds: Conditions) -> bool:
     return action.state in WAITING and bool(holds.paused & {EVERY, action.intervention})
 
 
-def _again(action: InterventionRecord, subject: Subject, holds: Conditions) -> Decision:
+def _again(action: InterventionRecord, subject: GateSubject, holds: Conditions) -> Decision:
     """Judge an action of the plan once more, as handing it over will; what Hearth says in it may be lost."""
     said = {"title": None, "text": None, **action.detail}
     candidate = candidate_from(action.action, action.channel, action.cost, said)
@@ -199,7 +199,7 @@ def _again(action: InterventionRecord, subject: Subject, holds: Conditions) -> D
 
 
 def _own_way(
-    subject: Subject,
+    subject: GateSubject,
     urged: str | None,
     holds: Conditions,
     rulings: Mapping[str, Decision],

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from db.repositories import tenants
 from db.session import reading
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 
 
-def of_tenant(work: Work, tenant_id: str) -> Work:
+def of_tenant(context: TaskContext, tenant_id: str) -> TaskContext:
     """Give the same work for one tenant, with its settings."""
     with reading(tenant_id) as session:
-        return replace(work.anew(), tenant=tenants.require(session, tenant_id))
+        return replace(context.fork(), tenant=tenants.require(session, tenant_id))

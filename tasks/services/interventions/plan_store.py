@@ -10,11 +10,11 @@ from db.repositories.interventions import enrolments, interventions
 from db.repositories.leads import leads
 from db.session import Session
 from tasks.crm.highlevel import requests
-from tasks.runtime.task import Work
-from tasks.services.interventions.action_rows import Found, arm_of, drafted, enrolled, stored
+from tasks.runtime.context import TaskContext
+from tasks.services.interventions.action_rows import Selection, arm_of, drafted, enrolled, stored
 from tasks.services.interventions.action_views import RUNNING, WAITING, prove, rule_ids
-from tasks.services.interventions.gate_context import Subject
-from tasks.services.interventions.plan_types import Batch, LeadPlan, Setting
+from tasks.services.interventions.gate_context import GateSubject
+from tasks.services.interventions.plan_types import LeadPlan, PlanBatch, PlanContext
 
 #: how many actions one message hands over
 CHUNK = 200
@@ -31,7 +31,9 @@ _IDLE = {
 _FOREIGN = frozenset({"followupboss", "hubspot", "kvcore", "salesforce"})
 
 
-def withdraw(session: Session, work: Work, plans: Mapping[str, LeadPlan], found: Mapping[str, Found]) -> None:
+def withdraw(
+    session: Session, context: TaskContext, plans: Mapping[str, LeadPlan], found: Mapping[str, Selection]
+) -> None:
     """Take back what waits where something else was found, a gate blocks it now, or nothing is needed any more.
 
     Where it was handed over meanwhile, that runs and nothing else is done.
@@ -42,50 +44,54 @@ def withdraw(session: Session, work: Work, plans: Mapping[str, LeadPlan], found:
         kept = None if chosen is None or chosen.record is None else chosen.record.action_id
         if reason is not None:
             old = [one for one in plan.actions if one.action_id != kept and one.state in WAITING]
-            gone = [one.action_id for one in old if _taken(session, work, one, plan, reason)]
+            gone = [one.action_id for one in old if _taken(session, context, one, plan, reason)]
             plan.actions = [one for one in plan.actions if one.action_id not in gone]
             plan.reason = plan.reason if len(gone) == len(old) else "collision"
 
 
-def _taken(session: Session, work: Work, action: InterventionRecord, plan: LeadPlan, reason: str) -> bool:
-    scope: dict[str, Any] = {"action_id": action.action_id, "of": WAITING, "now": work.now}
+def _taken(session: Session, context: TaskContext, action: InterventionRecord, plan: LeadPlan, reason: str) -> bool:
+    scope: dict[str, Any] = {"action_id": action.action_id, "of": WAITING, "now": context.now}
     judged = next((one.decision for one in plan.blocked if one.action_id == action.action_id), None)
     if judged is not None:
-        moved = interventions.move(session, work.tenant_id, to="blocked", decision=judged, **scope)
+        moved = interventions.move(session, context.tenant_id, to="blocked", decision=judged, **scope)
     else:
-        moved = interventions.move(session, work.tenant_id, to="withdrawn", reason=reason, **scope)
+        moved = interventions.move(session, context.tenant_id, to="withdrawn", reason=reason, **scope)
     if moved is not None:
-        prove(work, moved, **({} if judged is not None else {"reason": reason}))
+        prove(context, moved, **({} if judged is not None else {"reason": reason}))
     return moved is not None
 
 
-def store(session: Session, work: Work, setting: Setting, batch: Batch, found: Mapping[str, Found]) -> None:
+def store(
+    session: Session, context: TaskContext, setting: PlanContext, batch: PlanBatch, found: Mapping[str, Selection]
+) -> None:
     """Store what was found and what was blocked, enrol the leads, and hand over what may go now."""
     drafts = _drafts(session, setting, batch, found)
     fresh = {lead_id: draft for lead_id, draft in drafts.items() if found[lead_id].record is None}
     blocked = [draft for plan in batch.plans.values() for draft in _news(setting, batch.subjects[plan.lead_id], plan)]
-    _save(session, work, [*fresh.values(), *blocked])
+    _save(session, context, [*fresh.values(), *blocked])
     revived = {
         lead_id: moved
         for lead_id, draft in drafts.items()
-        if lead_id not in fresh and (moved := _revived(session, work, draft)) is not None
+        if lead_id not in fresh and (moved := _revived(session, context, draft)) is not None
     }
     actions = {lead_id: stored(draft) for lead_id, draft in fresh.items()} | revived
-    _enrol(session, work, batch, found, actions)
+    _enrol(session, context, batch, found, actions)
     for lead_id, action in actions.items():
         _note(batch.plans[lead_id], action)
-    hand_over(work, [one for one in actions.values() if one.state == "planned" and one.not_before <= work.now])
+    hand_over(context, [one for one in actions.values() if one.state == "planned" and one.not_before <= context.now])
 
 
-def hand_over(work: Work, actions: Sequence[InterventionRecord]) -> None:
+def hand_over(context: TaskContext, actions: Sequence[InterventionRecord]) -> None:
     """Have actions dispatched once this transaction is committed."""
     ids = [one.action_id for one in actions]
     for start in range(0, len(ids), CHUNK):
-        work.then("hearth.interventions.dispatch", tenant_id=work.tenant_id, action_ids=ids[start : start + CHUNK])
+        context.enqueue(
+            "hearth.interventions.dispatch", tenant_id=context.tenant_id, action_ids=ids[start : start + CHUNK]
+        )
 
 
 def _drafts(
-    session: Session, setting: Setting, batch: Batch, found: Mapping[str, Found]
+    session: Session, setting: PlanContext, batch: PlanBatch, found: Mapping[str, Selection]
 ) -> dict[str, InterventionDraft]:
     """Write out what is new, and anew what was blocked earlier the same day: what it asks of the CRM and of whom."""
     fresh = {lead_id: one for lead_id, one in found.items() if one.record is None or one.record.state == "blocked"}
@@ -102,12 +108,12 @@ def _drafts(
     }
 
 
-def _own_id(subject: Subject) -> str | None:
+def _own_id(subject: GateSubject) -> str | None:
     """Give the id under which the CRM knows a lead; those of other systems mean nothing to it."""
     return None if subject.record.source_system in _FOREIGN else subject.record.external_id
 
 
-def _news(setting: Setting, subject: Subject, plan: LeadPlan) -> Iterable[InterventionDraft]:
+def _news(setting: PlanContext, subject: GateSubject, plan: LeadPlan) -> Iterable[InterventionDraft]:
     """Leave out what the same rules have blocked lately: it is known, and a row a day says no more."""
     since = setting.now - setting.choices.cooldown
     lately = {_mark(one) for one in subject.past if one.state == "blocked" and one.planned_at > since}
@@ -118,31 +124,35 @@ def _mark(action: InterventionDraft) -> tuple[str, ...]:
     return action.intervention, action.action, *rule_ids(action.decision)
 
 
-def _save(session: Session, work: Work, drafts: Sequence[InterventionDraft]) -> None:
-    saved = interventions.save(session, work.tenant_id, drafts=drafts) if drafts else []
+def _save(session: Session, context: TaskContext, drafts: Sequence[InterventionDraft]) -> None:
+    saved = interventions.save(session, context.tenant_id, drafts=drafts) if drafts else []
     for draft, (_, new) in zip(drafts, saved, strict=True):
         if new:
-            prove(work, draft)
+            prove(context, draft)
 
 
-def _revived(session: Session, work: Work, draft: InterventionDraft) -> InterventionRecord | None:
+def _revived(session: Session, context: TaskContext, draft: InterventionDraft) -> InterventionRecord | None:
     """Let an action go that was blocked earlier the same day, as it is decided now."""
-    scope: dict[str, Any] = {"action_id": draft.action_id, "of": {"blocked"}, "now": work.now, "anew": draft}
-    moved = interventions.move(session, work.tenant_id, to=draft.state, **scope)
+    scope: dict[str, Any] = {"action_id": draft.action_id, "of": {"blocked"}, "now": context.now, "anew": draft}
+    moved = interventions.move(session, context.tenant_id, to=draft.state, **scope)
     if moved is not None:
-        prove(work, moved)
+        prove(context, moved)
     return moved
 
 
 def _enrol(
-    session: Session, work: Work, batch: Batch, found: Mapping[str, Found], actions: Mapping[str, InterventionRecord]
+    session: Session,
+    context: TaskContext,
+    batch: PlanBatch,
+    found: Mapping[str, Selection],
+    actions: Mapping[str, InterventionRecord],
 ) -> None:
     drafts = [
-        enrolled(action, work.now)
+        enrolled(action, context.now)
         for lead_id, action in actions.items()
         if lead_id not in batch.enrolments and not found[lead_id].reasons.need.terminal
     ]
-    known = enrolments.enrol(session, work.tenant_id, drafts=drafts) if drafts else {}
+    known = enrolments.enrol(session, context.tenant_id, drafts=drafts) if drafts else {}
     for lead_id, record in known.items():
         batch.plans[lead_id].held_out, batch.plans[lead_id].propensity = record.held_out, record.propensity
 

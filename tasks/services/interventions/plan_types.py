@@ -10,12 +10,12 @@ from typing import Any
 from db.records import EnrolmentRecord, InterventionDraft, InterventionRecord
 from ml.interventions.catalogue import Catalogue
 from ml.interventions.policy import Uplift
-from tasks.services.interventions.gate_context import Subject
-from tasks.services.interventions.intervention_settings import Choices
+from tasks.services.interventions.gate_context import GateSubject
+from tasks.services.interventions.intervention_settings import InterventionSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PlanRequest:
     """What a message wants besides the tenant's settings."""
 
     allowed_actions: Collection[str] | None = None
@@ -39,12 +39,12 @@ class LeadPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class PlanContext:
     """What holds for all leads of a batch."""
 
     tenant_id: str
     now: datetime
-    choices: Choices
+    choices: InterventionSettings
     #: what the tenant said of interventions, as it was said
     own: Mapping[str, Any]
     catalogue: Catalogue
@@ -58,9 +58,9 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class PlanBatch:
     """Leads that something is to be done about, and what is known of them."""
 
-    subjects: Mapping[str, Subject]
+    subjects: Mapping[str, GateSubject]
     enrolments: Mapping[str, EnrolmentRecord]
     plans: Mapping[str, LeadPlan]

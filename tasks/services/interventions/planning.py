@@ -18,14 +18,14 @@ from db.session import Session
 from ml.interventions.catalogue import CATALOGUE, Catalogue
 from ml.interventions.policy import EVERY, Proposal, action_id, options, propose, within_budget
 from tasks.crm.highlevel import requests
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 from tasks.services.interventions import eligibility, experiment, gate_context, plan_store, withdrawal
-from tasks.services.interventions.action_rows import Found, arm_of, candidate_of, drafted
+from tasks.services.interventions.action_rows import Selection, arm_of, candidate_of, drafted
 from tasks.services.interventions.action_views import RUNNING, WAITING
 from tasks.services.interventions.eligibility import Reasons
-from tasks.services.interventions.gate_context import Subject
-from tasks.services.interventions.intervention_settings import Choices, block_of, choices_of
-from tasks.services.interventions.plan_types import Asked, Batch, LeadPlan, Setting
+from tasks.services.interventions.gate_context import GateSubject
+from tasks.services.interventions.intervention_settings import InterventionSettings, block_of, settings_of
+from tasks.services.interventions.plan_types import LeadPlan, PlanBatch, PlanContext, PlanRequest
 
 #: for which a tenant's budget is
 DAY = timedelta(days=1)
@@ -33,51 +33,53 @@ DAY = timedelta(days=1)
 PROTECTING = ("terminal",)
 
 
-def plan_leads(session: Session, work: Work, lead_ids: Sequence[str], asked: Asked | None = None) -> list[LeadPlan]:
+def plan_leads(
+    session: Session, context: TaskContext, lead_ids: Sequence[str], asked: PlanRequest | None = None
+) -> list[LeadPlan]:
     """Decide what to do about leads, store it and hand over what may go now; one plan a lead, in the order given.
 
     Raises:
         UnknownLead: some are not there for this tenant.
 
     """
-    interventions.lock(session, work.tenant_id)
-    setting = _setting(session, work, asked or Asked())
-    held = leads.held(session, work.tenant_id, lead_ids=lead_ids)
+    interventions.lock(session, context.tenant_id)
+    setting = _setting(session, context, asked or PlanRequest())
+    held = leads.restricted(session, context.tenant_id, lead_ids=lead_ids)
     plans = {lead_id: LeadPlan(lead_id=lead_id, reason=_stopped(setting, held, lead_id)) for lead_id in lead_ids}
-    _withdraw_held(session, work, held)
+    _withdraw_held(session, context, held)
     free = [lead_id for lead_id, plan in plans.items() if plan.reason is None]
     if free:
-        _plan(session, work, setting, {lead_id: plans[lead_id] for lead_id in free})
+        _plan(session, context, setting, {lead_id: plans[lead_id] for lead_id in free})
     return list(plans.values())
 
 
-def _setting(session: Session, work: Work, asked: Asked) -> Setting:
-    settings = work.settings()
-    choices, own = choices_of(settings), block_of(settings)
+def _setting(session: Session, context: TaskContext, asked: PlanRequest) -> PlanContext:
+    settings = context.settings()
+    choices, own = settings_of(settings), block_of(settings)
     possible = requests.possible(own)
-    return Setting(
-        tenant_id=work.tenant_id,
-        now=work.now,
+    return PlanContext(
+        tenant_id=context.tenant_id,
+        now=context.now,
         choices=choices,
         own=own,
         catalogue=CATALOGUE.of_tenant(own),
         allowed=possible if asked.allowed_actions is None else possible.intersection(asked.allowed_actions),
-        budget=_budget(session, work, choices, asked),
-        uplifts=experiment.uplifts(session, work.tenant_id),
-        paused=frozenset(pauses.standing(session, work.tenant_id)),
+        budget=_budget(session, context, choices, asked),
+        uplifts=experiment.uplifts(session, context.tenant_id),
+        paused=frozenset(pauses.active(session, context.tenant_id)),
         name=settings.get("name"),
     )
 
 
-def _budget(session: Session, work: Work, choices: Choices, asked: Asked) -> float:
+def _budget(session: Session, context: TaskContext, choices: InterventionSettings, asked: PlanRequest) -> float:
     """Give what may be spent: what a message says of its own, else what is left of the tenant's for a day."""
     if asked.budget is not None:
         return asked.budget
     # those at risk come in many batches: each would spend the whole
-    return max(choices.budget - interventions.spent(session, work.tenant_id, since=work.now - DAY), 0.0)
+    return max(choices.budget - interventions.spent(session, context.tenant_id, since=context.now - DAY), 0.0)
 
 
-def _stopped(setting: Setting, held: Mapping[str, tuple[str, ...]], lead_id: str) -> str | None:
+def _stopped(setting: PlanContext, held: Mapping[str, tuple[str, ...]], lead_id: str) -> str | None:
     if lead_id in held:
         return held[lead_id][0]
     if setting.choices.kill_switch:
@@ -85,30 +87,30 @@ def _stopped(setting: Setting, held: Mapping[str, tuple[str, ...]], lead_id: str
     return "paused" if EVERY in setting.paused else None
 
 
-def _withdraw_held(session: Session, work: Work, held: Mapping[str, tuple[str, ...]]) -> None:
+def _withdraw_held(session: Session, context: TaskContext, held: Mapping[str, tuple[str, ...]]) -> None:
     """Take back what is done about leads of whom nothing may be computed."""
-    known = interventions.standing(session, work.tenant_id, lead_ids=list(held), now=work.now) if held else {}
+    known = interventions.active(session, context.tenant_id, lead_ids=list(held), now=context.now) if held else {}
     for lead_id, running in known.items():
-        withdrawal.withdraw(session, work, [one.action_id for one in running], held[lead_id][0])
+        withdrawal.withdraw(session, context, [one.action_id for one in running], held[lead_id][0])
 
 
-def _plan(session: Session, work: Work, setting: Setting, plans: Mapping[str, LeadPlan]) -> None:
+def _plan(session: Session, context: TaskContext, setting: PlanContext, plans: Mapping[str, LeadPlan]) -> None:
     lead_ids = list(plans)
-    subjects = gate_context.load(session, work, lead_ids, setting.choices)
-    reasons, why_not = eligibility.find(session, work, subjects, setting.choices)
-    known = enrolments.of_leads(session, work.tenant_id, experiment=experiment.EXPERIMENT, lead_ids=lead_ids)
-    batch = Batch(subjects=subjects, enrolments=known, plans=plans)
+    subjects = gate_context.load(session, context, lead_ids, setting.choices)
+    reasons, why_not = eligibility.find(session, context, subjects, setting.choices)
+    known = enrolments.for_leads(session, context.tenant_id, experiment=experiment.EXPERIMENT, lead_ids=lead_ids)
+    batch = PlanBatch(subjects=subjects, enrolments=known, plans=plans)
     for lead_id, plan in plans.items():
         _begin(plan, subjects[lead_id], known.get(lead_id), setting, why_not.get(lead_id))
-        _withdraw_ended(session, work, subjects[lead_id], plan)
+        _withdraw_ended(session, context, subjects[lead_id], plan)
     found = _choose(setting, batch, {lead_id: why for lead_id, why in reasons.items() if plans[lead_id].reason is None})
-    plan_store.withdraw(session, work, batch.plans, found)
+    plan_store.withdraw(session, context, batch.plans, found)
     free = {lead_id: one for lead_id, one in found.items() if plans[lead_id].reason != "collision"}
-    plan_store.store(session, work, setting, batch, free)
+    plan_store.store(session, context, setting, batch, free)
 
 
 def _begin(
-    plan: LeadPlan, subject: Subject, known: EnrolmentRecord | None, setting: Setting, why_not: str | None
+    plan: LeadPlan, subject: GateSubject, known: EnrolmentRecord | None, setting: PlanContext, why_not: str | None
 ) -> None:
     plan.actions = [one for one in subject.past if one.state in RUNNING and one.expires_at > setting.now]
     plan.reason = why_not or (_protected(subject) if subject.wants_out else _resting(subject, setting))
@@ -116,23 +118,23 @@ def _begin(
         plan.held_out, plan.propensity = known.held_out, known.propensity
 
 
-def _withdraw_ended(session: Session, work: Work, subject: Subject, plan: LeadPlan) -> None:
+def _withdraw_ended(session: Session, context: TaskContext, subject: GateSubject, plan: LeadPlan) -> None:
     """Take back what would reach a lead that wants to hear no more, or that has ended, though the CRM knows of it."""
     why = subject.refused or (None if subject.open else "ended")
     if why is None:
         return
     reaching = [one.action_id for one in plan.actions if one.reason_codes != PROTECTING]
-    withdrawal.withdraw(session, work, reaching, why)
+    withdrawal.withdraw(session, context, reaching, why)
     plan.actions = [one for one in plan.actions if one.action_id not in reaching]
 
 
-def _protected(subject: Subject) -> str | None:
+def _protected(subject: GateSubject) -> str | None:
     """Say that a lead which wants to hear no more was taken care of: that is done once."""
     done = any(one.reason_codes == PROTECTING and one.state not in {"blocked", "withdrawn"} for one in subject.past)
     return "decided" if done else None
 
 
-def _resting(subject: Subject, setting: Setting) -> str | None:
+def _resting(subject: GateSubject, setting: PlanContext) -> str | None:
     """Say why a lead is left alone though something could be done: something is being done, or was lately."""
     for one in reversed(subject.past):
         if one.state == "dispatched" and one.expires_at > setting.now:
@@ -152,7 +154,7 @@ def _acted_at(record: InterventionRecord) -> datetime | None:
     return record.dispatched_at
 
 
-def _choose(setting: Setting, batch: Batch, reasons: Mapping[str, Reasons]) -> dict[str, Found]:
+def _choose(setting: PlanContext, batch: PlanBatch, reasons: Mapping[str, Reasons]) -> dict[str, Selection]:
     """Give for each lead the first action that the budget bears and no gate blocks."""
     ranked = {lead_id: _proposals(setting, why) for lead_id, why in reasons.items()}
     for lead_id, proposals in ranked.items():
@@ -166,7 +168,7 @@ def _choose(setting: Setting, batch: Batch, reasons: Mapping[str, Reasons]) -> d
     return found
 
 
-def _proposals(setting: Setting, why: Reasons) -> list[Proposal]:
+def _proposals(setting: PlanContext, why: Reasons) -> list[Proposal]:
     allowed = setting.allowed
     if why.neglected_only:
         allowed = frozenset(name for name in allowed if name in _people(setting.catalogue))
@@ -185,7 +187,7 @@ def _people(catalogue: Catalogue) -> set[str]:
 
 
 def _affordable(
-    setting: Setting, batch: Batch, reasons: Mapping[str, Reasons], ranked: Mapping[str, list[Proposal]]
+    setting: PlanContext, batch: PlanBatch, reasons: Mapping[str, Reasons], ranked: Mapping[str, list[Proposal]]
 ) -> dict[str, list[Proposal]]:
     """Give what the budget bears; what waits already was paid for, and what replaces it pays the difference."""
     paid = {lead_id: plan.actions[0].cost for lead_id, plan in batch.plans.items() if plan.actions}
@@ -210,14 +212,16 @@ def _no_dearer(proposals: Sequence[Proposal], cost: float) -> list[Proposal]:
     return [replace(one, otherwise=()) for one in options(proposals) if one.cost <= cost]
 
 
-def _first_allowed(setting: Setting, batch: Batch, why: Reasons, proposals: Sequence[Proposal]) -> Found | None:
+def _first_allowed(
+    setting: PlanContext, batch: PlanBatch, why: Reasons, proposals: Sequence[Proposal]
+) -> Selection | None:
     """Give the best action that the gates let pass; those before it are noted as blocked.
 
     One that waits because nobody knows where the lead is comes after those that need not: its hour may never come.
     """
     lead_id = why.need.lead_id
     plan = batch.plans[lead_id]
-    placeless: Found | None = None
+    placeless: Selection | None = None
     for proposal in options(proposals):
         found = _judged(setting, batch.subjects[lead_id], why, proposal)
         if found.record is not None and not _still_open(found.record, setting.now):
@@ -238,7 +242,7 @@ def _first_allowed(setting: Setting, batch: Batch, why: Reasons, proposals: Sequ
     return placeless
 
 
-def _placeless(found: Found) -> bool:
+def _placeless(found: Selection) -> bool:
     return any(one.rule == "quiet.no_place" for one in found.decision.rules)
 
 
@@ -246,7 +250,7 @@ def _still_open(record: InterventionRecord, now: datetime) -> bool:
     return record.state == "blocked" or (record.state in WAITING and record.expires_at > now)
 
 
-def _judged(setting: Setting, subject: Subject, why: Reasons, proposal: Proposal) -> Found:
+def _judged(setting: PlanContext, subject: GateSubject, why: Reasons, proposal: Proposal) -> Selection:
     names = (subject.record.lead_id, proposal.intervention, proposal.action)
     own_id = action_id(setting.tenant_id, *names, setting.now.date(), setting.catalogue.version)
     alike = [one for one in subject.past if (one.intervention, one.action) == names[1:]]
@@ -254,7 +258,7 @@ def _judged(setting: Setting, subject: Subject, why: Reasons, proposal: Proposal
     record = next(waits, None) or next((one for one in alike if one.action_id == own_id), None)
     moment = setting.now + proposal.delay
     decision = gate_context.ruled(candidate_of(proposal, setting.own), subject, moment, setting.choices)
-    return Found(
+    return Selection(
         subject=subject,
         reasons=why,
         proposal=proposal,

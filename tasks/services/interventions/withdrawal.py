@@ -7,13 +7,13 @@ from collections.abc import Collection, Sequence
 from db.records import ActionState, InterventionRecord
 from db.repositories.interventions import interventions
 from db.session import Session
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 from tasks.services.interventions.action_views import RUNNING, prove
 
 
 def withdraw(
     session: Session,
-    work: Work,
+    context: TaskContext,
     action_ids: Sequence[str],
     reason: str,
     *,
@@ -22,13 +22,13 @@ def withdraw(
     """Take actions back that are in one of some states, with the reason's code; gives those that were."""
     found = (
         interventions.move(
-            session, work.tenant_id, action_id=action_id, to="withdrawn", of=of, now=work.now, reason=reason
+            session, context.tenant_id, action_id=action_id, to="withdrawn", of=of, now=context.now, reason=reason
         )
         for action_id in action_ids
     )
     taken = [one for one in found if one is not None]
     for one in taken:
-        prove(work, one, reason=reason)
+        prove(context, one, reason=reason)
         if one.dispatched_at is not None:
-            work.tell("action.withdrawn", one.lead_id, action_id=one.action_id, reason=reason)
+            context.emit_event("action.withdrawn", one.lead_id, action_id=one.action_id, reason=reason)
     return taken

@@ -11,17 +11,17 @@ from db.repositories.events import events
 from db.repositories.predictions import predictions
 from db.session import Session
 from ml.worklist import Changed, Seen, changed
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 
 
-def changes(session: Session, work: Work, scores: Sequence[PredictionRecord]) -> dict[str, Changed]:
+def changes(session: Session, context: TaskContext, scores: Sequence[PredictionRecord]) -> dict[str, Changed]:
     """Hold newest scores, and what happened since, against the last ones of the day before; first scores have none."""
     lead_ids = [score.lead_id for score in scores]
     if not lead_ids:
         return {}
-    kind, moment = scores[0].kind, _midnight(work)
-    before = predictions.before(session, work.tenant_id, kind=kind, lead_ids=lead_ids, moment=moment)
-    happened = events.of_leads(session, work.tenant_id, lead_ids=list(before))
+    kind, moment = scores[0].kind, _midnight(context)
+    before = predictions.before(session, context.tenant_id, kind=kind, lead_ids=lead_ids, moment=moment)
+    happened = events.for_leads(session, context.tenant_id, lead_ids=list(before))
     return {
         score.lead_id: changed(
             _seen(was),
@@ -37,7 +37,7 @@ def _seen(score: PredictionRecord) -> Seen:
     return Seen(probability=score.probability or 0.0, band=score.band or "", as_of=score.as_of)
 
 
-def _midnight(work: Work) -> datetime:
+def _midnight(context: TaskContext) -> datetime:
     """When today began where the tenant is."""
-    here = work.now.astimezone(ZoneInfo(work.settings().get("timezone") or "UTC"))
-    return here.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(work.now.tzinfo)
+    here = context.now.astimezone(ZoneInfo(context.settings().get("timezone") or "UTC"))
+    return here.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(context.now.tzinfo)

@@ -15,8 +15,8 @@ import structlog
 
 from db.records import Taken
 from db.session import Session, transaction
-from tasks.runtime.bisect_batch import halved
-from tasks.runtime.task import Work
+from tasks.runtime.bisect_batch import bisect
+from tasks.runtime.context import TaskContext
 from tasks.services.leads.snapshots import interval_of
 
 log = structlog.get_logger(__name__)
@@ -25,13 +25,13 @@ log = structlog.get_logger(__name__)
 CHUNK, MESSAGES = 200, 8
 
 
-class Agenda(Protocol):
+class DueQueue(Protocol):
     """A repository of leads that are due, such as `db.repositories.due_queues.rescore_queue`."""
 
-    def take(self, session: Session, tenant_id: str, *, limit: int) -> Taken:
+    def claim(self, session: Session, tenant_id: str, *, limit: int) -> Taken:
         """Take leads that are due."""
 
-    def settle(self, session: Session, tenant_id: str, *, taken: Taken, due: Mapping[str, datetime | None]) -> None:
+    def complete(self, session: Session, tenant_id: str, *, taken: Taken, due: Mapping[str, datetime | None]) -> None:
         """Say when leads that were taken are due next."""
 
 
@@ -43,29 +43,29 @@ def ask(task: Any, due: Mapping[str, int], *, stale: float) -> int:
     return sum(due.values())
 
 
-def work_off(
-    agenda: Agenda, work: Work, tenant_id: str, body: Callable[[Session, Work, Taken], Sequence[str]]
+def process_due(
+    agenda: DueQueue, context: TaskContext, tenant_id: str, body: Callable[[Session, TaskContext, Taken], Sequence[str]]
 ) -> tuple[int, int]:
     """Take leads that are due and do `body` for them in one transaction; gives how many were due and how many are done.
 
     `body` settles what it was given. A lead that fails alone waits a scoring interval for its next turn.
     """
     with transaction(tenant_id) as session:
-        taken = agenda.take(session, tenant_id, limit=CHUNK)
+        taken = agenda.claim(session, tenant_id, limit=CHUNK)
     done: list[str] = []
 
     def run(lead_ids: Sequence[str]) -> None:
-        own = work.anew()
-        with own.effect(tenant_id) as session:
+        own = context.fork()
+        with own.transaction(tenant_id) as session:
             ended = body(session, own, replace(taken, lead_ids=tuple(lead_ids)))
         done.extend(ended)
 
     def failed(lead_id: str, error: str) -> None:
-        log.error("due_lead_failed", task=work.task, lead_id=lead_id, error=error)
-        later = {lead_id: work.now + interval_of(work)}
+        log.error("due_lead_failed", task=context.task, lead_id=lead_id, error=error)
+        later = {lead_id: context.now + interval_of(context)}
         with transaction(tenant_id) as session:
-            agenda.settle(session, tenant_id, taken=replace(taken, lead_ids=(lead_id,)), due=later)
+            agenda.complete(session, tenant_id, taken=replace(taken, lead_ids=(lead_id,)), due=later)
 
     if taken.lead_ids:
-        halved(taken.lead_ids, run, failed)
+        bisect(taken.lead_ids, run, failed)
     return len(taken.lead_ids), len(done)

@@ -55,7 +55,7 @@ def explained(session: Session, tenant_id: str, prediction_id: str) -> Explained
         "lead_id": record.lead_id,
         "kind": record.kind,
         "answer": {
-            **point(record, score_feedback.of_lead(session, tenant_id, lead_id=record.lead_id)),
+            **point(record, score_feedback.for_lead(session, tenant_id, lead_id=record.lead_id)),
             **record.detail,
         },
         "model": _model(session, tenant_id, record),
@@ -82,7 +82,7 @@ def _snapshot(snapshot: SnapshotRecord) -> dict[str, Any]:
 
 def _events(session: Session, tenant_id: str, snapshot: SnapshotRecord) -> dict[str, Any]:
     """What had happened and was known at the snapshot's moment."""
-    happened = events.of_leads(session, tenant_id, lead_ids=[snapshot.lead_id])[snapshot.lead_id]
+    happened = events.for_leads(session, tenant_id, lead_ids=[snapshot.lead_id])[snapshot.lead_id]
     seen = [each for each in happened if each.occurred_at <= snapshot.as_of and each.recorded_at <= snapshot.as_of]
     counts = Counter(event.kind for event in seen)
     return {"counts": dict(counts.most_common()), "newest": [_event(event) for event in reversed(seen[-LISTED:])]}
@@ -97,7 +97,7 @@ def _gates(session: Session, tenant_id: str, record: PredictionRecord) -> dict[s
     """What stands between the score and a call, as of now: a gate holds whenever something is about to be done."""
     lead = leads.get(session, tenant_id, lead_ids=[record.lead_id])[0]
     held = restrictions.blocked(session, tenant_id, lead_ids=[record.lead_id])
-    judged = overrides.standing(session, tenant_id, kind=record.kind, lead_ids=[record.lead_id])
+    judged = overrides.active(session, tenant_id, kind=record.kind, lead_ids=[record.lead_id])
     return {
         "status": lead.status,
         "contactable": lead.contactable,

@@ -9,11 +9,11 @@ from typing import Any
 from db.records import PredictionDraft
 from db.repositories.predictions import predictions
 from db.session import Session
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class StoredPredictions:
     """Answers that are stored now."""
 
     #: each answer with its id; those of leads that were restricted meanwhile are left out
@@ -28,21 +28,21 @@ class Kept:
         return [(draft, prediction_id) for draft, prediction_id in self.saved if prediction_id in self.new]
 
 
-def keep(session: Session, work: Work, drafts: Sequence[PredictionDraft], *, kind: str) -> Kept:
+def store(session: Session, context: TaskContext, drafts: Sequence[PredictionDraft], *, kind: str) -> StoredPredictions:
     """Store answers once each, with their proof; `kind` is the one whose newest answers are given.
 
     A lead that was restricted since its snapshot was taken gets none.
     """
-    before = predictions.bands(session, work.tenant_id, kind=kind, lead_ids=[draft.lead_id for draft in drafts])
+    before = predictions.bands(session, context.tenant_id, kind=kind, lead_ids=[draft.lead_id for draft in drafts])
     drafts = [draft for draft in drafts if draft.lead_id in before]
-    stored = predictions.save_each(session, work.tenant_id, drafts=drafts, now=work.now) if drafts else []
-    kept = Kept(
+    stored = predictions.save_each(session, context.tenant_id, drafts=drafts, now=context.now) if drafts else []
+    kept = StoredPredictions(
         saved=tuple((draft, prediction_id) for draft, (prediction_id, _) in zip(drafts, stored, strict=True)),
         new=frozenset(prediction_id for prediction_id, new in stored if new),
         before=before,
     )
     for draft, prediction_id in kept.fresh():
-        work.prove("prediction", **_proof(draft, prediction_id))
+        context.audit("prediction", **_proof(draft, prediction_id))
     return kept
 
 

@@ -12,7 +12,7 @@ from db.records import EventRecord, LeadRecord, LeadSight
 from db.repositories.events import events
 from db.repositories.leads import leads
 from db.session import Session
-from ml.leads.scorecard import plain_level
+from ml.leads.scorecard import normalised_level
 from ml.profiles import Interaction, LeadProfile
 from tasks.contracts.leads import LeadIn
 from tasks.intake.lead_drafts import to_draft
@@ -59,7 +59,7 @@ TEXTS = ("source", "campaign", "timeline", "preapproval", "property_type", "stat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class StoredLead:
     """A stored lead as of a moment, the version it has now, and why nothing may or need be computed of it."""
 
     profile: LeadProfile
@@ -69,12 +69,12 @@ class Known:
     ended: str | None
 
 
-def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime) -> list[Known]:
+def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime) -> list[StoredLead]:
     """Stored leads as of one moment, in the order asked; raises UnknownLead."""
-    seen = leads.sights(session, tenant_id, lead_ids=lead_ids)
+    seen = leads.scoring_views(session, tenant_id, lead_ids=lead_ids)
     profiles = of_records(session, tenant_id, seen, dict.fromkeys(lead_ids, as_of))
     return [
-        Known(profile=profile, version=sight.version, held=sight.held, ended=ended(sight))
+        StoredLead(profile=profile, version=sight.version, held=sight.held, ended=ended(sight))
         for profile, sight in zip(profiles, seen, strict=True)
     ]
 
@@ -83,7 +83,7 @@ def of_records(
     session: Session, tenant_id: str, records: Sequence[LeadRecord | LeadSight], as_of: Mapping[str, datetime]
 ) -> list[LeadProfile]:
     """The profiles of leads, each as of its own moment."""
-    happened = events.of_leads(session, tenant_id, lead_ids=[record.lead_id for record in records])
+    happened = events.for_leads(session, tenant_id, lead_ids=[record.lead_id for record in records])
     return [to_profile(record, happened.get(record.lead_id, ()), as_of[record.lead_id]) for record in records]
 
 
@@ -119,7 +119,7 @@ def told_ended(lead: LeadIn, as_of: datetime) -> str | None:
 def _ended(status: str, label: bool | None, stage: str | None) -> str | None:
     # who bought is no longer called, also where a file told of the outcome and not of the status
     status = "won" if status == "open" and label is True else status
-    back = status == "won" and plain_level(stage or "") == "past client"
+    back = status == "won" and normalised_level(stage or "") == "past client"
     return None if status == "open" or back else status
 
 

@@ -9,44 +9,44 @@ from db import consent as rules
 from db.records import ConsentRecord, ConsentStatement, LeadRecord, UpsertResult
 from db.repositories.consent import consent
 from db.session import Session
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 
 #: types of the outbound stream
 REFUSED, DOUBTFUL = "consent.refused", "consent.doubtful"
 
 
-def follow(work: Work, fresh: Mapping[str, Sequence[ConsentStatement]]) -> None:
+def follow(context: TaskContext, fresh: Mapping[str, Sequence[ConsentStatement]]) -> None:
     """Prove and tell what leads newly refused, and of whom a person is to decide whether they did."""
     for lead_id, statements in fresh.items():
         for event, found in _by_event(statements).items():
             if not found:
                 continue
             said = _brief(found)
-            work.prove("consent", lead_id=lead_id, event=event, **said)
-            work.tell(event, lead_id, lead_id=lead_id, at=_moment(found) or work.now, **said)
+            context.audit("consent", lead_id=lead_id, event=event, **said)
+            context.emit_event(event, lead_id, lead_id=lead_id, at=_moment(found) or context.now, **said)
 
 
-def follow_results(work: Work, results: Iterable[UpsertResult]) -> None:
+def follow_results(context: TaskContext, results: Iterable[UpsertResult]) -> None:
     """Do so for what an upsert found."""
     fresh: dict[str, tuple[ConsentStatement, ...]] = {}
     for result in results:
         if result.lead_id is not None and result.refusals:
             fresh[result.lead_id] = (*fresh.get(result.lead_id, ()), *result.refusals)
-    follow(work, fresh)
+    follow(context, fresh)
 
 
-def follow_import(work: Work, results: Iterable[UpsertResult], *, backfill_id: str) -> None:
+def follow_import(context: TaskContext, results: Iterable[UpsertResult], *, backfill_id: str) -> None:
     """Prove what a chunk of a file refused by its number, and tell of those whose words a person is to read."""
     found = [(result.lead_id, result.refusals) for result in results if result.lead_id and result.refusals]
     if not found:
         return
     closed = {lead_id for lead_id, said in found if _by_event(said)[REFUSED]}
     doubtful = {lead_id for lead_id, said in found if _by_event(said)[DOUBTFUL]}
-    work.prove("consent", backfill_id=backfill_id, refused=len(closed), doubtful=len(doubtful))
+    context.audit("consent", backfill_id=backfill_id, refused=len(closed), doubtful=len(doubtful))
     for lead_id, said in found:
         asked = [one for one in _by_event(said)[DOUBTFUL] if one.quote]
         if asked:
-            work.tell(DOUBTFUL, lead_id, lead_id=lead_id, at=_moment(asked) or work.now, **_brief(asked))
+            context.emit_event(DOUBTFUL, lead_id, lead_id=lead_id, at=_moment(asked) or context.now, **_brief(asked))
 
 
 def _by_event(statements: Sequence[ConsentStatement]) -> dict[str, list[ConsentStatement]]:
@@ -85,7 +85,7 @@ def in_doubt(session: Session, tenant_id: str, *, assigned_to: str | None = None
 
 def shown(session: Session, tenant_id: str, record: LeadRecord, *, most: int | None = None) -> dict[str, Any]:
     """Give how each channel of a lead stands, and the newest statements of its ledger; without the words."""
-    entries = consent.of_lead(session, tenant_id, lead_id=record.lead_id)
+    entries = consent.for_lead(session, tenant_id, lead_id=record.lead_id)
     return {**standing(record.consent), "statements": statements(entries)[:most]}
 
 

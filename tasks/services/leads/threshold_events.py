@@ -15,7 +15,7 @@ from db.records import LevelMove, PredictionDraft
 from db.repositories.overrides import overrides, threshold_state
 from db.session import Session
 from ml.thresholds import Threshold, hot, moved
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 
 KIND = "lead_score"
 #: for this long entering the same threshold again is not told
@@ -43,38 +43,40 @@ def thresholds_of(settings: Mapping[str, Any]) -> list[Threshold]:
 
 def tell_changes(
     session: Session,
-    work: Work,
+    context: TaskContext,
     saved: Sequence[tuple[PredictionDraft, str]],
     before: Mapping[str, tuple[str, float] | None],
 ) -> None:
     """Tell what new answers changed against the ones before; leads that a person has judged stay as they are."""
-    known = thresholds_of(work.settings())
+    known = thresholds_of(context.settings())
     moves = [_move(draft, prediction_id, before.get(draft.lead_id), known) for draft, prediction_id in saved]
     news = [move for move in moves if move is not None]
     if not news:
         return
-    held = overrides.standing(session, work.tenant_id, kind=KIND, lead_ids=[move.lead_id for move, _ in news])
+    held = overrides.active(session, context.tenant_id, kind=KIND, lead_ids=[move.lead_id for move, _ in news])
     free = [(move, band) for move, band in news if move.lead_id not in held]
     for move, band in free:
         if band is not None:
-            work.tell("band.changed", move.lead_id, **band)
-    cross(session, work, [move for move, _ in free])
+            context.emit_event("band.changed", move.lead_id, **band)
+    cross(session, context, [move for move, _ in free])
 
 
-def cross(session: Session, work: Work, moves: Sequence[Move]) -> None:
+def cross(session: Session, context: TaskContext, moves: Sequence[Move]) -> None:
     """Note on which side of thresholds leads are now, and tell of those that were crossed."""
     asked = [
         LevelMove(lead_id=move.lead_id, threshold=name, above=above)
         for move in moves
         for name, above in move.sides.items()
     ]
-    quiet = timedelta(seconds=work.settings().get("threshold_cooldown", COOLDOWN.total_seconds()))
-    crossed = threshold_state.cross(session, work.tenant_id, moves=asked, now=work.now, quiet_since=work.now - quiet)
+    quiet = timedelta(seconds=context.settings().get("threshold_cooldown", COOLDOWN.total_seconds()))
+    crossed = threshold_state.cross(
+        session, context.tenant_id, moves=asked, now=context.now, quiet_since=context.now - quiet
+    )
     by_lead = {move.lead_id: move for move in moves}
     for each in crossed:
         move = by_lead[each.lead_id]
         side = {"threshold": each.threshold, "direction": "entered" if each.above else "left"}
-        work.tell(
+        context.emit_event(
             "threshold.crossed", each.lead_id, lead_id=each.lead_id, probability=move.probability, **side, **move.told
         )
 

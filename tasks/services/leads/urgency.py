@@ -12,20 +12,20 @@ from ml.profiles import LeadProfile
 from ml.urgency import Urgency, assess
 from tasks.contracts.base.wire import to_wire
 from tasks.leads.score import keep_predictions
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 from tasks.services.leads import profiles
 from tasks.services.leads.snapshots import due_after
 
 
 def keep_urgency(
-    session: Session, work: Work, lead_ids: Sequence[str], snapshot_ids: Sequence[str], as_of: datetime
+    session: Session, context: TaskContext, lead_ids: Sequence[str], snapshot_ids: Sequence[str], as_of: datetime
 ) -> dict[str, datetime | None]:
     """Store how pressing leads are; gives when each one's silence becomes too long, None where it has or cannot."""
-    known = profiles.load(session, work.tenant_id, lead_ids, as_of)
-    found = assess([lead.profile for lead in known], work.settings().get("silence_days") or {})
+    known = profiles.load(session, context.tenant_id, lead_ids, as_of)
+    found = assess([lead.profile for lead in known], context.settings().get("silence_days") or {})
     facts = zip(known, snapshot_ids, found, strict=True)
-    keep_predictions(session, work, [_draft(lead.profile, snapshot_id, item) for lead, snapshot_id, item in facts])
-    return {lead.profile.lead_id: _next(item, as_of, work) for lead, item in zip(known, found, strict=True)}
+    keep_predictions(session, context, [_draft(lead.profile, snapshot_id, item) for lead, snapshot_id, item in facts])
+    return {lead.profile.lead_id: _next(item, as_of, context) for lead, item in zip(known, found, strict=True)}
 
 
 def worth(profile: LeadProfile) -> float | None:
@@ -34,10 +34,10 @@ def worth(profile: LeadProfile) -> float | None:
     return next((value for value in known if value), None)
 
 
-def _next(item: Urgency, as_of: datetime, work: Work) -> datetime | None:
+def _next(item: Urgency, as_of: datetime, context: TaskContext) -> datetime | None:
     if item.due_by is None or item.due_by <= as_of:
         return None
-    return due_after(item.due_by, as_of, work)
+    return due_after(item.due_by, as_of, context)
 
 
 def _draft(profile: LeadProfile, snapshot_id: str, item: Urgency) -> PredictionDraft:

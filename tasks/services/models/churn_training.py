@@ -13,13 +13,13 @@ from ml.features import extract
 from ml.leads import Training
 from ml.training.promotion import Decision, decide
 from tasks.contracts.models import TrainModel
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 from tasks.services.models import churn_training_data, lead_training_data, model_registry
-from tasks.services.models.dataset import Lesson, too_few
+from tasks.services.models.dataset import Dataset, too_few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChurnLesson(Lesson):
+class ChurnDataset(Dataset):
     """One row a labelled snapshot, also of those whose outcome is not known: they were followed for a while."""
 
     labels: tuple[Label, ...]
@@ -73,14 +73,14 @@ class ChurnLesson(Lesson):
         )
 
 
-def own(session: Session, request: TrainModel, work: Work) -> ChurnLesson:
+def own(session: Session, request: TrainModel, context: TaskContext) -> ChurnDataset:
     """The tenant's own leads, as known at the beginning of this week."""
-    thresholds: dict[str, float] = work.settings().get("silence_days") or {}
+    thresholds: dict[str, float] = context.settings().get("silence_days") or {}
     rows = churn_training_data.rows_of(
-        session, request.tenant_id, as_of=request.as_of or work.now, thresholds=thresholds
+        session, request.tenant_id, as_of=request.as_of or context.now, thresholds=thresholds
     )
     matrix = extract(rows.profiles)
-    return ChurnLesson(
+    return ChurnDataset(
         owner=request.tenant_id,
         matrix=matrix,
         labels=rows.labels,

@@ -79,7 +79,7 @@ class _Found:
 
 def _found(session: Session, tenant_id: str) -> _Found:
     held = restrictions.blocked(session, tenant_id)
-    every = leads.followed(session, tenant_id)
+    every = leads.with_events(session, tenant_id)
     return _Found(lead_ids=[one for one in every if one not in held], blocked=sum(one in held for one in every))
 
 
@@ -88,7 +88,7 @@ def _histories(
 ) -> Iterator[History]:
     for start in range(0, len(lead_ids), CHUNK):
         some = lead_ids[start : start + CHUNK]
-        happened = events.of_leads(session, tenant_id, lead_ids=some)
+        happened = events.for_leads(session, tenant_id, lead_ids=some)
         stood = snapshots.standings(session, tenant_id, lead_ids=some, dates=dates)
         for record in leads.get(session, tenant_id, lead_ids=some):
             history = of_record(record, happened[record.lead_id], stood.get(record.lead_id, ()), until)

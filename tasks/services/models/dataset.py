@@ -17,7 +17,7 @@ FRESH, FRESH_RARER = 100, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson(ABC):
+class Dataset(ABC):
     """What there is to learn from, and the scorer that a new model has to beat."""
 
     #: in whose registry the model belongs

@@ -15,13 +15,13 @@ from db.session import Session
 from ml.leads import Training, gate, multi_tenant, train
 from ml.training.promotion import Decision, decide
 from tasks.contracts.models import TrainModel
-from tasks.runtime.task import Work
+from tasks.runtime.context import TaskContext
 from tasks.services.models import lead_training_data, model_registry
-from tasks.services.models.dataset import Lesson, too_few
+from tasks.services.models.dataset import Dataset, too_few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreLesson(Lesson):
+class LeadDataset(Dataset):
     """One row a closed lead."""
 
     scope: str
@@ -79,12 +79,12 @@ class ScoreLesson(Lesson):
         return Decision(promoted=False, reason=reason, rows=len(labels), against="the present champion")
 
 
-def own(session: Session, request: TrainModel, work: Work) -> ScoreLesson:
+def own(session: Session, request: TrainModel, context: TaskContext) -> LeadDataset:
     """The tenant's own labelled leads."""
     found = lead_training_data.rows_of(session, request.tenant_id, request.as_of)
     rows = list(found.by_lead.values())
     matrix, labels = lead_training_data.matrix_of(rows), tuple(row.label for row in rows)
-    return ScoreLesson(
+    return LeadDataset(
         owner=request.tenant_id,
         scope=request.scope,
         matrix=matrix,
@@ -93,15 +93,15 @@ def own(session: Session, request: TrainModel, work: Work) -> ScoreLesson:
         tenants=(request.tenant_id,) * len(rows),
         lead_ids={request.tenant_id: tuple(found.by_lead)},
         fingerprint=lead_training_data.fingerprint(matrix, labels, request.kind, request.scope, request.seed),
-        champion=model_registry.champion(session, request.tenant_id, work.settings()),
+        champion=model_registry.champion(session, request.tenant_id, context.settings()),
         missing=gate(labels).missing,
         facts=lead_training_data.facts(rows, found.blocked),
     )
 
 
-def pooled(session: Session, request: TrainModel, work: Work) -> ScoreLesson:
+def pooled(session: Session, request: TrainModel, context: TaskContext) -> LeadDataset:
     """The rows of every tenant that agreed, the newest first where one has more than all the others together."""
-    vertical = pooled_models.vertical_of(work.settings())
+    vertical = pooled_models.vertical_of(context.settings())
     found = {
         member.tenant_id: lead_training_data.rows_of(session, member.tenant_id, request.as_of)
         for member in pooled_models.members(session, vertical)
@@ -110,7 +110,7 @@ def pooled(session: Session, request: TrainModel, work: Work) -> ScoreLesson:
     chosen = {tenant_id: _newest(rows, share[tenant_id]) for tenant_id, rows in found.items() if share[tenant_id]}
     rows = [row for part in chosen.values() for row in part.values()]
     matrix, labels = multi_tenant.shared(lead_training_data.matrix_of(rows)), tuple(row.label for row in rows)
-    return ScoreLesson(
+    return LeadDataset(
         owner=pooled_models.owner(vertical),
         scope=request.scope,
         matrix=matrix,

@@ -16,7 +16,7 @@ from tests.integration.broker.test_channel import consuming
 from tests.integration.callers.conftest import ROOT
 from workers.base import internal_keys
 from workers.cluster import broker as brokers
-from workers.cluster.result_cleanup import let_go
+from workers.cluster.result_cleanup import release
 from workers.cluster.supervisor import ProcessSpec, Supervisor
 
 PAGE = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
@@ -74,7 +74,7 @@ def crm(address):
     url = url_of("producer", address)
     app = Celery("crm", broker=url, backend=url, set_as_current=False)
     yield app
-    let_go(app)
+    release(app)
     app.close()
 
 

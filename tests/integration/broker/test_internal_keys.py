@@ -15,7 +15,7 @@ from workers.base import internal_keys
 from workers.base.broker_epoch import EPOCH
 from workers.delivery.relay import Limits, Relay
 from workers.worker import transport
-from workers.worker.fair_queue import Dealer
+from workers.worker.fair_queue import FairQueue
 
 KEYS = internal_keys.expected(["inference"])
 #: a value of another type than any that is expected, or than a string
@@ -132,7 +132,7 @@ def test_a_key_that_breaks_while_a_message_is_held_ends_nobody(broker, broker_ur
 @pytest.mark.parametrize("part", ["aside", "turns", "ready"])
 def test_a_dealer_deals_again(broker, part, made):
     key = f"hearth.fair.inference.{part}"
-    dealer = Dealer(broker, ["inference"])
+    dealer = FairQueue(broker, ["inference"])
     for _ in range(8):
         broker.lpush(*php("inference"))
     kept = set_wrong(broker, key, made)

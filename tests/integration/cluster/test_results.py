@@ -5,7 +5,7 @@ from celery import Celery
 from celery.exceptions import TimeoutError as NoAnswer
 
 from tests.integration.relay.live import running
-from workers.cluster.result_cleanup import let_go
+from workers.cluster.result_cleanup import release
 
 
 def test_a_result_that_outlives_its_broker_looks_for_it_no_more(tmp_path, caplog):
@@ -15,11 +15,11 @@ def test_a_result_that_outlives_its_broker_looks_for_it_no_more(tmp_path, caplog
         sent = app.send_task("toys.echo")
         with pytest.raises(NoAnswer):
             sent.get(timeout=0.01)
-        let_go(app)
+        release(app)
     del sent
     app.close()
     assert not caplog.records
 
 
 def test_an_app_that_asked_for_nothing_has_nothing_to_let_go():
-    let_go(Celery("caller", set_as_current=False))
+    release(Celery("caller", set_as_current=False))

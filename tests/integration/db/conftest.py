@@ -74,7 +74,7 @@ def write(tenant):
 
 
 @pytest.fixture
-def work(tenant):
+def context(tenant):
     """Run one repository call that is for all tenants in a transaction of its own."""
 
     def call(function, **given):

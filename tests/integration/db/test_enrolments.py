@@ -39,7 +39,7 @@ def enrol(write):
 @pytest.fixture
 def settle(write):
     def call(outcomes, **given):
-        return write(enrolments.settle, experiment=HOLDOUT, outcomes=outcomes, **{"now": NOW + 31 * DAY, **given})
+        return write(enrolments.close, experiment=HOLDOUT, outcomes=outcomes, **{"now": NOW + 31 * DAY, **given})
 
     return call
 
@@ -51,16 +51,16 @@ def test_the_first_plan_of_a_lead_stays(enrol, write, lead_ids):
     again = enrol(enrolled(one, action_id="later", days=3, held_out=True), enrolled(three))
     assert again[one] == first[one]
     assert set(again) == {one, three}
-    standing = write(enrolments.of_leads, experiment=HOLDOUT, lead_ids=[one, two, "nobody"])
+    standing = write(enrolments.for_leads, experiment=HOLDOUT, lead_ids=[one, two, "nobody"])
     assert standing == first
-    assert write(enrolments.of_leads, experiment="other", lead_ids=lead_ids) == {}
-    assert write(enrolments.of_leads, tenant_id="T2", experiment=HOLDOUT, lead_ids=lead_ids) == {}
+    assert write(enrolments.for_leads, experiment="other", lead_ids=lead_ids) == {}
+    assert write(enrolments.for_leads, tenant_id="T2", experiment=HOLDOUT, lead_ids=lead_ids) == {}
 
 
 def test_experiments_are_apart(enrol, write, lead_ids):
     enrol(enrolled(lead_ids[0]))
     enrol(enrolled(lead_ids[0], experiment="other", held_out=True))
-    standing = write(enrolments.of_leads, experiment="other", lead_ids=lead_ids)
+    standing = write(enrolments.for_leads, experiment="other", lead_ids=lead_ids)
     assert [record.held_out for record in standing.values()] == [True]
     with pytest.raises(ReferenceGone):
         enrol(enrolled(lead_ids[0]), tenant_id="T2")
@@ -136,4 +136,4 @@ def test_who_is_forgotten_counts_no_more_and_who_is_not_settled_stays(enrol, set
     settle({lead_ids[0]: ("kept", None)}, now=NOW - 9 * DAY)
     write(erasure.erase, subject=write(erasure.find, lead_id=lead_ids[1], identities=[]), now=NOW)
     assert write(retention.purge, chosen={"scores": 5}, now=NOW) == {"enrolments": 1}
-    assert list(write(enrolments.of_leads, experiment=HOLDOUT, lead_ids=lead_ids)) == [lead_ids[2]]
+    assert list(write(enrolments.for_leads, experiment=HOLDOUT, lead_ids=lead_ids)) == [lead_ids[2]]

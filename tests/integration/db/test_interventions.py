@@ -93,7 +93,7 @@ def test_what_no_lead_bears_or_no_column_holds_is_refused(save, write, lead_ids)
 def test_more_actions_than_a_statement_takes_are_stored_and_found(upsert, save, write):
     found = [one.lead_id for one in upsert(*(LeadDraft(external_id=f"many{number}") for number in range(2_000)))]
     assert sum(new for _, new in save(*(planned(lead_id, f"a{lead_id}") for lead_id in found))) == 2_000
-    assert len(write(interventions.standing, lead_ids=found, now=NOW)) == 2_000
+    assert len(write(interventions.active, lead_ids=found, now=NOW)) == 2_000
     assert len(write(interventions.get, action_ids=[f"a{lead_id}" for lead_id in found])) == 2_000
 
 
@@ -158,13 +158,13 @@ def test_those_of_a_lead_are_found_by_what_they_are(save, write, lead_ids):
         planned(two, "held", "held_out"),
         planned(three, "told", "dispatched"),
     )
-    standing = write(interventions.standing, lead_ids=lead_ids, now=NOW)
+    standing = write(interventions.active, lead_ids=lead_ids, now=NOW)
     assert {lead: ids(found) for lead, found in standing.items()} == {one: ["now"], two: ["waits"], three: ["told"]}
     recent = write(interventions.recent, lead_ids=[one, two], since=NOW - DAY)
     assert {lead: ids(found) for lead, found in recent.items()} == {one: ["over", "now"], two: ["held", "waits"]}
-    assert ids(write(interventions.of_lead, lead_id=one)) == ["now", "over", "old"]
-    assert ids(write(interventions.of_lead, lead_id=one, limit=1)) == ["now"]
-    assert write(interventions.standing, tenant_id="T2", lead_ids=lead_ids, now=NOW) == {}
+    assert ids(write(interventions.for_lead, lead_id=one)) == ["now", "over", "old"]
+    assert ids(write(interventions.for_lead, lead_id=one, limit=1)) == ["now"]
+    assert write(interventions.active, tenant_id="T2", lead_ids=lead_ids, now=NOW) == {}
 
 
 def test_what_waits_for_a_person_or_runs_is_listed_oldest_first(save, write, lead_ids):
@@ -231,7 +231,7 @@ def test_planners_of_a_tenant_wait_for_each_other(save, write, lead_ids, at_once
     def plan(name):
         def unless_there(session, tenant_id):
             interventions.lock(session, tenant_id)
-            if interventions.standing(session, tenant_id, lead_ids=lead_ids, now=NOW):
+            if interventions.active(session, tenant_id, lead_ids=lead_ids, now=NOW):
                 return []
             return interventions.save(session, tenant_id, drafts=[planned(lead_ids[0], name)])
 
@@ -253,21 +253,21 @@ def test_actions_are_kept_from_their_end_on(save, write, lead_ids):
     save(planned(lead_ids[0], "old", planned_at=NOW - 9 * DAY, expires_at=NOW - 6 * DAY))
     save(planned(lead_ids[0], "long", planned_at=NOW - 9 * DAY, expires_at=NOW - DAY))
     assert write(retention.purge, chosen={"scores": 5}, now=NOW) == {"interventions": 1}
-    assert ids(write(interventions.of_lead, lead_id=lead_ids[0])) == ["long"]
+    assert ids(write(interventions.for_lead, lead_id=lead_ids[0])) == ["long"]
 
 
 def test_a_type_is_paused_once_until_somebody_lifts_it(write, at_once):
     told = {"intervention": "incentive_offer", "reason": "harmful", "evidence": {"high": -0.02}, "now": NOW}
     paused = at_once(*[lambda who=who: write(pauses.pause, by=who, **told) for who in "abcd"])
     assert sorted(paused) == [False, False, False, True]
-    [record] = write(pauses.standing).values()
+    [record] = write(pauses.active).values()
     assert (record.intervention, record.evidence, record.lifted_at) == ("incentive_offer", {"high": -0.02}, None)
     lift = {"intervention": "incentive_offer", "by": "ada"}
     assert [write(pauses.lift, now=NOW + HOUR, **lift), write(pauses.lift, now=NOW, **lift)] == [True, False]
-    assert write(pauses.standing) == {}
+    assert write(pauses.active) == {}
     assert write(pauses.pause, by="job", **told)
-    assert list(write(pauses.standing)) == ["incentive_offer"]
-    assert write(pauses.standing, tenant_id="T2") == {}
+    assert list(write(pauses.active)) == ["incentive_offer"]
+    assert write(pauses.active, tenant_id="T2") == {}
 
 
 def test_the_newest_lift_of_a_type_is_told_for_a_while(write):

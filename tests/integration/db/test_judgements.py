@@ -64,10 +64,10 @@ def test_without_a_champion_there_is_no_way_back_and_tenants_do_not_mix(write, t
 
 
 def test_one_judgement_stands_however_many_are_given_at_once(write, lead_ids, at_once, tenant):
-    give = [lambda who=who: write(overrides.put, draft=said(lead_ids[0], actor=who), now=NOW) for who in "abcd"]
+    give = [lambda who=who: write(overrides.save, draft=said(lead_ids[0], actor=who), now=NOW) for who in "abcd"]
     at_once(*give)
-    standing = write(overrides.standing, kind=KIND)
-    every = write(overrides.of_lead, lead_id=lead_ids[0], kind=KIND)
+    standing = write(overrides.active, kind=KIND)
+    every = write(overrides.for_lead, lead_id=lead_ids[0], kind=KIND)
     assert list(standing) == [lead_ids[0]]
     assert len(every) == 4
     assert sum(each.withdrawn_at is None for each in every) == 1
@@ -77,9 +77,9 @@ def test_one_judgement_stands_however_many_are_given_at_once(write, lead_ids, at
 
 def test_of_anothers_lead_nothing_is_said(write, lead_ids):
     with pytest.raises(UnknownLead):
-        write(overrides.put, tenant_id="T2", draft=said(lead_ids[0]), now=NOW)
-    write(overrides.put, draft=said(lead_ids[0]), now=NOW)
-    assert write(overrides.standing, tenant_id="T2", kind=KIND) == {}
+        write(overrides.save, tenant_id="T2", draft=said(lead_ids[0]), now=NOW)
+    write(overrides.save, draft=said(lead_ids[0]), now=NOW)
+    assert write(overrides.active, tenant_id="T2", kind=KIND) == {}
 
 
 def moves(above, *lead_ids):
@@ -109,7 +109,7 @@ def test_those_above_a_threshold_are_told_with_since_when(write, lead_ids):
         now = NOW + hours * HOUR
         write(threshold_state.cross, moves=moves(True, lead_id), now=now, quiet_since=NOW)
     write(threshold_state.cross, moves=moves(False, two), now=NOW + HOUR, quiet_since=NOW)
-    assert write(threshold_state.standing, threshold="hot", lead_ids=lead_ids) == {one: NOW, three: NOW + 2 * HOUR}
-    assert write(threshold_state.standing, threshold="hot", lead_ids=[two]) == {}
-    assert write(threshold_state.standing, threshold="churn", lead_ids=lead_ids) == {}
-    assert write(threshold_state.standing, tenant_id="T2", threshold="hot", lead_ids=lead_ids) == {}
+    assert write(threshold_state.above_each, threshold="hot", lead_ids=lead_ids) == {one: NOW, three: NOW + 2 * HOUR}
+    assert write(threshold_state.above_each, threshold="hot", lead_ids=[two]) == {}
+    assert write(threshold_state.above_each, threshold="churn", lead_ids=lead_ids) == {}
+    assert write(threshold_state.above_each, tenant_id="T2", threshold="hot", lead_ids=lead_ids) == {}

@@ -185,7 +185,7 @@ def test_events_come_in_once_and_raise_the_version(upsert, read, tenant, event):
     assert [same.outcome, more.outcome] == ["unchanged", "updated"]
     assert read(first.lead_id).version == 2
     with sessions.reading(sessions.EVERY_TENANT) as session:
-        found = events.of_leads(session, tenant, lead_ids=[first.lead_id])[first.lead_id]
+        found = events.for_leads(session, tenant, lead_ids=[first.lead_id])[first.lead_id]
     assert len(found) == 3
     assert found[0].occurred_at == NOW - timedelta(hours=9)
 

@@ -23,7 +23,7 @@ def add(write):
 @pytest.fixture
 def take(work):
     def call(**given):
-        return work(outbox.take, **{"limit": 100, "per_tenant": 100, "older_than": 1, **given})
+        return work(outbox.claim, **{"limit": 100, "per_tenant": 100, "older_than": 1, **given})
 
     return call
 

@@ -85,13 +85,13 @@ def _columns(line):
         (leads.get, {}, LEAD),
         (leads.identities, {"source_system": "crm"}, LEAD),
         (restrictions.blocked, {}, LEAD),
-        (events.of_leads, {}, LEAD),
+        (events.for_leads, {}, LEAD),
         (predictions.bands, {"kind": "lead_score"}, LEAD),
-        (threshold_state.standing, {"threshold": "churn"}, [*LEAD, "threshold=?"]),
+        (threshold_state.above_each, {"threshold": "churn"}, [*LEAD, "threshold=?"]),
         (snapshots.standings, {"dates": [NOW]}, LEAD),
-        (interventions.standing, {"now": NOW}, LEAD),
+        (interventions.active, {"now": NOW}, LEAD),
         (interventions.recent, {"since": NOW}, [*LEAD, "planned_at>?"]),
-        (enrolments.of_leads, {"experiment": "h"}, ["tenant_id=?", "experiment=?", "lead_id=?"]),
+        (enrolments.for_leads, {"experiment": "h"}, ["tenant_id=?", "experiment=?", "lead_id=?"]),
     ],
     ids=lambda value: f"{value.__module__.rpartition('.')[2]}.{value.__name__}" if callable(value) else "",
 )
@@ -102,7 +102,7 @@ def test_what_is_of_some_leads_is_found_by_their_ids(searches, lead_ids, functio
 
 
 def test_one_leads_and_single_actions_are_found_by_id(searches, lead_ids):
-    assert searches(interventions.of_lead, "T1", lead_id=lead_ids[0]) == [LEAD]
+    assert searches(interventions.for_lead, "T1", lead_id=lead_ids[0]) == [LEAD]
     key = ["tenant_id=?", "action_id=?"]
     assert searches(interventions.get, "T1", action_ids=["a1", "a2"]) == [key]
     assert searches(interventions.move, "T1", action_id="a1", to="blocked", of={"planned"}, now=NOW) == [key]
@@ -121,4 +121,4 @@ def test_what_is_due_is_found_by_its_time(searches, find, by):
 def test_checks_that_are_due_are_found_and_counted_by_their_time(searches):
     risks = searches(risk_queue.due)
     assert risks[1:] == [["tenant_id>?"], ["tenant_id=?", "due_at<?"]], "it leaps from tenant to tenant"
-    assert searches(risk_queue.take, "T1", limit=9)[0] == ["tenant_id=?", "due_at<?"]
+    assert searches(risk_queue.claim, "T1", limit=9)[0] == ["tenant_id=?", "due_at<?"]

@@ -137,7 +137,7 @@ class TestEvents:
         assert write(events.add, lead_id=lead_ids[0], drafts=drafts) == 2
         assert write(events.add, lead_id=lead_ids[0], drafts=[*drafts, event("c", hours=3)]) == 1
         assert write(events.add, lead_id=lead_ids[1], drafts=drafts) == 2
-        found = write(events.of_leads, lead_ids=lead_ids)
+        found = write(events.for_leads, lead_ids=lead_ids)
         assert [record.occurred_at for record in found[lead_ids[0]]] == [NOW - 5 * HOUR, NOW - 3 * HOUR, NOW - HOUR]
         assert (found[lead_ids[0]][0].facts, found[lead_ids[0]][0].channel) == ({"minutes": 4}, "call")
         assert found[lead_ids[2]] == []
@@ -151,7 +151,7 @@ class TestEvents:
     def test_another_tenants_lead_is_unknown(self, lead_ids, write, event):
         with pytest.raises(UnknownLead):
             write(events.add, tenant_id="T2", lead_id=lead_ids[0], drafts=[event("a")])
-        assert write(events.of_leads, tenant_id="T2", lead_ids=lead_ids[:1]) == {lead_ids[0]: []}
+        assert write(events.for_leads, tenant_id="T2", lead_ids=lead_ids[:1]) == {lead_ids[0]: []}
 
 
 class TestSnapshots:

@@ -62,7 +62,7 @@ def test_leads_that_were_never_looked_at_are_due_at_once(write, upsert, due, lea
         0,
     ]
     assert due() == {"T1": 4}
-    assert set(write(risk_queue.take, limit=9).lead_ids) == {*lead_ids, other}
+    assert set(write(risk_queue.claim, limit=9).lead_ids) == {*lead_ids, other}
     assert write(risk_queue.seed, tenant_id="T2", limit=9) == 0
     assert vendor not in lead_ids
 
@@ -70,44 +70,44 @@ def test_leads_that_were_never_looked_at_are_due_at_once(write, upsert, due, lea
 def test_of_two_sweeps_each_takes_others(write, upsert, at_once):
     upsert(*(LeadDraft(external_id=f"m{number}") for number in range(100)))
     assert sum(at_once(*[lambda: write(risk_queue.seed, limit=60)] * 3)) == 100
-    taken = at_once(*[lambda: write(risk_queue.take, limit=40)] * 3)
+    taken = at_once(*[lambda: write(risk_queue.claim, limit=40)] * 3)
     lead_ids = [lead_id for each in taken for lead_id in each.lead_ids]
     assert (len(lead_ids), len(set(lead_ids))) == (100, 100)
 
 
 def test_a_lead_is_due_when_it_was_said(write, due, lead_ids):
     write(risk_queue.seed, limit=9)
-    taken = write(risk_queue.take, limit=9)
+    taken = write(risk_queue.claim, limit=9)
     assert due() == {}
     one, two, three = taken.lead_ids
-    write(risk_queue.settle, taken=taken, due={one: now() - DAY, two: now() + DAY})
-    assert write(risk_queue.take, limit=9).lead_ids == (one,)
+    write(risk_queue.complete, taken=taken, due={one: now() - DAY, two: now() + DAY})
+    assert write(risk_queue.claim, limit=9).lead_ids == (one,)
     write(risk_queue.schedule, due={one: now() + DAY, three: now() - DAY, two: now() - 2 * DAY})
-    assert write(risk_queue.take, limit=9).lead_ids == (two, three)
+    assert write(risk_queue.claim, limit=9).lead_ids == (two, three)
 
 
 def test_leads_of_a_worker_that_died_are_due_again(write, later, lead_ids):
     write(risk_queue.seed, limit=9)
-    lost = write(risk_queue.take, limit=9)
+    lost = write(risk_queue.claim, limit=9)
     later(risk_queue.LEASE + 1)
-    again = write(risk_queue.take, limit=9)
+    again = write(risk_queue.claim, limit=9)
     assert again.lead_ids == lost.lead_ids
     # the first one comes back to life: what it says counts no more
-    write(risk_queue.settle, taken=lost, due={})
+    write(risk_queue.complete, taken=lost, due={})
     later(risk_queue.LEASE + 1)
-    assert write(risk_queue.take, limit=9).lead_ids == lost.lead_ids
+    assert write(risk_queue.claim, limit=9).lead_ids == lost.lead_ids
 
 
 def test_what_happens_makes_a_lead_due_once_a_window(write, due, later, lead_ids):
     write(risk_queue.touch, lead_ids=[*lead_ids, lead_ids[0]])
-    taken = write(risk_queue.take, limit=9)
+    taken = write(risk_queue.claim, limit=9)
     assert set(taken.lead_ids) == set(lead_ids)
     write(risk_queue.touch, lead_ids=lead_ids[:1])
-    write(risk_queue.settle, taken=taken, due=dict.fromkeys(lead_ids, now() + DAY))
+    write(risk_queue.complete, taken=taken, due=dict.fromkeys(lead_ids, now() + DAY))
     write(risk_queue.touch, lead_ids=lead_ids[1:2])
     assert due() == {}
     later(risk_queue.WINDOW + 1)
-    assert set(write(risk_queue.take, limit=9).lead_ids) == set(lead_ids[:2])
+    assert set(write(risk_queue.claim, limit=9).lead_ids) == set(lead_ids[:2])
 
 
 def test_checks_go_with_their_lead(write, due, lead_ids):

@@ -129,11 +129,11 @@ def test_judgements_and_marks_are_counted_by_person(write, said, lead_ids):
             reason="other",
             actor="ada",
         )
-        write(score_feedback.put, draft=mark, now=NOW - number * 80 * DAY)
+        write(score_feedback.save, draft=mark, now=NOW - number * 80 * DAY)
     draft = OverrideDraft(
         lead_id=lead_ids[0], kind="lead_score", band="cold", probability=None, reason="other", actor="bob"
     )
-    write(overrides.put, draft=draft, now=NOW)
+    write(overrides.save, draft=draft, now=NOW)
     assert write(value_report.judged, since=SINCE) == [
         JudgementTally(actor="ada", overrides=0, marks=2),
         JudgementTally(actor="bob", overrides=1, marks=0),

@@ -57,7 +57,7 @@ def play(tenant: str, text: str) -> list[Any]:
             pairs.append((known_of(session, tenant, record, expected), expected))
     if "due" in fixture:
         with transaction(EVERY_TENANT) as session:
-            taken = rescore_queue.take(session, tenant, limit=10).lead_ids
+            taken = rescore_queue.claim(session, tenant, limit=10).lead_ids
             pairs.append((list(leads.external_ids(session, tenant, lead_ids=taken).values()), fixture["due"]))
     return [pair for pair in pairs if pair[0] != pair[1]]
 
@@ -67,7 +67,7 @@ def known_of(session: Any, tenant: str, record: LeadRecord, expected: dict[str, 
     found: dict[str, Any] = {}
     for name, wanted in expected.items():
         if name in {"events", "times", "facts", "texts"}:
-            happened = events.of_leads(session, tenant, lead_ids=[record.lead_id])[record.lead_id]
+            happened = events.for_leads(session, tenant, lead_ids=[record.lead_id])[record.lead_id]
             found[name] = {
                 "events": [[event.kind, event.direction, event.channel] for event in happened],
                 "times": [plain(event.occurred_at) for event in happened],

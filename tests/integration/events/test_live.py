@@ -119,16 +119,16 @@ def test_an_unanswered_inquiry_is_looked_at_again_in_the_next_interval() -> None
 def test_a_worker_that_dies_gives_its_leads_back_and_events_meanwhile_count() -> None:
     ingest(tenant_id=T, events=[created(1), created(2)])
     with transaction(EVERY_TENANT) as session:
-        taken = rescore_queue.take(session, T, limit=10)
+        taken = rescore_queue.claim(session, T, limit=10)
     assert len(taken.lead_ids) == 2
     assert due() == 0
     ingest(tenant_id=T, events=[said(1, 1)])
     with transaction(EVERY_TENANT) as session:
-        rescore_queue.settle(session, T, taken=taken, due={})
+        rescore_queue.complete(session, T, taken=taken, due={})
     shift(31)
     assert due() == 1  # the one that spoke meanwhile
     with transaction(EVERY_TENANT) as session:
-        taken = rescore_queue.take(session, T, limit=10)
+        taken = rescore_queue.claim(session, T, limit=10)
     shift(rescore_queue.LEASE + 1)
     assert due() == 1  # nobody settled it
 
@@ -163,8 +163,8 @@ def test_soonest_wins() -> None:
         rescore_queue.schedule(session, T, due={lead_id: now + timedelta(days=1)})
     assert due() == 1
     with transaction(EVERY_TENANT) as session:
-        taken = rescore_queue.take(session, T, limit=1)
-        rescore_queue.settle(session, T, taken=taken, due={lead_id: now + timedelta(days=2)})
+        taken = rescore_queue.claim(session, T, limit=1)
+        rescore_queue.complete(session, T, taken=taken, due={lead_id: now + timedelta(days=2)})
         rescore_queue.schedule(session, T, due={lead_id: now - timedelta(seconds=1)})
     assert due() == 1
 

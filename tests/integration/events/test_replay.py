@@ -64,7 +64,7 @@ def test_what_is_understood_now_is_taken_in_once_as_of_when_it_came() -> None:
     assert sorted(outcomes()) == ["accepted", "ignored"]
     with reading(EVERY_TENANT) as session:
         lead_id = leads.find(session, T, external_id="u1")
-        happened = events.of_leads(session, T, lead_ids=[str(lead_id)])[str(lead_id)]
+        happened = events.for_leads(session, T, lead_ids=[str(lead_id)])[str(lead_id)]
     assert [(event.kind, event.occurred_at) for event in happened] == [("listing_view", NOW - timedelta(days=1))]
     assert replay(tenant_id=T)["data"]["accepted"] == 0
     assert ingest(tenant_id=T, provider="generic", events=[{"id": "e1", "lead": LEAD, "kind": "listing_view"}])["data"][

@@ -11,14 +11,14 @@ from tasks.runtime import queue_depth
 from tests.integration.fairness.conftest import message
 from workers.base import broker_epoch
 from workers.worker import fair_queue
-from workers.worker.fair_queue import CLOSE, READY, SHORT, Dealer, keys_of, tenant_of
+from workers.worker.fair_queue import CLOSE, READY, SHORT, FairQueue, keys_of, tenant_of
 
 QUEUE = "inference"
 
 
 @pytest.fixture
 def dealer(broker):
-    return Dealer(broker, [QUEUE, "celery"])
+    return FairQueue(broker, [QUEUE, "celery"])
 
 
 def settle(dealer):
@@ -107,7 +107,7 @@ def test_what_is_aside_counts(broker, dealer):
     settle(dealer)
     assert broker.llen(QUEUE) == READY
     assert broker_epoch.depths(broker, [QUEUE, "celery"]) == {QUEUE: 101, "celery": 0}
-    assert queue_depth.backlog(broker, QUEUE, "a") == broker.zcard(queue_depth.aside_key(QUEUE)) == 101 - READY
+    assert queue_depth.backlog(broker, QUEUE, "a") == broker.zcard(queue_depth.set_aside_key(QUEUE)) == 101 - READY
     assert queue_depth.backlog(broker, QUEUE, "b") == 0
     assert queue_depth.backlog(broker, QUEUE, "nobody") == queue_depth.backlog(broker, "celery", "a") == 0
 
@@ -152,7 +152,7 @@ def test_many_who_deal_take_and_write_at_once_lose_nothing(broker, broker_url, m
 
     def take():
         with redis.Redis.from_url(broker_url) as client:
-            mine = Dealer(client, [QUEUE])
+            mine = FairQueue(client, [QUEUE])
             while not done.is_set():
                 mine.step()
                 taken.extend(client.rpop(QUEUE, 3) or ())

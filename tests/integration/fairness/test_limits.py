@@ -14,7 +14,7 @@ from tasks.system import status
 from tests.integration.fairness.conftest import message
 from workers.app import app
 from workers.cluster.embedded import join
-from workers.worker.fair_queue import CLOSE, Dealer
+from workers.worker.fair_queue import CLOSE, FairQueue
 
 QUEUE = "inference"
 
@@ -26,7 +26,7 @@ def flooded(broker, broker_url):
     join(SecretStr(broker_url))
     broker.lpush(QUEUE, *(message("loud", number) for number in range(100)))
     time.sleep(1.5 * CLOSE)
-    Dealer(broker, [QUEUE]).step()
+    FairQueue(broker, [QUEUE]).step()
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Celery drops its connections as they are

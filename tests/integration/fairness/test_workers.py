@@ -82,10 +82,10 @@ def test_a_killed_worker_loses_nothing_that_was_set_aside(start, broker, done):
     sent = flood(done)
     broker.lpush(QUEUE, *sent)
     with start() as worker:
-        until(lambda: len(done()) > 10 and broker.zcard(queue_depth.aside_key(QUEUE)) > 50)
+        until(lambda: len(done()) > 10 and broker.zcard(queue_depth.set_aside_key(QUEUE)) > 50)
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
-    aside = [raw[16:] for raw in broker.zrange(queue_depth.aside_key(QUEUE), 0, -1)]
+    aside = [raw[16:] for raw in broker.zrange(queue_depth.set_aside_key(QUEUE), 0, -1)]
     assert set(aside) <= set(sent)
     assert len(aside) >= 50
     owed = {names(sent)[raw] for raw in aside}
@@ -97,9 +97,9 @@ def test_a_worker_that_stops_warmly_leaves_its_queue_to_any_version(start, broke
     sent = flood(done)
     broker.lpush(QUEUE, *sent)
     with start() as worker:
-        until(lambda: len(done()) > 10 and broker.zcard(queue_depth.aside_key(QUEUE)) > 50)
+        until(lambda: len(done()) > 10 and broker.zcard(queue_depth.set_aside_key(QUEUE)) > 50)
         worker.send_signal(signal.SIGTERM)
-        until(lambda: not broker.exists(queue_depth.aside_key(QUEUE)))
+        until(lambda: not broker.exists(queue_depth.set_aside_key(QUEUE)))
         # what its children had is done, given back, or still noted as theirs
         until(lambda: broker.llen(QUEUE) + broker.hlen("unacked") + len(done()) >= FLOOD)
     lying = broker.lrange(QUEUE, 0, -1)

@@ -19,8 +19,8 @@ from tasks.events import ingest
 from tasks.interventions.dispatch import dispatch_actions
 from tasks.leads import upsert
 from tasks.outbound import pull
-from tasks.runtime.task import Work
-from tasks.services.interventions.plan_types import Asked, LeadPlan
+from tasks.runtime.context import TaskContext
+from tasks.services.interventions.plan_types import LeadPlan, PlanRequest
 from tasks.services.interventions.planning import plan_leads
 from tasks.tenants import configure
 
@@ -70,11 +70,11 @@ def happened(number: int, kind: str, at: datetime, direction: str | None = None,
     assert answer["accepted"] == 1, answer
 
 
-def work_at(at: datetime, published: list[OutboxRecord] | None = None) -> Work:
+def work_at(at: datetime, published: list[OutboxRecord] | None = None) -> TaskContext:
     with reading(EVERY_TENANT) as session:
         known = tenants.require(session, T)
     rows = [] if published is None else published
-    return Work(
+    return TaskContext(
         task="test",
         task_id="test",
         tenant=known,
@@ -86,21 +86,21 @@ def work_at(at: datetime, published: list[OutboxRecord] | None = None) -> Work:
 
 
 def planned(at: datetime, *lead_ids: str, **asked: Any) -> list[LeadPlan]:
-    work = work_at(at)
-    with work.effect(T) as session:
-        return plan_leads(session, work, lead_ids, Asked(**asked))
+    context = work_at(at)
+    with context.transaction(T) as session:
+        return plan_leads(session, context, lead_ids, PlanRequest(**asked))
 
 
 def dispatched(at: datetime, *action_ids: str) -> dict[str, int]:
-    work = work_at(at)
-    with work.effect(T) as session:
-        return dispatch_actions(session, work, action_ids)
+    context = work_at(at)
+    with context.transaction(T) as session:
+        return dispatch_actions(session, context, action_ids)
 
 
 def actions_of(lead_id: str) -> list[InterventionRecord]:
     """Oldest first."""
     with reading(EVERY_TENANT) as session:
-        return interventions.of_lead(session, T, lead_id=lead_id)[::-1]
+        return interventions.for_lead(session, T, lead_id=lead_id)[::-1]
 
 
 def states(lead_id: str) -> list[str]:

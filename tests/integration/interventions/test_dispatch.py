@@ -19,7 +19,7 @@ from tasks.leads import card, upsert
 from tasks.outcomes import record
 from tasks.privacy import restrict
 from tasks.services.interventions import gate_context
-from tasks.services.interventions.intervention_settings import choices_of
+from tasks.services.interventions.intervention_settings import settings_of
 from tasks.tenants import configure
 from tests.integration.interventions.cases import (
     DAY,
@@ -206,10 +206,10 @@ def test_an_action_that_was_carried_out_is_one_contact_whoever_tells_of_it() -> 
     assert action.reason_codes == ("neglected",)
     reported("executed", action.action_id)
     happened(1, "call", NOON + HOUR / 2, "outbound")
-    work = work_at(NOON + 3 * HOUR)
+    context = work_at(NOON + 3 * HOUR)
     with reading(EVERY_TENANT) as session:
-        subject = gate_context.load(session, work, [lead_id], choices_of(work.settings()))[lead_id]
-    assert gate_context.contacts(subject, work.now) == (NOON,)
+        subject = gate_context.load(session, context, [lead_id], settings_of(context.settings()))[lead_id]
+    assert gate_context.contacts(subject, context.now) == (NOON,)
     found = only(planned(NOON + 8 * DAY, lead_id))
     assert all("neglected" not in one.reason_codes for one in found.actions)
 
@@ -220,10 +220,10 @@ def test_what_a_person_sends_beside_an_action_is_a_contact_of_its_own() -> None:
     by_hand = [NOON + 2 * HOUR, NOON + DAY, NOON + DAY + HOUR]
     for at in (NOON + HOUR / 2, *by_hand):
         happened(1, "sms", at, "outbound")
-    work = work_at(NOON + 2 * DAY)
+    context = work_at(NOON + 2 * DAY)
     with reading(EVERY_TENANT) as session:
-        subject = gate_context.load(session, work, [lead_id], choices_of(work.settings()))[lead_id]
-    assert gate_context.contacts(subject, work.now) == (NOON, *by_hand)
+        subject = gate_context.load(session, context, [lead_id], settings_of(context.settings()))[lead_id]
+    assert gate_context.contacts(subject, context.now) == (NOON, *by_hand)
 
 
 def test_what_is_told_of_no_action_of_the_lead_is_named_and_moves_nothing() -> None:

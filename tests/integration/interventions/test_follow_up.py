@@ -46,7 +46,7 @@ def settled() -> dict[str, tuple[bool, str | None, str | None]]:
     """Arm, outcome and reason of each lead that is enrolled."""
     with reading(EVERY_TENANT) as session:
         ids = [row.lead_id for row in session.query(Enrolment).all()]
-        found = enrolments.of_leads(session, T, experiment=experiment.EXPERIMENT, lead_ids=ids)
+        found = enrolments.for_leads(session, T, experiment=experiment.EXPERIMENT, lead_ids=ids)
     return {lead_id: (one.held_out, one.outcome, one.reason) for lead_id, one in found.items()}
 
 
@@ -131,7 +131,7 @@ def measured(*, sent: tuple[int, int], held: tuple[int, int], intervention: str 
     }
     with transaction(EVERY_TENANT) as session:
         enrolments.enrol(session, T, drafts=drafts)
-        enrolments.settle(session, T, experiment=experiment.EXPERIMENT, outcomes=outcomes, now=NOON + 30 * DAY)
+        enrolments.close(session, T, experiment=experiment.EXPERIMENT, outcomes=outcomes, now=NOON + 30 * DAY)
 
 
 def test_a_type_that_does_harm_is_paused_told_and_no_longer_proposed() -> None:
@@ -155,7 +155,7 @@ def test_a_persons_word_that_a_type_goes_on_is_not_overruled_the_next_day() -> N
     assert judge(work_at(datetime.now(UTC) + DAY)) == []
     assert judge(work_at(datetime.now(UTC) + 31 * DAY)) == [TYPE]
     with reading(EVERY_TENANT) as session:
-        assert pauses.standing(session, T).keys() == {TYPE}
+        assert pauses.active(session, T).keys() == {TYPE}
 
 
 def test_a_pause_of_a_person_is_not_lifted_by_a_job() -> None:
@@ -163,7 +163,7 @@ def test_a_pause_of_a_person_is_not_lifted_by_a_job() -> None:
     measured(sent=(90, 80), held=(60, 10))
     judge(work_at(NOON + 40 * DAY))
     with reading(EVERY_TENANT) as session:
-        assert pauses.standing(session, T)[TYPE].paused_by == "ada.quill"
+        assert pauses.active(session, T)[TYPE].paused_by == "ada.quill"
 
 
 def test_what_was_measured_is_told_with_its_interval_and_goes_first() -> None:

@@ -20,7 +20,7 @@ from tasks.interventions import pause, plan, plan_due, resume
 from tasks.leads import card, upsert
 from tasks.privacy import restrict
 from tasks.services.interventions import experiment, gate_context, plan_store
-from tasks.services.interventions.intervention_settings import choices_of
+from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.interventions.planning import plan_leads
 from tests.integration.interventions.cases import (
     DAY,
@@ -88,8 +88,8 @@ def test_a_lead_at_risk_gets_one_action_with_reasons_gates_and_a_ready_request()
     assert action.detail["crm"]["body"]["contactId"] == "ct1"
     assert only(proofs())["rules"] == rules(action.decision)
     with reading(EVERY_TENANT) as session:
-        record = enrolments.of_leads(session, T, experiment=experiment.EXPERIMENT, lead_ids=[lead_id])[lead_id]
-        assert threshold_state.standing(session, T, threshold="churn", lead_ids=[lead_id]).keys() == {lead_id}
+        record = enrolments.for_leads(session, T, experiment=experiment.EXPERIMENT, lead_ids=[lead_id])[lead_id]
+        assert threshold_state.above_each(session, T, threshold="churn", lead_ids=[lead_id]).keys() == {lead_id}
     assert (record.held_out, record.propensity, record.due_at - record.enrolled_at) == (False, 1.0, 30 * DAY)
 
 
@@ -110,19 +110,19 @@ def test_two_planners_at_once_give_one_plan() -> None:
     failed: list[BaseException] = []
     ready = threading.Barrier(2)
 
-    def run(work: Any) -> None:
+    def run(context: Any) -> None:
         try:
             ready.wait(timeout=30)
-            with work.effect(T) as session:
-                from_both.append([[a.action_id for a in one.actions] for one in facts_plan(session, work)])
+            with context.transaction(T) as session:
+                from_both.append([[a.action_id for a in one.actions] for one in facts_plan(session, context)])
         except BaseException as error:  # a thread's error is the test's
             failed.append(error)
 
-    def facts_plan(session: Any, work: Any) -> Any:
-        return plan_leads(session, work, lead_ids)
+    def facts_plan(session: Any, context: Any) -> Any:
+        return plan_leads(session, context, lead_ids)
 
     from_both: list[Any] = []
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    threads = [threading.Thread(target=run, args=(context,)) for context in works]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -266,10 +266,10 @@ def test_who_opts_out_has_all_taken_back_at_once_and_is_suppressed_once() -> Non
 
 def test_gates_that_fail_let_nothing_pass_and_say_so() -> None:
     lead_id = at_risk()
-    work = work_at(NOON)
+    context = work_at(NOON)
     with reading(EVERY_TENANT) as session:
-        choices = choices_of(work.settings())
-        subject = gate_context.load(session, work, [lead_id], choices)[lead_id]
+        choices = settings_of(context.settings())
+        subject = gate_context.load(session, context, [lead_id], choices)[lead_id]
     broken = replace(subject, record=replace(subject.record, consent=None))
     text = Candidate(action="sms", channel="sms", text="Shall we talk?")
     assert gate_context.ruled(text, subject, NOON, choices).decision == "allow"
@@ -370,10 +370,10 @@ def test_what_was_handed_over_while_a_plan_was_made_runs_and_nothing_takes_its_p
     plan_made = only(planned(NOON, lead_id, allowed_actions=["call_task"]))
     action = only(plan_made.actions)
     assert dispatched(NOON, action.action_id) == {"dispatched": 1}
-    work = work_at(NOON + HOUR)
+    context = work_at(NOON + HOUR)
     plan_made.reason = "below_threshold"
-    with work.effect(T) as session:
-        plan_store.withdraw(session, work, {lead_id: plan_made}, {})
+    with context.transaction(T) as session:
+        plan_store.withdraw(session, context, {lead_id: plan_made}, {})
     assert (plan_made.reason, [one.action_id for one in plan_made.actions]) == ("collision", [action.action_id])
     assert states(lead_id) == ["dispatched"]
 

@@ -10,23 +10,23 @@ import pytest
 from db.repositories import tenants
 from db.session import EVERY_TENANT, reading
 from tasks.errors import InvalidPayload
-from tasks.services.interventions.intervention_settings import BUDGET, Choices, choices_of
+from tasks.services.interventions.intervention_settings import BUDGET, InterventionSettings, settings_of
 from tasks.tenants import configure
 
 pytestmark = pytest.mark.usefixtures("sqlite_database")
 
 
-def told(**interventions: Any) -> Choices:
+def told(**interventions: Any) -> InterventionSettings:
     configure(tenant_id="acme", settings={"interventions": interventions})
     with reading(EVERY_TENANT) as session:
-        return choices_of(tenants.require(session, "acme").settings)
+        return settings_of(tenants.require(session, "acme").settings)
 
 
 def test_a_tenant_that_said_nothing_has_the_written_choices() -> None:
     configure(tenant_id="acme", settings={"name": "Harbor Homes"})
     with reading(EVERY_TENANT) as session:
-        assert choices_of(tenants.require(session, "acme").settings) == Choices()
-    assert Choices().rules.approval == {"sms", "email"}
+        assert settings_of(tenants.require(session, "acme").settings) == InterventionSettings()
+    assert InterventionSettings().rules.approval == {"sms", "email"}
 
 
 def test_what_is_left_out_stays_and_null_goes_back() -> None:

@@ -118,7 +118,7 @@ def test_what_was_kept_long_enough_goes_and_a_tenant_may_shorten_it(tenant, cana
 
 def kept_events(tenant, lead_id):
     with reading(EVERY_TENANT) as session:
-        return len(events.of_leads(session, tenant, lead_ids=[lead_id])[lead_id])
+        return len(events.for_leads(session, tenant, lead_ids=[lead_id])[lead_id])
 
 
 def forget_slots():

@@ -100,7 +100,7 @@ def test_a_body_that_is_too_long_is_noted_without_it(acme, receive, monkeypatch)
         record = held.get(session, "acme", quarantine_id=entries()[0].quarantine_id)
     assert record.body == b""
     with pytest.raises(ValueError, match="too long"):
-        quarantine.letter(record, outbox_id="1", fresh=True)
+        quarantine.raw_message(record, outbox_id="1", fresh=True)
 
 
 def test_a_parked_message_is_sent_once_its_task_is_known(acme, receive, celery, broker_url):

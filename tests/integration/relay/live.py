@@ -8,7 +8,7 @@ from celery import Celery
 
 from workers.base.settings import Settings
 from workers.cluster import broker
-from workers.cluster.result_cleanup import let_go
+from workers.cluster.result_cleanup import release
 from workers.cluster.supervisor import Supervisor
 
 
@@ -34,7 +34,7 @@ def app_of(url):
     with redis.Redis.from_url(url) as client:
         client.flushall()
     yield app
-    let_go(app)
+    release(app)
     app.close()
 
 

@@ -156,7 +156,7 @@ def test_rows_whose_confirmation_was_lost_are_published_again(celery, relay, bro
     sent = write(2)
     publisher = Publisher(celery)
     with transaction(EVERY_TENANT) as session:
-        rows = outbox.take(session, limit=10, per_tenant=10, older_than=0.0, hold=0.0)
+        rows = outbox.claim(session, limit=10, per_tenant=10, older_than=0.0, hold=0.0)
     publisher.publish(rows, {})
     publisher.close()
     settle(relay())

@@ -79,7 +79,7 @@ def view_of(tenant: str, lead_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The view that is stored, and the one that the ledger folds into."""
     with reading(EVERY_TENANT) as session:
         stored = leads.get(session, tenant, lead_ids=[lead_id])[0].consent
-        entries = ledger.of_lead(session, tenant, lead_id=lead_id)
+        entries = ledger.for_lead(session, tenant, lead_id=lead_id)
     folded = rules.view(one for entry in entries for one in rules.opened(entry.said, entry.said_at))
     return {name: value for name, value in stored.items() if value is not False or name.startswith("opt")}, folded
 

@@ -95,7 +95,7 @@ def test_what_is_new_of_a_lead_makes_it_due_for_a_score_and_nothing_else_does(te
     def due() -> int:
         with transaction(EVERY_TENANT) as session:
             count = rescore_queue.due(session).get(tenant, 0)
-            rescore_queue.settle(session, tenant, taken=rescore_queue.take(session, tenant, limit=10), due={})
+            rescore_queue.complete(session, tenant, taken=rescore_queue.claim(session, tenant, limit=10), due={})
         return count
 
     upsert(tenant_id=tenant, leads=[lead(1), lead(2)])

@@ -20,7 +20,7 @@ from tasks.outbound import pull
 from tasks.outcomes import record
 from tasks.pipelines import assess
 from tasks.runtime.leases import LeaseBusy, leased
-from tasks.runtime.schedule import mine
+from tasks.runtime.schedule import is_due
 from tasks.runtime.task import HearthTask
 from tasks.tenants import configure
 from workers.app import app
@@ -120,7 +120,7 @@ def test_a_lease_is_held_by_one_and_its_successors_fence_stops_the_effect(tenant
 
 def test_a_slot_is_taken_once_however_many_ask() -> None:
     taken = []
-    askers = [threading.Thread(target=lambda: taken.append(mine("test", 86_400))) for _ in range(4)]
+    askers = [threading.Thread(target=lambda: taken.append(is_due("test", 86_400))) for _ in range(4)]
     for asker in askers:
         asker.start()
     for asker in askers:

@@ -111,12 +111,12 @@ def next_of(lead_id: str) -> dict[str, Any]:
 
 def blocked(lead_id: str) -> dict[str, str]:
     """The rule by which each closed channel is closed, asked of the gates themselves."""
-    work = work_at(datetime.now(UTC))
+    context = work_at(datetime.now(UTC))
     with reading(EVERY_TENANT) as session:
-        holds = next_action.conditions(session, work)
-        subject = gate_context.load(session, work, [lead_id], holds.choices)[lead_id]
+        holds = next_action.conditions(session, context)
+        subject = gate_context.load(session, context, [lead_id], holds.choices)[lead_id]
     asked = {name: Candidate(action=name, channel=name) for name in ("call", "email", "sms")}
-    found = {name: gate_context.ruled(one, subject, work.now, holds.choices) for name, one in asked.items()}
+    found = {name: gate_context.ruled(one, subject, context.now, holds.choices) for name, one in asked.items()}
     return {name: one.rules[-1].rule for name, one in found.items() if one.decision == "block"}
 
 
@@ -392,10 +392,10 @@ def test_a_long_list_takes_as_many_statements_as_a_short_one() -> None:
 
 
 def decided(at: datetime, lead_id: str, urged: str | None = None) -> NextAction:
-    work = work_at(at)
+    context = work_at(at)
     with reading(EVERY_TENANT) as session:
-        holds = next_action.conditions(session, work)
-        return next_action.next_actions(session, work, {lead_id: urged}, holds)[lead_id]
+        holds = next_action.conditions(session, context)
+        return next_action.next_actions(session, context, {lead_id: urged}, holds)[lead_id]
 
 
 def test_at_night_and_on_the_day_of_a_contact_the_action_names_when_it_may_be_done() -> None:

@@ -69,7 +69,7 @@ def enrolled(
             enrolments.enrol(session, tenant, drafts=drafts)
             if outcome is not None:
                 outcomes = {draft.lead_id: (outcome, None) for draft in drafts}
-                enrolments.settle(session, tenant, experiment=EXPERIMENT, outcomes=outcomes, now=NOW)
+                enrolments.close(session, tenant, experiment=EXPERIMENT, outcomes=outcomes, now=NOW)
 
 
 numbers = count()

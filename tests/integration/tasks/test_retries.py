@@ -30,9 +30,10 @@ from tasks.events import ingest
 from tasks.models import train_model
 from tasks.runtime import delivery_attempts, retry_policy, task
 from tasks.runtime.batching import Call
+from tasks.runtime.context import Json, TaskContext, TaskResult
 from tasks.runtime.leases import LeaseBusy, leased
 from tasks.runtime.retry_policy import DatabaseAway
-from tasks.runtime.task import Answer, Json, Work, effect, job
+from tasks.runtime.task import effect, job
 from tasks.tenants import configure, readiness
 from tests.integration.relay.live import queued, running
 from workers.app import app
@@ -138,11 +139,11 @@ def test_who_only_asks_is_told_after_a_few_tries(broker_url: str, test_keyring: 
 
 
 @job("tests.full_disk", Upkeep)
-def fills_the_disk(request: Upkeep, work: Work) -> Json:
+def fills_the_disk(request: Upkeep, context: TaskContext) -> Json:
     """Meets a disk without room."""
     with Path("/dev/full").open("w") as out:
         out.write("x")
-    return work.envelope(request, Answer(data={}))
+    return context.envelope(request, TaskResult(data={}))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
@@ -155,11 +156,11 @@ def test_a_full_disk_is_told_and_tried_again(broker_url: str) -> None:
 
 
 @effect("tests.outlasted", Probe)
-def meets(_: Session, request: Probe, work: Work) -> Answer:
+def meets(_: Session, request: Probe, context: TaskContext) -> TaskResult:
     """Meets what the test says."""
     if errors:
         raise errors[0]
-    return Answer(data={"note": request.note})
+    return TaskResult(data={"note": request.note})
 
 
 errors: list[Exception] = []

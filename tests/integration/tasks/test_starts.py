@@ -27,9 +27,10 @@ from db.records import OutboxDraft, QuarantineEntry
 from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, reading, transaction
 from tasks.contracts.base.request import Request
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.delivery_attempts import STARTS
 from tasks.runtime.leases import LeaseBusy
-from tasks.runtime.task import Answer, Work, effect
+from tasks.runtime.task import effect
 from tasks.tenants import configure
 from tests.integration.relay.live import running
 from workers.app import app
@@ -74,7 +75,7 @@ class Worker:
     #: what was taken and is worked on
     message: Any = None
 
-    def work(self, most: int = 200) -> None:
+    def context(self, most: int = 200) -> None:
         """Take what there is until there is nothing more."""
         for _ in range(most):
             if not self.take():
@@ -135,12 +136,12 @@ workers: list[Worker] = []
 
 
 @effect("tests.starts.fall", Deadly)
-def fall(_: Session, request: Deadly, work: Work) -> Answer:
+def fall(_: Session, request: Deadly, context: TaskContext) -> TaskResult:
     """Does as the test tells it."""
     worker = workers[-1]
     worker.started += 1
-    (worker.acts.pop(0) if worker.acts else worker.rest)(worker, work)
-    return Answer(data={})
+    (worker.acts.pop(0) if worker.acts else worker.rest)(worker, context)
+    return TaskResult(data={})
 
 
 def die(*_: Any) -> None:

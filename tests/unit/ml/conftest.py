@@ -6,8 +6,8 @@ import pytest
 from ml.ensemble import boosting, forest, linear
 from ml.ensemble.ensemble import Ensemble
 from ml.ensemble.intervals import cover
-from ml.ensemble.preprocessing import learn_plan
-from ml.ensemble.stacking import GB, LR, RF, Blend
+from ml.ensemble.preprocessing import fit_preprocessing
+from ml.ensemble.stacking import GB, LR, RF, StackedModel
 from ml.leads import LeadScorer, Training, train
 from ml.profiles import FeatureMatrix
 from tests.unit.ml.support import closed
@@ -28,13 +28,13 @@ def training(brokerage: tuple[FeatureMatrix, list[bool]]) -> Training:
 def blended(brokerage: tuple[FeatureMatrix, list[bool]]) -> LeadScorer:
     """A scorer with all members, whatever cross-validation would choose."""
     matrix, labels = brokerage[0], np.array(brokerage[1])
-    plan = learn_plan(matrix)
+    plan = fit_preprocessing(matrix)
     cells = plan.read(matrix)
     trees, start = boosting.fit(plan.inputs(cells), labels, (8, 25), rows=len(labels), seed=0)
     scorer = LeadScorer()
     scorer.ensemble_ = Ensemble(
         plan=plan,
-        blend=Blend(constant=0.1, weights={LR: 0.5, GB: 0.3, RF: 0.4}),
+        blend=StackedModel(constant=0.1, weights={LR: 0.5, GB: 0.3, RF: 0.4}),
         line=linear.fit(plan, cells, labels, 0.03),
         boosting=trees,
         start=start,

@@ -13,7 +13,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 
 from ml.artifacts import dump, load
 from ml.ensemble import boosting, forest
-from ml.ensemble.cross_validation import learn, split
+from ml.ensemble.cross_validation import fit_ensemble, split
 from ml.ensemble.ensemble import Ensemble, added
 from ml.ensemble.intervals import cover, covered
 from ml.ensemble.stacking import BOUND, GB, LR, RF, choose, fit
@@ -124,7 +124,7 @@ def test_trees_earn_their_place_where_a_line_cannot_follow() -> None:
 
 
 def test_few_rows_get_a_line_alone(brokerage: tuple[FeatureMatrix, list[bool]]) -> None:
-    found = learn(brokerage[0], np.array(brokerage[1]), seed=0)
+    found = fit_ensemble(brokerage[0], np.array(brokerage[1]), seed=0)
     assert list(found.members) == [LR]
     assert found.ensemble.boosting is None
     assert "too few rows" in found.reason

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.ensemble.preprocessing import learn_plan
+from ml.ensemble.preprocessing import fit_preprocessing
 from ml.errors import LabelsError, NotFittedError
 from ml.leads import LeadScorer, Training, gate, probe, train
 from ml.profiles import FeatureMatrix
@@ -105,7 +105,7 @@ def test_many_levels_fold_into_thirty_and_other() -> None:
     rng = np.random.default_rng(0)
     levels = [f"level {n}" for n in (1000 * rng.power(0.4, 3000)).astype(int) // 10]
     matrix = FeatureMatrix.from_rows([{"custom:Where": level} for level in levels])
-    plan = learn_plan(matrix)
+    plan = fit_preprocessing(matrix)
     assert len(plan.categories[0].levels) == 30
     assert min(levels.count(level) for level in plan.categories[0].levels) >= 10
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from db.errors import DatabaseUnavailable
-from tasks.runtime.bisect_batch import halved
+from tasks.runtime.bisect_batch import bisect
 
 
 @pytest.mark.parametrize("bad", [{0}, {6}, {2, 3}, set(range(7))])
@@ -20,7 +20,7 @@ def test_the_others_are_done_once(bad: set[int]) -> None:
             raise ValueError
         done.extend(items)
 
-    halved(range(7), run, lambda item, error: failed.append((item, error)))
+    bisect(range(7), run, lambda item, error: failed.append((item, error)))
     assert done == [item for item in range(7) if item not in bad]
     assert failed == [(item, "ValueError") for item in sorted(bad)]
 
@@ -30,4 +30,4 @@ def test_a_database_that_is_away_is_no_items_fault() -> None:
         raise DatabaseUnavailable("away")
 
     with pytest.raises(DatabaseUnavailable):
-        halved([1, 2], run, lambda item, error: pytest.fail("blamed an item"))
+        bisect([1, 2], run, lambda item, error: pytest.fail("blamed an item"))

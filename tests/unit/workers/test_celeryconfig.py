@@ -8,7 +8,7 @@ from celery.app import defaults
 
 import celeryconfig
 from workers.app import app
-from workers.cluster.topology import worker_plans
+from workers.cluster.topology import worker_specs
 
 #: Celery reads these without listing them among its defaults
 UNLISTED = {"visibility_timeout", "redis_backend_health_check_interval"}
@@ -57,7 +57,7 @@ def test_every_queue_has_its_own_exchange_and_key():
 
 @pytest.mark.parametrize("cores", [1, 2, 4, 5, 16])
 def test_some_worker_consumes_each_queue(cores):
-    consumed = [queue for plan in worker_plans(cores=cores) for queue in plan.queues]
+    consumed = [queue for plan in worker_specs(cores=cores) for queue in plan.queues]
     assert sorted(consumed) == sorted(QUEUES)
 
 

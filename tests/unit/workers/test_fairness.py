@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from workers.worker.fair_consumer import HEARD, Places
+from workers.worker.fair_consumer import HEARD, Admission
 from workers.worker.fair_queue import tenant_of
 
 
@@ -61,13 +61,13 @@ def test_the_tenant_of_an_entry(raw, tenant):
     ],
 )
 def test_the_last_child_is_kept_for_the_others(following, taken, children, heard, admitted):
-    places = Places()
+    places = Admission()
     places.hear(heard, now=100.0)
     assert places.admit(following, taken, children, now=101.0) is admitted
 
 
 def test_who_is_silent_keeps_no_child_free():
-    places = Places()
+    places = Admission()
     places.hear({"a", "b", ""}, now=100.0)
     assert places.crowded(now=101.0)
     places.hear({"a"}, now=100.0 + HEARD)

@@ -45,7 +45,7 @@ def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
         with reading(tenant) as session:
             record = leads.get(session, tenant, lead_ids=[lead_id])[0]
             data = {"tenant_id": tenant, "lead_id": lead_id, **refusals.shown(session, tenant, record)}
-            entries = ledger.of_lead(session, tenant, lead_id=lead_id) if reveal else []
+            entries = ledger.for_lead(session, tenant, lead_id=lead_id) if reveal else []
     if reveal:
         data["words"] = [
             {"source": one.source, "said_at": one.said_at, "recorded_at": one.recorded_at, "words": one.quote}

@@ -13,7 +13,7 @@ from ml.churn.labels import Label, Past
 from ml.churn.risk import CADENCE, HORIZON_DAYS, STARTS, assess, level_of, levels_of
 from ml.churn.scorer import ChurnScorer
 from ml.churn.survival import Curves, follow
-from ml.ensemble.cross_validation import Learnt
+from ml.ensemble.cross_validation import FittedEnsemble
 from ml.errors import ArtifactCorruptedError, LabelsError
 from ml.features import extract
 from ml.leads import train
@@ -24,13 +24,13 @@ LEAD = LeadProfile(lead_id="1", as_of=NOW, created_at=NOW - timedelta(days=60), 
 
 
 @pytest.fixture(scope="module")
-def learnt(brokerage: tuple[FeatureMatrix, list[bool]]) -> tuple[ChurnScorer, Learnt]:
+def learnt(brokerage: tuple[FeatureMatrix, list[bool]]) -> tuple[ChurnScorer, FittedEnsemble]:
     scorer = ChurnScorer()
     return scorer, scorer.learn(*brokerage, seed=0)
 
 
 @pytest.fixture(scope="module")
-def scorer(learnt: tuple[ChurnScorer, Learnt]) -> ChurnScorer:
+def scorer(learnt: tuple[ChurnScorer, FittedEnsemble]) -> ChurnScorer:
     return learnt[0]
 
 

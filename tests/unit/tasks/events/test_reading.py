@@ -13,10 +13,10 @@ from tasks.crm.highlevel.custom_fields import is_ours
 from tasks.crm.highlevel.envelope import READERS
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.parsed_event import Ignored, Notice, Setup
+from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SETUP = Setup(tenant_id="L1", now=NOW, received_at=NOW)
+SETUP = ReaderContext(tenant_id="L1", now=NOW, received_at=NOW)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda part: st.lists(part, max_size=4) | st.dictionaries(st.text(max_size=10), part, max_size=4),
@@ -66,7 +66,7 @@ def test_a_text_that_is_longer_than_any_time_is_refused(read, raw, loc) -> None:
 def test_the_future_is_now() -> None:
     raw = {"type": "ContactUpdate", "locationId": "L1", "id": "c1", "timestamp": "2031-01-01T00:00:00Z"}
     found = highlevel.read(raw, SETUP)
-    assert isinstance(found, Notice)
+    assert isinstance(found, ParsedEvent)
     assert found.at == NOW
 
 
@@ -87,5 +87,5 @@ def test_no_event_breaks_the_reader(kind: str, told: dict[str, object]) -> None:
     ):
         with suppress(EventRefused):
             found = read(raw, SETUP)
-            assert isinstance(found, Notice | Ignored)
-            assert not isinstance(found, Notice) or found.at <= NOW
+            assert isinstance(found, ParsedEvent | Ignored)
+            assert not isinstance(found, ParsedEvent) or found.at <= NOW

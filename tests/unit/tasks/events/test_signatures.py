@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tasks.crm.webhook_signatures import verify_ghl
+from tasks.crm.webhook_signatures import verify_highlevel
 
 BODY = '{"type":"ContactCreate","name":"Zoë"}'.encode()
 NEW, OLD = ed25519.Ed25519PrivateKey.generate(), rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -44,18 +44,18 @@ KEYS = [pem(NEW), pem(OLD)]
     ],
 )
 def test_a_signature_of_a_known_key_is_good(headers: object) -> None:
-    assert verify_ghl(BODY, headers, KEYS) is True  # type: ignore[arg-type]
+    assert verify_highlevel(BODY, headers, KEYS) is True  # type: ignore[arg-type]
 
 
 def test_keys_rotate() -> None:
-    assert verify_ghl(BODY, {"X-GHL-Signature": new()}, [pem(OTHER), pem(NEW)])
-    assert not verify_ghl(BODY, {"X-GHL-Signature": new()}, [pem(OTHER)])
+    assert verify_highlevel(BODY, {"X-GHL-Signature": new()}, [pem(OTHER), pem(NEW)])
+    assert not verify_highlevel(BODY, {"X-GHL-Signature": new()}, [pem(OTHER)])
 
 
 def test_the_older_header_decides_where_no_newer_key_is_configured() -> None:
     both = {"X-GHL-Signature": new(), "x-wh-signature": old()}
-    assert verify_ghl(BODY, both, [pem(OLD)])
-    assert not verify_ghl(BODY, {**both, "x-wh-signature": old(b"other")}, [pem(OLD)])
+    assert verify_highlevel(BODY, both, [pem(OLD)])
+    assert not verify_highlevel(BODY, {**both, "x-wh-signature": old(b"other")}, [pem(OLD)])
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_older_header_decides_where_no_newer_key_is_configured() -> None:
     ],
 )
 def test_anything_odd_is_refused(headers: object) -> None:
-    assert verify_ghl(BODY, headers, KEYS) is False  # type: ignore[arg-type]
+    assert verify_highlevel(BODY, headers, KEYS) is False  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_anything_odd_is_refused(headers: object) -> None:
 )
 @pytest.mark.parametrize("sign", [lambda: {"X-GHL-Signature": new()}, lambda: {"x-wh-signature": old()}])
 def test_no_good_key_refuses_everything(keys: list[str], sign: Callable[[], dict[str, str]]) -> None:
-    assert verify_ghl(BODY, sign(), keys) is False
+    assert verify_highlevel(BODY, sign(), keys) is False
 
 
 def test_a_weak_key_proves_nothing() -> None:
     weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
-    assert not verify_ghl(BODY, {"x-wh-signature": old(key=weak)}, [pem(weak)])
+    assert not verify_highlevel(BODY, {"x-wh-signature": old(key=weak)}, [pem(weak)])
 
 
 def test_a_body_that_was_read_and_written_again_is_another_body() -> None:
-    assert not verify_ghl(BODY.replace(b":", b": "), {"X-GHL-Signature": new()}, KEYS)
+    assert not verify_highlevel(BODY.replace(b":", b": "), {"X-GHL-Signature": new()}, KEYS)

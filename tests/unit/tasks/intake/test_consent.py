@@ -15,7 +15,7 @@ from tasks.crm import generic, highlevel
 from tasks.intake import consent
 from tasks.intake.csv import columns
 from tasks.intake.lead_drafts import to_draft
-from tasks.intake.parsed_event import Ignored, Setup
+from tasks.intake.parsed_event import Ignored, ReaderContext
 
 NOON = datetime(2026, 5, 5, 12, tzinfo=UTC)
 HEADER = "Lead ID,Name,Email,Phone"
@@ -180,7 +180,7 @@ def test_kinds_of_events_that_nobody_listed_refuse_by_their_names(importer, kind
 
 
 def test_events_of_other_sources_refuse_by_their_names_too():
-    setup = Setup(tenant_id="T", now=NOON, received_at=NOON)
+    setup = ReaderContext(tenant_id="T", now=NOON, received_at=NOON)
     lead = {"external_id": "A1"}
     for kind, names in (
         ("email_unsubscribed", {"dnd_email"}),
