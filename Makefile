@@ -5,12 +5,14 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 UV := $(BIN)/uv pip
 # bytecode is made once: where Python is told to write none, every process of a cluster would compile it all again
 COMPILE := $(BIN)/python -m compileall -q
+# tests of one file, or of one cluster, go to one process; those that wait much begin first
+PYTEST := $(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup check test demo up bench lock clean
+.PHONY: help setup check test test-fast test-slow demo up bench lock clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .venv/ready: requirements.lock requirements-dev.lock requirements-setup.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -30,8 +32,14 @@ check: setup ## ruff, mypy strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup ## all tests
-	$(BIN)/pytest -n auto --dist loadscope --no-loadscope-reorder
+test: setup ## all tests but the slow ones
+	$(PYTEST) -m "not slow"
+
+test-fast: setup ## units only, in a minute
+	$(PYTEST) -m unit
+
+test-slow: setup ## the tests that walk pages, drills and upgrades
+	$(PYTEST) -m slow
 
 demo: setup ## simulated leads in, a ranked worklist out
 	$(BIN)/hearth demo

@@ -6,39 +6,18 @@ import gc
 import os
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from tasks.runtime import workspace
 
-pytest_plugins = ["tests.databases"]
+TESTS = Path(__file__).parent
+
+pytest_plugins = ["tests.support.databases"]
 
 # collecting makes what stays: to look for garbage among it takes a tenth of the time
 gc.disable()
-
-#: what starts real processes and so waits much, the longest first
-LONG = (
-    "tests/faults/test_workers.py",
-    "tests/faults/test_stores.py",
-    "tests/faults/",
-    "tests/integration/callers/",
-    "tests/integration/cluster/",
-)
-#: files whose tests share one cluster
-SHARED = {
-    f"tests/integration/{folder}test_{name}.py": f"tests/integration/{folder}"
-    for folder, names in {
-        "callers/": ("bytes", "callers", "cli_cluster", "gathering", "quickstart", "terminal"),
-        "cluster/": ("held", "internal_keys", "results", "running", "shapes"),
-    }.items()
-    for name in names
-}
-#: files whose tests share nothing and take long
-APART = ("tests/integration/callers/test_demo.py", "tests/integration/cluster/test_ending.py")
-
 
 # how long an example takes tells of the machine, not of the code
 hypothesis.settings.register_profile(
@@ -54,45 +33,52 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that wait much begin early, one at a time among files that compute, so that no core is idle."""
-    files: dict[str, list[pytest.Item]] = {}
+    """Mark each test as unit or integration, group it, and begin with the groups that wait much.
+
+    A group goes to one process: a file, or all files that share a cluster. Groups of real processes begin early, one at
+    a time among groups that compute, so that no core is idle.
+    """
+    groups: dict[str, list[pytest.Item]] = {}
     for item in items:
-        files.setdefault(_scope(item.nodeid), []).append(item)
-    long = sorted((name for name in files if name.startswith(LONG)), key=_length)
-    short = iter([name for name in files if not name.startswith(LONG)])
-    beside = (len(files) - len(long)) // (2 * len(long) or 1)
-    order = [name for slow in long for name in (slow, *islice(short, beside))]
-    items[:] = [item for name in (*order, *short) for item in files[name]]
+        if _folder(item) in ("unit", "contracts"):
+            item.add_marker(pytest.mark.unit)
+        elif _folder(item) == "integration":
+            item.add_marker(pytest.mark.integration)
+        groups.setdefault(_group(item), []).append(item)
+    for name, members in groups.items():
+        for item in members:
+            item.add_marker(pytest.mark.xdist_group(name))
+    waiting = [name for name, members in groups.items() if _waits(members[0])]
+    computing = iter([name for name in groups if name not in set(waiting)])
+    beside = (len(groups) - len(waiting)) // (2 * len(waiting) or 1)
+    order = [name for slow in waiting for name in (slow, *islice(computing, beside))]
+    items[:] = [item for name in (*order, *computing) for item in groups[name]]
 
 
-def _length(scope: str) -> int:
-    return next(at for at, name in enumerate(LONG) if scope.startswith(name))
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0]
 
 
-def _scope(nodeid: str) -> str:
-    """A file goes to one process, the files of one cluster too, and each test that shares nothing by itself."""
-    path = nodeid.partition("::")[0]
-    return nodeid if path in APART else SHARED.get(path, path)
+def _group(item: pytest.Item) -> str:
+    """Return the name of what goes to one process together."""
+    marker = item.get_closest_marker("cluster")
+    if marker is None:
+        return str(item.path.relative_to(TESTS))
+    if marker.kwargs.get("apart"):
+        return item.nodeid
+    return str(marker.args[0]) if marker.args else str(item.path.relative_to(TESTS))
+
+
+def _waits(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("cluster", "faults"))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many processes again as cores for `-n auto`: a fifth of the time is spent in waiting."""
     return max(3, 3 * (os.cpu_count() or 1) // 2)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Tests of one file go to one process, since they share what is costly."""
-    return ByCluster(config, log)
-
-
-class ByCluster(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
-    """Hands out what shares something together."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return _scope(nodeid)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from benchmarks.faults.site import Site as StruckSite
 from benchmarks.faults.suite import place
 from db import session as sessions
 from db.encryption import KeyRing
-from tests.integration.callers.conftest import ROOT, environment, living, wait_until
+from tests.support.commands import ROOT, environment, living, wait_until
 
 ENDED = ("finished", "failed", "cancelled")
 
@@ -61,7 +61,7 @@ def struck() -> Iterator[StruckSite]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "tests.faults.runner"]
+    command = [sys.executable, "-m", "tests.support.faults.runner"]
     log = home / "runner.log"
     env = environment(home, HEARTH_IMPORT_DIRS=str(tmp_path_factory.getbasetemp()))
     with log.open("w") as out:

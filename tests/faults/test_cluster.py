@@ -11,6 +11,8 @@ from db.repositories.events import events
 from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading
 
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
 SEEN = (datetime.now(UTC) - timedelta(days=3)).isoformat()
 ROWS = 3000
 BAD = ROWS // 100

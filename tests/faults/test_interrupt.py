@@ -10,7 +10,9 @@ import pytest
 from db import session as sessions
 from db.encryption import KeyRing
 from db.repositories.leads import leads
-from tests.integration.callers.conftest import HEARTH, ROOT, environment, living, wait_until
+from tests.support.commands import HEARTH, ROOT, environment, living, wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 ROWS, BAD = 5000, 50
 

@@ -1,6 +1,10 @@
 """A broker, a database, a relay and a disk that go away: what the database accepted is there, once."""
 
-from tests.faults.struck import kept
+import pytest
+
+from tests.support.faults.struck import kept
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
 def test_a_broker_whose_data_are_wiped(struck):

@@ -4,6 +4,8 @@ import pytest
 
 from benchmarks.faults.tally import Count, Tally, at_most
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.mark.parametrize(
     ("found", "of", "bound"), [(0, 0, None), (0, 2, 1.0), (0, 3000, 0.001), (10, 3000, 0.005568), (3, 3, 1.0)]

@@ -1,6 +1,10 @@
 """Workers killed, stopped, told to end and misled: what the database accepted is there, once."""
 
-from tests.faults.struck import kept
+import pytest
+
+from tests.support.faults.struck import kept
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
 def test_killed_workers(struck):

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from ml.language import refusals, text
-from tests import steps
-from tests.steps import Machine, TooLong
+from tests.support import pattern_steps
+from tests.support.pattern_steps import Machine, TooLong
 
 PACKAGES = ("workers", "tasks", "db", "ml")
 #: patterns in tuples and records, and how they are used
@@ -95,7 +95,7 @@ def found_in(package: str) -> tuple[Found, ...]:
 
 def fitting(op: Any, told: Any, flags: int, parsed: Any) -> list[str]:
     """Give letters that fit one place of a pattern."""
-    fits, raw = steps.single(op, told, flags, parsed), isinstance(parsed.state.str, bytes)
+    fits, raw = pattern_steps.single(op, told, flags, parsed), isinstance(parsed.state.str, bytes)
     more = [
         chr(each[1] if isinstance(each[1], int) else each[1][0])
         for each in (told if op is _constants.IN else [])
@@ -113,9 +113,9 @@ def sample(parsed: Any, flags: int, chance: random.Random, until: Any = None, be
     """Give a text that the pattern nearly matches, or the one before a repeat."""
     text = ""
     for op, told in parsed:
-        if told is until and op in steps.REPEATS:
+        if told is until and op in pattern_steps.REPEATS:
             raise _Reached(before + text)
-        if op in steps.SINGLE:
+        if op in pattern_steps.SINGLE:
             text += chance.choice(fitting(op, told, flags, parsed) or [NEVER])
         elif op is _constants.SUBPATTERN:
             text += sample(told[3], (flags | told[1]) & ~told[2], chance, until, before + text)
@@ -123,7 +123,7 @@ def sample(parsed: Any, flags: int, chance: random.Random, until: Any = None, be
             text += sample(chance.choice(told[1]), flags, chance, until, before + text)
         elif op is _constants.ATOMIC_GROUP:
             text += sample(told, flags, chance, until, before + text)
-        elif op in steps.REPEATS:
+        elif op in pattern_steps.REPEATS:
             for _ in range(min(told[0] + chance.randint(0, 2), told[1], 12)):
                 text += sample(told[2], flags, chance, until, before + text)
     return text
@@ -133,8 +133,8 @@ def attacks(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str, str]]:
     """Give texts as beginning, what is repeated, and an end: of the pattern's own letters and of its near matches."""
     chance = random.Random(pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1"))
     alphabet = {" ": None, "\n": None, "a": None, "1": None}
-    for op, told, flags, parsed in steps.parts(pattern):
-        if op in steps.SINGLE:
+    for op, told, flags, parsed in pattern_steps.parts(pattern):
+        if op in pattern_steps.SINGLE:
             alphabet |= dict.fromkeys(fitting(op, told, flags, parsed)[:2])
     letters = list(alphabet)[:24]
     for letter in letters:
@@ -154,8 +154,8 @@ def attacks(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str, str]]:
 
 def at_repeats(parsed: Any, flags: int, letters: list[str], chance: random.Random) -> Iterator[tuple[str, str, str]]:
     """Give for each long repeat what leads to it, each letter it takes again and again, and ends that nothing takes."""
-    for op, told, inner_flags, _ in steps.inside(parsed, flags):
-        if op not in steps.REPEATS or told[1] < 20:
+    for op, told, inner_flags, _ in pattern_steps.inside(parsed, flags):
+        if op not in pattern_steps.REPEATS or told[1] < 20:
             continue
         begin = ""
         for _ in range(8):
@@ -165,7 +165,7 @@ def at_repeats(parsed: Any, flags: int, letters: list[str], chance: random.Rando
                 begin = str(reached)
                 break
         pumps = dict.fromkeys(sample(told[2], inner_flags, chance) or "a" for _ in range(3))
-        if len(told[2]) == 1 and told[2][0][0] in steps.SINGLE:
+        if len(told[2]) == 1 and told[2][0][0] in pattern_steps.SINGLE:
             fits = set(fitting(*told[2][0], inner_flags, told[2]))
             pumps |= dict.fromkeys(letter for letter in letters if letter in fits)
         if begin:
@@ -200,7 +200,7 @@ def grows(machine: Machine, way: str, attack: tuple[str, str, str], letters: int
 
 def bounds(pattern: re.Pattern[Any]) -> list[int]:
     """Give how often a pattern repeats something and no more."""
-    most = (told[1] for op, told, _, _ in steps.parts(pattern) if op in steps.REPEATS)
+    most = (told[1] for op, told, _, _ in pattern_steps.parts(pattern) if op in pattern_steps.REPEATS)
     return [each for each in most if each != _constants.MAXREPEAT]
 
 
@@ -235,7 +235,9 @@ def test_the_patterns_of_refusals_repeat_nothing_without_end():
     written += [pattern.pattern for pattern in inside(catalogue, set())]
     assert len(written) > 100
     for one in written:
-        repeats = [told for op, told, _, _ in steps.inside(_parser.parse(one), 0) if op in steps.REPEATS]
+        repeats = [
+            bounds for op, bounds, _, _ in pattern_steps.inside(_parser.parse(one), 0) if op in pattern_steps.REPEATS
+        ]
         assert all(most <= 60 for _, most, _ in repeats)
 
 

@@ -12,8 +12,8 @@ import redis
 from celery import Celery
 from pydantic import SecretStr
 
-from tests.integration.broker.test_channel import consuming
-from tests.integration.callers.conftest import ROOT
+from tests.support.commands import ROOT
+from tests.support.transport import consuming
 from workers.base import internal_keys
 from workers.cluster import broker as brokers
 from workers.cluster.result_cleanup import release

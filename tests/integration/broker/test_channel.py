@@ -1,8 +1,7 @@
 """What a worker's connection does with a real broker that refuses, goes away, or holds messages of odd producers."""
 
 import json
-from contextlib import contextmanager, suppress
-from uuid import uuid4
+from contextlib import contextmanager
 
 import pytest
 import redis
@@ -10,12 +9,9 @@ from kombu import Connection, Queue
 from sqlalchemy import make_url
 
 from benchmarks.faults.proxy import Proxy
-from tests.integration.callers.conftest import ROOT
-from tests.integration.relay.live import running
+from tests.support.broker import running
+from tests.support.transport import TRANSPORT, consuming, php
 from workers.worker import transport
-
-TRANSPORT = "workers.worker.transport:Transport"
-PHP = ROOT / "tests" / "golden" / "callers" / "celery-php-3" / "ping.json"
 
 
 @pytest.fixture(scope="module")
@@ -34,47 +30,11 @@ def broker(broker_url):
 
 
 @contextmanager
-def consuming(url, queue="batch"):
-    """A consumer as a worker has one, and the messages that it got."""
-    got = []
-    options = {"transport_options": {"socket_timeout": 3, "visibility_timeout": 900}}
-    with Connection(url, transport=TRANSPORT, **options) as connection:
-        consumer = connection.Consumer(Queue(queue), callbacks=[lambda _, message: got.append(message)])
-        with consumer:
-            yield Door(connection, consumer.channel, got)
-
-
-@contextmanager
 def through_proxy(url):
     """A proxy in front of the broker, and the way through it."""
     proxy = Proxy(("127.0.0.1", make_url(url).port))
     yield proxy, make_url(url).set(port=proxy.port).render_as_string(hide_password=False)
     proxy.close()
-
-
-class Door:
-    """A consumer to be asked step by step."""
-
-    def __init__(self, connection, opened, got):
-        self.connection, self.channel, self.got = connection, opened, got
-
-    def take(self):
-        """Look for messages once; gives all that ever came."""
-        with suppress(TimeoutError):
-            self.connection.drain_events(timeout=0.3)
-        return self.got
-
-    def go_on(self):
-        """What the worker's timer does every few seconds, once the pause is over."""
-        self.channel.qos._paused_until = 0.0
-        self.channel.qos.restore_visible()
-
-
-def php(queue="batch", **delivery_info):
-    """The bytes of a PHP client, sent with another `delivery_info`, under a tag of its own."""
-    message = json.loads(PHP.read_bytes())
-    message["properties"] |= {"delivery_info": delivery_info, "delivery_tag": uuid4().hex}
-    return queue, json.dumps(message)
 
 
 def refuse(client):

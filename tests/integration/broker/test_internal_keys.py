@@ -9,8 +9,8 @@ import redis
 from kombu import Connection, Queue
 
 from tasks.contracts.base import destinations
-from tests.integration.broker.test_channel import TRANSPORT, consuming, php
-from tests.integration.relay.live import app_of, running
+from tests.support.broker import app_of, running
+from tests.support.transport import TRANSPORT, consuming, php
 from workers.base import internal_keys
 from workers.base.broker_epoch import EPOCH
 from workers.delivery.relay import Limits, Relay

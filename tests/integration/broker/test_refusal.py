@@ -8,7 +8,7 @@ import pytest
 import redis
 from kombu.exceptions import OperationalError
 
-from tests.integration.relay.live import app_of, running
+from tests.support.broker import app_of, running
 from workers.cli.base import client
 from workers.cli.base.client import Client
 from workers.cli.base.command import _line, refuses_writes

@@ -11,7 +11,9 @@ from uuid import uuid4
 import pytest
 import redis
 
-from tests.integration.callers.conftest import ROOT, environment, wait_until
+from tests.support.commands import ROOT, environment, wait_until
+
+pytestmark = pytest.mark.cluster("callers")
 
 GOLDEN = ROOT / "tests" / "golden" / "callers"
 SCRIPT = ROOT / "examples" / "callers" / "redis-cli" / "call.sh"

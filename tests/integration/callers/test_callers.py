@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from tests.integration.callers.conftest import ROOT, environment, wait_until
+from tests.support.commands import ROOT, environment, wait_until
+
+pytestmark = pytest.mark.cluster("callers")
 
 CALLERS = ROOT / "examples" / "callers"
 OFFLINE = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ENOTCACHED")

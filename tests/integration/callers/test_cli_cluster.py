@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from examples import generate
-from tests.integration.callers.conftest import HEARTH, ROOT, environment
+from tests.support.commands import HEARTH, ROOT, environment
 from workers.cli.base.client import client
+
+pytestmark = pytest.mark.cluster("callers")
 
 TENANT = "sim"
 IMPORT_KEYS = {

@@ -5,7 +5,9 @@ import subprocess
 
 import pytest
 
-from tests.integration.callers.conftest import HEARTH, ROOT, environment, living, wait_until
+from tests.support.commands import HEARTH, ROOT, environment, living, wait_until
+
+pytestmark = pytest.mark.cluster(apart=True)
 
 
 def _demo(home, log, **more):

@@ -16,11 +16,12 @@ from sqlalchemy import text
 from db import session
 from db.session import EVERY_TENANT, reading
 from tasks.events import ingest
-from tests.integration.cluster.conftest import settings_of
-from tests.integration.cluster.processes import of_home, until
+from tests.support.processes import of_home, settings_of, until
 from workers.app import app
 from workers.base import database
 from workers.cluster.embedded import attach
+
+pytestmark = pytest.mark.cluster("callers")
 
 T = "gathered"
 MESSAGES = 120

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-from tests.integration.callers.conftest import ROOT, environment
+from tests.support.commands import ROOT, environment
+
+pytestmark = [pytest.mark.cluster("callers"), pytest.mark.slow]
 
 TEXT = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
 STEP = re.compile(

@@ -13,11 +13,13 @@ from db.repositories.jobs import quarantine as held
 from db.repositories.outbound import outbound
 from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading, transaction
-from tests.unit.workers.terminals import DRAWING, MARK, forbidden, terminal
+from tests.support.terminals import DRAWING, MARK, forbidden, terminal
 from workers.base.settings import settings
 from workers.cli import main
 from workers.cli.base.client import client
 from workers.cli.base.database import database
+
+pytestmark = pytest.mark.cluster("callers")
 
 TENANT = "marked"
 NOW = datetime.now(UTC)

@@ -2,13 +2,9 @@
 
 import pytest
 
-from tests.integration.cluster import toys
-from workers.base.settings import Settings
+from tests.support import toys
+from tests.support.processes import settings_of
 from workers.cluster.embedded import start
-
-
-def settings_of(home):
-    return Settings(home=home, redis_url=None, database_url=f"sqlite:///{home}/hearth.db", keys=None)
 
 
 @pytest.fixture(scope="session")

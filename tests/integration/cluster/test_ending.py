@@ -9,12 +9,13 @@ import time
 import pytest
 import redis
 
-from tests.integration.cluster.conftest import settings_of
-from tests.integration.cluster.processes import ROOT, environment, of_home, runner, until
+from tests.support.processes import ROOT, environment, of_home, runner, settings_of, until
 from workers.app import app
 from workers.cluster import broker
 from workers.cluster.embedded import attach
 from workers.cluster.supervisor import Supervisor
+
+pytestmark = pytest.mark.cluster(apart=True)
 
 
 def begin(home, *, seconds):
@@ -89,7 +90,7 @@ from pathlib import Path
 from workers.base.settings import settings
 from workers.cluster import embedded
 tell = lambda text: print(text, file=sys.stderr)
-with embedded.connected(settings(), tell, tasks="tests.integration.cluster.toys") as connection:
+with embedded.connected(settings(), tell, tasks="tests.support.toys") as connection:
     print(f"private={connection.private}", flush=True)
     if connection.private:
         time.sleep(0.3)

@@ -1,19 +1,20 @@
 """A running worker's door: what cannot run is held with its reason, the rest goes on, what is held can come back."""
 
-import json
 from datetime import UTC, datetime
 
 import pytest
-import redis
 from kombu.utils.uuid import uuid
 
 from db import session
 from db.repositories.jobs import quarantine as held
 from db.session import EVERY_TENANT, reading, transaction
-from tests.integration.cluster.processes import until
+from tests.support.malformed import push
+from tests.support.processes import until
 from workers.app import app
 from workers.base import database, quarantine
 from workers.cluster.embedded import attach
+
+pytestmark = pytest.mark.cluster("cluster")
 
 
 @pytest.fixture
@@ -28,24 +29,6 @@ def bound(cluster):
 def entries():
     with reading(EVERY_TENANT) as opened:
         return held.entries(opened, limit=1_000_000)
-
-
-def push(cluster, queue="batch", body=None, **changes):
-    """Put a message on a queue as a foreign producer would: our own transport would not write such ones."""
-    message = {
-        "body": body,
-        "headers": {"lang": "py", "task": "toys.echo", "id": uuid()},
-        "properties": {
-            "correlation_id": "x",
-            "delivery_tag": uuid(),
-            "delivery_info": {"exchange": "", "routing_key": queue},
-            "priority": 0,
-        },
-        "content-type": "application/json",
-        "content-encoding": "utf-8",
-    } | changes
-    with redis.Redis.from_url(cluster.facts["redis_url"]) as client:
-        client.lpush(queue, json.dumps(message))
 
 
 def test_what_cannot_run_is_held_and_the_worker_goes_on(bound):

@@ -8,6 +8,8 @@ from workers.app import app
 from workers.base import internal_keys
 from workers.cluster.embedded import attach
 
+pytestmark = pytest.mark.cluster("cluster")
+
 KEYS = internal_keys.expected(OWN_QUEUES)
 CASES = {"held": ["unacked"], "index": ["unacked_index"], "everything": list(KEYS)}
 

@@ -4,8 +4,10 @@ import pytest
 from celery import Celery
 from celery.exceptions import TimeoutError as NoAnswer
 
-from tests.integration.relay.live import running
+from tests.support.broker import running
 from workers.cluster.result_cleanup import release
+
+pytestmark = pytest.mark.cluster("cluster")
 
 
 def test_a_result_that_outlives_its_broker_looks_for_it_no_more(tmp_path, caplog):

@@ -11,12 +11,13 @@ from base64 import b64encode
 import psutil
 import pytest
 
-from tests.integration.cluster.conftest import settings_of
-from tests.integration.cluster.processes import of_home, until
+from tests.support.processes import of_home, settings_of, until
 from workers.app import app
 from workers.base.errors import ClusterRunning
 from workers.cluster.embedded import attach, connected, start
 from workers.cluster.supervisor import session_members
+
+pytestmark = pytest.mark.cluster("cluster")
 
 SECRET = "ann.secret@example.com +13055550199"
 

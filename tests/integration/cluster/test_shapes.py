@@ -11,11 +11,13 @@ from benchmarks.attacks.shapes import shapes
 from db import session
 from db.repositories.jobs import quarantine as held
 from db.session import EVERY_TENANT, reading, transaction
-from tests.integration.cluster.processes import until
-from tests.integration.cluster.test_held import push
+from tests.support.malformed import push
+from tests.support.processes import until
 from workers.app import app
 from workers.base import database, malformed
 from workers.cluster.embedded import attach
+
+pytestmark = pytest.mark.cluster("cluster")
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pydantic import SecretStr
 
-from tests.integration.cluster import toys
-from tests.integration.cluster.conftest import settings_of
-from tests.integration.cluster.processes import until
+from tests.support import toys
+from tests.support.processes import settings_of, until
 from workers.app import app
 from workers.base.settings import settings
 from workers.cluster.embedded import attach, start
 from workers.cluster.watchdog import Patience, Watch, main
+
+pytestmark = pytest.mark.cluster
 
 PATIENCE = Patience(look=0.5, idle=4.0, silent=8.0)
 HOST = socket.gethostname()

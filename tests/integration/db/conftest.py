@@ -2,7 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -10,8 +10,7 @@ from db import session as sessions
 from db.records import EventDraft, LeadDraft
 from db.repositories import tenants
 from db.repositories.leads import leads
-
-NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+from tests.support.rows import NOW
 
 
 @pytest.fixture

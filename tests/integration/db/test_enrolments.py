@@ -1,31 +1,12 @@
 """Leads of an experiment: enrolled once, settled once, counted by arm."""
 
-from datetime import timedelta
-
 import pytest
 
 from db.errors import ReferenceGone
-from db.records import EnrolmentDraft, EnrolmentTally, LeadDraft
+from db.records import EnrolmentTally, LeadDraft
 from db.repositories.interventions import enrolments
 from db.repositories.privacy import erasure, retention
-from tests.integration.db.conftest import NOW
-
-DAY = timedelta(days=1)
-HOLDOUT = "holdout"
-
-
-def enrolled(lead_id, *, held_out=False, days=0, **given):
-    at = NOW + days * DAY
-    return EnrolmentDraft(
-        experiment=given.pop("experiment", HOLDOUT),
-        lead_id=lead_id,
-        held_out=held_out,
-        propensity=0.1 if held_out else 0.9,
-        intervention=given.pop("intervention", "proactive_outreach"),
-        action_id=given.pop("action_id", "a1"),
-        enrolled_at=at,
-        due_at=at + 30 * DAY,
-    )
+from tests.support.rows import DAY, HOLDOUT, NOW, enrolled
 
 
 @pytest.fixture

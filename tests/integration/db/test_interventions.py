@@ -1,45 +1,17 @@
 """Actions for leads at risk: stored once, moved by one of those that would, found by what they wait for."""
 
 from dataclasses import asdict, replace
-from datetime import timedelta
 
 import pytest
 
 from db import session as sessions
 from db.errors import ReferenceGone, UnstorableValue
-from db.records import InterventionDraft, LeadDraft
+from db.records import LeadDraft
 from db.repositories.interventions import interventions, pauses
 from db.repositories.leads import leads
 from db.repositories.privacy import erasure, retention
 from db.repositories.privacy.subject_access import collect
-from tests.integration.db.conftest import NOW
-
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-FACTS = {"decision": "defer", "rules": [{"gate": "quiet_hours", "rule": "quiet.night", "decision": "defer"}]}
-
-
-def planned(lead_id, action_id="a1", state="planned", **given):
-    given = {"planned_at": NOW, "not_before": NOW + HOUR, "expires_at": NOW + DAY, **given}
-    return InterventionDraft(
-        action_id=action_id,
-        lead_id=lead_id,
-        prediction_id=None,
-        intervention=given.pop("intervention", "proactive_outreach"),
-        action="call_task",
-        channel="call",
-        urgency="high",
-        state=state,
-        held_out=state == "held_out",
-        propensity=0.9,
-        cost=4.0,
-        policy="1",
-        reason_codes=("communication_gaps",),
-        evidence="rule",
-        requires_approval=state == "approval",
-        decision=FACTS,
-        detail={"text": None, "expected_uplift": None, "crm": {"method": "POST"}},
-        **given,
-    )
+from tests.support.rows import DAY, FACTS, HOUR, NOW, planned
 
 
 @pytest.fixture

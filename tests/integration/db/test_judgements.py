@@ -9,7 +9,7 @@ from db.errors import UnknownLead, UnknownModel
 from db.records import LevelMove, ModelDraft, OverrideDraft
 from db.repositories.models import models
 from db.repositories.overrides import overrides, threshold_state
-from tests.integration.db.conftest import NOW
+from tests.support.rows import NOW
 
 HOUR = timedelta(hours=1)
 KIND = "lead_score"

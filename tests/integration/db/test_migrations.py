@@ -17,6 +17,8 @@ from db.repositories import tenants
 from db.tenancy import MARK, SETTING
 from migrations import commands
 
+pytestmark = pytest.mark.slow
+
 
 def table_names(url):
     engine = create_engine(normal_url(url))

@@ -18,7 +18,7 @@ from db.repositories.leads import leads
 from db.repositories.overrides import threshold_state
 from db.repositories.predictions import predictions, snapshots
 from db.repositories.privacy import restrictions
-from tests.integration.db.test_interventions import planned
+from tests.support.rows import planned
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LEAD = ["tenant_id=?", "lead_id=?"]

@@ -12,7 +12,7 @@ from db.records import LeadDraft
 from db.repositories.due_queues import risk_queue
 from db.repositories.leads import leads
 from db.repositories.privacy import erasure, restrictions
-from tests.integration.db.conftest import NOW
+from tests.support.rows import NOW
 
 DAY = timedelta(days=1)
 

@@ -20,7 +20,7 @@ from db.repositories.leads import leads
 from db.repositories.overrides import overrides, score_feedback
 from db.repositories.predictions import predictions, snapshots, value_report
 from db.repositories.privacy import restrictions
-from tests.integration.db.conftest import NOW
+from tests.support.rows import NOW
 
 DAY = timedelta(days=1)
 SINCE = NOW - 90 * DAY

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tasks.events import ingest
 from tasks.tenants import configure
-from tests.integration.relay.live import queued, running
+from tests.support.broker import queued, running
 from workers.base.settings import Settings
 
 KEY = Ed25519PrivateKey.generate()

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from tasks.runtime import queue_depth
-from tests.integration.fairness.conftest import message
+from tests.support.messages import message
 from workers.base import broker_epoch
 from workers.worker import fair_queue
 from workers.worker.fair_queue import CLOSE, READY, SHORT, FairQueue, keys_of, tenant_of

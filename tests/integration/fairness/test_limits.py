@@ -11,7 +11,7 @@ from db.session import EVERY_TENANT, reading
 from tasks.errors import Overloaded
 from tasks.runtime import admission_control
 from tasks.system import status
-from tests.integration.fairness.conftest import message
+from tests.support.messages import message
 from workers.app import app
 from workers.cluster.embedded import join
 from workers.worker.fair_queue import CLOSE, FairQueue

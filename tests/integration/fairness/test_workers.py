@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from tasks.runtime import queue_depth
-from tests.integration.cluster.processes import ROOT, environment, until
-from tests.integration.fairness.conftest import message
+from tests.support.messages import message
+from tests.support.processes import ROOT, environment, until
 from workers.worker.fair_queue import READY, tenant_of
 
 QUEUE = "inference"
@@ -21,7 +21,7 @@ FLOOD = 200
 def start(tmp_path, broker_url):
     """Starts a worker with two children and gives its main process; killed with its children at the end."""
     env = environment(tmp_path) | {"REDIS_URL": broker_url, "DATABASE_URL": f"sqlite:///{tmp_path}/hearth.db"}
-    worker = ("-m", "workers.cluster.celery_main", "worker", "tests.integration.fairness.toys", "--queues", QUEUE)
+    worker = ("-m", "workers.cluster.celery_main", "worker", "tests.support.fairness_toys", "--queues", QUEUE)
     options = ("--concurrency", "2", "--prefetch-multiplier", "4", "--without-gossip", "--without-mingle")
 
     @contextmanager

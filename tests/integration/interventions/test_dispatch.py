@@ -21,8 +21,9 @@ from tasks.privacy import restrict
 from tasks.services.interventions import gate_context
 from tasks.services.interventions.intervention_settings import settings_of
 from tasks.tenants import configure
-from tests.integration.interventions.cases import (
+from tests.support.interventions import (
     DAY,
+    KEYS,
     NOON,
     T,
     actions_of,
@@ -38,7 +39,6 @@ from tests.integration.interventions.cases import (
     told,
     work_at,
 )
-from tests.integration.interventions.test_planning import KEYS
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 

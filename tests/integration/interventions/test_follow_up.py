@@ -17,20 +17,20 @@ from tasks.leads import upsert
 from tasks.outcomes import record
 from tasks.privacy import forget
 from tasks.services.interventions import experiment
-from tests.integration.interventions.cases import (
+from tests.support.interventions import (
     DAY,
     NOON,
     T,
     at_risk,
     brokerage,
     happened,
+    held_out_lead,
     only,
     planned,
     proofs,
     told,
     work_at,
 )
-from tests.integration.interventions.test_planning import held_out_lead
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 

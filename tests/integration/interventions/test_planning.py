@@ -22,8 +22,9 @@ from tasks.privacy import restrict
 from tasks.services.interventions import experiment, gate_context, plan_store
 from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.interventions.planning import plan_leads
-from tests.integration.interventions.cases import (
+from tests.support.interventions import (
     DAY,
+    KEYS,
     NOON,
     PEOPLE,
     T,
@@ -32,6 +33,8 @@ from tests.integration.interventions.cases import (
     brokerage,
     dispatched,
     happened,
+    held_out_lead,
+    numbered_held_out,
     only,
     planned,
     proofs,
@@ -40,35 +43,16 @@ from tests.integration.interventions.cases import (
     told,
     work_at,
 )
-from tests.integration.tasks.test_statements import counted
+from tests.support.statements import counted
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 
 HOUR = timedelta(hours=1)
-#: the keys of an action, as the domain names them
-KEYS = {
-    *("action_id", "intervention", "action", "channel", "urgency", "not_before", "expires_at", "requires_approval"),
-    *("reason_codes", "expected_uplift", "evidence", "compliance", "text", "crm"),
-}
 
 
 @pytest.fixture(autouse=True)
 def tenant(database: str) -> None:
     brokerage()
-
-
-def held_out_lead(at: datetime = NOON) -> str:
-    """A lead that the hash holds out at a share of a half."""
-    return numbered_held_out(at)[1]
-
-
-def numbered_held_out(at: datetime = NOON, **fields: Any) -> tuple[int, str]:
-    """Such a lead with its number."""
-    for number in range(100, 200):
-        lead_id = at_risk(number, at, **fields)
-        if experiment.assigned(T, lead_id, 0.5).held_out:
-            return number, lead_id
-    raise AssertionError("nobody of a hundred is held out")
 
 
 def counts() -> tuple[int, int]:

@@ -15,7 +15,7 @@ import pytest
 from tasks.events import ingest
 from tasks.interventions import review
 from tasks.leads import card, rescore, upsert, worklist
-from tests.integration.interventions.cases import DAY, T, actions_of, brokerage, dispatched, planned, told
+from tests.support.interventions import DAY, T, actions_of, brokerage, dispatched, planned, told
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 

@@ -14,9 +14,9 @@ import redis
 from db import clock
 from db.repositories.outbound import circuit_breakers, outbound
 from db.session import EVERY_TENANT, reading, transaction
-from tests.integration.cluster.processes import ROOT, environment
-from tests.integration.outbound.conftest import NOW, SECRET, states, subscribe, tell, until, webhook
-from tests.integration.relay.live import app_of, queued, running
+from tests.support.broker import app_of, queued, running
+from tests.support.outbound import NOW, SECRET, states, subscribe, tell, until, webhook
+from tests.support.processes import ROOT, environment
 from workers.app import app
 from workers.base.internal_keys import moved_aside
 

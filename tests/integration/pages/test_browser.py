@@ -6,14 +6,15 @@ from contextlib import ExitStack
 import pytest
 from PIL import Image
 
-from tests.integration.pages.browser import Browser, BrowserGone, find
-from tests.unit.workers.pages import answers
-from tests.unit.workers.pages.records import NEWER, REPORT, model
-from tests.unit.workers.pages.test_model_card import SECTIONS
+from tests.support.browser import Browser, BrowserGone, find
+from tests.support.pages import report_answers
+from tests.support.pages.model_records import NEWER, REPORT, SECTIONS, model
 from workers.pages import interventions, value, write
 from workers.pages.model_card import page
 
 pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
     pytest.mark.skipif(find() is None, reason="no chromium on PATH (Debian: apt-get install chromium)"),
 ]
 WIDE, NARROW = 1280, 360
@@ -97,11 +98,13 @@ def test_what_got_in_all_the_same_would_not_load_and_not_run(browser, url):
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 @pytest.mark.parametrize(
-    "module, answer", [(interventions, answers.REPORT), (value, answers.VALUE)], ids=["interventions", "value"]
+    "module, answer",
+    [(interventions, report_answers.REPORT), (value, report_answers.VALUE)],
+    ids=["interventions", "value"],
 )
 def test_the_reports_render_in_silence_and_nothing_sticks_out(browser, tmp_path, module, answer, width):
     path = tmp_path / "report.html"
-    write(module.page(answer, at=answers.AT), path)
+    write(module.page(answer, at=report_answers.AT), path)
     seen = browser.look(path.as_uri(), width=width)
     assert (seen.requests, seen.complaints) == ([path.as_uri()], [])
     assert browser.tell("document.documentElement.scrollWidth") <= width

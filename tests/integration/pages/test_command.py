@@ -9,8 +9,8 @@ from db.repositories import tenants
 from db.session import EVERY_TENANT, transaction
 from tasks.leads import upsert
 from tasks.models import train_model
-from tests.unit.workers.pages.document import Document
-from tests.unit.workers.pages.test_model_card import SECTIONS
+from tests.support.pages.document import Document
+from tests.support.pages.model_records import SECTIONS
 from workers.base.settings import settings
 from workers.cli import main
 

@@ -3,10 +3,8 @@
 import base64
 import gc
 import json
-import time
 import warnings
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -22,31 +20,10 @@ from db.session import EVERY_TENANT, reading, transaction
 from db.tenancy import MARK, SETTING
 from tasks.leads import upsert
 from tasks.tenants import configure
-from tests.integration.relay.live import running
+from tests.support.broker import running
+from tests.support.privacy import CANARY, EXTERNAL, NEEDLES, NOW, TENANT, TEXT, written
 from workers.app import app
 from workers.cluster.embedded import join
-
-NOW = datetime.now(UTC)
-TENANT = "acme"
-EXTERNAL = "contact-zyx-471100"
-EMAIL = "zyxcanary@quuxworth.example"
-PHONE = "+13055550147"
-TEXT = "the blue heron sings at midnight"
-CANARY = {
-    "external_id": EXTERNAL,
-    "email": EMAIL,
-    "phone": PHONE,
-    "first_name": "Zyxcanary",
-    "last_name": "Quuxworth",
-    "lead_type": "buyer",
-    "created_at": (NOW - timedelta(days=9)).isoformat(),
-    "opt_in_call": True,
-    "custom": {"dog": "zyxterrier"},
-}
-#: what must be found nowhere
-NEEDLES = tuple(
-    needle.encode() for needle in ("zyxcanary", "zyxterrier", "quuxworth", "3055550147", "blue heron", EXTERNAL)
-)
 
 
 @pytest.fixture(scope="module")
@@ -147,17 +124,6 @@ def broker_files(broker, broker_home):
         return [path.name for path in folder.iterdir() if _holds(path.read_bytes())]
 
     return look
-
-
-def written(url):
-    """Wait until the broker is done with writing its append-only file anew."""
-    with redis.Redis.from_url(url) as client:
-        for _ in range(2000):
-            facts = client.info("persistence")
-            if not (facts["aof_rewrite_in_progress"] or facts["aof_rewrite_scheduled"]):
-                return
-            time.sleep(0.01)
-    pytest.fail("the broker writes its append-only file for ever")
 
 
 def _holds(raw):

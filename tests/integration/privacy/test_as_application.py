@@ -27,8 +27,7 @@ from tasks.leads import (
 )
 from tasks.outcomes import record
 from tasks.tenants import configure, readiness
-from tests.integration.privacy.conftest import CANARY, EMAIL, EXTERNAL, NOW, PHONE, TENANT
-from tests.integration.privacy.test_canary import OTHER, import_file
+from tests.support.privacy import CANARY, EMAIL, EXTERNAL, NOW, OTHER, PHONE, TENANT, import_file
 from workers.app import app
 from workers.base.quarantine import find, replay_known
 from workers.delivery.outbound import Deliverer

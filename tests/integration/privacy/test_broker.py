@@ -13,8 +13,7 @@ from tasks.leads import card, upsert
 from tasks.privacy import compact, forget, purge
 from tasks.services.privacy import broker_data
 from tasks.tenants import configure
-from tests.integration.privacy.conftest import CANARY, EMAIL, EXTERNAL, written
-from tests.integration.privacy.test_canary import answered
+from tests.support.privacy import CANARY, EMAIL, EXTERNAL, answered, written
 from workers.app import app
 from workers.cluster.embedded import join
 

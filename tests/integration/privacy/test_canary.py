@@ -3,7 +3,6 @@
 import base64
 import csv
 import json
-import warnings
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,36 +19,21 @@ from db.repositories.models import lineage, models
 from db.repositories.outbound import outbound
 from db.repositories.privacy import erasure
 from db.session import EVERY_TENANT, reading, transaction
-from tasks.backfill import finish, import_chunk, start
+from tasks.backfill import finish
 from tasks.errors import InvalidPayload
 from tasks.leads import card, score, upsert, worklist
 from tasks.pipelines import assess
 from tasks.privacy import export, forget, readmit
 from tasks.services.privacy import workspace_files
-from tests.integration.db.test_enrolments import enrolled
-from tests.integration.db.test_interventions import planned
-from tests.integration.privacy.conftest import CANARY, EMAIL, EXTERNAL, NOW, PHONE, written
+from tests.support.privacy import CANARY, EMAIL, EXTERNAL, HEADER, NOW, OTHER, PHONE, answered, import_file, written
+from tests.support.rows import enrolled, planned
 from workers.app import app
-
-HEADER = ["external_id", "email", "phone", "first_name", "last_name", "created_at", "deal_value"]
-OTHER = ["file-2", "second@example.com", "", "Second", "Row", "2026-01-02", "5"]
 
 
 def held(tenant, task, body, **headers):
     draft = QuarantineDraft(task=task, queue="ingest", reason="unknown_task", headers={"headers": headers}, body=body)
     with transaction(EVERY_TENANT) as session:
         return quarantine.hold(session, tenant, draft=draft, now=NOW)
-
-
-def import_file(tenant, path, rows, *, ending=True, **options):
-    """An import as far as its end, or up to it, by the steps that workers take; gives the job's id."""
-    with path.open("w", newline="") as out:
-        csv.writer(out).writerows([HEADER, *rows])
-    job_id = start(tenant_id=tenant, uri=str(path), profile="canonical", **options)["data"]["job_id"]
-    import_chunk(tenant_id=tenant, backfill_id=job_id, number=0)
-    if ending:
-        finish(tenant_id=tenant, backfill_id=job_id, abort=bool(options))
-    return job_id
 
 
 @pytest.fixture
@@ -103,13 +87,6 @@ def plant_what_callers_make_up(tenant, canary, other):
     answered("a-list", worklist(tenant_id=tenant), "SUCCESS")
     for name, loc in (("f1", f"agents.{EMAIL}"), (by_mail, "x"), ("f2", "custom.zyxcanary quuxworth")):
         answered(name, InvalidPayload.at("type", loc, "must be a number"), "FAILURE")
-
-
-def answered(task_id, result, state):
-    """Have the broker keep an answer, as a worker does."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Celery says SETEX
-        app.backend.store_result(task_id, result, state)
 
 
 def plan(session, tenant, canary):

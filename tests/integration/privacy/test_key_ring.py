@@ -19,7 +19,7 @@ from db.repositories.leads import leads
 from db.repositories.models import models
 from db.repositories.privacy import erasure
 from migrations import commands
-from tests.integration.privacy.conftest import NOW
+from tests.support.privacy import NOW
 from workers.base import database as bound
 from workers.base.errors import KeysUnreadable
 from workers.base.settings import Settings

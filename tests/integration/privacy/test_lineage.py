@@ -11,7 +11,7 @@ from db.session import EVERY_TENANT, reading, transaction
 from tasks.leads import upsert
 from tasks.models import train_model
 from tasks.privacy import forget, restrict
-from tests.integration.privacy.conftest import NOW
+from tests.support.privacy import NOW
 
 
 def closed(number):

@@ -23,7 +23,7 @@ from tasks.leads import card, score, upsert, worklist
 from tasks.pipelines import assess
 from tasks.privacy import export, forget, purge, restrict
 from tasks.tenants import configure
-from tests.integration.privacy.conftest import CANARY, EMAIL, EXTERNAL, NEEDLES, NOW, TEXT
+from tests.support.privacy import CANARY, EMAIL, EXTERNAL, NEEDLES, NOW, TEXT
 
 
 def test_a_copy_holds_everything_and_only_its_owner_may_read_it(tenant, canary, other):

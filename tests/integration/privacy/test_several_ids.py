@@ -12,8 +12,7 @@ from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
 from tasks.leads import upsert
 from tasks.privacy import forget, readmit
-from tests.integration.privacy.conftest import CANARY, EXTERNAL, NOW
-from tests.integration.privacy.test_canary import OTHER, import_file
+from tests.support.privacy import CANARY, EXTERNAL, NOW, OTHER, import_file
 
 ROW = [EXTERNAL, "", "", "Zyxcanary", "Quuxworth", "2026-01-01", "lots", "one cell too many"]
 FIRST = {"external_id": "first-4711", "email": "first@example.com", "last_name": "First"}

@@ -12,7 +12,7 @@ from db.records import QuarantineDraft
 from db.repositories import tenants
 from db.repositories.jobs import quarantine as held
 from db.session import EVERY_TENANT, reading, transaction
-from tests.integration.relay.live import app_of, queued, running
+from tests.support.broker import app_of, queued, running
 from workers.base import quarantine
 from workers.delivery.relay import Limits, Relay
 from workers.worker.consumer import Consumer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.relay.live import app_of, running
+from tests.support.broker import app_of, running
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from celery import Celery
 from db.records import OutboxDraft
 from db.repositories.jobs import outbox
 from db.session import EVERY_TENANT, reading, transaction
-from tests.integration.cluster.processes import ROOT, environment, until
-from tests.integration.relay.live import ids, queued
+from tests.support.broker import ids, queued
+from tests.support.processes import ROOT, environment, until
 from workers.cluster.broker import free_port
 from workers.delivery.poll_loop import PASSING
 from workers.delivery.publishing import Publisher

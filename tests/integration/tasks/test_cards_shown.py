@@ -17,8 +17,8 @@ from tasks.leads import card, history, mark, override, score, upsert, withdraw_o
 from tasks.models import train_model
 from tasks.outcomes import record
 from tasks.privacy import restrict
-from tests.integration.interventions.cases import DAY, EVERYBODY, T, at_risk, brokerage, dispatched, planned
-from tests.integration.tasks.test_flow import closed
+from tests.support.interventions import DAY, EVERYBODY, T, at_risk, brokerage, dispatched, planned
+from tests.support.training import closed
 from workers.cli.leads.scores import show_card
 
 pytestmark = [

@@ -13,7 +13,7 @@ from db.repositories.backfills import backfills
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.backfill import chunks, finish, import_chunk, start
 from tasks.tenants import configure
-from tests.integration.relay.live import running
+from tests.support.broker import running
 from workers.app import app
 from workers.cluster.embedded import join
 

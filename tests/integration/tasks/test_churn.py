@@ -32,7 +32,7 @@ from tasks.outcomes import record
 from tasks.privacy import restrict
 from tasks.services.leads.explanation import explained
 from tasks.tenants import configure
-from tests.integration.tasks.test_statements import counted
+from tests.support.statements import counted
 
 pytestmark = pytest.mark.usefixtures("workspace_folder")
 

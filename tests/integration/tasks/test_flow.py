@@ -21,44 +21,17 @@ from tasks.models import train_model
 from tasks.outcomes import record
 from tasks.system import ping
 from tasks.tenants import configure, readiness
+from tests.support.training import NOW, closed, lead
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 
 HOUR = timedelta(hours=1)
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture
 def tenant(database: str) -> str:
     configure(tenant_id="acme", settings={"timezone": "America/New_York"})
     return "acme"
-
-
-def lead(number: int, **fields: object) -> dict[str, object]:
-    seen = (NOW - timedelta(days=number % 30)).isoformat()
-    return {
-        "external_id": f"L{number}",
-        "lead_type": "buyer",
-        "created_at": seen,
-        "email": f"l{number}@example.com",
-        "opt_in_call": True,
-    } | fields
-
-
-def closed(number: int) -> dict[str, object]:
-    """Leads whose showings tell the outcome, but not always."""
-    won = (number * 7919) % 10 < (6 if number % 2 else 2)
-    ended = (NOW - timedelta(days=1)).isoformat()
-    seen = (NOW - timedelta(days=2)).isoformat()
-    return lead(
-        number,
-        created_at=(NOW - timedelta(days=40)).isoformat(),
-        as_of=seen,
-        showings=3 if number % 2 else 0,
-        listing_views=number % 11,
-        label=won,
-        label_at=ended,
-    )
 
 
 def test_ping_needs_no_tenant_and_every_answer_fits_the_envelope(tenant: str) -> None:

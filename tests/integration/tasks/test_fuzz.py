@@ -21,7 +21,7 @@ from tasks.contracts import PUBLIC
 from tasks.contracts.base.wire import RESULT_LIMIT
 from tasks.errors import InvalidPayload, TaskError, Unexpected
 from tasks.runtime import workspace
-from tests.integration.relay.live import running
+from tests.support.broker import running
 from workers.bootstrap import app
 from workers.cluster.embedded import join
 

@@ -21,7 +21,7 @@ from tasks.intake.errors import FileRejected
 from tasks.runtime import file_grants, workspace
 from tasks.services.privacy import workspace_files
 from tasks.tenants import configure
-from tests.integration.relay.live import running
+from tests.support.broker import running
 from workers.app import app
 from workers.cluster.embedded import join
 

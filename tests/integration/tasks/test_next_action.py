@@ -24,18 +24,8 @@ from tasks.privacy import restrict
 from tasks.services.interventions import experiment, gate_context, next_action
 from tasks.services.interventions.next_action import NextAction
 from tasks.tenants import configure
-from tests.integration.interventions.cases import (
-    DAY,
-    NOON,
-    T,
-    at_risk,
-    brokerage,
-    only,
-    planned,
-    states,
-    work_at,
-)
-from tests.integration.tasks.test_statements import counted
+from tests.support.interventions import DAY, NOON, T, at_risk, brokerage, only, planned, states, work_at
+from tests.support.statements import counted
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 

@@ -16,7 +16,7 @@ from tasks.models import train_model
 from tasks.services.leads.explanation import explained
 from tasks.services.models import model_registry
 from tasks.tenants import configure, readiness
-from tests.integration.tasks.test_flow import NOW, closed, lead
+from tests.support.training import NOW, closed, lead
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 

@@ -35,7 +35,7 @@ from tasks.runtime.leases import LeaseBusy, leased
 from tasks.runtime.retry_policy import DatabaseAway
 from tasks.runtime.task import effect, job
 from tasks.tenants import configure, readiness
-from tests.integration.relay.live import queued, running
+from tests.support.broker import queued, running
 from workers.app import app
 from workers.base import quarantine as held
 from workers.cluster.embedded import join

@@ -32,7 +32,7 @@ from tasks.runtime.delivery_attempts import STARTS
 from tasks.runtime.leases import LeaseBusy
 from tasks.runtime.task import effect
 from tasks.tenants import configure
-from tests.integration.relay.live import running
+from tests.support.broker import running
 from workers.app import app
 from workers.cluster.embedded import join
 from workers.delivery.relay import Limits, Relay

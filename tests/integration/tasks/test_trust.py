@@ -21,7 +21,7 @@ from tasks.models import train_model
 from tasks.outbound import pull
 from tasks.services.leads.explanation import explained
 from tasks.tenants import configure, readiness
-from tests.integration.tasks.test_flow import closed, lead
+from tests.support.training import closed, lead
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 

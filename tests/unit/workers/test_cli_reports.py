@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.contracts.tenants import ConfigureTenant
-from tests.unit.workers.pages.answers import FRESH, NOTHING, REPORT, VALUE
+from tests.support.pages.report_answers import FRESH, NOTHING, REPORT, VALUE
 from workers.cli.interventions.interventions import show_report
 from workers.cli.interventions.report import show_value
 from workers.cli.leads import action_views

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from tests.unit.workers.terminals import DRAWING, MARK, forbidden, terminal
+from tests.support.terminals import DRAWING, MARK, forbidden, terminal
 from workers.cli.base.command import Command, CommandFailed
 from workers.cli.base.lazy import LazyGroup
 from workers.cli.base.output import emit, facts, notice, progress, say, table

@@ -8,22 +8,10 @@ from functools import cache
 import pytest
 
 from db.records import MarkTally
-from tests.unit.workers.pages.document import Document, can_be_heard, keeps_to_itself
-from tests.unit.workers.pages.records import BASE_RATE, METRICS, NEWER, REPORT, WON, model
+from tests.support.pages.document import Document, can_be_heard, keeps_to_itself
+from tests.support.pages.model_records import BASE_RATE, METRICS, NEWER, REPORT, SECTIONS, WON, model
 from workers.pages.model_card import card, page
 
-SECTIONS = (
-    "purpose",
-    "quality",
-    "calibration",
-    "lift",
-    "features",
-    "data",
-    "leakage",
-    "unused",
-    "decision",
-    "versions",
-)
 OLDEST = model(report={"positives": 100})
 NEW = model(report={**REPORT, **NEWER})
 OLD = model()

@@ -4,8 +4,8 @@ from functools import cache
 
 import pytest
 
-from tests.unit.workers.pages.answers import AT, FRESH, NOTHING, PAUSE, REPORT, VALUE, told
-from tests.unit.workers.pages.document import Document, can_be_heard, keeps_to_itself
+from tests.support.pages.document import Document, can_be_heard, keeps_to_itself
+from tests.support.pages.report_answers import AT, FRESH, NOTHING, PAUSE, REPORT, VALUE, told
 from workers.pages import interventions, value
 
 INTERVENTIONS = ("effect", "types", "actions", "reading")

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).parents[3]
+from workers.base.settings import Settings
+
+ROOT = Path(__file__).parents[2]
 
 
 def until(condition, patience=20.0):
@@ -45,7 +47,7 @@ def environment(home):
 @contextmanager
 def runner(home, *more):
     """A process that runs the cluster of `home`, ready for tasks; killed at the end if it still lives."""
-    command = [sys.executable, "-m", "tests.integration.cluster.runner", *more]
+    command = [sys.executable, "-m", "tests.support.runner", *more]
     with subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             assert process.stdout.readline() == "ready\n"
@@ -53,3 +55,7 @@ def runner(home, *more):
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
+
+
+def settings_of(home):
+    return Settings(home=home, redis_url=None, database_url=f"sqlite:///{home}/hearth.db", keys=None)

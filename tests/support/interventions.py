@@ -20,6 +20,7 @@ from tasks.interventions.dispatch import dispatch_actions
 from tasks.leads import upsert
 from tasks.outbound import pull
 from tasks.runtime.context import TaskContext
+from tasks.services.interventions import experiment
 from tasks.services.interventions.plan_types import LeadPlan, PlanRequest
 from tasks.services.interventions.planning import plan_leads
 from tasks.tenants import configure
@@ -129,3 +130,24 @@ def rules(decision: Any) -> list[str]:
 def only(found: Sequence[Any]) -> Any:
     [one] = found
     return one
+
+
+#: the keys of an action, as the domain names them
+KEYS = {
+    *("action_id", "intervention", "action", "channel", "urgency", "not_before", "expires_at", "requires_approval"),
+    *("reason_codes", "expected_uplift", "evidence", "compliance", "text", "crm"),
+}
+
+
+def held_out_lead(at: datetime = NOON) -> str:
+    """A lead that the hash holds out at a share of a half."""
+    return numbered_held_out(at)[1]
+
+
+def numbered_held_out(at: datetime = NOON, **fields: Any) -> tuple[int, str]:
+    """Such a lead with its number."""
+    for number in range(100, 200):
+        lead_id = at_risk(number, at, **fields)
+        if experiment.assigned(T, lead_id, 0.5).held_out:
+            return number, lead_id
+    raise AssertionError("nobody of a hundred is held out")

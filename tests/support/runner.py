@@ -1,11 +1,11 @@
-"""A process that runs a cluster until a signal, as `hearth up` does: `python -m tests.integration.cluster.runner`.
+"""A process that runs a cluster until a signal, as `hearth up` does: `python -m tests.support.runner`.
 
 With `lean` it has neither Flower nor beat.
 """
 
 import sys
 
-from tests.integration.cluster import toys
+from tests.support import toys
 from workers.base.settings import settings
 from workers.cluster.embedded import start
 

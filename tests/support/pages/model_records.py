@@ -75,3 +75,17 @@ def model(report=REPORT, **changed):
         "trained_at": datetime(2026, 11, 23, 4, 39, tzinfo=UTC),
     }
     return ModelRecord(**facts | changed)
+
+
+SECTIONS = (
+    "purpose",
+    "quality",
+    "calibration",
+    "lift",
+    "features",
+    "data",
+    "leakage",
+    "unused",
+    "decision",
+    "versions",
+)
