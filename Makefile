@@ -9,7 +9,7 @@ COMPILE := $(BIN)/python -m compileall -q
 PYTEST := $(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup check test test-fast test-slow demo up bench lock clean
+.PHONY: help setup check test test-fast test-slow coverage demo up bench lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,13 @@ test-fast: setup ## units only, in a minute
 test-slow: setup ## the tests that walk pages, drills and upgrades
 	$(PYTEST) -m slow
 
+coverage: setup ## branch coverage of each package, from all tests but the slow ones
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n auto --dist loadgroup --no-loadscope-reorder -m "not slow"
+	$(BIN)/coverage combine -q
+	@for package in workers tasks ml db domain; do \
+	  printf "%-8s %s %%\n" $$package "$$($(BIN)/coverage report --include="$$package/*" --format=total --precision=1)"; done
+
 demo: setup ## simulated leads in, a ranked worklist out
 	$(BIN)/hearth demo
 
@@ -56,4 +63,4 @@ lock: setup ## pin the dependencies of pyproject.toml again
 	$(UV) compile $(LOCK) --extra dev pyproject.toml -o requirements-dev.lock
 
 clean: ## remove what was made here
-	rm -rf .venv .hearth build .mypy_cache .ruff_cache
+	rm -rf .venv .hearth build .mypy_cache .ruff_cache .coverage .coverage.*

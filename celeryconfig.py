@@ -32,31 +32,8 @@ task_queues = tuple(
 task_default_queue = "celery"
 task_default_exchange = "celery"
 task_default_routing_key = "celery"
-task_routes = {
-    "hearth.system.purge": {"queue": "batch"},
-    "hearth.system.anchor": {"queue": "batch"},
-    "hearth.system.*": {"queue": "inference"},
-    "hearth.tenants.*": {"queue": "inference"},
-    "hearth.leads.upsert": {"queue": "ingest"},
-    "hearth.events.replay": {"queue": "batch"},
-    "hearth.events.*": {"queue": "ingest"},
-    "hearth.churn.check": {"queue": "batch"},
-    "hearth.churn.*": {"queue": "inference"},  # callers send the batch form of churn.predict to `batch`
-    "hearth.leads.*": {"queue": "inference"},  # callers send the batch form of leads.score to `batch`
-    "hearth.pipelines.*": {"queue": "inference"},
-    "hearth.jobs.*": {"queue": "inference"},
-    "hearth.outbound.*": {"queue": "inference"},
-    "hearth.outcomes.*": {"queue": "ingest"},
-    "hearth.privacy.reread": {"queue": "batch"},
-    "hearth.privacy.*": {"queue": "ingest"},
-    "hearth.reports.*": {"queue": "inference"},
-    "hearth.interventions.plan_due": {"queue": "batch"},
-    "hearth.interventions.expire": {"queue": "batch"},
-    "hearth.interventions.follow_up": {"queue": "batch"},
-    "hearth.interventions.*": {"queue": "inference"},
-    "hearth.backfill.*": {"queue": "batch"},
-    "hearth.models.*": {"queue": "training"},
-}
+# the queue that the task's decorator names. Callers send the batch form of leads.score and churn.predict to `batch`
+task_routes = "tasks.runtime.routing:route"
 # False breaks a `link=` to the CRM's own queue; misspelt names of ours are caught by the wiring test
 task_create_missing_queues = True
 

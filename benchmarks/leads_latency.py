@@ -60,7 +60,7 @@ def measure(quick: bool) -> Outcome:
     with threadpool_limits(1):
         both = _both(matrix, labels)
         rows = [matrix.take([row]) for row in range(singles)]
-        alone = {name: _each(context, rows) for name, context in _works(both).items()}
+        alone = {name: _each(work, rows) for name, work in _works(both).items()}
         batch = _batches(both, matrix, rounds)
         apart = np.abs(both.ours.quick(matrix) - both.ours.probabilities(matrix)).max()
     figures: Figures = {
@@ -119,24 +119,24 @@ def _works(both: Both) -> dict[str, Callable[[FeatureMatrix], Any]]:
     }
 
 
-def _each(context: Callable[[FeatureMatrix], Any], rows: Sequence[FeatureMatrix]) -> list[float]:
+def _each(work: Callable[[FeatureMatrix], Any], rows: Sequence[FeatureMatrix]) -> list[float]:
     """Milliseconds of each row alone; the first, which fills caches, is not counted."""
-    context(rows[0])
-    return [1000 * _seconds(lambda row=row: context(row)) for row in rows]  # type: ignore[misc]
+    work(rows[0])
+    return [1000 * _seconds(lambda row=row: work(row)) for row in rows]  # type: ignore[misc]
 
 
 def _batches(both: Both, matrix: FeatureMatrix, rounds: int) -> dict[str, float]:
     works = _works(both)
     taken: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
-        for name, context in works.items():
-            taken[name].append(_seconds(lambda context=context: context(matrix)))  # type: ignore[misc]
+        for name, work in works.items():
+            taken[name].append(_seconds(lambda work=work: work(matrix)))  # type: ignore[misc]
     return {name: median(seconds) for name, seconds in taken.items()}
 
 
-def _seconds(context: Callable[[], object]) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
-    context()
+    work()
     return time.perf_counter() - started
 
 

@@ -17,7 +17,7 @@ from benchmarks import harness, simulated
 from benchmarks.figures import Figures, Outcome, Ratio, percentile, rounded, spread
 from benchmarks.harness import SEED, Site
 from benchmarks.imports import import_file
-from db.models import Prediction, Processed
+from db.models import IdempotencyKey, Prediction
 from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading
 
@@ -113,8 +113,8 @@ def _times(site: Site, seconds: int, size: int) -> tuple[list[float], Figures]:
 
 def _cost(tenant_id: str, ran: Mapping[str, int], events: int) -> Figures:
     """What an event took: runs of tasks, and transactions in which events were taken in."""
-    stored = select(func.count(distinct(Processed.finished_at))).where(
-        Processed.tenant_id == tenant_id, Processed.task == INGEST
+    stored = select(func.count(distinct(IdempotencyKey.finished_at))).where(
+        IdempotencyKey.tenant_id == tenant_id, IdempotencyKey.task == INGEST
     )
     with reading(EVERY_TENANT) as session:
         transactions = session.execute(stored).scalar_one()

@@ -22,7 +22,7 @@ from benchmarks.figures import Figures, Outcome, Ratio, median, rounded
 from benchmarks.harness import SEED
 from ml.churn.risk import ChurnRisk, assess
 from ml.features import extract
-from ml.interventions.compliance.gates import Candidate, Decision, GateFacts, GateRules, judge
+from ml.interventions.compliance.gates import ActionCandidate, GateDecision, GateFacts, GateRules, judge
 from ml.interventions.policy import Need, Proposal, options, propose, within_budget
 from ml.profiles import LeadProfile
 
@@ -42,7 +42,7 @@ class Planned:
 
     chosen: Proposal | None
     #: of each option that was tried
-    decisions: tuple[Decision, ...]
+    decisions: tuple[GateDecision, ...]
 
 
 def measure(quick: bool) -> Outcome:
@@ -90,10 +90,10 @@ def planned(lines: Sequence[str]) -> list[Planned]:
 
 
 def _judged(proposals: Sequence[Proposal], facts: GateFacts) -> Planned:
-    decisions: list[Decision] = []
+    decisions: list[GateDecision] = []
     for option in options(proposals):
         copy = "\n".join(part for part in (option.title, option.text) if part) or None
-        candidate = Candidate(action=option.action, channel=option.channel, text=copy, cost=option.cost)
+        candidate = ActionCandidate(action=option.action, channel=option.channel, text=copy, cost=option.cost)
         decisions.append(judge(candidate, facts, RULES))
         if decisions[-1].decision != "block":
             return Planned(chosen=option, decisions=tuple(decisions))

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import harness
 from benchmarks.figures import Figures, Outcome, Ratio, median, percentile, rounded
 from ml.language import evaluation
-from ml.language.refusals import Verdict, read
+from ml.language.refusals import RefusalVerdict, read_message
 
 SEED = 0
 #: written by people who had not seen the reader; what it misread of `seen` was looked at, `fresh` was not
@@ -29,7 +29,7 @@ QUICK = 500
 
 def measure(quick: bool) -> Outcome:
     """Read the phrases, by language and together, then each set that is there."""
-    read("STOP")  # the catalogue is compiled once
+    read_message("STOP")  # the catalogue is compiled once
     phrases = {name: list(_phrases(path)) for name, path in PHRASES.items()}
     figures: Figures = {f"phrases_{name}": _all_phrases(rows) for name, rows in phrases.items()}
     ratios = _phrase_ratios(figures["phrases_blind"]["all"])
@@ -67,12 +67,12 @@ def _unrefusing(texts: Sequence[str]) -> Figures:
     }
 
 
-def _timed(texts: Sequence[str]) -> tuple[list[Verdict], list[float]]:
-    verdicts: list[Verdict] = []
+def _timed(texts: Sequence[str]) -> tuple[list[RefusalVerdict], list[float]]:
+    verdicts: list[RefusalVerdict] = []
     times: list[float] = []
     for text in texts:
         started = time.perf_counter()
-        verdicts.append(read(text).verdict)
+        verdicts.append(read_message(text).verdict)
         times.append(1000 * (time.perf_counter() - started))
     return verdicts, times
 

@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks import harness
 from ml.language import first_look, recogniser
 from ml.language.recogniser import Recogniser
-from ml.language.refusals import Judged, by_patterns, hashed
+from ml.language.refusals import RecogniserInput, recogniser_inputs, verdict_of_patterns
 from ml.language.words import fold
 from ml.training.calibration import Floats
 
@@ -113,13 +113,15 @@ def own_rows(path: Path, *, first: int = 0, most: int = MOST_VARIANTS) -> list[R
         if len(texts) > most:
             texts = [texts[place] for place in sorted(rng.choice(len(texts), most, replace=False))]
         refuses = label == "refusal"
-        units = [unit for text in texts for unit in (hashed(text)[-1:] if refuses else hashed(text))]
+        units = [
+            unit for text in texts for unit in (recogniser_inputs(text)[-1:] if refuses else recogniser_inputs(text))
+        ]
         weight = 1.5 / max(1, len(units)) if len(texts) > 1 else 1.0
         rows += [_row(unit, refuses=refuses, language=language, group=group, weight=weight) for unit in units]
     return rows
 
 
-def _row(unit: Judged, *, refuses: bool, language: str, group: int, weight: float) -> Row:
+def _row(unit: RecogniserInput, *, refuses: bool, language: str, group: int, weight: float) -> Row:
     return Row(
         refuses=refuses,
         language=language,
@@ -145,9 +147,9 @@ def others(data: Path | None) -> list[Row]:
     ]
 
 
-def _some(texts: list[str]) -> list[Judged]:
+def _some(texts: list[str]) -> list[RecogniserInput]:
     taken = texts[:: max(1, len(texts) // MOST_OTHERS)]
-    return [unit for text in taken if by_patterns(text) == "none" for unit in hashed(text)[-1:]]
+    return [unit for text in taken if verdict_of_patterns(text) == "none" for unit in recogniser_inputs(text)[-1:]]
 
 
 def _comments(path: Path) -> list[str]:
@@ -213,7 +215,7 @@ def others_texts(data: Path | None) -> list[str]:
         return []
     found = (_comments(data / EMOTIONS), _rated(data / RATED), _dialogues(data / DIALOGUES))
     taken = (texts[:: max(1, len(texts) // MOST_OTHERS)] for texts in found)
-    return [text for texts in taken for text in texts if by_patterns(text) == "none"]
+    return [text for texts in taken for text in texts if verdict_of_patterns(text) == "none"]
 
 
 def train_first_look(own: Sequence[tuple[bool, str]], foreign: Sequence[str]) -> Recogniser:
@@ -225,7 +227,7 @@ def train_first_look(own: Sequence[tuple[bool, str]], foreign: Sequence[str]) ->
             language="",
             group=place if place < len(own) else -place,
             weight=DEARER if refuses else 1.0 if place < len(own) else OTHERS_WEIGH,
-            features=first_look.hashed(first_look.words_of(fold(text))),
+            features=first_look.hashed_words(first_look.split_words(fold(text))),
             named=True,
         )
         for place, (refuses, text) in enumerate(told)

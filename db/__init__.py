@@ -1,1 +1,1 @@
-"""Persistence: tables, sealing and repositories that take and give plain records."""
+"""Persistence: tables, encryption, and repositories that take and return plain records."""

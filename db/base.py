@@ -1,4 +1,4 @@
-"""What every table is made of: the declarative base, names of constraints, types and ids."""
+"""The declarative base of all tables, with constraint names, column types, ids and JSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMING = {
 JsonType = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
-#: what JSON does not know is no text of itself: `other` says what it is
+#: orjson leaves values that JSON does not know to the `other` of `to_json`
 _STRICT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
@@ -40,13 +40,13 @@ _DIGITS: dict[type, re.Pattern[Any]] = {str: re.compile("[0-9]{19}"), bytes: re.
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time: stored in UTC, given back aware in UTC on SQLite too, which itself knows no zones."""
+    """An aware time, stored and returned in UTC; on SQLite too, which itself knows no zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn to UTC.
+        """Convert to UTC.
 
         Raises:
             NaiveTime: a time without zone.
@@ -58,7 +58,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back aware."""
+        """Return the time as aware, in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
@@ -77,13 +77,13 @@ class Base(DeclarativeBase):
 
 
 def utc(moment: datetime) -> datetime:
-    """Turn an aware time to UTC.
+    """Convert an aware time to UTC.
 
     Raises:
         NaiveTime: a time without zone.
 
     """
-    if moment.tzinfo is UTC:  # nearly all of them
+    if moment.tzinfo is UTC:  # nearly always
         return moment
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise NaiveTime("a time without zone cannot be stored; give aware times")
@@ -91,7 +91,7 @@ def utc(moment: datetime) -> datetime:
 
 
 def new_id() -> str:
-    """Make an id that sorts by the time of its making (UUID version 7, as text)."""
+    """Return a new id that sorts by its creation time (UUID version 7, as text)."""
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     fraction = rest * 4096 // 1_000_000
     digits = f"{milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | _random():032x}"
@@ -103,9 +103,9 @@ def _random() -> int:
 
 
 def to_json(value: Any, other: Callable[[Any], Any] | None = None, *, times: bool = False) -> str:
-    """Write JSON for a column; `other` tells what stands for a value that JSON does not know.
+    """Write JSON for a column; `other` converts values that JSON does not know.
 
-    With `times`, aware times are written as ISO 8601 without asking `other`, which is quicker.
+    With `times`, aware times are written as ISO 8601 without calling `other`, which is faster.
 
     Raises:
         UnstorableValue: NaN, infinity or something that JSON does not know.
@@ -120,8 +120,8 @@ def to_json(value: Any, other: Callable[[Any], Any] | None = None, *, times: boo
 
 
 def from_json(text: str | bytes) -> Any:
-    """Read what `to_json` wrote, whole numbers over 64 bits too."""
-    # of those orjson would make floats, and tells nobody
+    """Read what `to_json` wrote, including whole numbers over 64 bits."""
+    # orjson would silently turn those into floats
     return orjson.loads(text) if _DIGITS[type(text)].search(text) is None else json.loads(text)
 
 

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 
 def now(session: Session) -> datetime:
-    """Give the database's time now; to the millisecond on SQLite.
+    """Return the database's current time; to the millisecond on SQLite.
 
-    On PostgreSQL it goes on inside a transaction: the start of one that waited for a lock lies long back.
+    On PostgreSQL it is not the time at which the transaction began: one that waited for a lock began long ago.
     """
     if session.get_bind().dialect.name == "postgresql":
         moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
@@ -21,5 +21,5 @@ def now(session: Session) -> datetime:
 
 
 def ahead(session: Session, seconds: float) -> datetime:
-    """Give the database's time some seconds from now, or before now where they are negative."""
+    """Return the database's time some seconds from now; before now where they are negative."""
     return now(session) + timedelta(seconds=seconds)

@@ -1,7 +1,7 @@
-"""What may be sent to a lead, from what was said: pure rules, no database.
+"""Derive from consent statements what may be sent to a lead: pure rules, no database.
 
-Statements are kept one by one; `leads.consent` is their view: the newest grant a channel, every refusal. A refusal is
-never taken back by a source, whatever it says later; a doubt ends when a person decides.
+Statements are stored one by one; `leads.consent` is their view: the newest grant per channel, and every refusal. No
+source can take a refusal back, whatever it states later; a doubt ends when a person decides.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from db.records.consent import Basis, Channel, ConsentStatement, Decision
 
 #: channels that are refused one by one
 CHANNELS: tuple[Channel, ...] = ("email", "sms", "call")
-EVERY: tuple[Channel, ...] = ("all", "email", "sms", "call", "mail")
+ALL_CHANNELS: tuple[Channel, ...] = ("all", "email", "sms", "call", "mail")
 UNSUBSCRIBED = "unsubscribed_at"
 _DND_EVERYWHERE = ("dnd", "dnd_all")
 #: decisions that close something
 CLOSING: frozenset[Decision] = frozenset({"refused", "unsubscribed", "doubtful"})
-_DOUBTS: Mapping[Channel, str] = {channel: f"doubt_{channel}_at" for channel in EVERY}
-#: names of the view that hold a time, of which the earliest stays
+_DOUBTS: Mapping[Channel, str] = {channel: f"doubt_{channel}_at" for channel in ALL_CHANNELS}
+#: entries of the view that hold a time; the earliest time is kept
 _EARLIEST = frozenset({UNSUBSCRIBED, *_DOUBTS.values()})
 
 
-def key_of(statement: ConsentStatement) -> tuple[str, bool | datetime | None]:
-    """Give the name and value under which a statement stands in the view.
+def view_item(statement: ConsentStatement) -> tuple[str, bool | datetime | None]:
+    """Return the entry of the view, name and value, that a statement makes.
 
-    >>> key_of(ConsentStatement(channel="sms", decision="refused", basis="tag"))
+    >>> view_item(ConsentStatement(channel="sms", decision="refused", basis="tag"))
     ('dnd_sms', True)
     """
     match statement.decision:
@@ -48,15 +48,15 @@ def key_of(statement: ConsentStatement) -> tuple[str, bool | datetime | None]:
 
 
 def view(statements: Iterable[ConsentStatement], known: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Fold statements, oldest first, into what may be sent; `known` is the view so far.
+    """Fold statements, oldest first, into the view; `known` is the view so far.
 
-    >>> said = [("refused", "sms"), ("granted", "sms")]
-    >>> view(ConsentStatement(channel=c, decision=d, basis="column") for d, c in said)
+    >>> decisions = [("refused", "sms"), ("granted", "sms")]
+    >>> view(ConsentStatement(channel=c, decision=d, basis="column") for d, c in decisions)
     {'dnd_sms': True, 'opt_in_sms': True}
     """
     merged = dict(known or {})
     for statement in statements:
-        name, value = key_of(statement)
+        name, value = view_item(statement)
         if value is None:
             merged.pop(name, None)
         else:
@@ -64,28 +64,28 @@ def view(statements: Iterable[ConsentStatement], known: Mapping[str, Any] | None
     return merged
 
 
-def merge(known: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """Merge what is told into a view; gives too whether a refusal that stands was contradicted."""
+def merge(known: Mapping[str, Any], news: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Merge new entries into a view; return it, and whether they contradicted a refusal (which then stays)."""
     merged = dict(known)
     contradicted = False
-    for name, value in told.items():
+    for name, value in news.items():
         if name in _EARLIEST:
             merged[name] = min(known.get(name, value), value)
-        elif name in known and known[name] == negative(name) != value:
+        elif name in known and known[name] == refusing_value(name) != value:
             contradicted = True
         else:
             merged[name] = value
     return merged, contradicted
 
 
-def negative(name: str) -> bool:
-    """Give the value of a name of the view that refuses."""
+def refusing_value(name: str) -> bool:
+    """Return the value with which an entry of the view refuses: True for `dnd_…`, False for `opt_in_…`."""
     return name.startswith("dnd")
 
 
 def refuses(name: str, value: object) -> bool:
-    """Tell whether a name of the view with this value closes something."""
-    return name in _EARLIEST or value == negative(name)
+    """Whether an entry of the view closes a channel."""
+    return name in _EARLIEST or value == refusing_value(name)
 
 
 def contactable(consent: Mapping[str, Any]) -> bool:
@@ -96,41 +96,47 @@ def contactable(consent: Mapping[str, Any]) -> bool:
 
 
 def doubts(consent: Mapping[str, Any]) -> dict[Channel, datetime]:
-    """Give the channels that are in doubt, each with the moment since when."""
+    """Return the channels that are in doubt, each with the time since when."""
     return {channel: consent[name] for channel, name in _DOUBTS.items() if consent.get(name)}
 
 
-def told(draft: LeadDraft) -> dict[str, Any]:
-    """Give what a draft says of consent, its statements included, as names of the view; a refusal wins."""
-    said = dict(draft.consent)
+def draft_view(draft: LeadDraft) -> dict[str, Any]:
+    """Return what a draft says of consent, its statements included, as entries of the view; a refusal wins."""
+    entries = dict(draft.consent)
     for statement in draft.statements:
-        name, value = key_of(statement)
-        if value is None or (name in said and refuses(name, said[name]) and not refuses(name, value)):
+        name, value = view_item(statement)
+        if value is None or (name in entries and refuses(name, entries[name]) and not refuses(name, value)):
             continue
-        said[name] = min(said.get(name, value), value) if name in _EARLIEST else value
-    return said
+        entries[name] = min(entries.get(name, value), value) if name in _EARLIEST else value
+    return entries
 
 
 def statements_of(draft: LeadDraft) -> tuple[ConsentStatement, ...]:
-    """Give all that a draft states: its statements, and one for each name of its consent that none of them makes.
+    """Return a draft's statements, and one more for each entry of its consent that none of them makes.
 
-    A flag at rest, `dnd_sms: false`, states nothing.
+    A flag that is off, `dnd_sms: false`, states nothing.
     """
     if all(value is False and name.startswith("dnd") for name, value in draft.consent.items()):
         return draft.statements
-    covered = {key_of(statement)[0] for statement in draft.statements}
-    own = (_stated(name, value, draft) for name, value in draft.consent.items() if name not in covered)
-    return (*draft.statements, *(statement for statement in own if statement is not None))
+    covered = {view_item(statement)[0] for statement in draft.statements}
+    others = (
+        statement_for(name, value, basis="field", said_at=draft.as_of)
+        for name, value in draft.consent.items()
+        if name not in covered
+    )
+    return (*draft.statements, *(statement for statement in others if statement is not None))
 
 
-def stated(name: str, value: object, *, basis: Basis, said_at: datetime | None = None) -> ConsentStatement | None:
-    """Give the statement that a name of the view with this value stands for; None where it says nothing."""
+def statement_for(
+    name: str, value: object, *, basis: Basis, said_at: datetime | None = None
+) -> ConsentStatement | None:
+    """Return the statement that an entry of the view stands for; None where it states nothing."""
     kind, _, channel = name.rpartition("_")
     if name == UNSUBSCRIBED and isinstance(value, datetime):
         return ConsentStatement(channel="all", decision="unsubscribed", basis=basis, reference=name, said_at=value)
     if name == "dnd" and value is True:
         return ConsentStatement(channel="all", decision="refused", basis=basis, reference=name, said_at=said_at)
-    if channel not in EVERY or not isinstance(value, bool) or (kind == "dnd" and not value):
+    if channel not in ALL_CHANNELS or not isinstance(value, bool) or (kind == "dnd" and not value):
         return None
     decisions: Mapping[str, Decision] = {"dnd": "refused", "opt_in": "granted" if value else "withheld"}
     if kind not in decisions:
@@ -138,21 +144,17 @@ def stated(name: str, value: object, *, basis: Basis, said_at: datetime | None =
     return ConsentStatement(channel=channel, decision=decisions[kind], basis=basis, reference=name, said_at=said_at)
 
 
-def _stated(name: str, value: object, draft: LeadDraft) -> ConsentStatement | None:
-    return stated(name, value, basis="field", said_at=draft.as_of)
+def group_statements(statements: Iterable[ConsentStatement]) -> list[tuple[ConsentStatement, ...]]:
+    """Group statements into ledger entries: a doubt, or a statement with words of its own, alone; others together.
 
-
-def grouped(statements: Iterable[ConsentStatement]) -> list[tuple[ConsentStatement, ...]]:
-    """Give statements as entries of the ledger hold them: a doubt and what has words of its own alone, others together.
-
-    A doubt that a person has settled is told by its entry when a source says the same again.
+    A doubt has its own entry so that a settled doubt is recognised when a source states it again.
     """
     together: list[ConsentStatement] = []
     alone: dict[tuple[Any, ...], list[ConsentStatement]] = {}
     for statement in statements:
         if statement.decision == "doubtful" or statement.basis in {"words", "person", "event"}:
-            mark = (statement.decision == "doubtful", statement.basis, statement.reference)
-            alone.setdefault(mark, []).append(statement)
+            group = (statement.decision == "doubtful", statement.basis, statement.reference)
+            alone.setdefault(group, []).append(statement)
         else:
             together.append(statement)
     return [*([tuple(together)] if together else []), *map(tuple, alone.values())]
@@ -160,32 +162,32 @@ def grouped(statements: Iterable[ConsentStatement]) -> list[tuple[ConsentStateme
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Statements that one source made together, ready to be stored."""
+    """Statements that one source made together, ready to be stored as one entry of the ledger."""
 
     statements: tuple[ConsentStatement, ...]
     #: channel, decision, basis, reference and rule of each; without the words, which are sealed
     document: tuple[Mapping[str, str], ...]
-    #: the same as text, in one order
+    #: the document as text, in a fixed order, to be hashed
     text: str
     said_at: datetime | None
     quote: str | None
 
     def id_of(self, lead_id: str, source: str) -> str:
-        """Give the id of the entry: the same for the same words of the same source, however often they come."""
-        told = f"{lead_id}\n{source}\n{self.text}"
-        return hashlib.sha256(told.encode(errors="replace")).hexdigest()[:32]
+        """Return the entry's id, a hash: the same statements of the same source always have the same id."""
+        content = f"{lead_id}\n{source}\n{self.text}"
+        return hashlib.sha256(content.encode(errors="replace")).hexdigest()[:32]
 
 
 def entries(statements: tuple[ConsentStatement, ...]) -> tuple[Entry, ...]:
-    """Give statements as entries of the ledger."""
-    if any(one.quote is not None for one in statements):
-        return tuple(map(_entry, grouped(statements)))  # a person's words stay in no cache
+    """Return the ledger entries that statements make."""
+    if any(statement.quote is not None for statement in statements):
+        return tuple(map(_entry, group_statements(statements)))  # a person's words stay in no cache
     return _entries(statements)
 
 
 @lru_cache(maxsize=2048)  # rows of a file say the same over and over
 def _entries(statements: tuple[ConsentStatement, ...]) -> tuple[Entry, ...]:
-    return tuple(map(_entry, grouped(statements)))
+    return tuple(map(_entry, group_statements(statements)))
 
 
 def _entry(group: tuple[ConsentStatement, ...]) -> Entry:
@@ -200,6 +202,6 @@ def _entry(group: tuple[ConsentStatement, ...]) -> Entry:
     )
 
 
-def opened(said: Iterable[Mapping[str, Any]], said_at: datetime | None) -> tuple[ConsentStatement, ...]:
-    """Give the statements that an entry stores."""
-    return tuple(replace(ConsentStatement(**one), said_at=said_at) for one in said)
+def stored_statements(documents: Iterable[Mapping[str, Any]], said_at: datetime | None) -> tuple[ConsentStatement, ...]:
+    """Return the statements of a stored entry."""
+    return tuple(replace(ConsentStatement(**document), said_at=said_at) for document in documents)

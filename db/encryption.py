@@ -1,6 +1,6 @@
-"""Sealing of personal data: AES-GCM under a key ring, one data key per lead, keyed hashes to look things up by.
+"""Encryption of personal data ("sealing"): AES-GCM under a key ring, a data key per lead, keyed hashes for look-ups.
 
-Every sealed value is bound to its place (tenant, table, row): bytes that were changed or moved do not open.
+Every sealed value is bound to its tenant, table and row: bytes that were changed or moved do not open.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ _ID_BYTES = 4
 _NONCE_BYTES = 12
 _RING_SEAL = b"\x01"
 _DATA_SEAL = b"\x02"
-#: what is hashed for the mark of a key
+#: the text that is hashed for the mark of a key
 _MARK = b"hearth key mark"
 
 
-def place(tenant_id: str, table: str, *row: str) -> bytes:
-    """Give the associated data that binds a sealed value to its tenant, table (or column) and row."""
+def associated_data(tenant_id: str, table: str, *row: str) -> bytes:
+    """Return the associated data that binds a sealed value to its tenant, table (or column) and row."""
     return (_measured(tenant_id) + _measured(table) + "".join(map(_measured, row))).encode()
 
 
-def sealed_under(sealed: bytes) -> bytes | None:
-    """Give the id of the key of a ring that bytes were sealed with; None where it was a lead's own key."""
+def sealing_key_id(sealed: bytes) -> bytes | None:
+    """Return the id of the ring's key that sealed these bytes; None where a lead's data key did."""
     return sealed[1 : 1 + _ID_BYTES] if sealed[:1] == _RING_SEAL else None
 
 
 def _measured(part: str) -> str:
-    # with its length, so that no two places read the same
+    # with its length, so that no two bindings read the same
     return f"{len(part)}:{part}"
 
 
 class KeyRing:
-    """The keys of an installation: the first one seals, every one of them opens.
+    """The keys of an installation: the first one seals, any of them opens.
 
     The lookup key stays the same when keys are rotated, so that hashes stay comparable.
     """
@@ -83,17 +83,17 @@ class KeyRing:
         return ".".join((_FORMAT, _encode(self._lookup), *keys))
 
     def rotated(self) -> KeyRing:
-        """Give a ring that seals with a new key and still opens what older ones sealed."""
+        """Return a ring that seals with a new key and still opens what older keys sealed."""
         return KeyRing(_new_key() | self._keys, self._lookup)
 
     def seal(self, plain: bytes, aad: bytes) -> bytes:
-        """Seal under the current key, bound to `aad` (see `place`)."""
+        """Seal under the current key, bound to `aad` (see `associated_data`)."""
         key_id, cipher = next(iter(self._ciphers.items()))
         nonce = os.urandom(_NONCE_BYTES)
         return _RING_SEAL + key_id + nonce + cipher.encrypt(nonce, plain, aad)
 
     def open(self, sealed: bytes, aad: bytes) -> bytes:
-        """Open what `seal` gave for the same `aad`.
+        """Open what `seal` returned for the same `aad`.
 
         Raises:
             SealBroken: changed, moved, or sealed with a key that this ring does not hold.
@@ -106,25 +106,25 @@ class KeyRing:
         return _decrypt(cipher, body, aad)
 
     def is_current(self, sealed: bytes) -> bool:
-        """Whether it was sealed with the key that seals now."""
+        """Whether the current key sealed these bytes."""
         return sealed[1 : 1 + _ID_BYTES] == next(iter(self._keys))
 
     def key_ids(self) -> frozenset[bytes]:
-        """Give the ids of all keys, as sealed bytes have them."""
+        """Return the ids of all keys, as sealed bytes carry them."""
         return frozenset(self._keys)
 
     def marks(self) -> dict[str, bytes]:
-        """Give a mark of each key by its id: the same key beside the same lookup key has the same, no other has."""
-        beside = hmac.digest(self._lookup, _MARK, hashlib.sha256)
-        return {key_id.hex(): hmac.digest(key, _MARK + beside, hashlib.sha256) for key_id, key in self._keys.items()}
+        """Return a keyed hash of each key, by the key's id: only the same key with the same lookup key has the same."""
+        of_lookup = hmac.digest(self._lookup, _MARK, hashlib.sha256)
+        return {key_id.hex(): hmac.digest(key, _MARK + of_lookup, hashlib.sha256) for key_id, key in self._keys.items()}
 
     def lookup(self, tenant_id: str, text: str) -> bytes:
-        """Give the keyed hash (32 bytes) under which a text can be found again inside its tenant, and only there."""
-        return hmac.digest(self._lookup, place(tenant_id, "lookup", text), hashlib.sha256)
+        """Return the keyed hash (32 bytes) by which a text is found again; another tenant's hash of it differs."""
+        return hmac.digest(self._lookup, associated_data(tenant_id, "lookup", text), hashlib.sha256)
 
 
 class DataKey:
-    """The key of one lead; destroying its wrapped form erases all that was sealed with it."""
+    """The data key of one lead; destroying its wrapped form erases everything that was sealed with it."""
 
     __slots__ = ("_cipher", "_key")
 
@@ -142,7 +142,7 @@ class DataKey:
 
     @classmethod
     def unwrap(cls, ring: KeyRing, wrapped: bytes, aad: bytes) -> DataKey:
-        """Open a key that `wrap` gave.
+        """Open a key that `wrap` returned.
 
         Raises:
             SealBroken: as `KeyRing.open`.
@@ -151,16 +151,16 @@ class DataKey:
         return cls(ring.open(wrapped, aad))
 
     def wrap(self, ring: KeyRing, aad: bytes) -> bytes:
-        """Seal the key itself under the ring, to be stored."""
+        """Return the key sealed under the ring, to be stored."""
         return ring.seal(self._key, aad)
 
     def seal(self, plain: bytes, aad: bytes) -> bytes:
-        """Seal bytes, bound to `aad` (see `place`)."""
+        """Seal bytes, bound to `aad` (see `associated_data`)."""
         nonce = os.urandom(_NONCE_BYTES)
         return _DATA_SEAL + nonce + self._cipher.encrypt(nonce, plain, aad)
 
     def open(self, sealed: bytes, aad: bytes) -> bytes:
-        """Open what `seal` gave for the same `aad`.
+        """Open what `seal` returned for the same `aad`.
 
         Raises:
             SealBroken: changed, moved, or another lead's.

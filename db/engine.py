@@ -1,4 +1,4 @@
-"""Making an engine: what SQLite and PostgreSQL are told at each connect."""
+"""Make an engine, and configure SQLite and PostgreSQL at each connect."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BEGIN = "hearth_begin"
 #: seconds to wait for a free connection
 POOL_WAIT = 30.0
 _BUSY_SECONDS = 30
-#: libpq's own settings, unless the URL has them: a host that went away without a word is noticed within half a minute
+#: libpq's settings, unless the URL has its own: a host that vanished without notice is detected within half a minute
 _CONNECT = {
     "application_name": "hearth",
     "connect_timeout": 5,
@@ -34,7 +34,7 @@ _WAL_TRIES = 50
 
 
 def normal_url(url: str) -> URL:
-    """Read a database URL and name its driver.
+    """Parse a database URL and set its driver.
 
     Raises:
         InvalidDatabaseUrl: not a URL, or neither a SQLite file nor PostgreSQL.
@@ -55,9 +55,9 @@ def normal_url(url: str) -> URL:
 def make_engine(
     url: URL, *, statement_timeout: float = 60, lock_timeout: float = 30, foreign_keys: bool = True
 ) -> Engine:
-    """Make an engine; it connects when first used. Timeouts are in seconds and hold on PostgreSQL.
+    """Make an engine; it connects when first used. Timeouts are in seconds and apply on PostgreSQL.
 
-    The pool is small since a worker's child runs one task at a time; parameters are never shown in errors.
+    The pool is small since a worker's child process runs one task at a time. Errors never show parameters.
     """
     common: dict[str, Any] = {
         "hide_parameters": True,
@@ -85,24 +85,24 @@ def _watch(engine: Engine, statement_timeout: float) -> None:
 
 
 def _postgresql_options(url: URL, *, statement_timeout: float, lock_timeout: float) -> str:
-    given = url.query.get("options", "")
-    own = {
+    from_url = url.query.get("options", "")
+    options = {
         "timezone": "UTC",
         "statement_timeout": f"{round(statement_timeout * 1000)}",
         "lock_timeout": f"{round(lock_timeout * 1000)}",
-        SETTING: "",  # nobody's rows, until a transaction says whose
+        SETTING: "",  # no tenant's rows, until a transaction names one
     }
-    return " ".join([*(f"-c {name}={value}" for name, value in own.items()), str(given)]).strip()
+    return " ".join([*(f"-c {name}={value}" for name, value in options.items()), str(from_url)]).strip()
 
 
 def _prepare_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: SqliteConnection, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself; `begun` does
+        connection.isolation_level = None  # the driver begins no transaction by itself; `begun` does
         connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten: erasure means the file too
+        connection.execute("PRAGMA secure_delete=ON")  # deleted content is overwritten: erasure reaches the file too
         connection.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
 
     @event.listens_for(engine, "begin")
@@ -112,7 +112,7 @@ def _prepare_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
 
 
 def _write_ahead(connection: SqliteConnection) -> None:
-    # Two processes that turn a new file to WAL at once collide, and SQLite's busy time-out does not cover that.
+    # Two processes that switch a new file to WAL at once collide, and SQLite's busy time-out does not cover that.
     for _ in range(_WAL_TRIES):
         try:
             connection.execute("PRAGMA journal_mode=WAL")

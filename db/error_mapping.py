@@ -1,4 +1,4 @@
-"""From what drivers raise to what this layer raises: names and codes only, since drivers quote values."""
+"""Translate driver errors to the errors of `db.errors`: names and codes only, since drivers quote values."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from db.errors import DatabaseBusy, DatabaseError, DatabaseUnavailable, Referenc
 
 _MISSING = frozenset({"42P01", "42703", "3F000"})
 _DANGLING = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
-#: serialization, deadlock, lock timeout, statement timeout: of these rows, not of the database
+#: serialization, deadlock, lock timeout, statement timeout: these rows are busy, not the database
 _BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
 _PASSING = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Let errors of the driver pass as errors of this layer."""
+def translate_errors() -> Iterator[None]:
+    """Raise errors of `db.errors` in place of the driver's."""
     try:
         yield
     except exc.TimeoutError:
@@ -28,7 +28,7 @@ def translated() -> Iterator[None]:
 
 
 def translate(error: exc.DBAPIError) -> DatabaseError:
-    """Tell passing trouble from a missing schema and from a refused statement."""
+    """Return the error that stands for a driver's: transient, missing schema, or refused statement."""
     code = _code(error)
     if code in _MISSING or (code == "SQLITE_ERROR" and "no such " in str(error.orig)):
         return SchemaOutdated("the database lacks a table or column of this version; run `hearth migrate`")

@@ -1,13 +1,13 @@
 # ruff: noqa: N818  # names say the fact
-"""What the database layer raises; nothing of SQLAlchemy passes beyond a transaction.
+"""The errors of the database layer; no error of SQLAlchemy leaves a transaction.
 
 DatabaseError
-├── DatabaseUnavailable     trouble that passes: try again later
-│   ├── DatabaseBusy        it answers, but others hold what was asked for, or it took too long
-│   └── KeysForeign         the key ring does not open this database: it passes when the right one is back
+├── DatabaseUnavailable     transient: try again later
+│   ├── DatabaseBusy        it answers, but the rows are locked by others, or the statement took too long
+│   └── KeysForeign         the key ring does not open this database: transient until the right one is back
 ├── SchemaOutdated          tables are missing: run `hearth migrate`
 ├── StatementRefused        the database refused a statement: a bug of ours
-│   └── ReferenceGone       a row that another refers to was deleted meanwhile: try again
+│   └── ReferenceGone       a referenced row was deleted meanwhile: try again
 ├── InvalidDatabaseUrl
 ├── DatabaseNotConfigured   `db.session.configure` was not called
 ├── UnstorableValue         a value that no column may hold
@@ -16,8 +16,8 @@ DatabaseError
 │   ├── InvalidKeyRing
 │   └── SealBroken          sealed bytes were changed, moved or belong to another key or tenant
 ├── KeyConflict             an idempotency key came again with other arguments
-├── FenceLost               another took the lease over: what is done under it must not take effect
-└── UnknownRecord           not there, or another tenant's: both answer the same
+├── FenceLost               another worker took the lease over: work under it must not be committed
+└── UnknownRecord           not there, or another tenant's: the answer is the same
     ├── UnknownTenant
     ├── UnknownLead
     ├── UnknownSnapshot
@@ -34,7 +34,7 @@ from sqlalchemy.exc import DontWrapMixin
 
 
 class DatabaseError(Exception):
-    """Root of all that this layer raises."""
+    """Root of all errors of this layer."""
 
 
 class DatabaseUnavailable(DatabaseError):
@@ -46,7 +46,7 @@ class KeysForeign(DatabaseUnavailable):
 
 
 class DatabaseBusy(DatabaseUnavailable):
-    """The database answers, but others hold the rows or the statement took too long: other work may go on."""
+    """The database answers, but the rows are locked or the statement took too long; other work may go on."""
 
 
 class SchemaOutdated(DatabaseError):
@@ -54,11 +54,11 @@ class SchemaOutdated(DatabaseError):
 
 
 class StatementRefused(DatabaseError):
-    """The database refused a statement that no retry will mend."""
+    """The database refused a statement; no retry will help."""
 
 
 class ReferenceGone(StatementRefused):
-    """A row that is referred to is not there (any more): a second try sees what there is."""
+    """A referenced row is not there (any more); a retry reads what is there now."""
 
 
 class InvalidDatabaseUrl(DatabaseError):
@@ -66,7 +66,7 @@ class InvalidDatabaseUrl(DatabaseError):
 
 
 class DatabaseNotConfigured(DatabaseError):
-    """A session was asked for before `db.session.configure`."""
+    """A session was opened before `db.session.configure`."""
 
 
 class UnstorableValue(DatabaseError, DontWrapMixin):
@@ -78,11 +78,11 @@ class NaiveTime(UnstorableValue):
 
 
 class SealError(DatabaseError, DontWrapMixin):
-    """Root of what sealing raises."""
+    """Root of all errors of encryption."""
 
 
 class InvalidKeyRing(SealError):
-    """The text is no key ring."""
+    """The text is not a key ring."""
 
 
 class SealBroken(SealError):
@@ -94,11 +94,11 @@ class KeyConflict(DatabaseError):
 
 
 class FenceLost(DatabaseError):
-    """The lease was taken over by another; nothing done under the old fence may be committed."""
+    """Another worker took the lease over; nothing done under the old fence may be committed."""
 
 
 class UnknownRecord(DatabaseError):
-    """What was asked for is not there for this tenant."""
+    """The record does not exist for this tenant."""
 
 
 class UnknownTenant(UnknownRecord):
@@ -106,7 +106,7 @@ class UnknownTenant(UnknownRecord):
 
 
 class UnknownLead(UnknownRecord):
-    """Some leads are not there; `positions` tells which of those asked for, from 0."""
+    """Some leads do not exist; `positions` are their positions in the request, from 0."""
 
     def __init__(self, positions: Sequence[int] = ()) -> None:
         self.positions = tuple(positions)

@@ -1,4 +1,4 @@
-"""Who is who inside a tenant: what a contact is looked up by. Pure text; hashing is the key ring's."""
+"""The texts by which a contact is looked up inside a tenant; `db.encryption` hashes them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _NANP_DIGITS = 11
 
 
 def email_key(contact: Mapping[str, str]) -> str | None:
-    """Give the text that stands for an e-mail address, or None without one."""
+    """Return the look-up text of an e-mail address, or None without one."""
     email = contact.get("email", "").strip().casefold()
     return f"email:{email}" if email else None
 
 
 def phone_key(contact: Mapping[str, str]) -> str | None:
-    """Give the text that stands for phone and last name together, or None when either lacks: a phone is shared."""
+    """Return the look-up text of phone and last name together, or None when either lacks: phones are shared."""
     digits = "".join(letter for letter in contact.get("phone", "") if letter.isdecimal())
     if len(digits) == _NANP_DIGITS and digits.startswith("1"):
         digits = digits[1:]

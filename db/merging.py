@@ -1,6 +1,6 @@
-"""How news about a lead meets what is known: pure rules, no database.
+"""Merge a draft of a lead into what is stored: pure rules, no database.
 
-A blank never erases, a stage never moves back, negative consent always wins, whatever the policy.
+Under every policy a blank never erases, a stage never moves back, and negative consent wins.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from db.records import LeadDraft, Policy
 STAGE_KEPT = "stage.regression_ignored"
 CONSENT_KEPT = "consent.conflict"
 
-#: a lead moves forward along these; any other stage, such as `nurture`, may be entered and left at any time
+#: the stages in order; a lead only moves forward. Any other stage, such as `nurture`, is entered and left at any time
 LIFECYCLE = (
     "new",
     "contacted",
@@ -35,8 +35,8 @@ _LABEL_OF_STATUS = {"won": True, "lost": False, "abandoned": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """All that sources have said of a lead, merged."""
+class LeadContent:
+    """What all sources together say of a lead."""
 
     contact: dict[str, str] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
@@ -49,64 +49,68 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
-    """The outcome of one merge."""
+class MergeResult:
+    """The merged content and the warnings of one merge."""
 
-    content: Content
-    #: warnings, in no order that matters
+    content: LeadContent
+    #: codes of warnings, in any order
     codes: tuple[str, ...]
 
 
-def merge(current: Content | None, draft: LeadDraft, policy: Policy) -> Merged:
-    """Merge a draft into what is known (None: nothing yet).
+def merge(current: LeadContent | None, draft: LeadDraft, policy: Policy) -> MergeResult:
+    """Merge a draft into the stored content (None: a new lead).
 
-    Under `fill_blanks` known values stay, except that an open lead may be closed; under `overwrite` the draft's
-    values win; under `skip_existing` a known lead takes over nothing but negative consent.
+    Under `fill_blanks` stored values stay, except that an open lead may be closed; under `overwrite` the draft's
+    values win; under `skip_existing` a stored lead takes over nothing but negative consent.
 
     Raises:
         NaiveTime: a time without zone.
 
     """
-    known = current or Content()
-    said = dict if draft.clean else _said
-    told = said(consents.told(draft) if draft.statements else draft.consent)
+    known = current or LeadContent()
+    cleaned = dict if draft.clean else _without_blanks
+    new_consent = cleaned(consents.draft_view(draft) if draft.statements else draft.consent)
     if current is not None and policy == "skip_existing":
-        told = {name: value for name, value in told.items() if consents.refuses(name, value)}
-        return Merged(content=replace(known, consent=consents.merge(known.consent, told)[0]), codes=())
-    consent, contradicted = consents.merge(known.consent, told)
+        refusals = {name: value for name, value in new_consent.items() if consents.refuses(name, value)}
+        return MergeResult(content=replace(known, consent=consents.merge(known.consent, refusals)[0]), codes=())
+    consent, contradicted = consents.merge(known.consent, new_consent)
     codes = (CONSENT_KEPT,) if contradicted else ()
     keep = _KEEPS[policy]
-    fields, regressed = _merge_fields(known.fields, said(draft.fields), keep)
+    fields, regressed = _merge_fields(known.fields, cleaned(draft.fields), keep)
     label, label_at = _merge_label(known, draft, policy)
-    content = Content(
-        contact=_merge_values(known.contact, said(draft.contact), _keep_known if policy != "overwrite" else _keep_none),
+    content = LeadContent(
+        contact=_merge_values(
+            known.contact, cleaned(draft.contact), _keep_known if policy != "overwrite" else _keep_none
+        ),
         fields=fields,
-        custom=_merge_values(known.custom, said(draft.custom), keep),
+        custom=_merge_values(known.custom, cleaned(draft.custom), keep),
         consent=consent,
         status=_status(fields, known.status),
         label=label,
         label_at=label_at,
     )
-    return Merged(content=content, codes=(*codes, STAGE_KEPT) if regressed else codes)
+    return MergeResult(content=content, codes=(*codes, STAGE_KEPT) if regressed else codes)
 
 
-def differences(before: Content, after: Content) -> tuple[str, ...]:
-    """Name the columns that a merge changed, the tenant's own with `custom.` in front; never what they hold."""
+def changed_columns(before: LeadContent, after: LeadContent) -> tuple[str, ...]:
+    """Return the names of the columns that a merge changed, never values; a tenant's own begin with `custom.`."""
     parts = (
         ("", before.contact, after.contact),
         ("", before.fields, after.fields),
         ("", before.consent, after.consent),
         ("custom.", before.custom, after.custom),
     )
-    # A merge erases nothing: whatever differs is there afterwards.
-    named = {f"{mark}{name}" for mark, was, now in parts for name in now if name not in was or was[name] != now[name]}
-    told = {name for name in ("label", "label_at") if getattr(before, name) != getattr(after, name)}
-    return tuple(sorted(named | told))
+    # A merge erases nothing: whatever differs exists afterwards.
+    names = {
+        f"{prefix}{name}" for prefix, was, now in parts for name in now if name not in was or was[name] != now[name]
+    }
+    labels = {name for name in ("label", "label_at") if getattr(before, name) != getattr(after, name)}
+    return tuple(sorted(names | labels))
 
 
-def moves_back(known: str | None, told: str | None) -> bool:
-    """Whether `told` lies before `known` on the lifecycle; side states and unknown names never do."""
-    return known in _RANK and told in _RANK and _RANK[told] < _RANK[known]
+def moves_back(known: str | None, new: str | None) -> bool:
+    """Whether the stage `new` comes before `known` in the lifecycle; stages outside it never do."""
+    return known in _RANK and new in _RANK and _RANK[new] < _RANK[known]
 
 
 def _keep_known(_name: str, _known: object) -> bool:
@@ -118,7 +122,7 @@ def _keep_none(_name: str, _known: object) -> bool:
 
 
 def _keep_unless_open(name: str, known: object) -> bool:
-    # An opportunity that is still open is a blank: its end is yet to be told.
+    # An opportunity that is still open counts as a blank: its end is not known yet.
     return not (name == "opportunity_status" and known == "open")
 
 
@@ -130,12 +134,12 @@ _KEEPS: dict[Policy, _Keep] = {
 }
 
 
-def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_blanks(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: clean for name, value in values.items() if (clean := _clean(value)) is not None}
 
 
 def _clean(value: object) -> object:
-    """Give a value as it is stored, None for a blank."""
+    """Return a value in the form that is stored; None for a blank."""
     if isinstance(value, str):
         return None if not value or value.isspace() else value if value.isprintable() else _text(value)
     if isinstance(value, float):
@@ -152,33 +156,33 @@ def _text(value: str) -> str:
     return value.replace("\x00", "").encode(errors="replace").decode()
 
 
-def _merge_values(known: Mapping[str, Any], told: dict[str, Any], keep: _Keep) -> dict[str, Any]:
+def _merge_values(known: Mapping[str, Any], new: dict[str, Any], keep: _Keep) -> dict[str, Any]:
     if not known:
-        return told
-    news = {name: value for name, value in told.items() if name not in known or not keep(name, known[name])}
-    return {**known, **news}
+        return new
+    taken_over = {name: value for name, value in new.items() if name not in known or not keep(name, known[name])}
+    return {**known, **taken_over}
 
 
-def _merge_fields(known: Mapping[str, Any], told: dict[str, Any], keep: _Keep) -> tuple[dict[str, Any], bool]:
-    regressed = moves_back(known.get("stage"), told.get("stage"))
+def _merge_fields(known: Mapping[str, Any], new: dict[str, Any], keep: _Keep) -> tuple[dict[str, Any], bool]:
+    regressed = moves_back(known.get("stage"), new.get("stage"))
     if regressed:
-        told = {name: value for name, value in told.items() if name not in {"stage", "stage_changed_at"}}
-    return _merge_values(known, told, keep), regressed
+        new = {name: value for name, value in new.items() if name not in {"stage", "stage_changed_at"}}
+    return _merge_values(known, new, keep), regressed
 
 
 def _status(fields: Mapping[str, Any], known: str) -> str:
     return str(fields.get("opportunity_status") or known)
 
 
-def _merge_label(known: Content, draft: LeadDraft, policy: Policy) -> tuple[bool | None, datetime | None]:
-    told = draft.label
-    if told is None:
-        told = _LABEL_OF_STATUS.get(str(draft.fields.get("opportunity_status")))
+def _merge_label(known: LeadContent, draft: LeadDraft, policy: Policy) -> tuple[bool | None, datetime | None]:
+    label = draft.label
+    if label is None:
+        label = _LABEL_OF_STATUS.get(str(draft.fields.get("opportunity_status")))
     at = draft.label_at or draft.fields.get("closed_at")
-    moment = utc(at) if told is not None and at else None
-    if told is None or (known.label is not None and known.label != told and policy != "overwrite"):
+    label_at = utc(at) if label is not None and at else None
+    if label is None or (known.label is not None and known.label != label and policy != "overwrite"):
         return known.label, known.label_at
-    if known.label == told:
-        kept = known.label_at or moment
-        return told, (moment or kept) if policy == "overwrite" else kept
-    return told, moment
+    if known.label == label:
+        earlier = known.label_at or label_at
+        return label, (label_at or earlier) if policy == "overwrite" else earlier
+    return label, label_at

@@ -1,8 +1,9 @@
-"""What is kept of people: every table with the column that names them, how long it stays, what erasure does to it.
+"""The registry of personal data: every table, the column that names people, its retention, and what erasure does.
 
-A test fails when a table is missing here. `delete`: the subject's rows go. `scrub`: the rows are other things' (of a
-batch, a job, a message) and what names the subject is taken out, or the row goes when it is about nobody else.
-`mark`: the row stays and is noted for renewal. `keep`: nothing in it tells who somebody was once the rest is gone.
+A test fails when a table is missing here. `delete`: the subject's rows are deleted. `scrub`: the row belongs to
+something else (a batch, a job, a message), so what names the subject is removed, or the row is deleted when it is about
+nobody else. `mark`: the row stays and is marked for renewal. `keep`: nothing in it identifies anybody once the rest is
+gone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Category = Literal["profile", "behaviour", "features", "scores", "imports", "mes
 Kept = Literal["models", "proof", "settings", "operation"]
 Action = Literal["delete", "scrub", "mark", "keep"]
 
-#: days that a category stays unless the tenant says fewer; None: as long as the tenant wants
+#: days that a category is kept unless the tenant sets fewer; None: without limit
 DAYS: Mapping[Category, int | None] = {
     "profile": None,
     "behaviour": 1095,
@@ -31,18 +32,18 @@ DAYS: Mapping[Category, int | None] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """One table, as far as people are concerned."""
+    """One table, with what concerns people in it."""
 
     table: str
-    #: what kind of data; retention is set by it
+    #: the kind of data, which decides its retention
     category: Category | Kept
-    #: what erasure does
+    #: what erasure does to it
     action: Action
     #: the column that holds the lead's id; None where rows name people inside a document, or not at all
     subject: str | None = None
     #: the column from whose time the days count; None: rows go with what they belong to, or never
     age: str | None = None
-    #: what a reader should know
+    #: explains the table to a reader
     note: str
 
 
@@ -102,7 +103,7 @@ STORES: tuple[Store, ...] = (
         action="delete",
         subject="lead_id",
         age="as_of",
-        note="feature vectors, sealed with the lead's key",
+        note="feature vectors, and for some hours what they were made of, sealed with the lead's key",
     ),
     Store(
         table="predictions",
@@ -262,7 +263,7 @@ STORES: tuple[Store, ...] = (
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
-def days(category: Category, chosen: Mapping[str, int]) -> int | None:
-    """Give the days a category stays: the tenant's own where they are fewer than ours; None: without end."""
+def retention_days(category: Category, chosen: Mapping[str, int]) -> int | None:
+    """Return the days that a category is kept: the tenant's own where they are fewer than ours; None: no limit."""
     limits = [limit for limit in (DAYS[category], chosen.get(category)) if limit is not None]
     return min(limits, default=None)

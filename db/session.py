@@ -1,4 +1,4 @@
-"""Sessions: bound to a database by `configure` at start, opened by `transaction` and `reading`, and by nothing else."""
+"""Database sessions: `configure` binds the process at start; only `transaction` and `reading` open sessions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from sqlalchemy import URL, Engine
 from sqlalchemy.orm import Session
 
 from db.encryption import KeyRing
 from db.engine import BEGIN, make_engine, normal_url
-from db.error_mapping import translated
+from db.error_mapping import translate_errors
 from db.errors import DatabaseNotConfigured
 from db.tenancy import EVERY_TENANT, Scope, TenantSession, across_tenants
 
@@ -25,6 +26,7 @@ __all__ = [
     "check",
     "configure",
     "dispose",
+    "keyring_of",
     "reading",
     "transaction",
 ]
@@ -34,13 +36,13 @@ __all__ = [
 class _Binding:
     url: URL | None = None
     keyring: KeyRing | None = None
-    #: what the first session waits for; None once it has passed
+    #: called before the first session; None once it has passed
     check: Callable[[], None] | None = None
     statement_timeout: float = 60
     lock_timeout: float = 30
     engine: Engine | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
-    #: engines of the parent process: kept, since closing their connections here would disturb the parent
+    #: engines of the parent process: referenced here, since closing their connections would disturb the parent
     inherited: list[Engine] = field(default_factory=list)
 
 
@@ -56,10 +58,10 @@ def configure(
     lock_timeout: float = 30,
     check: Callable[[], None] | None = None,
 ) -> None:
-    """Bind this process to a database. Nothing connects before the first session, so a fork may follow.
+    """Bind this process to a database. Nothing connects before the first session, so the process may fork after it.
 
-    Timeouts are in seconds and hold on PostgreSQL; on SQLite a writer waits 30 s for another.
-    `check` is called before the first session, and again before the next where it raises.
+    Timeouts are in seconds and apply on PostgreSQL; on SQLite a writer waits 30 s for another.
+    `check` is called before the first session; when it raises, it is called again before the next one.
 
     Raises:
         InvalidDatabaseUrl: neither a SQLite file nor PostgreSQL.
@@ -72,18 +74,18 @@ def configure(
 
 
 def check() -> None:
-    """Call the check of `configure` now, unless it has passed; raises what it raises."""
-    wanted, _bound.check = _bound.check, None  # its own sessions do not wait for it
+    """Call the check of `configure` now, unless it has passed; raise what it raises."""
+    pending, _bound.check = _bound.check, None  # sessions that the check itself opens do not call it
     try:
-        if wanted is not None:
-            wanted()
+        if pending is not None:
+            pending()
     except BaseException:
-        _bound.check = wanted
+        _bound.check = pending
         raise
 
 
 def dispose() -> None:
-    """Close all connections; the binding stays, and the next session connects anew."""
+    """Close all connections; the binding stays, and the next session connects again."""
     engine, _bound.engine = _bound.engine, None
     if engine is not None:
         engine.dispose()
@@ -93,27 +95,32 @@ def dispose() -> None:
 def transaction(scope: Scope) -> Iterator[Session]:
     """Open a session of one tenant that commits when the block ends and rolls back when it raises.
 
-    `EVERY_TENANT` is for what goes over all of them by design.
+    `EVERY_TENANT` is for work that covers all tenants by design.
 
     Raises:
-        DatabaseUnavailable: trouble that passes, at any statement or at the commit.
-        SchemaOutdated, StatementRefused: trouble that does not.
+        DatabaseUnavailable: a transient error, at any statement or at the commit.
+        SchemaOutdated, StatementRefused: a permanent error.
 
     """
-    with translated(), _session(scope) as session, session.begin():
+    with translate_errors(), _session(scope) as session, session.begin():
         yield session
 
 
 @contextmanager
 def reading(scope: Scope) -> Iterator[Session]:
-    """Open a session of one tenant that only reads, from one consistent state on SQLite; it takes no write lock.
+    """Open a read-only session of one tenant; it takes no write lock, and on SQLite reads one consistent state.
 
     Raises:
         DatabaseUnavailable, SchemaOutdated, StatementRefused: as `transaction`.
 
     """
-    with translated(), _session(scope, **_READING) as session:
+    with translate_errors(), _session(scope, **_READING) as session:
         yield session
+
+
+def keyring_of(session: Session) -> KeyRing:
+    """Return the session's key ring."""
+    return cast("KeyRing", session.info["keyring"])
 
 
 def _session(scope: Scope, **options: str | bool) -> Session:

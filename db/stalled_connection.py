@@ -1,9 +1,9 @@
-"""A PostgreSQL connection that does not wait for ever: a server that says nothing is asked elsewhere.
+"""A PostgreSQL connection that detects a stalled server instead of waiting for ever.
 
-A proxy or firewall between us may keep a connection open that nobody forwards any more; TCP's own keepalives are then
-answered by it. So a wait without a word leads to a second connection that asks what the first one's session does:
-when it has long been idle, its answer or our statement was lost. When nobody can be asked, what the server should have
-ended by `statement_timeout` ends here a little later.
+A proxy or firewall may keep a connection open without forwarding it any more; it then answers TCP keepalives itself.
+So after some seconds of silence a second connection asks the server what the first one's session does: when it has
+been idle for a while, its answer or our statement was lost. When the server cannot be asked either, the wait ends a
+little later than `statement_timeout` should have ended the statement.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 import psycopg
 
-#: seconds without a word until the server is asked by another connection, and between two such questions
+#: seconds of silence until the server is asked by another connection, and between two such questions
 ASK = 10.0
-#: seconds beyond the server's own limit of a statement after which nobody waits any more
+#: seconds beyond the server's own statement timeout after which the wait ends
 MARGIN = 10.0
-#: … ends the lost session, which would keep its locks. Its answer is on its way no longer than two seconds
+#: ends the lost session, which would keep its locks; an answer is under way for two seconds at most
 _LOST = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE pid = %s AND usename = current_user AND state LIKE 'idle%%' AND state_change < clock_timestamp() - interval '2 s'
@@ -26,13 +26,13 @@ WHERE pid = %s AND usename = current_user AND state LIKE 'idle%%' AND state_chan
 
 
 class _BoundedConnection(psycopg.Connection[Any]):
-    """A connection of psycopg whose waits end after some seconds without a word."""
+    """A psycopg connection whose waits end after some seconds of silence."""
 
-    #: None: no end
+    #: seconds; None: no limit
     limit: float | None = 5.0
 
     def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
-        """Wait for the server as psycopg does, and not for ever.
+        """Wait for the server as psycopg does, but not for ever.
 
         Raises:
             psycopg.OperationalError: the connection is lost; it is closed.
@@ -58,7 +58,7 @@ class _BoundedConnection(psycopg.Connection[Any]):
             return end.value
 
     def _look(self, silence: float) -> None:
-        """Go on, or raise OperationalError when there is no use in it."""
+        """Return where waiting on is useful; close the connection and raise OperationalError where it is not."""
         if self._is_lost() or (self.limit is not None and silence >= self.limit):
             self.close()
             raise psycopg.OperationalError(f"the server said nothing for {silence:.0f} s")
@@ -68,21 +68,21 @@ class _BoundedConnection(psycopg.Connection[Any]):
 
 
 class WatchedConnection(_BoundedConnection):
-    """One that also asks the server by another connection what became of it."""
+    """A connection that also asks the server, by a second connection, what became of its session."""
 
-    #: how to reach the same server again
+    #: the arguments that reach the same server again
     way: dict[str, Any]
 
     @classmethod
     def open(cls, *arguments: Any, statement_timeout: float, **way: Any) -> WatchedConnection:
         """Connect; `statement_timeout` is the server's limit in seconds, 0 for none."""
-        made = cls.connect(*arguments, **way)
-        made.way = {**way, "autocommit": True, **({"conninfo": arguments[0]} if arguments else {})}
-        made.limit = statement_timeout + MARGIN if statement_timeout else None
-        return made
+        connection = cls.connect(*arguments, **way)
+        connection.way = {**way, "autocommit": True, **({"conninfo": arguments[0]} if arguments else {})}
+        connection.limit = statement_timeout + MARGIN if statement_timeout else None
+        return connection
 
     def _is_lost(self) -> bool:
-        """Whether the server has long done with us; unknown counts as no."""
+        """Whether the server's session has been idle for a while; False where that cannot be found out."""
         try:
             with _BoundedConnection.connect(**self.way) as other:
                 return other.execute(_LOST, [self.info.backend_pid]).fetchone() is not None

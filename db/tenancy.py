@@ -1,7 +1,7 @@
-"""Whose rows a session reaches: PostgreSQL's row-level security is told at the beginning of each transaction.
+"""Set the tenant whose rows a session reaches, for PostgreSQL's row-level security, at the start of each transaction.
 
-Every query names its tenant; this is the second lock, for the one that forgets to. SQLite has no such lock, and is told
-nothing. The policies are made by `migrations.row_security`.
+Every query names its tenant itself; this is a second barrier, for a query that forgets to. SQLite has no row-level
+security. `migrations.row_security` creates the policies.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 #: PostgreSQL's setting that policies compare with a row's tenant
 SETTING: Final = "hearth.tenant_id"
-#: what it says where no tenant is meant; no tenant can be called so
+#: its value where every tenant is meant; no tenant can have this id
 MARK: Final = "*every*"
 _KEY = "tenant"
-_TELL = f"SELECT set_config('{SETTING}', %s, true)"
+_SET_TENANT = f"SELECT set_config('{SETTING}', %s, true)"
 
 
 class EveryTenant(Enum):
-    """The scope of work that goes over all tenants by design."""
+    """The scope of work that covers all tenants by design."""
 
     EVERY_TENANT = MARK
 
@@ -43,7 +43,7 @@ class TenantSession(Session):
 
 @contextmanager
 def across_tenants(session: Session) -> Iterator[None]:
-    """Let a tenant's session reach the rows of all while the block runs: for the little that tenants share."""
+    """Let a tenant's session reach the rows of all tenants while the block runs: for the few that tenants share."""
     before = session.info[_KEY]
     _change(session, MARK)
     try:
@@ -57,39 +57,42 @@ def across_tenants(session: Session) -> Iterator[None]:
 
 
 def is_bound(session: Session) -> bool:
-    """Whether the policies bind this session's role: not a superuser's, nor one with BYPASSRLS. SQLite has no role."""
+    """Whether the policies bind this session's role: a superuser or a role with BYPASSRLS is not bound.
+
+    True on SQLite, which has no roles.
+    """
     if session.connection().dialect.name != "postgresql":
         return True
-    free = text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
-    return not session.scalar(free)
+    exempt = text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    return not session.scalar(exempt)
 
 
 def _setting(scope: Scope) -> str:
     if isinstance(scope, EveryTenant):
         return MARK
-    return "" if scope == MARK else scope  # a name out of some message opens nothing
+    return "" if scope == MARK else scope  # an id from a message cannot select every tenant
 
 
 def _change(session: Session, setting: str) -> None:
     session.info[_KEY] = setting
     if session.in_transaction():
-        _tell(session.connection(), setting)
+        _set_tenant(session.connection(), setting)
 
 
-def _tell(connection: Connection, setting: str) -> None:
+def _set_tenant(connection: Connection, setting: str) -> None:
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(_TELL, (setting,))
+        connection.exec_driver_sql(_SET_TENANT, (setting,))
 
 
 @event.listens_for(TenantSession, "after_begin")
 def _begun(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-    # A savepoint begins with what the transaction around it was told.
+    # A savepoint inherits the setting of the transaction around it.
     if not connection.in_nested_transaction():
-        _tell(connection, session.info[_KEY])
+        _set_tenant(connection, session.info[_KEY])
 
 
 @event.listens_for(TenantSession, "after_soft_rollback")
 def _rolled_back(session: Session, previous: SessionTransaction) -> None:
-    # A savepoint takes back what was told within it.
+    # Rolling a savepoint back undoes a setting made within it.
     if previous.nested and session.is_active and session.in_transaction():
-        _tell(session.connection(), session.info[_KEY])
+        _set_tenant(session.connection(), session.info[_KEY])

@@ -18,7 +18,7 @@ import sklearn
 from numpy.typing import NDArray
 
 from ml.churn.scorer import ChurnScorer
-from ml.errors import ArtifactCorruptedError, ArtifactFormatError, ArtifactKindError, NotFittedError
+from ml.errors import ArtifactCorruptedError, ArtifactFormatError, ArtifactKindError
 from ml.features import SCHEMA_VERSION
 from ml.leads import LeadScorer, Scorecard
 
@@ -27,16 +27,15 @@ FORMAT = 1
 
 Scorer = LeadScorer | Scorecard
 
-_KINDS: dict[str, type[LeadScorer | Scorecard]] = {made.kind: made for made in (LeadScorer, ChurnScorer, Scorecard)}
+#: the scorers that come with Hearth, by the kind that their artifacts name
+SCORERS: Mapping[str, type[Scorer]] = {scorer.kind: scorer for scorer in (LeadScorer, ChurnScorer, Scorecard)}
 _BASE64 = "base64"
 #: kinds of array that are kept as they are; every other becomes float64
 _STORED = {"b1": "|b1", "i4": "<i4", "f4": "<f4"}
 
 
 def dump(scorer: Scorer) -> bytes:
-    """Give a fitted scorer as bytes; the same scorer always gives the same bytes. Raises NotFittedError."""
-    if scorer.kind not in _KINDS:
-        raise NotFittedError("not a scorer of a known kind; give a fitted scorer")
+    """Return a fitted scorer as bytes; the same scorer always gives the same bytes. Raises NotFittedError."""
     body = {
         "format": FORMAT,
         "kind": scorer.kind,
@@ -47,8 +46,8 @@ def dump(scorer: Scorer) -> bytes:
     return _canonical(body | {"sha256": _digest(body)})
 
 
-def load(artifact: bytes) -> Scorer:
-    """Make the scorer again that `dump` was given.
+def load(artifact: bytes, scorers: Mapping[str, type[Scorer]] = SCORERS) -> Scorer:
+    """Restore the scorer that `dump` was given; `scorers` are the classes that may be restored, by kind.
 
     Raises ArtifactCorruptedError, ArtifactFormatError or ArtifactKindError.
 
@@ -58,17 +57,17 @@ def load(artifact: bytes) -> Scorer:
     body = _checked(artifact)
     if body.get("format") != FORMAT or body.get("features") != SCHEMA_VERSION:
         raise ArtifactFormatError(ArtifactFormatError.__doc__)
-    made = _KINDS.get(str(body.get("kind")))
-    if made is None:
+    scorer = scorers.get(str(body.get("kind")))
+    if scorer is None:
         raise ArtifactKindError("the artifact holds an unknown kind of model; use the version that wrote it")
     try:
-        return made.restore(_unpacked(body["state"]))
+        return scorer.restore(_unpacked(body["state"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactCorruptedError("the artifact's state is incomplete; train the model again") from error
 
 
 def libraries() -> dict[str, str]:
-    """Give the versions that a model depends on, for its report."""
+    """Return the versions of the libraries that a model depends on, for its report."""
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,

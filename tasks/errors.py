@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-Place = dict[str, str]
+FieldError = dict[str, str]
 
 
 class TaskError(Exception):
@@ -28,7 +28,7 @@ class InvalidPayload(TaskError):
     not_finite, future; `errors` holds `{"loc", "msg"}` for each place, without the values found there.
     """
 
-    def __init__(self, code: str, errors: Sequence[Place]) -> None:
+    def __init__(self, code: str, errors: Sequence[FieldError]) -> None:
         super().__init__(code, list(errors))
         self.code = code
         self.errors = list(errors)

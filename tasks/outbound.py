@@ -13,7 +13,7 @@ from tasks.runtime.task import query
 ROOM = RESULT_LIMIT - 2_000
 
 
-@query("hearth.outbound.pull", PullEvents)
+@query("hearth.outbound.pull", PullEvents, queue="inference")
 def pull(session: Session, request: PullEvents, context: TaskContext) -> TaskResult:
     """Events after the cursor, oldest first, as many as fit; send the cursor that comes back to go on."""
     events, size = [], 0

@@ -7,14 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from db.records import ActionState, ConsentStatement, EventDraft, InterventionRecord
+from db.records import ConsentStatement, EventDraft, InterventionRecord
 from db.repositories.consent import consent
-from db.repositories.due_queues import rescore_queue
+from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.events import events
 from db.repositories.interventions import interventions
 from db.repositories.leads import leads
 from db.repositories.predictions import snapshots
 from db.session import Session
+from domain.action_states import REPORTED, ActionState, reported_from
 from tasks.contracts.base.wire import digest
 from tasks.contracts.outcomes import OutcomeItem, RecordOutcomes
 from tasks.errors import InvalidPayload
@@ -26,16 +27,11 @@ from tasks.services.leads import refusals
 #: outcomes that close a lead: the label they give
 LABELS: Mapping[str, bool] = {"won": True, "lost": False, "abandoned": False}
 INBOUND = frozenset({"replied", "appointment_kept", "showing", "offer", "unsubscribed"})
-#: outcomes that end an action -> its new state, and the states that it may have had: one that was withdrawn after it
-#: was handed over may have been carried out all the same
-MOVES: Mapping[str, tuple[ActionState, tuple[ActionState, ...]]] = {
-    "executed": ("executed", ("dispatched", "withdrawn")),
-    "rejected": ("rejected", ("dispatched", "withdrawn")),
-    "replied": ("replied", ("dispatched", "executed", "withdrawn")),
-}
+#: outcomes that end an action -> its new state
+ENDS: Mapping[str, ActionState] = {state: state for state in REPORTED}
 
 
-@effect("hearth.outcomes.record", RecordOutcomes)
+@effect("hearth.outcomes.record", RecordOutcomes, queue="ingest")
 def record(session: Session, request: RecordOutcomes, context: TaskContext) -> TaskResult:
     """Store each outcome once; won, lost and abandoned label the lead and every snapshot taken before.
 
@@ -58,7 +54,7 @@ def record(session: Session, request: RecordOutcomes, context: TaskContext) -> T
             counts["labels_created"] += _label(session, request.tenant_id, lead_id, outcome)
         if new and outcome.type == "unsubscribed":
             _close(session, context, lead_id, drafts[0])
-        if new and outcome.action_id is not None and outcome.type in MOVES:
+        if new and outcome.action_id is not None and outcome.type in ENDS:
             counts["actions"] += _move(session, context, outcome, action, index=index)
     rescore_queue.touch(session, request.tenant_id, lead_ids=sorted(touched))
     return TaskResult(data=counts)
@@ -71,7 +67,7 @@ def _close(session: Session, context: TaskContext, lead_id: str, event: EventDra
     fresh = consent.record(
         session, context.tenant_id, statements={lead_id: [ended]}, source=event.source, now=context.now
     )
-    refusals.follow(context, fresh)
+    refusals.announce(context, fresh)
 
 
 def _subject(session: Session, tenant_id: str, outcome: OutcomeItem, index: int) -> str:
@@ -123,13 +119,20 @@ def _move(
     if known is None:
         context.warn("unknown_action", f"outcomes.{index}.action_id")
         return 0
-    to, of = MOVES[outcome.type]
-    scope: dict[str, Any] = {"action_id": known.action_id, "to": to, "of": of, "dispatched": True}
-    moved = interventions.move(session, context.tenant_id, **scope, now=context.now)
+    state = ENDS[outcome.type]
+    moved = interventions.move(
+        session,
+        context.tenant_id,
+        action_id=known.action_id,
+        to=state,
+        of=reported_from(state),
+        now=context.now,
+        dispatched=True,
+    )
     if moved is None:
         context.warn("action_not_running", f"outcomes.{index}.action_id")
         return 0
-    action_views.prove(context, moved, outcome=outcome.type)
+    action_views.audit_action(context, moved, outcome=outcome.type)
     return 1
 
 

@@ -29,7 +29,7 @@ STAGES = {"score": lead_tasks.score_stage, "churn": churn.churn_stage, "urgency"
 DEADLINE, DEADLINE_PER_LEAD = timedelta(seconds=2), timedelta(milliseconds=120)
 
 
-@effect("hearth.pipelines.assess", Assess)
+@effect("hearth.pipelines.assess", Assess, queue="inference")
 def assess(session: Session, request: Assess, context: TaskContext) -> TaskResult:
     """Start an assessment of some leads; its stages land one by one, `hearth.jobs.status` tells how far it is."""
     lead_ids = request.ids()
@@ -52,7 +52,7 @@ def assess(session: Session, request: Assess, context: TaskContext) -> TaskResul
     return TaskResult(data=data | told, status="partial" if blocked else "ok", as_of=record.as_of)
 
 
-@job("hearth.pipelines.start", StageCall)
+@job("hearth.pipelines.start", StageCall, queue="inference", internal=True)
 def start(request: StageCall, context: TaskContext) -> dict[str, Any]:
     """Publish the stages of an assessment that is committed, and the watchdog of an interactive one."""
     call = {"tenant_id": request.tenant_id, "assessment_id": request.assessment_id}
@@ -67,7 +67,7 @@ def start(request: StageCall, context: TaskContext) -> dict[str, Any]:
     return context.envelope(request, TaskResult(data={"published": True}))
 
 
-@step("hearth.pipelines.finish", StageCall)
+@step("hearth.pipelines.finish", StageCall, queue="inference")
 def finish(session: Session, request: StageCall, context: TaskContext) -> TaskResult:
     """Close an assessment once: ok, or partial with the stages that failed or are late."""
     record = assessments.finish(session, request.tenant_id, assessment_id=request.assessment_id, now=context.now)
@@ -80,7 +80,7 @@ def finish(session: Session, request: StageCall, context: TaskContext) -> TaskRe
     return TaskResult(data=data, status="ok" if record.state == "ok" else "partial", as_of=record.as_of)
 
 
-@job("hearth.pipelines.sweep", Upkeep)
+@job("hearth.pipelines.sweep", Upkeep, queue="inference", internal=True)
 def sweep(request: Upkeep, context: TaskContext) -> dict[str, Any]:
     """Close every assessment whose time has passed, so that an answer comes whatever became of its messages."""
     if not schedule.is_due("pipelines.sweep", 15):

@@ -7,10 +7,11 @@ from importlib.metadata import version
 
 from celery import current_app
 
-from db.records import CanaryRecord
+from db.records import QueueProbeRecord
 from db.repositories import audit
 from db.repositories.jobs import delivery_attempts, outbox, quarantine, queue_probes, schedule_locks
 from db.repositories.models import models
+from db.repositories.predictions import snapshots
 from db.session import EVERY_TENANT, Session, across_tenants, reading, transaction
 from ml.features import SCHEMA_VERSION
 from tasks.contracts.base.request import CONTRACT
@@ -20,11 +21,13 @@ from tasks.runtime import queue_depth, schedule, workspace
 from tasks.runtime.context import Json, TaskContext, TaskResult
 from tasks.runtime.task import job, query
 
-#: how long bookkeeping of what is done stays
+#: how long bookkeeping of finished work is kept
 KEPT = timedelta(days=7)
+#: how long a snapshot keeps the lead as it was read, for the later stages of its assessment; they read it again after
+PROFILES_KEPT = timedelta(hours=1)
 
 
-@query("hearth.system.ping", Ping)
+@query("hearth.system.ping", Ping, queue="inference")
 def ping(session: Session, request: Ping, context: TaskContext) -> TaskResult:
     """Versions, queues, the tenant's champions and the time."""
     known = models.versions(session, request.tenant_id) if request.tenant_id else []
@@ -40,7 +43,7 @@ def ping(session: Session, request: Ping, context: TaskContext) -> TaskResult:
     )
 
 
-@query("hearth.system.status", Status)
+@query("hearth.system.status", Status, queue="inference")
 def status(session: Session, request: Status, context: TaskContext) -> TaskResult:
     """Per queue: depth, age of the oldest message and estimated wait in seconds, as the newest canary tells."""
     told = {canary.queue: canary for canary in queue_probes.latest(session)}
@@ -60,13 +63,13 @@ def _queues() -> list[str]:
     return sorted(queue.name for queue in current_app.conf.task_queues)
 
 
-def _waits(canary: CanaryRecord | None) -> dict[str, float | None]:
+def _waits(canary: QueueProbeRecord | None) -> dict[str, float | None]:
     if canary is None:
         return {"oldest_age": None, "estimated_wait": None}
     return {"oldest_age": canary.age if canary.ran_at is None else 0.0, "estimated_wait": canary.age}
 
 
-@job("hearth.system.canaries", Upkeep)
+@job("hearth.system.canaries", Upkeep, queue="inference", internal=True)
 def send_canaries(request: Upkeep, context: TaskContext) -> Json:
     """Send a message through every queue that does nothing but arrive."""
     if not schedule.is_due("system.canaries", 15):
@@ -78,15 +81,15 @@ def send_canaries(request: Upkeep, context: TaskContext) -> Json:
     return context.envelope(request, TaskResult(data={"sent": len(sent)}))
 
 
-@job("hearth.system.canary", CanaryCall, ignore_result=True)
+@job("hearth.system.canary", CanaryCall, queue="inference", internal=True, ignore_result=True)
 def arrive(request: CanaryCall, context: TaskContext) -> Json:
     """Tell how long a message of this queue waited."""
     with transaction(EVERY_TENANT) as session:
-        queue_probes.ran(session, queue=request.queue, sent_at=request.sent_at)
+        queue_probes.mark_arrived(session, queue=request.queue, sent_at=request.sent_at)
     return context.envelope(request, TaskResult(data={}))
 
 
-@job("hearth.system.anchor", Upkeep)
+@job("hearth.system.anchor", Upkeep, queue="batch", internal=True)
 def anchor(request: Upkeep, context: TaskContext) -> Json:
     """Write the head of every audit chain to a file outside the database, so that a cut-off chain is noticed."""
     if not schedule.is_due("system.anchor", 60):
@@ -98,9 +101,9 @@ def anchor(request: Upkeep, context: TaskContext) -> Json:
     return context.envelope(request, TaskResult(data={"anchored": len(heads)}))
 
 
-@job("hearth.system.purge", Upkeep)
+@job("hearth.system.purge", Upkeep, queue="batch", internal=True)
 def purge(request: Upkeep, context: TaskContext) -> Json:
-    """Remove bookkeeping that nobody asks for any more."""
+    """Remove bookkeeping that nobody asks for any more, and profiles whose assessment has long ended."""
     if not schedule.is_due("system.purge", 3600):
         return context.envelope(request, TaskResult(data={}))
     old = context.now - KEPT
@@ -110,5 +113,6 @@ def purge(request: Upkeep, context: TaskContext) -> Json:
             "slots": schedule_locks.purge(session, before=old),
             "attempts": delivery_attempts.purge(session, before=old),
             "quarantine": quarantine.purge(session, before=old),
+            "profiles": snapshots.purge_profiles(session, before=context.now - PROFILES_KEPT),
         }
     return context.envelope(request, TaskResult(data=gone))

@@ -29,8 +29,8 @@ from benchmarks.harness import BACKGROUND, INTERACTIVE, Site
 from benchmarks.imports import import_file
 from db.repositories.jobs import quarantine
 from db.session import EVERY_TENANT, reading
-from tasks.contracts import PUBLIC
 from tasks.errors import TaskError
+from tasks.runtime import registry
 from workers.app import app
 from workers.base import malformed
 
@@ -294,7 +294,7 @@ def fuzz(attack: Attack) -> Found:
     mains, ends, echoed = attack.mains(), Counter[str](), 0
     known = {"tenant_id": [attack.loud], "contract": ["1"]}
     with attack.asking():
-        for name, contract in sorted(PUBLIC.items()):
+        for name, contract in sorted(registry.public_contracts().items()):
             payloads = Payloads(contract.model_json_schema(), attack.random, known)
             calls = range(3 if attack.quick else 30)
             sent = [_spoilt_call(attack, name, payloads) for _ in attack.paced(calls)]

@@ -96,7 +96,7 @@ class Long(Request):
         return self.job
 
 
-@effect("faults.effect", Probe)
+@effect("faults.effect", Probe, queue="celery")
 def probe(session: Session, request: Probe, context: TaskContext) -> TaskResult:
     """One row and one link of the audit chain, whatever else happens."""
     note("starts", request.job)
@@ -106,7 +106,7 @@ def probe(session: Session, request: Probe, context: TaskContext) -> TaskResult:
     return TaskResult(data={"job": request.job})
 
 
-@job("faults.long", Long)
+@job("faults.long", Long, queue="celery")
 def long(request: Long, context: TaskContext) -> Json:
     """Long work under a lease; the first to start sleeps, so that it can be stopped meanwhile."""
     note("starts", request.job)
@@ -119,7 +119,7 @@ def long(request: Long, context: TaskContext) -> Json:
     return envelope
 
 
-@job("faults.tick", Upkeep)
+@job("faults.tick", Upkeep, queue="celery")
 def tick(request: Upkeep, context: TaskContext) -> Json:
     """One row a slot, a second long."""
     if schedule.is_due("faults.tick", 1):
@@ -130,7 +130,7 @@ def tick(request: Upkeep, context: TaskContext) -> Json:
 
 if "FAULTS_LATER" in os.environ:
 
-    @effect("faults.later", Probe)
+    @effect("faults.later", Probe, queue="celery")
     def later(session: Session, request: Probe, _: TaskContext) -> TaskResult:
         """A task that only the newer worker knows."""
         session.execute(INSERT, {"tenant_id": request.tenant_id, "job": request.job})

@@ -1,4 +1,4 @@
-"""The audit chains, one a tenant; triggers refuse to change or delete a row."""
+"""The audit chains, one per tenant; triggers refuse to change or delete a row."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Imports of files: the ledger that says which chunks are done."""
+"""CSV imports, their chunks, and the rows that were rejected or compared."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ _LIVE = text("state IN ('running', 'finished')")
 
 
 class Backfill(Base):
-    """One import of one file; the same import (by `key`) is running or finished at most once."""
+    """One import of one file; at most one import with the same `key` is running or finished."""
 
     __tablename__ = "backfills"
     __table_args__ = (
@@ -50,7 +50,7 @@ class Backfill(Base):
 
 
 class BackfillChunk(Base):
-    """A run of records of the spooled file."""
+    """A range of records of the spooled file."""
 
     __tablename__ = "backfill_chunks"
     __table_args__ = (
@@ -71,15 +71,15 @@ class BackfillChunk(Base):
     counts: Mapped[dict[str, Any]]
     error: Mapped[str | None]
     finished_at: Mapped[datetime | None]
-    #: how often work on it began
+    #: number of times that work on it began
     attempts: Mapped[int] = mapped_column(server_default="0")
-    #: database time, as the lease
+    #: database time, like the lease
     enqueued_at: Mapped[datetime | None]
     leased_until: Mapped[datetime | None]
 
 
 class RejectedEntry(Base):
-    """A row, or one cell of it, that was kept aside; the original cells are sealed."""
+    """A row that was rejected, or a row with a cell that was; the original cells are sealed."""
 
     __tablename__ = "rejected_rows"
     __table_args__ = (
@@ -93,9 +93,9 @@ class RejectedEntry(Base):
 
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
     backfill_id: Mapped[str] = mapped_column(primary_key=True)
-    #: of the chunk
+    #: the chunk's number
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    #: counts inside the chunk
+    #: counted within the chunk
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     line: Mapped[int]
     record: Mapped[int]
@@ -107,7 +107,7 @@ class RejectedEntry(Base):
 
 
 class ComparedRow(Base):
-    """A lead as a file and the store have it, while they are compared; gone with the end of the import."""
+    """How a lead differs between the file and the store, while they are compared; deleted at the import's end."""
 
     __tablename__ = "compared_rows"
     __table_args__ = (
@@ -118,7 +118,7 @@ class ComparedRow(Base):
 
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
     backfill_id: Mapped[str] = mapped_column(primary_key=True)
-    #: the lead's id, or by what the file knows who is not stored: the first row of each counts
+    #: the lead's id, or the file's own key of a lead that is not stored; the first row of each counts
     key: Mapped[str] = mapped_column(primary_key=True)
     what: Mapped[str]
     lead_id: Mapped[str | None]

@@ -1,4 +1,4 @@
-"""The ledger of consent, and how far leads have been read again by newer readers."""
+"""The consent ledger, and the progress of reading stored leads again with newer readers."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from db.base import Base
 
 
 class ConsentEntry(Base):
-    """What one source said of being contacted, at one time; added to and never changed."""
+    """What one source stated about contacting a lead, at one time; entries are added and never changed."""
 
     __tablename__ = "consent_entries"
     __table_args__ = (
@@ -19,7 +19,7 @@ class ConsentEntry(Base):
 
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
     lead_id: Mapped[str] = mapped_column(primary_key=True)
-    #: a hash of lead, source and what was said, so that the same is noted once
+    #: a hash of lead, source and statements, so that the same statements are stored once
     entry_id: Mapped[str] = mapped_column(primary_key=True)
     source: Mapped[str]
     said_at: Mapped[datetime | None]
@@ -32,15 +32,15 @@ class ConsentEntry(Base):
 
 
 class ConsentReading(Base):
-    """How far a version of the readers of refusals got with the leads that a tenant had stored before it."""
+    """The progress of one version of the refusal readers through the leads that a tenant had stored before it."""
 
     __tablename__ = "consent_readings"
 
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
     version: Mapped[str] = mapped_column(primary_key=True)
-    #: the last lead that was read; empty: none yet
+    #: the last lead that was read; empty before the first
     cursor: Mapped[str]
-    #: leads read, leads that a refusal was found of, leads that are in doubt
+    #: leads read, leads with a refusal found, leads in doubt
     leads: Mapped[int]
     refused: Mapped[int]
     doubtful: Mapped[int]

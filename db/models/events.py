@@ -1,4 +1,4 @@
-"""What happened to leads."""
+"""Events of leads: as read, as providers sent them, and the last state of the entities they describe."""
 
 from datetime import datetime
 from typing import Any
@@ -31,3 +31,49 @@ class Event(Base):
     text: Mapped[bytes | None]
     source: Mapped[str]
     source_id: Mapped[str]
+
+
+class RawEvent(Base):
+    """One event as a provider sent it; sealed with the lead's key, or under the key ring where it names no lead."""
+
+    __tablename__ = "raw_events"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+        UniqueConstraint("tenant_id", "event_key"),
+        Index(None, "tenant_id", "lead_id"),
+        Index(None, "received_at"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    raw_id: Mapped[str] = mapped_column(primary_key=True)
+    #: keyed hash that identifies duplicates; None where the entity's state does
+    event_key: Mapped[bytes | None]
+    provider: Mapped[str]
+    type: Mapped[str]
+    #: accepted, ignored, failed or duplicate (of a state)
+    outcome: Mapped[str]
+    lead_id: Mapped[str | None]
+    verified: Mapped[bool]
+    received_at: Mapped[datetime]
+    payload: Mapped[bytes]
+
+
+class EntityState(Base):
+    """The last state that a source sent of a contact, an opportunity, …: a keyed hash of each of its fields."""
+
+    __tablename__ = "entity_states"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+        Index(None, "tenant_id", "lead_id"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    entity: Mapped[str] = mapped_column(primary_key=True)
+    entity_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str | None]
+    #: the source's id of the lead, for events that omit it
+    subject: Mapped[str | None]
+    marks: Mapped[dict[str, Any]]
+    #: the time of this state, by the source's clock
+    at: Mapped[datetime]

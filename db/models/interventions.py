@@ -1,4 +1,4 @@
-"""What is planned for leads at risk, who is held out of it, what is paused, and when risks are looked at again."""
+"""Actions planned for leads at risk, enrolments in the experiment, and pauses."""
 
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,10 @@ _PLANNED = text("state = 'planned'")
 _STANDING = text("state IN ('approval', 'dispatched', 'planned')")
 _UNSETTLED = text("settled_at IS NULL")
 _UNLIFTED = text("lifted_at IS NULL")
-_DUE = text("due_at IS NOT NULL")
 
 
 class Intervention(Base):
-    """One action: planned, held out or blocked, with the decision that made it so, and how far it is."""
+    """One action: planned, held out or blocked, with the decision behind it and its present state."""
 
     __tablename__ = "interventions"
     __table_args__ = (
@@ -47,7 +46,7 @@ class Intervention(Base):
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
     action_id: Mapped[str] = mapped_column(primary_key=True)
     lead_id: Mapped[str]
-    #: the answer that says the lead is at risk; no key refers to it, since answers may go before actions do
+    #: the prediction that the lead is at risk; no foreign key, since predictions may be deleted before actions
     prediction_id: Mapped[str | None]
     intervention: Mapped[str]
     action: Mapped[str]
@@ -75,7 +74,7 @@ class Intervention(Base):
 
 
 class Enrolment(Base):
-    """One lead of an experiment, from its first plan on; it is counted once."""
+    """One lead of an experiment, from its first planned action on; a lead is counted once."""
 
     __tablename__ = "enrolments"
     __table_args__ = (
@@ -90,7 +89,7 @@ class Enrolment(Base):
     held_out: Mapped[bool]
     propensity: Mapped[float] = mapped_column(Double)
     intervention: Mapped[str]
-    #: no key refers to it, since actions may go before enrolments do
+    #: no foreign key, since actions may be deleted before enrolments
     action_id: Mapped[str]
     enrolled_at: Mapped[datetime]
     due_at: Mapped[datetime]
@@ -100,7 +99,7 @@ class Enrolment(Base):
 
 
 class InterventionPause(Base):
-    """A type of intervention that is not planned; at most one pause of a type stands."""
+    """A type of intervention that is not planned; each type has at most one active pause."""
 
     __tablename__ = "intervention_pauses"
     __table_args__ = (
@@ -123,20 +122,3 @@ class InterventionPause(Base):
     paused_at: Mapped[datetime]
     lifted_at: Mapped[datetime | None]
     lifted_by: Mapped[str | None]
-
-
-class RiskCheck(Base):
-    """When the risk of a lead is looked at next; times are the database's."""
-
-    __tablename__ = "risk_checks"
-    __table_args__ = (
-        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
-        Index("ix_risk_checks_due", "tenant_id", "due_at", sqlite_where=_DUE, postgresql_where=_DUE),
-    )
-
-    tenant_id: Mapped[str] = mapped_column(primary_key=True)
-    lead_id: Mapped[str] = mapped_column(primary_key=True)
-    #: None: not until something happens
-    due_at: Mapped[datetime | None]
-    #: events make it due no sooner than this
-    free_at: Mapped[datetime | None]

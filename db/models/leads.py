@@ -12,7 +12,7 @@ _IN_DOUBT = text("doubt_at IS NOT NULL")
 
 
 class Lead(Base):
-    """One person or household: what is personal lies in sealed columns, the rest plain in `fields`."""
+    """One person or household: personal data is in sealed columns, the rest is plain in `fields`."""
 
     __tablename__ = "leads"
     __table_args__ = (
@@ -37,7 +37,7 @@ class Lead(Base):
     label: Mapped[bool | None]
     label_at: Mapped[datetime | None]
     fields: Mapped[dict[str, Any]]
-    #: what may be sent, the view of the ledger of consent
+    #: what may be sent: the view of the consent ledger
     consent: Mapped[dict[str, Any]]
     #: since when a person is asked whether the lead refused; None: nothing is in doubt
     doubt_at: Mapped[datetime | None]
@@ -48,11 +48,11 @@ class Lead(Base):
     #: keyed hashes: of the e-mail address, and of phone number and last name together
     email_hash: Mapped[bytes | None]
     phone_hash: Mapped[bytes | None]
-    #: the import that last met this lead
+    #: the import that last brought this lead
     import_ref: Mapped[str | None]
     stored_at: Mapped[datetime]
     changed_at: Mapped[datetime]
-    #: since when nothing is computed of this lead (Art. 18, Art. 22) until a person has looked; None = all is allowed
+    #: since when nothing is computed for this lead (Art. 18, Art. 22) until a person decides; None = all is allowed
     restricted_at: Mapped[datetime | None]
     objected_at: Mapped[datetime | None]
 

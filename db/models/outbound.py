@@ -1,4 +1,4 @@
-"""What is told to the CRM, how far its delivery is, and the state of its receivers."""
+"""The outbound event stream, its deliveries, and the circuit breakers of its receivers."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ _PENDING = text("state = 'pending'")
 
 
 class OutboundEvent(Base):
-    """One event of the stream."""
+    """One event of the outbound stream."""
 
     __tablename__ = "outbound_events"
     __table_args__ = (UniqueConstraint("tenant_id", "event_id"), Index(None, "tenant_id", "lead_id"))
@@ -27,7 +27,7 @@ class OutboundEvent(Base):
 
 
 class OutboundCounter(Base):
-    """The newest sequence of a tenant; locked until the commit, so that there are no gaps."""
+    """The newest sequence number of a tenant; locked until the commit, so that there are no gaps."""
 
     __tablename__ = "outbound_counters"
 
@@ -36,7 +36,7 @@ class OutboundCounter(Base):
 
 
 class OutboundDelivery(Base):
-    """How far the delivery of one event is; lead and sequence stand here too, for the order."""
+    """The state of one event's delivery; lead and sequence are repeated here for the order of deliveries."""
 
     __tablename__ = "outbound_deliveries"
     __table_args__ = (
@@ -69,7 +69,7 @@ class OutboundDelivery(Base):
     delivered_at: Mapped[datetime | None]
 
 
-class OutboundTarget(Base):
+class CircuitBreaker(Base):
     """The circuit breaker of a tenant's receiver."""
 
     __tablename__ = "outbound_targets"

@@ -1,16 +1,16 @@
-"""What stays after erasure: that it happened, and keyed hashes by which a forgotten person is noticed."""
+"""What remains after an erasure, and marks of the keys that this database was sealed under."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Index
+from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
 
 
 class Erasure(Base):
-    """One erasure and what it came to; names nobody."""
+    """One erasure with its result; it names nobody."""
 
     __tablename__ = "erasures"
 
@@ -22,47 +22,28 @@ class Erasure(Base):
 
 
 class Tombstone(Base):
-    """A keyed hash of an id, e-mail address, or phone with last name of somebody who was forgotten."""
+    """A keyed hash of an id, e-mail address, or phone with last name of a person who was erased."""
 
     __tablename__ = "tombstones"
     __table_args__ = (Index(None, "tenant_id", "erasure_id"),)
 
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
     hash: Mapped[bytes] = mapped_column(primary_key=True)
-    #: `lead`: our own id, by which the same erasure is found again; `identity`: refuses an import
+    #: `lead`: our own id, to find the same erasure again; `identity`: refuses imports of this person
     kind: Mapped[str]
     erasure_id: Mapped[str]
     created_at: Mapped[datetime]
 
 
-class ModelLineage(Base):
-    """The leads that a model was trained on: keyed hashes, eight bytes each, sealed."""
+class KeyMark(Base):
+    """A key that may have sealed data here, so that a start with another key ring is detected."""
 
-    __tablename__ = "model_lineages"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "model_id"], ["model_versions.tenant_id", "model_versions.model_id"], ondelete="CASCADE"
-        ),
-    )
+    __tablename__ = "key_marks"
 
+    #: `*`: the ring is the installation's
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
-    model_id: Mapped[str] = mapped_column(primary_key=True)
-    leads: Mapped[bytes]
-
-
-class PoolLineage(Base):
-    """A tenant's part in a model that several tenants were learnt from: keyed hashes of its leads, sealed."""
-
-    __tablename__ = "pool_lineages"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["owner", "model_id"], ["model_versions.tenant_id", "model_versions.model_id"], ondelete="CASCADE"
-        ),
-        Index(None, "owner", "model_id"),
-    )
-
-    tenant_id: Mapped[str] = mapped_column(primary_key=True)
-    model_id: Mapped[str] = mapped_column(primary_key=True)
-    #: the reserved owner of the model
-    owner: Mapped[str]
-    leads: Mapped[bytes]
+    #: eight hexadecimal digits
+    key_id: Mapped[str] = mapped_column(primary_key=True)
+    #: keyed hash; only the same key with the same lookup key has it
+    mark: Mapped[bytes]
+    created_at: Mapped[datetime]

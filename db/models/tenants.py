@@ -10,7 +10,7 @@ from db.base import Base
 
 
 class Tenant(Base):
-    """One customer; everything else belongs to one."""
+    """One customer; every other row belongs to one."""
 
     __tablename__ = "tenants"
 
@@ -19,7 +19,7 @@ class Tenant(Base):
 
 
 class TenantSettings(Base):
-    """One version of a tenant's settings; never changed, only followed."""
+    """One version of a tenant's settings; a version is never changed, a newer one replaces it."""
 
     __tablename__ = "tenant_settings"
 

@@ -1,22 +1,26 @@
-"""The plain records that repositories take and give: frozen, without behaviour, free of SQLAlchemy.
+"""The plain records that repositories take and return: frozen, without behaviour, free of SQLAlchemy.
 
 `Draft` records are what a caller wants stored; `Record` records are what is stored. Times are aware and in UTC.
 """
 
-from db.records.answers import (
-    AssessmentRecord,
-    ModelDraft,
-    ModelRecord,
-    PredictionDraft,
-    PredictionRecord,
-    SnapshotDraft,
-    SnapshotRecord,
+# mypy: implicit-reexport
+# ruff: noqa: F401 - this module is where the names are imported from; each stands here once
+
+from db.records.audit import AuditAnchor, AuditDraft, AuditFault, AuditReport
+from db.records.backfills import (
+    BackfillDraft,
+    BackfillFiles,
+    BackfillRecord,
+    ChunkDraft,
+    ChunkRecord,
+    ComparedLead,
+    RejectedRow,
 )
 from db.records.common import Json, Policy
-from db.records.consent import Basis, Channel, ConsentRecord, ConsentStatement, Decision, ReadingRecord
-from db.records.imports import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, Compared, RejectedRow
+from db.records.consent import Basis, Channel, ConsentReadingRecord, ConsentRecord, ConsentStatement, Decision
+from db.records.due_queues import ClaimedLeads
+from db.records.events import EntityKey, EntityRecord, EventDraft, EventRecord, RawEventDraft, RawEventRecord
 from db.records.interventions import (
-    ActionState,
     EnrolmentDraft,
     EnrolmentRecord,
     EnrolmentTally,
@@ -25,116 +29,39 @@ from db.records.interventions import (
     PauseRecord,
 )
 from db.records.jobs import (
-    CanaryRecord,
     ClaimDraft,
-    Claimed,
+    ClaimResult,
+    IdempotencyRecord,
     LeaseRecord,
     OutboxDraft,
     OutboxLag,
     OutboxRecord,
-    ProcessedRecord,
     QuarantineCount,
     QuarantineDraft,
     QuarantineEntry,
     QuarantineRecord,
+    QueueProbeRecord,
 )
-from db.records.judgements import LevelMove, MarkDraft, MarkRecord, MarkTally, OverrideDraft, OverrideRecord
-from db.records.leads import (
-    EventDraft,
-    EventRecord,
-    LeadDraft,
-    LeadRecord,
-    LeadSight,
-    Outcome,
-    TenantRecord,
-    UpsertResult,
+from db.records.leads import LeadDraft, LeadRecord, Outcome, ScoringView, UpsertResult
+from db.records.models import ModelDraft, ModelRecord
+from db.records.outbound import CircuitBreakerRecord, DeadLetter, OutboundDraft, OutboundRecord
+from db.records.overrides import (
+    FeedbackDraft,
+    FeedbackRecord,
+    FeedbackTally,
+    OverrideDraft,
+    OverrideRecord,
+    ThresholdCrossing,
 )
-from db.records.live import Entity, EntityRecord, RawEventDraft, RawEventRecord, Taken
-from db.records.privacy import Erased, ErasureRecord, ImportPlace
-from db.records.told import (
-    AuditAnchor,
-    AuditDraft,
-    AuditFault,
-    AuditReport,
-    DeadLetter,
-    OutboundDraft,
-    OutboundRecord,
-    TargetRecord,
+from db.records.predictions import (
+    AssessmentRecord,
+    ContactTally,
+    PredictionDraft,
+    PredictionRecord,
+    RealisedRecord,
+    ReviewerTally,
+    SnapshotDraft,
+    SnapshotRecord,
 )
-from db.records.values import ContactTally, JudgementTally, RealisedRecord
-
-__all__ = [
-    "ActionState",
-    "AssessmentRecord",
-    "AuditAnchor",
-    "AuditDraft",
-    "AuditFault",
-    "AuditReport",
-    "BackfillDraft",
-    "BackfillRecord",
-    "Basis",
-    "CanaryRecord",
-    "Channel",
-    "ChunkDraft",
-    "ChunkRecord",
-    "ClaimDraft",
-    "Claimed",
-    "Compared",
-    "ConsentRecord",
-    "ConsentStatement",
-    "ContactTally",
-    "DeadLetter",
-    "Decision",
-    "EnrolmentDraft",
-    "EnrolmentRecord",
-    "EnrolmentTally",
-    "Entity",
-    "EntityRecord",
-    "Erased",
-    "ErasureRecord",
-    "EventDraft",
-    "EventRecord",
-    "ImportPlace",
-    "InterventionDraft",
-    "InterventionRecord",
-    "Json",
-    "JudgementTally",
-    "LeadDraft",
-    "LeadRecord",
-    "LeadSight",
-    "LeaseRecord",
-    "LevelMove",
-    "MarkDraft",
-    "MarkRecord",
-    "MarkTally",
-    "ModelDraft",
-    "ModelRecord",
-    "OutboundDraft",
-    "OutboundRecord",
-    "OutboxDraft",
-    "OutboxLag",
-    "OutboxRecord",
-    "Outcome",
-    "OverrideDraft",
-    "OverrideRecord",
-    "PauseRecord",
-    "Policy",
-    "PredictionDraft",
-    "PredictionRecord",
-    "ProcessedRecord",
-    "QuarantineCount",
-    "QuarantineDraft",
-    "QuarantineEntry",
-    "QuarantineRecord",
-    "RawEventDraft",
-    "RawEventRecord",
-    "ReadingRecord",
-    "RealisedRecord",
-    "RejectedRow",
-    "SnapshotDraft",
-    "SnapshotRecord",
-    "Taken",
-    "TargetRecord",
-    "TenantRecord",
-    "UpsertResult",
-]
+from db.records.privacy import ErasureRecord, ErasureResult
+from db.records.tenants import TenantRecord

@@ -1,4 +1,4 @@
-"""Names of types that several records use."""
+"""Types that several records use."""
 
 from __future__ import annotations
 

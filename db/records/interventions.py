@@ -1,27 +1,22 @@
-"""What is planned for leads at risk, who is held out of it and how that ended, and what is paused."""
+"""Actions planned for leads at risk, enrolments in the experiment, and pauses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from db.records.common import Json
-
-#: held_out and blocked are never told to anybody; approval, planned and dispatched stand; the rest is how one ended
-ActionState = Literal[
-    "held_out", "blocked", "approval", "planned", "dispatched", "executed", "rejected", "replied", "withdrawn"
-]
+from domain.action_states import ActionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterventionDraft:
-    """One action as it was planned, or would have been for a lead that is held out."""
+    """One action as planned; for a lead in the control group, as it would have been planned."""
 
     #: the same plan has the same id, so that nothing is planned twice
     action_id: str
     lead_id: str
-    #: of the answer that says the lead is at risk
+    #: the prediction that the lead is at risk
     prediction_id: str | None
     #: the type of intervention
     intervention: str
@@ -30,13 +25,13 @@ class InterventionDraft:
     urgency: str
     state: ActionState
     held_out: bool
-    #: the chance of the arm that the lead is in
+    #: probability of the arm that the lead is in
     propensity: float
     cost: float
     #: version of the catalogue
     policy: str
     reason_codes: tuple[str, ...]
-    #: model where a measured uplift chose it, else rule
+    #: model: chosen by a measured uplift; rule: otherwise
     evidence: str
     requires_approval: bool
     #: {"decision", "rules": [{"gate", "rule", "decision", …}]}
@@ -50,10 +45,10 @@ class InterventionDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterventionRecord(InterventionDraft):
-    """A stored action and how far it is."""
+    """A stored action and its progress."""
 
     dispatched_at: datetime | None
-    #: when the CRM told how it ended
+    #: when the CRM reported its end
     reported_at: datetime | None
     #: who approved, rejected or withdrew it
     reviewed_by: str | None
@@ -65,18 +60,18 @@ class InterventionRecord(InterventionDraft):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentDraft:
-    """A lead that is planned for the first time, and on which side of the experiment."""
+    """A lead that is planned for the first time, and its arm of the experiment."""
 
     experiment: str
     lead_id: str
     held_out: bool
-    #: the chance of the arm that the lead is in
+    #: probability of the arm that the lead is in
     propensity: float
-    #: the type of its first plan
+    #: the type of its first action
     intervention: str
     action_id: str
     enrolled_at: datetime
-    #: from when on its outcome is known
+    #: the time from which on its outcome is known
     due_at: datetime
 
 
@@ -84,7 +79,7 @@ class EnrolmentDraft:
 class EnrolmentRecord(EnrolmentDraft):
     """A stored enrolment."""
 
-    #: kept, won, churned, neglected or gone; None while it is not settled
+    #: kept, won, churned, neglected or gone; None while the enrolment is open
     outcome: str | None
     #: a code
     reason: str | None
@@ -93,25 +88,25 @@ class EnrolmentRecord(EnrolmentDraft):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentTally:
-    """How many leads of one type, arm and chance ended so."""
+    """The number of enrolments with one type, arm, probability and outcome."""
 
     intervention: str
     held_out: bool
     propensity: float
-    #: None: not settled
+    #: None: still open
     outcome: str | None
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseRecord:
-    """A type of intervention that is not planned until somebody lifts it."""
+    """The pause of a type of intervention: nothing of the type is planned until somebody lifts it."""
 
     #: `*`: all types
     intervention: str
     #: a code
     reason: str
-    #: the figures that made it
+    #: the figures that led to it
     evidence: Json
     paused_by: str
     paused_at: datetime

@@ -1,4 +1,4 @@
-"""The bookkeeping of work: keys, follow-up tasks, leases, quarantine."""
+"""The bookkeeping of tasks: outbox, idempotency keys, leases, queue probes, quarantine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,42 @@ from db.records.common import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessedRecord:
+class OutboxDraft:
+    """A task to be published once its transaction has been committed."""
+
+    task: str
+    queue: str
+    kwargs: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRecord:
+    """A follow-up task; its id is the task id."""
+
+    outbox_id: str
+    tenant_id: str
+    task: str
+    queue: str
+    kwargs: Json
+    created_at: datetime
+    #: when the broker last confirmed it; None = not yet
+    published_at: datetime | None
+    #: number of times that a relay claimed it; 0 = published right after the commit, or waiting
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxLag:
+    """The backlog of the outbox."""
+
+    #: tasks that the broker does not have yet
+    waiting: int
+    #: seconds since the oldest of them was written; 0 without any
+    age: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyRecord:
     """The stored first result of a task under its idempotency key."""
 
     task: str
@@ -23,7 +58,7 @@ class ProcessedRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimDraft:
-    """One key of many that a batch of jobs takes at once."""
+    """One of the keys that a batch of jobs claims at once."""
 
     key: str
     args_hash: str
@@ -31,53 +66,18 @@ class ClaimDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """What became of one key of many; without record and conflict it is the caller's."""
+class ClaimResult:
+    """The result of claiming one of many keys; without record and conflict the key is the caller's."""
 
-    #: what was stored first, or None
-    record: ProcessedRecord | None
-    #: True when the key came before with other arguments
+    #: the first result, or None
+    record: IdempotencyRecord | None
+    #: True when the key was used before with other arguments
     conflict: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxDraft:
-    """A task to be published once the transaction that wrote it has ended."""
-
-    task: str
-    queue: str
-    kwargs: Json
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxRecord:
-    """A follow-up task; its id is the task id it is published under."""
-
-    outbox_id: str
-    tenant_id: str
-    task: str
-    queue: str
-    kwargs: Json
-    created_at: datetime
-    #: when the broker had it last; None = not confirmed yet
-    published_at: datetime | None
-    #: how often a relay took it; 0 = it went the fast way or waits
-    attempts: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxLag:
-    """How far the publishing is behind."""
-
-    #: tasks that the broker does not have yet
-    waiting: int
-    #: seconds since the oldest of them was written; 0 without any
-    age: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRecord:
-    """A lease that was taken."""
+    """A lease that was acquired."""
 
     #: grows by one with each take-over; an effect names it and is refused once it is old
     fence: int
@@ -86,21 +86,33 @@ class LeaseRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueProbeRecord:
+    """The newest probe of a queue."""
+
+    queue: str
+    sent_at: datetime
+    #: None while it waits
+    ran_at: datetime | None
+    #: seconds it waited, or has waited so far
+    age: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineDraft:
     """A message that no worker could or would run."""
 
-    #: None where the message did not tell
+    #: None where the message does not name it
     task: str | None
     queue: str
     #: a code such as `unknown_task`, `undecodable`, `attempts`
     reason: str
     #: stored sealed
     headers: Json
-    #: stored sealed, as it came
+    #: stored sealed, as received
     body: bytes
-    #: how often it had been tried
+    #: number of delivery attempts before
     attempts: int = 0
-    #: the message's own id; the same message with the same reason and body is held once, None: each time
+    #: the message's own id; the same message with the same reason and body is stored once; None: each time
     message_id: str | None = None
 
 
@@ -109,7 +121,7 @@ class QuarantineEntry:
     """A message in quarantine, without its content."""
 
     quarantine_id: str
-    #: `*` where the message did not tell
+    #: `*` where the message does not name it
     tenant_id: str
     task: str | None
     queue: str
@@ -122,7 +134,7 @@ class QuarantineEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineRecord:
-    """A message in quarantine, opened."""
+    """A message in quarantine, decrypted."""
 
     entry: QuarantineEntry
     headers: Json
@@ -131,21 +143,9 @@ class QuarantineRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineCount:
-    """How many messages of one tenant are in quarantine."""
+    """The number of messages in one tenant's quarantine."""
 
     tenant_id: str
     held: int
-    #: messages refused since the quarantine was full, ever
+    #: messages that were refused because the quarantine was full, since ever
     overflowed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CanaryRecord:
-    """The newest canary of a queue."""
-
-    queue: str
-    sent_at: datetime
-    #: None while it waits
-    ran_at: datetime | None
-    #: seconds it waited, or has waited so far
-    age: float

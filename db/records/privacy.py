@@ -1,4 +1,4 @@
-"""Erasure, and who may not be scored."""
+"""Erasures and what they came to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from db.records.common import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureRecord:
-    """One erasure; names nobody."""
+    """One erasure; it names nobody."""
 
     erasure_id: str
     reason: str
@@ -21,26 +21,12 @@ class ErasureRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
-    """What erasing in the database came to."""
+class ErasureResult:
+    """The result of erasing a person in the database."""
 
     #: table -> rows deleted or changed
     stores: Mapping[str, int]
-    #: versions of models trained on the subject, marked for retraining
+    #: versions of models trained on the person, now marked for retraining
     models: tuple[str, ...]
-    #: ids of tasks whose results named the subject
+    #: ids of tasks whose results named the person
     task_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportPlace:
-    """Where an import keeps files, and how their rows are read."""
-
-    backfill_id: str
-    #: running, finished, failed or cancelled
-    state: str
-    spool: str
-    error_file: str | None
-    delimiter: str
-    header: tuple[str, ...]
-    finished_at: datetime | None

@@ -1,6 +1,6 @@
-"""The audit chains: each row's hash covers the row and the hash before it, so that no change passes unseen.
+"""The audit chains: each row's hash covers the row and the hash before it, so that every change is detected.
 
-Whoever may alter the database may rewrite a whole chain; the anchors, kept outside, show that too.
+Someone with write access to the database may rewrite a whole chain; anchors, stored outside, reveal that too.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from db.base import to_json, utc
 from db.errors import UnstorableValue
 from db.models import AuditEntry, AuditHead
 from db.records import AuditAnchor, AuditDraft, AuditFault, AuditReport, Json
-from db.repositories.sql.bulk import core, folded, insert_many, on_postgresql, unfolded
-from db.repositories.sql.clauses import insert_new
+from db.repositories.sql.bulk import insert_from_json, insert_many, json_rows, on_postgresql, table_of
+from db.repositories.sql.statements import insert_new
 
 #: the hash before the first row
 _ORIGIN = bytes(32)
 _EMPTY = AuditAnchor(sequence=0, hash=_ORIGIN)
 _STREAM = 1_000
 _NAMES = ("tenant_id", "sequence", "at", "kind", "body", "prev_hash", "hash")
-_OWN = core(AuditHead).c
-_HEAD = select(_OWN.sequence, _OWN.hash).where(_OWN.tenant_id == bindparam("tenant"))
+_HEADS = table_of(AuditHead).c
+_HEAD = select(_HEADS.sequence, _HEADS.hash).where(_HEADS.tenant_id == bindparam("tenant"))
 _LOCKED = _HEAD.with_for_update()
 _MOVE = (
-    update(core(AuditHead))
-    .where(_OWN.tenant_id == bindparam("tenant"))
+    update(table_of(AuditHead))
+    .where(_HEADS.tenant_id == bindparam("tenant"))
     .values(sequence=bindparam("now_sequence"), hash=bindparam("now_hash"))
 )
-_STORE = unfolded(AuditEntry, _NAMES).add_cte(_MOVE.cte("moved"))
+_STORE = insert_from_json(AuditEntry, _NAMES).add_cte(_MOVE.cte("moved"))
 
 
 def append(session: Session, tenant_id: str, *, entries: Sequence[AuditDraft], now: datetime) -> AuditAnchor:
-    """Add rows to the tenant's chain, in the transaction of what they prove; gives the new head.
+    """Add rows to the tenant's chain, in the transaction of the change that they prove; return the new head.
 
-    The head stays locked until this transaction ends, so append last and once.
+    The head stays locked until the transaction ends, so append last and once.
 
     Raises:
         UnstorableValue: a body that is not finite JSON.
@@ -50,65 +50,84 @@ def append(session: Session, tenant_id: str, *, entries: Sequence[AuditDraft], n
     last = _locked_head(session, tenant_id)
     rows: list[dict[str, Any]] = []
     for entry in entries:
-        row: dict[str, Any] = {"tenant_id": tenant_id, "sequence": last.sequence + 1, "at": now, "kind": entry.kind}
-        row |= {"body": _canonical(entry.body), "prev_hash": last.hash}
-        last = AuditAnchor(sequence=last.sequence + 1, hash=_digest(**row))
-        rows.append({**row, "hash": last.hash})
+        sequence, body, prev_hash = last.sequence + 1, _canonical(entry.body), last.hash
+        row_hash = _digest(
+            tenant_id=tenant_id, sequence=sequence, at=now, kind=entry.kind, body=body, prev_hash=prev_hash
+        )
+        last = AuditAnchor(sequence=sequence, hash=row_hash)
+        rows.append(
+            {
+                "tenant_id": tenant_id,
+                "sequence": sequence,
+                "at": now,
+                "kind": entry.kind,
+                "body": body,
+                "prev_hash": prev_hash,
+                "hash": row_hash,
+            }
+        )
     if rows:
         _store(session, rows, {"tenant": tenant_id, "now_sequence": last.sequence, "now_hash": last.hash})
     return last
 
 
-def _store(session: Session, rows: Sequence[dict[str, Any]], moved: dict[str, Any]) -> None:
+def _store(session: Session, rows: Sequence[dict[str, Any]], new_head: dict[str, Any]) -> None:
     """Write rows and move the head: on PostgreSQL in one statement, since every writer of the tenant waits for it."""
     if on_postgresql(session):
-        session.connection().execute(_STORE, {**folded(rows), **moved})
+        session.connection().execute(_STORE, {**json_rows(rows), **new_head})
     else:
         insert_many(session, AuditEntry, rows)
-        session.connection().execute(_MOVE, moved)
+        session.connection().execute(_MOVE, new_head)
 
 
 def head(session: Session, tenant_id: str) -> AuditAnchor:
-    """Give the newest row of a chain as the database knows it; sequence 0 where there is none."""
-    return _at(session, tenant_id, _HEAD) or _EMPTY
+    """Return the newest row of a chain by the stored head; sequence 0 where there is none."""
+    return _read_head(session, tenant_id, _HEAD) or _EMPTY
 
 
 def tenants(session: Session) -> list[str]:
-    """Give the tenants that have a chain; compare with the anchors, since a chain may have gone as a whole."""
+    """Return the tenants that have a chain; compare them with the anchors, since a whole chain may be missing."""
     return list(session.scalars(select(AuditHead.tenant_id).order_by(AuditHead.tenant_id)))
 
 
 def verify(session: Session, tenant_id: str, *, anchors: Sequence[AuditAnchor] = ()) -> AuditReport:
-    """Read a chain from its start and name the first row that is wrong or lacks; writers may go on meanwhile.
+    """Read a chain from its start and report the first row that is wrong or missing; writers may go on meanwhile.
 
-    Reasons: `changed` a row, `missing` in the middle, `truncated` at the end (by the stored head or an anchor),
-    `head` (the stored head tells another story), `anchor` (the chain was rewritten, an anchor's row is another). All
-    anchors are asked: one that was written after a rewriting agrees with it.
+    Reasons: a row was `changed` or is `missing`; the newest rows are `truncated` (by the stored head or an anchor);
+    the stored `head` contradicts the rows; an `anchor` does (the chain was rewritten). All anchors are checked, since
+    one that was written after the rewriting agrees with it.
     """
-    known = head(session, tenant_id)
+    stored_head = head(session, tenant_id)
     last = AuditAnchor(sequence=0, hash=_ORIGIN)
-    open_ = deque(sorted(anchors, key=lambda anchor: anchor.sequence))
+    unchecked = deque(sorted(anchors, key=lambda anchor: anchor.sequence))
     with session.execute(_chain(tenant_id)) as rows:
         for row in rows:
-            known = AuditAnchor(sequence=row.head_sequence or 0, hash=row.head_hash or _ORIGIN)
+            stored_head = AuditAnchor(sequence=row.head_sequence or 0, hash=row.head_hash or _ORIGIN)
             fault = _fault(row, last)
             if fault is not None:
                 return _report(last, last.sequence + 1, fault)
-            if (denied := _against(row, open_)) is not None:
-                return _report(last, row.sequence, "anchor", denied)
+            if (contradicted := _contradicted_anchor(row, unchecked)) is not None:
+                return _report(last, row.sequence, "anchor", contradicted)
             last = AuditAnchor(sequence=row.sequence, hash=row.hash)
-    return _ending(last, known, open_)
+    return _check_end(last, stored_head, unchecked)
 
 
 def _fault(row: Row[Any], last: AuditAnchor) -> AuditFault | None:
     if row.sequence != last.sequence + 1:
         return "missing"
-    own = {name: getattr(row, name) for name in ("tenant_id", "sequence", "at", "kind", "body", "prev_hash")}
-    return None if row.prev_hash == last.hash and row.hash == _digest(**own) else "changed"
+    digest = _digest(
+        tenant_id=row.tenant_id,
+        sequence=row.sequence,
+        at=row.at,
+        kind=row.kind,
+        body=row.body,
+        prev_hash=row.prev_hash,
+    )
+    return None if row.prev_hash == last.hash and row.hash == digest else "changed"
 
 
-def _against(row: Row[Any], anchors: deque[AuditAnchor]) -> AuditAnchor | None:
-    """Take the anchors up to a row; gives the first that names the row and has another hash."""
+def _contradicted_anchor(row: Row[Any], anchors: deque[AuditAnchor]) -> AuditAnchor | None:
+    """Remove the anchors up to a row; return the first that names the row with another hash."""
     while anchors and anchors[0].sequence <= row.sequence:
         anchor = anchors.popleft()
         if anchor.sequence == row.sequence and anchor.hash != row.hash:
@@ -116,13 +135,13 @@ def _against(row: Row[Any], anchors: deque[AuditAnchor]) -> AuditAnchor | None:
     return None
 
 
-def _ending(last: AuditAnchor, known: AuditAnchor, beyond: deque[AuditAnchor]) -> AuditReport:
-    """Judge a chain whose rows are whole by its head, and by the anchors of rows that it should have."""
-    lacking = next((anchor for anchor in beyond if anchor.sequence > last.sequence), None)
-    if lacking is not None or last.sequence < known.sequence:
-        return _report(last, last.sequence + 1, "truncated", lacking)
-    if known != last:
-        return _report(last, min(known.sequence + 1, last.sequence), "head")
+def _check_end(last: AuditAnchor, stored_head: AuditAnchor, later: deque[AuditAnchor]) -> AuditReport:
+    """Check the end of a chain whose rows are right against the stored head and the anchors of later rows."""
+    missing = next((anchor for anchor in later if anchor.sequence > last.sequence), None)
+    if missing is not None or last.sequence < stored_head.sequence:
+        return _report(last, last.sequence + 1, "truncated", missing)
+    if stored_head != last:
+        return _report(last, min(stored_head.sequence + 1, last.sequence), "head")
     return _report(last)
 
 
@@ -136,7 +155,7 @@ def _report(
 
 
 def _chain(tenant_id: str) -> Select[Any]:
-    # With its head in one statement, and so from one state: writers that come meanwhile are not seen at all.
+    # Rows and head in one statement see one state: writers that come meanwhile are not seen at all.
     wanted = (
         select(AuditEntry.__table__, AuditHead.sequence.label("head_sequence"), AuditHead.hash.label("head_hash"))
         .outerjoin(AuditHead, AuditHead.tenant_id == AuditEntry.tenant_id)
@@ -147,14 +166,14 @@ def _chain(tenant_id: str) -> Select[Any]:
 
 
 def _locked_head(session: Session, tenant_id: str) -> AuditAnchor:
-    known = _at(session, tenant_id, _LOCKED)
-    if known is not None:
-        return known
+    stored_head = _read_head(session, tenant_id, _LOCKED)
+    if stored_head is not None:
+        return stored_head
     insert_new(session, AuditHead, [{"tenant_id": tenant_id, "sequence": 0, "hash": _ORIGIN}])
-    return _at(session, tenant_id, _LOCKED) or _EMPTY
+    return _read_head(session, tenant_id, _LOCKED) or _EMPTY
 
 
-def _at(session: Session, tenant_id: str, wanted: Select[Any]) -> AuditAnchor | None:
+def _read_head(session: Session, tenant_id: str, wanted: Select[Any]) -> AuditAnchor | None:
     row = session.connection().execute(wanted, {"tenant": tenant_id}).one_or_none()
     return None if row is None else AuditAnchor(sequence=row.sequence, hash=row.hash)
 

@@ -9,35 +9,37 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
-from db.encryption import place
+from db.encryption import associated_data
 from db.errors import UnknownTenant
 from db.models import Tenant, TenantSettings
 from db.records import Json, TenantRecord
-from db.repositories.sql.bulk import core
-from db.repositories.sql.clauses import insert_new, lock_tenant, ring_of
+from db.repositories.sql.bulk import table_of
+from db.repositories.sql.locks import lock_tenant
+from db.repositories.sql.statements import insert_new
+from db.session import keyring_of
 
-#: how ids begin that no message can name: owners of what belongs to no single tenant
+#: prefix of reserved owner ids, which no message can name: owners of data that belong to no single tenant
 RESERVED = "_"
 
-_OWN, _VERSION = core(Tenant).c, core(TenantSettings).c
-# Made once: to put a statement together costs more than to run it.
+_TENANT, _VERSION = table_of(Tenant).c, table_of(TenantSettings).c
+# Made once: building a statement costs more than running it.
 _NEWEST = (
-    select(_OWN.tenant_id, _VERSION.version, _VERSION.settings, _OWN.created_at)
-    .join_from(core(Tenant), core(TenantSettings))
-    .where(_OWN.tenant_id == bindparam("tenant"))
+    select(_TENANT.tenant_id, _VERSION.version, _VERSION.settings, _TENANT.created_at)
+    .join_from(table_of(Tenant), table_of(TenantSettings))
+    .where(_TENANT.tenant_id == bindparam("tenant"))
     .order_by(_VERSION.version.desc())
     .limit(1)
 )
 
 
 def get(session: Session, tenant_id: str) -> TenantRecord | None:
-    """Give a tenant with its newest settings, or None."""
+    """Return a tenant with its newest settings, or None."""
     row = session.connection().execute(_NEWEST, {"tenant": tenant_id}).mappings().one_or_none()
     return None if row is None else TenantRecord(**row)
 
 
 def require(session: Session, tenant_id: str) -> TenantRecord:
-    """Give a tenant with its newest settings.
+    """Return a tenant with its newest settings.
 
     Raises:
         UnknownTenant: not configured.
@@ -50,9 +52,9 @@ def require(session: Session, tenant_id: str) -> TenantRecord:
 
 
 def configure(session: Session, tenant_id: str, *, settings: Json, actor: str, now: datetime) -> TenantRecord:
-    """Make the tenant where it is new, and add a version of its settings where they changed.
+    """Create the tenant where it is new, and add a version of its settings where they changed.
 
-    A `secret` of the callback is stored sealed; `callback` opens it.
+    A `secret` of the callback is stored sealed; `callback` decrypts it.
     """
     lock_tenant(session, tenant_id)
     known = get(session, tenant_id)
@@ -72,40 +74,40 @@ def configure(session: Session, tenant_id: str, *, settings: Json, actor: str, n
 
 
 def callback(session: Session, tenant_id: str) -> dict[str, Any] | None:
-    """Give where the tenant wants to be told, with its secret opened, or None.
+    """Return the tenant's callback settings, with the secret decrypted, or None.
 
     Raises:
         SealBroken: the stored secret was changed or moved.
 
     """
-    known = get(session, tenant_id)
-    told = dict(known.settings.get("callback") or {}) if known else {}
-    if "sealed" in told:
-        told["secret"] = _open(session, tenant_id, told.pop("sealed"))
-    return told or None
+    record = get(session, tenant_id)
+    settings = dict(record.settings.get("callback") or {}) if record else {}
+    if "sealed" in settings:
+        settings["secret"] = _open(session, tenant_id, settings.pop("sealed"))
+    return settings or None
 
 
 def ids(session: Session) -> list[str]:
-    """Give all tenants; for schedules, the one call without a tenant. Reserved owners are none."""
-    known = session.scalars(select(Tenant.tenant_id).order_by(Tenant.tenant_id))
-    return [tenant_id for tenant_id in known if not tenant_id.startswith(RESERVED)]
+    """Return the ids of all tenants, without reserved owners; for schedules, which belong to no tenant."""
+    tenant_ids = session.scalars(select(Tenant.tenant_id).order_by(Tenant.tenant_id))
+    return [tenant_id for tenant_id in tenant_ids if not tenant_id.startswith(RESERVED)]
 
 
 def _sealed(session: Session, tenant_id: str, settings: Json, known: TenantRecord | None) -> dict[str, Any]:
-    told = dict(settings.get("callback") or {})
-    secret = told.pop("secret", None)
+    callback_settings = dict(settings.get("callback") or {})
+    secret = callback_settings.pop("secret", None)
     if secret is None:
         return dict(settings)
     stored = (known.settings.get("callback") or {}).get("sealed") if known else None
-    # The same secret keeps its seal, so that settings which did not change stay the same.
+    # An unchanged secret keeps its sealed form, so that unchanged settings stay equal.
     if stored is None or _open(session, tenant_id, stored) != secret:
-        stored = b64encode(ring_of(session).seal(secret.encode(), _place(tenant_id))).decode()
-    return {**settings, "callback": {**told, "sealed": stored}}
+        stored = b64encode(keyring_of(session).seal(secret.encode(), _place(tenant_id))).decode()
+    return {**settings, "callback": {**callback_settings, "sealed": stored}}
 
 
 def _open(session: Session, tenant_id: str, sealed: str) -> str:
-    return ring_of(session).open(b64decode(sealed), _place(tenant_id)).decode()
+    return keyring_of(session).open(b64decode(sealed), _place(tenant_id)).decode()
 
 
 def _place(tenant_id: str) -> bytes:
-    return place(tenant_id, "tenant_settings.callback")
+    return associated_data(tenant_id, "tenant_settings.callback")

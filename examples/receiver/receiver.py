@@ -19,7 +19,7 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from tasks.crm.webhook_signatures import verify_ghl
+from tasks.crm.webhook_signatures import verify_highlevel
 
 #: bytes of a body, and of the events of one message; Hearth takes no longer ones
 LIMIT = 600_000
@@ -100,7 +100,7 @@ def receiver(keys: Sequence[str], enqueue: Enqueue) -> Callable[[Message, Receiv
         body = await read(receive)
         if body is None:
             return 413
-        if not verify_ghl(body, scope["headers"], keys):
+        if not verify_highlevel(body, scope["headers"], keys):
             return 401
         event = parse(body)
         if event is None:

@@ -1,1 +1,1 @@
-"""What is done about a lead that may go cold: which intervention, by which action, and whether it may be done."""
+"""Choose what to do about a lead that may go cold: an intervention, its action, and whether it is allowed."""

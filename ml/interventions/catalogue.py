@@ -1,7 +1,7 @@
-"""The catalogue: which reasons lead to which interventions, by which actions, at which cost and in which words.
+"""Load the catalogue: which reasons lead to which interventions, by which actions, at which cost and in which words.
 
-It is versioned data (`catalogue.toml`), checked whole when it is loaded. A tenant's settings may narrow its actions and
-change their costs; a catalogue that differs says so in its version.
+It is versioned data (`catalogue.toml`), checked completely when it is loaded. A tenant's settings may narrow its
+actions and change their costs; such a catalogue has another version.
 """
 
 from __future__ import annotations
@@ -36,37 +36,37 @@ from ml.interventions.names import (
     Urgency,
     Writes,
 )
-from ml.interventions.toml_table import Table
+from ml.interventions.toml_table import TomlTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One way to carry an intervention out."""
+    """One way to carry out an intervention."""
 
     name: str
     channel: Channel
-    #: in the tenant's unit; minutes of people's work where it names none
+    #: in the tenant's unit; minutes of people's work by default
     cost: float
-    #: until it may go
+    #: time before it may be carried out
     delay: timedelta
-    #: until it is void
+    #: time after which it expires
     lasting: timedelta
-    #: what Hearth writes of it
+    #: what Hearth writes for it
     writes: Writes
-    #: place among `URGENCIES` from which it is there
+    #: index in `URGENCIES` from which it is available
     least: int
-    #: traits of which one must hold; empty = always
+    #: traits of which a lead must have one; empty: any lead
     fits: frozenset[str]
-    #: traits of which none may hold
+    #: traits of which a lead may have none
     unfit: frozenset[str]
 
     @property
     def by_people(self) -> bool:
-        """Whether a person does it, so that nothing is sent to the lead."""
+        """Whether a person carries it out, so that nothing is sent to the lead."""
         return self.channel in PEOPLE
 
     def suits(self, traits: Collection[str]) -> bool:
-        """Tell whether it suits a lead with these traits."""
+        """Return whether it suits a lead with these traits."""
         return self.unfit.isdisjoint(traits) and (not self.fits or not self.fits.isdisjoint(traits))
 
 
@@ -75,17 +75,17 @@ class Intervention:
     """One of the ten types."""
 
     name: str
-    #: the likelier first
+    #: the most suitable first
     actions: tuple[str, ...]
-    #: place among `URGENCIES` from which people's actions go first
+    #: index in `URGENCIES` from which actions of people go first
     people: int
-    #: reason -> how much it speaks for it
+    #: reason -> how strongly it supports the intervention
     reasons: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What decides alone what may be done about a lead."""
+    """A situation of a lead that alone decides what may be done."""
 
     interventions: tuple[str, ...]
     actions: tuple[str, ...]
@@ -93,29 +93,29 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrgencyRules:
-    """How urgent a lead is: points, added up."""
+    """The points by which the urgency of a lead is computed."""
 
-    #: by level of the risk
+    #: level of the risk -> points
     levels: Mapping[str, int]
-    #: stages with a point more
+    #: stages that add a point
     late_stages: frozenset[str]
-    #: share of the stage's patience that is left, from which a point is added
+    #: a point is added when less than this share of the stage's silence threshold is left
     closing: float
-    #: times of the stage's patience in silence, from which a point is taken
+    #: a point is removed when the silence is this many times the stage's threshold
     past: float
-    #: least points of a lead that nobody contacted
+    #: minimum points of a lead that nobody has contacted
     neglected: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """All that a policy chooses from."""
+    """Everything a policy can choose from."""
 
-    #: of the data; with a suffix when a tenant changed it
+    #: version of the data; with a suffix when a tenant changed it
     version: str
-    #: the least support with which an intervention is proposed
+    #: least support with which an intervention is proposed
     least: float
-    #: interventions that are proposed for one lead at most
+    #: most interventions that are proposed for one lead
     most: int
     urgency: UrgencyRules
     actions: Mapping[str, Action]
@@ -124,49 +124,51 @@ class Catalogue:
     #: section -> intervention, situation or action -> words
     wording: Mapping[str, Mapping[str, str]]
 
-    def of_tenant(self, settings: Mapping[str, Any]) -> Catalogue:
-        """Give the catalogue as a tenant's settings have it.
+    def for_tenant(self, settings: Mapping[str, Any]) -> Catalogue:
+        """Return the catalogue with a tenant's settings applied; this catalogue if they change nothing.
 
-        `allowed_actions` (None = all), `forbidden_actions` and `costs` are read; actions that this version does not
-        know are passed over. One that changes nothing is this catalogue.
+        `allowed_actions` (None: all), `forbidden_actions` and `costs` are read; actions that this version does not know
+        are ignored.
 
-        >>> narrowed = CATALOGUE.of_tenant({"allowed_actions": ["call_task"], "costs": {"call_task": 7}})
+        >>> narrowed = CATALOGUE.for_tenant({"allowed_actions": ["call_task"], "costs": {"call_task": 7}})
         >>> sorted(narrowed.actions), narrowed.actions["call_task"].cost, narrowed.version == CATALOGUE.version
         (['call_task'], 7.0, False)
-        >>> CATALOGUE.of_tenant({"costs": {"call_task": 10}}) is CATALOGUE
+        >>> CATALOGUE.for_tenant({"costs": {"call_task": 10}}) is CATALOGUE
         True
         """
-        kept = self._kept(settings)
+        names = self._allowed_actions(settings)
         costs = {
-            name: cost for name, cost in _costs(settings).items() if name in kept and cost != self.actions[name].cost
+            name: cost for name, cost in _costs(settings).items() if name in names and cost != self.actions[name].cost
         }
-        if not costs and len(kept) == len(self.actions):
+        if not costs and len(names) == len(self.actions):
             return self
         return replace(
             self,
-            version=f"{self.version}+{_digest([sorted(kept), sorted(costs.items())])}",
-            actions=MappingProxyType({name: _costing(self.actions[name], costs) for name in kept}),
+            version=f"{self.version}+{_digest([sorted(names), sorted(costs.items())])}",
+            actions=MappingProxyType({name: _with_cost(self.actions[name], costs) for name in names}),
         )
 
     @cached_property
     def supports(self) -> Mapping[str, tuple[tuple[str, float], ...]]:
-        """Which interventions each reason speaks for, and how much."""
+        """Reason -> the interventions that it supports, and how strongly."""
         return {
             reason: tuple(
-                (one.name, one.reasons[reason]) for one in self.interventions.values() if reason in one.reasons
+                (intervention.name, intervention.reasons[reason])
+                for intervention in self.interventions.values()
+                if reason in intervention.reasons
             )
             for reason in REASONS
         }
 
-    def _kept(self, settings: Mapping[str, Any]) -> list[str]:
+    def _allowed_actions(self, settings: Mapping[str, Any]) -> list[str]:
         allowed, forbidden = settings.get("allowed_actions"), settings.get("forbidden_actions") or ()
         return [name for name in self.actions if (allowed is None or name in allowed) and name not in forbidden]
 
 
-def load(text: str) -> Catalogue:
-    """Read a catalogue from TOML; raises CatalogueError, which names the place of what is wrong."""
+def load_catalogue(text: str) -> Catalogue:
+    """Return the catalogue in a TOML text. Raises CatalogueError, which names the place of the mistake."""
     try:
-        root = Table("", tomllib.loads(text))
+        root = TomlTable("", tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise CatalogueError(f"is no TOML: {error}") from error
     root.exactly(("version", "least", "most", "urgency", "actions", "interventions", "situations", "wording"))
@@ -184,12 +186,12 @@ def load(text: str) -> Catalogue:
     )
 
 
-def _actions(table: Table) -> Mapping[str, Action]:
+def _actions(table: TomlTable) -> Mapping[str, Action]:
     table.exactly(ACTIONS)
     return MappingProxyType({name: _action(name, inside) for name, inside in table.tables()})
 
 
-def _action(name: str, table: Table) -> Action:
+def _action(name: str, table: TomlTable) -> Action:
     table.only("channel", "cost", "delay", "lasting", "writes", "from", "fits", "unfit")
     channel = cast("Channel", table.word("channel", CHANNELS))
     return Action(
@@ -205,12 +207,12 @@ def _action(name: str, table: Table) -> Action:
     )
 
 
-def _interventions(table: Table) -> Mapping[str, Intervention]:
+def _interventions(table: TomlTable) -> Mapping[str, Intervention]:
     table.exactly(INTERVENTIONS)
     return MappingProxyType({name: _intervention(name, inside) for name, inside in table.tables()})
 
 
-def _intervention(name: str, table: Table) -> Intervention:
+def _intervention(name: str, table: TomlTable) -> Intervention:
     table.exactly(("actions", "people", "reasons"))
     reasons = table.table("reasons")
     reasons.only(*REASONS)
@@ -222,33 +224,32 @@ def _intervention(name: str, table: Table) -> Intervention:
     )
 
 
-def _check_reach(table: Table, interventions: Mapping[str, Intervention], actions: Mapping[str, Action]) -> None:
-    """Without consent only people can act, and without people only messages."""
-    for name, one in interventions.items():
-        kinds = {actions[action].by_people for action in one.actions}
+def _check_reach(table: TomlTable, interventions: Mapping[str, Intervention], actions: Mapping[str, Action]) -> None:
+    """Require both kinds of actions: without consent only people can act, and without people only messages."""
+    for name, intervention in interventions.items():
+        kinds = {actions[action].by_people for action in intervention.actions}
         if kinds != {True, False}:
             table.table(name).wrong("actions", "must hold one of people (call, internal) and one that is sent")
 
 
-def _situations(table: Table, actions: Mapping[str, Action]) -> Mapping[str, Situation]:
+def _situations(table: TomlTable, actions: Mapping[str, Action]) -> Mapping[str, Situation]:
     table.exactly(SITUATIONS)
-    found = {name: _situation(inside, actions) for name, inside in table.tables()}
-    return MappingProxyType(found)
+    return MappingProxyType({name: _situation(inside, actions) for name, inside in table.tables()})
 
 
-def _situation(table: Table, actions: Mapping[str, Action]) -> Situation:
+def _situation(table: TomlTable, actions: Mapping[str, Action]) -> Situation:
     table.exactly(("interventions", "actions"))
-    found = Situation(
+    situation = Situation(
         interventions=table.words("interventions", INTERVENTIONS), actions=table.words("actions", ACTIONS)
     )
-    if not found.interventions or not found.actions:
+    if not situation.interventions or not situation.actions:
         table.wrong("actions", "needs an intervention and an action")
-    if not all(actions[name].by_people for name in found.actions):
+    if not all(actions[name].by_people for name in situation.actions):
         table.wrong("actions", "must be what people do (call, internal): nothing may be sent")
-    return found
+    return situation
 
 
-def _urgency(table: Table) -> UrgencyRules:
+def _urgency(table: TomlTable) -> UrgencyRules:
     table.exactly(("levels", "late_stages", "closing", "past", "neglected"))
     levels = table.table("levels")
     levels.exactly(LEVELS)
@@ -261,20 +262,20 @@ def _urgency(table: Table) -> UrgencyRules:
     )
 
 
-def _wording(table: Table, actions: Mapping[str, Action]) -> Mapping[str, Mapping[str, str]]:
-    sections = _sections(actions)
-    table.exactly(tuple(sections))
-    found: dict[str, Mapping[str, str]] = {}
+def _wording(table: TomlTable, actions: Mapping[str, Action]) -> Mapping[str, Mapping[str, str]]:
+    required = _required_words(actions)
+    table.exactly(tuple(required))
+    wording: dict[str, Mapping[str, str]] = {}
     for name, inside in table.tables():
-        inside.exactly(sections[name])
-        found[name] = MappingProxyType({key: inside.word(key) for key in inside.cells})
-    return MappingProxyType(found)
+        inside.exactly(required[name])
+        wording[name] = MappingProxyType({key: inside.word(key) for key in inside.cells})
+    return MappingProxyType(wording)
 
 
-def _sections(actions: Mapping[str, Action]) -> Mapping[str, Collection[str]]:
-    """Say which words there must be: so no pair of an intervention and an action is without its own."""
+def _required_words(actions: Mapping[str, Action]) -> Mapping[str, Collection[str]]:
+    """Return the words that each section must have, so that every pair of intervention and action has its text."""
 
-    def of(*writes: Writes) -> Collection[str]:
+    def writing(*writes: Writes) -> Collection[str]:
         return tuple(name for name, action in actions.items() if action.writes in writes)
 
     return {
@@ -283,24 +284,24 @@ def _sections(actions: Mapping[str, Action]) -> Mapping[str, Collection[str]]:
         "subject": INTERVENTIONS,
         "why": (*INTERVENTIONS, *SITUATIONS),
         "purpose": (*INTERVENTIONS, *SITUATIONS),
-        "question": tuple(name for name in of("sms", "email") if name not in PLAIN),
-        "title": of("task"),
-        "todo": of("task", "note"),
+        "question": tuple(name for name in writing("sms", "email") if name not in PLAIN),
+        "title": writing("task"),
+        "todo": writing("task", "note"),
     }
 
 
 def _costs(settings: Mapping[str, Any]) -> dict[str, float]:
-    told: Mapping[str, Any] = settings.get("costs") or {}
-    return {name: float(cost) for name, cost in told.items() if math.isfinite(cost) and cost >= 0}
+    costs: Mapping[str, float] = settings.get("costs") or {}
+    return {name: float(cost) for name, cost in costs.items() if math.isfinite(cost) and cost >= 0}
 
 
-def _costing(action: Action, costs: Mapping[str, float]) -> Action:
+def _with_cost(action: Action, costs: Mapping[str, float]) -> Action:
     return replace(action, cost=costs[action.name]) if action.name in costs else action
 
 
-def _digest(what: Any) -> str:
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:8]
+def _digest(changes: object) -> str:
+    return hashlib.sha256(json.dumps(changes).encode()).hexdigest()[:8]
 
 
 #: as shipped
-CATALOGUE = load((resources.files("ml.interventions") / "catalogue.toml").read_text("utf-8"))
+CATALOGUE = load_catalogue((resources.files("ml.interventions") / "catalogue.toml").read_text("utf-8"))

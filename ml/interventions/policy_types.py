@@ -1,4 +1,4 @@
-"""What a policy is asked and what it answers."""
+"""The input and the output of a policy."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ Evidence = Literal["rule", "model"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What is known of a lead for whom something may be done."""
+    """What is known about a lead that may need an intervention."""
 
     lead_id: str
     as_of: datetime
-    #: of going cold
+    #: probability of going cold
     probability: float
     #: very_low, low, medium, high, critical
     level: str
-    #: those that are known, 0 to 1
+    #: the known indicators, 0 to 1
     indicators: Mapping[str, float] = field(default_factory=dict)
-    #: nobody ever contacted it
+    #: nobody has ever contacted the lead
     neglected: bool = False
     stage: str | None = None
     timeline: str | None = None
     lead_type: str | None = None
     days_silent: float | None = None
-    #: days of silence that its stage bears
+    #: days of silence after which a lead of its stage counts as silent
     threshold: float
-    #: it refused: nothing may reach it
+    #: the lead refused: nothing may be sent to it
     terminal: bool = False
     assigned_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """One intervention for one lead, by one action."""
+    """One intervention for one lead, with one action."""
 
     intervention: str
     action: str
     channel: Channel
     urgency: Urgency
     cost: float
-    #: until it may go
+    #: time before it may be carried out
     delay: timedelta
-    #: until it is void
+    #: time after which it expires
     lasting: timedelta
     #: the strongest first
     reason_codes: tuple[str, ...]
-    #: as measured; None until then
+    #: as measured; None before that
     expected_uplift: Uplift | None
-    #: plain text that would be sent or shown, without personal data and placeholders; None = the CRM's own
+    #: plain text to be sent or shown, without personal data and placeholders; None: the CRM uses its own text
     text: str | None
     evidence: Evidence
     #: an e-mail's subject or a task's title
     title: str | None = None
-    #: 0 to 1: beside the best that could be done about the lead, as the rules see it
+    #: 0 to 1: support by the rules, relative to the best intervention for this lead
     fit: float = 1.0
-    #: other actions of the same intervention, for when this one may not be carried out
+    #: other actions of the same intervention, in case this one may not be carried out
     otherwise: tuple[Proposal, ...] = ()
 
 
 def options(proposals: Iterable[Proposal]) -> list[Proposal]:
-    """Give every action that was proposed, in the order in which they are to be tried."""
+    """Return every proposed action, in the order in which to try them."""
     return [option for proposal in proposals for option in (proposal, *proposal.otherwise)]

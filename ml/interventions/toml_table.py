@@ -1,4 +1,4 @@
-"""Reading a table of a data file, where whatever is wrong is told with its place."""
+"""Read a table of a data file, with errors that name the place of the mistake."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from ml.errors import CatalogueError
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """One table; each method raises CatalogueError, which names the place of what is missing or wrong."""
+class TomlTable:
+    """One table; each method raises CatalogueError, which names the place of a missing or wrong value."""
 
     place: str
     cells: Mapping[str, Any]
 
     def wrong(self, key: str, what: str) -> NoReturn:
-        """Raise the error of a key."""
+        """Raise the error for a key."""
         raise CatalogueError(f"{self._at(key)}: {what}")
 
     def only(self, *keys: str) -> None:
-        """Refuse keys that mean nothing: a word misspelt would be a rule that is not there."""
+        """Refuse unknown keys, since a misspelt key would silently be a missing rule."""
         for key in self.cells:
             if key not in keys:
                 self.wrong(key, "is not known here")
 
     def exactly(self, keys: Collection[str]) -> None:
-        """Ask for all of some keys and no other."""
+        """Require exactly these keys."""
         self.only(*keys)
         for key in keys:
             if key not in self.cells:
                 self.wrong(key, "is missing")
 
-    def table(self, key: str) -> Table:
-        """Give a table inside."""
-        return Table(self._at(key), self._given(key, dict))
+    def table(self, key: str) -> TomlTable:
+        """Return a table inside this one."""
+        return TomlTable(self._at(key), self._given(key, dict))
 
-    def tables(self) -> Iterator[tuple[str, Table]]:
-        """Give the tables inside by name."""
+    def tables(self) -> Iterator[tuple[str, TomlTable]]:
+        """Return the tables inside this one, by name."""
         return ((key, self.table(key)) for key in self.cells)
 
     def word(self, key: str, among: Collection[str] = ()) -> str:
-        """Give a text that is not blank: one of a list if there is one."""
+        """Return a text that is not blank, one of `among` if that is given."""
         text: str = self._given(key, str)
         if not text.strip():
             self.wrong(key, "is blank")
@@ -52,18 +52,18 @@ class Table:
         return text
 
     def words(self, key: str, among: Collection[str] = ()) -> tuple[str, ...]:
-        """Give a list of different texts; nothing where the key is absent."""
+        """Return a list of different texts; empty when the key is absent."""
         if key not in self.cells:
             return ()
         listed: Sequence[Any] = self._given(key, list)
-        inside = Table(self._at(key), {str(place): text for place, text in enumerate(listed)})
-        found = tuple(inside.word(place, among) for place in inside.cells)
-        if len(set(found)) < len(found):
+        inside = TomlTable(self._at(key), {str(place): text for place, text in enumerate(listed)})
+        words = tuple(inside.word(place, among) for place in inside.cells)
+        if len(set(words)) < len(words):
             self.wrong(key, "names something twice")
-        return found
+        return words
 
     def number(self, key: str, low: float = 0.0, high: float = 1e6) -> float:
-        """Give a number between two."""
+        """Return a finite number from `low` to `high`."""
         value: float = self._given(key, (int, float))
         if isinstance(value, bool) or not math.isfinite(value) or not low <= value <= high:
             self.wrong(key, f"must be a number from {low:g} to {high:g}")

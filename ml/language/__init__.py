@@ -1,1 +1,1 @@
-"""What people write, read: refusals, and the text of a message freed of markup."""
+"""Read what people and systems write: refusals of contact, words of consent, phrases in copy."""

@@ -1,7 +1,7 @@
 """Read short words that say who may be contacted: names of columns, tags, stages, statuses, cells.
 
-One vocabulary, kept as data in `consent_words.toml`, serves every file, every CRM and every event. What looks like
-consent and is not understood is `unclear`: the caller closes that channel and asks a person.
+One vocabulary, `consent_words.toml`, serves every file, every CRM and every event. Words that look like consent and are
+not understood are `unclear`: the caller closes that channel and asks a person.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from ml.language.patterns import ENDS, Trie, expand
+from ml.language.patterns import ENTRIES, Trie, expand
 
 Channels = frozenset[str]
 
 #: every channel at once
 ALL: Channels = frozenset({"all"})
-NOBODY: Channels = frozenset()
+NO_CHANNELS: Channels = frozenset()
 #: a longer text is prose, which `ml.language.refusals` reads
 LONGEST = 120
-#: channels that may be refused; a fax is sent to nobody
+#: channels that may be refused; faxes are not sent
 _OURS = frozenset({"sms", "call", "email", "mail"})
 
-_TABLE: Mapping[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-VERSION: str = _TABLE["version"]
-_LISTS: Mapping[str, list[str]] = _TABLE["list"]
+_DATA: Mapping[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+VERSION: str = _DATA["version"]
+_LISTS: Mapping[str, list[str]] = _DATA["list"]
 _TOUCH, _ON = frozenset(_LISTS["touch"]), frozenset(_LISTS["on"])
-_CHANNEL_OF = {word: name for name, words in _TABLE["channels"].items() for word in words if name != "none"}
-_YES, _NO, _RESTING, _SILENT = (frozenset(_TABLE["cells"][name]) for name in ("yes", "no", "resting", "silent"))
-_STEMS, _STEM_PHRASES = frozenset(_TABLE["stems"]["words"]), tuple(_TABLE["stems"]["phrases"])
+_CHANNEL_OF = {word: name for name, words in _DATA["channels"].items() for word in words if name != "none"}
+_YES, _NO, _RESTING, _SILENT = (frozenset(_DATA["cells"][name]) for name in ("yes", "no", "resting", "silent"))
+_STEMS, _STEM_PHRASES = frozenset(_DATA["stems"]["words"]), tuple(_DATA["stems"]["phrases"])
 _WORDS = frozenset(
-    word for words in (*_LISTS.values(), _CHANNEL_OF, _TABLE["parts"]["words"]) for word in words if len(word) > 1
+    word for words in (*_LISTS.values(), _CHANNEL_OF, _DATA["parts"]["words"]) for word in words if len(word) > 1
 )
-#: a longest word of a name that is taken apart
+#: longer words are not split into the words they consist of
 _GLUED = 60
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _APOSTROPHES = re.compile(r"['\u2019\u2018`\u00b4]")
 _OR = re.compile(r"[/&+]")
 _NOISE = re.compile(r"[^\w\u2713\u2714\u2611]+|_+")
-#: words that are one
+#: pairs that are one word
 _PAIRS = frozenset({("e", "mail"), ("e", "mails"), ("e", "mailing"), ("whats", "app")})
-#: beginnings of words, one of which each mark has that says anything
+#: parts of words; every mark that means anything contains one of them
 _HINT = re.compile(
     r"opt|subs?c?r?i|unsu|sucri|desu|descad|sabon|s[ai]?\W?t\W?o\W?p|d\W?n\W?[cdtem]|not|n[\u2019']?t\b|\bno|n[a\u00e3]o|\bne\b|nicht"
     r"|kein|\bs[ei][nm]\b|black|block|deny|suppress|robinson|remov|delet|wrong|errad|equivoc|faux|mauvais|litig|lawsuit|threat"
@@ -54,182 +54,190 @@ _HINT = re.compile(
     r"|disturb|molest|d[e\u00e9]s(?:in|ab)",
     re.IGNORECASE,
 )
-#: what is written letter by letter, "D.N.C.", as it grows
+#: words that are written letter by letter, "D.N.C.", and their beginnings
 _SPELT = frozenset({"dn", "dnc", "dnd", "st", "sto", "stop"})
 _JOINING = frozenset({"or", "and", "nor", "o", "y", "ou", "e", "et"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """What a column is about, as its name says."""
+class ConsentColumn:
+    """What a column says of consent, by its name."""
 
-    #: refusal: a yes closes; consent: a yes opens; about: how consent was given, no attribute of a person
+    #: refusal: a yes closes the channels; consent: a yes opens them; about: how consent was given, no attribute
     means: Literal["refusal", "consent", "about"]
     #: of sms, email, call, mail; or all
     channels: Channels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What a short text says of being contacted, by channels; all empty where it says nothing."""
+class ConsentSignal:
+    """What a short text says of contact, by channel; all empty when it says nothing."""
 
-    refused: Channels = NOBODY
-    #: no consent was given, which is no refusal
-    withheld: Channels = NOBODY
-    granted: Channels = NOBODY
-    #: it is about consent and is not understood
-    unclear: Channels = NOBODY
+    refused: Channels = NO_CHANNELS
+    #: consent was not given, which is no refusal
+    withheld: Channels = NO_CHANNELS
+    granted: Channels = NO_CHANNELS
+    #: the text is about consent and is not understood
+    unclear: Channels = NO_CHANNELS
 
     def __bool__(self) -> bool:
         return bool(self.refused or self.withheld or self.granted or self.unclear)
 
 
-NOTHING = Said()
+NO_SIGNAL = ConsentSignal()
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _LabelEntry:
     means: str
     channels: Channels
-    #: it counts only where nothing else is said
+    #: True: it counts only if it is the whole text
     whole: bool
-    #: its channels count whatever the words name
+    #: True: its own channels count, whatever the words name
     own: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Match:
-    entry: _Entry
+class _LabelMatch:
+    entry: _LabelEntry
     first: int
     last: int
 
 
 @lru_cache(maxsize=4096)
-def column(header: str) -> Column | None:
-    """Tell what a column is about by its name; None where it has nothing to do with consent.
+def column_meaning(header: str) -> ConsentColumn | None:
+    """Return what a column says of consent, by its name; None when it is not about consent.
 
-    >>> column("HasOptedOutOfEmail"), column("Budget")
-    (Column(means='refusal', channels=frozenset({'email'})), None)
-    >>> column("DNC List").channels == {"call", "sms"}, column("OPTIN_IP").means
+    >>> column_meaning("HasOptedOutOfEmail"), column_meaning("Budget")
+    (ConsentColumn(means='refusal', channels=frozenset({'email'})), None)
+    >>> column_meaning("DNC List").channels == {"call", "sms"}, column_meaning("OPTIN_IP").means
     (True, 'about')
     """
-    words = words_of(header)
-    if not words or " ".join(words) in _UNLESS:
+    words = split_words(header)
+    if not words or " ".join(words) in _EXEMPT_HEADERS:
         return None
-    found = [one for one in _matches(words, _HEADERS) if _counts(one, words)]
-    spared = _covered(found, "nothing")
+    matches = [match for match in _matches(words, _HEADERS) if _applies(match, words)]
+    exempt = _covered_places(matches, "nothing")
+    about_consent = _covered_places(matches, "about_consent")
     for means in ("refusal", "about_consent", "consent"):
-        match = next((one for one in found if one.entry.means == means and not spared & set(_span(one))), None)
-        if means == "refusal" and any(one.entry.means == "about_consent" for one in found):
-            match = match if match and not _covered(found, "about_consent") & set(_span(match)) else None
+        match = next((one for one in matches if one.entry.means == means and not exempt & set(_span(one))), None)
+        if means == "refusal" and match is not None and about_consent & set(_span(match)):
+            match = None
         if match is not None:
-            named = None if match.entry.own else _named(words, range(len(words)))
+            named = None if match.entry.own else _named_channels(words, range(len(words)))
             channels = named if named is not None else match.entry.channels
             if not channels:
-                return Column(means="about", channels=NOBODY)
-            return Column(means="about" if means == "about_consent" else means, channels=channels)  # type: ignore[arg-type]
+                return ConsentColumn(means="about", channels=NO_CHANNELS)
+            return ConsentColumn(means="about" if means == "about_consent" else means, channels=channels)  # type: ignore[arg-type]
     return None
 
 
-def maybe(text: str) -> bool:
-    """Tell cheaply whether a text may hold one of the words at all; False is sure.
+def may_mention_consent(text: str) -> bool:
+    """Return quickly whether a text may contain a word of consent; False is certain.
 
-    >>> maybe("3 bed condo in Doral"), maybe("sms opt-out")
+    >>> may_mention_consent("3 bed condo in Doral"), may_mention_consent("sms opt-out")
     (False, True)
     """
     return _HINT.search(text) is not None
 
 
 @lru_cache(maxsize=16384)
-def label(text: str) -> Said:
-    """Read a tag, a stage or a status.
+def read_label(text: str) -> ConsentSignal:
+    """Return what a tag, a stage or a status says.
 
-    >>> label("Do not call/text").refused == {"call", "sms"}, label("DND").refused
+    >>> read_label("Do not call/text").refused == {"call", "sms"}, read_label("DND").refused
     (True, frozenset({'all'}))
-    >>> bool(label("Bus stop nearby")), bool(label("do not call before 9")), label("consent unknown").unclear
-    (False, False, frozenset({'all'}))
+    >>> bool(read_label("Bus stop nearby")), bool(read_label("do not call before 9"))
+    (False, False)
+    >>> read_label("consent unknown").unclear
+    frozenset({'all'})
     """
     if len(text) > LONGEST:
-        return NOTHING
-    words = words_of(text)
-    found = list(_matches(words, _LABELS))
-    spared = _covered(found, "nothing")
-    told: dict[str, Channels] = {}
-    for match in found:
-        if spared & set(_span(match)) or not _counts(match, words):
+        return NO_SIGNAL
+    words = split_words(text)
+    matches = list(_matches(words, _LABELS))
+    exempt = _covered_places(matches, "nothing")
+    channels: dict[str, Channels] = {}
+    for match in matches:
+        if exempt & set(_span(match)) or not _applies(match, words):
             continue
-        told[match.entry.means] = told.get(match.entry.means, NOBODY) | _channels(words, match)
-    if told.get("refusal"):
-        return Said(refused=told["refusal"])
-    if "withheld" in told:
-        return Said(withheld=told["withheld"])
-    if "consent" in told or "refusal" in told:
-        return Said(granted=told.get("consent", NOBODY))
-    if not spared and (_STEMS & set(words) or any(phrase in " ".join(words) for phrase in _STEM_PHRASES)):
-        return Said(unclear=_named(words, range(len(words))) or ALL)
-    return NOTHING
+        means = match.entry.means
+        channels[means] = channels.get(means, NO_CHANNELS) | _channels_of_match(words, match)
+    if channels.get("refusal"):
+        return ConsentSignal(refused=channels["refusal"])
+    if "withheld" in channels:
+        return ConsentSignal(withheld=channels["withheld"])
+    if "consent" in channels or "refusal" in channels:
+        return ConsentSignal(granted=channels.get("consent", NO_CHANNELS))
+    if not exempt and (_STEMS & set(words) or any(phrase in " ".join(words) for phrase in _STEM_PHRASES)):
+        return ConsentSignal(unclear=_named_channels(words, range(len(words))) or ALL)
+    return NO_SIGNAL
 
 
-def mark(text: str) -> Said:
-    """Read a tag, a stage or any other mark that people give: it may close a channel and never opens one.
+def read_mark(text: str) -> ConsentSignal:
+    """Return what a tag, a stage or another mark says; a mark may close a channel and never opens one.
 
-    >>> bool(mark("sms opt in")), mark("unsubscribed").refused == {"email", "sms"}
+    >>> bool(read_mark("sms opt in")), read_mark("unsubscribed").refused == {"email", "sms"}
     (False, True)
     """
-    said = label(text)
-    return said if said.refused or said.unclear else NOTHING
+    signal = read_label(text)
+    return signal if signal.refused or signal.unclear else NO_SIGNAL
 
 
-def cell(about: Column, text: str, *, dated: bool = False) -> Said:
-    """Read a cell of a column that is about consent; `dated` tells that it holds a time.
+def read_cell(about: ConsentColumn, text: str, *, dated: bool = False) -> ConsentSignal:
+    """Return what a cell of a consent column says; `dated`: the cell holds a time.
 
-    >>> refusal, consent = Column(means="refusal", channels=ALL), Column(means="consent", channels=ALL)
-    >>> cell(refusal, "Yes").refused, cell(refusal, "Manual").refused, bool(cell(refusal, "0"))
+    >>> refusal, consent = ConsentColumn(means="refusal", channels=ALL), ConsentColumn(means="consent", channels=ALL)
+    >>> read_cell(refusal, "Yes").refused, read_cell(refusal, "Manual").refused, bool(read_cell(refusal, "0"))
     (frozenset({'all'}), frozenset({'all'}), False)
-    >>> cell(consent, "Subscribed").granted, cell(consent, "no").withheld, cell(consent, "Opted out").refused
-    (frozenset({'all'}), frozenset({'all'}), frozenset({'all'}))
+    >>> read_cell(consent, "Subscribed").granted, read_cell(consent, "no").withheld
+    (frozenset({'all'}), frozenset({'all'}))
+    >>> read_cell(consent, "Opted out").refused
+    frozenset({'all'})
     """
-    word = " ".join(words_of(text))
+    word = " ".join(split_words(text))
     if word in _SILENT or about.means == "about":
-        return NOTHING
+        return NO_SIGNAL
     if about.means == "refusal":
-        return NOTHING if word in _NO or word in _RESTING else Said(refused=about.channels)
-    return _consent(about.channels, word, label(text), dated=dated)
+        return NO_SIGNAL if word in _NO or word in _RESTING else ConsentSignal(refused=about.channels)
+    return _consent_cell(about.channels, word, read_label(text), dated=dated)
 
 
-def _consent(channels: Channels, word: str, said: Said, *, dated: bool) -> Said:
+def _consent_cell(channels: Channels, word: str, signal: ConsentSignal, *, dated: bool) -> ConsentSignal:
     if word in _YES or dated:
-        return Said(granted=channels)
-    if said.refused:
-        return Said(refused=said.refused if channels == ALL else channels)
-    if word in _NO or said.withheld:
-        return Said(withheld=channels)
-    return Said(granted=channels) if said.granted else Said(unclear=channels)
+        return ConsentSignal(granted=channels)
+    if signal.refused:
+        return ConsentSignal(refused=signal.refused if channels == ALL else channels)
+    if word in _NO or signal.withheld:
+        return ConsentSignal(withheld=channels)
+    return ConsentSignal(granted=channels) if signal.granted else ConsentSignal(unclear=channels)
 
 
-def silent(text: str) -> bool:
-    """Tell whether a cell says nothing: n/a, unknown, a blank date.
+def is_blank(text: str) -> bool:
+    """Return whether a cell counts as blank: n/a, unknown, an empty date.
 
-    >>> silent("N/A"), silent("no")
+    >>> is_blank("N/A"), is_blank("no")
     (True, False)
     """
-    return " ".join(words_of(text)) in _SILENT
+    return " ".join(split_words(text)) in _SILENT
 
 
-def understood(text: str) -> bool:
-    """Tell whether a word of a refusing column is known; any other closes the channel all the same.
+def is_understood(text: str) -> bool:
+    """Return whether a word in a refusal column is known; any other word also closes the channel.
 
-    >>> understood("Yes"), understood("perhaps")
+    >>> is_understood("Yes"), is_understood("perhaps")
     (True, False)
     """
-    word = " ".join(words_of(text))
-    return word in _YES or word in _NO or word in _RESTING or word in _SILENT or word == "active" or bool(label(text))
+    word = " ".join(split_words(text))
+    return (
+        word in _YES or word in _NO or word in _RESTING or word in _SILENT or word == "active" or bool(read_label(text))
+    )
 
 
-def words_of(text: str) -> list[str]:
-    """Give the words of a name or mark: small, without accents, those written together parted.
+def split_words(text: str) -> list[str]:
+    """Return the words of a name or mark: lower case, without accents, compounds split.
 
-    >>> words_of("IsBlacklisted?"), words_of("donotcall"), words_of("E-Mail abgemeldet")
+    >>> split_words("IsBlacklisted?"), split_words("donotcall"), split_words("E-Mail abgemeldet")
     (['is', 'blacklisted'], ['do', 'not', 'call'], ['email', 'abgemeldet'])
     """
     text = _APOSTROPHES.sub("", text[: 4 * LONGEST])
@@ -237,11 +245,11 @@ def words_of(text: str) -> list[str]:
     decomposed = unicodedata.normalize("NFKD", _CAMEL.sub(" ", text)).casefold()
     letters = "".join(mark for mark in decomposed if not unicodedata.combining(mark))
     plain = _NOISE.sub(" ", letters).split()
-    parted = (part for word in plain for part in _parted(word))
-    return _joined(list(parted))
+    parted = (part for word in plain for part in _split_compound(word))
+    return _join_pairs(list(parted))
 
 
-def _joined(words: list[str]) -> list[str]:
+def _join_pairs(words: list[str]) -> list[str]:
     joined: list[str] = []
     for word in words:
         if joined and ((joined[-1], word) in _PAIRS or joined[-1] + word in _SPELT):
@@ -252,7 +260,7 @@ def _joined(words: list[str]) -> list[str]:
 
 
 @lru_cache(maxsize=4096)
-def _parted(word: str) -> tuple[str, ...]:
+def _split_compound(word: str) -> tuple[str, ...]:
     if len(word) < 5 or len(word) > _GLUED or word in _WORDS:
         return (word,)
     best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
@@ -265,52 +273,51 @@ def _parted(word: str) -> tuple[str, ...]:
     return best[-1] or (word,)
 
 
-def _counts(match: _Match, words: Sequence[str]) -> bool:
+def _applies(match: _LabelMatch, words: Sequence[str]) -> bool:
     return not match.entry.whole or match.last - match.first + 1 == len(words)
 
 
-def _channels(words: Sequence[str], match: _Match) -> Channels:
-    """Give what a mark closes: what its own words name, else what stands around them, else what such a mark means."""
+def _channels_of_match(words: Sequence[str], match: _LabelMatch) -> Channels:
+    """Return the channels of a mark: those its words name, else those named around it, else those of its entry."""
     if match.entry.own:
         return match.entry.channels
-    span = _reaching(words, match)
-    own = [words[at] for at in span]
-    named = _named(words, span)
+    span = _extended_span(words, match)
+    named = _named_channels(words, span)
     if named is not None:
         return named
-    if any(word in _TOUCH for word in own):
+    if any(words[at] in _TOUCH for at in span):
         return ALL
     # "email opt out, sms ok": what is welcome is not meant
     meant = [at for at in range(len(words)) if at + 1 == len(words) or words[at + 1] not in _ON]
-    around = _named(words, meant)
+    around = _named_channels(words, meant)
     return around if around is not None else match.entry.channels
 
 
-def _reaching(words: Sequence[str], match: _Match) -> range:
-    """Go on over "or text", "and emails"."""
+def _extended_span(words: Sequence[str], match: _LabelMatch) -> range:
+    """Return the span of a match, extended over words like "or text", "and emails"."""
     last = match.last
     while last + 2 < len(words) and words[last + 1] in _JOINING and words[last + 2] in _TOUCH:
         last += 2
     return range(match.first, last + 1)
 
 
-def _named(words: Sequence[str], places: Iterable[int]) -> Channels | None:
-    """Give the channels that some words name; empty where they name only one that is none of ours."""
+def _named_channels(words: Sequence[str], places: Iterable[int]) -> Channels | None:
+    """Return the channels that words name: None when they name none, empty when they name only unknown ones."""
     named = {_CHANNEL_OF[words[at]] for at in places if words[at] in _CHANNEL_OF}
     return frozenset(named & _OURS) if named else None
 
 
-def _span(match: _Match) -> range:
+def _span(match: _LabelMatch) -> range:
     return range(match.first, match.last + 1)
 
 
-def _covered(found: Sequence[_Match], means: str) -> set[int]:
-    return {at for match in found if match.entry.means == means for at in _span(match)}
+def _covered_places(matches: Sequence[_LabelMatch], means: str) -> set[int]:
+    return {at for match in matches if match.entry.means == means for at in _span(match)}
 
 
-def _matches(words: Sequence[str], table: tuple[Trie, tuple[_Entry, ...]]) -> Iterator[_Match]:
+def _matches(words: Sequence[str], table: tuple[Trie, tuple[_LabelEntry, ...]]) -> Iterator[_LabelMatch]:
     trie, entries = table
-    forms = [(word, *_LISTS_OF.get(word, ()), "_") for word in words]
+    forms = [(word, *_LISTS_BY_WORD.get(word, ()), "_") for word in words]
     for first in range(len(words)):
         nodes = [trie]
         longest: dict[int, int] = {}
@@ -318,34 +325,34 @@ def _matches(words: Sequence[str], table: tuple[Trie, tuple[_Entry, ...]]) -> It
             nodes = [node[form] for node in nodes for form in forms[at] if form in node]
             if not nodes:
                 break
-            longest |= {place: at for node in nodes for place in node.get(ENDS, ())}
+            longest |= {place: at for node in nodes for place in node.get(ENTRIES, ())}
         for place, last in longest.items():
-            yield _Match(entries[place], first, last)
+            yield _LabelMatch(entries[place], first, last)
 
 
-def _compiled(name: str) -> tuple[Trie, tuple[_Entry, ...]]:
+def _compiled(name: str) -> tuple[Trie, tuple[_LabelEntry, ...]]:
     trie: Trie = {}
     entries = []
-    for place, table in enumerate(_TABLE[name]):
+    for place, table in enumerate(_DATA[name]):
         channels = frozenset(table.get("channels", ALL))
-        entries.append(_Entry(table["means"], channels, table.get("whole", False), table.get("own", False)))
+        entries.append(_LabelEntry(table["means"], channels, table.get("whole", False), table.get("own", False)))
         for pattern in table["patterns"]:
             for phrase in expand(pattern, _LISTS):
                 node = trie
                 for form in phrase:
                     node = node.setdefault(form, {})
-                node.setdefault(ENDS, set()).add(place)
+                node.setdefault(ENTRIES, set()).add(place)
     return trie, tuple(entries)
 
 
-def _lists_of() -> dict[str, tuple[str, ...]]:
+def _lists_by_word() -> dict[str, tuple[str, ...]]:
     names: dict[str, list[str]] = {}
     for name, members in _LISTS.items():
         for member in members:
             names.setdefault(member, []).append(f"<{name}>")
-    return {word: tuple(found) for word, found in names.items()}
+    return {word: tuple(lists) for word, lists in names.items()}
 
 
-_LISTS_OF = _lists_of()
-_UNLESS = frozenset(word for table in _TABLE["header"] for word in table.get("unless", ()))
+_LISTS_BY_WORD = _lists_by_word()
+_EXEMPT_HEADERS = frozenset(word for table in _DATA["header"] for word in table.get("unless", ()))
 _HEADERS, _LABELS = _compiled("header"), _compiled("label")

@@ -1,7 +1,7 @@
-"""A first look at a message: whether its words leave open that it refuses contact; most messages need no second look.
+"""Filter out messages whose words show that they refuse nothing; most messages need no second look.
 
-Logistic regression over single words, set so low that it lets nearly every refusal pass. What ships is weights and
-figures only (`first_look.json`); docs/models/refusals.md is its card.
+Logistic regression over single words, with a threshold so low that it lets nearly every refusal pass. Only weights and
+figures are shipped (`first_look.json`); docs/models/refusals.md is its card.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from ml.language.recogniser import Recogniser, load
 
 _FILE = Path(__file__).with_suffix(".json")
 _WORD = re.compile(r"[a-z0-9]+")
-#: shorter messages are read whatever they say, and so are letters that stand alone: "S.T.O.P."
-_SHORT, _LETTERS = 4, 3
+#: messages with fewer words are always read, and so are messages with so many single letters: "S.T.O.P."
+_ALWAYS_READ, _LETTERS = 4, 3
 
 
 def may_refuse(folded: str) -> bool:
-    """Tell whether a message, folded as `words.fold` does, is to be read at all.
+    """Return whether a message, folded by `words.fold`, needs to be read.
 
     >>> may_refuse("the kitchen looks great, what is the price of the second house on oak street?")
     False
@@ -28,23 +28,23 @@ def may_refuse(folded: str) -> bool:
     (True, True)
     """
     words = _WORD.findall(folded)
-    if len(words) < _SHORT or sum(len(word) == 1 for word in words) >= _LETTERS:
+    if len(words) < _ALWAYS_READ or sum(len(word) == 1 for word in words) >= _LETTERS:
         return True
-    found = _shipped()
-    return found.score(hashed(words)) >= found.doubt
+    recogniser = _shipped()
+    return recogniser.score(hashed_words(words)) >= recogniser.doubt
 
 
-def hashed(words: list[str]) -> frozenset[int]:
-    """Give the features of a message.
+def hashed_words(words: list[str]) -> frozenset[int]:
+    """Return the features of a message.
 
-    >>> len(hashed(["stop", "stop", "it"]))
+    >>> len(hashed_words(["stop", "stop", "it"]))
     2
     """
     return frozenset(map(_hash, words))
 
 
-def words_of(folded: str) -> list[str]:
-    """Give the words that are looked at."""
+def split_words(folded: str) -> list[str]:
+    """Return the words that the filter uses."""
     return _WORD.findall(folded)
 
 

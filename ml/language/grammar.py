@@ -1,8 +1,8 @@
-"""Patterns over classes of words, compiled to regular expressions over one character a word.
+"""Compile patterns over classes of words to regular expressions over one character per word.
 
-Each word of the catalogue has a character, so that a sentence of twenty words is a string of twenty characters: a class
-is a set of characters, every repetition is bounded, and matching takes linear time. A word that begins a clause has a
-second character: the end of a clause is seen, and exceptions do not reach over it.
+Each word of the catalogue has a character, so a sentence of twenty words is a string of twenty characters: a class is a
+set of characters, every repetition is bounded, and matching takes linear time. A word that begins a clause has a second
+character, so a pattern can see where a clause ends, and an exception does not reach over that end.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from functools import cache
 
 from ml.errors import CatalogueError
 
-_PLAIN, _FIRST = 0x4E00, 0xE000
-_UNKNOWN, _NUMBER = chr(_PLAIN), chr(_PLAIN + 1)
+_INNER, _FIRST = 0x4E00, 0xE000
+_UNKNOWN, _NUMBER = chr(_INNER), chr(_INNER + 1)
 _CLAUSE_START = f"[{chr(_FIRST)}-\uf8ff]"
 _END = rf"(?={_CLAUSE_START}|\Z)"
 _START = rf"(?:\A|(?={_CLAUSE_START}))"
 _PART = re.compile(r"\s*(<[A-Z]+>|[A-Za-z0-9\u00f1&]+|[$^)|?]|\(\?:|\(\?=|\(\?!|\(\?<!|\{\d+,\d+\})\s*")
-#: how much dearer a common word is as one that a sentence must hold
+#: cost of a common word among the words by which a pattern is indexed; a rare word costs 1
 _COMMON_COST = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """A character for each known word."""
+    """The known words with their characters, and the classes of words."""
 
     index: Mapping[str, int]
     letters: Mapping[str, str]
-    #: places of the words of each class, and of each word
+    #: name of a class, or a word -> indexes of its words
     sets: Mapping[str, frozenset[int]]
     macros: Mapping[str, str]
-    #: words that every other sentence holds
+    #: words that occur in every second sentence
     common: frozenset[int]
 
     @classmethod
-    def of(
+    def build(
         cls,
         classes: Mapping[str, frozenset[str]],
         macros: Mapping[str, str],
         common: Iterable[str],
         patterns: Iterable[str],
     ) -> Lexicon:
-        """Gather the words of classes and patterns; 0 is a word that is none of them, 1 is a number."""
+        """Return a lexicon of the words of classes and patterns; index 0 is any other word, 1 is a number."""
         literal = {
             word
             for pattern in (*patterns, *macros.values())
@@ -54,7 +54,7 @@ class Lexicon:
         for name, words in classes.items():
             for word in words:
                 kinds.setdefault(word, []).append(name)
-        # words of the same classes have neighbouring characters, so that a class is a few ranges
+        # words of the same classes get neighbouring characters, so that a class is a few ranges
         known = sorted(literal.union(*classes.values()), key=lambda word: (kinds.get(word, []), word))
         index = {word: place for place, word in enumerate(known, 2)}
         often = frozenset(index[word] for word in common if word in index)
@@ -62,30 +62,30 @@ class Lexicon:
         sets |= {name: frozenset(index[word] for word in words) for name, words in classes.items()}
         digits = (place for word, place in index.items() if word.isdigit())
         sets |= {"UNKNOWN": frozenset([0]), "NUMBER": frozenset([1, *digits])}
-        letters = {word: chr(_PLAIN + place) for word, place in index.items()}
+        letters = {word: chr(_INNER + place) for word, place in index.items()}
         return cls(index=index, letters=letters, sets=sets, macros=macros, common=often)
 
     def encode(self, clauses: Sequence[Sequence[str]]) -> str:
-        """Give a sentence as characters."""
+        """Return a sentence as characters, one per word."""
         letters, other = self.letters, self.other
         coded = [letters[word] if word in letters else other(word) for clause in clauses for word in clause]
         place = 0
         for clause in clauses[:-1]:
             place += len(clause)
-            coded[place] = chr(ord(coded[place]) + _FIRST - _PLAIN)
+            coded[place] = chr(ord(coded[place]) + _FIRST - _INNER)
         return "".join(coded)
 
     def other(self, word: str) -> str:
-        """Give the character of a word that stands nowhere."""
+        """Return the character of a word that is not in the lexicon."""
         return _NUMBER if word.isdigit() else _UNKNOWN
 
     def compile(self, pattern: str) -> Pattern:
-        """Compile one pattern. Raises CatalogueError."""
-        made = _Parser(lexicon=self, parts=self._parts(pattern)).alternatives()
-        return Pattern(source=made.regex, needs=made.needs or frozenset(range(len(self.index) + 2)))
+        """Return one pattern, translated. Raises CatalogueError."""
+        piece = _Parser(lexicon=self, parts=self._parts(pattern)).alternatives()
+        return Pattern(source=piece.regex, needs=piece.needs or frozenset(range(len(self.index) + 2)))
 
     def _parts(self, pattern: str) -> list[str]:
-        """Give the words and signs of a pattern, macros expanded."""
+        """Return the words and signs of a pattern, with macros expanded."""
         parts: list[str] = []
         place = 0
         while place < len(pattern):
@@ -100,14 +100,14 @@ class Lexicon:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A translated pattern, and words of which a sentence that it matches holds one."""
+    """A translated pattern, and a set of words of which every matching sentence has at least one."""
 
     source: str
     needs: frozenset[int]
 
     @property
     def regex(self) -> re.Pattern[str]:
-        """Give it compiled, which is done when it is first looked for: all of them together take a second."""
+        """The compiled pattern; it is compiled on first use, since all patterns together take a second."""
         return _compiled(self.source)
 
 
@@ -120,28 +120,31 @@ def _compiled(source: str) -> re.Pattern[str]:
 class _Piece:
     regex: str
     needs: frozenset[int] | None
-    #: its words, where it is one word
+    #: the words it may be, if it matches a single word
     words: frozenset[int] | None = None
 
 
 @dataclass(slots=True)
 class _Parser:
-    """Reads the parts of a pattern: sequences of words and groups, with alternatives and bounded repetition."""
+    """Parse the parts of a pattern: sequences of words and groups, with alternatives and bounded repetition."""
 
     lexicon: Lexicon
     parts: list[str]
     place: int = 0
 
     def alternatives(self) -> _Piece:
-        """Read up to the end of the group: alternatives of one word become one set. One word of each is needed."""
-        found = [self._sequence()]
+        """Return the alternatives up to the end of the group; single words are merged into one set.
+
+        The needed words are one of each alternative's.
+        """
+        pieces = [self._sequence()]
         while self._next() == "|":
             self.place += 1
-            found.append(self._sequence())
-        sets = [piece.words for piece in found if piece.words is not None]
-        longer = [piece.regex for piece in found if piece.words is None]
-        needs = [piece.needs for piece in found if piece.needs is not None]
-        every = frozenset[int]().union(*needs) if len(needs) == len(found) else None
+            pieces.append(self._sequence())
+        sets = [piece.words for piece in pieces if piece.words is not None]
+        longer = [piece.regex for piece in pieces if piece.words is None]
+        needs = [piece.needs for piece in pieces if piece.needs is not None]
+        every = frozenset[int]().union(*needs) if len(needs) == len(pieces) else None
         words = frozenset[int]().union(*sets)
         regex = "|".join([*([_set(words)] if words else []), *longer])
         return _Piece(regex, every, words if not longer else None)
@@ -190,17 +193,17 @@ class _Parser:
 
 @cache
 def _set(codes: frozenset[int]) -> str:
-    """Give a set of words, in both their characters, as ranges."""
+    """Return a set of words, in both their characters, as the ranges of a regular expression."""
     ranges: list[list[int]] = []
     for code in sorted(codes):
         if ranges and ranges[-1][1] == code - 1:
             ranges[-1][1] = code
         else:
             ranges.append([code, code])
-    told = "".join(f"{chr(base + low)}-{chr(base + high)}" for base in (_PLAIN, _FIRST) for low, high in ranges)
-    return f"[{told}]"
+    spans = "".join(f"{chr(base + low)}-{chr(base + high)}" for base in (_INNER, _FIRST) for low, high in ranges)
+    return f"[{spans}]"
 
 
-def letters_of(words: Iterable[int]) -> list[str]:
-    """Give both characters of each word."""
-    return [chr(base + word) for word in words for base in (_PLAIN, _FIRST)]
+def characters_of(words: Iterable[int]) -> list[str]:
+    """Return both characters of each word."""
+    return [chr(base + word) for word in words for base in (_INNER, _FIRST)]

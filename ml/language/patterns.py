@@ -1,9 +1,9 @@
-"""Catalogues of phrases, read from data files: what is looked for in copy, and what it means when it is found.
+"""Load catalogues of phrases from data files: what to find in copy, and what a match means.
 
-A pattern is words and groups: `(a|b c)` one of them, `[a]` perhaps, `<name>` a list of the catalogue, `_` any word, a
-comma where the text may have one, `.` at its end where the sentence ends there too; `<money>`, `<percent>` and
-`<number>` stand for what they say. A member of a list that has a space is itself a pattern. All words are written as
-`phrases.plain` gives them.
+A pattern consists of words and groups: `(a|b c)` is one of them, `[a]` is optional, `<name>` is a list of the
+catalogue, `_` is any word, a comma matches a comma, `.` at the end requires the end of the sentence; `<money>`,
+`<percent>` and `<number>` match what they say. A member of a list that has a space is itself a pattern. All words are
+written as `phrases.normalised` returns them.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ TIERS: tuple[Tier, ...] = ("block", "warn", "info")
 
 Trie: TypeAlias = dict[str, Any]
 
-#: where a trie says which entries end
-ENDS = ""
-#: where a trie says which entries end if the sentence does
-CLOSE = "."
-#: what a number of a text stands for in a pattern
+#: key of a trie under which the entries stand whose phrase ends here
+ENTRIES = ""
+#: key under which they stand if their phrase must end with the sentence
+SENTENCE_END = "."
+#: kind of a figure in a text -> how a pattern writes it
 CLASSES: Mapping[str, str] = {"money": "<money>", "percent": "<percent>", "number": "<number>"}
 _PATTERN = re.compile(r"[()\[\]|]|<[a-z_]+>|[^\s()\[\]|<>]+")
-#: more phrases than this are a slip in a pattern
+#: a pattern with more phrases is a mistake
 _MOST = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a rule found in a text: where, never what it says."""
+    """A match of a rule in a text: its position, never the words."""
 
     id: str
     cls: str
@@ -49,7 +49,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class PhraseEntry:
     """One entry of a catalogue."""
 
     id: str
@@ -59,28 +59,28 @@ class Entry:
     source: str
 
     def finding(self, start: int, end: int) -> Finding:
-        """Give what it found at a place of a text."""
+        """Return the finding of this entry at a position of a text."""
         return Finding(id=self.id, cls=self.cls, tier=self.tier, start=start, end=end, suggestion=self.suggestion)
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
-    """Entries with their phrases, ready to be looked for."""
+class PhraseCatalogue:
+    """The entries of a catalogue, with their phrases as tries."""
 
     version: str
-    entries: tuple[Entry, ...]
+    entries: tuple[PhraseEntry, ...]
     phrases: Trie
     #: phrases in which an entry's words mean something else
     exceptions: Trie
-    #: word -> lists it stands on
+    #: word -> lists that contain it
     lists: Mapping[str, tuple[str, ...]]
 
 
-def shipped(package: str, name: str) -> str:
+def read_data_file(package: str, name: str) -> str:
     """Return the text of a data file of a package.
 
     Raises:
-        CatalogueError: it is not there or is no text.
+        CatalogueError: the file is missing or is not text.
 
     """
     try:
@@ -89,100 +89,104 @@ def shipped(package: str, name: str) -> str:
         raise CatalogueError(f"{name} cannot be read ({type(error).__name__}): install Hearth again") from None
 
 
-def load(texts: Mapping[str, str]) -> Catalogue:
-    """Read a catalogue of phrases from its files, name -> text, so that a text is read once for all of them.
+def load_phrases(texts: Mapping[str, str]) -> PhraseCatalogue:
+    """Return one catalogue of several files, name -> text, so that copy is read once for all of them.
 
     Raises:
-        CatalogueError: a text is no TOML, holds no entries, an entry twice, or one that cannot be read.
+        CatalogueError: a text is no TOML, has no entries, an entry twice, or one that cannot be read.
 
     """
-    told = [_told(name, text) for name, text in texts.items()]
+    files = [_parse_file(name, text) for name, text in texts.items()]
     try:
-        lists = {name: members for one in told for name, members in one.get("list", {}).items()}
-        if len(lists) < sum(len(one.get("list", {})) for one in told):
-            raise ValueError("a list stands there twice")  # noqa: TRY301 - told with the others below
-        version = ", ".join(str(one["version"]) for one in told)
-        return _catalogue(version, lists, [entry for one in told for entry in one["entry"]])
+        lists = {name: members for file in files for name, members in file.get("list", {}).items()}
+        if len(lists) < sum(len(file.get("list", {})) for file in files):
+            raise ValueError("a list is defined twice")  # noqa: TRY301 - reported with the errors below
+        version = ", ".join(str(file["version"]) for file in files)
+        return _catalogue(version, lists, [entry for file in files for entry in file["entry"]])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CatalogueError(f"{', '.join(texts)}: {type(error).__name__} {error}: install Hearth again") from None
 
 
-def _told(name: str, text: str) -> dict[str, Any]:
+def _parse_file(name: str, text: str) -> dict[str, Any]:
     try:
-        told = tomllib.loads(text)
+        file = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CatalogueError(f"{name} is no TOML ({error}): install Hearth again") from None
-    if not told.get("entry"):
+    if not file.get("entry"):
         raise CatalogueError(f"{name} holds no entries: install Hearth again")
-    return told
+    return file
 
 
-def _catalogue(version: str, lists: Mapping[str, list[str]], listed: Sequence[Mapping[str, Any]]) -> Catalogue:
-    entries = tuple(entry_of(one) for one in listed)
+def _catalogue(version: str, lists: Mapping[str, list[str]], tables: Sequence[Mapping[str, Any]]) -> PhraseCatalogue:
+    entries = tuple(parse_entry(table) for table in tables)
     if len({entry.id for entry in entries}) < len(entries):
-        raise ValueError("an entry stands there twice")
+        raise ValueError("an entry is defined twice")
     phrases: Trie = {}
     exceptions: Trie = {}
-    for place, one in enumerate(listed):
-        if not one["pattern"]:
-            raise ValueError(f"{one['id']} has no pattern")
-        _grow(phrases, one["pattern"], place, lists)
-        _grow(exceptions, one.get("unless", []), place, lists)
-    return Catalogue(version, entries, phrases, exceptions, _single(lists))
+    for place, table in enumerate(tables):
+        if not table["pattern"]:
+            raise ValueError(f"{table['id']} has no pattern")
+        _add_patterns(phrases, table["pattern"], place, lists)
+        _add_patterns(exceptions, table.get("unless", []), place, lists)
+    return PhraseCatalogue(version, entries, phrases, exceptions, _lists_by_word(lists))
 
 
-def _single(lists: Mapping[str, list[str]]) -> Mapping[str, tuple[str, ...]]:
-    """Give for each single word the lists it stands on."""
+def _lists_by_word(lists: Mapping[str, list[str]]) -> Mapping[str, tuple[str, ...]]:
+    """Return, by single word, the lists that contain it."""
     names: dict[str, list[str]] = {}
     for name, members in lists.items():
         for member in members:
             names.setdefault(member, []).append(f"<{name}>")
-    return {word: tuple(found) for word, found in names.items() if " " not in word}
+    return {word: tuple(lists_of_word) for word, lists_of_word in names.items() if " " not in word}
 
 
-def entry_of(one: Mapping[str, Any]) -> Entry:
-    """Read an entry.
+def parse_entry(table: Mapping[str, Any]) -> PhraseEntry:
+    """Return the entry in a table of a data file.
 
     Raises:
-        KeyError: it lacks something.
-        ValueError: its tier is none, or something is empty.
+        KeyError: a key is missing.
+        ValueError: the tier is unknown, or a value is empty.
 
     """
-    if one["tier"] not in TIERS or not all(one[name] for name in ("id", "class", "source")):
-        raise ValueError(f"{one['id']} has no tier, class or source")
-    return Entry(
-        id=one["id"], cls=one["class"], tier=one["tier"], suggestion=one.get("suggestion"), source=one["source"]
+    if table["tier"] not in TIERS or not all(table[name] for name in ("id", "class", "source")):
+        raise ValueError(f"{table['id']} has no tier, class or source")
+    return PhraseEntry(
+        id=table["id"],
+        cls=table["class"],
+        tier=table["tier"],
+        suggestion=table.get("suggestion"),
+        source=table["source"],
     )
 
 
-def _grow(trie: Trie, patterns: Sequence[str], place: int, lists: Mapping[str, list[str]]) -> None:
+def _add_patterns(trie: Trie, patterns: Sequence[str], place: int, lists: Mapping[str, list[str]]) -> None:
     for pattern in patterns:
         for phrase in expand(pattern, lists):
             node = trie
             for form in phrase:
                 node = node.setdefault(form, {})
-            node.setdefault(ENDS, set()).add(place)
+            node.setdefault(ENTRIES, set()).add(place)
 
 
 def expand(pattern: str, lists: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
-    """Give every phrase a pattern stands for; a list stays one form for its single words.
+    """Return every phrase that a pattern matches; the single words of a list stay one form.
 
     Raises:
-        ValueError: a group is not closed, a list is unknown, or the pattern stands for nothing or for far too much.
+        ValueError: a group is not closed, a list is unknown, or the pattern matches nothing or far too many phrases.
 
     >>> expand("no [more] (kids|small children)", {})
     [('no', 'kids'), ('no', 'more', 'kids'), ('no', 'more', 'small', 'children'), ('no', 'small', 'children')]
 
     """
-    tokens = iter([*_PATTERN.findall(pattern), ENDS])
-    phrases = sorted(set(_alternatives(tokens, ENDS, lists)))
+    tokens = iter([*_PATTERN.findall(pattern), ENTRIES])
+    phrases = sorted(set(_alternatives(tokens, ENTRIES, lists)))
     if not all(phrases) or len(phrases) > _MOST:
         raise ValueError(f"the pattern {pattern!r} stands for nothing or for too much")
     return phrases
 
 
 def _alternatives(tokens: Iterator[str], closing: str, lists: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
-    """Read one of several until the closing token."""
+    """Return the phrases of all alternatives up to the closing token."""
     phrases: list[tuple[str, ...]] = []
     parts: list[list[tuple[str, ...]]] = []
     for piece in tokens:
@@ -194,11 +198,11 @@ def _alternatives(tokens: Iterator[str], closing: str, lists: Mapping[str, Seque
         if piece == closing:
             return phrases
         if piece != "|":
-            parts.append(_part(piece, tokens, lists))
+            parts.append(_expand_part(piece, tokens, lists))
     raise ValueError("a group of a pattern is not closed")
 
 
-def _part(piece: str, tokens: Iterator[str], lists: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
+def _expand_part(piece: str, tokens: Iterator[str], lists: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
     if piece == "(":
         return _alternatives(tokens, ")", lists)
     if piece == "[":

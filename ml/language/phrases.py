@@ -1,9 +1,9 @@
-"""Finding phrases in copy: patterns of words over words, not of characters, each text read once from left to right.
+"""Find phrases in copy by patterns over words, reading each text once from left to right.
 
-Words are compared in small letters without accents, apostrophes and look-alikes, so quotes, dashes, spacing and case of
-any kind make no difference. A phrase does not reach over the end of a sentence; the full stop of an abbreviation ("St.
-Anne", "N. Main") is no such end. As every pattern has a bounded number of words, the time a text takes grows with its
-length and no text can make it worse.
+Words are compared in lower case without accents, apostrophes and look-alike letters, so quotes, dashes, spacing and
+case make no difference. A phrase does not reach over the end of a sentence; the full stop of an abbreviation ("St.
+Anne", "N. Main") does not end one. Every pattern has a bounded number of words, so the time grows linearly with the
+text.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ml.language.patterns import CLASSES, CLOSE, ENDS, TIERS, Catalogue, Finding, Tier, Trie
+from ml.language.patterns import CLASSES, ENTRIES, SENTENCE_END, TIERS, Finding, PhraseCatalogue, Tier, Trie
 
 _INVISIBLE = "\u00ad\u200b-\u200d\u2060\ufeff"
 _APOSTROPHES = "'\u2018\u2019\u02bc\u2032`\u00b4\uff07"
-#: what is markup; anything else in angle brackets is read
+#: tags that count as markup; other text in angle brackets is read
 _BLOCK_TAGS = "br|p|div|li|ul|ol|tr|td|th|table|tbody|thead|h[1-6]|hr|title|head|body|html|section|header|footer|center"
 _TAGS = f"{_BLOCK_TAGS}|a|b|i|u|s|em|strong|span|font|small|big|mark|sub|sup|img|meta|link|button|blockquote"
 _TOKEN = re.compile(
@@ -32,10 +32,10 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-#: between two words of one phrase none of these stands
+#: what ends a phrase when it stands between two words
 _BREAK = re.compile(r"[.!?;:|\u2022\u00b7\u2026\u3002]|\n\s{0,40}\n|\n\s{0,40}[-*]\s|\s[-\u2010-\u2015]{1,3}\s|\u0000")
 _BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK_TAGS})\b", re.IGNORECASE)
-#: after these a full stop ends nothing; "no" is not among them, as "No. Children love it" is a whole answer
+#: words whose full stop ends no sentence; "no" is not among them, since "No. Children love it" are two sentences
 _ABBREVIATED = frozenset(
     """
     apt approx apts ave bldg blvd cir ct dr fr ft hwy jr ln mi min mins mr mrs ms mt nr opp pkwy pl pt rd rev rm rte
@@ -52,37 +52,37 @@ class _Word:
 
     start: int
     end: int
-    #: what it can stand for in a pattern
+    #: the pattern elements that it matches
     forms: tuple[str, ...]
-    #: whether a phrase cannot go on to it
+    #: True: a phrase cannot continue with it
     breaks: bool
 
 
-def find(text: str, catalogue: Catalogue) -> list[Finding]:
-    """Find what a catalogue speaks of, in the order of the text, each place once an entry."""
+def find_phrases(text: str, catalogue: PhraseCatalogue) -> list[Finding]:
+    """Return the phrases of a catalogue in a text, in the order of the text, each place once per entry."""
     words = _words(text, catalogue.lists)
-    spared = _spared(words, catalogue)
-    found: list[Finding] = []
+    excepted = _excepted_words(words, catalogue)
+    findings: list[Finding] = []
     reached: dict[int, int] = {}
     for first in _starts(words, catalogue.phrases):
         for place, last in sorted(_longest(words, first, catalogue.phrases).items()):
-            if last <= reached.get(place, -1) or spared.get(place, frozenset()) & set(range(first, last + 1)):
+            if last <= reached.get(place, -1) or excepted.get(place, frozenset()) & set(range(first, last + 1)):
                 continue
             reached[place] = last
-            found.append(catalogue.entries[place].finding(words[first].start, words[last].end))
-    return found
+            findings.append(catalogue.entries[place].finding(words[first].start, words[last].end))
+    return findings
 
 
-def worst(findings: Sequence[Finding]) -> Tier | None:
-    """Give the worst tier among findings; None where there is none."""
+def worst_tier(findings: Sequence[Finding]) -> Tier | None:
+    """Return the worst tier among findings; None when there is no finding."""
     tiers = {finding.tier for finding in findings}
     return next((tier for tier in TIERS if tier in tiers), None)
 
 
-def plain(word: str) -> str:
-    r"""Give a word as patterns write it.
+def normalised(word: str) -> str:
+    r"""Return a word as patterns write it.
 
-    >>> plain("Chil\u00addren\u2019s"), plain("\uff26amily"), plain("n\u043e")
+    >>> normalised("Chil\u00addren\u2019s"), normalised("\uff26amily"), normalised("n\u043e")
     ('childrens', 'family', 'no')
     """
     marks = unicodedata.normalize("NFKD", word)
@@ -90,13 +90,13 @@ def plain(word: str) -> str:
     return letters.casefold().translate(_ALIKE)
 
 
-def _spared(words: Sequence[_Word], catalogue: Catalogue) -> dict[int, set[int]]:
-    """Give for each entry the words that stand in one of its exceptions."""
-    spared: dict[int, set[int]] = {}
+def _excepted_words(words: Sequence[_Word], catalogue: PhraseCatalogue) -> dict[int, set[int]]:
+    """Return, by entry, the words that are part of one of its exceptions."""
+    excepted: dict[int, set[int]] = {}
     for first in _starts(words, catalogue.exceptions):
         for place, last in _longest(words, first, catalogue.exceptions).items():
-            spared.setdefault(place, set()).update(range(first, last + 1))
-    return spared
+            excepted.setdefault(place, set()).update(range(first, last + 1))
+    return excepted
 
 
 def _starts(words: Sequence[_Word], trie: Trie) -> Iterator[int]:
@@ -104,15 +104,15 @@ def _starts(words: Sequence[_Word], trie: Trie) -> Iterator[int]:
 
 
 def _longest(words: Sequence[_Word], first: int, trie: Trie) -> dict[int, int]:
-    """Give the entries whose phrases begin at a word, each with the last word of its longest."""
+    """Return the entries whose phrases begin at a word, each with the last word of its longest phrase."""
     longest: dict[int, int] = {}
     nodes, at = [trie], first
     while nodes and at < len(words) and (at == first or not words[at].breaks):
         nodes = [node[form] for node in nodes for form in words[at].forms if form in node]
         closes = at + 1 == len(words) or words[at + 1].breaks
         for node in nodes:
-            longest.update(dict.fromkeys(node.get(ENDS, ()), at))
-            longest.update(dict.fromkeys(node.get(CLOSE, {}).get(ENDS, ()) if closes else (), at))
+            longest.update(dict.fromkeys(node.get(ENTRIES, ()), at))
+            longest.update(dict.fromkeys(node.get(SENTENCE_END, {}).get(ENTRIES, ()) if closes else (), at))
         at += 1
     return longest
 
@@ -128,12 +128,12 @@ def _words(text: str, lists: Mapping[str, tuple[str, ...]]) -> list[_Word]:
             gap += "\u0000" if _BLOCK_TAG.match(match.group()) else ""
             continue
         forms = _forms(match.group(), kind, lists)
-        words.append(_Word(match.start(), ended, forms, _parts(gap, last)))
+        words.append(_Word(match.start(), ended, forms, _breaks_phrase(gap, last)))
         gap, last = "", forms[0]
     return words
 
 
-def _parts(gap: str, last: str) -> bool:
+def _breaks_phrase(gap: str, last: str) -> bool:
     if gap == " ":
         return False
     if last in _ABBREVIATED or (len(last) == 1 and last.isalpha()):
@@ -143,7 +143,7 @@ def _parts(gap: str, last: str) -> bool:
 
 def _forms(token: str, kind: str, lists: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     if kind == "word":
-        word = _plain(token)
+        word = _normalised_token(token)
         return (word, *lists.get(word, ()), "_")
     if kind == "comma":
         return (",",)
@@ -152,5 +152,5 @@ def _forms(token: str, kind: str, lists: Mapping[str, tuple[str, ...]]) -> tuple
 
 
 @lru_cache(maxsize=8192)
-def _plain(token: str) -> str:
-    return plain(token)
+def _normalised_token(token: str) -> str:
+    return normalised(token)

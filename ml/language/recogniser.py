@@ -1,7 +1,7 @@
-"""A small trained recogniser of whole sentences that refuse contact, for what the catalogue's patterns do not know.
+"""Recognise sentences that refuse contact and that no pattern of the catalogue matches, with a small trained model.
 
 Logistic regression over hashed features: words, pairs of words, beginnings of words, and the catalogue's classes of
-words. What ships is weights and figures only (`recogniser.json`); docs/models/refusals.md is its card.
+words. Only weights and figures are shipped (`recogniser.json`); docs/models/refusals.md is its card.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ml.errors import ArtifactCorruptedError
 FORMAT = 2
 #: letters of a word's beginning, which verbs of all persons share
 _BEGINNING = 4
-#: words between two classes that are told as a pair
+#: most words between two classes that count as a pair
 _REACH = 3
 _FILE = Path(__file__).with_suffix(".json")
 
 
 def features(words: Sequence[str], classes: Mapping[str, str]) -> frozenset[int]:
-    """Give the hashed features of a sentence; `classes` names the class of a word.
+    """Return the hashed features of a sentence; `classes` maps a word to its class.
 
     >>> len(features(["stop", "texting"], {"stop": "STOP"}))
     12
@@ -56,25 +56,25 @@ def _features(words: Sequence[str], classes: Mapping[str, str]) -> Iterator[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recogniser:
-    """Weights of hashed features and the scores from which a sentence is in doubt and clear."""
+    """The weights of hashed features, and the scores from which a sentence is in doubt or clear."""
 
     weights: Mapping[int, float]
     bias: float
     clear: float
     doubt: float
-    #: how much surer it must be of a sentence that names no contact
+    #: how much higher the score must be for a sentence that names no contact
     unnamed: float = 0.0
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def score(self, hashed: frozenset[int]) -> float:
-        """Give the log-odds that a sentence refuses."""
+        """Return the log-odds that a sentence refuses."""
         if not hashed:
             return self.bias
-        known = sum(self.weights.get(one, 0.0) for one in hashed)
-        return self.bias + known / math.sqrt(len(hashed))
+        total = sum(self.weights.get(feature, 0.0) for feature in hashed)
+        return self.bias + total / math.sqrt(len(hashed))
 
     def verdict(self, hashed: frozenset[int], *, named: bool = True) -> Literal["clear", "doubt", "none"]:
-        """Give what the score says of a sentence that names contact, or none.
+        """Return the verdict on a sentence; `named`: it names contact.
 
         >>> Recogniser(weights={1: 5.0}, bias=-1, clear=3, doubt=1).verdict(frozenset({1}))
         'clear'
@@ -84,11 +84,11 @@ class Recogniser:
 
 
 def dump(recogniser: Recogniser) -> str:
-    """Give a recogniser as canonical JSON: 32-bit hashes with weights of eight bits."""
+    """Return a recogniser as canonical JSON: 32-bit hashes with weights of eight bits."""
     pairs = sorted(recogniser.weights.items())
     scale = max((abs(weight) for _, weight in pairs), default=1.0) / 127
-    eighths = [(one, round(weight / scale)) for one, weight in pairs]
-    kept = [(one, weight) for one, weight in eighths if weight]
+    rounded = [(feature, round(weight / scale)) for feature, weight in pairs]
+    nonzero = [(feature, weight) for feature, weight in rounded if weight]
     body = {
         "format": FORMAT,
         "bias": round(recogniser.bias, 6),
@@ -97,14 +97,14 @@ def dump(recogniser: Recogniser) -> str:
         "doubt": recogniser.doubt,
         "unnamed": recogniser.unnamed,
         "about": dict(recogniser.about),
-        "hashes": _packed(f"<{len(kept)}I", [one for one, _ in kept]),
-        "weights": _packed(f"<{len(kept)}b", [weight for _, weight in kept]),
+        "hashes": _packed(f"<{len(nonzero)}I", [feature for feature, _ in nonzero]),
+        "weights": _packed(f"<{len(nonzero)}b", [weight for _, weight in nonzero]),
     }
     return _canonical(body | {"sha256": _digest(body)})
 
 
 def load(text: str) -> Recogniser:
-    """Make the recogniser again. Raises ArtifactCorruptedError where a byte was changed.
+    """Return the recogniser that `dump` wrote. Raises ArtifactCorruptedError if a byte was changed.
 
     >>> load(dump(Recogniser(weights={7: 2.0}, bias=-1, clear=3, doubt=1))).weights
     {7: 2.0}
@@ -128,8 +128,8 @@ def load(text: str) -> Recogniser:
     )
 
 
-def shipped() -> Recogniser:
-    """Give the recogniser that ships with Hearth."""
+def load_shipped() -> Recogniser:
+    """Return the recogniser that ships with Hearth."""
     return load(_FILE.read_text(encoding="utf-8"))
 
 

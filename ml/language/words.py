@@ -1,4 +1,4 @@
-"""Words as they are compared: small letters without accents, disguises and typing errors, sentence by sentence."""
+"""Split a text into sentences of comparable words: lower case, without accents, disguises and typing errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-#: letters of other alphabets that look like Latin ones, and signs that stand for letters
+#: letters of other alphabets that look like Latin letters
 _LOOK_ALIKE = str.maketrans(
     "\u0430\u0431\u0432\u0433\u0435\u0451\u0437\u0438\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0458"
     "\u0455\u0501\u04bb\u04cf\u051b\u051d\u03b1\u03b2\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03c9",
@@ -17,10 +17,10 @@ _STOP_SIGN = re.compile("[\U0001f6d1\U0001f6ab\u26d4]")
 _LEET = str.maketrans("0134578$@", "oleastbsa")
 _LEET_I = str.maketrans("0134578$@", "oieastbsa")
 _APOSTROPHE = re.compile(r"['\u2019\u2018\u02bc`\u00b4]")
-#: English contractions lose their apostrophe, in other languages it parts two words
+#: English contractions lose their apostrophe; in other languages it separates two words
 _CONTRACTION = re.compile(r"(?<=[a-z])'(?=(?:t|s|m|re|ve|d|ll)\b)")
 _ADDRESS = re.compile(r"\bhttps?://\S{1,2000}|\bwww\.\S{1,2000}|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
-#: letters that are parted: "S.T.O.P.", "u n s u b"
+#: letters written apart: "S.T.O.P.", "u n s u b"
 _SPELLED = re.compile(r"(?<![^\W_])[a-z](?:[ .\-_*/|~]{1,2}[a-z](?![^\W_])){2,20}")
 _ENDS_SENTENCE = ".!?;\n\r\u2026\u00bf\u00a1\u2022"
 _ENDS_CLAUSE = ',:()[]{}"\u201c\u201d\u00ab\u00bb\u2014\u2013/\\|'
@@ -33,18 +33,18 @@ _BREAKS = str.maketrans(
     }
 )
 _LONG_RUN = re.compile(r"(.)\1{2,}")
-#: a longer word is no misspelt one, a shorter one too like others
+#: words of other lengths are not corrected: long ones are no misspelling, short ones resemble too many others
 _LONGEST_WORD, _SHORTEST_WORD = 24, 5
-#: letters at one end of a misspelt word that are right: the one wrong letter is nearer to the other end
+#: letters at one end of a misspelt word that are correct, since the one wrong letter is nearer to the other end
 _RIGHT = 3
-#: letters that stand alone before they are looked at as a parted word
-_PARTED = 3
+#: single letters that a text must have before they are read as a word written apart
+_LETTERS_APART = 3
 
 Sentence = list[list[str]]
 
 
 def fold(text: str) -> str:
-    r"""Give a text in small Latin letters without accents and invisible characters.
+    r"""Return a text in lower-case Latin letters, without accents and invisible characters.
 
     >>> fold("\uff33\uff34\uff2f\uff30\u200b! D\xe9tente, don\u2019t, d\u2019accord, \u0405\u0422\u041e\u0420")
     "stop! detente, dont, d'accord, stop"
@@ -52,28 +52,28 @@ def fold(text: str) -> str:
     if not text.isascii():
         text = _STOP_SIGN.sub(" emojistop ", text)
         folded = unicodedata.normalize("NFKD", _APOSTROPHE.sub("'", text)).casefold().translate(_LOOK_ALIKE)
-        text = "".join(letter for letter in folded if letter.isascii() or _kept(letter))
+        text = "".join(letter for letter in folded if letter.isascii() or _is_visible(letter))
     else:
         text = text.lower().replace("`", "'")
     return _CONTRACTION.sub("", text) if "'" in text else text
 
 
-def _kept(letter: str) -> bool:
+def _is_visible(letter: str) -> bool:
     return not unicodedata.combining(letter) and unicodedata.category(letter) not in {"Cf", "Cc", "So", "Sk"}
 
 
 def sentences(folded: str, spelled: frozenset[str]) -> list[Sentence]:
-    """Give the sentences of a folded text as clauses of words; letters that were parted are put together.
+    """Return the sentences of a folded text as clauses of words; words in `spelled` that were written apart are joined.
 
     >>> sentences("s.t.o.p. ok, thanks", frozenset({"stop"}))
     [[['stop']], [['ok'], ['thanks']]]
     """
     if "@" in folded or "www." in folded or "://" in folded:
         folded = _ADDRESS.sub(" ", folded)
-    found = list(_clauses(folded))
-    if sum(len(word) == 1 for sentence in found for clause in sentence for word in clause) < _PARTED:
-        return found
-    return list(_clauses(_SPELLED.sub(lambda match: _put_together(match[0], spelled), folded)))
+    split = list(_clauses(folded))
+    if sum(len(word) == 1 for sentence in split for clause in sentence for word in clause) < _LETTERS_APART:
+        return split
+    return list(_clauses(_SPELLED.sub(lambda match: _join_letters(match[0], spelled), folded)))
 
 
 def _clauses(folded: str) -> Iterator[Sentence]:
@@ -85,54 +85,54 @@ def _clauses(folded: str) -> Iterator[Sentence]:
             yield clauses
 
 
-def _put_together(parted: str, spelled: frozenset[str]) -> str:
-    letters = "".join(letter for letter in parted if letter.isalpha())
+def _join_letters(apart: str, spelled: frozenset[str]) -> str:
+    letters = "".join(letter for letter in apart if letter.isalpha())
     for end in range(len(letters), 2, -1):
         if letters[:end] in spelled:
             return f"{letters[:end]}. {' '.join(letters[end:])}"
-    return parted
+    return apart
 
 
 @dataclass(frozen=True, slots=True)
 class Speller:
-    """Which known word a written one means."""
+    """Correct misspelt words to the known words they mean."""
 
-    #: all words that mean something
+    #: all words of the catalogue
     known: frozenset[str]
-    #: words that are one letter from one that may be misspelt, and are none
+    #: words that are one letter from a correctable word but are no misspelling of it
     others: frozenset[str]
-    #: words that are written together with the next one
+    #: words that people write together with the next one
     prefixes: tuple[str, ...]
-    #: words that may be misspelt, by what they are with one letter less
+    #: a correctable word with one letter less -> the words it may mean
     near: Mapping[str, frozenset[str]]
-    #: how such words begin, and end
+    #: beginnings and ends of correctable words
     starts: frozenset[str]
     ends: frozenset[str]
 
     @classmethod
-    def of(
+    def build(
         cls, known: Iterable[str], targets: Iterable[str], others: Iterable[str], prefixes: Iterable[str]
     ) -> Speller:
-        """Make a speller: what a target is with one letter less leads back to it."""
-        wanted = frozenset(targets)
+        """Return a speller that corrects to `targets`, which are indexed by their forms with one letter less."""
+        correctable = frozenset(targets)
         near: dict[str, set[str]] = {}
-        for target in wanted:
+        for target in correctable:
             for shorter in {target, *_shorter(target)}:
                 near.setdefault(shorter, set()).add(target)
         return cls(
             known=frozenset(known),
             others=frozenset(others),
             prefixes=tuple(sorted(prefixes, key=len, reverse=True)),
-            near={shorter: frozenset(found) for shorter, found in near.items()},
-            starts=frozenset(target[:_RIGHT] for target in wanted),
-            ends=frozenset(target[-_RIGHT:] for target in wanted),
+            near={shorter: frozenset(words) for shorter, words in near.items()},
+            starts=frozenset(target[:_RIGHT] for target in correctable),
+            ends=frozenset(target[-_RIGHT:] for target in correctable),
         )
 
-    def read(self, word: str) -> list[str]:
-        """Give the word or words that a written one means; itself where it means none.
+    def correct(self, word: str) -> list[str]:
+        """Return the known word or words that a written word means; the word itself if there is none.
 
-        >>> speller = Speller.of(["stop", "texting", "me"], ["texting"], ["testing"], ["stop"])
-        >>> [speller.read(word) for word in ("st0p", "stooop", "textinng", "testing", "stoptexting")]
+        >>> speller = Speller.build(["stop", "texting", "me"], ["texting"], ["testing"], ["stop"])
+        >>> [speller.correct(word) for word in ("st0p", "stooop", "textinng", "testing", "stoptexting")]
         [['stop'], ['stop'], ['texting'], ['testing'], ['stop', 'texting']]
         """
         if word in self.known or len(word) > _LONGEST_WORD or word.isdigit():
@@ -145,12 +145,12 @@ class Speller:
             plainest = next(iter(_plainer(word)))
         if len(plainest) < _SHORTEST_WORD or plainest in self.others:
             return [word]
-        found = None
+        corrected = None
         if plainest[:_RIGHT] in self.starts or plainest[-_RIGHT:] in self.ends:
-            found = self._near(plainest)
-        return [found] if found else self._parts(plainest) or [word]
+            corrected = self._nearest(plainest)
+        return [corrected] if corrected else self._parts(plainest) or [word]
 
-    def _near(self, word: str) -> str | None:
+    def _nearest(self, word: str) -> str | None:
         candidates = {target for shorter in (word, *_shorter(word)) for target in self.near.get(shorter, ())}
         return min((target for target in candidates if _one_edit(word, target)), default=None)
 
@@ -165,7 +165,7 @@ class Speller:
 
 
 def _plainer(word: str) -> Iterator[str]:
-    """Give a word without digits for letters and without letters held down, as far as it has such."""
+    """Yield a word without digits that stand for letters and without repeated letters, if it has any."""
     if not word.isalpha():
         yield word.translate(_LEET)
         yield word.translate(_LEET_I)
@@ -179,7 +179,7 @@ def _shorter(word: str) -> list[str]:
 
 
 def _one_edit(word: str, target: str) -> bool:
-    """Tell whether one letter is missing, added, wrong, or exchanged with the next (two in words of ten and more)."""
+    """Return whether one letter is missing, added, wrong or swapped with the next (two in words of ten or more)."""
     allowed = 2 if len(target) >= 10 else 1
     rows = [list(range(len(target) + 1))]
     for i, letter in enumerate(word, 1):

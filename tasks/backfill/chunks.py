@@ -1,10 +1,10 @@
-"""One chunk of an import: its rows and its state change in one transaction, so it happens once or not at all."""
+"""Import one chunk of a file: its rows and its state change in one transaction, so it happens once or not at all."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,30 +17,30 @@ from db.repositories.privacy import tombstones
 from db.repositories.privacy.tombstones import FORGOTTEN
 from db.session import Session, transaction
 from tasks.contracts.backfill import ChunkCall
-from tasks.intake.csv import columns, event_rows, rows, source
-from tasks.intake.csv.issues import Problem, Severity
+from tasks.intake.csv import rows, source
+from tasks.intake.csv.issues import Issue, Severity
 from tasks.runtime.context import Json, TaskContext, TaskResult
 from tasks.runtime.leases import LeaseBusy
-from tasks.runtime.task import ATTEMPTS, job
-from tasks.services.backfill import reconcile
+from tasks.runtime.task import job
+from tasks.services.backfill import file_layout, reconcile
 from tasks.services.leads import refusals
 
-#: seconds that nobody else takes a chunk which a worker has begun
+#: seconds for which a chunk that a worker has begun is leased to it
 LEASE = 20.0
-#: seconds of processor time for which rows are read before the rest of a chunk is handed on: then it is the turn of
-#: whoever waits. A thousand ordinary rows take a fraction of it; how busy the machine is does not count
+#: seconds of processor time for reading rows; then the rest of the chunk becomes a new message, so that other work gets
+#: its turn. A thousand ordinary rows take a fraction of it; the load of the machine does not count
 BUDGET = 2.0
-#: rows of a file that are too few to be given up for
+#: an import with fewer rows is never stopped for its rejected rows
 FEWEST = 50
-#: modes that go all the way and write nothing
+#: starts of one chunk, any of which may end with the death of its worker
+ATTEMPTS = 5
+#: modes that run the whole import and write nothing
 TRIALS = ("dry_run", "reconcile")
-#: a draft to be stored, or None, and what was found in the row
-Reading = tuple[LeadDraft | None, Sequence[Problem]]
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
-    """What became of a chunk's rows."""
+class ChunkTally:
+    """The counts and rejected rows of a chunk."""
 
     rows: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
@@ -49,54 +49,55 @@ class Tally:
     #: cells of the widest row, and the indexes among them where every row so far is blank
     width: int = 0
     blank: list[int] = field(default_factory=list)
-    #: source systems that the rows are of
+    #: source systems of the rows
     systems: set[str] = field(default_factory=set)
-    #: whether reading ended before the chunk did
+    #: True: the time budget was spent before the end of the chunk
     spent: bool = False
 
-    def note(self, row: source.Record, problems: Sequence[Problem]) -> None:
-        """A row was read, with what was found in it."""
+    def add_row(self, row: source.CsvRecord, issues: Sequence[Issue]) -> None:
+        """Count a row that was read, with its issues."""
         self.rows["read"] += 1
-        self._look_for_blanks(row.cells)
-        if problems and problems[0].severity == "error":
+        self._update_blank_columns(row.cells)
+        if issues and issues[0].severity == "error":
             self.rows["rejected"] += 1
-        elif problems and problems[0].code == "row.blank":
+        elif issues and issues[0].code == "row.blank":
             self.rows["skipped"] += 1
-        self._keep(row, problems)
+        self._add_issues(row, issues)
 
-    def take(self, converted: Sequence[tuple[source.Record, LeadDraft]], results: Sequence[UpsertResult]) -> None:
-        """The store answered for rows that could be read."""
+    def add_results(
+        self, converted: Sequence[tuple[source.CsvRecord, LeadDraft]], results: Sequence[UpsertResult]
+    ) -> None:
+        """Count the store's results of the rows that were merged."""
         for (row, draft), result in zip(converted, results, strict=True):
-            refused = result.outcome == "rejected"
+            rejected = result.outcome == "rejected"
             self.rows[result.outcome] += 1
             self.systems.add(draft.source_system)
-            if not refused:
+            if not rejected:
                 self.labels["open" if draft.label is None else "won" if draft.label else "lost"] += 1
-            kept = self._hidden(row) if FORGOTTEN in result.codes else row
-            self._keep(kept, [_said(row, code, refused=refused) for code in result.codes])
+            reported = self._without_cells(row) if FORGOTTEN in result.codes else row
+            self._add_issues(reported, [_store_issue(row, code, rejected=rejected) for code in result.codes])
 
-    def _hidden(self, row: source.Record) -> source.Record:
-        """Whoever was forgotten is not kept aside either: the place of the row is, its cells are not."""
-        kept = (
-            replace(one, cells=tuple("" for _ in one.cells)) if one.record == row.number else one
-            for one in self.rejected
-        )
-        self.rejected = list(kept)
+    def _without_cells(self, row: source.CsvRecord) -> source.CsvRecord:
+        """Return the row of a forgotten person without its cells, and clear them in the rejected rows too."""
+        self.rejected = [
+            replace(rejected, cells=tuple("" for _ in rejected.cells)) if rejected.record == row.number else rejected
+            for rejected in self.rejected
+        ]
         return replace(row, cells=tuple("" for _ in row.cells))
 
-    def _look_for_blanks(self, cells: Sequence[str]) -> None:
+    def _update_blank_columns(self, cells: Sequence[str]) -> None:
         self.blank += range(self.width, len(cells))
         self.width = max(self.width, len(cells))
         self.blank = [index for index in self.blank if index >= len(cells) or not cells[index].strip()]
 
-    def _keep(self, row: source.Record, problems: Sequence[Problem]) -> None:
-        if not problems:
+    def _add_issues(self, row: source.CsvRecord, issues: Sequence[Issue]) -> None:
+        if not issues:
             return
-        self.warnings.update(problem.code for problem in problems if problem.severity == "warning")
-        self.rejected.extend(rows.kept_aside(row, problems))
+        self.warnings.update(issue.code for issue in issues if issue.severity == "warning")
+        self.rejected.extend(rows.rejected_rows(row, issues))
 
     def counts(self) -> dict[str, Any]:
-        """As the chunk's row keeps it."""
+        """Return the counts as JSON, for the chunk's row in the database."""
         return {
             "rows": dict(self.rows),
             "labels": dict(self.labels),
@@ -106,88 +107,100 @@ class Tally:
         }
 
 
-def _failed(request: ChunkCall, error: str) -> None:
+def _store_fault(request: ChunkCall, error: str) -> None:
     with transaction(request.tenant_id) as session:
-        _give_up(session, request, error)
+        _fail(session, request, error)
 
 
-def _give_up(session: Session, request: ChunkCall, error: str) -> None:
-    own, number, now = request.backfill_id, request.number, datetime.now(UTC)
-    backfills.fail_chunk(session, request.tenant_id, backfill_id=own, number=number, error=error, now=now)
+def _fail(session: Session, request: ChunkCall, error: str) -> None:
+    backfills.fail_chunk(
+        session,
+        request.tenant_id,
+        backfill_id=request.backfill_id,
+        number=request.number,
+        error=error,
+        now=datetime.now(UTC),
+    )
 
 
-@job("hearth.backfill.chunk", ChunkCall, on_fault=_failed)
+@job("hearth.backfill.chunk", ChunkCall, queue="batch", internal=True, on_fault=_store_fault)
 def import_chunk(request: ChunkCall, context: TaskContext) -> Json:
-    """Import one chunk, once, however often it is delivered and whoever dies over it."""
-    state = _begin(request)
+    """Import one chunk exactly once, even if it is delivered again or its worker dies."""
+    state = _lease_chunk(request)
     if state == "pending":
         with context.transaction(request.tenant_id) as session:
             state = _import(session, request, context)
     return context.envelope(request, TaskResult(data={"state": state}))
 
 
-def _begin(request: ChunkCall) -> str:
-    """Take the chunk, in a commit of its own, so that the attempt counts even if this worker dies; gives its state."""
-    own, number = request.backfill_id, request.number
-    with transaction(request.tenant_id) as session:
+def _lease_chunk(request: ChunkCall) -> str:
+    """Lease the chunk in a separate commit, so that the attempt counts even if this worker dies; return its state."""
+    tenant_id, backfill_id, number = request.tenant_id, request.backfill_id, request.number
+    with transaction(tenant_id) as session:
         chunk_leases.commit_lazily(session)
-        begun = chunk_leases.lease(session, request.tenant_id, backfill_id=own, number=number, seconds=LEASE)
-        if begun is None:
-            state = backfills.claim_chunk(session, request.tenant_id, backfill_id=own, number=number).state
+        leased = chunk_leases.lease(session, tenant_id, backfill_id=backfill_id, number=number, seconds=LEASE)
+        if leased is None:
+            state = backfills.claim_chunk(session, tenant_id, backfill_id=backfill_id, number=number).state
             if state == "pending":
                 raise LeaseBusy(f"chunk {number}")
             return state
-        if begun.attempts > ATTEMPTS:
-            _give_up(session, request, "Poisonous")
+        if leased.attempts > ATTEMPTS:
+            _fail(session, request, "Poisonous")
             return "failed"
     return "pending"
 
 
 def _import(session: Session, request: ChunkCall, context: TaskContext) -> str:
-    scope = {"backfill_id": request.backfill_id}
+    tenant_id, backfill_id = request.tenant_id, request.backfill_id
     chunk_leases.commit_lazily(session)
-    chunk = backfills.claim_chunk(session, request.tenant_id, **scope, number=request.number)
-    record = backfills.get(session, request.tenant_id, **scope)
+    chunk = backfills.claim_chunk(session, tenant_id, backfill_id=backfill_id, number=request.number)
+    record = backfills.get(session, tenant_id, backfill_id=backfill_id)
     if record is None or chunk.state != "pending" or record.state != "running":
         return chunk.state
-    tally, abort = _written(session, context, record, chunk)
+    tally, abort = _merge_rows(session, context, record, chunk)
     if tally.spent and tally.rows["read"] < chunk.records and not abort:
-        _hand_on(session, context, record, chunk, tally.rows["read"])
+        _split_rest(session, context, record, chunk, tally.rows["read"])
     remaining = backfills.finish_chunk(
         session,
-        request.tenant_id,
-        **scope,
+        tenant_id,
+        backfill_id=backfill_id,
         number=chunk.number,
         counts=tally.counts(),
         rejected=tally.rejected,
         now=context.now,
     )
     if remaining == 0 or abort:
-        context.enqueue("hearth.backfill.finish", tenant_id=request.tenant_id, **scope, abort=abort)
+        context.enqueue("hearth.backfill.finish", tenant_id=tenant_id, backfill_id=backfill_id, abort=abort)
     return "done"
 
 
-def _hand_on(session: Session, context: TaskContext, record: BackfillRecord, chunk: ChunkRecord, done: int) -> None:
-    """Make the rows of a chunk that were not read a chunk of its own, which waits its turn."""
-    scope = {"backfill_id": record.backfill_id}
-    seen, _, _ = told(record.source)
-    place = source.after(Path(record.spool), chunk, seen, done)
+def _split_rest(
+    session: Session, context: TaskContext, record: BackfillRecord, chunk: ChunkRecord, records_done: int
+) -> None:
+    """Make a new chunk of the rows that were not read, and put it in the queue."""
+    file_source, _, _ = file_layout.load(record.source)
+    position = source.position_after(Path(record.spool), chunk, file_source, records_done)
     number = backfills.split_chunk(
         session,
         context.tenant_id,
-        **scope,
+        backfill_id=record.backfill_id,
         number=chunk.number,
-        offset=place.offset,
-        first_record=place.first_record,
-        first_line=place.first_line,
+        offset=position.offset,
+        first_record=position.first_record,
+        first_line=position.first_line,
     )
-    context.enqueue("hearth.backfill.chunk", tenant_id=context.tenant_id, **scope, number=number)
+    context.enqueue("hearth.backfill.chunk", tenant_id=context.tenant_id, backfill_id=record.backfill_id, number=number)
 
 
-def _written(session: Session, context: TaskContext, record: BackfillRecord, chunk: ChunkRecord) -> tuple[Tally, bool]:
-    """The chunk's rows in the database, unless this is a trial or too many of the file's rows are bad."""
+def _merge_rows(
+    session: Session, context: TaskContext, record: BackfillRecord, chunk: ChunkRecord
+) -> tuple[ChunkTally, bool]:
+    """Merge the chunk's rows into the store; undo that in a trial, or when too many rows of the file are rejected.
+
+    Returns the tally, and whether the import is to be aborted.
+    """
     tenant_id = context.tenant_id
-    tally, before = Tally(), tombstones.newest(session, tenant_id)
+    tally, newest_tombstone = ChunkTally(), tombstones.newest(session, tenant_id)
     converted = list(_convert(record, chunk, tally, context.now))
     savepoint = session.begin_nested()
     results = leads.upsert(
@@ -196,25 +209,25 @@ def _written(session: Session, context: TaskContext, record: BackfillRecord, chu
         drafts=[draft for _, draft in converted],
         policy=record.policy,
         now=context.now,
-        # Of events many rows speak of one lead, and each counts.
+        # In a file of events many rows are about one lead, and each counts.
         import_ref=record.backfill_id if record.source["kind"] == "leads" else None,
     )
-    if tombstones.newest(session, tenant_id) != before:
-        # Somebody was forgotten since the rows were read, and may stand in those that are kept aside: read them anew.
+    if tombstones.newest(session, tenant_id) != newest_tombstone:
+        # Somebody was forgotten since the rows were read, and may be in the rejected rows: read them again.
         raise LeaseBusy(f"chunk {chunk.number}")
-    tally.take(converted, results)
-    compared = reconcile.met(session, tenant_id, record, converted, results)
-    abort = _too_many(session, tenant_id, record, tally)
+    tally.add_results(converted, results)
+    compared = reconcile.compare_rows(session, tenant_id, record, converted, results)
+    abort = _too_many_rejected(session, tenant_id, record, tally)
     if abort or record.mode in TRIALS:
         savepoint.rollback()
     else:
-        refusals.follow_import(context, results, backfill_id=record.backfill_id)
+        refusals.announce_import(context, results, backfill_id=record.backfill_id)
     if compared and not abort:
-        reconciliation.note(session, tenant_id, backfill_id=record.backfill_id, rows=compared)
+        reconciliation.save(session, tenant_id, backfill_id=record.backfill_id, rows=compared)
     return tally, abort
 
 
-def _too_many(session: Session, tenant_id: str, record: BackfillRecord, tally: Tally) -> bool:
+def _too_many_rejected(session: Session, tenant_id: str, record: BackfillRecord, tally: ChunkTally) -> bool:
     most = float(record.source["max_error_rate"])
     if tally.rows["rejected"] <= most * tally.rows["read"]:
         return False
@@ -226,57 +239,32 @@ def _too_many(session: Session, tenant_id: str, record: BackfillRecord, tally: T
 
 
 def _convert(
-    record: BackfillRecord, chunk: ChunkRecord, tally: Tally, now: datetime
-) -> Iterator[tuple[source.Record, LeadDraft]]:
-    """The rows that can be taken, one at least, until the budget is spent; what cannot is tallied with its place."""
-    seen, meaning, defaults = told(record.source)
-    reading, ends = READERS[record.source["kind"]], time.process_time() + BUDGET
-    for row in source.read(Path(record.spool), chunk, seen):
-        draft, problems = reading(row, meaning, defaults, now)
-        tally.note(row, problems)
+    record: BackfillRecord, chunk: ChunkRecord, tally: ChunkTally, now: datetime
+) -> Iterator[tuple[source.CsvRecord, LeadDraft]]:
+    """Yield the rows that can be imported until the time budget is spent, at least one row; tally all that are read."""
+    file_source, column_plan, defaults = file_layout.load(record.source)
+    read_row, deadline = file_layout.READERS[record.source["kind"]], time.process_time() + BUDGET
+    for row in source.read_records(Path(record.spool), chunk, file_source):
+        draft, issues = read_row(row, column_plan, defaults, now)
+        tally.add_row(row, issues)
         if draft is not None:
             yield row, draft
-        if time.process_time() >= ends:
+        if time.process_time() >= deadline:
             tally.spent = True
             return
 
 
-def read_lead(row: source.Record, meaning: columns.ColumnPlan, defaults: columns.Defaults, now: datetime) -> Reading:
-    """A row of a file of leads."""
-    converted = rows.convert(row, meaning, defaults, now)
-    return converted.draft, converted.problems
+def _store_issue(row: source.CsvRecord, code: str, *, rejected: bool) -> Issue:
+    severity: Severity = "error" if rejected else "warning"
+    return Issue(severity=severity, code=code, message=f"line {row.line}: {MESSAGES[code]}")
 
 
-def read_event(row: source.Record, meaning: columns.ColumnPlan, defaults: columns.Defaults, now: datetime) -> Reading:
-    """A row of a file of events: who it happened to, with what happened."""
-    converted = event_rows.convert(row, meaning, defaults, now)
-    if converted.lead is None or converted.event is None:
-        return None, converted.problems
-    return replace(converted.lead, events=(converted.event,)), converted.problems
-
-
-def _said(row: source.Record, code: str, *, refused: bool) -> Problem:
-    severity: Severity = "error" if refused else "warning"
-    return Problem(severity=severity, code=code, message=f"line {row.line}: {MESSAGES[code]}")
-
-
-def told(stored: Mapping[str, Any]) -> tuple[source.Source, columns.ColumnPlan, columns.Defaults]:
-    """How to read the file, as the import's row keeps it."""
-    return (
-        source.Source.load(stored["source"]),
-        columns.ColumnPlan.load(stored["columns"]),
-        columns.Defaults.load(stored["defaults"]),
-    )
-
-
-#: what a file's rows are -> how one is read
-READERS = {"leads": read_lead, "events": read_event}
-#: what the store says of a row, for people
+#: code of a result of the store -> the message that people read
 MESSAGES = {
     "row.no_identity": "no id, e-mail, or phone with a last name: add one of them",
     "row.ambiguous_identity": "this could be more than one stored lead: add the id of the right one",
-    "row.duplicate_in_file": "the same lead stands in another row of this file; the two were merged",
-    FORGOTTEN: "this person was forgotten on request and is not taken in; `hearth privacy readmit` lifts that",
+    "row.duplicate_in_file": "the same lead is in another row of this file; the two were merged",
+    FORGOTTEN: "this person was forgotten on request and is not imported; `hearth privacy readmit` lifts that",
     "consent.conflict": "a consent that was withdrawn before stays withdrawn",
-    "stage.regression_ignored": "a stage does not move back; the stored one stays",
+    "stage.regression_ignored": "a stage does not move back; the stored stage was kept",
 }

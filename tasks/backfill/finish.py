@@ -1,4 +1,4 @@
-"""The end of an import: the chunks' counts summed up, the rows kept aside written to a file that can be mended."""
+"""Finish an import: sum up the counts of its chunks, and write the rejected rows to a file that can be mended."""
 
 from __future__ import annotations
 
@@ -10,48 +10,46 @@ from typing import Any
 
 from db.records import BackfillRecord, ChunkRecord
 from db.repositories.backfills import backfills
-from db.repositories.sql.clauses import lock_tenant
+from db.repositories.sql.locks import lock_tenant
 from db.session import Session
-from tasks.backfill.chunks import told
 from tasks.contracts.backfill import FinishCall
 from tasks.errors import InvalidPayload
 from tasks.intake.csv import error_file as error_files
 from tasks.runtime import workspace
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import step
-from tasks.services.backfill import reconcile
+from tasks.services.backfill import file_layout, reconcile
 
 ROWS = ("read", "created", "updated", "unchanged", "skipped", "duplicate", "rejected")
 LABELS = ("won", "lost", "open")
 
 
-@step("hearth.backfill.finish", FinishCall)
+@step("hearth.backfill.finish", FinishCall, queue="batch")
 def finish(session: Session, request: FinishCall, context: TaskContext) -> TaskResult:
     """Close the import once every chunk is done; name the chunks that failed, which the same command resumes."""
-    scope = {"backfill_id": request.backfill_id}
-    # An erasure waits until the files are written, and finds them; one that comes before has left no rows to write.
+    # An erasure either waits until the files are written and then cleans them, or has left no rows to write.
     lock_tenant(session, request.tenant_id)
-    record = backfills.get(session, request.tenant_id, **scope)
+    record = backfills.get(session, request.tenant_id, backfill_id=request.backfill_id)
     if record is None:
         raise InvalidPayload.at("unknown_value", "backfill_id", "no import of this tenant has this id")
-    chunks = backfills.chunks(session, request.tenant_id, **scope)
+    chunks = backfills.chunks(session, request.tenant_id, backfill_id=request.backfill_id)
     if record.state != "running" or (not request.abort and any(chunk.state == "pending" for chunk in chunks)):
         return TaskResult(data={"state": record.state})
     error = _why_failed(record, chunks, abort=request.abort)
     error_file = _error_file(session, request.tenant_id, record)
     state = "failed" if error else "finished"
-    compared = None
+    data = summary(record, chunks, state, error_file, context.now)
     if not error:
-        if reconcile.wanted(record):
-            compared = reconcile.close(session, request.tenant_id, record, chunks)
-        # Personal data in plain text; every chunk of it is in the database now.
+        if reconcile.is_wanted(record):
+            data["reconcile"] = reconcile.close(session, request.tenant_id, record, chunks)
+        # The copy is personal data in plain text, and every chunk of it is in the database now.
         workspace.discard(record.spool)
     backfills.finish(
         session,
         request.tenant_id,
-        **scope,
+        backfill_id=request.backfill_id,
         state=state,
-        summary=summary(record, chunks, state, error_file, context.now) | ({"reconcile": compared} if compared else {}),
+        summary=data,
         error=error,
         error_file=error_file,
         now=context.now,
@@ -63,23 +61,23 @@ def finish(session: Session, request: FinishCall, context: TaskContext) -> TaskR
 def summary(
     record: BackfillRecord, chunks: Sequence[ChunkRecord], state: str, error_file: str | None, now: datetime
 ) -> dict[str, Any]:
-    """What `hearth backfill --json` prints."""
-    rows, labels, warnings = (_summed(chunks, part) for part in ("rows", "labels", "warnings"))
-    seen, meaning, _ = told(record.source)
+    """Return the summary of an import, which `hearth backfill --json` prints."""
+    rows, labels, warnings = (_total(chunks, part) for part in ("rows", "labels", "warnings"))
+    file_source, column_plan, _ = file_layout.load(record.source)
     filled = {index for chunk in chunks for index in chunk.counts.get("filled", ())}
-    warnings.update(problem.code for problem in (*seen.warnings, *meaning.warnings))
+    warnings.update(issue.code for issue in (*file_source.warnings, *column_plan.warnings))
     return {
         "job_id": record.backfill_id,
         "state": state,
         "profile": record.profile,
-        "encoding": seen.encoding,
-        "delimiter": seen.delimiter,
+        "encoding": file_source.encoding,
+        "delimiter": file_source.delimiter,
         "rows": {name: rows[name] for name in ROWS},
         "warnings": dict(sorted(warnings.items())),
         "columns": {
-            "mapped": dict(meaning.mapped),
-            "custom": list(meaning.custom),
-            "empty": [name for index, name in enumerate(seen.header) if name and index not in filled],
+            "mapped": dict(column_plan.mapped),
+            "custom": list(column_plan.custom),
+            "empty": [name for index, name in enumerate(file_source.header) if name and index not in filled],
         },
         "labels": {name: labels[name] for name in LABELS},
         "error_file": error_file,
@@ -87,7 +85,7 @@ def summary(
     }
 
 
-def _summed(chunks: Sequence[ChunkRecord], part: str) -> Counter[str]:
+def _total(chunks: Sequence[ChunkRecord], part: str) -> Counter[str]:
     total: Counter[str] = Counter()
     for chunk in chunks:
         total.update(chunk.counts.get(part, {}))
@@ -96,19 +94,16 @@ def _summed(chunks: Sequence[ChunkRecord], part: str) -> Counter[str]:
 
 def _error_file(session: Session, tenant_id: str, record: BackfillRecord) -> str | None:
     path: Path = workspace.folder("errors") / f"{record.backfill_id}.csv"
-    seen, meaning, defaults = told(record.source)
-    kept = backfills.rejected(session, tenant_id, backfill_id=record.backfill_id)
-    return (
-        str(path)
-        if error_files.write(path, seen.header, kept, file=defaults.file if meaning.row_number else "")
-        else None
-    )
+    file_source, column_plan, defaults = file_layout.load(record.source)
+    rejected = backfills.rejected(session, tenant_id, backfill_id=record.backfill_id)
+    file = defaults.file if column_plan.row_number else ""
+    return str(path) if error_files.write(path, file_source.header, rejected, file=file) else None
 
 
 def _why_failed(record: BackfillRecord, chunks: Sequence[ChunkRecord], *, abort: bool) -> str | None:
     if abort:
         most = f"{float(record.source['max_error_rate']):.0%}"
-        return f"more than {most} of the rows were rejected; see the error file, mend the mapping and import again"
+        return f"more than {most} of the rows were rejected; see the error file, correct the mapping and import again"
     failed = [chunk for chunk in chunks if chunk.state == "failed"]
     if not failed:
         return None

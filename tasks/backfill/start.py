@@ -1,4 +1,4 @@
-"""The start of an import: read the file once, write down its chunks, publish them."""
+"""Start an import: read the file once, store its chunks, publish them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tasks.contracts.backfill import BackfillCsv
 from tasks.contracts.base.wire import digest
 from tasks.errors import InvalidPayload
 from tasks.intake.csv import columns, error_file, source
+from tasks.intake.csv import mapping as mapping_file
 from tasks.intake.errors import FileRejected, MappingRejected
 from tasks.runtime import admission_control, workspace
 from tasks.runtime.context import Json, TaskContext, TaskResult
@@ -26,20 +27,20 @@ from tasks.services.backfill.preview import preview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """A spooled file with the meaning of its columns."""
+class BackfillPlan:
+    """A spooled file, and the import to be stored for it."""
 
     draft: BackfillDraft
-    spooled: source.Spooled
+    spooled: source.SpooledFile
 
 
-@job("hearth.backfill.csv", BackfillCsv)
+@job("hearth.backfill.csv", BackfillCsv, queue="batch")
 def start(request: BackfillCsv, context: TaskContext) -> Json:
-    """Import a file: preview shows how it is read, dry_run goes all the way without writing, commit writes.
+    """Import a file: preview shows how it is read, dry_run runs the whole import without writing, commit writes.
 
-    reconcile goes as far as dry_run and tells what the file and the store do not share.
+    reconcile runs like dry_run and reports the differences between the file and the store.
     """
-    _check(request)
+    _require_valid_mode(request)
     try:
         plan = _plan(request, context)
     except FileRejected as error:
@@ -58,103 +59,111 @@ def start(request: BackfillCsv, context: TaskContext) -> Json:
     )
 
 
-def _check(request: BackfillCsv) -> None:
+def _require_valid_mode(request: BackfillCsv) -> None:
     if request.mode == "reconcile" and request.kind != "leads":
         raise InvalidPayload.at("conflict", "mode", "only a file of leads is compared with what is stored")
     if request.archive_missing and (request.mode, request.kind) != ("commit", "leads"):
-        raise InvalidPayload.at("conflict", "archive_missing", "this goes with mode commit and a file of leads")
+        raise InvalidPayload.at(
+            "conflict", "archive_missing", "this is possible only with mode commit and a file of leads"
+        )
 
 
-def _plan(request: BackfillCsv, context: TaskContext) -> Plan:
+def _plan(request: BackfillCsv, context: TaskContext) -> BackfillPlan:
     path = workspace.importable(request.uri, request.tenant_id)
-    seen = source.inspect(path)
-    meaning = columns.plan(seen.header, profile=request.profile, mapping=request.mapping, subject=request.kind)
+    file_source = source.inspect(path)
+    column_plan = columns.plan_columns(
+        file_source.header, profile=request.profile, mapping=request.mapping, subject=request.kind
+    )
     if _compares(request):
-        _require_comparable(seen, meaning)
-    # a caller chooses the task's id: it is no file name, and two tenants may choose the same
+        _require_comparable(file_source, column_plan)
+    # the task's id comes from the caller: it may be no file name, and two tenants may use the same one
     name = digest([request.tenant_id, context.task_id, context.args_hash])
     spool = workspace.folder("spool") / f"{name}.csv"
-    spooled = source.spool(path, spool, seen, watch=meaning.watch)
+    spooled = source.spool(path, spool, file_source, date_positions=column_plan.date_positions)
     if request.sha256 not in (None, spooled.sha256):
         spool.unlink()
-        raise InvalidPayload.at("unknown_value", "sha256", "the file is another one than announced; send it again")
-    told = _told(request, context, seen, meaning, spooled)
+        raise InvalidPayload.at("unknown_value", "sha256", "the file differs from the announced one; send it again")
+    layout = _layout(request, context, file_source, column_plan, spooled)
     trial = request.mode == "reconcile"
     policy = "overwrite" if trial else request.policy
-    said = [spooled.sha256, told, request.mode, policy]
+    same_import = [spooled.sha256, layout, request.mode, policy]
     draft = BackfillDraft(
-        # What is stored may have changed since: a comparison is never answered with an earlier one.
-        key=digest(said if request.resume and not trial else [*said, context.task_id]),
+        # The stored leads may have changed since, so a comparison never returns the result of an earlier one.
+        key=digest(same_import if request.resume and not trial else [*same_import, context.task_id]),
         sha256=spooled.sha256,
         file_name=path.name,
         spool=str(spool),
         mode=request.mode,
         policy=policy,
-        profile=meaning.profile,
-        source={**told, "written_at": _written_at(path)} if _compares(request) else told,
+        profile=column_plan.profile,
+        source={**layout, "written_at": _written_at(path)} if _compares(request) else layout,
     )
-    return Plan(draft=draft, spooled=spooled)
+    return BackfillPlan(draft=draft, spooled=spooled)
 
 
 def _compares(request: BackfillCsv) -> bool:
     return request.mode == "reconcile" or request.archive_missing
 
 
-def _require_comparable(seen: source.Source, meaning: columns.ColumnPlan) -> None:
-    if meaning.row_number:
-        message = "rows that are known by their number cannot be compared with another file's; map an id or an address"
+def _require_comparable(file_source: source.Source, column_plan: columns.ColumnPlan) -> None:
+    if column_plan.row_number:
+        message = "rows identified by their number cannot be compared with stored leads; map an id or an address"
         raise InvalidPayload.at("conflict", "mapping.identity.row_number", message)
-    if error_file.is_error_file(seen.header):
+    if error_file.is_error_file(file_source.header):
         raise InvalidPayload.at("conflict", "uri", "these are the rows of an error file; compare the whole export")
 
 
 def _written_at(path: Path) -> str:
-    """When the file was written: leads that were made since are not in it."""
+    """Return when the file was written; leads that were created later are not in it."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
 
 
-def _told(
+def _layout(
     request: BackfillCsv,
     context: TaskContext,
-    seen: source.Source,
-    meaning: columns.ColumnPlan,
-    spooled: source.Spooled,
+    file_source: source.Source,
+    column_plan: columns.ColumnPlan,
+    spooled: source.SpooledFile,
 ) -> dict[str, Any]:
-    """All that a chunk needs to read its rows."""
+    """Return everything that a chunk needs to read its rows, as `file_layout.load` reads it."""
     zone = request.timezone or str(context.settings().get("timezone", "UTC"))
-    defaults = columns.defaults(request.mapping, profile=meaning.profile, timezone=zone, sha256=spooled.sha256)
+    defaults = mapping_file.file_defaults(
+        request.mapping, profile=column_plan.profile, timezone=zone, sha256=spooled.sha256
+    )
     archiving = {"archive_missing": True} if request.archive_missing else {}
     return {
         **archiving,
         "kind": request.kind,
         "max_error_rate": request.max_error_rate,
-        "source": seen.dump(),
-        "columns": meaning.learn(spooled.orders, defaults).dump(),
+        "source": file_source.dump(),
+        "columns": column_plan.with_date_orders(spooled.date_orders, defaults).dump(),
         "defaults": defaults.dump(),
     }
 
 
-def _accept(request: BackfillCsv, plan: Plan, context: TaskContext) -> tuple[BackfillRecord, bool]:
+def _accept(request: BackfillCsv, plan: BackfillPlan, context: TaskContext) -> tuple[BackfillRecord, bool]:
+    """Store the import and its chunks, or return the same import that is stored already; True when it is new."""
     with context.transaction(request.tenant_id) as session:
         admission_control.admit_import(session, request.tenant_id)
         record, new = backfills.create(
-            session, request.tenant_id, draft=plan.draft, chunks=plan.spooled.offsets, now=context.now
+            session, request.tenant_id, draft=plan.draft, chunks=plan.spooled.chunks, now=context.now
         )
-    # a message that came again after its worker was killed has written the running import's own copy
+    # after a worker was killed, the redelivered message has written the running import's own copy: keep that one
     if not new and (record.state, record.spool) != ("running", plan.draft.spool):
         workspace.discard(plan.draft.spool)
     return record, new
 
 
 def _publish(tenant_id: str, record: BackfillRecord) -> None:
-    """Every chunk that is not done, in a chord: the fast path. What gets lost on it the sweep sends again."""
-    scope = {"backfill_id": record.backfill_id}
+    """Publish every pending chunk in a chord. This is the fast path: the sweep sends again what gets lost on it."""
+    backfill_id = record.backfill_id
     with transaction(tenant_id) as session:
-        pending = backfills.chunks(session, tenant_id, **scope, state="pending")
-        chunk_leases.enqueued(session, tenant_id, **scope, numbers=[chunk.number for chunk in pending])
-    parts = [import_chunk.si(tenant_id=tenant_id, **scope, number=chunk.number) for chunk in pending]
-    ending = finish.si(tenant_id=tenant_id, **scope)
-    if parts:
-        chord(parts)(ending)
+        pending = backfills.chunks(session, tenant_id, backfill_id=backfill_id, state="pending")
+        numbers = [chunk.number for chunk in pending]
+        chunk_leases.mark_enqueued(session, tenant_id, backfill_id=backfill_id, numbers=numbers)
+    chunks = [import_chunk.si(tenant_id=tenant_id, backfill_id=backfill_id, number=number) for number in numbers]
+    ending = finish.si(tenant_id=tenant_id, backfill_id=backfill_id)
+    if chunks:
+        chord(chunks)(ending)
     else:
         ending.delay()

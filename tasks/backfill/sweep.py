@@ -1,4 +1,4 @@
-"""What got lost on the way of an import is sent again: chunks that nobody works on, endings that nobody came to."""
+"""Send lost messages of imports again: chunks that no worker has, and ends that were never run."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from tasks.runtime import schedule
 from tasks.runtime.context import Json, TaskContext, TaskResult
 from tasks.runtime.task import job
 
-#: seconds that a chunk may wait in the queue while nothing of its import moves
+#: seconds that a chunk may wait in the queue while its import makes no progress
 STILL = 60.0
 MOST = 500
 
 
-@job("hearth.backfill.sweep", Upkeep)
+@job("hearth.backfill.sweep", Upkeep, queue="batch", internal=True)
 def sweep(request: Upkeep, context: TaskContext) -> Json:
-    """Send stalled chunks and missing endings of all imports again, once a slot."""
+    """Send stalled chunks and missing ends of all imports again, once per scheduled slot."""
     if not schedule.is_due("backfill.sweep", 15):
         return context.envelope(request, TaskResult(data={"chunks": 0, "endings": 0}))
     with transaction(EVERY_TENANT) as session:
         stalled = chunk_leases.stalled(session, older_than=STILL, limit=MOST)
         for tenant_id, backfill_id, number in stalled:
-            chunk_leases.enqueued(session, tenant_id, backfill_id=backfill_id, numbers=[number])
-        ended = chunk_leases.unfinished(session, limit=MOST)
+            chunk_leases.mark_enqueued(session, tenant_id, backfill_id=backfill_id, numbers=[number])
+        unfinished = chunk_leases.unfinished(session, limit=MOST)
     for tenant_id, backfill_id, number in stalled:
         import_chunk.delay(tenant_id=tenant_id, backfill_id=backfill_id, number=number)
-    for tenant_id, backfill_id in ended:
+    for tenant_id, backfill_id in unfinished:
         finish.delay(tenant_id=tenant_id, backfill_id=backfill_id)
-    return context.envelope(request, TaskResult(data={"chunks": len(stalled), "endings": len(ended)}))
+    return context.envelope(request, TaskResult(data={"chunks": len(stalled), "endings": len(unfinished)}))

@@ -10,23 +10,25 @@ from pydantic_core import PydanticCustomError
 from tasks.contracts.base.request import Identifier, PastTime, Request
 from tasks.contracts.leads import LeadIn
 
-#: days that the risk is about: what is learnt from, and so all that can be told
+#: days ahead for which the risk is predicted; the model is trained on this horizon, so no other one is offered
 HORIZON = 30
 
 
-def _learnt(days: int) -> int:
+def _supported_horizon(days: int) -> int:
     if days != HORIZON:
         raise PydanticCustomError("unknown_value", f"the risk is about {HORIZON} days; leave it out or send {HORIZON}")
     return days
 
 
 class PredictChurn(Request):
-    """The risk that leads go cold within the horizon, with what warns of it."""
+    """Predict the risk that leads go cold within the horizon, with the indicators behind it."""
 
     lead_id: Identifier | None = None
     lead: LeadIn | None = None
     lead_ids: Annotated[list[Identifier], Field(min_length=1, max_length=1000)] | None = None
-    horizon_days: Annotated[int, AfterValidator(_learnt), Field(json_schema_extra={"const": HORIZON})] = HORIZON
+    horizon_days: Annotated[int, AfterValidator(_supported_horizon), Field(json_schema_extra={"const": HORIZON})] = (
+        HORIZON
+    )
     as_of: PastTime | None = None
 
     @model_validator(mode="after")
@@ -36,9 +38,9 @@ class PredictChurn(Request):
         return self
 
     def ids(self) -> list[str]:
-        """The stored leads asked for, each once, in order."""
+        """Return the ids of the requested stored leads, each once, in order."""
         return list(dict.fromkeys(self.lead_ids or ([self.lead_id] if self.lead_id else [])))
 
 
 class CheckRisks(Request):
-    """Look again at leads whose risk is due; which ones the database knows."""
+    """Compute the risk again of leads that are due; the database knows which."""

@@ -6,32 +6,32 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from domain.crms import EventProvider
 from tasks.contracts.base.request import PastTime, Request
 
-#: of events that were kept and not taken in
+#: state of a stored event that was not applied
 Status = Literal["failed", "ignored"]
-Provider = Literal["ghl", "ghl_workflow", "generic"]
 
 
 class IngestEvents(Request):
-    """Events as a provider sent them; each is taken once, and what cannot be taken is named by its index."""
+    """Apply events as a provider sent them, each once; events that cannot be read are reported by their index."""
 
-    provider: Provider = "ghl"
+    provider: EventProvider = "ghl"
     events: Annotated[list[Any], Field(min_length=1, max_length=500)]
-    #: a receiver had checked the signature over the raw body
+    #: True: the receiver checked the signature over the raw body
     signature_verified: bool = False
-    #: when the receiver had them; now unless given
+    #: when the receiver got them; now if left out
     received_at: PastTime | None = None
 
 
 class ReplayEvents(Request):
-    """Read events again that were kept and not taken in: a newer reader, or newer settings, may understand them."""
+    """Apply stored events again that were not applied: a newer reader, or newer settings, may understand them."""
 
-    #: which of them; both unless given
+    #: which of them; both if left out
     status: Annotated[tuple[Status, ...], Field(min_length=1, max_length=2)] = ("failed", "ignored")
-    #: those received since then; all that are kept unless given
+    #: only events received since then; all stored ones if left out
     since: PastTime | None = None
 
 
 class RescoreLeads(Request):
-    """Score leads that are due; which ones the database knows."""
+    """Score leads that are due; the database knows which."""

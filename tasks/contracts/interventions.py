@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from domain.crms import DEFAULT_CRM, ActionCrm
 from tasks.contracts.base.request import Identifier, Request, ShortText
 from tasks.contracts.system import Upkeep
 
@@ -59,7 +60,7 @@ class PlanInterventions(Request):
     #: what the actions of this message may cost together; the tenant's own where it is left out
     budget: Budget | None = None
     #: whose requests are made ready
-    crm: Literal["ghl"] = "ghl"
+    crm: ActionCrm = DEFAULT_CRM
 
     @model_validator(mode="after")
     def _one_of(self) -> PlanInterventions:

@@ -6,6 +6,6 @@ from tasks.contracts.base.request import Identifier, Request
 
 
 class JobStatus(Request):
-    """How far an accepted job is."""
+    """Read the progress of an accepted job."""
 
     job_id: Identifier

@@ -16,14 +16,14 @@ Email = Annotated[
 Phone = Annotated[str, StringConstraints(max_length=40, pattern=r"^\+?[0-9][0-9 ().\-]{5,}$")]
 Amount = Annotated[float, Field(ge=0, le=1e12)]
 Count = Annotated[int, Field(ge=0, le=10_000_000)]
-#: of a lead; a NUL in it is taken out when it is kept
+#: text of a lead; a NUL in it is removed before it is stored
 LeadText = Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
 CustomName = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 CustomText = Annotated[str, StringConstraints(max_length=1000)]
 
 
 class LeadIn(Part):
-    """One lead in the canonical columns of the contract; what is left out changes nothing."""
+    """One lead in the canonical columns of the contract; a column that is left out changes nothing."""
 
     source_system: LeadText = "crm"
     external_id: LeadText | None = None
@@ -83,19 +83,19 @@ class LeadIn(Part):
     as_of: PastTime | None = None
     label: bool | None = None
     label_at: PastTime | None = None
-    #: the tenant's own columns
+    #: the tenant's custom columns
     custom: dict[CustomName, float | CustomText] = Field(default_factory=dict, max_length=400)
 
 
 class UpsertLeads(Request):
-    """Create leads or change them."""
+    """Create or update leads."""
 
     leads: Annotated[list[LeadIn], Field(min_length=1, max_length=1000)]
     policy: Literal["fill_blanks", "overwrite", "skip_existing"] = "overwrite"
 
 
 class ScoreLeads(Request):
-    """The calibrated probability of each lead, with reasons."""
+    """Score leads: the calibrated probability of each, with reasons."""
 
     lead_id: Identifier | None = None
     lead: LeadIn | None = None
@@ -110,26 +110,26 @@ class ScoreLeads(Request):
         return self
 
     def ids(self) -> list[str]:
-        """The stored leads asked for, each once, in order."""
+        """Return the ids of the requested stored leads, each once, in order."""
         return list(dict.fromkeys(self.lead_ids or ([self.lead_id] if self.lead_id else [])))
 
 
 class WorklistRequest(Request):
-    """Today's calls in order."""
+    """List today's calls in order."""
 
     assigned_to: ShortText | None = None
-    #: how many calls; the agent's own capacity, else 20, where it is left out
+    #: number of calls; if left out the agent's own capacity, else 20
     capacity: Annotated[int, Field(ge=1, le=200)] | None = None
 
 
 class CardRequest(Request):
-    """Everything an agent wants to know of one lead."""
+    """Show an agent everything about one lead."""
 
     lead_id: Identifier
 
 
 class OverrideScore(Request):
-    """A person's own judgement of a lead, which counts instead of its score until it is withdrawn."""
+    """Replace the score of a lead by a person's judgement, until that is withdrawn."""
 
     lead_id: Identifier
     actor: ShortText
@@ -147,14 +147,14 @@ class OverrideScore(Request):
 
 
 class WithdrawOverride(Request):
-    """Back to the score."""
+    """Withdraw an override, so that the score counts again."""
 
     lead_id: Identifier
     actor: ShortText
 
 
 class MarkScore(Request):
-    """What somebody who knows the lead says of one score."""
+    """Record whether a score is right, as somebody who knows the lead judges it."""
 
     prediction_id: Identifier
     actor: ShortText
@@ -163,7 +163,7 @@ class MarkScore(Request):
 
 
 class ScoreHistory(Request):
-    """Every score of a lead, newest first."""
+    """List the scores of a lead, newest first."""
 
     lead_id: Identifier
     limit: Annotated[int, Field(ge=1, le=100)] = 30

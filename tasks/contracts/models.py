@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from domain.model_kinds import KIND_LABELS, Scope
 from tasks.contracts.base.request import PastTime, Request
+
+
+def _known_kind(name: object) -> object:
+    if not isinstance(name, str) or name not in KIND_LABELS:
+        known = " or ".join(repr(kind) for kind in KIND_LABELS)
+        raise PydanticCustomError("unknown_value", "Input should be {known}", {"known": known})
+    return name
+
+
+#: a name of `KIND_LABELS`
+KindName = Annotated[str, BeforeValidator(_known_kind), WithJsonSchema({"enum": list(KIND_LABELS), "type": "string"})]
 
 
 class TrainModel(Request):
     """Train a model on labelled leads and promote it if it earns it: the tenant's own, or those of all that agreed."""
 
-    kind: Literal["lead_score", "churn"]
+    kind: KindName
     #: pooled: of every tenant of the vertical whose settings say `pool = "share"`
-    scope: Literal["tenant", "pooled"] = "tenant"
+    scope: Scope = "tenant"
     as_of: PastTime | None = None
     promote: Literal["auto", "never"] = "auto"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
 
     @model_validator(mode="after")
-    def _own(self) -> TrainModel:
-        if self.kind == "churn" and self.scope == "pooled":
-            raise PydanticCustomError("unknown_value", "churn is learnt from a tenant's own leads; leave scope out")
+    def _of_the_kind(self) -> TrainModel:
+        if self.scope not in KIND_LABELS[self.kind].scopes:
+            message = "{kind} is learnt from a tenant's own leads; leave scope out"
+            raise PydanticCustomError("unknown_value", message, {"kind": self.kind})
         return self
 
     def lease_name(self) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from domain.action_states import REPORTED
 from tasks.contracts.base.request import Identifier, Part, PastTime, Request, ShortText
 
 OutcomeType = Literal[
@@ -24,8 +25,8 @@ OutcomeType = Literal[
     "executed",
     "rejected",
 ]
-#: what is told of an action, and so must name it
-OF_ACTIONS = frozenset({"executed", "rejected"})
+#: outcomes of an action: they must name it (a lead may also reply without being sent anything)
+OF_ACTIONS = REPORTED - {"replied"}
 
 
 class Subject(Part):

@@ -1,4 +1,4 @@
-"""Requests of `hearth.pipelines.*` and of the stages it is made of."""
+"""Requests of `hearth.pipelines.*` and of its stages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tasks.contracts.base.request import Identifier, PastTime, Request
 
 
 class Assess(Request):
-    """Snapshot, then every stage, then one answer for some leads."""
+    """Assess some leads: take a snapshot, run every stage, return one result."""
 
     lead_id: Identifier | None = None
     lead_ids: Annotated[list[Identifier], Field(min_length=1, max_length=1000)] | None = None
@@ -24,11 +24,11 @@ class Assess(Request):
         return self
 
     def ids(self) -> list[str]:
-        """The leads asked for, each once, in order."""
+        """Return the ids of the requested leads, each once, in order."""
         return list(dict.fromkeys(self.lead_ids or [str(self.lead_id)]))
 
 
 class StageCall(Request):
-    """One stage of one assessment; everything else is read from the database."""
+    """Run one stage of an assessment; everything else is read from the database."""
 
     assessment_id: Identifier

@@ -12,24 +12,24 @@ from tasks.contracts.system import Upkeep
 
 
 class SourceId(Part):
-    """An id under which a source knows somebody; plain text means whichever source."""
+    """An id by which a source knows a person; plain text means the id in any source."""
 
     external_id: ShortText
     source_system: ShortText | None = None
 
 
-def _spelt_out(value: Any) -> Any:
+def _as_source_id(value: Any) -> Any:
     return {"external_id": value} if isinstance(value, str) else value
 
 
 class Person(Request):
-    """Somebody: our id, or the ids of sources, all of the same person."""
+    """A person: our id, or ids of sources that all belong to the same person."""
 
     lead_id: Identifier | None = None
     external_ids: (
-        Annotated[list[Annotated[SourceId, BeforeValidator(_spelt_out)]], Field(min_length=1, max_length=20)] | None
+        Annotated[list[Annotated[SourceId, BeforeValidator(_as_source_id)]], Field(min_length=1, max_length=20)] | None
     ) = None
-    #: why, as a code of the operator's such as `request`; no personal data
+    #: the reason, as one of the operator's codes such as `request`; no personal data
     reason: ShortText = "request"
 
     @model_validator(mode="after")
@@ -39,50 +39,50 @@ class Person(Request):
         return self
 
     def identities(self) -> list[tuple[str | None, str]]:
-        """(source system or None, id) of each id given."""
-        return [(one.source_system, one.external_id) for one in self.external_ids or ()]
+        """Return (source system or None, id) of each id that was sent."""
+        return [(source_id.source_system, source_id.external_id) for source_id in self.external_ids or ()]
 
 
 class ExportPerson(Person):
-    """Everything that is kept of a person, in a file."""
+    """Write everything that is stored about a person to a file."""
 
 
 class ForgetPerson(Person):
-    """Erase a person; the same again answers what the first came to."""
+    """Erase a person; the same request again returns the result of the first."""
 
 
 class Compact(Upkeep):
-    """After an erasure: the broker's append-only file holds it no longer than until it is written anew."""
+    """Rewrite the broker's append-only file after an erasure, since it still holds the erased data until then."""
 
     #: when the erasure ended
     since: AwareDatetime
 
 
 class RestrictPerson(Person):
-    """Stop, or allow again, that anything is computed of a person and acted on."""
+    """Restrict processing of a person's data, or allow it again."""
 
-    #: True: nothing is computed any more (Art. 18); False: a person has looked and allows it
+    #: True: nothing more is computed (Art. 18); False: somebody reviewed the case and allows it
     restricted: bool | None = None
-    #: True: the person objects to automated decisions (Art. 21, 22); False: somebody has reviewed it
+    #: True: the person objects to automated decisions (Art. 21, 22); False: somebody reviewed the objection
     objected: bool | None = None
-    #: who has reviewed it; needed to lift
+    #: who reviewed it; required to allow processing again
     actor: Identifier | None = None
 
     @model_validator(mode="after")
     def _reviewed(self) -> RestrictPerson:
-        told = (self.restricted, self.objected)
-        if told == (None, None):
+        changes = (self.restricted, self.objected)
+        if changes == (None, None):
             raise PydanticCustomError("missing_one", "give restricted or objected")
-        if False in told and self.actor is None:
+        if False in changes and self.actor is None:
             raise PydanticCustomError("missing_one", "lifting takes a person's review: name them as actor")
         return self
 
 
 class ReadmitPerson(Request):
-    """Let a person who was forgotten be imported again."""
+    """Allow a forgotten person to be imported again."""
 
     erasure_id: Identifier
-    #: who has decided it
+    #: who decided it
     actor: Identifier
 
 
@@ -90,38 +90,38 @@ Channel = Literal["all", "email", "sms", "call", "mail"]
 
 
 class ConsentLedger(Request):
-    """Who agreed to be contacted or refused: the ledger of one lead."""
+    """Read the consent ledger of one lead: what was agreed to and what was refused."""
 
     lead_id: Identifier
 
 
 class OpenDoubts(Request):
-    """Leads of whom a person is to decide whether they refused."""
+    """List leads of which a person must decide whether they refused contact."""
 
     assigned_to: ShortText | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class DecideConsent(Request):
-    """Decide of a lead in doubt: it refused, or it did not; what it refused for certain stays as it is."""
+    """Decide whether a lead in doubt refused contact; what it clearly refused stays refused."""
 
     lead_id: Identifier
     decision: Literal["refused", "open"]
-    #: of a refusal; those that are in doubt where it is left out
+    #: channels that it refused; if left out, those in doubt
     channels: (
         Annotated[list[Literal["all", "email", "sms", "call", "mail"]], Field(min_length=1, max_length=5)] | None
     ) = None
-    #: who has read it and decided
+    #: who read it and decided
     actor: Identifier
 
 
 class RereadLeads(Upkeep):
-    """Read stored leads again by newer readers of refusals; without a tenant, begin with all that wait."""
+    """Read stored leads again with newer refusal readers; without a tenant, start it for all that wait."""
 
     def needs_tenant(self) -> bool:
-        """Only for one that is named."""
+        """Return whether a tenant is named."""
         return self.tenant_id is not None
 
     def lease_name(self) -> str | None:
-        """One reading a tenant at once."""
+        """Return the lease that allows one run per tenant at a time."""
         return None if self.tenant_id is None else "reread"

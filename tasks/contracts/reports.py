@@ -10,11 +10,11 @@ from tasks.contracts.base.request import Request
 
 
 class InterventionsReport(Request):
-    """Whether what is done for leads at risk helps, beside leads that were held out."""
+    """Measure whether interventions help leads at risk, compared with the hold-out group."""
 
 
 class ValueReport(Request):
-    """What came of the scores, what agents do with them, and what interventions change."""
+    """Report the results of the scores, what agents do with them, and what interventions change."""
 
-    #: days back from now that count
+    #: number of past days that count
     days: Annotated[int, Field(ge=1, le=3650)] = 90

@@ -6,27 +6,27 @@ from tasks.contracts.base.request import Identifier, Moment, Request, ShortText
 
 
 class Upkeep(Request):
-    """For no tenant in particular."""
+    """A request that belongs to no tenant."""
 
     tenant_id: Identifier | None = None  # type: ignore[assignment]
 
     def needs_tenant(self) -> bool:
-        """Anybody may ask."""
+        """Return False: no tenant is needed."""
         return False
 
 
 class Ping(Upkeep):
-    """Are you there, and what are you?"""
+    """Check that a worker answers, and which version it runs."""
 
     echo: ShortText | None = None
 
 
 class Status(Upkeep):
-    """How far behind is each queue?"""
+    """Read how far behind each queue is."""
 
 
 class CanaryCall(Upkeep):
-    """A message that only tells how long it waited."""
+    """Measure how long a message waits in its queue."""
 
     queue: ShortText
     sent_at: Moment

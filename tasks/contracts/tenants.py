@@ -17,7 +17,7 @@ from tasks.contracts.interventions import ActionName, Budget
 
 @cache
 def _zones() -> frozenset[str]:
-    # to list them, every file of the system's zones is opened: 50 ms
+    # cached, because listing them opens every zone file of the system: 50 ms
     return frozenset(available_timezones())
 
 
@@ -35,7 +35,7 @@ Vertical = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_\-]{0,39}$")
 
 
 class Bands(Part):
-    """Where warm and hot begin, as probabilities."""
+    """The probabilities at which warm and hot begin."""
 
     hot: Share = 0.60
     warm: Share = 0.30
@@ -48,7 +48,7 @@ class Bands(Part):
 
 
 class Threshold(Part):
-    """A score that is entered at one height and left at a lower one, so that a wavering score does not nag."""
+    """A score threshold with hysteresis: entered at one value, left at a lower one, so that alerts do not flap."""
 
     enter: Share
     leave: Share
@@ -61,25 +61,25 @@ class Threshold(Part):
 
 
 class Worth(Part):
-    """What closing a lead brings the tenant, in its own figures; without them no money is ever named."""
+    """What a closed deal is worth to the tenant, in its own figures; without them no amount of money is ever shown."""
 
-    #: share of a price that stays with the tenant
+    #: share of the price that the tenant keeps
     commission: Share
-    #: price of a deal of which nothing is known
+    #: price of a deal whose price is not known
     typical_price: Annotated[float, Field(gt=0, le=1e12)] | None = None
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "USD"
 
 
 class Capacity(Part):
-    """Calls that can be made in a day."""
+    """Calls that can be made per day."""
 
-    #: of an agent who is not named below
+    #: for an agent who is not named below
     default: Calls = 20
     agents: Annotated[dict[ShortText, Calls], Field(max_length=2000)] = Field(default_factory=dict)
 
 
 class QuietHours(Part):
-    """Between which hours of its own clock a lead may be contacted; the law's limits hold besides."""
+    """The local hours between which a lead may be contacted; legal limits also apply."""
 
     start: Annotated[float, Field(ge=0, le=24)] = 9
     end: Annotated[float, Field(ge=0, le=24)] = 20
@@ -92,43 +92,43 @@ class QuietHours(Part):
 
 
 class Caps(Part):
-    """How often a lead may be contacted at most, over all channels."""
+    """The most contacts of one lead, over all channels."""
 
     per_day: Annotated[int, Field(ge=0, le=10)] = 1
     per_week: Annotated[int, Field(ge=0, le=50)] = 3
 
 
 class Interventions(Part):
-    """How leads at risk are looked after; what is left out keeps its value, null goes back to the default."""
+    """Settings of interventions; a setting that is left out keeps its value, null restores the default."""
 
-    #: True: nothing is planned or dispatched, and what waits is withdrawn
+    #: True: nothing is planned or dispatched, and waiting actions are withdrawn
     kill_switch: bool | None = None
-    #: share of leads that are planned for and not acted on, so that the effect can be measured
+    #: share of leads that get a plan but no action, so that the effect can be measured
     holdout: Annotated[float, Field(ge=0, le=0.5)] | None = None
-    #: risk at which a lead is acted on, and below which it is left alone again
+    #: risk from which a lead gets actions, and risk below which it gets none any more
     enter: Share | None = None
     leave: Share | None = None
     #: days after an action in which a lead gets no other
     cooldown_days: Annotated[float, Field(ge=0, le=365)] | None = None
-    #: what the actions planned within 24 hours may cost together; null: 2,400
+    #: total cost of the actions planned within 24 hours; null: 2,400
     budget: Budget | None = None
     #: null: all of them
     allowed_actions: Annotated[list[ActionName], Field(max_length=30)] | None = None
     #: what an action costs the tenant
     costs: dict[ActionName, Budget] | None = None
-    #: channels whose actions a person approves first
+    #: channels whose actions a person must approve first
     approval: Annotated[list[Literal["sms", "email", "call", "internal"]], Field(max_length=4)] | None = None
     caps: Caps | None = None
-    #: channels of which the brokerage states that whoever refused nothing has agreed; it keeps the proof
+    #: channels for which the brokerage attests the consent of leads that refused nothing; it keeps the proof
     attested: Annotated[list[Literal["call", "email"]], Field(max_length=2)] | None = None
     quiet_hours: QuietHours | None = None
     #: action -> id of the CRM's workflow that carries it out
     workflows: dict[ActionName, Identifier] | None = None
-    #: action -> tag that the CRM is to set for it
+    #: action -> tag that the CRM sets for it
     tags: dict[ActionName, ShortText] | None = None
-    #: users of the CRM: who leads escalations, and who gets leads that are assigned anew
+    #: users of the CRM: who gets escalations, and who gets leads that are reassigned
     users: dict[Literal["manager", "reassign_to"], Identifier] | None = None
-    #: version that a resource of the CRM is asked with
+    #: resource of the CRM -> API version to request
     versions: (
         dict[
             Literal["contacts", "workflows", "conversations"],
@@ -145,16 +145,16 @@ class Interventions(Part):
 
 
 class CallbackTask(Part):
-    """Events go to a task on the CRM's own queue."""
+    """Send events to a task on the CRM's own queue."""
 
     kind: Literal["celery"]
     task: TaskName
-    #: the CRM's own: none of Hearth's, and no name that its broker keeps for itself
+    #: the CRM's own queue: none of Hearth's, and no name that the broker reserves
     queue: QueueName
 
 
 class CallbackWebhook(Part):
-    """Events are posted to an address, signed with a secret that both know."""
+    """Post events to an address, signed with a shared secret."""
 
     kind: Literal["webhook"]
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$", max_length=2000), Storable]
@@ -162,34 +162,34 @@ class CallbackWebhook(Part):
 
 
 class CallbackPull(Part):
-    """Events wait until they are asked for."""
+    """Keep events until the CRM pulls them."""
 
     kind: Literal["pull"]
 
 
 class TenantSettings(Part):
-    """Settings of a tenant; what is left out keeps its value."""
+    """Settings of a tenant; a setting that is left out keeps its value."""
 
     name: ShortText | None = None
     timezone: Zone | None = None
     bands: Bands | None = None
-    #: days of silence that are too many, by stage
+    #: stage -> days of silence after which a lead counts as silent
     silence_days: dict[ShortText, Days] | None = None
-    #: scores of an unchanged lead are kept for this many seconds
+    #: seconds for which the score of an unchanged lead stays valid
     scoring_interval: Annotated[int, Field(ge=60, le=86_400)] | None = None
-    #: stage of a CRM's pipeline, by its id or, where events tell no id, its name -> our stage
+    #: stage of a CRM's pipeline, by its id, or by its name when events have no id -> our stage
     stages: Annotated[dict[ShortText, ShortText], Field(max_length=500)] | None = None
     #: id or name of a CRM's custom field -> canonical column, a name of your own, or `ml:…` for what we write back
     custom_fields: Annotated[dict[ShortText, ShortText], Field(max_length=1000)] | None = None
-    #: days that a kind of data is kept, by category; fewer than the default counts, more does not
+    #: category of data -> days it is kept; only values below the default have an effect
     retention_days: dict[Category, Annotated[int, Field(ge=1, le=36_500)]] | None = None
-    #: score thresholds by name whose crossing is told; `hot` where none is named
+    #: name -> score threshold whose crossing is reported as an event; `hot` if left out
     thresholds: Annotated[dict[ShortText, Threshold], Field(max_length=10)] | None = None
-    #: for this many seconds entering the same threshold again is not told
+    #: seconds in which entering the same threshold again is not reported
     threshold_cooldown: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
     worth: Worth | None = None
     capacity: Capacity | None = None
-    #: the model that several tenants of a vertical share: not for us, use it, or use it and let it learn from us
+    #: the pooled model of several tenants of a vertical: off, use it, or use it and contribute own data
     pool: Literal["off", "use", "share"] | None = None
     vertical: Vertical | None = None
     interventions: Interventions | None = None
@@ -204,9 +204,9 @@ class ConfigureTenant(Request):
     actor: ShortText = "api"
 
     def needs_tenant(self) -> bool:
-        """It makes one."""
+        """Return False: the task creates the tenant."""
         return False
 
 
 class TenantReadiness(Request):
-    """Which answers are possible now and what data is missing."""
+    """Report which tasks can give results now, and which data is missing."""

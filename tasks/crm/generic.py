@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
 
 from db.records import ConsentStatement, EventDraft, LeadDraft
 from ml.features.events import canonical
-from tasks.contracts.base.request import refusal
+from tasks.contracts.base.request import invalid_payload
 from tasks.contracts.leads import LeadIn
-from tasks.crm.highlevel.messages import direction_of
+from tasks.crm.adapter import CrmAdapter, EventReader
 from tasks.intake import consent, payload
 from tasks.intake.errors import EventRefused
 from tasks.intake.lead_drafts import to_draft
-from tasks.intake.parsed_event import Closing, Ignored, ParsedEvent, ReaderContext, fingerprint, keyed
+from tasks.intake.parsed_event import Closing, IgnoredEvent, ParsedEvent, ReaderContext, fingerprint, with_key
 from tasks.intake.payload import MAX_BODY, Raw
 
 #: outcomes that close a lead
@@ -30,7 +31,7 @@ ENDS: Mapping[str, tuple[Closing, bool]] = {
 ALSO = frozenset({"note", "unsubscribed", "opted_out", *ENDS})
 
 
-def read(raw: Any, setup: ReaderContext) -> ParsedEvent | Ignored:
+def read(raw: Any, setup: ReaderContext) -> ParsedEvent | IgnoredEvent:
     """Read `{id?, lead, kind?, at?, direction?, channel?, text?, value?, duration?}`; without kind it is of the lead.
 
     Raises:
@@ -43,11 +44,11 @@ def read(raw: Any, setup: ReaderContext) -> ParsedEvent | Ignored:
     kind = (payload.text(raw, "kind", limit=40) or "").casefold()
     at = min(payload.moment(raw, "at", "occurred_at", zone=setup.zone) or setup.received_at, setup.now)
     if not kind:
-        return keyed(_about(lead, at), event_id, "")
-    known = canonical(kind, direction_of(raw)) is not None or kind in ALSO
-    if not known and not consent.of_event(kind, None, at=at, reference=""):
-        return Ignored(type=kind, code="unknown_type", key=f"id:{event_id}" if event_id else None)
-    return keyed(_happened(raw, lead, kind, at, setup), event_id, "")
+        return with_key(_about(lead, at), event_id, "")
+    known = canonical(kind, payload.direction(raw)) is not None or kind in ALSO
+    if not known and not consent.from_event_kind(kind, None, at=at, reference=""):
+        return IgnoredEvent(type=kind, code="unknown_type", key=f"id:{event_id}" if event_id else None)
+    return with_key(_happened(raw, lead, kind, at, setup), event_id, "")
 
 
 def _lead(told: Any, at: datetime) -> LeadDraft:
@@ -56,7 +57,7 @@ def _lead(told: Any, at: datetime) -> LeadDraft:
     try:
         draft = to_draft(LeadIn.model_validate(told), at)
     except ValidationError as error:
-        refused = refusal(LeadIn, told, error)
+        refused = invalid_payload(LeadIn, told, error)
         place = refused.errors[0]["loc"]
         raise EventRefused(refused.code, f"lead.{place}" if place else "lead") from None
     if not (draft.external_id or draft.contact.get("email") or draft.contact.get("phone")):
@@ -73,7 +74,7 @@ def _about(lead: LeadDraft, at: datetime) -> ParsedEvent:
 
 def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: ReaderContext) -> ParsedEvent:
     text = payload.text(raw, "text", limit=MAX_BODY)
-    direction, channel = direction_of(raw), payload.text(raw, "channel", limit=40)
+    direction, channel = payload.direction(raw), payload.text(raw, "channel", limit=40)
     who = [lead.source_system, lead.external_id, dict(lead.contact)]
     state = {"who": str(who), "kind": kind, "at": at.isoformat() if _timed(raw) else "", "text": str(text)}
     state["direction"] = str(direction)
@@ -93,7 +94,7 @@ def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: ReaderC
     lead = replace(
         lead,
         statements=(*lead.statements, *said),
-        events=(consent.refusing(event, said),),
+        events=(consent.mark_refusal(event, said),),
         label=label,
         label_at=at if closing else lead.label_at,
     )
@@ -105,14 +106,24 @@ def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: ReaderC
 def _statements(event: EventDraft) -> tuple[ConsentStatement, ...]:
     """Give what an event refuses: by its kind, or by the words of an inbound message or a note."""
     at, reference = event.occurred_at, event.source_id
-    if found := consent.of_event(event.kind, event.channel, at=at, reference=reference):
+    if found := consent.from_event_kind(event.kind, event.channel, at=at, reference=reference):
         return found
     if event.kind == "note":
-        return consent.of_note(event.text or "", "note", at=at, reference=reference)
+        return consent.from_note(event.text or "", "note", at=at, reference=reference)
     if event.direction != "inbound":
         return ()
-    return consent.of_message(event.text, event.channel, at=at, reference=reference)
+    return consent.from_message(event.text, event.channel, at=at, reference=reference)
 
 
 def _timed(raw: Raw) -> bool:
     return payload.text(raw, "at", "occurred_at") is not None
+
+
+class Generic(CrmAdapter):
+    """Events in our own words; no action goes out this way."""
+
+    provider = "generic"
+    readers: Mapping[str, EventReader] = MappingProxyType({"generic": read})
+
+
+GENERIC = Generic()

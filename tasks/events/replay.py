@@ -12,14 +12,14 @@ import structlog
 
 from db.records import RawEventRecord
 from db.repositories.events import raw_events
-from db.repositories.sql.clauses import in_batches
+from db.repositories.sql.statements import in_batches
 from db.session import reading
 from tasks.contracts.events import ReplayEvents
 from tasks.runtime.bisect_batch import bisect
 from tasks.runtime.context import Json, TaskContext, TaskResult
 from tasks.runtime.task import job
-from tasks.services.events.apply_events import apply, follow_items
-from tasks.services.events.event_item import SOURCES, Item, origin_of
+from tasks.services.events.apply_events import announce_refusals, apply
+from tasks.services.events.event_item import Item, origin_of
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Tally:
         }
 
 
-@job("hearth.events.replay", ReplayEvents)
+@job("hearth.events.replay", ReplayEvents, queue="batch")
 def replay(request: ReplayEvents, context: TaskContext) -> Json:
     """Read events again that failed or were ignored; what is understood now is taken in, once, as of when it came."""
     tenant_id, tally = request.tenant_id, Tally()
@@ -64,10 +64,10 @@ def replay(request: ReplayEvents, context: TaskContext) -> Json:
     def run(chunk: Sequence[str]) -> None:
         own = context.fork()
         with own.transaction(tenant_id, dry_run=request.dry_run) as session:
-            items = [_item(raw, context) for raw in raw_events.take_out(session, tenant_id, raw_ids=chunk)]
-            for _, group in groupby(items, key=lambda item: SOURCES[item.origin.provider]):
+            items = [_item(raw, context) for raw in raw_events.pop(session, tenant_id, raw_ids=chunk)]
+            for _, group in groupby(items, key=lambda item: item.source):
                 apply(session, tenant_id, list(group), context.now)
-            follow_items(own, items)
+            announce_refusals(own, items)
         tally.add(items)
 
     def failed(raw_id: str, error: str) -> None:

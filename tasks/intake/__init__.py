@@ -1,1 +1,1 @@
-"""Reading and normalising CSV files: pure, without database, queue or clock."""
+"""Read CSV files and the payloads of CRMs into drafts: pure, without database, queue or clock."""

@@ -1,7 +1,7 @@
-"""What an input says of being contacted, as statements: messages, tags, stages, statuses, notes, columns.
+"""Turn what an input says about contact into consent statements: messages, tags, stages, statuses, notes, columns.
 
-`ml.language.refusals` reads what people write, `ml.language.consent_words` the short words of systems. What is about
-consent and is not understood is in doubt: the channel is closed until a person decides.
+`ml.language.refusals` reads what people write, `ml.language.consent_words` reads the short words of systems. Words that
+are about consent and are not understood are in doubt: the channel is closed until a person decides.
 """
 
 from __future__ import annotations
@@ -11,154 +11,193 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
-from db.records import Basis, Channel, ConsentStatement, Decision, EventDraft, LeadDraft
+from db.records import Basis, Channel, ConsentStatement, EventDraft, LeadDraft
 from ml.language import consent_words, refusals
 
-#: a column or mark that looks like consent and is not understood
+#: rule of a statement from a column or mark that looks like consent and is not understood
 NOT_UNDERSTOOD = "not_understood"
-#: fact of an event whose words refuse something: it is no inquiry
+#: fact of an event whose words refuse something; such an event is no inquiry
 REFUSES = "refuses"
-#: the warning of it
+#: code of the warning for `NOT_UNDERSTOOD`
 UNCLEAR = "consent.not_understood"
-#: fewer words than this are a mark, not prose
+#: a text of fewer words is a mark, not prose
 _PROSE = 7
-#: fields in which systems say how a lead stands
-_MARKS: Mapping[str, Basis] = {"stage": "stage", "opportunity_status": "status", "lost_reason": "status"}
-_OURS = frozenset({"sms", "email", "call"})
+#: fields in which systems keep the state of a lead
+_MARK_FIELDS: Mapping[str, Basis] = {"stage": "stage", "opportunity_status": "status", "lost_reason": "status"}
+_REFUSABLE = frozenset({"sms", "email", "call"})
 #: kinds of events that end all contact
-_ENDS = frozenset({"unsubscribed", "opted_out"})
+_ENDING_KINDS = frozenset({"unsubscribed", "opted_out"})
 _LONGEST = 120
 
 
-def of_message(
+def from_message(
     text: str | None, channel: str | None, *, at: datetime, reference: str, subject: str | None = None
 ) -> tuple[ConsentStatement, ...]:
-    """Read an inbound message, or its subject: a clear refusal closes what it names, a doubtful one asks a person."""
-    found = refusals.NONE
+    """Return what an inbound message or its subject refuses: a clear refusal closes channels, a doubtful one asks.
+
+    `channel` is the one the message came over, `reference` the source's id of the message.
+    """
+    refusal = refusals.NO_REFUSAL
     for part in filter(None, (subject, text)):
-        reading = refusals.read(part, channel)
-        found = reading if reading.verdict == "clear" or found.verdict == "none" else found
-        if found.verdict == "clear":
+        reading = refusals.read_message(part, channel)
+        refusal = reading if reading.verdict == "clear" or refusal.verdict == "none" else refusal
+        if refusal.verdict == "clear":
             break
-    if found.verdict == "none":
+    if refusal.verdict == "none":
         return ()
-    told: dict[str, Any] = {"basis": "words", "reference": reference, "rule": found.rule, "said_at": at}
-    told |= {"quote": text or subject}
-    if found.verdict == "doubt":
-        return (ConsentStatement(channel="all", decision="doubtful", **told),)
-    if "all" not in found.channels:
-        return tuple(_said(found.channels, "refused", **told))
-    return unsubscribed(channel, **told)
+    everything = ConsentStatement(
+        channel="all",
+        decision="doubtful" if refusal.verdict == "doubt" else "unsubscribed",
+        basis="words",
+        reference=reference,
+        rule=refusal.rule,
+        said_at=at,
+        quote=text or subject,
+    )
+    if refusal.verdict == "doubt":
+        return (everything,)
+    if "all" not in refusal.channels:
+        return tuple(_per_channel(replace(everything, decision="refused"), refusal.channels))
+    return _with_own_channel(everything, channel)
 
 
-def of_event(kind: str, channel: str | None, *, at: datetime, reference: str) -> tuple[ConsentStatement, ...]:
-    """Give what an event refuses by its kind alone, `email_unsubscribed`; nothing where it is of another kind."""
-    told: dict[str, Any] = {"basis": "event", "reference": reference, "said_at": at}
-    if kind in _ENDS:
-        return unsubscribed(channel, **told)
-    closed = consent_words.mark(kind).refused if consent_words.maybe(kind) else consent_words.NOBODY
-    return unsubscribed(channel, **told) if "all" in closed else tuple(_said(closed, "refused", **told))
+def from_event_kind(kind: str, channel: str | None, *, at: datetime, reference: str) -> tuple[ConsentStatement, ...]:
+    """Return what an event refuses by its kind alone, such as `email_unsubscribed`; nothing for other kinds."""
+    closed = consent_words.NO_CHANNELS
+    if kind not in _ENDING_KINDS and consent_words.may_mention_consent(kind):
+        closed = consent_words.read_mark(kind).refused
+    if kind in _ENDING_KINDS or "all" in closed:
+        return unsubscribed(channel, basis="event", reference=reference, said_at=at)
+    refused = ConsentStatement(channel="all", decision="refused", basis="event", reference=reference, said_at=at)
+    return tuple(_per_channel(refused, closed))
 
 
-def refusing(event: EventDraft, statements: Collection[ConsentStatement]) -> EventDraft:
-    """Give a message with the fact that it refuses something, where it does."""
+def mark_refusal(event: EventDraft, statements: Collection[ConsentStatement]) -> EventDraft:
+    """Return the event, with the fact that it refuses something when there are statements."""
     return replace(event, facts={**event.facts, REFUSES: 1}) if statements else event
 
 
-def unsubscribed(channel: str | None, **told: Any) -> tuple[ConsentStatement, ...]:
-    """Give the end of all contact, said over a channel."""
-    everything = ConsentStatement(channel="all", decision="unsubscribed", **told)
-    return (everything, *_said({channel} & _OURS if channel else (), "refused", **told))
-
-
-def of_mark(text: str, basis: Basis, *, at: datetime) -> tuple[ConsentStatement, ...]:
-    """Read a tag, a stage, a status or another short mark."""
-    if not consent_words.maybe(text):
-        return ()
-    return of_said(consent_words.mark(text), basis, reference=text, at=at)
-
-
-def of_note(text: str, basis: Basis, *, at: datetime, reference: str) -> tuple[ConsentStatement, ...]:
-    """Read what somebody wrote of a lead: a mark counts as one, prose that tells of a refusal is in doubt."""
-    found = of_mark(text, basis, at=at)
-    if len(text.split(maxsplit=_PROSE)) < _PROSE:
-        return tuple(replace(one, reference=reference[:_LONGEST]) for one in found)
-    reading = refusals.read(text)
-    if reading.verdict == "none" and not found:
-        return ()
-    rule = reading.rule or "mark"
-    told: dict[str, Any] = {"reference": reference[:_LONGEST], "rule": rule, "said_at": at, "quote": text}
-    return (ConsentStatement(channel="all", decision="doubtful", basis=basis, **told),)
-
-
-def of_column(
-    about: consent_words.Column, text: str, *, reference: str, at: datetime, dated: datetime | None = None
+def unsubscribed(
+    channel: str | None, *, basis: Basis, reference: str, said_at: datetime
 ) -> tuple[ConsentStatement, ...]:
-    """Read a cell of a column that is about consent; `dated` is the time that it holds, if it holds one."""
-    said = consent_words.cell(about, text, dated=dated is not None)
-    return of_said(said, "column", reference=reference, at=at, said_at=dated)
+    """Return the statements that end all contact, said over `channel`."""
+    everything = ConsentStatement(
+        channel="all", decision="unsubscribed", basis=basis, reference=reference, said_at=said_at
+    )
+    return _with_own_channel(everything, channel)
 
 
-def of_custom(custom: Mapping[str, Any], *, at: datetime) -> tuple[tuple[ConsentStatement, ...], dict[str, Any]]:
-    """Read a tenant's own fields; gives what they say, and those that are no word of consent and stay attributes."""
-    found: list[ConsentStatement] = []
-    kept: dict[str, Any] = {}
+def from_mark(text: str, basis: Basis, *, at: datetime) -> tuple[ConsentStatement, ...]:
+    """Return what a tag, a stage, a status or another short mark says of contact."""
+    if not consent_words.may_mention_consent(text):
+        return ()
+    return from_signal(consent_words.read_mark(text), basis, reference=text, at=at)
+
+
+def from_note(text: str, basis: Basis, *, at: datetime, reference: str) -> tuple[ConsentStatement, ...]:
+    """Return what a note about a lead says: a short text counts as a mark, prose that reports a refusal is in doubt."""
+    from_text = from_mark(text, basis, at=at)
+    if len(text.split(maxsplit=_PROSE)) < _PROSE:
+        return tuple(replace(statement, reference=reference[:_LONGEST]) for statement in from_text)
+    refusal = refusals.read_message(text)
+    if refusal.verdict == "none" and not from_text:
+        return ()
+    doubtful = ConsentStatement(
+        channel="all",
+        decision="doubtful",
+        basis=basis,
+        reference=reference[:_LONGEST],
+        rule=refusal.rule or "mark",
+        said_at=at,
+        quote=text,
+    )
+    return (doubtful,)
+
+
+def from_consent_cell(
+    about: consent_words.ConsentColumn, text: str, *, reference: str, at: datetime, dated: datetime | None = None
+) -> tuple[ConsentStatement, ...]:
+    """Return what a cell of a consent column says; `dated` is the time in the cell, if there is one."""
+    signal = consent_words.read_cell(about, text, dated=dated is not None)
+    return from_signal(signal, "column", reference=reference, at=at, said_at=dated)
+
+
+def from_custom_fields(
+    custom: Mapping[str, Any], *, at: datetime
+) -> tuple[tuple[ConsentStatement, ...], dict[str, Any]]:
+    """Return what custom fields say of contact, and the fields that stay attributes of the lead."""
+    statements: list[ConsentStatement] = []
+    attributes: dict[str, Any] = {}
     for name, value in custom.items():
-        about = consent_words.column(name)
+        about = consent_words.column_meaning(name)
         if about is not None:
-            found += of_column(about, _text(value), reference=name, at=at)
+            statements += from_consent_cell(about, _cell_text(value), reference=name, at=at)
         else:
-            kept[name] = value
-            found += of_note(value, "custom", at=at, reference=name) if isinstance(value, str) else ()
-    return tuple(found), kept
+            attributes[name] = value
+            statements += from_note(value, "custom", at=at, reference=name) if isinstance(value, str) else ()
+    return tuple(statements), attributes
 
 
 def with_marks(draft: LeadDraft, *, at: datetime) -> LeadDraft:
-    """Give a draft with what its tags, stage, statuses and own fields say of being contacted."""
-    found, custom = of_custom(draft.custom, at=at)
-    marks = (*_tags(draft.fields.get("tags"), at), *_fields(draft.fields, at), *found)
-    if not marks and len(custom) == len(draft.custom):
+    """Return a draft with the statements of its tags, stage, statuses and custom fields."""
+    from_custom, custom = from_custom_fields(draft.custom, at=at)
+    statements = (*_from_tags(draft.fields.get("tags"), at), *_from_fields(draft.fields, at), *from_custom)
+    if not statements and len(custom) == len(draft.custom):
         return draft
-    return replace(draft, custom=custom, statements=(*draft.statements, *marks))
+    return replace(draft, custom=custom, statements=(*draft.statements, *statements))
 
 
-def of_said(
-    said: consent_words.Said, basis: Basis, *, reference: str, at: datetime, said_at: datetime | None = None
+def from_signal(
+    signal: consent_words.ConsentSignal,
+    basis: Basis,
+    *,
+    reference: str,
+    at: datetime,
+    said_at: datetime | None = None,
 ) -> tuple[ConsentStatement, ...]:
-    """Give what was read of short words as statements."""
-    if not said:
+    """Return what short words say, as one statement per channel; `at` dates what is in doubt and has no `said_at`."""
+    if not signal:
         return ()
-    told: dict[str, Any] = {"basis": basis, "reference": reference[:_LONGEST], "said_at": said_at}
+    refused = ConsentStatement(
+        channel="all", decision="refused", basis=basis, reference=reference[:_LONGEST], said_at=said_at
+    )
+    doubtful = replace(refused, decision="doubtful", rule=NOT_UNDERSTOOD, said_at=said_at or at)
     return (
-        *_said(said.refused, "refused", **told),
-        *_said(said.withheld, "withheld", **told),
-        *_said(said.granted, "granted", **told),
-        *_said(said.unclear, "doubtful", **{**told, "rule": NOT_UNDERSTOOD, "said_at": said_at or at}),
+        *_per_channel(refused, signal.refused),
+        *_per_channel(replace(refused, decision="withheld"), signal.withheld),
+        *_per_channel(replace(refused, decision="granted"), signal.granted),
+        *_per_channel(doubtful, signal.unclear),
     )
 
 
-def not_understood(statements: Iterable[ConsentStatement]) -> bool:
-    """Tell whether some words look like consent and are not understood."""
-    return any(one.rule == NOT_UNDERSTOOD for one in statements)
+def any_not_understood(statements: Iterable[ConsentStatement]) -> bool:
+    """Return whether some words look like consent and are not understood."""
+    return any(statement.rule == NOT_UNDERSTOOD for statement in statements)
 
 
-def _tags(tags: object, at: datetime) -> Iterator[ConsentStatement]:
+def _from_tags(tags: object, at: datetime) -> Iterator[ConsentStatement]:
     for tag in tags if isinstance(tags, list | tuple) else ():
-        yield from of_mark(str(tag), "tag", at=at)
+        yield from from_mark(str(tag), "tag", at=at)
 
 
-def _fields(fields: Mapping[str, Any], at: datetime) -> Iterator[ConsentStatement]:
-    for name, basis in _MARKS.items():
+def _from_fields(fields: Mapping[str, Any], at: datetime) -> Iterator[ConsentStatement]:
+    for name, basis in _MARK_FIELDS.items():
         if isinstance(value := fields.get(name), str):
-            yield from of_mark(value, basis, at=at)
+            yield from from_mark(value, basis, at=at)
 
 
-def _said(channels: Iterable[str | None], decision: Decision, **told: Any) -> Iterator[ConsentStatement]:
+def _with_own_channel(everything: ConsentStatement, channel: str | None) -> tuple[ConsentStatement, ...]:
+    """Return the end of all contact, and a refusal of the channel over which it was said."""
+    said_over = {channel} & _REFUSABLE if channel else ()
+    return (everything, *_per_channel(replace(everything, decision="refused"), said_over))
+
+
+def _per_channel(statement: ConsentStatement, channels: Iterable[str | None]) -> Iterator[ConsentStatement]:
     for channel in sorted(filter(None, channels)):
-        yield ConsentStatement(channel=cast("Channel", channel), decision=decision, **told)
+        yield replace(statement, channel=cast("Channel", channel))
 
 
-def _text(value: object) -> str:
+def _cell_text(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)

@@ -1,9 +1,9 @@
-"""What is wrong with a file, a mapping or a cell.
+"""The errors of reading files, mappings, events and cells.
 
 IntakeError
 ├── FileRejected      the file as a whole cannot be read
 ├── MappingRejected   the mapping or the profile does not fit the file
-├── EventRefused      one event of a webhook cannot be taken
+├── EventRefused      one event of a webhook cannot be read
 └── BadValue          one cell cannot be read (caught row by row, never seen outside)
 """
 
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 
 class IntakeError(Exception):
-    """Something of a file to be imported cannot be read."""
+    """Some input cannot be read."""
 
 
 class FileRejected(IntakeError):  # noqa: N818 - says the fact
-    """The file cannot be read: `code` of the contract (`file.*`), `message` names the place and what to do next."""
+    """The file cannot be read. `code` is of the contract (`file.*`); `message` names the place and what to do next."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
@@ -27,9 +27,9 @@ class FileRejected(IntakeError):  # noqa: N818 - says the fact
 
 
 class MappingRejected(IntakeError):  # noqa: N818 - says the fact
-    """The mapping does not fit: `place` says where, such as `columns.[0]`; `message` what to do next.
+    """The mapping does not fit. `place` says where, such as `columns.[0]`; `message` says what to do next.
 
-    A key that the mapping's author made up is told by its number in its table, from 0.
+    A key that the mapping's author made up is named by its number in its table, from 0.
     """
 
     def __init__(self, place: str, message: str) -> None:
@@ -42,7 +42,7 @@ class MappingRejected(IntakeError):  # noqa: N818 - says the fact
 
 
 class EventRefused(IntakeError):  # noqa: N818 - says the fact
-    """An event cannot be taken: `code` as of `InvalidPayload`, `loc` its place inside the event."""
+    """An event cannot be read. `code` is one of `InvalidPayload`; `loc` is the place inside the event."""
 
     def __init__(self, code: str, loc: str) -> None:
         super().__init__(code, loc)
@@ -51,7 +51,7 @@ class EventRefused(IntakeError):  # noqa: N818 - says the fact
 
 
 class BadValue(IntakeError):  # noqa: N818 - says the fact
-    """A cell cannot be read: `code` of the contract (`value.*`, `time.*`), `hint` tells what would be readable."""
+    """A cell cannot be read. `code` is of the contract (`value.*`, `time.*`); `hint` says what would be readable."""
 
     def __init__(self, code: str, hint: str) -> None:
         super().__init__(code, hint)

@@ -1,4 +1,4 @@
-"""Opening files for reading, compressed or not, and replacing files as one step."""
+"""Open files for reading, compressed or not, and replace files in one step."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tasks.intake.errors import FileRejected
 _GZIP = b"\x1f\x8b"
 _BLOCK = 1 << 20
 _GIBIBYTE = 1 << 30
-#: to search a folder needs no right to list it where the system knows the difference
+#: searching a folder needs no right to list it, on systems that know the difference
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: a pipe that took a file's place must not block
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-#: file systems whose files are the kernel's talk: some never end, some tell of the process that reads them
-_UNREAL = frozenset(
+#: file systems whose files the kernel generates: some never end, some describe the process that reads them
+_KERNEL_FILE_SYSTEMS = frozenset(
     {
         *("binder", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "efivarfs"),
         *("functionfs", "fusectl", "mqueue", "nfsd", "nsfs", "proc", "pstore", "resctrl", "rpc_pipefs", "securityfs"),
@@ -34,28 +34,28 @@ _UNREAL = frozenset(
     }
 )
 _MOUNTS = Path("/proc/self/mountinfo")
-#: what a path that leads nowhere meets besides a missing file
+#: errors of a path that leads nowhere, besides a missing file
 _NO_PATH = (errno.ELOOP, errno.ENAMETOOLONG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a file may hold at most; beyond it the file is refused."""
+class FileLimits:
+    """The largest file that is read; a larger one is refused."""
 
-    #: bytes once unpacked: a few kilobytes of gzip can unpack to a full disk
+    #: bytes after unpacking: a few kilobytes of gzip can unpack to a full disk
     unpacked: int = 20 * _GIBIBYTE
     #: rows after the header
     records: int = 20_000_000
-    #: characters of one row, its line breaks counted: rows are read whole
+    #: characters of one row, line breaks included: a row is read into memory whole
     record: int = 8_000_000
 
 
-#: for whoever asks for nothing else
-LIMITS = Limits()
+#: used unless a caller passes others
+LIMITS = FileLimits()
 
 
-class Hashing(io.RawIOBase):
-    """A file that hashes what is read from it, and ends where it ended when it was opened, however it grows."""
+class HashingFile(io.RawIOBase):
+    """A file that hashes what is read from it, and ends where it ended when it was opened, even if it grows."""
 
     def __init__(self, raw: io.FileIO) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Hashing(io.RawIOBase):
         super().close()
 
     def finish(self) -> str:
-        """Read what is left and give the SHA-256 of all bytes."""
+        """Read the rest and return the SHA-256 of all bytes, as hex."""
         buffer = bytearray(_BLOCK)
         while self.readinto(buffer):
             pass
@@ -85,7 +85,7 @@ class Hashing(io.RawIOBase):
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that refuses to give more than `limit` bytes."""
+    """A stream that raises `FileRejected` after `limit` bytes."""
 
     def __init__(self, stream: BinaryIO | gzip.GzipFile, limit: int) -> None:
         super().__init__()
@@ -105,13 +105,13 @@ class _Bounded(io.RawIOBase):
 
 
 @contextmanager
-def opened(path: Path, limits: Limits = LIMITS) -> Iterator[tuple[BinaryIO, Hashing]]:
-    """Open a file for reading, unpacked when it is gzip (told by its first bytes).
+def opened(path: Path, limits: FileLimits = LIMITS) -> Iterator[tuple[BinaryIO, HashingFile]]:
+    """Open a file for reading, unpacked when it is gzip (recognised by its first bytes). Raises `FileRejected`.
 
-    No link on the way is followed: whoever takes a path from people resolves it first, and what is judged is what is
-    read, whatever was put in its place meanwhile. Raises `FileRejected`.
+    No link on the path is followed. A caller that gets the path from people resolves and checks it first; then the file
+    that was checked is the file that is read, even if somebody put a link in its place meanwhile.
     """
-    with Hashing(_open(path)) as raw, _damage():
+    with HashingFile(_open(path)) as raw, _gzip_errors_rejected():
         buffered = io.BufferedReader(raw, _BLOCK >> 4)
         packed = buffered.peek(2)[:2] == _GZIP
         stream = _Bounded(gzip.GzipFile(fileobj=buffered) if packed else buffered, limits.unpacked)
@@ -156,7 +156,7 @@ def _descriptor(path: Path) -> int:
             inner = os.open(part, _FOLDER, dir_fd=folder)
             os.close(folder)
             folder = inner
-        # Looked at first, since to open a device may do something; and again, since another file may have come.
+        # Check before opening, since opening a device may have an effect; and after, since the file may have changed.
         _require_file(os.stat(path.name or ".", dir_fd=folder, follow_symlinks=False))
         descriptor = os.open(path.name, _FILE, dir_fd=folder)
     finally:
@@ -169,27 +169,30 @@ def _descriptor(path: Path) -> int:
     return descriptor
 
 
-def _require_file(found: os.stat_result) -> None:
-    if stat.S_ISLNK(found.st_mode):
+def _require_file(status: os.stat_result) -> None:
+    if stat.S_ISLNK(status.st_mode):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     # A pipe or a device would block or never end.
-    if not stat.S_ISREG(found.st_mode) or _is_unreal(found.st_dev):
+    if not stat.S_ISREG(status.st_mode) or _is_kernel_file_system(status.st_dev):
         raise FileRejected("file.not_a_file", "this is a folder, a device or the system's own; give a CSV file's path")
 
 
-def _is_unreal(device: int) -> bool:
-    """Whether a device is one of the kernel's own file systems; elsewhere than on Linux none is known."""
-    place = f"{os.major(device)}:{os.minor(device)}"
+def _is_kernel_file_system(device: int) -> bool:
+    """Return whether a device is one of the kernel's own file systems; always False on other systems than Linux."""
+    numbers = f"{os.major(device)}:{os.minor(device)}"
     try:
         mounts = _MOUNTS.read_text(errors="replace").splitlines()
     except OSError:
         return False
-    # the third field, and the first one after a dash that optional fields come before
-    return any(mount.split()[2] == place and mount.partition(" - ")[2].partition(" ")[0] in _UNREAL for mount in mounts)
+    # the third field is the device; the type is the first field after a dash, which follows optional fields
+    return any(
+        mount.split()[2] == numbers and mount.partition(" - ")[2].partition(" ")[0] in _KERNEL_FILE_SYSTEMS
+        for mount in mounts
+    )
 
 
 @contextmanager
-def _damage() -> Iterator[None]:
+def _gzip_errors_rejected() -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile):

@@ -1,4 +1,4 @@
-"""A lead of the contract as the store takes it."""
+"""Turn a lead of the contract into the draft that the store merges."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from db.records import LeadDraft
 from tasks.contracts.leads import LeadIn
 from tasks.intake.consent import with_marks
 
-CONTACT = ("email", "phone", "first_name", "last_name", "full_name")
-CONSENT = (
+CONTACT_FIELDS = ("email", "phone", "first_name", "last_name", "full_name")
+CONSENT_FIELDS = (
     "opt_in_email",
     "opt_in_sms",
     "opt_in_call",
@@ -19,14 +19,25 @@ CONSENT = (
     "dnd_call",
     "unsubscribed_at",
 )
-OWN = ("source_system", "external_id", "as_of", "label", "label_at", "custom")
+DRAFT_FIELDS = ("source_system", "external_id", "as_of", "label", "label_at", "custom")
 
 
 def to_draft(lead: LeadIn, at: datetime) -> LeadDraft:
-    """Sort what was sent at a moment into contact, consent and fields; nothing is merged yet."""
-    given = lead.model_dump(exclude_none=True, exclude=set(lead.model_extra or {}))
-    personal = {name: given[name] for name in CONTACT if name in given}
-    consent = {name: given[name] for name in CONSENT if name in given}
-    fields = {name: value for name, value in given.items() if name not in {*CONTACT, *CONSENT, *OWN}}
-    own = {name: given[name] for name in OWN if name in given}
-    return with_marks(LeadDraft(contact=personal, consent=consent, fields=fields, **own), at=at)
+    """Return a draft with the lead's values sorted into contact, consent and fields; nothing is merged yet.
+
+    `at` is when the lead was sent.
+    """
+    values = lead.model_dump(exclude_none=True, exclude=set(lead.model_extra or {}))
+    sorted_out = {*CONTACT_FIELDS, *CONSENT_FIELDS, *DRAFT_FIELDS}
+    draft = LeadDraft(
+        source_system=lead.source_system,
+        external_id=lead.external_id,
+        contact={name: values[name] for name in CONTACT_FIELDS if name in values},
+        consent={name: values[name] for name in CONSENT_FIELDS if name in values},
+        fields={name: value for name, value in values.items() if name not in sorted_out},
+        custom=values["custom"],
+        as_of=lead.as_of,
+        label=lead.label,
+        label_at=lead.label_at,
+    )
+    return with_marks(draft, at=at)

@@ -1,4 +1,4 @@
-"""What an event of a provider says, in our words."""
+"""The records that every provider's event reader returns: what happened, in our words."""
 
 from __future__ import annotations
 
@@ -10,61 +10,60 @@ from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from db.records import EventDraft, LeadDraft
-from db.records.live import Entity
+from db.records import EntityKey, EventDraft, LeadDraft
 from tasks.intake import payload
 
 Closing = Literal["won", "lost", "abandoned", "open"]
-#: fields of a state that are our own write-backs
-OURS = "ml."
+#: prefix of the state's fields that we wrote to the CRM ourselves
+WRITE_BACK_PREFIX = "ml."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderContext:
-    """What a reader needs to know besides the event."""
+    """What an event reader needs to know besides the event."""
 
     tenant_id: str
     now: datetime
     received_at: datetime
-    #: of times without one
+    #: of times without an offset
     zone: ZoneInfo = payload.UTC
-    #: a pipeline's stage (id, or name where only that is told) -> our stage
+    #: a pipeline's stage (its id, or its name when the event has no id) -> our stage
     stages: Mapping[str, str] = field(default_factory=dict)
-    #: id or name of a custom field -> canonical column, name of our own, or `ml:…` for what we write back
+    #: id or name of a custom field -> canonical column, a name of our own, or `ml:…` for a field that we write back
     custom_fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedEvent:
-    """One event that was understood."""
+    """One event that was read."""
 
     type: str
     #: when it happened, never in the future
     at: datetime
-    #: who is meant and what is new; without external id the entity's known lead is meant
+    #: the lead and its new values; without an external id it is the lead that the entity belongs to
     lead: LeadDraft
-    #: the sender's id of the event, or the hash of (type, id, state); None where only the entity's state tells
+    #: idempotency key: the sender's event id, or the hash of (type, id, state); None when the entity's state decides
     key: str | None = None
-    #: what the state is of; None for what happens once
-    entity: Entity | None = None
-    #: field -> value as text, those of ours under `ml.`
+    #: the entity whose state this is; None for an event that happens once
+    entity: EntityKey | None = None
+    #: field -> value as text; fields that we wrote ourselves begin with `ml.`
     state: Mapping[str, str] = field(default_factory=dict)
-    #: what the contact refuses, told where one of these fields of its state changed
+    #: the refusal of a contact, stored when one of the fields `refused_by` of its state changed
     refusal: EventDraft | None = None
     refused_by: frozenset[str] = frozenset()
-    #: how an opportunity stands
+    #: outcome of an opportunity
     closing: Closing | None = None
     #: the contact was deleted
     gone: bool = False
-    #: an e-mail address of nobody is nobody: no lead is made of it
+    #: True: the event counts for known leads only, no lead is created from it
     known_only: bool = False
-    #: of what was left out: (code, place inside the event)
+    #: (code, place inside the event) of each part that was left out
     warnings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ignored:
-    """An event that says nothing to us."""
+class IgnoredEvent:
+    """An event that has no meaning for us."""
 
     type: str
     #: unknown_type, no_contact or no_meaning
@@ -72,16 +71,16 @@ class Ignored:
     key: str | None = None
 
 
-def keyed(notice: ParsedEvent, event_id: str | None, entity_id: str) -> ParsedEvent:
-    """Give a notice with its key: the sender's id, else the hash of type, id and state where no state is kept."""
+def with_key(event: ParsedEvent, event_id: str | None, entity_id: str) -> ParsedEvent:
+    """Return the event with its key: the sender's id, else a hash of type, id and state when no state is stored."""
     if event_id:
-        return replace(notice, key=f"id:{event_id}")
-    if notice.entity is not None:
-        return notice
-    return replace(notice, key=f"hash:{fingerprint([notice.type, entity_id, dict(notice.state)])}")
+        return replace(event, key=f"id:{event_id}")
+    if event.entity is not None:
+        return event
+    return replace(event, key=f"hash:{fingerprint([event.type, entity_id, dict(event.state)])}")
 
 
 def fingerprint(value: Any) -> str:
-    """Give a hash of plain JSON."""
+    """Return the SHA-256 of a JSON value, as hex."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Reading the fields of an event: what is absent, blank or of another kind says nothing."""
+"""Read the fields of an event; a field that is absent, blank or of another type counts as not given."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Raw = Mapping[str, Any]
 UTC = ZoneInfo("UTC")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_TEXT, MAX_BODY = 255, 32_000
-#: a number as large as this is no Unix time, in milliseconds neither; it may be infinite
+#: a number of this size is no Unix time, not even in milliseconds; it may be infinite
 _NO_TIME = 1e15
 
 
 def without_nul(value: Any) -> Any:
-    """Give an event without the NULs in its texts and keys, which no database keeps."""
+    """Return an event without the NULs in its texts and keys, which no database can store."""
     if isinstance(value, str):
         return value.replace("\x00", "")
     if isinstance(value, Mapping):
@@ -29,7 +29,7 @@ def without_nul(value: Any) -> Any:
 
 
 def text(raw: Raw, *names: str, limit: int = MAX_TEXT) -> str | None:
-    """Give the first of these fields that says something, as text of at most `limit` letters."""
+    """Return the first of these fields that is not blank, as text of at most `limit` characters."""
     for name in names:
         value = raw.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -40,58 +40,66 @@ def text(raw: Raw, *names: str, limit: int = MAX_TEXT) -> str | None:
 
 
 def identifier(raw: Raw, *names: str) -> str:
-    """Give the id that an event must have.
+    """Return the id that an event must have.
 
     Raises:
-        EventRefused: it is missing, or no text.
+        EventRefused: the id is missing or is not text.
 
     """
     for name in names:
         if isinstance(raw.get(name), Mapping | list | bool):
             raise EventRefused("type", name)
-        if found := text(raw, name):
-            return found
+        if value := text(raw, name):
+            return value
     raise EventRefused("missing", names[0])
 
 
 def number(raw: Raw, *names: str) -> float | None:
-    """Give the first of these fields that is a finite number, written or not."""
+    """Return the first of these fields that is a finite number, or text that spells one."""
     for name in names:
         value = raw.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             continue
         try:
-            found = float(value)
+            figure = float(value)
         except (ValueError, OverflowError):
             continue
-        if math.isfinite(found):
-            return found
+        if math.isfinite(figure):
+            return figure
     return None
 
 
-def part(raw: Raw, name: str) -> Raw:
-    """Give a nested object; an empty one where there is none."""
+def nested(raw: Raw, name: str) -> Raw:
+    """Return a nested object, or an empty one."""
     value = raw.get(name)
     return value if isinstance(value, Mapping) else {}
 
 
-def texts(raw: Raw, *names: str, most: int = 200) -> list[str] | None:
-    """Give a list of texts, written as a list or with commas; None where the field is not told."""
+def text_list(raw: Raw, *names: str, most: int = 200) -> list[str] | None:
+    """Return a list of texts, sent as a list or separated by commas; None when no such field was sent."""
     for name in names:
         value = raw.get(name)
         if isinstance(value, str):
             value = value.split(",")
         if isinstance(value, list):
-            found = (item.strip()[:MAX_TEXT] for item in value if isinstance(item, str))
-            return list(dict.fromkeys(item for item in found if item))[:most]
+            stripped = (item.strip()[:MAX_TEXT] for item in value if isinstance(item, str))
+            return list(dict.fromkeys(item for item in stripped if item))[:most]
     return None
 
 
+def direction(raw: Raw) -> str | None:
+    """Return who wrote or called, `inbound` (the lead) or `outbound`; None where the event does not say."""
+    word = (text(raw, "direction") or "").casefold()
+    if word in {"inbound", "incoming", "in"}:
+        return "inbound"
+    return "outbound" if word in {"outbound", "outgoing", "out"} else None
+
+
 def moment(raw: Raw, *names: str, zone: ZoneInfo = UTC) -> datetime | None:
-    """Give the first of these fields that is a time; one without a zone is in `zone`, numbers are Unix time.
+    """Return the first of these fields that is a time; a time without an offset is in `zone`, numbers are Unix time.
 
     Raises:
-        EventRefused: one is longer than any time is.
+        EventRefused: a field is longer than any time is.
 
     """
     for name in names:

@@ -8,6 +8,7 @@ from db.records import InterventionRecord
 from db.repositories.interventions import interventions
 from db.repositories.leads import leads
 from db.session import Session
+from domain.action_states import UNREVIEWED, WAITING
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.interventions import ReviewAction, WaitingActions
 from tasks.errors import InvalidPayload
@@ -24,7 +25,7 @@ ASKED = 20
 ROOM = RESULT_LIMIT - 10_000
 
 
-@effect("hearth.interventions.review", ReviewAction)
+@effect("hearth.interventions.review", ReviewAction, queue="inference")
 def review(session: Session, request: ReviewAction, context: TaskContext) -> TaskResult:
     """Approve an action, or reject it; what is decided already, or is over, stays as it is."""
     known = interventions.get(session, context.tenant_id, action_ids=[request.action_id])
@@ -35,7 +36,7 @@ def review(session: Session, request: ReviewAction, context: TaskContext) -> Tas
     moved = _moved(session, request, context, known[0])
     if moved is None:
         return TaskResult(data=_told(known[0], changed=False))
-    action_views.prove(context, moved, actor=request.actor)
+    action_views.audit_action(context, moved, actor=request.actor)
     if moved.state == "planned" and moved.not_before <= context.now:
         hand_over(context, [moved])
     return TaskResult(data=_told(moved, changed=True))
@@ -46,15 +47,13 @@ def _moved(
 ) -> InterventionRecord | None:
     scope: dict[str, Any] = {"action_id": request.action_id, "now": context.now, "by": request.actor}
     if request.decision == "reject":
-        return interventions.move(
-            session, context.tenant_id, to="rejected", of=action_views.WAITING, reason="rejected", **scope
-        )
+        return interventions.move(session, context.tenant_id, to="rejected", of=WAITING, reason="rejected", **scope)
     if known.expires_at <= context.now:
         return None
-    return interventions.move(session, context.tenant_id, to="planned", of={"approval"}, **scope)
+    return interventions.move(session, context.tenant_id, to="planned", of=UNREVIEWED, **scope)
 
 
-@query("hearth.interventions.waiting", WaitingActions)
+@query("hearth.interventions.waiting", WaitingActions, queue="inference")
 def waiting(session: Session, request: WaitingActions, context: TaskContext) -> TaskResult:
     """The actions that wait for approval, oldest first, as many as fit; and the leads that may have refused."""
     found = interventions.waiting(session, context.tenant_id, limit=request.limit)
@@ -62,7 +61,7 @@ def waiting(session: Session, request: WaitingActions, context: TaskContext) -> 
     rows: list[dict[str, Any]] = []
     size = 0
     for one in found:
-        row = {"lead_id": one.lead_id, "external_id": names.get(one.lead_id), **action_views.shown(one)}
+        row = {"lead_id": one.lead_id, "external_id": names.get(one.lead_id), **action_views.card_view(one)}
         size += len(canonical(row))
         if size > ROOM:
             context.warn("too_many", f"actions.{len(rows)}")

@@ -14,19 +14,20 @@ from typing import Any
 import structlog
 
 from db import clock
-from db.records import ActionState, InterventionRecord
+from db.records import InterventionRecord
 from db.repositories.interventions import interventions, pauses
 from db.repositories.privacy import restrictions
 from db.session import EVERY_TENANT, Session, reading
-from ml.interventions.compliance.gates import Decision
-from ml.interventions.policy import EVERY
+from domain.action_states import READY
+from ml.interventions.compliance.gates import GateDecision
+from ml.interventions.policy import EVERY_INTERVENTION
 from tasks.contracts.interventions import DispatchActions
 from tasks.runtime import schedule
 from tasks.runtime.bisect_batch import bisect
 from tasks.runtime.context import Json, TaskContext, TaskResult
 from tasks.runtime.task import job
 from tasks.services.interventions import action_views, gate_context
-from tasks.services.interventions.action_rows import candidate_again, decided
+from tasks.services.interventions.action_rows import candidate_of_record, decision_json
 from tasks.services.interventions.gate_context import GateSubject
 from tasks.services.interventions.intervention_settings import InterventionSettings, settings_of
 from tasks.services.interventions.plan_store import CHUNK
@@ -36,10 +37,9 @@ log = structlog.get_logger(__name__)
 
 #: seconds between looks, after which a message of one is of no use any more, and actions that one look finds at most
 LOOK, STALE, LIMIT = 15, 60, 2000
-_PLANNED: tuple[ActionState, ...] = ("planned",)
 
 
-@job("hearth.interventions.dispatch", DispatchActions)
+@job("hearth.interventions.dispatch", DispatchActions, queue="inference", internal=True)
 def dispatch(request: DispatchActions, context: TaskContext) -> Json:
     """Hand actions over that the gates still let pass; without a tenant, have it done for everybody's that are due."""
     if request.action_ids is None:
@@ -89,7 +89,7 @@ class _Moment:
         """Say why an action is taken back, if it is."""
         if self.choices.kill_switch:
             return "kill_switch"
-        if self.paused & {EVERY, action.intervention}:
+        if self.paused & {EVERY_INTERVENTION, action.intervention}:
             return "paused"
         if action.lead_id in self.held:
             return self.held[action.lead_id][0]
@@ -121,33 +121,35 @@ def _moment(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> 
 def _decide(session: Session, context: TaskContext, moment: _Moment, action: InterventionRecord) -> str:
     reason = moment.stopped(action)
     if reason is not None:
-        return "withdrawn" if withdraw(session, context, [action.action_id], reason, of=_PLANNED) else "passed"
+        return "withdrawn" if withdraw(session, context, [action.action_id], reason, of=READY) else "passed"
     return _judge(session, context, moment, action)
 
 
 def _judge(session: Session, context: TaskContext, moment: _Moment, action: InterventionRecord) -> str:
     subject = moment.subjects[action.lead_id]
-    decision = gate_context.ruled(candidate_again(action), subject, context.now, moment.choices, but=action.action_id)
+    decision = gate_context.judge_action(
+        candidate_of_record(action), subject, context.now, moment.choices, but=action.action_id
+    )
     if decision.decision == "defer" and (decision.not_before or action.expires_at) >= action.expires_at:
-        return "withdrawn" if withdraw(session, context, [action.action_id], "expired", of=_PLANNED) else "passed"
+        return "withdrawn" if withdraw(session, context, [action.action_id], "expired", of=READY) else "passed"
     moved = _moved(session, context, action, decision)
     if moved is None:
         return "passed"
-    action_views.prove(context, moved)
+    action_views.audit_action(context, moved)
     if moved.state == "dispatched":
-        context.emit_event("action.planned", moved.lead_id, **action_views.told(moved))
+        context.emit_event("action.planned", moved.lead_id, **action_views.action_view(moved))
     return "deferred" if moved.state == "planned" else moved.state
 
 
 def _moved(
-    session: Session, context: TaskContext, action: InterventionRecord, decision: Decision
+    session: Session, context: TaskContext, action: InterventionRecord, decision: GateDecision
 ) -> InterventionRecord | None:
     """Move an action to where the gates' decision brings it; None where somebody else was quicker."""
     told: dict[str, Any] = {
         "action_id": action.action_id,
-        "of": _PLANNED,
+        "of": READY,
         "now": context.now,
-        "decision": decided(decision),
+        "decision": decision_json(decision),
     }
     if decision.decision == "block":
         return interventions.move(session, context.tenant_id, to="blocked", **told)

@@ -10,12 +10,12 @@ import structlog
 from db import clock
 from db.repositories.interventions import interventions
 from db.session import EVERY_TENANT, reading
+from domain.action_states import RUNNING
 from tasks.contracts.interventions import ExpireActions
 from tasks.runtime import schedule
 from tasks.runtime.bisect_batch import bisect
 from tasks.runtime.context import Json, TaskContext, TaskResult
 from tasks.runtime.task import job
-from tasks.services.interventions.action_views import RUNNING
 from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.interventions.per_tenant import of_tenant
 from tasks.services.interventions.planning import PROTECTING
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 EVERY, LIMIT = 60, 1000
 
 
-@job("hearth.interventions.expire", ExpireActions)
+@job("hearth.interventions.expire", ExpireActions, queue="batch", internal=True)
 def expire(request: ExpireActions, context: TaskContext) -> Json:
     """Withdraw actions whose time is over; of a tenant that is named, all that its kill switch stops."""
     if request.tenant_id is not None:

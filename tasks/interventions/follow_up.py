@@ -45,7 +45,7 @@ ANSWERED = "outcome.replied"
 RESPECTED = timedelta(days=30)
 
 
-@job("hearth.interventions.follow_up", FollowUp)
+@job("hearth.interventions.follow_up", FollowUp, queue="batch", internal=True)
 def follow_up(request: FollowUp, context: TaskContext) -> Json:
     """Settle the leads whose time is over, once a day, and pause types of intervention that do harm."""
     if not schedule.is_due("interventions.follow_up", DAY):
@@ -94,7 +94,7 @@ def resolve_leads(session: Session, context: TaskContext, lead_ids: Sequence[str
     known = enrolments.for_leads(session, context.tenant_id, lead_ids=lead_ids, **scope)
     dates = sorted({record.enrolled_at for record in known.values()})
     happened = events.for_leads(session, context.tenant_id, lead_ids=list(known))
-    stood = snapshots.standings(session, context.tenant_id, lead_ids=list(known), dates=dates)
+    stood = snapshots.newest_at(session, context.tenant_id, lead_ids=list(known), dates=dates)
     told = {
         lead.lead_id: _outcome(
             churn_training_data.of_record(
@@ -124,7 +124,7 @@ def judge(context: TaskContext) -> list[str]:
     """Look at what the tenant's hold-out has shown, and pause the types that do harm; gives those."""
     own = context.fork()
     with own.transaction(context.tenant_id) as session:
-        found = experiment.measured(
+        found = experiment.measure(
             session, context.tenant_id, share=settings_of(context.settings()).holdout, now=context.now
         )
         kept = pauses.lifted(session, context.tenant_id, since=context.now - RESPECTED)

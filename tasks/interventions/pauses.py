@@ -12,14 +12,14 @@ from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
 
 
-@effect("hearth.interventions.pause", PauseInterventions)
+@effect("hearth.interventions.pause", PauseInterventions, queue="inference")
 def pause(session: Session, request: PauseInterventions, context: TaskContext) -> TaskResult:
     """Propose a type no more, and withdraw what waits of it when its turn comes; harmless where it is paused."""
     done = set_pause(session, context, request.intervention, request.reason, {}, by=request.actor)
     return TaskResult(data={"intervention": request.intervention, "paused": True, "changed": done})
 
 
-@effect("hearth.interventions.resume", ResumeInterventions)
+@effect("hearth.interventions.resume", ResumeInterventions, queue="inference")
 def resume(session: Session, request: ResumeInterventions, context: TaskContext) -> TaskResult:
     """Propose a type again; harmless where it is not paused."""
     named = {"intervention": request.intervention, "by": request.actor}

@@ -10,6 +10,7 @@ import structlog
 
 from db.errors import UnknownLead
 from db.session import Session
+from domain.action_states import RUNNING
 from tasks.contracts.interventions import PlanDue, PlanInterventions
 from tasks.runtime.bisect_batch import bisect
 from tasks.runtime.context import Json, TaskContext, TaskResult
@@ -24,14 +25,14 @@ log = structlog.get_logger(__name__)
 _STOPPED = frozenset({"kill_switch", "paused", "restricted", "objected"})
 
 
-@effect("hearth.interventions.plan", PlanInterventions)
+@effect("hearth.interventions.plan", PlanInterventions, queue="inference")
 def plan(session: Session, request: PlanInterventions, context: TaskContext) -> TaskResult:
     """Decide what to do about leads at risk: one lead's actions, or what became of many.
 
     The same lead planned for twice a day has the same actions. What may go now is handed over after the commit.
     """
     lead_ids = request.ids()
-    asked = PlanRequest(allowed_actions=request.allowed_actions, budget=request.budget)
+    asked = PlanRequest(allowed_actions=request.allowed_actions, budget=request.budget, crm=request.crm)
     plans = plan_leads(session, context, lead_ids, asked)
     for index, one in enumerate(plans):
         if one.reason in {"restricted", "objected"}:
@@ -42,7 +43,7 @@ def plan(session: Session, request: PlanInterventions, context: TaskContext) -> 
     return TaskResult(data=data, status=status, as_of=context.now)
 
 
-@job("hearth.interventions.plan_due", PlanDue)
+@job("hearth.interventions.plan_due", PlanDue, queue="batch", internal=True)
 def plan_due(request: PlanDue, context: TaskContext) -> Json:
     """Plan for leads that were found at risk; one that cannot be planned for holds up nobody."""
     planned: list[LeadPlan] = []
@@ -68,7 +69,7 @@ def counts(plans: Sequence[LeadPlan]) -> dict[str, Any]:
     reasons = Counter(one.reason for one in plans if one.reason is not None)
     return {
         "leads": len(plans),
-        **{state: states[state] for state in action_views.RUNNING},
+        **{state: states[state] for state in RUNNING},
         "held_out": reasons.pop("held_out", 0),
         "suppressed": reasons.pop("blocked", 0),
         "nothing_new": dict(sorted(reasons.items())),
@@ -78,8 +79,8 @@ def counts(plans: Sequence[LeadPlan]) -> dict[str, Any]:
 def _one(found: LeadPlan) -> dict[str, Any]:
     return {
         "lead_id": found.lead_id,
-        "actions": [action_views.told(one) for one in found.actions],
-        "suppressed": [action_views.suppressed(one) for one in found.blocked],
+        "actions": [action_views.action_view(one) for one in found.actions],
+        "suppressed": [action_views.suppressed_view(one) for one in found.blocked],
         "held_out": found.held_out,
         "propensity": found.propensity,
         "reason": found.reason,

@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
-from db.repositories.due_queues import rescore_queue
+from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.predictions import snapshots
 from db.session import Session
 from tasks.contracts.pipelines import StageCall
-from tasks.leads.score import store_scores
 from tasks.runtime import stage_completion
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import step
-from tasks.services.leads.snapshots import take_snapshots
-from tasks.services.leads.urgency import keep_urgency
+from tasks.services.leads import profiles
+from tasks.services.leads.scoring import store_scores
+from tasks.services.leads.snapshots import load_taken, take_snapshots
+from tasks.services.leads.urgency import store_urgency
 from tasks.services.models import model_registry
+from tasks.services.models.model_kinds import LEAD_SCORE
 
 
-@step("hearth.leads.snapshot", StageCall, on_fault=stage_completion.failed("snapshot"))
+@step("hearth.leads.snapshot", StageCall, queue="inference", on_fault=stage_completion.failed("snapshot"))
 def snapshot_stage(session: Session, request: StageCall, context: TaskContext) -> TaskResult:
-    """Store the features that every later stage reads."""
+    """Read the leads once, and store with their features all that the later stages need of them."""
     record = stage_completion.record(session, request)
-    ids = [taken.snapshot_id for taken in take_snapshots(session, context, record.lead_ids, record.as_of)]
+    stored = profiles.load(session, context.tenant_id, record.lead_ids, record.as_of)
+    taken = take_snapshots(session, context, stored, record.as_of, with_profiles=True)
+    ids = [snapshot.snapshot_id for snapshot in taken]
     return stage_completion.land(session, request, "snapshot", snapshot_ids=ids)
 
 
-@step("hearth.leads.score_snapshots", StageCall, on_fault=stage_completion.failed("score"))
+@step("hearth.leads.score_snapshots", StageCall, queue="inference", on_fault=stage_completion.failed("score"))
 def score_stage(session: Session, request: StageCall, context: TaskContext) -> TaskResult:
-    """The lead scorer's row for each snapshot."""
+    """Store the lead scorer's row for each snapshot."""
     record = stage_completion.record(session, request)
     if not record.snapshot_ids:
         return stage_completion.land(session, request, "score", "failed")
     taken = snapshots.get(session, request.tenant_id, snapshot_ids=record.snapshot_ids)
-    store_scores(session, context, taken, model_registry.champion(session, request.tenant_id, context.settings()))
+    champion = model_registry.champion(session, request.tenant_id, context.settings(), LEAD_SCORE)
+    store_scores(session, context, taken, champion)
     return stage_completion.land(session, request, "score")
 
 
-@step("hearth.leads.urgency", StageCall, on_fault=stage_completion.failed("urgency"))
+@step("hearth.leads.urgency", StageCall, queue="inference", on_fault=stage_completion.failed("urgency"))
 def urgency_stage(session: Session, request: StageCall, context: TaskContext) -> TaskResult:
-    """The row that says why to call now, what to do and by when."""
+    """Store the row that says why to call now, what to do and by when."""
     record = stage_completion.record(session, request)
     if not record.snapshot_ids:
         return stage_completion.land(session, request, "urgency", "failed")
-    due = keep_urgency(session, context, record.lead_ids, record.snapshot_ids, record.as_of)
-    rescore_queue.schedule(
-        session, context.tenant_id, due={lead_id: at for lead_id, at in due.items() if at is not None}
-    )
+    _, stored = load_taken(session, request.tenant_id, record)
+    next_looks = store_urgency(session, context, stored, record.snapshot_ids, record.as_of)
+    due = {lead_id: at for lead_id, at in next_looks.items() if at is not None}
+    rescore_queue.schedule(session, context.tenant_id, due=due)
     return stage_completion.land(session, request, "urgency")

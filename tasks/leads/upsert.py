@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from db.repositories.due_queues import rescore_queue
+from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.leads import leads
 from db.session import Session
 from tasks.contracts.leads import UpsertLeads
-from tasks.intake.consent import UNCLEAR, not_understood
+from tasks.intake.consent import UNCLEAR, any_not_understood
 from tasks.intake.lead_drafts import to_draft
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
 from tasks.services.leads import refusals
 
 
-@effect("hearth.leads.upsert", UpsertLeads)
+@effect("hearth.leads.upsert", UpsertLeads, queue="ingest")
 def upsert(session: Session, request: UpsertLeads, context: TaskContext) -> TaskResult:
     """Create or change leads; a lead without a usable identity is rejected by its index and the rest goes on.
 
@@ -23,9 +23,9 @@ def upsert(session: Session, request: UpsertLeads, context: TaskContext) -> Task
     results = leads.upsert(session, request.tenant_id, drafts=drafts, policy=request.policy, now=context.now)
     changed = {result.lead_id for result in results if result.lead_id and result.outcome in {"created", "updated"}}
     rescore_queue.touch(session, request.tenant_id, lead_ids=sorted(changed))
-    refusals.follow_results(context, results)
+    refusals.announce_results(context, results)
     for index, draft in enumerate(drafts):
-        if not_understood(draft.statements):
+        if any_not_understood(draft.statements):
             context.warn(UNCLEAR, f"leads.{index}")
     for index, result in enumerate(results):
         for code in result.codes if result.lead_id else ():

@@ -1,11 +1,10 @@
-"""Today's calls in order: whom, why now, what to do, what is new since yesterday, what it may bring."""
+"""`hearth.leads.worklist`: today's calls in order, with why now, what to do and what it may bring."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from db.records import OverrideRecord, PredictionRecord
@@ -13,161 +12,147 @@ from db.repositories.leads import leads
 from db.repositories.overrides import overrides
 from db.repositories.predictions import predictions
 from db.session import Session
-from ml.urgency import waiting
 from ml.worklist import Candidate, Filled, Place, fill, in_order
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.leads import WorklistRequest
-from tasks.leads.overrides import Standing, counted, shown
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import query
 from tasks.services.churn import churn_risk
 from tasks.services.interventions.next_action import NextAction, conditions, next_actions
 from tasks.services.leads import refusals
-from tasks.services.leads.daily_changes import changes
+from tasks.services.leads.call_details import deal_price, due_by, expected_value, unanswered_since, why_now
+from tasks.services.leads.daily_changes import changes_since_yesterday
+from tasks.services.leads.overrides import EffectiveScore, apply_override, override_view
 from tasks.services.leads.threshold_events import KIND
 
-#: calls of a list that nobody has set a number for
+#: calls on a list for which nobody has set a number
 CALLS = 20
-#: what a row says besides the keys of the contract; the last rows of a long list go without
-MORE = (
+#: keys of a row beyond those of the contract; the last rows of a long list go without them
+OPTIONAL = (
     *("expected_value", "interval", "fit", "engagement", "changed", "override", "assigned_to", "prediction_id"),
     *("risk", "action_id"),
 )
-#: leads of whom a list asks whether they refused
-ASKED = 20
-#: bytes of rows with everything in them, and of all rows: the envelope needs some too
+#: most leads in doubt that a list names, for a person to decide whether they refused
+IN_DOUBT = 20
+#: bytes of rows with every key, and of all rows: the envelope needs some too
 FULL, MOST = RESULT_LIMIT * 7 // 10, RESULT_LIMIT * 9 // 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is known of one lead that could be called."""
+class CallableLead:
+    """What orders a lead that could be called, and what its row says."""
 
-    standing: Standing
+    score: EffectiveScore
     #: the urgency's row; empty where there is none
     urgency: Mapping[str, Any]
     external_id: str | None
     agent: str | None
 
 
-@query("hearth.leads.worklist", WorklistRequest)
+@query("hearth.leads.worklist", WorklistRequest, queue="inference")
 def worklist(session: Session, request: WorklistRequest, context: TaskContext) -> TaskResult:
     """Today's calls: open leads that may be contacted, an inquiry nobody answered first, then by expected value.
 
     A person's judgement counts instead of the score. No agent gets more calls than their capacity. Each row names the
     one next action that the gates let pass; a lead that nobody may contact is left out and counted as withheld.
     """
-    known = _known(session, request, context)
+    candidates = _callable_leads(session, request, context)
     decided: dict[str, NextAction] = {}
-    filled = _filled(session, request, context, known, decided)
+    filled = _fill(session, request, context, candidates, decided)
     listed = [lead.lead_id for lead in filled.chosen]
     scores = {
         score.lead_id: score for score in predictions.latest(session, context.tenant_id, kind=KIND, lead_ids=listed)
     }
-    news = changes(session, context, [scores[lead_id] for lead_id in listed])
-    at_risk = churn_risk.newest(session, context.tenant_id, listed)
+    news = changes_since_yesterday(session, context, [scores[lead_id] for lead_id in listed])
+    risks = churn_risk.latest(session, context.tenant_id, listed)
     rows = [
-        _row(place, scores[lead_id], known[lead_id], decided[lead_id], context)
-        | {"changed": news.get(lead_id), "risk": churn_risk.brief(at_risk.get(lead_id))}
+        _row(place, scores[lead_id], candidates[lead_id], decided[lead_id], context)
+        | {"changed": news.get(lead_id), "risk": churn_risk.risk_brief(risks.get(lead_id))}
         for place, lead_id in enumerate(listed, 1)
     ]
-    asked = refusals.in_doubt(session, context.tenant_id, assigned_to=request.assigned_to, limit=ASKED)
+    in_doubt = refusals.in_doubt(session, context.tenant_id, assigned_to=request.assigned_to, limit=IN_DOUBT)
     data = {
         "as_of": context.now,
-        "leads": _fitting(rows, context),
+        "leads": _within_limit(rows, context),
         "withheld": filled.withheld,
-        "withheld_by": _reasons(decided.values()),
-        "in_doubt": asked,
+        "withheld_by": _withheld_by(decided.values()),
+        "in_doubt": in_doubt,
     }
     return TaskResult(data=data, as_of=context.now)
 
 
-def _reasons(decided: Iterable[NextAction]) -> dict[str, int]:
-    """Count why leads are left out, by the rule that closes calls: where all have one reason, that can be mended."""
-    why = (one.why_not for one in decided if one.place == "withheld" and one.why_not)
-    rules = Counter(next((each.rule for each in told if each.channel == "call"), told[0].rule) for told in why)
+def _withheld_by(decided: Iterable[NextAction]) -> dict[str, int]:
+    """Count leads that are left out by the rule that closes calls: where all share one rule, it can be mended."""
+    blocks = (action.why_not for action in decided if action.place == "withheld" and action.why_not)
+    rules = Counter(
+        next((block.rule for block in of_lead if block.channel == "call"), of_lead[0].rule) for of_lead in blocks
+    )
     return dict(rules.most_common())
 
 
-def _filled(
+def _fill(
     session: Session,
     request: WorklistRequest,
     context: TaskContext,
-    known: Mapping[str, Known],
+    candidates: Mapping[str, CallableLead],
     decided: dict[str, NextAction],
 ) -> Filled:
-    """Fill the list from the top; notes what was decided of each lead that was looked at."""
+    """Fill the list from the top; add what was decided of each lead that was looked at to `decided`."""
     settings = context.settings()
     ordered = in_order(
-        [_candidate(lead_id, lead) for lead_id, lead in known.items()],
+        [_candidate(lead_id, lead) for lead_id, lead in candidates.items()],
         now=context.now,
         typical=(settings.get("worth") or {}).get("typical_price"),
     )
-    holds = conditions(session, context)
-    if holds.choices.kill_switch:
+    gates = conditions(session, context)
+    if gates.choices.kill_switch:
         # nobody may be contacted, which need not be found out lead by lead
         context.warn("kill_switch", "settings.interventions.kill_switch")
         return Filled(chosen=(), withheld=len(ordered))
 
     def place(lead_ids: Sequence[str]) -> dict[str, Place]:
-        urged = {lead_id: known[lead_id].urgency.get("action") for lead_id in lead_ids}
-        found = next_actions(session, context, urged, holds)
-        decided.update(found)
-        return {lead_id: one.place for lead_id, one in found.items()}
+        urgent_actions = {lead_id: candidates[lead_id].urgency.get("action") for lead_id in lead_ids}
+        actions = next_actions(session, context, urgent_actions, gates)
+        decided.update(actions)
+        return {lead_id: action.place for lead_id, action in actions.items()}
 
     capacity = request.capacity or capacity_of(settings, request.assigned_to)
-    return fill(ordered, place, capacity=capacity, limit=_limit(request, settings))
+    return fill(ordered, place, capacity=capacity, limit=_limit_per_agent(request, settings))
 
 
-def _limit(request: WorklistRequest, settings: Mapping[str, Any]) -> Callable[[str], int] | None:
-    """Give what limits each agent on a list of many."""
+def _limit_per_agent(request: WorklistRequest, settings: Mapping[str, Any]) -> Callable[[str], int] | None:
+    """Return the capacity of each agent on a list for all of them; None where nothing limits it."""
     if request.assigned_to or not settings.get("capacity"):
         return None
     return lambda agent: capacity_of(settings, agent)
 
 
 def capacity_of(settings: Mapping[str, Any], agent: str | None) -> int:
-    """How many calls a day an agent makes, or a list without an agent shows."""
-    told = settings.get("capacity") or {}
-    return int((told.get("agents") or {}).get(agent, told.get("default", CALLS)) if agent else CALLS)
+    """Return how many calls a day an agent makes, or a list without an agent shows."""
+    capacity = settings.get("capacity") or {}
+    return int((capacity.get("agents") or {}).get(agent, capacity.get("default", CALLS)) if agent else CALLS)
 
 
-def expected_value(probability: float, price: float | None, settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Probability times what the tenant earns, in its own figures; None where it has set none or no price is known."""
-    worth = settings.get("worth")
-    price = price or (worth or {}).get("typical_price")
-    if not worth or not price:
-        return None
-    amount = probability * price * worth["commission"]
-    return {"amount": round(amount, 2), "currency": worth.get("currency", "USD")}
-
-
-def price_of(urgency: Mapping[str, Any]) -> float | None:
-    """The deal's price as far as it is known: the deal, else the budget."""
-    value = urgency.get("value")
-    return float(value) if value else None
-
-
-def texts_of(score: PredictionRecord) -> list[str]:
-    """The reasons that raise the score; the ones that lower it where none does."""
+def reason_texts(score: PredictionRecord) -> list[str]:
+    """Return the reasons that raise the score; those that lower it where none does."""
     reasons: Sequence[Mapping[str, Any]] = score.detail.get("up") or score.detail.get("down") or ()
     return [reason["text"] for reason in reasons]
 
 
-def _known(session: Session, request: WorklistRequest, context: TaskContext) -> dict[str, Known]:
+def _callable_leads(session: Session, request: WorklistRequest, context: TaskContext) -> dict[str, CallableLead]:
     external_ids = leads.callable_leads(session, context.tenant_id, assigned_to=request.assigned_to)
-    agents = leads.agents(session, context.tenant_id)
-    # what a list of very many leads is ordered by; their reasons are read of those alone that stand on it
-    scores = predictions.bands(session, context.tenant_id, kind=KIND, lead_ids=list(external_ids))
+    agents = leads.assigned_agents(session, context.tenant_id)
+    # bands alone order a list of very many leads; reasons are read only of those that end up on it
+    bands = predictions.bands(session, context.tenant_id, kind=KIND, lead_ids=list(external_ids))
     urgency = {row.lead_id: row.detail for row in predictions.latest(session, context.tenant_id, kind="urgency")}
-    judged = overrides.active(session, context.tenant_id, kind=KIND)
-    scored = {lead_id: score for lead_id, score in scores.items() if score is not None}
+    active = overrides.active(session, context.tenant_id, kind=KIND)
+    scored = {lead_id: score for lead_id, score in bands.items() if score is not None}
     unscored = len(external_ids) - len(scored)
     if unscored:
         context.warn("not_scored", f"{unscored} of {len(external_ids)} leads")
     return {
-        lead_id: Known(
-            standing=counted(*score, judged.get(lead_id), context.settings()),
+        lead_id: CallableLead(
+            score=apply_override(*score, active.get(lead_id), context.settings()),
             urgency=urgency.get(lead_id, {}),
             external_id=external_ids[lead_id],
             agent=agents.get(lead_id),
@@ -176,76 +161,57 @@ def _known(session: Session, request: WorklistRequest, context: TaskContext) -> 
     }
 
 
-def _candidate(lead_id: str, lead: Known) -> Candidate:
+def _candidate(lead_id: str, lead: CallableLead) -> Candidate:
     return Candidate(
         lead_id=lead_id,
-        probability=lead.standing.probability,
-        value=price_of(lead.urgency),
-        inquiry_at=inquiry_of(lead.urgency),
+        probability=lead.score.probability,
+        value=deal_price(lead.urgency),
+        inquiry_at=unanswered_since(lead.urgency),
         agent=lead.agent,
     )
 
 
-def inquiry_of(urgency: Mapping[str, Any]) -> datetime | None:
-    """When an inquiry came that nobody has answered."""
-    asked = urgency.get("inquiry_at")
-    return datetime.fromisoformat(asked) if asked else None
-
-
-def why_now(urgency: Mapping[str, Any], now: datetime) -> str | None:
-    """Why to call now; an inquiry waits longer with every look."""
-    asked = inquiry_of(urgency)
-    return waiting(asked, now) if asked is not None and asked <= now else urgency.get("why_now")
-
-
-def due_by(urgency: Mapping[str, Any], action: NextAction) -> datetime | None:
-    """Give by when to do it: as soon as it is urgent, before the plan is void, and not before the gates allow it."""
-    told = urgency.get("due_by")
-    ends = None if action.plan is None else action.plan.expires_at
-    due = min((at for at in (datetime.fromisoformat(told) if told else None, ends) if at is not None), default=None)
-    return due if due is None or action.not_before is None else max(due, action.not_before)
-
-
-def _row(place: int, score: PredictionRecord, lead: Known, action: NextAction, context: TaskContext) -> dict[str, Any]:
-    urgency = lead.urgency
+def _row(
+    rank: int, score: PredictionRecord, lead: CallableLead, action: NextAction, context: TaskContext
+) -> dict[str, Any]:
     return {
-        "rank": place,
+        "rank": rank,
         "lead_id": score.lead_id,
         "external_id": lead.external_id,
-        "probability": lead.standing.probability,
-        "band": lead.standing.band,
-        "reasons": texts_of(score),
-        "why_now": why_now(urgency, context.now),
+        "probability": lead.score.probability,
+        "band": lead.score.band,
+        "reasons": reason_texts(score),
+        "why_now": why_now(lead.urgency, context.now),
         "action": action.action,
-        "due_by": due_by(urgency, action),
+        "due_by": due_by(lead.urgency, action),
         "model": score.model_version,
         "channel": action.channel,
         "not_before": action.not_before,
         "action_id": None if action.plan is None else action.plan.action_id,
-        "expected_value": expected_value(lead.standing.probability, price_of(urgency), context.settings()),
+        "expected_value": expected_value(lead.score.probability, deal_price(lead.urgency), context.settings()),
         **{name: score.detail.get(name) for name in ("interval", "fit", "engagement")},
-        "override": brief(lead.standing.override),
+        "override": override_brief(lead.score.override),
         "assigned_to": lead.agent,
         "prediction_id": score.prediction_id,
     }
 
 
-def brief(record: OverrideRecord | None) -> dict[str, Any] | None:
-    """An override that stands, in short."""
-    told = shown(record)
-    return None if told is None else {name: told[name] for name in ("band", "probability", "reason", "actor", "set_at")}
+def override_brief(override: OverrideRecord | None) -> dict[str, Any] | None:
+    """Return an active override in short."""
+    view = override_view(override)
+    return None if view is None else {name: view[name] for name in ("band", "probability", "reason", "actor", "set_at")}
 
 
-def _fitting(rows: Sequence[dict[str, Any]], context: TaskContext) -> list[dict[str, Any]]:
-    """As many rows as one answer holds: the last ones with what the contract says alone, what is over cut off."""
-    kept: list[dict[str, Any]] = []
+def _within_limit(rows: Sequence[dict[str, Any]], context: TaskContext) -> list[dict[str, Any]]:
+    """Return as many rows as one answer holds; the last ones have the contract's keys alone, the rest is cut off."""
+    fitting: list[dict[str, Any]] = []
     size = 0
     for row in rows:
-        thin = {name: value for name, value in row.items() if name not in MORE}
-        chosen = row if size + len(canonical(row)) <= FULL else thin
+        required = {name: value for name, value in row.items() if name not in OPTIONAL}
+        chosen = row if size + len(canonical(row)) <= FULL else required
         size += len(canonical(chosen))
         if size > MOST:
-            context.warn("too_many", f"leads.{len(kept)}")
+            context.warn("too_many", f"leads.{len(fitting)}")
             break
-        kept.append(chosen)
-    return kept
+        fitting.append(chosen)
+    return fitting

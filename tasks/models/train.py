@@ -1,4 +1,4 @@
-"""Train a model on what became of leads, keep it with its report, promote it if it earns it."""
+"""`hearth.models.train`: train a model on what became of leads, store it with its report, promote it if it wins."""
 
 from __future__ import annotations
 
@@ -19,51 +19,50 @@ from tasks.contracts.base.wire import to_wire
 from tasks.contracts.models import TrainModel
 from tasks.runtime.context import Json, TaskContext, TaskResult
 from tasks.runtime.task import job
-from tasks.services.models import churn_training, lead_training, model_registry
+from tasks.services.models import model_registry
 from tasks.services.models.dataset import Dataset
+from tasks.services.models.model_kinds import MODEL_KINDS
 
 
-@job("hearth.models.train", TrainModel)
+@job("hearth.models.train", TrainModel, queue="training")
 def train_model(request: TrainModel, context: TaskContext) -> Json:
     """Train on every labelled lead as of the moment it was observed; the same data trains once."""
     if request.scope == "pooled" and context.settings().get("pool") != "share":
         return context.envelope(request, _refused(request, context))
     with reading(EVERY_TENANT if request.scope == "pooled" else request.tenant_id) as session:
-        lesson = _lesson(session, request, context)
-    if lesson.missing:
-        return context.envelope(request, _not_yet(request, lesson, context))
-    known = _known(request, lesson)
-    if known is not None:
-        return context.envelope(request, _answer(request, lesson, known, _again(known), context))
-    training = lesson.learn(request.seed)
-    return _register(request, lesson, training, lesson.decide(training, request.seed), context)
+        dataset = _dataset(session, request, context)
+    if dataset.missing:
+        return context.envelope(request, _too_few_labels(request, dataset, context))
+    trained = _trained_before(request, dataset)
+    if trained is not None:
+        return context.envelope(request, _result(request, dataset, trained, _reason_before(trained), context))
+    training = dataset.learn(request.seed)
+    return _register(request, dataset, training, dataset.decide(training, request.seed), context)
 
 
-def _lesson(session: Session, request: TrainModel, context: TaskContext) -> Dataset:
-    if request.kind == model_registry.CHURN:
-        return churn_training.own(session, request, context)
-    return (
-        lead_training.pooled(session, request, context)
-        if request.scope == "pooled"
-        else lead_training.own(session, request, context)
-    )
+def _dataset(session: Session, request: TrainModel, context: TaskContext) -> Dataset:
+    """Read what the kind learns from, with the champion that a new model has to beat."""
+    kind = MODEL_KINDS[request.kind]
+    champion = model_registry.rival(session, request.tenant_id, context.settings(), kind, request.scope)
+    return kind.datasets[request.scope](session, request, context, champion)
 
 
-def _known(request: TrainModel, lesson: Dataset) -> ModelRecord | None:
+def _trained_before(request: TrainModel, dataset: Dataset) -> ModelRecord | None:
+    """Return the model that the same data gave before."""
     with reading(request.tenant_id) as session:
         return models.by_fingerprint(
-            session, lesson.owner, kind=request.kind, scope=request.scope, fingerprint=lesson.fingerprint
+            session, dataset.owner, kind=request.kind, scope=request.scope, fingerprint=dataset.fingerprint
         )
 
 
-def _again(known: ModelRecord) -> str:
-    """The first result's reason, said to be that."""
-    first = (known.report.get("decision") or {}).get("reason")
+def _reason_before(model: ModelRecord) -> str:
+    """Return the reason of the first result, marked as such."""
+    first = (model.report.get("decision") or {}).get("reason")
     return "the same data was trained before" + (f": {first}" if first else "")
 
 
 def _register(
-    request: TrainModel, lesson: Dataset, training: Training, decision: Decision, context: TaskContext
+    request: TrainModel, dataset: Dataset, training: Training, decision: Decision, context: TaskContext
 ) -> Json:
     draft = ModelDraft(
         kind=request.kind,
@@ -71,9 +70,9 @@ def _register(
         artifact=artifacts.dump(training.scorer),
         feature_schema=SCHEMA_VERSION,
         metrics=to_wire(training.metrics),
-        report={**_report(lesson, training), "decision": asdict(decision), "seed": request.seed},
+        report={**_report(dataset, training), "decision": asdict(decision), "seed": request.seed},
         rows=training.rows,
-        fingerprint=lesson.fingerprint,
+        fingerprint=dataset.fingerprint,
         trained_at=context.now,
     )
     pooled = request.scope == "pooled"
@@ -83,46 +82,49 @@ def _register(
     ):
         if pooled:
             pooled_models.ensure(session, pooled_models.vertical_of(context.settings()), now=context.now)
-        record = models.add(session, lesson.owner, draft=draft)
-        _keep_lineage(session, request, lesson, record, context)
+        record = models.add(session, dataset.owner, draft=draft)
+        _store_lineage(session, request, dataset, record, context)
         if decision.promoted and request.promote == "auto":
-            record = _promote(session, lesson, record, decision.reason, context)
-        answer = _answer(request, lesson, record, decision.reason, context)
-        return context.store_result(session, request, f"{request.kind}:{request.scope}:{lesson.fingerprint}", answer)
+            record = _promote(session, dataset, record, decision.reason, context)
+        answer = _result(request, dataset, record, decision.reason, context)
+        return context.store_result(session, request, f"{request.kind}:{request.scope}:{dataset.fingerprint}", answer)
 
 
-def _keep_lineage(
-    session: Session, request: TrainModel, lesson: Dataset, record: ModelRecord, context: TaskContext
+def _store_lineage(
+    session: Session, request: TrainModel, dataset: Dataset, record: ModelRecord, context: TaskContext
 ) -> None:
-    facts: dict[str, Any] = {"model_id": record.model_id, "now": context.now}
+    """Store which leads the model learnt from, so that it is trained again once one of them is forgotten."""
+    owner, leads, model_id = dataset.owner, dataset.lead_ids, record.model_id
     if request.scope == "pooled":
-        lineage.keep_pooled(session, lesson.owner, members=lesson.lead_ids, **facts)
+        lineage.save_pooled(session, owner, members=leads, model_id=model_id, now=context.now)
     else:
-        lineage.keep(session, lesson.owner, lead_ids=lesson.lead_ids[lesson.owner], **facts)
+        lineage.save(session, owner, lead_ids=leads[owner], model_id=model_id, now=context.now)
 
 
-def _promote(session: Session, lesson: Dataset, record: ModelRecord, reason: str, context: TaskContext) -> ModelRecord:
-    models.promote(session, lesson.owner, model_id=record.model_id, now=context.now)
-    version = model_registry.version_of(lesson.owner, record)
-    told = {"kind": record.kind, "version": version, "scope": record.scope, "reason": reason}
-    proof = {**told, "fingerprint": record.fingerprint}
+def _promote(session: Session, dataset: Dataset, record: ModelRecord, reason: str, context: TaskContext) -> ModelRecord:
+    models.promote(session, dataset.owner, model_id=record.model_id, now=context.now)
+    version = model_registry.version_of(dataset.owner, record)
+    event = {"kind": record.kind, "version": version, "scope": record.scope, "reason": reason}
+    audit_row = {**event, "fingerprint": record.fingerprint}
     if record.scope == "pooled":
-        audit.append(session, lesson.owner, entries=[AuditDraft(kind="promotion", body=proof)], now=context.now)
-    context.emit_event("model.promoted", **told)
-    context.audit("promotion", **proof)
-    return models.get(session, lesson.owner, version=record.version) or record
+        audit.append(session, dataset.owner, entries=[AuditDraft(kind="promotion", body=audit_row)], now=context.now)
+    context.emit_event("model.promoted", **event)
+    context.audit("promotion", **audit_row)
+    return models.get(session, dataset.owner, version=record.version) or record
 
 
-def _report(lesson: Dataset, training: Training) -> dict[str, Any]:
-    told = {field.name: getattr(training, field.name) for field in fields(training)}
-    left_out = {"scorer", "metrics", "out_of_fold"}
-    report: dict[str, Any] = to_wire({name: value for name, value in told.items() if name not in left_out})
-    bands: list[Any] = to_wire(by_score(lesson.truth, training.out_of_fold))
-    facts: dict[str, Any] = to_wire(lesson.facts)
+def _report(dataset: Dataset, training: Training) -> dict[str, Any]:
+    """Return what the registry stores beside the metrics: all of the training but scorer and predictions."""
+    names = [field.name for field in fields(training) if field.name not in {"scorer", "metrics", "out_of_fold"}]
+    report: dict[str, Any] = to_wire({name: getattr(training, name) for name in names})
+    bands: list[Any] = to_wire(by_score(dataset.truth, training.out_of_fold))
+    facts: dict[str, Any] = to_wire(dataset.facts)
     return {**report, "bands_by_score": bands, "libraries": artifacts.libraries(), **facts}
 
 
-def _answer(request: TrainModel, lesson: Dataset, record: ModelRecord, reason: str, context: TaskContext) -> TaskResult:
+def _result(
+    request: TrainModel, dataset: Dataset, record: ModelRecord, reason: str, context: TaskContext
+) -> TaskResult:
     return TaskResult(
         data={
             "run_id": context.task_id,
@@ -131,15 +133,17 @@ def _answer(request: TrainModel, lesson: Dataset, record: ModelRecord, reason: s
             "metrics": record.metrics,
             "promoted": record.state == "champion",
             "reason": reason,
-            "version": model_registry.version_of(lesson.owner, record),
+            "version": model_registry.version_of(dataset.owner, record),
         }
     )
 
 
-def _not_yet(request: TrainModel, lesson: Dataset, context: TaskContext) -> TaskResult:
-    missing = dict(lesson.missing)
+def _too_few_labels(request: TrainModel, dataset: Dataset, context: TaskContext) -> TaskResult:
+    missing = dict(dataset.missing)
     gaps = [f"{gap} more {name.replace('_', ' ')}" for name, gap in sorted(missing.items())]
-    return _without_model(request, "not enough labelled leads: " + ", ".join(gaps), len(lesson.truth), context, missing)
+    return _without_model(
+        request, "not enough labelled leads: " + ", ".join(gaps), len(dataset.truth), context, missing
+    )
 
 
 def _refused(request: TrainModel, context: TaskContext) -> TaskResult:

@@ -1,7 +1,8 @@
-"""What people may ask of those who keep data on them, and what they said of being contacted."""
+"""The tasks `hearth.privacy.*`: access, erasure and restriction of a person's data, and the consent ledger."""
 
 from tasks.privacy.consent import consent, decide, doubts
 from tasks.privacy.reread import reread
-from tasks.privacy.rights import compact, export, forget, purge, readmit, restrict
+from tasks.privacy.retention import purge
+from tasks.privacy.rights import compact, export, forget, readmit, restrict
 
 __all__ = ["compact", "consent", "decide", "doubts", "export", "forget", "purge", "readmit", "reread", "restrict"]

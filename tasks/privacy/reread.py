@@ -1,6 +1,7 @@
-"""Leads that were stored before the readers of refusals knew what they know now are read again, once.
+"""Read stored leads again, once, when the refusal readers have become better since the leads were stored.
 
-Each chunk is one transaction with its place, so a crash goes on where it stopped and nothing is counted twice.
+Each chunk is one transaction that also stores the position, so after a crash the next run continues there and counts
+nothing twice.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import replace
 import structlog
 
 from db import consent as rules
-from db.records import ConsentStatement, EventRecord, LeadDraft, LeadRecord, ReadingRecord
+from db.records import ConsentReadingRecord, ConsentStatement, EventRecord, LeadDraft, LeadRecord
 from db.repositories.consent import consent as ledger
-from db.repositories.due_queues import rescore_queue
+from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.events import events
 from db.repositories.leads import leads
 from db.session import EVERY_TENANT, Session, reading
@@ -25,60 +26,61 @@ from tasks.runtime.task import job
 
 log = structlog.get_logger(__name__)
 
-#: of the readers: a new one has all stored leads read again
+#: version of the refusal readers: a new version makes all stored leads be read again
 READERS = "2026-11-30"
-#: leads of one transaction, transactions of one message, seconds between looks, tenants that one look begins
-CHUNK, CHUNKS, LOOK, TENANTS = 100, 50, 60, 20
-#: kinds of inbound messages whose direction nobody tells
+#: leads per transaction, transactions per message, seconds between sweeps, tenants that one sweep starts
+CHUNK, CHUNKS, SWEEP_SECONDS, TENANTS = 100, 50, 60, 20
+#: kinds of inbound messages that are sent without a direction
 _INBOUND = frozenset({"sms_received", "email_reply", "reply", "replied"})
-#: decisions that a reading counts as a refusal
+#: decisions that count as a refusal
 _CLOSED = frozenset({"refused", "unsubscribed"})
-#: source of what was found
+#: source of the recorded statements
 SOURCE = "stored"
 
 
-@job("hearth.privacy.reread", RereadLeads)
+@job("hearth.privacy.reread", RereadLeads, queue="batch", internal=True)
 def reread(request: RereadLeads, context: TaskContext) -> Json:
-    """Read a tenant's stored leads again, from where it stopped; without a tenant, begin with those that wait."""
+    """Read a tenant's stored leads again from the last position; without a tenant, start the tenants that wait."""
     if request.tenant_id is None:
         return context.envelope(request, TaskResult(data={"tenants": _sweep()}))
-    done: ReadingRecord | None = None
+    progress: ConsentReadingRecord | None = None
     for _ in range(CHUNKS):
-        own = context.fork()
-        with own.transaction(context.tenant_id) as session:
-            done = _chunk(session, own)
-        if done.finished_at is not None:
+        chunk_context = context.fork()
+        with chunk_context.transaction(context.tenant_id) as session:
+            progress = _read_chunk(session, chunk_context)
+        if progress.finished_at is not None:
             break
-    assert done is not None
-    if done.finished_at is None:
+    assert progress is not None
+    if progress.finished_at is None:
         reread.apply_async(kwargs={"tenant_id": context.tenant_id}, ignore_result=True)
-    return context.envelope(request, TaskResult(data=told(done)))
+    return context.envelope(request, TaskResult(data=progress_data(progress)))
 
 
-def told(record: ReadingRecord) -> Json:
-    """Give how far a reading got, as numbers."""
+def progress_data(record: ConsentReadingRecord) -> Json:
+    """Return the progress of a run as JSON."""
     names = ("version", "leads", "refused", "doubtful", "started_at", "finished_at")
     return {name: getattr(record, name) for name in names}
 
 
 def _sweep() -> int:
-    if not schedule.is_due("privacy.reread", LOOK):
+    if not schedule.is_due("privacy.reread", SWEEP_SECONDS):
         return 0
     with reading(EVERY_TENANT) as session:
-        waiting = ledger.unread(session, version=READERS, limit=TENANTS)
+        waiting = ledger.tenants_to_read(session, version=READERS, limit=TENANTS)
     for tenant_id in waiting:
-        reread.apply_async(kwargs={"tenant_id": tenant_id}, expires=LOOK, ignore_result=True)
+        reread.apply_async(kwargs={"tenant_id": tenant_id}, expires=SWEEP_SECONDS, ignore_result=True)
     return len(waiting)
 
 
-def _chunk(session: Session, context: TaskContext) -> ReadingRecord:
-    before = ledger.begin_reading(session, context.tenant_id, version=READERS, now=context.now)
+def _read_chunk(session: Session, context: TaskContext) -> ConsentReadingRecord:
+    before = ledger.start_reading(session, context.tenant_id, version=READERS, now=context.now)
     if before.finished_at is not None:
         return before
     lead_ids = leads.ids(session, context.tenant_id, after=before.cursor or None, limit=CHUNK)
-    fresh = _read(session, context, lead_ids) if lead_ids else {}
-    closed = [lead_id for lead_id, said in fresh.items() if any(one.decision in _CLOSED for one in said)]
-    doubtful = [lead_id for lead_id, said in fresh.items() if any(one.decision == "doubtful" for one in said)]
+    new = _record_statements(session, context, lead_ids) if lead_ids else {}
+    decisions = {lead_id: {statement.decision for statement in statements} for lead_id, statements in new.items()}
+    closed = [lead_id for lead_id, made in decisions.items() if made & _CLOSED]
+    doubtful = [lead_id for lead_id, made in decisions.items() if "doubtful" in made]
     after = replace(
         before,
         cursor=lead_ids[-1] if lead_ids else before.cursor,
@@ -87,21 +89,29 @@ def _chunk(session: Session, context: TaskContext) -> ReadingRecord:
         doubtful=before.doubtful + len(doubtful),
         finished_at=None if len(lead_ids) == CHUNK else context.now,
     )
-    ledger.go_on_reading(session, context.tenant_id, reading=after)
-    counts = {"leads": len(lead_ids), "refused": len(closed), "doubtful": len(doubtful)}
+    ledger.save_reading(session, context.tenant_id, reading=after)
     if lead_ids:
-        context.audit("consent", event="consent.reread", readers=READERS, **counts)
+        context.audit(
+            "consent",
+            event="consent.reread",
+            readers=READERS,
+            leads=len(lead_ids),
+            refused=len(closed),
+            doubtful=len(doubtful),
+        )
     if after.finished_at is not None:
-        context.emit_event("consent.reread", **told(after))
+        context.emit_event("consent.reread", **progress_data(after))
     return after
 
 
-def _read(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> dict[str, tuple[ConsentStatement, ...]]:
-    """Note what leads refuse that was not known; gives what of it closes something that was open."""
+def _record_statements(
+    session: Session, context: TaskContext, lead_ids: Sequence[str]
+) -> dict[str, tuple[ConsentStatement, ...]]:
+    """Record the statements of leads; return, by lead, the new ones that close a channel that was open."""
     records = leads.get(session, context.tenant_id, lead_ids=lead_ids)
     messages = events.with_texts(session, context.tenant_id, lead_ids=lead_ids)
-    noted = ledger.sources_noted(session, context.tenant_id, lead_ids=lead_ids)
-    found = {
+    noted = ledger.leads_with_entries(session, context.tenant_id, lead_ids=lead_ids)
+    statements = {
         record.lead_id: (
             *(() if record.lead_id in noted else _stored(record)),
             *_marks(record, context),
@@ -109,31 +119,33 @@ def _read(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> di
         )
         for record in records
     }
-    fresh = ledger.record(session, context.tenant_id, statements=found, source=SOURCE, now=context.now)
-    news = {record.lead_id: _new(record, fresh.get(record.lead_id, ())) for record in records}
-    changed = sorted(lead_id for lead_id, said in news.items() if said)
+    recorded = ledger.record(session, context.tenant_id, statements=statements, source=SOURCE, now=context.now)
+    closing = {record.lead_id: _newly_closing(record, recorded.get(record.lead_id, ())) for record in records}
+    changed = sorted(lead_id for lead_id, made in closing.items() if made)
     rescore_queue.touch(session, context.tenant_id, lead_ids=changed)
     for start in range(0, len(changed), CHUNK):
-        # what was planned for them is taken back, or is asked about
-        planned = {"tenant_id": context.tenant_id, "lead_ids": changed[start : start + CHUNK]}
-        context.enqueue("hearth.interventions.plan_due", **planned)
-    return {lead_id: said for lead_id, said in news.items() if said}
+        # plan again, which withdraws what was planned for the leads, or asks a person
+        context.enqueue(
+            "hearth.interventions.plan_due", tenant_id=context.tenant_id, lead_ids=changed[start : start + CHUNK]
+        )
+    return {lead_id: made for lead_id, made in closing.items() if made}
 
 
-def _new(record: LeadRecord, said: Sequence[ConsentStatement]) -> tuple[ConsentStatement, ...]:
-    """Leave out what the lead's view had already."""
-    known = record.consent
+def _newly_closing(record: LeadRecord, statements: Sequence[ConsentStatement]) -> tuple[ConsentStatement, ...]:
+    """Return the statements that close something which the lead's record had open."""
     return tuple(
-        one
-        for one in said
-        if one.decision in rules.CLOSING and not known.get(rules.key_of(one)[0]) and one.basis != "stored"
+        statement
+        for statement in statements
+        if statement.decision in rules.CLOSING
+        and not record.consent.get(rules.view_item(statement)[0])
+        and statement.basis != "stored"
     )
 
 
 def _stored(record: LeadRecord) -> Iterator[ConsentStatement]:
-    """Note what was known before statements were kept."""
+    """Yield the consent of a lead that was stored before statements existed, as statements."""
     for name, value in record.consent.items():
-        statement = rules.stated(name, value, basis="stored")
+        statement = rules.statement_for(name, value, basis="stored")
         if statement is not None:
             yield statement
 
@@ -147,6 +159,6 @@ def _words(messages: Sequence[tuple[EventRecord, str, str]]) -> Iterator[Consent
     for event, source_id, text in messages:
         at = event.occurred_at
         if event.kind.startswith("note"):
-            yield from consent.of_note(text, "note", at=at, reference=source_id)
+            yield from consent.from_note(text, "note", at=at, reference=source_id)
         elif event.direction == "inbound" or (event.direction is None and event.kind in _INBOUND):
-            yield from consent.of_message(text, event.channel, at=at, reference=source_id)
+            yield from consent.from_message(text, event.channel, at=at, reference=source_id)

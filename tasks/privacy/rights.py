@@ -1,4 +1,4 @@
-"""What people may ask of those who keep data on them: a copy, erasure, a stop; and what was kept too long."""
+"""The rights of a person over their data: a copy, erasure, restriction of processing, readmission."""
 
 from __future__ import annotations
 
@@ -6,44 +6,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
 
 import structlog
 from kombu.exceptions import OperationalError as BrokerError
 
 from db import privacy as registry
 from db.base import new_id
-from db.data_subject import Subject
-from db.records import AuditDraft, Erased, ErasureRecord, TenantRecord
-from db.repositories import audit, tenants
-from db.repositories.privacy import erasure, restrictions, retention, storage, subject_access, tombstones
-from db.repositories.privacy.erasure import Asked, Begun
-from db.session import EVERY_TENANT, Session, reading, transaction
+from db.data_subject import DataSubject
+from db.records import ErasureRecord, ErasureResult
+from db.repositories.privacy import erasure, restrictions, storage, subject_access, tombstones
+from db.repositories.privacy.erasure import ErasureStart, RequestedIdentity
+from db.session import Session, reading, transaction
 from tasks.contracts.base.wire import digest, to_wire
 from tasks.contracts.privacy import Compact, ExportPerson, ForgetPerson, Person, ReadmitPerson, RestrictPerson
-from tasks.contracts.system import Upkeep
 from tasks.errors import InvalidPayload
-from tasks.runtime import schedule
 from tasks.runtime.context import Json, TaskContext, TaskResult
 from tasks.runtime.task import effect, job
 from tasks.services.privacy import broker_data, workspace_files
 
 log = structlog.get_logger(__name__)
 
-#: reasons that are kept as they are; anything else may be about somebody and is kept as `other`
+#: reasons that are stored unchanged; any other text may describe a person and is stored as `other`
 REASONS = frozenset({"request", "consent_withdrawn", "objection", "no_longer_needed", "unlawful", "legal", "test"})
-DAY = 86_400
-#: rounds of deleting in one run for one tenant; what is left goes the next day
-ROUNDS = 200
-#: seconds after which the message of an erasure is done with, whoever is slow
+#: seconds after which the message of an erasure has certainly been handled and acknowledged
 SOON = 30.0
-#: leads nobody heard of for too long that are erased at once
-INACTIVE = 100
 
 
-@job("hearth.privacy.export", ExportPerson)
+@job("hearth.privacy.export", ExportPerson, queue="ingest")
 def export(request: ExportPerson, context: TaskContext) -> Json:
-    """Write everything that is kept of a person to a file of the workspace; the answer has counts only."""
+    """Write everything that is stored about a person to a file of the workspace; the result has counts only."""
     with reading(request.tenant_id) as session:
         subject = erasure.find(session, request.tenant_id, lead_id=request.lead_id, identities=request.identities())
         stores = subject_access.collect(session, request.tenant_id, subject=subject)
@@ -51,27 +42,49 @@ def export(request: ExportPerson, context: TaskContext) -> Json:
         raise _unknown(request)
     name = sha256(context.task_id.encode()).hexdigest()[:32]
     lead_ids = sorted(subject.lead_ids)
-    told = {"tenant_id": request.tenant_id, "lead_ids": lead_ids, "exported_at": context.now, "stores": stores}
-    written = workspace_files.write_export(request.tenant_id, name, to_wire({**told, "registry": _registry()}))
-    counts = {table: len(rows) for table, rows in sorted(stores.items()) if rows}
-    data = {"export_id": name, "file": str(written.path), "bytes": written.size, "sha256": written.sha256}
-    # Of the ids in the request a plain hash could be guessed from; of ours it cannot.
+    document = {
+        "tenant_id": request.tenant_id,
+        "lead_ids": lead_ids,
+        "exported_at": context.now,
+        "stores": stores,
+        "registry": [asdict(store) for store in registry.STORES],
+    }
+    export_file = workspace_files.write_export(request.tenant_id, name, to_wire(document))
+    data = {
+        "export_id": name,
+        "file": str(export_file.path),
+        "bytes": export_file.size,
+        "sha256": export_file.sha256,
+        "leads": len(lead_ids),
+        "stores": {table: len(rows) for table, rows in sorted(stores.items()) if rows},
+    }
+    # A plain hash of the request's own ids could be guessed; a hash of our lead ids cannot.
     context.args_hash = digest([lead_ids, request.reason])
     with context.transaction(request.tenant_id) as session:
-        proof = {"subject": _hashed(session, request.tenant_id, lead_ids), "sha256": written.sha256}
-        context.audit("export", export_id=name, reason=_reason(request), **proof)
-        key = request.idempotency_key or f"task:{context.task_id}"
-        return context.store_result(
-            session, request, key, TaskResult(data={**data, "leads": len(lead_ids), "stores": counts})
+        context.audit(
+            "export",
+            export_id=name,
+            reason=_reason(request),
+            subject=subject_hashes(session, request.tenant_id, lead_ids),
+            sha256=export_file.sha256,
         )
+        key = request.idempotency_key or f"task:{context.task_id}"
+        return context.store_result(session, request, key, TaskResult(data=data))
 
 
-@job("hearth.privacy.forget", ForgetPerson)
+@job("hearth.privacy.forget", ForgetPerson, queue="ingest")
 def forget(request: ForgetPerson, context: TaskContext) -> Json:
-    """Erase a person everywhere, once: first nothing more of them is taken in, then files, then all rows at once."""
+    """Erase a person everywhere, once: first refuse their data from now on, then clean files, then delete all rows."""
     with transaction(request.tenant_id) as session:
-        begun = erasure.begin(session, request.tenant_id, **_scope(request), lay=not request.dry_run, now=context.now)
-        places = erasure.imports(session, request.tenant_id)
+        begun = erasure.begin(
+            session,
+            request.tenant_id,
+            lead_id=request.lead_id,
+            identities=request.identities(),
+            lay=not request.dry_run,
+            now=context.now,
+        )
+        places = erasure.backfill_files(session, request.tenant_id)
     if not begun.subject.needles():
         with reading(request.tenant_id) as session:
             return _nothing_left(session, request, context)
@@ -86,10 +99,13 @@ def forget(request: ForgetPerson, context: TaskContext) -> Json:
     return envelope
 
 
-def _erase_again(tenant_id: str, subject: Subject, task_ids: tuple[str, ...]) -> None:
-    """What ended between the files and the rows took the person from rows into files and answers; no later one can."""
+def _erase_again(tenant_id: str, subject: DataSubject, task_ids: tuple[str, ...]) -> None:
+    """Clean files and results once more, for tasks that ended between the first cleaning and the deletion of rows.
+
+    Tasks that end later cannot bring the person back, since the rows are gone.
+    """
     with reading(tenant_id) as session:
-        places = erasure.imports(session, tenant_id)
+        places = erasure.backfill_files(session, tenant_id)
     workspace_files.scrub(tenant_id, subject, places, dry_run=False)
     broker_data.forget_results(tenant_id, subject, task_ids=task_ids)
     with reading(tenant_id) as session:
@@ -97,11 +113,11 @@ def _erase_again(tenant_id: str, subject: Subject, task_ids: tuple[str, ...]) ->
 
 
 def _rewrite(envelope: Json) -> None:
-    """Have the broker's append-only file written anew: now, and once more when it holds this message no longer."""
+    """Make the broker rewrite its append-only file: now, and again when it no longer contains this task's message."""
     state = broker_data.rewrite_log()
     if state == "refused":
-        told = "the broker does not let us rewrite its append-only file: run BGREWRITEAOF, or allow it to the workers"
-        envelope["warnings"].append({"code": "broker_log_kept", "path": told})
+        hint = "the broker does not let us rewrite its append-only file: run BGREWRITEAOF, or allow it to the workers"
+        envelope["warnings"].append({"code": "broker_log_kept", "path": hint})
     elif state != "none":
         _compact_later(datetime.now(UTC), SOON)
 
@@ -113,9 +129,9 @@ def _compact_later(since: datetime, seconds: float) -> None:
         log.warning("broker_log_not_rewritten", state="later")
 
 
-@job("hearth.privacy.compact", Compact)
+@job("hearth.privacy.compact", Compact, queue="ingest", internal=True)
 def compact(request: Compact, context: TaskContext) -> Json:
-    """Have the broker write its append-only file anew after an erasure, unless it did since."""
+    """Make the broker rewrite its append-only file after an erasure, unless it has done so since."""
     if broker_data.rewritten_since(request.since + timedelta(seconds=SOON / 3)):
         return context.envelope(request, TaskResult(data={"log": "begun"}))
     state = broker_data.rewrite_log()
@@ -125,73 +141,77 @@ def compact(request: Compact, context: TaskContext) -> Json:
 
 
 def _erase(
-    request: ForgetPerson, context: TaskContext, begun: Begun, files: Mapping[str, int]
+    request: ForgetPerson, context: TaskContext, begun: ErasureStart, files: Mapping[str, int]
 ) -> tuple[Json, tuple[str, ...]]:
-    """Erase all rows in one transaction; ids that went with an earlier erasure are searched for like any other."""
+    """Erase all rows in one transaction; ids of an earlier erasure are searched for like any other."""
     tenant_id = request.tenant_id
     with context.transaction(tenant_id, dry_run=request.dry_run) as session:
-        subject = erasure.refreshed(session, tenant_id, subject=begun.subject)
-        # another message of the same wish was quicker
+        subject = erasure.refresh(session, tenant_id, subject=begun.subject)
+        # another message for the same erasure may have finished first
         ended = erasure.get(session, tenant_id, erasure_id=begun.erasure_id)
         erasure_id = new_id() if ended else begun.erasure_id
-        hashed = _hashed(session, tenant_id, sorted(subject.lead_ids))
-        door = erasure.door(session, tenant_id, subject=_without_earlier(subject, request, begun))
+        hashes = subject_hashes(session, tenant_id, sorted(subject.lead_ids))
+        person_hashes = erasure.person_hashes(session, tenant_id, subject=_without_earlier(subject, request, begun))
         erased = erasure.erase(session, tenant_id, subject=subject, now=context.now)
-        found = bool(subject.lead_ids) or any(erased.stores.values())
-        if not found and (ended or not _in_files(files)):
+        anything_erased = bool(subject.lead_ids) or any(erased.stores.values())
+        if not anything_erased and (ended or not _in_files(files)):
             return _nothing_left(session, request, context), erased.task_ids
         if ended or not begun.laid:
-            erasure.close_door(session, tenant_id, erasure_id=erasure_id, door=door, now=context.now)
+            erasure.add_tombstones(session, tenant_id, erasure_id=erasure_id, door=person_hashes, now=context.now)
         result = _result(erasure_id, len(subject.lead_ids), erased, files)
         record = ErasureRecord(erasure_id=erasure_id, reason=_reason(request), result=result, erased_at=context.now)
-        erasure.note(session, tenant_id, record=record)
-        context.audit("erasure", subject=hashed, reason=record.reason, **result)
+        erasure.save(session, tenant_id, record=record)
+        context.audit("erasure", subject=hashes, reason=record.reason, **result)
         for lead_id in sorted(subject.lead_ids):
             context.emit_event("lead.forgotten", lead_id, lead_id=lead_id, erasure_id=erasure_id)
-    return context.envelope(request, TaskResult(data={**result, **_each(begun.asked)})), erased.task_ids
+    return context.envelope(request, TaskResult(data={**result, **_identity_states(begun.asked)})), erased.task_ids
 
 
-def _without_earlier(subject: Subject, request: ForgetPerson, begun: Begun) -> Subject:
-    """The subject without ids whose own erasure stays theirs, so that it is still what lets them in again."""
-    given = zip(request.identities(), begun.asked, strict=False)
-    earlier = {identity for identity, asked in given if asked.before}
+def _without_earlier(subject: DataSubject, request: ForgetPerson, begun: ErasureStart) -> DataSubject:
+    """Return the subject without ids of earlier erasures, which stay tied to those, so that those can be lifted."""
+    pairs = zip(request.identities(), begun.asked, strict=False)
+    earlier = {identity for identity, requested in pairs if requested.before}
     return subject if earlier >= subject.identities else replace(subject, identities=subject.identities - earlier)
 
 
 def _nothing_left(session: Session, request: ForgetPerson, context: TaskContext) -> Json:
-    """The answer of the newest erasure of these ids once more, and of which erasure each was.
+    """Return the result of the newest erasure of these ids again, and by which erasure each id was erased.
 
     Raises:
-        InvalidPayload: there was none.
+        InvalidPayload: no erasure named these ids.
 
     """
-    asked = erasure.told_of(session, request.tenant_id, **_scope(request))
-    records = [one.before for one in asked if one.before]
+    requested = erasure.resolve_requested(
+        session, request.tenant_id, lead_id=request.lead_id, identities=request.identities()
+    )
+    records = [identity.before for identity in requested if identity.before]
     if not records:
         raise _unknown(request)
     newest = max(records, key=lambda record: record.erasure_id)
-    return context.envelope(request, TaskResult(data={**newest.result, **_each(asked)})) | {"duplicate": True}
+    return context.envelope(request, TaskResult(data={**newest.result, **_identity_states(requested)})) | {
+        "duplicate": True
+    }
 
 
-def _each(asked: Sequence[Asked]) -> Json:
-    """What became of each of several ids, by its place: erased, erased_before, or searched for where no lead had it."""
-    if len(asked) < 2:
+def _identity_states(requested: Sequence[RequestedIdentity]) -> Json:
+    """Return the state of each of several ids: erased, erased_before, or searched when no lead had it."""
+    if len(requested) < 2:
         return {}
-    return {"ids": [{"index": at, **_one(one)} for at, one in enumerate(asked)]}
+    return {"ids": [{"index": index, **_identity_state(identity)} for index, identity in enumerate(requested)]}
 
 
-def _one(asked: Asked) -> Json:
-    if asked.before is not None:
-        return {"state": "erased_before", "erasure_id": asked.before.erasure_id}
-    return {"state": "erased" if asked.there else "searched"}
+def _identity_state(identity: RequestedIdentity) -> Json:
+    if identity.before is not None:
+        return {"state": "erased_before", "erasure_id": identity.before.erasure_id}
+    return {"state": "erased" if identity.there else "searched"}
 
 
 def _in_files(files: Mapping[str, int]) -> bool:
-    # an answer in the broker is no trace of a person by itself: somebody may have asked for who is gone
+    # a result in the broker alone is no trace: somebody may have asked for a person who was erased before
     return any(count for name, count in files.items() if name != "results")
 
 
-def _result(erasure_id: str, leads: int, erased: Erased, files: Mapping[str, int]) -> Json:
+def _result(erasure_id: str, leads: int, erased: ErasureResult, files: Mapping[str, int]) -> Json:
     stores = {name: count for name, count in erased.stores.items() if count}
     return {
         "erasure_id": erasure_id,
@@ -203,33 +223,43 @@ def _result(erasure_id: str, leads: int, erased: Erased, files: Mapping[str, int
     }
 
 
-def _scope(request: Person) -> Json:
-    return {"lead_id": request.lead_id, "identities": request.identities()}
-
-
-@effect("hearth.privacy.restrict", RestrictPerson)
+@effect("hearth.privacy.restrict", RestrictPerson, queue="ingest")
 def restrict(session: Session, request: RestrictPerson, context: TaskContext) -> TaskResult:
-    """Note that nothing may be computed of a person, or that somebody has reviewed it and it may."""
+    """Restrict processing of a person's data, or lift the restriction after a review."""
     tenant_id = request.tenant_id
     subject = erasure.find(session, tenant_id, lead_id=request.lead_id, identities=request.identities())
     if not subject.lead_ids:
         raise _unknown(request)
-    told = {"restricted": request.restricted, "objected": request.objected}
-    held = {
-        lead_id: restrictions.change(session, tenant_id, lead_id=lead_id, **told, now=context.now)
+    blocked = {
+        lead_id: restrictions.change(
+            session,
+            tenant_id,
+            lead_id=lead_id,
+            restricted=request.restricted,
+            objected=request.objected,
+            now=context.now,
+        )
         for lead_id in sorted(subject.lead_ids)
     }
-    for lead_id in held:
-        context.audit("restriction", lead_id=lead_id, **told, reason=_reason(request), actor=request.actor)
+    for lead_id in blocked:
+        context.audit(
+            "restriction",
+            lead_id=lead_id,
+            restricted=request.restricted,
+            objected=request.objected,
+            reason=_reason(request),
+            actor=request.actor,
+        )
     if True in (request.restricted, request.objected):
-        # what is planned for them is taken back
-        context.enqueue("hearth.interventions.plan_due", tenant_id=tenant_id, lead_ids=sorted(held))
-    return TaskResult(data={"leads": [{"lead_id": lead_id, "blocked": list(names)} for lead_id, names in held.items()]})
+        # plan again, which withdraws what was planned for these leads
+        context.enqueue("hearth.interventions.plan_due", tenant_id=tenant_id, lead_ids=sorted(blocked))
+    leads = [{"lead_id": lead_id, "blocked": list(names)} for lead_id, names in blocked.items()]
+    return TaskResult(data={"leads": leads})
 
 
-@effect("hearth.privacy.readmit", ReadmitPerson)
+@effect("hearth.privacy.readmit", ReadmitPerson, queue="ingest")
 def readmit(session: Session, request: ReadmitPerson, context: TaskContext) -> TaskResult:
-    """Let a person who was forgotten be imported again, as when they come back by themselves."""
+    """Allow a forgotten person to be imported again, for example when they contact the tenant again."""
     if erasure.get(session, request.tenant_id, erasure_id=request.erasure_id) is None:
         raise InvalidPayload.at("unknown_value", "erasure_id", "no erasure of this tenant has this id")
     lifted = tombstones.lift(session, request.tenant_id, erasure_id=request.erasure_id)
@@ -238,84 +268,15 @@ def readmit(session: Session, request: ReadmitPerson, context: TaskContext) -> T
     return TaskResult(data={"erasure_id": request.erasure_id, "identities": lifted})
 
 
-@job("hearth.privacy.purge", Upkeep)
-def purge(request: Upkeep, context: TaskContext) -> Json:
-    """Delete what was kept long enough, of every tenant, once a day."""
-    if not schedule.is_due("privacy.purge", DAY):
-        return context.envelope(request, TaskResult(data={}))
-    with reading(EVERY_TENANT) as session:
-        known = [tenants.require(session, tenant_id) for tenant_id in tenants.ids(session)]
-        spools = erasure.spools(session)
-    gone = {tenant.tenant_id: _purge(tenant, context) for tenant in known}
-    orphans = workspace_files.discard_orphans(spools, context.now - timedelta(days=2))
-    _clean_storage()
-    log_state = broker_data.rewrite_log()
-    rows = sum(sum(removed.values()) for removed in gone.values())
-    counts = {"tenants": len(gone), "removed": rows, "orphans": orphans}
-    return context.envelope(request, TaskResult(data={**counts, "log": log_state}))
-
-
-def _purge(tenant: TenantRecord, context: TaskContext) -> dict[str, int]:
-    """What went of one tenant, rows by table and files."""
-    tenant_id, chosen = tenant.tenant_id, tenant.settings.get("retention_days") or {}
-    total: dict[str, int] = {}
-    for _ in range(ROUNDS):
-        with transaction(tenant_id) as session:
-            gone = retention.purge(session, tenant_id, chosen=chosen, now=context.now)
-        total = {name: total.get(name, 0) + gone.get(name, 0) for name in {*total, *gone}}
-        if max(gone.values(), default=0) < retention.BATCH:
-            break
-    total["leads"] = _purge_inactive(tenant_id, registry.days("profile", chosen), context)
-    total["files"] = _purge_files(tenant_id, chosen, context)
-    return total
-
-
-def _purge_inactive(tenant_id: str, kept: int | None, context: TaskContext) -> int:
-    """Leads of whom nothing was heard for too long; they may come again, so no tombstone is laid."""
-    if kept is None:
-        return 0
-    before, count = context.now - timedelta(days=kept), 0
-    for _ in range(ROUNDS):
-        with transaction(tenant_id) as session:
-            lead_ids = retention.inactive(session, tenant_id, before=before, limit=INACTIVE)
-            if not lead_ids:
-                break
-            subject = erasure.for_leads(session, tenant_id, lead_ids=lead_ids)
-            hashed = _hashed(session, tenant_id, lead_ids)
-            erased = erasure.erase(session, tenant_id, subject=subject, now=context.now)
-            body = to_wire({"subject": hashed, "reason": "retention", "stores": erased.stores, "models": erased.models})
-            audit.append(session, tenant_id, entries=[AuditDraft(kind="erasure", body=body)], now=context.now)
-        count += len(lead_ids)
-    return count
-
-
-def _purge_files(tenant_id: str, chosen: Mapping[str, int], context: TaskContext) -> int:
-    kept = {name: registry.days(name, chosen) or registry.DAYS[name] or 0 for name in ("imports", "exports")}
-    with reading(tenant_id) as session:
-        ended = erasure.imports(session, tenant_id, ended_before=context.now - timedelta(days=kept["imports"]))
-    removed = workspace_files.discard_of(ended)
-    return removed + workspace_files.discard_exports(tenant_id, context.now - timedelta(days=kept["exports"]))
-
-
-def _clean_storage() -> None:
-    with reading(EVERY_TENANT) as session:
-        storage.empty_log(session)
-        storage.vacuum(session, tables=sorted(store.table for store in registry.STORES if store.action != "keep"))
-
-
-def _registry() -> list[dict[str, Any]]:
-    return [asdict(store) for store in registry.STORES]
-
-
 def _reason(request: Person) -> str:
     return request.reason if request.reason in REASONS else "other"
 
 
-def _hashed(session: Session, tenant_id: str, lead_ids: list[str]) -> list[str]:
-    """What proves later whose it was, to who knows the lead's id and holds the key ring."""
-    return [tombstones.for_lead(session, tenant_id, lead_id).hex() for lead_id in lead_ids]
+def subject_hashes(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> list[str]:
+    """Return keyed hashes of leads, by which the holder of the key ring can prove later whose data it was."""
+    return [tombstones.lead_hash(session, tenant_id, lead_id).hex() for lead_id in lead_ids]
 
 
 def _unknown(request: Person) -> InvalidPayload:
     place = "lead_id" if request.lead_id else "external_ids"
-    return InvalidPayload.at("unknown_lead", place, "nothing of this tenant names such a lead")
+    return InvalidPayload.at("unknown_lead", place, "this tenant has no data of such a lead")

@@ -1,8 +1,14 @@
-"""How much may wait: over it a task is refused as overloaded, at once, instead of waiting for hours."""
+"""Admission control: refuse work at once as Overloaded instead of letting it wait for hours.
+
+The limits are checked before an assessment or an import is accepted. They need the broker's word on what waits; while
+it does not give it, nothing is accepted: the message is retried, then answered with Unavailable.
+"""
 
 from __future__ import annotations
 
+import structlog
 from celery import current_app
+from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from db.repositories.backfills import backfills
@@ -11,24 +17,33 @@ from db.repositories.predictions import assessments
 from db.session import Session
 from tasks.errors import Overloaded
 from tasks.runtime import queue_depth
+from tasks.runtime.publisher import quick_producer
 
-#: what one tenant may have running
+log = structlog.get_logger(__name__)
+
+#: assessments and imports that one tenant may have running
 ASSESSMENTS, IMPORTS = 5_000, 50
-#: what one tenant may have waiting in a queue; the canary tells what the others wait, since they do not wait for it
+#: messages that one tenant may have waiting in a queue: other tenants' messages do not wait behind them
 MESSAGES = 10_000
-#: seconds that a message may wait in a queue before nothing more is taken for it
+#: seconds that a probe may wait in a queue before nothing more is accepted for it
 LONGEST_WAIT = 600.0
 
 
 def admit_assessment(session: Session, tenant_id: str) -> None:
-    """Raises Overloaded when the tenant or the cluster has enough to do."""
+    """Check the limits before an assessment is accepted.
+
+    Raises:
+        Overloaded: the tenant or the cluster has enough to do.
+        DepthUnknown: the broker did not say how much waits.
+
+    """
     if assessments.running(session, tenant_id) >= ASSESSMENTS:
         raise Overloaded(f"{ASSESSMENTS} assessments of this tenant have not ended; send it again when some have")
     _admit(session, tenant_id, "inference")
 
 
 def admit_import(session: Session, tenant_id: str) -> None:
-    """Raises Overloaded when the tenant or the cluster has enough to do."""
+    """Check the limits before an import is accepted; raises as `admit_assessment`."""
     if backfills.running(session, tenant_id) >= IMPORTS:
         raise Overloaded(f"{IMPORTS} imports of this tenant have not ended; send it again when some have")
     _admit(session, tenant_id, "batch")
@@ -43,8 +58,9 @@ def _admit(session: Session, tenant_id: str, queue: str) -> None:
 
 
 def _backlog(queue: str, tenant_id: str) -> int:
-    """A broker that is away holds nobody up here."""
     try:
-        return queue_depth.backlog(current_app.backend.client, queue, tenant_id)
-    except (RedisError, OSError, AttributeError):
-        return 0
+        with quick_producer(current_app) as producer, producer.channel.conn_or_acquire() as client:
+            return queue_depth.backlog(client, queue, tenant_id)
+    except (RedisError, BrokerError, OSError) as error:
+        log.error("queue_depth_unknown", queue=queue, error=type(error).__name__)
+        raise queue_depth.DepthUnknown(queue) from None

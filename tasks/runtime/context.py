@@ -1,4 +1,4 @@
-"""What a task's body gets besides its request, and what it gives back."""
+"""What a task's body gets besides its request (TaskContext), and what it returns (TaskResult)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from typing import Any, Literal
 
 from db.records import AuditDraft, OutboundDraft, OutboxDraft, OutboxRecord, TenantRecord
 from db.repositories import audit
-from db.repositories.jobs import idempotency_keys, leases, outbox
+from db.repositories.jobs import leases, outbox
 from db.repositories.outbound import outbound
 from db.session import Session, transaction
 from tasks.contracts.base.request import CONTRACT, Request
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical, to_wire
+from tasks.runtime import idempotency
+from tasks.runtime.idempotency import Claim
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
-    """What a task's body returns: the data, and the facts of the envelope that go with it."""
+    """What a task's body returns: the data, and the fields of the envelope that go with it."""
 
     data: Mapping[str, Any]
     status: Literal["ok", "insufficient_data", "no_model", "blocked", "partial"] = "ok"
@@ -40,7 +42,7 @@ class JobLease:
 
 @dataclass(slots=True, kw_only=True)
 class TaskContext:
-    """Who asks and when; where a body puts warnings, follow-ups, what the CRM is told and what is to be proved."""
+    """Who asks and when, and what goes with the effect: warnings, follow-ups, events for the CRM, audit rows."""
 
     task: str
     task_id: str
@@ -60,37 +62,40 @@ class TaskContext:
 
     @property
     def tenant_id(self) -> str:
-        """The tenant, known to exist."""
+        """Return the id of the tenant, which must be known by now."""
         assert self.tenant is not None
         return self.tenant.tenant_id
 
     def settings(self) -> Mapping[str, Any]:
-        """The tenant's settings."""
+        """Return the tenant's settings; empty without a tenant."""
         return self.tenant.settings if self.tenant else {}
 
     def fork(self) -> TaskContext:
-        """The same work with nothing written down yet: for one of several effects, any of which may fail."""
+        """Return a context for one of several effects, with nothing collected yet: any of them may fail alone."""
         return replace(self, warnings=[], follow_ups=[], events=[], audit_rows=[])
 
     def warn(self, code: str, path: str) -> None:
-        """Tell the caller of something that was not refused."""
+        """Tell the caller about something in the message that was ignored instead of refused."""
         self.warnings.append({"code": code, "path": path})
 
     def enqueue(self, task: str, **kwargs: Any) -> None:
-        """Write a follow-up task with the effect; it is published after the commit, again until it is done."""
+        """Write a follow-up task with the effect; it is published after the commit, and again until it has ended."""
         self.follow_ups.append(OutboxDraft(task=task, queue=self.queue_of(task), kwargs=to_wire(kwargs)))
 
     def emit_event(self, kind: str, lead_id: str | None = None, /, **body: Any) -> None:
-        """Write an event of the outbound stream with the effect; no personal data."""
+        """Write an event of the outbound stream with the effect; it must hold no personal data."""
         self.events.append(OutboundDraft(type=kind, lead_id=lead_id, body=to_wire(body)))
 
     def audit(self, kind: str, /, **body: Any) -> None:
-        """Write a row of the tenant's audit chain with the effect; no personal data."""
+        """Write a row of the tenant's audit chain with the effect; it must hold no personal data."""
         self.audit_rows.append(AuditDraft(kind=kind, body=to_wire(body)))
 
     @contextmanager
     def transaction(self, tenant_id: str, *, dry_run: bool = False) -> Iterator[Session]:
-        """The transaction of an effect, with all that goes with it; follow-ups are published after the commit."""
+        """Open the transaction of an effect, write what goes with it, and publish the follow-ups after the commit.
+
+        A dry run does all of its work, then its transaction is rolled back and nothing is published.
+        """
         rows: list[OutboxRecord] = []
         with transaction(tenant_id) as session:
             yield session
@@ -101,7 +106,12 @@ class TaskContext:
         self.publish(tenant_id, rows)
 
     def flush(self, session: Session, tenant_id: str) -> list[OutboxRecord]:
-        """Write what goes with the effect in its transaction; gives the follow-ups to publish after the commit."""
+        """Write what goes with the effect in its transaction; return the follow-ups to publish after the commit.
+
+        Raises:
+            FenceLost: another worker has taken the lease over, so this effect must not be committed.
+
+        """
         if self.lease is not None:
             leases.guard(session, tenant_id, name=self.lease.name, fence=self.lease.fence)
         if self.audit_rows:
@@ -111,30 +121,31 @@ class TaskContext:
             outbound.emit(session, tenant_id, events=self.events, now=self.now, deliver=pushed)
         return outbox.add(session, tenant_id, drafts=self.follow_ups, now=self.now) if self.follow_ups else []
 
-    def store_result(self, session: Session, request: Request, key: str, answer: TaskResult) -> Json:
-        """Keep a job's answer in the caller's transaction; a duplicate's first answer comes back instead."""
-        scope = {"task": self.task, "key": key}
-        stored = idempotency_keys.claim(
-            session, request.tenant_id, **scope, args_hash=self.args_hash, task_id=self.task_id, now=self.now
-        )
-        if stored is not None:
-            return as_duplicate(stored.result)
-        envelope = self.envelope(request, answer)
-        idempotency_keys.finish(session, request.tenant_id, **scope, result=envelope, now=self.now)
-        return envelope
+    def claim(self, key: str) -> Claim:
+        """Return this task's claim to an idempotency key."""
+        return Claim(task=self.task, key=key, args_hash=self.args_hash, task_id=self.task_id, now=self.now)
 
-    def envelope(self, request: Request, answer: TaskResult) -> Json:
-        """The answer as it goes over the wire, at most 64 KB of finite JSON."""
+    def store_result(self, session: Session, request: Request, key: str, result: TaskResult) -> Json:
+        """Store a job's result in the caller's transaction; return its envelope, or the first one for a duplicate."""
+        return idempotency.once(session, request.tenant_id, self.claim(key), lambda: self.envelope(request, result))
+
+    def envelope(self, request: Request, result: TaskResult) -> Json:
+        """Return the result as it goes over the wire: finite JSON of at most 64 KB.
+
+        Raises:
+            ValueError: it is longer, or holds what JSON does not know.
+
+        """
         envelope: Json = to_wire(
             {
                 "contract": CONTRACT,
-                "status": answer.status,
+                "status": result.status,
                 "tenant_id": request.tenant_id,
                 "task_id": self.task_id,
-                "data": answer.data,
+                "data": result.data,
                 "warnings": self.warnings[:100],
-                "model": answer.model,
-                "as_of": answer.as_of,
+                "model": result.model,
+                "as_of": result.as_of,
                 "computed_at": self.now,
                 "took_ms": round((time.monotonic() - self.started) * 1000),
             }
@@ -142,8 +153,3 @@ class TaskContext:
         if len(canonical(envelope)) > RESULT_LIMIT:
             raise ValueError(f"the answer is over {RESULT_LIMIT} bytes; answer with counts and ids")
         return envelope
-
-
-def as_duplicate(result: Mapping[str, Any] | None) -> Json:
-    """The first result, marked as one that was given before."""
-    return {**(result or {}), "duplicate": True}

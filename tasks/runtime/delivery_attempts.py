@@ -1,9 +1,11 @@
-"""How often a message is started: counted by its task id, for all its copies together, so that a deadly one ends.
+"""Count how often a message is started, all its copies together, so that one that kills its process ends in quarantine.
 
-A message comes again because its process died (Celery sends it anew), because its worker died or was silent (the broker
-gives it back), or because the relay publishes its row again; several of these copies may be about at once. A first
-delivery is not counted, which costs nothing: whatever comes after it counts it too. Nor is what the task itself sent
-again for trouble that passes: nobody died over it.
+A message is delivered again because its process died (Celery sends it again), because its worker died or was silent
+(the broker gives it back), or because the relay publishes its row again; several of these copies may exist at once.
+A first delivery is not recorded, which costs nothing: whatever comes after it counts it too. A copy that the task sent
+itself, for a transient error, is not recorded either: nothing crashed.
+
+In this module `delivery` is what Celery tells of the message that is run now: its headers, by name.
 """
 
 from __future__ import annotations
@@ -20,21 +22,51 @@ from db.records import QuarantineDraft
 from db.repositories import tenants
 from db.repositories.jobs import delivery_attempts, quarantine
 from db.session import EVERY_TENANT, transaction
+from tasks.contracts.base.request import Request
+from tasks.contracts.base.wire import canonical
+from tasks.errors import Poisonous
+from tasks.runtime.context import TaskContext
 
 log = structlog.get_logger(__name__)
 
 #: starts of one message, all its copies together
-STARTS = 6
-#: message header: the relay may have published its row before
+MAX_ATTEMPTS = 6
+#: message header: the relay may have published the row before
 AGAIN = "hearth_again"
-#: message header: the retries of a message that follows one which ended by itself
+#: message header: the Celery retries of a message whose predecessor ended by itself
 ENDED = "hearth_ended"
 
 
-def to_count(told: Any) -> int:
-    """Give the starts that a delivery adds to its message's count, by what its request tells: 0 for a first one.
+def count(request: Request, context: TaskContext, delivery: Any, *, queue: str) -> bool:
+    """Record this attempt where a process may have died over the message before; return whether it was recorded.
 
-    It is 2 where its forerunner was a first one, and is dead.
+    Raises:
+        Poisonous: it was started too often; it is quarantined and not run.
+
+    """
+    more = to_count(delivery)
+    if not more:
+        return False
+    attempts = record(request.tenant_id, task=context.task, task_id=context.task_id, more=more)
+    if attempts <= MAX_ATTEMPTS:
+        return True
+    before = min(attempts - more, MAX_ATTEMPTS)
+    quarantine_message(
+        request.tenant_id,
+        task=context.task,
+        task_id=context.task_id,
+        queue=queue,
+        body=canonical(request.model_dump(mode="json", exclude_unset=True)),
+        attempts=before,
+        now=context.now,
+    )
+    raise Poisonous(f"{context.task} took its worker down {before} times; see `hearth quarantine list`")
+
+
+def to_count(delivery: Any) -> int:
+    """Return the attempts that a delivery adds to its message's count, judged by its headers: 0 for a first one.
+
+    It is 2 where its predecessor was a first delivery, and died.
 
     >>> to_count({}), to_count({"retries": 1}), to_count({"retries": 2})
     (0, 2, 1)
@@ -43,15 +75,15 @@ def to_count(told: Any) -> int:
     >>> to_count({AGAIN: True}), to_count({AGAIN: True, "retries": 1}), to_count({AGAIN: True, ENDED: 0})
     (1, 1, 0)
     """
-    deaths = _number(told, "retries") - _number(told, ENDED)
-    copy = _redelivered(told) or (told.get(AGAIN) is True and not ended_before(told))
+    deaths = _number(delivery, "retries") - _number(delivery, ENDED)
+    copy = _redelivered(delivery) or (delivery.get(AGAIN) is True and not ended_before(delivery))
     if deaths <= 0 and not copy:
         return 0
     return 2 if deaths == 1 and not copy else 1
 
 
-def uncounted(told: Any) -> dict[str, Any]:
-    """Give the headers of a copy that follows a start which could not be counted: what the copy starts is to be.
+def uncounted(delivery: Any) -> dict[str, Any]:
+    """Return the headers of a copy that follows an attempt which could not be recorded: the copy's own attempt will be.
 
     >>> to_count({"retries": 2} | uncounted({"retries": 2}))
     1
@@ -60,65 +92,66 @@ def uncounted(told: Any) -> dict[str, Any]:
     >>> to_count(uncounted({"delivery_info": {"redelivered": True}}))
     1
     """
-    return {ENDED: told.get(ENDED), **({AGAIN: True} if _redelivered(told) else {})}
+    return {ENDED: delivery.get(ENDED), **({AGAIN: True} if _redelivered(delivery) else {})}
 
 
-def ended_before(told: Any) -> bool:
-    """Whether a forerunner ended by itself: then the retries that a request tells are not all deaths."""
-    return told.get(ENDED) is not None
+def ended_before(delivery: Any) -> bool:
+    """Return whether a predecessor ended by itself: then not all Celery retries of a delivery are deaths."""
+    return delivery.get(ENDED) is not None
 
 
-def begin(tenant_id: str, *, task: str, task_id: str, more: int) -> int:
-    """Count a start in a commit of its own; gives how many there were with this one."""
-    with transaction(tenant_id or quarantine.NOBODY) as session:
-        own = {"task": task, "task_id": task_id}
-        return delivery_attempts.begin(session, tenant_id or quarantine.NOBODY, **own, first=2, more=more)
+def record(tenant_id: str, *, task: str, task_id: str, more: int) -> int:
+    """Record attempts in a commit of their own; return how many there were with these."""
+    with transaction(tenant_id or quarantine.UNKNOWN_TENANT) as session:
+        return delivery_attempts.begin(
+            session, tenant_id or quarantine.UNKNOWN_TENANT, task=task, task_id=task_id, first=2, more=more
+        )
 
 
 def record_death(tenant_id: str | None, *, task: str, task_id: str) -> None:
-    """Count a start that was not counted, since its process died and what comes next does not tell so."""
-    with _unless_away(task, task_id), transaction(tenant_id or quarantine.NOBODY) as session:
-        delivery_attempts.begin(session, tenant_id or quarantine.NOBODY, task=task, task_id=task_id)
+    """Record a delivery attempt that was not recorded because the process died; the next headers will not show it."""
+    with _unless_away(task, task_id), transaction(tenant_id or quarantine.UNKNOWN_TENANT) as session:
+        delivery_attempts.begin(session, tenant_id or quarantine.UNKNOWN_TENANT, task=task, task_id=task_id)
 
 
 def forget(tenant_id: str, *, task: str, task_id: str) -> None:
-    """A start that was counted has ended by itself, and nobody died."""
-    with _unless_away(task, task_id), transaction(tenant_id or quarantine.NOBODY) as session:
-        delivery_attempts.take_back(session, tenant_id or quarantine.NOBODY, task=task, task_id=task_id)
+    """Take a recorded attempt back: it has ended by itself, and no process died."""
+    with _unless_away(task, task_id), transaction(tenant_id or quarantine.UNKNOWN_TENANT) as session:
+        delivery_attempts.undo(session, tenant_id or quarantine.UNKNOWN_TENANT, task=task, task_id=task_id)
 
 
 def quarantine_message(
-    tenant_id: str, *, task: str, task_id: str, queue: str, body: bytes, starts: int, now: datetime
+    tenant_id: str, *, task: str, task_id: str, queue: str, body: bytes, attempts: int, now: datetime
 ) -> None:
-    """Keep what was started too often until a person looks at it; a copy of what is held already changes nothing."""
+    """Quarantine a message that was started too often; a copy of one that is there adds nothing."""
     draft = QuarantineDraft(
         task=task,
         queue=queue,
         reason=quarantine.ATTEMPTS,
         headers={"id": task_id},
         body=body,
-        attempts=starts,
+        attempts=attempts,
         message_id=task_id,
     )
     with transaction(EVERY_TENANT) as session:
-        known = tenant_id if tenants.get(session, tenant_id) else quarantine.NOBODY
+        known = tenant_id if tenants.get(session, tenant_id) else quarantine.UNKNOWN_TENANT
         quarantine.hold(session, known, draft=draft, now=now)
 
 
 @contextmanager
 def _unless_away(task: str, task_id: str) -> Iterator[None]:
-    """A count that is wrong by one is no reason to fail."""
+    """Log an error of the database and go on: a count that is wrong by one is no reason to fail."""
     try:
         yield
     except DatabaseError as error:
         log.warning("starts_miscounted", task=task, task_id=task_id, error=type(error).__name__)
 
 
-def _redelivered(told: Any) -> bool:
-    return bool((told.get("delivery_info") or {}).get("redelivered"))
+def _redelivered(delivery: Any) -> bool:
+    return bool((delivery.get("delivery_info") or {}).get("redelivered"))
 
 
-def _number(told: Any, name: str) -> int:
-    """A number that a message tells; anybody may have written it."""
-    value = told.get(name)
+def _number(delivery: Any, name: str) -> int:
+    """Return a number of the headers, or 0 for anything else: anybody may have written it."""
+    value = delivery.get(name)
     return value if isinstance(value, int) else 0

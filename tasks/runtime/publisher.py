@@ -1,4 +1,4 @@
-"""Sending what a task must not wait for: the outbox has it, so a broker that is away is told at once."""
+"""A connection to the broker that gives up at once: for tasks that must not wait for it, since the outbox does."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _QUICK = {"max_retries": 0, "interval_start": 0.1, "socket_connect_timeout": 0.5
 
 @contextmanager
 def quick_producer(app: Any) -> Iterator[Any]:
-    """A producer that gives up within half a second or so, from a pool of this process.
+    """Yield a producer that gives up within about half a second, from a pool of this process.
 
     Raises:
-        kombu.exceptions.OperationalError: the broker is away or takes nothing; perhaps some of it arrived.
+        kombu.exceptions.OperationalError: the broker is away or accepts nothing; a part may have arrived.
 
     """
     options = {**app.conf.broker_transport_options, **_QUICK}

@@ -1,4 +1,7 @@
-"""How much waits in a queue: what lies on its list, and what was set aside so that every tenant gets its turn."""
+"""The depth of a queue: the messages on its list, and those set aside so that every tenant gets its turn.
+
+The keys are those of the fair queue (workers.worker.fair_queue).
+"""
 
 from __future__ import annotations
 
@@ -9,34 +12,38 @@ from typing import Any
 LANE = "@"
 
 
+class DepthUnknown(Exception):  # noqa: N818  # the name says the fact
+    """The broker did not say how much waits in a queue."""
+
+
 def set_aside_key(queue: str) -> str:
-    """The sorted set of the messages that were set aside, in the order of their turns."""
+    """Return the key of the sorted set of the messages that were set aside, in the order of their turns."""
     return f"hearth.fair.{queue}.aside"
 
 
 def turns_key(queue: str) -> str:
-    """The hash of the turn that each tenant's last message got."""
+    """Return the key of the hash that holds the turn of each tenant's last message."""
     return f"hearth.fair.{queue}.turns"
 
 
 def ready_key(queue: str) -> str:
-    """The hash of the messages that lie on the list in the order of their turns."""
+    """Return the key of the hash of the messages that lie on the list in the order of their turns."""
     return f"hearth.fair.{queue}.ready"
 
 
 def depths(client: Any, queues: Iterable[str]) -> dict[str, int]:
-    """The number of messages that wait in each queue, whether on its list or aside."""
+    """Return the number of messages that wait in each queue, on its list or aside; one round trip."""
     names = sorted(set(queues))
     pipeline = client.pipeline(transaction=False)
     for name in names:
         pipeline.llen(name)
         pipeline.zcard(set_aside_key(name))
-    found = list(map(int, pipeline.execute()))
-    return {name: found[2 * place] + found[2 * place + 1] for place, name in enumerate(names)}
+    counts = list(map(int, pipeline.execute()))
+    return {name: counts[2 * place] + counts[2 * place + 1] for place, name in enumerate(names)}
 
 
 def backlog(client: Any, queue: str, tenant_id: str) -> int:
-    """How many turns a tenant's newest message in a queue has before it: about the number of its waiting ones."""
+    """Return the turns before a tenant's newest message in a queue: about the number of its messages that wait."""
     pipeline = client.pipeline(transaction=False)
     pipeline.zrange(set_aside_key(queue), 0, 0, withscores=True)
     pipeline.hget(turns_key(queue), LANE + tenant_id)

@@ -96,6 +96,12 @@ DISK_FULL = RetryPolicy(
     message="no room on the disk of Hearth's home; make some and send the task again",
     patience=24 * 3600.0,
 )
+#: the broker did not say how much waits in a queue, so nothing more may be admitted to it
+BROKER_AWAY = RetryPolicy(
+    name="broker",
+    message="the broker did not say how much is waiting; send the task again later",
+    patience=300.0,
+)
 #: a row that is referred to was deleted meanwhile: the next look sees what there is, or it is a fault of ours
 REFERENCE_GONE = RetryPolicy(
     name="reference",
@@ -192,7 +198,7 @@ def quarantine_message(tenant_id: str, draft: QuarantineDraft, *, row: str | Non
     facts = {"task": draft.task, "queue": draft.queue, "reason": draft.reason, "task_id": draft.message_id}
     try:
         with transaction(EVERY_TENANT) as session:
-            known = tenant_id if tenants.get(session, tenant_id) else quarantine.NOBODY
+            known = tenant_id if tenants.get(session, tenant_id) else quarantine.UNKNOWN_TENANT
             kept = quarantine.hold(session, known, draft=draft, now=now)
             if kept and row:
                 outbox.finish(session, tenant_id, outbox_id=row, now=now)

@@ -34,7 +34,7 @@ def land(
         "state": state,
         "snapshot_ids": snapshot_ids,
     }
-    assessments.land(session, request.tenant_id, **own, now=datetime.now(UTC))
+    assessments.complete_stage(session, request.tenant_id, **own, now=datetime.now(UTC))
     return TaskResult(data={"stage": stage, "state": state})
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tasks.contracts import PUBLIC, schemas
+from tasks.runtime import registry
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
-GENERATED = schemas()
+GENERATED = registry.schemas()
 
 
 @pytest.mark.parametrize("name", sorted(GENERATED))
@@ -24,7 +24,7 @@ def test_no_published_schema_is_left_over() -> None:
     assert {path.stem for path in FOLDER.glob("*.json")} == set(GENERATED)
 
 
-@pytest.mark.parametrize("name", sorted(PUBLIC))
+@pytest.mark.parametrize("name", sorted(registry.public_contracts()))
 def test_schemas_are_schemas(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(GENERATED[name])
 

@@ -148,6 +148,6 @@ def numbered_held_out(at: datetime = NOON, **fields: Any) -> tuple[int, str]:
     """Such a lead with its number."""
     for number in range(100, 200):
         lead_id = at_risk(number, at, **fields)
-        if experiment.assigned(T, lead_id, 0.5).held_out:
+        if experiment.assign_arm(T, lead_id, 0.5).held_out:
             return number, lead_id
     raise AssertionError("nobody of a hundred is held out")

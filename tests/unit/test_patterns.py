@@ -23,7 +23,7 @@ from tests.support.pattern_steps import Machine, TooLong
 PACKAGES = ("workers", "tasks", "db", "ml")
 #: patterns in tuples and records, and how they are used
 USED = {
-    "tasks.intake.values.dates._FORMS": {"fullmatch"},
+    "tasks.intake.values.dates._DATE_FORMS": {"fullmatch"},
     "tasks.intake.csv.lead_schema._FAMILIES": {"fullmatch"},
 }
 #: patterns that are not linear, and the most characters they are given

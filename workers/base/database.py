@@ -112,7 +112,7 @@ def _needing(settings: Settings, ring: KeyRing) -> str | None:
     session.configure(settings.database_url.get_secret_value(), ring)
     try:
         with session.reading(session.EVERY_TENANT) as asking:
-            return key_marks.needing(asking)
+            return key_marks.table_needing_ring(asking)
     finally:
         session.dispose()
 
@@ -133,7 +133,7 @@ def _compare(settings: Settings) -> None:
     if not _made(settings):
         return
     with session.reading(session.EVERY_TENANT) as asking:
-        match = key_marks.compare(asking)
+        match = key_marks.check(asking)
     if match.strange is not None:
         told = f"{match.strange} of the database was written with keys that {_place(settings)} does not hold"
         raise KeysForeign(f"{told}: {_RESTORE}")
@@ -144,7 +144,7 @@ def _compare(settings: Settings) -> None:
 def _note() -> None:
     try:
         with session.transaction(session.EVERY_TENANT) as writing:
-            key_marks.note(writing, now=datetime.now(UTC))
+            key_marks.save(writing, now=datetime.now(UTC))
     except DatabaseError as error:
         # as on a standby: the next start notes them
         log.warning("keys_not_noted", error=type(error).__name__)

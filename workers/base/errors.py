@@ -9,7 +9,6 @@ WorkersError
 ├── FlowerUnprotected    Flower was to start without a password
 ├── HomeNotPrivate       others may read Hearth's home, and we may not change that
 ├── KeysUnreadable       the key file is there and cannot be used
-└── PagesMissing         what draws pages is not installed
 """
 
 
@@ -47,7 +46,3 @@ class HomeNotPrivate(WorkersError):  # noqa: N818
 
 class KeysUnreadable(WorkersError):  # noqa: N818
     """The key file cannot be used; without it, sealed columns stay closed."""
-
-
-class PagesMissing(WorkersError):  # noqa: N818
-    """The extra `pages` is not installed."""

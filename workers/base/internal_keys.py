@@ -14,9 +14,9 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from tasks.contracts.base.destinations import MARK, OWN_QUEUES
+from tasks.contracts.base.destinations import KOMBU_SEPARATORS, OWN_QUEUES
 from tasks.runtime import queue_depth
-from workers.base import malformed
+from workers.base import lua, malformed
 from workers.base.broker_epoch import EPOCH
 
 log = structlog.get_logger(__name__)
@@ -42,21 +42,12 @@ _EXCHANGES = ("celery.pidbox", "reply.celery.pidbox", "celeryev")
 #: lists of a queue beside its own, by kombu's steps of priority
 _PRIORITIES = (3, 6, 9)
 
-# RENAMENX: what was moved aside before stays. The set may itself be of a wrong type
-_MOVE = """
-local found = redis.call('TYPE', KEYS[1]).ok
-if found == ARGV[1] or found == 'none' then return 0 end
-if redis.call('RENAMENX', KEYS[1], KEYS[2]) == 0 then return 0 end
-redis.pcall('SADD', KEYS[3], KEYS[2])
-return 1
-"""
-
 
 def expected(queues: Collection[str]) -> dict[str, str]:
     """The type of each key that workers of these queues rely on, by its name."""
     kinds = {**_ALONE, **_HELD, **bindings([*queues, *_EXCHANGES])}
     for queue in queues:
-        lists = (queue, *(f"{queue}{MARK}{step}" for step in _PRIORITIES), malformed.parked_key(queue))
+        lists = (queue, *(f"{queue}{KOMBU_SEPARATORS}{step}" for step in _PRIORITIES), malformed.parked_key(queue))
         kinds |= dict.fromkeys(lists, "list")
         kinds |= {
             queue_depth.set_aside_key(queue): "zset",
@@ -139,7 +130,7 @@ def _wrong(client: Any, kinds: Mapping[str, str]) -> list[tuple[str, str]]:
 def _move_aside(client: Any, key: str, found: str, wanted: str) -> bool:
     aside = f"{BROKEN}.{time.time_ns() // 1_000_000}.{key}"
     # in one step: another process may have put it right meanwhile
-    if not client.eval(_MOVE, 3, key, aside, BROKEN, wanted):
+    if not client.eval(lua.script("workers.base", "internal_keys_move"), 3, key, aside, BROKEN, wanted):
         return False
     log.error("internal_key_broken", key=key, found=found, wanted=wanted, moved_to=aside)
     if key == HELD_INDEX:
@@ -159,4 +150,4 @@ def _note_bound(client: Any, key: str) -> None:
     """Bind a queue to its exchange again: a process binds once, and what it sent to an unbound one would vanish."""
     exchange = next(key.removeprefix(kind) for kind in _BINDINGS if key.startswith(kind))
     if exchange not in _EXCHANGES:
-        client.sadd(key, MARK.join((exchange, "", exchange)))
+        client.sadd(key, KOMBU_SEPARATORS.join((exchange, "", exchange)))

@@ -22,8 +22,9 @@ from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, reading, transaction
 from tasks.contracts.base.destinations import is_bookkeeping
 from tasks.runtime import delivery_attempts
+from tasks.runtime.outbox import FROM_OUTBOX
+from tasks.runtime.retries import WAITED
 from tasks.runtime.retry_policy import RETRY_HEADER
-from tasks.runtime.task import FROM_OUTBOX, WAITED
 from workers.base import malformed, messages
 from workers.base.decoding import BODY_LIMIT
 
@@ -34,7 +35,7 @@ Reason = Literal[
 ]
 
 #: the tenant of a message that does not tell its own
-NOBODY = quarantine.NOBODY
+NOBODY = quarantine.UNKNOWN_TENANT
 #: the reason of a message that was started too often
 ATTEMPTS: Literal["attempts"] = quarantine.ATTEMPTS
 #: stands in an outbox row for a held message; the relay knows it, no worker does
@@ -125,7 +126,7 @@ def replay(session: Session, entry: QuarantineEntry, *, now: datetime, by_hand: 
 def replay_known(tasks: Collection[str]) -> int:
     """Send parked messages of unknown tasks again whose task is known now; gives their number."""
     with reading(EVERY_TENANT) as session:
-        if not quarantine.tasks_held(session, reason="unknown_task").intersection(tasks):
+        if not quarantine.held_tasks(session, reason="unknown_task").intersection(tasks):
             # to read thousands of them at each look would hold up what the worker takes meanwhile
             return 0
         held = quarantine.entries(session, limit=_LOOK)

@@ -1,4 +1,4 @@
-"""`hearth audit`: whether the chains that prove what was done are whole."""
+"""`hearth audit`: verify the audit chains."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def verify(context: click.Context, tenant: str | None, as_json: bool) -> None:
 
 
 def verified(chosen: Settings, tenant: str | None) -> dict[str, AuditReport]:
-    """The report of each chain that database or anchors know of, or of one tenant."""
+    """Return the report of each chain in the database or the checkpoints, or of one tenant's."""
     with database(chosen):
         with reading(EVERY_TENANT) as session:
             known = {*chains.tenants(session), *audit_checkpoints.tenants(chosen.home)}
@@ -66,5 +66,5 @@ def _brief(tenant: str, report: AuditReport) -> dict[str, Any]:
 
 
 def _anchor(report: AuditReport) -> str | None:
-    """The anchor that disagrees, as it begins in its file."""
+    """Return the checkpoint that disagrees, as it stands in its file."""
     return f"{report.anchor.sequence}:{report.anchor.hash.hex()[:16]}" if report.anchor else None

@@ -1,4 +1,4 @@
-"""`hearth backfill`: a CSV file into a tenant, with its progress and its errors."""
+"""`hearth backfill`: import a CSV file into a tenant; show progress and errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from db.repositories import tenants
 from db.repositories.backfills import backfills
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.backfill.finish import summary
-from tasks.intake.csv import columns
+from tasks.intake.csv import export_profiles
 from tasks.runtime.file_grants import handed_over
 from workers.base.settings import settings
 from workers.cli.base.client import Client, client
@@ -26,7 +26,7 @@ from workers.cli.base.output import emit, facts, notice, progress, table
 MODES = ("preview", "dry_run", "reconcile", "commit")
 KINDS = ("leads", "events")
 POLICIES = ("fill_blanks", "overwrite", "skip_existing")
-PROFILES = ("auto", *columns.profiles("leads"), *columns.profiles("events"))
+PROFILES = ("auto", *export_profiles.profile_names("leads"), *export_profiles.profile_names("events"))
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 #: states that are no failure
 GOOD = frozenset({"finished", "preview"})
@@ -72,7 +72,7 @@ def backfill() -> None:
 
 
 def mapping_of(path: Path | None) -> Data | None:
-    """A mapping file's content; raises CommandFailed naming the line that is no TOML."""
+    """Return a mapping file's content; raises CommandFailed naming the line that is no TOML."""
     if path is None:
         return None
     try:
@@ -82,14 +82,14 @@ def mapping_of(path: Path | None) -> Data | None:
 
 
 def ensure_tenant(caller: Client) -> None:
-    """Creates the tenant unless it is there, and says so."""
+    """Create the tenant unless it exists; say so."""
     answer = caller.envelope("hearth.tenants.configure", settings={}, actor="hearth backfill")
     if answer["data"].get("created"):
         notice(f"tenant {caller.tenant_id} did not exist and was created")
 
 
 def run_import(caller: Client, path: Path, **options: Any) -> Data:
-    """Imports a file and returns the job as it ended; progress goes to stderr."""
+    """Import a file and return its finished job; progress goes to stderr."""
     job = start_import(caller, path, **options)
     if "result" in job:
         return job
@@ -102,7 +102,7 @@ def run_import(caller: Client, path: Path, **options: Any) -> Data:
 
 
 def start_import(caller: Client, path: Path, **options: Any) -> Data:
-    """Hands the file to the cluster and returns its job; with `result` where there is nothing to wait for."""
+    """Hand the file to the cluster and return its job; with `result` when there is nothing to wait for."""
     with handed_over(caller.home or settings().home, caller.tenant_id, path) as uri:
         answer = caller.envelope("hearth.backfill.csv", queue="batch", patience=600, uri=uri, **options)
     data: Data = answer["data"]
@@ -196,7 +196,7 @@ def _cancel(job_id: str, tenant_id: str) -> bool:
 
 
 def look_up(job_id: str) -> Data:
-    """An import's state whichever tenant it belongs to; the operator's view, never a caller's."""
+    """Return an import's state, whichever tenant owns it: the operator's view, never a caller's."""
     with reading(EVERY_TENANT) as session:
         for tenant_id in tenants.ids(session):
             record = backfills.get(session, tenant_id, backfill_id=job_id)
@@ -217,7 +217,7 @@ def _state(record: BackfillRecord, chunks: Sequence[ChunkRecord]) -> Data:
 
 
 def report_job(job_id: str, *, as_json: bool) -> None:
-    """Prints a job's id, for whoever does not wait."""
+    """Print a job's id, for people who do not wait."""
     if as_json:
         emit({"job_id": job_id})
     else:
@@ -225,7 +225,7 @@ def report_job(job_id: str, *, as_json: bool) -> None:
 
 
 def report(job: Data, *, as_json: bool) -> None:
-    """Prints what an import did; raises CommandFailed unless it finished."""
+    """Print what an import did; raises CommandFailed unless it finished."""
     result = job.get("result")
     if as_json and result:
         emit(result)
@@ -251,7 +251,7 @@ def _summary(result: Data) -> None:
 
 
 def _read_as(columns: Data) -> None:
-    """Which column is taken for what: what a look before an import is for."""
+    """Print which column is read as what: the purpose of a preview."""
     own = dict.fromkeys(columns["custom"], "an attribute of your own")
     empty = dict.fromkeys(columns["empty"], "nothing: it is empty")
     table("how the columns are read", ("column", "read as"), list({**columns["mapped"], **own, **empty}.items()))

@@ -1,4 +1,4 @@
-"""`hearth events`: what CRMs told, as it was kept."""
+"""`hearth events`: read stored CRM events again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNITS = {"h": "hours", "d": "days"}
 
 
 def moment(text: str) -> datetime:
-    """A moment: ISO 8601, UTC where it has no offset, or so long ago as `7d` or `12h`."""
+    """Return a moment: ISO 8601 (UTC without an offset), or an age such as `7d` or `12h`."""
     ago = _AGO.fullmatch(text)
     if ago:
         return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})

@@ -1,4 +1,4 @@
-"""`hearth outbound`: events that could not be delivered, and their second chance."""
+"""`hearth outbound`: list dead letters and deliver them again."""
 
 from __future__ import annotations
 

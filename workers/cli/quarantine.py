@@ -1,4 +1,4 @@
-"""`hearth quarantine`: messages that no worker could or would run."""
+"""`hearth quarantine`: list, show, replay and drop messages that could not run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`hearth schemas`: the contract as JSON Schemas, for callers in other languages."""
+"""`hearth schemas`: write the contract as JSON Schemas, for callers in other languages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tasks import contracts
+from tasks.runtime import registry
 from workers.cli.base.command import Command, example, json_option
 from workers.cli.base.output import emit, say
 
@@ -20,7 +20,7 @@ DIRECTORY = click.Path(file_okay=False, path_type=Path)
 def schemas(directory: Path, as_json: bool) -> None:
     """Write the JSON Schemas of the contract to DIR, one file a task, and the envelope's."""
     directory.mkdir(parents=True, exist_ok=True)
-    written = [_write(directory / f"{name}.json", schema) for name, schema in sorted(contracts.schemas().items())]
+    written = [_write(directory / f"{name}.json", schema) for name, schema in sorted(registry.schemas().items())]
     if as_json:
         emit({"files": written})
     else:

@@ -1,4 +1,4 @@
-"""`hearth tenant`: settings from TOML, and what a tenant is ready for."""
+"""`hearth tenant`: create and configure tenants; show what they are ready for."""
 
 from __future__ import annotations
 

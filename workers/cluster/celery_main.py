@@ -1,7 +1,7 @@
-"""Celery's `worker` and `beat` by themselves: `python -m workers.cluster.celery_main worker workers.bootstrap OPTION…`.
+"""Run Celery's `worker` or `beat` alone: `python -m workers.cluster.celery_main worker workers.bootstrap OPTION…`.
 
-Celery's own command first loads whatever is plugged into it, Flower's web server and a shell among it: a third of a
-second of each process's start.
+Celery's own command first loads its plug-ins, among them Flower's web server and a shell: a third of a second of each
+process's start.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _COMMANDS = {"worker": worker, "beat": beat}
 
 
 def main() -> None:
-    """Become a worker or beat of the app that the second argument names; ends with its exit code."""
+    """Run a worker or beat of the app that the second argument names; exit with its code."""
     command, app, *options = sys.argv[1:]
     context = CLIContext(app=find_app(app), no_color=True, workdir=None, quiet=True)
     _COMMANDS[command].main(options, prog_name=f"celery {command}", obj=context)

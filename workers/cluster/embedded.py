@@ -1,4 +1,4 @@
-"""The embedded cluster as one thing: broker, migrations, workers, relay, deliverer, beat and Flower, up and down."""
+"""Start and stop the embedded cluster: broker, migrations, workers, relay, deliverer, beat and Flower."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Cluster:
     """A running cluster; leaving its `with` block stops it warmly.
 
     While it runs, SIGINT raises KeyboardInterrupt in the main thread, SIGTERM and SIGHUP raise
-    SystemExit(128 + signal); once it stops, a further signal hastens it: workers give back at once what they do. An
+    SystemExit(128 + signal). During the stop a further signal hastens it: workers requeue their tasks at once. An
     attached cluster belongs to another process: it takes no signals and `stop` leaves it alone.
     """
 
@@ -55,15 +55,15 @@ class Cluster:
 
     @property
     def flower_url(self) -> str | None:
-        """Where Flower is; None when it does not run."""
+        """Return Flower's URL; None when it does not run."""
         return self.facts.get("flower_url")
 
     def pids(self) -> Mapping[str, int]:
-        """The main process of each part by name; empty when attached."""
+        """Return the main process id of each part by name; empty when attached."""
         return self._supervisor.pids() if self._supervisor else {}
 
     def wait_ready(self, timeout: float = READY) -> None:
-        """Return when every worker answers a ping and Flower its door.
+        """Return when every worker answers a ping and Flower accepts connections.
 
         Raises:
             ClusterFailed: a process crashed again and again.
@@ -130,7 +130,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """How a command reached its cluster."""
+    """The cluster that a command uses, and whether it is private to it."""
 
     #: True when the cluster lives only as long as the block
     private: bool
@@ -147,9 +147,9 @@ def start(
     tasks: str = TASKS,
     patience: Patience | None = None,
 ) -> Cluster:
-    """Start the cluster of settings.home and join workers.app to it; `wait_ready` tells when it answers.
+    """Start the cluster of settings.home and join workers.app to it; `wait_ready` returns when it answers.
 
-    A worker that takes nothing for longer than `patience` is started again.
+    A worker that consumes nothing for longer than `patience` is restarted.
 
     Raises:
         ClusterRunning: it runs already.
@@ -178,7 +178,7 @@ def start(
 
 
 def attach(settings: Settings) -> Cluster | None:
-    """The cluster running in settings.home, with workers.app joined to it; None when none runs."""
+    """Return the cluster running in settings.home, with workers.app joined to it; None when none runs."""
     facts = read_cluster(settings)
     if not facts or not broker.answers(SecretStr(facts["redis_url"])):
         return None
@@ -188,10 +188,10 @@ def attach(settings: Settings) -> Cluster | None:
 
 @contextmanager
 def connected(settings: Settings, notice: Notice = print, *, tasks: str = TASKS) -> Iterator[Connection]:
-    """Join workers.app to REDIS_URL, else to the running cluster, else to a private one for the time of the block.
+    """Join workers.app to REDIS_URL, else to the running cluster, else to a private one until the block ends.
 
-    A second command finds the private cluster and shares it; its owner waits for such guests before it stops it.
-    `notice` is told what takes time.
+    A second command shares the private cluster; the owner waits for such guests before it stops. `notice` is called
+    with each step that takes time.
     """
     if settings.redis_url:
         join(settings.redis_url)
@@ -211,7 +211,7 @@ def connected(settings: Settings, notice: Notice = print, *, tasks: str = TASKS)
 
 
 def join(url: SecretStr) -> None:
-    """Let workers.app talk to the broker at `url`, whatever it talked to before."""
+    """Connect workers.app to the broker at `url`, whatever it was connected to before."""
     text = url.get_secret_value()
     celery: Any = app
     release(app)
@@ -222,7 +222,7 @@ def join(url: SecretStr) -> None:
 
 
 def _guest_of(settings: Settings, users: Lock) -> Cluster | None:
-    """The running cluster, kept from stopping by our share of the users' lock."""
+    """Return the running cluster; our share of the users' lock keeps it from stopping."""
     if users.acquire(shared=True) and (cluster := attach(settings)):
         return cluster
     users.release()
@@ -230,7 +230,7 @@ def _guest_of(settings: Settings, users: Lock) -> Cluster | None:
 
 
 def _private(settings: Settings, users: Lock, notice: Notice, tasks: str) -> Cluster:
-    """A cluster of our own, or that of whoever was faster."""
+    """Return a cluster of our own, or the one of a process that was faster."""
     deadline = time.monotonic() + READY
     notice("no cluster is running: starting a private one for this command")
     while time.monotonic() < deadline:

@@ -17,7 +17,7 @@ MAX_WORKERS, GONE = 200, 3600
 
 
 def environment(chosen: Settings) -> Mapping[str, str]:
-    """What Flower is to find in its environment.
+    """Return Flower's environment.
 
     Raises:
         FlowerUnprotected: no `user:password` in HEARTH_FLOWER_AUTH.

@@ -1,4 +1,4 @@
-"""Locks between processes that nobody can leave behind: the kernel drops them with their holder."""
+"""Lock between processes; the kernel releases a lock when its holder ends, so none is left behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Lock:
         self._descriptor: int | None = None
 
     def acquire(self, *, shared: bool = False) -> bool:
-        """Take the lock if that is possible at once; whether it was. A lock held already is kept in the new mode."""
+        """Acquire the lock without waiting; return whether it succeeded. A lock already held changes its mode."""
         if self._descriptor is None:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -27,7 +27,7 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Give the lock up; harmless when it is not held."""
+        """Release the lock; harmless when it is not held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

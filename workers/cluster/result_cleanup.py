@@ -1,4 +1,4 @@
-"""Results of Celery that outlive the broker they came from."""
+"""Forget Celery results whose broker has ended."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from celery import Celery
 
 
 def release(app: Celery) -> None:
-    """Let the results that `app` still waits for be forgotten in silence.
+    """Forget the results that `app` still waits for, without contacting the broker.
 
-    The destructor of a result tells the broker that nobody waits any more. When that broker has ended, Celery looks
-    for it twenty times, a second each, before it gives up with an error.
+    The destructor of a result unsubscribes at the broker. When that broker has ended, Celery tries twenty times, a
+    second each, before it raises.
     """
     celery: Any = app
     # None until a result is asked for
@@ -22,7 +22,7 @@ def release(app: Celery) -> None:
 
 
 def drop(app: Celery, result: Any) -> None:
-    """Forget one result without a word to the broker; should its answer still come, nobody looks at it."""
+    """Forget one result without contacting the broker; an answer that still comes is ignored."""
     celery: Any = app
     for known in celery.backend._pending_results:  # noqa: SLF001 - the public way talks to the broker
         known.pop(result.id, None)
@@ -30,4 +30,4 @@ def drop(app: Celery, result: Any) -> None:
 
 
 def _nobody_waits(task_id: str) -> None:
-    """Answer as a consumer whose subscription has ended already."""
+    """Behave like a consumer whose subscription has ended already."""

@@ -1,4 +1,4 @@
-"""Signals of the runner: SIGINT, SIGTERM and SIGHUP all lead to the warm stop, a further one hastens it."""
+"""Handle the runner's signals: SIGINT, SIGTERM and SIGHUP start the warm stop, a further one hastens it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Signals:
-    """Turns signals into exceptions of the main thread, and into haste once the stop has begun."""
+    """Turn signals into exceptions of the main thread, and hasten a stop that has begun."""
 
     def __init__(self, hasten: Callable[[], None]) -> None:
         self._hasten = hasten
@@ -19,7 +19,7 @@ class Signals:
         self._previous: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
-        """Take the signals over; outside the main thread, which alone gets signals, do nothing."""
+        """Install the handlers; do nothing outside the main thread, which alone gets signals."""
         if threading.current_thread() is not threading.main_thread():
             return
         for signum in _ENDING:
@@ -28,11 +28,11 @@ class Signals:
                 self._previous[signum] = signal.signal(signum, self._on_signal)
 
     def stopping(self) -> None:
-        """From now on signals hasten."""
+        """Let signals hasten the stop from now on."""
         self._stopping = True
 
     def restore(self) -> None:
-        """Give the signals back."""
+        """Restore the former handlers."""
         while self._previous and threading.current_thread() is threading.main_thread():
             signal.signal(*self._previous.popitem())
 

@@ -1,13 +1,13 @@
-"""Runs processes: each in a session of its own, tethered to this one, restarted after a crash, stopped warmly.
+"""Supervise processes: each in its own session, bound to this one's life, restarted after a crash, stopped warmly.
 
 The watchdog (`workers.cluster.watchdog`) ends a process that lives and does nothing, as patiently as at a stop; it is
 started again as after a crash, and its log has a line of it.
 
-What never ran is given up after some quick crashes; what once did is started again for ever, at most every half minute:
-whatever ended it (a broker that refuses, a database that is away) may pass.
+A process that never ran is given up after some quick crashes. One that did run is restarted for ever, at most every
+half minute: the cause (a broker that refuses, a database that is away) may pass.
 
-A stop goes to main processes only, never to their groups: a worker's children must finish. Who is left after the grace
-is killed with its whole session. Phases stop one after the other, the broker's last.
+A stop signals main processes only, never their groups: a worker's children must finish. A process left after the grace
+period is killed with its whole session. Phases stop one after the other, the broker's last.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class _Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Keeps processes running until `stop`. Thread-safe; processes belong to its one thread, as tethers need."""
+    """Keep processes running until `stop`. Thread-safe; one thread starts them all, as parent-death signals need."""
 
     #: where `<name>.log` are written
     logs: Path
@@ -93,7 +93,7 @@ class Supervisor:
     _thread: threading.Thread | None = None
 
     def add(self, spec: ProcessSpec) -> None:
-        """Start a process soon and keep it running."""
+        """Add a process; it is started soon and kept running."""
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         rotate(self._log(spec))
         self._children[spec.name] = _Child(spec, due=time.monotonic() + spec.delay)
@@ -103,7 +103,7 @@ class Supervisor:
             self._thread.start()
 
     def pids(self) -> dict[str, int]:
-        """The main process of each that runs now."""
+        """Return the main process id of each running process by name."""
         children = list(self._children.values())
         return {c.spec.name: c.process.pid for c in children if c.process and c.process.returncode is None}
 
@@ -113,14 +113,14 @@ class Supervisor:
             raise self._failure
 
     def proven(self) -> None:
-        """Whoever runs now did what it is for: it is never given up again."""
+        """Mark the running processes as proven: they are never given up."""
         for child in list(self._children.values()):
             child.proven = child.proven or child.process is not None
 
     def restart(self, name: str, pid: int, **why: object) -> None:
-        """End a process that lives and does nothing, as at a stop; it starts again as after a crash.
+        """Restart a process that lives and does nothing: stop it warmly, start it as after a crash.
 
-        Harmless when it is another by now. `why` goes into its log: codes and figures only.
+        Harmless when another process runs under the name by now. `why` goes into its log: codes and figures only.
         """
         child = self._children[name]
         if child.ending != pid and self.pids().get(name) == pid:
@@ -129,11 +129,11 @@ class Supervisor:
             child.asked, child.told, child.ending = time.monotonic(), None, pid
 
     def hasten(self) -> None:
-        """Make a running stop impatient: work is given back at once."""
+        """Hasten a running stop: workers requeue their tasks at once."""
         self._hurry.set()
 
     def stop(self) -> None:
-        """Stop all warmly; returns when nothing is left."""
+        """Stop all processes warmly; return when none is left."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
@@ -195,7 +195,7 @@ class Supervisor:
             _send(child, signum)
 
     def _note(self, child: _Child, event: str, **facts: object) -> None:
-        """Write a line into a process's own log, as it writes them."""
+        """Write a line into a process's own log, in its format."""
         told = {**facts, "event": event, "level": "error", "timestamp": datetime.now(UTC).isoformat()}
         with suppress(OSError), _private(self._log(child.spec), "ab") as log:
             log.write(json.dumps(told).encode() + b"\n")
@@ -242,7 +242,7 @@ def _send(child: _Child, signum: int) -> None:
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:
-    """Kill all that is left of a process's session, itself included, and wait for it."""
+    """Kill what is left of a process's session, the process included, and wait for it."""
     for pid in session_members(process.pid):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -253,7 +253,7 @@ def _kill_session(process: subprocess.Popen[bytes]) -> None:
 
 
 def session_members(session: int) -> Iterator[int]:
-    """The processes of a session (Linux; elsewhere none are known)."""
+    """Return the processes of a session (Linux; elsewhere none)."""
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             # the name in parentheses may hold anything; after it: state, parent, group, session
@@ -262,10 +262,10 @@ def session_members(session: int) -> Iterator[int]:
 
 
 def rotate(log: Path) -> None:
-    """Put a long log aside while its process goes on writing to it: copied, then emptied.
+    """Rotate a long log while its process goes on writing: copy it, then empty it.
 
-    No line is cut in two. One that is written in the instant between the last look and the emptying is lost, which is
-    what it costs that no program needs to know of this.
+    No line is cut in two. A line written between the copy and the emptying is lost: the price for processes that need
+    not know of the rotation.
     """
     try:
         if log.stat().st_size > LOG_LIMIT:
@@ -298,7 +298,7 @@ def _put_aside(log: Path) -> None:
 
 
 def _copy_lines(text: bytes, copy: BinaryIO) -> bytes:
-    """Copy all whole lines; what is left is the beginning of one."""
+    """Copy all complete lines; leave a started one."""
     end = text.rfind(b"\n") + 1
     copy.write(text[:end])
     copy.flush()

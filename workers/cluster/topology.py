@@ -1,4 +1,4 @@
-"""Which processes make a cluster, with their arguments and environment."""
+"""Describe the processes of a cluster, with their arguments and environment."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class WorkerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """What a cluster consists of besides its broker."""
+    """The parts of a cluster besides its broker."""
 
     url: SecretStr
     workers: tuple[WorkerSpec, ...]
@@ -53,7 +53,7 @@ class Topology:
 
 
 def worker_specs(*, fold: bool | None = None, cores: int | None = None) -> tuple[WorkerSpec, ...]:
-    """The workers for a machine with `cores`; folded into two on a small one unless `fold` decides."""
+    """Return the workers for a machine with `cores`; two on a small machine unless `fold` decides."""
     cores = cores or os.cpu_count() or 1
     if cores <= SMALL if fold is None else fold:
         return (
@@ -71,7 +71,7 @@ def worker_specs(*, fold: bool | None = None, cores: int | None = None) -> tuple
 
 
 def processes(plan: Topology, settings: Settings) -> Iterator[ProcessSpec]:
-    """The processes of a plan. Every secret is in their environment, none in their arguments."""
+    """Return the processes of a topology. Secrets are in their environment, never in their arguments."""
     env = environment(settings, plan.url)
     for worker in plan.workers:
         argv = _worker_argv(worker, plan, settings)
@@ -80,7 +80,7 @@ def processes(plan: Topology, settings: Settings) -> Iterator[ProcessSpec]:
     # receivers on this machine are for trying out, which an embedded cluster is for
     loopback = {"HEARTH_WEBHOOK_LOOPBACK": str(settings.webhook_loopback is not False)}
     for name, more in (("relay", metrics), ("outbound", loopback)):
-        argv = (sys.executable, "-P", "-m", f"workers.{name}")
+        argv = (sys.executable, "-P", "-m", f"workers.delivery.{name}")
         yield ProcessSpec(name=name, argv=argv, env={**env, **more}, delay=BACKGROUND_DELAY)
     if plan.beat:
         schedule = str(settings.home / "beat-schedule")
@@ -108,7 +108,7 @@ def _worker_argv(worker: WorkerSpec, plan: Topology, settings: Settings) -> tupl
 
 
 def environment(settings: Settings, url: SecretStr) -> Mapping[str, str]:
-    """Our environment, with the settings of this cluster in it."""
+    """Return our environment with the settings of this cluster."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(_OVERRIDES)}
     keys = {"HEARTH_KEYS": settings.keys.get_secret_value()} if settings.keys else {}
     inherited.pop("HEARTH_KEYS", None)

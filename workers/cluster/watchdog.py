@@ -1,9 +1,9 @@
-"""Watches workers for one that lives and takes nothing: a lost place of its pool, a main process that hangs.
+"""Watch for workers that live and consume nothing: a lost child of the pool, a main process that hangs.
 
-Canaries come into every queue every 15 seconds (see tasks.system), so before a worker that has stopped something always
-waits. It has stopped when that is so at every look for some minutes while it has nothing running, starts nothing and
-does not wait on purpose for a broker or a database. A worker that is busy, however long, says so; while the broker
-does not answer, nobody is judged.
+Probes come into every queue every 15 seconds (see tasks.system), so messages always wait for a worker that has stopped.
+A worker has stopped when, at every look for some minutes, messages wait while it runs nothing, starts nothing and does
+not wait on purpose for the broker or the database. A busy worker reports that it is busy. While the broker does not
+answer, no worker is judged.
 
 Without the embedded cluster: `python -m workers.cluster.watchdog NAME@HOST…` exits with 1 when one of these workers
 has stopped.
@@ -42,7 +42,7 @@ Told = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How often is looked, and how long a worker may be so, in seconds."""
+    """The interval between looks, and how long a worker may stand still, in seconds."""
 
     look: float = 15.0
     #: nothing running and nothing started, though something waits; above a worker's longest pause
@@ -65,7 +65,7 @@ class Stopped:
 
 @dataclass(slots=True)
 class Record:
-    """What was seen of one worker."""
+    """The observations of one worker."""
 
     patience: Patience
     pid: int = 0
@@ -74,16 +74,16 @@ class Record:
     _since: float = 0.0
 
     def hear(self, told: Told | None) -> None:
-        """Note its answer."""
+        """Record its answer."""
         if told is not None:
             self.pid, self.queues = told["pid"], told["queues"]
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget the observations."""
         self._seen = ()
 
     def stopped(self, told: Told | None, *, waits: bool, now: float) -> tuple[str, float] | None:
-        """Give code and seconds once it has stopped for longer than patience lasts; None while it may be well."""
+        """Return the code and the seconds once it has stood still too long; None before."""
         if not (self.pid and waits) or (told is not None and (told["active"] or told["pauses"])):
             self.forget()
             return None
@@ -97,7 +97,7 @@ class Record:
 
 @dataclass(slots=True)
 class Watch:
-    """Looks after workers by name; `look` gives those that have stopped."""
+    """Watch workers by name; `look` returns those that have stopped."""
 
     url: SecretStr
     #: `name@host` of each
@@ -106,7 +106,7 @@ class Watch:
     _records: dict[str, Record] = field(default_factory=dict)
 
     def look(self) -> list[Stopped]:
-        """Ask all once. While the broker is away, nothing is known of anybody, and what was seen before is too old."""
+        """Ask all workers once. While the broker is away nothing is known, and earlier observations are dropped."""
         try:
             told, waiting = self._asked()
         except _AWAY:
@@ -136,7 +136,7 @@ class Watch:
 
 
 def _mailbox(conf: Any) -> Any:
-    """Celery's remote control; its own takes a connection of the app to ask."""
+    """Return Celery's remote control without taking a pooled connection of the app."""
     ways: Any = pidbox.Mailbox
     return ways(
         conf.control_exchange,
@@ -149,7 +149,7 @@ def _mailbox(conf: Any) -> Any:
 
 
 class Watcher:
-    """A thread that looks now and then, and tells of each worker that has stopped."""
+    """A thread that looks at intervals and reports each worker that has stopped."""
 
     def __init__(self, watch: Watch, tell: Callable[[Stopped], object]) -> None:
         self._watch, self._tell = watch, tell
@@ -158,11 +158,11 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop the thread."""
         self._ending.set()
 
     def _run(self) -> None:
@@ -173,7 +173,7 @@ class Watcher:
 
 
 def main(names: Sequence[str], patience: Patience | None = None) -> int:
-    """Look until one of the named workers has stopped; gives 1 then, 2 without a name."""
+    """Look until one of the named workers has stopped; return 1 then, 2 without a name."""
     if not names:
         log.error("no_worker_named")
         return 2

@@ -1,4 +1,4 @@
-"""Where a tenant's events go: its `callback` setting, checked once more before every delivery."""
+"""Return the receiver of a tenant's events: its `callback` setting, checked again before every delivery."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tasks.contracts.base.destinations import OWN_QUEUES, queue_allowed, task_al
 
 
 class TargetUnusable(Exception):  # noqa: N818 - says the fact
-    """Nothing can be delivered until the tenant's setting is corrected; the only argument is a code."""
+    """The callback cannot be used until the tenant's setting is corrected; the only argument is a code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +26,10 @@ class Target:
 
 
 def target_of(callback: Mapping[str, Any] | None, ours: frozenset[str]) -> Target:
-    """The receiver that a callback names, its secret opened; `ours` are the queues nobody else may write to.
+    """Return the receiver that a callback names, with its secret opened; `ours` are queues only Hearth may write to.
 
     Raises:
-        TargetUnusable: it names none that may be used.
+        TargetUnusable: the callback names no receiver that may be used.
 
     """
     callback = callback or {"kind": "pull"}

@@ -1,8 +1,8 @@
 """Deliver outbound events to the CRM, at least once: the process `python -m workers.delivery.outbound`.
 
-Each tenant's events go to its `callback`: a task on the CRM's own queue, or a signed webhook. Several tenants are
-served at once, one event after another for each; a receiver that fails is left alone for a while. What is in hand when
-this process dies is delivered by the next one once its hold has run out.
+Each tenant's events go to its `callback`: a task on the CRM's own queue, or a signed webhook. Tenants are served in
+parallel; the events of one tenant go in order. A receiver that fails is not tried for a while (circuit breaker). Events
+claimed by a process that dies are delivered by the next one when the claim expires.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How patient the deliverer is."""
+    """Time-outs, back-off and batch sizes of the deliverer."""
 
     #: receivers served at once
     threads: int = 16
@@ -65,7 +65,7 @@ Taken = tuple[OutboundRecord, int]
 
 @dataclass(slots=True)
 class Deliverer:
-    """Takes what is due and hands each tenant's share to a thread; `step` never waits for a receiver."""
+    """Claim due events and hand each tenant's share to a thread; `step` never waits for a receiver."""
 
     celery: Celery
     limits: Limits = field(default_factory=Limits)
@@ -81,10 +81,10 @@ class Deliverer:
         self._ours = frozenset(queue.name for queue in celery.conf.task_queues)
 
     def step(self) -> bool:
-        """Take what is due for free threads; whether there may be more.
+        """Claim due events for the free threads; return whether there may be more.
 
         Raises:
-            DatabaseUnavailable: passing trouble.
+            DatabaseUnavailable: the database is away; try again.
 
         """
         self._running = {tenant: work for tenant, work in self._running.items() if not work.done()}
@@ -95,13 +95,13 @@ class Deliverer:
         return bool(taken)
 
     def close(self) -> None:
-        """Finish what is in hand."""
+        """Finish the deliveries in progress."""
         self._pool.shutdown(wait=True)
 
     def _take(self, free: int) -> dict[str, list[Taken]]:
         with transaction(EVERY_TENANT) as session:
             now = clock.now(session)
-            closed = {*self._running, *circuit_breakers.tripped(session, now=now)}
+            closed = {*self._running, *circuit_breakers.tripped_tenants(session, now=now)}
             common: dict[str, Any] = {"now": now, "hold": self.limits.hold}
             well = outbound.due(
                 session, limit=free, per_tenant=self.limits.per_tenant, exclude=closed | self._unwell, **common
@@ -116,7 +116,7 @@ class Deliverer:
         return shares
 
     def _serve(self, tenant_id: str, share: Sequence[Taken]) -> None:
-        """One tenant's events in order; in a thread of the pool."""
+        """Deliver one tenant's events in order; runs in a thread of the pool."""
         try:
             self._deliver_all(tenant_id, share)
         except PASSING as error:
@@ -135,7 +135,7 @@ class Deliverer:
             self._note(record, attempt, self._tried(target, record, attempt))
 
     def _tried(self, target: Target | Outcome, record: OutboundRecord, attempt: int) -> Outcome:
-        """How a try ended, whatever it ended with: what is not written down would be tried without end."""
+        """Return the outcome of one attempt, also after any error: an unrecorded one would be retried for ever."""
         if isinstance(target, Outcome):
             return target
         if attempt > self.limits.attempts:
@@ -183,30 +183,30 @@ class Deliverer:
             internal_keys.mend(connection.default_channel.client, internal_keys.bindings([queue]))
 
     def _note(self, record: OutboundRecord, attempt: int, outcome: Outcome) -> None:
-        """Write down how it went, and what it says of the receiver."""
+        """Record the outcome of the delivery and the state of the receiver's circuit breaker."""
         tenant_id, event_id = record.tenant_id, record.event_id
         with transaction(tenant_id) as session:
             now = clock.now(session)
             if outcome.state == "delivered":
-                outbound.delivered(session, tenant_id, event_ids=[event_id], now=now)
-                circuit_breakers.succeeded(session, tenant_id)
+                outbound.mark_delivered(session, tenant_id, event_ids=[event_id], now=now)
+                circuit_breakers.record_success(session, tenant_id)
                 self._unwell.discard(tenant_id)
                 return
             error = outcome.error or "unknown"
             if outcome.state == "dead" or attempt >= self.limits.attempts:
-                outbound.dead(session, tenant_id, event_id=event_id, error=error)
+                outbound.mark_dead(session, tenant_id, event_id=event_id, error=error)
             else:
                 later = now + timedelta(seconds=self._pause(attempt, outcome))
-                outbound.failed(session, tenant_id, event_id=event_id, next_at=later, error=error)
+                outbound.mark_failed(session, tenant_id, event_id=event_id, next_at=later, error=error)
             if outcome.state == "retry":
                 self._unwell.add(tenant_id)
-                failures = circuit_breakers.failed(session, tenant_id)
+                failures = circuit_breakers.record_failure(session, tenant_id)
                 if (until := self._closed_until(failures, outcome, now)) is not None:
                     circuit_breakers.trip(session, tenant_id, until=until)
         log.warning("not_delivered", event_id=event_id, error=error, attempt=attempt, state=outcome.state)
 
     def _pause(self, attempt: int, outcome: Outcome) -> float:
-        """Full jitter: receivers that come back are not met by everything at once."""
+        """Return a delay with full jitter, so that a receiver that comes back does not get everything at once."""
         if outcome.after is not None:
             return outcome.after
         return random.random() * min(self.limits.backoff * 2.0 ** min(attempt - 1, 30), self.limits.backoff_limit)
@@ -220,11 +220,11 @@ class Deliverer:
         with transaction(EVERY_TENANT) as session:
             now = clock.now(session)
             for record, _ in rest:
-                outbound.failed(session, record.tenant_id, event_id=record.event_id, next_at=now, error="waits")
+                outbound.mark_failed(session, record.tenant_id, event_id=record.event_id, next_at=now, error="waits")
 
 
 def told(record: OutboundRecord) -> dict[str, Any]:
-    """An event as receivers get it, whichever way."""
+    """Return an event as every receiver gets it, by task or by webhook."""
     return {
         "event_id": record.event_id,
         "sequence": record.sequence,

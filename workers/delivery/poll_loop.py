@@ -1,4 +1,4 @@
-"""A process that does one thing in steps until it is told to stop, and waits out a broker or database that is away."""
+"""Run a step again and again until told to stop; wait while the broker or the database is away."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BACKOFF, BACKOFF_LIMIT = 0.2, 5.0
 
 @dataclass(slots=True)
 class Service:
-    """The loop around a step; `stop` ends it after the step in hand."""
+    """The loop around a step; `stop` ends it after the current step."""
 
     name: str
     #: seconds between two steps that found nothing to do
@@ -38,16 +38,16 @@ class Service:
     _troubles: int = 0
 
     def stop(self) -> None:
-        """End the loop after the step in hand; any thread or signal handler may say so."""
+        """End the loop after the current step; safe from any thread or signal handler."""
         self._stopping.set()
 
     @property
     def stopping(self) -> bool:
-        """Whether it is to end."""
+        """Return whether the loop is to end."""
         return self._stopping.is_set()
 
     def run(self, step: Callable[[], bool]) -> None:
-        """Call `step` until `stop`; at once again when it says there is more, else after `idle` seconds."""
+        """Call `step` until `stop`; again at once when it returns True, else after `idle` seconds."""
         while not self.stopping:
             try:
                 more = step()
@@ -71,7 +71,7 @@ class Service:
 
 
 def begin(service: Service, chosen: Settings) -> None:
-    """Prepare this process: JSON logs, the database, and SIGTERM or SIGINT as the word to stop."""
+    """Prepare this process: configure JSON logs, bind the database, stop on SIGTERM or SIGINT."""
     logs.configure(chosen.log_level)
     try:
         database.begin(chosen)

@@ -1,4 +1,4 @@
-"""Puts outbox rows on their queues, many in one round trip, with no retries of its own: the outbox is the retry."""
+"""Publish outbox rows on their queues, many in one round trip. It retries nothing: the outbox is the retry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from celery import Celery
 from db.records import OutboxRecord, QuarantineRecord
 from tasks.contracts.base.destinations import is_bookkeeping
 from tasks.runtime.delivery_attempts import AGAIN
-from tasks.runtime.task import FROM_OUTBOX
+from tasks.runtime.outbox import FROM_OUTBOX
 from workers.base import quarantine
 from workers.base.quarantine import REPLAY, RawMessage
 from workers.base.redaction import HIDDEN
@@ -29,18 +29,18 @@ class Publisher:
 
     @property
     def client(self) -> Any:
-        """The broker's Redis client."""
+        """Return the broker's Redis client."""
         return self._channel().client
 
     def queue_names(self) -> set[str]:
-        """The queues that our workers consume."""
+        """Return the queues that our workers consume."""
         return {queue.name for queue in self._app.conf.task_queues}
 
     def publish(self, rows: Sequence[OutboxRecord], letters: Mapping[str, RawMessage]) -> None:
-        """Publish rows under their ids, and those that stand for a held message as that message.
+        """Publish rows under their ids; a row that stands for a quarantined message is published as that message.
 
         Raises:
-            kombu.exceptions.BatchPublishError, redis.RedisError: perhaps some of them arrived, perhaps none.
+            kombu.exceptions.BatchPublishError, redis.RedisError: some rows may have arrived; publish all again.
 
         """
         producer = self._app.amqp.Producer(self._channel(), auto_declare=False)
@@ -55,7 +55,7 @@ class Publisher:
                     self._send(producer, row)
 
     def close(self) -> None:
-        """Let the connection go; the next use makes another."""
+        """Close the connection; the next use opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.release()
@@ -94,12 +94,12 @@ class Publisher:
 
 
 def _again(row: OutboxRecord) -> dict[str, bool]:
-    """A mark on what may have been published before: the starts of all copies count together."""
+    """Return the header that marks a row published before: the delivery attempts of all its copies count together."""
     return {AGAIN: True} if row.published_at is not None or row.attempts > 1 else {}
 
 
 def raw_message_of(row: OutboxRecord, record: QuarantineRecord | None) -> RawMessage | None:
-    """The held message that a row stands for; None when it is gone or cannot be sent."""
+    """Return the quarantined message that a row stands for; None when it is gone or cannot be sent."""
     if record is None:
         return None
     try:

@@ -1,8 +1,8 @@
 """Publish the rows of the outbox until they are done: the process `python -m workers.delivery.relay`.
 
-Workers publish their follow-ups themselves after the commit; the relay takes what they did not: rows that wait, rows
-whose task has not ended long after it was published, and, when the broker has lost its data, all that was not done.
-A row may be published more than once; its id is the task's id, and the ledger lets a duplicate have no effect.
+Workers publish their follow-ups themselves after the commit. The relay publishes the rest: rows not yet published, rows
+whose task has not ended long after, and every unfinished row when the broker has lost its data. A row may be published
+more than once: its id is the task's id, and idempotency keys keep a duplicate from taking effect.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LETTER_TRIES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How the relay takes and holds back."""
+    """Batch sizes, intervals and queue depths at which the relay stops publishing."""
 
     #: rows in one transaction and one batch
     batch: int = 1_000
@@ -59,7 +59,7 @@ class Limits:
 
 
 class Relay:
-    """One look at the outbox at a time; any number of relays may look."""
+    """Publish the outbox batch by batch; any number of relays may run."""
 
     def __init__(self, celery: Celery, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
@@ -73,10 +73,10 @@ class Relay:
         self._lost_at: float | None = None
 
     def step(self) -> bool:
-        """Publish one batch; whether there may be more.
+        """Publish one batch; return whether there may be more.
 
         Raises:
-            DatabaseUnavailable, RedisError, BatchPublishError: passing trouble; what was taken is free again soon.
+            DatabaseUnavailable, RedisError, BatchPublishError: a store is away; claimed rows are free again soon.
 
         """
         try:
@@ -88,7 +88,7 @@ class Relay:
             raise
 
     def close(self) -> None:
-        """Let the broker go."""
+        """Close the connection to the broker."""
         self._publisher.close()
 
     def _relay(self) -> bool:
@@ -107,7 +107,7 @@ class Relay:
         return bool(again) or len(rows) == self.limits.batch
 
     def _mend_keys(self, client: Any) -> None:
-        """Put right what would stop everybody; nobody else looks at what only producers or remote control need."""
+        """Mend broken broker keys that only producers or remote control use: no worker would notice them."""
         if time.monotonic() >= self._keys_due:
             self._keys_due = time.monotonic() + self.limits.keys_every
             internal_keys.mend(client, internal_keys.expected(self._known))
@@ -118,7 +118,7 @@ class Relay:
         return rows
 
     def _take_undone(self, waiting: dict[str, int]) -> list[OutboxRecord]:
-        """What was published and has not ended: all of it after a loss, else what is old enough, now and then."""
+        """Claim published rows that have not ended: all of them after the broker lost its data, else the old ones."""
         if self._lost_at is not None:
             since = time.monotonic() - self._lost_at
             return self._take(self._over(waiting, self.limits.queue_depth), _NEVER, since)
@@ -170,7 +170,7 @@ class Relay:
 
 
 def _letters(session: Session, rows: Sequence[OutboxRecord]) -> dict[str, RawMessage]:
-    """The held messages that rows stand for; a row whose message is gone, or was sent often enough, ends here."""
+    """Return the quarantined messages that rows stand for; end rows whose message is gone or was sent often enough."""
     letters: dict[str, RawMessage] = {}
     for row in rows:
         if row.task != REPLAY:
@@ -186,7 +186,7 @@ def _letters(session: Session, rows: Sequence[OutboxRecord]) -> dict[str, RawMes
 
 
 def _wait_longer(session: Session, rows: Sequence[OutboxRecord], redo_after: float) -> None:
-    """Each time a task has not ended, the next time waits twice as long, up to a day."""
+    """Double the wait of a row whose task has not ended, up to a day."""
     for attempts in {row.attempts for row in rows}:
         alike = [row for row in rows if row.attempts == attempts]
         seconds = min(86_400.0, redo_after * 2 ** min(attempts, 16))
@@ -198,7 +198,7 @@ def main() -> None:
     chosen, service = settings(), Service("relay")
     begin(service, chosen)
     relay = Relay(app, Limits(queue_depth=chosen.queue_depth, redo_after=chosen.redo_after))
-    serving = metrics.serve(chosen)
+    serving = metrics.serve(chosen, [queue.name for queue in app.conf.task_queues])
     try:
         service.run(relay.step)
     finally:

@@ -1,4 +1,4 @@
-"""One signed POST to a receiver that nobody vouches for: public addresses only, no redirects, never for long."""
+"""Send one signed POST to an untrusted receiver: public addresses only, no redirects, bounded time."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _SPECIAL = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a delivery ended."""
+    """The outcome of a delivery."""
 
     state: Literal["delivered", "retry", "dead"]
     #: a code such as `http.500` or `timeout`; None when delivered
@@ -66,13 +66,13 @@ DELIVERED = Outcome(state="delivered")
 
 
 def signature(secret: bytes, moment: int, body: bytes) -> str:
-    """The value of X-Hearth-Signature: HMAC-SHA256 over the time (Unix seconds), a dot and the body."""
+    """Return X-Hearth-Signature: HMAC-SHA256 over the time (Unix seconds), a dot and the body."""
     code = hmac.new(secret, f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={moment},v1={code}"
 
 
 def post(target: Target, event_id: str, body: bytes, *, loopback: bool = False) -> Outcome:
-    """Deliver a body; `loopback` allows receivers on this machine, by plain http too. Takes `WHOLE` seconds at most."""
+    """Deliver a body in at most `WHOLE` seconds; `loopback` allows receivers on this machine, by plain http too."""
     try:
         url, name = _guarded(target.url, loopback=loopback)
     except TargetUnusable as error:
@@ -108,7 +108,7 @@ async def _send(url: httpx.URL, headers: dict[str, str], body: bytes) -> Outcome
 
 
 def judged(status: int, retry_after: str | None = None) -> Outcome:
-    """What an answer's status means for the delivery."""
+    """Return the outcome that an HTTP status means."""
     if 200 <= status < 300:
         return DELIVERED
     passing = status >= 500 or status in _PASSING
@@ -117,7 +117,7 @@ def judged(status: int, retry_after: str | None = None) -> Outcome:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Retry-After in seconds, as a number or a date, within what we follow."""
+    """Return Retry-After, a number or a date, in seconds, bounded."""
     if not retry_after:
         return None
     try:
@@ -133,7 +133,7 @@ def _until(date: str) -> float:
 
 
 def _guarded(text: str, *, loopback: bool) -> tuple[httpx.URL, str]:
-    """The URL with an address in place of its host's name, so that no second look-up leads elsewhere, and the name."""
+    """Return the URL with the resolved address as host, and the host's name: a second look-up could lead elsewhere."""
     try:
         url = httpx.URL(text)
         # some hosts are looked at only here

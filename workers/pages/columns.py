@@ -1,4 +1,4 @@
-"""The columns of a version: what people call them, what they do, and why some were left out."""
+"""Describe the columns of a model version: names, weights, and why some were left out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column in the words of people and by its name."""
+    """A column: its name, and the words people read."""
 
     name: str
     words: str
@@ -33,7 +33,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """What a feature does to scores on average, and that against the strongest one."""
+    """A feature's mean effect on scores, and its share of the strongest effect."""
 
     column: Column
     value: float
@@ -41,7 +41,7 @@ class Weight:
 
 
 def column(name: str) -> Column:
-    """A column's name, and what people call it.
+    """Return a column's name, and what people call it.
 
     >>> column("showings").words, column("reply_days").words, column("custom:Pool wanted").words
     ('showings', 'days since last reply', 'Pool wanted')
@@ -58,7 +58,7 @@ def _title(name: str) -> str:
 
 
 def weights(report: Report) -> Iterator[Weight]:
-    """The strongest features, strongest first."""
+    """Return the strongest features, strongest first."""
     told: dict[str, float] = dict(report.get("top", {}))
     most = max(told.values(), default=0.0)
     for name in sorted(told, key=lambda name: -told[name])[:_TOP]:
@@ -67,27 +67,27 @@ def weights(report: Report) -> Iterator[Weight]:
 
 
 def groups(report: Report) -> dict[str, tuple[Column, ...]]:
-    """Everything that the version learnt from, by group."""
+    """Return the columns that the version was trained on, by group."""
     names = report.get("features", ())
     found = {group: tuple(column(name) for name in names if group_of(name) == group) for group in _GROUPS}
     return {group: there for group, there in found.items() if there}
 
 
 def by_reason(dropped: Mapping[str, str]) -> dict[str, tuple[Column, ...]]:
-    """What was left out, by reason; first what may not be looked at."""
+    """Return the columns left out, by reason; prohibited ones first."""
     said = {name: f"not allowed: {reason}" if reason in WORDS else reason for name, reason in dropped.items()}
     reasons = sorted(set(said.values()), key=lambda reason: (not reason.startswith("not allowed"), reason))
     return {reason: tuple(column(name) for name in sorted(said) if said[name] == reason) for reason in reasons}
 
 
 def leaks(report: Report) -> Iterator[tuple[Column, float, bool]]:
-    """Columns that know too much, their AUC alone, and whether they were learnt from all the same."""
+    """Return leaking columns, their AUC alone, and whether they were used all the same."""
     for name, alone in report.get("leaks", {}).items():
         yield column(name), alone, name in report.get("features", ())
 
 
 def strongest(alone: Mapping[str, float]) -> tuple[Column, float] | None:
-    """The column that tells most by itself, and its AUC."""
+    """Return the column that predicts best alone, and its AUC."""
     if not alone:
         return None
     name = max(alone, key=lambda name: alone[name])

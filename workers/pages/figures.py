@@ -1,6 +1,6 @@
-"""Figures as SVG that stands inside a page: drawn by matplotlib, coloured and lettered by the page's own style.
+"""Draw figures as inline SVG: drawn by matplotlib, coloured and lettered by the page's style.
 
-A figure carries fixed words only, never a name out of anybody's data, and the same points give the same bytes.
+A figure holds fixed words only, never a name from data; the same points give the same bytes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A share that came, with bounds, at a share that was said."""
+    """An observed share with its bounds, at a predicted share."""
 
     said: float
     came: float
@@ -87,7 +87,7 @@ class Estimate:
 
 
 def calibration(name: str, points: Sequence[Point], *, title: str, text: str) -> Drawing:
-    """What was said against what came; on the diagonal both are the same."""
+    """Return the calibration plot: predicted against observed shares; equal on the diagonal."""
 
     def draw(axes: Axes) -> None:
         reach = _reach(points)
@@ -101,7 +101,7 @@ def calibration(name: str, points: Sequence[Point], *, title: str, text: str) ->
 
 
 def lift(name: str, reached: Sequence[tuple[float, float]], *, title: str, text: str) -> Drawing:
-    """The share of all hits reached by taking the highest scores first, against any order."""
+    """Return the share of all hits reached by taking the highest scores first, against any order."""
 
     def draw(axes: Axes) -> None:
         depth, wins = zip((0.0, 0.0), *reached, strict=True)
@@ -118,7 +118,7 @@ def lift(name: str, reached: Sequence[tuple[float, float]], *, title: str, text:
 
 
 def estimates(name: str, rows: Sequence[Estimate], *, across: str, unit: str = " %", title: str, text: str) -> Drawing:
-    """Estimates below each other, first on top, in hundredths of a unit; a line at nothing where they go below it."""
+    """Return estimates below each other, in hundredths of a unit, with a line at zero where some are negative."""
 
     def draw(axes: Axes) -> None:
         for place, row in enumerate(rows):
@@ -140,14 +140,14 @@ def estimates(name: str, rows: Sequence[Estimate], *, across: str, unit: str = "
 
 
 def _across(rows: Sequence[Estimate]) -> tuple[float, float]:
-    """The ends of the axis: a little room on both sides, and from zero where nothing lies below it."""
+    """Return the ends of the axis: some room on both sides, from zero without negative values."""
     low, high = min(row.low for row in rows), max(row.high for row in rows)
     room = 0.05 * max(high - min(low, 0.0), 0.02)
     return (low - room if low < 0 else 0.0), max(high, 0.0) + room
 
 
 def _step(width: float) -> float:
-    """A round distance between two ticks of which at most six fit."""
+    """Return a round distance between ticks, so that at most six fit."""
     return next(step for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if width / step <= 6)
 
 
@@ -156,7 +156,7 @@ def _label(axes: Axes, text: str, at: tuple[float, float], away: tuple[int, int]
 
 
 def _reach(points: Iterable[Point]) -> float:
-    """The end of both axes: little of the drawing stays empty where everything said is small."""
+    """Return the end of both axes: small when all predictions are small."""
     far = max(max(point.said, point.high) for point in points)
     return min(1.0, (int(far * 10) + 1) / 10)
 
@@ -186,7 +186,7 @@ def _drawing(
 
 
 def _inlined(name: str, title: str, text: str, drawn: bytes) -> Markup:
-    """The drawing without what belongs to a file of its own, with ids of its own, a title and a description."""
+    """Return the drawing as an inline element, with unique ids, a title and a description."""
     root = ET.fromstring(drawn)  # noqa: S314 - drawn a moment ago by ourselves
     _own_ids(root, name)
     for size in ("width", "height", "version"):
@@ -200,7 +200,7 @@ def _inlined(name: str, title: str, text: str, drawn: bytes) -> Markup:
 
 
 def _own_ids(root: ET.Element, name: str) -> None:
-    """Keeps the ids that something refers to, under this figure's name, and drops matplotlib's others."""
+    """Keep the ids that are referred to, under this figure's name; drop matplotlib's others."""
     text = ET.tostring(root, encoding="unicode")
     for element in root.iter():
         link = element.attrib.pop(_LINK, None)

@@ -1,4 +1,4 @@
-"""The interventions page: whether what is done for leads at risk helps, beside leads for whom nothing was done.
+"""Write the interventions page: whether interventions help, compared with the hold-out.
 
 It is drawn from the answer of `hearth.interventions.report` alone, so the same answer gives the same bytes.
 """
@@ -24,7 +24,7 @@ _STATE = {"helps": "good", "harms": "bad"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
-    """One type of intervention: what was measured of it."""
+    """One type of intervention and its measurements."""
 
     name: str
     sent: int
@@ -57,12 +57,12 @@ class Shown:
 
 
 def page(report: Report, *, at: datetime) -> str:
-    """The report as one self-contained HTML document."""
+    """Return the report as one self-contained HTML document."""
     return render("interventions.html", {"shown": shown(report, at=at)})
 
 
 def shown(report: Report, *, at: datetime) -> Shown:
-    """Everything the page shows, read from the report."""
+    """Return everything the page shows, read from the report."""
     return Shown(
         tenant=report["tenant_id"],
         at=at,
@@ -96,7 +96,7 @@ def _why(pause: Report) -> tuple[str, datetime]:
 
 
 def effect(report: Report) -> Drawing | None:
-    """The differences with their bounds, drawn; None where none was measured."""
+    """Return the drawing of differences with their bounds; None without any."""
     rows = [*_rows("all together", [report], apart=True), *_rows(None, report["types"])]
     if not rows:
         return None

@@ -1,4 +1,4 @@
-"""What people read for the names that programs use: indicators, interventions, actions, gates, states, verdicts."""
+"""Translate names of the wire into the words people read: indicators, interventions, gates, states, verdicts."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class _Figure(float):
 
 
 def plain(name: object) -> str:
-    """A name as words.
+    """Return a name as words.
 
     >>> plain("relationship_rebuilding")
     'relationship rebuilding'
@@ -106,7 +106,7 @@ def plain(name: object) -> str:
 
 
 def evidence(indicator: str, figures: Mapping[str, float]) -> str:
-    """What an indicator comes from, in words; nothing where no telling has its figures.
+    """Return an indicator's evidence in words; empty without a phrase for its figures.
 
     >>> evidence("communication_gaps", {"silent_days": 21.0, "threshold_days": 7.0})
     'silent for 21 days, its stage bears 7'
@@ -125,7 +125,7 @@ def evidence(indicator: str, figures: Mapping[str, float]) -> str:
 
 
 def drivers(indicators: Sequence[Mapping[str, Any]], most: int = 3) -> list[tuple[str, str]]:
-    """The strongest of some indicators, strongest first: the name in words, and what it comes from.
+    """Return the strongest indicators, strongest first: name in words and evidence.
 
     >>> drivers([{"name": "external_factors", "value": 0.6, "evidence": {"financing_lacking": 1.0}}])
     [('external factors', '0.60, no financing yet')]
@@ -140,7 +140,7 @@ def _driver(one: Mapping[str, Any]) -> str:
 
 
 def gate(ruling: Mapping[str, Any]) -> str:
-    """What a gate said that did not simply let an action pass, by which rule, and what it went by.
+    """Return a gate's decision that is not a plain pass: rule, reason and evidence.
 
     >>> told = {"gate": "quiet_hours", "rule": "quiet.fl", "note": "state: America/New_York"}
     >>> gate(told | {"decision": "defer", "until": "2026-11-24T14:00:00Z"})
@@ -153,7 +153,7 @@ def gate(ruling: Mapping[str, Any]) -> str:
 
 
 def refusals(why_not: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Why a lead is on no list: what each rule closes, and what it says.
+    """Return why a lead is on no list: the channels that each rule closes, and its text.
 
     >>> told = [{"channel": way, "rule": "dnc.listed", "text": "The number is on a list."} for way in ("call", "sms")]
     >>> refusals(told)
@@ -172,7 +172,7 @@ def refusals(why_not: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 
 def weeks(needed: float | None) -> int | None:
-    """How many more weeks it takes, in whole ones: so long everybody says the same.
+    """Return the remaining weeks, rounded up: the same figure on every page.
 
     >>> weeks(133.6), weeks(0.2), weeks(0.0), weeks(None)
     (134, 1, 0, None)
@@ -181,7 +181,7 @@ def weeks(needed: float | None) -> int | None:
 
 
 def moment(at: object) -> str:
-    """A moment of an answer, to the minute.
+    """Return a moment to the minute.
 
     >>> moment("2026-11-24T14:00:00.123Z"), moment(None)
     ('2026-11-24 14:00 UTC', '-')
@@ -190,7 +190,7 @@ def moment(at: object) -> str:
 
 
 def interval(bounds: Sequence[float] | None) -> str:
-    """The bounds of a difference of shares, in points.
+    """Return the bounds of a difference of shares, in points.
 
     >>> interval((-0.012, 0.107)), interval(None)
     ('-1.2 to +10.7 points', '-')
@@ -199,7 +199,7 @@ def interval(bounds: Sequence[float] | None) -> str:
 
 
 def points(difference: float | None) -> str:
-    """A difference of shares, in points.
+    """Return a difference of shares, in points.
 
     >>> points(0.05), points(None)
     ('+5.0 points', '-')
@@ -208,7 +208,7 @@ def points(difference: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """A share in per cent.
+    """Return a share in per cent.
 
     >>> share(0.254), share(None)
     ('25.4 %', '-')

@@ -1,4 +1,4 @@
-"""The one layout of all pages: a template in, a whole HTML document out."""
+"""Render a template as a whole HTML document, in the one layout of all pages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NOTHING = "-"
 
 
 def render(template: str, given: Mapping[str, object]) -> str:
-    """One page; the same values give the same bytes."""
+    """Return one page; the same values give the same bytes."""
     return _ENVIRONMENT.get_template(template).render(given)
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    r"""A share for people.
+    r"""Return a share for people.
 
     >>> percent(0.5), percent(0.1234, 1), percent(None)
     ('50\xa0%', '12.3\xa0%', '-')
@@ -29,7 +29,7 @@ def percent(share: float | None, digits: int = 0) -> str:
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """A number for people.
+    """Return a number for people.
 
     >>> number(1840), number(0.78296, 3), number(None)
     ('1,840', '0.783', '-')
@@ -38,17 +38,17 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def when(at: datetime) -> Markup:
-    """A moment for people and for programs."""
+    """Return a moment for people and for programs."""
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), f"{at.day} {at:%B %Y, %H:%M} UTC")
 
 
 def clean(text: object) -> str:
-    """Foreign text on one line, without characters that cannot be seen; the template escapes it."""
+    """Return foreign text on one line, without invisible characters; the template escapes it."""
     return "".join(character if character.isprintable() else " " for character in str(text))
 
 
 def sentence(text: object) -> str:
-    """Foreign text with a capital at its start, the rest as it is.
+    """Return text with a capital first letter.
 
     >>> sentence("better by Brier 0.1")
     'Better by Brier 0.1'

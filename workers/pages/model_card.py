@@ -1,7 +1,7 @@
-"""The model card: one version of a model for the people who rely on it and for those who audit it.
+"""Write the model card: one model version, for its users and its auditors.
 
-It is drawn from what is registered alone, so the same records give the same bytes. What an older version's report did
-not record is said in words.
+It is drawn from the registry alone, so the same records give the same bytes. It says in words what an older version's
+report did not record.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.records import MarkTally, ModelRecord
+from db.records import FeedbackTally, ModelRecord
+from domain.model_kinds import KindWords, words_of
 from workers.pages import columns, quality
 from workers.pages.columns import Column, Weight
 from workers.pages.figures import Drawing
@@ -22,57 +23,11 @@ TOO_GOOD = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """What a kind of model tells, as its card says it."""
-
-    #: what it learnt from, one row each
-    rows: str
-    #: how those rows were made
-    each: str
-    #: what a lead is of whom it came true, and what such leads are called
-    ended: str
-    ends: str
-    #: what three in ten of those scored 30 % should do
-    come: str
-    #: a pair that it is to put in order
-    pair: str
-    #: leads of the highest scores are these
-    highest: str
-    #: the heading of what a list by score is good for
-    first: str
-
-
-WORDS = {
-    "churn": Words(
-        rows="snapshots of leads",
-        each="each of one lead and one date, as it was known then",
-        ended="gone cold",
-        ends="leads gone cold",
-        come="go cold",
-        pair="one lead that went cold and one that did not, the first above",
-        highest="riskiest",
-        first="Whom to look after first",
-    )
-}
-#: of every other kind
-USUAL = Words(
-    rows="leads",
-    each="each once, as it was before its outcome was known",
-    ended="won",
-    ends="wins",
-    come="close",
-    pair="one won and one lost lead, the won one above",
-    highest="best",
-    first="Whom to call first",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """What the page shows. An empty tuple or None: not recorded."""
 
     model: ModelRecord
-    words: Words
+    words: KindWords
     tenant: str
     rivals: tuple[str, ...]
     compared: tuple[Compared, ...]
@@ -92,7 +47,7 @@ class Card:
     #: the column that tells most alone, and its AUC
     strongest: tuple[Column, float] | None
     #: what people said of its scores, None where nobody did
-    marks: MarkTally | None
+    marks: FeedbackTally | None
     #: where the rows come from, in words
     sources: tuple[str, ...]
     #: name -> first and last moment
@@ -102,18 +57,18 @@ class Card:
     report: Report
 
 
-def page(model: ModelRecord, *, tenant: str, marks: MarkTally | None = None) -> str:
-    """The card of a version as one self-contained HTML document."""
+def page(model: ModelRecord, *, tenant: str, marks: FeedbackTally | None = None) -> str:
+    """Return the card of a version as one self-contained HTML document."""
     return render("model_card.html", {"card": card(model, tenant=tenant, marks=marks)})
 
 
-def card(model: ModelRecord, *, tenant: str, marks: MarkTally | None = None) -> Card:
-    """Everything the page shows, read from the record."""
+def card(model: ModelRecord, *, tenant: str, marks: FeedbackTally | None = None) -> Card:
+    """Return everything the page shows, read from the record."""
     report = model.report
     curve = tuple(quality.reached(report))
     return Card(
         model=model,
-        words=WORDS.get(model.kind, USUAL),
+        words=words_of(model.kind),
         tenant=tenant,
         rivals=tuple(quality.rivals(report)),
         compared=tuple(quality.compared(model)),

@@ -1,4 +1,4 @@
-"""How good a version is, in figures, tables and two drawings."""
+"""Describe the quality of a model version: figures, tables and two drawings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """One figure of quality, said for people."""
+    """One measure of quality, in words for people."""
 
     key: str
     name: str
@@ -52,7 +52,7 @@ SCORERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """One measure of this version and of what it has to beat: figures as text, with bounds where there are any."""
+    """One measure of this version and of its baselines: figures as text, with bounds if any."""
 
     measure: Measure
     cells: tuple[tuple[str, str], ...]
@@ -60,7 +60,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One member of the blend: what it counts, and how good it is alone."""
+    """One member of the ensemble: its weight, and its quality alone."""
 
     name: str
     weight: float | None
@@ -70,7 +70,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """What was said and what came among neighbouring leads."""
+    """Predicted and observed shares among neighbouring leads."""
 
     low: float
     high: float
@@ -94,7 +94,7 @@ class Reached:
 
 
 def bounds(positives: int, rows: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson), which holds with few rows too.
+    """Return the 95 % interval of a share (Wilson), which holds with few rows too.
 
     >>> [round(bound, 3) for bound in bounds(0, 10)], [round(bound, 3) for bound in bounds(34, 41)]
     ([0.0, 0.278], [0.687, 0.915])
@@ -106,12 +106,12 @@ def bounds(positives: int, rows: int) -> tuple[float, float]:
 
 
 def rivals(report: Report) -> Iterator[str]:
-    """The names of what a version is held against."""
+    """Return the names of a version's baselines."""
     return (SCORERS.get(name, name) for name in report.get("baselines", {}))
 
 
 def compared(model: ModelRecord) -> Iterator[Compared]:
-    """Each measure that the version has, with its baselines' beside it."""
+    """Return each measure of the version, with its baselines' beside it."""
     figures_of = (model.metrics, *model.report.get("baselines", {}).values())
     for measure in MEASURES:
         if measure.key in model.metrics:
@@ -148,7 +148,7 @@ def bands(report: Report) -> Iterator[Band]:
 
 
 def chance(report: Report) -> float | None:
-    """The mean distance that a perfect model's bands would have by chance: that of a normal with the band's spread."""
+    """Return the mean distance that a perfect model's bands have by chance: that of a normal with the bands' spread."""
     told = report.get("bands", ())
     rows = sum(band["rows"] for band in told)
     spreads = (band["rows"] * math.sqrt(band["said"] * (1 - band["said"]) / band["rows"]) for band in told)
@@ -156,7 +156,7 @@ def chance(report: Report) -> float | None:
 
 
 def calibration(bins: Sequence[Report]) -> Drawing | None:
-    """The scores against the shares that came so, drawn."""
+    """Return the calibration plot."""
     if not bins:
         return None
     points = [Point(told["said"], told["came"], *bounds(told["positives"], told["rows"])) for told in bins]
@@ -167,7 +167,7 @@ def calibration(bins: Sequence[Report]) -> Drawing | None:
 
 
 def reached(report: Report) -> Iterator[Reached]:
-    """The stored curve, or what the bands tell of it: best band first."""
+    """Return the stored lift curve, or one from the bands, best band first."""
     if "lift" in report:
         yield from (Reached(depth=depth, wins=wins) for depth, wins in report["lift"] if depth > 0)
         return
@@ -180,7 +180,7 @@ def reached(report: Report) -> Iterator[Reached]:
 
 
 def tenths(curve: Sequence[Reached]) -> list[Reached]:
-    """Of a fine curve the ten points that a table needs."""
+    """Return ten points of a fine curve, for a table."""
     return [_nearest(curve, tenth / 10) for tenth in range(1, 11)] if curve else []
 
 
@@ -189,7 +189,7 @@ def _nearest(curve: Sequence[Reached], depth: float) -> Reached:
 
 
 def lift(curve: Sequence[Reached]) -> Drawing | None:
-    """The wins that the best leads hold, drawn."""
+    """Return the lift plot."""
     if not curve:
         return None
     points = [(point.depth, point.wins) for point in curve]

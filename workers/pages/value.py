@@ -1,4 +1,4 @@
-"""The value page: what came of the scores, what agents do with them, what interventions change, and what that is worth.
+"""Write the value page: outcomes by score band, use by agents, effect of interventions, and its worth.
 
 It is drawn from the answer of `hearth.reports.value` alone, so the same answer gives the same bytes.
 """
@@ -43,12 +43,12 @@ class Shown:
 
 
 def page(report: Report, *, at: datetime) -> str:
-    """The report as one self-contained HTML document."""
+    """Return the report as one self-contained HTML document."""
     return render("value.html", {"shown": shown(report, at=at)})
 
 
 def shown(report: Report, *, at: datetime) -> Shown:
-    """Everything the page shows, read from the report."""
+    """Return everything the page shows, read from the report."""
     effect = report["effect"]
     return Shown(
         tenant=report["tenant_id"],
@@ -66,7 +66,7 @@ def shown(report: Report, *, at: datetime) -> Shown:
 
 
 def bands(report: Report) -> Drawing | None:
-    """The share that closed in each band, with its bounds, drawn; None where no scored lead has closed."""
+    """Return the drawing of closed shares by band, with bounds; None when no scored lead has closed."""
     rows = [
         Estimate(told["band"], told["rate"], *told["interval"])
         for told in report["bands"]

@@ -1,4 +1,4 @@
-"""The heads of the audit chains as kept outside the database: `home/audit/<tenant>.json`, one line a head.
+"""Read the checkpoints of the audit chains kept outside the database: `home/audit/<tenant>.json`, one line a head.
 
 A line is `{"sequence", "hash", "at"}`; `hearth.system.anchor` adds one a minute where the chain has grown. Whoever
 rewrites a chain in the database has to rewrite these files too, so keep a copy on another machine.
@@ -24,21 +24,20 @@ class Anchored:
 
 
 def newest(home: Path, tenant_id: str) -> Anchored | None:
-    """The anchor of the longest chain that was ever written down; None where there is none.
+    """Return the checkpoint with the highest sequence; None without any.
 
-    Chains only grow: a later line that is shorter is that of a chain which was cut. Lines that a crash cut off are
-    passed over.
+    Chains only grow: a later, shorter line means that the chain was cut. Lines torn by a crash are skipped.
     """
     return max(_lines(home, tenant_id), key=lambda line: line.anchor.sequence, default=None)
 
 
 def every(home: Path, tenant_id: str) -> list[AuditAnchor]:
-    """All heads that were ever written down, oldest line first; none may be another than the chain's."""
+    """Return all checkpoints, oldest first; each must match the chain."""
     return [line.anchor for line in _lines(home, tenant_id)]
 
 
 def tenants(home: Path) -> list[str]:
-    """The tenants that have anchors; a chain may have gone from the database as a whole."""
+    """Return the tenants with checkpoints; a whole chain may be missing from the database."""
     return sorted(path.name.removesuffix(".json") for path in (home / "audit").glob("*.json"))
 
 

@@ -1,7 +1,7 @@
-"""Logs: one JSON object a line on stderr, with task id, task, tenant and queue, and never an argument or a result.
+"""Write logs as one JSON object a line to stderr: task id, task, tenant, queue; never an argument or a result.
 
-Our own lines (structlog) say only what we wrote. Lines of libraries (logging) are built from templates and arguments,
-and Celery's arguments include message bodies, results and exceptions: only names, numbers and types get through.
+Our own lines (structlog) hold only what we wrote. Lines of libraries (logging) are built from templates and arguments;
+Celery's arguments include message bodies, results and exceptions, so only names, numbers and types pass.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType 
 
 
 class _Shown(dict[str, Any]):
-    """A log context that lets facts through and hides everything else."""
+    """A log context that shows facts and hides everything else."""
 
     def __missing__(self, key: str) -> str:
         return HIDDEN
@@ -55,7 +55,7 @@ class _Words(str):
 
 
 def shown(value: object) -> object:
-    """`value` as a log line may carry it: numbers and phrases as they are, an error as its type, else hidden."""
+    """Return a value as a log line may show it: numbers and phrases as they are, an error as its type, else hidden."""
     if value is None or isinstance(value, int | float):
         return value
     if isinstance(value, BaseException):
@@ -75,7 +75,7 @@ def _error(error: BaseException) -> str:
 
 
 def message(record: logging.LogRecord) -> str:
-    """The record's message, built from what its arguments may show."""
+    """Return the record's message, built from arguments that may be shown."""
     if record.name == "py.warnings" and (place := _WARNING.match(str(record.args))):
         return place["place"]
     if not record.args:
@@ -88,7 +88,7 @@ def message(record: logging.LogRecord) -> str:
 
 
 def error_facts(exc_info: ExcInfo) -> dict[str, Any]:
-    """An exception as its type and the places it went through: its text may hold values."""
+    """Return an exception as its type and frames; its text may hold values."""
     kind, _, trace = exc_info
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)[-12:]]
     return {"error": kind.__name__, "frames": frames} if kind else {}
@@ -105,7 +105,7 @@ def _arguments(record: logging.LogRecord) -> Mapping[str, object] | tuple[object
 
 
 class JsonFormatter(logging.Formatter):
-    """Lines of libraries in the shape of our own."""
+    """Format the lines of libraries like our own."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One JSON object."""
@@ -123,7 +123,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class StderrHandler(logging.StreamHandler[Any]):
-    """Writes to the stderr of the moment, so that a redirected or captured one is honoured."""
+    """Write to the current `sys.stderr`, so that a redirected or captured one is honoured."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -140,7 +140,7 @@ class StderrHandler(logging.StreamHandler[Any]):
 
 
 class _Lossy:
-    """A file whose troubles are nobody's: no work may fail because its log has no room."""
+    """A file whose write errors are ignored: no task may fail because the log's disk is full."""
 
     def __init__(self, file: TextIO | None) -> None:
         self._file = file

@@ -1,9 +1,9 @@
-"""Prometheus metrics of the whole installation, on 127.0.0.1 only; figures are read when they are asked for."""
+"""Serve Prometheus metrics of the whole installation on 127.0.0.1; read the figures at each scrape."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,6 @@ from db.repositories import audit
 from db.repositories.jobs import outbox, quarantine
 from db.repositories.outbound import outbound
 from db.session import EVERY_TENANT, Session, reading
-from workers.app import app
 from workers.base import internal_keys
 from workers.base.broker_epoch import depths
 from workers.base.settings import Settings
@@ -44,10 +43,10 @@ class Serving:
         self._thread.join()
 
 
-def serve(chosen: Settings) -> Serving:
-    """Serve `/metrics` on 127.0.0.1 and the settings' port, or any free one, which the log names."""
+def serve(chosen: Settings, queues: Collection[str]) -> Serving:
+    """Serve `/metrics` of these queues on 127.0.0.1, at the settings' port or any free one, which the log names."""
     registry = CollectorRegistry()
-    registry.register(Figures(chosen))
+    registry.register(Figures(chosen, queues))
     server, thread = start_http_server(chosen.metrics_port, addr="127.0.0.1", registry=registry)
     serving = Serving(server.server_port, server, thread)
     log.info("metrics", address=f"http://127.0.0.1:{serving.port}/metrics")
@@ -55,18 +54,18 @@ def serve(chosen: Settings) -> Serving:
 
 
 class Figures(Collector):
-    """Reads broker and database at each scrape; what is away is told by `hearth_up` and has no figures."""
+    """Collect from broker and database at each scrape; a store that is away shows in `hearth_up` and has no figures."""
 
-    def __init__(self, chosen: Settings) -> None:
+    def __init__(self, chosen: Settings, queues: Collection[str]) -> None:
         self._settings = chosen
-        self._queues = {queue.name for queue in app.conf.task_queues}
+        self._queues = frozenset(queues)
 
     def describe(self) -> list[Metric]:
-        """Nothing beforehand: registering must not ask the database."""
+        """Return nothing: registering must not query the database."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Everything, part by part."""
+        """Collect every metric."""
         up = GaugeMetricFamily("hearth_up", "Whether a part answered this scrape.", labels=["part"])
         for part, read in (("broker", self._broker), ("database", self._database)):
             found = _tried(read)

@@ -1,4 +1,4 @@
-"""The worker's door, as far as Celery's hooks reach on its stock transport: what cannot run is held, not dropped."""
+"""The worker's consumer: a message that cannot be run is quarantined instead of dropped."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ from workers.worker.circuit_breaker import database_breaker
 
 log = structlog.get_logger(__name__)
 
-#: seconds that a message which cannot be held now waits before it goes back to its queue's end
+#: seconds before a message that cannot be quarantined now goes back to the end of its queue
 WAIT = 2.0
-#: an unknown task that nobody wants after so many seconds, such as a tick of the schedule, is not parked
+#: a message of an unknown task that expires within so many seconds, such as a tick of the schedule, is not parked
 SHORT_LIVED = 60.0
 #: seconds between two looks for parked messages whose task is known by now
 LOOK = 60.0
 
 
 class Consumer(CeleryConsumer):
-    """Celery's consumer with a quarantine; a message is acknowledged only when the database has it."""
+    """Celery's consumer with a quarantine; a message is acknowledged only after the database has stored it."""
 
-    #: the timer's entry of the next look
-    _looking: Any = None
+    #: the timer entry of the periodic look for parked messages
+    _periodic_look: Any = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if hasattr(self.controller, "_quick_release"):
-            self._release_what_fails()
+            self._release_rejected_requests()
 
     def on_ready(self) -> None:
-        """Begin to look for parked messages: an old worker may park some after a new one has started."""
+        """Start to look for parked messages: an old worker may park some after a new one has started."""
         super().on_ready()
-        self.task_consumer.channel.on_malformed = lambda: self.timer.call_after(0, self._keep_malformed)
+        self.task_consumer.channel.on_malformed = lambda: self.timer.call_after(0, self._store_malformed)
         self._look()
-        if self._looking is not None:
-            # this is a new connection, and the old one's entries may have gone with it
-            self._looking.cancel()
-        self._looking = self.timer.call_repeatedly(LOOK, self._look)
+        if self._periodic_look is not None:
+            # this is a new connection; the timer entries of the old one may be gone
+            self._periodic_look.cancel()
+        self._periodic_look = self.timer.call_repeatedly(LOOK, self._look)
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], Any]:
-        """Celery's handler, behind a look at what it takes as it is; what would end the worker is a message's fault."""
+        """Return Celery's handler behind our checks; a message that would end the worker is quarantined as invalid."""
         handle = super().create_task_handler(*args, **options)
 
         def on_task_received(message: Any) -> Any:
             with crash_counter.counted(message) as poisonous:
                 if poisonous:
-                    return self._hold(message, quarantine.ATTEMPTS)
+                    return self._quarantine(message, quarantine.ATTEMPTS)
                 if messages.fault_of(message):
                     return self.on_invalid_task(None, message, InvalidTaskError())
                 return self._handled(handle, message)
@@ -75,10 +75,10 @@ class Consumer(CeleryConsumer):
                 raise
             return self.on_invalid_task(None, message, error)
 
-    def _release_what_fails(self) -> None:
-        """Let a request that the pool cannot take give its place back: Celery would keep the place for ever."""
+    def _release_rejected_requests(self) -> None:
+        """Free the pool's slot of a request that the pool cannot take: Celery would keep the slot for ever."""
         controller = self.controller
-        process = controller._process_task  # noqa: SLF001 - Celery has no other hook between place and pool
+        process = controller._process_task  # noqa: SLF001 - Celery has no other hook between slot and pool
 
         def process_task(request: Any) -> None:
             try:
@@ -93,55 +93,55 @@ class Consumer(CeleryConsumer):
         controller._process_task = process_task  # noqa: SLF001
 
     def _refuse(self, request: Any) -> None:
-        together = getattr(request, "requests", [request])
-        for each in together:
+        batch = getattr(request, "requests", [request])
+        for each in batch:
             state.task_ready(each)
-            if len(together) == 1:
-                self._hold(each.message, "invalid")
+            if len(batch) == 1:
+                self._quarantine(each.message, "invalid")
             else:
-                # one of them is to blame, and alone each shows whether it is the one
+                # one of them is the cause; run alone, each shows whether it is
                 each.reject(requeue=True)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:  # noqa: ARG002 - its text may hold the body
-        """Hold a body that is not what its content type says."""
-        self._hold(message, "undecodable")
+        """Quarantine a body that is not what its content type says."""
+        self._quarantine(message, "undecodable")
 
     def on_unknown_message(self, body: Any, message: Any) -> None:  # noqa: ARG002
-        """Hold what is no task message."""
-        self._hold(message, "unknown_message")
+        """Quarantine what is no task message."""
+        self._quarantine(message, "unknown_message")
         signals.task_rejected.send(sender=self, message=message, exc=None)
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
-        """Park a task that this worker does not know: the next deploy may bring it, unless it expires before."""
+        """Quarantine a message of an unknown task, which the next deploy may bring, unless it expires before."""
         left = messages.seconds_left(message)
         if left is not None and left < SHORT_LIVED:
             log.warning("unknown_task_expires", task=messages.task_of(message), seconds=left)
             message.ack_log_error(_Log, self.connection_errors)
         else:
-            self._hold(message, "unknown_task")
+            self._quarantine(message, "unknown_task")
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
-        """Hold a task message whose parts are not what Celery needs."""
-        self._hold(message, "invalid")
+        """Quarantine a task message whose parts are not what Celery needs."""
+        self._quarantine(message, "invalid")
         signals.task_rejected.send(sender=self, message=message, exc=exc)
 
-    def _hold(self, message: Any, reason: Reason) -> None:
+    def _quarantine(self, message: Any, reason: Reason) -> None:
         try:
-            held = quarantine.hold(message, reason)
+            stored = quarantine.hold(message, reason)
         except DatabaseError as error:
             log.warning("message_not_held", reason=reason, error=type(error).__name__, seconds=WAIT)
             database_breaker.record_failure()
-            self._later(message)
+            self._give_back_later(message)
             return
-        if held or reason != "unknown_task":
-            self._answer(message, reason)
+        if stored or reason != "unknown_task":
+            self._store_failure(message, reason)
             message.ack_log_error(_Log, self.connection_errors)
         else:
-            # good work that nobody knows yet: it waits in the broker until there is room
+            # a good message of a task that is not deployed yet: it waits in the broker until there is room
             self._park(message)
 
-    def _answer(self, message: Any, reason: Reason) -> None:
-        """Tell a caller who waits that his message cannot be read; one of an unknown task may run yet."""
+    def _store_failure(self, message: Any, reason: Reason) -> None:
+        """Store a failure for a caller that waits; a message of an unknown task may still run."""
         task_id = messages.task_id_of(message)
         if reason not in ("undecodable", "invalid") or not task_id:
             return
@@ -156,10 +156,10 @@ class Consumer(CeleryConsumer):
             message.channel.qos.park(message.delivery_tag)
         except (*self.connection_errors, *self.channel_errors) as error:
             log.warning("message_not_parked", error=type(error).__name__)
-            self._later(message)
+            self._give_back_later(message)
 
-    def _later(self, message: Any) -> None:
-        """Give the message back after a while; should the connection fail first, the broker does so by itself."""
+    def _give_back_later(self, message: Any) -> None:
+        """Give the message back after WAIT seconds; if the connection fails first, the broker does so by itself."""
         channel = message.channel
 
         def give_back() -> None:
@@ -169,7 +169,7 @@ class Consumer(CeleryConsumer):
         self.timer.call_after(WAIT, give_back)
 
     def _look(self) -> None:
-        """Send again what is known by now, and bring back what waits for room."""
+        """Replay quarantined messages whose task is known by now, and put parked ones back on their queues."""
         if database_breaker.is_open():
             return
         try:
@@ -178,13 +178,13 @@ class Consumer(CeleryConsumer):
             log.warning("parked_messages_wait", error=type(error).__name__)
             database_breaker.record_failure()
             return
-        self._keep_malformed()
+        self._store_malformed()
         queues = [queue.name for queue in self.task_consumer.queues]
         with suppress(RedisError, OSError), self.task_consumer.channel.conn_or_acquire() as client:
             malformed.bring_back(client, queues)
 
-    def _keep_malformed(self) -> None:
-        """Let the database have what the broker keeps of entries that are no messages."""
+    def _store_malformed(self) -> None:
+        """Move entries that are no messages from the broker's list to the quarantine."""
         try:
             with self.task_consumer.channel.conn_or_acquire() as client:
                 quarantine.take_over(client)
@@ -193,7 +193,7 @@ class Consumer(CeleryConsumer):
 
 
 class _Log:
-    """Kombu's log of acknowledgements that failed, without the tag's neighbourhood."""
+    """The log that kombu gets for acknowledgements that failed; it drops kombu's text, which may hold values."""
 
     @staticmethod
     def critical(template: str, *args: object, **_: object) -> None:  # noqa: ARG004

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from tasks.runtime.delivery_attempts import STARTS
+from tasks.runtime.delivery_attempts import MAX_ATTEMPTS
 from workers.base import internal_keys
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ def counted(message: Any) -> Iterator[bool]:
         yield False
         return
     count = _count(message)
-    yield count >= STARTS
+    yield count >= MAX_ATTEMPTS
     _forget(message, count)
 
 

@@ -1,7 +1,7 @@
-"""An entry of a queue, read before it is a message: what cannot be one is told by a code instead of by a dead worker.
+"""Check an entry of a queue before kombu makes a message of it: a bad entry gets a code instead of ending a worker.
 
-Anybody who may write to a queue may write anything. Kombu makes a message of an entry and notes that we have it; an
-entry that breaks either step ends a stock worker, and the next one that takes it.
+Whoever may write to a queue may write anything. Kombu makes a message of an entry and records that we hold it. An entry
+that breaks either step ends a stock worker, and then the next worker that takes it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _typed: Any = typed
 
 Json = dict[str, Any]
 
-#: how a body may be wrapped
-_WRAPPED = (None, "", "utf-8", "base64")
-#: bytes of a delivery tag: it is the field under which the broker notes who has the message
+#: the values of body_encoding
+_ENCODINGS = (None, "", "utf-8", "base64")
+#: most bytes of a delivery tag: it names the field in which the broker records the message that we hold
 _TAG = 200
 
 
@@ -31,9 +31,9 @@ class Malformed(Exception):  # noqa: N818 - says the fact
 
 
 def read(raw: bytes) -> Json:
-    """Give the parts of an entry, each of the type that kombu relies on.
+    """Return the parts of an entry, each of the type that kombu relies on.
 
-    A number as delivery tag and missing headers are what some producers write, and are mended here.
+    Some producers write a number as delivery tag or no headers at all: that is corrected here.
 
     Raises:
         Malformed: not_utf8, not_json, too_deep, value, not_an_object, properties, delivery_tag, headers, body,
@@ -59,7 +59,7 @@ def read(raw: bytes) -> Json:
 
 def _object(raw: bytes) -> Json:
     try:
-        # as kombu reads it: what it notes of a message it reads again when the message is to be brought back
+        # as kombu reads it: what it records of a message, it reads again when the message is to be restored
         entry = json.loads(decoding.shallow(raw.decode()), object_hook=_typed.object_hook)
     except UnicodeDecodeError:
         raise Malformed("not_utf8") from None
@@ -74,8 +74,8 @@ def _object(raw: bytes) -> Json:
     return entry
 
 
-def _tag(told: Any) -> str:
-    tag = str(told) if isinstance(told, int) and not isinstance(told, bool) else told
+def _tag(value: Any) -> str:
+    tag = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     try:
         if isinstance(tag, str) and 0 < len(tag.encode()) <= _TAG:
             return tag
@@ -84,18 +84,18 @@ def _tag(told: Any) -> str:
     raise Malformed("delivery_tag")
 
 
-def _priority(told: Any) -> int:
-    """A priority that kombu can count with; what is none has the usual one."""
-    return int(told) if isinstance(told, int | float) and math.isfinite(told) else 0
+def _priority(value: Any) -> int:
+    """Return a priority that kombu can count with: 0 for anything that is no finite number."""
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
 
 
 def _check_body(body: Any, properties: Json) -> None:
     if not isinstance(body, str | None):
         raise Malformed("body")
-    wrapped = properties.get("body_encoding")
-    if wrapped not in _WRAPPED:
+    encoding = properties.get("body_encoding")
+    if encoding not in _ENCODINGS:
         raise Malformed("body_encoding")
     try:
-        base64.b64decode(body.encode() if body and wrapped == "base64" else b"")
+        base64.b64decode(body.encode() if body and encoding == "base64" else b"")
     except ValueError:
         raise Malformed("body") from None

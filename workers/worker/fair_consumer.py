@@ -1,7 +1,7 @@
-"""Fair share between tenants: the part of a worker that deals its queues, and keeps a child for whoever has none.
+"""Fair share between tenants inside a worker: it orders its queues and keeps a child for a tenant that has none.
 
 The broker decides whose message comes next (see workers.worker.fair_queue). A worker prefetches nothing while tenants
-compete, and its last free child is not for a tenant that has one already.
+compete, and its last free child is not for a tenant that has a child already.
 """
 
 from __future__ import annotations
@@ -24,130 +24,133 @@ from workers.worker.fair_queue import CLOSE, FairQueue
 
 log = structlog.get_logger(__name__)
 
-#: seconds between two looks: while something waits, and while nothing comes
+#: seconds between two looks at the queues: while messages wait, and while none comes
 PAUSE, LOOK = 0.01, 1.0
-#: most of its time that a main process looks: on a machine that has too much to do, a look takes long
+#: largest share of its time that a main process looks: on an overloaded machine a look takes long
 SHARE = 0.1
-#: seconds for which a tenant that was heard of keeps others from having all children of a worker
+#: seconds for which a tenant that sent something keeps others from having all children of a worker
 HEARD = 10.0
 
 
 @dataclass(slots=True)
 class Admission:
-    """Who may have a worker's next free child while messages wait."""
+    """Decides whether a worker takes the next message while messages wait."""
 
-    #: when a tenant was last heard of
-    _heard: dict[str, float] = field(default_factory=dict)
+    #: when each tenant last sent something, in monotonic seconds
+    _active: dict[str, float] = field(default_factory=dict)
 
-    def hear(self, tenants: Collection[str], now: float) -> None:
-        """Note tenants that sent something; work of nobody's is Hearth's own."""
-        self._heard = {tenant: at for tenant, at in self._heard.items() if at > now - HEARD}
-        self._heard |= {tenant: now for tenant in tenants if tenant}
+    def record(self, tenants: Collection[str], now: float) -> None:
+        """Record active tenants. Messages without a tenant are internal and do not count."""
+        self._active = {tenant: at for tenant, at in self._active.items() if at > now - HEARD}
+        self._active |= {tenant: now for tenant in tenants if tenant}
 
     def crowded(self, now: float) -> bool:
-        """Whether several tenants are about."""
-        return sum(at > now - HEARD for at in self._heard.values()) > 1
+        """Return whether several tenants are active."""
+        return sum(at > now - HEARD for at in self._active.values()) > 1
 
     def admit(self, following: Collection[str], taken: Collection[str], children: int, now: float) -> bool:
-        """Whether to take the next message: the last child is not for a tenant that has one, while others are about."""
+        """Return whether to take the next message; while others are active, the last child is for a new tenant."""
         free = children - len(taken)
         if free <= 0 or free > 1 or children == 1 or not following:
             return free > 0
-        return any(tenant not in taken or not self._others(tenant, now) for tenant in following)
+        return any(tenant not in taken or not self._others_active(tenant, now) for tenant in following)
 
-    def _others(self, tenant_id: str, now: float) -> bool:
-        return any(tenant != tenant_id and at > now - HEARD for tenant, at in self._heard.items())
+    def _others_active(self, tenant_id: str, now: float) -> bool:
+        return any(tenant != tenant_id and at > now - HEARD for tenant, at in self._active.items())
 
 
 class FairConsumerStep(bootsteps.StartStopStep):
-    """The part of a worker's consumer that deals its queues, and takes nothing in advance while tenants compete."""
+    """The step of a worker's consumer that orders its queues, and prefetches nothing while tenants compete."""
 
     requires = (Tasks,)
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
-        #: whether something waited at the last look, and who is next
+        #: whether messages waited at the last look, and the tenants that are next
         self._waits, self._following = False, frozenset[str]()
-        self._places = Admission()
-        #: the tenants of what the worker has taken while something waited
+        self._admission = Admission()
+        #: the tenants of the requests that were taken while messages waited
         self._taken: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-        self._dealer: FairQueue | None = None
+        self._fair_queue: FairQueue | None = None
         self._timer: Any = None
-        self._looking: Any = None
-        self._next: Any = None
-        self._last = 0.0
+        self._periodic_look: Any = None
+        self._next_look: Any = None
+        self._last_look = 0.0
         consumer.on_task_message.add(self._on_message)
 
     def start(self, consumer: Any) -> None:
-        """Begin with a connection."""
+        """Start on a new connection."""
         channel = consumer.task_consumer.channel
         with channel.conn_or_acquire() as client:
-            self._dealer = FairQueue(client, [queue.name for queue in consumer.task_consumer.queues])
-        self._timer, self._next = consumer.timer, None
-        self._guard(channel, consumer.pool)
-        self._looking = self._timer.call_repeatedly(LOOK, self._look)
+            self._fair_queue = FairQueue(client, [queue.name for queue in consumer.task_consumer.queues])
+        self._timer, self._next_look = consumer.timer, None
+        self._wrap_can_consume(channel, consumer.pool)
+        self._periodic_look = self._timer.call_repeatedly(LOOK, self._look)
 
     def stop(self, consumer: Any) -> None:
-        """End with it; a worker that stops warmly leaves nothing aside."""
-        if self._looking is not None:
-            self._looking.cancel()
-        dealer, self._dealer = self._dealer, None
-        if dealer is not None and consumer.blueprint.state == bootsteps.CLOSE:
+        """Stop with the connection; a worker that stops warmly puts back what is aside."""
+        if self._periodic_look is not None:
+            self._periodic_look.cancel()
+        fair_queue, self._fair_queue = self._fair_queue, None
+        if fair_queue is not None and consumer.blueprint.state == bootsteps.CLOSE:
             try:
-                dealer.give_back()
+                fair_queue.give_back()
             except (RedisError, OSError) as error:
                 log.warning("messages_stay_aside", error=type(error).__name__)
 
-    def _guard(self, channel: Any, pool: Any) -> None:
-        """While others wait, look who is next before a message is taken; Celery's own switch sits here too."""
+    def _wrap_can_consume(self, channel: Any, pool: Any) -> None:
+        """Ask before each message, while tenants compete, whether the next one may be taken.
+
+        kombu asks `qos.can_consume` before it takes a message; Celery's own prefetch limit is asked there too.
+        """
         has_credit = channel.qos.can_consume
 
         def can_consume() -> bool:
-            # what was asked for may be here already, off its list: it must not lie in the socket until it is welcome
-            asked = channel._in_poll  # noqa: SLF001 - nothing public tells
-            free = asked or not (self._waits and self._places.crowded(time.monotonic()))
+            # a running BRPOP may have taken a message off its list already: it must not lie in the socket
+            polling = channel._in_poll  # noqa: SLF001 - nothing public tells
+            free = polling or not (self._waits and self._admission.crowded(time.monotonic()))
             return bool(has_credit()) and (bool(free) or self._admits(pool.num_processes))
 
         channel.qos.can_consume = can_consume
 
     def _admits(self, children: int) -> bool:
-        # those that wait to go together with others of their tenant take no child's place (see workers.worker.batching)
-        held = [request for request in list(state.reserved_requests) if not is_over_prefetch(request)]
-        if len(held) > children:
+        # requests that wait for their tenant's batch take no child (see workers.worker.batching)
+        reserved = [request for request in list(state.reserved_requests) if not is_over_prefetch(request)]
+        if len(reserved) > children:
             return False
-        if time.monotonic() > self._last + CLOSE:
+        if time.monotonic() > self._last_look + CLOSE:
             self._look()
-        if len(held) == children:
-            # what comes next may join its tenant's batch; if it does not, it is the only one taken in advance
+        if len(reserved) == children:
+            # the next message may join its tenant's batch; if it does not, it is the only one prefetched
             return is_batched(self._following)
-        taken = [self._taken.get(request, "") for request in held]
-        return self._places.admit(self._following, taken, children, time.monotonic())
+        taken = [self._taken.get(request, "") for request in reserved]
+        return self._admission.admit(self._following, taken, children, time.monotonic())
 
     def _on_message(self, request: Any) -> None:
         if self._waits:
             self._taken[request] = messages.tenant_of(request.message) or ""
-        if self._next is None:
-            self._after(max(0.0, self._last + PAUSE - time.monotonic()))
+        if self._next_look is None:
+            self._after(max(0.0, self._last_look + PAUSE - time.monotonic()))
 
     def _after(self, seconds: float) -> None:
-        self._next = self._timer.call_after(seconds, self._look)
+        self._next_look = self._timer.call_after(seconds, self._look)
 
     def _look(self) -> None:
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
-        if self._dealer is None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
+        if self._fair_queue is None:
             return
-        self._last = time.monotonic()
+        self._last_look = time.monotonic()
         try:
-            found = self._dealer.step()
+            look = self._fair_queue.step()
         except (RedisError, OSError) as error:
-            # the consumer's own connection finds out too, and starts anew
+            # the consumer's own connection meets the same error, and reconnects
             log.warning("queues_not_dealt", error=type(error).__name__)
-            self._dealer.mend(error)
+            self._fair_queue.mend(error)
             return
-        self._waits, self._following = found.waits, found.following
-        self._places.hear(found.came, self._last)
-        if found.waits:
-            took = time.monotonic() - self._last
-            self._after(0.0 if found.more else max(PAUSE, took / SHARE))
+        self._waits, self._following = look.waits, look.following
+        self._admission.record(look.came, self._last_look)
+        if look.waits:
+            took = time.monotonic() - self._last_look
+            self._after(0.0 if look.more else max(PAUSE, took / SHARE))

@@ -1,4 +1,4 @@
-"""What a worker does besides Celery's own: bind the database, follow its parent into death, name its log lines."""
+"""Celery's signals in a worker: bind the database, end with the parent process, put the task into log lines."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TENANT = re.compile(r"[\w.:-]{1,64}")
 
 @celeryd_init.connect
 def on_worker_start(instance: Any = None, **_: object) -> None:
-    """Before Celery's own checks: what they warn of is a log line too."""
+    """Configure logs before Celery's own checks, so that their warnings are log lines too."""
     logs.configure(settings().log_level)
     worker_status.register()
     if instance is not None and settings().fair_share:
@@ -47,8 +47,8 @@ def on_worker_start(instance: Any = None, **_: object) -> None:
 
 @worker_init.connect
 def on_worker_init(**_: object) -> None:
-    """Before the fork: bind, but connect nothing, so that children share no connection."""
-    # What is loaded stays: the collector of each child passes it over, and the pages stay shared.
+    """Bind database and workspace before the fork; connect nothing, so that children share no connection."""
+    # what is loaded stays: the collector of each child skips it, and the memory pages stay shared
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     try:
@@ -60,7 +60,7 @@ def on_worker_init(**_: object) -> None:
 
 @worker_process_init.connect
 def on_child_init(**_: object) -> None:
-    """In a pool child: when the main process is killed, nobody else would end it."""
+    """End a pool child when the main process is killed: nothing else would."""
     if os.getpid() != _MAIN:
         die_with_parent(signal.SIGKILL, _MAIN)
 
@@ -68,13 +68,13 @@ def on_child_init(**_: object) -> None:
 @worker_process_shutdown.connect
 @worker_shutdown.connect
 def on_shutdown(**_: object) -> None:
-    """Close what is open."""
+    """Close the database."""
     session.dispose()
 
 
 @task_prerun.connect
 def on_prerun(task_id: str, task: Any, args: Any = (), kwargs: Any = None, **_: object) -> None:
-    """From here on every log line says which task speaks."""
+    """Put the task, its tenant and queue into every log line from here on."""
     delivery = task.request.delivery_info or {}
     structlog.contextvars.bind_contextvars(
         task_id=task_id, task=task.name, tenant=_tenant(args, kwargs), queue=delivery.get("routing_key")
@@ -83,7 +83,7 @@ def on_prerun(task_id: str, task: Any, args: Any = (), kwargs: Any = None, **_: 
 
 @task_postrun.connect
 def on_postrun(**_: object) -> None:
-    """Until here."""
+    """Take the task out of the log lines again."""
     structlog.contextvars.clear_contextvars()
 
 

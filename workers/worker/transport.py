@@ -1,13 +1,13 @@
-"""Kombu's Redis transport, mended where it ends its worker, loses a message or cannot give one back.
+"""Kombu's Redis transport, corrected where it ends its worker, loses a message or cannot give one back.
 
-- A broker that refuses writes (disk full, `maxmemory`) or does not answer ends no worker: what it did not hear is owed
-  and told it later, in order, and no message is taken meanwhile.
+- A broker that refuses writes (disk full, `maxmemory`) or does not answer ends no worker: acknowledgements and returned
+  messages that it did not accept stay pending and are replayed in order, and no message is taken until then.
 - A message goes back to the queue it was taken from, whatever its producer wrote about where it was sent.
-- A connection that is gone ends no worker that holds messages: the broker brings them back by itself.
-- An entry that is no message ends no worker and is not lost: it is put aside with a code (see workers.worker.envelope).
+- A lost connection ends no worker that holds messages: the broker delivers them again by itself.
+- An entry that is no message ends no worker and is not lost: it is put aside with a code (workers.worker.envelope).
 
-`celeryconfig.py` puts it in the stock one's place; the gap between taking a message and noting it stays (see
-docs/reliability.md).
+`celeryconfig.py` installs it in the place of kombu's own. One gap stays: between taking a message and recording that we
+hold it (see docs/reliability.md).
 """
 
 from __future__ import annotations
@@ -39,81 +39,81 @@ _stock: Any = redis
 _virtual: Any = virtual
 json: Any = _typed
 
-#: seconds between two questions to a broker that refuses
+#: seconds before a broker that refused is tried again
 PAUSE = 1.0
-#: after these the broker may not know what it was told. To tell it twice is harmless
-_UNHEARD = (ResponseError, BrokerGone, BrokerSilent)
-#: what the broker did not hear and must be told yet, in order; it outlives the connection
-_owed: deque[Callable[[Any], None]] = deque()
+#: after these errors the broker may not have done what we asked; to ask twice is harmless
+_UNANSWERED = (ResponseError, BrokerGone, BrokerSilent)
+#: operations to replay, in order, once the broker accepts writes; they outlive the connection
+_pending: deque[Callable[[Any], None]] = deque()
 
 
-class _NotNotedError(ChannelError):
-    """The broker did not note that we have a message, so it must not be worked on."""
+class _DeliveryNotRecordedError(ChannelError):
+    """The broker did not record that we hold a message, so the message must not be run."""
 
 
 class QoS(_stock.QoS):
-    """What this worker holds, and what it owes the broker."""
+    """The messages that this worker holds, and the operations that the broker has not accepted yet."""
 
     #: monotonic time before which nothing is taken
     _paused_until = 0.0
 
     def can_consume(self) -> bool:
-        """Whether a message may be taken: not while the broker refuses to hear of others, or no database is.
+        """Return whether a message may be taken: not while the broker refuses writes or the database is away.
 
-        Remote control has a channel of its own, without queues, and goes on.
+        Remote control has a channel of its own, without queues, and is not paused.
         """
         return not (self.channel.active_queues and self.pauses()) and bool(super().can_consume())
 
     def pauses(self) -> bool:
-        """Whether nothing is taken on purpose."""
-        return bool(_owed) or time.monotonic() < self._paused_until or database_breaker.is_open()
+        """Return whether taking messages is paused on purpose."""
+        return bool(_pending) or time.monotonic() < self._paused_until or database_breaker.is_open()
 
     def pause(self, error: Exception) -> None:
-        """Take nothing for a while."""
+        """Take no message for PAUSE seconds."""
         self._paused_until = time.monotonic() + PAUSE
-        log.warning("broker_refuses", error=type(error).__name__, owed=len(_owed), seconds=PAUSE)
+        log.warning("broker_refuses", error=type(error).__name__, owed=len(_pending), seconds=PAUSE)
         internal_keys.mend_for(self.channel, error)
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Note that we have a message; one that cannot be noted goes back as soon as the broker takes it."""
+        """Record that we hold a message; one that cannot be recorded is requeued once the broker accepts writes."""
         try:
             super().append(message, delivery_tag)
-        except _UNHEARD as error:
+        except _UNANSWERED as error:
             queue = message.delivery_info["routing_key"]
-            self._owe(partial(_put_back, queue=queue, raw=message._raw), error)  # noqa: SLF001 - as kombu does
-            raise _NotNotedError from error
+            self._postpone(partial(_put_back, queue=queue, raw=message._raw), error)  # noqa: SLF001 - as kombu does
+            raise _DeliveryNotRecordedError from error
 
     def ack(self, delivery_tag: str) -> None:
-        """Acknowledge, now or as soon as the broker hears it."""
+        """Acknowledge a message, now or once the broker accepts writes."""
         try:
             super().ack(delivery_tag)
-        except _UNHEARD as error:
-            # first: a worker that does not know of its free hands takes nothing more
+        except _UNANSWERED as error:
+            # first our own count: a worker that thinks it holds the message takes no other
             _virtual.QoS.ack(self, delivery_tag)
-            self._owe(partial(_acknowledge, tag=delivery_tag), error)
+            self._postpone(partial(_acknowledge, tag=delivery_tag), error)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Give back or drop, now or as soon as the broker hears it."""
+        """Requeue or drop a message, now or once the broker accepts writes."""
         try:
             super().reject(delivery_tag, requeue=requeue)
-        except _UNHEARD as error:
+        except _UNANSWERED as error:
             _virtual.QoS.ack(self, delivery_tag)
-            self._owe(partial(_restore if requeue else _acknowledge, tag=delivery_tag), error)
+            self._postpone(partial(_restore if requeue else _acknowledge, tag=delivery_tag), error)
 
     def park(self, delivery_tag: str) -> None:
-        """Put a message on the list of those that wait for room in the quarantine; it keeps no prefetch credit there.
+        """Move a message to the list of those that wait for room in the quarantine; it keeps no prefetch credit there.
 
         Raises:
-            redis.RedisError: the broker did not hear it, and the message is ours as before.
+            redis.RedisError: the broker did not do it, and we hold the message as before.
 
         """
 
         def move(pipe: Any) -> None:
-            noted = pipe.hget(self.unacked_key, delivery_tag)
+            entry = pipe.hget(self.unacked_key, delivery_tag)
             pipe.multi()
             self._remove_from_indices(delivery_tag, pipe)
-            if noted:
-                raw, _, queue = json.loads(noted)
+            if entry:
+                raw, _, queue = json.loads(entry)
                 pipe.rpush(malformed.parked_key(queue), json.dumps(raw))
 
         with self.channel.conn_or_acquire() as client:
@@ -121,87 +121,87 @@ class QoS(_stock.QoS):
         _virtual.QoS.ack(self, delivery_tag)
 
     def restore_visible(self, *args: Any, **kwargs: Any) -> None:
-        """Pay what is owed; then bring back what others took and let lie."""
+        """Replay pending operations, then restore messages that other workers took and did not acknowledge."""
         try:
-            self._pay()
+            self._replay_pending()
             super().restore_visible(*args, **kwargs)
         except ResponseError as error:
             self.pause(error)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
-        """Give back what is not acknowledged; what cannot be given back now the broker brings back by itself."""
+        """Give unacknowledged messages back; the broker restores by itself those that cannot be given back now."""
         connection = self.channel.connection
         if connection is None or connection.client is None:
-            self._let_be()
+            self._forget_delivered()
             return
         try:
-            self._pay()
+            self._replay_pending()
             super().restore_unacked_once(stderr)
         except ResponseError as error:
             self.pause(error)
-            self._let_be()
+            self._forget_delivered()
 
-    def _let_be(self) -> None:
+    def _forget_delivered(self) -> None:
         self._on_collect.cancel()
         self._delivered.clear()
         self._delivered.restored = True
 
-    def _owe(self, act: Callable[[Any], None], error: Exception) -> None:
-        _owed.append(act)
+    def _postpone(self, operation: Callable[[Any], None], error: Exception) -> None:
+        _pending.append(operation)
         self.pause(error)
 
-    def _pay(self) -> None:
-        if not _owed:
+    def _replay_pending(self) -> None:
+        if not _pending:
             return
-        while _owed:
-            _owed[0](self)
-            _owed.popleft()
+        while _pending:
+            _pending[0](self)
+            _pending.popleft()
         log.info("broker_accepts_again")
 
 
 class Channel(_stock.Channel):
-    """A channel that knows where its messages came from."""
+    """A channel that gives each message back to the queue it came from, and reads entries before they are messages."""
 
     QoS = QoS
-    #: told when an entry was put aside
+    #: called when an entry was put aside
     on_malformed: Callable[[], None] | None = None
 
     def basic_consume(self, queue: str, *args: Any, **kwargs: Any) -> Any:
-        """Consume from a queue; what comes from it says so."""
-        answer = super().basic_consume(queue, *args, **kwargs)
+        """Consume from a queue, and write the queue into the delivery info of its messages."""
+        consumed = super().basic_consume(queue, *args, **kwargs)
         if queue not in self._fanout_queues:
             deliver = self.connection._callbacks[queue]  # noqa: SLF001 - kombu gives no other hook
             self.connection._callbacks[queue] = partial(_from_queue, deliver, queue)  # noqa: SLF001
-        return answer
+        return consumed
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            found = self._popped(**options)
-            if not found:
+            popped = self._parse_brpop(**options)
+            if not popped:
                 raise _stock.Empty
-            key, raw = found
+            key, raw = popped
             queue = key.decode().rsplit(self.sep, 1)[0]
             self._queue_cycle.rotate(queue)
-            self._take(queue, raw)
+            self._deliver(queue, raw)
             return True
         finally:
             self._in_poll = None
-            # as kombu does: the connection is idle now, and may show who it is anew
+            # as kombu does: the connection is idle now, and may authenticate again
             self._flush_brpop_reauth()
 
-    def _popped(self, **options: Any) -> Any:
+    def _parse_brpop(self, **options: Any) -> Any:
         connection = self.client.connection
         try:
             return self.client.parse_response(connection, "BRPOP", **options)
         except ResponseError as error:
             self.qos.pause(error)
-            # as when the wait for a message is over
+            # as when the wait for a message has timed out
             return None
         except self.connection_errors:
             connection.disconnect()
             raise
 
-    def _take(self, queue: str, raw: bytes) -> None:
+    def _deliver(self, queue: str, raw: bytes) -> None:
         """Deliver an entry, or put it aside when it is no message."""
         try:
             entry = envelope.read(raw)
@@ -214,24 +214,24 @@ class Channel(_stock.Channel):
         try:
             with self.conn_or_acquire() as client:
                 malformed.push(client, queue=queue, raw=raw, code=code)
-        except _UNHEARD as error:
-            self.qos._owe(partial(_keep, queue=queue, raw=raw, code=code), error)  # noqa: SLF001 - of this module
+        except _UNANSWERED as error:
+            self.qos._postpone(partial(_push_malformed, queue=queue, raw=raw, code=code), error)  # noqa: SLF001 - of this module
         if self.on_malformed is not None:
             self.on_malformed()
 
     def _receive_one(self, c: Any) -> Any:
-        """Take what is said to all workers; what is no message is nobody's work, and ends nobody."""
+        """Receive a broadcast to all workers; one that is no message is logged and ignored."""
         try:
             return super()._receive_one(c)
         except (*self.connection_errors, _stock.Empty):
             raise
-        except Exception as error:  # noqa: BLE001  # the edge of the process: anybody may say anything
+        except Exception as error:  # noqa: BLE001  # the edge of the process: anybody may broadcast anything
             log.warning("broadcast_malformed", error=type(error).__name__)
             raise _stock.Empty from None
 
     def _connparams(self, *args: Any, **kwargs: Any) -> Any:
         if self.connection is None:
-            # its transport closed it; what is to be told here is owed
+            # its transport closed it; the operation stays pending
             raise BrokerGone("this channel has no connection any more")
         return super()._connparams(*args, **kwargs)
 
@@ -242,15 +242,15 @@ class Channel(_stock.Channel):
         internal_keys.mended(self, super()._queue_bind, exchange, *args)
 
     def get_table(self, exchange: str) -> Any:
-        """The bindings of an exchange."""
+        """Return the bindings of an exchange."""
         return internal_keys.mended(self, super().get_table, exchange)
 
     def _lookup(self, exchange: str, routing_key: str, default: Any = None) -> list[str]:
-        """The queues that a message goes to, whatever was bound to its exchange."""
+        """Return the queues that a message goes to, without bookkeeping keys that somebody bound as queues."""
         return [queue for queue in super()._lookup(exchange, routing_key, default) if not is_bookkeeping(queue)]
 
     def _put(self, queue: str, message: Any, **options: Any) -> None:
-        """Put a message on a queue, unless a `link` or whoever asked for an answer named a key that is none."""
+        """Put a message on a queue, unless a `link` or a `reply_to` named a key of the broker's bookkeeping."""
         if is_bookkeeping(queue):
             log.error("message_refused", reason="it names a key of the broker's bookkeeping as its queue")
         else:
@@ -260,7 +260,7 @@ class Channel(_stock.Channel):
         self, payload: Any, exchange: str, routing_key: str, pipe: Any, leftmost: bool = False
     ) -> None:
         if not self._lookup(exchange, routing_key) or not (exchange or routing_key):
-            # noted by a stock worker for a producer who named an exchange that nobody bound: it would vanish here
+            # recorded by a stock worker for a producer that named an unbound exchange: the message would vanish here
             exchange, routing_key = "", NO_QUEUE if is_bookkeeping(routing_key) else routing_key or NO_QUEUE
         super()._do_restore_message(payload, exchange, routing_key, pipe, leftmost)
 
@@ -272,24 +272,24 @@ class Transport(_stock.Transport):
 
 
 def _from_queue(deliver: Callable[[Any], Any], queue: str, raw: Any) -> Any:
-    """Deliver a message with the queue it came from in the place of what its producer wrote there, if that differs."""
+    """Deliver a message, with the queue it came from instead of what its producer wrote into its delivery info."""
     properties = raw.get("properties") if isinstance(raw, dict) else None
     if isinstance(properties, dict):
-        properties["delivery_info"] = _delivery(properties.get("delivery_info"), queue)
+        properties["delivery_info"] = _delivery_info(properties.get("delivery_info"), queue)
     try:
         return deliver(raw)
-    except _NotNotedError:
+    except _DeliveryNotRecordedError:
         return None
 
 
-def _delivery(told: Any, queue: str) -> dict[str, Any]:
-    facts = dict(told) if isinstance(told, dict) else {}
-    if facts.get("routing_key") == queue and facts.get("exchange") in ("", queue):
-        return facts
-    return {**facts, "exchange": "", "routing_key": queue}
+def _delivery_info(written: Any, queue: str) -> dict[str, Any]:
+    info = dict(written) if isinstance(written, dict) else {}
+    if info.get("routing_key") == queue and info.get("exchange") in ("", queue):
+        return info
+    return {**info, "exchange": "", "routing_key": queue}
 
 
-def _keep(qos: QoS, *, queue: str, raw: bytes, code: str) -> None:
+def _push_malformed(qos: QoS, *, queue: str, raw: bytes, code: str) -> None:
     with qos.channel.conn_or_acquire() as client:
         malformed.push(client, queue=queue, raw=raw, code=code)
 

@@ -1,1 +1,1 @@
-"""Imports of files: chunks, leases, reconciliation."""
+"""CSV imports: their chunks, the leases on chunks, and reconciliation with the store."""

@@ -1,4 +1,4 @@
-"""Imports of files: the chunk rows are the truth of how far one is."""
+"""CSV imports: the rows of the chunks are the record of an import's progress."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db import clock
 from db.base import new_id
-from db.encryption import KeyRing, place
+from db.encryption import KeyRing, associated_data
 from db.errors import SealBroken, UnknownBackfill
 from db.models import Backfill, BackfillChunk, ComparedRow, RejectedEntry
 from db.records import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, Json, RejectedRow
 from db.repositories import tenants
-from db.repositories.sql.clauses import lock_tenant, ring_of, rowcount
+from db.repositories.sql.locks import lock_tenant
+from db.repositories.sql.statements import rowcount
+from db.session import keyring_of
 
 _COLUMNS = tuple(getattr(Backfill, column.name) for column in fields(BackfillRecord))
 _CHUNK_COLUMNS = tuple(getattr(BackfillChunk, column.name) for column in fields(ChunkRecord))
@@ -36,29 +38,34 @@ def create(
     """
     tenants.require(session, tenant_id)
     lock_tenant(session, tenant_id)
-    known = by_key(session, tenant_id, key=draft.key)
-    if known is not None and known.state in {"running", "finished"}:
-        return known, False
-    own = {"tenant_id": tenant_id, "backfill_id": new_id()}
-    values = {**asdict(draft), "source": dict(draft.source)}
-    counted = {"state": "running", "chunks": len(chunks), "remaining": len(chunks), "created_at": now}
-    session.execute(insert(Backfill), [{**own, **values, **counted}])
-    fresh = {"state": "pending", "counts": {}, "enqueued_at": clock.now(session)}
-    rows = [{**own, **asdict(chunk), **fresh} for chunk in chunks]
-    if rows:
-        session.execute(insert(BackfillChunk), rows)
-    return _require(session, tenant_id, own["backfill_id"]), True
+    existing = by_key(session, tenant_id, key=draft.key)
+    if existing is not None and existing.state in {"running", "finished"}:
+        return existing, False
+    backfill_id = new_id()
+    row = {
+        **asdict(draft),
+        "tenant_id": tenant_id,
+        "backfill_id": backfill_id,
+        "source": dict(draft.source),
+        "state": "running",
+        "chunks": len(chunks),
+        "remaining": len(chunks),
+        "created_at": now,
+    }
+    session.execute(insert(Backfill), [row])
+    _insert_chunks(session, tenant_id, backfill_id, chunks)
+    return _require(session, tenant_id, backfill_id), True
 
 
 def get(session: Session, tenant_id: str, *, backfill_id: str) -> BackfillRecord | None:
-    """Give an import, or None."""
+    """Return an import, or None."""
     wanted = select(*_COLUMNS).where(Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id)
     row = session.execute(wanted).mappings().one_or_none()
     return None if row is None else BackfillRecord(**dict(row))
 
 
 def by_key(session: Session, tenant_id: str, *, key: str) -> BackfillRecord | None:
-    """Give the newest import of this key, or None."""
+    """Return the newest import of this key, or None."""
     wanted = select(*_COLUMNS).where(Backfill.tenant_id == tenant_id, Backfill.key == key)
     newest = wanted.order_by(Backfill.created_at.desc(), Backfill.backfill_id.desc()).limit(1)
     row = session.execute(newest).mappings().one_or_none()
@@ -66,13 +73,13 @@ def by_key(session: Session, tenant_id: str, *, key: str) -> BackfillRecord | No
 
 
 def running(session: Session, tenant_id: str) -> int:
-    """How many imports of the tenant have not ended."""
-    own = (Backfill.tenant_id == tenant_id, Backfill.state == "running")
-    return session.scalar(select(func.count()).select_from(Backfill).where(*own)) or 0
+    """Count the tenant's imports that have not ended."""
+    counted = select(func.count()).select_from(Backfill)
+    return session.scalar(counted.where(Backfill.tenant_id == tenant_id, Backfill.state == "running")) or 0
 
 
 def chunks(session: Session, tenant_id: str, *, backfill_id: str, state: str | None = None) -> list[ChunkRecord]:
-    """Give the chunks of an import by number, all or those in one state."""
+    """Return the chunks of an import by number, all or those in one state."""
     wanted = select(*_CHUNK_COLUMNS).where(
         BackfillChunk.tenant_id == tenant_id, BackfillChunk.backfill_id == backfill_id
     )
@@ -83,7 +90,7 @@ def chunks(session: Session, tenant_id: str, *, backfill_id: str, state: str | N
 
 
 def claim_chunk(session: Session, tenant_id: str, *, backfill_id: str, number: int) -> ChunkRecord:
-    """Give a chunk, its row locked until the transaction ends; the caller looks at its state.
+    """Return a chunk and lock its row until the transaction ends; the caller checks its state.
 
     Raises:
         UnknownBackfill: no such chunk for this tenant.
@@ -106,9 +113,9 @@ def finish_chunk(
     rejected: Sequence[RejectedRow],
     now: datetime,
 ) -> int:
-    """Mark a chunk done with its counts and rejected rows; gives the number of chunks left.
+    """Mark a chunk done with its counts and rejected rows; return the number of remaining chunks.
 
-    A chunk that is done already stays as it is. One that had failed becomes done and was counted off before.
+    A chunk that is done already stays as it is. One that had failed becomes done and is not counted again.
 
     Raises:
         UnknownBackfill: no such chunk for this tenant.
@@ -118,8 +125,8 @@ def finish_chunk(
     if state == "done":
         return _require(session, tenant_id, backfill_id).remaining
     _close_chunk(session, _chunk(tenant_id, backfill_id, number), state="done", counts=dict(counts), now=now)
-    ring, own = ring_of(session), {"tenant_id": tenant_id, "backfill_id": backfill_id, "number": number}
-    rows = [_rejected_row(row, position, own, ring) for position, row in enumerate(rejected)]
+    ring, chunk = keyring_of(session), {"tenant_id": tenant_id, "backfill_id": backfill_id, "number": number}
+    rows = [_rejected_row(row, position, chunk, ring) for position, row in enumerate(rejected)]
     if rows:
         session.execute(insert(RejectedEntry), rows)
     return _count_off(session, tenant_id, backfill_id, 1 if state == "pending" else 0)
@@ -128,7 +135,7 @@ def finish_chunk(
 def split_chunk(
     session: Session, tenant_id: str, *, backfill_id: str, number: int, offset: int, first_record: int, first_line: int
 ) -> int:
-    """Cut a pending chunk before a record; what follows is a chunk of its own, whose number is given.
+    """Split a pending chunk before a record; return the number of the new chunk, which begins there.
 
     Raises:
         UnknownBackfill: no such chunk for this tenant.
@@ -136,8 +143,8 @@ def split_chunk(
     """
     chunk = claim_chunk(session, tenant_id, backfill_id=backfill_id, number=number)
     done = first_record - chunk.first_record
-    own = update(Backfill).where(Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id)
-    grown = own.values(chunks=Backfill.chunks + 1, remaining=Backfill.remaining + 1).returning(Backfill.chunks)
+    backfill = update(Backfill).where(Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id)
+    grown = backfill.values(chunks=Backfill.chunks + 1, remaining=Backfill.remaining + 1).returning(Backfill.chunks)
     following = int(session.execute(grown.execution_options(synchronize_session=False)).scalar_one()) - 1
     shorter = update(BackfillChunk).where(*_chunk(tenant_id, backfill_id, number)).values(records=done)
     rowcount(session, shorter.execution_options(synchronize_session=False))
@@ -148,14 +155,12 @@ def split_chunk(
         first_line=first_line,
         records=chunk.records - done,
     )
-    fresh = {"state": "pending", "counts": {}, "enqueued_at": clock.now(session)}
-    scope = {"tenant_id": tenant_id, "backfill_id": backfill_id}
-    session.execute(insert(BackfillChunk), [{**scope, **asdict(rest), **fresh}])
+    _insert_chunks(session, tenant_id, backfill_id, [rest])
     return following
 
 
 def fail_chunk(session: Session, tenant_id: str, *, backfill_id: str, number: int, error: str, now: datetime) -> int:
-    """Mark a pending chunk failed for good, naming why; gives the number of chunks left.
+    """Mark a pending chunk permanently failed, with the reason; return the number of remaining chunks.
 
     Raises:
         UnknownBackfill: no such chunk for this tenant.
@@ -169,13 +174,13 @@ def fail_chunk(session: Session, tenant_id: str, *, backfill_id: str, number: in
 
 
 def rejected(session: Session, tenant_id: str, *, backfill_id: str) -> Iterator[RejectedRow]:
-    """Stream what was kept aside, by record; the session stays open meanwhile.
+    """Stream the rejected rows, by record; the session stays open meanwhile.
 
     Raises:
         SealBroken: stored cells were changed or moved.
 
     """
-    ring = ring_of(session)
+    ring = keyring_of(session)
     wanted = (
         select(RejectedEntry.__table__)
         .where(RejectedEntry.tenant_id == tenant_id, RejectedEntry.backfill_id == backfill_id)
@@ -196,7 +201,7 @@ def finish(
     error_file: str | None,
     now: datetime,
 ) -> bool:
-    """End a running import (finished, failed or cancelled); False when it had ended already or is not there."""
+    """End a running import (finished, failed or cancelled); False when it has ended already or does not exist."""
     compared = (ComparedRow.tenant_id == tenant_id, ComparedRow.backfill_id == backfill_id)
     rowcount(session, delete(ComparedRow).where(*compared).execution_options(synchronize_session=False))
     running = update(Backfill).where(
@@ -219,26 +224,46 @@ def _require(session: Session, tenant_id: str, backfill_id: str) -> BackfillReco
     return record
 
 
-def _chunk(tenant_id: str, backfill_id: str, number: int) -> tuple[Any, ...]:
-    own = (BackfillChunk.tenant_id == tenant_id, BackfillChunk.backfill_id == backfill_id)
-    return (*own, BackfillChunk.number == number)
+def _insert_chunks(session: Session, tenant_id: str, backfill_id: str, chunks: Sequence[ChunkDraft]) -> None:
+    enqueued_at = clock.now(session)
+    rows = [
+        {
+            **asdict(chunk),
+            "tenant_id": tenant_id,
+            "backfill_id": backfill_id,
+            "state": "pending",
+            "counts": {},
+            "enqueued_at": enqueued_at,
+        }
+        for chunk in chunks
+    ]
+    if rows:
+        session.execute(insert(BackfillChunk), rows)
 
 
-def _close_chunk(session: Session, chunk: tuple[Any, ...], *, now: datetime, **values: Any) -> None:
+def _chunk(tenant_id: str, backfill_id: str, number: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        BackfillChunk.tenant_id == tenant_id,
+        BackfillChunk.backfill_id == backfill_id,
+        BackfillChunk.number == number,
+    )
+
+
+def _close_chunk(session: Session, chunk: tuple[ColumnElement[bool], ...], *, now: datetime, **values: object) -> None:
     closed = update(BackfillChunk).where(*chunk).values(finished_at=now, **values)
     rowcount(session, closed.execution_options(synchronize_session=False))
 
 
 def _count_off(session: Session, tenant_id: str, backfill_id: str, number: int) -> int:
-    own = update(Backfill).where(Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id)
-    counted = own.values(remaining=Backfill.remaining - number).returning(Backfill.remaining)
+    backfill = update(Backfill).where(Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id)
+    counted = backfill.values(remaining=Backfill.remaining - number).returning(Backfill.remaining)
     return int(session.execute(counted.execution_options(synchronize_session=False)).scalar_one())
 
 
-def _rejected_row(row: RejectedRow, position: int, own: Mapping[str, Any], ring: KeyRing) -> dict[str, Any]:
+def _rejected_row(row: RejectedRow, position: int, chunk: Mapping[str, Any], ring: KeyRing) -> dict[str, Any]:
     cells = json.dumps(row.cells, ensure_ascii=False).encode(errors="replace")
-    sealed = ring.seal(cells, _place(own["tenant_id"], own["backfill_id"], own["number"], position))
-    return {**own, "position": position, **asdict(row), "cells": sealed}
+    sealed = ring.seal(cells, _place(chunk["tenant_id"], chunk["backfill_id"], chunk["number"], position))
+    return {**chunk, "position": position, **asdict(row), "cells": sealed}
 
 
 def _rejected_record(row: Mapping[Any, Any], ring: KeyRing) -> RejectedRow:
@@ -252,4 +277,4 @@ def _rejected_record(row: Mapping[Any, Any], ring: KeyRing) -> RejectedRow:
 
 
 def _place(tenant_id: str, backfill_id: str, number: int, position: int) -> bytes:
-    return place(tenant_id, "rejected_rows.cells", backfill_id, str(number), str(position))
+    return associated_data(tenant_id, "rejected_rows.cells", backfill_id, str(number), str(position))

@@ -1,6 +1,6 @@
-"""Who works on which chunk of an import, and which chunks nobody works on any more; times are the database's.
+"""Leases on the chunks of imports, and the chunks that no worker processes any more; times are the database's.
 
-The rows of `backfills.claim_chunk` and `finish_chunk` stay the truth of what is done; a lease only saves double work.
+`backfills.claim_chunk` and `finish_chunk` decide what is done; a lease only avoids double work.
 """
 
 from __future__ import annotations
@@ -15,64 +15,67 @@ from sqlalchemy.orm import Session
 from db import clock
 from db.models import Backfill, BackfillChunk
 from db.records import ChunkRecord
-from db.repositories.sql.clauses import rowcount
+from db.repositories.sql.statements import rowcount
 
 _COLUMNS = tuple(getattr(BackfillChunk, column.name) for column in fields(ChunkRecord))
 
 
 def lease(session: Session, tenant_id: str, *, backfill_id: str, number: int, seconds: float) -> ChunkRecord | None:
-    """Begin work on a pending chunk: counts the attempt; None when it is not pending or another's lease runs.
+    """Lease a pending chunk and count the attempt; None when it is not pending or leased by another.
 
-    Commit before the work begins, so that the attempt counts even if the worker dies.
+    Commit before the work begins, so that the attempt is counted even if the worker dies.
     """
     now = clock.now(session)
     free = or_(BackfillChunk.leased_until.is_(None), BackfillChunk.leased_until <= now)
-    own = (*_chunks(tenant_id, backfill_id, [number]), BackfillChunk.state == "pending", free)
-    taken = update(BackfillChunk).where(*own)
-    noted = taken.values(attempts=BackfillChunk.attempts + 1, leased_until=now + timedelta(seconds=seconds))
-    returned = noted.returning(*_COLUMNS).execution_options(synchronize_session=False)
-    row = session.execute(returned).mappings().one_or_none()
+    chunk = (*_chunks(tenant_id, backfill_id, [number]), BackfillChunk.state == "pending", free)
+    leased = (
+        update(BackfillChunk)
+        .where(*chunk)
+        .values(attempts=BackfillChunk.attempts + 1, leased_until=now + timedelta(seconds=seconds))
+        .returning(*_COLUMNS)
+    )
+    row = session.execute(leased.execution_options(synchronize_session=False)).mappings().one_or_none()
     return None if row is None else ChunkRecord(**dict(row))
 
 
 def commit_lazily(session: Session) -> None:
-    """Let this transaction's commit not wait for PostgreSQL's disk.
+    """Commit this transaction without waiting for PostgreSQL's disk.
 
-    If the server dies in that fraction of a second, rows and state of the chunk are undone together and the chunk is
-    done again. The end of an import waits for the disk, and so for all that was committed before it.
+    If the server dies within that fraction of a second, rows and state of the chunk are lost together, and the chunk
+    is processed again. The end of an import waits for the disk, and so for everything committed before it.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SET LOCAL synchronous_commit TO off"))
 
 
-def enqueued(session: Session, tenant_id: str, *, backfill_id: str, numbers: Sequence[int]) -> None:
-    """Note that these chunks were sent to the queue (again); a lease that had run out is forgotten."""
-    noted = update(BackfillChunk).where(*_chunks(tenant_id, backfill_id, numbers))
-    fresh = noted.values(enqueued_at=clock.now(session), leased_until=None)
-    rowcount(session, fresh.execution_options(synchronize_session=False))
+def mark_enqueued(session: Session, tenant_id: str, *, backfill_id: str, numbers: Sequence[int]) -> None:
+    """Record that these chunks were enqueued (again); an expired lease is removed."""
+    chunks = update(BackfillChunk).where(*_chunks(tenant_id, backfill_id, numbers))
+    enqueued = chunks.values(enqueued_at=clock.now(session), leased_until=None)
+    rowcount(session, enqueued.execution_options(synchronize_session=False))
 
 
 def release(session: Session, tenant_id: str, *, backfill_id: str, number: int) -> None:
-    """Give a lease back, where the work failed and is to be tried again soon."""
+    """Release a lease, where the work failed and is to be retried soon."""
     ended = update(BackfillChunk).where(*_chunks(tenant_id, backfill_id, [number])).values(leased_until=None)
     rowcount(session, ended.execution_options(synchronize_session=False))
 
 
 def stalled(session: Session, *, older_than: float, limit: int) -> list[tuple[str, str, int]]:
-    """Give (tenant, import, chunk) of pending chunks that nobody works on, of all tenants, oldest first.
+    """Return (tenant, import, chunk) of pending chunks that nobody works on, of all tenants, oldest first.
 
     Those whose lease ran out, and those sent to the queue more than `older_than` seconds ago and never begun.
-    Rows that another transaction works on are left out; note them `enqueued` in the same transaction.
+    Rows that another transaction works on are left out; note them `mark_enqueued` in the same transaction.
     """
     now = clock.now(session)
     never_begun = and_(
         BackfillChunk.leased_until.is_(None), BackfillChunk.enqueued_at <= now - timedelta(seconds=older_than)
     )
-    nobody = or_(BackfillChunk.leased_until <= now, never_begun, BackfillChunk.enqueued_at.is_(None))
+    abandoned = or_(BackfillChunk.leased_until <= now, never_begun, BackfillChunk.enqueued_at.is_(None))
     wanted = (
         select(BackfillChunk.tenant_id, BackfillChunk.backfill_id, BackfillChunk.number)
         .join(Backfill, _same_import())
-        .where(Backfill.state == "running", BackfillChunk.state == "pending", nobody)
+        .where(Backfill.state == "running", BackfillChunk.state == "pending", abandoned)
         .order_by(BackfillChunk.enqueued_at, BackfillChunk.backfill_id, BackfillChunk.number)
     )
     rows = session.execute(wanted.limit(limit).with_for_update(skip_locked=True, of=BackfillChunk))
@@ -80,7 +83,7 @@ def stalled(session: Session, *, older_than: float, limit: int) -> list[tuple[st
 
 
 def unfinished(session: Session, *, limit: int) -> list[tuple[str, str]]:
-    """Give (tenant, import) of those that still run with no chunk left: their end was lost, send it again."""
+    """Return (tenant, import) of running imports without remaining chunks: their end was lost; enqueue it again."""
     ended = (Backfill.state == "running", Backfill.remaining == 0)
     wanted = select(Backfill.tenant_id, Backfill.backfill_id).where(*ended).order_by(Backfill.created_at)
     return [(tenant_id, backfill_id) for tenant_id, backfill_id in session.execute(wanted.limit(limit))]
@@ -91,5 +94,8 @@ def _same_import() -> ColumnElement[bool]:
 
 
 def _chunks(tenant_id: str, backfill_id: str, numbers: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
-    own = (BackfillChunk.tenant_id == tenant_id, BackfillChunk.backfill_id == backfill_id)
-    return (*own, BackfillChunk.number.in_(list(numbers)))
+    return (
+        BackfillChunk.tenant_id == tenant_id,
+        BackfillChunk.backfill_id == backfill_id,
+        BackfillChunk.number.in_(list(numbers)),
+    )

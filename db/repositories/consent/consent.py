@@ -13,30 +13,30 @@ from sqlalchemy.orm import Session
 from db import consent as rules
 from db.base import new_id
 from db.models import ConsentEntry, ConsentReading, Lead, Tenant
-from db.records import Channel, ConsentRecord, ConsentStatement, ReadingRecord
+from db.records import Channel, ConsentReadingRecord, ConsentRecord, ConsentStatement
 from db.repositories.consent import consent_mapper
 from db.repositories.leads import lead_mapper, leads
-from db.repositories.sql import bulk
+from db.repositories.sql import bulk, filters
 
 
 def for_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[ConsentRecord]:
-    """Give the entries of a lead, oldest first, its words opened.
+    """Return the entries of a lead, oldest first, its words opened.
 
     Raises:
         UnknownLead: there is none of this id.
 
     """
-    key = leads.keys_of(session, tenant_id, lead_ids=[lead_id])[lead_id]
+    key = leads.data_keys(session, tenant_id, lead_ids=[lead_id])[lead_id]
     own = (ConsentEntry.tenant_id == tenant_id, ConsentEntry.lead_id == lead_id)
     rows = session.execute(
         select(ConsentEntry.__table__).where(*own).order_by(ConsentEntry.recorded_at, ConsentEntry.entry_id)
     )
-    return [consent_mapper.record_of(row, key) for row in rows.mappings()]
+    return [consent_mapper.to_record(row, key) for row in rows.mappings()]
 
 
-def sources_noted(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
-    """Give those of some leads that have entries."""
-    own = (ConsentEntry.tenant_id == tenant_id, bulk.one_of(session, ConsentEntry.lead_id, lead_ids))
+def leads_with_entries(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
+    """Return those of some leads that have entries."""
+    own = (ConsentEntry.tenant_id == tenant_id, filters.column_in(session, ConsentEntry.lead_id, lead_ids))
     return set(session.scalars(select(ConsentEntry.lead_id).where(*own).distinct()))
 
 
@@ -48,15 +48,15 @@ def record(
     source: str,
     now: datetime,
 ) -> dict[str, tuple[ConsentStatement, ...]]:
-    """Note statements about stored leads and bring their views up to date; gives what is new, by lead.
+    """Note statements about stored leads and bring their views up to date; return what is new, by lead.
 
     Raises:
         UnknownLead: some leads are not there.
 
     """
     told = {lead_id: tuple(said) for lead_id, said in statements.items() if said}
-    known = consent_mapper.known(session, tenant_id, lead_ids=list(told))
-    keys = leads.keys_of(session, tenant_id, lead_ids=list(told))
+    known = consent_mapper.stored_entry_ids(session, tenant_id, lead_ids=list(told))
+    keys = leads.data_keys(session, tenant_id, lead_ids=list(told))
     rows: list[dict[str, Any]] = []
     fresh: dict[str, tuple[ConsentStatement, ...]] = {}
     for lead_id, said in told.items():
@@ -64,7 +64,7 @@ def record(
         named = [(entry.id_of(lead_id, source), entry) for entry in rules.entries(said)]
         news = [(entry_id, entry) for entry_id, entry in named if entry_id not in known]
         rows += [
-            consent_mapper.row_of(entry, entry_id=entry_id, import_ref=None, now=now, **scope)
+            consent_mapper.to_row(entry, entry_id=entry_id, import_ref=None, now=now, **scope)
             for entry_id, entry in news
         ]
         fresh[lead_id] = tuple(one for _, entry in news for one in entry.statements)
@@ -79,11 +79,11 @@ def _bring_up_to_date(
     own = (Lead.tenant_id == tenant_id, Lead.lead_id.in_([lead_id for lead_id, said in fresh.items() if said]))
     stored = session.execute(select(Lead.lead_id, Lead.consent, Lead.version).where(*own).with_for_update()).all()
     for lead_id, consent, version in stored:
-        before = lead_mapper.with_times(consent)
+        before = lead_mapper.parse_times(consent)
         after = rules.view(fresh[lead_id], before)
         if after != before:
             values = {
-                "consent": lead_mapper.without_times(after),
+                "consent": lead_mapper.format_times(after),
                 "contactable": rules.contactable(after),
                 "doubt_at": min(rules.doubts(after).values(), default=None),
                 "version": version + 1,
@@ -96,13 +96,13 @@ def _bring_up_to_date(
 def decide(
     session: Session, tenant_id: str, *, lead_id: str, statements: Sequence[ConsentStatement], now: datetime
 ) -> dict[str, Any]:
-    """Note what a person has decided of a lead's doubts; gives the view that follows.
+    """Note what a person has decided of a lead's doubts; return the view that follows.
 
     Each decision is an entry of its own, however often the same is decided.
     """
-    key = leads.keys_of(session, tenant_id, lead_ids=[lead_id])[lead_id]
+    key = leads.data_keys(session, tenant_id, lead_ids=[lead_id])[lead_id]
     rows = [
-        consent_mapper.row_of(
+        consent_mapper.to_row(
             entry,
             key=key,
             tenant_id=tenant_id,
@@ -117,24 +117,24 @@ def decide(
     bulk.insert_many(session, ConsentEntry, rows)
     _bring_up_to_date(session, tenant_id, {lead_id: statements}, now)
     own = (Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
-    return lead_mapper.with_times(session.execute(select(Lead.consent).where(*own)).scalar_one())
+    return lead_mapper.parse_times(session.execute(select(Lead.consent).where(*own)).scalar_one())
 
 
 def in_doubt(
     session: Session, tenant_id: str, *, assigned_to: str | None = None, limit: int
 ) -> list[tuple[str, str | None, str | None, dict[Channel, datetime]]]:
-    """Give leads that a person is to decide about: id, the CRM's id, whose they are, channels with the moment."""
+    """Return leads that a person is to decide about: id, the CRM's id, whose they are, channels with the moment."""
     wanted = select(Lead.lead_id, Lead.external_id, Lead.assigned_to, Lead.consent).where(
         Lead.tenant_id == tenant_id, Lead.contactable.is_(True), Lead.doubt_at.is_not(None)
     )
     if assigned_to is not None:
         wanted = wanted.where(Lead.assigned_to == assigned_to)
     rows = session.execute(wanted.order_by(Lead.doubt_at, Lead.lead_id).limit(limit))
-    return [(row[0], row[1], row[2], rules.doubts(lead_mapper.with_times(row[3]))) for row in rows]
+    return [(row[0], row[1], row[2], rules.doubts(lead_mapper.parse_times(row[3]))) for row in rows]
 
 
-def begin_reading(session: Session, tenant_id: str, *, version: str, now: datetime) -> ReadingRecord:
-    """Give how far a version of the readers got with a tenant's stored leads; it begins where there is nothing yet."""
+def start_reading(session: Session, tenant_id: str, *, version: str, now: datetime) -> ConsentReadingRecord:
+    """Return how far a version of the readers got with a tenant's stored leads; it begins where there is nothing yet."""
     row = session.get(ConsentReading, (tenant_id, version), with_for_update=True)
     if row is None:
         row = ConsentReading(
@@ -145,7 +145,7 @@ def begin_reading(session: Session, tenant_id: str, *, version: str, now: dateti
     return _reading(row)
 
 
-def go_on_reading(session: Session, tenant_id: str, *, reading: ReadingRecord) -> None:
+def save_reading(session: Session, tenant_id: str, *, reading: ConsentReadingRecord) -> None:
     """Note how far it got, in the transaction of what was found."""
     row = session.get_one(ConsentReading, (tenant_id, reading.version))
     for name in ("cursor", "leads", "refused", "doubtful", "finished_at"):
@@ -153,8 +153,8 @@ def go_on_reading(session: Session, tenant_id: str, *, reading: ReadingRecord) -
     session.flush()
 
 
-def unread(session: Session, *, version: str, limit: int) -> list[str]:
-    """Give tenants whose stored leads a version of the readers has not read to the end."""
+def tenants_to_read(session: Session, *, version: str, limit: int) -> list[str]:
+    """Return tenants whose stored leads a version of the readers has not read to the end."""
     done = select(ConsentReading.tenant_id).where(
         ConsentReading.version == version, ConsentReading.finished_at.is_not(None)
     )
@@ -162,11 +162,11 @@ def unread(session: Session, *, version: str, limit: int) -> list[str]:
     return list(session.scalars(wanted.limit(limit)))
 
 
-def readings(session: Session, tenant_id: str) -> list[ReadingRecord]:
-    """Give all readings of a tenant's leads, the newest last."""
+def readings(session: Session, tenant_id: str) -> list[ConsentReadingRecord]:
+    """Return all readings of a tenant's leads, the newest last."""
     own = select(ConsentReading).where(ConsentReading.tenant_id == tenant_id)
     return [_reading(row) for row in session.scalars(own.order_by(ConsentReading.started_at))]
 
 
-def _reading(row: ConsentReading) -> ReadingRecord:
-    return ReadingRecord(**{field.name: getattr(row, field.name) for field in fields(ReadingRecord)})
+def _reading(row: ConsentReading) -> ConsentReadingRecord:
+    return ConsentReadingRecord(**{field.name: getattr(row, field.name) for field in fields(ConsentReadingRecord)})

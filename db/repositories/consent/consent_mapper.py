@@ -11,22 +11,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import consent
-from db.encryption import DataKey, place
+from db.encryption import DataKey, associated_data
 from db.models import ConsentEntry
 from db.records import ConsentRecord, ConsentStatement, LeadDraft
-from db.repositories.sql import bulk
+from db.repositories.sql import filters
 
 #: words beyond this are cut: what refuses stands before
 _QUOTE = 1_000
 
 
-def known(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
-    """Give the ids of the stored entries of some leads."""
-    own = (ConsentEntry.tenant_id == tenant_id, bulk.one_of(session, ConsentEntry.lead_id, lead_ids))
+def stored_entry_ids(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
+    """Return the ids of the stored entries of some leads."""
+    own = (ConsentEntry.tenant_id == tenant_id, filters.column_in(session, ConsentEntry.lead_id, lead_ids))
     return set(session.scalars(select(ConsentEntry.entry_id).where(*own)))
 
 
-def rows_of(
+def new_rows(
     draft: LeadDraft,
     *,
     key: DataKey,
@@ -36,9 +36,9 @@ def rows_of(
     import_ref: str | None,
     known: set[str],
 ) -> tuple[list[dict[str, Any]], tuple[ConsentStatement, ...]]:
-    """Give the rows that a draft adds to the ledger, and its statements that close something; `known` learns their ids.
+    """Return the rows that a draft adds to the ledger, and its statements that close something; `stored_entry_ids` learns their ids.
 
-    What `known` has is not given again: it is stored already.
+    What `stored_entry_ids` has is not given again: it is stored already.
     """
     rows: list[dict[str, Any]] = []
     closing: list[ConsentStatement] = []
@@ -47,7 +47,7 @@ def rows_of(
         if entry_id not in known:
             known.add(entry_id)
             rows.append(
-                row_of(
+                to_row(
                     entry,
                     key=key,
                     tenant_id=tenant_id,
@@ -62,7 +62,7 @@ def rows_of(
     return rows, tuple(closing)
 
 
-def row_of(
+def to_row(
     entry: consent.Entry,
     *,
     key: DataKey,
@@ -73,7 +73,7 @@ def row_of(
     now: datetime,
     import_ref: str | None,
 ) -> dict[str, Any]:
-    """Give the row of an entry."""
+    """Return the row of an entry."""
     return {
         "tenant_id": tenant_id,
         "entry_id": entry_id,
@@ -88,10 +88,10 @@ def row_of(
 
 
 def _sealed(quote: str, key: DataKey, tenant_id: str, entry_id: str) -> bytes:
-    return key.seal(quote[:_QUOTE].encode(errors="replace"), quote_place(tenant_id, entry_id))
+    return key.seal(quote[:_QUOTE].encode(errors="replace"), quote_binding(tenant_id, entry_id))
 
 
-def without_settled(draft: LeadDraft, *, lead_id: str, known: set[str]) -> LeadDraft:
+def without_known_doubts(draft: LeadDraft, *, lead_id: str, known: set[str]) -> LeadDraft:
     """Leave out doubts that were noted before: they stand, or a person has settled them."""
     doubtful = [one for one in draft.statements if one.decision == "doubtful"]
     if not doubtful:
@@ -105,8 +105,8 @@ def without_settled(draft: LeadDraft, *, lead_id: str, known: set[str]) -> LeadD
     return replace(draft, statements=tuple(one for one in draft.statements if id(one) not in noted))
 
 
-def refusing(draft: LeadDraft) -> LeadDraft:
-    """Give what a draft refuses and nothing else, for a lead that is to stay as it is."""
+def refusals_only(draft: LeadDraft) -> LeadDraft:
+    """Return what a draft refuses and nothing else, for a lead that is to stay as it is."""
     return replace(
         draft,
         consent={name: value for name, value in draft.consent.items() if consent.refuses(name, value)},
@@ -114,15 +114,15 @@ def refusing(draft: LeadDraft) -> LeadDraft:
     )
 
 
-def record_of(row: Any, key: DataKey) -> ConsentRecord:
+def to_record(row: Any, key: DataKey) -> ConsentRecord:
     """Open an entry."""
     quote = None
     if row["quote"] is not None:
-        quote = key.open(row["quote"], quote_place(row["tenant_id"], row["entry_id"])).decode(errors="replace")
+        quote = key.open(row["quote"], quote_binding(row["tenant_id"], row["entry_id"])).decode(errors="replace")
     names = ("entry_id", "lead_id", "source", "said_at", "recorded_at", "import_ref")
     return ConsentRecord(**{name: row[name] for name in names}, said=tuple(row["said"]), quote=quote)
 
 
-def quote_place(tenant_id: str, entry_id: str) -> bytes:
-    """Give the place that an entry's words are bound to."""
-    return place(tenant_id, "consent_entries.quote", entry_id)
+def quote_binding(tenant_id: str, entry_id: str) -> bytes:
+    """Return the place that an entry's words are bound to."""
+    return associated_data(tenant_id, "consent_entries.quote", entry_id)

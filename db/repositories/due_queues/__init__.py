@@ -1,1 +1,1 @@
-"""Leads that are due for another look."""
+"""Queues of leads that are due: to be scored again, and to have their risk checked."""

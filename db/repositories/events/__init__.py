@@ -1,1 +1,1 @@
-"""Events, raw and read, and the last known state of their entities."""
+"""Events of leads, events as providers sent them, and the last known state of entities."""

@@ -1,4 +1,4 @@
-"""The last state that a source told of its contacts, opportunities, …, so that a change is told from a repetition."""
+"""The last state that a source sent of its contacts, opportunities, …, to distinguish a change from a repetition."""
 
 from __future__ import annotations
 
@@ -9,39 +9,42 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import EntityState
-from db.records import Entity, EntityRecord
-from db.repositories.sql.clauses import in_batches, ring_of, upsert
+from db.records import EntityKey, EntityRecord
+from db.repositories.sql.statements import in_batches, upsert
+from db.session import keyring_of
 
 _KEY: tuple[Any, ...] = (EntityState.tenant_id, EntityState.source, EntityState.entity, EntityState.entity_id)
-_NEWS = ("lead_id", "subject", "marks", "at")
-#: hexadecimal digits of a mark: enough to tell values of one field of one entity apart
+_CHANGED = ("lead_id", "subject", "marks", "at")
+#: hexadecimal digits of a hash: enough to distinguish the values of one field of one entity
 _DIGITS = 16
 
 
-def marks(session: Session, tenant_id: str, *, values: Mapping[str, str]) -> dict[str, str]:
-    """Give a keyed hash for each value, by the name of its field."""
-    ring = ring_of(session)
+def field_hashes(session: Session, tenant_id: str, *, values: Mapping[str, str]) -> dict[str, str]:
+    """Return a keyed hash of each value, by the name of its field."""
+    ring = keyring_of(session)
     return {name: ring.lookup(tenant_id, f"state:{value}").hex()[:_DIGITS] for name, value in values.items()}
 
 
-def load(session: Session, tenant_id: str, *, source: str, entities: Iterable[Entity]) -> dict[Entity, EntityRecord]:
-    """Give the states that are known of entities."""
+def load(
+    session: Session, tenant_id: str, *, source: str, entities: Iterable[EntityKey]
+) -> dict[EntityKey, EntityRecord]:
+    """Return the stored states of entities; those without one are left out."""
     wanted = set(entities)
-    found: dict[Entity, EntityRecord] = {}
+    states: dict[EntityKey, EntityRecord] = {}
     for batch in in_batches(sorted({entity_id for _, entity_id in wanted})):
         rows = select(EntityState).where(
             EntityState.tenant_id == tenant_id, EntityState.source == source, EntityState.entity_id.in_(batch)
         )
         for row in session.scalars(rows):
             if (row.entity, row.entity_id) in wanted:
-                found[row.entity, row.entity_id] = EntityRecord(
+                states[row.entity, row.entity_id] = EntityRecord(
                     marks=row.marks, at=row.at, lead_id=row.lead_id, subject=row.subject
                 )
-    return found
+    return states
 
 
-def save(session: Session, tenant_id: str, *, source: str, states: Mapping[Entity, EntityRecord]) -> None:
-    """Store states; what was known of these entities is replaced."""
+def save(session: Session, tenant_id: str, *, source: str, states: Mapping[EntityKey, EntityRecord]) -> None:
+    """Store states; earlier states of these entities are replaced."""
     rows = [
         {
             "tenant_id": tenant_id,
@@ -56,6 +59,6 @@ def save(session: Session, tenant_id: str, *, source: str, states: Mapping[Entit
         for (entity, entity_id), state in sorted(states.items())
     ]
     if rows:
-        told = upsert(session, EntityState)
-        news = {name: told.excluded[name] for name in _NEWS}
-        session.execute(told.on_conflict_do_update(index_elements=list(_KEY), set_=news), rows)
+        insert = upsert(session, EntityState)
+        changed = {name: insert.excluded[name] for name in _CHANGED}
+        session.execute(insert.on_conflict_do_update(index_elements=list(_KEY), set_=changed), rows)

@@ -1,4 +1,4 @@
-"""What happened to leads."""
+"""Events of leads."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 from db.models import Event, Lead
 from db.records import EventDraft, EventRecord
 from db.repositories.events import event_mapper
-from db.repositories.leads.leads import keys_of
-from db.repositories.sql.bulk import core
-from db.repositories.sql.clauses import among, in_batches, lock_tenant
+from db.repositories.leads.leads import data_keys
+from db.repositories.sql.bulk import table_of
+from db.repositories.sql.filters import among
+from db.repositories.sql.locks import lock_tenant
+from db.repositories.sql.statements import in_batches
 
-_EVENT = core(Event).c
+_EVENT = table_of(Event).c
 _OF_LEADS = (
     select(*(_EVENT[name] for name in event_mapper.RECORD))
     .where(_EVENT.tenant_id == bindparam("tenant"), among(_EVENT.lead_id, "leads"))
@@ -23,7 +25,7 @@ _OF_LEADS = (
 
 
 def add(session: Session, tenant_id: str, *, lead_id: str, drafts: Sequence[EventDraft]) -> int:
-    """Store the events of one lead that are not known yet and give their number; new ones raise its version by one.
+    """Store the events of one lead that are not stored yet; return their number. New ones raise its version by one.
 
     Raises:
         UnknownLead: not there for this tenant.
@@ -33,22 +35,22 @@ def add(session: Session, tenant_id: str, *, lead_id: str, drafts: Sequence[Even
 
 
 def add_many(session: Session, tenant_id: str, *, drafts: Mapping[str, Sequence[EventDraft]]) -> int:
-    """Store the events of many leads (lead id -> events), each once, and give the number of new ones.
+    """Store the events of many leads (lead id -> events), each once; return the number of new ones.
 
     Raises:
         UnknownLead: some lead is not there for this tenant; positions are those of the mapping.
 
     """
     lock_tenant(session, tenant_id)
-    keys = keys_of(session, tenant_id, lead_ids=list(drafts))
-    told = [event for events in drafts.values() for event in events]
-    known = event_mapper.known(session, tenant_id, lead_ids=list(drafts), drafts=told)
+    keys = data_keys(session, tenant_id, lead_ids=list(drafts))
+    all_events = [event for events in drafts.values() for event in events]
+    known = event_mapper.stored_keys(session, tenant_id, lead_ids=list(drafts), drafts=all_events)
     rows = []
     for lead_id, events in drafts.items():
         for event in events:
             if (lead_id, event.source, event.source_id) not in known:
                 known.add((lead_id, event.source, event.source_id))
-                rows.append(event_mapper.row_of(event, key=keys[lead_id], tenant_id=tenant_id, lead_id=lead_id))
+                rows.append(event_mapper.to_row(event, key=keys[lead_id], tenant_id=tenant_id, lead_id=lead_id))
     if rows:
         session.execute(insert(Event), rows)
         _raise_versions(session, tenant_id, sorted({row["lead_id"] for row in rows}))
@@ -56,29 +58,29 @@ def add_many(session: Session, tenant_id: str, *, drafts: Mapping[str, Sequence[
 
 
 def for_leads(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, list[EventRecord]]:
-    """Give the events of leads, oldest first; a lead without any has an empty list, an unknown one too."""
-    found: dict[str, list[EventRecord]] = {lead_id: [] for lead_id in lead_ids}
-    for batch in in_batches(list(found)):
+    """Return the events of leads, oldest first; a lead without any, or an unknown lead, has an empty list."""
+    events: dict[str, list[EventRecord]] = {lead_id: [] for lead_id in lead_ids}
+    for batch in in_batches(list(events)):
         rows = session.connection().execute(_OF_LEADS, {"tenant": tenant_id, "leads": batch}).mappings()
         for row in rows:
-            found[row["lead_id"]].append(EventRecord(**row))
-    return found
+            events[row["lead_id"]].append(EventRecord(**row))
+    return events
 
 
 def texts(session: Session, tenant_id: str, *, lead_id: str) -> dict[str, str]:
-    """Open the message texts of one lead: event id -> text.
+    """Return the message texts of one lead, decrypted: event id -> text.
 
     Raises:
         UnknownLead: not there for this tenant.
         SealBroken: a stored text was changed or moved.
 
     """
-    key = keys_of(session, tenant_id, lead_ids=[lead_id])[lead_id]
+    key = data_keys(session, tenant_id, lead_ids=[lead_id])[lead_id]
     rows = select(Event.event_id, Event.text).where(
         Event.tenant_id == tenant_id, Event.lead_id == lead_id, Event.text.is_not(None)
     )
     return {
-        event_id: key.open(text, event_mapper.text_place(tenant_id, event_id)).decode()
+        event_id: key.open(text, event_mapper.text_binding(tenant_id, event_id)).decode()
         for event_id, text in session.execute(rows)
         if text is not None
     }
@@ -87,26 +89,28 @@ def texts(session: Session, tenant_id: str, *, lead_id: str) -> dict[str, str]:
 def with_texts(
     session: Session, tenant_id: str, *, lead_ids: Sequence[str]
 ) -> dict[str, list[tuple[EventRecord, str, str]]]:
-    """Give the events of leads that have a text, oldest first: lead -> (event, the source's id of it, its text opened).
+    """Return the events of leads that have a text, oldest first: lead -> (event, source's event id, decrypted text).
 
     Raises:
         UnknownLead: some are not there for this tenant.
         SealBroken: a stored text was changed or moved.
 
     """
-    found: dict[str, list[tuple[EventRecord, str, str]]] = {}
-    keys = keys_of(session, tenant_id, lead_ids=lead_ids)
+    by_lead: dict[str, list[tuple[EventRecord, str, str]]] = {}
+    keys = data_keys(session, tenant_id, lead_ids=lead_ids)
     columns = (*(_EVENT[name] for name in event_mapper.RECORD), _EVENT.source_id, _EVENT.text)
     for batch in in_batches(lead_ids):
-        own = (_EVENT.tenant_id == tenant_id, _EVENT.lead_id.in_(batch), _EVENT.text.is_not(None))
-        rows = session.execute(select(*columns).where(*own).order_by(_EVENT.occurred_at, _EVENT.event_id)).mappings()
-        for row in rows:
-            plain = dict(row)
-            source_id, text = plain.pop("source_id"), plain.pop("text")
-            place = event_mapper.text_place(tenant_id, row["event_id"])
-            opened = keys[row["lead_id"]].open(text, place).decode(errors="replace")
-            found.setdefault(row["lead_id"], []).append((EventRecord(**plain), source_id, opened))
-    return found
+        texts = select(*columns).where(
+            _EVENT.tenant_id == tenant_id, _EVENT.lead_id.in_(batch), _EVENT.text.is_not(None)
+        )
+        for row in session.execute(texts.order_by(_EVENT.occurred_at, _EVENT.event_id)).mappings():
+            values = dict(row)
+            source_id, sealed = values.pop("source_id"), values.pop("text")
+            event = EventRecord(**values)
+            binding = event_mapper.text_binding(tenant_id, event.event_id)
+            text = keys[event.lead_id].open(sealed, binding).decode(errors="replace")
+            by_lead.setdefault(event.lead_id, []).append((event, source_id, text))
+    return by_lead
 
 
 def _raise_versions(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> None:

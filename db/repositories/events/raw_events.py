@@ -1,4 +1,4 @@
-"""Events as providers sent them: kept sealed, so that they can be read again by a newer reader, once each."""
+"""Events as providers sent them, each once: stored sealed, so that a newer reader can read them again."""
 
 from __future__ import annotations
 
@@ -11,80 +11,82 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from db.base import new_id
-from db.encryption import DataKey, KeyRing, place
+from db.encryption import DataKey, KeyRing, associated_data
 from db.models import RawEvent
 from db.records import RawEventDraft, RawEventRecord
-from db.repositories.leads.leads import keys_of
+from db.repositories.leads.leads import data_keys
 from db.repositories.sql.bulk import insert_many
-from db.repositories.sql.clauses import in_batches, lock_tenant, ring_of, rowcount
+from db.repositories.sql.locks import lock_tenant
+from db.repositories.sql.statements import in_batches, rowcount
+from db.session import keyring_of
 
 _COLUMNS = tuple(getattr(RawEvent, column.name) for column in fields(RawEventRecord))
 
 
-def known(session: Session, tenant_id: str, *, keys: Sequence[str]) -> set[str]:
-    """Give the keys under which events are stored already; writers of one tenant wait for each other from here on."""
+def stored_keys(session: Session, tenant_id: str, *, keys: Sequence[str]) -> set[str]:
+    """Return those keys under which events are stored already. It locks the tenant for other writers."""
     lock_tenant(session, tenant_id)
-    ring = ring_of(session)
+    ring = keyring_of(session)
     hashed = {ring.lookup(tenant_id, _text(key)): key for key in keys}
-    found: set[str] = set()
+    known: set[str] = set()
     for batch in in_batches(list(hashed)):
         stored = select(RawEvent.event_key).where(RawEvent.tenant_id == tenant_id, RawEvent.event_key.in_(batch))
-        found.update(hashed[key] for key in session.scalars(stored) if key is not None)
-    return found
+        known.update(hashed[key] for key in session.scalars(stored) if key is not None)
+    return known
 
 
 def add(session: Session, tenant_id: str, *, drafts: Sequence[RawEventDraft]) -> list[str]:
-    """Store events whose keys are not known yet; gives their ids.
+    """Store events whose keys are not stored yet; return their ids.
 
     Raises:
         UnknownLead: a lead is not there for this tenant.
 
     """
     lead_ids = list(dict.fromkeys(draft.lead_id for draft in drafts if draft.lead_id))
-    keys = keys_of(session, tenant_id, lead_ids=lead_ids) if lead_ids else {}
-    rows = [_row(draft, tenant_id, ring_of(session), keys) for draft in drafts]
+    keys = data_keys(session, tenant_id, lead_ids=lead_ids) if lead_ids else {}
+    rows = [_row(draft, tenant_id, keyring_of(session), keys) for draft in drafts]
     insert_many(session, RawEvent, rows)
     return [row["raw_id"] for row in rows]
 
 
 def ids(session: Session, tenant_id: str, *, outcomes: Sequence[str], since: datetime | None = None) -> list[str]:
-    """Give the ids of events of these outcomes, in the order in which they came, those received since a moment."""
+    """Return the ids of events with these outcomes, in the order of their arrival; with `since`, the later ones."""
     wanted = select(RawEvent.raw_id).where(RawEvent.tenant_id == tenant_id, RawEvent.outcome.in_(outcomes))
     wanted = wanted if since is None else wanted.where(RawEvent.received_at >= since)
     return list(session.scalars(wanted.order_by(RawEvent.raw_id)))
 
 
-def take_out(session: Session, tenant_id: str, *, raw_ids: Sequence[str]) -> list[RawEventRecord]:
-    """Give events, opened, and delete them, in the order in which they came; those that are gone are left out.
+def pop(session: Session, tenant_id: str, *, raw_ids: Sequence[str]) -> list[RawEventRecord]:
+    """Delete events and return them, decrypted, in the order of their arrival; those already gone are left out.
 
-    Writers of one tenant wait for each other from here on.
+    It locks the tenant for other writers.
 
     Raises:
         SealBroken: a stored event was changed or moved.
 
     """
     lock_tenant(session, tenant_id)
-    own = (RawEvent.tenant_id == tenant_id, RawEvent.raw_id.in_(raw_ids))
-    found = _opened(session, tenant_id, select(*_COLUMNS).where(*own))
-    rowcount(session, delete(RawEvent).where(*own).execution_options(synchronize_session=False))
-    return found
+    these = (RawEvent.tenant_id == tenant_id, RawEvent.raw_id.in_(raw_ids))
+    records = _read(session, tenant_id, select(*_COLUMNS).where(*these))
+    rowcount(session, delete(RawEvent).where(*these).execution_options(synchronize_session=False))
+    return records
 
 
-def opened(session: Session, tenant_id: str) -> list[RawEventRecord]:
-    """Give all events in the order in which they came, opened.
+def read_all(session: Session, tenant_id: str) -> list[RawEventRecord]:
+    """Return all events, decrypted, in the order of their arrival.
 
     Raises:
         SealBroken: a stored event was changed or moved.
 
     """
-    return _opened(session, tenant_id, select(*_COLUMNS).where(RawEvent.tenant_id == tenant_id))
+    return _read(session, tenant_id, select(*_COLUMNS).where(RawEvent.tenant_id == tenant_id))
 
 
-def _opened(session: Session, tenant_id: str, wanted: Select[Any]) -> list[RawEventRecord]:
+def _read(session: Session, tenant_id: str, wanted: Select[Any]) -> list[RawEventRecord]:
     rows = session.execute(wanted.order_by(RawEvent.raw_id)).mappings().all()
     lead_ids = list(dict.fromkeys(row["lead_id"] for row in rows if row["lead_id"]))
-    keys = keys_of(session, tenant_id, lead_ids=lead_ids) if lead_ids else {}
-    return [_record(row, tenant_id, ring_of(session), keys) for row in rows]
+    keys = data_keys(session, tenant_id, lead_ids=lead_ids) if lead_ids else {}
+    return [_record(row, tenant_id, keyring_of(session), keys) for row in rows]
 
 
 def _row(draft: RawEventDraft, tenant_id: str, ring: KeyRing, keys: Mapping[str, DataKey]) -> dict[str, Any]:
@@ -114,4 +116,4 @@ def _text(key: str) -> str:
 
 
 def _place(tenant_id: str, raw_id: str) -> bytes:
-    return place(tenant_id, "raw_events.payload", raw_id)
+    return associated_data(tenant_id, "raw_events.payload", raw_id)

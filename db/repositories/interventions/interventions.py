@@ -12,13 +12,24 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, s
 from sqlalchemy.orm import Session
 
 from db.models import Intervention, Lead
-from db.records import ActionState, InterventionDraft, InterventionRecord, Json
-from db.repositories.sql import clauses
-from db.repositories.sql.bulk import core, insert_fresh
-from db.repositories.sql.clauses import among, in_batches, tenants_where
-from db.repositories.sql.fair_share import shared
+from db.records import InterventionDraft, InterventionRecord, Json
+from db.repositories.sql import locks
+from db.repositories.sql.bulk import insert_new_returning, table_of
+from db.repositories.sql.fair_share import distribute
+from db.repositories.sql.filters import among, tenants_where
+from db.repositories.sql.statements import in_batches
+from domain.action_states import (
+    READY,
+    REPORTED,
+    REVIEWED,
+    RUNNING,
+    UNREVIEWED,
+    UNSPENT,
+    ActionState,
+    check_move,
+)
 
-_TABLE, _LEAD = core(Intervention), core(Lead)
+_TABLE, _LEAD = table_of(Intervention), table_of(Lead)
 _C = _TABLE.c
 _DRAFT = tuple(column.name for column in fields(InterventionDraft))
 _COLUMNS = tuple(_C[column.name] for column in fields(InterventionRecord))
@@ -32,7 +43,7 @@ def _in(*states: ActionState) -> ColumnElement[bool]:
     return _C.state.in_(named) if len(named) > 1 else _C.state == named[0]
 
 
-_RUNNING, _PLANNED = _in("approval", "dispatched", "planned"), _in("planned")
+_RUNNING, _PLANNED = _in(*RUNNING), _in(*READY)
 _NEWEST = (_C.planned_at.desc(), _C.action_id.desc())
 _THESE = select(*_COLUMNS).where(_OWN, among(_C.action_id, "actions"))
 _OF_LEAD = select(*_COLUMNS).where(_OWN, _C.lead_id == bindparam("lead")).order_by(*_NEWEST).limit(bindparam("limit"))
@@ -48,7 +59,7 @@ _EXPIRED = _KEY.where(_RUNNING, _C.expires_at <= bindparam("now")).order_by(_C.e
 _COUNTS = select(_C.intervention, _C.state, func.count()).where(_OWN).group_by(_C.intervention, _C.state)
 _COUNTS_SINCE = _COUNTS.where(_C.planned_at >= bindparam("since"))
 _SPENT = select(func.coalesce(func.sum(_C.cost), 0.0)).where(
-    _OWN, _C.planned_at >= bindparam("since"), _C.state.not_in(["blocked", "held_out", "rejected", "withdrawn"])
+    _OWN, _C.planned_at >= bindparam("since"), _C.state.not_in(sorted(UNSPENT))
 )
 _BY_AGENT = (
     select(_LEAD.c.assigned_to, _C.state, func.count())
@@ -56,20 +67,16 @@ _BY_AGENT = (
     .where(_OWN, _C.planned_at >= bindparam("since"))
     .group_by(_LEAD.c.assigned_to, _C.state)
 )
-_UNREVIEWED: tuple[ActionState, ...] = ("approval",)
 #: what a draft says that is decided anew: all but what an action is, and when it was planned first
 _ANEW = tuple(
     name
     for name in _DRAFT
     if name not in {"action_id", "lead_id", "intervention", "action", "channel", "state", "policy", "planned_at"}
 )
-#: states that a person brings about, and those that the CRM reports
-_REVIEWED = frozenset({"planned", "rejected", "withdrawn"})
-_REPORTED = frozenset({"executed", "rejected", "replied"})
 
 
 def save(session: Session, tenant_id: str, *, drafts: Sequence[InterventionDraft]) -> list[tuple[str, bool]]:
-    """Store actions; give the id of each and whether it is new: one row an action id, the first stays.
+    """Store actions; return the id of each and whether it is new: one row an action id, the first stays.
 
     Raises:
         UnstorableValue: a figure is not finite.
@@ -80,7 +87,7 @@ def save(session: Session, tenant_id: str, *, drafts: Sequence[InterventionDraft
     first = sorted({draft.action_id: draft for draft in reversed(drafts)}.items())
     fresh: set[str] = set()
     for batch in in_batches([draft for _, draft in first]):
-        fresh |= insert_fresh(session, Intervention, [_row(tenant_id, draft) for draft in batch], "action_id")
+        fresh |= insert_new_returning(session, Intervention, [_row(tenant_id, draft) for draft in batch], "action_id")
     saved = []
     for draft in drafts:
         saved.append((draft.action_id, draft.action_id in fresh))
@@ -89,7 +96,7 @@ def save(session: Session, tenant_id: str, *, drafts: Sequence[InterventionDraft
 
 
 def get(session: Session, tenant_id: str, *, action_ids: Sequence[str]) -> list[InterventionRecord]:
-    """Give actions in the order asked; those that are not there for this tenant are left out."""
+    """Return actions in the order asked; those that are not there for this tenant are left out."""
     found: dict[str, InterventionRecord] = {}
     for batch in in_batches(action_ids):
         found |= {one.action_id: one for one in _records(session, _THESE, tenant=tenant_id, actions=batch)}
@@ -97,14 +104,14 @@ def get(session: Session, tenant_id: str, *, action_ids: Sequence[str]) -> list[
 
 
 def for_lead(session: Session, tenant_id: str, *, lead_id: str, limit: int = 20) -> list[InterventionRecord]:
-    """Give a lead's actions, newest first."""
+    """Return a lead's actions, newest first."""
     return _records(session, _OF_LEAD, tenant=tenant_id, lead=lead_id, limit=limit)
 
 
 def active(
     session: Session, tenant_id: str, *, lead_ids: Sequence[str], now: datetime
 ) -> dict[str, list[InterventionRecord]]:
-    """Give the actions that wait, are planned or dispatched and have not expired, by lead, oldest first."""
+    """Return the actions that wait, are planned or dispatched and have not expired, by lead, oldest first."""
     # no condition on when they expire: SQLite would go through all that stand by it
     found = _of_leads(session, _STANDING, lead_ids, tenant=tenant_id)
     running = {lead_id: [one for one in own if one.expires_at > now] for lead_id, own in found.items()}
@@ -114,33 +121,33 @@ def active(
 def recent(
     session: Session, tenant_id: str, *, lead_ids: Sequence[str], since: datetime
 ) -> dict[str, list[InterventionRecord]]:
-    """Give the actions of any state that were planned since a moment, by lead, oldest first."""
+    """Return the actions of any state that were planned since a moment, by lead, oldest first."""
     return _of_leads(session, _RECENT, lead_ids, tenant=tenant_id, since=since)
 
 
 def lock(session: Session, tenant_id: str) -> None:
     """Let those who plan for a tenant wait for each other until this transaction ends, so that two give one plan."""
-    clauses.lock(session, f"interventions:{tenant_id}")
+    locks.lock(session, f"interventions:{tenant_id}")
 
 
 def waiting(
-    session: Session, tenant_id: str, *, limit: int = 100, states: Collection[ActionState] = _UNREVIEWED
+    session: Session, tenant_id: str, *, limit: int = 100, states: Collection[ActionState] = UNREVIEWED
 ) -> list[InterventionRecord]:
-    """Give the actions that wait for a person, or are in other states that are no end; oldest first."""
+    """Return the actions that wait for a person, or are in other states that are no end; oldest first."""
     wanted = _WAITING.where(_in(*states)).limit(bindparam("limit"))
     return _records(session, wanted, tenant=tenant_id, limit=limit)
 
 
 def due(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
-    """Give planned actions whose time has come as (tenant, action id), earliest first; tenants share `limit`."""
+    """Return planned actions whose time has come as (tenant, action id), earliest first; tenants share `limit`."""
     tenants = tenants_where(session, Intervention.tenant_id, _PLANNED)
-    return shared(tenants, limit, lambda tenant_id, share: _keys(session, _DUE, tenant_id, now, share))
+    return distribute(tenants, limit, lambda tenant_id, share: _keys(session, _DUE, tenant_id, now, share))
 
 
 def expired(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
-    """Give actions that stand though their time is over, as `due` does."""
+    """Return actions that stand though their time is over, as `due` does."""
     tenants = tenants_where(session, Intervention.tenant_id, _RUNNING)
-    return shared(tenants, limit, lambda tenant_id, share: _keys(session, _EXPIRED, tenant_id, now, share))
+    return distribute(tenants, limit, lambda tenant_id, share: _keys(session, _EXPIRED, tenant_id, now, share))
 
 
 def move(
@@ -158,13 +165,18 @@ def move(
     anew: InterventionDraft | None = None,
     dispatched: bool = False,
 ) -> InterventionRecord | None:
-    """Bring an action from one of some states to another and give it; None where it is in none of them.
+    """Bring an action from one of some states to another and return it; None where it is in none of them.
 
     Of several that do so at once, one gets it. The times of what `to` means are set: who (`by`) approved, rejected or
     withdrew it and when, when it was dispatched, when the CRM told its end; and `reason`, a code, where there is one.
     What was decided `anew` takes the place of what was. With `dispatched`, only an action that was told to the CRM at
     some time.
+
+    Raises:
+        ForbiddenMoveError: no such move is drawn in `domain.action_states`.
+
     """
+    check_move(of, to)
     told = {
         "withdrawn_reason": reason,
         "not_before": not_before,
@@ -191,7 +203,7 @@ def counts(session: Session, tenant_id: str, *, since: datetime | None = None) -
 
 
 def spent(session: Session, tenant_id: str, *, since: datetime) -> float:
-    """Give what the actions cost that were planned since a moment and are, or were, to be carried out."""
+    """Return what the actions cost that were planned since a moment and are, or were, to be carried out."""
     return float(session.connection().execute(_SPENT, {"tenant": tenant_id, "since": since}).scalar_one())
 
 
@@ -212,9 +224,9 @@ def _times(to: ActionState, now: datetime, by: str | None) -> dict[str, Any]:
         times["dispatched_at"] = now
     if to == "withdrawn":
         times["withdrawn_at"] = now
-    if by is not None and to in _REVIEWED:
+    if by is not None and to in REVIEWED:
         times |= {"reviewed_by": by, "reviewed_at": now}
-    elif to in _REPORTED:
+    elif to in REPORTED:
         times["reported_at"] = now
     return times
 

@@ -1,4 +1,4 @@
-"""Idempotency keys: a task's effect happens once, and its first result is answered again."""
+"""Idempotency keys: a task's effect happens once per key, and repeated calls get its first result."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from db.errors import KeyConflict
-from db.models import Processed
-from db.records import ClaimDraft, Claimed, Json, ProcessedRecord
-from db.repositories.sql.bulk import core, folded, insert_fresh, on_postgresql, recordset
-from db.repositories.sql.clauses import among, in_batches
+from db.models import IdempotencyKey
+from db.records import ClaimDraft, ClaimResult, IdempotencyRecord, Json
+from db.repositories.sql.bulk import insert_new_returning, json_recordset, json_rows, on_postgresql, table_of
+from db.repositories.sql.filters import among
+from db.repositories.sql.statements import in_batches
 
-_TABLE = core(Processed)
-_COLUMNS = tuple(_TABLE.c[column.name] for column in fields(ProcessedRecord))
+_TABLE = table_of(IdempotencyKey)
+_COLUMNS = tuple(_TABLE.c[column.name] for column in fields(IdempotencyRecord))
 _STORED = select(*_COLUMNS).where(
     _TABLE.c.tenant_id == bindparam("tenant"), _TABLE.c.task == bindparam("name"), among(_TABLE.c.key, "keys")
 )
@@ -26,26 +27,25 @@ _FINISH = (
     .where(
         _TABLE.c.tenant_id == bindparam("tenant"),
         _TABLE.c.task == bindparam("name"),
-        _TABLE.c.key == bindparam("own_key"),
+        _TABLE.c.key == bindparam("claimed_key"),
     )
-    .values(result=bindparam("its_result"), done=True, finished_at=bindparam("at"))
+    .values(result=bindparam("first_result"), done=True, finished_at=bindparam("at"))
 )
 
 
 def claim(
     session: Session, tenant_id: str, *, task: str, key: str, args_hash: str, task_id: str, now: datetime
-) -> ProcessedRecord | None:
-    """Take a key: None when it is the caller's now (do the work, then `finish`), else what was stored first.
+) -> IdempotencyRecord | None:
+    """Claim a key: None when it is the caller's now (do the work, then `finish`), else the stored first result.
 
-    While another transaction holds the key this waits for its end, at most as long as the lock timeout.
+    While another transaction has claimed the key, wait for its end, at most as long as the lock timeout.
 
     Raises:
-        KeyConflict: the key came before with other arguments.
+        KeyConflict: the key was used before with other arguments.
 
     """
-    own = {"tenant_id": tenant_id, "task": task, "key": key}
-    claimed = {"args_hash": args_hash, "task_id": task_id, "done": False, "created_at": now}
-    if insert_fresh(session, Processed, [{**own, **claimed}], "key"):
+    row = _claim_row(tenant_id, task, ClaimDraft(key=key, args_hash=args_hash, task_id=task_id), now)
+    if insert_new_returning(session, IdempotencyKey, [row], "key"):
         return None
     stored = _stored(session, tenant_id, task, [key])[key]
     if stored.args_hash != args_hash:
@@ -55,74 +55,83 @@ def claim(
 
 def finish(session: Session, tenant_id: str, *, task: str, key: str, result: Json, now: datetime) -> None:
     """Store the result of a claimed key, in the transaction of the effect."""
-    own = {"tenant": tenant_id, "name": task, "own_key": key}
-    session.connection().execute(_FINISH, {**own, "its_result": dict(result), "at": now})
+    parameters = {"tenant": tenant_id, "name": task, "claimed_key": key, "first_result": dict(result), "at": now}
+    session.connection().execute(_FINISH, parameters)
 
 
 def claim_many(
     session: Session, tenant_id: str, *, task: str, drafts: Sequence[ClaimDraft], now: datetime
-) -> list[Claimed]:
-    """Take many keys of one task at once, in the order given: `claim` for a batch of jobs that share a commit.
+) -> list[ClaimResult]:
+    """Claim many keys of one task at once, in the order given: `claim` for a batch of jobs that share a commit.
 
-    A key that comes twice in the batch is the first's; the second gets its record, not done yet.
+    A key that comes twice in the batch belongs to the first draft; the second gets its record, which is not done yet.
     """
-    rows = {draft.key: _row(tenant_id, task, draft, now) for draft in reversed(drafts)}
+    rows = {draft.key: _claim_row(tenant_id, task, draft, now) for draft in reversed(drafts)}
     ordered = [rows[key] for key in sorted(rows)]  # so that two batches wait for each other in one direction only
-    taken = insert_fresh(session, Processed, ordered, "key")
-    stored = _stored(session, tenant_id, task, sorted({d.key for d in drafts} - taken))
-    answers = []
+    claimed = insert_new_returning(session, IdempotencyKey, ordered, "key")
+    stored = _stored(session, tenant_id, task, sorted({d.key for d in drafts} - claimed))
+    results = []
     for draft in drafts:
-        if draft.key in taken:
-            taken.remove(draft.key)
-            stored[draft.key] = _running(task, draft)
-            answers.append(Claimed(record=None, conflict=False))
+        if draft.key in claimed:
+            claimed.remove(draft.key)
+            stored[draft.key] = _running_record(task, draft)
+            results.append(ClaimResult(record=None, conflict=False))
         else:
             record = stored[draft.key]
             conflict = record.args_hash != draft.args_hash
-            answers.append(Claimed(record=None if conflict else record, conflict=conflict))
-    return answers
+            results.append(ClaimResult(record=None if conflict else record, conflict=conflict))
+    return results
 
 
 def finish_many(session: Session, tenant_id: str, *, task: str, results: Mapping[str, Json], now: datetime) -> None:
     """Store the results of many claimed keys, in the transaction of their effects."""
     rows = [{"key": key, "result": dict(results[key])} for key in sorted(results)]
-    ended = update(core(Processed)).where(Processed.tenant_id == tenant_id, Processed.task == task)
+    finished = update(table_of(IdempotencyKey)).where(
+        IdempotencyKey.tenant_id == tenant_id, IdempotencyKey.task == task
+    )
     if not rows:
         return
     if on_postgresql(session):
-        given = recordset(Processed, ("key", "result"))
-        # The list of keys lets the index find them even where the planner knows nothing of the table yet.
-        listed = Processed.key == any_(bindparam("keys", type_=postgresql.ARRAY(String)))
-        all_of_them = ended.where(Processed.key == given.c.key, listed).values(result=given.c.result)
-        parameters = {**folded(rows), "keys": [row["key"] for row in rows]}
-        session.connection().execute(all_of_them.values(done=True, finished_at=now), parameters)
+        given = json_recordset(IdempotencyKey, ("key", "result"))
+        # The list of keys lets the planner use the index even where it has no statistics of the table yet.
+        listed = IdempotencyKey.key == any_(bindparam("keys", type_=postgresql.ARRAY(String)))
+        all_rows = finished.where(IdempotencyKey.key == given.c.key, listed).values(result=given.c.result)
+        parameters = {**json_rows(rows), "keys": [row["key"] for row in rows]}
+        session.connection().execute(all_rows.values(done=True, finished_at=now), parameters)
     else:
-        each = ended.where(Processed.key == bindparam("own_key")).values(result=bindparam("its_result"))
-        renamed = [{"own_key": row["key"], "its_result": row["result"]} for row in rows]
+        each = finished.where(IdempotencyKey.key == bindparam("claimed_key")).values(result=bindparam("first_result"))
+        renamed = [{"claimed_key": row["key"], "first_result": row["result"]} for row in rows]
         session.connection().execute(each.values(done=True, finished_at=now), renamed)
 
 
-def by_task_id(session: Session, tenant_id: str, *, task_id: str) -> ProcessedRecord | None:
-    """Give what a task of this id stored, or None."""
-    wanted = select(*_COLUMNS).where(Processed.tenant_id == tenant_id, Processed.task_id == task_id)
-    row = session.execute(wanted.order_by(Processed.created_at).limit(1)).mappings().one_or_none()
-    return None if row is None else ProcessedRecord(**dict(row))
+def by_task_id(session: Session, tenant_id: str, *, task_id: str) -> IdempotencyRecord | None:
+    """Return the first result that a task of this id stored, or None."""
+    wanted = select(*_COLUMNS).where(IdempotencyKey.tenant_id == tenant_id, IdempotencyKey.task_id == task_id)
+    row = session.execute(wanted.order_by(IdempotencyKey.created_at).limit(1)).mappings().one_or_none()
+    return None if row is None else IdempotencyRecord(**dict(row))
 
 
-def _stored(session: Session, tenant_id: str, task: str, keys: Sequence[str]) -> dict[str, ProcessedRecord]:
-    found: dict[str, ProcessedRecord] = {}
+def _stored(session: Session, tenant_id: str, task: str, keys: Sequence[str]) -> dict[str, IdempotencyRecord]:
+    records: dict[str, IdempotencyRecord] = {}
     for batch in in_batches(keys):
-        own = {"tenant": tenant_id, "name": task, "keys": batch}
-        rows = session.connection().execute(_STORED, own).mappings()
-        found |= {row["key"]: ProcessedRecord(**row) for row in rows}
-    return found
+        rows = session.connection().execute(_STORED, {"tenant": tenant_id, "name": task, "keys": batch}).mappings()
+        records |= {row["key"]: IdempotencyRecord(**row) for row in rows}
+    return records
 
 
-def _row(tenant_id: str, task: str, draft: ClaimDraft, now: datetime) -> dict[str, object]:
-    own = {"tenant_id": tenant_id, "task": task, "key": draft.key, "args_hash": draft.args_hash}
-    return {**own, "task_id": draft.task_id, "done": False, "created_at": now}
+def _claim_row(tenant_id: str, task: str, draft: ClaimDraft, now: datetime) -> dict[str, object]:
+    return {
+        "tenant_id": tenant_id,
+        "task": task,
+        "key": draft.key,
+        "args_hash": draft.args_hash,
+        "task_id": draft.task_id,
+        "done": False,
+        "created_at": now,
+    }
 
 
-def _running(task: str, draft: ClaimDraft) -> ProcessedRecord:
-    own = {"args_hash": draft.args_hash, "task_id": draft.task_id}
-    return ProcessedRecord(task=task, key=draft.key, **own, result=None, done=False)
+def _running_record(task: str, draft: ClaimDraft) -> IdempotencyRecord:
+    return IdempotencyRecord(
+        task=task, key=draft.key, args_hash=draft.args_hash, task_id=draft.task_id, result=None, done=False
+    )

@@ -1,6 +1,6 @@
-"""Leases with fences: one holder at a time, and an effect under an old fence cannot be committed.
+"""Leases with fences: one holder at a time, and work under an old fence cannot be committed.
 
-The database's clock decides, so that a worker with a wrong one neither keeps nor loses a lease by it.
+The database's clock decides, so that a wrong clock neither keeps nor loses a worker its lease.
 """
 
 from __future__ import annotations
@@ -15,30 +15,32 @@ from db import clock
 from db.errors import FenceLost
 from db.models import Lease
 from db.records import LeaseRecord
-from db.repositories.sql.clauses import rowcount, upsert
+from db.repositories.sql.statements import rowcount, upsert
 
 
 def acquire(session: Session, tenant_id: str, *, name: str, holder: str, seconds: float) -> LeaseRecord | None:
-    """Take a lease that is free, has run out or is the holder's own; None while another holds it.
+    """Acquire a lease that is free, has expired or is the holder's own; None while another holds it.
 
     Each success raises the fence by one, so that an older run of the same holder is fenced off as well.
     """
     now = clock.now(session)
-    given = {"holder": holder, "expires_at": now + timedelta(seconds=seconds)}
-    fresh = upsert(session, Lease).values(tenant_id=tenant_id, name=name, fence=1, **given)
-    taken: Any = fresh.on_conflict_do_update(
+    expires_at = now + timedelta(seconds=seconds)
+    insert = upsert(session, Lease).values(
+        tenant_id=tenant_id, name=name, fence=1, holder=holder, expires_at=expires_at
+    )
+    acquired: Any = insert.on_conflict_do_update(
         index_elements=[Lease.tenant_id, Lease.name],
-        set_={**given, "fence": Lease.fence + 1},
+        set_={"holder": holder, "expires_at": expires_at, "fence": Lease.fence + 1},
         where=or_(Lease.expires_at <= now, Lease.holder == holder),
     ).returning(Lease.fence, Lease.expires_at)
-    row = session.execute(taken).one_or_none()
+    row = session.execute(acquired).one_or_none()
     return None if row is None else LeaseRecord(fence=row.fence, expires_at=row.expires_at)
 
 
 def renew(session: Session, tenant_id: str, *, name: str, holder: str, fence: int, seconds: float) -> bool:
-    """Prolong a lease to some seconds from now; False when another took it over.
+    """Extend a lease to some seconds from now; False when another took it over.
 
-    One that has run out but that nobody took is still the holder's.
+    A lease that has expired but that nobody took over is still the holder's.
     """
     until = clock.ahead(session, seconds)
     renewed = update(Lease).where(*_held(tenant_id, name, holder, fence)).values(expires_at=until)
@@ -46,20 +48,20 @@ def renew(session: Session, tenant_id: str, *, name: str, holder: str, fence: in
 
 
 def release(session: Session, tenant_id: str, *, name: str, holder: str, fence: int) -> bool:
-    """Give a lease back before its time; False when another took it over. The fence is never used again."""
+    """Release a lease before it expires; False when another took it over. The fence is never used again."""
     ended = update(Lease).where(*_held(tenant_id, name, holder, fence)).values(expires_at=clock.now(session))
     return rowcount(session, ended.execution_options(synchronize_session=False)) == 1
 
 
 def guard(session: Session, tenant_id: str, *, name: str, fence: int) -> None:
-    """See that the fence is the newest, and keep it so until this transaction ends.
+    """Check that the fence is the newest, and keep it so until this transaction ends.
 
     Raises:
         FenceLost: another has taken over.
 
     """
-    own = select(Lease.fence).where(Lease.tenant_id == tenant_id, Lease.name == name).with_for_update()
-    if session.execute(own).scalar_one_or_none() != fence:
+    newest = select(Lease.fence).where(Lease.tenant_id == tenant_id, Lease.name == name).with_for_update()
+    if session.execute(newest).scalar_one_or_none() != fence:
         raise FenceLost("the lease was taken over by another; give up this run, its successor does the work")
 
 

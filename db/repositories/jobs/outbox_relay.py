@@ -1,4 +1,4 @@
-"""What a relay takes from the outbox: a fair share of each tenant, for a short time, so that two are harmless."""
+"""Claims of a relay on the outbox: a fair share of each tenant, for a short time, so that two relays do no harm."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from db import clock
 from db.models import OutboxEntry
 from db.records import OutboxRecord
-from db.repositories.sql.bulk import core, folded, on_postgresql, recordset
-from db.repositories.sql.clauses import in_batches, tenants_where
+from db.repositories.sql.bulk import json_recordset, json_rows, on_postgresql, table_of
+from db.repositories.sql.filters import tenants_where
+from db.repositories.sql.statements import in_batches
 
 _COLUMNS = tuple(getattr(OutboxEntry, column.name) for column in fields(OutboxRecord))
-#: a row this far in the future was written by a worker whose clock is wrong: no reason to wait for it
+#: a row this far in the future was written by a worker with a wrong clock: do not wait for its time
 _SKEW = timedelta(seconds=60)
 _WAITING = OutboxEntry.published_at.is_(None)
 _UNDONE = and_(OutboxEntry.done_at.is_(None), OutboxEntry.published_at.is_not(None))
@@ -29,15 +30,14 @@ _UNDONE = and_(OutboxEntry.done_at.is_(None), OutboxEntry.published_at.is_not(No
 class _Search:
     """One kind of rows that a relay looks for."""
 
-    #: a partial index knows it
+    #: the condition of a partial index
     kind: ColumnElement[bool]
-    #: oldest first
+    #: rows are claimed in the order of this column
     age: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
-    #: what else must hold
+    #: further conditions
     ready: ColumnElement[bool]
     per_tenant: int
-    now: datetime
-    #: until when what is taken is out of other relays' reach
+    #: end of the claim
     until: datetime
 
 
@@ -52,76 +52,80 @@ def claim(
     hold: float = 30.0,
     after: str = "",
 ) -> list[OutboxRecord]:
-    """Take tasks to publish, tenants in turn, at most `per_tenant` of each; commit, publish, then confirm or fail.
+    """Claim tasks to publish, tenants in turn, at most `per_tenant` of each; commit, publish, then confirm or fail.
 
-    Those written more than `older_than` seconds ago and not confirmed come first; with `redo_after` then those
-    published more than so many seconds ago whose task has not ended (a broker that lost its data). For `hold`
-    seconds no other relay takes them. `after` names the last tenant of the call before, for more tenants than `limit`.
+    First come tasks written more than `older_than` seconds ago and not confirmed; then, with `redo_after`, tasks
+    published more than so many seconds ago that have not ended (the broker lost its data). For `hold` seconds no other
+    relay claims them. `after` is the last tenant of the previous call, where there are more tenants than `limit`.
     """
     now = clock.now(session)
     free = or_(OutboxEntry.taken_until.is_(None), OutboxEntry.taken_until <= now)
     if exclude_queues:
         free = and_(free, OutboxEntry.queue.not_in(list(exclude_queues)))
-    common = {"per_tenant": per_tenant, "now": now, "until": now + timedelta(seconds=hold)}
+    until = now + timedelta(seconds=hold)
     old = or_(OutboxEntry.created_at <= now - timedelta(seconds=older_than), OutboxEntry.created_at > now + _SKEW)
-    waiting = _Search(kind=_WAITING, age=OutboxEntry.created_at, ready=and_(free, old), **common)  # type: ignore[arg-type]
-    found = _take_fairly(session, waiting, limit, after)
-    if redo_after is not None and len(found) < limit:
+    waiting = _Search(
+        kind=_WAITING, age=OutboxEntry.created_at, ready=and_(free, old), per_tenant=per_tenant, until=until
+    )
+    claimed = _claim_fairly(session, waiting, limit, after)
+    if redo_after is not None and len(claimed) < limit:
         long_ago = OutboxEntry.published_at <= now - timedelta(seconds=redo_after)
-        undone = _Search(kind=_UNDONE, age=OutboxEntry.published_at, ready=and_(free, long_ago), **common)  # type: ignore[arg-type]
-        found += _take_fairly(session, undone, limit - len(found), after)
-    return found
+        undone = _Search(
+            kind=_UNDONE, age=OutboxEntry.published_at, ready=and_(free, long_ago), per_tenant=per_tenant, until=until
+        )
+        claimed += _claim_fairly(session, undone, limit - len(claimed), after)
+    return claimed
 
 
-def _take_fairly(session: Session, search: _Search, limit: int, after: str) -> list[OutboxRecord]:
-    """First an equal share for each tenant, then what is left of `limit` for those that have more."""
+def _claim_fairly(session: Session, search: _Search, limit: int, after: str) -> list[OutboxRecord]:
+    """Claim an equal share of each tenant first, then what is left of `limit` of those that have more."""
     tenants = tenants_where(session, OutboxEntry.tenant_id, search.kind)
-    hungry = [t for t in tenants if t > after] + [t for t in tenants if t <= after]
-    found: dict[str, list[OutboxRecord]] = {tenant_id: [] for tenant_id in hungry}
+    with_more = [t for t in tenants if t > after] + [t for t in tenants if t <= after]
+    by_tenant: dict[str, list[OutboxRecord]] = {tenant_id: [] for tenant_id in with_more}
     left, served = limit, 0
-    while left > 0 and hungry and served < search.per_tenant:
-        share = min(max(1, left // len(hungry)), search.per_tenant - served)
-        for asked in in_batches(hungry, left):
-            taken = _take_of(session, asked[:left], search, share) if left else []
-            left -= len(taken)
-            for record in taken:
-                found[record.tenant_id].append(record)
+    while left > 0 and with_more and served < search.per_tenant:
+        share = min(max(1, left // len(with_more)), search.per_tenant - served)
+        for batch in in_batches(with_more, left):
+            claimed = _claim_share(session, batch[:left], search, share) if left else []
+            left -= len(claimed)
+            for record in claimed:
+                by_tenant[record.tenant_id].append(record)
         served += share
-        hungry = [t for t in hungry if len(found[t]) == served]
-    return list(_in_turn(list(found.values())))
+        with_more = [t for t in with_more if len(by_tenant[t]) == served]
+    return list(_in_turn(list(by_tenant.values())))
 
 
-def _take_of(session: Session, tenants: Sequence[str], search: _Search, share: int) -> list[OutboxRecord]:
-    """Take the share of each tenant that has as many; on PostgreSQL of all of them in one statement."""
-    found: list[OutboxRecord] = []
+def _claim_share(session: Session, tenants: Sequence[str], search: _Search, share: int) -> list[OutboxRecord]:
+    """Claim at most `share` tasks of each tenant; on PostgreSQL of all of them in one statement."""
+    records: list[OutboxRecord] = []
     if on_postgresql(session):
         listed = func.unnest(bindparam("tenants", list(tenants), type_=postgresql.ARRAY(String)))
         each = listed.table_valued(column("tenant_id", String)).render_derived(name="each")
-        own = _oldest(search, each.c.tenant_id, share).with_for_update(skip_locked=True).lateral("own")
-        found = _records(session, select(own).select_from(each.join(own, true())))
+        oldest = _oldest(search, each.c.tenant_id, share).with_for_update(skip_locked=True).lateral("oldest")
+        records = _records(session, select(oldest).select_from(each.join(oldest, true())))
     else:
         for tenant_id in tenants:
-            found += _records(session, _oldest(search, literal(tenant_id), share))
-    mark(session, found, taken_until=search.until, attempts=OutboxEntry.attempts + 1)
-    return [replace(record, attempts=record.attempts + 1) for record in found]
+            records += _records(session, _oldest(search, literal(tenant_id), share))
+    mark(session, records, taken_until=search.until, attempts=OutboxEntry.attempts + 1)
+    return [replace(record, attempts=record.attempts + 1) for record in records]
 
 
 def mark(session: Session, records: Sequence[OutboxRecord], **values: Any) -> None:
-    """Change rows of many tenants; those that another transaction has locked are left as they are."""
+    """Set columns of rows of many tenants; rows that another transaction has locked are skipped."""
     keys = [{"tenant_id": record.tenant_id, "outbox_id": record.outbox_id} for record in records]
-    table = core(OutboxEntry)
+    table = table_of(OutboxEntry)
     for batch in in_batches(keys):
         if on_postgresql(session):
-            given = recordset(OutboxEntry, ("tenant_id", "outbox_id"))
+            given = json_recordset(OutboxEntry, ("tenant_id", "outbox_id"))
             same = and_(OutboxEntry.tenant_id == given.c.tenant_id, OutboxEntry.outbox_id == given.c.outbox_id)
             locked = select(OutboxEntry.tenant_id, OutboxEntry.outbox_id).join(given, same)
             free = locked.with_for_update(skip_locked=True, of=OutboxEntry).subquery("free")
-            own = (table.c.tenant_id == free.c.tenant_id, table.c.outbox_id == free.c.outbox_id)
-            session.connection().execute(update(table).where(*own).values(**values), folded(batch))
+            this = (table.c.tenant_id == free.c.tenant_id, table.c.outbox_id == free.c.outbox_id)
+            session.connection().execute(update(table).where(*this).values(**values), json_rows(batch))
         else:
-            own = (table.c.tenant_id == bindparam("own_tenant"), table.c.outbox_id == bindparam("own_id"))
-            named = [{"own_tenant": key["tenant_id"], "own_id": key["outbox_id"]} for key in batch]
-            session.connection().execute(update(table).where(*own).values(**values), named)
+            this = (table.c.tenant_id == bindparam("row_tenant"), table.c.outbox_id == bindparam("row_id"))
+            parameters = [{"row_tenant": key["tenant_id"], "row_id": key["outbox_id"]} for key in batch]
+            session.connection().execute(update(table).where(*this).values(**values), parameters)
 
 
 def _oldest(search: _Search, tenant_id: ColumnElement[str], limit: int) -> Select[Any]:

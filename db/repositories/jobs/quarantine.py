@@ -1,4 +1,4 @@
-"""Messages that no worker could or would run: kept sealed and bounded until a person replays or drops them."""
+"""Messages that no worker could or would run: stored sealed, up to a limit, until a person replays or drops them."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id, to_json
-from db.encryption import place
+from db.encryption import associated_data
 from db.errors import SealBroken
-from db.models import Quarantined, QuarantineTally
+from db.models import QuarantinedMessage, QuarantineTally
 from db.records import QuarantineCount, QuarantineDraft, QuarantineEntry, QuarantineRecord
-from db.repositories.sql.clauses import ring_of, rowcount, upsert
+from db.repositories.sql.statements import rowcount, upsert
+from db.session import keyring_of
 
-#: the tenant of a message that does not tell its own
-NOBODY = "*"
-#: the reason of a message that was started too often
+#: the tenant of a message that does not name its own
+UNKNOWN_TENANT = "*"
+#: the reason of a message with too many delivery attempts
 ATTEMPTS: Literal["attempts"] = "attempts"
-_COLUMNS = tuple(getattr(Quarantined, column.name) for column in fields(QuarantineEntry))
+_COLUMNS = tuple(getattr(QuarantinedMessage, column.name) for column in fields(QuarantineEntry))
 
 
 def hold(session: Session, tenant_id: str, *, draft: QuarantineDraft, now: datetime, limit: int = 10_000) -> str | None:
-    """Keep a message and give its id; None when `limit` messages of this tenant are held: it is only counted.
+    """Store a message and return its id; None when `limit` messages of this tenant are held: it is only counted.
 
-    One that is held already, as a second delivery is, is the same entry; one that was settled is held again.
+    A second delivery of a held message gets the same entry; a message that was replayed or dropped is held again.
     """
     quarantine_id = _id_of(tenant_id, draft)
-    known = _known_state(session, tenant_id, quarantine_id)
-    if known == "held":
+    state = _locked_state(session, tenant_id, quarantine_id)
+    if state == "held":
         return quarantine_id
     if not _make_room(session, tenant_id, limit):
         return None
-    if known is not None:
-        session.execute(delete(Quarantined).where(*_own(tenant_id, quarantine_id)))
+    if state is not None:
+        session.execute(delete(QuarantinedMessage).where(*_own(tenant_id, quarantine_id)))
     row: dict[str, Any] = {
         "tenant_id": tenant_id,
         "quarantine_id": quarantine_id,
@@ -51,52 +52,58 @@ def hold(session: Session, tenant_id: str, *, draft: QuarantineDraft, now: datet
         "created_at": now,
     }
     content = to_json({"headers": dict(draft.headers), "body": base64.b64encode(draft.body).decode()})
-    row["content"] = ring_of(session).seal(content.encode(errors="replace"), _place(row))
-    session.execute(insert(Quarantined), [row])
+    row["content"] = keyring_of(session).seal(content.encode(errors="replace"), _place(row))
+    session.execute(insert(QuarantinedMessage), [row])
     return quarantine_id
 
 
 def entries(
     session: Session, tenant_id: str | None = None, *, state: str = "held", limit: int = 100
 ) -> list[QuarantineEntry]:
-    """Give messages in one state (held, replayed, dropped) without their content, oldest first, of one or all."""
-    wanted = select(*_COLUMNS).where(Quarantined.state == state)
+    """Return messages in one state (held, replayed, dropped), of one tenant or all, oldest first, without content."""
+    wanted = select(*_COLUMNS).where(QuarantinedMessage.state == state)
     if tenant_id is not None:
-        wanted = wanted.where(Quarantined.tenant_id == tenant_id)
-    rows = session.execute(wanted.order_by(Quarantined.created_at, Quarantined.quarantine_id).limit(limit))
+        wanted = wanted.where(QuarantinedMessage.tenant_id == tenant_id)
+    rows = session.execute(
+        wanted.order_by(QuarantinedMessage.created_at, QuarantinedMessage.quarantine_id).limit(limit)
+    )
     return [QuarantineEntry(**dict(row)) for row in rows.mappings()]
 
 
-def tasks_held(session: Session, *, reason: str) -> set[str]:
-    """Give the names of the tasks of which messages are held for a reason, over all tenants."""
-    wanted = select(Quarantined.task).where(Quarantined.state == "held", Quarantined.reason == reason).distinct()
+def held_tasks(session: Session, *, reason: str) -> set[str]:
+    """Return the names of tasks that have messages held for a reason, over all tenants."""
+    wanted = (
+        select(QuarantinedMessage.task)
+        .where(QuarantinedMessage.state == "held", QuarantinedMessage.reason == reason)
+        .distinct()
+    )
     return {task for task in session.scalars(wanted) if task}
 
 
 def get(session: Session, tenant_id: str, *, quarantine_id: str) -> QuarantineRecord | None:
-    """Give a message, opened, or None.
+    """Return a message, decrypted, or None.
 
     Raises:
-        SealBroken: what is stored was changed or moved.
+        SealBroken: the stored message was changed or moved.
 
     """
     own = _own(tenant_id, quarantine_id)
-    row = session.execute(select(*_COLUMNS, Quarantined.content).where(*own)).mappings().one_or_none()
+    row = session.execute(select(*_COLUMNS, QuarantinedMessage.content).where(*own)).mappings().one_or_none()
     return None if row is None else _opened(session, row)
 
 
 def replay(session: Session, tenant_id: str, *, quarantine_id: str, now: datetime) -> bool:
     """Mark a held message replayed, in the transaction that writes it to the outbox; False when it is not held."""
-    return _settle(session, tenant_id, quarantine_id, "replayed", now)
+    return _release(session, tenant_id, quarantine_id, "replayed", now)
 
 
 def drop(session: Session, tenant_id: str, *, quarantine_id: str, now: datetime) -> bool:
     """Mark a held message dropped; False when it is not held."""
-    return _settle(session, tenant_id, quarantine_id, "dropped", now)
+    return _release(session, tenant_id, quarantine_id, "dropped", now)
 
 
 def count(session: Session) -> list[QuarantineCount]:
-    """Tell for each tenant that ever had one how many messages are held and how many found no room."""
+    """Return how many messages are held and how many found no room, for each tenant that ever had one."""
     rows = session.execute(
         select(QuarantineTally.tenant_id, QuarantineTally.held, QuarantineTally.overflowed).order_by(
             QuarantineTally.tenant_id
@@ -106,37 +113,39 @@ def count(session: Session) -> list[QuarantineCount]:
 
 
 def purge(session: Session, *, before: datetime) -> int:
-    """Delete messages that were replayed or dropped before a moment; gives their number."""
-    gone = delete(Quarantined).where(Quarantined.state != "held", Quarantined.settled_at < before)
-    return rowcount(session, gone.execution_options(synchronize_session=False))
+    """Delete messages that were replayed or dropped before a time; return their number."""
+    deleted = delete(QuarantinedMessage).where(
+        QuarantinedMessage.state != "held", QuarantinedMessage.settled_at < before
+    )
+    return rowcount(session, deleted.execution_options(synchronize_session=False))
 
 
 def _id_of(tenant_id: str, draft: QuarantineDraft) -> str:
-    """An entry's id; the body is part of it, since foreign producers may use an id twice for different work.
+    """Return an entry's id; the body is part of it, since foreign producers may reuse an id for different work.
 
-    Starts are counted by task id alone, for all copies of a message however they are written.
+    Attempts are counted by task id alone, so for those the body does not count.
     """
     if draft.message_id is None:
         return new_id()
-    told = to_json([tenant_id, draft.task, draft.message_id, draft.reason])
+    identity = to_json([tenant_id, draft.task, draft.message_id, draft.reason])
     body = b"" if draft.reason == ATTEMPTS else draft.body
-    return hashlib.sha256(told.encode() + b"\0" + body).hexdigest()[:32]
+    return hashlib.sha256(identity.encode() + b"\0" + body).hexdigest()[:32]
 
 
-def _known_state(session: Session, tenant_id: str, quarantine_id: str) -> str | None:
-    """The state of an entry; the tally's row stays locked, so that two deliveries at once do not both hold it."""
+def _locked_state(session: Session, tenant_id: str, quarantine_id: str) -> str | None:
+    """Return an entry's state and lock the tally, so that two deliveries at once do not both store the message."""
     tally = upsert(session, QuarantineTally).values(tenant_id=tenant_id, held=0, overflowed=0)
     session.execute(tally.on_conflict_do_nothing())
     session.execute(select(QuarantineTally.held).where(QuarantineTally.tenant_id == tenant_id).with_for_update())
-    return session.scalar(select(Quarantined.state).where(*_own(tenant_id, quarantine_id)))
+    return session.scalar(select(QuarantinedMessage.state).where(*_own(tenant_id, quarantine_id)))
 
 
 def _own(tenant_id: str, quarantine_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (Quarantined.tenant_id == tenant_id, Quarantined.quarantine_id == quarantine_id)
+    return (QuarantinedMessage.tenant_id == tenant_id, QuarantinedMessage.quarantine_id == quarantine_id)
 
 
 def _make_room(session: Session, tenant_id: str, limit: int) -> bool:
-    """Count one more under the tally's lock, so that many at once do not pass the limit."""
+    """Count one more message, under the tally's lock, so that concurrent messages do not exceed the limit."""
     tally = update(QuarantineTally).where(QuarantineTally.tenant_id == tenant_id)
     tally = tally.execution_options(synchronize_session=False)
     room = tally.where(QuarantineTally.held < limit).values(held=QuarantineTally.held + 1)
@@ -146,13 +155,13 @@ def _make_room(session: Session, tenant_id: str, limit: int) -> bool:
     return False
 
 
-def _settle(session: Session, tenant_id: str, quarantine_id: str, state: str, now: datetime) -> bool:
+def _release(session: Session, tenant_id: str, quarantine_id: str, state: str, now: datetime) -> bool:
     # the tally first, as `hold` does: two that lock in different orders would wait for each other
     tally = QuarantineTally.tenant_id == tenant_id
     session.execute(select(QuarantineTally.held).where(tally).with_for_update())
     held = (
-        update(Quarantined)
-        .where(*_own(tenant_id, quarantine_id), Quarantined.state == "held")
+        update(QuarantinedMessage)
+        .where(*_own(tenant_id, quarantine_id), QuarantinedMessage.state == "held")
         .values(state=state, settled_at=now)
     )
     if rowcount(session, held.execution_options(synchronize_session=False)) == 0:
@@ -163,7 +172,7 @@ def _settle(session: Session, tenant_id: str, quarantine_id: str, state: str, no
 
 def _opened(session: Session, row: Mapping[Any, Any]) -> QuarantineRecord:
     try:
-        content = json.loads(ring_of(session).open(row["content"], _place(row)))
+        content = json.loads(keyring_of(session).open(row["content"], _place(row)))
     except SealBroken as error:
         raise SealBroken(f"quarantine.content: {error}") from None
     entry = QuarantineEntry(**{column.name: row[column.name] for column in fields(QuarantineEntry)})
@@ -171,4 +180,4 @@ def _opened(session: Session, row: Mapping[Any, Any]) -> QuarantineRecord:
 
 
 def _place(row: Mapping[Any, Any]) -> bytes:
-    return place(row["tenant_id"], "quarantine.content", row["quarantine_id"])
+    return associated_data(row["tenant_id"], "quarantine.content", row["quarantine_id"])

@@ -1,4 +1,4 @@
-"""Slots of schedules: two beats, a late one or a restarted one fire once a slot."""
+"""Slots of schedules: a schedule fires once per slot, even with two beats, or one that is late or restarted."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from sqlalchemy.orm import Session
 
 from db import clock
 from db.models import ScheduleSlot
-from db.repositories.sql.clauses import insert_first, rowcount
+from db.repositories.sql.statements import insert_if_new, rowcount
 
-#: the tenant of a schedule that is not a tenant's
+#: the tenant of a schedule that belongs to no tenant
 EVERYBODY = "*"
 
 
 def claim(session: Session, *, schedule: str, seconds: int, tenant_id: str = EVERYBODY) -> datetime | None:
-    """Take the slot that the database's time falls into, `seconds` long; None when it was taken before.
+    """Claim the slot, `seconds` long, that contains the database's time; None when it was claimed before.
 
-    A slot taken in a transaction that is rolled back is free again. While another transaction takes it this waits.
+    A rollback frees the slot again. While another transaction claims it, wait for its end.
     """
     now = clock.now(session)
     slot = datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, UTC)
     row = {"tenant_id": tenant_id, "schedule": schedule, "slot": slot, "claimed_at": now}
-    return slot if insert_first(session, ScheduleSlot, row) else None
+    return slot if insert_if_new(session, ScheduleSlot, row) else None
 
 
 def purge(session: Session, *, before: datetime) -> int:
-    """Forget slots taken before a moment; gives their number. Keep more than the longest schedule."""
+    """Delete slots claimed before a time; return their number. Keep more than the longest schedule."""
     return rowcount(session, delete(ScheduleSlot).where(ScheduleSlot.claimed_at < before))

@@ -1,4 +1,4 @@
-"""Leads that their source has deleted: nobody is to call them, and their label stays."""
+"""Archived leads: their source has deleted them. Nobody is to call them, and their label stays."""
 
 from __future__ import annotations
 
@@ -13,61 +13,62 @@ from db import clock
 from db.models import Lead
 from db.records import EventDraft
 from db.repositories.events import events
-from db.repositories.sql.clauses import in_batches, lock_tenant
+from db.repositories.sql.locks import lock_tenant
+from db.repositories.sql.statements import in_batches
 
 #: status of a lead that its source has deleted
 ARCHIVED = "archived"
-#: how a lead that comes back stands, by its label
+#: the status of a restored lead, by its label
 _STATUS = {True: "won", False: "lost", None: "open"}
 
 
 def archive(session: Session, tenant_id: str, *, lead_ids: Sequence[str], at: datetime | None = None) -> set[str]:
-    """Archive those of these leads that are not, deleted at a moment, else now; gives their ids."""
+    """Archive leads that were deleted at a time, else now; return the ids of those that were not archived before."""
     lock_tenant(session, tenant_id)
-    changed: set[str] = set()
+    archived: set[str] = set()
     for batch in in_batches(lead_ids):
-        changed |= _set_status(session, tenant_id, dict.fromkeys(batch, ARCHIVED))
-    _note(session, tenant_id, changed, "lead_deleted", at)
-    return changed
+        archived |= _set_status(session, tenant_id, dict.fromkeys(batch, ARCHIVED))
+    _add_event(session, tenant_id, archived, "lead_deleted", at)
+    return archived
 
 
 def restore(session: Session, tenant_id: str, *, lead_ids: Sequence[str], at: datetime | None = None) -> set[str]:
-    """Bring archived leads among these back, each as its label says; gives their ids."""
+    """Restore the archived leads among these, with the status of their label; return their ids."""
     lock_tenant(session, tenant_id)
-    back: set[str] = set()
+    restored: set[str] = set()
     for batch in in_batches(lead_ids):
-        own = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(batch), Lead.status == ARCHIVED)
-        rows = session.execute(select(Lead.lead_id, Lead.label).where(*own)).all()
-        back |= _set_status(session, tenant_id, {lead_id: _STATUS[label] for lead_id, label in rows})
-    _note(session, tenant_id, back, "lead_restored", at)
-    return back
+        archived = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(batch), Lead.status == ARCHIVED)
+        rows = session.execute(select(Lead.lead_id, Lead.label).where(*archived)).all()
+        restored |= _set_status(session, tenant_id, {lead_id: _STATUS[label] for lead_id, label in rows})
+    _add_event(session, tenant_id, restored, "lead_restored", at)
+    return restored
 
 
-def _note(session: Session, tenant_id: str, lead_ids: Collection[str], kind: str, at: datetime | None) -> None:
-    """Keep it among what happened to leads, which raises their versions."""
+def _add_event(session: Session, tenant_id: str, lead_ids: Collection[str], kind: str, at: datetime | None) -> None:
+    """Add an event to the leads, which raises their versions."""
     if not lead_ids:
         return
     now = clock.now(session)
     at = min(at or now, now)
-    told = EventDraft(
+    event = EventDraft(
         kind=kind, occurred_at=at, recorded_at=now, source="archive", source_id=f"{kind}:{at.isoformat()}"
     )
-    events.add_many(session, tenant_id, drafts={lead_id: [told] for lead_id in sorted(lead_ids)})
+    events.add_many(session, tenant_id, drafts={lead_id: [event] for lead_id in sorted(lead_ids)})
 
 
 def _set_status(session: Session, tenant_id: str, statuses: Mapping[str, str]) -> set[str]:
-    own = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(list(statuses)))
-    found = select(Lead.lead_id, Lead.fields, Lead.status).where(*own).order_by(Lead.lead_id)
-    news: list[dict[str, Any]] = [
+    these = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(list(statuses)))
+    stored = select(Lead.lead_id, Lead.fields, Lead.status).where(*these).order_by(Lead.lead_id)
+    changes: list[dict[str, Any]] = [
         {
             "tenant_id": tenant_id,
             "lead_id": lead_id,
             "status": statuses[lead_id],
-            "fields": {**known, "opportunity_status": statuses[lead_id]},
+            "fields": {**fields, "opportunity_status": statuses[lead_id]},
         }
-        for lead_id, known, status in session.execute(found.with_for_update()).all()
+        for lead_id, fields, status in session.execute(stored.with_for_update()).all()
         if status != statuses[lead_id]
     ]
-    if news:
-        session.execute(update(Lead), news)
-    return {row["lead_id"] for row in news}
+    if changes:
+        session.execute(update(Lead), changes)
+    return {row["lead_id"] for row in changes}

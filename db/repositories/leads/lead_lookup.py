@@ -1,4 +1,4 @@
-"""Finding leads by what their contact says, without opening it."""
+"""Find leads by their contact data, without decrypting it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from sqlalchemy.orm import Session
 from db.identity import email_key
 from db.models import Lead
 from db.repositories.leads import lead_mapper
-from db.repositories.sql.clauses import in_batches, ring_of
+from db.repositories.sql.statements import in_batches
+from db.session import keyring_of
 
 
 def by_email(session: Session, tenant_id: str, *, emails: Sequence[str]) -> dict[str, str]:
-    """Give the leads that have these addresses, by address; one that no lead or several leads have is left out."""
-    ring = ring_of(session)
-    hashed = {lead_mapper.hashed(ring, tenant_id, email_key({"email": email})): email for email in emails}
-    found: dict[str, set[str]] = {}
-    for batch in in_batches([key for key in hashed if key is not None]):
+    """Return the leads with these addresses, by address; addresses that no lead or several leads have are left out."""
+    ring = keyring_of(session)
+    email_by_hash = {lead_mapper.lookup_hash(ring, tenant_id, email_key({"email": email})): email for email in emails}
+    lead_ids_by_email: dict[str, set[str]] = {}
+    for batch in in_batches([key for key in email_by_hash if key is not None]):
         rows = select(Lead.email_hash, Lead.lead_id).where(Lead.tenant_id == tenant_id, Lead.email_hash.in_(batch))
         for key, lead_id in session.execute(rows):
-            found.setdefault(hashed[key], set()).add(lead_id)
-    return {email: lead_ids.pop() for email, lead_ids in found.items() if len(lead_ids) == 1}
+            lead_ids_by_email.setdefault(email_by_hash[key], set()).add(lead_id)
+    return {email: lead_ids.pop() for email, lead_ids in lead_ids_by_email.items() if len(lead_ids) == 1}

@@ -1,4 +1,4 @@
-"""Leads: merging what sources say, and reading them back opened."""
+"""Leads: merge drafts into the store, and read leads back, decrypted."""
 
 from __future__ import annotations
 
@@ -12,27 +12,31 @@ from sqlalchemy.orm import Session
 from db.encryption import DataKey
 from db.errors import UnknownLead
 from db.models import Event, Lead, LeadIdentity
-from db.records import LeadDraft, LeadRecord, LeadSight, Policy, UpsertResult
-from db.repositories.leads import lead_mapper, lead_upsert
-from db.repositories.privacy.restrictions import named
-from db.repositories.sql.bulk import core
-from db.repositories.sql.clauses import among, in_batches, ring_of, rowcount
+from db.records import LeadDraft, LeadRecord, Policy, ScoringView, UpsertResult
+from db.repositories.leads import lead_mapper
+from db.repositories.leads.upsert import run
+from db.repositories.leads.upsert.resolve import UpsertContext
+from db.repositories.privacy.restrictions import restriction_names
+from db.repositories.sql.bulk import table_of
+from db.repositories.sql.filters import among
+from db.repositories.sql.statements import in_batches, rowcount
+from db.session import keyring_of
 
 #: lead types that are stored and never scored
 UNSCORED = ("agent", "vendor")
 
-_LEAD = core(Lead).c
-_OWN = (_LEAD.tenant_id == bindparam("tenant"), among(_LEAD.lead_id, "leads"))
-_WHOLE = select(core(Lead)).where(*_OWN)
-_RESTRICTIONS = select(_LEAD.lead_id, _LEAD.restricted_at, _LEAD.objected_at).where(*_OWN)
-_KEYS = select(_LEAD.tenant_id, _LEAD.lead_id, _LEAD.data_key).where(*_OWN)
-_SIGHTS = select(
+_LEAD = table_of(Lead).c
+_THESE = (_LEAD.tenant_id == bindparam("tenant"), among(_LEAD.lead_id, "leads"))
+_WHOLE = select(table_of(Lead)).where(*_THESE)
+_RESTRICTIONS = select(_LEAD.lead_id, _LEAD.restricted_at, _LEAD.objected_at).where(*_THESE)
+_KEYS = select(_LEAD.tenant_id, _LEAD.lead_id, _LEAD.data_key).where(*_THESE)
+_SCORING_VIEWS = select(
     *(_LEAD[name] for name in ("tenant_id", "lead_id", "version", "lead_type", "stage", "status", "created_at")),
     *(_LEAD[name] for name in ("observed_at", "fields", "custom", "data_key", "restricted_at", "objected_at")),
     *(_LEAD[name] for name in ("label", "contactable")),
-).where(*_OWN)
+).where(*_THESE)
 
-_IDENTITY = core(LeadIdentity).c
+_IDENTITY = table_of(LeadIdentity).c
 _IDENTITIES = (
     select(_IDENTITY.lead_id, func.min(_IDENTITY.external_id))
     .where(_IDENTITY.tenant_id == bindparam("tenant"), _IDENTITY.source_system == bindparam("system"))
@@ -50,51 +54,53 @@ def upsert(
     now: datetime,
     import_ref: str | None = None,
 ) -> list[UpsertResult]:
-    """Merge drafts into the tenant's leads and add their events; one result each, in the order given.
+    """Merge drafts into the tenant's leads and add their events; return one result each, in the order given.
 
     Identity: (source system, external id), else e-mail, else phone with last name; a phone alone never merges. A draft
-    without any of them is rejected (`row.no_identity`), one that fits several leads too (`row.ambiguous_identity`), and
-    one of a person who was forgotten (`privacy.forgotten`, see `db.repositories.privacy.tombstones`).
-    A lead that the same `import_ref` met before counts as `duplicate` and is merged. The version grows by one where
-    something changed, new events included. Rules of merging: `db.merging`. Writers of one tenant wait for each other.
+    without any of them is rejected (`row.no_identity`), as is one that fits several leads (`row.ambiguous_identity`),
+    and one of an erased person (`privacy.forgotten`, see `db.repositories.privacy.tombstones`). A lead that the same
+    `import_ref` brought before counts as `duplicate` and is merged. The version increases by one where anything
+    changed, new events included. The rules of merging are in `db.merging`. It locks the tenant for other writers.
 
     Raises:
         UnknownTenant: not configured.
-        NaiveTime, UnstorableValue: a draft holds what cannot be stored; nothing is written.
+        NaiveTime, UnstorableValue: a draft contains a value that cannot be stored; nothing is written.
 
     """
-    job = lead_upsert.Import(tenant_id=tenant_id, policy=policy, now=now, ref=import_ref)
-    return lead_upsert.upsert(session, drafts, job)
+    context = UpsertContext(
+        tenant_id=tenant_id, policy=policy, now=now, import_ref=import_ref, ring=keyring_of(session)
+    )
+    return run.upsert(session, drafts, context)
 
 
 def get(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> list[LeadRecord]:
-    """Give leads in the order asked.
+    """Return leads in the order requested.
 
     Raises:
         UnknownLead: some are not there for this tenant; names their positions.
         SealBroken: a stored lead was changed or moved.
 
     """
-    ring = ring_of(session)
+    ring = keyring_of(session)
     rows = _rows(session, tenant_id, lead_ids, _WHOLE)
-    return [lead_mapper.record_of(rows[lead_id], ring) for lead_id in lead_ids]
+    return [lead_mapper.to_record(rows[lead_id], ring) for lead_id in lead_ids]
 
 
 def find(session: Session, tenant_id: str, *, external_id: str, source_system: str | None = None) -> str | None:
-    """Give the lead known by an external id; None when there is none, or when systems disagree and none is named."""
-    found = select(LeadIdentity.lead_id).where(
+    """Return the lead with an external id; None without one, or when systems disagree and none is named."""
+    matching = select(LeadIdentity.lead_id).where(
         LeadIdentity.tenant_id == tenant_id, LeadIdentity.external_id == external_id.strip()
     )
     if source_system is not None:
-        found = found.where(LeadIdentity.source_system == source_system)
-    lead_ids = set(session.scalars(found))
+        matching = matching.where(LeadIdentity.source_system == source_system)
+    lead_ids = set(session.scalars(matching))
     return lead_ids.pop() if len(lead_ids) == 1 else None
 
 
 def ids(
     session: Session, tenant_id: str, *, status: str | None = None, after: str | None = None, limit: int | None = None
 ) -> list[str]:
-    """Give ids in ascending order, those above `after`; status `open` leaves out what is never scored."""
+    """Return ids in ascending order, those above `after`; status `open` leaves out lead types that are never scored."""
     wanted = select(Lead.lead_id).where(Lead.tenant_id == tenant_id)
     if status is not None:
         wanted = wanted.where(Lead.status == status)
@@ -106,24 +112,24 @@ def ids(
 
 
 def with_events(session: Session, tenant_id: str) -> list[str]:
-    """Give the ids of leads, open or not, that something is known to have happened to; without what is never scored."""
-    happened = select(Event.event_id).where(Event.tenant_id == Lead.tenant_id, Event.lead_id == Lead.lead_id)
-    wanted = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, happened.exists())
+    """Return the ids of leads with events, open or not; lead types that are never scored are left out."""
+    any_event = select(Event.event_id).where(Event.tenant_id == Lead.tenant_id, Event.lead_id == Lead.lead_id)
+    wanted = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, any_event.exists())
     wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED)))
     return list(session.scalars(wanted.order_by(Lead.lead_id)))
 
 
 def exists(session: Session, tenant_id: str, *, lead_id: str) -> bool:
     """Whether the tenant has this lead."""
-    own = (Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
-    return session.scalar(select(Lead.lead_id).where(*own)) is not None
+    stored = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
+    return session.scalar(stored) is not None
 
 
 def callable_leads(session: Session, tenant_id: str, *, assigned_to: str | None = None) -> dict[str, str | None]:
-    """Give the external ids of open leads that may be contacted, of one agent or of all.
+    """Return the external ids of open leads that may be contacted, of one agent or of all.
 
-    A lead that is labelled lost while nobody closed it ("not converted yet") stays on; one labelled won does not, nor
-    one that is restricted or objected to being scored.
+    An open lead that is labelled lost ("not converted yet") is among them; a lead that is labelled won, restricted, or
+    objects to being scored is not.
     """
     wanted = select(Lead.lead_id, Lead.external_id).where(
         Lead.tenant_id == tenant_id, Lead.status == "open", Lead.contactable.is_(True), Lead.label.is_not(True)
@@ -135,17 +141,17 @@ def callable_leads(session: Session, tenant_id: str, *, assigned_to: str | None 
     return {row.lead_id: row.external_id for row in session.execute(wanted)}
 
 
-def agents(session: Session, tenant_id: str) -> dict[str, str]:
-    """Give who calls each open lead; those that nobody was given are left out."""
+def assigned_agents(session: Session, tenant_id: str) -> dict[str, str]:
+    """Return the assigned agent of each open lead; leads that are assigned to nobody are left out."""
     wanted = select(Lead.lead_id, Lead.assigned_to).where(Lead.tenant_id == tenant_id, Lead.status == "open")
     return {lead_id: agent for lead_id, agent in session.execute(wanted) if agent is not None}
 
 
 def labelled(session: Session, tenant_id: str) -> list[LeadRecord]:
-    """Give all leads whose outcome is known, by id."""
-    ring = ring_of(session)
+    """Return all leads whose outcome is known, by id."""
+    ring = keyring_of(session)
     rows = select(Lead.__table__).where(Lead.tenant_id == tenant_id, Lead.label.is_not(None)).order_by(Lead.lead_id)
-    return [lead_mapper.record_of(row, ring) for row in session.execute(rows).mappings()]
+    return [lead_mapper.to_record(row, ring) for row in session.execute(rows).mappings()]
 
 
 def label_counts(session: Session, tenant_id: str) -> dict[str, int]:
@@ -159,79 +165,82 @@ def label_counts(session: Session, tenant_id: str) -> dict[str, int]:
 def set_label(
     session: Session, tenant_id: str, *, lead_id: str, label: bool | None, label_at: datetime | None, status: str
 ) -> bool:
-    """Set a lead's outcome; False when it was so already, else its version grows by one.
+    """Set a lead's outcome and raise its version by one; False when the outcome was set already.
 
     Raises:
         UnknownLead: not there for this tenant.
 
     """
-    own = (Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
+    this = (Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
     row = session.execute(
-        select(Lead.label, Lead.label_at, Lead.status, Lead.fields).where(*own).with_for_update()
+        select(Lead.label, Lead.label_at, Lead.status, Lead.fields).where(*this).with_for_update()
     ).one_or_none()
     if row is None:
         raise UnknownLead((0,))
     if (row.label, row.label_at, row.status) == (label, label_at, status):
         return False
-    news: dict[str, Any] = {
+    changes: dict[str, Any] = {
         "label": label,
         "label_at": label_at,
         "status": status,
         "fields": {**row.fields, "opportunity_status": status},
         "version": Lead.version + 1,
     }
-    rowcount(session, update(Lead).where(*own).values(news).execution_options(synchronize_session=False))
+    rowcount(session, update(Lead).where(*this).values(changes).execution_options(synchronize_session=False))
     return True
 
 
 def external_ids(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, str | None]:
-    """Give the external ids of leads; those that are not there are left out."""
-    found: dict[str, str | None] = {}
+    """Return the external ids of leads; those that are not there are left out."""
+    ids_by_lead: dict[str, str | None] = {}
     for batch in in_batches(lead_ids):
         rows = select(Lead.lead_id, Lead.external_id).where(Lead.tenant_id == tenant_id, Lead.lead_id.in_(batch))
-        found.update((lead_id, external_id) for lead_id, external_id in session.execute(rows))
-    return found
+        ids_by_lead.update((lead_id, external_id) for lead_id, external_id in session.execute(rows))
+    return ids_by_lead
 
 
 def identities(session: Session, tenant_id: str, *, source_system: str, lead_ids: Sequence[str]) -> dict[str, str]:
-    """Give the ids under which a source system knows leads, the first by order where it has several."""
-    found: dict[str, str] = {}
+    """Return the ids under which a source system knows leads; the smallest where it has several for one lead."""
+    ids_by_lead: dict[str, str] = {}
     for batch in in_batches(lead_ids):
-        asked = {"tenant": tenant_id, "system": source_system, "leads": batch}
-        found.update((lead_id, known_as) for lead_id, known_as in session.connection().execute(_IDENTITIES, asked))
-    return found
+        parameters = {"tenant": tenant_id, "system": source_system, "leads": batch}
+        rows = session.connection().execute(_IDENTITIES, parameters)
+        ids_by_lead.update((lead_id, external_id) for lead_id, external_id in rows)
+    return ids_by_lead
 
 
 def restricted(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Give those of some leads of whom nothing may be computed, and why: restricted, objected.
+    """Return those leads for which nothing may be computed, and why: restricted, objected.
 
     Raises:
         UnknownLead: some are not there for this tenant; names their positions.
 
     """
     rows = _rows(session, tenant_id, lead_ids, _RESTRICTIONS)
-    why = {lead_id: named(row["restricted_at"], row["objected_at"]) for lead_id, row in rows.items()}
-    return {lead_id: reasons for lead_id, reasons in why.items() if reasons}
+    reasons_by_lead = {
+        lead_id: restriction_names(row["restricted_at"], row["objected_at"]) for lead_id, row in rows.items()
+    }
+    return {lead_id: reasons for lead_id, reasons in reasons_by_lead.items() if reasons}
 
 
-def scoring_views(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> list[LeadSight]:
-    """Give what a model may read of leads, in the order asked. Their keys stay open while the session lasts.
+def scoring_views(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> list[ScoringView]:
+    """Return what a model may read of leads, in the order requested. The session caches their data keys.
 
     Raises:
         UnknownLead: some are not there for this tenant; names their positions.
         SealBroken: a stored lead was changed or moved.
 
     """
-    ring, keys = ring_of(session), _open_keys(session)
-    rows = _rows(session, tenant_id, lead_ids, _SIGHTS)
+    ring, keys = keyring_of(session), _open_keys(session)
+    rows = _rows(session, tenant_id, lead_ids, _SCORING_VIEWS)
     for lead_id, row in rows.items():
         if (tenant_id, lead_id) not in keys:
-            keys[tenant_id, lead_id] = lead_mapper.data_key_of(ring, row)
-    return [lead_mapper.scoring_view_of(rows[lead_id], keys[tenant_id, lead_id]) for lead_id in lead_ids]
+            keys[tenant_id, lead_id] = lead_mapper.unwrap_data_key(ring, row)
+    return [lead_mapper.to_scoring_view(rows[lead_id], keys[tenant_id, lead_id]) for lead_id in lead_ids]
 
 
-def keys_of(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, DataKey]:
-    """Give the data keys of leads, for the repositories that seal with them; those that are open are not read again.
+def data_keys(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dict[str, DataKey]:
+    """Return the data keys of leads, for repositories that seal with them; keys that the session caches are not read.
 
     Raises:
         UnknownLead: some are not there for this tenant; names their positions.
@@ -240,9 +249,9 @@ def keys_of(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> dic
     keys = _open_keys(session)
     if all((tenant_id, lead_id) in keys for lead_id in lead_ids):
         return {lead_id: keys[tenant_id, lead_id] for lead_id in lead_ids}
-    ring = ring_of(session)
+    ring = keyring_of(session)
     rows = _rows(session, tenant_id, lead_ids, _KEYS)
-    return {lead_id: lead_mapper.data_key_of(ring, row) for lead_id, row in rows.items()}
+    return {lead_id: lead_mapper.unwrap_data_key(ring, row) for lead_id, row in rows.items()}
 
 
 def _open_keys(session: Session) -> dict[tuple[str, str], DataKey]:
@@ -253,8 +262,8 @@ def _open_keys(session: Session) -> dict[tuple[str, str], DataKey]:
 def _rows(session: Session, tenant_id: str, lead_ids: Sequence[str], wanted: Select[Any]) -> dict[str, lead_mapper.Row]:
     rows: dict[str, lead_mapper.Row] = {}
     for batch in in_batches(list(dict.fromkeys(lead_ids))):
-        found = session.connection().execute(wanted, {"tenant": tenant_id, "leads": batch}).mappings()
-        rows |= {row["lead_id"]: row for row in found}
+        batch_rows = session.connection().execute(wanted, {"tenant": tenant_id, "leads": batch}).mappings()
+        rows |= {row["lead_id"]: row for row in batch_rows}
     missing = [position for position, lead_id in enumerate(lead_ids) if lead_id not in rows]
     if missing:
         raise UnknownLead(missing)

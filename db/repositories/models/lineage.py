@@ -1,4 +1,4 @@
-"""Which leads a model was trained on, in a form that names nobody: keyed hashes, sealed with the model."""
+"""The leads that a model was trained on, in a form that names nobody: keyed hashes, sealed."""
 
 from __future__ import annotations
 
@@ -9,111 +9,112 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db.encryption import KeyRing, place
+from db.encryption import KeyRing, associated_data
 from db.models import Lead, ModelLineage, ModelVersion, PoolLineage
-from db.repositories.sql.clauses import in_batches, ring_of, rowcount
+from db.repositories.sql.statements import in_batches, rowcount
+from db.session import keyring_of
 from db.tenancy import across_tenants
 
-#: bytes of a hash: among a million leads two share one in 1 of 10^7 installations, and then a model is trained again
+#: bytes of a hash; two of a million leads share one in 1 of 10^7 installations, and then a model is retrained in vain
 _BYTES = 8
 
 
-def keep(session: Session, tenant_id: str, *, model_id: str, lead_ids: Sequence[str], now: datetime) -> None:
-    """Note the leads of a model just registered; one forgotten since they were read marks it at once."""
-    there = _existing(session, tenant_id, lead_ids)
-    ring = ring_of(session)
-    row = {"tenant_id": tenant_id, "model_id": model_id, "leads": _seal(ring, tenant_id, model_id, sorted(there))}
-    own = (ModelLineage.tenant_id == tenant_id, ModelLineage.model_id == model_id)
-    rowcount(session, delete(ModelLineage).where(*own).execution_options(synchronize_session=False))
+def save(session: Session, tenant_id: str, *, model_id: str, lead_ids: Sequence[str], now: datetime) -> None:
+    """Store the leads of a model just registered; mark it for retraining if one was erased since they were read."""
+    existing = _existing(session, tenant_id, lead_ids)
+    ring = keyring_of(session)
+    row = {"tenant_id": tenant_id, "model_id": model_id, "leads": _seal(ring, tenant_id, model_id, sorted(existing))}
+    before = (ModelLineage.tenant_id == tenant_id, ModelLineage.model_id == model_id)
+    rowcount(session, delete(ModelLineage).where(*before).execution_options(synchronize_session=False))
     session.execute(insert(ModelLineage), [row])
-    if len(there) < len(set(lead_ids)):
+    if len(existing) < len(set(lead_ids)):
         _mark(session, tenant_id, [model_id], now)
 
 
-def keep_pooled(
+def save_pooled(
     session: Session, owner: str, *, model_id: str, members: Mapping[str, Sequence[str]], now: datetime
 ) -> None:
-    """Note the leads of a model just registered for several tenants, tenant by tenant; as `keep`."""
-    gone = False
+    """Store the leads of a model just registered for several tenants, as `save` does for one; `members` by tenant."""
+    erased = False
     for tenant_id, lead_ids in sorted(members.items()):
-        there = _existing(session, tenant_id, lead_ids)
-        gone = gone or len(there) < len(set(lead_ids))
-        sealed = _seal(ring_of(session), tenant_id, model_id, sorted(there))
+        existing = _existing(session, tenant_id, lead_ids)
+        erased = erased or len(existing) < len(set(lead_ids))
+        sealed = _seal(keyring_of(session), tenant_id, model_id, sorted(existing))
         row = {"tenant_id": tenant_id, "model_id": model_id, "owner": owner, "leads": sealed}
-        own = (PoolLineage.tenant_id == tenant_id, PoolLineage.model_id == model_id)
-        rowcount(session, delete(PoolLineage).where(*own).execution_options(synchronize_session=False))
+        before = (PoolLineage.tenant_id == tenant_id, PoolLineage.model_id == model_id)
+        rowcount(session, delete(PoolLineage).where(*before).execution_options(synchronize_session=False))
         session.execute(insert(PoolLineage), [row])
-    if gone:
+    if erased:
         _mark(session, owner, [model_id], now)
 
 
-def trained_on(session: Session, tenant_id: str, *, lead_ids: Iterable[str]) -> list[str]:
-    """Give the models that were trained on any of these leads, the tenant's own and shared ones, by id."""
+def models_trained_on(session: Session, tenant_id: str, *, lead_ids: Iterable[str]) -> list[str]:
+    """Return the ids of models that were trained on any of these leads: the tenant's own, then pooled ones."""
     wanted = list(lead_ids)
-    own = [model_id for model_id, _ in _with(session, tenant_id, wanted)]
-    return own + [model_id for _, model_id, _ in _pooled_with(session, tenant_id, wanted)]
+    own_models = [model_id for model_id, _ in _with(session, tenant_id, wanted)]
+    return own_models + [model_id for _, model_id, _ in _pooled_with(session, tenant_id, wanted)]
 
 
 def forget(session: Session, tenant_id: str, *, lead_ids: Collection[str], now: datetime) -> tuple[str, ...]:
-    """Take leads out of the lineages and mark their models for retraining; gives the versions of those."""
-    ring, hashes = ring_of(session), _hashes(ring_of(session), tenant_id, lead_ids)
-    found = _with(session, tenant_id, lead_ids)
-    for model_id, known in found:
-        sealed = _sealed(ring, tenant_id, model_id, [value for value in known if value not in hashes])
-        own = (ModelLineage.tenant_id == tenant_id, ModelLineage.model_id == model_id)
-        without = update(ModelLineage).where(*own).values(leads=sealed)
-        rowcount(session, without.execution_options(synchronize_session=False))
+    """Remove leads from the lineages and mark their models for retraining; return the versions of those models."""
+    ring, hashes = keyring_of(session), _hashes(keyring_of(session), tenant_id, lead_ids)
+    affected = _with(session, tenant_id, lead_ids)
+    for model_id, stored in affected:
+        sealed = _sealed(ring, tenant_id, model_id, [value for value in stored if value not in hashes])
+        lineage = update(ModelLineage).where(ModelLineage.tenant_id == tenant_id, ModelLineage.model_id == model_id)
+        rowcount(session, lineage.values(leads=sealed).execution_options(synchronize_session=False))
     pooled = _forget_pooled(session, tenant_id, lead_ids, now)
-    return (*_mark(session, tenant_id, [model_id for model_id, _ in found], now), *pooled)
+    return (*_mark(session, tenant_id, [model_id for model_id, _ in affected], now), *pooled)
 
 
 def _forget_pooled(session: Session, tenant_id: str, lead_ids: Collection[str], now: datetime) -> tuple[str, ...]:
-    ring, hashes = ring_of(session), _hashes(ring_of(session), tenant_id, lead_ids)
+    ring, hashes = keyring_of(session), _hashes(keyring_of(session), tenant_id, lead_ids)
     marked: list[str] = []
-    for owner, model_id, known in _pooled_with(session, tenant_id, lead_ids):
-        sealed = _sealed(ring, tenant_id, model_id, [value for value in known if value not in hashes])
-        own = (PoolLineage.tenant_id == tenant_id, PoolLineage.model_id == model_id)
-        without = update(PoolLineage).where(*own).values(leads=sealed)
-        rowcount(session, without.execution_options(synchronize_session=False))
-        with across_tenants(session):  # the model is its owner's
+    for owner, model_id, stored in _pooled_with(session, tenant_id, lead_ids):
+        sealed = _sealed(ring, tenant_id, model_id, [value for value in stored if value not in hashes])
+        lineage = update(PoolLineage).where(PoolLineage.tenant_id == tenant_id, PoolLineage.model_id == model_id)
+        rowcount(session, lineage.values(leads=sealed).execution_options(synchronize_session=False))
+        with across_tenants(session):  # the model belongs to its owner
             versions = _mark(session, owner, [model_id], now)
         marked += [f"{owner}:{version}" for version in versions]
     return tuple(sorted(marked))
 
 
 def _pooled_with(session: Session, tenant_id: str, lead_ids: Iterable[str]) -> list[tuple[str, str, list[bytes]]]:
-    ring = ring_of(session)
+    ring = keyring_of(session)
     hashes = _hashes(ring, tenant_id, lead_ids)
     stored = select(PoolLineage.owner, PoolLineage.model_id, PoolLineage.leads)
     rows = session.execute(stored.where(PoolLineage.tenant_id == tenant_id).order_by(PoolLineage.model_id)).all()
-    opened = [(row.owner, row.model_id, _opened(ring, tenant_id, row.model_id, row.leads)) for row in rows]
-    return [found for found in opened if not hashes.isdisjoint(found[2])]
+    lineages = [(row.owner, row.model_id, _opened(ring, tenant_id, row.model_id, row.leads)) for row in rows]
+    return [lineage for lineage in lineages if not hashes.isdisjoint(lineage[2])]
 
 
 def _with(session: Session, tenant_id: str, lead_ids: Iterable[str]) -> list[tuple[str, list[bytes]]]:
-    ring = ring_of(session)
+    ring = keyring_of(session)
     hashes = _hashes(ring, tenant_id, lead_ids)
     stored = select(ModelLineage.model_id, ModelLineage.leads).where(ModelLineage.tenant_id == tenant_id)
-    found = []
+    lineages = []
     for model_id, sealed in session.execute(stored.order_by(ModelLineage.model_id)):
-        known = _opened(ring, tenant_id, model_id, sealed)
-        if not hashes.isdisjoint(known):
-            found.append((model_id, known))
-    return found
+        stored_hashes = _opened(ring, tenant_id, model_id, sealed)
+        if not hashes.isdisjoint(stored_hashes):
+            lineages.append((model_id, stored_hashes))
+    return lineages
 
 
 def _mark(session: Session, tenant_id: str, model_ids: Sequence[str], now: datetime) -> tuple[str, ...]:
-    own = (ModelVersion.tenant_id == tenant_id, ModelVersion.model_id.in_(model_ids))
-    marked: Any = update(ModelVersion).where(*own).values(retrain_at=func.coalesce(ModelVersion.retrain_at, now))
+    these = (ModelVersion.tenant_id == tenant_id, ModelVersion.model_id.in_(model_ids))
+    marked: Any = update(ModelVersion).where(*these).values(retrain_at=func.coalesce(ModelVersion.retrain_at, now))
     returned = marked.returning(ModelVersion.version).execution_options(synchronize_session=False)
     return tuple(sorted(session.scalars(returned)))
 
 
 def _existing(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> set[str]:
-    there: set[str] = set()
+    existing: set[str] = set()
     for batch in in_batches(lead_ids):
-        there.update(session.scalars(select(Lead.lead_id).where(Lead.tenant_id == tenant_id, Lead.lead_id.in_(batch))))
-    return there
+        existing.update(
+            session.scalars(select(Lead.lead_id).where(Lead.tenant_id == tenant_id, Lead.lead_id.in_(batch)))
+        )
+    return existing
 
 
 def _hashes(ring: KeyRing, tenant_id: str, lead_ids: Iterable[str]) -> set[bytes]:
@@ -129,9 +130,9 @@ def _sealed(ring: KeyRing, tenant_id: str, model_id: str, hashes: Iterable[bytes
 
 
 def _opened(ring: KeyRing, tenant_id: str, model_id: str, sealed: bytes) -> list[bytes]:
-    plain = ring.open(sealed, _place(tenant_id, model_id))
-    return [plain[start : start + _BYTES] for start in range(0, len(plain), _BYTES)]
+    joined = ring.open(sealed, _place(tenant_id, model_id))
+    return [joined[start : start + _BYTES] for start in range(0, len(joined), _BYTES)]
 
 
 def _place(tenant_id: str, model_id: str) -> bytes:
-    return place(tenant_id, "model_lineages.leads", model_id)
+    return associated_data(tenant_id, "model_lineages.leads", model_id)

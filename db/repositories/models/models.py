@@ -11,22 +11,24 @@ from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id
-from db.encryption import KeyRing, place
+from db.encryption import KeyRing, associated_data
 from db.errors import SealBroken, UnknownModel
 from db.models import ModelVersion
 from db.records import ModelDraft, ModelRecord
 from db.repositories import tenants
-from db.repositories.sql.bulk import core
-from db.repositories.sql.clauses import lock_tenant, ring_of, rowcount
+from db.repositories.sql.bulk import table_of
+from db.repositories.sql.locks import lock_tenant
+from db.repositories.sql.statements import rowcount
+from db.session import keyring_of
 
-_MODEL = core(ModelVersion).c
+_MODEL = table_of(ModelVersion).c
 _CHAMPION = select(_MODEL.model_id, _MODEL.retrain_at).where(
     _MODEL.tenant_id == bindparam("tenant"), _MODEL.kind == bindparam("kind"), _MODEL.state == "champion"
 )
 
 
 def add(session: Session, tenant_id: str, *, draft: ModelDraft) -> ModelRecord:
-    """Register a model as a candidate under the next version of its kind; the known one when its data were known.
+    """Register a model as a candidate with the next version of its kind; if its training data are known, return that.
 
     Raises:
         UnknownTenant: not configured.
@@ -34,20 +36,20 @@ def add(session: Session, tenant_id: str, *, draft: ModelDraft) -> ModelRecord:
     """
     tenants.require(session, tenant_id)
     lock_tenant(session, tenant_id)
-    known = by_fingerprint(session, tenant_id, kind=draft.kind, scope=draft.scope, fingerprint=draft.fingerprint)
-    if known is not None:
-        return known
+    existing = by_fingerprint(session, tenant_id, kind=draft.kind, scope=draft.scope, fingerprint=draft.fingerprint)
+    if existing is not None:
+        return existing
     newest = select(func.max(ModelVersion.number)).where(
         ModelVersion.tenant_id == tenant_id, ModelVersion.kind == draft.kind
     )
     number = (session.scalar(newest) or 0) + 1
-    row = _row(draft, number=number, tenant_id=tenant_id, ring=ring_of(session))
+    row = _row(draft, number=number, tenant_id=tenant_id, ring=keyring_of(session))
     session.execute(insert(ModelVersion), [row])
-    return _record(row, ring_of(session))
+    return _record(row, keyring_of(session))
 
 
 def champion(session: Session, tenant_id: str, *, kind: str) -> ModelRecord | None:
-    """Give the model that answers now, or None.
+    """Return the model that predicts now, or None.
 
     Raises:
         SealBroken: the stored artifact was changed or moved.
@@ -57,9 +59,9 @@ def champion(session: Session, tenant_id: str, *, kind: str) -> ModelRecord | No
 
 
 def champion_key(session: Session, tenant_id: str, *, kind: str) -> tuple[str, datetime | None] | None:
-    """Give the id of the model that answers now, and since when it is to be retrained; None where there is none.
+    """Return the id of the champion, and since when it is to be retrained; None where there is none.
 
-    All else of a model never changes, so who has opened it once needs no more than this.
+    Nothing else of a model ever changes, so a process that has loaded the model once needs no more than this.
     """
     row = session.connection().execute(_CHAMPION, {"tenant": tenant_id, "kind": kind}).one_or_none()
     return None if row is None else (row.model_id, row.retrain_at)
@@ -73,21 +75,21 @@ def promote(session: Session, tenant_id: str, *, model_id: str, now: datetime) -
 
     """
     lock_tenant(session, tenant_id)
-    own = ModelVersion.tenant_id == tenant_id
-    kind = session.scalar(select(ModelVersion.kind).where(own, ModelVersion.model_id == model_id))
+    of_tenant = ModelVersion.tenant_id == tenant_id
+    kind = session.scalar(select(ModelVersion.kind).where(of_tenant, ModelVersion.model_id == model_id))
     if kind is None:
         raise UnknownModel("unknown model; list the tenant's models")
-    former = (own, ModelVersion.kind == kind, ModelVersion.state == "champion", ModelVersion.model_id != model_id)
-    chosen = (own, ModelVersion.model_id == model_id, ModelVersion.state != "champion")
+    former = (of_tenant, ModelVersion.kind == kind, ModelVersion.state == "champion", ModelVersion.model_id != model_id)
+    chosen = (of_tenant, ModelVersion.model_id == model_id, ModelVersion.state != "champion")
     statement = update(ModelVersion).execution_options(synchronize_session=False)
     rowcount(session, statement.where(*former).values(state="retired"))
     rowcount(session, statement.where(*chosen).values(state="champion", promoted_at=now, rolled_back_at=None))
 
 
 def rollback(session: Session, tenant_id: str, *, kind: str, now: datetime) -> tuple[ModelRecord, ModelRecord]:
-    """Go back to the champion before this one; gives the one that is left and the one that answers now.
+    """Go back to the champion before this one; return the champion that was left and the present one.
 
-    Going back again goes one further: what somebody went back from is passed over until it is promoted again.
+    A second rollback goes one further back: a model that was rolled back is skipped until it is promoted again.
 
     Raises:
         UnknownModel: no champion, or none before it.
@@ -99,37 +101,38 @@ def rollback(session: Session, tenant_id: str, *, kind: str, now: datetime) -> t
     if left is None or former is None:
         raise UnknownModel(f"{kind} has no former champion to go back to; `hearth models list` shows what there is")
     promote(session, tenant_id, model_id=former.model_id, now=now)
-    own = (ModelVersion.tenant_id == tenant_id, ModelVersion.model_id == left.model_id)
-    noted = update(ModelVersion).where(*own).values(rolled_back_at=now)
-    rowcount(session, noted.execution_options(synchronize_session=False))
+    rolled_back = update(ModelVersion).where(
+        ModelVersion.tenant_id == tenant_id, ModelVersion.model_id == left.model_id
+    )
+    rowcount(session, rolled_back.values(rolled_back_at=now).execution_options(synchronize_session=False))
     return left, former
 
 
 def _former(session: Session, tenant_id: str, kind: str) -> ModelRecord | None:
-    own = (ModelVersion.tenant_id == tenant_id, ModelVersion.kind == kind, ModelVersion.state == "retired")
-    wanted = select(ModelVersion.__table__).where(*own, ModelVersion.rolled_back_at.is_(None))
+    retired = (ModelVersion.tenant_id == tenant_id, ModelVersion.kind == kind, ModelVersion.state == "retired")
+    wanted = select(ModelVersion.__table__).where(*retired, ModelVersion.rolled_back_at.is_(None))
     newest = wanted.order_by(ModelVersion.promoted_at.desc(), ModelVersion.number.desc()).limit(1)
     row = session.execute(newest).mappings().one_or_none()
-    return None if row is None else _record(row, ring_of(session))
+    return None if row is None else _record(row, keyring_of(session))
 
 
 def get(session: Session, tenant_id: str, *, version: str) -> ModelRecord | None:
-    """Give a model by its version, such as `lead_score-0003`, or None."""
+    """Return a model by its version, such as `lead_score-0003`, or None."""
     return _one(session, tenant_id, ModelVersion.version == version)
 
 
 def versions(session: Session, tenant_id: str, *, kind: str | None = None) -> list[ModelRecord]:
-    """Give all models, by kind and newest first."""
+    """Return all models, by kind and newest first."""
     wanted = select(ModelVersion.__table__).where(ModelVersion.tenant_id == tenant_id)
     if kind is not None:
         wanted = wanted.where(ModelVersion.kind == kind)
     rows = session.execute(wanted.order_by(ModelVersion.kind, ModelVersion.number.desc())).mappings()
-    ring = ring_of(session)
+    ring = keyring_of(session)
     return [_record(row, ring) for row in rows]
 
 
 def by_fingerprint(session: Session, tenant_id: str, *, kind: str, scope: str, fingerprint: str) -> ModelRecord | None:
-    """Give the model that was trained on these data, or None."""
+    """Return the model that was trained on these data, or None."""
     return _one(
         session,
         tenant_id,
@@ -142,7 +145,7 @@ def by_fingerprint(session: Session, tenant_id: str, *, kind: str, scope: str, f
 def _one(session: Session, tenant_id: str, *where: ColumnElement[bool]) -> ModelRecord | None:
     wanted = select(ModelVersion.__table__).where(ModelVersion.tenant_id == tenant_id, *where)
     row = session.execute(wanted).mappings().one_or_none()
-    return None if row is None else _record(row, ring_of(session))
+    return None if row is None else _record(row, keyring_of(session))
 
 
 def _row(draft: ModelDraft, *, number: int, tenant_id: str, ring: KeyRing) -> dict[str, Any]:
@@ -188,4 +191,4 @@ def _record(row: Mapping[Any, Any], ring: KeyRing) -> ModelRecord:
 
 
 def _place(tenant_id: str, model_id: str, version: str) -> bytes:
-    return place(tenant_id, "model_versions.artifact", model_id, version)
+    return associated_data(tenant_id, "model_versions.artifact", model_id, version)

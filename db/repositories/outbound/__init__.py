@@ -1,1 +1,1 @@
-"""The outbound stream and the circuit breakers of its receivers."""
+"""The outbound event stream and the circuit breakers of its receivers."""

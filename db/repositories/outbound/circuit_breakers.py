@@ -1,4 +1,4 @@
-"""The circuit breakers of the outbound stream: one a tenant, kept where every deliverer sees it."""
+"""The circuit breakers of the outbound stream: one per tenant, in the database, so that all workers share it."""
 
 from __future__ import annotations
 
@@ -8,40 +8,44 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db.models import OutboundTarget
-from db.records import TargetRecord
-from db.repositories.sql.clauses import rowcount, upsert
+from db.models import CircuitBreaker
+from db.records import CircuitBreakerRecord
+from db.repositories.sql.statements import rowcount, upsert
 
 
-def get(session: Session, tenant_id: str) -> TargetRecord:
-    """Give the breaker of a tenant; closed where nothing ever failed."""
-    wanted = select(OutboundTarget.tenant_id, OutboundTarget.failures, OutboundTarget.open_until)
-    row = session.execute(wanted.where(OutboundTarget.tenant_id == tenant_id)).mappings().one_or_none()
-    return TargetRecord(tenant_id=tenant_id, failures=0, open_until=None) if row is None else TargetRecord(**dict(row))
+def get(session: Session, tenant_id: str) -> CircuitBreakerRecord:
+    """Return the breaker of a tenant; closed where no delivery ever failed."""
+    wanted = select(CircuitBreaker.tenant_id, CircuitBreaker.failures, CircuitBreaker.open_until)
+    row = session.execute(wanted.where(CircuitBreaker.tenant_id == tenant_id)).mappings().one_or_none()
+    return (
+        CircuitBreakerRecord(tenant_id=tenant_id, failures=0, open_until=None)
+        if row is None
+        else CircuitBreakerRecord(**dict(row))
+    )
 
 
-def failed(session: Session, tenant_id: str) -> int:
-    """Count a failure; gives how many there were since the last success."""
-    first = upsert(session, OutboundTarget).values(tenant_id=tenant_id, failures=1)
+def record_failure(session: Session, tenant_id: str) -> int:
+    """Count a failure; return the number of failures since the last success."""
+    first = upsert(session, CircuitBreaker).values(tenant_id=tenant_id, failures=1)
     counted: Any = first.on_conflict_do_update(
-        index_elements=[OutboundTarget.tenant_id], set_={"failures": OutboundTarget.failures + 1}
-    ).returning(OutboundTarget.failures)
+        index_elements=[CircuitBreaker.tenant_id], set_={"failures": CircuitBreaker.failures + 1}
+    ).returning(CircuitBreaker.failures)
     return int(session.execute(counted).scalar_one())
 
 
 def trip(session: Session, tenant_id: str, *, until: datetime) -> None:
-    """Deliver nothing to this tenant before a moment; a breaker opens no earlier than it was told before."""
-    own = update(OutboundTarget).where(OutboundTarget.tenant_id == tenant_id)
-    sooner = OutboundTarget.open_until.is_(None) | (OutboundTarget.open_until < until)
-    rowcount(session, own.where(sooner).values(open_until=until).execution_options(synchronize_session=False))
+    """Open the breaker until a time: nothing is delivered to this tenant before. A later time that is set stays."""
+    breaker = update(CircuitBreaker).where(CircuitBreaker.tenant_id == tenant_id)
+    sooner = CircuitBreaker.open_until.is_(None) | (CircuitBreaker.open_until < until)
+    rowcount(session, breaker.where(sooner).values(open_until=until).execution_options(synchronize_session=False))
 
 
-def succeeded(session: Session, tenant_id: str) -> None:
-    """Close the breaker and forget failures."""
-    own = update(OutboundTarget).where(OutboundTarget.tenant_id == tenant_id, OutboundTarget.failures > 0)
-    rowcount(session, own.values(failures=0, open_until=None).execution_options(synchronize_session=False))
+def record_success(session: Session, tenant_id: str) -> None:
+    """Close the breaker and reset the count of failures."""
+    breaker = update(CircuitBreaker).where(CircuitBreaker.tenant_id == tenant_id, CircuitBreaker.failures > 0)
+    rowcount(session, breaker.values(failures=0, open_until=None).execution_options(synchronize_session=False))
 
 
-def tripped(session: Session, *, now: datetime) -> list[str]:
-    """Give the tenants to whom nothing is delivered now, for `outbound.due(exclude=…)`."""
-    return list(session.scalars(select(OutboundTarget.tenant_id).where(OutboundTarget.open_until > now)))
+def tripped_tenants(session: Session, *, now: datetime) -> list[str]:
+    """Return the tenants whose breaker is open, for `outbound.due(exclude=…)`."""
+    return list(session.scalars(select(CircuitBreaker.tenant_id).where(CircuitBreaker.open_until > now)))

@@ -1,1 +1,1 @@
-"""What people say of scores, and which thresholds scores have crossed."""
+"""Overrides of scores, feedback on scores, and the thresholds that scores have crossed."""

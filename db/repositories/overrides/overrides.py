@@ -1,4 +1,4 @@
-"""People's own judgements of leads, which count instead of the score until they are withdrawn."""
+"""Overrides: people's own judgements of leads, which count instead of the score until they are withdrawn."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from db.errors import UnknownLead
 from db.models import ScoreOverride
 from db.records import OverrideDraft, OverrideRecord
 from db.repositories.leads.leads import exists
-from db.repositories.sql.clauses import in_batches, lock_tenant, rowcount
+from db.repositories.sql.locks import lock_tenant
+from db.repositories.sql.statements import in_batches, rowcount
 
 _COLUMNS = tuple(getattr(ScoreOverride, column.name) for column in fields(OverrideRecord))
-_STANDING = ScoreOverride.withdrawn_at.is_(None)
+_ACTIVE = ScoreOverride.withdrawn_at.is_(None)
 
 
 def save(session: Session, tenant_id: str, *, draft: OverrideDraft, now: datetime) -> OverrideRecord:
-    """Let a judgement stand; the one before it is withdrawn by who gives this one.
+    """Store an override; the one before it is withdrawn in the name of this one's actor.
 
     Raises:
         UnknownLead: not there for this tenant.
@@ -38,30 +39,30 @@ def save(session: Session, tenant_id: str, *, draft: OverrideDraft, now: datetim
 
 
 def withdraw(session: Session, tenant_id: str, *, lead_id: str, kind: str, actor: str, now: datetime) -> bool:
-    """End the judgement that stands; False when none does."""
-    own = (ScoreOverride.tenant_id == tenant_id, ScoreOverride.lead_id == lead_id, ScoreOverride.kind == kind)
-    ended = update(ScoreOverride).where(*own, _STANDING).values(withdrawn_at=now, withdrawn_by=actor)
-    return rowcount(session, ended.execution_options(synchronize_session=False)) > 0
+    """Withdraw the active override; False when there is none."""
+    of_lead = (ScoreOverride.tenant_id == tenant_id, ScoreOverride.lead_id == lead_id, ScoreOverride.kind == kind)
+    withdrawn = update(ScoreOverride).where(*of_lead, _ACTIVE).values(withdrawn_at=now, withdrawn_by=actor)
+    return rowcount(session, withdrawn.execution_options(synchronize_session=False)) > 0
 
 
 def active(
     session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str] | None = None
 ) -> dict[str, OverrideRecord]:
-    """Give the judgements that stand, by lead: of these leads, or of all."""
-    wanted = select(*_COLUMNS).where(ScoreOverride.tenant_id == tenant_id, ScoreOverride.kind == kind, _STANDING)
+    """Return the active overrides, by lead: of these leads, or of all."""
+    wanted = select(*_COLUMNS).where(ScoreOverride.tenant_id == tenant_id, ScoreOverride.kind == kind, _ACTIVE)
     if lead_ids is None:
         return _by_lead(session, wanted)
-    found: dict[str, OverrideRecord] = {}
+    overrides: dict[str, OverrideRecord] = {}
     for batch in in_batches(lead_ids):
-        found |= _by_lead(session, wanted.where(ScoreOverride.lead_id.in_(batch)))
-    return found
+        overrides |= _by_lead(session, wanted.where(ScoreOverride.lead_id.in_(batch)))
+    return overrides
 
 
 def for_lead(session: Session, tenant_id: str, *, lead_id: str, kind: str) -> list[OverrideRecord]:
-    """Give all judgements of a lead, newest first."""
-    own = (ScoreOverride.tenant_id == tenant_id, ScoreOverride.lead_id == lead_id, ScoreOverride.kind == kind)
+    """Return all overrides of a lead, newest first."""
+    of_lead = (ScoreOverride.tenant_id == tenant_id, ScoreOverride.lead_id == lead_id, ScoreOverride.kind == kind)
     newest = (ScoreOverride.set_at.desc(), ScoreOverride.override_id.desc())
-    rows = session.execute(select(*_COLUMNS).where(*own).order_by(*newest)).mappings()
+    rows = session.execute(select(*_COLUMNS).where(*of_lead).order_by(*newest)).mappings()
     return [OverrideRecord(**dict(row)) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""What people say of single scores: wrong, or right after all."""
+"""People's feedback on single scores: wrong, or right after all."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.base import new_id
-from db.models import ScoreMark
-from db.records import MarkDraft, MarkRecord, MarkTally
-from db.repositories.sql.clauses import upsert
+from db.models import ScoreFeedback
+from db.records import FeedbackDraft, FeedbackRecord, FeedbackTally
+from db.repositories.sql.statements import upsert
 
-_COLUMNS = tuple(getattr(ScoreMark, column.name) for column in fields(MarkRecord))
+_COLUMNS = tuple(getattr(ScoreFeedback, column.name) for column in fields(FeedbackRecord))
 _KEY = ("tenant_id", "prediction_id", "actor")
 
 
-def save(session: Session, tenant_id: str, *, draft: MarkDraft, now: datetime) -> None:
-    """Keep what somebody says of a score; it takes the place of what the same person said of it before.
+def save(session: Session, tenant_id: str, *, draft: FeedbackDraft, now: datetime) -> None:
+    """Store feedback on a score; it replaces the same person's earlier feedback on it.
 
     Raises:
         ReferenceGone: the score or its lead is not there for this tenant.
 
     """
     row = {**asdict(draft), "tenant_id": tenant_id, "mark_id": new_id(), "marked_at": now}
-    said = {name: row[name] for name in ("verdict", "reason", "marked_at")}
-    session.execute(upsert(session, ScoreMark).values(row).on_conflict_do_update(index_elements=_KEY, set_=said))
+    changed = {name: row[name] for name in ("verdict", "reason", "marked_at")}
+    session.execute(upsert(session, ScoreFeedback).values(row).on_conflict_do_update(index_elements=_KEY, set_=changed))
 
 
-def for_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[MarkRecord]:
-    """Give what was said of a lead's scores, newest first."""
-    wanted = select(*_COLUMNS).where(ScoreMark.tenant_id == tenant_id, ScoreMark.lead_id == lead_id)
-    rows = session.execute(wanted.order_by(ScoreMark.marked_at.desc(), ScoreMark.mark_id.desc())).mappings()
-    return [MarkRecord(**dict(row)) for row in rows]
+def for_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[FeedbackRecord]:
+    """Return the feedback on a lead's scores, newest first."""
+    wanted = select(*_COLUMNS).where(ScoreFeedback.tenant_id == tenant_id, ScoreFeedback.lead_id == lead_id)
+    rows = session.execute(wanted.order_by(ScoreFeedback.marked_at.desc(), ScoreFeedback.mark_id.desc())).mappings()
+    return [FeedbackRecord(**dict(row)) for row in rows]
 
 
-def tallies(session: Session, tenant_id: str) -> dict[str, MarkTally]:
-    """Count what was said, by version of the model; versions that nobody marked are left out."""
-    columns = (ScoreMark.model_version, ScoreMark.verdict, ScoreMark.reason)
-    counted = select(*columns, func.count()).where(ScoreMark.tenant_id == tenant_id).group_by(*columns)
-    found: dict[str, MarkTally] = {}
+def tallies(session: Session, tenant_id: str) -> dict[str, FeedbackTally]:
+    """Count the feedback by model version; versions without any are left out."""
+    columns = (ScoreFeedback.model_version, ScoreFeedback.verdict, ScoreFeedback.reason)
+    counted = select(*columns, func.count()).where(ScoreFeedback.tenant_id == tenant_id).group_by(*columns)
+    tallies_by_version: dict[str, FeedbackTally] = {}
     for version, verdict, reason, number in session.execute(counted.order_by(*columns)):
-        known = found.get(version, MarkTally(model_version=version, wrong=0, right=0, reasons={}))
-        found[version] = _counted(known, verdict, reason, number)
-    return found
+        tally = tallies_by_version.get(version, FeedbackTally(model_version=version, wrong=0, right=0, reasons={}))
+        tallies_by_version[version] = _counted(tally, verdict, reason, number)
+    return tallies_by_version
 
 
-def _counted(known: MarkTally, verdict: str, reason: str, number: int) -> MarkTally:
+def _counted(tally: FeedbackTally, verdict: str, reason: str, number: int) -> FeedbackTally:
     if verdict == "right":
-        return replace(known, right=known.right + number)
-    return replace(known, wrong=known.wrong + number, reasons={**known.reasons, reason: number})
+        return replace(tally, right=tally.right + number)
+    return replace(tally, wrong=tally.wrong + number, reasons={**tally.reasons, reason: number})

@@ -14,10 +14,10 @@ from db.base import new_id, utc
 from db.errors import UnknownAssessment
 from db.models import Assessment
 from db.records import AssessmentRecord
-from db.repositories.sql.bulk import core, insert_many
+from db.repositories.sql.bulk import insert_many, table_of
 
 _NAMES = tuple(column.name for column in fields(AssessmentRecord))
-_RUN = core(Assessment)
+_RUN = table_of(Assessment)
 _THIS = (_RUN.c.tenant_id == bindparam("tenant"), _RUN.c.assessment_id == bindparam("run"))
 _KNOWN = select(*(_RUN.c[name] for name in _NAMES)).where(*_THIS)
 _LOCKED = _KNOWN.with_for_update()
@@ -58,11 +58,11 @@ def create(
 
 
 def get(session: Session, tenant_id: str, *, assessment_id: str) -> AssessmentRecord | None:
-    """Give a run, or None."""
+    """Return a run, or None."""
     return _find(session, tenant_id, assessment_id, lock=False)
 
 
-def land(
+def complete_stage(
     session: Session,
     tenant_id: str,
     *,
@@ -113,7 +113,7 @@ def running(session: Session, tenant_id: str) -> int:
 
 
 def overdue(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
-    """Give (tenant, run) of those that still run after their time, of all tenants, longest due first."""
+    """Return (tenant, run) of those that still run after their time, of all tenants, longest due first."""
     wanted = select(Assessment.tenant_id, Assessment.assessment_id).where(
         Assessment.state == "running", Assessment.due_at <= now
     )

@@ -13,15 +13,16 @@ from sqlalchemy.orm import Session
 from db.base import new_id
 from db.models import Lead, Prediction
 from db.records import PredictionDraft, PredictionRecord
-from db.repositories.sql.bulk import core, insert_fresh
-from db.repositories.sql.clauses import among, in_batches
+from db.repositories.sql.bulk import insert_new_returning, table_of
+from db.repositories.sql.filters import among
+from db.repositories.sql.statements import in_batches
 
 _COLUMNS = tuple(getattr(Prediction, column.name) for column in fields(PredictionRecord))
 _DRAFT = tuple(column.name for column in fields(PredictionDraft))
 #: the newest first: what was asked as of later, then what was computed later
 _NEWEST = (Prediction.as_of.desc(), Prediction.computed_at.desc(), Prediction.prediction_id.desc())
 _Key = tuple[str, str, str]
-_TABLE, _LEAD = core(Prediction), core(Lead)
+_TABLE, _LEAD = table_of(Prediction), table_of(Lead)
 _ANSWERED = select(*(_TABLE.c[name] for name in ("snapshot_id", "kind", "model_version", "prediction_id"))).where(
     _TABLE.c.tenant_id == bindparam("tenant"),
     among(_TABLE.c.snapshot_id, "snapshots"),
@@ -49,14 +50,14 @@ _BANDS = select(_LEAD.c.lead_id, _newest("band"), _newest("probability")).where(
 
 
 def save(session: Session, tenant_id: str, *, drafts: Sequence[PredictionDraft], now: datetime) -> list[str]:
-    """Store answers and give their ids in the order given; as `save_each`."""
+    """Store answers and return their ids in the order given; as `save_each`."""
     return [prediction_id for prediction_id, _ in save_each(session, tenant_id, drafts=drafts, now=now)]
 
 
 def save_each(
     session: Session, tenant_id: str, *, drafts: Sequence[PredictionDraft], now: datetime
 ) -> list[tuple[str, bool]]:
-    """Store answers; give the id of each and whether it is new: one per (snapshot, kind, model version), first wins.
+    """Store answers; return the id of each and whether it is new: one per (snapshot, kind, model version), first wins.
 
     Leads, snapshots and models have to be the tenant's own.
 
@@ -68,7 +69,7 @@ def save_each(
     saved: list[tuple[str, bool]] = []
     for batch in in_batches(drafts):
         rows = [{"tenant_id": tenant_id, "prediction_id": new_id(), "computed_at": now, **_values(d)} for d in batch]
-        fresh = insert_fresh(session, Prediction, rows, "prediction_id")
+        fresh = insert_new_returning(session, Prediction, rows, "prediction_id")
         stored = _stored(session, tenant_id, batch) if len(fresh) < len(rows) else {}
         for draft, row in zip(batch, rows, strict=True):
             new = row["prediction_id"] in fresh
@@ -79,7 +80,7 @@ def save_each(
 def bands(
     session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str]
 ) -> dict[str, tuple[str, float] | None]:
-    """Give band and probability of each lead's newest answer of a kind, None where there is none.
+    """Return band and probability of each lead's newest answer of a kind, None where there is none.
 
     Leads of whom nothing may be computed (restricted, objected) are left out.
     """
@@ -94,7 +95,7 @@ def bands(
 def latest(
     session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str] | None = None
 ) -> list[PredictionRecord]:
-    """Give each lead's newest answer of a kind, by lead id; leads without one are left out."""
+    """Return each lead's newest answer of a kind, by lead id; leads without one are left out."""
     if lead_ids is None:
         return _latest(session, tenant_id, kind)
     return [
@@ -107,7 +108,7 @@ def latest(
 def history(
     session: Session, tenant_id: str, *, lead_id: str, kind: str, limit: int, before: datetime | None = None
 ) -> list[PredictionRecord]:
-    """Give a lead's answers of a kind, newest first, at most `limit`; with `before` those as of earlier moments."""
+    """Return a lead's answers of a kind, newest first, at most `limit`; with `latest_before` those as of earlier moments."""
     wanted = select(*_COLUMNS).where(
         Prediction.tenant_id == tenant_id, Prediction.lead_id == lead_id, Prediction.kind == kind
     )
@@ -116,10 +117,10 @@ def history(
     return _records(session.execute(wanted.order_by(*_NEWEST).limit(limit)).mappings().all())
 
 
-def before(
+def latest_before(
     session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str], moment: datetime
 ) -> dict[str, PredictionRecord]:
-    """Give each lead's newest answer of a kind as of before a moment, by lead; leads without one are left out."""
+    """Return each lead's newest answer of a kind as of before a moment, by lead; leads without one are left out."""
     return {
         record.lead_id: record
         for batch in in_batches(sorted(set(lead_ids)))
@@ -127,13 +128,13 @@ def before(
     }
 
 
-def owner(session: Session, *, prediction_id: str) -> str | None:
-    """Give the tenant that an answer belongs to, for a person at the database who knows only the answer's id."""
+def tenant_of(session: Session, *, prediction_id: str) -> str | None:
+    """Return the tenant that an answer belongs to, for a person at the database who knows only the answer's id."""
     return session.scalar(select(Prediction.tenant_id).where(Prediction.prediction_id == prediction_id))
 
 
 def get(session: Session, tenant_id: str, *, prediction_ids: Sequence[str]) -> list[PredictionRecord]:
-    """Give answers in the order asked; those that are not there for this tenant are left out."""
+    """Return answers in the order asked; those that are not there for this tenant are left out."""
     found: dict[str, PredictionRecord] = {}
     for batch in in_batches(prediction_ids):
         wanted = select(*_COLUMNS).where(Prediction.tenant_id == tenant_id, Prediction.prediction_id.in_(batch))

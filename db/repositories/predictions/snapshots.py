@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,35 +13,40 @@ from sqlalchemy import Select, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id, to_json, utc
-from db.encryption import DataKey, place
+from db.encryption import DataKey, associated_data
 from db.errors import SealBroken, UnknownSnapshot
 from db.models import Lead, Snapshot
 from db.records import SnapshotDraft, SnapshotRecord
-from db.repositories.leads.lead_mapper import data_key_of
-from db.repositories.leads.leads import keys_of
-from db.repositories.sql.bulk import core, insert_fresh
-from db.repositories.sql.clauses import among, in_batches, ring_of, rowcount
+from db.repositories.leads.lead_mapper import unwrap_data_key
+from db.repositories.leads.leads import data_keys
+from db.repositories.sql.bulk import insert_new_returning, table_of
+from db.repositories.sql.filters import among
+from db.repositories.sql.statements import in_batches, rowcount
+from db.session import keyring_of
 
 _Key = tuple[str, int, datetime, str]
 _BATCH = 1_000
-_TABLE, _LEAD = core(Snapshot), core(Lead)
+_TABLE, _LEAD = table_of(Snapshot), table_of(Lead)
 _OWN = _TABLE.c.tenant_id == bindparam("tenant")
 _MOMENTS = select(
     *(_TABLE.c[name] for name in ("lead_id", "lead_version", "bucket", "feature_schema", "snapshot_id"))
 ).where(_OWN, among(_TABLE.c.lead_id, "leads"), _TABLE.c.bucket.in_(bindparam("buckets", expanding=True)))
 _WITH_KEY = (
-    select(_TABLE, _LEAD.c.data_key)
+    # without the profiles, which are large and of use to hardly any reader
+    select(*(column for column in _TABLE.c if column.name != "profile"), _LEAD.c.data_key)
     .join(_LEAD, (_LEAD.c.tenant_id == _TABLE.c.tenant_id) & (_LEAD.c.lead_id == _TABLE.c.lead_id))
     .where(_OWN)
 )
 _NAMED = _WITH_KEY.where(among(_TABLE.c.snapshot_id, "snapshots"))
+_NAMED_WITH_PROFILE = _NAMED.add_columns(_TABLE.c.profile)
+_PURGE = update(_TABLE).where(_TABLE.c.profile.is_not(None), _TABLE.c.as_of < bindparam("before")).values(profile=None)
 _LABELLED = _WITH_KEY.where(_TABLE.c.label.is_not(None)).order_by(
     _TABLE.c.lead_id, _TABLE.c.as_of, _TABLE.c.snapshot_id
 )
 
 
 def save(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -> list[str]:
-    """Store snapshots and give their ids in the order given; one per (lead, lead version, bucket, feature schema), the
+    """Store snapshots and return their ids in the order given; one per (lead, lead version, bucket, feature schema), the
     first stays.
 
     Raises:
@@ -52,7 +58,7 @@ def save(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -
 
 
 def insert(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -> list[SnapshotRecord]:
-    """Store snapshots as `save` does and give what is stored now; only those that were there before are read."""
+    """Store snapshots as `save` does and return what is stored now; only those that were there before are read."""
     saved = _saved(session, tenant_id, drafts)
     before = [snapshot_id for snapshot_id, new in saved if not new]
     known = {record.snapshot_id: record for record in get(session, tenant_id, snapshot_ids=before)} if before else {}
@@ -63,11 +69,11 @@ def insert(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft])
 
 
 def _saved(session: Session, tenant_id: str, drafts: Sequence[SnapshotDraft]) -> list[tuple[str, bool]]:
-    keys = keys_of(session, tenant_id, lead_ids=[draft.lead_id for draft in drafts])
+    keys = data_keys(session, tenant_id, lead_ids=[draft.lead_id for draft in drafts])
     saved: list[tuple[str, bool]] = []
     for batch in in_batches(drafts, _BATCH):
         rows = [_row(draft, keys[draft.lead_id], tenant_id) for draft in batch]
-        fresh = insert_fresh(session, Snapshot, rows, "snapshot_id")
+        fresh = insert_new_returning(session, Snapshot, rows, "snapshot_id")
         stored = _stored(session, tenant_id, batch) if len(fresh) < len(rows) else {}
         for draft, row in zip(batch, rows, strict=True):
             new = row["snapshot_id"] in fresh
@@ -88,8 +94,10 @@ def _fresh(draft: SnapshotDraft, snapshot_id: str) -> SnapshotRecord:
     )
 
 
-def get(session: Session, tenant_id: str, *, snapshot_ids: Sequence[str]) -> list[SnapshotRecord]:
-    """Give snapshots in the order asked.
+def get(
+    session: Session, tenant_id: str, *, snapshot_ids: Sequence[str], with_profiles: bool = False
+) -> list[SnapshotRecord]:
+    """Return snapshots in the order asked; with what their features were made of where that is asked for and stored.
 
     Raises:
         UnknownSnapshot: some are not there for this tenant.
@@ -98,7 +106,8 @@ def get(session: Session, tenant_id: str, *, snapshot_ids: Sequence[str]) -> lis
     """
     found: dict[str, SnapshotRecord] = {}
     for batch in in_batches(list(dict.fromkeys(snapshot_ids))):
-        records = _opened(session, _NAMED, tenant=tenant_id, snapshots=batch)
+        wanted = _NAMED_WITH_PROFILE if with_profiles else _NAMED
+        records = _opened(session, wanted, tenant=tenant_id, snapshots=batch)
         found |= {record.snapshot_id: record for record in records}
     missing = sum(snapshot_id not in found for snapshot_id in snapshot_ids)
     if missing:
@@ -106,10 +115,15 @@ def get(session: Session, tenant_id: str, *, snapshot_ids: Sequence[str]) -> lis
     return [found[snapshot_id] for snapshot_id in snapshot_ids]
 
 
-def standings(
+def purge_profiles(session: Session, *, before: datetime) -> int:
+    """Remove the profiles of every tenant's snapshots as of earlier moments; return how many."""
+    return session.connection().execute(_PURGE, {"before": utc(before)}).rowcount
+
+
+def newest_at(
     session: Session, tenant_id: str, *, lead_ids: Sequence[str], dates: Sequence[datetime]
 ) -> dict[str, list[SnapshotRecord]]:
-    """Give the snapshots of leads that were the newest at some of these dates, by lead, oldest first, each once.
+    """Return the snapshots of leads that were the newest at some of these dates, by lead, oldest first, each once.
 
     Raises:
         SealBroken: a stored one was changed or moved.
@@ -136,7 +150,7 @@ def _newest_at(dates: Sequence[datetime]) -> Select[Any]:
 
 
 def label(session: Session, tenant_id: str, *, lead_id: str, label: bool, label_at: datetime) -> int:
-    """Label the lead's snapshots that were taken before the outcome; gives the number of those that changed."""
+    """Label the lead's snapshots that were taken before the outcome; return the number of those that changed."""
     before = update(Snapshot).where(
         Snapshot.tenant_id == tenant_id,
         Snapshot.lead_id == lead_id,
@@ -148,7 +162,7 @@ def label(session: Session, tenant_id: str, *, lead_id: str, label: bool, label_
 
 
 def labelled(session: Session, tenant_id: str) -> list[SnapshotRecord]:
-    """Give all snapshots with a known outcome, by lead and time."""
+    """Return all snapshots with a known outcome, by lead and time."""
     return _opened(session, _LABELLED, tenant=tenant_id)
 
 
@@ -167,11 +181,18 @@ def _row(draft: SnapshotDraft, key: DataKey, tenant_id: str) -> dict[str, Any]:
         "bucket": draft.bucket,
         "feature_schema": draft.feature_schema,
         "features": key.seal(_plain(draft.features), _place(tenant_id, snapshot_id)),
+        "profile": None
+        if draft.profile is None
+        else key.seal(_packed(draft.profile), _profile_place(tenant_id, snapshot_id)),
     }
 
 
 def _plain(features: Mapping[str, float | str | None]) -> bytes:
     return to_json(dict(features)).encode()
+
+
+def _packed(profile: Mapping[str, Any]) -> bytes:
+    return zlib.compress(to_json(dict(profile)).encode(), level=1)
 
 
 def _stored(session: Session, tenant_id: str, drafts: Sequence[SnapshotDraft]) -> dict[_Key, str]:
@@ -182,16 +203,19 @@ def _stored(session: Session, tenant_id: str, drafts: Sequence[SnapshotDraft]) -
 
 
 def _opened(session: Session, wanted: Select[Any], **asked: Any) -> list[SnapshotRecord]:
-    ring = ring_of(session)
+    ring = keyring_of(session)
     rows = session.connection().execute(wanted, asked).mappings()
-    return [_record(row, data_key_of(ring, row)) for row in rows]
+    return [_record(row, unwrap_data_key(ring, row)) for row in rows]
 
 
 def _record(row: Mapping[Any, Any], key: DataKey) -> SnapshotRecord:
+    tenant_id, snapshot_id = row["tenant_id"], row["snapshot_id"]
+    sealed_profile = row.get("profile")
     try:
-        plain = key.open(row["features"], _place(row["tenant_id"], row["snapshot_id"]))
+        plain = key.open(row["features"], _place(tenant_id, snapshot_id))
+        packed = None if sealed_profile is None else key.open(sealed_profile, _profile_place(tenant_id, snapshot_id))
     except SealBroken as error:
-        raise SealBroken(f"snapshots.features of snapshot {row['snapshot_id']}: {error}") from None
+        raise SealBroken(f"snapshots.features or snapshots.profile of snapshot {snapshot_id}: {error}") from None
     return SnapshotRecord(
         snapshot_id=row["snapshot_id"],
         lead_id=row["lead_id"],
@@ -201,8 +225,13 @@ def _record(row: Mapping[Any, Any], key: DataKey) -> SnapshotRecord:
         features=orjson.loads(plain),
         label=row["label"],
         label_at=row["label_at"],
+        profile=None if packed is None else orjson.loads(zlib.decompress(packed)),
     )
 
 
+def _profile_place(tenant_id: str, snapshot_id: str) -> bytes:
+    return associated_data(tenant_id, "snapshots.profile", snapshot_id)
+
+
 def _place(tenant_id: str, snapshot_id: str) -> bytes:
-    return place(tenant_id, "snapshots.features", snapshot_id)
+    return associated_data(tenant_id, "snapshots.features", snapshot_id)

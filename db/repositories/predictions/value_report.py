@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from db.models import Event, Lead, Prediction, ScoreMark, ScoreOverride
-from db.records import ContactTally, JudgementTally, RealisedRecord
-from db.repositories.sql.bulk import core
+from db.models import Event, Lead, Prediction, ScoreFeedback, ScoreOverride
+from db.records import ContactTally, RealisedRecord, ReviewerTally
+from db.repositories.sql.bulk import table_of
 
-_LEAD, _SAID, _EVENT = core(Lead).c, core(Prediction).c, core(Event).c
-_MARK, _OVERRIDE = core(ScoreMark).c, core(ScoreOverride).c
+_LEAD, _SAID, _EVENT = table_of(Lead).c, table_of(Prediction).c, table_of(Event).c
+_MARK, _OVERRIDE = table_of(ScoreFeedback).c, table_of(ScoreOverride).c
 _SCORE = "lead_score"
 #: outbound events in which nobody was reached
 _ENDED, _FAILED = "outcome.", "email_failed"
@@ -69,7 +69,7 @@ _MARKS = (
 
 
 def realised(session: Session, tenant_id: str, *, since: datetime) -> list[RealisedRecord]:
-    """Give the leads that ended since a moment, with the band of what was last said of each before, by id."""
+    """Return the leads that ended since a moment, with the band of what was last said of each before, by id."""
     rows = session.connection().execute(_REALISED, {"tenant": tenant_id, "since": since})
     return [
         RealisedRecord(lead_id=lead_id, band=band, label=label, deal_value=_amount(value))
@@ -84,11 +84,11 @@ def contacts(session: Session, tenant_id: str, *, since: datetime) -> list[Conta
     return sorted(found, key=lambda one: (one.agent is None, one.agent or ""))
 
 
-def judged(session: Session, tenant_id: str, *, since: datetime) -> list[JudgementTally]:
+def reviewers(session: Session, tenant_id: str, *, since: datetime) -> list[ReviewerTally]:
     """Count judgements and marks that each person gave since a moment, by person."""
     overrides, marks = (_counted(session, wanted, tenant_id, since) for wanted in (_OVERRIDES, _MARKS))
     return [
-        JudgementTally(actor=actor, overrides=overrides[actor], marks=marks[actor])
+        ReviewerTally(actor=actor, overrides=overrides[actor], marks=marks[actor])
         for actor in sorted(overrides | marks)
     ]
 

@@ -11,31 +11,33 @@ from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.orm import Session
 
 from db.base import Base, new_id
-from db.data_subject import Subject, names_of, without_country
+from db.data_subject import DataSubject, first_and_last_names, strip_country_code
 from db.identity import email_key, phone_key
 from db.models import Backfill, Erasure, Lead, LeadIdentity
 from db.privacy import STORES
-from db.records import Erased, ErasureRecord, ImportPlace, Json, LeadRecord
+from db.records import BackfillFiles, ErasureRecord, ErasureResult, Json, LeadRecord
 from db.repositories.leads import leads
 from db.repositories.models import lineage
 from db.repositories.privacy import erasure_stores, tombstones
-from db.repositories.sql.clauses import lock_tenant, ring_of, rowcount
+from db.repositories.sql.locks import lock_tenant
+from db.repositories.sql.statements import rowcount
+from db.session import keyring_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
+class ErasureStart:
     """An erasure that begins, or goes on."""
 
     erasure_id: str
-    subject: Subject
+    subject: DataSubject
     #: whether nobody of these identities is taken in any more
     laid: bool
     #: of each id that was given, in that order: whether a lead has it, or the erasure that it went with before
-    asked: tuple[Asked, ...]
+    asked: tuple[RequestedIdentity, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RequestedIdentity:
     """What stands behind one of the ids that were given."""
 
     there: bool
@@ -44,7 +46,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class PersonHashes:
     """Keyed hashes of a person."""
 
     #: of our own ids and the sources', by which the same erasure is found again
@@ -65,7 +67,7 @@ def begin(
     identities: Sequence[Identity],
     lay: bool,
     now: datetime,
-) -> Begun:
+) -> ErasureStart:
     """Say who is meant and, with `lay`, take nobody of them in any more; one that was begun before is gone on with.
 
     Writers of the tenant wait for each other, so that two that begin at once begin the same.
@@ -75,28 +77,28 @@ def begin(
     known = subject.lead_ids and lay
     # Ended, and somebody of these ids is there again: they were let in, and this is another erasure.
     erasure_id = _broken_off(session, tenant_id, lead_id=lead_id, identities=identities) or new_id()
-    asked = told_of(session, tenant_id, lead_id=lead_id, identities=identities)
+    asked = resolve_requested(session, tenant_id, lead_id=lead_id, identities=identities)
     if known:
-        own = door(session, tenant_id, subject=subject)
-        close_door(session, tenant_id, erasure_id=erasure_id, door=own, now=now)
-    return Begun(erasure_id=erasure_id, subject=subject, laid=bool(known), asked=asked)
+        own = person_hashes(session, tenant_id, subject=subject)
+        add_tombstones(session, tenant_id, erasure_id=erasure_id, door=own, now=now)
+    return ErasureStart(erasure_id=erasure_id, subject=subject, laid=bool(known), asked=asked)
 
 
-def told_of(
+def resolve_requested(
     session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]
-) -> tuple[Asked, ...]:
+) -> tuple[RequestedIdentity, ...]:
     """Say of each id by itself whether a lead has it, and which erasure it went with before."""
     own = [] if lead_id is None else [find(session, tenant_id, lead_id=lead_id, identities=()).lead_ids]
     there = [*own, *(_meant(session, tenant_id, system, external_id) for system, external_id in identities)]
     hashes = _hashes(session, tenant_id, lead_id=lead_id, identities=identities)
     return tuple(
-        Asked(there=bool(leads), before=None if leads else _ended(session, tenant_id, value))
+        RequestedIdentity(there=bool(leads), before=None if leads else _ended(session, tenant_id, value))
         for leads, value in zip(there, hashes, strict=True)
     )
 
 
-def refreshed(session: Session, tenant_id: str, *, subject: Subject) -> Subject:
-    """Give who is meant as of now, with what was known of them before; writers of the tenant wait from here on."""
+def refresh(session: Session, tenant_id: str, *, subject: DataSubject) -> DataSubject:
+    """Return who is meant as of now, with what was known of them before; writers of the tenant wait from here on."""
     lock_tenant(session, tenant_id)
     now = for_leads(session, tenant_id, lead_ids=sorted(subject.lead_ids), identities=subject.identities)
     return replace(
@@ -104,8 +106,8 @@ def refreshed(session: Session, tenant_id: str, *, subject: Subject) -> Subject:
     )
 
 
-def find(session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]) -> Subject:
-    """Give all by which stores may name a person: the lead, or every lead that these ids mean; none: the ids alone."""
+def find(session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]) -> DataSubject:
+    """Return all by which stores may name a person: the lead, or every lead that these ids mean; none: the ids alone."""
     lead_ids = {lead_id} if lead_id and leads.exists(session, tenant_id, lead_id=lead_id) else set()
     for system, external_id in identities:
         lead_ids |= _meant(session, tenant_id, system, external_id)
@@ -114,40 +116,40 @@ def find(session: Session, tenant_id: str, *, lead_id: str | None, identities: S
 
 def for_leads(
     session: Session, tenant_id: str, *, lead_ids: Sequence[str], identities: Iterable[Identity] = ()
-) -> Subject:
-    """Give all by which stores may name these leads; those that are gone are left out."""
+) -> DataSubject:
+    """Return all by which stores may name these leads; those that are gone are left out."""
     there = session.scalars(select(Lead.lead_id).where(Lead.tenant_id == tenant_id, Lead.lead_id.in_(lead_ids)))
     records = leads.get(session, tenant_id, lead_ids=sorted(there))
     contacts = [record.contact for record in records]
     digits = ("".join(filter(str.isdecimal, contact.get("phone", ""))) for contact in contacts)
-    return Subject(
+    return DataSubject(
         lead_ids=frozenset(record.lead_id for record in records),
         identities=frozenset({*_identities(session, tenant_id, records), *identities}),
         emails=frozenset(contact["email"].strip().lower() for contact in contacts if contact.get("email", "").strip()),
-        phones=frozenset(without_country(number) for number in digits if len(number) >= 7),
-        names=frozenset(name for contact in contacts for name in names_of(contact)),
+        phones=frozenset(strip_country_code(number) for number in digits if len(number) >= 7),
+        names=frozenset(name for contact in contacts for name in first_and_last_names(contact)),
     )
 
 
-def door(session: Session, tenant_id: str, *, subject: Subject) -> Door:
-    """Give the hashes by which a person is known again; ask while their leads are there."""
-    own = {tombstones.for_lead(session, tenant_id, lead_id) for lead_id in subject.lead_ids}
-    own |= {tombstones.for_identity(session, tenant_id, "", external_id) for external_id in subject.external_ids}
-    return Door(leads=frozenset(own), identities=frozenset(identity_hashes(session, tenant_id, subject)))
+def person_hashes(session: Session, tenant_id: str, *, subject: DataSubject) -> PersonHashes:
+    """Return the hashes by which a person is known again; ask while their leads are there."""
+    own = {tombstones.lead_hash(session, tenant_id, lead_id) for lead_id in subject.lead_ids}
+    own |= {tombstones.identity_hash(session, tenant_id, "", external_id) for external_id in subject.external_ids}
+    return PersonHashes(leads=frozenset(own), identities=frozenset(identity_hashes(session, tenant_id, subject)))
 
 
-def close_door(session: Session, tenant_id: str, *, erasure_id: str, door: Door, now: datetime) -> None:
+def add_tombstones(session: Session, tenant_id: str, *, erasure_id: str, door: PersonHashes, now: datetime) -> None:
     """Lay tombstones: from the commit on nobody of these identities is taken in, whatever waits in a queue."""
     lock_tenant(session, tenant_id)
     told = {"leads": door.leads, "identities": door.identities}
     tombstones.add(session, tenant_id, erasure_id=erasure_id, **told, now=now)
 
 
-def identity_hashes(session: Session, tenant_id: str, subject: Subject) -> set[bytes]:
-    """Give the hashes by which an import would know the person."""
-    ring = ring_of(session)
+def identity_hashes(session: Session, tenant_id: str, subject: DataSubject) -> set[bytes]:
+    """Return the hashes by which an import would know the person."""
+    ring = keyring_of(session)
     found = {
-        tombstones.for_identity(session, tenant_id, system, external_id)
+        tombstones.identity_hash(session, tenant_id, system, external_id)
         for system, external_id in subject.identities
         if system is not None
     }
@@ -157,13 +159,13 @@ def identity_hashes(session: Session, tenant_id: str, subject: Subject) -> set[b
 
 
 def get(session: Session, tenant_id: str, *, erasure_id: str) -> ErasureRecord | None:
-    """Give an erasure that has ended, or None."""
+    """Return an erasure that has ended, or None."""
     wanted = select(*_ERASURE).where(Erasure.tenant_id == tenant_id, Erasure.erasure_id == erasure_id)
     row = session.execute(wanted).mappings().one_or_none()
     return None if row is None else ErasureRecord(**dict(row))
 
 
-def erase(session: Session, tenant_id: str, *, subject: Subject, now: datetime) -> Erased:
+def erase(session: Session, tenant_id: str, *, subject: DataSubject, now: datetime) -> ErasureResult:
     """Delete or anonymise everything of a person, in every table; writers of the tenant wait meanwhile.
 
     The leads' rows go with their data keys. Counts are of rows, by table; the audit chain stays as it is.
@@ -178,17 +180,17 @@ def erase(session: Session, tenant_id: str, *, subject: Subject, now: datetime) 
     stores = {**scrubbed.stores, "model_versions": len(models), "model_lineages": len(models)}
     for name, count in deleted.items():
         stores[name] = stores.get(name, 0) + count
-    return Erased(stores=dict(sorted(stores.items())), models=models, task_ids=scrubbed.task_ids)
+    return ErasureResult(stores=dict(sorted(stores.items())), models=models, task_ids=scrubbed.task_ids)
 
 
-def note(session: Session, tenant_id: str, *, record: ErasureRecord) -> None:
+def save(session: Session, tenant_id: str, *, record: ErasureRecord) -> None:
     """Keep that an erasure has ended, with what it came to."""
     own = {column.name: getattr(record, column.name) for column in fields(ErasureRecord)}
     session.execute(insert(Erasure), [{**own, "result": dict(record.result), "tenant_id": tenant_id}])
 
 
-def imports(session: Session, tenant_id: str, *, ended_before: datetime | None = None) -> list[ImportPlace]:
-    """Give where imports keep files: of all, or of those that ended before a moment."""
+def backfill_files(session: Session, tenant_id: str, *, ended_before: datetime | None = None) -> list[BackfillFiles]:
+    """Return where imports keep files: of all, or of those that ended before a moment."""
     wanted = select(
         Backfill.backfill_id,
         Backfill.state,
@@ -202,21 +204,21 @@ def imports(session: Session, tenant_id: str, *, ended_before: datetime | None =
     return [_place(row) for row in session.execute(wanted.order_by(Backfill.backfill_id)).mappings()]
 
 
-def spools(session: Session) -> set[str]:
-    """Give the paths of all copies that imports of any tenant know of."""
+def spool_paths(session: Session) -> set[str]:
+    """Return the paths of all copies that imports of any tenant know of."""
     return set(session.scalars(select(Backfill.spool)))
 
 
 def subject_tables() -> list[tuple[Table, str]]:
-    """Give every table with a column that names a lead, children first, and that column."""
+    """Return every table with a column that names a lead, children first, and that column."""
     subjects = {store.table: store.subject for store in STORES if store.subject}
     return [(table, str(subjects[table.name])) for table in reversed(_tables()) if table.name in subjects]
 
 
 def _hashes(session: Session, tenant_id: str, *, lead_id: str | None, identities: Sequence[Identity]) -> list[bytes]:
-    own = [] if lead_id is None else [tombstones.for_lead(session, tenant_id, lead_id)]
+    own = [] if lead_id is None else [tombstones.lead_hash(session, tenant_id, lead_id)]
     return own + [
-        tombstones.for_identity(session, tenant_id, system or "", external_id) for system, external_id in identities
+        tombstones.identity_hash(session, tenant_id, system or "", external_id) for system, external_id in identities
     ]
 
 
@@ -238,7 +240,7 @@ def _tables() -> list[Table]:
     return Base.metadata.sorted_tables
 
 
-def _delete(session: Session, tenant_id: str, table: Table, column: str, subject: Subject) -> int:
+def _delete(session: Session, tenant_id: str, table: Table, column: str, subject: DataSubject) -> int:
     own = (table.c.tenant_id == tenant_id, table.c[column].in_(sorted(subject.lead_ids)))
     return rowcount(session, delete(table).where(*own))
 
@@ -260,9 +262,9 @@ def _identities(session: Session, tenant_id: str, records: Sequence[LeadRecord])
     return {(system, external_id) for system, external_id in session.execute(rows)}
 
 
-def _place(row: Any) -> ImportPlace:
+def _place(row: Any) -> BackfillFiles:
     told: Json = row["source"].get("source") or {}
-    return ImportPlace(
+    return BackfillFiles(
         backfill_id=row["backfill_id"],
         state=row["state"],
         spool=row["spool"],

@@ -13,25 +13,26 @@ from sqlalchemy import ColumnElement, Text, cast, delete, false, func, or_, sele
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.base import new_id, to_json
-from db.data_subject import Subject, machine_made
-from db.encryption import place
+from db.data_subject import DataSubject, is_generated_id
+from db.encryption import associated_data
 from db.models import (
     Assessment,
-    Attempt,
     Backfill,
     ComparedRow,
+    DeliveryAttempt,
     EntityState,
+    IdempotencyKey,
     Lease,
     OutboundEvent,
     OutboxEntry,
-    Processed,
-    Quarantined,
+    QuarantinedMessage,
     QuarantineTally,
     RawEvent,
     RejectedEntry,
 )
 from db.records import Json
-from db.repositories.sql.clauses import in_batches, ring_of, rowcount
+from db.repositories.sql.statements import in_batches, rowcount
+from db.session import keyring_of
 from db.tenancy import across_tenants
 
 #: what an event of the outbound stream becomes
@@ -44,14 +45,14 @@ _COPIES = ("argsrepr", "kwargsrepr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scrubbed:
+class ScrubResult:
     """Rows changed or deleted, by table, and the ids of tasks among them."""
 
     stores: Mapping[str, int]
     task_ids: tuple[str, ...]
 
 
-def scrub(session: Session, tenant_id: str, *, subject: Subject, now: datetime) -> Scrubbed:
+def scrub(session: Session, tenant_id: str, *, subject: DataSubject, now: datetime) -> ScrubResult:
     """Take a subject out of every store that names people inside its documents."""
     sent = outbox(session, tenant_id, subject)
     answered = processed(session, tenant_id, subject)
@@ -67,12 +68,12 @@ def scrub(session: Session, tenant_id: str, *, subject: Subject, now: datetime) 
         "entity_states": entity_states(session, tenant_id, subject),
         "compared_rows": compared_rows(session, tenant_id, subject),
     }
-    return Scrubbed(stores=stores, task_ids=tuple(dict.fromkeys([*sent, *answered])))
+    return ScrubResult(stores=stores, task_ids=tuple(dict.fromkeys([*sent, *answered])))
 
 
-def outbox(session: Session, tenant_id: str, subject: Subject) -> list[str]:
-    """Drop tasks about the subject and shorten those of many; gives their ids."""
-    own = (OutboxEntry.tenant_id == tenant_id, naming(OutboxEntry.kwargs, subject))
+def outbox(session: Session, tenant_id: str, subject: DataSubject) -> list[str]:
+    """Drop tasks about the subject and shorten those of many; return their ids."""
+    own = (OutboxEntry.tenant_id == tenant_id, may_name(OutboxEntry.kwargs, subject))
     rows = session.execute(select(OutboxEntry.outbox_id, OutboxEntry.kwargs).where(*own).with_for_update()).all()
     found = []
     for outbox_id, kwargs in rows:
@@ -85,15 +86,21 @@ def outbox(session: Session, tenant_id: str, subject: Subject) -> list[str]:
     return found
 
 
-def processed(session: Session, tenant_id: str, subject: Subject) -> list[str]:
-    """Take the subject out of first answers, and out of keys and task ids that callers made; gives the tasks' ids.
+def processed(session: Session, tenant_id: str, subject: DataSubject) -> list[str]:
+    """Take the subject out of first answers, and out of keys and task ids that callers made; return the tasks' ids.
 
     What a caller made up goes where it names the subject, and where the answer is about nobody else.
     """
-    key, named = Processed.key, subject.key_needles()
-    parts = (naming(Processed.result, subject), holding(key, named), holding(Processed.task_id, named))
-    own = (Processed.tenant_id == tenant_id, or_(*parts))
-    rows = session.execute(select(Processed.task, key, Processed.task_id, Processed.result).where(*own)).all()
+    key, named = IdempotencyKey.key, subject.key_needles()
+    parts = (
+        may_name(IdempotencyKey.result, subject),
+        contains_any(key, named),
+        contains_any(IdempotencyKey.task_id, named),
+    )
+    own = (IdempotencyKey.tenant_id == tenant_id, or_(*parts))
+    rows = session.execute(
+        select(IdempotencyKey.task, key, IdempotencyKey.task_id, IdempotencyKey.result).where(*own)
+    ).all()
     found = []
     for task, old_key, task_id, result in rows:
         about = subject.in_document(result)
@@ -101,34 +108,34 @@ def processed(session: Session, tenant_id: str, subject: Subject) -> list[str]:
             continue
         alone = about and subject.without(result)[1]
         hidden = _hidden(subject, old_key, alone=alone), _hidden(subject, task_id, alone=alone)
-        row = (Processed.tenant_id == tenant_id, Processed.task == task, Processed.key == old_key)
+        row = (IdempotencyKey.tenant_id == tenant_id, IdempotencyKey.task == task, IdempotencyKey.key == old_key)
         values = {"key": hidden[0], "task_id": hidden[1], "result": _answer_without(subject, result, hidden[1])}
-        _run(session, update(Processed).where(*row).values(values))
+        _run(session, update(IdempotencyKey).where(*row).values(values))
         found.append(task_id)
     return found
 
 
-def task_ids(session: Session, tenant_id: str, subject: Subject) -> int:
-    """Forget starts under ids that name the subject, and who holds a lease by such an id; gives their number."""
+def task_ids(session: Session, tenant_id: str, subject: DataSubject) -> int:
+    """Forget starts under ids that name the subject, and who holds a lease by such an id; return their number."""
     named = subject.key_needles()
-    started = select(Attempt.task, Attempt.task_id).where(
-        Attempt.tenant_id == tenant_id, holding(Attempt.task_id, named)
+    started = select(DeliveryAttempt.task, DeliveryAttempt.task_id).where(
+        DeliveryAttempt.tenant_id == tenant_id, contains_any(DeliveryAttempt.task_id, named)
     )
     starts = [row for row in session.execute(started) if subject.in_key(row.task_id)]
     for task, task_id in starts:
-        own = (Attempt.tenant_id == tenant_id, Attempt.task == task, Attempt.task_id == task_id)
-        _run(session, delete(Attempt).where(*own))
-    held = select(Lease.name, Lease.holder).where(Lease.tenant_id == tenant_id, holding(Lease.holder, named))
+        own = (DeliveryAttempt.tenant_id == tenant_id, DeliveryAttempt.task == task, DeliveryAttempt.task_id == task_id)
+        _run(session, delete(DeliveryAttempt).where(*own))
+    held = select(Lease.name, Lease.holder).where(Lease.tenant_id == tenant_id, contains_any(Lease.holder, named))
     leases = [name for name, holder in session.execute(held) if subject.in_key(holder)]
     for name in leases:
         _run(session, delete(Lease).where(Lease.tenant_id == tenant_id, Lease.name == name))
     return len(starts) + len(leases)
 
 
-def assessments(session: Session, tenant_id: str, subject: Subject, now: datetime) -> int:
+def assessments(session: Session, tenant_id: str, subject: DataSubject, now: datetime) -> int:
     """Take the subject out of runs; one that had nobody else is closed, so that its stages find nothing to do."""
     columns = (Assessment.assessment_id, Assessment.lead_ids, Assessment.snapshot_ids, Assessment.stages)
-    own = (Assessment.tenant_id == tenant_id, naming(Assessment.lead_ids, subject))
+    own = (Assessment.tenant_id == tenant_id, may_name(Assessment.lead_ids, subject))
     rows = session.execute(select(*columns, Assessment.state).where(*own).with_for_update()).all()
     for assessment_id, lead_ids, snapshot_ids, stages, state in rows:
         kept = [at for at, lead_id in enumerate(lead_ids) if lead_id not in subject.lead_ids]
@@ -145,7 +152,7 @@ def assessments(session: Session, tenant_id: str, subject: Subject, now: datetim
     return len(rows)
 
 
-def quarantine(session: Session, tenant_id: str, subject: Subject) -> int:
+def quarantine(session: Session, tenant_id: str, subject: DataSubject) -> int:
     """Open every message; take the subject's part out, or drop it when nothing else is in it or nobody can tell."""
     # the tally first, as everybody locks them
     tally = QuarantineTally.tenant_id == tenant_id
@@ -156,26 +163,28 @@ def quarantine(session: Session, tenant_id: str, subject: Subject) -> int:
         if kept is content:
             continue
         changes += 1
-        row = (Quarantined.tenant_id == tenant_id, Quarantined.quarantine_id == quarantine_id)
+        row = (QuarantinedMessage.tenant_id == tenant_id, QuarantinedMessage.quarantine_id == quarantine_id)
         if kept is None:
-            _run(session, delete(Quarantined).where(*row))
+            _run(session, delete(QuarantinedMessage).where(*row))
             gone += state == "held"
         else:
-            sealed = ring_of(session).seal(to_json(kept).encode(), _message_place(tenant_id, quarantine_id))
-            _run(session, update(Quarantined).where(*row).values(content=sealed))
+            sealed = keyring_of(session).seal(to_json(kept).encode(), _message_place(tenant_id, quarantine_id))
+            _run(session, update(QuarantinedMessage).where(*row).values(content=sealed))
     if gone:
         _run(session, update(QuarantineTally).where(tally).values(held=QuarantineTally.held - gone))
     return changes
 
 
-def _quarantine_of_nobody(session: Session, subject: Subject) -> int:
+def _quarantine_of_nobody(session: Session, subject: DataSubject) -> int:
     with across_tenants(session):
         return quarantine(session, _NOBODY, subject)
 
 
-def rejected_rows(session: Session, tenant_id: str, subject: Subject) -> int:
+def rejected_rows(session: Session, tenant_id: str, subject: DataSubject) -> int:
     """Delete rows kept aside whose cells name the subject, by first and last name together too."""
-    keys = [key for key, header, cells in kept_aside(session, tenant_id) if subject.in_row(header, cells, by_name=True)]
+    keys = [
+        key for key, header, cells in rejected_cells(session, tenant_id) if subject.in_row(header, cells, by_name=True)
+    ]
     columns = tuple_(RejectedEntry.backfill_id, RejectedEntry.number, RejectedEntry.position)
     for batch in in_batches(keys, _STREAM):
         own = (RejectedEntry.tenant_id == tenant_id, columns.in_(batch))
@@ -183,21 +192,21 @@ def rejected_rows(session: Session, tenant_id: str, subject: Subject) -> int:
     return len(keys)
 
 
-def kept_aside(session: Session, tenant_id: str) -> Iterator[tuple[tuple[str, int, int], list[str], list[str]]]:
-    """Give key, header and cells of every row that imports kept aside, opened."""
-    ring = ring_of(session)
+def rejected_cells(session: Session, tenant_id: str) -> Iterator[tuple[tuple[str, int, int], list[str], list[str]]]:
+    """Return key, header and cells of every row that imports kept aside, opened."""
+    ring = keyring_of(session)
     sources = select(Backfill.backfill_id, Backfill.source).where(Backfill.tenant_id == tenant_id)
     headers = {name: list((told.get("source") or {}).get("header", ())) for name, told in session.execute(sources)}
     columns = (RejectedEntry.backfill_id, RejectedEntry.number, RejectedEntry.position)
     rows = session.execute(select(*columns, RejectedEntry.cells).where(RejectedEntry.tenant_id == tenant_id))
     for backfill_id, number, position, sealed in rows.all():
-        where = place(tenant_id, "rejected_rows.cells", backfill_id, str(number), str(position))
+        where = associated_data(tenant_id, "rejected_rows.cells", backfill_id, str(number), str(position))
         yield (backfill_id, number, position), headers.get(backfill_id, []), json.loads(ring.open(sealed, where))
 
 
-def outbound_events(session: Session, tenant_id: str, subject: Subject) -> int:
+def outbound_events(session: Session, tenant_id: str, subject: DataSubject) -> int:
     """Empty what was told of the subject; the row stays, since the stream has no gaps."""
-    own = or_(OutboundEvent.lead_id.in_(sorted(subject.lead_ids)), naming(OutboundEvent.body, subject))
+    own = or_(OutboundEvent.lead_id.in_(sorted(subject.lead_ids)), may_name(OutboundEvent.body, subject))
     rows = select(OutboundEvent.sequence, OutboundEvent.lead_id, OutboundEvent.body).where(
         OutboundEvent.tenant_id == tenant_id, own
     )
@@ -212,13 +221,13 @@ def outbound_events(session: Session, tenant_id: str, subject: Subject) -> int:
     return len(found)
 
 
-def raw_events(session: Session, tenant_id: str, subject: Subject) -> int:
+def raw_events(session: Session, tenant_id: str, subject: DataSubject) -> int:
     """Delete events that meant no lead, yet name the subject; those of the lead go with it."""
-    ring = ring_of(session)
+    ring = keyring_of(session)
     own = (RawEvent.tenant_id == tenant_id, RawEvent.lead_id.is_(None))
     found = []
     for raw_id, sealed in session.execute(select(RawEvent.raw_id, RawEvent.payload).where(*own)).all():
-        plain = ring.open(sealed, place(tenant_id, "raw_events.payload", raw_id))
+        plain = ring.open(sealed, associated_data(tenant_id, "raw_events.payload", raw_id))
         if subject.in_document(_document(plain)) or subject.in_bytes(plain):
             found.append(raw_id)
     for batch in in_batches(found):
@@ -226,37 +235,37 @@ def raw_events(session: Session, tenant_id: str, subject: Subject) -> int:
     return len(found)
 
 
-def entity_states(session: Session, tenant_id: str, subject: Subject) -> int:
+def entity_states(session: Session, tenant_id: str, subject: DataSubject) -> int:
     """Delete what is known under the source's own ids of the subject, where no lead stands beside it."""
     ids = sorted(subject.external_ids)
     named = or_(EntityState.subject.in_(ids), EntityState.entity_id.in_(ids))
     return _run(session, delete(EntityState).where(EntityState.tenant_id == tenant_id, named))
 
 
-def compared_rows(session: Session, tenant_id: str, subject: Subject) -> int:
+def compared_rows(session: Session, tenant_id: str, subject: DataSubject) -> int:
     """Delete rows under the source's own ids of the subject, where no lead stands beside them."""
     own = (ComparedRow.tenant_id == tenant_id, ComparedRow.external_id.in_(sorted(subject.external_ids)))
     return _run(session, delete(ComparedRow).where(*own))
 
 
-def naming(column: InstrumentedAttribute[Any], subject: Subject) -> ColumnElement[bool]:
+def may_name(column: InstrumentedAttribute[Any], subject: DataSubject) -> ColumnElement[bool]:
     """A condition that holds wherever a document or text may name the subject, and here and there elsewhere."""
     text = func.lower(cast(column, Text))
     return or_(false(), *(text.contains(needle, autoescape=True) for needle in subject.needles()))
 
 
-def holding(column: InstrumentedAttribute[str], needles: Sequence[str]) -> ColumnElement[bool]:
+def contains_any(column: InstrumentedAttribute[str], needles: Sequence[str]) -> ColumnElement[bool]:
     """A condition that holds wherever a text has one of these in it, in lower case."""
     return or_(false(), *(func.lower(column).contains(needle, autoescape=True) for needle in needles))
 
 
-def _hidden(subject: Subject, made: str, *, alone: bool) -> str:
+def _hidden(subject: DataSubject, made: str, *, alone: bool) -> str:
     """What stands for a key or task id: itself, unless it tells or may tell of the subject."""
-    telling = subject.in_key(made) or (alone and not machine_made(made))
+    telling = subject.in_key(made) or (alone and not is_generated_id(made))
     return f"forgotten:{new_id()}" if telling else made
 
 
-def _answer_without(subject: Subject, result: Any, task_id: str) -> Any:
+def _answer_without(subject: DataSubject, result: Any, task_id: str) -> Any:
     kept = subject.blanked(result)
     return {**kept, "task_id": task_id} if isinstance(kept, dict) and "task_id" in kept else kept
 
@@ -266,9 +275,9 @@ def _late(stages: Mapping[str, str]) -> dict[str, str]:
 
 
 def _messages(session: Session, tenant_id: str) -> list[tuple[str, str, Json]]:
-    ring = ring_of(session)
-    wanted = select(Quarantined.quarantine_id, Quarantined.state, Quarantined.content).where(
-        Quarantined.tenant_id == tenant_id
+    ring = keyring_of(session)
+    wanted = select(QuarantinedMessage.quarantine_id, QuarantinedMessage.state, QuarantinedMessage.content).where(
+        QuarantinedMessage.tenant_id == tenant_id
     )
     rows = session.execute(wanted.with_for_update()).all()
     return [
@@ -276,7 +285,7 @@ def _messages(session: Session, tenant_id: str) -> list[tuple[str, str, Json]]:
     ]
 
 
-def _message_without(content: Json, subject: Subject) -> Json | None:
+def _message_without(content: Json, subject: DataSubject) -> Json | None:
     """The message without the subject: itself when it does not name it, None when nothing is left."""
     body, headers = base64.b64decode(content["body"]), _without_copies(content["headers"])
     if not (subject.in_document(_document(body)) or subject.in_bytes(body) or _in_headers(subject, content["headers"])):
@@ -287,12 +296,12 @@ def _message_without(content: Json, subject: Subject) -> Json | None:
     return {"headers": headers, "body": base64.b64encode(to_json(kept).encode()).decode()}
 
 
-def _in_headers(subject: Subject, headers: Any) -> bool:
+def _in_headers(subject: DataSubject, headers: Any) -> bool:
     """Whether headers name the subject; the task's id among them is its caller's."""
     return subject.in_document(headers) or subject.in_bytes(to_json(headers).encode(errors="replace"))
 
 
-def _body_without(document: Any, subject: Subject) -> Any:
+def _body_without(document: Any, subject: DataSubject) -> Any:
     """A body in either protocol, or kwargs alone, without the subject; None when it is nobody else's."""
     if isinstance(document, list) and len(document) == 3:
         (args, no_args), (kwargs, no_kwargs) = subject.without(document[0]), subject.without(document[1])
@@ -322,4 +331,4 @@ def _run(session: Session, statement: Any) -> int:
 
 
 def _message_place(tenant_id: str, quarantine_id: str) -> bytes:
-    return place(tenant_id, "quarantine.content", quarantine_id)
+    return associated_data(tenant_id, "quarantine.content", quarantine_id)

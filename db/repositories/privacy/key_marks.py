@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, LargeBinary, Text, cast, func, inspect, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.encryption import KeyRing, place, sealed_under
+from db.encryption import KeyRing, associated_data, sealing_key_id
 from db.errors import SealBroken
 from db.models import (
     KeyMark,
@@ -23,18 +23,19 @@ from db.models import (
     ModelLineage,
     ModelVersion,
     PoolLineage,
-    Quarantined,
+    QuarantinedMessage,
     RawEvent,
     RejectedEntry,
     TenantSettings,
     Tombstone,
 )
 from db.repositories.jobs.schedule_locks import EVERYBODY
-from db.repositories.sql.clauses import insert_new, ring_of
+from db.repositories.sql.statements import insert_new
+from db.session import keyring_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class KeyRingCheck:
     """How a key ring and a database go together."""
 
     #: the first table with something that the ring does not open; None: it opens all
@@ -48,7 +49,7 @@ class _Column:
     """A column that is sealed under the ring, and what binds its values to their rows."""
 
     sealed: InstrumentedAttribute[bytes]
-    #: the name that `place` was given
+    #: the name that `associated_data` was given
     name: str
     row: tuple[InstrumentedAttribute[Any], ...]
 
@@ -61,7 +62,7 @@ class _Column:
         by_ring = _part(self.sealed, 1, 1) == b"\x01"
         wanted = select(self.sealed, self.sealed.class_.tenant_id, *self.row).where(by_ring, *where).limit(1)
         found = session.execute(wanted).first()
-        return None if found is None else (found[0], place(found[1], self.name, *map(str, found[2:])))
+        return None if found is None else (found[0], associated_data(found[1], self.name, *map(str, found[2:])))
 
 
 _SEALED = (
@@ -69,7 +70,7 @@ _SEALED = (
     _Column(ModelVersion.artifact, "model_versions.artifact", (ModelVersion.model_id, ModelVersion.version)),
     _Column(ModelLineage.leads, "model_lineages.leads", (ModelLineage.model_id,)),
     _Column(PoolLineage.leads, "model_lineages.leads", (PoolLineage.model_id,)),
-    _Column(Quarantined.content, "quarantine.content", (Quarantined.quarantine_id,)),
+    _Column(QuarantinedMessage.content, "quarantine.content", (QuarantinedMessage.quarantine_id,)),
     _Column(RawEvent.payload, "raw_events.payload", (RawEvent.raw_id,)),
     _Column(
         RejectedEntry.cells,
@@ -80,8 +81,8 @@ _SEALED = (
 _SETTINGS = str(TenantSettings.__tablename__)
 
 
-def needing(session: Session) -> str | None:
-    """Give the first table that is of no use without the ring that it was written with; None where there is none."""
+def table_needing_ring(session: Session) -> str | None:
+    """Return the first table that is of no use without the ring that it was written with; None where there is none."""
     there = _tables(session)
     for column in _SEALED:
         if column.table in there and column.one(session):
@@ -94,26 +95,28 @@ def needing(session: Session) -> str | None:
     return hashed if known else None
 
 
-def compare(session: Session) -> Match:
-    """Say whether the session's key ring opens what the database holds; works on one without any table, too."""
-    ring, there = ring_of(session), _tables(session)
+def check(session: Session) -> KeyRingCheck:
+    """Whether the session's key ring opens what the database holds; works on one without any table, too."""
+    ring, there = keyring_of(session), _tables(session)
     marked = str(KeyMark.__tablename__) in there
     rows = session.execute(select(KeyMark.key_id, KeyMark.mark)).all() if marked else ()
     known = {row.key_id: row.mark for row in rows}
     own = ring.marks()
     unmarked = marked and not own.keys() <= known.keys()
     if any(own.get(key_id, mark) != mark for key_id, mark in known.items()):
-        return Match(strange=str(KeyMark.__tablename__), unmarked=unmarked)
+        return KeyRingCheck(strange=str(KeyMark.__tablename__), unmarked=unmarked)
     if known and own.keys() == known.keys():
-        return Match(strange=None, unmarked=False)
+        return KeyRingCheck(strange=None, unmarked=False)
     # with no key in common the hashes are another ring's as well
     other = bool(known) and own.keys().isdisjoint(known)
-    return Match(strange=needing(session) if other else _strange(session, ring, there), unmarked=unmarked)
+    return KeyRingCheck(
+        strange=table_needing_ring(session) if other else _strange(session, ring, there), unmarked=unmarked
+    )
 
 
-def note(session: Session, *, now: datetime) -> None:
+def save(session: Session, *, now: datetime) -> None:
     """Note the keys of the session's ring; those that are known stay as they are."""
-    marks = ring_of(session).marks().items()
+    marks = keyring_of(session).marks().items()
     own = {"tenant_id": EVERYBODY, "created_at": now}
     insert_new(session, KeyMark, [{**own, "key_id": key_id, "mark": mark} for key_id, mark in marks])
 
@@ -122,7 +125,7 @@ def _strange(session: Session, ring: KeyRing, there: set[str]) -> str | None:
     for column in _SEALED:
         if column.table in there and not _opens(session, ring, column):
             return column.table
-    if _SETTINGS in there and not all(sealed_under(sealed) in ring.key_ids() for sealed in _secrets(session)):
+    if _SETTINGS in there and not all(sealing_key_id(sealed) in ring.key_ids() for sealed in _secrets(session)):
         return _SETTINGS
     return None
 

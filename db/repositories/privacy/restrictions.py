@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from db.errors import UnknownLead
 from db.models import Lead
-from db.repositories.sql.bulk import core
-from db.repositories.sql.clauses import among, in_batches, rowcount
+from db.repositories.sql.bulk import table_of
+from db.repositories.sql.filters import among
+from db.repositories.sql.statements import in_batches, rowcount
 
-_LEAD = core(Lead).c
+_LEAD = table_of(Lead).c
 _HELD = (
     select(_LEAD.lead_id, _LEAD.restricted_at, _LEAD.objected_at)
     .where(
@@ -34,7 +35,7 @@ def change(
     objected: bool | None = None,
     now: datetime,
 ) -> tuple[str, ...]:
-    """Set what is True, lift what is False, leave what is None; gives the restrictions that hold then.
+    """Set what is True, lift what is False, leave what is None; return the restrictions that hold then.
 
     Raises:
         UnknownLead: not there for this tenant.
@@ -49,11 +50,11 @@ def change(
         "objected_at": _since(row.objected_at, objected, now),
     }
     rowcount(session, update(Lead).where(*own).values(values).execution_options(synchronize_session=False))
-    return named(values["restricted_at"], values["objected_at"])
+    return restriction_names(values["restricted_at"], values["objected_at"])
 
 
 def blocked(session: Session, tenant_id: str, *, lead_ids: Sequence[str] | None = None) -> dict[str, tuple[str, ...]]:
-    """Give the leads among these, or of all, of whom nothing may be computed, and why: restricted, objected."""
+    """Return the leads among these, or of all, of whom nothing may be computed, and why: restricted, objected."""
     if lead_ids is None:
         return _blocked(session.connection().execute(_HELD, {"tenant": tenant_id}))
     found: dict[str, tuple[str, ...]] = {}
@@ -63,7 +64,7 @@ def blocked(session: Session, tenant_id: str, *, lead_ids: Sequence[str] | None 
 
 
 def _blocked(rows: Iterable[Any]) -> dict[str, tuple[str, ...]]:
-    return {lead_id: named(restricted, objected) for lead_id, restricted, objected in rows}
+    return {lead_id: restriction_names(restricted, objected) for lead_id, restricted, objected in rows}
 
 
 def _since(known: datetime | None, told: bool | None, now: datetime) -> datetime | None:
@@ -72,6 +73,6 @@ def _since(known: datetime | None, told: bool | None, now: datetime) -> datetime
     return (known or now) if told else None
 
 
-def named(restricted: datetime | None, objected: datetime | None) -> tuple[str, ...]:
+def restriction_names(restricted: datetime | None, objected: datetime | None) -> tuple[str, ...]:
     """Name the restrictions that hold."""
     return tuple(name for name, at in (("restricted", restricted), ("objected", objected)) if at is not None)

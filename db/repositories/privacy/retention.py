@@ -11,20 +11,20 @@ from sqlalchemy.orm import Session
 
 from db.base import Base
 from db.models import Backfill, ComparedRow, Lead, OutboundDelivery, OutboundEvent, RejectedEntry
-from db.privacy import CATEGORIES, STORES, Store, days
-from db.repositories.sql.clauses import rowcount
+from db.privacy import CATEGORIES, STORES, Store, retention_days
+from db.repositories.sql.statements import rowcount
 
 #: rows in one statement, so that nobody waits long behind it
 BATCH = 5_000
 
 
 def purge(session: Session, tenant_id: str, *, chosen: Mapping[str, int], now: datetime) -> dict[str, int]:
-    """Delete what is older than its category stays, at most `BATCH` rows of a table; gives their number by table.
+    """Delete what is older than its category stays, at most `BATCH` rows of a table; return their number by table.
 
     `chosen` are the tenant's own days by category; more days than ours are not granted. Call again while a number
     reaches `BATCH`.
     """
-    limits: dict[str, int | None] = {category: days(category, chosen) for category in CATEGORIES}
+    limits: dict[str, int | None] = {category: retention_days(category, chosen) for category in CATEGORIES}
     gone: dict[str, int] = {}
     for store in STORES:
         kept = limits.get(store.category)
@@ -39,7 +39,7 @@ def purge(session: Session, tenant_id: str, *, chosen: Mapping[str, int], now: d
 
 
 def inactive(session: Session, tenant_id: str, *, before: datetime, limit: int) -> list[str]:
-    """Give leads of whom nothing new was learnt since a moment, oldest first."""
+    """Return leads of whom nothing new was learnt since a moment, oldest first."""
     wanted = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, Lead.changed_at < before)
     return list(session.scalars(wanted.order_by(Lead.changed_at, Lead.lead_id).limit(limit)))
 

@@ -33,7 +33,7 @@ def vacuum(session: Session, *, tables: Iterable[str]) -> None:
 
 
 def _outside(session: Session, statements: Iterable[str]) -> list[tuple[int, ...]]:
-    """Run statements on a connection of its own that is in no transaction; gives the rows of the last that has any."""
+    """Run statements on a connection of its own that is in no transaction; return the rows of the last that has any."""
     bind = session.get_bind()
     engine = bind if isinstance(bind, Engine) else bind.engine
     pooled = engine.raw_connection()

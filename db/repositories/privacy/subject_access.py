@@ -9,9 +9,18 @@ from typing import Any
 from sqlalchemy import Table, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.data_subject import Subject
-from db.encryption import place
-from db.models import Assessment, AuditEntry, Lead, LeadIdentity, ModelVersion, OutboundEvent, OutboxEntry, Processed
+from db.data_subject import DataSubject
+from db.encryption import associated_data
+from db.models import (
+    Assessment,
+    AuditEntry,
+    IdempotencyKey,
+    Lead,
+    LeadIdentity,
+    ModelVersion,
+    OutboundEvent,
+    OutboxEntry,
+)
 from db.records import Json
 from db.repositories.consent import consent
 from db.repositories.events import events
@@ -19,14 +28,14 @@ from db.repositories.leads import leads
 from db.repositories.models import lineage
 from db.repositories.predictions import snapshots
 from db.repositories.privacy.erasure import subject_tables
-from db.repositories.privacy.erasure_stores import kept_aside, naming
+from db.repositories.privacy.erasure_stores import may_name, rejected_cells
 
 #: columns that are ours, not the person's: keys, hashes, sealed bytes that stand opened beside them
 _OURS = frozenset({"tenant_id", "data_key", "contact", "custom", "email_hash", "phone_hash", "event_key", "marks"})
 
 
-def collect(session: Session, tenant_id: str, *, subject: Subject) -> dict[str, list[Json]]:
-    """Give rows by table; times are aware datetimes.
+def collect(session: Session, tenant_id: str, *, subject: DataSubject) -> dict[str, list[Json]]:
+    """Return rows by table; times are aware datetimes.
 
     Raises:
         SealBroken: a stored row was changed or moved.
@@ -40,13 +49,13 @@ def collect(session: Session, tenant_id: str, *, subject: Subject) -> dict[str, 
     _open_raw(session, tenant_id, found["raw_events"])
     found["rejected_rows"] = [
         {"import": key[0], "cells": dict(zip(header, cells, strict=False)), "more": cells[len(header) :]}
-        for key, header, cells in kept_aside(session, tenant_id)
+        for key, header, cells in rejected_cells(session, tenant_id)
         if subject.in_row(header, cells, by_name=True)
     ]
     return found | _elsewhere(session, tenant_id, subject)
 
 
-def _rows(session: Session, tenant_id: str, table: Table, column: str, subject: Subject) -> list[Json]:
+def _rows(session: Session, tenant_id: str, table: Table, column: str, subject: DataSubject) -> list[Json]:
     own = (table.c.tenant_id == tenant_id, table.c[column].in_(sorted(subject.lead_ids)))
     rows = session.execute(select(table).where(*own).order_by(*table.primary_key.columns)).mappings()
     return [{name: value for name, value in row.items() if name not in _OURS} for row in rows]
@@ -62,14 +71,14 @@ def _lead(session: Session, tenant_id: str, lead_id: str) -> Json:
     return {**asdict(record), **restrictions, "known_as": [dict(row) for row in session.execute(known).mappings()]}
 
 
-def _open_texts(session: Session, tenant_id: str, rows: list[Json], subject: Subject) -> None:
+def _open_texts(session: Session, tenant_id: str, rows: list[Json], subject: DataSubject) -> None:
     texts: dict[str, str] = {}
     for lead_id in sorted(subject.lead_ids):
         texts |= events.texts(session, tenant_id, lead_id=lead_id)
     _replace(rows, "text", {row["event_id"]: texts.get(row["event_id"]) for row in rows}, "event_id")
 
 
-def _open_quotes(session: Session, tenant_id: str, rows: list[Json], subject: Subject) -> None:
+def _open_quotes(session: Session, tenant_id: str, rows: list[Json], subject: DataSubject) -> None:
     entries = (
         entry for lead_id in sorted(subject.lead_ids) for entry in consent.for_lead(session, tenant_id, lead_id=lead_id)
     )
@@ -77,14 +86,18 @@ def _open_quotes(session: Session, tenant_id: str, rows: list[Json], subject: Su
 
 
 def _open_features(session: Session, tenant_id: str, rows: list[Json]) -> None:
-    records = snapshots.get(session, tenant_id, snapshot_ids=[row["snapshot_id"] for row in rows])
+    ids = [row["snapshot_id"] for row in rows]
+    records = snapshots.get(session, tenant_id, snapshot_ids=ids, with_profiles=True)
     _replace(rows, "features", {record.snapshot_id: dict(record.features) for record in records}, "snapshot_id")
+    _replace(rows, "profile", {record.snapshot_id: record.profile for record in records}, "snapshot_id")
 
 
 def _open_raw(session: Session, tenant_id: str, rows: list[Json]) -> None:
-    keys = leads.keys_of(session, tenant_id, lead_ids=sorted({row["lead_id"] for row in rows}))
+    keys = leads.data_keys(session, tenant_id, lead_ids=sorted({row["lead_id"] for row in rows}))
     plain = {
-        row["raw_id"]: keys[row["lead_id"]].open(row["payload"], place(tenant_id, "raw_events.payload", row["raw_id"]))
+        row["raw_id"]: keys[row["lead_id"]].open(
+            row["payload"], associated_data(tenant_id, "raw_events.payload", row["raw_id"])
+        )
         for row in rows
     }
     _replace(rows, "payload", {raw_id: text.decode(errors="replace") for raw_id, text in plain.items()}, "raw_id")
@@ -94,9 +107,9 @@ def _replace(rows: list[Json], column: str, opened: Mapping[str, Any], key: str)
     rows[:] = [{**row, column: opened[row[key]]} for row in rows]
 
 
-def _elsewhere(session: Session, tenant_id: str, subject: Subject) -> dict[str, list[Json]]:
+def _elsewhere(session: Session, tenant_id: str, subject: DataSubject) -> dict[str, list[Json]]:
     """Rows of other things that name the person; what they say of anybody else stays out."""
-    models = lineage.trained_on(session, tenant_id, lead_ids=sorted(subject.lead_ids))
+    models = lineage.models_trained_on(session, tenant_id, lead_ids=sorted(subject.lead_ids))
     # by id alone: one that several tenants were learnt from is another owner's
     trained = select(ModelVersion.kind, ModelVersion.version, ModelVersion.trained_at, ModelVersion.scope).where(
         ModelVersion.model_id.in_(models)
@@ -104,7 +117,7 @@ def _elsewhere(session: Session, tenant_id: str, subject: Subject) -> dict[str, 
     seen = {
         "assessments": (Assessment.lead_ids, Assessment.assessment_id, Assessment.as_of, Assessment.state),
         "outbound_events": (OutboundEvent.body, OutboundEvent.type, OutboundEvent.created_at),
-        "processed": (Processed.result, Processed.task, Processed.created_at),
+        "processed": (IdempotencyKey.result, IdempotencyKey.task, IdempotencyKey.created_at),
         "outbox": (OutboxEntry.kwargs, OutboxEntry.task, OutboxEntry.created_at),
         "audit": (AuditEntry.body, AuditEntry.sequence, AuditEntry.kind, AuditEntry.at),
     }
@@ -113,10 +126,10 @@ def _elsewhere(session: Session, tenant_id: str, subject: Subject) -> dict[str, 
 
 
 def _naming(
-    session: Session, tenant_id: str, subject: Subject, columns: tuple[InstrumentedAttribute[Any], ...]
+    session: Session, tenant_id: str, subject: DataSubject, columns: tuple[InstrumentedAttribute[Any], ...]
 ) -> list[Json]:
     """Rows whose document, the first column, names the person, without the document: others may stand in it too."""
     document, *shown = columns
-    wanted = select(*columns).where(document.class_.tenant_id == tenant_id, naming(document, subject))
+    wanted = select(*columns).where(document.class_.tenant_id == tenant_id, may_name(document, subject))
     rows = session.execute(wanted).mappings()
     return [{column.key: row[column.key] for column in shown} for row in rows if subject.in_document(row[document.key])]

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from db.identity import email_key, phone_key
 from db.models import Tombstone
 from db.records import LeadDraft
-from db.repositories.sql.clauses import in_batches, ring_of, rowcount, upsert
+from db.repositories.sql.statements import in_batches, rowcount, upsert
+from db.session import keyring_of
 
 #: the code of a row or lead that is refused for it
 FORGOTTEN = "privacy.forgotten"
@@ -42,7 +43,7 @@ def add(
 
 
 def erasures(session: Session, tenant_id: str, *, hashes: Iterable[bytes]) -> list[str]:
-    """Give the erasures that laid any of these, each once, by id."""
+    """Return the erasures that laid any of these, each once, by id."""
     wanted = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id, Tombstone.hash.in_(sorted(hashes)))
     return sorted(set(session.scalars(wanted)))
 
@@ -54,13 +55,13 @@ def any_exist(session: Session, tenant_id: str) -> bool:
 
 
 def newest(session: Session, tenant_id: str) -> str | None:
-    """Give the newest erasure; another answer than before means that somebody was forgotten meanwhile."""
+    """Return the newest erasure; another answer than before means that somebody was forgotten meanwhile."""
     wanted = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id)
     return session.scalar(wanted.order_by(Tombstone.erasure_id.desc()).limit(1))
 
 
 def match(session: Session, tenant_id: str, *, hashes: Sequence[bytes]) -> set[bytes]:
-    """Give those hashes by which imports are refused."""
+    """Return those hashes by which imports are refused."""
     found: set[bytes] = set()
     for batch in in_batches(hashes):
         own = (Tombstone.tenant_id == tenant_id, Tombstone.kind == "identity", Tombstone.hash.in_(batch))
@@ -68,27 +69,27 @@ def match(session: Session, tenant_id: str, *, hashes: Sequence[bytes]) -> set[b
     return found
 
 
-def names(session: Session, tenant_id: str, *, draft: LeadDraft) -> bool:
+def is_forgotten(session: Session, tenant_id: str, *, draft: LeadDraft) -> bool:
     """Whether a draft is of somebody who was forgotten."""
-    ring, external = ring_of(session), (draft.external_id or "").strip()
+    ring, external = keyring_of(session), (draft.external_id or "").strip()
     told = (email_key(draft.contact), phone_key(draft.contact))
     hashes = [ring.lookup(tenant_id, key) for key in told if key is not None]
     if external:
-        hashes.append(for_identity(session, tenant_id, draft.source_system, external))
+        hashes.append(identity_hash(session, tenant_id, draft.source_system, external))
     return bool(match(session, tenant_id, hashes=hashes))
 
 
 def lift(session: Session, tenant_id: str, *, erasure_id: str) -> int:
-    """Let the identities of one erasure in again; gives their number."""
+    """Let the identities of one erasure in again; return their number."""
     own = (Tombstone.tenant_id == tenant_id, Tombstone.erasure_id == erasure_id, Tombstone.kind == "identity")
     return rowcount(session, delete(Tombstone).where(*own).execution_options(synchronize_session=False))
 
 
-def for_identity(session: Session, tenant_id: str, system: str, external_id: str) -> bytes:
-    """Give the hash of an id under which a source knows somebody."""
-    return ring_of(session).lookup(tenant_id, f"identity:{len(system)}:{system}:{external_id.strip()}")
+def identity_hash(session: Session, tenant_id: str, system: str, external_id: str) -> bytes:
+    """Return the hash of an id under which a source knows somebody."""
+    return keyring_of(session).lookup(tenant_id, f"identity:{len(system)}:{system}:{external_id.strip()}")
 
 
-def for_lead(session: Session, tenant_id: str, lead_id: str) -> bytes:
-    """Give the hash of our own id."""
-    return ring_of(session).lookup(tenant_id, f"lead:{lead_id}")
+def lead_hash(session: Session, tenant_id: str, lead_id: str) -> bytes:
+    """Return the hash of our own id."""
+    return keyring_of(session).lookup(tenant_id, f"lead:{lead_id}")

@@ -8,7 +8,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def shared(tenants: Sequence[str], limit: int, find: Callable[[str, int], list[Item]]) -> list[Item]:
+def distribute(tenants: Sequence[str], limit: int, find: Callable[[str, int], list[Item]]) -> list[Item]:
     """Ask each tenant for an even share of what is left of `limit`; what one does not need is for those after it."""
     found: list[Item] = []
     for position, tenant_id in enumerate(tenants):

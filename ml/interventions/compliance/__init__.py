@@ -1,1 +1,1 @@
-"""The gates before a person is contacted: consent, quiet hours, holidays, time zones."""
+"""Check an action before it may reach a person: consent, quiet hours, holidays, time zones."""

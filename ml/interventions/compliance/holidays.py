@@ -1,6 +1,6 @@
-"""The legal holidays on which a state lets nobody be called, and the dates on which they fall.
+"""Compute the dates of legal holidays on which a state forbids calls. The holidays are data, `holidays.toml`.
 
-A holiday is kept on its own day and, where that is a weekend, on the working day beside it. Data in `holidays.toml`.
+A holiday is observed on its own day and, if that is a weekend, also on the working day next to it.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from typing import Any
 
 from ml.errors import CatalogueError
 from ml.interventions.compliance.places import DAYS, LegalHours
-from ml.language.patterns import shipped
+from ml.language.patterns import read_data_file
 
 _SATURDAY, _SUNDAY = 5, 6
 _WEEK = 7
-#: hours of a day about which a law says nothing
+#: hours of a day without a legal limit
 _ALL_DAY = (0.0, 24.0)
-#: a year like any other, in which every day is looked for once
+#: an ordinary year, for which every holiday is computed once as a check
 _ANY_YEAR = 2026
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holiday:
-    """One holiday and how its date is found: a fixed day, the nth weekday of a month, or days from Easter."""
+    """One holiday and the rule for its date: a fixed day, the nth weekday of a month, or days from Easter."""
 
     name: str
     month: int | None = None
     day: int | None = None
     #: Monday is 0
     weekday: int | None = None
-    #: counted from 1; -1 = the last of the month
+    #: counted from 1; -1 is the last of the month
     nth: int = 1
     easter: int | None = None
-    #: days after the date that the rest gives
+    #: days after the date that the other fields define
     plus: int = 0
 
     def in_year(self, year: int) -> date:
-        """Give the date in a year, before it is moved for a weekend.
+        """Return the date in a year, before it is moved for a weekend.
 
         >>> Holiday(name="Thanksgiving", month=11, weekday=3, nth=4).in_year(2026).isoformat()
         '2026-11-26'
@@ -53,7 +53,7 @@ class Holiday:
         return _nth(year, self.month or 0, self.weekday, self.nth) + timedelta(days=self.plus)
 
     def dates(self, year: int) -> Iterator[date]:
-        """Give all dates on which it is kept: a fixed day on a weekend also on the Friday before or Monday after."""
+        """Yield the dates on which it is observed; a fixed day on a weekend also on the working day next to it."""
         day = self.in_year(year)
         yield day
         if self.day is not None and day.weekday() == _SATURDAY:
@@ -72,10 +72,10 @@ class Holidays:
 
 
 def load(text: str) -> Holidays:
-    """Read holidays and the laws that keep them.
+    """Return the holidays in a data file, and the laws that name them.
 
     Raises:
-        CatalogueError: the text is no TOML, holds no laws, or names a day that is none.
+        CatalogueError: the text is no TOML, has no laws, or names a day that does not exist.
 
     >>> load("version = '1'")
     Traceback (most recent call last):
@@ -84,12 +84,12 @@ def load(text: str) -> Holidays:
 
     """
     try:
-        told = tomllib.loads(text)
-        days = {key: _holiday(one) for key, one in told["day"].items()}
-        laws = tuple(_law(one, told["group"], days) for one in told["law"])
-        for one in days.values():
-            one.in_year(_ANY_YEAR)
-        version = str(told["version"])
+        data = tomllib.loads(text)
+        days = {key: _holiday(table) for key, table in data["day"].items()}
+        laws = tuple(_law(table, data["group"], days) for table in data["law"])
+        for holiday in days.values():
+            holiday.in_year(_ANY_YEAR)
+        version = str(data["version"])
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CatalogueError(f"holidays.toml cannot be read ({type(error).__name__}): install Hearth again") from None
     if not laws:
@@ -98,16 +98,16 @@ def load(text: str) -> Holidays:
 
 
 def holidays_on(day: date) -> frozenset[str]:
-    """Give the ids of the holidays that are kept on a day.
+    """Return the ids of the holidays that are observed on a day.
 
     >>> sorted(holidays_on(date(2026, 7, 3))), sorted(holidays_on(date(2026, 7, 6)))
     (['independence'], [])
     """
-    return _kept(day.year).get(day, frozenset())
+    return _observed_dates(day.year).get(day, frozenset())
 
 
 def easter(year: int) -> date:
-    """Give Easter Sunday of the Gregorian calendar.
+    """Return Easter Sunday of the Gregorian calendar.
 
     >>> easter(2026).isoformat(), easter(2027).isoformat()
     ('2026-04-05', '2027-03-28')
@@ -121,18 +121,18 @@ def easter(year: int) -> date:
 
 
 @lru_cache(maxsize=64)
-def _kept(year: int) -> Mapping[date, frozenset[str]]:
-    """Give a year's holidays by date; New Year's Day of the next may be kept in this one."""
-    kept: dict[date, set[str]] = defaultdict(set)
+def _observed_dates(year: int) -> Mapping[date, frozenset[str]]:
+    """Return a year's holidays by date; New Year's Day of the next year may be observed in this one."""
+    observed: dict[date, set[str]] = defaultdict(set)
     for key, holiday in HOLIDAYS.days.items():
-        for of in (year, year + 1):
-            for day in holiday.dates(of):
-                kept[day].add(key)
-    return {day: frozenset(keys) for day, keys in kept.items() if day.year == year}
+        for holiday_year in (year, year + 1):
+            for day in holiday.dates(holiday_year):
+                observed[day].add(key)
+    return {day: frozenset(keys) for day, keys in observed.items() if day.year == year}
 
 
 def _nth(year: int, month: int, weekday: int, nth: int) -> date:
-    """Give the nth weekday of a month, the last for -1."""
+    """Return the nth weekday of a month, the last for -1."""
     first = date(year, month, 1)
     if nth < 0:
         after = date(year + month // 12, month % 12 + 1, 1)
@@ -140,20 +140,20 @@ def _nth(year: int, month: int, weekday: int, nth: int) -> date:
     return first + timedelta(days=(weekday - first.weekday()) % _WEEK + _WEEK * (nth - 1))
 
 
-def _holiday(one: Mapping[str, Any]) -> Holiday:
-    if not ("easter" in one or {"month", "day"} <= set(one) or {"month", "weekday", "nth"} <= set(one)):
+def _holiday(table: Mapping[str, Any]) -> Holiday:
+    if not ("easter" in table or {"month", "day"} <= set(table) or {"month", "weekday", "nth"} <= set(table)):
         raise ValueError("a holiday is a day of a month, a weekday of a month, or so many days from Easter")
-    weekday = one.get("weekday")
-    return Holiday(**{**one, "weekday": None if weekday is None else DAYS.index(weekday)})
+    weekday = table.get("weekday")
+    return Holiday(**{**table, "weekday": None if weekday is None else DAYS.index(weekday)})
 
 
-def _law(one: Mapping[str, Any], groups: Mapping[str, list[str]], days: Mapping[str, Holiday]) -> LegalHours:
-    named = frozenset(key for word in one["days"] for key in groups.get(word, [word]))
+def _law(table: Mapping[str, Any], groups: Mapping[str, list[str]], days: Mapping[str, Holiday]) -> LegalHours:
+    named = frozenset(key for word in table["days"] for key in groups.get(word, [word]))
     if not named or named - set(days):
-        raise ValueError("a law names no day, or one that is not there")
+        raise ValueError("a law names no day, or one that is not defined")
     return LegalHours(
-        id=one["id"], state=one["state"], days=(_ALL_DAY,) * len(DAYS), source=one["source"], holidays=named
+        id=table["id"], state=table["state"], days=(_ALL_DAY,) * len(DAYS), source=table["source"], holidays=named
     )
 
 
-HOLIDAYS = load(shipped(__package__, "holidays.toml"))
+HOLIDAYS = load(read_data_file(__package__, "holidays.toml"))

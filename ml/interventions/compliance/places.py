@@ -1,6 +1,6 @@
-"""The tables of places: states with their names, zones, area codes and ZIP codes, and the hours of the law.
+"""Load the tables of places (`zones.toml`): states with names, zones, area codes and ZIP codes, and legal hours.
 
-Data in `zones.toml`, read once; what is made of them stands in `states.py` and `zones.py`.
+`states.py` and `zones.py` use them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ml.errors import CatalogueError
-from ml.language.patterns import shipped
+from ml.language.patterns import read_data_file
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NO_LETTER = re.compile(r"[^a-z]")
@@ -23,50 +23,50 @@ _NO_LETTER = re.compile(r"[^a-z]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegalHours:
-    """Hours of a law: local clock hours from Monday to Sunday; an empty day is (0, 0)."""
+    """The hours that a law allows: local clock hours from Monday to Sunday; a day without any is (0, 0)."""
 
     id: str
-    #: two letters; `*` = everywhere
+    #: two letters; `*` is everywhere
     state: str
     days: tuple[tuple[float, float], ...]
     source: str
-    #: ids of the holidays on which it allows nothing
+    #: ids of the holidays on which the law allows nothing
     holidays: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What is to be known to read the state of an address."""
+class AddressWords:
+    """Words that must be known to read the state of an address."""
 
-    #: two letters that are words as well
+    #: state codes that are also words
     words: frozenset[str]
-    #: ends of texts that are no state, though they end in the name of one
+    #: ends of texts that are no state, although they end in a state's name
     elsewhere: tuple[str, ...]
-    #: of Canada
+    #: provinces of Canada
     provinces: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Zones, area codes and hours of the law, as one file tells them."""
+class PlaceTables:
+    """The zones, area codes and legal hours of one data file."""
 
     version: str
     #: two letters -> zones
     states: Mapping[str, tuple[str, ...]]
-    #: name, short name or two letters, as `letters` gives them -> two letters
+    #: name, short name or two letters, as `letters_only` returns them -> two letters
     names: Mapping[str, str]
     #: area code -> two letters
     area_codes: Mapping[str, str]
     #: the first three or all five digits of a ZIP code -> two letters
     zips: Mapping[str, str]
-    #: area code that lies in several zones -> all of them
+    #: area code in several zones -> all of them
     split: Mapping[str, tuple[str, ...]]
-    #: a CRM's word for a zone, in small letters -> zones
+    #: a CRM's word for a zone, in lower case -> zones
     aliases: Mapping[str, tuple[str, ...]]
-    #: zone -> states that lie in it, wholly or in part
+    #: zone -> states in it, wholly or in part
     zones: Mapping[str, tuple[str, ...]]
     hours: tuple[LegalHours, ...]
-    reading: Reading
+    address_words: AddressWords
 
     @property
     def everywhere(self) -> tuple[str, ...]:
@@ -74,16 +74,15 @@ class Places:
         return tuple(sorted({zone for zones in self.states.values() for zone in zones}))
 
 
-def load(text: str) -> Places:
-    """Read zones and hours.
+def load_places(text: str) -> PlaceTables:
+    """Return the tables in a data file.
 
     Raises:
-        CatalogueError: the text is no TOML, lacks a part, or names a zone that does not exist.
+        CatalogueError: the text is no TOML, is incomplete, or names a zone that does not exist.
 
     """
     try:
-        told = tomllib.loads(text)
-        places = _places(told)
+        places = _places(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CatalogueError(f"zones.toml cannot be read ({type(error).__name__}): install Hearth again") from None
     federal = any(law.state == "*" for law in places.hours)
@@ -92,10 +91,10 @@ def load(text: str) -> Places:
     return places
 
 
-def letters(name: str) -> str:
-    """Give a name's letters alone, small and without accents: how names are compared.
+def letters_only(name: str) -> str:
+    """Return the letters of a name, lower case and without accents, to compare names.
 
-    >>> letters("N. Dak."), letters("Québec"), letters("PUERTO  RICO")
+    >>> letters_only("N. Dak."), letters_only("Québec"), letters_only("PUERTO  RICO")
     ('ndak', 'quebec', 'puertorico')
     """
     return _NO_LETTER.sub("", unicodedata.normalize("NFKD", name).casefold())
@@ -103,7 +102,7 @@ def letters(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def is_zone(name: str) -> bool:
-    """Tell whether the machine knows a zone of that name."""
+    """Return whether the machine knows a zone of that name."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -111,46 +110,49 @@ def is_zone(name: str) -> bool:
     return True
 
 
-def _places(told: Mapping[str, Any]) -> Places:
-    states = {code: tuple(sorted(one["zones"])) for code, one in told["state"].items()}
-    zips = [(prefix, code) for code, ranges in told["zip"].items() for prefix in _prefixes(ranges)]
+def _places(data: Mapping[str, Any]) -> PlaceTables:
+    states = {code: tuple(sorted(state["zones"])) for code, state in data["state"].items()}
+    zips = [(prefix, code) for code, ranges in data["zip"].items() for prefix in _prefixes(ranges)]
     if len(dict(zips)) < len(zips) or {code for _, code in zips} - set(states):
         raise ValueError("a ZIP code lies in two states or in none")
-    return Places(
-        version=str(told["version"]),
+    return PlaceTables(
+        version=str(data["version"]),
         states=states,
-        names={letters(name): code for code, one in told["state"].items() for name in (code, *one["names"])},
-        area_codes={digits: code for code, one in told["state"].items() for digits in one["area_codes"]},
+        names={letters_only(name): code for code, state in data["state"].items() for name in (code, *state["names"])},
+        area_codes={digits: code for code, state in data["state"].items() for digits in state["area_codes"]},
         zips=dict(zips),
-        split={digits: tuple(sorted(zones)) for digits, zones in told["split"].items()},
-        aliases={name: tuple(sorted(zones)) for name, zones in told["alias"].items()},
-        zones=_by_zone(states) | {zone: tuple(codes) for zone, codes in told["zone"].items()},
-        hours=tuple(_law(one) for one in told["hours"]),
-        reading=Reading(
-            words=frozenset(told["reading"]["words"]),
-            elsewhere=tuple(told["reading"]["elsewhere"]),
-            provinces=frozenset(told["reading"]["provinces"]),
+        split={digits: tuple(sorted(zones)) for digits, zones in data["split"].items()},
+        aliases={name: tuple(sorted(zones)) for name, zones in data["alias"].items()},
+        zones=_by_zone(states) | {zone: tuple(codes) for zone, codes in data["zone"].items()},
+        hours=tuple(_law(table) for table in data["hours"]),
+        address_words=AddressWords(
+            words=frozenset(data["reading"]["words"]),
+            elsewhere=tuple(data["reading"]["elsewhere"]),
+            provinces=frozenset(data["reading"]["provinces"]),
         ),
     )
 
 
 def _by_zone(states: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     zones = {zone for zones in states.values() for zone in zones}
-    return {zone: tuple(sorted(code for code, own in states.items() if zone in own)) for zone in sorted(zones)}
+    return {
+        zone: tuple(sorted(code for code, state_zones in states.items() if zone in state_zones))
+        for zone in sorted(zones)
+    }
 
 
 def _prefixes(ranges: str) -> Iterator[str]:
-    """Give all prefixes of ranges such as `350-352 354`."""
-    for one in ranges.split():
-        first, _, last = one.partition("-")
+    """Yield all prefixes of ranges such as `350-352 354`."""
+    for span in ranges.split():
+        first, _, last = span.partition("-")
         for number in range(int(first), int(last or first) + 1):
             yield str(number).zfill(len(first))
 
 
-def _law(one: Mapping[str, Any]) -> LegalHours:
-    daily = one["hours"]
-    days = tuple(_span(one.get(day, daily)) for day in DAYS)
-    return LegalHours(id=one["id"], state=one["state"], days=days, source=one["source"])
+def _law(table: Mapping[str, Any]) -> LegalHours:
+    daily = table["hours"]
+    days = tuple(_span(table.get(day, daily)) for day in DAYS)
+    return LegalHours(id=table["id"], state=table["state"], days=days, source=table["source"])
 
 
 def _span(hours: list[float]) -> tuple[float, float]:
@@ -160,4 +162,4 @@ def _span(hours: list[float]) -> tuple[float, float]:
     return (float(start), float(end))
 
 
-PLACES = load(shipped(__package__, "zones.toml"))
+PLACES = load_places(read_data_file(__package__, "zones.toml"))

@@ -1,7 +1,8 @@
-"""When a person may be contacted: the hours open in every zone it may be in, and the next moment they are.
+"""Compute when a person may be contacted: the hours allowed in every zone it may be in, and the next such moment.
 
-A moment is inside when each zone's own clock says so. Openings are found on the clocks and told in UTC, so a day of 23
-or 25 hours needs no care; what all clocks leave of a day is kept, since many leads ask for the same days.
+A moment is allowed when the local clock of every zone allows it. Openings are computed on local clocks and returned in
+UTC, so days of 23 or 25 hours need no special case. The common openings of a day are cached, since many leads need the
+same days.
 """
 
 from __future__ import annotations
@@ -14,13 +15,24 @@ from zoneinfo import ZoneInfo
 
 from ml.errors import NoCommonHourError
 from ml.interventions.compliance.holidays import holidays_on
-from ml.interventions.compliance.zones import PLACES, Basis, LegalHours, Place, zones_of
+from ml.interventions.compliance.zones import PLACES, LegalHours, Place, PlaceBasis, zones_of
 
-__all__ = ["EARLIEST", "LATEST", "Basis", "Clock", "Hours", "clocks_of", "first_open", "is_open", "open_at", "zones_of"]
+__all__ = [
+    "EARLIEST",
+    "LATEST",
+    "Clock",
+    "Hours",
+    "PlaceBasis",
+    "clocks_of",
+    "first_open",
+    "is_open",
+    "open_at",
+    "zones_of",
+]
 
-#: clock hours outside which no setting lets anybody be contacted: the federal ones
+#: federal hours: no setting allows contact outside them
 EARLIEST, LATEST = next(law.days[0] for law in PLACES.hours if law.state == "*")
-#: days after which nobody waits for an hour that suits all
+#: days in which a common hour of all zones is searched
 _HORIZON = 15
 _WEEK = 7
 _DAY = timedelta(days=1)
@@ -34,27 +46,27 @@ class Hours:
 
     start: float = 9
     end: float = 20
-    #: narrower hours from Monday to Sunday; empty = every day alike
+    #: narrower hours from Monday to Sunday; empty: every day is alike
     days: tuple[Span, ...] = ()
-    #: ids of the holidays on which nobody may be
+    #: ids of the holidays on which nobody may be contacted
     holidays: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Refuse hours that are none."""
+        """Refuse hours that are not a span within a day."""
         if not 0 <= self.start < self.end <= 24 or len(self.days) not in {0, _WEEK}:
             raise ValueError("hours run from a start to a later end, within 0 to 24")
 
     def on(self, weekday: int) -> Span:
-        """Give the hours of a weekday (Monday is 0), never outside the law's; none when start is not before end.
+        """Return the hours of a weekday (Monday is 0), within the federal ones; none when start is not before end.
 
         >>> Hours(7, 23).on(0)
         (8.0, 21.0)
         """
-        own = self.days[weekday] if self.days else (EARLIEST, LATEST)
-        return _narrowest([(self.start, self.end), (EARLIEST, LATEST), own])
+        of_day = self.days[weekday] if self.days else (EARLIEST, LATEST)
+        return _narrowest([(self.start, self.end), (EARLIEST, LATEST), of_day])
 
     def at(self, day: date) -> Span:
-        """Give the hours of a date: none on a holiday that counts.
+        """Return the hours of a date: none on one of the `holidays`.
 
         >>> from ml.interventions.compliance.zones import laws_of
         >>> utah = Hours().within(laws_of("UT", None))
@@ -65,7 +77,7 @@ class Hours:
         return (0.0, 0.0) if closed else self.on(day.weekday())
 
     def within(self, laws: Iterable[LegalHours]) -> Hours:
-        """Narrow the hours to those that every law allows.
+        """Return the hours narrowed to those that every law allows.
 
         >>> from ml.interventions.compliance.zones import laws_of
         >>> rhode_island = Hours(8, 21).within(laws_of("RI", None))
@@ -75,20 +87,20 @@ class Hours:
         return _within(self, tuple(laws))
 
 
-#: a zone with the hours that hold there
+#: a zone with the hours that apply there
 Clock = tuple[str, Hours]
 
 
 def clocks_of(place: Place, hours: Hours, *, lawful: bool = True) -> tuple[Clock, ...]:
-    """Give each zone of a place with the hours that a brokerage keeps there, `lawful` within those of its states."""
+    """Return each zone of a place with the brokerage's hours; `lawful`: narrowed to the legal hours of its states."""
     return _clocks(place, hours) if lawful else tuple((zone, hours) for zone in place.zones)
 
 
 def first_open(clocks: tuple[Clock, ...], now: datetime) -> datetime:
-    """Give the first moment from `now` on, in UTC, at which every clock is inside its hours.
+    """Return the first moment from `now` on, in UTC, at which every clock is inside its hours.
 
     Raises:
-        NoCommonHourError: there is none within two weeks.
+        NoCommonHourError: no such moment within two weeks.
 
     >>> from ml.interventions.compliance.zones import place_of
     >>> alabama = clocks_of(place_of(None, "Birmingham, AL", None), Hours())
@@ -97,10 +109,10 @@ def first_open(clocks: tuple[Clock, ...], now: datetime) -> datetime:
 
     """
     moment = now.astimezone(UTC)
-    for opens, closes in _open(clocks, moment.date()):
+    for opens, closes in _common_openings(clocks, moment.date()):
         if moment < closes:
             return max(moment, opens)
-    later = _next(clocks, moment.date() + _DAY)
+    later = _next_opening(clocks, moment.date() + _DAY)
     if later is None:
         raise NoCommonHourError(
             f"no hour suits all of {len(clocks)} zones: tell the state or zone, or open longer hours"
@@ -109,10 +121,10 @@ def first_open(clocks: tuple[Clock, ...], now: datetime) -> datetime:
 
 
 def open_at(zones: Sequence[str], now: datetime, hours: Hours = Hours()) -> datetime:
-    """Give the first moment from `now` on, in UTC, at which every zone is inside its hours; no zone: all US zones.
+    """Return the first moment from `now` on, in UTC, at which every zone is inside its hours; no zone: all US zones.
 
     Raises:
-        NoCommonHourError: there is none within two weeks.
+        NoCommonHourError: no such moment within two weeks.
 
     >>> sunday_night = datetime(2026, 3, 8, 6, 30, tzinfo=UTC)
     >>> open_at(("America/New_York",), sunday_night).isoformat()
@@ -123,7 +135,7 @@ def open_at(zones: Sequence[str], now: datetime, hours: Hours = Hours()) -> date
 
 
 def is_open(zones: Sequence[str], moment: datetime, hours: Hours = Hours()) -> bool:
-    """Tell whether every zone is inside its hours at a moment; no zone: all US zones."""
+    """Return whether every zone is inside its hours at a moment; no zone: all US zones."""
     return all(_inside(zone, moment, hours) for zone in tuple(zones) or PLACES.everywhere)
 
 
@@ -139,29 +151,30 @@ def _clocks(place: Place, hours: Hours) -> tuple[Clock, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _next(clocks: tuple[Clock, ...], day: date) -> datetime | None:
-    """Give when all clocks are open first, from the beginning of a day in UTC on; None where it takes too long."""
+def _next_opening(clocks: tuple[Clock, ...], day: date) -> datetime | None:
+    """Return when all clocks are first open, from the beginning of a day in UTC on; None beyond the horizon."""
     days = (day + timedelta(days=ahead) for ahead in range(_HORIZON))
-    return next((opens for one in days for opens, _ in _open(clocks, one)), None)
+    return next((opens for later in days for opens, _ in _common_openings(clocks, later)), None)
 
 
 @lru_cache(maxsize=4096)
-def _open(clocks: tuple[Clock, ...], day: date) -> tuple[tuple[datetime, datetime], ...]:
-    """Give the times of a day in UTC at which all clocks are open."""
+def _common_openings(clocks: tuple[Clock, ...], day: date) -> tuple[tuple[datetime, datetime], ...]:
+    """Return the spans of a day in UTC in which all clocks are open."""
     begins = datetime.combine(day, time(), UTC)
-    times = [(begins, begins + _DAY)]
+    common = [(begins, begins + _DAY)]
     for zone, hours in dict.fromkeys(clocks):
-        own = [span for on in (day - _DAY, day, day + _DAY) for span in _open_on(zone, hours, on)]
-        both = ((max(one[0], two[0]), min(one[1], two[1])) for one in times for two in own)
-        times = [(opens, closes) for opens, closes in both if opens < closes]
-        if not times:
+        local_days = (day - _DAY, day, day + _DAY)
+        of_zone = [span for local_day in local_days for span in _openings(zone, hours, local_day)]
+        overlaps = ((max(left[0], right[0]), min(left[1], right[1])) for left in common for right in of_zone)
+        common = [(opens, closes) for opens, closes in overlaps if opens < closes]
+        if not common:
             break
-    return tuple(times)
+    return tuple(common)
 
 
 @lru_cache(maxsize=4096)
-def _open_on(zone: str, hours: Hours, day: date) -> tuple[tuple[datetime, datetime], ...]:
-    """Give when a zone is open on a day of its own."""
+def _openings(zone: str, hours: Hours, day: date) -> tuple[tuple[datetime, datetime], ...]:
+    """Return the span in UTC in which a zone is open on a local day; empty when it is closed."""
     start, end = hours.at(day)
     return ((_moment(zone, day, start), _moment(zone, day, end)),) if start < end else ()
 

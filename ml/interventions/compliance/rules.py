@@ -1,4 +1,4 @@
-"""The rules of the gates, as data: id, gate, text and source."""
+"""Load the rules of the gates, which are data: id, gate, text and source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ml.errors import CatalogueError
-from ml.language.patterns import shipped
+from ml.language.patterns import read_data_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class Rule:
     gate: str
     text: str
     source: str
-    #: days that a rule speaks of
+    #: number of days in the rule, if it has one
     days: float | None = None
 
 
@@ -30,15 +30,15 @@ class Rules:
     rules: Mapping[str, Rule]
 
     def __getitem__(self, rule_id: str) -> Rule:
-        """Give a rule by its id."""
+        """Return a rule by its id."""
         return self.rules[rule_id]
 
 
 def load(text: str) -> Rules:
-    """Read the rules.
+    """Return the rules in a data file.
 
     Raises:
-        CatalogueError: the text is no TOML, holds no rules, or holds one twice or one that lacks something.
+        CatalogueError: the text is no TOML, has no rules, or has one twice or one that is incomplete.
 
     >>> load("version = '1'")
     Traceback (most recent call last):
@@ -47,9 +47,9 @@ def load(text: str) -> Rules:
 
     """
     try:
-        told = tomllib.loads(text)
-        listed = [Rule(**one) for one in told.get("rule", ())]
-        rules = Rules(version=str(told["version"]), rules={rule.id: rule for rule in listed})
+        data = tomllib.loads(text)
+        listed = [Rule(**table) for table in data.get("rule", ())]
+        rules = Rules(version=str(data["version"]), rules={rule.id: rule for rule in listed})
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise CatalogueError(f"gates.toml cannot be read ({type(error).__name__}): install Hearth again") from None
     if not listed:
@@ -59,4 +59,4 @@ def load(text: str) -> Rules:
     return rules
 
 
-RULES = load(shipped(__package__, "gates.toml"))
+RULES = load(read_data_file(__package__, "gates.toml"))

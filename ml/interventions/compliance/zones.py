@@ -1,8 +1,8 @@
-"""Where a person may be, told from what is known: time zones, and the laws that hold on the clock of each.
+"""Find out where a person may be: the time zones, and the laws that apply in each.
 
-Several places possible: all of them count. Nothing known: every zone, each with the laws of all states that lie in it.
-Data in `zones.toml` and `holidays.toml`; exchanges by libphonenumber, whose zones load in about 25 ms and 3 MB (its
-place names would take 100 MB: area codes therefore stand in the file).
+If several places are possible, all of them count. If nothing is known, every zone counts, with the laws of all states
+in it. The data is in `zones.toml` and `holidays.toml`. Exchanges are looked up with libphonenumber, whose zones load in
+about 25 ms and 3 MB; its place names would take 100 MB, so area codes are in the file.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from phonenumbers import NumberParseException, PhoneNumber, is_possible_number, 
 from phonenumbers.timezone import time_zones_for_geographical_number
 
 from ml.interventions.compliance.holidays import HOLIDAYS
-from ml.interventions.compliance.places import DAYS, PLACES, LegalHours, Places, is_zone, load
+from ml.interventions.compliance.places import DAYS, PLACES, LegalHours, PlaceTables, is_zone, load_places
 from ml.interventions.compliance.states import state_of, states_of
 
 __all__ = [
     "DAYS",
     "LAWS",
     "PLACES",
-    "Basis",
     "LegalHours",
     "Place",
-    "Places",
+    "PlaceBasis",
+    "PlaceTables",
     "laws_of",
-    "load",
+    "load_places",
     "place_of",
     "state_of",
     "state_of_phone",
@@ -37,36 +37,36 @@ __all__ = [
     "zones_of",
 ]
 
-Basis = Literal["contact", "state", "area_code", "unknown"]
+PlaceBasis = Literal["contact", "state", "area_code", "unknown"]
 
 #: hours first, then holidays
 LAWS = (*PLACES.hours, *HOLIDAYS.laws)
-#: digits of an American number that tell where its exchange is: area code and exchange
+#: digits of an American number that locate it: area code and exchange
 _EXCHANGE = 6
 _AMERICAN = re.compile(r"(?:\+?1)?([2-9][0-9]{2}[2-9][0-9]{6})")
-#: a number that rings anywhere is placed in more zones than this
+#: libphonenumber returns more zones than this for a number without a place
 _ANYWHERE = 6
-#: how lists of zones begin what they offer: "(GMT-05:00) Eastern Time"
+#: the prefix of names in lists of zones: "(GMT-05:00) Eastern Time"
 _OFFSET = re.compile(r"^\((?:GMT|UTC)[^)]*\)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Every zone a person may be in, with the laws that hold on its clock."""
+    """Every zone a person may be in, with the laws that apply there."""
 
-    basis: Basis
+    basis: PlaceBasis
     clocks: tuple[tuple[str, tuple[LegalHours, ...]], ...]
-    #: the state is not known, and all that lie in a zone count
+    #: True: the state is not known, so the laws of all states in a zone count
     any_state: bool
 
     @property
     def zones(self) -> tuple[str, ...]:
-        """Give the zones alone."""
+        """The zones, without their laws."""
         return tuple(zone for zone, _ in self.clocks)
 
 
 def state_of_phone(phone: str | None) -> str | None:
-    """Give the state in which a number's area code lies; None when it lies in none.
+    """Return the state of a number's area code; None when it has none.
 
     >>> state_of_phone("+1 (305) 555-0100"), state_of_phone("18005550100"), state_of_phone(None)
     ('FL', None, None)
@@ -77,8 +77,8 @@ def state_of_phone(phone: str | None) -> str | None:
     return PLACES.area_codes.get(str(number.national_number)[:3])
 
 
-def zones_of(timezone: str | None, state: str | None, phone: str | None) -> tuple[tuple[str, ...], Basis]:
-    """Give every zone a person may be in, and what tells it: the contact's zone, else its state, else its area code.
+def zones_of(timezone: str | None, state: str | None, phone: str | None) -> tuple[tuple[str, ...], PlaceBasis]:
+    """Return every zone a person may be in, and the source: the contact's zone, else its state, else its area code.
 
     >>> zones_of("America/Denver", "FL", None)
     (('America/Denver',), 'contact')
@@ -90,20 +90,20 @@ def zones_of(timezone: str | None, state: str | None, phone: str | None) -> tupl
     >>> basis, "Pacific/Guam" in zones, "America/New_York" in zones
     ('unknown', True, True)
     """
-    own = _contact_zones(timezone)
-    if own:
-        return own, "contact"
-    homes = states_of(state)
-    if homes:
-        return tuple(sorted({zone for home in homes for zone in PLACES.states[home]})), "state"
-    called = _phone_zones(phone)
-    return (called, "area_code") if called else (_EVERYWHERE, "unknown")
+    of_contact = _contact_zones(timezone)
+    if of_contact:
+        return of_contact, "contact"
+    states = states_of(state)
+    if states:
+        return tuple(sorted({zone for code in states for zone in PLACES.states[code]})), "state"
+    of_phone = _phone_zones(phone)
+    return (of_phone, "area_code") if of_phone else (_EVERYWHERE, "unknown")
 
 
 def place_of(timezone: str | None, state: str | None, phone: str | None) -> Place:
-    """Give where a person may be and which laws hold there: the federal ones, those of its state and its area code's.
+    """Return where a person may be and which laws apply: federal law, and those of its state and of its area code's.
 
-    Where neither tells a state of the zone, the laws of all states that lie in the zone hold, wholly or in part.
+    When neither gives a state in the zone, the laws of all states in the zone apply, wholly or in part.
 
     >>> place = place_of(None, "Florida", "+12145550100")
     >>> place.zones, [law.id for law in place.clocks[0][1]]
@@ -119,22 +119,22 @@ def place_of(timezone: str | None, state: str | None, phone: str | None) -> Plac
 
 
 def laws_of(state: str | None, phone: str | None, timezone: str | None = None) -> tuple[LegalHours, ...]:
-    """Give all laws that hold on any clock a person may have.
+    """Return all laws that apply in any zone a person may be in.
 
     >>> [law.id for law in laws_of("Birmingham, AL", None)]
     ['quiet.federal', 'quiet.al', 'quiet.holiday_al']
     """
-    held = {law.id for _, laws in place_of(timezone, state, phone).clocks for law in laws}
-    return tuple(law for law in LAWS if law.id in held)
+    applying = {law.id for _, laws in place_of(timezone, state, phone).clocks for law in laws}
+    return tuple(law for law in LAWS if law.id in applying)
 
 
 @lru_cache(maxsize=4096)
-def _place(zones: tuple[str, ...], basis: Basis, told: tuple[str, ...], called: str | None) -> Place:
-    named = {*told, called} - {None}
-    here = {code for zone in zones for code in PLACES.zones.get(zone, ())}
-    # a number is kept when people move: one whose state lies elsewhere does not tell the state
-    moved = basis == "contact" and called not in here
-    any_state = bool(here) and not told and (called is None or moved)
+def _place(zones: tuple[str, ...], basis: PlaceBasis, states: tuple[str, ...], phone_state: str | None) -> Place:
+    named = {*states, phone_state} - {None}
+    in_zones = {code for zone in zones for code in PLACES.zones.get(zone, ())}
+    # people keep their number when they move: a number from outside the zones does not give the state
+    moved = basis == "contact" and phone_state not in in_zones
+    any_state = bool(in_zones) and not states and (phone_state is None or moved)
     clocks = ((zone, _laws({*named, *(PLACES.zones.get(zone, ()) if any_state else ())})) for zone in zones)
     return Place(basis=basis, clocks=tuple(clocks), any_state=any_state)
 
@@ -144,13 +144,13 @@ def _laws(states: Collection[str | None]) -> tuple[LegalHours, ...]:
 
 
 def _contact_zones(timezone: str | None) -> tuple[str, ...]:
-    """Give the zones a contact's own word names; a CRM's default such as UTC is no place and tells nothing."""
+    """Return the zones that a contact's time zone names; a CRM's default such as UTC is no place and counts as none."""
     name = _OFFSET.sub("", " ".join((timezone or "").split()))
     alias = PLACES.aliases.get(name.casefold())
     if alias is not None:
         return alias
-    placed = "/" in name and not name.casefold().startswith("etc/")
-    return (name,) if placed and is_zone(name) else ()
+    is_place = "/" in name and not name.casefold().startswith("etc/")
+    return (name,) if is_place and is_zone(name) else ()
 
 
 def _phone_zones(phone: str | None) -> tuple[str, ...]:
@@ -158,28 +158,28 @@ def _phone_zones(phone: str | None) -> tuple[str, ...]:
     if number is None:
         return ()
     if number.country_code != 1:
-        return _known(time_zones_for_geographical_number(number))
+        return _known_zones(time_zones_for_geographical_number(number))
     exchange = str(number.national_number)[:_EXCHANGE]
     code = exchange[:3]
-    # the newest area codes are not yet the library's
-    home = PLACES.states.get(PLACES.area_codes.get(code, ""), ())
-    return PLACES.split.get(code) or _exchange_zones(exchange) or home
+    # the library does not know the newest area codes
+    of_state = PLACES.states.get(PLACES.area_codes.get(code, ""), ())
+    return PLACES.split.get(code) or _exchange_zones(exchange) or of_state
 
 
 @lru_cache(maxsize=4096)
 def _exchange_zones(exchange: str) -> tuple[str, ...]:
-    """Give the zones of an American exchange, which is no person's number; none for one that rings anywhere."""
+    """Return the zones of an American exchange; none for one without a place. An exchange is no personal data."""
     number = PhoneNumber(country_code=1, national_number=int(exchange.ljust(10, "0")))
-    zones = _known(time_zones_for_geographical_number(number))
+    zones = _known_zones(time_zones_for_geographical_number(number))
     return zones if len(zones) <= _ANYWHERE else ()
 
 
-def _known(zones: Iterable[str]) -> tuple[str, ...]:
+def _known_zones(zones: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(filter(is_zone, zones)))
 
 
 def _number(phone: str | None) -> PhoneNumber | None:
-    """Read a number; digits without a country are American, which most are and need no library."""
+    """Parse a number; digits without a country are American, and most of them need no library."""
     if not phone:
         return None
     american = _AMERICAN.fullmatch(phone)

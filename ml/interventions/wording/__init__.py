@@ -1,1 +1,1 @@
-"""What copy may not say."""
+"""Check what copy must not say."""

@@ -1,6 +1,6 @@
-"""All that is asked of copy before it leaves: fair housing, promises, credit terms, placeholders, personal data.
+"""Check copy before it is sent: fair housing, promises, credit terms, placeholders, personal data.
 
-Phrases and shapes are data (`fair_housing.toml`, `copy_check.toml`). It runs on everything Hearth itself writes.
+Phrases and shapes are data (`fair_housing.toml`, `copy_check.toml`). The check runs on everything that Hearth writes.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from typing import Any
 
 from ml.errors import CatalogueError
 from ml.interventions.wording import fair_housing
-from ml.language.patterns import Catalogue, Entry, Finding, Tier, entry_of, load, shipped
-from ml.language.phrases import find, worst
+from ml.language.patterns import Finding, PhraseCatalogue, PhraseEntry, Tier, load_phrases, parse_entry, read_data_file
+from ml.language.phrases import find_phrases, worst_tier
 
-__all__ = ["CATALOGUE", "SHAPES", "Finding", "Shape", "Tier", "check", "load_shapes", "worst"]
+__all__ = ["CATALOGUE", "SHAPES", "Finding", "Shape", "Tier", "check_copy", "load_shapes", "worst_tier"]
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Something told by its shape, not by its words."""
+    """An entry that is recognised by the shape of the text, such as a phone number, and not by words."""
 
-    entry: Entry
+    entry: PhraseEntry
     pattern: re.Pattern[str]
 
 
 def load_shapes(text: str) -> tuple[Shape, ...]:
-    """Read the shapes.
+    """Return the shapes in a data file.
 
     Raises:
-        CatalogueError: the text is no TOML, holds no shapes, or one that cannot be read.
+        CatalogueError: the text is no TOML, has no shapes, or one that cannot be read.
 
     """
     try:
-        shapes = tuple(_shape(one) for one in tomllib.loads(text).get("shape", ()))
+        shapes = tuple(_parse_shape(table) for table in tomllib.loads(text).get("shape", ()))
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, re.error) as error:
         raise CatalogueError(f"copy_check.toml cannot be read ({type(error).__name__}): install Hearth again") from None
     if not shapes:
@@ -43,16 +43,16 @@ def load_shapes(text: str) -> tuple[Shape, ...]:
     return shapes
 
 
-def check(text: str) -> list[Finding]:
-    """Find everything in a text that may not leave, is doubtful or worth a hint, in the order of the text.
+def check_copy(text: str) -> list[Finding]:
+    """Return everything in a text that must not be sent, is doubtful or deserves a hint, in the order of the text.
 
-    >>> [(one.id, one.tier) for one in check("Hi {{first_name}}, adults only in a safe neighborhood!")]
+    >>> [(found.id, found.tier) for found in check_copy("Hi {{first_name}}, adults only in a safe neighborhood!")]
     [('placeholder.braces', 'block'), ('fh.adults_only', 'block'), ('fh.safe_area', 'warn')]
-    >>> check("Three new homes near the park came up this week. Shall I send them?")
+    >>> check_copy("Three new homes near the park came up this week. Shall I send them?")
     []
     """
-    found = [*find(text, CATALOGUE), *_shapes(text)]
-    return sorted(found, key=lambda one: (one.start, -one.end, one.id))
+    findings = [*find_phrases(text, CATALOGUE), *_shapes(text)]
+    return sorted(findings, key=lambda finding: (finding.start, -finding.end, finding.id))
 
 
 def _shapes(text: str) -> Iterator[Finding]:
@@ -61,11 +61,11 @@ def _shapes(text: str) -> Iterator[Finding]:
             yield shape.entry.finding(match.start(), match.end())
 
 
-def _shape(one: Mapping[str, Any]) -> Shape:
-    return Shape(entry=entry_of(one), pattern=re.compile(one["shape"]))
+def _parse_shape(table: Mapping[str, Any]) -> Shape:
+    return Shape(entry=parse_entry(table), pattern=re.compile(table["shape"]))
 
 
-_TEXT = shipped(__package__, "copy_check.toml")
+_TEXT = read_data_file(__package__, "copy_check.toml")
 #: fair housing among them
-CATALOGUE: Catalogue = load({"fair_housing.toml": fair_housing.TEXT, "copy_check.toml": _TEXT})
+CATALOGUE: PhraseCatalogue = load_phrases({"fair_housing.toml": fair_housing.TEXT, "copy_check.toml": _TEXT})
 SHAPES = load_shapes(_TEXT)

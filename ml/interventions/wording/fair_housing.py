@@ -1,25 +1,26 @@
-"""Fair housing in copy: what the law forbids to say of who may live somewhere, as data.
+"""Check copy for fair housing: what the law forbids to say about who may live somewhere.
 
-`block` is never sent, `warn` asks for a person, `info` is a hint. The catalogue is `fair_housing.toml`; it is no legal
-advice.
+`block` is never sent, `warn` needs a person's decision, `info` is a hint. The catalogue is data, `fair_housing.toml`;
+it is not legal advice.
 """
 
 from __future__ import annotations
 
-from ml.language.patterns import Catalogue, Finding, Tier, load, shipped
-from ml.language.phrases import find
+from ml.language.patterns import Finding, PhraseCatalogue, Tier, load_phrases, read_data_file
+from ml.language.phrases import find_phrases
 
-__all__ = ["CATALOGUE", "TEXT", "Catalogue", "Finding", "Tier", "check"]
+__all__ = ["CATALOGUE", "TEXT", "Finding", "PhraseCatalogue", "Tier", "check_fair_housing"]
 
-#: the catalogue's own text, for those who read it together with others
-TEXT = shipped(__package__, "fair_housing.toml")
-CATALOGUE = load({"fair_housing.toml": TEXT})
+#: the catalogue's text, for a caller that combines it with others
+TEXT = read_data_file(__package__, "fair_housing.toml")
+CATALOGUE = load_phrases({"fair_housing.toml": TEXT})
 
 
-def check(text: str, catalogue: Catalogue = CATALOGUE) -> list[Finding]:
-    """Find what a text says about who may live somewhere, in the order of the text.
+def check_fair_housing(text: str, catalogue: PhraseCatalogue = CATALOGUE) -> list[Finding]:
+    """Return what a text says about who may live somewhere, in the order of the text.
 
-    >>> [(found.id, found.tier) for found in check("Adults only! Mature maples, family room, no kidding.")]
+    >>> text = "Adults only! Mature maples, family room, no kidding."
+    >>> [(found.id, found.tier) for found in check_fair_housing(text)]
     [('fh.adults_only', 'block')]
     """
-    return find(text, catalogue)
+    return find_phrases(text, catalogue)

@@ -1,1 +1,1 @@
-"""What every request shares: validation, the envelope, and what may go over the wire."""
+"""The parts that all requests share: validation, the envelope, and the values that may go over the wire."""

@@ -1,4 +1,4 @@
-"""What a message may hold whatever its contract: finite JSON of bounded size and depth, in text that can be kept."""
+"""Check what every message must satisfy: finite JSON of bounded size and depth, in text that can be stored."""
 
 from __future__ import annotations
 
@@ -10,72 +10,73 @@ from typing import Any
 
 #: bytes of JSON that one message may carry
 MESSAGE_LIMIT = 700_000
-#: objects and lists that may lie in each other; the keyword arguments themselves are the first
+#: nested objects and lists; the keyword arguments themselves are the first level
 DEPTH_LIMIT = 100
-#: keys by which Celery's clients mark what JSON does not know, such as a `datetime`
-TYPED = frozenset({"__type__", "__value__"})
-#: bits of a whole number; no double holds a longer one
+#: keys by which Celery's clients mark values that JSON does not have, such as a `datetime`
+CELERY_TYPED = frozenset({"__type__", "__value__"})
+#: bits of a whole number; a double can hold no more
 _BITS = 1024
 
 _Path = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """The first thing of a message that cannot be taken: the contract's code for it, where, and what to send."""
+class PayloadFault:
+    """The first value of a message that is not accepted: the contract's code, its path, and what to send instead."""
 
     code: str
     path: _Path = ()
     message: str
 
 
-def fault(payload: Mapping[str, Any]) -> Fault | None:
-    """What keeps a payload from being read at all, whatever it asks; None where nothing does."""
+def first_fault(payload: Mapping[str, Any]) -> PayloadFault | None:
+    """Return the first fault of a payload that holds for every contract; None when there is none."""
     if _size(payload) > MESSAGE_LIMIT:
         message = f"the message is over {MESSAGE_LIMIT} bytes of JSON; send fewer items"
-        return Fault(code="too_long", message=message)
-    return _first(payload, ())
+        return PayloadFault(code="too_long", message=message)
+    return _fault_in(payload, ())
 
 
 def _size(payload: Mapping[str, Any]) -> int:
-    """Bytes of JSON; 0 where it cannot be written, since the value at fault is then the thing to tell."""
+    """Return the bytes of JSON; 0 when it cannot be written, since the faulty value is then reported instead."""
     try:
         return len(json.dumps(payload, ensure_ascii=False).encode())
     except (TypeError, ValueError, RecursionError):
         return 0
 
 
-def _first(value: Any, path: _Path) -> Fault | None:
+def _fault_in(value: Any, path: _Path) -> PayloadFault | None:
     match value:
         case None | bool():
             return None
         case str():
-            return None if _storable(value) else _of_text(path)
+            return None if _storable(value) else _not_unicode(path)
         case int() | float():
             return None if _is_finite(value) else _not_finite(path)
         case Mapping():
             return _too_deep(path) or _in_object(value, path)
         case list() | tuple():
             items = enumerate(value)
-            return _too_deep(path) or next((found for at, item in items if (found := _first(item, (*path, at)))), None)
+            faults = (_fault_in(item, (*path, at)) for at, item in items)
+            return _too_deep(path) or next(filter(None, faults), None)
     message = "this is no JSON value; send times as ISO 8601 text and ids as text"
-    return Fault(code="type", path=path, message=message)
+    return PayloadFault(code="type", path=path, message=message)
 
 
-def _in_object(value: Mapping[Any, Any], path: _Path) -> Fault | None:
-    if value.keys() == TYPED:
+def _in_object(value: Mapping[Any, Any], path: _Path) -> PayloadFault | None:
+    if value.keys() == CELERY_TYPED:
         message = "a typed object of Celery's is no JSON value; send times as ISO 8601 text and ids as text"
-        return Fault(code="type", path=path, message=message)
+        return PayloadFault(code="type", path=path, message=message)
     for key, item in value.items():
         if not isinstance(key, str) or not _storable(key):
-            return _of_text((*path, key))
-        if found := _first(item, (*path, key)):
-            return found
+            return _not_unicode((*path, key))
+        if fault := _fault_in(item, (*path, key)):
+            return fault
     return None
 
 
 def _storable(text: str) -> bool:
-    """Whether a text can be written down: half of a surrogate pair cannot."""
+    """Return whether a text can be encoded as UTF-8; half of a surrogate pair cannot."""
     if text.isascii():
         return True
     try:
@@ -85,21 +86,23 @@ def _storable(text: str) -> bool:
     return True
 
 
-def _of_text(path: _Path) -> Fault:
+def _not_unicode(path: _Path) -> PayloadFault:
     message = "this text, or the key itself, is no Unicode text; send both halves of a surrogate pair or neither"
-    return Fault(code="type", path=path, message=message)
+    return PayloadFault(code="type", path=path, message=message)
 
 
 def _is_finite(value: float) -> bool:
     return value.bit_length() <= _BITS if isinstance(value, int) else math.isfinite(value)
 
 
-def _not_finite(path: _Path) -> Fault:
-    return Fault(code="not_finite", path=path, message="send a finite number that a double holds, or leave it out")
+def _not_finite(path: _Path) -> PayloadFault:
+    return PayloadFault(
+        code="not_finite", path=path, message="send a finite number that a double holds, or leave it out"
+    )
 
 
-def _too_deep(path: _Path) -> Fault | None:
+def _too_deep(path: _Path) -> PayloadFault | None:
     if len(path) < DEPTH_LIMIT:
         return None
     message = f"objects and lists lie more than {DEPTH_LIMIT} levels deep in each other; send a flatter message"
-    return Fault(code="too_deep", path=path, message=message)
+    return PayloadFault(code="too_deep", path=path, message=message)

@@ -1,8 +1,8 @@
-"""Where in a message something is, told without repeating a key that its caller made up.
+"""Write locations inside a message without repeating keys that the caller made up, which may hold personal data.
 
-Fields of the contract are called by their names, items of lists by their numbers. A key of the caller's own, in a map
-or beside the fields, is `[3]`: the fourth key of its object in the order it was sent. `settings.stages.[3]` says as
-much to the caller as the key does, and nothing to whoever reads a stored failure.
+Fields of the contract are written by name, items of lists by number. A key that the caller made up, in a map or beside
+the fields, is written `[3]`: the fourth key of its object, in the order sent. The caller can look `settings.stages.[3]`
+up in the message; a reader of a stored failure learns nothing from it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from pydantic import BaseModel
 #: keys and numbers from the outermost inwards
 Path = Sequence[str | int]
 
-#: parts of a place that are told
-LONGEST = 12
-#: pydantic's word for a map's key itself
+#: most parts of a location that are written
+MOST_PARTS = 12
+#: the path step by which pydantic means a map's key itself
 KEY = "[key]"
-#: letters of a key that may be a misspelt name, and how alike they must be
+#: most characters of a key that may be a misspelt name, and how similar the two must be
 _NAME, _ALIKE = 40, 0.8
 _NUMBERED = re.compile(r"\[\d{1,9}\]")
 
 
-def place(contract: Any, payload: Any, path: Path) -> str:
-    """The place at the end of a path into a payload of this contract: a model, or any type that a field may have.
+def location(contract: Any, payload: Any, path: Path) -> str:
+    """Return the location at the end of a path; `contract` is a model, or any type that a field may have.
 
-    Words of pydantic's own in the path, such as the alternative of a union that it tried, are left out.
+    Steps that pydantic adds to the path, such as the alternative of a union that it tried, are left out.
     """
     parts: list[str] = []
     kinds, value = _kinds(contract), payload
@@ -38,7 +38,7 @@ def place(contract: Any, payload: Any, path: Path) -> str:
         part = _part(kinds, value, step)
         if part is None:
             continue
-        if len(parts) == LONGEST:
+        if len(parts) == MOST_PARTS:
             parts.append("…")
             break
         parts.append(part)
@@ -46,15 +46,15 @@ def place(contract: Any, payload: Any, path: Path) -> str:
     return ".".join(parts)
 
 
-def keyed(given: Mapping[Any, Any], key: Any, known: Collection[str] = ()) -> str:
-    """One key of an object as a part of a place: a known name, or its number."""
-    return str(key) if key in known else f"[{list(given).index(key)}]"
+def key_location(mapping: Mapping[Any, Any], key: Any, known: Collection[str] = ()) -> str:
+    """Return a key as a part of a location: its name if it is `known`, else its number in `mapping`."""
+    return str(key) if key in known else f"[{list(mapping).index(key)}]"
 
 
-def spelt_out(place: str, payload: Any) -> str:
-    """A place with the keys of the payload in the place of their numbers: for its own caller, who has it.
+def with_key_names(place: str, payload: Any) -> str:
+    """Return a location with the payload's keys instead of their numbers, for the caller, who has the payload.
 
-    >>> spelt_out("settings.stages.[1]", {"settings": {"stages": {"Hot one": "new", "Cold one": ""}}})
+    >>> with_key_names("settings.stages.[1]", {"settings": {"stages": {"Hot one": "new", "Cold one": ""}}})
     'settings.stages.Cold one'
     """
     parts, value = [], payload
@@ -67,30 +67,30 @@ def spelt_out(place: str, payload: Any) -> str:
     return ".".join(parts)
 
 
-def near(key: object, names: Collection[str]) -> str | None:
-    """The known name that a key is likely to be a misspelling of; None where it is like none."""
+def similar_name(key: object, names: Collection[str]) -> str | None:
+    """Return the known name that a key is probably a misspelling of; None when it resembles none."""
     if not isinstance(key, str) or len(key) > _NAME:
         return None
     reduced = {_reduced(name): name for name in names}
-    found = difflib.get_close_matches(_reduced(key), reduced, n=1, cutoff=_ALIKE)
-    return reduced[found[0]] if found else None
+    matches = difflib.get_close_matches(_reduced(key), reduced, n=1, cutoff=_ALIKE)
+    return reduced[matches[0]] if matches else None
 
 
-def unknown(part: Any, told: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Path, str | None]]:
-    """Path of each key that a request read from `told` does not know, and the known name that it is like."""
-    if isinstance(part, BaseModel) and isinstance(told, Mapping):
+def unknown_keys(part: Any, payload: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Path, str | None]]:
+    """Yield the path of each key of `payload` that the request `part` does not know, and the name it resembles."""
+    if isinstance(part, BaseModel) and isinstance(payload, Mapping):
         names = type(part).model_fields
-        for key in told:
+        for key in payload:
             if key not in names:
-                yield (*path, key), near(key, names)
-        for name in filter(told.__contains__, names):
-            yield from unknown(getattr(part, name), told[name], (*path, name))
-    elif isinstance(part, Mapping) and isinstance(told, Mapping):
-        for key, below in told.items():
-            yield from unknown(part.get(key, part.get(str(key).strip())), below, (*path, key))
-    elif isinstance(part, list | tuple) and isinstance(told, list | tuple):
-        for index, (item, below) in enumerate(zip(part, told, strict=False)):
-            yield from unknown(item, below, (*path, index))
+                yield (*path, key), similar_name(key, names)
+        for name in filter(payload.__contains__, names):
+            yield from unknown_keys(getattr(part, name), payload[name], (*path, name))
+    elif isinstance(part, Mapping) and isinstance(payload, Mapping):
+        for key, below in payload.items():
+            yield from unknown_keys(part.get(key, part.get(str(key).strip())), below, (*path, key))
+    elif isinstance(part, list | tuple) and isinstance(payload, list | tuple):
+        for index, (item, below) in enumerate(zip(part, payload, strict=False)):
+            yield from unknown_keys(item, below, (*path, index))
 
 
 def _reduced(name: str) -> str:
@@ -99,7 +99,7 @@ def _reduced(name: str) -> str:
 
 def _part(kinds: Collection[Any], value: Any, step: str | int) -> str | None:
     if isinstance(value, Mapping) and step in value:
-        return keyed(value, step, _names(kinds))
+        return key_location(value, step, _names(kinds))
     if isinstance(step, int):
         return str(step)
     return step if step in _names(kinds) else None
@@ -119,11 +119,11 @@ def _names_of(kind: Any) -> Collection[str]:
 
 
 def _kinds(annotation: Any) -> tuple[Any, ...]:
-    """The types that a value may have, without what is required of it besides."""
+    """Return the types that an annotation allows, without its further constraints."""
     if get_origin(annotation) is Annotated:
         return _kinds(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
-        return tuple(kind for each in get_args(annotation) for kind in _kinds(each))
+        return tuple(kind for alternative in get_args(annotation) for kind in _kinds(alternative))
     return (annotation,)
 
 

@@ -1,4 +1,4 @@
-"""The common part of every request, how a message becomes one, and the envelope of every answer."""
+"""Define the fields of every request, parse a message into one, and describe the envelope of every result."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tasks.contracts.base import json_values, locations
-from tasks.errors import InvalidPayload, Place
+from tasks.errors import FieldError, InvalidPayload
 
 CONTRACT = "1"
-#: places that a refusal names, and unknown keys that an answer warns of
-MOST_PLACES, MOST_WARNINGS = 50, 100
-#: clocks of callers may run ahead of ours by this much
+#: most errors of one refusal, and most unknown keys that a result warns of
+MOST_ERRORS, MOST_WARNINGS = 50, 100
+#: how far a caller's clock may be ahead of ours
 CLOCK_TOLERANCE = timedelta(minutes=5)
-#: of times that mean something, as in files that are imported
+#: years of an accepted time, the same as in imported files
 YEARS = range(1900, 2101)
-#: characters of a time however it is written
-MOST_OF_TIME = 64
+#: most characters of a time, however it is written
+LONGEST_TIME = 64
 
 
-def _short(value: object) -> object:
-    if isinstance(value, str) and len(value) > MOST_OF_TIME:
-        said = {"max_length": MOST_OF_TIME}
-        raise PydanticCustomError("string_too_long", "String should have at most {max_length} characters", said)
+def _bounded_length(value: object) -> object:
+    if isinstance(value, str) and len(value) > LONGEST_TIME:
+        context = {"max_length": LONGEST_TIME}
+        raise PydanticCustomError("string_too_long", "String should have at most {max_length} characters", context)
     return value
 
 
-def _moment(value: datetime) -> datetime:
+def _in_years(value: datetime) -> datetime:
     if value.year not in YEARS:
         message = f"lies before {YEARS[0]} or after {YEARS[-1]}; leave out a time that is not known"
         raise PydanticCustomError("range", message)
@@ -49,32 +49,32 @@ def _moment(value: datetime) -> datetime:
 def _not_future(value: datetime) -> datetime:
     if value > datetime.now(UTC) + CLOCK_TOLERANCE:
         raise PydanticCustomError("future", "lies in the future; send a time that has passed")
-    return _moment(value)
+    return _in_years(value)
 
 
-def _storable(value: str) -> str:
+def _without_nul(value: str) -> str:
     if "\x00" in value:
         raise PydanticCustomError("type", "holds a NUL, which no database keeps; leave it out")
     return value
 
 
-#: of a text that is kept as it is
-Storable = AfterValidator(_storable)
+#: for a text that is stored unchanged
+Storable = AfterValidator(_without_nul)
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:\-]{0,63}$")]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True), Storable]
-#: an aware moment, written in so many characters as one needs
-Moment = Annotated[AwareDatetime, BeforeValidator(_short), AfterValidator(_moment)]
-PastTime = Annotated[AwareDatetime, BeforeValidator(_short), AfterValidator(_not_future)]
+#: an aware moment, in text of bounded length
+Moment = Annotated[AwareDatetime, BeforeValidator(_bounded_length), AfterValidator(_in_years)]
+PastTime = Annotated[AwareDatetime, BeforeValidator(_bounded_length), AfterValidator(_not_future)]
 
 
 class Part(BaseModel):
-    """A piece of a request: unknown keys are kept so that they can be warned about."""
+    """A part of a request. Unknown keys are kept, so that the result can warn about them."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class Request(Part):
-    """The common kwargs of every task."""
+    """The keyword arguments that every task has."""
 
     tenant_id: Identifier
     contract: Literal["1"] = "1"
@@ -83,21 +83,21 @@ class Request(Part):
     dry_run: bool = False
 
     def needs_tenant(self) -> bool:
-        """Whether the tenant must exist."""
+        """Return whether the tenant must exist."""
         return True
 
     def lease_name(self) -> str | None:
-        """What no two workers may do at once; None when anybody may."""
+        """Return the name of the lease that only one worker may hold at a time; None when no lease is needed."""
         return None
 
     def default_key(self) -> str | None:
-        """The idempotency key that follows from the content; None when only the task id tells duplicates."""
+        """Return the idempotency key that follows from the content; None when only the task id marks duplicates."""
         return None
 
 
 RequestT = TypeVar("RequestT", bound=Request)
 
-#: pydantic's error types, by the code of the contract; anything else is `type`
+#: pydantic's error type -> code of the contract; any other type is `type`
 _CODES = {
     "missing": "missing",
     "finite_number": "not_finite",
@@ -117,58 +117,58 @@ _CODES = {
 }
 
 
-#: what the context of pydantic's own errors may say in a message: what a field wants, never what it got
-_SAID = {
+#: parts of the context of pydantic's errors that a message may show: what a field expects, never what it got
+_SAFE_CONTEXT = {
     *("expected", "expected_tags", "discriminator", "field_type", "class_name", "pattern", "multiple_of"),
     *("gt", "ge", "lt", "le", "min_length", "max_length", "actual_length", "max_digits", "decimal_places"),
 }
 
 
 def parse(contract: type[RequestT], payload: Mapping[str, Any]) -> tuple[RequestT, list[dict[str, str]]]:
-    """The request in a message, and a warning for each unknown key.
+    """Return the request in a message, and a warning for each unknown key.
 
-    Raises InvalidPayload with the places that are wrong, never their values and never a key that the caller made up.
+    Raises InvalidPayload with the locations that are wrong, never their values and never a key that the caller made up.
     """
-    if fault := json_values.fault(payload):
-        raise InvalidPayload.at(fault.code, locations.place(contract, payload, fault.path), fault.message)
+    if fault := json_values.first_fault(payload):
+        raise InvalidPayload.at(fault.code, locations.location(contract, payload, fault.path), fault.message)
     try:
         request = contract.model_validate(payload)
     except ValidationError as error:
-        raise refusal(contract, payload, error) from None
-    return request, [_warning(contract, payload, *found) for found in _unknown(request, payload)]
+        raise invalid_payload(contract, payload, error) from None
+    return request, [_warning(contract, payload, path, near) for path, near in _unknown(request, payload)]
 
 
-def refusal(contract: type[BaseModel], payload: Mapping[str, Any], error: ValidationError) -> InvalidPayload:
-    """What is wrong with a payload, as its caller may read it and anybody may keep it."""
-    details = error.errors(include_url=False, include_input=False)[:MOST_PLACES]
-    errors = [_place(contract, payload, one) for one in details]
+def invalid_payload(contract: type[BaseModel], payload: Mapping[str, Any], error: ValidationError) -> InvalidPayload:
+    """Return the error of a payload, without values, so that it may be stored and logged."""
+    details = error.errors(include_url=False, include_input=False)[:MOST_ERRORS]
+    errors = [_field_error(contract, payload, detail) for detail in details]
     return InvalidPayload(_CODES.get(details[0]["type"], "type"), errors)
 
 
-def _place(contract: type[BaseModel], payload: Mapping[str, Any], detail: ErrorDetails) -> Place:
-    own = "the key itself: " if locations.KEY in detail["loc"] else ""
-    return {"loc": locations.place(contract, payload, detail["loc"]), "msg": own + _message(detail)}
+def _field_error(contract: type[BaseModel], payload: Mapping[str, Any], detail: ErrorDetails) -> FieldError:
+    prefix = "the key itself: " if locations.KEY in detail["loc"] else ""
+    return {"loc": locations.location(contract, payload, detail["loc"]), "msg": prefix + _message(detail)}
 
 
 def _message(detail: ErrorDetails) -> str:
-    said = detail.get("ctx", {})
-    if said.keys() <= _SAID or detail["type"].startswith("datetime_"):
+    context = detail.get("ctx", {})
+    if context.keys() <= _SAFE_CONTEXT or detail["type"].startswith("datetime_"):
         return detail["msg"]
-    if "expected_tags" in said:
-        return f"{said.get('discriminator', 'this')} must be one of {said['expected_tags']}"
+    if "expected_tags" in context:
+        return f"{context.get('discriminator', 'this')} must be one of {context['expected_tags']}"
     return "this cannot be read; see the schema of the task"
 
 
 def _unknown(request: Request, payload: Mapping[str, Any]) -> list[tuple[locations.Path, str | None]]:
-    return list(islice(locations.unknown(request, payload), MOST_WARNINGS))
+    return list(islice(locations.unknown_keys(request, payload), MOST_WARNINGS))
 
 
 def _warning(
     contract: type[BaseModel], payload: Mapping[str, Any], path: locations.Path, near: str | None
 ) -> dict[str, str]:
-    """An unknown key by its place; the name that it is like helps where it is a misspelt one."""
-    told = {"code": "unknown_field", "path": locations.place(contract, payload, path)}
-    return told | {"near": near} if near else told
+    """Return the warning of an unknown key: its location, and the known name it resembles, if any."""
+    warning = {"code": "unknown_field", "path": locations.location(contract, payload, path)}
+    return warning | {"near": near} if near else warning
 
 
 ENVELOPE_SCHEMA: dict[str, Any] = {
@@ -190,7 +190,7 @@ ENVELOPE_SCHEMA: dict[str, Any] = {
                 "properties": {
                     "code": {"type": "string"},
                     "path": {"type": "string"},
-                    "near": {"type": "string", "description": "the known name that an unknown key is like"},
+                    "near": {"type": "string", "description": "the known name that an unknown key resembles"},
                 },
             },
         },

@@ -1,4 +1,4 @@
-"""What may leave Hearth in a message: the one place that enforces it."""
+"""Convert values to the JSON that leaves Hearth in messages; this is the only place that does."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-#: bytes of JSON that one answer may carry
+#: bytes of JSON that one result may have
 RESULT_LIMIT = 64_000
 
 
 def to_wire(value: Any) -> Any:
-    """Plain JSON: finite floats, ISO-8601 times in UTC, records as objects.
+    """Return a value as plain JSON: finite floats, ISO-8601 times in UTC, records as objects.
 
     Raises ValueError for NaN, infinities, naive times and objects that JSON does not know.
     """
@@ -48,10 +48,10 @@ def _iso(value: datetime) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """The one JSON text of a value, for hashes and limits."""
+    """Return the canonical JSON of a value as UTF-8: sorted keys, no blanks; for hashes and size limits."""
     return json.dumps(to_wire(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON, as hex."""
+    """Return the SHA-256 of the canonical JSON, as hex."""
     return hashlib.sha256(canonical(value)).hexdigest()

@@ -8,7 +8,7 @@ from db.records import EventDraft, LeadDraft
 from tasks.crm.highlevel.contacts import SYSTEM
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext
+from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext
 from tasks.intake.payload import Raw
 
 #: status -> kind of event; a kept appointment is a sign of the lead, a missed one of its absence
@@ -27,9 +27,9 @@ KINDS = {
 _AT_START = frozenset({"showing", "no_show"})
 
 
-def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | Ignored:
+def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | IgnoredEvent:
     """Read an appointment event; the appointment is nested, or is the event itself."""
-    nested = payload.part(raw, "appointment")
+    nested = payload.nested(raw, "appointment")
     told = nested or raw
     try:
         appointment_id = payload.identifier(told, "id", "appointmentId")

@@ -10,9 +10,9 @@ from typing import Any
 from db.records import EventDraft, LeadDraft
 from tasks.crm.highlevel.custom_fields import Custom, custom_of, is_ours
 from tasks.intake import payload
-from tasks.intake.consent import of_mark, with_marks
+from tasks.intake.consent import from_mark, with_marks
 from tasks.intake.errors import BadValue
-from tasks.intake.parsed_event import OURS, ParsedEvent, ReaderContext
+from tasks.intake.parsed_event import WRITE_BACK_PREFIX, ParsedEvent, ReaderContext
 from tasks.intake.payload import Raw
 from tasks.intake.values import phones, scalars
 
@@ -33,7 +33,7 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
     """Read a contact event; `id` is the contact."""
     contact_id = payload.identifier(raw, "id", "contactId")
     custom = custom_of(_custom_fields(raw), setup)
-    tags = payload.texts(raw, "tags")
+    tags = payload.text_list(raw, "tags")
     lead = LeadDraft(
         source_system=SYSTEM,
         external_id=contact_id,
@@ -56,7 +56,7 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
 
 def _with_type(lead: LeadDraft, raw: Raw, at: datetime) -> LeadDraft:
     """Read the type too: brokerages have one of those who are not to be contacted."""
-    found = of_mark(payload.text(raw, "contactType") or "", "status", at=at)
+    found = from_mark(payload.text(raw, "contactType") or "", "status", at=at)
     return replace(lead, statements=(*lead.statements, *found)) if found else lead
 
 
@@ -72,10 +72,10 @@ def state_of(lead: LeadDraft, custom: Custom, tags: list[str] | None) -> dict[st
     """Give what an event says of a contact, field by field; what we write back ourselves under names of ours."""
     told: dict[str, Any] = {**lead.contact, **lead.fields, **lead.consent}
     told |= {f"custom.{name}": value for name, value in lead.custom.items()}
-    told |= {f"{OURS}{name}": value for name, value in custom.ours.items()}
+    told |= {f"{WRITE_BACK_PREFIX}{name}": value for name, value in custom.ours.items()}
     if tags is not None:
         told["tags"] = sorted(tag for tag in tags if not is_ours(tag))
-        told[f"{OURS}tags"] = sorted(tag for tag in tags if is_ours(tag))
+        told[f"{WRITE_BACK_PREFIX}tags"] = sorted(tag for tag in tags if is_ours(tag))
     return {name: str(value) for name, value in told.items()}
 
 
@@ -84,7 +84,7 @@ def consent(raw: Raw) -> dict[str, bool]:
     everything = raw.get("dnd")
     everything = str(everything).casefold() in {"true", "yes", "1"} if everything is not None else None
     found = {} if everything is None else {"dnd_all": everything}
-    for name, setting in payload.part(raw, "dndSettings").items():
+    for name, setting in payload.nested(raw, "dndSettings").items():
         status = setting.get("status") if isinstance(setting, Mapping) else setting
         if name.casefold() == "all" and _blocks(status):
             found["dnd_all"] = True

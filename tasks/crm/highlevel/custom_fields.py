@@ -51,7 +51,7 @@ def _sort(found: Custom, column: str, cell: float | str) -> None:
     if column == "budget" or column in NUMBERS | LEVELS | TEXTS:
         found.fields.update(_canonical(column, cell))
     elif column == "locations":
-        found.fields[column] = scalars.words(str(cell), ";|,")
+        found.fields[column] = scalars.split_list(str(cell), ";|,")
     else:
         found.custom[column[:120]] = cell
 

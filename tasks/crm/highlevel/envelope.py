@@ -9,14 +9,14 @@ from typing import Any
 from tasks.crm.highlevel import appointments, contacts, messages, opportunities, tasks_and_notes
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext, keyed
+from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext, with_key
 from tasks.intake.payload import Raw
 
-Reader = Callable[[Raw, ReaderContext, datetime], ParsedEvent | Ignored]
+Reader = Callable[[Raw, ReaderContext, datetime], ParsedEvent | IgnoredEvent]
 
 
-def _means_nothing(raw: Raw, setup: ReaderContext, at: datetime) -> Ignored:
-    return Ignored(type=str(raw["type"]), code="no_meaning")
+def _means_nothing(raw: Raw, setup: ReaderContext, at: datetime) -> IgnoredEvent:
+    return IgnoredEvent(type=str(raw["type"]), code="no_meaning")
 
 
 READERS: Mapping[str, Reader] = {
@@ -40,7 +40,7 @@ READERS: Mapping[str, Reader] = {
 _TIMES = ("timestamp", "dateUpdated")
 
 
-def read(raw: Any, setup: ReaderContext) -> ParsedEvent | Ignored:
+def read(raw: Any, setup: ReaderContext) -> ParsedEvent | IgnoredEvent:
     """Read one webhook of HighLevel.
 
     Raises:
@@ -56,18 +56,18 @@ def read(raw: Any, setup: ReaderContext) -> ParsedEvent | Ignored:
     return dispatch({**raw, "type": kind}, setup)
 
 
-def dispatch(raw: Raw, setup: ReaderContext) -> ParsedEvent | Ignored:
+def dispatch(raw: Raw, setup: ReaderContext) -> ParsedEvent | IgnoredEvent:
     """Read an event whose envelope is in order."""
     event_id = payload.text(raw, "webhookId")
     reader = READERS.get(raw["type"])
     if reader is None and tasks_and_notes.refuses(raw):
         reader = tasks_and_notes.refusal
     if reader is None:
-        return Ignored(type=raw["type"], code="unknown_type", key=f"id:{event_id}" if event_id else None)
+        return IgnoredEvent(type=raw["type"], code="unknown_type", key=f"id:{event_id}" if event_id else None)
     found = reader(raw, setup, moment_of(raw, setup))
-    if isinstance(found, Ignored):
-        return Ignored(type=found.type, code=found.code, key=f"id:{event_id}" if event_id else None)
-    return keyed(found, event_id, found.state.get("id", ""))
+    if isinstance(found, IgnoredEvent):
+        return IgnoredEvent(type=found.type, code=found.code, key=f"id:{event_id}" if event_id else None)
+    return with_key(found, event_id, found.state.get("id", ""))
 
 
 def moment_of(raw: Raw, setup: ReaderContext) -> datetime:

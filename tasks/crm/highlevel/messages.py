@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from db.records import ConsentStatement, EventDraft, LeadDraft
-from ml.language.text import plain
+from ml.language.text import without_markup
 from tasks.crm.highlevel.contacts import SYSTEM
 from tasks.intake import consent, payload
-from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext, fingerprint
+from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext, fingerprint
 from tasks.intake.payload import MAX_BODY, Raw
 
 #: type of message, in small letters and without blanks -> kind of event, channel
@@ -24,16 +24,18 @@ KINDS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("fb", "facebook", "messenger", "11"), ("message", "facebook")),
     **dict.fromkeys(("ig", "instagram", "18"), ("message", "instagram")),
 }
+#: type of event -> direction, where the event has none of its own
+DIRECTIONS = {"InboundMessage": "inbound", "OutboundMessage": "outbound"}
 _IDS = ("messageId", "emailMessageId", "altId", "id")
 
 
-def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | Ignored:
+def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | IgnoredEvent:
     """Read a message; `direction` tells who wrote, the event's type only where that is missing."""
     kind, channel = _kind(raw)
     if kind == "activity":
-        return Ignored(type=str(raw["type"]), code="no_meaning")
+        return IgnoredEvent(type=str(raw["type"]), code="no_meaning")
     contact_id = payload.identifier(raw, "contactId")
-    body, direction = _body(raw), direction_of(raw)
+    body, direction = _body(raw), payload.direction(raw) or DIRECTIONS.get(str(raw["type"]))
     happened = min(payload.moment(raw, "dateAdded", zone=setup.zone) or at, setup.now)
     event = EventDraft(
         kind=kind,
@@ -52,27 +54,17 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | Ignored:
         source_system=SYSTEM,
         external_id=contact_id,
         statements=said,
-        events=(consent.refusing(event, said), *([_refusal_of(event)] if ended else [])),
+        events=(consent.mark_refusal(event, said), *([_refusal_of(event)] if ended else [])),
     )
     state = {"direction": str(direction), "status": str(payload.text(raw, "status")), "body": body}
     return ParsedEvent(type=str(raw["type"]), at=happened, lead=lead, state={**state, "id": event.source_id})
-
-
-def direction_of(raw: Raw) -> str | None:
-    """Tell who wrote or called."""
-    told = (payload.text(raw, "direction") or "").casefold()
-    if told in {"inbound", "incoming", "in"}:
-        return "inbound"
-    if told in {"outbound", "outgoing", "out"}:
-        return "outbound"
-    return {"InboundMessage": "inbound", "OutboundMessage": "outbound"}.get(str(raw.get("type")))
 
 
 def statements(raw: Raw, event: EventDraft) -> tuple[ConsentStatement, ...]:
     """Give what the writer wants to hear no more of; as it came, since markup tells what is quoted."""
     told = payload.text(raw, "body", "message", limit=4 * MAX_BODY)
     scope: dict[str, Any] = {"at": event.occurred_at, "reference": event.source_id}
-    return consent.of_message(told, event.channel, subject=payload.text(raw, "subject"), **scope)
+    return consent.from_message(told, event.channel, subject=payload.text(raw, "subject"), **scope)
 
 
 def _refusal_of(event: EventDraft) -> EventDraft:
@@ -97,7 +89,7 @@ def _kind(raw: Raw) -> tuple[str, str | None]:
 
 def _body(raw: Raw) -> str:
     """The text without markup; a mail's subject is part of it."""
-    told = plain(payload.text(raw, "body", "message", limit=4 * MAX_BODY) or "").strip()
+    told = without_markup(payload.text(raw, "body", "message", limit=4 * MAX_BODY) or "").strip()
     return "\n\n".join(filter(None, (payload.text(raw, "subject"), told)))[:MAX_BODY]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from db.records import EventDraft, LeadDraft
 from tasks.crm.highlevel.contacts import SYSTEM
 from tasks.intake import payload
-from tasks.intake.consent import of_mark, with_marks
+from tasks.intake.consent import from_mark, with_marks
 from tasks.intake.parsed_event import Closing, ParsedEvent, ReaderContext
 from tasks.intake.payload import Raw
 
@@ -51,7 +51,7 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
 
 def _with_stage(lead: LeadDraft, raw: Raw, at: datetime) -> LeadDraft:
     """Read the stage by its own name too: the tenant's mapping may have made another of it."""
-    found = of_mark(payload.text(raw, "pipelineStageName") or "", "stage", at=at)
+    found = from_mark(payload.text(raw, "pipelineStageName") or "", "stage", at=at)
     return replace(lead, statements=(*lead.statements, *found)) if found else lead
 
 

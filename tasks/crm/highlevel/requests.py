@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from html import escape
 from types import MappingProxyType
 from typing import Any, Literal
@@ -19,86 +18,66 @@ from urllib.parse import quote
 from ml.interventions.catalogue import CATALOGUE
 from ml.interventions.names import ACTIONS
 from tasks.contracts.base.wire import to_wire
+from tasks.crm.adapter import CrmAction, Json, Missing
 
-Json = dict[str, Any]
 Resource = Literal["contacts", "workflows", "conversations"]
-Missing = Literal["unknown_action", "no_contact_id", "no_workflow", "no_text"]
 
 PROVIDER = "ghl"
-#: the `Version` header that a resource is asked with
+#: resource -> its `Version` header
 VERSIONS: Mapping[str, str] = MappingProxyType(
     {"contacts": "2021-07-28", "workflows": "2021-07-28", "conversations": "2021-04-15"}
 )
-#: channels that are closed for one who refused
+#: channels that are closed for a lead that refused
 _CLOSED = ("SMS", "Email", "Call")
-#: the tag of an action whose tenant named none; a tag of ours is no news when it comes back
+#: tag of an action for which the tenant named none; when a tag of ours comes back it is no news
 _TAGS: Mapping[str, str] = MappingProxyType({"pause_automation": "ml:pause_automation"})
-#: what a tenant's workflow or tag must not stand in for
+#: actions that a tenant's workflow or tag must not replace
 _OUR_OWN = frozenset({"suppress", "pause_automation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """An action of one contact."""
+class _Builder:
+    """Writes the requests for an action about a contact that HighLevel knows."""
 
-    action: str
+    action: CrmAction
     contact_id: str
-    text: str | None
-    title: str | None
-    due_at: datetime
-    assigned_to: str | None
-    settings: Mapping[str, Any]
 
-    def set_up(self, what: str, name: str) -> str | None:
-        """Give what the tenant has set up under a name."""
-        return _set_up(self.settings, what, name)
+    def setting(self, group: str, name: str) -> str | None:
+        """Return what the tenant has set up under a name of a group."""
+        return _setting(self.action.settings, group, name)
 
     def request(self, resource: Resource, method: str, path: str, body: Any) -> Json:
-        """Give a request to a resource."""
-        version = self.set_up("versions", resource) or VERSIONS[resource]
-        made: Json = to_wire(
+        """Return a request to a resource."""
+        version = self.setting("versions", resource) or VERSIONS[resource]
+        request: Json = to_wire(
             {"provider": PROVIDER, "method": method, "path": path, "body": body, "headers": {"Version": version}}
         )
-        return made
+        return request
 
-    def of_contact(self, method: str, end: str, body: Any, resource: Resource = "contacts") -> Json:
-        """Give a request about the contact."""
+    def contact_request(self, method: str, end: str, body: Any, resource: Resource = "contacts") -> Json:
+        """Return a request about the contact."""
         return self.request(resource, method, f"/contacts/{_part(self.contact_id)}{end}", body)
 
 
-def request_of(
-    action: str,
-    *,
-    contact_id: str | None,
-    text: str | None,
-    title: str | None,
-    due_at: datetime,
-    assigned_to: str | None,
-    settings: Mapping[str, Any],
-) -> Json | None:
-    """Give an action as a request: provider, method, path, body, headers; None where there is none (see `why_not`).
+def request_of(action: CrmAction) -> Json | None:
+    """Return an action as a request: provider, method, path, body, headers; None where there is none (see `why_not`).
 
-    `settings` are the tenant's about interventions: `workflows` and `tags` by action, `users` (manager, reassign_to),
-    `versions` by resource. `text` is plain; an e-mail's is made HTML.
+    Of the settings it reads `workflows` and `tags` by action, `users` (manager, reassign_to) and `versions` by
+    resource. The text of an e-mail is made HTML.
 
-    Raises ValueError for a `due_at` without a zone.
+    Raises:
+        ValueError: `due_at` has no zone.
+
     """
-    if contact_id is None or why_not(action, contact_id=contact_id, text=text, settings=settings) is not None:
+    missing = why_not(action.action, contact_id=action.contact_id, text=action.text, settings=action.settings)
+    if action.contact_id is None or missing is not None:
         return None
-    asked = _Asked(
-        action=action,
-        contact_id=contact_id,
-        text=text,
-        title=title,
-        due_at=due_at,
-        assigned_to=assigned_to,
-        settings=settings,
-    )
-    return _own(asked) or _SHAPES.get(action, _message)(asked)
+    builder = _Builder(action=action, contact_id=action.contact_id)
+    return _tenant_request(builder) or _SHAPES.get(action.action, _message)(builder)
 
 
 def why_not(action: str, *, contact_id: str | None, text: str | None, settings: Mapping[str, Any]) -> Missing | None:
-    """Say why an action has no request: a code, None when it has one.
+    """Return the code of why an action has no request; None when it has one.
 
     >>> why_not("reengagement_drip", contact_id="c1", text=None, settings={})
     'no_workflow'
@@ -108,7 +87,7 @@ def why_not(action: str, *, contact_id: str | None, text: str | None, settings: 
         return "unknown_action"
     if not contact_id:
         return "no_contact_id"
-    if action in _SHAPES or _has_own(action, settings):
+    if action in _SHAPES or _has_tenant_way(action, settings):
         return None
     if CATALOGUE.actions[action].writes == "nothing":
         return "no_workflow"
@@ -116,74 +95,79 @@ def why_not(action: str, *, contact_id: str | None, text: str | None, settings: 
 
 
 def possible(settings: Mapping[str, Any]) -> frozenset[str]:
-    """Give the actions that have a request with these settings, as far as it does not hang on the lead."""
+    """Return the actions that have a request with these settings, as far as that does not depend on the lead."""
     return frozenset(name for name in ACTIONS if why_not(name, contact_id="any", text="any", settings=settings) is None)
 
 
-def is_own(action: str, settings: Mapping[str, Any]) -> bool:
+def is_tenant_run(action: str, settings: Mapping[str, Any]) -> bool:
     """Tell whether a tenant's own workflow or tag carries an action out, so that no text of ours goes out."""
-    return action in ACTIONS and action not in _OUR_OWN and _has_own(action, settings)
+    return action in ACTIONS and action not in _OUR_OWN and _has_tenant_way(action, settings)
 
 
-def _own(asked: _Asked) -> Json | None:
-    """Start what the tenant has set up for an action."""
-    if asked.action in _OUR_OWN:
+def _tenant_request(builder: _Builder) -> Json | None:
+    """Return the request that starts what the tenant has set up for an action."""
+    action = builder.action.action
+    if action in _OUR_OWN:
         return None
-    workflow, tag = asked.set_up("workflows", asked.action), asked.set_up("tags", asked.action)
+    workflow, tag = builder.setting("workflows", action), builder.setting("tags", action)
     if workflow is not None:
-        return asked.of_contact("POST", f"/workflow/{_part(workflow)}", {}, "workflows")
-    return None if tag is None else asked.of_contact("POST", "/tags", {"tags": [tag]})
+        return builder.contact_request("POST", f"/workflow/{_part(workflow)}", {}, "workflows")
+    return None if tag is None else builder.contact_request("POST", "/tags", {"tags": [tag]})
 
 
-def _message(asked: _Asked) -> Json:
-    """Send Hearth's words."""
-    body: Json = {"contactId": asked.contact_id}
-    if CATALOGUE.actions[asked.action].writes == "sms":
-        body |= {"type": "SMS", "message": asked.text}
+def _message(builder: _Builder) -> Json:
+    """Return the request that sends Hearth's words."""
+    action = builder.action
+    body: Json = {"contactId": builder.contact_id}
+    if CATALOGUE.actions[action.action].writes == "sms":
+        body |= {"type": "SMS", "message": action.text}
     else:
-        body |= {"type": "Email", "subject": asked.title or "", "html": _html(asked.text or "")}
-    return asked.request("conversations", "POST", "/conversations/messages", body)
+        body |= {"type": "Email", "subject": action.title or "", "html": _html(action.text or "")}
+    return builder.request("conversations", "POST", "/conversations/messages", body)
 
 
-def _call(asked: _Asked) -> Json:
-    return _task(asked, asked.assigned_to)
+def _call(builder: _Builder) -> Json:
+    return _task(builder, builder.action.assigned_to)
 
 
-def _escalate(asked: _Asked) -> Json:
-    return _task(asked, asked.set_up("users", "manager"))
+def _escalate(builder: _Builder) -> Json:
+    return _task(builder, builder.setting("users", "manager"))
 
 
-def _reassign(asked: _Asked) -> Json:
-    """Hand the lead over; where nobody was named for that, or it is theirs already, somebody is to decide."""
-    to = asked.set_up("users", "reassign_to")
-    if to is None or to == asked.assigned_to:
-        return _escalate(asked)
-    return asked.of_contact("PUT", "", {"assignedTo": to})
+def _reassign(builder: _Builder) -> Json:
+    """Give the lead to another user; where none is named, or it is theirs already, ask the manager to decide."""
+    user = builder.setting("users", "reassign_to")
+    if user is None or user == builder.action.assigned_to:
+        return _escalate(builder)
+    return builder.contact_request("PUT", "", {"assignedTo": user})
 
 
-def _pause(asked: _Asked) -> Json:
-    workflow = asked.set_up("workflows", asked.action)
+def _pause(builder: _Builder) -> Json:
+    action = builder.action.action
+    workflow = builder.setting("workflows", action)
     if workflow is not None:
-        return asked.of_contact("DELETE", f"/workflow/{_part(workflow)}", None, "workflows")
-    return asked.of_contact("POST", "/tags", {"tags": [asked.set_up("tags", asked.action) or _TAGS[asked.action]]})
+        return builder.contact_request("DELETE", f"/workflow/{_part(workflow)}", None, "workflows")
+    return builder.contact_request("POST", "/tags", {"tags": [builder.setting("tags", action) or _TAGS[action]]})
 
 
-def _suppress(asked: _Asked) -> Json:
-    return asked.of_contact("PUT", "", {"dndSettings": {channel: {"status": "active"} for channel in _CLOSED}})
+def _suppress(builder: _Builder) -> Json:
+    body = {"dndSettings": {channel: {"status": "active"} for channel in _CLOSED}}
+    return builder.contact_request("PUT", "", body)
 
 
-def _task(asked: _Asked, who: str | None) -> Json:
+def _task(builder: _Builder, user: str | None) -> Json:
+    action = builder.action
     body: Json = {
-        "title": asked.title or "",
-        "body": asked.text or "",
-        "dueDate": asked.due_at,
+        "title": action.title or "",
+        "body": action.text or "",
+        "dueDate": action.due_at,
         "completed": False,
     }
-    return asked.of_contact("POST", "/tasks", body | ({} if who is None else {"assignedTo": who}))
+    return builder.contact_request("POST", "/tasks", body | ({} if user is None else {"assignedTo": user}))
 
 
 #: actions that are no message
-_SHAPES: Mapping[str, Callable[[_Asked], Json]] = MappingProxyType(
+_SHAPES: Mapping[str, Callable[[_Builder], Json]] = MappingProxyType(
     {
         "call_task": _call,
         "manager_escalation": _escalate,
@@ -194,19 +178,19 @@ _SHAPES: Mapping[str, Callable[[_Asked], Json]] = MappingProxyType(
 )
 
 
-def _has_own(action: str, settings: Mapping[str, Any]) -> bool:
-    return any(_set_up(settings, what, action) is not None for what in ("workflows", "tags"))
+def _has_tenant_way(action: str, settings: Mapping[str, Any]) -> bool:
+    return any(_setting(settings, group, action) is not None for group in ("workflows", "tags"))
 
 
-def _set_up(settings: Mapping[str, Any], what: str, name: str) -> str | None:
-    found: str | None = (settings.get(what) or {}).get(name)
-    return found or None
+def _setting(settings: Mapping[str, Any], group: str, name: str) -> str | None:
+    value: str | None = (settings.get(group) or {}).get(name)
+    return value or None
 
 
 def _html(text: str) -> str:
-    """Give plain text as paragraphs; a line's end within one stays."""
-    paragraphs = (escape(each, quote=False).replace("\n", "<br>") for each in text.split("\n\n"))
-    return "".join(f"<p>{each}</p>" for each in paragraphs)
+    """Return plain text as HTML paragraphs; line breaks within one stay."""
+    paragraphs = (escape(part, quote=False).replace("\n", "<br>") for part in text.split("\n\n"))
+    return "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
 
 
 def _part(identifier: str) -> str:

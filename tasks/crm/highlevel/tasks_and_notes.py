@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from db.records import EventDraft, LeadDraft
-from ml.language.text import plain
+from ml.language.text import without_markup
 from tasks.crm.highlevel.contacts import SYSTEM
 from tasks.intake import consent, payload
 from tasks.intake.errors import BadValue, EventRefused
-from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext
+from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext
 from tasks.intake.payload import MAX_BODY, Raw
 from tasks.intake.values import scalars
 
@@ -54,7 +54,7 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
         source_id=f"{entity_id}:{kind}" if _once(kind) else f"{entity_id}:{kind}:{happened.isoformat()}",
     )
     note = text if kind.startswith("note") else ""
-    said = consent.of_note(note, "note", at=happened, reference=event.source_id)
+    said = consent.from_note(note, "note", at=happened, reference=event.source_id)
     lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=said, events=(event,))
     name = kind.partition("_")[0]
     state = {"kind": _group(kind), "text": text, "status": str(status), "due": str(payload.text(raw, "dueDate"))}
@@ -64,27 +64,27 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
 def refuses(raw: Raw) -> bool:
     """Tell whether an event of a type that nobody knows is a contact's refusal by its name, `SmsOptOut`."""
     named = payload.text(raw, "contactId") is not None
-    return named and bool(consent.of_event(str(raw["type"]), None, at=payload.EPOCH, reference=""))
+    return named and bool(consent.from_event_kind(str(raw["type"]), None, at=payload.EPOCH, reference=""))
 
 
 def refusal(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
     """Read a refusal that only the type of its event tells."""
     contact_id = payload.identifier(raw, "contactId")
     reference = payload.text(raw, "id", "webhookId") or f"{contact_id}:{raw['type']}:{at.isoformat()}"
-    said = consent.of_event(str(raw["type"]), payload.text(raw, "channel"), at=at, reference=reference)
+    said = consent.from_event_kind(str(raw["type"]), payload.text(raw, "channel"), at=at, reference=reference)
     lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=said)
     return ParsedEvent(type=str(raw["type"]), at=at, lead=lead, state={"id": reference})
 
 
-def mail(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | Ignored:
+def mail(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | IgnoredEvent:
     """Read a statistic of an e-mail; it knows the address only."""
-    told = payload.part(raw, "webhookPayload")
+    told = payload.nested(raw, "webhookPayload")
     if not told:
         raise EventRefused("missing", "webhookPayload")
     kind = MAIL.get((payload.text(told, "event") or "").casefold())
     address = _address(payload.text(told, "recipient"))
     if kind is None or address is None:
-        return Ignored(type=str(raw["type"]), code="no_meaning" if kind is None else "no_contact")
+        return IgnoredEvent(type=str(raw["type"]), code="no_meaning" if kind is None else "no_contact")
     happened = min(payload.moment(told, "timestamp", zone=payload.UTC) or at, setup.now)
     event = EventDraft(
         kind=kind,
@@ -110,7 +110,7 @@ def _address(cell: str | None) -> str | None:
 
 
 def _body(raw: Raw) -> str:
-    return plain(payload.text(raw, "body", limit=MAX_BODY) or "").strip()
+    return without_markup(payload.text(raw, "body", limit=MAX_BODY) or "").strip()
 
 
 def _creates(raw: Raw) -> bool:

@@ -9,7 +9,7 @@ from tasks.crm.highlevel import contacts
 from tasks.crm.highlevel.envelope import dispatch
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext
+from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext
 from tasks.intake.payload import Raw
 
 #: what it calls a field -> what the webhooks call it
@@ -60,7 +60,7 @@ _KNOWN = frozenset(
 _CALLS = {"1": "CALL", "2": "SMS", "3": "Email"}
 
 
-def read(raw: Any, setup: ReaderContext) -> ParsedEvent | Ignored:
+def read(raw: Any, setup: ReaderContext) -> ParsedEvent | IgnoredEvent:
     """Read one webhook of a workflow; `customData` may hold canonical columns, and `type` where it is to be another's.
 
     Raises:
@@ -69,7 +69,7 @@ def read(raw: Any, setup: ReaderContext) -> ParsedEvent | Ignored:
     """
     if not isinstance(raw, Mapping):
         raise EventRefused("type", "")
-    location = payload.text(payload.part(raw, "location"), "id") or payload.text(raw, "locationId")
+    location = payload.text(payload.nested(raw, "location"), "id") or payload.text(raw, "locationId")
     if location is None:
         raise EventRefused("missing", "location.id")
     if location != setup.tenant_id:
@@ -91,15 +91,15 @@ def _envelope(raw: Raw) -> dict[str, Any]:
 def _contact(raw: Raw) -> dict[str, Any]:
     told = {theirs: raw[name] for name, theirs in CONTACT.items() if name in raw}
     plain = {name: value for name, value in raw.items() if name not in _KNOWN and isinstance(value, str | int | float)}
-    plain |= {name: value for name, value in payload.part(raw, "customData").items() if name != "type"}
+    plain |= {name: value for name, value in payload.nested(raw, "customData").items() if name != "type"}
     custom = [{"id": name, "value": value} for name, value in plain.items() if value not in (None, "")]
     return {**_envelope(raw), "type": "ContactUpdate", **told, "customFields": custom}
 
 
 def _other(raw: Raw) -> dict[str, Any] | None:
     """What set the workflow off, in the words of the webhooks; None when it was the contact itself."""
-    calendar, message = payload.part(raw, "calendar"), payload.part(raw, "message")
-    asked = payload.text(payload.part(raw, "customData"), "type")
+    calendar, message = payload.nested(raw, "calendar"), payload.nested(raw, "message")
+    asked = payload.text(payload.nested(raw, "customData"), "type")
     if payload.text(calendar, "appointmentId"):
         told = {**calendar, "id": calendar["appointmentId"], "contactId": raw["contact_id"]}
         return {"type": asked or "AppointmentUpdate", "appointment": told}

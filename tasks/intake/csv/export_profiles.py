@@ -1,4 +1,7 @@
-"""The profiles: what the headers of each system's exports mean, as TOML files beside this module."""
+"""Load the profiles, which say what the headers of each system's exports mean: TOML files in `profiles/`.
+
+To know another system's export, add a file there.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
 from tasks.intake.csv import error_file, lead_schema
 from tasks.intake.values import vocabulary
 
 #: what the rows of a file are about
-Subject = Literal["leads", "events"]
+RowSubject = Literal["leads", "events"]
 
-FALLBACK: Mapping[Subject, str] = {"leads": "generic", "events": "events"}
-#: marks that a file must show before a profile is taken for it
-ENOUGH = 3
+FALLBACK: Mapping[RowSubject, str] = {"leads": "generic", "events": "events"}
+#: weight of marks that a header must show before a profile is chosen for it
+LEAST_MARKS = 3
 _NOISE = re.compile(r"[\W_]+")
 
 
@@ -27,10 +31,10 @@ class Profile:
     """One system's exports."""
 
     name: str
-    subject: Subject
-    #: canonical column -> what headers that mean it reduce to, the likeliest first
+    subject: RowSubject
+    #: canonical column -> reduced headers that mean it, the likeliest first
     columns: Mapping[str, tuple[str, ...]]
-    #: reduced header -> how much it tells for this profile
+    #: reduced header -> its weight as a mark of this profile
     marks: Mapping[str, int]
     #: reduced headers that are not read
     ignore: frozenset[str]
@@ -38,78 +42,81 @@ class Profile:
     defaults: Mapping[str, str]
     #: canonical column -> reduced word -> what it stands for
     words: Mapping[str, Mapping[str, str]]
-    #: stage -> opportunity_status, for files without a column of it
+    #: stage -> opportunity_status, for files without a status column
     outcomes: Mapping[str, str]
 
 
-def key(header: str) -> str:
-    """Reduce a header to what is compared: without case, letters and digits only."""
+def reduced_header(header: str) -> str:
+    """Return a header as headers are compared: lower case, letters and digits only."""
     return _NOISE.sub("", header.casefold())
 
 
-def names(subject: Subject | None = None) -> list[str]:
-    """Give the names of the profiles, without `auto`: of one subject, or all."""
-    return [each for each in _all() if subject in (None, load(each).subject)]
+def profile_names(subject: RowSubject | None = None) -> list[str]:
+    """Return the names of the profiles for files of `subject`, or of all profiles; `auto` is none of them."""
+    return [name for name in _profile_files() if subject in (None, load_profile(name).subject)]
 
 
-def best(header: Sequence[str], subject: Subject = "leads") -> str:
-    """Give the profile whose marks the header shows most; where none shows enough or two as much, the fallback.
+def best_profile(header: Sequence[str], subject: RowSubject = "leads") -> str:
+    """Return the profile whose marks the header shows most; the fallback when none shows enough or two show as much.
 
-    The canonical profile besides asks for most headers to be its own names: otherwise the fallback reads more of them.
+    The canonical profile is also required to name most of the headers: otherwise the fallback reads more of them.
     """
-    given = {key(name) for name in header if name and name not in error_file.NOTES}
-    scores = {name: _score(load(name), given) for name in names(subject) if load(name).marks}
+    reduced = {reduced_header(name) for name in header if name and name not in error_file.NOTES}
+    scores = {name: _score(load_profile(name), reduced) for name in profile_names(subject) if load_profile(name).marks}
     top = max(scores.values(), default=0)
     leading = [name for name, score in scores.items() if score == top]
-    if top >= ENOUGH and leading != ["canonical"]:
+    if top >= LEAST_MARKS and leading != ["canonical"]:
         return leading[0] if len(leading) == 1 else FALLBACK[subject]
-    own = load("canonical").columns if subject == "leads" else ()
-    return "canonical" if 2 * len(given & set(map(key, own))) > len(given) else FALLBACK[subject]
+    canonical = load_profile("canonical").columns if subject == "leads" else ()
+    is_canonical = 2 * len(reduced & set(map(reduced_header, canonical))) > len(reduced)
+    return "canonical" if is_canonical else FALLBACK[subject]
 
 
 @lru_cache(maxsize=64)
-def load(name: str) -> Profile:
-    """Read a profile by its name."""
+def load_profile(name: str) -> Profile:
+    """Return a profile by its name."""
     table: dict[str, Any] = tomllib.loads((_folder() / f"{name}.toml").read_text("utf-8"))
     words: Mapping[str, Mapping[str, Sequence[str]]] = table.get("words", {})
-    subject: Subject = table.get("subject", "leads")
-    columns = {column: _keys(column, *headers) for column, headers in table["columns"].items()}
+    subject: RowSubject = table.get("subject", "leads")
+    columns = {column: _reduced_headers(column, *headers) for column, headers in table["columns"].items()}
+    if name != FALLBACK[subject]:
+        columns |= _essential_columns(columns, load_profile(FALLBACK[subject]))
     return Profile(
         name=name,
         subject=subject,
-        columns=columns if name == FALLBACK[subject] else columns | _completed(columns, load(FALLBACK[subject])),
-        marks={key(header): weight for header, weight in table.get("marks", {}).items()},
-        ignore=frozenset(map(key, table.get("ignore", ()))),
+        columns=columns,
+        marks={reduced_header(header): weight for header, weight in table.get("marks", {}).items()},
+        ignore=frozenset(map(reduced_header, table.get("ignore", ()))),
         defaults=table.get("defaults", {}),
         words={column: vocabulary.inverted(levels) for column, levels in words.items()},
         outcomes=table.get("outcomes", {}),
     )
 
 
-def _completed(columns: Mapping[str, tuple[str, ...]], common: Profile) -> dict[str, tuple[str, ...]]:
-    # A refusal must not be overlooked, and a person not lost, because of a header that this system does not use.
+def _essential_columns(columns: Mapping[str, tuple[str, ...]], common: Profile) -> dict[str, tuple[str, ...]]:
+    # A refusal must not be overlooked, and a person not lost, because of a header that this profile does not know.
     claimed = {word for words in columns.values() for word in words}
     kinds = {"unsubscribed", "email", "phone", "name"}
-    needed = [name for name in common.columns if lead_schema.kind_of(name) in kinds]
+    needed = [name for name in common.columns if lead_schema.column_kind(name) in kinds]
     return {
         name: (*columns.get(name, ()), *(word for word in common.columns[name] if word not in claimed))
         for name in needed
     }
 
 
-def _score(profile: Profile, given: set[str]) -> int:
-    return sum(weight for mark, weight in profile.marks.items() if mark in given)
+def _score(profile: Profile, reduced_headers: set[str]) -> int:
+    return sum(weight for mark, weight in profile.marks.items() if mark in reduced_headers)
 
 
-def _keys(*headers: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(key, headers)))
+def _reduced_headers(*headers: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(reduced_header, headers)))
 
 
 @lru_cache(maxsize=1)
-def _all() -> tuple[str, ...]:
-    found = (entry.name for entry in _folder().iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in found if name.endswith(".toml")))
+def _profile_files() -> tuple[str, ...]:
+    names = (entry.name for entry in _folder().iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
-def _folder() -> Any:
+def _folder() -> Traversable:
     return resources.files("tasks.intake.csv") / "profiles"

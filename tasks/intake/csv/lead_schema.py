@@ -1,4 +1,4 @@
-"""The canonical columns: what Hearth understands, and how the cells of each are read."""
+"""The canonical columns: the columns that Hearth knows, and the kind by which the cells of each are read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from ml.language import consent_words
 
-#: kinds of cells; `rows` has one reader for each
+#: kind of cell -> its columns; `cells` has one reader for each kind
 KINDS: dict[str, tuple[str, ...]] = {
     "id": ("external_id", "source_system"),
     "email": ("email",),
@@ -34,14 +34,14 @@ KINDS: dict[str, tuple[str, ...]] = {
     "zone": ("timezone",),
     "label": ("label",),
 }
-#: columns of which there are several: channels of consent, marks of a campaign
+#: families of columns: channels of consent, parts of a campaign
 PATTERNS = (
     (re.compile(r"opt_in_(email|sms|call|mail|all)"), "opt_in"),
-    # dnc: a do-not-call list, which is of calls and texts
+    # dnc: a do-not-call list, which covers calls and texts
     (re.compile(r"dnd_(email|sms|call|mail|all|dnc)"), "dnd"),
     (re.compile(r"utm_(source|medium|campaign|term|content)"), "text"),
 )
-#: columns of a file of events; whose they are is told by the identity columns of leads
+#: kind of cell -> columns of a file of events; the identity columns of leads say whose event it is
 EVENT_KINDS: dict[str, tuple[str, ...]] = {
     "event_kind": ("kind",),
     "time": ("occurred_at",),
@@ -53,36 +53,36 @@ EVENT_KINDS: dict[str, tuple[str, ...]] = {
     "event_id": ("source_id",),
 }
 IDENTITY = ("external_id", "source_system", "email", "phone", "first_name", "last_name", "full_name")
-#: columns of which several headers of one file may be the source: any refusal counts
+#: kinds of which several columns of one file may mean the same canonical column: any refusal counts
 SHARED = frozenset({"dnd", "opt_in"})
-#: kinds of columns that say whether somebody may be contacted
+#: kinds of columns that say whether a lead may be contacted
 CONSENT = SHARED | {"unsubscribed"}
 _KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
 _EVENT_KIND_OF = {name: kind for kind, names in EVENT_KINDS.items() for name in names}
-#: names that nobody made up; those of PATTERNS end as a file's author likes
+#: the fixed names; a name that matches PATTERNS may contain words of the file's author
 NAMES = frozenset({*_KIND_OF, *_EVENT_KIND_OF})
 
 
-def kind_of(name: str) -> str | None:
-    """Give the kind of a canonical column, of leads or of events; None = there is no such column."""
-    found = (kind for pattern, kind in PATTERNS if pattern.fullmatch(name))
-    return _KIND_OF.get(name) or _EVENT_KIND_OF.get(name) or next(found, None)
+def column_kind(name: str) -> str | None:
+    """Return the kind of a canonical column, of leads or of events; None when there is no such column."""
+    pattern_kinds = (kind for pattern, kind in PATTERNS if pattern.fullmatch(name))
+    return _KIND_OF.get(name) or _EVENT_KIND_OF.get(name) or next(pattern_kinds, None)
 
 
-def consent_of(name: str) -> consent_words.Column | None:
-    """Give what a canonical column says of consent; None where it says nothing of it."""
-    kind = kind_of(name)
+def consent_column(name: str) -> consent_words.ConsentColumn | None:
+    """Return what a canonical column says of consent; None when it is not about consent."""
+    kind = column_kind(name)
     if kind not in SHARED:
         return None
     channel = name.rpartition("_")[2]
     channels = frozenset({"call", "sms"} if channel == "dnc" else {channel})
-    return consent_words.Column(means="refusal" if kind == "dnd" else "consent", channels=channels)
+    return consent_words.ConsentColumn(means="refusal" if kind == "dnd" else "consent", channels=channels)
 
 
-def name_of(about: consent_words.Column) -> str:
-    """Give the canonical column that a header which is about consent means.
+def consent_column_name(about: consent_words.ConsentColumn) -> str:
+    """Return the canonical name of a column that is about consent.
 
-    >>> name_of(consent_words.Column(means="refusal", channels=frozenset({"call", "sms"})))
+    >>> consent_column_name(consent_words.ConsentColumn(means="refusal", channels=frozenset({"call", "sms"})))
     'dnd_dnc'
     """
     channel = next(iter(about.channels)) if len(about.channels) == 1 else "all"
@@ -90,8 +90,8 @@ def name_of(about: consent_words.Column) -> str:
     return "dnd_dnc" if kind == "dnd" and about.channels == {"call", "sms"} else f"{kind}_{channel}"
 
 
-def belongs(name: str, subject: str) -> bool:
-    """Tell whether a canonical column is one of a file of `subject`: leads or events."""
+def belongs_to(name: str, subject: str) -> bool:
+    """Return whether a canonical column may stand in a file of `subject`, leads or events."""
     if subject == "events":
         return name in _EVENT_KIND_OF or name in IDENTITY
     return name not in _EVENT_KIND_OF

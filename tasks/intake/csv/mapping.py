@@ -1,29 +1,29 @@
-"""The mapping file: what the columns of one kind of export mean. TOML, or the same as JSON.
+"""Read and check the mapping file, which says what the columns of an export mean. TOML, or the same as JSON.
 
 ignore = ["Tags"]                  # columns that are not read
-custom = "all"                     # columns nobody claims become custom attributes; or a list: only these do
+custom = "all"                     # every other column becomes a custom attribute; or a list: only these do
 [columns]                          # header = canonical column, or "custom" to keep it from the profile
 "Lead Source" = "source"
-[label]                            # which column tells the outcome, and its words (case does not matter)
+[label]                            # which column says the outcome, and its words (case does not matter)
 column = "Converted"
 positive = ["1", "yes"]            # won; without the lists: 1, true, yes, won … and 0, false, no, lost …
 negative = ["0", "no"]             # lost
 open = [""]                        # not decided; other words are value.enum
 [defaults]
 source_system = "x"                # names the system that the ids are from
-lead_type = "buyer"                # where the row does not say
+lead_type = "buyer"                # of rows without one
 timezone = "America/New_York"      # of times without an offset
 date_order = "mdy"                 # or "dmy": how 1/2/2026 is read; without it, as the column's other dates are
 country = "US"                     # of phone numbers without a code
-kind = "call"                      # of events whose rows do not say
+kind = "call"                      # of events without one
 [missing]
-values = ["Select"]                # cells that say nothing
+values = ["Select"]                # cells that count as blank
 [words.stage]                      # words of one column's cells: what they stand for = the words
 contacted = ["Attempted", "Left voicemail"]
 [outcomes]                         # stage = opportunity_status, for files without a column of it
 closed = "won"
 [identity]
-row_number = true                  # the file has no id: rows are known by file and position
+row_number = true                  # the file has no id: rows are identified by file and position
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from tasks.contracts.base.locations import keyed
+from tasks.contracts.base.locations import key_location
 from tasks.intake.csv import export_profiles, lead_schema
 from tasks.intake.errors import BadValue, MappingRejected
 from tasks.intake.values import dates, phones, scalars, vocabulary
@@ -49,10 +49,10 @@ _SECTIONS = {
     "missing": {"values"},
     "identity": {"row_number"},
 }
-_TOP = {"ignore", "custom", "columns", "words", "outcomes", *_SECTIONS}
-#: kinds of columns whose words may be told, and the levels where these are fixed
-_WORDED = {"choice", "text", "event_kind", "direction", "channel"}
-_FIXED: dict[str, Collection[str]] = {
+_TOP_KEYS = {"ignore", "custom", "columns", "words", "outcomes", *_SECTIONS}
+#: kinds of columns that may have [words], and the levels of those columns whose levels are fixed
+_KINDS_WITH_WORDS = {"choice", "text", "event_kind", "direction", "channel"}
+_FIXED_LEVELS: dict[str, Collection[str]] = {
     **vocabulary.LEVELS,
     "direction": set(vocabulary.DIRECTION_OF.values()),
     "channel": set(vocabulary.CHANNEL_OF.values()),
@@ -63,7 +63,7 @@ _STATUSES = vocabulary.LEVELS["opportunity_status"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelWords:
-    """The words of the label column, without case."""
+    """The words of the label column, in lower case."""
 
     positive: frozenset[str] = frozenset(_POSITIVE)
     negative: frozenset[str] = frozenset(_NEGATIVE)
@@ -71,42 +71,42 @@ class LabelWords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """What holds for every row of a file."""
+class FileDefaults:
+    """The values that hold for every row of a file."""
 
     source_system: str = "csv"
     lead_type: str | None = None
-    #: IANA name; of times without an offset
+    #: IANA name of the zone of times without an offset
     timezone: str = "UTC"
-    #: as the mapping says; the order that a column's cells show is in the plan
-    date_order: dates.Order | None = None
-    #: two letters; of phone numbers without a code
+    #: as the mapping says; the order that a column's cells show is in `ColumnPlan.date_orders`
+    date_order: dates.DateOrder | None = None
+    #: two letters: the country of phone numbers without a code
     country: str | None = None
-    #: of events whose rows do not say
+    #: kind of events whose rows have none
     kind: str | None = None
-    #: beginning of the SHA-256 of the file; part of the ids made from row numbers
+    #: beginning of the file's SHA-256, part of the ids that are made from row numbers
     file: str = ""
 
     def dump(self) -> dict[str, Any]:
-        """Give it as JSON, for `load`."""
+        """Return the defaults as JSON, for `load`."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
-    def load(cls, stored: Mapping[str, Any]) -> Defaults:
-        """Make it from what `dump` gave."""
+    def load(cls, stored: Mapping[str, Any]) -> FileDefaults:
+        """Return the defaults that `dump` stored."""
         return cls(**stored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingRules:
-    """A mapping, checked."""
+    """A mapping file that was checked."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
-    #: None = all columns that nobody claims
+    #: None: every column that has no other meaning
     custom: tuple[str, ...] | None = None
     label: LabelWords = LabelWords()
-    #: without case
+    #: in lower case
     missing: frozenset[str] = frozenset()
     row_number: bool = False
     #: canonical column -> reduced word -> what it stands for
@@ -129,34 +129,42 @@ def load_mapping(path: Path) -> dict[str, Any]:
         raise MappingRejected("mapping", f"not valid TOML at {place}; correct it there") from None
 
 
-def defaults(
-    given: Mapping[str, Any] | None, *, profile: str = "generic", timezone: str = "UTC", sha256: str = ""
-) -> Defaults:
-    """Give what holds for every row: the mapping's word before the profile's before the tenant's `timezone`.
+def file_defaults(
+    mapping: Mapping[str, Any] | None, *, profile: str = "generic", timezone: str = "UTC", sha256: str = ""
+) -> FileDefaults:
+    """Return the defaults of every row: those of the mapping, then of the profile, then the tenant's `timezone`.
 
-    `profile` is the one that was used: `ColumnPlan.profile`.
+    `profile` is the one that was used, `ColumnPlan.profile`.
     """
-    # A profile's order of dates is weaker than what a column shows: the plan has it.
-    common = {name: value for name, value in export_profiles.load(profile).defaults.items() if name != "date_order"}
-    told = {"timezone": timezone, **common, **parse(given).defaults, "file": sha256[:12]}
-    return Defaults(**told)  # type: ignore[arg-type]
+    of_profile, of_mapping = export_profiles.load_profile(profile).defaults, parse_mapping(mapping).defaults
+    values = {**of_profile, **of_mapping}
+    return FileDefaults(
+        source_system=values.get("source_system", "csv"),
+        lead_type=values.get("lead_type"),
+        timezone=values.get("timezone", timezone),
+        # a profile's order of dates is weaker than what a column shows, so it stands in the plan
+        date_order=cast("dates.DateOrder | None", of_mapping.get("date_order")),
+        country=values.get("country"),
+        kind=values.get("kind"),
+        file=sha256[:12],
+    )
 
 
-def parse(given: Mapping[str, Any] | None) -> MappingRules:
-    """Check a mapping. Raises `MappingRejected`."""
-    given = given or {}
-    _require_keys("", given, _TOP)
+def parse_mapping(mapping: Mapping[str, Any] | None) -> MappingRules:
+    """Check the content of a mapping file. Raises `MappingRejected`."""
+    given = mapping or {}
+    _require_keys("", given, _TOP_KEYS)
     sections = {name: _section(given, name) for name in _SECTIONS}
     columns = _columns(given)
     label = sections["label"]
     if "column" in label:
-        columns = _with_label(columns, _word("label.column", label["column"]))
+        columns = _add_label_column(columns, _word("label.column", label["column"]))
     return MappingRules(
         columns=columns,
         ignore=_words("ignore", given.get("ignore", [])),
         custom=_custom(given.get("custom", "all")),
         label=_label(label),
-        missing=_folded("missing.values", sections["missing"].get("values", [])),
+        missing=_folded_words("missing.values", sections["missing"].get("values", [])),
         row_number=_flag("identity.row_number", sections["identity"].get("row_number", False)),
         words=_all_words(given.get("words", {})),
         outcomes=_outcomes(given.get("outcomes", {})),
@@ -168,54 +176,58 @@ def _columns(given: Mapping[str, Any]) -> dict[str, str]:
     columns = given.get("columns", {})
     if not isinstance(columns, Mapping):
         raise MappingRejected("columns", 'write a table: [columns] and lines such as "Header" = "email"')
-    seen: dict[str, str] = {}
+    targets: dict[str, str] = {}
     for header, target in columns.items():
-        place = f"columns.{keyed(columns, header)}"
-        if target != "custom" and (not isinstance(target, str) or lead_schema.kind_of(target) is None):
+        place = f"columns.{key_location(columns, header)}"
+        if target != "custom" and (not isinstance(target, str) or lead_schema.column_kind(target) is None):
             raise MappingRejected(
                 place, "not a canonical column; see the CSV contract for their names, or write custom"
             )
-        if target in seen.values() and target != "custom" and lead_schema.kind_of(target) not in lead_schema.SHARED:
+        if (
+            target in targets.values()
+            and target != "custom"
+            and lead_schema.column_kind(target) not in lead_schema.SHARED
+        ):
             raise MappingRejected(place, "another header is mapped to the same column; keep one of them")
-        seen[header] = target
-    return seen
+        targets[header] = target
+    return targets
 
 
-def _with_label(columns: dict[str, str], header: str) -> dict[str, str]:
+def _add_label_column(columns: dict[str, str], header: str) -> dict[str, str]:
     if columns.get(header, "label") != "label" or ("label" in columns.values() and columns.get(header) != "label"):
         raise MappingRejected("label.column", "it contradicts [columns]; name the label column in one place")
     return columns | {header: "label"}
 
 
 def _label(label: Mapping[str, Any]) -> LabelWords:
-    words = {name: _folded(f"label.{name}", label[name]) for name in ("positive", "negative", "open") if name in label}
-    found = LabelWords(**words)
+    names = ("positive", "negative", "open")
+    words = {name: _folded_words(f"label.{name}", label[name]) for name in names if name in label}
     for left, right in (("positive", "negative"), ("positive", "open"), ("negative", "open")):
         if {left, right} <= set(words) and words[left] & words[right]:
             raise MappingRejected(f"label.{right}", f"a word is also among label.{left}; keep it in one list")
-    return found
+    return LabelWords(**words)
 
 
 def _all_words(given: object) -> dict[str, dict[str, str]]:
-    told = _table("words", given)
-    places = {column: f"words.{keyed(told, column, lead_schema.NAMES)}" for column in told}
-    return {column: _column_words(place, column, told[column]) for column, place in places.items()}
+    tables = _table("words", given)
+    places = {column: f"words.{key_location(tables, column, lead_schema.NAMES)}" for column in tables}
+    return {column: _column_words(place, column, tables[column]) for column, place in places.items()}
 
 
 def _column_words(place: str, column: str, given: object) -> dict[str, str]:
-    if lead_schema.kind_of(column) not in _WORDED:
+    if lead_schema.column_kind(column) not in _KINDS_WITH_WORDS:
         raise MappingRejected(place, "only columns of words can have them, such as stage, source or lead_type")
-    table, known = _table(place, given), _FIXED.get(column, ())
-    places = {level: f"{place}.{keyed(table, level, known)}" for level in table}
-    levels = {_level(places[level], column, level): _words(places[level], told) for level, told in table.items()}
-    reduced = [word for told in levels.values() for word in set(map(vocabulary.level_key, told))]
+    table, known = _table(place, given), _FIXED_LEVELS.get(column, ())
+    places = {level: f"{place}.{key_location(table, level, known)}" for level in table}
+    levels = {_level(places[level], column, level): _words(places[level], words) for level, words in table.items()}
+    reduced = [word for words in levels.values() for word in set(map(vocabulary.level_key, words))]
     if len(reduced) != len(set(reduced)):
-        raise MappingRejected(place, "a word stands for two things; keep it in one list")
+        raise MappingRejected(place, "a word is in two lists; keep it in one")
     return vocabulary.inverted(levels)
 
 
 def _level(place: str, column: str, level: str) -> str:
-    known = _FIXED.get(column)
+    known = _FIXED_LEVELS.get(column)
     if known is not None and level not in known:
         raise MappingRejected(place, f"write one of {', '.join(sorted(known))}")
     if column == "kind" and not _CODE.fullmatch(level):
@@ -224,30 +236,30 @@ def _level(place: str, column: str, level: str) -> str:
 
 
 def _outcomes(given: object) -> dict[str, str]:
-    told = _table("outcomes", given)
-    for stage, status in told.items():
+    table = _table("outcomes", given)
+    for stage, status in table.items():
         if not isinstance(status, str) or status not in _STATUSES:
-            raise MappingRejected(f"outcomes.{keyed(told, stage)}", f"write one of {', '.join(_STATUSES)}")
-    return dict(told)
+            raise MappingRejected(f"outcomes.{key_location(table, stage)}", f"write one of {', '.join(_STATUSES)}")
+    return dict(table)
 
 
 def _defaults(given: Mapping[str, Any]) -> dict[str, str]:
-    found = {name: _word(f"defaults.{name}", value) for name, value in given.items()}
+    values = {name: _word(f"defaults.{name}", value) for name, value in given.items()}
     allowed = (
         ("date_order", ("mdy", "dmy")),
         ("lead_type", tuple(vocabulary.LEVELS["lead_type"])),
         ("country", tuple(phones.COUNTRIES)),
     )
     for name, known in allowed:
-        if name in found and found[name] not in known:
+        if name in values and values[name] not in known:
             raise MappingRejected(f"defaults.{name}", f"write one of {', '.join(known)}")
-    if "kind" in found and not _CODE.fullmatch(found["kind"]):
+    if "kind" in values and not _CODE.fullmatch(values["kind"]):
         raise MappingRejected("defaults.kind", "write a short code such as listing_view")
     try:
-        scalars.zone(found.get("timezone", "UTC"))
+        scalars.zone(values.get("timezone", "UTC"))
     except BadValue as error:
         raise MappingRejected("defaults.timezone", error.hint) from None
-    return found
+    return values
 
 
 def _section(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -258,14 +270,16 @@ def _section(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _table(place: str, given: object) -> Mapping[str, Any]:
     if not isinstance(given, Mapping):
-        raise MappingRejected(place, "write a table here, as the head of its lines in brackets")
+        raise MappingRejected(place, "write a table here: its name in brackets, then its lines")
     return cast("Mapping[str, Any]", given)
 
 
 def _require_keys(place: str, given: Mapping[str, Any], known: set[str]) -> None:
     for key in given:
         if key not in known:
-            raise MappingRejected(f"{place}{keyed(given, key)}", f"unknown key; known are {', '.join(sorted(known))}")
+            raise MappingRejected(
+                f"{place}{key_location(given, key)}", f"unknown key; known are {', '.join(sorted(known))}"
+            )
 
 
 def _custom(given: object) -> tuple[str, ...] | None:
@@ -275,10 +289,10 @@ def _custom(given: object) -> tuple[str, ...] | None:
 def _words(place: str, given: object) -> tuple[str, ...]:
     if not isinstance(given, Sequence) or isinstance(given, str):
         raise MappingRejected(place, 'write a list of texts such as ["a", "b"]')
-    return tuple(_word(place, each) for each in given)
+    return tuple(_word(place, item) for item in given)
 
 
-def _folded(place: str, given: object) -> frozenset[str]:
+def _folded_words(place: str, given: object) -> frozenset[str]:
     return frozenset(word.strip().casefold() for word in _words(place, given))
 
 

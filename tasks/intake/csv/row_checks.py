@@ -1,4 +1,4 @@
-"""What can be told of a row as a whole before its cells are read: blank, torn, too short, too long, a stranger's."""
+"""Check a row as a whole: blank, torn, too short, too long, or of nobody who can be identified."""
 
 from __future__ import annotations
 
@@ -6,58 +6,58 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tasks.intake.csv.columns import ColumnPlan
-from tasks.intake.csv.issues import Problem, Severity
-from tasks.intake.csv.source import Record
+from tasks.intake.csv.issues import Issue, Severity
+from tasks.intake.csv.source import CsvRecord
 from tasks.intake.values import scalars
 
 _TOTAL = re.compile(r"(?:grand\s*|sub\s*-?)?totals?\b.*|sum\b.*", re.IGNORECASE)
 
-#: characters of a row: what people write of somebody fills no book, and one row is read without a break
+#: most characters of a row: a row is read without a pause, and notes about a person are never this long
 LONGEST = 500_000
 
 
-def refusal(record: Record, code: str, hint: str, severity: Severity = "error") -> Problem:
-    """Say why a row is not taken."""
-    return Problem(severity=severity, code=code, message=f"line {record.line}: {hint}")
+def row_issue(record: CsvRecord, code: str, hint: str, severity: Severity = "error") -> Issue:
+    """Return the issue of a row that is not imported."""
+    return Issue(severity=severity, code=code, message=f"line {record.line}: {hint}")
 
 
-def fault(record: Record, plan: ColumnPlan) -> Problem | None:
-    """Give the reason for which a row cannot be read at all; None = it can."""
+def unreadable(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
+    """Return the issue for which a row cannot be read at all; None when it can."""
     if not any(map(str.strip, record.cells)):
-        return refusal(record, "row.blank", "the row is blank and was passed over", "info")
-    if sum(map(len, record.cells)) > LONGEST and _read(record.cells) > LONGEST:
-        return refusal(record, "row.too_long", f"the row has more than {LONGEST} characters; shorten its cells")
+        return row_issue(record, "row.blank", "the row is blank and was skipped", "info")
+    if sum(map(len, record.cells)) > LONGEST and _readable_length(record.cells) > LONGEST:
+        return row_issue(record, "row.too_long", f"the row has more than {LONGEST} characters; shorten its cells")
     if record.torn:
         hint = "a quote opened in this row is closed by a later row only; close it"
-        return refusal(record, "file.unclosed_quote", f"{hint}: the rows between were not taken either")
+        return row_issue(record, "file.unclosed_quote", f"{hint}: the rows between were not imported either")
     if record.short:
-        return refusal(record, "row.column_count", "cells are still marked #MISSING; fill them in or clear them")
-    if not _fits(record.cells, plan):
+        return row_issue(record, "row.column_count", "cells are still marked #MISSING; fill them in or clear them")
+    if not _has_expected_width(record.cells, plan):
         counts = f"the row has {len(record.cells)} cells, the header {len(plan.columns)}"
-        return refusal(record, "row.column_count", f"{counts}; quote cells that hold the delimiter")
+        return row_issue(record, "row.column_count", f"{counts}; quote cells that hold the delimiter")
     return None
 
 
-def _read(given: Sequence[str]) -> int:
-    # a cell that is too long for itself is not read as far
-    return sum(min(len(cell), scalars.MAX_CELL) for cell in given)
+def _readable_length(row_cells: Sequence[str]) -> int:
+    # a cell that is too long is refused by itself and read no further
+    return sum(min(len(cell), scalars.MAX_CELL) for cell in row_cells)
 
 
-def stranger(
-    record: Record, ids: Mapping[str, str], contact: Mapping[str, str], *, numbered: bool = False
+def unidentified(
+    record: CsvRecord, ids: Mapping[str, str], contact: Mapping[str, str], *, numbered: bool = False
 ) -> str | None:
-    """Say why nobody knows whose row this is; None = somebody does, or rows are known by their number."""
+    """Return why the lead of a row cannot be identified; None when it can, or when rows are known by their number."""
     first = next(text for cell in record.cells if (text := cell.strip()))
     if not {"email", "phone"} & contact.keys() and _TOTAL.fullmatch(first):
         return "this looks like a line of totals; remove it"
     if numbered or "external_id" in ids or "email" in contact or {"phone", "last_name"} <= contact.keys():
         return None
-    return "nothing tells who this is; give an id, an e-mail address, or a phone number with a last name"
+    return "nothing identifies the lead; give an id, an e-mail address, or a phone number with a last name"
 
 
-def _fits(given: Sequence[str], plan: ColumnPlan) -> bool:
-    # Blank cells may be too many, cells of trailing columns without a name too few.
+def _has_expected_width(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
+    # Blank cells may follow the last column, and cells of trailing columns without a name may be missing.
     width = len(plan.columns)
-    if len(given) >= width:
-        return len(given) == width or not any(map(str.strip, given[width:]))
-    return all(column.role == "unnamed" for column in plan.columns[len(given) :])
+    if len(row_cells) >= width:
+        return len(row_cells) == width or not any(map(str.strip, row_cells[width:]))
+    return all(column.role == "unnamed" for column in plan.columns[len(row_cells) :])

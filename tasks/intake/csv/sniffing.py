@@ -1,4 +1,4 @@
-"""What a file looks like inside: its encoding, its delimiter, whether it has a header."""
+"""Find out how a file is written: its encoding, its delimiter, whether it has a header."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_FOREIGN = (
+_BINARY_FORMATS = (
     (b"PK\x03\x04", "a workbook or a zip archive"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
     (b"%PDF", "a PDF document"),
 )
-_OTHER_TEXT = (
+_TEXT_FORMATS = (
     (b"{", "JSON"),
     (b"[{", "JSON"),
     (b"<!doctype", "a web page"),
@@ -40,25 +40,25 @@ _OTHER_TEXT = (
 )
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
-#: what stands in cells and never in a header
-_DATA = re.compile(
+#: a cell with data, which never stands in a header
+_DATA_CELL = re.compile(
     r"[^@\s]+@[^@\s]+\.\w+"
     r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
     r"|\d{4}-\d{2}-\d{2}.*"
     r"|\+?\(?\d[\d\s().-]{6,}",
     re.IGNORECASE,
 )
-#: years may be names of columns
+#: a number that is no year, since years may be names of columns
 _NUMBER = re.compile(r"(?!(?:19|20)\d\d$)[-+$€£]?\d[\d.,]*%?")
 
 
-def encoding(path: Path, declared: str | None, limits: files.Limits = files.LIMITS) -> str:
-    """Find the codec: byte order mark, else UTF-8, else `declared`, else cp1252. Raises `FileRejected`."""
+def encoding(path: Path, declared: str | None, limits: files.FileLimits = files.LIMITS) -> str:
+    """Return the codec: by byte order mark, else UTF-8, else `declared`, else cp1252. Raises `FileRejected`."""
     head = _head(path)
     marked = next((codec for mark, codec in _MARKS if head.startswith(mark)), None)
     if marked is None:
         _require_text(head)
-    candidates = [marked] if marked else ["utf-8", *_declared(declared), "cp1252"]
+    candidates = [marked] if marked else ["utf-8", *_declared_codec(declared), "cp1252"]
     for codec in candidates:
         if _decodes(path, codec, limits):
             return codec
@@ -66,7 +66,7 @@ def encoding(path: Path, declared: str | None, limits: files.Limits = files.LIMI
 
 
 def sample(path: Path, codec: str) -> tuple[str, bool]:
-    """Decode the beginning of the file; True = that is all of it."""
+    """Return the beginning of the file as text, and whether it is the whole file."""
     with files.opened(path) as (raw, _):
         text = io.TextIOWrapper(raw, codec, newline="")
         start = text.read(_SAMPLE)
@@ -74,44 +74,45 @@ def sample(path: Path, codec: str) -> tuple[str, bool]:
 
 
 def separator_line(line: str) -> str | None:
-    """Give the delimiter when this is Excel's own first line `sep=;`."""
-    found = _SEPARATOR_LINE.fullmatch(line)
-    return found[1] if found and found[1] in DELIMITERS else None
+    """Return the delimiter that Excel's own first line `sep=;` names; None for any other line."""
+    match = _SEPARATOR_LINE.fullmatch(line)
+    return match[1] if match and match[1] in DELIMITERS else None
 
 
 def delimiter(text: str, *, whole: bool) -> str:
-    """Find the delimiter that gives most records as many cells as the header; `,` when the file has one column."""
-    found = {each: records(text, each, whole=whole) for each in DELIMITERS}
-    best = max(DELIMITERS, key=lambda each: _fit(found[each]))
-    if _fit(found[best]) > 0:
+    """Return the delimiter that gives most records as many cells as the header; `,` when the file has one column."""
+    tables = {mark: records(text, mark, whole=whole) for mark in DELIMITERS}
+    best = max(DELIMITERS, key=lambda mark: _delimiter_fit(tables[mark]))
+    if _delimiter_fit(tables[best]) > 0:
         return best
-    # One column; or a title line above a wider table, which `require_header` then tells by its rows.
-    return next((each for each in DELIMITERS if _fit(found[each][1:]) >= 0.6 and len(found[each][1]) > 2), ",")
+    # One column; or a title line above a wider table, which `require_header` then recognises by its rows.
+    below_title = (mark for mark, table in tables.items() if _delimiter_fit(table[1:]) >= 0.6 and len(table[1]) > 2)
+    return next(below_title, ",")
 
 
 def records(text: str, mark: str, *, whole: bool) -> list[list[str]]:
-    """Give the first records that are not blank; where the text is cut off, the last goes if it is no second."""
-    found = []
+    """Return the first records that are not blank; of a text that is cut off, the last of three or more is dropped."""
+    first_records = []
     try:
         for cells in csv.reader(io.StringIO(text, newline=""), delimiter=mark):
             if any(cells):
-                found.append(cells)
-            if len(found) > _SAMPLE_RECORDS:
-                return found
-    except csv.Error:  # a quote that is never closed; `spool` tells where
-        return found
-    return found if whole or len(found) < 3 else found[:-1]
+                first_records.append(cells)
+            if len(first_records) > _SAMPLE_RECORDS:
+                return first_records
+    except csv.Error:  # a quote that is never closed; `spool` says where
+        return first_records
+    return first_records if whole or len(first_records) < 3 else first_records[:-1]
 
 
 def is_torn(cells: Sequence[str], mark: str) -> bool:
-    """Tell whether a cell of several lines has swallowed the rows up to the next quote.
+    """Return whether a cell of several lines contains the rows up to the next quote.
 
     Such a cell holds a lone quote, and a line with as many delimiters as a row has up to this cell, or in all.
     """
-    return any(_swallows(cell, index, len(cells), mark) for index, cell in enumerate(cells))
+    return any(_contains_rows(cell, index, len(cells), mark) for index, cell in enumerate(cells))
 
 
-def _swallows(cell: str, index: int, width: int, mark: str) -> bool:
+def _contains_rows(cell: str, index: int, width: int, mark: str) -> bool:
     if "\n" not in cell or cell.count('"') % 2 == 0:
         return False
     *between, last = cell.partition('"')[0].splitlines()[1:] or [""]
@@ -119,7 +120,7 @@ def _swallows(cell: str, index: int, width: int, mark: str) -> bool:
 
 
 def require_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Refuse what cannot be the header of `rows`. Raises `FileRejected`."""
+    """Raise `FileRejected` if this cannot be the header of `rows`."""
     named = [cell for cell in header if cell]
     if len(named) == 1 and rows and 3 * sum(1 for cells in rows if sum(map(bool, cells)) > 2) > 2 * len(rows):
         message = "the first line is a title, not column names; remove the lines above the header"
@@ -133,7 +134,7 @@ def require_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None
 
 
 def _is_data(named: Sequence[str]) -> bool:
-    if any(_DATA.fullmatch(cell) for cell in named):
+    if any(_DATA_CELL.fullmatch(cell) for cell in named):
         return True
     return 2 * sum(1 for cell in named if _NUMBER.fullmatch(cell)) > len(named)
 
@@ -147,17 +148,17 @@ def _require_distinct(header: Sequence[str]) -> None:
             raise FileRejected("file.duplicate_header", message)
 
 
-def _fit(found: list[list[str]]) -> float:
-    # The share of records as wide as the header, a little more for wider tables; 0 = not this delimiter.
-    width = len(found[0]) if found else 0
+def _delimiter_fit(table: list[list[str]]) -> float:
+    # The share of records as wide as the header, a little more for wider tables; 0: not this delimiter.
+    width = len(table[0]) if table else 0
     if width < 2:
         return 0.0
-    share = sum(1 for cells in found if _is_sound(cells, width)) / len(found)
+    share = sum(1 for cells in table if _is_sound(cells, width)) / len(table)
     return share * (1 - 1 / width) if share >= 0.4 else 0.0
 
 
 def _is_sound(cells: list[str], width: int) -> bool:
-    # A lone quote inside a cell tells that a quoted cell was cut in two.
+    # A lone quote inside a cell means that a quoted cell was cut in two.
     return len(cells) == width and not any(cell.count('"') % 2 for cell in cells)
 
 
@@ -170,18 +171,18 @@ def _head(path: Path) -> bytes:
 
 
 def _require_text(head: bytes) -> None:
-    kind = next((name for magic, name in _FOREIGN if head.startswith(magic)), None)
+    kind = next((name for magic, name in _BINARY_FORMATS if head.startswith(magic)), None)
     if kind:
         raise FileRejected("file.binary", f"this is {kind}, not CSV text; export it as CSV (UTF-8)")
     start = head.lstrip()[:16].lower()
-    kind = next((name for begin, name in _OTHER_TEXT if start.startswith(begin)), None)
+    kind = next((name for begin, name in _TEXT_FORMATS if start.startswith(begin)), None)
     if kind:
         raise FileRejected("file.not_csv", f"this is {kind}, not CSV; export the data as CSV (UTF-8)")
     if b"\x00" in head or len(_CONTROLS.findall(head)) > len(head) // 50:
         raise FileRejected("file.binary", "this is not text; export the data as CSV (UTF-8)")
 
 
-def _declared(name: str | None) -> list[str]:
+def _declared_codec(name: str | None) -> list[str]:
     if name is None:
         return []
     try:
@@ -190,7 +191,7 @@ def _declared(name: str | None) -> list[str]:
         raise FileRejected("file.encoding", "the declared encoding is not known; name one such as cp1250") from None
 
 
-def _decodes(path: Path, codec: str, limits: files.Limits) -> bool:
+def _decodes(path: Path, codec: str, limits: files.FileLimits) -> bool:
     decoder = codecs.getincrementaldecoder(codec)()
     with files.opened(path, limits) as (raw, _):
         try:

@@ -1,10 +1,10 @@
-"""A CSV file on disk: what it looks like, its UTF-8 copy with the places to start from, and its records.
+"""Read a CSV file on disk: inspect it, copy it as UTF-8 in chunks, and read the records of a chunk.
 
     source = inspect(path)                      # encoding, delimiter, header
     spooled = spool(path, target, source)       # UTF-8 copy, chunks of 1,000 records
-    for record in read(target, spooled.offsets[0], source): …
+    for record in read_records(target, spooled.chunks[0], source): …
 
-Everything streams: memory does not grow with the file.
+Everything is streamed: memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -20,69 +20,69 @@ from typing import Any, Protocol
 from db.records import ChunkDraft
 from tasks.intake import files
 from tasks.intake.csv import error_file, sniffing
-from tasks.intake.csv.issues import Problem
-from tasks.intake.csv.spool import copy as copy_as_utf8
+from tasks.intake.csv.issues import Issue
+from tasks.intake.csv.spool import copy_and_chunk
 from tasks.intake.errors import FileRejected
-from tasks.intake.files import LIMITS, Limits
+from tasks.intake.files import LIMITS, FileLimits
 from tasks.intake.values import dates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """How to read a file."""
+    """How a file is written, so that it can be read again."""
 
     #: Python codec of the original
     encoding: str
     delimiter: str
-    #: stripped of outer blanks; "" = a column without a name
+    #: stripped of outer blanks; "" is a column without a name
     header: tuple[str, ...]
-    #: an error file of ours: cells carry a guard against formulas that `read` takes off
+    #: True: an error file of ours, whose cells carry a guard against formulas that `read_records` removes
     guarded: bool = False
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[Issue, ...] = ()
 
     def dump(self) -> dict[str, Any]:
-        """Give it as JSON, for `load`."""
-        return asdict(self) | {"header": list(self.header), "warnings": [asdict(each) for each in self.warnings]}
+        """Return the source as JSON, for `load`."""
+        return asdict(self) | {"header": list(self.header), "warnings": [asdict(issue) for issue in self.warnings]}
 
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> Source:
-        """Make it from what `dump` gave."""
-        warnings = tuple(Problem(**each) for each in stored["warnings"])
+        """Return the source that `dump` stored."""
+        warnings = tuple(Issue(**issue) for issue in stored["warnings"])
         return cls(**{**stored, "header": tuple(stored["header"]), "warnings": warnings})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spooled:
-    """A UTF-8 copy of a file and where its chunks begin."""
+class SpooledFile:
+    """A UTF-8 copy of a file, and its chunks."""
 
     #: of the original bytes (of a .gz: as compressed)
     sha256: str
     #: records after the header, blank ones included
     records: int
     #: one per 1,000 records, numbered from 0
-    offsets: tuple[ChunkDraft, ...]
-    #: position of a watched column -> how its dates are written, for `ColumnPlan.learn`
-    orders: Mapping[int, dates.Evidence] = field(default_factory=dict)
+    chunks: tuple[ChunkDraft, ...]
+    #: position of a column of dates -> how its dates are written, for `ColumnPlan.with_date_orders`
+    date_orders: Mapping[int, dates.DateOrderEvidence] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class CsvRecord:
     """One row."""
 
-    #: from 1, the header not counted
+    #: from 1, without the header
     number: int
-    #: physical line of the file on which it starts, from 1, the header counted
+    #: physical line of the file on which the row starts, from 1, with the header
     line: int
     cells: tuple[str, ...]
-    #: a quote was closed by the opening quote of a later row: what lies between was read as one cell
+    #: True: a quote was closed by the opening quote of a later row, so that the rows between were read as one cell
     torn: bool = False
-    #: a row of an error file that was too short and still is: cells are marked as missing
+    #: True: a row of an error file that is still too short, with cells marked as missing
     short: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where in a spooled file a record begins."""
+class RecordPosition:
+    """The position in a spooled file at which a record begins."""
 
     offset: int
     first_record: int
@@ -102,36 +102,41 @@ class Chunk(Protocol):
     def records(self) -> int: ...
 
 
-def inspect(path: Path, declared: str | None = None, limits: Limits = LIMITS) -> Source:
-    """Find encoding, delimiter and header; the file is decoded once from end to end to be sure of its encoding.
+def inspect(path: Path, declared: str | None = None, limits: FileLimits = LIMITS) -> Source:
+    """Return encoding, delimiter and header; the whole file is decoded once to be sure of its encoding.
 
     `declared` is the codec to try when the file is not UTF-8. Raises `FileRejected`.
     """
     codec = sniffing.encoding(path, declared, limits)
     text, whole = sniffing.sample(path, codec)
     lines = io.StringIO(text, newline="")
-    mark = sniffing.separator_line(lines.readline())
-    text = lines.read() if mark else text
-    mark = mark or sniffing.delimiter(text, whole=whole)
-    found = sniffing.records(text, mark, whole=whole)
-    header = _header(found)
-    if len(found) < 2:
-        raise _without_rows(whole=whole)
+    delimiter = sniffing.separator_line(lines.readline())
+    text = lines.read() if delimiter else text
+    delimiter = delimiter or sniffing.delimiter(text, whole=whole)
+    first_records = sniffing.records(text, delimiter, whole=whole)
+    header = _header(first_records)
+    if len(first_records) < 2:
+        raise _no_rows_error(whole=whole)
     return Source(
         encoding=codec,
-        delimiter=mark,
+        delimiter=delimiter,
         header=header,
         guarded=error_file.is_error_file(header),
-        warnings=tuple(_doubts(codec, header)),
+        warnings=tuple(_header_warnings(codec, header)),
     )
 
 
 def spool(
-    path: Path, target: Path, source: Source | None = None, *, watch: Sequence[int] = (), limits: Limits = LIMITS
-) -> Spooled:
-    """Copy a file as UTF-8 to `target`, line breaks as they are, and cut it into chunks.
+    path: Path,
+    target: Path,
+    source: Source | None = None,
+    *,
+    date_positions: Sequence[int] = (),
+    limits: FileLimits = LIMITS,
+) -> SpooledFile:
+    """Copy a file as UTF-8 to `target`, with its line breaks unchanged, and cut it into chunks.
 
-    `watch` are the positions of columns of dates (`ColumnPlan.watch`), whose order of day and month is noted. The copy
+    `date_positions` are the columns (`ColumnPlan.date_positions`) whose order of day and month is counted. The copy
     appears whole or not at all, readable by its owner only. Raises `FileRejected`; `file.unclosed_quote` names the line
     on which the quote was opened.
     """
@@ -139,51 +144,53 @@ def spool(
     with files.opened(path, limits) as (raw, hashing), files.replacing(target) as out:
         text = io.TextIOWrapper(raw, source.encoding, newline="")
         try:
-            copied = copy_as_utf8(text, out, source.delimiter, watch, limits)
+            copied = copy_and_chunk(text, out, source.delimiter, date_positions, limits)
         except UnicodeError:
             raise FileRejected("file.encoding", "the file changed while it was read; start again") from None
-        return Spooled(sha256=hashing.finish(), records=copied.records, offsets=copied.chunks, orders=copied.orders)
+        return SpooledFile(
+            sha256=hashing.finish(), records=copied.records, chunks=copied.chunks, date_orders=copied.date_orders
+        )
 
 
-def read(target: Path, chunk: Chunk, source: Source) -> Iterator[Record]:
-    """Give the records of one chunk of a spooled file, in order."""
+def read_records(target: Path, chunk: Chunk, source: Source) -> Iterator[CsvRecord]:
+    """Yield the records of one chunk of a spooled file, in order."""
     with target.open("rb") as raw:
         raw.seek(chunk.offset)
         reader = csv.reader(io.TextIOWrapper(raw, "utf-8", newline=""), delimiter=source.delimiter)
         line = chunk.first_line
         for number, cells in enumerate(islice(reader, chunk.records), chunk.first_record):
-            given = map(error_file.unguard, cells) if source.guarded else cells
-            after = chunk.first_line + reader.line_num
-            torn = after - line > 1 and sniffing.is_torn(cells, source.delimiter)
+            unguarded = map(error_file.unguard, cells) if source.guarded else cells
+            next_line = chunk.first_line + reader.line_num
+            torn = next_line - line > 1 and sniffing.is_torn(cells, source.delimiter)
             short = source.guarded and error_file.MISSING in cells
-            yield Record(number=number, line=line, cells=tuple(given), torn=torn, short=short)
-            line = after
+            yield CsvRecord(number=number, line=line, cells=tuple(unguarded), torn=torn, short=short)
+            line = next_line
 
 
-def after(target: Path, chunk: Chunk, source: Source, records: int) -> Place:
-    """Tell where a chunk goes on after so many of its records."""
+def position_after(target: Path, chunk: Chunk, source: Source, records: int) -> RecordPosition:
+    """Return where a chunk continues after its first `records` records."""
     with target.open("rb") as raw:
         raw.seek(chunk.offset)
-        taken = 0
+        bytes_read = 0
 
         def lines() -> Iterator[str]:
-            nonlocal taken
+            nonlocal bytes_read
             for line in io.TextIOWrapper(raw, "utf-8", newline=""):
-                taken += len(line.encode())
+                bytes_read += len(line.encode())
                 yield line
 
-        # csv.reader asks for no line before it needs it
+        # csv.reader never reads a line ahead
         reader = csv.reader(lines(), delimiter=source.delimiter)
         for _ in islice(reader, records):
             pass
-        return Place(
-            offset=chunk.offset + taken,
+        return RecordPosition(
+            offset=chunk.offset + bytes_read,
             first_record=chunk.first_record + records,
             first_line=chunk.first_line + reader.line_num,
         )
 
 
-def _without_rows(*, whole: bool) -> FileRejected:
+def _no_rows_error(*, whole: bool) -> FileRejected:
     if whole:
         return FileRejected("file.empty", "the file has a header and no rows; export it again")
     return FileRejected(
@@ -191,18 +198,18 @@ def _without_rows(*, whole: bool) -> FileRejected:
     )
 
 
-def _header(found: list[list[str]]) -> tuple[str, ...]:
-    header = tuple(cell.strip().removeprefix("\ufeff") for cell in (found[0] if found else ()))
-    sniffing.require_header(header, found[1:])
+def _header(first_records: list[list[str]]) -> tuple[str, ...]:
+    header = tuple(cell.strip().removeprefix("\ufeff") for cell in (first_records[0] if first_records else ()))
+    sniffing.require_header(header, first_records[1:])
     return tuple(map(error_file.unguard, header)) if error_file.is_error_file(header) else header
 
 
-def _doubts(codec: str, header: tuple[str, ...]) -> Iterator[Problem]:
+def _header_warnings(codec: str, header: tuple[str, ...]) -> Iterator[Issue]:
     if codec == "cp1252":
         message = "the text is not UTF-8 and was read as cp1252; check accents and quotes, or name the encoding"
-        yield Problem(severity="warning", code="file.encoding", message=message)
+        yield Issue(severity="warning", code="file.encoding", message=message)
     last = max(index for index, name in enumerate(header) if name)
     for index, name in enumerate(header[:last]):
         if not name:
             message = f"column {index + 1} has no name and is not read; name it to keep its cells"
-            yield Problem(severity="warning", code="file.no_header", message=message)
+            yield Issue(severity="warning", code="file.no_header", message=message)

@@ -1,1 +1,1 @@
-"""Single cells and fields: text, numbers, dates, phone numbers and the words of levels."""
+"""Read one value each: dates, phone numbers, numbers, levels and lists."""

@@ -1,4 +1,7 @@
-"""Reading dates and times as spreadsheets and CRMs write them; the result is aware and in UTC."""
+"""Read dates and times as spreadsheets and CRMs write them; the result is aware and in UTC.
+
+To accept another way of writing a date, add a pattern to `_DATE_FORMS`.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,18 @@ from zoneinfo import ZoneInfo
 
 from tasks.intake.errors import BadValue
 
-Order = Literal["dmy", "mdy"]
+DateOrder = Literal["dmy", "mdy"]
 
-#: characters of a time however it is written; a longer text is none
+#: most characters of a time, however it is written; a longer text is no time
 LONGEST = 64
-# blanks are taken once (`*+`): what follows them cannot ask for them again, so each form reads a text once
+# blanks are matched possessively (`*+`), so each form reads a text once and cannot backtrack
 _CLOCK = (
     r"(?:(?:(?:\s*+,)?\s++(?:at\s++)?|T)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d++)?)?"
     r"\s*+(?P<half>[ap])?(?(half)\.?m\.?)\s*+(?P<zone>Z|[A-Z]{2,4}|(?:GMT|UTC)?[+-]\d{1,2}(?::?\d{2})?)?(?:\s*+\(.*\))?)?"
 )
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*+\.?,?\s++)?"
 _MONTH = r"(?P<name>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*+\.?"
-_FORMS = tuple(
+_DATE_FORMS = tuple(
     re.compile(rf"{_WEEKDAY}{date}{_CLOCK}", re.IGNORECASE)
     for date in (
         r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
@@ -34,7 +37,7 @@ _FORMS = tuple(
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SERIAL = re.compile(r"\d{5}(?:[.,]\d+)?")
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?")
-#: days are counted from here by Excel (its 1900 leap day included)
+#: Excel counts days from here (its 1900 leap day included)
 _EXCEL_START = datetime(1899, 12, 30)  # noqa: DTZ001 - the zone is the tenant's
 _OFFSETS = {
     name: hours
@@ -50,28 +53,28 @@ _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 @dataclass(slots=True, kw_only=True)
-class Evidence:
-    """How the dates of one column are written; cells such as `31/1/2026` have one reading only and tell it."""
+class DateOrderEvidence:
+    """The order of day and month in one column, counted from cells with a single reading such as `31/1/2026`."""
 
     day_first: int = 0
     month_first: int = 0
     #: cells that can be read both ways
     either: int = 0
 
-    def look(self, cell: str) -> None:
-        """Take one more cell into account."""
-        found = _NUMERIC.match(cell)
-        if found is None:
+    def add(self, cell: str) -> None:
+        """Count one more cell."""
+        match = _NUMERIC.match(cell)
+        if match is None:
             return
-        first, second = int(found[1]), int(found[3])
+        first, second = int(match[1]), int(match[3])
         day, month = _is_day(first, second), _is_day(second, first)
         self.day_first += day and not month
         self.month_first += month and not day
         self.either += day and month and first != second
 
     @property
-    def order(self) -> Order | None:
-        """The order that every telling cell agrees on; None = they disagree, or there is none."""
+    def order(self) -> DateOrder | None:
+        """The order that every unambiguous cell agrees on; None when they disagree or there is none."""
         if bool(self.day_first) == bool(self.month_first):
             return None
         return "dmy" if self.day_first else "mdy"
@@ -82,8 +85,8 @@ def _is_day(day: int, month: int) -> bool:
 
 
 @lru_cache(maxsize=4096)  # exports repeat their dates
-def moment(text: str, zone: ZoneInfo, order: Order | None = None) -> datetime:
-    """Read a date, with or without a time; naive ones are in `zone`.
+def moment(text: str, zone: ZoneInfo, order: DateOrder | None = None) -> datetime:
+    """Return the moment that a text means; a date without an offset is in `zone`.
 
     ISO, `2026/01/31 15:04`, `1/31/26 3:04 PM`, `31.01.2026`, `Jan 31st, 2026`, RFC 2822, Excel's day numbers and
     Unix seconds or milliseconds. `1/2/2026` needs `order`; `31.01.2026` is day first. Raises `BadValue`.
@@ -91,8 +94,8 @@ def moment(text: str, zone: ZoneInfo, order: Order | None = None) -> datetime:
     if len(text) > LONGEST:
         raise BadValue("value.too_long", f"longer than {LONGEST} characters, which no time is; write 2026-01-31")
     try:
-        found = _read(text, order)
-        aware = found if found.tzinfo else found.replace(tzinfo=zone)
+        parsed = _parsed(text, order)
+        aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)
         if not _EARLIEST <= aware.year <= _LATEST:
             raise _not_a_date()
         return aware.astimezone(UTC)
@@ -100,7 +103,7 @@ def moment(text: str, zone: ZoneInfo, order: Order | None = None) -> datetime:
         raise _not_a_date() from None
 
 
-def _read(text: str, order: Order | None) -> datetime:
+def _parsed(text: str, order: DateOrder | None) -> datetime:
     if text[:1].isdigit() and text.isascii():
         if text[4:5] == "-":  # nearly all of them
             return _iso(text, order)
@@ -111,27 +114,27 @@ def _read(text: str, order: Order | None) -> datetime:
             return datetime.fromtimestamp(int(text) / (1000 if len(text) == 13 else 1), UTC)
         if len(text) == 8:
             return _iso(text, order)
-    return _written(text, order)
+    return _parsed_form(text, order)
 
 
-def _iso(text: str, order: Order | None) -> datetime:
+def _iso(text: str, order: DateOrder | None) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        return _written(text, order)
+        return _parsed_form(text, order)
 
 
-def _written(text: str, order: Order | None) -> datetime:
-    found = next((match for form in _FORMS if (match := form.fullmatch(text))), None)
-    if found is None:
+def _parsed_form(text: str, order: DateOrder | None) -> datetime:
+    match = next((match for form in _DATE_FORMS if (match := form.fullmatch(text))), None)
+    if match is None:
         raise _not_a_date()
-    part = found.groupdict()
+    part = match.groupdict()
     day, month = _day_and_month(part, order)
     hour, minute, second = _clock(part)
     return datetime(_year(part["year"]), month, day, hour, minute, second, tzinfo=_zone(part["zone"]))
 
 
-def _day_and_month(part: dict[str, str | None], order: Order | None) -> tuple[int, int]:
+def _day_and_month(part: dict[str, str | None], order: DateOrder | None) -> tuple[int, int]:
     if name := part.get("name"):
         return int(part["day"] or 0), _MONTHS.index(name.casefold()) + 1
     if part.get("month"):
@@ -142,7 +145,7 @@ def _day_and_month(part: dict[str, str | None], order: Order | None) -> tuple[in
     if first > 12 or second > 12 or first == second:  # only one reading is possible
         return (first, second) if first > 12 else (second, first)
     if order is None:
-        hint = 'day or month first? say date_order = "mdy" or "dmy" under [defaults] of the mapping'
+        hint = 'day or month first? set date_order = "mdy" or "dmy" under [defaults] of the mapping'
         raise BadValue("value.date_ambiguous", hint)
     return (first, second) if order == "dmy" else (second, first)
 

@@ -1,4 +1,4 @@
-"""Reading single cells: e-mail addresses, numbers, levels, yes and no, lists. Each raises `BadValue`."""
+"""Read single cells: e-mail addresses, numbers, levels, yes and no, lists. Each function raises `BadValue`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tasks.intake.values import vocabulary
 MAX_CELL = 32_768
 MAX_TEXT = 500
 MAX_NAME = 200
-#: beyond this a figure is a slip or an id, and float32 would lose it
+#: a larger figure is a slip or an id, and float32 would lose digits of it
 _LARGEST = 1e15
 _EMAIL = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~.\-\u0080-\uffff]{1,64}@[a-z0-9\-\u0080-\uffff]+(?:\.[a-z0-9\-\u0080-\uffff]+)+"
 )
 _EMAIL_BREAK = re.compile(r"[\s,;|<>\"()]+|mailto:|/")
-#: written where there is no address; merging people by it would join strangers
+#: written where there is no address; merging leads by it would join strangers
 _NO_EMAIL = frozenset(
     {"noemail", "no-email", "no.email", "none", "nomail", "noreply", "no-reply", "unknown", "na", "donotemail"}
 )
@@ -48,15 +48,15 @@ _GROUPED = re.compile(r"\d{1,3}([.,])\d{2,3}(?:\1\d{2,3})*")
 
 
 def emails(text: str) -> tuple[str, ...]:
-    """Give the addresses of a cell in lower case."""
+    """Return the addresses of a cell in lower case, each once."""
     lower = text.lower()
     if "/" not in lower and lower[:1] not in ".'" and _is_email(lower):  # nearly all of them
         return (lower,)
     parts = (part.strip(".'") for part in _EMAIL_BREAK.split(lower))
-    found = [part for part in parts if _is_email(part)]
-    if not found:
+    addresses = [part for part in parts if _is_email(part)]
+    if not addresses:
         raise BadValue("value.email", "not an e-mail address; write name@example.com or leave it blank")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(addresses))
 
 
 def _is_email(text: str) -> bool:
@@ -66,31 +66,31 @@ def _is_email(text: str) -> bool:
 
 
 def number(text: str) -> float:
-    """Read an amount or a count: `1,234.5`, `1.234,5`, `$450k`, `1.2M`, `(300)`; finite or refused."""
+    """Return an amount or a count: `1,234.5`, `1.234,5`, `$450k`, `1.2M`, `(300)`; always finite."""
     if text.isdecimal() and len(text) < 15:  # nearly all of them
         return float(text)
     bare = _bare(text)
     negative = bare.startswith("(") and bare.endswith(")")
-    found = _NUMBER.fullmatch(bare[1:-1] if negative else bare)
-    scale = _SCALES.get(found["scale"].casefold(), 0.0 if found["scale"] else 1.0) if found else 0.0
-    if not found or not scale:
+    match = _NUMBER.fullmatch(bare[1:-1] if negative else bare)
+    scale = _SCALES.get(match["scale"].casefold(), 0.0 if match["scale"] else 1.0) if match else 0.0
+    if not match or not scale:
         raise _not_a_number()
-    value = _figure(found["figure"]) * scale * 10.0 ** int(found["exponent"] or 0)
+    value = _figure(match["figure"]) * scale * 10.0 ** int(match["exponent"] or 0)
     if not value < _LARGEST:  # infinity too
         raise _not_a_number()
-    return -value if negative or found["sign"] == "-" else value
+    return -value if negative or match["sign"] == "-" else value
 
 
 @lru_cache(maxsize=4096)  # budgets repeat from row to row
 def span(text: str) -> tuple[float | None, float | None]:
-    """Read `400-500k`, `500k+`, `under 500k`; a single amount is given twice."""
+    """Return both ends of `400-500k`, `500k+`, `under 500k`; None is an open end, one amount is both ends."""
     bare = _bare(text)
-    if found := _RANGE.fullmatch(bare):
-        return _ordered(found["low"], found["high"])
-    if found := _BELOW.fullmatch(bare):
-        return None, number(found[1])
-    if found := _ABOVE.fullmatch(bare):
-        return number(found[1] or found[2]), None
+    if match := _RANGE.fullmatch(bare):
+        return _ordered(match["low"], match["high"])
+    if match := _BELOW.fullmatch(bare):
+        return None, number(match[1])
+    if match := _ABOVE.fullmatch(bare):
+        return number(match[1] or match[2]), None
     value = number(bare)
     return value, value
 
@@ -134,8 +134,8 @@ def _not_a_number() -> BadValue:
     return BadValue("value.number", "not a finite number; write digits such as 450000 or $450k")
 
 
-def own(text: str) -> float | str:
-    """Read a cell of the tenant's own column: a number when it is plainly one (no leading zero, at most 15 digits)."""
+def custom_value(text: str) -> float | str:
+    """Return a custom cell as a number when it is clearly one (no leading zero, at most 15 digits), else as text."""
     if not _PLAIN.fullmatch(text):
         return text
     value = float(text.replace(",", "" if _is_grouped(text.lstrip("-").partition(".")[0], ",") else "."))
@@ -143,15 +143,15 @@ def own(text: str) -> float | str:
 
 
 def level(column: str, text: str) -> str:
-    """Give the level of `column` that the text stands for."""
-    found = vocabulary.LEVEL_OF[column].get(vocabulary.level_key(text))
-    if found is None:
+    """Return the level of `column` that the text stands for."""
+    known_level = vocabulary.LEVEL_OF[column].get(vocabulary.level_key(text))
+    if known_level is None:
         raise BadValue("value.enum", f"not one of {', '.join(vocabulary.LEVELS[column])}; write one of them")
-    return found
+    return known_level
 
 
 def switch(text: str, on: Collection[str], off: Collection[str]) -> bool:
-    """Read a yes or no."""
+    """Return whether a word is among `on`; it must be in one of the two lists."""
     word = text.casefold()
     if word in on or word in off:
         return word in on
@@ -159,26 +159,26 @@ def switch(text: str, on: Collection[str], off: Collection[str]) -> bool:
 
 
 def duration(text: str) -> float:
-    """Read how long something took, in seconds: `90`, `1:30`, `1:02:03`, `2 min`, `1h 5m 3s`."""
+    """Return a duration in seconds: `90`, `1:30`, `1:02:03`, `2 min`, `1h 5m 3s`."""
     if _CLOCK.fullmatch(text):
         return float(sum(int(part) * 60**power for power, part in enumerate(reversed(text.split(":")))))
-    if (found := _SPELLED.fullmatch(text)) and any(found.groups()):
-        return float(sum(float(part or 0) * each for part, each in zip(found.groups(), (3600, 60, 1), strict=True)))
+    if (match := _SPELLED.fullmatch(text)) and any(match.groups()):
+        return float(sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)))
     value = number(text)
     if value < 0:
         raise BadValue("value.number", "this cannot be below zero; correct the sign")
     return value
 
 
-def words(text: str, marks: str) -> list[str]:
-    """Split a list at the first of `marks` that occurs; without blanks and repetitions, at most 100."""
-    mark = next((each for each in marks if each in text), None)
+def split_list(text: str, marks: str) -> list[str]:
+    """Split a list at the first of `marks` that occurs; return at most 100 items, no blank and no repeated one."""
+    mark = next((candidate for candidate in marks if candidate in text), None)
     parts = (part.strip().strip("\"'") for part in (text.strip("[]").split(mark) if mark else [text.strip("[]")]))
     return list(dict.fromkeys(part for part in parts if part))[:100]
 
 
 def zone(text: str) -> str:
-    """Check the name of a time zone."""
+    """Return the name of a time zone if it is a known IANA name."""
     try:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -186,8 +186,8 @@ def zone(text: str) -> str:
     return text
 
 
-def limited(text: str, limit: int) -> str:
-    """Refuse a text that is too long."""
+def checked_length(text: str, limit: int) -> str:
+    """Return the text if it has at most `limit` characters."""
     if len(text) > limit:
         raise BadValue("value.too_long", f"longer than {limit} characters; shorten it")
     return text

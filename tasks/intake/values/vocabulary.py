@@ -1,4 +1,4 @@
-"""Words that stand for the levels of a canonical column, compared without case, blanks and punctuation."""
+"""The words that stand for the levels of a canonical column, compared without case, blanks and punctuation."""
 
 from __future__ import annotations
 
@@ -79,23 +79,23 @@ LEVELS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 YES = frozenset({"yes", "y", "true", "t", "1", "on", "x", "✓", "✔", "checked", "ja", "si"})
 NO = frozenset({"no", "n", "false", "f", "0", "off", "unchecked", "nein"})
-#: cells that say nothing, in every column but names and levels
+#: cells that count as blank in every column but names and levels
 MISSING = frozenset(
     {"n/a", "#n/a", "na", "null", "nil", "-", "--", "—", "undefined", "(blank)", "(empty)", "#value!", "#ref!"}
 )
-#: and these in all but the tenant's own columns, where they may be a level
+#: cells that also count as blank, except in custom columns, where they may be a level
 NOTHING = frozenset({"none", "?"})
 _NOISE = re.compile(r"[\s_/&,.;-]+")
 
 
 @lru_cache(maxsize=4096)  # words repeat from row to row
 def level_key(text: str) -> str:
-    """Reduce a word to what is compared."""
+    """Return a word in the form in which words are compared."""
     return _NOISE.sub(" ", text.replace("\u2013", "-").casefold()).strip()
 
 
 def inverted(levels: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Give what each word, reduced, stands for."""
+    """Return a mapping from each word, as `level_key` gives it, to the level it stands for."""
     return {level_key(word): level for level, words in levels.items() for word in (level, *words)}
 
 

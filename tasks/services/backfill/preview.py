@@ -1,4 +1,4 @@
-"""How a file would be read: the same code on its first chunk, without a database."""
+"""Show how a file would be read: run the code of the import on its first chunk, without a database."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from db.records import BackfillDraft
-from tasks.backfill.chunks import READERS, told
 from tasks.intake.csv import source
 from tasks.runtime import workspace
+from tasks.services.backfill import file_layout
 
 
-def preview(draft: BackfillDraft, spooled: source.Spooled, now: datetime) -> dict[str, Any]:
-    """Encoding, columns, labels and problems of the first 1,000 records; nothing is stored."""
-    seen, meaning, defaults = told(draft.source)
-    problems = Counter(problem.code for problem in (*seen.warnings, *meaning.warnings))
+def preview(draft: BackfillDraft, spooled: source.SpooledFile, now: datetime) -> dict[str, Any]:
+    """Return encoding, columns, labels and issues of the first 1,000 records; store nothing and discard the spool."""
+    file_source, column_plan, defaults = file_layout.load(draft.source)
+    read_row = file_layout.READERS[draft.source["kind"]]
+    codes = Counter(issue.code for issue in (*file_source.warnings, *column_plan.warnings))
     labels: Counter[str] = Counter(won=0, lost=0, open=0)
-    for row in source.read(Path(draft.spool), spooled.offsets[0], seen):
-        lead, found = READERS[draft.source["kind"]](row, meaning, defaults, now)
-        problems.update(problem.code for problem in found)
+    for record in source.read_records(Path(draft.spool), spooled.chunks[0], file_source):
+        lead, issues = read_row(record, column_plan, defaults, now)
+        codes.update(issue.code for issue in issues)
         if lead is not None:
             labels["open" if lead.label is None else "won" if lead.label else "lost"] += 1
     workspace.discard(draft.spool)
@@ -28,11 +29,11 @@ def preview(draft: BackfillDraft, spooled: source.Spooled, now: datetime) -> dic
         "job_id": None,
         "state": "preview",
         "profile": draft.profile,
-        "encoding": seen.encoding,
-        "delimiter": seen.delimiter,
-        "rows": {"read": spooled.records, "looked_at": spooled.offsets[0].records},
-        "warnings": dict(problems),
-        "columns": {"mapped": dict(meaning.mapped), "custom": list(meaning.custom), "empty": []},
+        "encoding": file_source.encoding,
+        "delimiter": file_source.delimiter,
+        "rows": {"read": spooled.records, "looked_at": spooled.chunks[0].records},
+        "warnings": dict(codes),
+        "columns": {"mapped": dict(column_plan.mapped), "custom": list(column_plan.custom), "empty": []},
         "labels": dict(labels),
         "error_file": None,
         "seconds": 0.0,

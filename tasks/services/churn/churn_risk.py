@@ -1,4 +1,4 @@
-"""The risk that leads go cold, stored: for the task, the stage of an assessment, the sweep, and whoever plans for it.
+"""Assess and store the risk that leads go cold: for the tasks, the assessment's stage, the sweep, and for planning.
 
 What a reader needs of a lead's risk is in the detail of its prediction (kind `churn`, the band is the level).
 """
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from db.records import PredictionDraft, PredictionRecord, SnapshotRecord
-from db.repositories.due_queues import risk_queue
+from db.repositories.due_queues.queues import risk_queue
 from db.repositories.overrides import threshold_state
 from db.repositories.predictions import predictions
 from db.session import Session
@@ -24,8 +24,10 @@ from tasks.runtime.context import TaskContext
 from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.leads import prediction_store, profiles, snapshots
 from tasks.services.models import model_registry
+from tasks.services.models.champion import ChurnChampion
+from tasks.services.models.model_kinds import CHURN
 
-KIND = model_registry.CHURN
+KIND = CHURN.name
 #: what is said of a lead whose risk is the agent's doing
 NEGLECTED = "nobody has contacted this lead"
 #: ends after which nothing may contact a lead
@@ -43,188 +45,209 @@ class StoredRisk:
     #: 0.01 to 0.99
     probability: float
     level: str
-    #: as in the prediction: see `detail_of`
+    #: as in the prediction: see `risk_detail`
     detail: Mapping[str, Any]
     model_version: str
     #: tenant or scorecard
     scope: str
     next_check_at: datetime
-    #: False: within the scoring interval nothing had changed, and the answer before stands
+    #: False: within the scoring interval nothing had changed, and the answer before is still the one
     new: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assessed:
+class RiskAssessment:
     """What became of leads that were to be assessed."""
 
+    #: lead -> its risk
     risks: Mapping[str, StoredRisk]
     #: lead -> how it ended, or `no_client`: such a lead has no risk
     ended: Mapping[str, str]
     #: leads of whom nothing may be computed
     blocked: tuple[str, ...]
-    champion: model_registry.ChurnChampion
+    champion: ChurnChampion
 
 
 def assess_leads(
     session: Session, context: TaskContext, lead_ids: Sequence[str], as_of: datetime
 ) -> dict[str, StoredRisk]:
-    """Assess leads as of a moment and store it; those that ended, or of whom nothing may be computed, are left out.
+    """Assess leads as of a moment and store their risk; leave out those that ended or may not be assessed.
 
-    Unchanged within the scoring interval nothing new is written. Tells `risk.changed` where the level did, and sets
+    Unchanged within the scoring interval nothing new is written. Emits `risk.changed` where the level did, and sets
     when each lead is looked at again. Raises UnknownLead.
     """
-    known = profiles.load(session, context.tenant_id, lead_ids, as_of)
-    found = assess_known(session, context, known, as_of)
-    if _now(context, as_of):
-        risk_queue.schedule(session, context.tenant_id, due=_fresh(context, found, as_of))
-    return dict(found.risks)
+    stored = profiles.load(session, context.tenant_id, lead_ids, as_of)
+    assessment = assess_stored(session, context, stored, as_of)
+    if _is_current(context, as_of):
+        risk_queue.reschedule(session, context.tenant_id, due=_new_checks(context, assessment, as_of))
+    return dict(assessment.risks)
 
 
-def assess_known(
+def assess_stored(
     session: Session,
     context: TaskContext,
-    known: Sequence[profiles.StoredLead],
+    stored: Sequence[profiles.StoredLead],
     as_of: datetime,
     taken: Sequence[SnapshotRecord] | None = None,
-) -> Assessed:
-    """Do the same of leads that are loaded; `taken` are snapshots of theirs, where they are there already."""
-    champion = model_registry.churn_champion(session, context.tenant_id)
-    why = {lead.profile.lead_id: ended(lead.profile) or lead.ended for lead in known if not lead.held}
-    open_ = [lead for lead in known if why.get(lead.profile.lead_id, "held") is None]
+) -> RiskAssessment:
+    """Assess leads that are loaded, and store their risk; `taken` are their snapshots, where there are some already."""
+    champion = model_registry.champion(session, context.tenant_id, context.settings(), CHURN)
+    ends = {lead.profile.lead_id: ended(lead.profile) or lead.ended for lead in stored if not lead.blocked}
+    open_leads = [lead for lead in stored if not lead.blocked and ends[lead.profile.lead_id] is None]
     risks: dict[str, StoredRisk] = {}
-    if open_:
-        own = snapshots.of_known(session, context, open_, as_of) if taken is None else _own(open_, taken)
-        leads = [replace(lead.profile, as_of=its.as_of) for lead, its in zip(open_, own, strict=True)]
-        risks = _keep(session, context, _drafts(leads, own, champion, context.settings()))
-    return Assessed(
+    if open_leads:
+        own = (
+            snapshots.take_snapshots(session, context, open_leads, as_of)
+            if taken is None
+            else _in_order(open_leads, taken)
+        )
+        leads = [replace(lead.profile, as_of=snapshot.as_of) for lead, snapshot in zip(open_leads, own, strict=True)]
+        risks = _store(session, context, _drafts(leads, own, champion, context.settings()))
+    return RiskAssessment(
         risks=risks,
-        ended={lead_id: reason for lead_id, reason in why.items() if reason is not None},
-        blocked=tuple(lead.profile.lead_id for lead in known if lead.held),
+        ended={lead_id: reason for lead_id, reason in ends.items() if reason is not None},
+        blocked=tuple(lead.profile.lead_id for lead in stored if lead.blocked),
         champion=champion,
     )
 
 
-def newest(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> dict[str, PredictionRecord]:
-    """The newest risk of each lead, by lead; leads without one are left out."""
+def latest(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> dict[str, PredictionRecord]:
+    """Return the newest risk of each lead, by lead; leads without one are left out."""
     return {row.lead_id: row for row in predictions.latest(session, tenant_id, kind=KIND, lead_ids=lead_ids)}
 
 
-def shown(row: PredictionRecord | None) -> dict[str, Any] | None:
-    """A risk as a card shows it: what drives it, strongest first, and all that goes with it."""
-    if row is None:
+def risk_view(risk: PredictionRecord | None) -> dict[str, Any] | None:
+    """Return a risk as a card shows it: what drives it, strongest first, and all that goes with it."""
+    if risk is None:
         return None
-    told = {name: value for name, value in row.detail.items() if name != "indicators"}
-    warning = [one for one in row.detail["indicators"] if one["known"] and one["value"] > 0]
+    detail = {name: value for name, value in risk.detail.items() if name != "indicators"}
+    warning = [indicator for indicator in risk.detail["indicators"] if indicator["known"] and indicator["value"] > 0]
     return {
-        "prediction_id": row.prediction_id,
-        "as_of": row.as_of,
-        "probability": row.probability,
-        **told,
-        "drivers": sorted(warning, key=lambda one: (-one["value"], one["name"])),
-        "note": note_of(row),
-        "model": row.model_version,
-        "scope": row.scope,
+        "prediction_id": risk.prediction_id,
+        "as_of": risk.as_of,
+        "probability": risk.probability,
+        **detail,
+        "drivers": sorted(warning, key=lambda indicator: (-indicator["value"], indicator["name"])),
+        "note": _note(risk),
+        "model": risk.model_version,
+        "scope": risk.scope,
     }
 
 
-def brief(row: PredictionRecord | None) -> dict[str, Any] | None:
-    """A risk in short."""
-    if row is None:
+def risk_brief(risk: PredictionRecord | None) -> dict[str, Any] | None:
+    """Return a risk in short."""
+    if risk is None:
         return None
     return {
-        "probability": row.probability,
-        "level": row.band,
-        "neglected": row.detail["neglected"],
-        "note": note_of(row),
+        "probability": risk.probability,
+        "level": risk.band,
+        "neglected": risk.detail["neglected"],
+        "note": _note(risk),
     }
 
 
-def note_of(row: PredictionRecord) -> str | None:
-    """What is to be put right by ourselves."""
-    return NEGLECTED if row.detail["neglected"] else None
+def _note(risk: PredictionRecord) -> str | None:
+    """Return what the brokerage itself has to put right."""
+    return NEGLECTED if risk.detail["neglected"] else None
 
 
-def follow_up(session: Session, context: TaskContext, found: Assessed, as_of: datetime) -> None:
-    """Set when leads are looked at again by themselves: at once where something is to be planned for them.
+def schedule_checks(session: Session, context: TaskContext, assessment: RiskAssessment, as_of: datetime) -> None:
+    """Set when leads are looked at again: at once where something is to be planned for them.
 
-    The next sweep hands those over together, since a message of its own each would hold up who asked. Risks as of a
-    moment that has passed are for whoever asked.
+    The next sweep plans for those together, since one message each would delay the caller. Risks as of a moment that
+    has passed are for the caller alone.
     """
-    if not _now(context, as_of):
+    if not _is_current(context, as_of):
         return
-    fresh = _fresh(context, found, as_of)
-    pressing = [lead_id for lead_id in _pressing(context, found) if lead_id in fresh or lead_id in found.ended]
-    risk_queue.schedule(session, context.tenant_id, due=fresh | dict.fromkeys(pressing, context.now))
+    checks = _new_checks(context, assessment, as_of)
+    pressing = [
+        lead_id for lead_id in _to_plan_for(context, assessment) if lead_id in checks or lead_id in assessment.ended
+    ]
+    risk_queue.reschedule(session, context.tenant_id, due=checks | dict.fromkeys(pressing, context.now))
 
 
-def have_planned(session: Session, context: TaskContext, found: Assessed) -> None:
-    """Have those planned for that are at risk or were, that nobody contacted, or that want to hear no more."""
-    above = threshold_state.above_each(session, context.tenant_id, threshold=KIND, lead_ids=list(found.risks))
-    pressing = list(dict.fromkeys([*_pressing(context, found), *above]))
-    if pressing:
-        context.enqueue("hearth.interventions.plan_due", tenant_id=context.tenant_id, lead_ids=pressing)
+def enqueue_plans(session: Session, context: TaskContext, assessment: RiskAssessment) -> None:
+    """Have those planned for that are or were at risk, that nobody contacted, or that want to hear no more."""
+    were_at_risk = threshold_state.above_each(
+        session, context.tenant_id, threshold=KIND, lead_ids=list(assessment.risks)
+    )
+    lead_ids = list(dict.fromkeys([*_to_plan_for(context, assessment), *were_at_risk]))
+    if lead_ids:
+        context.enqueue("hearth.interventions.plan_due", tenant_id=context.tenant_id, lead_ids=lead_ids)
 
 
-def _pressing(context: TaskContext, found: Assessed) -> list[str]:
+def next_checks(context: TaskContext, assessment: RiskAssessment, as_of: datetime) -> dict[str, datetime]:
+    """Return when each lead that was assessed is to be looked at again."""
+    return {
+        lead_id: snapshots.due_after(risk.next_check_at, as_of, context) for lead_id, risk in assessment.risks.items()
+    }
+
+
+def _to_plan_for(context: TaskContext, assessment: RiskAssessment) -> list[str]:
     leave = settings_of(context.settings()).leave
-    refused = [lead_id for lead_id, reason in found.ended.items() if reason in REFUSED]
-    risky = [one.lead_id for one in found.risks.values() if one.probability >= leave or one.detail["neglected"]]
-    return risky + refused
+    refused = [lead_id for lead_id, reason in assessment.ended.items() if reason in REFUSED]
+    at_risk = [
+        risk.lead_id for risk in assessment.risks.values() if risk.probability >= leave or risk.detail["neglected"]
+    ]
+    return at_risk + refused
 
 
-def _fresh(context: TaskContext, found: Assessed, as_of: datetime) -> dict[str, datetime]:
-    """When those are due again whose risk is new; an answer that stands has been seen to before."""
-    return {lead_id: at for lead_id, at in due_of(context, found, as_of).items() if found.risks[lead_id].new}
+def _new_checks(context: TaskContext, assessment: RiskAssessment, as_of: datetime) -> dict[str, datetime]:
+    """Return when those are due again whose risk is new; for an answer from before that was set then."""
+    return {
+        lead_id: at for lead_id, at in next_checks(context, assessment, as_of).items() if assessment.risks[lead_id].new
+    }
 
 
-def _now(context: TaskContext, as_of: datetime) -> bool:
+def _is_current(context: TaskContext, as_of: datetime) -> bool:
     return as_of > context.now - snapshots.interval_of(context)
 
 
-def due_of(context: TaskContext, found: Assessed, as_of: datetime) -> dict[str, datetime]:
-    """When each lead that was assessed is to be looked at again."""
-    return {lead_id: snapshots.due_after(risk.next_check_at, as_of, context) for lead_id, risk in found.risks.items()}
-
-
 def assess_profile(
-    profile: LeadProfile, champion: model_registry.ChurnChampion, settings: Mapping[str, Any]
+    profile: LeadProfile, champion: ChurnChampion, settings: Mapping[str, Any]
 ) -> tuple[ChurnRisk | None, str | None]:
-    """The risk of a lead that is not stored, else why it has none."""
+    """Return the risk of a lead that is not stored, or else why it has none."""
     matrix = extract([profile])
     risk = assess([profile], matrix, scorer=champion.scorer, thresholds=settings.get("silence_days") or {})[0]
     return risk, None if risk is not None else ended(profile)
 
 
-def detail_of(risk: ChurnRisk, profile: LeadProfile) -> dict[str, Any]:
-    """All that the card, the plan and the explanation say of a risk besides its probability; no personal data."""
-    names = ("level", "confidence", "days_silent", "threshold", "days_to_churn", "neglected", "next_check_at")
-    told = {name: getattr(risk, name) for name in names}
-    lead = {name: getattr(profile, name) for name in ("stage", "timeline", "lead_type")}
-    plain: dict[str, Any] = to_wire(
+def risk_detail(risk: ChurnRisk, profile: LeadProfile) -> dict[str, Any]:
+    """Return all that card, plan and explanation say of a risk besides its probability; no personal data."""
+    detail: dict[str, Any] = to_wire(
         {
-            **told,
+            "level": risk.level,
+            "confidence": risk.confidence,
+            "days_silent": risk.days_silent,
+            "threshold": risk.threshold,
+            "days_to_churn": risk.days_to_churn,
+            "neglected": risk.neglected,
+            "next_check_at": risk.next_check_at,
             "horizon_days": int(HORIZON_DAYS),
             "indicators": [asdict(indicator) for indicator in risk.indicators],
             "members": risk.members,
-            **lead,
+            "stage": profile.stage,
+            "timeline": profile.timeline,
+            "lead_type": profile.lead_type,
         }
     )
-    return plain
+    return detail
 
 
-def _own(open_: Sequence[profiles.StoredLead], taken: Sequence[SnapshotRecord]) -> list[SnapshotRecord]:
+def _in_order(stored: Sequence[profiles.StoredLead], taken: Sequence[SnapshotRecord]) -> list[SnapshotRecord]:
+    """Return the snapshots of these leads, in the order of the leads."""
     by_lead = {snapshot.lead_id: snapshot for snapshot in taken}
-    return [by_lead[lead.profile.lead_id] for lead in open_]
+    return [by_lead[lead.profile.lead_id] for lead in stored]
 
 
 def _drafts(
     leads: Sequence[LeadProfile],
     taken: Sequence[SnapshotRecord],
-    champion: model_registry.ChurnChampion,
+    champion: ChurnChampion,
     settings: Mapping[str, Any],
 ) -> list[PredictionDraft]:
     matrix = FeatureMatrix.from_rows([snapshot.features for snapshot in taken])
-    found = assess(leads, matrix, scorer=champion.scorer, thresholds=settings.get("silence_days") or {})
+    risks = assess(leads, matrix, scorer=champion.scorer, thresholds=settings.get("silence_days") or {})
     return [
         PredictionDraft(
             lead_id=lead.lead_id,
@@ -235,41 +258,44 @@ def _drafts(
             scope=champion.scope,
             probability=risk.probability,
             band=risk.level,
-            detail=detail_of(risk, lead),
+            detail=risk_detail(risk, lead),
             as_of=snapshot.as_of,
         )
-        for lead, snapshot, risk in zip(leads, taken, found, strict=True)
+        for lead, snapshot, risk in zip(leads, taken, risks, strict=True)
         if risk is not None
     ]
 
 
-def _keep(session: Session, context: TaskContext, drafts: Sequence[PredictionDraft]) -> dict[str, StoredRisk]:
-    kept = prediction_store.store(session, context, drafts, kind=KIND)
-    for draft, prediction_id in kept.fresh():
-        _tell_changed(context, draft, prediction_id, kept.before[draft.lead_id])
-    known = [prediction_id for _, prediction_id in kept.saved if prediction_id not in kept.new]
-    # what stands is what was said first
-    stood = {row.prediction_id: row for row in predictions.get(session, context.tenant_id, prediction_ids=known)}
+def _store(session: Session, context: TaskContext, drafts: Sequence[PredictionDraft]) -> dict[str, StoredRisk]:
+    stored = prediction_store.store(session, context, drafts, kind=KIND)
+    for draft, prediction_id in stored.fresh():
+        _emit_change(context, draft, prediction_id, stored.before[draft.lead_id])
+    unchanged = [prediction_id for _, prediction_id in stored.saved if prediction_id not in stored.new]
+    # what counts of an unchanged one is the row that was stored first
+    first = {row.prediction_id: row for row in predictions.get(session, context.tenant_id, prediction_ids=unchanged)}
     return {
-        draft.lead_id: _stored(
-            stood.get(prediction_id, draft),
-            prediction_id,
-            new=prediction_id in kept.new,
-        )
-        for draft, prediction_id in kept.saved
+        draft.lead_id: _stored_risk(first.get(prediction_id, draft), prediction_id, new=prediction_id in stored.new)
+        for draft, prediction_id in stored.saved
     }
 
 
-def _tell_changed(
+def _emit_change(
     context: TaskContext, draft: PredictionDraft, prediction_id: str, was: tuple[str, float] | None
 ) -> None:
     if was is None or was[0] == draft.band:
         return
-    told = {"lead_id": draft.lead_id, "prediction_id": prediction_id, "level": draft.band, "was": was[0]}
-    context.emit_event("risk.changed", draft.lead_id, **told, probability=draft.probability)
+    context.emit_event(
+        "risk.changed",
+        draft.lead_id,
+        lead_id=draft.lead_id,
+        prediction_id=prediction_id,
+        level=draft.band,
+        was=was[0],
+        probability=draft.probability,
+    )
 
 
-def _stored(row: PredictionDraft | PredictionRecord, prediction_id: str, *, new: bool) -> StoredRisk:
+def _stored_risk(row: PredictionDraft | PredictionRecord, prediction_id: str, *, new: bool) -> StoredRisk:
     return StoredRisk(
         prediction_id=prediction_id,
         snapshot_id=row.snapshot_id,

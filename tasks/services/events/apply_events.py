@@ -7,16 +7,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from db.identity import email_key
-from db.records import ConsentStatement, Entity, EntityRecord, EventDraft, LeadDraft, Policy
-from db.repositories.due_queues import rescore_queue
+from db.records import ConsentStatement, EntityKey, EntityRecord, EventDraft, LeadDraft, Policy
+from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.events import entity_states, events, raw_events
 from db.repositories.leads import archives, lead_lookup, leads
 from db.repositories.predictions import snapshots
 from db.repositories.privacy import tombstones
 from db.session import Session
-from tasks.intake.parsed_event import OURS, ParsedEvent
+from tasks.intake.parsed_event import ParsedEvent
 from tasks.runtime.context import TaskContext
-from tasks.services.events.event_item import FORGOTTEN, SOURCES, Item, still_open
+from tasks.services.events.event_item import FORGOTTEN, Item, still_open
 from tasks.services.leads import refusals
 
 #: values of a state that say as much as its absence
@@ -29,13 +29,13 @@ def apply(session: Session, tenant_id: str, items: Sequence[Item], now: datetime
         _take(session, tenant_id, part, now)
 
 
-def follow_items(context: TaskContext, items: Sequence[Item]) -> None:
+def announce_refusals(context: TaskContext, items: Sequence[Item]) -> None:
     """Prove and tell what events newly refused."""
     fresh: dict[str, tuple[ConsentStatement, ...]] = {}
     for item in items:
         if item.lead_id is not None and item.refusals:
             fresh[item.lead_id] = (*fresh.get(item.lead_id, ()), *item.refusals)
-    refusals.follow(context, fresh)
+    refusals.announce(context, fresh)
 
 
 def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
@@ -55,7 +55,7 @@ def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
 
 def _take(session: Session, tenant_id: str, items: Sequence[Item], now: datetime) -> None:
     _drop_known(session, tenant_id, items)
-    source = SOURCES[items[0].origin.provider]
+    source = items[0].source
     states = _compare(session, tenant_id, items, source)
     _merge(session, tenant_id, items, now)
     _label(session, tenant_id, items)
@@ -63,7 +63,7 @@ def _take(session: Session, tenant_id: str, items: Sequence[Item], now: datetime
 
 
 def _drop_known(session: Session, tenant_id: str, items: Sequence[Item]) -> None:
-    known = raw_events.known(session, tenant_id, keys=[item.key for item in items if item.key is not None])
+    known = raw_events.stored_keys(session, tenant_id, keys=[item.key for item in items if item.key is not None])
     for item in items:
         if item.key is not None and item.key in known:
             item.end("duplicate", "known")
@@ -71,13 +71,13 @@ def _drop_known(session: Session, tenant_id: str, items: Sequence[Item]) -> None
             known.add(item.key)
 
 
-def _compare(session: Session, tenant_id: str, items: Sequence[Item], source: str) -> dict[Entity, EntityRecord]:
+def _compare(session: Session, tenant_id: str, items: Sequence[Item], source: str) -> dict[EntityKey, EntityRecord]:
     """Hold each event against the last state of its entity; gives the states that follow."""
     entities = [notice.entity for _, notice in still_open(items) if notice.entity is not None]
     states = entity_states.load(session, tenant_id, source=source, entities=entities)
     for item, notice in still_open(items):
         if notice.entity is not None:
-            told = entity_states.marks(session, tenant_id, values=notice.state)
+            told = entity_states.field_hashes(session, tenant_id, values=notice.state)
             states[notice.entity] = _next(item, notice, told, states.get(notice.entity))
     return states
 
@@ -94,7 +94,7 @@ def _next(item: Item, notice: ParsedEvent, told: Mapping[str, str], before: Enti
         item.notice = replace(notice, lead=replace(notice.lead, external_id=before.subject))
     if not item.changed:
         item.end("duplicate", "same_state")
-    elif all(name.startswith(OURS) for name in item.changed):
+    elif all(item.crm.is_own(name) for name in item.changed):
         item.end("ignored", "own_echo")
     if item.stale:
         return before
@@ -123,7 +123,7 @@ def _find_known(session: Session, tenant_id: str, items: Sequence[Item]) -> None
             notice.gone and _unknown(session, tenant_id, notice)
         ):
             item.end("ignored", "no_contact", "contactId")
-        if item.code == "no_contact" and tombstones.names(session, tenant_id, draft=notice.lead):
+        if item.code == "no_contact" and tombstones.is_forgotten(session, tenant_id, draft=notice.lead):
             item.end("ignored", FORGOTTEN)
 
 
@@ -189,7 +189,7 @@ def _reopened(item: Item, notice: ParsedEvent) -> EventDraft:
 
 
 def _keep(
-    session: Session, tenant_id: str, items: Sequence[Item], source: str, states: Mapping[Entity, EntityRecord]
+    session: Session, tenant_id: str, items: Sequence[Item], source: str, states: Mapping[EntityKey, EntityRecord]
 ) -> None:
     """Keep the states, and the events as they came."""
     named = {notice.entity: item.lead_id for item, notice in still_open(items) if notice.entity and item.lead_id}

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from db.records import ConsentStatement, RawEventDraft
-from tasks.crm import generic, highlevel
+from tasks.crm.adapter import CrmAdapter
+from tasks.crm.adapters import adapter_of_events
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext
+from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext
 from tasks.runtime.context import TaskContext
-
-READERS: Mapping[str, Callable[[Any, ReaderContext], ParsedEvent | Ignored]] = {
-    "ghl": highlevel.read,
-    "ghl_workflow": highlevel.read_workflow,
-    "generic": generic.read,
-}
-#: where the state of a provider's entities is kept: both of HighLevel's speak of the same ones
-SOURCES = {"ghl": "ghl", "ghl_workflow": "ghl", "generic": "generic"}
 
 Fate = Literal["accepted", "duplicate", "ignored", "invalid"]
 #: fates of events that are kept, as they are kept
@@ -71,6 +64,16 @@ class Item:
     refusals: tuple[ConsentStatement, ...] = ()
     lead_id: str | None = None
 
+    @property
+    def crm(self) -> CrmAdapter:
+        """The adapter of the CRM that sent it."""
+        return adapter_of_events(self.origin.provider)
+
+    @property
+    def source(self) -> str:
+        """The CRM under which the states of entities are stored: events of several shapes may be about the same."""
+        return self.crm.provider
+
     def end(self, fate: Fate, code: str, loc: str = "") -> None:
         """Nothing more is done about it."""
         self.fate, self.code, self.loc = fate, code, loc
@@ -78,12 +81,12 @@ class Item:
     def read(self) -> None:
         """Say in our words what it tells."""
         try:
-            found = READERS[self.origin.provider](payload.without_nul(self.raw), self.origin.setup)
+            found = self.crm.readers[self.origin.provider](payload.without_nul(self.raw), self.origin.setup)
         except EventRefused as refused:
             self.end("invalid", refused.code, refused.loc)
             return
         self.type, self.key = found.type[:80], found.key
-        if isinstance(found, Ignored):
+        if isinstance(found, IgnoredEvent):
             self.end("ignored", found.code, "type")
             return
         self.notice = found

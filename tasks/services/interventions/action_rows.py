@@ -1,22 +1,24 @@
-"""Rows of what was decided: the action, its place in the experiment, and the proof of the decision."""
+"""Write what was decided as rows: the action, the lead's place in the experiment, and the decision of the gates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from db.records import ActionState, EnrolmentDraft, EnrolmentRecord, InterventionDraft, InterventionRecord
+from db.records import EnrolmentDraft, EnrolmentRecord, InterventionDraft, InterventionRecord
+from domain.action_states import ActionState
 from ml.churn.labels import HORIZON
 from ml.experiments.assignment import Assignment
-from ml.interventions.compliance.gates import Candidate, Decision, Ruling
+from ml.interventions.compliance.gates import ActionCandidate, GateDecision, Ruling
 from ml.interventions.policy import Proposal
 from tasks.contracts.base.wire import to_wire
-from tasks.crm.highlevel import requests
+from tasks.crm.adapter import CrmAction
 from tasks.services.interventions import experiment
 from tasks.services.interventions.eligibility import Reasons
-from tasks.services.interventions.gate_context import GateSubject, candidate_from
+from tasks.services.interventions.gate_context import GateSubject, candidate_of
+from tasks.services.interventions.plan_types import PlanContext
 
 #: nobody is held out of what protects a lead
 CERTAIN = Assignment(held_out=False, propensity=1.0)
@@ -24,79 +26,72 @@ CERTAIN = Assignment(held_out=False, propensity=1.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What may be done about a lead."""
+    """A proposal for a lead as the gates judged it."""
 
     subject: GateSubject
     reasons: Reasons
     proposal: Proposal
-    decision: Decision
+    decision: GateDecision
     action_id: str
-    #: version of the catalogue
-    policy: str
     not_before: datetime
     #: the same action as it was decided before; None where it is new
     record: InterventionRecord | None
 
 
-def candidate_of(proposal: Proposal, settings: Mapping[str, Any]) -> Candidate:
-    """Give a proposal as the gates judge it; what a tenant's own workflow says nobody has shown to us."""
-    return candidate_from(proposal.action, proposal.channel, proposal.cost, _detailed(proposal, settings))
+def candidate_of_proposal(proposal: Proposal, plan_context: PlanContext) -> ActionCandidate:
+    """Return a proposal as the gates judge it; nobody has shown us what a tenant's own workflow says."""
+    title, text = _words(proposal, plan_context)
+    return candidate_of(proposal.action, proposal.channel, proposal.cost, title=title, text=text)
 
 
-def candidate_again(action: InterventionRecord) -> Candidate:
-    """Give a stored action as the gates judge it."""
-    return candidate_from(action.action, action.channel, action.cost, action.detail)
+def candidate_of_record(action: InterventionRecord) -> ActionCandidate:
+    """Return a stored action as the gates judge it."""
+    return candidate_of(
+        action.action, action.channel, action.cost, title=action.detail["title"], text=action.detail["text"]
+    )
 
 
-def arm_of(found: Selection, tenant_id: str, known: EnrolmentRecord | None, share: float) -> Assignment:
-    """Say whether a lead is held out of what was found for it: once enrolled, for good."""
-    if found.reasons.need.terminal:
+def arm_of(selection: Selection, plan_context: PlanContext, enrolment: EnrolmentRecord | None) -> Assignment:
+    """Return the arm of a lead for an action: once it is enrolled, its arm stays."""
+    if selection.reasons.need.terminal:
         return CERTAIN
-    if known is not None:
-        return Assignment(held_out=known.held_out, propensity=known.propensity)
-    return experiment.assigned(tenant_id, found.subject.record.lead_id, share)
+    if enrolment is not None:
+        return Assignment(held_out=enrolment.held_out, propensity=enrolment.propensity)
+    lead_id = selection.subject.record.lead_id
+    return experiment.assign_arm(plan_context.tenant_id, lead_id, plan_context.settings.holdout)
 
 
-def state_of(found: Selection, *, held_out: bool) -> ActionState:
-    """Say how far the action is."""
-    if found.decision.decision == "block":
-        return "blocked"
-    if held_out:
-        return "held_out"
-    return "approval" if found.decision.requires_approval else "planned"
-
-
-def drafted(
-    found: Selection, arm: Assignment, now: datetime, settings: Mapping[str, Any], contact_id: str | None = None
+def draft_of(
+    selection: Selection, arm: Assignment, plan_context: PlanContext, contact_id: str | None = None
 ) -> InterventionDraft:
-    """Give the row of an action; `settings` are the tenant's about interventions."""
-    proposal = found.proposal
+    """Return the row of an action; `contact_id` is the lead's id in the CRM, None where it is not known."""
+    proposal, decision = selection.proposal, selection.decision
     return InterventionDraft(
-        action_id=found.action_id,
-        lead_id=found.subject.record.lead_id,
-        prediction_id=found.reasons.prediction_id,
+        action_id=selection.action_id,
+        lead_id=selection.subject.record.lead_id,
+        prediction_id=selection.reasons.prediction_id,
         intervention=proposal.intervention,
         action=proposal.action,
         channel=proposal.channel,
         urgency=proposal.urgency,
-        state=state_of(found, held_out=arm.held_out),
+        state=_state_of(decision, held_out=arm.held_out),
         held_out=arm.held_out,
         propensity=arm.propensity,
         cost=proposal.cost,
-        policy=found.policy,
+        policy=plan_context.catalogue.version,
         reason_codes=proposal.reason_codes,
         evidence=proposal.evidence,
-        requires_approval=found.decision.requires_approval,
-        decision=decided(found.decision),
-        detail=_detail(found, settings, contact_id),
-        planned_at=now,
-        not_before=found.not_before,
-        expires_at=found.not_before + proposal.lasting,
+        requires_approval=decision.requires_approval,
+        decision=decision_json(decision),
+        detail=_detail(selection, plan_context, contact_id),
+        planned_at=plan_context.now,
+        not_before=selection.not_before,
+        expires_at=selection.not_before + proposal.lasting,
     )
 
 
-def enrolled(action: InterventionRecord, now: datetime) -> EnrolmentDraft:
-    """Give the place in the experiment that a lead takes with its first plan."""
+def enrolment_of(action: InterventionRecord, now: datetime) -> EnrolmentDraft:
+    """Return the place in the experiment that a lead takes with its first plan."""
     return EnrolmentDraft(
         experiment=experiment.EXPERIMENT,
         lead_id=action.lead_id,
@@ -109,11 +104,10 @@ def enrolled(action: InterventionRecord, now: datetime) -> EnrolmentDraft:
     )
 
 
-def stored(draft: InterventionDraft) -> InterventionRecord:
-    """Give the row as it is once it is stored."""
-    own = {column.name: getattr(draft, column.name) for column in fields(InterventionDraft)}
+def record_of(draft: InterventionDraft) -> InterventionRecord:
+    """Return a draft as the record that it is once it is stored."""
     return InterventionRecord(
-        **own,
+        **{column.name: getattr(draft, column.name) for column in fields(InterventionDraft)},
         dispatched_at=None,
         reported_at=None,
         reviewed_by=None,
@@ -123,36 +117,48 @@ def stored(draft: InterventionDraft) -> InterventionRecord:
     )
 
 
-def decided(decision: Decision) -> dict[str, Any]:
-    """Give a decision as it is stored, with the rules that made it; no personal data."""
-    plain: dict[str, Any] = to_wire({"decision": decision.decision, "rules": _rules(decision.rules)})
-    return plain
+def decision_json(decision: GateDecision) -> dict[str, Any]:
+    """Return a decision as it is stored, with the rules that made it; no personal data."""
+    wire: dict[str, Any] = to_wire({"decision": decision.decision, "rules": _rules(decision.rules)})
+    return wire
+
+
+def _state_of(decision: GateDecision, *, held_out: bool) -> ActionState:
+    if decision.decision == "block":
+        return "blocked"
+    if held_out:
+        return "held_out"
+    return "approval" if decision.requires_approval else "planned"
 
 
 def _rules(rulings: Iterable[Ruling]) -> list[dict[str, Any]]:
     names = ("gate", "rule", "decision", "until", "note")
-    told = ({name: getattr(ruling, name) for name in names} for ruling in rulings)
-    return [{name: value for name, value in one.items() if value is not None} for one in told]
+    rules = ({name: getattr(ruling, name) for name in names} for ruling in rulings)
+    return [{name: value for name, value in rule.items() if value is not None} for rule in rules]
 
 
-def _detail(found: Selection, settings: Mapping[str, Any], contact_id: str | None) -> dict[str, Any]:
-    proposal = found.proposal
-    request = requests.request_of(
-        proposal.action,
-        contact_id=contact_id,
-        text=proposal.text,
-        title=proposal.title,
-        due_at=found.not_before + proposal.lasting,
-        assigned_to=found.subject.record.assigned_to,
-        settings=settings,
+def _detail(selection: Selection, plan_context: PlanContext, contact_id: str | None) -> dict[str, Any]:
+    proposal = selection.proposal
+    title, text = _words(proposal, plan_context)
+    request = plan_context.crm.request_of(
+        CrmAction(
+            action=proposal.action,
+            contact_id=contact_id,
+            text=proposal.text,
+            title=proposal.title,
+            due_at=selection.not_before + proposal.lasting,
+            assigned_to=selection.subject.record.assigned_to,
+            settings=plan_context.raw_settings,
+        )
     )
-    told = {**_detailed(proposal, settings), "crm": request, "expected_uplift": proposal.expected_uplift}
-    plain: dict[str, Any] = to_wire(told)
-    return plain
+    wire: dict[str, Any] = to_wire(
+        {"title": title, "text": text, "crm": request, "expected_uplift": proposal.expected_uplift}
+    )
+    return wire
 
 
-def _detailed(proposal: Proposal, settings: Mapping[str, Any]) -> dict[str, str | None]:
-    """Give what Hearth itself says."""
-    if requests.is_own(proposal.action, settings):
-        return {"title": None, "text": None}
-    return {"title": proposal.title, "text": proposal.text}
+def _words(proposal: Proposal, plan_context: PlanContext) -> tuple[str | None, str | None]:
+    """Return the title and text that Hearth writes; None where the tenant's own workflow carries the action out."""
+    if plan_context.crm.is_tenant_run(proposal.action, plan_context.raw_settings):
+        return None, None
+    return proposal.title, proposal.text

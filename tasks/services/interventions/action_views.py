@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from db.records import ActionState, InterventionDraft, InterventionRecord
+from db.records import InterventionDraft, InterventionRecord
 from db.repositories.interventions import interventions
 from db.session import Session
+from domain.action_states import PAST, RUNNING
 from tasks.runtime.context import TaskContext
 
-#: states in which an action is still to be carried out
-RUNNING: tuple[ActionState, ...] = ("approval", "planned", "dispatched")
-#: … and those in which nobody outside knows of it
-WAITING: tuple[ActionState, ...] = ("approval", "planned")
 #: what a card says of an action besides
 _MORE = ("state", "policy", "planned_at", "dispatched_at", "reported_at", "reviewed_by", "withdrawn_reason")
 
 
-def told(record: InterventionRecord) -> dict[str, Any]:
+def action_view(record: InterventionRecord) -> dict[str, Any]:
     """Give an action with the keys of the contract and nothing else."""
     text, crm = record.detail.get("text"), record.detail.get("crm")
     return {
@@ -33,32 +30,32 @@ def told(record: InterventionRecord) -> dict[str, Any]:
         "reason_codes": list(record.reason_codes),
         "expected_uplift": record.detail.get("expected_uplift"),
         "evidence": record.evidence,
-        "compliance": compliance(record.decision),
+        "compliance": compliance_view(record.decision),
         **({} if text is None else {"text": text}),
         **({} if crm is None else {"crm": crm}),
     }
 
 
-def compliance(decision: Mapping[str, Any]) -> dict[str, Any]:
+def compliance_view(decision: Mapping[str, Any]) -> dict[str, Any]:
     """Give what the gates decided and by which rules."""
     return {"decision": decision.get("decision"), "rules": list(decision.get("rules") or ())}
 
 
-def suppressed(record: InterventionDraft) -> dict[str, Any]:
+def suppressed_view(record: InterventionDraft) -> dict[str, Any]:
     """Give an action that may not be taken, with the gates' reasons."""
     names = ("action_id", "intervention", "action", "channel")
-    return {**{name: getattr(record, name) for name in names}, "compliance": compliance(record.decision)}
+    return {**{name: getattr(record, name) for name in names}, "compliance": compliance_view(record.decision)}
 
 
-def shown(record: InterventionRecord) -> dict[str, Any]:
+def card_view(record: InterventionRecord) -> dict[str, Any]:
     """Give an action as a card shows it; of a lead that is held out nothing that anybody could act on."""
     if record.state == "held_out":
         return {"state": "held_out", "planned_at": record.planned_at}
     known = {name: getattr(record, name) for name in _MORE}
-    return {**known, **{name: value for name, value in told(record).items() if name != "crm"}}
+    return {**known, **{name: value for name, value in action_view(record).items() if name != "crm"}}
 
 
-def card(session: Session, tenant_id: str, lead_id: str) -> dict[str, Any]:
+def card_section(session: Session, tenant_id: str, lead_id: str) -> dict[str, Any]:
     """Give a lead's part of the card: what is to be done, what was not allowed, what has been."""
     known = interventions.for_lead(session, tenant_id, lead_id=lead_id)
     held_out = any(record.state == "held_out" for record in known)
@@ -66,11 +63,11 @@ def card(session: Session, tenant_id: str, lead_id: str) -> dict[str, Any]:
         "held_out": held_out,
         "running": [] if held_out else _of(known, RUNNING),
         "blocked": [] if held_out else _of(known, ("blocked",)),
-        "past": _of(known, ("held_out", "executed", "rejected", "replied", "withdrawn")),
+        "past": _of(known, PAST),
     }
 
 
-def prove(context: TaskContext, action: InterventionDraft | InterventionRecord, **more: Any) -> None:
+def audit_action(context: TaskContext, action: InterventionDraft | InterventionRecord, **more: Any) -> None:
     """Write what was decided of an action into the audit chain, by the ids of the rules."""
     told = ("action_id", "lead_id", "intervention", "action", "state", "held_out", "policy")
     ruled = action.decision
@@ -89,4 +86,4 @@ def rule_ids(decision: Mapping[str, Any]) -> list[str]:
 
 
 def _of(known: Sequence[InterventionRecord], states: Sequence[str]) -> list[dict[str, Any]]:
-    return [shown(record) for record in known if record.state in states]
+    return [card_view(record) for record in known if record.state in states]

@@ -20,15 +20,15 @@ EXPERIMENT = "interventions"
 PACE = timedelta(days=28)
 
 
-def assigned(tenant_id: str, lead_id: str, share: float) -> Assignment:
+def assign_arm(tenant_id: str, lead_id: str, share: float) -> Assignment:
     """Say whether a lead is held out; the same lead always gets the same answer."""
     return assign(lead_id, experiment=f"{tenant_id}:{EXPERIMENT}", share=share)
 
 
-def measured(session: Session, tenant_id: str, *, share: float, now: datetime) -> verdicts.Report:
+def measure(session: Session, tenant_id: str, *, share: float, now: datetime) -> verdicts.Report:
     """Say what the tenant's hold-out has shown by now."""
     counted = tallies(session, tenant_id)
-    recent = enrolments.since(session, tenant_id, experiment=EXPERIMENT, moment=now - PACE)
+    recent = enrolments.count_since(session, tenant_id, experiment=EXPERIMENT, moment=now - PACE)
     return verdicts.report(verdicts.arms(_counts(counted)), share=share, weekly=recent / (PACE / timedelta(weeks=1)))
 
 

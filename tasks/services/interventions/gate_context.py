@@ -1,9 +1,9 @@
-"""What the gates ask of a lead, from the database: consent, refusals, its clock, its last word, who reached it when."""
+"""Load what the gates ask about a lead: consent, refusals, its clock, its last word, and who reached it when."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,9 +16,10 @@ from db.repositories.events import events
 from db.repositories.interventions import interventions
 from db.repositories.leads import leads
 from db.session import Session
+from domain.action_states import UNREACHED
 from ml.churn.activity import TERMINAL, ends, plain_kind
 from ml.features.events import OUTBOUND
-from ml.interventions.compliance.gates import Candidate, Decision, GateFacts, Ruling, judge
+from ml.interventions.compliance.gates import ActionCandidate, GateDecision, GateFacts, Ruling, judge
 from ml.profiles import Interaction, LeadProfile
 from ml.urgency import is_done
 from tasks.intake.consent import REFUSES, with_marks
@@ -83,6 +84,11 @@ class GateSubject:
         return "archived" if self.record.status == "archived" else None
 
     @property
+    def has_risk(self) -> bool:
+        """Whether it can still be lost: it is open and refuses nothing."""
+        return self.open and self.refused is None
+
+    @property
     def wants_out(self) -> bool:
         """Whether the lead asked to be left alone and the CRM may not know it yet."""
         known = any(self.record.consent.get(name) is True for name in ("dnd", "dnd_all"))
@@ -120,44 +126,44 @@ def load(
     }
 
 
-def candidate_from(action: str, channel: str, cost: float, said: Mapping[str, Any]) -> Candidate:
-    """Give an action as the gates judge it; `said` are its title and text, None where Hearth says nothing."""
-    text = "\n".join(part for part in (said["title"], said["text"]) if part) or None
-    return Candidate(action=action, channel=channel, text=text, cost=cost)
+def candidate_of(action: str, channel: str, cost: float, *, title: str | None, text: str | None) -> ActionCandidate:
+    """Return an action as the gates judge it; title and text are None where Hearth says nothing."""
+    words = "\n".join(part for part in (title, text) if part) or None
+    return ActionCandidate(action=action, channel=channel, text=words, cost=cost)
 
 
-def ruled(
-    candidate: Candidate,
+def judge_action(
+    candidate: ActionCandidate,
     subject: GateSubject,
     moment: datetime,
     choices: InterventionSettings,
     *,
     but: str | None = None,
-) -> Decision:
+) -> GateDecision:
     """Judge an action at the moment at which it is to be taken, itself (`but`) left out; what cannot be is blocked."""
-    return ruled_each([candidate], subject, moment, choices, but=but)[0]
+    return judge_actions([candidate], subject, moment, choices, but=but)[0]
 
 
-def ruled_each(
-    candidates: Sequence[Candidate],
+def judge_actions(
+    candidates: Sequence[ActionCandidate],
     subject: GateSubject,
     moment: datetime,
     choices: InterventionSettings,
     *,
     but: str | None = None,
-) -> list[Decision]:
-    """Judge several actions of one lead as `ruled` does: what they have in common is gathered once."""
+) -> list[GateDecision]:
+    """Judge several actions of one lead as `judge_action` does: what they have in common is gathered once."""
     try:
-        facts = facts_of(subject, moment, choices, but=but)
+        facts = gate_facts(subject, moment, choices, but=but)
         return [judge(candidate, facts, choices.rules) for candidate in candidates]
     except Exception as error:  # noqa: BLE001  # whatever went wrong, nobody is contacted for it
         log.error("gates_failed", lead_id=subject.record.lead_id, error=type(error).__name__)
         broken = Ruling(gate="error", rule=f"error.{type(error).__name__}", decision="block")
-        blocked = Decision(decision="block", not_before=None, rules=(broken,), requires_approval=False)
+        blocked = GateDecision(decision="block", not_before=None, rules=(broken,), requires_approval=False)
         return [blocked] * len(candidates)
 
 
-def facts_of(
+def gate_facts(
     subject: GateSubject, moment: datetime, choices: InterventionSettings, *, but: str | None = None
 ) -> GateFacts:
     """Gather what the gates ask."""
@@ -173,7 +179,7 @@ def facts_of(
         state=lead.fields.get("state"),
         phone=lead.contact.get("phone"),
         inquiry_at=inquiry_at(subject.profile, but=subject.refusing),
-        contacts=contacts(subject, moment, but=but),
+        contacts=contact_times(subject, moment, but=but),
     )
 
 
@@ -207,7 +213,7 @@ def inquiry_at(profile: LeadProfile, *, but: Collection[datetime] = frozenset())
     return max((at for at in known if at is not None and at <= profile.as_of), default=None)
 
 
-def contacts(subject: GateSubject, moment: datetime, *, but: str | None = None) -> tuple[datetime, ...]:
+def contact_times(subject: GateSubject, moment: datetime, *, but: str | None = None) -> tuple[datetime, ...]:
     """Give when the lead was contacted in the week before a moment, actions that were handed over included.
 
     An action counts once, though the CRM also tells of the message that it became.
@@ -245,7 +251,7 @@ def _reaches(event: Interaction) -> bool:
 
 def _reached(record: InterventionRecord) -> bool:
     """Tell whether an action went out, as far as anybody knows."""
-    return record.dispatched_at is not None and record.state not in {"rejected", "blocked"}
+    return record.dispatched_at is not None and record.state not in UNREACHED
 
 
 def _covers(record: InterventionRecord, at: datetime) -> bool:

@@ -18,15 +18,17 @@ from db.records import InterventionRecord
 from db.repositories.interventions import pauses
 from db.repositories.leads.leads import UNSCORED
 from db.session import Session
+from domain.action_states import RUNNING, WAITING
+from domain.crms import DEFAULT_CRM
 from ml.interventions.catalogue import CATALOGUE, Action
-from ml.interventions.compliance.gates import Candidate, Decision, rule
-from ml.interventions.policy import EVERY, traits_of
+from ml.interventions.compliance.gates import ActionCandidate, GateDecision
+from ml.interventions.compliance.rule_texts import rule
+from ml.interventions.policy import EVERY_INTERVENTION, traits_of
 from ml.worklist import REACHING, Place, ways
-from tasks.crm.highlevel import requests
+from tasks.crm.adapters import adapter_of
 from tasks.runtime.context import TaskContext
 from tasks.services.interventions import gate_context
-from tasks.services.interventions.action_views import RUNNING, WAITING
-from tasks.services.interventions.gate_context import GateSubject, candidate_from
+from tasks.services.interventions.gate_context import GateSubject, candidate_of
 from tasks.services.interventions.intervention_settings import InterventionSettings, block_of, settings_of
 
 log = structlog.get_logger(__name__)
@@ -101,8 +103,8 @@ def conditions(session: Session, context: TaskContext) -> Conditions:
     """Give what holds for all leads of a tenant now."""
     settings = context.settings()
     own = block_of(settings)
-    possible = requests.possible(own)
-    used = CATALOGUE.of_tenant(own).actions
+    possible = adapter_of(DEFAULT_CRM).possible(own)
+    used = CATALOGUE.for_tenant(own).actions
     return Conditions(
         now=context.now,
         choices=settings_of(settings),
@@ -162,10 +164,10 @@ def _over(subject: GateSubject) -> list[str]:
     return ["record.no_client" if subject.record.lead_type in UNSCORED else "record.ended"]
 
 
-def _rulings(subject: GateSubject, holds: Conditions) -> dict[str, Decision]:
+def _rulings(subject: GateSubject, holds: Conditions) -> dict[str, GateDecision]:
     """Judge each channel: what a person says over it nobody has shown to us."""
-    asked = [Candidate(action=action, channel=channel) for channel, action in REACHING.items()]
-    return dict(zip(REACHING, gate_context.ruled_each(asked, subject, holds.now, holds.choices), strict=True))
+    asked = [ActionCandidate(action=action, channel=channel) for channel, action in REACHING.items()]
+    return dict(zip(REACHING, gate_context.judge_actions(asked, subject, holds.now, holds.choices), strict=True))
 
 
 def _planned(subject: GateSubject, holds: Conditions, refusals: tuple[Refusal, ...]) -> NextAction | None:
@@ -188,21 +190,21 @@ def _planned(subject: GateSubject, holds: Conditions, refusals: tuple[Refusal, .
 
 def _paused(action: InterventionRecord, holds: Conditions) -> bool:
     """Tell whether an action waits that will be withdrawn when its turn comes."""
-    return action.state in WAITING and bool(holds.paused & {EVERY, action.intervention})
+    return action.state in WAITING and bool(holds.paused & {EVERY_INTERVENTION, action.intervention})
 
 
-def _again(action: InterventionRecord, subject: GateSubject, holds: Conditions) -> Decision:
+def _again(action: InterventionRecord, subject: GateSubject, holds: Conditions) -> GateDecision:
     """Judge an action of the plan once more, as handing it over will; what Hearth says in it may be lost."""
-    said = {"title": None, "text": None, **action.detail}
-    candidate = candidate_from(action.action, action.channel, action.cost, said)
-    return gate_context.ruled(candidate, subject, holds.now, holds.choices, but=action.action_id)
+    title, text = action.detail.get("title"), action.detail.get("text")
+    candidate = candidate_of(action.action, action.channel, action.cost, title=title, text=text)
+    return gate_context.judge_action(candidate, subject, holds.now, holds.choices, but=action.action_id)
 
 
 def _own_way(
     subject: GateSubject,
     urged: str | None,
     holds: Conditions,
-    rulings: Mapping[str, Decision],
+    rulings: Mapping[str, GateDecision],
     refusals: tuple[Refusal, ...],
 ) -> NextAction:
     """Give the first way whose channel is open."""

@@ -1,24 +1,26 @@
-"""What planning writes: rows once each, places in the experiment, proofs, and what follows."""
+"""Write what planning decided: each row once, places in the experiment, audit entries, and what follows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
-from db.records import InterventionDraft, InterventionRecord
+from db.records import EnrolmentRecord, InterventionDraft, InterventionRecord
 from db.repositories.interventions import enrolments, interventions
 from db.repositories.leads import leads
 from db.session import Session
-from tasks.crm.highlevel import requests
+from domain.action_states import BLOCKED, RUNNING, WAITING
+from domain.crms import LEAD_SYSTEMS
+from tasks.crm.adapter import CrmAdapter
 from tasks.runtime.context import TaskContext
-from tasks.services.interventions.action_rows import Selection, arm_of, drafted, enrolled, stored
-from tasks.services.interventions.action_views import RUNNING, WAITING, prove, rule_ids
+from tasks.services.interventions.action_rows import Selection, arm_of, draft_of, enrolment_of, record_of
+from tasks.services.interventions.action_views import audit_action, rule_ids
 from tasks.services.interventions.gate_context import GateSubject
 from tasks.services.interventions.plan_types import LeadPlan, PlanBatch, PlanContext
 
-#: how many actions one message hands over
+#: actions that one message hands over at most
 CHUNK = 200
-#: why a lead that something was planned for needs it no more -> the code under which that is withdrawn
+#: why nothing new is planned for a lead -> the code under which what waits for it is withdrawn
 _IDLE = {
     "below_threshold": "not_needed",
     "no_risk": "not_needed",
@@ -27,63 +29,85 @@ _IDLE = {
     "nothing_fits": "not_needed",
     "blocked": "blocked",
 }
-#: systems whose ids mean nothing to HighLevel
-_FOREIGN = frozenset({"followupboss", "hubspot", "kvcore", "salesforce"})
 
 
-def withdraw(
-    session: Session, context: TaskContext, plans: Mapping[str, LeadPlan], found: Mapping[str, Selection]
-) -> None:
-    """Take back what waits where something else was found, a gate blocks it now, or nothing is needed any more.
+def withdraw_waiting(
+    session: Session, context: TaskContext, plans: Mapping[str, LeadPlan], selections: Mapping[str, Selection]
+) -> dict[str, LeadPlan]:
+    """Withdraw what waits where something else was selected, a gate blocks it now, or nothing is needed any more.
 
-    Where it was handed over meanwhile, that runs and nothing else is done.
+    Return the plans as they are then. An action that was handed over meanwhile runs, and nothing else is done
+    (`collision`).
     """
-    for lead_id, plan in plans.items():
-        chosen = found.get(lead_id)
-        reason = "superseded" if chosen is not None else _IDLE.get(plan.reason or "")
-        kept = None if chosen is None or chosen.record is None else chosen.record.action_id
-        if reason is not None:
-            old = [one for one in plan.actions if one.action_id != kept and one.state in WAITING]
-            gone = [one.action_id for one in old if _taken(session, context, one, plan, reason)]
-            plan.actions = [one for one in plan.actions if one.action_id not in gone]
-            plan.reason = plan.reason if len(gone) == len(old) else "collision"
+    return {
+        lead_id: _withdraw_waiting(session, context, plan, selections.get(lead_id)) for lead_id, plan in plans.items()
+    }
 
 
-def _taken(session: Session, context: TaskContext, action: InterventionRecord, plan: LeadPlan, reason: str) -> bool:
-    scope: dict[str, Any] = {"action_id": action.action_id, "of": WAITING, "now": context.now}
-    judged = next((one.decision for one in plan.blocked if one.action_id == action.action_id), None)
-    if judged is not None:
-        moved = interventions.move(session, context.tenant_id, to="blocked", decision=judged, **scope)
+def _withdraw_waiting(session: Session, context: TaskContext, plan: LeadPlan, selection: Selection | None) -> LeadPlan:
+    reason = "superseded" if selection is not None else _IDLE.get(plan.reason or "")
+    if reason is None:
+        return plan
+    selected_id = None if selection is None or selection.record is None else selection.record.action_id
+    old = [action for action in plan.actions if action.action_id != selected_id and action.state in WAITING]
+    gone = [action.action_id for action in old if _take_back(session, context, action, plan, reason)]
+    return replace(
+        plan,
+        actions=tuple(action for action in plan.actions if action.action_id not in gone),
+        reason=plan.reason if len(gone) == len(old) else "collision",
+    )
+
+
+def _take_back(session: Session, context: TaskContext, action: InterventionRecord, plan: LeadPlan, reason: str) -> bool:
+    """Move a waiting action to `blocked` where a gate says so now, else to `withdrawn`; False if it waits no more."""
+    decision = next((draft.decision for draft in plan.blocked if draft.action_id == action.action_id), None)
+    moved = interventions.move(
+        session,
+        context.tenant_id,
+        action_id=action.action_id,
+        to="withdrawn" if decision is None else "blocked",
+        of=WAITING,
+        now=context.now,
+        reason=reason if decision is None else None,
+        decision=decision,
+    )
+    if moved is None:
+        return False
+    if decision is None:
+        audit_action(context, moved, reason=reason)
     else:
-        moved = interventions.move(session, context.tenant_id, to="withdrawn", reason=reason, **scope)
-    if moved is not None:
-        prove(context, moved, **({} if judged is not None else {"reason": reason}))
-    return moved is not None
+        audit_action(context, moved)
+    return True
 
 
 def store(
-    session: Session, context: TaskContext, setting: PlanContext, batch: PlanBatch, found: Mapping[str, Selection]
-) -> None:
-    """Store what was found and what was blocked, enrol the leads, and hand over what may go now."""
-    drafts = _drafts(session, setting, batch, found)
-    fresh = {lead_id: draft for lead_id, draft in drafts.items() if found[lead_id].record is None}
-    blocked = [draft for plan in batch.plans.values() for draft in _news(setting, batch.subjects[plan.lead_id], plan)]
-    _save(session, context, [*fresh.values(), *blocked])
+    session: Session,
+    context: TaskContext,
+    plan_context: PlanContext,
+    batch: PlanBatch,
+    *,
+    plans: Mapping[str, LeadPlan],
+    selections: Mapping[str, Selection],
+) -> dict[str, LeadPlan]:
+    """Store what was selected and blocked, enrol the leads, hand over what may go now; return the finished plans."""
+    drafts = _drafts(session, plan_context, batch, selections)
+    new = {lead_id: draft for lead_id, draft in drafts.items() if selections[lead_id].record is None}
+    blocked = [draft for plan in plans.values() for draft in _news(plan_context, batch.subjects[plan.lead_id], plan)]
+    _save(session, context, [*new.values(), *blocked])
     revived = {
         lead_id: moved
         for lead_id, draft in drafts.items()
-        if lead_id not in fresh and (moved := _revived(session, context, draft)) is not None
+        if lead_id not in new and (moved := _revive(session, context, draft)) is not None
     }
-    actions = {lead_id: stored(draft) for lead_id, draft in fresh.items()} | revived
-    _enrol(session, context, batch, found, actions)
-    for lead_id, action in actions.items():
-        _note(batch.plans[lead_id], action)
+    actions = {lead_id: record_of(draft) for lead_id, draft in new.items()} | revived
+    enrolled = _enrol(session, context, batch, selections, actions)
     hand_over(context, [one for one in actions.values() if one.state == "planned" and one.not_before <= context.now])
+    return {lead_id: _finished(plan, actions.get(lead_id), enrolled.get(lead_id)) for lead_id, plan in plans.items()}
 
 
 def hand_over(context: TaskContext, actions: Sequence[InterventionRecord]) -> None:
     """Have actions dispatched once this transaction is committed."""
-    ids = [one.action_id for one in actions]
+    ids = [action.action_id for action in actions]
     for start in range(0, len(ids), CHUNK):
         context.enqueue(
             "hearth.interventions.dispatch", tenant_id=context.tenant_id, action_ids=ids[start : start + CHUNK]
@@ -91,36 +115,38 @@ def hand_over(context: TaskContext, actions: Sequence[InterventionRecord]) -> No
 
 
 def _drafts(
-    session: Session, setting: PlanContext, batch: PlanBatch, found: Mapping[str, Selection]
+    session: Session, plan_context: PlanContext, batch: PlanBatch, selections: Mapping[str, Selection]
 ) -> dict[str, InterventionDraft]:
     """Write out what is new, and anew what was blocked earlier the same day: what it asks of the CRM and of whom."""
-    fresh = {lead_id: one for lead_id, one in found.items() if one.record is None or one.record.state == "blocked"}
-    known = leads.identities(session, setting.tenant_id, source_system=requests.PROVIDER, lead_ids=list(fresh))
+    open_ = {lead_id: one for lead_id, one in selections.items() if one.record is None or one.record.state == "blocked"}
+    contact_ids = leads.identities(
+        session, plan_context.tenant_id, source_system=plan_context.crm.provider, lead_ids=list(open_)
+    )
     return {
-        lead_id: drafted(
-            one,
-            arm_of(one, setting.tenant_id, batch.enrolments.get(lead_id), setting.choices.holdout),
-            setting.now,
-            setting.own,
-            known.get(lead_id) or _own_id(one.subject),
+        lead_id: draft_of(
+            selection,
+            arm_of(selection, plan_context, batch.enrolments.get(lead_id)),
+            plan_context,
+            contact_ids.get(lead_id) or _contact_id(selection.subject, plan_context.crm),
         )
-        for lead_id, one in fresh.items()
+        for lead_id, selection in open_.items()
     }
 
 
-def _own_id(subject: GateSubject) -> str | None:
-    """Give the id under which the CRM knows a lead; those of other systems mean nothing to it."""
-    return None if subject.record.source_system in _FOREIGN else subject.record.external_id
+def _contact_id(subject: GateSubject, crm: CrmAdapter) -> str | None:
+    """Return the lead's own id unless it is one of another CRM, which means nothing to this one."""
+    foreign = LEAD_SYSTEMS - {crm.provider}
+    return None if subject.record.source_system in foreign else subject.record.external_id
 
 
-def _news(setting: PlanContext, subject: GateSubject, plan: LeadPlan) -> Iterable[InterventionDraft]:
+def _news(plan_context: PlanContext, subject: GateSubject, plan: LeadPlan) -> Iterable[InterventionDraft]:
     """Leave out what the same rules have blocked lately: it is known, and a row a day says no more."""
-    since = setting.now - setting.choices.cooldown
-    lately = {_mark(one) for one in subject.past if one.state == "blocked" and one.planned_at > since}
-    return [draft for draft in plan.blocked if _mark(draft) not in lately]
+    since = plan_context.now - plan_context.settings.cooldown
+    lately = {_rules_key(one) for one in subject.past if one.state == "blocked" and one.planned_at > since}
+    return [draft for draft in plan.blocked if _rules_key(draft) not in lately]
 
 
-def _mark(action: InterventionDraft) -> tuple[str, ...]:
+def _rules_key(action: InterventionDraft | InterventionRecord) -> tuple[str, ...]:
     return action.intervention, action.action, *rule_ids(action.decision)
 
 
@@ -128,15 +154,22 @@ def _save(session: Session, context: TaskContext, drafts: Sequence[InterventionD
     saved = interventions.save(session, context.tenant_id, drafts=drafts) if drafts else []
     for draft, (_, new) in zip(drafts, saved, strict=True):
         if new:
-            prove(context, draft)
+            audit_action(context, draft)
 
 
-def _revived(session: Session, context: TaskContext, draft: InterventionDraft) -> InterventionRecord | None:
-    """Let an action go that was blocked earlier the same day, as it is decided now."""
-    scope: dict[str, Any] = {"action_id": draft.action_id, "of": {"blocked"}, "now": context.now, "anew": draft}
-    moved = interventions.move(session, context.tenant_id, to=draft.state, **scope)
+def _revive(session: Session, context: TaskContext, draft: InterventionDraft) -> InterventionRecord | None:
+    """Move an action that was blocked earlier the same day to where it is decided now."""
+    moved = interventions.move(
+        session,
+        context.tenant_id,
+        action_id=draft.action_id,
+        to=draft.state,
+        of=BLOCKED,
+        now=context.now,
+        anew=draft,
+    )
     if moved is not None:
-        prove(context, moved)
+        audit_action(context, moved)
     return moved
 
 
@@ -144,21 +177,23 @@ def _enrol(
     session: Session,
     context: TaskContext,
     batch: PlanBatch,
-    found: Mapping[str, Selection],
+    selections: Mapping[str, Selection],
     actions: Mapping[str, InterventionRecord],
-) -> None:
+) -> dict[str, EnrolmentRecord]:
+    """Enrol the leads that get their first plan; return their places in the experiment."""
     drafts = [
-        enrolled(action, context.now)
+        enrolment_of(action, context.now)
         for lead_id, action in actions.items()
-        if lead_id not in batch.enrolments and not found[lead_id].reasons.need.terminal
+        if lead_id not in batch.enrolments and not selections[lead_id].reasons.need.terminal
     ]
-    known = enrolments.enrol(session, context.tenant_id, drafts=drafts) if drafts else {}
-    for lead_id, record in known.items():
-        batch.plans[lead_id].held_out, batch.plans[lead_id].propensity = record.held_out, record.propensity
+    return dict(enrolments.enrol(session, context.tenant_id, drafts=drafts)) if drafts else {}
 
 
-def _note(plan: LeadPlan, action: InterventionRecord) -> None:
+def _finished(plan: LeadPlan, action: InterventionRecord | None, enrolment: EnrolmentRecord | None) -> LeadPlan:
+    if enrolment is not None:
+        plan = replace(plan, held_out=enrolment.held_out, propensity=enrolment.propensity)
+    if action is None:
+        return plan
     if action.state in RUNNING:
-        plan.actions.append(action)
-    elif action.state == "held_out":
-        plan.reason = "held_out"
+        return replace(plan, actions=(*plan.actions, action))
+    return replace(plan, reason="held_out") if action.state == "held_out" else plan

@@ -1,40 +1,44 @@
-"""What planning is asked, what it knows and what it decides."""
+"""The records of planning: what a message asks for, what holds for a batch of leads, and what was decided of each."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from db.records import EnrolmentRecord, InterventionDraft, InterventionRecord
+from domain.crms import DEFAULT_CRM
 from ml.interventions.catalogue import Catalogue
 from ml.interventions.policy import Uplift
+from tasks.crm.adapter import CrmAdapter
 from tasks.services.interventions.gate_context import GateSubject
 from tasks.services.interventions.intervention_settings import InterventionSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
-    """What a message wants besides the tenant's settings."""
+    """What a message asks for besides the tenant's settings."""
 
     allowed_actions: Collection[str] | None = None
     budget: float | None = None
+    #: the CRM that requests are written for
+    crm: str = DEFAULT_CRM
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeadPlan:
     """What was decided of one lead."""
 
     lead_id: str
     #: what is to be carried out
-    actions: list[InterventionRecord] = field(default_factory=list)
+    actions: tuple[InterventionRecord, ...] = ()
     #: what the gates did not let pass
-    blocked: list[InterventionDraft] = field(default_factory=list)
+    blocked: tuple[InterventionDraft, ...] = ()
     #: why nothing new is done; None where something is
     reason: str | None = None
     held_out: bool = False
-    #: the chance of the arm that the lead is in; None while it is not enrolled
+    #: the probability of the arm that the lead is in; None while it is not enrolled
     propensity: float | None = None
 
 
@@ -44,10 +48,12 @@ class PlanContext:
 
     tenant_id: str
     now: datetime
-    choices: InterventionSettings
-    #: what the tenant said of interventions, as it was said
-    own: Mapping[str, Any]
+    settings: InterventionSettings
+    #: the tenant's settings about interventions as they were given, for the catalogue and the CRM's adapter
+    raw_settings: Mapping[str, Any]
     catalogue: Catalogue
+    #: writes the requests
+    crm: CrmAdapter
     #: actions that may be chosen
     allowed: frozenset[str]
     budget: float
@@ -59,8 +65,7 @@ class PlanContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanBatch:
-    """Leads that something is to be done about, and what is known of them."""
+    """What is known of the leads that are planned for."""
 
     subjects: Mapping[str, GateSubject]
     enrolments: Mapping[str, EnrolmentRecord]
-    plans: Mapping[str, LeadPlan]

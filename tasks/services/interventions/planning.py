@@ -1,40 +1,60 @@
-"""Plans for leads: reasons, then an intervention, then an action that the gates let pass; all of it in one transaction.
+"""Plan for leads: reasons, then proposals, then what budget and gates let pass, then rows; all in one transaction.
 
-Planning again changes nothing: action ids follow from lead, intervention, action, day and policy, and planners of one
-tenant wait for each other. Every lead is enrolled with its first plan; of those that are held out the plan is kept and
-nobody is told of it. Who is held out is decided after budget and gates, so that both arms hold the same kind of leads.
+Each step returns its result and changes nothing that an earlier one returned. Planning again changes nothing: action
+ids follow from lead, intervention, action, day and policy, and planners of one tenant wait for each other. Every lead
+is enrolled with its first plan; of a lead that is held out the plan is stored and nobody is told of it. Who is held out
+is decided after budget and gates, so that both arms hold the same kind of leads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from db.records import EnrolmentRecord, InterventionRecord
+from db.records import EnrolmentRecord, InterventionDraft, InterventionRecord
 from db.repositories.interventions import enrolments, interventions, pauses
 from db.repositories.leads import leads
 from db.session import Session
+from domain.action_states import RUNNING, UNDONE, WAITING
 from ml.interventions.catalogue import CATALOGUE, Catalogue
-from ml.interventions.policy import EVERY, Proposal, action_id, options, propose, within_budget
-from tasks.crm.highlevel import requests
+from ml.interventions.policy import EVERY_INTERVENTION, Proposal, action_id, options, propose, within_budget
+from tasks.crm.adapters import adapter_of
 from tasks.runtime.context import TaskContext
-from tasks.services.interventions import eligibility, experiment, gate_context, plan_store, withdrawal
-from tasks.services.interventions.action_rows import Selection, arm_of, candidate_of, drafted
-from tasks.services.interventions.action_views import RUNNING, WAITING
+from tasks.services.interventions import (
+    current_risks,
+    eligibility,
+    experiment,
+    gate_context,
+    plan_store,
+    withdrawal,
+)
+from tasks.services.interventions.action_rows import Selection, arm_of, candidate_of_proposal, draft_of
 from tasks.services.interventions.eligibility import Reasons
 from tasks.services.interventions.gate_context import GateSubject
 from tasks.services.interventions.intervention_settings import InterventionSettings, block_of, settings_of
 from tasks.services.interventions.plan_types import LeadPlan, PlanBatch, PlanContext, PlanRequest
 
-#: for which a tenant's budget is
+#: a tenant's budget is for this time
 DAY = timedelta(days=1)
 #: reasons of what is done so that nothing more reaches a lead
 PROTECTING = ("terminal",)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadChoice:
+    """What budget and gates left of the proposals for a lead."""
+
+    #: None = nothing
+    selection: Selection | None = None
+    #: better proposals that a gate blocked
+    blocked: tuple[InterventionDraft, ...] = ()
+    #: why nothing is selected
+    reason: str | None = None
+
+
 def plan_leads(
-    session: Session, context: TaskContext, lead_ids: Sequence[str], asked: PlanRequest | None = None
+    session: Session, context: TaskContext, lead_ids: Sequence[str], request: PlanRequest | None = None
 ) -> list[LeadPlan]:
     """Decide what to do about leads, store it and hand over what may go now; one plan a lead, in the order given.
 
@@ -43,142 +63,171 @@ def plan_leads(
 
     """
     interventions.lock(session, context.tenant_id)
-    setting = _setting(session, context, asked or PlanRequest())
-    held = leads.restricted(session, context.tenant_id, lead_ids=lead_ids)
-    plans = {lead_id: LeadPlan(lead_id=lead_id, reason=_stopped(setting, held, lead_id)) for lead_id in lead_ids}
-    _withdraw_held(session, context, held)
+    plan_context = _plan_context(session, context, request or PlanRequest())
+    restricted = leads.restricted(session, context.tenant_id, lead_ids=lead_ids)
+    plans = {
+        lead_id: LeadPlan(lead_id=lead_id, reason=_stopped(plan_context, restricted, lead_id)) for lead_id in lead_ids
+    }
+    _withdraw_restricted(session, context, restricted)
     free = [lead_id for lead_id, plan in plans.items() if plan.reason is None]
     if free:
-        _plan(session, context, setting, {lead_id: plans[lead_id] for lead_id in free})
+        plans |= _plan(session, context, plan_context, free)
     return list(plans.values())
 
 
-def _setting(session: Session, context: TaskContext, asked: PlanRequest) -> PlanContext:
-    settings = context.settings()
-    choices, own = settings_of(settings), block_of(settings)
-    possible = requests.possible(own)
+def _plan_context(session: Session, context: TaskContext, request: PlanRequest) -> PlanContext:
+    all_settings = context.settings()
+    settings, raw_settings = settings_of(all_settings), block_of(all_settings)
+    crm = adapter_of(request.crm)
+    possible = crm.possible(raw_settings)
     return PlanContext(
         tenant_id=context.tenant_id,
         now=context.now,
-        choices=choices,
-        own=own,
-        catalogue=CATALOGUE.of_tenant(own),
-        allowed=possible if asked.allowed_actions is None else possible.intersection(asked.allowed_actions),
-        budget=_budget(session, context, choices, asked),
+        settings=settings,
+        raw_settings=raw_settings,
+        catalogue=CATALOGUE.for_tenant(raw_settings),
+        crm=crm,
+        allowed=possible if request.allowed_actions is None else possible.intersection(request.allowed_actions),
+        budget=_budget(session, context, settings, request),
         uplifts=experiment.uplifts(session, context.tenant_id),
         paused=frozenset(pauses.active(session, context.tenant_id)),
-        name=settings.get("name"),
+        name=all_settings.get("name"),
     )
 
 
-def _budget(session: Session, context: TaskContext, choices: InterventionSettings, asked: PlanRequest) -> float:
-    """Give what may be spent: what a message says of its own, else what is left of the tenant's for a day."""
-    if asked.budget is not None:
-        return asked.budget
+def _budget(session: Session, context: TaskContext, settings: InterventionSettings, request: PlanRequest) -> float:
+    """Return what may be spent: the budget of the message, else what is left of the tenant's for a day."""
+    if request.budget is not None:
+        return request.budget
     # those at risk come in many batches: each would spend the whole
-    return max(choices.budget - interventions.spent(session, context.tenant_id, since=context.now - DAY), 0.0)
+    return max(settings.budget - interventions.spent(session, context.tenant_id, since=context.now - DAY), 0.0)
 
 
-def _stopped(setting: PlanContext, held: Mapping[str, tuple[str, ...]], lead_id: str) -> str | None:
-    if lead_id in held:
-        return held[lead_id][0]
-    if setting.choices.kill_switch:
+def _stopped(plan_context: PlanContext, restricted: Mapping[str, tuple[str, ...]], lead_id: str) -> str | None:
+    if lead_id in restricted:
+        return restricted[lead_id][0]
+    if plan_context.settings.kill_switch:
         return "kill_switch"
-    return "paused" if EVERY in setting.paused else None
+    return "paused" if EVERY_INTERVENTION in plan_context.paused else None
 
 
-def _withdraw_held(session: Session, context: TaskContext, held: Mapping[str, tuple[str, ...]]) -> None:
-    """Take back what is done about leads of whom nothing may be computed."""
-    known = interventions.active(session, context.tenant_id, lead_ids=list(held), now=context.now) if held else {}
-    for lead_id, running in known.items():
-        withdrawal.withdraw(session, context, [one.action_id for one in running], held[lead_id][0])
+def _withdraw_restricted(session: Session, context: TaskContext, restricted: Mapping[str, tuple[str, ...]]) -> None:
+    """Withdraw the actions of leads about whom nothing may be computed."""
+    if not restricted:
+        return
+    running = interventions.active(session, context.tenant_id, lead_ids=list(restricted), now=context.now)
+    for lead_id, actions in running.items():
+        withdrawal.withdraw(session, context, [action.action_id for action in actions], restricted[lead_id][0])
 
 
-def _plan(session: Session, context: TaskContext, setting: PlanContext, plans: Mapping[str, LeadPlan]) -> None:
-    lead_ids = list(plans)
-    subjects = gate_context.load(session, context, lead_ids, setting.choices)
-    reasons, why_not = eligibility.find(session, context, subjects, setting.choices)
-    known = enrolments.for_leads(session, context.tenant_id, experiment=experiment.EXPERIMENT, lead_ids=lead_ids)
-    batch = PlanBatch(subjects=subjects, enrolments=known, plans=plans)
-    for lead_id, plan in plans.items():
-        _begin(plan, subjects[lead_id], known.get(lead_id), setting, why_not.get(lead_id))
-        _withdraw_ended(session, context, subjects[lead_id], plan)
-    found = _choose(setting, batch, {lead_id: why for lead_id, why in reasons.items() if plans[lead_id].reason is None})
-    plan_store.withdraw(session, context, batch.plans, found)
-    free = {lead_id: one for lead_id, one in found.items() if plans[lead_id].reason != "collision"}
-    plan_store.store(session, context, setting, batch, free)
+def _plan(
+    session: Session, context: TaskContext, plan_context: PlanContext, lead_ids: Sequence[str]
+) -> dict[str, LeadPlan]:
+    subjects = gate_context.load(session, context, lead_ids, plan_context.settings)
+    risks = current_risks.refresh(session, context, subjects)
+    above = current_risks.above_threshold(session, context, risks)
+    found = eligibility.find(subjects, risks, above, plan_context.settings, context.now)
+    current_risks.record_crossings(session, context, found.crossings)
+    enrolled = enrolments.for_leads(session, context.tenant_id, experiment=experiment.EXPERIMENT, lead_ids=lead_ids)
+    plans = {
+        lead_id: _withdraw_ended(
+            session,
+            context,
+            subjects[lead_id],
+            _started(subjects[lead_id], enrolled.get(lead_id), plan_context, found.why_not.get(lead_id)),
+        )
+        for lead_id in lead_ids
+    }
+    batch = PlanBatch(subjects=subjects, enrolments=enrolled)
+    reasons = {lead_id: why for lead_id, why in found.reasons.items() if plans[lead_id].reason is None}
+    choices = _choose(plan_context, batch, plans, reasons)
+    plans |= {
+        lead_id: replace(plans[lead_id], blocked=choice.blocked, reason=choice.reason)
+        for lead_id, choice in choices.items()
+    }
+    selections = {lead_id: choice.selection for lead_id, choice in choices.items() if choice.selection is not None}
+    plans = plan_store.withdraw_waiting(session, context, plans, selections)
+    free = {lead_id: one for lead_id, one in selections.items() if plans[lead_id].reason != "collision"}
+    return plan_store.store(session, context, plan_context, batch, plans=plans, selections=free)
 
 
-def _begin(
-    plan: LeadPlan, subject: GateSubject, known: EnrolmentRecord | None, setting: PlanContext, why_not: str | None
-) -> None:
-    plan.actions = [one for one in subject.past if one.state in RUNNING and one.expires_at > setting.now]
-    plan.reason = why_not or (_protected(subject) if subject.wants_out else _resting(subject, setting))
-    if known is not None:
-        plan.held_out, plan.propensity = known.held_out, known.propensity
+def _started(
+    subject: GateSubject, enrolment: EnrolmentRecord | None, plan_context: PlanContext, why_not: str | None
+) -> LeadPlan:
+    """Return a plan of what runs for a lead already, with the reason why nothing is to be added, if there is one."""
+    running = (one for one in subject.past if one.state in RUNNING and one.expires_at > plan_context.now)
+    return LeadPlan(
+        lead_id=subject.record.lead_id,
+        actions=tuple(running),
+        reason=why_not or (_protected(subject) if subject.wants_out else _resting(subject, plan_context)),
+        held_out=enrolment is not None and enrolment.held_out,
+        propensity=None if enrolment is None else enrolment.propensity,
+    )
 
 
-def _withdraw_ended(session: Session, context: TaskContext, subject: GateSubject, plan: LeadPlan) -> None:
-    """Take back what would reach a lead that wants to hear no more, or that has ended, though the CRM knows of it."""
+def _withdraw_ended(session: Session, context: TaskContext, subject: GateSubject, plan: LeadPlan) -> LeadPlan:
+    """Withdraw what would reach a lead that refuses contact or has ended, though the CRM knows of it."""
     why = subject.refused or (None if subject.open else "ended")
     if why is None:
-        return
-    reaching = [one.action_id for one in plan.actions if one.reason_codes != PROTECTING]
+        return plan
+    reaching = [action.action_id for action in plan.actions if action.reason_codes != PROTECTING]
     withdrawal.withdraw(session, context, reaching, why)
-    plan.actions = [one for one in plan.actions if one.action_id not in reaching]
+    return replace(plan, actions=tuple(action for action in plan.actions if action.action_id not in reaching))
 
 
 def _protected(subject: GateSubject) -> str | None:
-    """Say that a lead which wants to hear no more was taken care of: that is done once."""
-    done = any(one.reason_codes == PROTECTING and one.state not in {"blocked", "withdrawn"} for one in subject.past)
+    """Say that a lead which refuses contact was taken care of: that is done once."""
+    done = any(action.reason_codes == PROTECTING and action.state not in UNDONE for action in subject.past)
     return "decided" if done else None
 
 
-def _resting(subject: GateSubject, setting: PlanContext) -> str | None:
-    """Say why a lead is left alone though something could be done: something is being done, or was lately."""
-    for one in reversed(subject.past):
-        if one.state == "dispatched" and one.expires_at > setting.now:
+def _resting(subject: GateSubject, plan_context: PlanContext) -> str | None:
+    """Return why a lead is left alone though something could be done: something is being done, or was lately."""
+    for action in reversed(subject.past):
+        if action.state == "dispatched" and action.expires_at > plan_context.now:
             return "collision"
-        acted_at = _acted_at(one)
-        if acted_at is not None and acted_at > setting.now - setting.choices.cooldown:
-            return "held_out" if one.state == "held_out" else "cooldown"
+        acted_at = _acted_at(action)
+        if acted_at is not None and acted_at > plan_context.now - plan_context.settings.cooldown:
+            return "held_out" if action.state == "held_out" else "cooldown"
     return None
 
 
-def _acted_at(record: InterventionRecord) -> datetime | None:
-    """Give when an action was handed over, would have been, or was refused by a person; None where it never was."""
-    if record.state == "held_out":
-        return record.planned_at
-    if record.state == "rejected":
-        return record.dispatched_at or record.reviewed_at
-    return record.dispatched_at
+def _acted_at(action: InterventionRecord) -> datetime | None:
+    """Return when an action was handed over, would have been, or was refused by a person; None where it never was."""
+    if action.state == "held_out":
+        return action.planned_at
+    if action.state == "rejected":
+        return action.dispatched_at or action.reviewed_at
+    return action.dispatched_at
 
 
-def _choose(setting: PlanContext, batch: PlanBatch, reasons: Mapping[str, Reasons]) -> dict[str, Selection]:
-    """Give for each lead the first action that the budget bears and no gate blocks."""
-    ranked = {lead_id: _proposals(setting, why) for lead_id, why in reasons.items()}
-    for lead_id, proposals in ranked.items():
-        batch.plans[lead_id].reason = None if proposals else "nothing_fits"
-    affordable = _affordable(setting, batch, reasons, ranked)
-    found = {}
-    for lead_id, proposals in affordable.items():
-        chosen = _first_allowed(setting, batch, reasons[lead_id], proposals)
-        if chosen is not None:
-            found[lead_id] = chosen
-    return found
+def _choose(
+    plan_context: PlanContext, batch: PlanBatch, plans: Mapping[str, LeadPlan], reasons: Mapping[str, Reasons]
+) -> dict[str, LeadChoice]:
+    """Return for each lead with reasons the first proposal that the budget bears and no gate blocks."""
+    proposals = {lead_id: _proposals(plan_context, why) for lead_id, why in reasons.items()}
+    paid = {lead_id: plan.actions[0].cost for lead_id, plan in plans.items() if plan.actions}
+    affordable = _affordable(plan_context, reasons, proposals, paid)
+    choices = {}
+    for lead_id, bearable in affordable.items():
+        reason = None if proposals[lead_id] else "nothing_fits"
+        if proposals[lead_id] and not bearable and lead_id not in paid:
+            reason = "budget"
+        choices[lead_id] = _first_allowed(plan_context, batch, reasons[lead_id], bearable, reason)
+    return choices
 
 
-def _proposals(setting: PlanContext, why: Reasons) -> list[Proposal]:
-    allowed = setting.allowed
+def _proposals(plan_context: PlanContext, why: Reasons) -> list[Proposal]:
+    allowed = plan_context.allowed
     if why.neglected_only:
-        allowed = frozenset(name for name in allowed if name in _people(setting.catalogue))
+        allowed = frozenset(name for name in allowed if name in _people(plan_context.catalogue))
     return propose(
         why.need,
-        setting.catalogue,
+        plan_context.catalogue,
         allowed_actions=allowed,
-        uplifts=setting.uplifts,
-        paused=setting.paused,
-        name=setting.name,
+        uplifts=plan_context.uplifts,
+        paused=plan_context.paused,
+        name=plan_context.name,
     )
 
 
@@ -187,84 +236,85 @@ def _people(catalogue: Catalogue) -> set[str]:
 
 
 def _affordable(
-    setting: PlanContext, batch: PlanBatch, reasons: Mapping[str, Reasons], ranked: Mapping[str, list[Proposal]]
+    plan_context: PlanContext,
+    reasons: Mapping[str, Reasons],
+    proposals: Mapping[str, list[Proposal]],
+    paid: Mapping[str, float],
 ) -> dict[str, list[Proposal]]:
-    """Give what the budget bears; what waits already was paid for, and what replaces it pays the difference."""
-    paid = {lead_id: plan.actions[0].cost for lead_id, plan in batch.plans.items() if plan.actions}
-    fresh = {lead_id: proposals for lead_id, proposals in ranked.items() if lead_id not in paid}
-    kept = within_budget(fresh, {lead_id: reasons[lead_id].need for lead_id in fresh}, setting.budget)
-    for lead_id, proposals in kept.items():
-        if fresh[lead_id] and not proposals:
-            batch.plans[lead_id].reason = "budget"
-    left = setting.budget - sum(map(_dearest, kept.values()))
+    """Return the proposals that the budget bears.
+
+    An action that waits already is `paid`: a proposal that replaces it costs the difference.
+    """
+    fresh = {lead_id: ranked for lead_id, ranked in proposals.items() if lead_id not in paid}
+    affordable = within_budget(fresh, {lead_id: reasons[lead_id].need for lead_id in fresh}, plan_context.budget)
+    left = plan_context.budget - sum(map(_dearest, affordable.values()))
     for lead_id, cost in paid.items():
-        if lead_id in ranked:
-            kept[lead_id] = _no_dearer(ranked[lead_id], cost + max(left, 0.0))
-            left -= max(_dearest(kept[lead_id]) - cost, 0.0)
-    return kept
+        if lead_id in proposals:
+            affordable[lead_id] = _no_dearer(proposals[lead_id], cost + max(left, 0.0))
+            left -= max(_dearest(affordable[lead_id]) - cost, 0.0)
+    return affordable
 
 
 def _dearest(proposals: Sequence[Proposal]) -> float:
-    return max((one.cost for one in options(proposals)), default=0.0)
+    return max((proposal.cost for proposal in options(proposals)), default=0.0)
 
 
 def _no_dearer(proposals: Sequence[Proposal], cost: float) -> list[Proposal]:
-    return [replace(one, otherwise=()) for one in options(proposals) if one.cost <= cost]
+    return [replace(proposal, otherwise=()) for proposal in options(proposals) if proposal.cost <= cost]
 
 
 def _first_allowed(
-    setting: PlanContext, batch: PlanBatch, why: Reasons, proposals: Sequence[Proposal]
-) -> Selection | None:
-    """Give the best action that the gates let pass; those before it are noted as blocked.
+    plan_context: PlanContext, batch: PlanBatch, why: Reasons, proposals: Sequence[Proposal], reason: str | None
+) -> LeadChoice:
+    """Return the best proposal that the gates let pass, and those before it as blocked.
 
-    One that waits because nobody knows where the lead is comes after those that need not: its hour may never come.
+    A proposal that waits because nobody knows where the lead is comes after those that need not: its hour may never
+    come. `reason` is why there are no proposals.
     """
     lead_id = why.need.lead_id
-    plan = batch.plans[lead_id]
     placeless: Selection | None = None
+    blocked: list[InterventionDraft] = []
     for proposal in options(proposals):
-        found = _judged(setting, batch.subjects[lead_id], why, proposal)
-        if found.record is not None and not _still_open(found.record, setting.now):
+        selection = _judge(plan_context, batch.subjects[lead_id], why, proposal)
+        if selection.record is not None and not _still_open(selection.record, plan_context.now):
             # decided today, and over since: whatever comes next is another day's
-            plan.reason = "decided"
-            return None
-        if found.decision.decision != "block" and not _placeless(found):
-            plan.reason = None
-            return found
-        if found.decision.decision != "block":
-            placeless = placeless or found
-            continue
-        arm = arm_of(found, setting.tenant_id, batch.enrolments.get(lead_id), setting.choices.holdout)
-        plan.blocked.append(drafted(found, arm, setting.now, setting.own))
-        plan.reason = "blocked"
+            return LeadChoice(blocked=tuple(blocked), reason="decided")
+        if selection.decision.decision == "block":
+            arm = arm_of(selection, plan_context, batch.enrolments.get(lead_id))
+            blocked.append(draft_of(selection, arm, plan_context))
+        elif _is_placeless(selection):
+            placeless = placeless or selection
+        else:
+            return LeadChoice(selection=selection, blocked=tuple(blocked))
     if placeless is not None:
-        plan.reason = None
-    return placeless
+        return LeadChoice(selection=placeless, blocked=tuple(blocked))
+    return LeadChoice(blocked=tuple(blocked), reason="blocked" if blocked else reason)
 
 
-def _placeless(found: Selection) -> bool:
-    return any(one.rule == "quiet.no_place" for one in found.decision.rules)
+def _is_placeless(selection: Selection) -> bool:
+    return any(ruling.rule == "quiet.no_place" for ruling in selection.decision.rules)
 
 
 def _still_open(record: InterventionRecord, now: datetime) -> bool:
     return record.state == "blocked" or (record.state in WAITING and record.expires_at > now)
 
 
-def _judged(setting: PlanContext, subject: GateSubject, why: Reasons, proposal: Proposal) -> Selection:
+def _judge(plan_context: PlanContext, subject: GateSubject, why: Reasons, proposal: Proposal) -> Selection:
+    """Let the gates judge a proposal; where the same action was decided today or waits already, it is that one."""
     names = (subject.record.lead_id, proposal.intervention, proposal.action)
-    own_id = action_id(setting.tenant_id, *names, setting.now.date(), setting.catalogue.version)
+    todays_id = action_id(plan_context.tenant_id, *names, plan_context.now.date(), plan_context.catalogue.version)
     alike = [one for one in subject.past if (one.intervention, one.action) == names[1:]]
-    waits = (one for one in alike if one.state in WAITING and one.expires_at > setting.now)
-    record = next(waits, None) or next((one for one in alike if one.action_id == own_id), None)
-    moment = setting.now + proposal.delay
-    decision = gate_context.ruled(candidate_of(proposal, setting.own), subject, moment, setting.choices)
+    waiting = (one for one in alike if one.state in WAITING and one.expires_at > plan_context.now)
+    record = next(waiting, None) or next((one for one in alike if one.action_id == todays_id), None)
+    moment = plan_context.now + proposal.delay
+    candidate = candidate_of_proposal(proposal, plan_context)
+    decision = gate_context.judge_action(candidate, subject, moment, plan_context.settings)
     return Selection(
         subject=subject,
         reasons=why,
         proposal=proposal,
         decision=decision,
-        action_id=own_id if record is None else record.action_id,
-        policy=setting.catalogue.version,
+        action_id=todays_id if record is None else record.action_id,
         not_before=decision.not_before or moment,
         record=record,
     )

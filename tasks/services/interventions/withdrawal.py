@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from db.records import ActionState, InterventionRecord
+from db.records import InterventionRecord
 from db.repositories.interventions import interventions
 from db.session import Session
+from domain.action_states import RUNNING, ActionState
 from tasks.runtime.context import TaskContext
-from tasks.services.interventions.action_views import RUNNING, prove
+from tasks.services.interventions.action_views import audit_action
 
 
 def withdraw(
@@ -28,7 +29,7 @@ def withdraw(
     )
     taken = [one for one in found if one is not None]
     for one in taken:
-        prove(context, one, reason=reason)
+        audit_action(context, one, reason=reason)
         if one.dispatched_at is not None:
             context.emit_event("action.withdrawn", one.lead_id, action_id=one.action_id, reason=reason)
     return taken

@@ -1,4 +1,4 @@
-"""What is new about leads since the day before, as their tenant counts days."""
+"""Find what is new about leads since yesterday, in their tenant's time zone."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from ml.worklist import Changed, Seen, changed
 from tasks.runtime.context import TaskContext
 
 
-def changes(session: Session, context: TaskContext, scores: Sequence[PredictionRecord]) -> dict[str, Changed]:
-    """Hold newest scores, and what happened since, against the last ones of the day before; first scores have none."""
+def changes_since_yesterday(
+    session: Session, context: TaskContext, scores: Sequence[PredictionRecord]
+) -> dict[str, Changed]:
+    """Compare newest scores, and events since, with the last scores before today; leads without those are left out."""
     lead_ids = [score.lead_id for score in scores]
     if not lead_ids:
         return {}
     kind, moment = scores[0].kind, _midnight(context)
-    before = predictions.before(session, context.tenant_id, kind=kind, lead_ids=lead_ids, moment=moment)
+    before = predictions.latest_before(session, context.tenant_id, kind=kind, lead_ids=lead_ids, moment=moment)
     happened = events.for_leads(session, context.tenant_id, lead_ids=list(before))
     return {
         score.lead_id: changed(
-            _seen(was),
+            _seen(earlier),
             _seen(score),
-            [(event.kind, event.direction) for event in happened[score.lead_id] if event.occurred_at > was.as_of],
+            [(event.kind, event.direction) for event in happened[score.lead_id] if event.occurred_at > earlier.as_of],
         )
         for score in scores
-        if (was := before.get(score.lead_id)) is not None
+        if (earlier := before.get(score.lead_id)) is not None
     }
 
 
@@ -38,6 +40,6 @@ def _seen(score: PredictionRecord) -> Seen:
 
 
 def _midnight(context: TaskContext) -> datetime:
-    """When today began where the tenant is."""
-    here = context.now.astimezone(ZoneInfo(context.settings().get("timezone") or "UTC"))
-    return here.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(context.now.tzinfo)
+    """Return when today began where the tenant is."""
+    local = context.now.astimezone(ZoneInfo(context.settings().get("timezone") or "UTC"))
+    return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(context.now.tzinfo)

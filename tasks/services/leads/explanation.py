@@ -1,7 +1,7 @@
-"""What stands behind one score: snapshot, events, what was missing, model, reasons, and the score computed once more.
+"""Gather what stands behind one prediction: snapshot, events, what was missing, model, reasons, and a replay.
 
-No task: the snapshot may hold what people wrote into a tenant's own columns, so it is opened at the database and goes
-through no queue.
+This is no task: the snapshot may hold what people wrote into a tenant's own columns, so it is read from the database
+directly and never goes through a queue.
 """
 
 from __future__ import annotations
@@ -18,53 +18,47 @@ from db.repositories.overrides import overrides, score_feedback
 from db.repositories.predictions import predictions, snapshots
 from db.repositories.privacy import restrictions
 from db.session import Session
-from ml.churn.scorecard import added_up
-from ml.profiles import FeatureMatrix
 from tasks.contracts.base.wire import to_wire
-from tasks.leads.history import point
-from tasks.leads.overrides import shown
-from tasks.services.leads.threshold_events import KIND
+from tasks.services.leads.overrides import override_view
+from tasks.services.leads.score_views import score_view
 from tasks.services.models import model_registry
+from tasks.services.models.model_kinds import MODEL_KINDS
 
 #: newest events that are listed; all are counted
 LISTED = 50
-#: figures of a stored score that computing it again has to give, bit for bit
-FIGURES = ("log_odds", "base", "fit", "engagement", "data_quality")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """A score with all that stands behind it."""
+class Explanation:
+    """A prediction with all that stands behind it."""
 
     #: finite JSON
-    told: Mapping[str, Any]
+    evidence: Mapping[str, Any]
     #: False: computing it again gave another score, or could not
     reproduced: bool
 
 
-def explained(session: Session, tenant_id: str, prediction_id: str) -> Explained | None:
-    """Give what stands behind an answer; None where the tenant has none of this id."""
+def explain_prediction(session: Session, tenant_id: str, prediction_id: str) -> Explanation | None:
+    """Return what stands behind a prediction; None where the tenant has none of this id."""
     found = predictions.get(session, tenant_id, prediction_ids=[prediction_id])
     if not found:
         return None
-    record = found[0]
-    snapshot = snapshots.get(session, tenant_id, snapshot_ids=[record.snapshot_id])[0]
-    replay = _replay(session, tenant_id, record, snapshot)
-    told = {
+    prediction = found[0]
+    snapshot = snapshots.get(session, tenant_id, snapshot_ids=[prediction.snapshot_id])[0]
+    marks = score_feedback.for_lead(session, tenant_id, lead_id=prediction.lead_id)
+    replay = _replay(session, tenant_id, prediction, snapshot)
+    evidence = {
         "tenant_id": tenant_id,
-        "lead_id": record.lead_id,
-        "kind": record.kind,
-        "answer": {
-            **point(record, score_feedback.for_lead(session, tenant_id, lead_id=record.lead_id)),
-            **record.detail,
-        },
-        "model": _model(session, tenant_id, record),
+        "lead_id": prediction.lead_id,
+        "kind": prediction.kind,
+        "answer": {**score_view(prediction, marks), **prediction.detail},
+        "model": _model(session, tenant_id, prediction),
         "snapshot": _snapshot(snapshot),
         "events": _events(session, tenant_id, snapshot),
-        "gates": _gates(session, tenant_id, record),
+        "gates": _gates(session, tenant_id, prediction),
         "replay": replay,
     }
-    return Explained(told=to_wire(told), reproduced=replay["same"] is not False)
+    return Explanation(evidence=to_wire(evidence), reproduced=replay["same"] is not False)
 
 
 def _snapshot(snapshot: SnapshotRecord) -> dict[str, Any]:
@@ -81,11 +75,11 @@ def _snapshot(snapshot: SnapshotRecord) -> dict[str, Any]:
 
 
 def _events(session: Session, tenant_id: str, snapshot: SnapshotRecord) -> dict[str, Any]:
-    """What had happened and was known at the snapshot's moment."""
-    happened = events.for_leads(session, tenant_id, lead_ids=[snapshot.lead_id])[snapshot.lead_id]
-    seen = [each for each in happened if each.occurred_at <= snapshot.as_of and each.recorded_at <= snapshot.as_of]
-    counts = Counter(event.kind for event in seen)
-    return {"counts": dict(counts.most_common()), "newest": [_event(event) for event in reversed(seen[-LISTED:])]}
+    """Return what had happened and was known at the snapshot's moment."""
+    every = events.for_leads(session, tenant_id, lead_ids=[snapshot.lead_id])[snapshot.lead_id]
+    known = [event for event in every if event.occurred_at <= snapshot.as_of and event.recorded_at <= snapshot.as_of]
+    counts = Counter(event.kind for event in known)
+    return {"counts": dict(counts.most_common()), "newest": [_event(event) for event in reversed(known[-LISTED:])]}
 
 
 def _event(event: EventRecord) -> dict[str, Any]:
@@ -93,61 +87,46 @@ def _event(event: EventRecord) -> dict[str, Any]:
     return {name: getattr(event, name) for name in names}
 
 
-def _gates(session: Session, tenant_id: str, record: PredictionRecord) -> dict[str, Any]:
-    """What stands between the score and a call, as of now: a gate holds whenever something is about to be done."""
-    lead = leads.get(session, tenant_id, lead_ids=[record.lead_id])[0]
-    held = restrictions.blocked(session, tenant_id, lead_ids=[record.lead_id])
-    judged = overrides.active(session, tenant_id, kind=record.kind, lead_ids=[record.lead_id])
+def _gates(session: Session, tenant_id: str, prediction: PredictionRecord) -> dict[str, Any]:
+    """Return what stands between the score and a call now; gates are judged whenever something is about to be done."""
+    lead_id = prediction.lead_id
+    lead = leads.get(session, tenant_id, lead_ids=[lead_id])[0]
+    blocked = restrictions.blocked(session, tenant_id, lead_ids=[lead_id])
+    active = overrides.active(session, tenant_id, kind=prediction.kind, lead_ids=[lead_id])
     return {
         "status": lead.status,
         "contactable": lead.contactable,
-        "blocked": list(held.get(record.lead_id, ())),
-        "override": shown(judged.get(record.lead_id)),
+        "blocked": list(blocked.get(lead_id, ())),
+        "override": override_view(active.get(lead_id)),
     }
 
 
-def _model(session: Session, tenant_id: str, record: PredictionRecord) -> dict[str, Any]:
-    learnt = record.kind in {KIND, model_registry.CHURN}
-    known = model_registry.record_of(session, tenant_id, record.model_version) if learnt else None
-    told: dict[str, Any] = {"version": record.model_version, "scope": record.scope}
-    if known is None:
-        return told
-    metrics = {name: known.metrics.get(name) for name in ("auc", "brier", "ece")}
-    facts = {name: getattr(known, name) for name in ("state", "rows", "trained_at", "promoted_at", "fingerprint")}
-    return {**told, **facts, "metrics": metrics, "libraries": known.report.get("libraries")}
+def _model(session: Session, tenant_id: str, prediction: PredictionRecord) -> dict[str, Any]:
+    """Return the model that answered; its version and scope alone where rules did, or a written scorer."""
+    version: dict[str, Any] = {"version": prediction.model_version, "scope": prediction.scope}
+    if prediction.kind not in MODEL_KINDS:
+        return version
+    model = model_registry.record_of(session, tenant_id, prediction.model_version)
+    if model is None:
+        return version
+    return {
+        **version,
+        "state": model.state,
+        "rows": model.rows,
+        "trained_at": model.trained_at,
+        "promoted_at": model.promoted_at,
+        "fingerprint": model.fingerprint,
+        "metrics": {name: model.metrics.get(name) for name in ("auc", "brier", "ece")},
+        "libraries": model.report.get("libraries"),
+    }
 
 
-def _replay(session: Session, tenant_id: str, record: PredictionRecord, snapshot: SnapshotRecord) -> dict[str, Any]:
-    """The stored snapshot through the stored artifact once more."""
-    if record.kind not in {KIND, model_registry.CHURN}:
+def _replay(session: Session, tenant_id: str, prediction: PredictionRecord, snapshot: SnapshotRecord) -> dict[str, Any]:
+    """Put the stored snapshot through the stored artifact once more."""
+    kind = MODEL_KINDS.get(prediction.kind)
+    if kind is None:
         return {"same": None, "why": "rules over events gave this answer; there is no model to compute it again"}
-    champion = model_registry.of_version(session, tenant_id, record.model_version)
+    champion = model_registry.of_version(session, tenant_id, prediction.model_version, kind)
     if champion is None:
         return {"same": False, "why": "its model is not there any more, or does not open in this version of Hearth"}
-    if isinstance(champion, model_registry.ChurnChampion):
-        return _replay_risk(record, snapshot, champion)
-    again = champion.scorer.score(FeatureMatrix.from_rows([snapshot.features]))[0]
-    stored = {"probability": record.probability, **{name: record.detail.get(name) for name in FIGURES}}
-    return _compared(stored, {name: getattr(again, name) for name in stored})
-
-
-def _replay_risk(
-    record: PredictionRecord, snapshot: SnapshotRecord, champion: model_registry.ChurnChampion
-) -> dict[str, Any]:
-    """The model's probability and those of its members; the scorecard's from the stored indicators."""
-    if champion.scorer is not None:
-        said, members = champion.scorer.together(FeatureMatrix.from_rows([snapshot.features]))
-        stored = {"probability": record.probability, **record.detail["members"]}
-        return _compared(
-            stored, {"probability": float(said[0]), **{name: float(own[0]) for name, own in members.items()}}
-        )
-    values = {one["name"]: one["value"] for one in record.detail["indicators"]}
-    # in whatever order they are added up
-    stored = {"probability": round(record.probability or 0.0, 9)}
-    return _compared(stored, {"probability": round(added_up(values), 9)})
-
-
-def _compared(stored: Mapping[str, Any], computed: Mapping[str, Any]) -> dict[str, Any]:
-    differing = [name for name, value in stored.items() if value != computed[name]]
-    told: dict[str, Any] = {"same": not differing, "stored": stored, "computed": computed}
-    return told if not differing else {**told, "why": f"another value of {', '.join(differing)}"}
+    return kind.replay(champion, prediction, snapshot)

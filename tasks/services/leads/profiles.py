@@ -1,4 +1,4 @@
-"""From what is stored, or sent, to what the models read: one lead as of a moment."""
+"""Build what the models read of a lead as of a moment, from what is stored or was sent along."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from db import consent
-from db.records import EventRecord, LeadRecord, LeadSight
+from db.records import EventRecord, LeadRecord, ScoringView
 from db.repositories.events import events
 from db.repositories.leads import leads
 from db.session import Session
@@ -39,7 +39,7 @@ NUMBERS = (
     "baths_min",
 )
 TIMES = ("last_activity_at", "last_contacted_at", "last_replied_at", "stage_changed_at")
-#: how a call ends that nobody answered, in letters only: what it lasted was a tape or ringing
+#: how calls end that nobody answered, in letters only: what they lasted was voicemail or ringing
 UNANSWERED = frozenset(
     {
         "voicemail",
@@ -64,31 +64,32 @@ class StoredLead:
 
     profile: LeadProfile
     version: int
-    held: tuple[str, ...]
+    #: why nothing may be computed of it: restricted, objected; empty where it may
+    blocked: tuple[str, ...]
     #: how it ended as its record tells: won, lost, abandoned, archived, no_contact; None where it is open
     ended: str | None
 
 
 def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime) -> list[StoredLead]:
-    """Stored leads as of one moment, in the order asked; raises UnknownLead."""
-    seen = leads.scoring_views(session, tenant_id, lead_ids=lead_ids)
-    profiles = of_records(session, tenant_id, seen, dict.fromkeys(lead_ids, as_of))
+    """Return stored leads as of one moment, in the order asked. Raises UnknownLead."""
+    views = leads.scoring_views(session, tenant_id, lead_ids=lead_ids)
+    profiles = load_profiles(session, tenant_id, views, dict.fromkeys(lead_ids, as_of))
     return [
-        StoredLead(profile=profile, version=sight.version, held=sight.held, ended=ended(sight))
-        for profile, sight in zip(profiles, seen, strict=True)
+        StoredLead(profile=profile, version=view.version, blocked=view.held, ended=ended(view))
+        for profile, view in zip(profiles, views, strict=True)
     ]
 
 
-def of_records(
-    session: Session, tenant_id: str, records: Sequence[LeadRecord | LeadSight], as_of: Mapping[str, datetime]
+def load_profiles(
+    session: Session, tenant_id: str, records: Sequence[LeadRecord | ScoringView], as_of: Mapping[str, datetime]
 ) -> list[LeadProfile]:
-    """The profiles of leads, each as of its own moment."""
+    """Return the profiles of leads with their events, each as of its own moment."""
     happened = events.for_leads(session, tenant_id, lead_ids=[record.lead_id for record in records])
     return [to_profile(record, happened.get(record.lead_id, ()), as_of[record.lead_id]) for record in records]
 
 
-def to_profile(record: LeadRecord | LeadSight, happened: Sequence[EventRecord], as_of: datetime) -> LeadProfile:
-    """A stored lead as of a moment; fields that were observed later are not known yet."""
+def to_profile(record: LeadRecord | ScoringView, happened: Sequence[EventRecord], as_of: datetime) -> LeadProfile:
+    """Return a stored lead as of a moment; fields that were observed later are not known yet."""
     known = record.observed_at <= as_of
     fields: Mapping[str, Any] = record.fields if known else {}
     return LeadProfile(
@@ -98,33 +99,33 @@ def to_profile(record: LeadRecord | LeadSight, happened: Sequence[EventRecord], 
         lead_type=record.lead_type,
         stage=record.stage if known else None,
         custom=dict(record.custom) if known else {},
-        interactions=tuple(interaction(event) for event in happened),
+        interactions=tuple(to_interaction(event) for event in happened),
         **_typed(fields),
     )
 
 
-def ended(lead: LeadRecord | LeadSight) -> str | None:
-    """How a lead ended as its record tells; None where it is open, as a past client is again."""
+def ended(lead: LeadRecord | ScoringView) -> str | None:
+    """Return how a lead ended, as its record tells; None where it is open, as a past client is again."""
     return _ended(lead.status, lead.label, lead.stage) if lead.contactable else "no_contact"
 
 
-def told_ended(lead: LeadIn, as_of: datetime) -> str | None:
-    """Say the same of a lead that was sent along."""
-    told = to_draft(lead, as_of)
-    if not consent.contactable(consent.told(told)):
+def ended_as_sent(lead: LeadIn, as_of: datetime) -> str | None:
+    """Return how a lead ended that was sent along; None where it is open."""
+    draft = to_draft(lead, as_of)
+    if not consent.contactable(consent.draft_view(draft)):
         return "no_contact"
-    return _ended(lead.opportunity_status or "open", told.label, lead.stage)
+    return _ended(lead.opportunity_status or "open", draft.label, lead.stage)
 
 
 def _ended(status: str, label: bool | None, stage: str | None) -> str | None:
     # who bought is no longer called, also where a file told of the outcome and not of the status
     status = "won" if status == "open" and label is True else status
-    back = status == "won" and normalised_level(stage or "") == "past client"
-    return None if status == "open" or back else status
+    past_client = status == "won" and normalised_level(stage or "") == "past client"
+    return None if status == "open" or past_client else status
 
 
-def of_message(lead: LeadIn, as_of: datetime) -> LeadProfile:
-    """A lead that was sent along and is not stored."""
+def profile_from_message(lead: LeadIn, as_of: datetime) -> LeadProfile:
+    """Return a lead that was sent along and is not stored."""
     fields = lead.model_dump(exclude_none=True)
     return LeadProfile(
         lead_id=lead.external_id or "",
@@ -147,8 +148,8 @@ def _typed(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def interaction(event: EventRecord) -> Interaction:
-    """What happened as the models read it."""
+def to_interaction(event: EventRecord) -> Interaction:
+    """Return an event as the models read it."""
     value = event.facts.get("value")
     return Interaction(
         kind=event.kind,
@@ -156,12 +157,12 @@ def interaction(event: EventRecord) -> Interaction:
         recorded_at=event.recorded_at,
         direction=event.direction,
         channel=event.channel,
-        value=float(value) if isinstance(value, (int, float)) else talked(event.facts),
+        value=float(value) if isinstance(value, (int, float)) else call_minutes(event.facts),
     )
 
 
-def talked(facts: Mapping[str, Any]) -> float | None:
-    """The minutes that a call lasted; None where nobody answered it, or nothing is known of that.
+def call_minutes(facts: Mapping[str, Any]) -> float | None:
+    """Return the minutes that a call lasted; None where nobody answered it, or nothing is known of that.
 
     >>> talked({"duration": 90, "status": "completed"}), talked({"duration": 30, "status": "voicemail"})
     (1.5, None)

@@ -15,7 +15,7 @@ from tasks.runtime.context import TaskContext
 REFUSED, DOUBTFUL = "consent.refused", "consent.doubtful"
 
 
-def follow(context: TaskContext, fresh: Mapping[str, Sequence[ConsentStatement]]) -> None:
+def announce(context: TaskContext, fresh: Mapping[str, Sequence[ConsentStatement]]) -> None:
     """Prove and tell what leads newly refused, and of whom a person is to decide whether they did."""
     for lead_id, statements in fresh.items():
         for event, found in _by_event(statements).items():
@@ -26,16 +26,16 @@ def follow(context: TaskContext, fresh: Mapping[str, Sequence[ConsentStatement]]
             context.emit_event(event, lead_id, lead_id=lead_id, at=_moment(found) or context.now, **said)
 
 
-def follow_results(context: TaskContext, results: Iterable[UpsertResult]) -> None:
+def announce_results(context: TaskContext, results: Iterable[UpsertResult]) -> None:
     """Do so for what an upsert found."""
     fresh: dict[str, tuple[ConsentStatement, ...]] = {}
     for result in results:
         if result.lead_id is not None and result.refusals:
             fresh[result.lead_id] = (*fresh.get(result.lead_id, ()), *result.refusals)
-    follow(context, fresh)
+    announce(context, fresh)
 
 
-def follow_import(context: TaskContext, results: Iterable[UpsertResult], *, backfill_id: str) -> None:
+def announce_import(context: TaskContext, results: Iterable[UpsertResult], *, backfill_id: str) -> None:
     """Prove what a chunk of a file refused by its number, and tell of those whose words a person is to read."""
     found = [(result.lead_id, result.refusals) for result in results if result.lead_id and result.refusals]
     if not found:
@@ -83,22 +83,22 @@ def in_doubt(session: Session, tenant_id: str, *, assigned_to: str | None = None
     ]
 
 
-def shown(session: Session, tenant_id: str, record: LeadRecord, *, most: int | None = None) -> dict[str, Any]:
+def ledger_view(session: Session, tenant_id: str, record: LeadRecord, *, most: int | None = None) -> dict[str, Any]:
     """Give how each channel of a lead stands, and the newest statements of its ledger; without the words."""
     entries = consent.for_lead(session, tenant_id, lead_id=record.lead_id)
-    return {**standing(record.consent), "statements": statements(entries)[:most]}
+    return {**channels_view(record.consent), "statements": statement_views(entries)[:most]}
 
 
-def standing(view: Mapping[str, Any]) -> dict[str, Any]:
+def channels_view(view: Mapping[str, Any]) -> dict[str, Any]:
     """Give how each channel stands in a view."""
     return {
         "contactable": rules.contactable(view),
         "in_doubt": rules.doubts(view),
-        "channels": {channel: state_of(view, channel) for channel in rules.CHANNELS},
+        "channels": {channel: channel_state(view, channel) for channel in rules.CHANNELS},
     }
 
 
-def statements(entries: Iterable[ConsentRecord]) -> list[dict[str, Any]]:
+def statement_views(entries: Iterable[ConsentRecord]) -> list[dict[str, Any]]:
     """Give the statements of a ledger, the newest first, without the words, which are personal."""
     shown = [
         {
@@ -115,7 +115,7 @@ def statements(entries: Iterable[ConsentRecord]) -> list[dict[str, Any]]:
     return shown[::-1]
 
 
-def state_of(view: Mapping[str, Any], channel: str) -> str:
+def channel_state(view: Mapping[str, Any], channel: str) -> str:
     """Say how a channel stands: refused, in_doubt, granted, withheld or unknown.
 
     >>> state_of({"opt_in_sms": True, "dnd_all": True}, "sms"), state_of({}, "call")

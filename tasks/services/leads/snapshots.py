@@ -1,52 +1,57 @@
-"""Features of leads as of a moment, stored once a scoring interval; and leads of whom nothing may be computed."""
+"""Take snapshots of leads: their features as of a moment, stored once a scoring interval.
+
+Also tells the leads of whom nothing may be computed (GDPR Art. 18 and 22).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from db.records import SnapshotDraft, SnapshotRecord
+from db.records import AssessmentRecord, SnapshotDraft, SnapshotRecord
 from db.repositories.leads import leads
 from db.repositories.predictions import snapshots
 from db.session import Session
 from ml.features import SCHEMA_VERSION, extract
 from tasks.runtime.context import TaskContext
-from tasks.services.leads import profiles
+from tasks.services.leads import profile_codec, profiles
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def may_score(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Those that may be scored, and those of whom nothing may be computed until a person has looked (Art. 18, 22).
+    """Return the leads that may be scored, and those of whom nothing may be computed until a person has looked.
 
-    Raises UnknownLead.
+    Warns of the latter. Raises UnknownLead.
     """
-    held = leads.restricted(session, context.tenant_id, lead_ids=lead_ids)
-    for lead_id, why in held.items():
-        context.warn(f"lead.{why[0]}", f"lead_ids.{lead_ids.index(lead_id)}")
-    return [lead_id for lead_id in lead_ids if lead_id not in held], [one for one in lead_ids if one in held]
+    restricted = leads.restricted(session, context.tenant_id, lead_ids=lead_ids)
+    for lead_id, reasons in restricted.items():
+        context.warn(f"lead.{reasons[0]}", f"lead_ids.{lead_ids.index(lead_id)}")
+    allowed = [lead_id for lead_id in lead_ids if lead_id not in restricted]
+    return allowed, [lead_id for lead_id in lead_ids if lead_id in restricted]
 
 
-def blocked(context: TaskContext, known: Sequence[profiles.StoredLead]) -> list[str]:
-    """Warn of those of whom nothing may be computed; gives their ids."""
-    held = [(index, lead) for index, lead in enumerate(known) if lead.held]
-    for index, lead in held:
-        context.warn(f"lead.{lead.held[0]}", f"lead_ids.{index}")
-    return [lead.profile.lead_id for _, lead in held]
+def warn_of_blocked(context: TaskContext, stored: Sequence[profiles.StoredLead]) -> list[str]:
+    """Warn of leads of whom nothing may be computed; return their ids."""
+    blocked = [(index, lead) for index, lead in enumerate(stored) if lead.blocked]
+    for index, lead in blocked:
+        context.warn(f"lead.{lead.blocked[0]}", f"lead_ids.{index}")
+    return [lead.profile.lead_id for _, lead in blocked]
 
 
 def take_snapshots(
-    session: Session, context: TaskContext, lead_ids: Sequence[str], as_of: datetime
+    session: Session,
+    context: TaskContext,
+    stored: Sequence[profiles.StoredLead],
+    as_of: datetime,
+    *,
+    with_profiles: bool = False,
 ) -> list[SnapshotRecord]:
-    """Store the features of leads as of a moment; within a scoring interval an unchanged lead keeps its snapshot."""
-    return of_known(session, context, profiles.load(session, context.tenant_id, lead_ids, as_of), as_of)
+    """Store the features of leads as of a moment; within a scoring interval an unchanged lead keeps its snapshot.
 
-
-def of_known(
-    session: Session, context: TaskContext, known: Sequence[profiles.StoredLead], as_of: datetime
-) -> list[SnapshotRecord]:
-    """Do the same of leads that are loaded."""
-    features = extract([lead.profile for lead in known]).to_rows()
+    `with_profiles` also stores what the features were made of, for stages that other workers do next.
+    """
+    features = extract([lead.profile for lead in stored]).to_rows()
     bucket = bucket_of(as_of, context)
     drafts = [
         SnapshotDraft(
@@ -56,23 +61,40 @@ def of_known(
             bucket=bucket,
             feature_schema=SCHEMA_VERSION,
             features=row,
+            profile=profile_codec.encode(lead) if with_profiles else None,
         )
-        for lead, row in zip(known, features, strict=True)
+        for lead, row in zip(stored, features, strict=True)
     ]
     return snapshots.insert(session, context.tenant_id, drafts=drafts)
 
 
+def load_taken(
+    session: Session, tenant_id: str, assessment: AssessmentRecord
+) -> tuple[list[SnapshotRecord], list[profiles.StoredLead]]:
+    """Return the snapshots of an assessment and the leads as they were read for them, in the same order.
+
+    The leads are read again where a snapshot does not hold them: it is an earlier one of an unchanged lead, a worker of
+    another version took it, or it was purged.
+    """
+    taken = snapshots.get(session, tenant_id, snapshot_ids=assessment.snapshot_ids, with_profiles=True)
+    stored = [profile_codec.decode(snapshot.profile) for snapshot in taken]
+    complete = [lead for lead in stored if lead is not None and lead.profile.as_of == assessment.as_of]
+    if len(complete) < len(taken):
+        complete = profiles.load(session, tenant_id, assessment.lead_ids, assessment.as_of)
+    return taken, complete
+
+
 def bucket_of(as_of: datetime, context: TaskContext) -> datetime:
-    """The beginning of the tenant's scoring interval that a moment lies in."""
+    """Return the beginning of the tenant's scoring interval that a moment lies in."""
     return as_of - (as_of - EPOCH) % interval_of(context)
 
 
 def interval_of(context: TaskContext) -> timedelta:
-    """For how long an unchanged lead keeps its score."""
+    """Return for how long an unchanged lead keeps its score."""
     return timedelta(seconds=int(context.settings().get("scoring_interval", 3600)))
 
 
 def due_after(moment: datetime, as_of: datetime, context: TaskContext) -> datetime:
-    """When to look at a lead again that wants it at a moment; within one scoring interval it keeps its answer."""
+    """Return when to look again at a lead that is due at a moment; within one scoring interval it keeps its answer."""
     now, then = bucket_of(as_of, context), bucket_of(moment, context)
     return moment if then > now else now + interval_of(context)

@@ -1,7 +1,7 @@
-"""What the CRM is told when a score moves: a band that changed, a threshold that was crossed.
+"""Tell the CRM when a lead score moves: a band that changed, a threshold that was crossed.
 
-A threshold is entered at one height and left below a lower one, and entering it again within the cooldown is noted and
-not told. While a person's own judgement of a lead stands, no job tells anything else of it.
+A threshold is entered at one height and left below a lower one. Entering it again within the cooldown is recorded but
+not told. While a person's override of a lead is active, no job tells anything about its score.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from db.records import LevelMove, PredictionDraft
+from db.records import PredictionDraft, ThresholdCrossing
 from db.repositories.overrides import overrides, threshold_state
 from db.session import Session
+from domain.model_kinds import LEAD_SCORE
 from ml.thresholds import Threshold, hot, moved
 from tasks.runtime.context import TaskContext
 
-KIND = "lead_score"
+KIND = LEAD_SCORE.name
 #: for this long entering the same threshold again is not told
 COOLDOWN = timedelta(days=1)
 
@@ -30,71 +31,94 @@ class Move:
     probability: float
     #: threshold -> True entered, False left
     sides: Mapping[str, bool]
-    #: what the event says besides
-    told: Mapping[str, Any]
+    #: more facts for the event's body
+    facts: Mapping[str, str]
 
 
 def thresholds_of(settings: Mapping[str, Any]) -> list[Threshold]:
-    """The tenant's thresholds; the hot band where none is named."""
+    """Return the tenant's thresholds; the border of the hot band where it named none."""
     named = settings.get("thresholds") or {}
     own = [Threshold(name=name, enter=at["enter"], leave=at["leave"]) for name, at in sorted(named.items())]
     return own or [hot(settings.get("bands") or {})]
 
 
-def tell_changes(
+def emit_score_changes(
     session: Session,
     context: TaskContext,
     saved: Sequence[tuple[PredictionDraft, str]],
     before: Mapping[str, tuple[str, float] | None],
 ) -> None:
-    """Tell what new answers changed against the ones before; leads that a person has judged stay as they are."""
-    known = thresholds_of(context.settings())
-    moves = [_move(draft, prediction_id, before.get(draft.lead_id), known) for draft, prediction_id in saved]
-    news = [move for move in moves if move is not None]
-    if not news:
+    """Emit what new scores changed against the ones before; leads with an active override are left out."""
+    thresholds = thresholds_of(context.settings())
+    changes = [
+        (
+            _move(draft, prediction_id, before.get(draft.lead_id), thresholds),
+            _band_change(draft, prediction_id, before.get(draft.lead_id)),
+        )
+        for draft, prediction_id in saved
+    ]
+    moved_leads = [(move, band) for move, band in changes if move is not None]
+    if not moved_leads:
         return
-    held = overrides.active(session, context.tenant_id, kind=KIND, lead_ids=[move.lead_id for move, _ in news])
-    free = [(move, band) for move, band in news if move.lead_id not in held]
+    lead_ids = [move.lead_id for move, _ in moved_leads]
+    overridden = overrides.active(session, context.tenant_id, kind=KIND, lead_ids=lead_ids)
+    free = [(move, band) for move, band in moved_leads if move.lead_id not in overridden]
     for move, band in free:
         if band is not None:
             context.emit_event("band.changed", move.lead_id, **band)
-    cross(session, context, [move for move, _ in free])
+    emit_crossings(session, context, [move for move, _ in free])
 
 
-def cross(session: Session, context: TaskContext, moves: Sequence[Move]) -> None:
-    """Note on which side of thresholds leads are now, and tell of those that were crossed."""
-    asked = [
-        LevelMove(lead_id=move.lead_id, threshold=name, above=above)
+def emit_crossings(session: Session, context: TaskContext, moves: Sequence[Move]) -> None:
+    """Record on which side of thresholds leads are now, and emit `threshold.crossed` where that is news."""
+    sides = [
+        ThresholdCrossing(lead_id=move.lead_id, threshold=name, above=above)
         for move in moves
         for name, above in move.sides.items()
     ]
-    quiet = timedelta(seconds=context.settings().get("threshold_cooldown", COOLDOWN.total_seconds()))
-    crossed = threshold_state.cross(
-        session, context.tenant_id, moves=asked, now=context.now, quiet_since=context.now - quiet
+    cooldown = timedelta(seconds=context.settings().get("threshold_cooldown", COOLDOWN.total_seconds()))
+    crossings = threshold_state.record_crossings(
+        session, context.tenant_id, moves=sides, now=context.now, quiet_since=context.now - cooldown
     )
     by_lead = {move.lead_id: move for move in moves}
-    for each in crossed:
-        move = by_lead[each.lead_id]
-        side = {"threshold": each.threshold, "direction": "entered" if each.above else "left"}
+    for crossing in crossings:
+        move = by_lead[crossing.lead_id]
         context.emit_event(
-            "threshold.crossed", each.lead_id, lead_id=each.lead_id, probability=move.probability, **side, **move.told
+            "threshold.crossed",
+            move.lead_id,
+            lead_id=move.lead_id,
+            probability=move.probability,
+            threshold=crossing.threshold,
+            direction="entered" if crossing.above else "left",
+            **move.facts,
         )
 
 
 def _move(
-    draft: PredictionDraft, prediction_id: str, was: tuple[str, float] | None, known: Sequence[Threshold]
-) -> tuple[Move, dict[str, Any] | None] | None:
-    """What a new answer may have moved, and what is told of its band; None where nothing moved."""
+    draft: PredictionDraft, prediction_id: str, was: tuple[str, float] | None, thresholds: Sequence[Threshold]
+) -> Move | None:
+    """Return the thresholds that a new score may have crossed; None where neither they nor its band moved."""
     if draft.band is None or draft.probability is None:
         return None
-    sides = moved(known, was[1] if was else None, draft.probability)
-    told = {"lead_id": draft.lead_id, "prediction_id": prediction_id}
-    band = None
-    if was is not None and was[0] != draft.band:
-        band = {**told, "band": draft.band, "was": was[0], "probability": draft.probability}
-        # The bands themselves may be others than before: the score may lie beyond what it lay beyond all along.
-        sides = {t.name: True for t in known if draft.probability >= t.enter} | sides
-    if not sides and band is None:
+    sides = moved(thresholds, was[1] if was else None, draft.probability)
+    band_changed = was is not None and was[0] != draft.band
+    if band_changed:
+        # The borders themselves may have moved: the score may lie beyond one that it was beyond all along.
+        sides = {each.name: True for each in thresholds if draft.probability >= each.enter} | sides
+    if not sides and not band_changed:
         return None
     facts = {"prediction_id": prediction_id}
-    return Move(lead_id=draft.lead_id, probability=draft.probability, sides=sides, told=facts), band
+    return Move(lead_id=draft.lead_id, probability=draft.probability, sides=sides, facts=facts)
+
+
+def _band_change(draft: PredictionDraft, prediction_id: str, was: tuple[str, float] | None) -> dict[str, Any] | None:
+    """Return the body of `band.changed`; None where the band is the one before, or the first."""
+    if was is None or was[0] == draft.band:
+        return None
+    return {
+        "lead_id": draft.lead_id,
+        "prediction_id": prediction_id,
+        "band": draft.band,
+        "was": was[0],
+        "probability": draft.probability,
+    }

@@ -1,4 +1,4 @@
-"""Why to call a lead now, what to do and by when; and when to look at it again."""
+"""Store why to call a lead now, what to do and by when; and tell when to look at it again."""
 
 from __future__ import annotations
 
@@ -11,36 +11,45 @@ from db.session import Session
 from ml.profiles import LeadProfile
 from ml.urgency import Urgency, assess
 from tasks.contracts.base.wire import to_wire
-from tasks.leads.score import keep_predictions
 from tasks.runtime.context import TaskContext
-from tasks.services.leads import profiles
+from tasks.services.leads.profiles import StoredLead
+from tasks.services.leads.scoring import store_predictions
 from tasks.services.leads.snapshots import due_after
 
 
-def keep_urgency(
-    session: Session, context: TaskContext, lead_ids: Sequence[str], snapshot_ids: Sequence[str], as_of: datetime
+def store_urgency(
+    session: Session, context: TaskContext, stored: Sequence[StoredLead], snapshot_ids: Sequence[str], as_of: datetime
 ) -> dict[str, datetime | None]:
-    """Store how pressing leads are; gives when each one's silence becomes too long, None where it has or cannot."""
-    known = profiles.load(session, context.tenant_id, lead_ids, as_of)
-    found = assess([lead.profile for lead in known], context.settings().get("silence_days") or {})
-    facts = zip(known, snapshot_ids, found, strict=True)
-    keep_predictions(session, context, [_draft(lead.profile, snapshot_id, item) for lead, snapshot_id, item in facts])
-    return {lead.profile.lead_id: _next(item, as_of, context) for lead, item in zip(known, found, strict=True)}
+    """Store how pressing leads are, each with its snapshot's id.
+
+    Returns when each one's silence becomes too long; None where it already is, or where it never will be.
+    """
+    profiles = [lead.profile for lead in stored]
+    urgencies = assess(profiles, context.settings().get("silence_days") or {})
+    drafts = [
+        _draft(profile, snapshot_id, urgency)
+        for profile, snapshot_id, urgency in zip(profiles, snapshot_ids, urgencies, strict=True)
+    ]
+    store_predictions(session, context, drafts)
+    return {
+        profile.lead_id: _next_look(urgency, as_of, context)
+        for profile, urgency in zip(profiles, urgencies, strict=True)
+    }
 
 
 def worth(profile: LeadProfile) -> float | None:
-    """What closing a lead is worth: the deal, else the budget it came with."""
-    known = (profile.numbers.get(name) for name in ("deal_value", "budget_max", "budget_min"))
-    return next((value for value in known if value), None)
+    """Return what closing a lead is worth: the deal, else the budget it came with."""
+    amounts = (profile.numbers.get(name) for name in ("deal_value", "budget_max", "budget_min"))
+    return next((amount for amount in amounts if amount), None)
 
 
-def _next(item: Urgency, as_of: datetime, context: TaskContext) -> datetime | None:
-    if item.due_by is None or item.due_by <= as_of:
+def _next_look(urgency: Urgency, as_of: datetime, context: TaskContext) -> datetime | None:
+    if urgency.due_by is None or urgency.due_by <= as_of:
         return None
-    return due_after(item.due_by, as_of, context)
+    return due_after(urgency.due_by, as_of, context)
 
 
-def _draft(profile: LeadProfile, snapshot_id: str, item: Urgency) -> PredictionDraft:
+def _draft(profile: LeadProfile, snapshot_id: str, urgency: Urgency) -> PredictionDraft:
     return PredictionDraft(
         lead_id=profile.lead_id,
         snapshot_id=snapshot_id,
@@ -50,6 +59,6 @@ def _draft(profile: LeadProfile, snapshot_id: str, item: Urgency) -> PredictionD
         scope="scorecard",
         probability=None,
         band=None,
-        detail=to_wire({**asdict(item), "value": worth(profile)}),
+        detail=to_wire({**asdict(urgency), "value": worth(profile)}),
         as_of=profile.as_of,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,22 +11,25 @@ from db.session import Session
 from ml.churn.labels import HORIZON, Label
 from ml.churn.training import METHOD, gate, known_rows, train, written
 from ml.features import extract
-from ml.leads import Training
+from ml.leads import Gate, Training
+from ml.profiles import FeatureMatrix
 from ml.training.promotion import Decision, decide
 from tasks.contracts.models import TrainModel
 from tasks.runtime.context import TaskContext
-from tasks.services.models import churn_training_data, lead_training_data, model_registry
+from tasks.services.models import churn_training_data, lead_training_data
+from tasks.services.models.champion import ChurnChampion
 from tasks.services.models.dataset import Dataset, too_few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChurnDataset(Dataset):
-    """One row a labelled snapshot, also of those whose outcome is not known: they were followed for a while."""
+    """One row a labelled snapshot, also of leads whose outcome is not known: they were followed for a while."""
 
     labels: tuple[Label, ...]
-    #: what the written scorecard says of each row
+    #: probability that the written scorecard gives each row
     written: tuple[float, ...]
-    champion: model_registry.ChurnChampion
+    #: what tells the risk now, and has to be beaten
+    champion: ChurnChampion
 
     @property
     def truth(self) -> tuple[bool, ...]:
@@ -33,39 +37,41 @@ class ChurnDataset(Dataset):
         return tuple(bool(self.labels[row].churned) for row in known_rows(self.labels))
 
     def learn(self, seed: int) -> Training:
-        """Train the three members; whoever is only followed tells when leads go cold."""
+        """Train the three members; rows without an outcome still tell when leads go cold."""
         return train(self.matrix, self.labels, seed=seed)
 
     def decide(self, training: Training, seed: int) -> Decision:
-        """As of lead scores: against the base rate, and the scorecard or the champion on rows that it has not seen.
+        """Compare as lead scores do: with the base rate, and with the scorecard or the champion on rows new to it.
 
         Rows of one lead are drawn together.
         """
-        known, truth, said = known_rows(self.labels), self.truth, training.out_of_fold
+        known, truth, predicted = known_rows(self.labels), self.truth, training.out_of_fold
+        every = list(range(len(known)))
         if self.champion.retrain:
-            return self._against(list(range(len(known))), said, None, "", seed)
+            return self._compare(every, predicted, None, "", seed)
         if self.champion.scorer is None:
-            rival = tuple(self.written[row] for row in known)
-            return self._against(list(range(len(known))), said, rival, "the scorecard", seed)
-        fresh = [place for place, row in enumerate(known) if self._unseen(self.labels[row])]
+            scorecard = tuple(self.written[row] for row in known)
+            return self._compare(every, predicted, scorecard, "the scorecard", seed)
+        fresh = [place for place, row in enumerate(known) if self._new_to_the_champion(self.labels[row])]
         leads = {self.labels[known[place]].lead_id: truth[place] for place in fresh}
         if too_few(len(leads), list(leads.values())):
             reason = f"only {len(leads)} leads have rows that are new to the champion: too few to compare by"
             return Decision(promoted=False, reason=reason, rows=len(fresh), against="the present champion")
         champion = tuple(self.champion.scorer.quick(self.matrix.take(known)).tolist())
-        return self._against(fresh, said, champion, "the present champion", seed)
+        return self._compare(fresh, predicted, champion, "the present champion", seed)
 
-    def _unseen(self, label: Label) -> bool:
-        before = self.champion.trained_at
-        return before is None or label.as_of + HORIZON > before
+    def _new_to_the_champion(self, label: Label) -> bool:
+        trained_at = self.champion.trained_at
+        return trained_at is None or label.as_of + HORIZON > trained_at
 
-    def _against(
-        self, places: list[int], said: tuple[float, ...], rival: tuple[float, ...] | None, name: str, seed: int
+    def _compare(
+        self, places: Sequence[int], predicted: Sequence[float], rival: Sequence[float] | None, name: str, seed: int
     ) -> Decision:
+        """Compare on some of the rows whose outcome is known; `places` are positions among those."""
         known, truth = known_rows(self.labels), self.truth
         return decide(
             [truth[place] for place in places],
-            [said[place] for place in places],
+            [predicted[place] for place in places],
             None if rival is None else [rival[place] for place in places],
             seed=seed,
             rival=name,
@@ -73,12 +79,11 @@ class ChurnDataset(Dataset):
         )
 
 
-def own(session: Session, request: TrainModel, context: TaskContext) -> ChurnDataset:
-    """The tenant's own leads, as known at the beginning of this week."""
-    thresholds: dict[str, float] = context.settings().get("silence_days") or {}
-    rows = churn_training_data.rows_of(
-        session, request.tenant_id, as_of=request.as_of or context.now, thresholds=thresholds
-    )
+def own(session: Session, request: TrainModel, context: TaskContext, champion: ChurnChampion) -> ChurnDataset:
+    """Read the tenant's own leads, as known at the beginning of this week."""
+    thresholds = _thresholds(context)
+    as_of = request.as_of or context.now
+    rows = churn_training_data.rows_of(session, request.tenant_id, as_of=as_of, thresholds=thresholds)
     matrix = extract(rows.profiles)
     return ChurnDataset(
         owner=request.tenant_id,
@@ -87,18 +92,27 @@ def own(session: Session, request: TrainModel, context: TaskContext) -> ChurnDat
         written=tuple(written(rows.profiles, matrix, thresholds).tolist()) if rows.labels else (),
         lead_ids={request.tenant_id: tuple(dict.fromkeys(label.lead_id for label in rows.labels))},
         fingerprint=_fingerprint(matrix, rows, request),
-        champion=model_registry.churn_champion(session, request.tenant_id),
+        champion=champion,
         missing=gate(rows.labels).missing,
         facts=_facts(rows),
     )
 
 
-def _fingerprint(matrix: Any, rows: churn_training_data.Rows, request: TrainModel) -> str:
-    told = [[label.lead_id, label.as_of, label.outcome, label.days, label.event] for label in rows.labels]
-    return lead_training_data.fingerprint(matrix, (), request.kind, request.scope, request.seed, METHOD, told)
+def ready(session: Session, context: TaskContext, counts: Mapping[str, int]) -> Gate:
+    """Return whether the histories of leads suffice for an own model, else what is missing; labels do not count."""
+    return churn_training_data.ready(session, context.tenant_id, as_of=context.now, thresholds=_thresholds(context))
 
 
-def _facts(rows: churn_training_data.Rows) -> dict[str, Any]:
+def _thresholds(context: TaskContext) -> dict[str, float]:
+    return context.settings().get("silence_days") or {}
+
+
+def _fingerprint(matrix: FeatureMatrix, rows: churn_training_data.LabelledSnapshots, request: TrainModel) -> str:
+    outcomes = [[label.lead_id, label.as_of, label.outcome, label.days, label.event] for label in rows.labels]
+    return lead_training_data.fingerprint(matrix, (), request.kind, request.scope, request.seed, METHOD, outcomes)
+
+
+def _facts(rows: churn_training_data.LabelledSnapshots) -> dict[str, Any]:
     dates = [label.as_of for label in rows.labels]
     return {
         "sources": {"histories": len({label.lead_id for label in rows.labels}), "blocked": rows.blocked},

@@ -33,7 +33,7 @@ EVERY = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class LabelledSnapshots:
     """Labelled snapshots, and the leads as they were known then, in the same order."""
 
     labels: tuple[Label, ...]
@@ -44,7 +44,7 @@ class Rows:
     blocked: int
 
 
-def rows_of(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Mapping[str, float]) -> Rows:
+def rows_of(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Mapping[str, float]) -> LabelledSnapshots:
     """Give the rows that there are to learn from, as known at the beginning of a moment's week."""
     until = settled(as_of)
     found, dates = _found(session, tenant_id), weekly(until)
@@ -56,7 +56,7 @@ def rows_of(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Ma
         own = labels([history], each[history.profile.lead_id], until=until, thresholds=thresholds)
         told += own
         seen += [_then(history).at(label.as_of) for label in own]
-    return Rows(labels=tuple(told), profiles=tuple(seen), until=until, blocked=found.blocked)
+    return LabelledSnapshots(labels=tuple(told), profiles=tuple(seen), until=until, blocked=found.blocked)
 
 
 def ready(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Mapping[str, float]) -> Gate:
@@ -89,7 +89,7 @@ def _histories(
     for start in range(0, len(lead_ids), CHUNK):
         some = lead_ids[start : start + CHUNK]
         happened = events.for_leads(session, tenant_id, lead_ids=some)
-        stood = snapshots.standings(session, tenant_id, lead_ids=some, dates=dates)
+        stood = snapshots.newest_at(session, tenant_id, lead_ids=some, dates=dates)
         for record in leads.get(session, tenant_id, lead_ids=some):
             history = of_record(record, happened[record.lead_id], stood.get(record.lead_id, ()), until)
             # who is gone nobody knows since when would count as silent

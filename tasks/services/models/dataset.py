@@ -1,4 +1,4 @@
-"""What every kind of training has in common: rows to learn from, and what a newcomer has to beat."""
+"""What every kind of training has in common: rows to learn from, and the champion that a new model has to beat."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 from ml.leads import Training
 from ml.profiles import FeatureMatrix
 from ml.training.promotion import Decision
-from tasks.services.models import model_registry
 
-#: rows, and of each outcome, that a champion must not have seen before a newcomer can be compared with it
+#: rows, and of each outcome, that a champion must not have seen before a new model can be compared with it
 FRESH, FRESH_RARER = 100, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset(ABC):
-    """What there is to learn from, and the scorer that a new model has to beat."""
+    """What there is to learn from, and the rules by which a new model may answer."""
 
-    #: in whose registry the model belongs
+    #: in whose registry the model belongs: the tenant's, or the one that a vertical shares
     owner: str
     matrix: FeatureMatrix
-    #: each tenant's leads that are learnt from
+    #: tenant -> its leads that are learnt from
     lead_ids: Mapping[str, tuple[str, ...]]
+    #: the same data, trained by the same code, has the same
     fingerprint: str
-    champion: model_registry.Serving
+    #: name -> how many more it takes; empty where there is enough to learn from
     missing: Mapping[str, int]
     #: what the report says of the rows
     facts: Mapping[str, Any]
@@ -34,7 +34,7 @@ class Dataset(ABC):
     @property
     @abstractmethod
     def truth(self) -> tuple[bool, ...]:
-        """The outcomes that are learnt from, in the order of what is said out of fold."""
+        """The outcomes that are learnt from, in the order of the out-of-fold predictions."""
 
     @abstractmethod
     def learn(self, seed: int) -> Training:
@@ -42,9 +42,9 @@ class Dataset(ABC):
 
     @abstractmethod
     def decide(self, training: Training, seed: int) -> Decision:
-        """Whether the newcomer may answer instead of what answers now."""
+        """Decide whether the new model may answer instead of the champion."""
 
 
 def too_few(rows: int, outcomes: Sequence[bool]) -> bool:
-    """Whether there are too few rows, or too few of an outcome, to compare two models by."""
+    """Return whether there are too few rows, or too few of an outcome, to compare two models by."""
     return rows < FRESH or min(sum(outcomes), len(outcomes) - sum(outcomes)) < FRESH_RARER

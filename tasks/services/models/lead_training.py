@@ -1,22 +1,24 @@
-"""What lead scores are learnt from: one tenant's own closed leads, or those of several that agreed to it.
+"""What lead scores are learnt from: one tenant's own closed leads, or those of several that agreed to share.
 
-A pooled model belongs to the reserved owner of its vertical, and nothing in it or in its report tells of one tenant to
+A pooled model belongs to the reserved owner of its vertical, and nothing in it or in its report tells one tenant about
 another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from db.repositories.models import pooled_models
 from db.session import Session
-from ml.leads import Training, gate, multi_tenant, train
+from domain.model_kinds import Scope
+from ml.leads import Gate, Training, gate, multi_tenant, train
 from ml.training.promotion import Decision, decide
 from tasks.contracts.models import TrainModel
 from tasks.runtime.context import TaskContext
-from tasks.services.models import lead_training_data, model_registry
+from tasks.services.models import lead_training_data
+from tasks.services.models.champion import LeadChampion
 from tasks.services.models.dataset import Dataset, too_few
 
 
@@ -24,13 +26,14 @@ from tasks.services.models.dataset import Dataset, too_few
 class LeadDataset(Dataset):
     """One row a closed lead."""
 
-    scope: str
+    scope: Scope
     labels: tuple[bool, ...]
     #: when each label became known to us
     known_at: tuple[datetime, ...]
     #: whose rows they are
     tenants: tuple[str, ...]
-    champion: model_registry.Champion
+    #: what scores now, and has to be beaten
+    champion: LeadChampion
 
     @property
     def truth(self) -> tuple[bool, ...]:
@@ -42,47 +45,47 @@ class LeadDataset(Dataset):
         return train(self.matrix, self.labels, seed=seed)
 
     def decide(self, training: Training, seed: int) -> Decision:
-        """Against the base rate, and against what scores now on rows that neither has seen.
+        """Compare with the base rate, and with what scores now on rows that neither has seen.
 
-        Of a champion those that it did not learn from, of the scorecard all. A champion that learnt from somebody who
-        was forgotten since is replaced by whatever beats the base rate.
+        A champion is compared on rows that it did not learn from, the scorecard on all. A champion that learnt from
+        somebody who was forgotten since is replaced by whatever beats the base rate.
         """
-        said = self._out_of_sample(training, seed)
+        predicted = self._out_of_sample(training, seed)
         if self.champion.retrain:
-            return decide(self.labels, said, None, seed=seed)
-        fresh = self._unseen()
-        labels = [self.labels[index] for index in fresh]
+            return decide(self.labels, predicted, None, seed=seed)
+        fresh = self._new_to_the_champion()
+        labels = [self.labels[row] for row in fresh]
         if self.champion.scope != "scorecard" and too_few(len(fresh), labels):
-            return self._too_few(said, labels, seed)
-        rival = [item.probability for item in self.champion.scorer.score(self.matrix.take(fresh), explain=0)]
-        name = {"scorecard": "the scorecard", self.scope: "the present champion"}.get(
-            self.champion.scope, "the pooled model"
-        )
-        return decide(labels, [said[index] for index in fresh], rival, seed=seed, rival=name)
+            return self._without_comparison(predicted, labels, seed)
+        rival = [score.probability for score in self.champion.scorer.score(self.matrix.take(fresh), explain=0)]
+        names = {"scorecard": "the scorecard", self.scope: "the present champion"}
+        name = names.get(self.champion.scope, "the pooled model")
+        return decide(labels, [predicted[row] for row in fresh], rival, seed=seed, rival=name)
 
     def _out_of_sample(self, training: Training, seed: int) -> tuple[float, ...]:
-        """What the newcomer says of rows it has not seen; a shared model must hold for tenants it has not seen."""
+        """Return predictions of rows not seen in training; of a pooled model, of whole tenants that it has not seen."""
         if self.scope == "tenant":
             return training.out_of_fold
         return multi_tenant.across(self.matrix, self.labels, self.tenants, seed=seed)
 
-    def _unseen(self) -> list[int]:
-        """The rows whose label what scores now cannot have known."""
-        before = self.champion.trained_at
-        return [index for index, known_at in enumerate(self.known_at) if before is None or known_at > before]
+    def _new_to_the_champion(self) -> list[int]:
+        """Return the rows whose label the champion cannot have known."""
+        trained_at = self.champion.trained_at
+        return [row for row, known_at in enumerate(self.known_at) if trained_at is None or known_at > trained_at]
 
-    def _too_few(self, said: Sequence[float], labels: Sequence[bool], seed: int) -> Decision:
+    def _without_comparison(self, predicted: Sequence[float], labels: Sequence[bool], seed: int) -> Decision:
+        """Decide where too few rows are new to the champion."""
         if self.champion.scope != self.scope:
             # An own model need not wait until it has outgrown the shared one that it helped to make.
-            return decide(self.labels, said, None, seed=seed)
+            return decide(self.labels, predicted, None, seed=seed)
         reason = f"only {len(labels)} leads with {sum(labels)} won are new to the champion: too few to compare by"
         return Decision(promoted=False, reason=reason, rows=len(labels), against="the present champion")
 
 
-def own(session: Session, request: TrainModel, context: TaskContext) -> LeadDataset:
-    """The tenant's own labelled leads."""
-    found = lead_training_data.rows_of(session, request.tenant_id, request.as_of)
-    rows = list(found.by_lead.values())
+def own(session: Session, request: TrainModel, context: TaskContext, champion: LeadChampion) -> LeadDataset:
+    """Read the tenant's own labelled leads."""
+    available = lead_training_data.rows_of(session, request.tenant_id, request.as_of)
+    rows = list(available.by_lead.values())
     matrix, labels = lead_training_data.matrix_of(rows), tuple(row.label for row in rows)
     return LeadDataset(
         owner=request.tenant_id,
@@ -91,25 +94,26 @@ def own(session: Session, request: TrainModel, context: TaskContext) -> LeadData
         labels=labels,
         known_at=tuple(row.known_at for row in rows),
         tenants=(request.tenant_id,) * len(rows),
-        lead_ids={request.tenant_id: tuple(found.by_lead)},
+        lead_ids={request.tenant_id: tuple(available.by_lead)},
         fingerprint=lead_training_data.fingerprint(matrix, labels, request.kind, request.scope, request.seed),
-        champion=model_registry.champion(session, request.tenant_id, context.settings()),
+        champion=champion,
         missing=gate(labels).missing,
-        facts=lead_training_data.facts(rows, found.blocked),
+        facts=lead_training_data.facts(rows, available.blocked),
     )
 
 
-def pooled(session: Session, request: TrainModel, context: TaskContext) -> LeadDataset:
-    """The rows of every tenant that agreed, the newest first where one has more than all the others together."""
+def pooled(session: Session, request: TrainModel, context: TaskContext, champion: LeadChampion) -> LeadDataset:
+    """Read the rows of every tenant that agreed, the newest first where one has more than all the others together."""
     vertical = pooled_models.vertical_of(context.settings())
-    found = {
+    available = {
         member.tenant_id: lead_training_data.rows_of(session, member.tenant_id, request.as_of)
         for member in pooled_models.members(session, vertical)
     }
-    share = multi_tenant.fair_share({tenant_id: len(rows.by_lead) for tenant_id, rows in found.items()})
-    chosen = {tenant_id: _newest(rows, share[tenant_id]) for tenant_id, rows in found.items() if share[tenant_id]}
+    share = multi_tenant.fair_share({tenant_id: len(rows.by_lead) for tenant_id, rows in available.items()})
+    chosen = {tenant_id: _newest(rows, share[tenant_id]) for tenant_id, rows in available.items() if share[tenant_id]}
     rows = [row for part in chosen.values() for row in part.values()]
     matrix, labels = multi_tenant.shared(lead_training_data.matrix_of(rows)), tuple(row.label for row in rows)
+    blocked = sum(part.blocked for part in available.values())
     return LeadDataset(
         owner=pooled_models.owner(vertical),
         scope=request.scope,
@@ -119,12 +123,17 @@ def pooled(session: Session, request: TrainModel, context: TaskContext) -> LeadD
         tenants=tuple(tenant_id for tenant_id, part in chosen.items() for _ in part),
         lead_ids={tenant_id: tuple(part) for tenant_id, part in chosen.items()},
         fingerprint=lead_training_data.fingerprint(matrix, labels, request.kind, vertical, request.seed),
-        champion=model_registry.pooled_champion(session, vertical) or model_registry.SCORECARD,
+        champion=champion,
         missing=multi_tenant.wanting(labels, len(chosen)),
-        facts=lead_training_data.facts(rows, sum(part.blocked for part in found.values())) | {"tenants": len(chosen)},
+        facts=lead_training_data.facts(rows, blocked) | {"tenants": len(chosen)},
     )
 
 
-def _newest(rows: lead_training_data.Rows, most: int) -> dict[str, lead_training_data.Row]:
+def ready(session: Session, context: TaskContext, counts: Mapping[str, int]) -> Gate:
+    """Return whether the tenant's closed leads suffice for an own model, else what is missing."""
+    return gate([True] * counts["won"] + [False] * counts["lost"])
+
+
+def _newest(rows: lead_training_data.LabelledRows, most: int) -> dict[str, lead_training_data.LabelledRow]:
     newest = sorted(rows.by_lead, key=lambda lead_id: rows.by_lead[lead_id].known_at, reverse=True)[:most]
     return {lead_id: rows.by_lead[lead_id] for lead_id in sorted(newest)}

@@ -1,4 +1,4 @@
-"""What there is to learn from: one row a labelled lead, as known before its label."""
+"""Read the closed leads of a tenant for training: one row each, as the lead was known before its label."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CODE = canonical([METHOD, artifacts.FORMAT, SCHEMA_VERSION, artifacts.libraries(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class LabelledRow:
     """One lead before its label, and the label."""
 
     features: Mapping[str, float | str | None]
@@ -39,54 +39,56 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class LabelledRows:
     """A tenant's rows by lead, and how many leads were left out since nothing may be computed of them."""
 
-    by_lead: Mapping[str, Row]
+    by_lead: Mapping[str, LabelledRow]
     blocked: int
 
 
-def rows_of(session: Session, tenant_id: str, as_of: datetime | None) -> Rows:
-    """Give a tenant's labelled leads, or those labelled by a moment; where both tell of a lead, live scoring wins."""
+def rows_of(session: Session, tenant_id: str, as_of: datetime | None) -> LabelledRows:
+    """Return a tenant's labelled leads, or those labelled by a moment; live scoring's row wins over an import's."""
     rows = {**_from_leads(session, tenant_id, as_of), **_from_snapshots(session, tenant_id, as_of)}
-    held = [rows.pop(lead_id, None) for lead_id in restrictions.blocked(session, tenant_id)]
-    # By lead, so that the same data is the same lesson whatever order the database gives it in.
-    return Rows(
-        by_lead={lead_id: rows[lead_id] for lead_id in sorted(rows)}, blocked=sum(row is not None for row in held)
+    blocked = [rows.pop(lead_id, None) for lead_id in restrictions.blocked(session, tenant_id)]
+    # Sorted by lead, so that the same data has the same fingerprint in whatever order the database returns it.
+    return LabelledRows(
+        by_lead={lead_id: rows[lead_id] for lead_id in sorted(rows)}, blocked=sum(row is not None for row in blocked)
     )
 
 
-def matrix_of(rows: Sequence[Row]) -> FeatureMatrix:
-    """Give rows as what a scorer learns from."""
+def matrix_of(rows: Sequence[LabelledRow]) -> FeatureMatrix:
+    """Return rows as what a scorer learns from."""
     return FeatureMatrix.from_rows([row.features for row in rows])
 
 
-def fingerprint(matrix: FeatureMatrix, labels: Sequence[bool], *said: object) -> str:
-    """Tell data, and the code that learns from it, from any other; `said` is what was asked for besides."""
-    told = hashlib.sha256(CODE)
-    told.update(canonical(said))
-    told.update(canonical(matrix.to_rows()))
-    told.update(bytes(labels))
-    return told.hexdigest()
+def fingerprint(matrix: FeatureMatrix, labels: Sequence[bool], *request: object) -> str:
+    """Return a digest of the data, of the code that learns from it, and of what was asked for (`request`)."""
+    digest = hashlib.sha256(CODE)
+    digest.update(canonical(request))
+    digest.update(canonical(matrix.to_rows()))
+    digest.update(bytes(labels))
+    return digest.hexdigest()
 
 
-def facts(rows: Sequence[Row], blocked: int) -> dict[str, Any]:
-    """Give what a report says of the rows: where they come from and the time they span."""
-    seen, known = [row.seen_at for row in rows], [row.known_at for row in rows]
+def facts(rows: Sequence[LabelledRow], blocked: int) -> dict[str, Any]:
+    """Return what a report says of the rows: where they come from and the time they span."""
+    seen_at, known_at = [row.seen_at for row in rows], [row.known_at for row in rows]
     sources = [row.source for row in rows]
     return {
         "sources": {name: sources.count(name) for name in ("leads", "snapshots")} | {"blocked": blocked},
-        "period": {"observed": [min(seen), max(seen)], "labelled": [min(known), max(known)]} if rows else {},
+        "period": (
+            {"observed": [min(seen_at), max(seen_at)], "labelled": [min(known_at), max(known_at)]} if rows else {}
+        ),
     }
 
 
-def _from_leads(session: Session, tenant_id: str, as_of: datetime | None) -> dict[str, Row]:
-    """Closed leads whose fields were observed before their label, as of that moment: what an import brings."""
+def _from_leads(session: Session, tenant_id: str, as_of: datetime | None) -> dict[str, LabelledRow]:
+    """Return closed leads whose fields were observed before their label, as of that moment: what an import brings."""
     labelled = [record for record in leads.labelled(session, tenant_id) if _usable(record, as_of)]
     moments = {record.lead_id: record.observed_at for record in labelled}
-    features = extract(profiles.of_records(session, tenant_id, labelled, moments)).to_rows()
+    features = extract(profiles.load_profiles(session, tenant_id, labelled, moments)).to_rows()
     return {
-        record.lead_id: Row(
+        record.lead_id: LabelledRow(
             features=row,
             label=bool(record.label),
             seen_at=record.observed_at,
@@ -97,11 +99,11 @@ def _from_leads(session: Session, tenant_id: str, as_of: datetime | None) -> dic
     }
 
 
-def _from_snapshots(session: Session, tenant_id: str, as_of: datetime | None) -> dict[str, Row]:
-    """The newest snapshot of each lead from before its label: what live scoring leaves behind."""
+def _from_snapshots(session: Session, tenant_id: str, as_of: datetime | None) -> dict[str, LabelledRow]:
+    """Return the newest snapshot of each lead from before its label: what live scoring leaves behind."""
     labelled = snapshots.labelled(session, tenant_id)
     return {
-        snapshot.lead_id: Row(
+        snapshot.lead_id: LabelledRow(
             features=snapshot.features,
             label=bool(snapshot.label),
             seen_at=snapshot.as_of,

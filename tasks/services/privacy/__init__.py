@@ -1,1 +1,1 @@
-"""What is kept of a person outside the database: in the broker and in files."""
+"""Find and remove a person's data outside the database: in the broker and in files."""

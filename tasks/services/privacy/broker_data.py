@@ -1,4 +1,4 @@
-"""What the broker keeps of a person: answers to earlier questions, and its append-only file with all that passed."""
+"""Remove a person's data from the broker: the results of earlier tasks, and the append-only file of all messages."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ import structlog
 from celery import current_app
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from db.data_subject import Subject
+from db.data_subject import DataSubject
 
 log = structlog.get_logger(__name__)
 
-#: none: the broker keeps no such file. later: it writes one already, or did not answer. refused: it does not let us
+#: none: the broker has no such file; later: it is writing one already, or did not answer; refused: it is not allowed
 Rewriting = Literal["begun", "none", "later", "refused"]
-#: answers that are read at once
+#: results that are read at once
 STEP = 200
-#: when the file was last written anew, in seconds since 1970
+#: key of the time when the file was last rewritten, in seconds since 1970
 _WRITTEN = "hearth.privacy.rewritten"
-_AWAY = (RedisError, OSError, AttributeError)
+_UNREACHABLE = (RedisError, OSError, AttributeError)
 
 
 def forget_results(
-    tenant_id: str, subject: Subject, *, task_ids: Collection[str] = (), dry_run: bool = False
+    tenant_id: str, subject: DataSubject, *, task_ids: Collection[str] = (), dry_run: bool = False
 ) -> int | None:
-    """Remove answers and failures that name a person, and those of tasks given by id; None: the broker is away.
+    """Remove results and failures that name a person, and the results of `task_ids`; return how many.
 
-    All answers are read, in steps, since a question leaves no trace but its answer.
+    None means that the broker cannot be reached. Every result is read, in steps, since a query leaves no other trace.
     """
-    backend, own = current_app.backend, set(task_ids)
-    found = 0
+    backend, wanted = current_app.backend, set(task_ids)
+    removed = 0
     try:
         prefix = _bytes(backend.get_key_for_task("*")).removesuffix(b"*")
-        for key, raw in _answers(backend.client, prefix):
+        for key, raw in _results(backend.client, prefix):
             task_id = key.removeprefix(prefix).decode(errors="replace")
-            if task_id in own or _names(tenant_id, subject, task_id, raw):
-                found += 1 if dry_run else backend.client.delete(key)
-    except _AWAY as error:
+            if task_id in wanted or _names(tenant_id, subject, task_id, raw):
+                removed += 1 if dry_run else backend.client.delete(key)
+    except _UNREACHABLE as error:
         log.warning("results_kept", error=type(error).__name__)
         return None
-    return found
+    return removed
 
 
 def rewrite_log() -> Rewriting:
-    """Have the broker write its append-only file anew, so that it holds what there is and nothing that was."""
+    """Make the broker rewrite its append-only file, so that it contains current data only."""
     client, now = current_app.backend.client, time.time()
     try:
         if not client.info("persistence").get("aof_enabled"):
@@ -56,7 +56,7 @@ def rewrite_log() -> Rewriting:
         client.set(_WRITTEN, now)
     except ResponseError as error:
         state: Rewriting = "refused" if _forbids(error) else "later"
-    except _AWAY:
+    except _UNREACHABLE:
         state = "later"
     else:
         return "begun"
@@ -65,19 +65,19 @@ def rewrite_log() -> Rewriting:
 
 
 def rewritten_since(moment: datetime) -> bool:
-    """Whether the append-only file was written anew after a moment."""
+    """Return whether the append-only file was rewritten after a moment."""
     try:
         return float(current_app.backend.client.get(_WRITTEN) or 0) > moment.timestamp()
-    except (*_AWAY, ValueError):
+    except (*_UNREACHABLE, ValueError):
         return False
 
 
 def _forbids(error: ResponseError) -> bool:
-    """An ACL, or a service that has no such command, says no for good; whoever writes already says it for now."""
+    """Return whether the broker refuses for good (an ACL, an unknown command), and not just because it is writing."""
     return isinstance(error, NoPermissionError) or "unknown command" in str(error)
 
 
-def _answers(client: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _results(client: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
     cursor = None
     while cursor != 0:
         cursor, keys = client.scan(cursor or 0, match=prefix + b"*", count=STEP)
@@ -85,13 +85,14 @@ def _answers(client: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield from ((key, raw) for key, raw in zip(keys, values, strict=True) if raw is not None)
 
 
-def _names(tenant_id: str, subject: Subject, task_id: str, raw: bytes) -> bool:
-    told = _document(raw)
-    result = told.get("result") if isinstance(told, dict) else None
+def _names(tenant_id: str, subject: DataSubject, task_id: str, raw: bytes) -> bool:
+    document = _document(raw)
+    result = document.get("result") if isinstance(document, dict) else None
     tenant = result.get("tenant_id") if isinstance(result, dict) else None
-    if tenant not in (None, tenant_id):  # a failure does not tell its tenant
+    if tenant not in (None, tenant_id):  # a failure names no tenant
         return False
-    return subject.in_key(task_id) or subject.in_document(told) or subject.in_key(json.dumps(told, ensure_ascii=False))
+    text = json.dumps(document, ensure_ascii=False)
+    return subject.in_key(task_id) or subject.in_document(document) or subject.in_key(text)
 
 
 def _document(raw: bytes) -> Any:

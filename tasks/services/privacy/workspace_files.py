@@ -1,4 +1,4 @@
-"""Files of the workspace that may name a person: copies of files being imported, rows kept aside, exports."""
+"""Write exports, and remove a person from files of the workspace: spooled copies, error files, exports."""
 
 from __future__ import annotations
 
@@ -13,74 +13,75 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from db.data_subject import Subject
-from db.records import ImportPlace
+from db.data_subject import DataSubject
+from db.records import BackfillFiles
 from tasks.contracts.base.wire import canonical
 from tasks.intake import files
 from tasks.intake.csv import error_file
 from tasks.runtime import file_grants, workspace
 
-#: parts a tenant's id from an export's in the file's name; no tenant's id has one
+#: separates the tenant's id from the export's in a file name; no tenant's id contains it
 _MARK = "~"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """An export that is on disk."""
+class ExportFile:
+    """An export on disk."""
 
     path: Path
     size: int
     sha256: str
 
 
-def write_export(tenant_id: str, name: str, document: dict[str, Any]) -> Written:
-    """Write an export whole, readable by its owner only; the same name replaces the same export."""
+def write_export(tenant_id: str, name: str, document: dict[str, Any]) -> ExportFile:
+    """Write an export in one step, readable by its owner only; an export of the same name is replaced."""
     raw = canonical(document)
     path = _folder() / f"{tenant_id}{_MARK}{name}.json"
     with files.replacing(path) as out:
         out.write(raw)
-    return Written(path=path, size=len(raw), sha256=hashlib.sha256(raw).hexdigest())
+    return ExportFile(path=path, size=len(raw), sha256=hashlib.sha256(raw).hexdigest())
 
 
-def scrub(tenant_id: str, subject: Subject, imports: Sequence[ImportPlace], *, dry_run: bool) -> dict[str, int]:
-    """Take a person out of the tenant's files; gives rows and files by kind. With `dry_run` they are only counted.
+def scrub(tenant_id: str, subject: DataSubject, imports: Sequence[BackfillFiles], *, dry_run: bool) -> dict[str, int]:
+    """Remove a person from the tenant's files; return rows and files by kind. With `dry_run` they are only counted.
 
-    A copy being imported keeps its length: the row becomes blank, so that chunks find their places.
+    A spooled copy keeps its length: the row is overwritten with blanks, so that chunks keep their positions.
     """
-    spooled = sum(_blank_rows(place, subject, dry_run=dry_run) for place in imports)
-    kept = sum(_drop_rows(path, subject, dry_run=dry_run) for place in imports for path in _told_of(place))
+    spooled = sum(_blank_rows(files_of_import, subject, dry_run=dry_run) for files_of_import in imports)
+    reports = [path for files_of_import in imports for path in _report_paths(files_of_import)]
+    rejected = sum(_drop_rows(path, subject, dry_run=dry_run) for path in reports)
     exported = [path for path in _exports(tenant_id) if _is_of(path, subject)]
     for path in exported if not dry_run else ():
         path.unlink(missing_ok=True)
-    return {"spool_rows": spooled, "error_file_rows": kept, "exports": len(exported)}
+    return {"spool_rows": spooled, "error_file_rows": rejected, "exports": len(exported)}
 
 
-def discard_of(imports: Sequence[ImportPlace]) -> int:
-    """Remove the files of imports that ended long ago; gives their number."""
-    paths = [path for place in imports for path in (Path(place.spool), *_told_of(place))]
+def discard_imports(imports: Sequence[BackfillFiles]) -> int:
+    """Remove all files of some imports; return how many."""
+    paths = [path for each in imports for path in (Path(each.spool), *_report_paths(each))]
     return sum(_unlink(path) for path in paths)
 
 
 def discard_exports(tenant_id: str, before: datetime) -> int:
-    """Remove the tenant's exports written before a moment; gives their number."""
+    """Remove the tenant's exports written before a moment; return how many."""
     return sum(_unlink(path) for path in _exports(tenant_id) if _older(path, before))
 
 
 def discard_orphans(known: set[str], before: datetime) -> int:
-    """Remove copies, half-written files and hand-overs that no import knows of, written before a moment.
+    """Remove copies, half-written files and hand-overs that belong to no known import and are older than a moment.
 
-    Gives their number.
+    Returns how many.
     """
-    spent = ("spool", file_grants.FOLDER)
-    found = [path for name in (*spent, "errors", "exports") for path in workspace.folder(name).iterdir()]
-    spare = [path for path in found if path.name.startswith(".") or path.parent.name in spent]
-    return sum(_unlink(path) for path in spare if str(path) not in known and _older(path, before))
+    temporary = ("spool", file_grants.FOLDER)
+    paths = [path for name in (*temporary, "errors", "exports") for path in workspace.folder(name).iterdir()]
+    unfinished = [path for path in paths if path.name.startswith(".") or path.parent.name in temporary]
+    return sum(_unlink(path) for path in unfinished if str(path) not in known and _older(path, before))
 
 
-def _told_of(place: ImportPlace) -> list[Path]:
-    """Files that tell people of an import's rows: those kept aside, and what differs from the store."""
-    kept = [Path(place.error_file)] if place.error_file else []
-    return [*kept, workspace.comparison(place.backfill_id)]
+def _report_paths(files_of_import: BackfillFiles) -> list[Path]:
+    """Return the files that show people an import's rows: the error file, and the comparison with the store."""
+    error_files = [Path(files_of_import.error_file)] if files_of_import.error_file else []
+    return [*error_files, workspace.comparison(files_of_import.backfill_id)]
 
 
 def _folder() -> Path:
@@ -93,46 +94,46 @@ def _exports(tenant_id: str) -> Iterator[Path]:
             yield path
 
 
-def _is_of(path: Path, subject: Subject) -> bool:
+def _is_of(path: Path, subject: DataSubject) -> bool:
     return not subject.lead_ids.isdisjoint(json.loads(path.read_bytes())["lead_ids"])
 
 
-def _blank_rows(place: ImportPlace, subject: Subject, *, dry_run: bool) -> int:
-    path = Path(place.spool)
+def _blank_rows(files_of_import: BackfillFiles, subject: DataSubject, *, dry_run: bool) -> int:
+    path = Path(files_of_import.spool)
     if not path.exists():
         return 0
     with path.open("rb" if dry_run else "r+b") as raw:
-        found = list(_spans(raw, place, subject))
-        for start, end in found if not dry_run else ():
-            _blank(raw, start, end, place.delimiter)
-        if found and not dry_run:
+        spans = list(_spans(raw, files_of_import, subject))
+        for start, end in spans if not dry_run else ():
+            _blank(raw, start, end, files_of_import.delimiter)
+        if spans and not dry_run:
             raw.flush()
             os.fsync(raw.fileno())
-    return len(found)
+    return len(spans)
 
 
-def _spans(raw: BinaryIO, place: ImportPlace, subject: Subject) -> Iterator[tuple[int, int]]:
-    """Where records that name the person begin and end, in bytes."""
+def _spans(raw: BinaryIO, files_of_import: BackfillFiles, subject: DataSubject) -> Iterator[tuple[int, int]]:
+    """Yield where records that name the person begin and end, in bytes."""
     text = io.TextIOWrapper(raw, "utf-8", newline="")
-    lines = _Counted(text)
-    reader = csv.reader(lines, delimiter=place.delimiter)
+    lines = _CountedLines(text)
+    reader = csv.reader(lines, delimiter=files_of_import.delimiter)
     next(reader, None)  # the header
     start = lines.size
     for cells in reader:
-        if subject.in_row(place.header, cells, by_name=True):
+        if subject.in_row(files_of_import.header, cells, by_name=True):
             yield start, lines.size
         start = lines.size
     text.detach()
 
 
-class _Counted:
-    """Lines of a file with the bytes they take."""
+class _CountedLines:
+    """The lines of a file, with the number of bytes read so far."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
         self.size = 0
 
-    def __iter__(self) -> _Counted:
+    def __iter__(self) -> _CountedLines:
         return self
 
     def __next__(self) -> str:
@@ -142,25 +143,25 @@ class _Counted:
 
 
 def _blank(raw: BinaryIO, start: int, end: int, delimiter: str) -> None:
-    kept = frozenset(f'\r\n"{delimiter}'.encode())
+    structure = frozenset(f'\r\n"{delimiter}'.encode())
     raw.seek(start)
-    told = raw.read(end - start)
+    record = raw.read(end - start)
     raw.seek(start)
-    raw.write(bytes(byte if byte in kept else 0x20 for byte in told))
+    raw.write(bytes(byte if byte in structure else 0x20 for byte in record))
 
 
-def _drop_rows(path: Path, subject: Subject, *, dry_run: bool) -> int:
-    """Rows of an error file, which people may have mended since: only those of the person go."""
+def _drop_rows(path: Path, subject: DataSubject, *, dry_run: bool) -> int:
+    """Remove the person's rows from an error file; the others stay, since people may have mended them."""
     if not path.exists():
         return 0
     with path.open(encoding="utf-8", newline="") as text:
         header, *rows = list(csv.reader(text)) or [[]]
     keys = [error_file.unguard(name) for name in header]
-    kept = [row for row in rows if not subject.in_row(keys, list(map(error_file.unguard, row)), by_name=True)]
-    if len(kept) < len(rows) and not dry_run:
+    others = [row for row in rows if not subject.in_row(keys, list(map(error_file.unguard, row)), by_name=True)]
+    if len(others) < len(rows) and not dry_run:
         with files.replacing(path) as out:
-            out.write(_as_text([header, *kept]))
-    return len(rows) - len(kept)
+            out.write(_as_text([header, *others]))
+    return len(rows) - len(others)
 
 
 def _as_text(rows: Sequence[Sequence[str]]) -> bytes:

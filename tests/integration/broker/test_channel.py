@@ -26,7 +26,7 @@ def broker(broker_url):
         client.flushall()
         yield client
         accept(client)
-        transport._owed.clear()
+        transport._pending.clear()
 
 
 @contextmanager

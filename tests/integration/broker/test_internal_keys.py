@@ -36,7 +36,7 @@ def broker(broker_url):
     with redis.Redis.from_url(broker_url) as client:
         client.flushall()
         yield client
-        transport._owed.clear()
+        transport._pending.clear()
 
 
 def wrong(kind):
@@ -202,7 +202,7 @@ def test_no_message_of_a_worker_lands_on_a_key_that_is_no_queue(broker, broker_u
         # a binding that somebody planted
         queue = Queue("inference", exchange="inference", routing_key="inference")
         producer.maybe_declare(queue(connection.default_channel))
-        broker.sadd("_kombu.binding.inference", destinations.MARK.join(("inference", "", key)))
+        broker.sadd("_kombu.binding.inference", destinations.KOMBU_SEPARATORS.join(("inference", "", key)))
         producer.publish("x", exchange="inference", routing_key="inference")
     assert not broker.exists(key)
     assert broker.llen("inference") == 1

@@ -151,7 +151,7 @@ def _troubles():
     with transaction(EVERY_TENANT) as session:
         letter = OutboundDraft(type="band.changed", lead_id="L1", body={})
         (event,) = outbound.emit(session, TENANT, events=[letter], now=NOW)
-        outbound.dead(session, TENANT, event_id=event.event_id, error=MARK)
+        outbound.mark_dead(session, TENANT, event_id=event.event_id, error=MARK)
         message = held.hold(session, TENANT, draft=draft, now=NOW)
         audit.append(session, TENANT, entries=[AuditDraft(kind="note", body={"actor": MARK})], now=NOW)
     return event.event_id, message

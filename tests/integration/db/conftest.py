@@ -73,7 +73,7 @@ def write(tenant):
 
 
 @pytest.fixture
-def context(tenant):
+def write_all(tenant):
     """Run one repository call that is for all tenants in a transaction of its own."""
 
     def call(function, **given):

@@ -61,7 +61,7 @@ def bad(rows, first_bad, reason, anchor=None):
     return AuditReport(ok=False, rows=rows, first_bad=first_bad, reason=reason, anchor=anchor)
 
 
-def test_a_chain_grows_and_verifies(append, verify, work, write):
+def test_a_chain_grows_and_verifies(append, verify, write_all, write):
     assert append(0) == AuditAnchor(sequence=0, hash=bytes(32))
     append(3)
     last = append(2)
@@ -72,7 +72,7 @@ def test_a_chain_grows_and_verifies(append, verify, work, write):
     assert verify(anchors=[last]).ok
     assert verify("T2").rows == 1
     assert verify("unknown") == AuditReport(ok=True, rows=0, first_bad=None, reason=None)
-    assert work(audit.tenants) == ["T1", "T2"]
+    assert write_all(audit.tenants) == ["T1", "T2"]
 
 
 def test_the_same_rows_give_another_chain_for_another_tenant(append):

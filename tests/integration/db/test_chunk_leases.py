@@ -22,9 +22,9 @@ def run(write):
 
 
 @pytest.fixture
-def stalled(work):
+def stalled(write_all):
     def call(older_than=3600, limit=9):
-        return [number for _, _, number in work(chunk_leases.stalled, older_than=older_than, limit=limit)]
+        return [number for _, _, number in write_all(chunk_leases.stalled, older_than=older_than, limit=limit)]
 
     return call
 
@@ -56,7 +56,7 @@ def test_a_lease_that_ran_out_is_stalled_until_it_is_sent_again(run, stalled, wr
     write(chunk_leases.lease, backfill_id=run, number=2, seconds=60)
     assert stalled() == [1]
     assert stalled(older_than=-1) == [0, 1]
-    write(chunk_leases.enqueued, backfill_id=run, numbers=[1])
+    write(chunk_leases.mark_enqueued, backfill_id=run, numbers=[1])
     assert stalled() == []
 
 
@@ -77,11 +77,11 @@ def test_a_chunk_in_work_is_left_alone(run, stalled, database):
         assert stalled(older_than=-1) == [1, 2]
 
 
-def test_an_import_without_chunks_left_is_unfinished_until_its_end(run, write, work):
+def test_an_import_without_chunks_left_is_unfinished_until_its_end(run, write, write_all):
     for number in range(3):
-        assert work(chunk_leases.unfinished, limit=9) == []
+        assert write_all(chunk_leases.unfinished, limit=9) == []
         left = write(backfills.finish_chunk, backfill_id=run, number=number, counts={}, rejected=[], now=NOW)
         assert left == 2 - number
-    assert work(chunk_leases.unfinished, limit=9) == [("T1", run)]
+    assert write_all(chunk_leases.unfinished, limit=9) == [("T1", run)]
     write(backfills.finish, backfill_id=run, state="finished", summary={}, error=None, error_file=None, now=NOW)
-    assert work(chunk_leases.unfinished, limit=9) == []
+    assert write_all(chunk_leases.unfinished, limit=9) == []

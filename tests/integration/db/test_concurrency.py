@@ -206,7 +206,9 @@ def test_stages_that_land_at_once_all_arrive_and_the_end_comes_once(tenant):
 
     def land(stage):
         with sessions.transaction(sessions.EVERY_TENANT) as session:
-            assessments.land(session, tenant, assessment_id=run.assessment_id, stage=stage, state="ok", now=NOW)
+            assessments.complete_stage(
+                session, tenant, assessment_id=run.assessment_id, stage=stage, state="ok", now=NOW
+            )
 
     def finish():
         with sessions.transaction(sessions.EVERY_TENANT) as session:

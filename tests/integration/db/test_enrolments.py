@@ -56,22 +56,22 @@ def test_leads_enrolled_at_once_are_enrolled_once(enrol, at_once, lead_ids):
     assert {lead: told[0][lead] for lead in lead_ids} == told[1] == told[3]
 
 
-def test_leads_are_due_when_their_time_is_over_until_they_are_settled(enrol, settle, work, lead_ids):
+def test_leads_are_due_when_their_time_is_over_until_they_are_settled(enrol, settle, write_all, lead_ids):
     one, two, three = lead_ids
     enrol(enrolled(one, days=1), enrolled(two), enrolled(three, days=5))
     over = NOW + 31 * DAY
-    assert work(enrolments.due, now=over, limit=9) == {"T1": [two, one]}
-    assert work(enrolments.due, now=over, limit=1) == {"T1": [two]}
+    assert write_all(enrolments.due, now=over, limit=9) == {"T1": [two, one]}
+    assert write_all(enrolments.due, now=over, limit=1) == {"T1": [two]}
     assert settle({two: ("kept", "reply"), one: ("churned", "silence"), "nobody": ("kept", None)}) == 2
     assert settle({two: ("churned", "silence")}) == 0
-    assert work(enrolments.due, now=over, limit=9) == {}
+    assert write_all(enrolments.due, now=over, limit=9) == {}
 
 
-def test_tenants_share_what_is_settled_at_once(enrol, upsert, work, lead_ids):
+def test_tenants_share_what_is_settled_at_once(enrol, upsert, write_all, lead_ids):
     [other] = [one.lead_id for one in upsert(LeadDraft(external_id="o"), tenant_id="T2")]
     enrol(*map(enrolled, lead_ids))
     enrol(enrolled(other), tenant_id="T2")
-    found = work(enrolments.due, now=NOW + 30 * DAY, limit=2)
+    found = write_all(enrolments.due, now=NOW + 30 * DAY, limit=2)
     assert found == {"T1": [min(lead_ids)], "T2": [other]}
 
 
@@ -102,7 +102,11 @@ def test_a_tally_tells_arms_chances_and_outcomes(enrol, settle, write, lead_ids)
 
 def test_leads_enrolled_lately_are_counted(enrol, write, lead_ids):
     enrol(enrolled(lead_ids[0], days=-8), enrolled(lead_ids[1]), enrolled(lead_ids[2], days=1))
-    assert [write(enrolments.since, experiment=HOLDOUT, moment=NOW - days * DAY) for days in (9, 1, -1)] == [3, 2, 1]
+    assert [write(enrolments.count_since, experiment=HOLDOUT, moment=NOW - days * DAY) for days in (9, 1, -1)] == [
+        3,
+        2,
+        1,
+    ]
 
 
 def test_many_leads_are_enrolled_and_settled_in_runs(enrol, settle, upsert, write):

@@ -152,7 +152,7 @@ def test_what_waits_for_a_person_or_runs_is_listed_oldest_first(save, write, lea
     assert write(interventions.waiting, tenant_id="T2") == []
 
 
-def test_what_is_due_or_over_is_found_earliest_first(save, work, lead_ids):
+def test_what_is_due_or_over_is_found_earliest_first(save, write_all, lead_ids):
     save(
         planned(lead_ids[0], "later", not_before=NOW + HOUR),
         planned(lead_ids[0], "now", not_before=NOW),
@@ -162,17 +162,17 @@ def test_what_is_due_or_over_is_found_earliest_first(save, work, lead_ids):
         planned(lead_ids[2], "gone", "dispatched", expires_at=NOW - 2 * HOUR),
         planned(lead_ids[2], "done", "executed", expires_at=NOW - 2 * HOUR),
     )
-    assert work(interventions.due, now=NOW, limit=9) == [("T1", "first"), ("T1", "now")]
-    assert work(interventions.due, now=NOW, limit=1) == [("T1", "first")]
-    assert work(interventions.expired, now=NOW, limit=9) == [("T1", "gone"), ("T1", "unseen"), ("T1", "over")]
+    assert write_all(interventions.due, now=NOW, limit=9) == [("T1", "first"), ("T1", "now")]
+    assert write_all(interventions.due, now=NOW, limit=1) == [("T1", "first")]
+    assert write_all(interventions.expired, now=NOW, limit=9) == [("T1", "gone"), ("T1", "unseen"), ("T1", "over")]
 
 
-def test_tenants_share_what_is_done_at_once(save, upsert, work, lead_ids):
+def test_tenants_share_what_is_done_at_once(save, upsert, write_all, lead_ids):
     [other] = [one.lead_id for one in upsert(LeadDraft(external_id="o"), tenant_id="T2")]
     save(*(planned(lead_ids[0], f"a{number}", not_before=NOW - DAY) for number in range(9)))
     save(*(planned(other, f"b{number}", not_before=NOW) for number in range(3)), tenant_id="T2")
-    assert [tenant for tenant, _ in work(interventions.due, now=NOW, limit=4)] == ["T1", "T1", "T2", "T2"]
-    assert len(work(interventions.due, now=NOW, limit=20)) == 12
+    assert [tenant for tenant, _ in write_all(interventions.due, now=NOW, limit=4)] == ["T1", "T1", "T2", "T2"]
+    assert len(write_all(interventions.due, now=NOW, limit=20)) == 12
 
 
 def test_actions_are_counted_by_type_state_and_agent(save, upsert, write):

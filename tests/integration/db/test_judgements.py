@@ -6,7 +6,7 @@ import pytest
 
 from db import session as sessions
 from db.errors import UnknownLead, UnknownModel
-from db.records import LevelMove, ModelDraft, OverrideDraft
+from db.records import ModelDraft, OverrideDraft, ThresholdCrossing
 from db.repositories.models import models
 from db.repositories.overrides import overrides, threshold_state
 from tests.support.rows import NOW
@@ -83,19 +83,23 @@ def test_of_anothers_lead_nothing_is_said(write, lead_ids):
 
 
 def moves(above, *lead_ids):
-    return [LevelMove(lead_id=lead_id, threshold="hot", above=above) for lead_id in lead_ids]
+    return [ThresholdCrossing(lead_id=lead_id, threshold="hot", above=above) for lead_id in lead_ids]
 
 
 def test_a_crossing_is_told_once_by_whoever_comes_first(write, lead_ids, at_once):
     asked = {"moves": moves(True, *lead_ids), "now": NOW, "quiet_since": NOW - HOUR}
-    told = at_once(*[lambda: write(threshold_state.cross, **asked)] * 4)
+    told = at_once(*[lambda: write(threshold_state.record_crossings, **asked)] * 4)
     assert sorted(len(found) for found in told) == [0, 0, 0, 3]
 
 
 def test_entering_again_is_quiet_for_a_while_and_so_is_leaving_then(write, lead_ids):
     def cross(above, hours):
         now = NOW + hours * HOUR
-        return len(write(threshold_state.cross, moves=moves(above, lead_ids[0]), now=now, quiet_since=now - 3 * HOUR))
+        return len(
+            write(
+                threshold_state.record_crossings, moves=moves(above, lead_ids[0]), now=now, quiet_since=now - 3 * HOUR
+            )
+        )
 
     assert [cross(True, 0), cross(True, 1), cross(False, 1), cross(False, 1)] == [1, 0, 1, 0]
     assert [cross(True, 2), cross(False, 2)] == [0, 0]
@@ -107,8 +111,8 @@ def test_those_above_a_threshold_are_told_with_since_when(write, lead_ids):
     one, two, three = lead_ids
     for lead_id, hours in ((one, 0), (two, 1), (three, 2)):
         now = NOW + hours * HOUR
-        write(threshold_state.cross, moves=moves(True, lead_id), now=now, quiet_since=NOW)
-    write(threshold_state.cross, moves=moves(False, two), now=NOW + HOUR, quiet_since=NOW)
+        write(threshold_state.record_crossings, moves=moves(True, lead_id), now=now, quiet_since=NOW)
+    write(threshold_state.record_crossings, moves=moves(False, two), now=NOW + HOUR, quiet_since=NOW)
     assert write(threshold_state.above_each, threshold="hot", lead_ids=lead_ids) == {one: NOW, three: NOW + 2 * HOUR}
     assert write(threshold_state.above_each, threshold="hot", lead_ids=[two]) == {}
     assert write(threshold_state.above_each, threshold="churn", lead_ids=lead_ids) == {}

@@ -97,20 +97,20 @@ class TestLeases:
 
 
 class TestSlots:
-    def test_a_slot_is_taken_once_whoever_comes(self, work, at_once):
-        found = at_once(*[lambda: work(schedule_locks.claim, schedule="sweep", seconds=DAY)] * 4)
+    def test_a_slot_is_taken_once_whoever_comes(self, write_all, at_once):
+        found = at_once(*[lambda: write_all(schedule_locks.claim, schedule="sweep", seconds=DAY)] * 4)
         taken = [slot for slot in found if slot]
         assert len(taken) in {1, 2}  # two when midnight fell between
         assert all(slot.timestamp() % DAY == 0 and slot.tzinfo is UTC for slot in taken)
 
-    def test_schedules_tenants_and_slots_are_apart(self, work):
-        assert work(schedule_locks.claim, schedule="a", seconds=DAY * 9000)
-        assert work(schedule_locks.claim, schedule="b", seconds=DAY * 9000)
-        assert work(schedule_locks.claim, schedule="a", seconds=DAY * 9000, tenant_id="T1")
-        assert work(schedule_locks.claim, schedule="a", seconds=DAY * 9000) is None
-        assert work(schedule_locks.claim, schedule="a", seconds=DAY * 8000)
+    def test_schedules_tenants_and_slots_are_apart(self, write_all):
+        assert write_all(schedule_locks.claim, schedule="a", seconds=DAY * 9000)
+        assert write_all(schedule_locks.claim, schedule="b", seconds=DAY * 9000)
+        assert write_all(schedule_locks.claim, schedule="a", seconds=DAY * 9000, tenant_id="T1")
+        assert write_all(schedule_locks.claim, schedule="a", seconds=DAY * 9000) is None
+        assert write_all(schedule_locks.claim, schedule="a", seconds=DAY * 8000)
 
-    def test_a_slot_taken_back_is_free(self, work):
+    def test_a_slot_taken_back_is_free(self, write_all):
         def fail():
             with sessions.transaction(sessions.EVERY_TENANT) as session:
                 schedule_locks.claim(session, schedule="a", seconds=DAY * 9000)
@@ -118,25 +118,25 @@ class TestSlots:
 
         with pytest.raises(KeyError):
             fail()
-        assert work(schedule_locks.claim, schedule="a", seconds=DAY * 9000)
+        assert write_all(schedule_locks.claim, schedule="a", seconds=DAY * 9000)
 
-    def test_old_slots_are_forgotten(self, work):
-        work(schedule_locks.claim, schedule="a", seconds=1)
-        assert work(schedule_locks.purge, before=datetime.now(UTC) - timedelta(days=1)) == 0
-        assert work(schedule_locks.purge, before=datetime.now(UTC) + timedelta(days=1)) == 1
+    def test_old_slots_are_forgotten(self, write_all):
+        write_all(schedule_locks.claim, schedule="a", seconds=1)
+        assert write_all(schedule_locks.purge, before=datetime.now(UTC) - timedelta(days=1)) == 0
+        assert write_all(schedule_locks.purge, before=datetime.now(UTC) + timedelta(days=1)) == 1
 
 
 class TestAttempts:
     OWN = MappingProxyType({"task": "t", "task_id": "1"})
 
-    def test_starts_are_counted_until_the_end(self, write, work):
+    def test_starts_are_counted_until_the_end(self, write, write_all):
         assert [write(delivery_attempts.begin, **self.OWN) for _ in range(3)] == [1, 2, 3]
         assert write(delivery_attempts.begin, task="t", task_id="2") == 1
         assert write(delivery_attempts.begin, tenant_id="T2", **self.OWN) == 1
-        write(delivery_attempts.note, **self.OWN, error="WorkerLost")
+        write(delivery_attempts.record_error, **self.OWN, error="WorkerLost")
         write(delivery_attempts.clear, **self.OWN)
         assert write(delivery_attempts.begin, **self.OWN) == 1
-        assert work(delivery_attempts.purge, before=datetime.now(UTC) + timedelta(days=1)) == 3
+        assert write_all(delivery_attempts.purge, before=datetime.now(UTC) + timedelta(days=1)) == 3
 
     def test_starts_at_once_all_count(self, write, at_once):
         assert sorted(at_once(*[lambda: write(delivery_attempts.begin, **self.OWN)] * 4)) == [1, 2, 3, 4]

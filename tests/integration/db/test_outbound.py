@@ -22,9 +22,9 @@ def emit(write):
 
 
 @pytest.fixture
-def due(work):
+def due(write_all):
     def call(**given):
-        found = work(outbound.due, **{"now": NOW, "limit": 100, "per_tenant": 100, **given})
+        found = write_all(outbound.due, **{"now": NOW, "limit": 100, "per_tenant": 100, **given})
         return [(event.tenant_id, event.sequence, attempt) for event, attempt in found]
 
     return call
@@ -70,7 +70,7 @@ class TestDelivery:
         first, _, _, fourth = emit("a", "b", "a", None)
         assert due() == [("T1", 1, 1), ("T1", 2, 1), ("T1", 4, 1)]
         assert due() == []
-        write(outbound.delivered, event_ids=[first.event_id, fourth.event_id], now=NOW)
+        write(outbound.mark_delivered, event_ids=[first.event_id, fourth.event_id], now=NOW)
         assert due() == [("T1", 3, 1)]
 
     def test_a_deliverer_that_died_is_followed_by_another(self, emit, due):
@@ -82,25 +82,25 @@ class TestDelivery:
     def test_a_failure_waits_and_holds_its_lead_back(self, emit, due, write):
         first, *_ = emit("a", "a")
         due()
-        write(outbound.failed, event_id=first.event_id, next_at=LATER, error="http.500")
+        write(outbound.mark_failed, event_id=first.event_id, next_at=LATER, error="http.500")
         assert due() == []
         assert due(now=LATER) == [("T1", 1, 2)]
 
     def test_news_of_what_arrived_meanwhile_changes_nothing(self, emit, due, write):
         (first,) = emit("a")
         due()
-        write(outbound.delivered, event_ids=[first.event_id], now=NOW)
-        write(outbound.failed, event_id=first.event_id, next_at=NOW, error="timeout")
-        write(outbound.dead, event_id=first.event_id, error="timeout")
-        write(outbound.delivered, tenant_id="T2", event_ids=[first.event_id], now=NOW)
+        write(outbound.mark_delivered, event_ids=[first.event_id], now=NOW)
+        write(outbound.mark_failed, event_id=first.event_id, next_at=NOW, error="timeout")
+        write(outbound.mark_dead, event_id=first.event_id, error="timeout")
+        write(outbound.mark_delivered, tenant_id="T2", event_ids=[first.event_id], now=NOW)
         assert due() == []
         assert write(outbound.dead_letters, limit=9) == []
 
     def test_dead_letters_let_others_pass_and_can_be_replayed(self, emit, due, write):
         first, second, third = emit("a", "a", "b")
         due()
-        write(outbound.dead, event_id=first.event_id, error="http.410")
-        write(outbound.dead, event_id=third.event_id, error="http.410")
+        write(outbound.mark_dead, event_id=first.event_id, error="http.410")
+        write(outbound.mark_dead, event_id=third.event_id, error="http.410")
         (letter, _) = write(outbound.dead_letters, limit=9)
         assert (letter.event, letter.attempts, letter.error) == (first, 1, "http.410")
         assert write(outbound.replay, event_ids=[third.event_id, second.event_id], now=NOW) == 1
@@ -133,15 +133,15 @@ class TestDelivery:
 
 
 class TestTargets:
-    def test_failures_count_until_a_success_and_a_tripped_breaker_is_told(self, write, work, at_once):
+    def test_failures_count_until_a_success_and_a_tripped_breaker_is_told(self, write, write_all, at_once):
         assert write(circuit_breakers.get).failures == 0
-        write(circuit_breakers.succeeded)
-        assert sorted(at_once(*[lambda: write(circuit_breakers.failed)] * 3)) == [1, 2, 3]
+        write(circuit_breakers.record_success)
+        assert sorted(at_once(*[lambda: write(circuit_breakers.record_failure)] * 3)) == [1, 2, 3]
         write(circuit_breakers.trip, until=LATER)
         write(circuit_breakers.trip, until=NOW)
         assert (write(circuit_breakers.get).failures, write(circuit_breakers.get).open_until) == (3, LATER)
-        assert work(circuit_breakers.tripped, now=NOW) == ["T1"]
-        assert work(circuit_breakers.tripped, now=LATER) == []
-        write(circuit_breakers.succeeded)
+        assert write_all(circuit_breakers.tripped_tenants, now=NOW) == ["T1"]
+        assert write_all(circuit_breakers.tripped_tenants, now=LATER) == []
+        write(circuit_breakers.record_success)
         assert write(circuit_breakers.get).failures == 0
-        assert work(circuit_breakers.tripped, now=NOW) == []
+        assert write_all(circuit_breakers.tripped_tenants, now=NOW) == []

@@ -21,9 +21,9 @@ def add(write):
 
 
 @pytest.fixture
-def take(work):
+def take(write_all):
     def call(**given):
-        return work(outbox.claim, **{"limit": 100, "per_tenant": 100, "older_than": 1, **given})
+        return write_all(outbox.claim, **{"limit": 100, "per_tenant": 100, "older_than": 1, **given})
 
     return call
 
@@ -90,25 +90,25 @@ def test_two_relays_share_the_work(add, take, at_once):
     assert len(ids) + len(take()) == 40
 
 
-def test_what_is_confirmed_comes_no_more_and_what_failed_comes_later(add, take, work):
+def test_what_is_confirmed_comes_no_more_and_what_failed_comes_later(add, take, write_all):
     add(2, "T1")
     add(1, "T2")
     first, other, second = take()
-    work(outbox.confirm_all, records=[first, other])
-    work(outbox.fail, records=[second], error="broker.gone", seconds=60)
+    write_all(outbox.confirm_all, records=[first, other])
+    write_all(outbox.fail, records=[second], error="broker.gone", seconds=60)
     assert take() == []
-    work(outbox.fail, records=[second], error="broker.gone", seconds=-1)
+    write_all(outbox.fail, records=[second], error="broker.gone", seconds=-1)
     assert [record.outbox_id for record in take()] == [second.outbox_id]
-    assert work(outbox.lag).waiting == 1
+    assert write_all(outbox.lag).waiting == 1
 
 
-def test_what_a_wiped_broker_lost_is_published_again_until_it_is_done(add, take, work, write):
+def test_what_a_wiped_broker_lost_is_published_again_until_it_is_done(add, take, write_all, write):
     add(3)
-    work(outbox.confirm_all, records=take())
+    write_all(outbox.confirm_all, records=take())
     assert take(redo_after=60) == []
     lost = take(redo_after=-1)
     assert len(lost) == 3
-    work(outbox.confirm_all, records=lost)
+    write_all(outbox.confirm_all, records=lost)
     assert write(outbox.finish, outbox_id=lost[0].outbox_id, now=NOW)
     assert write(outbox.finish_many, outbox_ids=[lost[1].outbox_id, "unknown"], now=NOW) == 1
     assert [record.outbox_id for record in take(redo_after=-1)] == [lost[2].outbox_id]
@@ -122,40 +122,40 @@ def test_a_task_that_ran_before_it_was_confirmed_needs_no_relay(add, take, write
     assert take(redo_after=-1) == []
 
 
-def test_a_task_that_is_just_ending_holds_up_no_relay(add, take, work, database):
+def test_a_task_that_is_just_ending_holds_up_no_relay(add, take, write_all, database):
     if database.startswith("sqlite"):
         pytest.skip("SQLite has one writer")
     ending, other = add(2)
     taken = take()
     with sessions.transaction(sessions.EVERY_TENANT) as session:
         outbox.finish(session, "T1", outbox_id=ending.outbox_id, now=NOW)
-        work(outbox.confirm_all, records=taken)
+        write_all(outbox.confirm_all, records=taken)
     with sessions.reading(sessions.EVERY_TENANT) as session:
         assert outbox.pending(session, limit=9, before=NOW + timedelta(hours=1)) == []
     assert [record.outbox_id for record in take(redo_after=-1)] == [other.outbox_id]
 
 
-def test_new_tasks_come_before_those_done_again(add, take, work):
+def test_new_tasks_come_before_those_done_again(add, take, write_all):
     add(1)
-    work(outbox.confirm_all, records=take())
+    write_all(outbox.confirm_all, records=take())
     add(1, queue="new")
     assert [record.queue for record in take(redo_after=-1, hold=-1)] == ["new", "q"]
     assert [record.queue for record in take(redo_after=-1, limit=1)] == ["new"]
 
 
-def test_the_lag_is_told(add, work):
-    assert work(outbox.lag).waiting == 0
+def test_the_lag_is_told(add, write_all):
+    assert write_all(outbox.lag).waiting == 0
     add(2, now=datetime.now(UTC) - timedelta(seconds=90))
-    lag = work(outbox.lag)
+    lag = write_all(outbox.lag)
     assert lag.waiting == 2
     assert 85 < lag.age < 120
 
 
-def test_only_what_is_done_is_purged(add, take, work, write):
+def test_only_what_is_done_is_purged(add, take, write_all, write):
     done, published, _ = add(3)
     write(outbox.finish, outbox_id=done.outbox_id, now=NOW)
     write(outbox.confirm, outbox_ids=[published.outbox_id])
-    assert work(outbox.purge, before=NOW) == 0
-    assert work(outbox.purge, before=NOW + timedelta(hours=1)) == 1
+    assert write_all(outbox.purge, before=NOW) == 0
+    assert write_all(outbox.purge, before=NOW + timedelta(hours=1)) == 1
     with sessions.reading(sessions.EVERY_TENANT) as session:
         assert len(outbox.pending(session, limit=9, before=NOW + timedelta(hours=1))) == 1

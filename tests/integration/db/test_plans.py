@@ -11,7 +11,7 @@ from sqlalchemy import event
 from db import session as sessions
 from db.records import EnrolmentDraft, LeadDraft
 from db.repositories import tenants
-from db.repositories.due_queues import risk_queue
+from db.repositories.due_queues.queues import risk_queue
 from db.repositories.events import events
 from db.repositories.interventions import enrolments, interventions
 from db.repositories.leads import leads
@@ -88,7 +88,7 @@ def _columns(line):
         (events.for_leads, {}, LEAD),
         (predictions.bands, {"kind": "lead_score"}, LEAD),
         (threshold_state.above_each, {"threshold": "churn"}, [*LEAD, "threshold=?"]),
-        (snapshots.standings, {"dates": [NOW]}, LEAD),
+        (snapshots.newest_at, {"dates": [NOW]}, LEAD),
         (interventions.active, {"now": NOW}, LEAD),
         (interventions.recent, {"since": NOW}, [*LEAD, "planned_at>?"]),
         (enrolments.for_leads, {"experiment": "h"}, ["tenant_id=?", "experiment=?", "lead_id=?"]),

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db.data_subject import Subject
-from db.records import BackfillDraft, ChunkDraft, Compared, LeadDraft, RejectedRow
+from db.data_subject import DataSubject
+from db.records import BackfillDraft, ChunkDraft, ComparedLead, LeadDraft, RejectedRow
 from db.repositories.backfills import backfills, reconciliation
 from db.repositories.leads import archives, leads
 from db.repositories.privacy import erasure_stores
@@ -24,7 +24,7 @@ def draft(external_id, system="crm", **given):
 
 
 def row(what, lead_id=None, external_id=None, line=2, columns=()):
-    return Compared(
+    return ComparedLead(
         what=what, lead_id=lead_id, source_system="crm", external_id=external_id, line=line, columns=columns
     )
 
@@ -48,7 +48,7 @@ def deleted(run, write):
 
 
 def listed(write, run):
-    return write(lambda session, tenant_id: list(reconciliation.differing(session, tenant_id, backfill_id=run)))
+    return write(lambda session, tenant_id: list(reconciliation.differences(session, tenant_id, backfill_id=run)))
 
 
 def test_leads_that_no_row_met_are_deleted(run, write, upsert, deleted):
@@ -59,8 +59,8 @@ def test_leads_that_no_row_met_are_deleted(run, write, upsert, deleted):
         row("missing", external_id="n", line=2),
         row("missing", external_id="n", line=9),
     ]
-    write(reconciliation.note, backfill_id=run, rows=rows)
-    write(reconciliation.note, backfill_id=run, rows=[row("unchanged", met.lead_id, "a", line=7)])
+    write(reconciliation.save, backfill_id=run, rows=rows)
+    write(reconciliation.save, backfill_id=run, rows=[row("unchanged", met.lead_id, "a", line=7)])
     assert deleted() == ["b"]
     assert deleted() == ["b"], "found twice, noted once"
     assert write(reconciliation.counts, backfill_id=run) == {"missing": 1, "changed": 1, "deleted": 1, "unchanged": 0}
@@ -136,8 +136,8 @@ def test_rejected_rows_are_noticed(run, write, severity, code, told):
 
 
 def test_erasure_takes_rows_of_people_who_are_not_stored(run, write):
-    write(reconciliation.note, backfill_id=run, rows=[row("missing", external_id="n"), row("missing", external_id="m")])
-    subject = Subject(identities=frozenset({("crm", "n")}))
+    write(reconciliation.save, backfill_id=run, rows=[row("missing", external_id="n"), row("missing", external_id="m")])
+    subject = DataSubject(identities=frozenset({("crm", "n")}))
     assert write(lambda session, tenant_id: erasure_stores.compared_rows(session, tenant_id, subject)) == 1
     assert [one.external_id for one in listed(write, run)] == ["m"]
 

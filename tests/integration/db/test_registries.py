@@ -210,12 +210,12 @@ class TestSnapshots:
         write(snapshots.save, drafts=drafts)
         # as of a, and between c and d, and after d; nothing new between the second and the third date
         dates = [NOW + hours * HOUR for hours in (8.5, 3, 0, 4)]
-        found = write(snapshots.standings, lead_ids=lead_ids, dates=dates)
+        found = write(snapshots.newest_at, lead_ids=lead_ids, dates=dates)
         told = {lead: ["".join(each.features) for each in each_of] for lead, each_of in found.items()}
         assert told == {one: ["a", "twin", "d"], two: ["d"]}
         assert three not in found
-        assert write(snapshots.standings, lead_ids=lead_ids, dates=[]) == {}
-        assert write(snapshots.standings, tenant_id="T2", lead_ids=lead_ids, dates=dates) == {}
+        assert write(snapshots.newest_at, lead_ids=lead_ids, dates=[]) == {}
+        assert write(snapshots.newest_at, tenant_id="T2", lead_ids=lead_ids, dates=dates) == {}
 
 
 class TestPredictions:
@@ -447,8 +447,10 @@ class TestAssessments:
         started = write(assessments.get, assessment_id=run)
         assert (started.state, started.stages) == ("running", {"score": "pending", "urgency": "pending"})
         assert started.lead_ids == tuple(lead_ids)
-        write(assessments.land, assessment_id=run, stage="score", state="ok", now=NOW, snapshot_ids=["s1", "s2"])
-        write(assessments.land, assessment_id=run, stage="urgency", state="ok", now=NOW)
+        write(
+            assessments.complete_stage, assessment_id=run, stage="score", state="ok", now=NOW, snapshot_ids=["s1", "s2"]
+        )
+        write(assessments.complete_stage, assessment_id=run, stage="urgency", state="ok", now=NOW)
         ended = write(assessments.finish, assessment_id=run, now=NOW + HOUR)
         assert (ended.state, ended.snapshot_ids, ended.finished_at) == ("ok", ("s1", "s2"), NOW + HOUR)
         assert write(assessments.finish, assessment_id=run, now=NOW) is None
@@ -459,10 +461,10 @@ class TestAssessments:
     )
     def test_what_is_missing_is_named(self, run, write, landed, stages):
         for stage, state in landed.items():
-            write(assessments.land, assessment_id=run, stage=stage, state=state, now=NOW)
+            write(assessments.complete_stage, assessment_id=run, stage=stage, state=state, now=NOW)
         ended = write(assessments.finish, assessment_id=run, now=NOW)
         assert (ended.state, ended.stages) == ("partial", stages)
-        write(assessments.land, assessment_id=run, stage="urgency", state="ok", now=NOW, snapshot_ids=["s1"])
+        write(assessments.complete_stage, assessment_id=run, stage="urgency", state="ok", now=NOW, snapshot_ids=["s1"])
         late = write(assessments.get, assessment_id=run)
         assert (late.stages, late.snapshot_ids) == (stages, ("s1",))
 
@@ -477,10 +479,10 @@ class TestAssessments:
     def test_strangers_are_refused(self, run, write):
         assert write(assessments.get, tenant_id="T2", assessment_id=run) is None
         for function, given in (
-            (assessments.land, {"stage": "score", "state": "ok", "now": NOW}),
+            (assessments.complete_stage, {"stage": "score", "state": "ok", "now": NOW}),
             (assessments.finish, {"now": NOW}),
         ):
             with pytest.raises(UnknownAssessment):
                 write(function, tenant_id="T2", assessment_id=run, **given)
         with pytest.raises(UnknownAssessment):
-            write(assessments.land, assessment_id=run, stage="nonsense", state="ok", now=NOW)
+            write(assessments.complete_stage, assessment_id=run, stage="nonsense", state="ok", now=NOW)

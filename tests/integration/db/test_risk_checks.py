@@ -9,7 +9,7 @@ from db import clock
 from db import session as sessions
 from db.models import RiskCheck
 from db.records import LeadDraft
-from db.repositories.due_queues import risk_queue
+from db.repositories.due_queues.queues import risk_queue
 from db.repositories.leads import leads
 from db.repositories.privacy import erasure, restrictions
 from tests.support.rows import NOW
@@ -18,12 +18,12 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def due(work):
-    return lambda: work(risk_queue.due)
+def due(write_all):
+    return lambda: write_all(risk_queue.due)
 
 
 @pytest.fixture
-def later(work):
+def later(write_all):
     """Let time pass for what is due."""
 
     def call(seconds):
@@ -34,7 +34,7 @@ def later(work):
                 own = (RiskCheck.tenant_id == row.tenant_id, RiskCheck.lead_id == row.lead_id)
                 session.execute(update(RiskCheck).where(*own).values(**moved))
 
-        work(shift)
+        write_all(shift)
 
     return call
 
@@ -82,19 +82,19 @@ def test_a_lead_is_due_when_it_was_said(write, due, lead_ids):
     one, two, three = taken.lead_ids
     write(risk_queue.complete, taken=taken, due={one: now() - DAY, two: now() + DAY})
     assert write(risk_queue.claim, limit=9).lead_ids == (one,)
-    write(risk_queue.schedule, due={one: now() + DAY, three: now() - DAY, two: now() - 2 * DAY})
+    write(risk_queue.reschedule, due={one: now() + DAY, three: now() - DAY, two: now() - 2 * DAY})
     assert write(risk_queue.claim, limit=9).lead_ids == (two, three)
 
 
 def test_leads_of_a_worker_that_died_are_due_again(write, later, lead_ids):
     write(risk_queue.seed, limit=9)
     lost = write(risk_queue.claim, limit=9)
-    later(risk_queue.LEASE + 1)
+    later(risk_queue.lease + 1)
     again = write(risk_queue.claim, limit=9)
     assert again.lead_ids == lost.lead_ids
     # the first one comes back to life: what it says counts no more
     write(risk_queue.complete, taken=lost, due={})
-    later(risk_queue.LEASE + 1)
+    later(risk_queue.lease + 1)
     assert write(risk_queue.claim, limit=9).lead_ids == lost.lead_ids
 
 
@@ -106,7 +106,7 @@ def test_what_happens_makes_a_lead_due_once_a_window(write, due, later, lead_ids
     write(risk_queue.complete, taken=taken, due=dict.fromkeys(lead_ids, now() + DAY))
     write(risk_queue.touch, lead_ids=lead_ids[1:2])
     assert due() == {}
-    later(risk_queue.WINDOW + 1)
+    later(risk_queue.window + 1)
     assert set(write(risk_queue.claim, limit=9).lead_ids) == set(lead_ids[:2])
 
 
@@ -118,10 +118,10 @@ def test_checks_go_with_their_lead(write, due, lead_ids):
 
 def test_each_tenants_due_leads_are_counted_and_those_of_later_are_not(write, upsert, due, lead_ids):
     theirs = [one.lead_id for one in upsert(*(LeadDraft(external_id=f"o{n}") for n in range(2)), tenant_id="T2")]
-    write(risk_queue.schedule, tenant_id="T2", due=dict.fromkeys(theirs, now() + DAY))
-    write(risk_queue.schedule, due={lead_ids[0]: now() - DAY, lead_ids[1]: now() + DAY})
+    write(risk_queue.reschedule, tenant_id="T2", due=dict.fromkeys(theirs, now() + DAY))
+    write(risk_queue.reschedule, due={lead_ids[0]: now() - DAY, lead_ids[1]: now() + DAY})
     assert due() == {"T1": 1}
     write(risk_queue.touch, tenant_id="T2", lead_ids=theirs)
     assert due() == {"T1": 1, "T2": 2}
-    write(risk_queue.schedule, due={lead_ids[0]: now() + DAY})
+    write(risk_queue.reschedule, due={lead_ids[0]: now() + DAY})
     assert due() == {"T2": 2}, "what was said last counts, sooner or later"

@@ -52,6 +52,7 @@ def planted(upsert, tenant, event):
                     bucket=NOW,
                     feature_schema="1",
                     features=features,
+                    profile={"custom": {"notes": "for her grandmother"}},
                 )
             ],
         )
@@ -132,6 +133,13 @@ READERS = {
         Snapshot,
         Snapshot.features,
         lambda s, t, _: snapshots.get(s, t, snapshot_ids=list(s.scalars(select(Snapshot.snapshot_id)))),
+    ),
+    "profile": (
+        Snapshot,
+        Snapshot.profile,
+        lambda s, t, _: snapshots.get(
+            s, t, snapshot_ids=list(s.scalars(select(Snapshot.snapshot_id))), with_profiles=True
+        ),
     ),
     "cells": (RejectedEntry, RejectedEntry.cells, lambda s, t, ids: list(backfills.rejected(s, t, backfill_id=ids[1]))),
     "artifact": (ModelVersion, ModelVersion.artifact, lambda s, t, _: models.versions(s, t)),

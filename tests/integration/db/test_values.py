@@ -7,12 +7,12 @@ import pytest
 from db.records import (
     ContactTally,
     EventDraft,
-    JudgementTally,
+    FeedbackDraft,
     LeadDraft,
-    MarkDraft,
     OverrideDraft,
     PredictionDraft,
     RealisedRecord,
+    ReviewerTally,
     SnapshotDraft,
 )
 from db.repositories.events import events
@@ -121,7 +121,7 @@ def test_leads_are_counted_by_agent_and_whether_somebody_reached_out(write, upse
 def test_judgements_and_marks_are_counted_by_person(write, said, lead_ids):
     answers = said("hot", *lead_ids, days=2)
     for number, (lead_id, answer) in enumerate(zip(lead_ids, answers, strict=True)):
-        mark = MarkDraft(
+        mark = FeedbackDraft(
             lead_id=lead_id,
             prediction_id=answer,
             model_version="scorecard-1",
@@ -134,8 +134,8 @@ def test_judgements_and_marks_are_counted_by_person(write, said, lead_ids):
         lead_id=lead_ids[0], kind="lead_score", band="cold", probability=None, reason="other", actor="bob"
     )
     write(overrides.save, draft=draft, now=NOW)
-    assert write(value_report.judged, since=SINCE) == [
-        JudgementTally(actor="ada", overrides=0, marks=2),
-        JudgementTally(actor="bob", overrides=1, marks=0),
+    assert write(value_report.reviewers, since=SINCE) == [
+        ReviewerTally(actor="ada", overrides=0, marks=2),
+        ReviewerTally(actor="bob", overrides=1, marks=0),
     ]
-    assert write(value_report.judged, tenant_id="T2", since=SINCE) == []
+    assert write(value_report.reviewers, tenant_id="T2", since=SINCE) == []

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from db.records import LeadRecord
-from db.repositories.due_queues import rescore_queue
+from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.events import events, raw_events
 from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading, transaction
@@ -32,14 +32,14 @@ def plain(value: Any) -> Any:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
+@pytest.mark.parametrize("name", FIXTURES)
 @pytest.mark.usefixtures("database")
-def test_what_is_told_is_what_is_known() -> None:
-    wrong = {name: found for name, text in FIXTURES.items() if (found := play(f"LOC-{name}", text))}
-    assert wrong == {}
+def test_a_lead_stands_as_the_events_of_the_fixture_say(name: str) -> None:
+    assert play(f"LOC-{name}", FIXTURES[name]) == []
 
 
 def play(tenant: str, text: str) -> list[Any]:
-    """Send a fixture's messages; gives what differs from what it expects, as pairs."""
+    """Send a fixture's messages; return what differs from what it expects, as pairs."""
     fixture = json.loads(text.replace(LOCATION, tenant))
     configure(tenant_id=tenant, settings=fixture["settings"])
     pairs, kept = [], 0
@@ -49,7 +49,7 @@ def play(tenant: str, text: str) -> list[Any]:
         pairs.append(({key: found[key] for key in call["answer"]}, call["answer"]))
         kept += found["accepted"] + found["ignored"]
     with reading(EVERY_TENANT) as session:
-        stored = [raw for raw in raw_events.opened(session, tenant) if raw.outcome in {"accepted", "ignored"}]
+        stored = [raw for raw in raw_events.read_all(session, tenant) if raw.outcome in {"accepted", "ignored"}]
         pairs.append((len(stored), kept))
         for external_id, expected in fixture["leads"].items():
             lead_id = leads.find(session, tenant, external_id=external_id, source_system="ghl")

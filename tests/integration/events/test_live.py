@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from db import clock
 from db.models import Lead, RescoreDue
-from db.repositories.due_queues import rescore_queue
+from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.events import raw_events
 from db.repositories.leads import leads
 from db.repositories.predictions import predictions
@@ -129,7 +129,7 @@ def test_a_worker_that_dies_gives_its_leads_back_and_events_meanwhile_count() ->
     assert due() == 1  # the one that spoke meanwhile
     with transaction(EVERY_TENANT) as session:
         taken = rescore_queue.claim(session, T, limit=10)
-    shift(rescore_queue.LEASE + 1)
+    shift(rescore_queue.lease + 1)
     assert due() == 1  # nobody settled it
 
 
@@ -174,7 +174,7 @@ def test_raw_events_stay_sealed() -> None:
         "lead_ids"
     ][0]
     with transaction(EVERY_TENANT) as session:
-        kept = raw_events.opened(session, T)
+        kept = raw_events.read_all(session, T)
         assert [(raw.type, raw.lead_id, raw.verified) for raw in kept] == [
             ("ContactCreate", lead_id, True),
             ("InboundMessage", lead_id, True),
@@ -187,7 +187,7 @@ def test_raw_events_go_when_they_were_kept_long_enough(workspace_folder: Path) -
     ingest(tenant_id=T, events=[created(2)])
     purge()
     with reading(EVERY_TENANT) as session:
-        assert [raw.received_at > NOW - timedelta(days=1) for raw in raw_events.opened(session, T)] == [True]
+        assert [raw.received_at > NOW - timedelta(days=1) for raw in raw_events.read_all(session, T)] == [True]
 
 
 def test_a_dry_run_changes_nothing() -> None:

@@ -28,7 +28,7 @@ def tenant(database: str) -> None:
 
 def outcomes() -> list[str]:
     with reading(EVERY_TENANT) as session:
-        return [raw.outcome for raw in raw_events.opened(session, T)]
+        return [raw.outcome for raw in raw_events.read_all(session, T)]
 
 
 def of_the_past(payload: bytes, *, outcome: Any, key: str | None, age: int = 1) -> None:

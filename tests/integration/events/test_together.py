@@ -131,4 +131,4 @@ def test_somebody_forgotten_is_answered_as_such_and_not_kept(workspace_folder: A
     assert answers[0]["data"]["ignored_by"] == {"forgotten": 1}
     assert (answers[1]["data"]["accepted"], answers[1]["data"]["ignored"], answers[1]["data"]["invalid"]) == (1, 1, [])
     with reading(EVERY_TENANT) as session:
-        assert [json.loads(raw.payload)["id"] for raw in raw_events.opened(session, T)] == ["e2"]
+        assert [json.loads(raw.payload)["id"] for raw in raw_events.read_all(session, T)] == ["e2"]

@@ -209,7 +209,7 @@ def test_an_action_that_was_carried_out_is_one_contact_whoever_tells_of_it() -> 
     context = work_at(NOON + 3 * HOUR)
     with reading(EVERY_TENANT) as session:
         subject = gate_context.load(session, context, [lead_id], settings_of(context.settings()))[lead_id]
-    assert gate_context.contacts(subject, context.now) == (NOON,)
+    assert gate_context.contact_times(subject, context.now) == (NOON,)
     found = only(planned(NOON + 8 * DAY, lead_id))
     assert all("neglected" not in one.reason_codes for one in found.actions)
 
@@ -223,7 +223,7 @@ def test_what_a_person_sends_beside_an_action_is_a_contact_of_its_own() -> None:
     context = work_at(NOON + 2 * DAY)
     with reading(EVERY_TENANT) as session:
         subject = gate_context.load(session, context, [lead_id], settings_of(context.settings()))[lead_id]
-    assert gate_context.contacts(subject, context.now) == (NOON, *by_hand)
+    assert gate_context.contact_times(subject, context.now) == (NOON, *by_hand)
 
 
 def test_what_is_told_of_no_action_of_the_lead_is_named_and_moves_nothing() -> None:

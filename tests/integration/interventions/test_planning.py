@@ -14,7 +14,7 @@ from db.models import Lead
 from db.repositories.interventions import enrolments
 from db.repositories.overrides import threshold_state
 from db.session import EVERY_TENANT, reading, transaction
-from ml.interventions.compliance.gates import Candidate
+from ml.interventions.compliance.gates import ActionCandidate
 from tasks.errors import InvalidPayload
 from tasks.interventions import pause, plan, plan_due, resume
 from tasks.leads import card, upsert
@@ -82,7 +82,7 @@ def test_planning_again_gives_the_same_action_and_changes_nothing() -> None:
     first, before = planned(NOON, lead_id), counts()
     again = planned(NOON + HOUR, lead_id)
     assert [one.action_id for one in only(again).actions] == [one.action_id for one in only(first).actions]
-    assert actions_of(lead_id) == only(first).actions
+    assert actions_of(lead_id) == list(only(first).actions)
     assert counts() == before
     planned(NOON + DAY, lead_id)
     assert states(lead_id) == ["approval"], "the next day the same is still waiting"
@@ -255,9 +255,9 @@ def test_gates_that_fail_let_nothing_pass_and_say_so() -> None:
         choices = settings_of(context.settings())
         subject = gate_context.load(session, context, [lead_id], choices)[lead_id]
     broken = replace(subject, record=replace(subject.record, consent=None))
-    text = Candidate(action="sms", channel="sms", text="Shall we talk?")
-    assert gate_context.ruled(text, subject, NOON, choices).decision == "allow"
-    found = gate_context.ruled(text, broken, NOON, choices)
+    text = ActionCandidate(action="sms", channel="sms", text="Shall we talk?")
+    assert gate_context.judge_action(text, subject, NOON, choices).decision == "allow"
+    found = gate_context.judge_action(text, broken, NOON, choices)
     assert (found.decision, [one.rule for one in found.rules]) == ("block", ["error.TypeError"])
 
 
@@ -439,7 +439,7 @@ def test_the_budget_of_a_day_is_spent_once_over_all_batches() -> None:
 def test_a_number_that_is_tagged_do_not_call_is_not_rung() -> None:
     lead_id = at_risk(tags=["Buyer", "DNC"])
     found = only(planned(NOON, lead_id, allowed_actions=["sms", "call_task"]))
-    assert found.actions == []
+    assert found.actions == ()
     assert {(one.channel, one.decision["rules"][-1]["rule"]) for one in found.blocked} == {
         ("sms", "refusal.dnd_channel"),
         ("call", "refusal.dnd_channel"),

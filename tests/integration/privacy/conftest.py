@@ -15,7 +15,7 @@ from db.base import Base
 from db.records import EventDraft
 from db.repositories.events import events
 from db.repositories.jobs import quarantine
-from db.repositories.privacy.erasure_stores import kept_aside
+from db.repositories.privacy.erasure_stores import rejected_cells
 from db.session import EVERY_TENANT, reading, transaction
 from db.tenancy import MARK, SETTING
 from tasks.leads import upsert
@@ -89,7 +89,7 @@ def places(database, tmp_path):
             with psycopg.connect(database.replace("+psycopg", ""), options=everybody) as connection:
                 found += [table for table in Base.metadata.tables if _holds(_dump(connection, table))]
         with reading(EVERY_TENANT) as session:
-            kept = list(kept_aside(session, TENANT))
+            kept = list(rejected_cells(session, TENANT))
             rows = [
                 quarantine.get(session, entry.tenant_id, quarantine_id=entry.quarantine_id)
                 for state in ("held", "replayed", "dropped")

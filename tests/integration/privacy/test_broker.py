@@ -7,7 +7,7 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from db.data_subject import Subject
+from db.data_subject import DataSubject
 from tasks.errors import InvalidPayload
 from tasks.leads import card, upsert
 from tasks.privacy import compact, forget, purge
@@ -78,7 +78,7 @@ def test_a_broker_that_writes_already_is_asked_again(tenant, broker, broker_file
         client.config_set("rdb-key-save-delay", 100_000)  # microseconds a key, so that it is at work for a second
         client.bgrewriteaof()
         client.config_set("rdb-key-save-delay", 0)
-        subject = Subject(identities=frozenset({(None, EXTERNAL)}))
+        subject = DataSubject(identities=frozenset({(None, EXTERNAL)}))
         assert broker_data.forget_results(tenant, subject) == 1
         assert compact(since=since.isoformat())["data"] == {"log": "later"}
         assert client.llen("ingest") == 1, "it is sent again"

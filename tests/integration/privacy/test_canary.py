@@ -11,7 +11,7 @@ import redis
 
 from db.records import ModelDraft, OutboundDraft, OutboxDraft, QuarantineDraft
 from db.repositories import audit
-from db.repositories.due_queues import risk_queue
+from db.repositories.due_queues.queues import risk_queue
 from db.repositories.interventions import enrolments, interventions
 from db.repositories.jobs import delivery_attempts, leases, outbox, quarantine
 from db.repositories.leads import leads
@@ -68,7 +68,7 @@ def plant_in_rows(tenant, canary, other):
         plan(session, tenant, canary)
         for number, trained_on in enumerate(([canary, other], [other])):
             model = models.add(session, tenant, draft=model_draft(str(number)))
-            lineage.keep(session, tenant, model_id=model.model_id, lead_ids=trained_on, now=NOW)
+            lineage.save(session, tenant, model_id=model.model_id, lead_ids=trained_on, now=NOW)
 
 
 def plant_what_callers_make_up(tenant, canary, other):
@@ -169,7 +169,7 @@ def test_others_lose_nothing(tenant, everywhere, other):
             quarantine.get(session, tenant, quarantine_id=e.quarantine_id) for e in quarantine.entries(session, tenant)
         ]
         told = outbound.pull(session, tenant, cursor=0, limit=50)
-        places = erasure.imports(session, tenant)
+        places = erasure.backfill_files(session, tenant)
         marked = {model.version: model.retrain_at is not None for model in models.versions(session, tenant)}
     assert [dict(row.kwargs) for row in pending if row.task == "hearth.some.task"] == [{"lead_ids": [other]}]
     assert [json.loads(message.body)[1]["leads"] for message in messages] == [[{"external_id": "other-9"}]]

@@ -67,8 +67,8 @@ def tombstone():
     with sessions.transaction(sessions.EVERY_TENANT) as session:
         tenants.configure(session, "acme", settings={}, actor="t", now=NOW)
         subject = erasure.find(session, "acme", lead_id=None, identities=[("csv", "x1")])
-        own = erasure.door(session, "acme", subject=subject)
-        erasure.close_door(session, "acme", erasure_id="e", door=own, now=NOW)
+        own = erasure.person_hashes(session, "acme", subject=subject)
+        erasure.add_tombstones(session, "acme", erasure_id="e", door=own, now=NOW)
 
 
 SEALED = {

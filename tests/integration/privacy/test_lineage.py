@@ -44,8 +44,8 @@ def test_a_champion_that_learnt_from_somebody_forgotten_is_replaced(tenant):
     assert (again["rows"], again["promoted"]) == (298, True), again["reason"]
     assert marked(tenant) == {"lead_score-0001": True, "lead_score-0002": False}
     with reading(EVERY_TENANT) as session:
-        assert lineage.trained_on(session, tenant, lead_ids=[ids[1]]), "before it was restricted"
-        assert not lineage.trained_on(session, tenant, lead_ids=[ids[0]]), "its hash is gone as well"
+        assert lineage.models_trained_on(session, tenant, lead_ids=[ids[1]]), "before it was restricted"
+        assert not lineage.models_trained_on(session, tenant, lead_ids=[ids[0]]), "its hash is gone as well"
 
 
 def test_a_lead_that_went_while_a_model_was_trained_on_it_marks_it(tenant, other):
@@ -53,6 +53,6 @@ def test_a_lead_that_went_while_a_model_was_trained_on_it_marks_it(tenant, other
     draft = ModelDraft(kind="lead_score", scope="tenant", artifact=b"{}", fingerprint="f", **facts)
     with transaction(EVERY_TENANT) as session:
         model = models.add(session, tenant, draft=draft)
-        lineage.keep(session, tenant, model_id=model.model_id, lead_ids=[other, "gone"], now=NOW)
+        lineage.save(session, tenant, model_id=model.model_id, lead_ids=[other, "gone"], now=NOW)
         assert leads.exists(session, tenant, lead_id=other)
     assert marked(tenant) == {"lead_score-0001": True}

@@ -80,13 +80,13 @@ def test_who_objects_is_left_out_until_a_person_has_looked(tenant, canary, other
 
 def test_an_answer_that_comes_after_the_objection_is_not_kept(tenant, canary):
     """As when the lead was restricted between the stages of an assessment."""
-    from tasks.leads.score import keep_predictions  # the one door that every answer takes
+    from tasks.services.leads.scoring import store_predictions  # the one door that every answer takes
 
     draft = type("Draft", (), {"lead_id": canary, "band": "hot"})()
     work = type("Work", (), {"tenant_id": tenant, "now": NOW})()
     with transaction(EVERY_TENANT) as session:
         restrictions.change(session, tenant, lead_id=canary, objected=True, now=NOW)
-        keep_predictions(session, work, [draft])
+        store_predictions(session, work, [draft])
         assert predictions.latest(session, tenant, kind="lead_score") == []
 
 

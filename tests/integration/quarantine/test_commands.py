@@ -89,7 +89,7 @@ def test_dead_letters_are_listed_and_replayed(hearth):
     with transaction(EVERY_TENANT) as session:
         events = [record.event_id for record in outbound.emit(session, "acme", events=[draft] * 3, now=NOW)]
         for event_id in events:
-            outbound.dead(session, "acme", event_id=event_id, error="http.410")
+            outbound.mark_dead(session, "acme", event_id=event_id, error="http.410")
     code, found = hearth("outbound", "dead", "--tenant", "acme")
     assert code == 0
     assert [(letter["event_id"], letter["error"]) for letter in found["dead"]] == [(e, "http.410") for e in events]

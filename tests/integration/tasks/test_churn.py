@@ -12,9 +12,9 @@ from celery import current_app
 from sqlalchemy import select, update
 
 from db.models import Lead, RescoreDue, RiskCheck
-from db.records import EventDraft, LevelMove
+from db.records import EventDraft, ThresholdCrossing
 from db.repositories import audit
-from db.repositories.due_queues import risk_queue
+from db.repositories.due_queues.queues import risk_queue
 from db.repositories.events import events
 from db.repositories.jobs import outbox
 from db.repositories.leads import leads as lead_rows
@@ -30,7 +30,7 @@ from tasks.leads import card, rescore, score, snapshot_stage, upsert, worklist
 from tasks.outbound import pull
 from tasks.outcomes import record
 from tasks.privacy import restrict
-from tasks.services.leads.explanation import explained
+from tasks.services.leads.explanation import explain_prediction
 from tasks.tenants import configure
 from tests.support.statements import counted
 
@@ -214,9 +214,9 @@ def test_those_at_risk_are_handed_over_together_by_the_next_sweep_and_the_past_i
 
 
 def test_who_is_looked_after_is_handed_over_also_when_the_risk_has_gone(leads: list[str]) -> None:
-    move = LevelMove(lead_id=leads[0], threshold="churn", above=True)
+    move = ThresholdCrossing(lead_id=leads[0], threshold="churn", above=True)
     with transaction(EVERY_TENANT) as session:
-        threshold_state.cross(session, T, moves=[move], now=NOW, quiet_since=NOW)
+        threshold_state.record_crossings(session, T, moves=[move], now=NOW, quiet_since=NOW)
         risk_queue.touch(session, T, lead_ids=[leads[0]])
     churn.check(tenant_id=T)
     assert follow_ups() == [[leads[0]]]
@@ -336,12 +336,12 @@ def test_a_lead_that_cannot_be_assessed_holds_up_nobody(leads: list[str]) -> Non
 def test_a_risk_is_explained_and_computed_again(leads: list[str]) -> None:
     told = churn.predict(tenant_id=T, lead_id=leads[1])["data"]
     with reading(EVERY_TENANT) as session:
-        found = explained(session, T, told["prediction_id"])
+        found = explain_prediction(session, T, told["prediction_id"])
     assert found is not None
     assert found.reproduced
-    assert found.told["replay"]["same"] is True
-    assert found.told["answer"]["band"] == told["level"]
-    assert found.told["answer"]["indicators"] == told["indicators"]
+    assert found.evidence["replay"]["same"] is True
+    assert found.evidence["answer"]["band"] == told["level"]
+    assert found.evidence["answer"]["indicators"] == told["indicators"]
 
 
 def test_many_leads_take_as_many_statements_as_one(leads: list[str]) -> None:

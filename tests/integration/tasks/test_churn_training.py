@@ -24,8 +24,9 @@ from tasks.errors import InvalidPayload
 from tasks.leads import upsert
 from tasks.models import train_model
 from tasks.privacy import restrict
-from tasks.services.leads.explanation import explained
+from tasks.services.leads.explanation import explain_prediction
 from tasks.services.models import churn_training_data, model_registry
+from tasks.services.models.model_kinds import CHURN
 from tasks.system import ping
 from tasks.tenants import configure, readiness
 
@@ -102,10 +103,10 @@ def test_histories_train_a_model_that_answers_and_goes_back(tenant: str) -> None
     one = churn.predict(tenant_id=T, lead_id=some[0])["data"]
     assert set(one["members"]) == {"lr", "gb", "rf"}
     with reading(EVERY_TENANT) as session:
-        told = explained(session, T, one["prediction_id"])
+        told = explain_prediction(session, T, one["prediction_id"])
     assert told is not None
-    assert told.reproduced, told.told["replay"]
-    assert told.told["model"]["metrics"]["auc"] == trained["metrics"]["auc"]
+    assert told.reproduced, told.evidence["replay"]
+    assert told.evidence["model"]["metrics"]["auc"] == trained["metrics"]["auc"]
 
     refused = train(seed=1)
     assert (refused["version"], refused["promoted"]) == ("churn-0002", False)
@@ -114,9 +115,9 @@ def test_histories_train_a_model_that_answers_and_goes_back(tenant: str) -> None
         second = models.get(session, T, version="churn-0002")
         assert second is not None
         models.promote(session, T, model_id=second.model_id, now=NOW)
-        assert model_registry.churn_champion(session, T).version == "churn-0002"
+        assert model_registry.champion(session, T, {}, CHURN).version == "churn-0002"
         models.rollback(session, T, kind="churn", now=NOW)
-        assert model_registry.churn_champion(session, T).version == "churn-0001"
+        assert model_registry.champion(session, T, {}, CHURN).version == "churn-0001"
 
 
 def test_a_training_needs_two_hundred_leads_and_says_what_is_missing(database: str) -> None:
@@ -141,7 +142,7 @@ def test_churn_is_learnt_from_a_tenants_own_leads(database: str) -> None:
     assert caught.value.code == "unknown_value"
 
 
-def rows(later: timedelta = timedelta(0)) -> churn_training_data.Rows:
+def rows(later: timedelta = timedelta(0)) -> churn_training_data.LabelledSnapshots:
     with reading(EVERY_TENANT) as session:
         return churn_training_data.rows_of(session, T, as_of=datetime.now(UTC) + later, thresholds={})
 

@@ -42,11 +42,11 @@ def unsure(monkeypatch: pytest.MonkeyPatch) -> str:
     """A message of which the reader says that it may be a refusal, whatever it has learnt by now."""
     from ml.language import refusals
 
-    own = refusals.read
+    own = refusals.read_message
 
-    def read(message: str, channel: str | None = None) -> refusals.Refusal:
+    def read(message: str, channel: str | None = None) -> refusals.MessageRefusal:
         if message == DOUBTFUL:
-            return refusals.Refusal(verdict="doubt", channels=frozenset({"all"}), rule="recogniser")
+            return refusals.MessageRefusal(verdict="doubt", channels=frozenset({"all"}), rule="recogniser")
         return own(message, channel)
 
     monkeypatch.setattr(refusals, "read", read)
@@ -80,7 +80,7 @@ def view_of(tenant: str, lead_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     with reading(EVERY_TENANT) as session:
         stored = leads.get(session, tenant, lead_ids=[lead_id])[0].consent
         entries = ledger.for_lead(session, tenant, lead_id=lead_id)
-    folded = rules.view(one for entry in entries for one in rules.opened(entry.said, entry.said_at))
+    folded = rules.view(one for entry in entries for one in rules.stored_statements(entry.said, entry.said_at))
     return {name: value for name, value in stored.items() if value is not False or name.startswith("opt")}, folded
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from db.models import RescoreDue
-from db.repositories.due_queues import rescore_queue
+from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.leads import leads as stored
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.contracts.base.request import ENVELOPE_SCHEMA

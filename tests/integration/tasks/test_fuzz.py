@@ -17,10 +17,9 @@ from pydantic import SecretStr
 from benchmarks.attacks.fuzzing import CANARY, Payloads, spoilt
 from db.repositories import audit
 from db.session import EVERY_TENANT, reading
-from tasks.contracts import PUBLIC
 from tasks.contracts.base.wire import RESULT_LIMIT
 from tasks.errors import InvalidPayload, TaskError, Unexpected
-from tasks.runtime import workspace
+from tasks.runtime import registry, workspace
 from tests.support.broker import running
 from workers.bootstrap import app
 from workers.cluster.embedded import join
@@ -141,4 +140,4 @@ def _checked(name: str, number: int, end: Any) -> str:
 
 
 def test_the_fuzzer_knows_every_public_task() -> None:
-    assert set(PUBLIC) <= set(NAMES)
+    assert set(registry.public_contracts()) <= set(NAMES)

@@ -11,18 +11,19 @@ import pytest
 from sqlalchemy import update
 
 from db.models import Lead
-from db.records import ActionState, InterventionDraft
+from db.records import InterventionDraft
 from db.repositories.interventions import interventions
 from db.session import EVERY_TENANT, reading, transaction
-from ml.interventions.compliance.gates import Candidate
+from domain.action_states import ActionState
+from ml.interventions.compliance.gates import ActionCandidate
 from tasks.events import ingest
 from tasks.interventions import pause, plan
 from tasks.leads import card, override, rescore, upsert, worklist
-from tasks.leads.worklist import due_by
 from tasks.outcomes import record
 from tasks.privacy import restrict
 from tasks.services.interventions import experiment, gate_context, next_action
 from tasks.services.interventions.next_action import NextAction
+from tasks.services.leads.call_details import due_by
 from tasks.tenants import configure
 from tests.support.interventions import DAY, NOON, T, at_risk, brokerage, only, planned, states, work_at
 from tests.support.statements import counted
@@ -105,8 +106,8 @@ def blocked(lead_id: str) -> dict[str, str]:
     with reading(EVERY_TENANT) as session:
         holds = next_action.conditions(session, context)
         subject = gate_context.load(session, context, [lead_id], holds.choices)[lead_id]
-    asked = {name: Candidate(action=name, channel=name) for name in ("call", "email", "sms")}
-    found = {name: gate_context.ruled(one, subject, context.now, holds.choices) for name, one in asked.items()}
+    asked = {name: ActionCandidate(action=name, channel=name) for name in ("call", "email", "sms")}
+    found = {name: gate_context.judge_action(one, subject, context.now, holds.choices) for name, one in asked.items()}
     return {name: one.rules[-1].rule for name, one in found.items() if one.decision == "block"}
 
 
@@ -188,7 +189,7 @@ def test_who_is_held_out_looks_like_one_that_nothing_was_planned_for() -> None:
     plan(tenant_id=T, lead_ids=lead_ids, budget=10_000)
     held_out = [lead_id for lead_id in lead_ids if "held_out" in states(lead_id)]
     assert len(held_out) > 5
-    assert all(experiment.assigned(T, lead_id, 0.5).held_out for lead_id in held_out)
+    assert all(experiment.assign_arm(T, lead_id, 0.5).held_out for lead_id in held_out)
     after = listed()
     for lead_id in held_out:
         assert next_of(lead_id) | {"why_now": None} == before[lead_id] | {"why_now": None}

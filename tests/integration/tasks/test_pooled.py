@@ -13,8 +13,9 @@ from db.session import EVERY_TENANT, reading, transaction
 from ml import artifacts
 from tasks.leads import history, score, upsert
 from tasks.models import train_model
-from tasks.services.leads.explanation import explained
+from tasks.services.leads.explanation import explain_prediction
 from tasks.services.models import model_registry
+from tasks.services.models.model_kinds import LEAD_SCORE
 from tasks.tenants import configure, readiness
 from tests.support.training import NOW, closed, lead
 
@@ -54,7 +55,7 @@ def test_a_shared_model_serves_who_has_none_and_is_explained(members: list[str])
     assert (answer["model"]["scope"], answer["model"]["version"]) == ("pooled", told["version"])
     point = history(tenant_id="new", lead_id=lead_id)["data"]["points"][0]
     with reading(EVERY_TENANT) as session:
-        found = explained(session, "new", point["prediction_id"])
+        found = explain_prediction(session, "new", point["prediction_id"])
     assert found is not None
     assert found.reproduced
     ladder = {
@@ -69,7 +70,7 @@ def test_nothing_of_one_tenant_is_told_to_another(members: list[str]) -> None:
     trained()
     with reading(EVERY_TENANT) as session:
         record = models.champion(session, OWNER, kind="lead_score")
-        champion = model_registry.champion(session, "cedar", {"pool": "use"})
+        champion = model_registry.champion(session, "cedar", {"pool": "use"}, LEAD_SCORE)
     assert record is not None
     whole = record.artifact.decode() + json.dumps(record.report, default=str)
     assert SECRET not in whole
@@ -97,11 +98,11 @@ def test_a_forgotten_lead_marks_the_shared_model_for_retraining(members: list[st
     trained()
     with transaction(EVERY_TENANT) as session:
         lead_ids = upsert(tenant_id="acme", leads=[closed(0)])["data"]["lead_ids"]
-        assert len(lineage.trained_on(session, "acme", lead_ids=lead_ids)) == 1
-        assert lineage.trained_on(session, "brook", lead_ids=lead_ids) == []
+        assert len(lineage.models_trained_on(session, "acme", lead_ids=lead_ids)) == 1
+        assert lineage.models_trained_on(session, "brook", lead_ids=lead_ids) == []
         marked = lineage.forget(session, "acme", lead_ids=lead_ids, now=NOW)
         assert marked == (f"{OWNER}:lead_score-0001",)
-        assert lineage.trained_on(session, "acme", lead_ids=lead_ids) == []
+        assert lineage.models_trained_on(session, "acme", lead_ids=lead_ids) == []
         record = models.champion(session, OWNER, kind="lead_score")
     assert record is not None
     assert record.retrain_at == NOW

@@ -15,9 +15,10 @@ from db.repositories.interventions import enrolments, interventions, pauses
 from db.session import EVERY_TENANT, transaction
 from tasks.contracts.base.request import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
+from tasks.interventions.report import LOPSIDED, report
 from tasks.leads import override, score, upsert
 from tasks.outcomes import record
-from tasks.reports import LOPSIDED, interventions_report, value_report
+from tasks.reports import value_report
 from tasks.services.interventions.experiment import EXPERIMENT
 from tasks.tenants import configure
 
@@ -101,12 +102,12 @@ def action(lead_id: str, state: Any, name: str = "proactive_outreach") -> Interv
 
 
 def reported(tenant: str) -> dict[str, Any]:
-    answer: dict[str, Any] = interventions_report(tenant_id=tenant)["data"]
+    answer: dict[str, Any] = report(tenant_id=tenant)["data"]
     return answer
 
 
 def test_before_there_is_a_plan_the_report_says_what_to_do(tenant: str) -> None:
-    answer = interventions_report(tenant_id=tenant)
+    answer = report(tenant_id=tenant)
     jsonschema.validate(answer, ENVELOPE_SCHEMA)
     told = answer["data"]
     assert (tuple(told), answer["status"]) == (REPORT_KEYS, "insufficient_data")
@@ -144,10 +145,10 @@ def test_arms_of_several_shares_are_not_put_together(tenant: str, leads: Iterato
 
 def test_sides_that_chance_does_not_make_are_told_beside_the_verdict(tenant: str, leads: Iterator[str]) -> None:
     enrolled(tenant, leads, "proactive_outreach", [(False, "kept", 100), (True, "churned", 20)])
-    answer = interventions_report(tenant_id=tenant)
+    answer = report(tenant_id=tenant)
     assert (answer["warnings"], LOPSIDED in answer["data"]["reason"]) == ([], False)
     enrolled(tenant, leads, "social_proof", [(True, "churned", 30)])
-    answer = interventions_report(tenant_id=tenant)
+    answer = report(tenant_id=tenant)
     assert [warning["code"] for warning in answer["warnings"]] == ["sample_ratio"]
     assert LOPSIDED in answer["data"]["reason"]
 
@@ -275,7 +276,7 @@ def test_money_waits_until_both_arms_have_settled(tenant: str, leads: Iterator[s
     assert (told["money"], told["effect"]) == (None, {"difference": None, "interval": None, "verdict": "too_early"})
 
 
-@pytest.mark.parametrize("ask", [interventions_report, value_report])
+@pytest.mark.parametrize("ask", [report, value_report])
 def test_an_unknown_tenant_is_refused(ask: Any) -> None:
     with pytest.raises(InvalidPayload) as caught:
         ask(tenant_id="nobody")

@@ -28,7 +28,7 @@ from tasks.contracts.system import Upkeep
 from tasks.errors import Unavailable
 from tasks.events import ingest
 from tasks.models import train_model
-from tasks.runtime import delivery_attempts, retry_policy, task
+from tasks.runtime import delivery_attempts, retries, retry_policy
 from tasks.runtime.batching import Call
 from tasks.runtime.context import Json, TaskContext, TaskResult
 from tasks.runtime.leases import LeaseBusy, leased
@@ -138,7 +138,7 @@ def test_who_only_asks_is_told_after_a_few_tries(broker_url: str, test_keyring: 
             come_to(readiness, asked, retries=0, hearth_retry=met)
 
 
-@job("tests.full_disk", Upkeep)
+@job("tests.full_disk", Upkeep, queue="celery")
 def fills_the_disk(request: Upkeep, context: TaskContext) -> Json:
     """Meets a disk without room."""
     with Path("/dev/full").open("w") as out:
@@ -155,7 +155,7 @@ def test_a_full_disk_is_told_and_tried_again(broker_url: str) -> None:
     assert not isinstance(again.value, DatabaseAway), "there is no reason to take nothing"
 
 
-@effect("tests.outlasted", Probe)
+@effect("tests.outlasted", Probe, queue="celery")
 def meets(_: Session, request: Probe, context: TaskContext) -> TaskResult:
     """Meets what the test says."""
     if errors:
@@ -266,7 +266,7 @@ def test_a_job_whose_lease_cannot_be_given_back_is_done(sqlite_database: str, te
 def test_waiting_ends(broker_url: str) -> None:
     configure(tenant_id="acme")
     with leased("acme", LEASE, "other"), pytest.raises(Unavailable):
-        come(retries=0, hearth_waited=task.WAITS)
+        come(retries=0, hearth_waited=retries.WAITS)
     with reading(EVERY_TENANT) as session:
         assert [entry.reason for entry in quarantine.entries(session, "acme")] == ["unavailable"]
 

@@ -28,7 +28,7 @@ from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, reading, transaction
 from tasks.contracts.base.request import Request
 from tasks.runtime.context import TaskContext, TaskResult
-from tasks.runtime.delivery_attempts import STARTS
+from tasks.runtime.delivery_attempts import MAX_ATTEMPTS
 from tasks.runtime.leases import LeaseBusy
 from tasks.runtime.task import effect
 from tasks.tenants import configure
@@ -75,7 +75,7 @@ class Worker:
     #: what was taken and is worked on
     message: Any = None
 
-    def context(self, most: int = 200) -> None:
+    def work(self, most: int = 200) -> None:
         """Take what there is until there is nothing more."""
         for _ in range(most):
             if not self.take():
@@ -135,7 +135,7 @@ def lost() -> ExceptionInfo:
 workers: list[Worker] = []
 
 
-@effect("tests.starts.fall", Deadly)
+@effect("tests.starts.fall", Deadly, queue="celery")
 def fall(_: Session, request: Deadly, context: TaskContext) -> TaskResult:
     """Does as the test tells it."""
     worker = workers[-1]
@@ -243,7 +243,7 @@ def test_a_message_that_kills_is_started_six_times(worker: Worker, act: Act) -> 
     worker.rest = act
     task_id = send()
     worker.work()
-    assert worker.started == STARTS
+    assert worker.started == MAX_ATTEMPTS
     assert is_held(task_id)
 
 
@@ -252,7 +252,7 @@ def test_a_row_that_kills_is_started_six_times_and_published_no_more(worker: Wor
     worker.rest = act
     task_id = write(worker)
     worker.work()
-    assert worker.started <= STARTS
+    assert worker.started <= MAX_ATTEMPTS
     assert is_held(task_id)
     assert undone() == 0
     worker.relay.step()
@@ -263,10 +263,10 @@ def test_a_row_that_kills_is_started_six_times_and_published_no_more(worker: Wor
 def test_copies_share_one_count_whatever_brings_them(worker: Worker, seed: int) -> None:
     """Each copy that the relay, the broker and Celery make may start, and all together they start no more often."""
     random = Random(seed)
-    worker.acts = [random.choice(DEATHS) for _ in range(STARTS + 10)]
+    worker.acts = [random.choice(DEATHS) for _ in range(MAX_ATTEMPTS + 10)]
     task_id = write(worker) if seed % 2 else send()
     worker.work()
-    assert 4 <= worker.started <= STARTS
+    assert 4 <= worker.started <= MAX_ATTEMPTS
     assert is_held(task_id)
     assert undone() == 0
 
@@ -276,7 +276,7 @@ def test_several_copies_that_wait_at_once_share_one_count(worker: Worker) -> Non
     for _ in range(4):
         worker.relay.step()
     worker.work()
-    assert worker.started <= STARTS
+    assert worker.started <= MAX_ATTEMPTS
     assert is_held(task_id)
 
 
@@ -310,7 +310,7 @@ def test_deaths_among_troubles_are_counted_and_nothing_else(worker: Worker) -> N
     worker.acts = [die, trouble, busy, die, busy, trouble, die, busy]
     task_id = send()
     worker.work()
-    assert worker.started == STARTS + 5
+    assert worker.started == MAX_ATTEMPTS + 5
     assert is_held(task_id)
 
 
@@ -336,7 +336,7 @@ def test_a_database_that_is_away_for_long_poisons_nothing(
         sessions.configure(sqlite_database, test_keyring)
     assert (worker.started, counted(), held()) == (0, [], [])
     worker.rest = trouble
-    for _ in range(STARTS + 1):
+    for _ in range(MAX_ATTEMPTS + 1):
         worker.relay.step()
         assert all(worker.take() for _ in range(20))
     assert held() == []

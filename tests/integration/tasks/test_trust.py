@@ -19,7 +19,7 @@ from tasks.errors import InvalidPayload
 from tasks.leads import card, history, mark, override, score, upsert, withdraw_override, worklist
 from tasks.models import train_model
 from tasks.outbound import pull
-from tasks.services.leads.explanation import explained
+from tasks.services.leads.explanation import explain_prediction
 from tasks.tenants import configure, readiness
 from tests.support.training import closed, lead
 
@@ -182,13 +182,13 @@ def test_a_score_is_explained_and_computed_again_bit_for_bit(tenant: str) -> Non
     for lead_id in lead_ids:
         point = history(tenant_id=tenant, lead_id=lead_id)["data"]["points"][0]
         with reading(EVERY_TENANT) as session:
-            found = explained(session, tenant, point["prediction_id"])
+            found = explain_prediction(session, tenant, point["prediction_id"])
         assert found is not None
         assert found.reproduced
-        assert found.told["model"]["version"] == version
-        assert found.told["snapshot"]["features"]["custom:Pool"] == "yes"
-        assert "offers" in found.told["snapshot"]["missing"]
-        assert found.told["replay"]["stored"] == found.told["replay"]["computed"]
+        assert found.evidence["model"]["version"] == version
+        assert found.evidence["snapshot"]["features"]["custom:Pool"] == "yes"
+        assert "offers" in found.evidence["snapshot"]["missing"]
+        assert found.evidence["replay"]["stored"] == found.evidence["replay"]["computed"]
 
 
 def test_a_score_that_was_changed_in_the_database_does_not_replay(tenant: str) -> None:
@@ -200,12 +200,12 @@ def test_a_score_that_was_changed_in_the_database_does_not_replay(tenant: str) -
         detail = {**stored.detail, "log_odds": math.nextafter(stored.detail["log_odds"], 9.0)}
         session.execute(update(Prediction).where(Prediction.prediction_id == point).values(detail=detail))
     with reading(EVERY_TENANT) as session:
-        assert predictions.owner(session, prediction_id=point) == tenant
-        found = explained(session, tenant, point)
-        assert explained(session, "other", point) is None
+        assert predictions.tenant_of(session, prediction_id=point) == tenant
+        found = explain_prediction(session, tenant, point)
+        assert explain_prediction(session, "other", point) is None
     assert found is not None
     assert not found.reproduced
-    assert found.told["replay"]["why"] == "another value of log_odds"
+    assert found.evidence["replay"]["why"] == "another value of log_odds"
 
 
 def test_a_new_champion_scores_at_once_and_the_former_one_after_a_rollback(tenant: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import machine, report
 from benchmarks.figures import Outcome, Ratio, median, percentile, rounded, spread
-from tests.unit.workers.pages.document import Document, can_be_heard, keeps_to_itself
+from tests.support.pages.document import Document, can_be_heard, keeps_to_itself
 
 
 def test_percentiles_lie_between_neighbours():

@@ -43,7 +43,7 @@ def test_no_order_of_what_sources_say_opens_a_refused_channel() -> None:
     channels, decisions = get_args(Channel), ("granted", "withheld", "refused", "doubtful")
     for _ in range(500):
         statements = [said(draw.choice(channels), draw.choice(decisions)) for _ in range(draw.randint(1, 8))]
-        refused = {consent.key_of(one)[0] for one in statements if one.decision in {"refused", "doubtful"}}
+        refused = {consent.view_item(one)[0] for one in statements if one.decision in {"refused", "doubtful"}}
         view = consent.view(statements)
         assert all(view[name] for name in refused)
         step: dict[str, object] = {}
@@ -61,13 +61,13 @@ def test_what_stands_in_a_view_is_stated_and_read_back() -> None:
         "unsubscribed_at": NOON,
         "dnd_sms": False,
     }
-    told = [consent.stated(name, value, basis="stored") for name, value in view.items()]
+    told = [consent.statement_for(name, value, basis="stored") for name, value in view.items()]
     assert told[-1] is None, "a flag at rest states nothing"
     assert consent.view([one for one in told if one]) == {k: v for k, v in view.items() if k != "dnd_sms"}
-    assert consent.stated("dnd", value=True, basis="stored") == ConsentStatement(
+    assert consent.statement_for("dnd", value=True, basis="stored") == ConsentStatement(
         channel="all", decision="refused", basis="stored", reference="dnd"
     )
-    assert consent.stated("opt_in_sms", "yes", basis="stored") is None
+    assert consent.statement_for("opt_in_sms", "yes", basis="stored") is None
 
 
 def test_a_draft_states_its_fields_unless_a_statement_speaks_of_them() -> None:
@@ -77,11 +77,11 @@ def test_a_draft_states_its_fields_unless_a_statement_speaks_of_them() -> None:
     )
     found = [(one.channel, one.decision, one.basis) for one in consent.statements_of(draft)]
     assert found == [("email", "refused", "tag"), ("sms", "granted", "field")]
-    assert consent.told(draft) == {"opt_in_sms": True, "dnd_email": True, "dnd_call": False}
+    assert consent.draft_view(draft) == {"opt_in_sms": True, "dnd_email": True, "dnd_call": False}
     contradicting = LeadDraft(consent={"dnd_email": False}, statements=draft.statements)
-    assert consent.told(contradicting) == {"dnd_email": True}
+    assert consent.draft_view(contradicting) == {"dnd_email": True}
     other = LeadDraft(consent={"dnd_email": True}, statements=(said("email", "granted"),))
-    assert consent.told(other) == {"dnd_email": True, "opt_in_email": True}
+    assert consent.draft_view(other) == {"dnd_email": True, "opt_in_email": True}
 
 
 def test_the_same_words_of_the_same_source_are_one_entry() -> None:
@@ -98,14 +98,14 @@ def test_doubts_and_words_are_entries_of_their_own() -> None:
     doubt = said("all", "doubtful", basis="words", reference="m1")
     column = said("sms", "granted")
     other = said("email", "granted")
-    assert consent.grouped([column, words, doubt, other]) == [(column, other), (words,), (doubt,)]
+    assert consent.group_statements([column, words, doubt, other]) == [(column, other), (words,), (doubt,)]
 
 
 def test_what_an_entry_stores_holds_no_words() -> None:
     words = said("all", "unsubscribed", basis="words", reference="m1", rule="keyword", quote="stop it, Ada")
     [entry] = consent.entries((words,))
     assert "Ada" not in str(entry.document) + entry.text
-    assert consent.opened(entry.document, NOON) == (
+    assert consent.stored_statements(entry.document, NOON) == (
         said("all", "unsubscribed", basis="words", reference="m1", rule="keyword"),
     )
     assert "Ada" not in repr(words)

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from db.consent import contactable
 from db.errors import NaiveTime
-from db.merging import LIFECYCLE, Content, merge, moves_back
+from db.merging import LIFECYCLE, LeadContent, merge, moves_back
 from db.records import LeadDraft
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 POLICIES = ["fill_blanks", "overwrite", "skip_existing"]
-KNOWN = Content(
+KNOWN = LeadContent(
     contact={"email": "a@example.com"},
     fields={"source": "portal", "stage": "qualified", "tags": ["a"]},
     custom={"pool": "yes", "rooms": 3.0},
@@ -28,7 +28,7 @@ def test_a_first_draft_is_taken_whole():
         consent={"opt_in_sms": True},
     )
     content = merge(None, draft, "fill_blanks").content
-    assert content == Content(
+    assert content == LeadContent(
         contact={"email": "a@example.com"},
         fields={"source": "portal", "tags": ["a", "b"]},
         custom={"pool": "yes"},

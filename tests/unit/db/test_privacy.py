@@ -6,11 +6,11 @@ import pytest
 
 import db.models  # noqa: F401  # fills the metadata
 from db.base import Base
-from db.data_subject import GONE, Subject, names_of
-from db.privacy import CATEGORIES, DAYS, STORES, days
+from db.data_subject import GONE, DataSubject, first_and_last_names
+from db.privacy import CATEGORIES, DAYS, STORES, retention_days
 
 LEAD = "0190c0de-1111-7222-8333-444455556666"
-ZOE = Subject(
+ZOE = DataSubject(
     lead_ids=frozenset({LEAD}),
     identities=frozenset({("crm", "7"), ("crm", "contact-4711")}),
     emails=frozenset({"zoe@example.com"}),
@@ -42,9 +42,12 @@ def test_every_table_that_refers_to_leads_goes_with_them():
 
 
 def test_a_tenant_may_shorten_what_is_kept_and_not_lengthen_it():
-    assert days("messages", {}) == DAYS["messages"]
-    assert (days("messages", {"messages": 3}), days("messages", {"messages": 9999})) == (3, DAYS["messages"])
-    assert (days("profile", {}), days("profile", {"profile": 700})) == (None, 700)
+    assert retention_days("messages", {}) == DAYS["messages"]
+    assert (retention_days("messages", {"messages": 3}), retention_days("messages", {"messages": 9999})) == (
+        3,
+        DAYS["messages"],
+    )
+    assert (retention_days("profile", {}), retention_days("profile", {"profile": 700})) == (None, 700)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +113,6 @@ def test_keys_that_callers_made_of_an_id_are_known():
 
 
 def test_names_need_both_parts():
-    assert names_of({"full_name": "Zoe van Quux"}) == {("zoe van", "quux")}
-    assert names_of({"first_name": "Zoe", "last_name": "Quux"}) == {("zoe", "quux")}
-    assert names_of({"first_name": "Zoe"}) == set()
+    assert first_and_last_names({"full_name": "Zoe van Quux"}) == {("zoe van", "quux")}
+    assert first_and_last_names({"first_name": "Zoe", "last_name": "Quux"}) == {("zoe", "quux")}
+    assert first_and_last_names({"first_name": "Zoe"}) == set()

@@ -2,10 +2,10 @@
 
 import pytest
 
-from db.encryption import DataKey, KeyRing, place
+from db.encryption import DataKey, KeyRing, associated_data
 from db.errors import InvalidKeyRing, SealBroken
 
-PLACE = place("T1", "leads.contact", "L1")
+PLACE = associated_data("T1", "leads.contact", "L1")
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ def test_cut_bytes_are_refused(ring, length):
 @pytest.mark.parametrize(
     "other",
     [
-        place("T2", "leads.contact", "L1"),
-        place("T1", "leads.custom", "L1"),
-        place("T1", "leads.contact", "L2"),
-        place("T1", 'leads.contact","L1', ""),
+        associated_data("T2", "leads.contact", "L1"),
+        associated_data("T1", "leads.custom", "L1"),
+        associated_data("T1", "leads.contact", "L2"),
+        associated_data("T1", 'leads.contact","L1', ""),
         b"",
     ],
 )
@@ -65,8 +65,8 @@ def test_another_place_is_refused(ring, other):
 
 
 def test_places_cannot_be_confused():
-    assert place("a", "b", "c") != place("a", "b,c")
-    assert place("a", "b", "c") != place('a","b', "c")
+    assert associated_data("a", "b", "c") != associated_data("a", "b,c")
+    assert associated_data("a", "b", "c") != associated_data('a","b', "c")
 
 
 def test_another_ring_is_refused(ring):
@@ -129,6 +129,6 @@ def test_a_data_key_is_wrapped_for_its_lead(ring):
     again = DataKey.unwrap(ring, wrapped, PLACE)
     assert again.open(key.seal(b"plain", PLACE), PLACE) == b"plain"
     with pytest.raises(SealBroken):
-        DataKey.unwrap(ring, wrapped, place("T2", "leads.contact", "L1"))
+        DataKey.unwrap(ring, wrapped, associated_data("T2", "leads.contact", "L1"))
     with pytest.raises(SealBroken):
         DataKey.generate().open(key.seal(b"plain", PLACE), PLACE)

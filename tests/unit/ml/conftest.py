@@ -10,7 +10,7 @@ from ml.ensemble.preprocessing import fit_preprocessing
 from ml.ensemble.stacking import GB, LR, RF, StackedModel
 from ml.leads import LeadScorer, Training, train
 from ml.profiles import FeatureMatrix
-from tests.unit.ml.support import closed
+from tests.support.leads import closed
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from ml.ensemble.trees import COMPILED_FROM, Trees
 from ml.errors import LabelsError
 from ml.leads import LeadScorer, train
 from ml.profiles import FeatureMatrix
-from tests.unit.ml.support import closed
+from tests.support.leads import closed
 
 OLD = Path(__file__).parent / "line_only.json"
 

@@ -12,7 +12,7 @@ from ml.errors import FeatureError
 from ml.features import extract
 from ml.features.catalogue import FEATURES
 from ml.profiles import FeatureMatrix, Interaction, LeadProfile
-from tests.unit.ml.support import NOW, events, leads
+from tests.support.leads import NOW, events, leads
 
 BARE = LeadProfile(lead_id="1", as_of=NOW)
 

@@ -13,7 +13,7 @@ from ml.features import extract
 from ml.features.prohibited import refusal
 from ml.leads import LeadScore, LeadScorer, Scorecard, Training
 from ml.profiles import FeatureMatrix, LeadProfile
-from tests.unit.ml.support import NOW, closed, leads
+from tests.support.leads import NOW, closed, leads
 
 
 @pytest.fixture(params=["trained", "blended", "scorecard"])

@@ -7,7 +7,7 @@ from ml.ensemble.preprocessing import fit_preprocessing
 from ml.errors import LabelsError, NotFittedError
 from ml.leads import LeadScorer, Training, gate, probe, train
 from ml.profiles import FeatureMatrix
-from tests.unit.ml.support import closed
+from tests.support.leads import closed
 
 Brokerage = tuple[FeatureMatrix, list[bool]]
 

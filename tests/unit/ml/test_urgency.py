@@ -7,7 +7,7 @@ import pytest
 
 from ml.profiles import Interaction, LeadProfile
 from ml.urgency import THRESHOLDS, assess
-from tests.unit.ml.support import NOW
+from tests.support.leads import NOW
 
 LEAD = LeadProfile(lead_id="1", as_of=NOW, created_at=NOW - timedelta(days=1000))
 

@@ -8,7 +8,7 @@ import pytest
 
 from ml.interventions.catalogue import CATALOGUE
 from ml.worklist import Candidate, Place, Seen, changed, fill, rank, ways
-from tests.unit.ml.support import NOW
+from tests.support.leads import NOW
 
 
 def ids(candidates: list[Candidate], capacity: int = 10) -> str:

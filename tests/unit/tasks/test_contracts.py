@@ -15,7 +15,7 @@ from ml.interventions import names
 from tasks.contracts import interventions
 from tasks.contracts.base import locations
 from tasks.contracts.base.json_values import MESSAGE_LIMIT
-from tasks.contracts.base.locations import spelt_out
+from tasks.contracts.base.locations import with_key_names
 from tasks.contracts.base.request import Request, parse
 from tasks.contracts.events import IngestEvents
 from tasks.contracts.jobs import JobStatus
@@ -210,7 +210,7 @@ def test_the_examples_hold() -> None:
 
 def test_whoever_has_the_message_can_put_its_keys_back() -> None:
     sent = {"settings": {"stages": {"a": "b", "Very hot": ""}}, "events": [{}, {"x.y": 1}]}
-    assert spelt_out("settings.stages.[1]", sent) == "settings.stages.Very hot"
-    assert spelt_out("events.1.[0]", sent) == "events.1.x.y"
-    assert spelt_out("events.7.[3].…", sent) == "events.7.[3].…"
-    assert spelt_out("", sent) == ""
+    assert with_key_names("settings.stages.[1]", sent) == "settings.stages.Very hot"
+    assert with_key_names("events.1.[0]", sent) == "events.1.x.y"
+    assert with_key_names("events.7.[3].…", sent) == "events.7.[3].…"
+    assert with_key_names("", sent) == ""

@@ -9,7 +9,7 @@ import pytest
 
 from db.records import EventRecord
 from ml.churn.activity import is_sign
-from tasks.services.leads.profiles import interaction
+from tasks.services.leads.profiles import to_interaction
 
 AT = datetime(2026, 2, 3, 14, tzinfo=UTC)
 
@@ -34,10 +34,10 @@ def call(direction: str, **facts: Any) -> EventRecord:
     ],
 )
 def test_a_call_of_ours_that_was_answered_is_a_sign_of_the_lead(facts: dict[str, Any], minutes: float | None) -> None:
-    told = interaction(call("outbound", **facts))
+    told = to_interaction(call("outbound", **facts))
     assert told.value == minutes
     assert is_sign(told) is (minutes is not None)
 
 
 def test_a_call_of_the_lead_is_a_sign_whatever_it_lasted() -> None:
-    assert is_sign(interaction(call("inbound", status="missed")))
+    assert is_sign(to_interaction(call("inbound", status="missed")))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from db.errors import DatabaseBusy, DatabaseUnavailable, KeyConflict, ReferenceGone, SchemaOutdated
-from tasks.runtime import retry_policy, task
+from tasks.runtime import error_mapping, retry_policy
 from tasks.runtime.retry_policy import (
     BACKOFF_LIMIT,
     DATABASE_AWAY,
@@ -75,4 +75,4 @@ def test_a_message_waits_for_as_long_as_its_trouble_may_last():
     ],
 )
 def test_what_passes_is_told_from_what_does_not(error, trouble):
-    assert task._policy_for(error) is trouble
+    assert error_mapping.policy_for(error) is trouble

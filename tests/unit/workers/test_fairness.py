@@ -62,14 +62,14 @@ def test_the_tenant_of_an_entry(raw, tenant):
 )
 def test_the_last_child_is_kept_for_the_others(following, taken, children, heard, admitted):
     places = Admission()
-    places.hear(heard, now=100.0)
+    places.record(heard, now=100.0)
     assert places.admit(following, taken, children, now=101.0) is admitted
 
 
 def test_who_is_silent_keeps_no_child_free():
     places = Admission()
-    places.hear({"a", "b", ""}, now=100.0)
+    places.record({"a", "b", ""}, now=100.0)
     assert places.crowded(now=101.0)
-    places.hear({"a"}, now=100.0 + HEARD)
+    places.record({"a"}, now=100.0 + HEARD)
     assert not places.crowded(now=101.0 + HEARD)
     assert places.admit({"a"}, ["a"], 2, now=101.0 + HEARD)

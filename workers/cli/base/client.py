@@ -1,4 +1,4 @@
-"""The caller's side of the contract for commands: send a task by name, wait, explain what went wrong."""
+"""Call tasks as a client: send a task by name, wait for it, explain a failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from celery.exceptions import TimeoutError as NoAnswer
 from kombu.exceptions import OperationalError
 from redis.exceptions import ResponseError
 
-from tasks.contracts.base.locations import spelt_out
+from tasks.contracts.base.locations import with_key_names
 from tasks.runtime.publisher import quick_producer
 from workers.app import app
 from workers.base.settings import settings
@@ -47,7 +47,7 @@ class Client:
     home: Path | None = None
 
     def envelope(self, task: str, *, queue: str | None = None, patience: float = PATIENCE, **kwargs: Any) -> Data:
-        """The envelope a task answers with; raises CommandFailed with what it says instead, or when it says nothing.
+        """Return a task's envelope; raise CommandFailed with its error, or when no answer comes.
 
         Raises:
             OperationalError: the broker is away or refuses writes, now or while the answer is waited for.
@@ -66,7 +66,7 @@ class Client:
         return envelope
 
     def _answer(self, sent: Any, task: str, patience: float) -> Any:
-        """Whatever comes, looking now and then whether the broker could still take an answer."""
+        """Return the answer; check at intervals that the broker could still store one."""
         deadline = time.monotonic() + patience
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -91,12 +91,12 @@ class Client:
                     raise OperationalError(str(error)) from error
 
     def call(self, task: str, **kwargs: Any) -> Data:
-        """The data of a task's answer."""
+        """Return the data of a task's answer."""
         data: Data = self.envelope(task, **kwargs)["data"]
         return data
 
     def follow(self, job_id: str, show: Callable[[int, int], None]) -> Data:
-        """Waits for a job, showing (done, total), and returns its last state as `hearth.jobs.status` tells it."""
+        """Wait for a job, showing (done, total); return its last state as `hearth.jobs.status` gives it."""
         while True:
             job = self.call("hearth.jobs.status", job_id=job_id)
             show(job["progress"]["done"], job["progress"]["total"])
@@ -106,10 +106,12 @@ class Client:
 
 
 def explain(error: BaseException, sent: Mapping[str, Any]) -> str:
-    """A task's error in one line: its places when it names them, with the keys of what was sent; no values."""
+    """Return a task's error in one line: its places when it names them, with the keys of what was sent; no values."""
     details = error.args[1] if len(error.args) > 1 else None
     if isinstance(details, list):
-        told = [f"{spelt_out(place.get('loc') or '', sent) or 'the message'}: {place.get('msg')}" for place in details]
+        told = [
+            f"{with_key_names(place.get('loc') or '', sent) or 'the message'}: {place.get('msg')}" for place in details
+        ]
         return f"{error.args[0]}: {'; '.join(told)}"
     said = " ".join(str(part) for part in error.args)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
@@ -117,6 +119,6 @@ def explain(error: BaseException, sent: Mapping[str, Any]) -> str:
 
 @contextmanager
 def client(tenant_id: str) -> Iterator[Client]:
-    """A client of the running cluster, else of a private one that lives as long as the block."""
+    """Yield a client of the running cluster, else of a private one that lives as long as the block."""
     with connected(settings(), notice) as connection:
         yield Client(app, tenant_id, connection.private)

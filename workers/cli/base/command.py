@@ -1,6 +1,6 @@
-"""What all commands share: options, the example in their help, exit codes, and a stop that cleans up.
+"""Share between commands: options, the example in the help, exit codes, a stop that cleans up.
 
-Exit codes: 0 done, 1 a failure told in one line, 2 wrong usage, 128 + n stopped by signal n (130 for Ctrl-C).
+Exit codes: 0 done, 1 a failure explained in one line, 2 wrong usage, 128 + n stopped by signal n (130 for Ctrl-C).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class CommandFailed(click.ClickException):
-    """A failure that its one line explains, whatever columns and keys of others it names."""
+    """A failure explained by one line; columns and keys of others in it are made harmless."""
 
     def __init__(self, message: str) -> None:
         super().__init__(line(message))
@@ -37,7 +37,7 @@ class Command(click.Command):
     """A command that explains its failures and stops cleanly."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command."""
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -59,12 +59,12 @@ def _line(error: BaseException) -> str:
 
 
 def refuses_writes(error: BaseException) -> bool:
-    """Whether a broker that is there says that it takes no writes."""
+    """Return whether an error says that the broker runs but refuses writes."""
     return _code(error) is not None
 
 
 def _code(error: BaseException) -> str | None:
-    """Redis's word for its refusal; redis-py takes it off where it has an exception of its own."""
+    """Return Redis's error code; redis-py drops it where it has an exception class of its own."""
     if isinstance(error, OutOfMemoryError | ReadOnlyError):
         return "OOM" if isinstance(error, OutOfMemoryError) else "READONLY"
     found = _REFUSAL.search(str(error))
@@ -72,7 +72,7 @@ def _code(error: BaseException) -> str | None:
 
 
 def example(*lines: str) -> str:
-    """The end of a help page: commands to copy."""
+    """Return the end of a help page: commands to copy."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""The database, for commands that read or change it themselves."""
+"""Bind the database for commands that read or change it themselves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workers.base.settings import Settings
 
 @contextmanager
 def database(chosen: Settings) -> Iterator[None]:
-    """Binds the settings' database for the time of the block."""
+    """Bind the settings' database until the block ends."""
     bind(chosen)
     try:
         yield

@@ -1,4 +1,4 @@
-"""A click group that imports a command when it is called, not when its name is listed."""
+"""Import a command when it is called, not when its name is listed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LazyGroup(click.Group):
         self._table = table
 
     def main(self, *args: Any, **options: Any) -> Any:
-        """Run the command line; nothing that it prints may steer a terminal."""
+        """Run the command line; make everything that it prints harmless for a terminal."""
         with harmless():
             return super().main(*args, **options)
 

@@ -1,7 +1,7 @@
-"""What people and programs read: JSON and tables on stdout; notices and progress on stderr.
+"""Print for people and programs: JSON and tables on stdout; notices and progress on stderr.
 
-On a terminal tables and progress bars are drawn; elsewhere the same comes as plain lines, nothing cut off. Names and
-values are kept on lines of their own here; `workers.cli.base.terminal` takes control codes off all that is printed.
+On a terminal tables and progress bars are drawn; elsewhere the same comes as plain lines, nothing cut off. A
+value cannot begin a new line; `workers.cli.base.terminal` removes control codes from everything printed.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ NARROW = 16
 
 
 def notice(text: str) -> None:
-    """One line for people, on stderr."""
+    """Print one line for people on stderr."""
     click.echo(line(text), err=True)
 
 
 def say(text: str) -> None:
-    """One line for people, on stdout."""
+    """Print one line for people on stdout."""
     click.echo(line(text))
 
 
 def emit(document: Mapping[str, Any]) -> None:
-    """One JSON object on stdout; NaN and infinity are refused, since no other reader knows them."""
+    """Print one JSON object on stdout; NaN and infinity raise, since other readers do not know them."""
     click.echo(escaped(json.dumps(document, ensure_ascii=False, allow_nan=False)))
 
 
 def plain(value: object) -> str:
-    """A value as one line of text; control characters of foreign data must not reach the terminal."""
+    """Return a value as one line of text without the control characters of foreign data."""
     if value is None:
         return "-"
     return line(f"{value:.3f}" if isinstance(value, float) else str(value))
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A titled table on stdout: drawn on a terminal, in blocks where that is too narrow, aligned lines elsewhere."""
+    """Print a titled table: drawn on a terminal, in blocks on a narrow one, as aligned lines elsewhere."""
     names = [line(name) for name in columns]
     cells = [[plain(value) for value in row] for row in rows]
     if sys.stdout.isatty():
@@ -93,7 +93,7 @@ def _lines(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def facts(title: str, pairs: Mapping[str, object]) -> None:
-    """A titled list of names and values on stdout."""
+    """Print a titled list of names and values."""
     width = max((len(name) for name in pairs), default=0)
     say(title)
     for name, value in pairs.items():
@@ -109,7 +109,7 @@ class PlainProgress:
     said: tuple[int, int] | None = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Says how far it is, when that is news."""
+        """Print the progress when it has changed."""
         now = time.monotonic()
         if (done, total) == self.said or (done < total and now - self.said_at < PLAIN_INTERVAL):
             return
@@ -125,13 +125,13 @@ class DrawnProgress:
     task: TaskID
 
     def __call__(self, done: int, total: int) -> None:
-        """Moves the bar."""
+        """Move the bar."""
         self.bar.update(self.task, completed=done, total=total or None)
 
 
 @contextmanager
 def progress(label: str) -> Iterator[PlainProgress | DrawnProgress]:
-    """A callable that takes (done, total) and shows it on stderr."""
+    """Yield a callable that takes (done, total) and shows it on stderr."""
     if not sys.stderr.isatty():
         yield PlainProgress(label)
         return

@@ -1,7 +1,7 @@
-"""What may reach a terminal: printable text, line breaks and tabs; of control codes only those that we draw with.
+"""Let only harmless text reach a terminal: printable text, line breaks, tabs, and our own drawing codes.
 
-All that a command prints passes here, its failures too: names from files, messages and people may hold sequences that
-a terminal obeys.
+Everything that a command prints passes here, its failures too: names from files, messages and people may hold
+sequences that a terminal obeys.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DRAWING = re.compile(r"(\r|\x1b\[(?:[\d;]*m|\d*[AGK]|\?25[hl]))")
 
 
 def clean(text: str) -> str:
-    """Text without what a terminal could obey: control, format and other unprintable characters become blanks.
+    """Return text with blanks for control, format and other unprintable characters.
 
     >>> clean("a\\x1b]0;title\\x07b\\u202ec")
     'a ]0;title b c'
@@ -33,7 +33,7 @@ def clean(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """Text as one line, so that no name can begin a line of its own.
+    """Return text as one line, so that no name can begin a new one.
 
     >>> line("a\\nscore: 1\\tb")
     'a score: 1 b'
@@ -42,14 +42,14 @@ def line(text: str) -> str:
 
 
 def drawn(text: str) -> str:
-    """Text drawn by ourselves: our own codes stay, all others go as by `clean`."""
+    """Return text drawn by ourselves: our own codes stay, all others go as by `clean`."""
     parts = _DRAWING.split(text)
     # every second part is one of ours
     return "".join(part if at % 2 else clean(part) for at, part in enumerate(parts))
 
 
 def escaped(document: str) -> str:
-    """JSON text whose unprintable characters are escaped: the same document for every reader.
+    """Return JSON text with its unprintable characters escaped: the same document for every reader.
 
     >>> escaped('{"a": "\\u202e\\x9b"}')
     '{"a": "\\\\u202e\\\\u009b"}'
@@ -58,14 +58,14 @@ def escaped(document: str) -> str:
 
 
 class Clean:
-    """A stream that lets only harmless text through; whatever else it is asked, the stream below answers."""
+    """A stream that passes only harmless text; other attributes are those of the stream below."""
 
     def __init__(self, below: TextIO, *, drawing: bool = False) -> None:
         self.below = below
         self._cleaned = drawn if drawing else clean
 
     def write(self, text: str) -> int:
-        """Write text; bytes are refused, as by every stream of text."""
+        """Write text; raise TypeError for bytes, as every text stream does."""
         if not isinstance(text, str):
             raise TypeError("a stream of text takes no bytes")
         cleaned = self._cleaned(text)
@@ -87,14 +87,14 @@ class Clean:
 
 
 def drawing(stream: TextIO) -> TextIO:
-    """The stream to draw on where `stream` would take our codes for foreign ones."""
+    """Return the stream to draw on, below the one that would remove our own codes."""
     below = stream.below if isinstance(stream, Clean) else stream
     return cast("TextIO", Clean(below, drawing=True))
 
 
 @contextmanager
 def harmless() -> Iterator[None]:
-    """Clean stdout and stderr for the time of the block, and the traceback of whatever ends the process after it."""
+    """Clean stdout and stderr until the block ends, and the traceback of an error that ends the process after it."""
     before = sys.stdout, sys.stderr
     out, err = (cast("TextIO", Clean(stream)) for stream in before)
     sys.stdout, sys.stderr = out, err

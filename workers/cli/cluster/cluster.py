@@ -40,7 +40,7 @@ def demo(keep: bool) -> None:
 
 @contextmanager
 def _alone(usual: Settings) -> Iterator[Settings]:
-    """Settings of the demo's own home, emptied and kept from other demos; raises CommandFailed while one runs there."""
+    """Yield settings of the demo's own home, emptied and locked; raise CommandFailed while another demo runs there."""
     home, lock = usual.home / "demo", Lock(usual.home / "demo.lock")
     if not lock.acquire():
         raise CommandFailed(f"a demo is running in {home} already; stop it first")
@@ -78,7 +78,7 @@ def up() -> None:
 
 
 def places(cluster: Cluster, chosen: Settings) -> list[str]:
-    """Where the parts of a running cluster are; passwords are not among it."""
+    """Return the addresses of a running cluster's parts, without passwords."""
     own = chosen.database_url.get_secret_value().startswith("sqlite")
     return [
         f"broker    its address with the password is redis_url in {chosen.cluster_file}",

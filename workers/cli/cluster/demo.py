@@ -1,4 +1,4 @@
-"""The demo's way through the house: import, train, assess, plan, rank; every step says what it does."""
+"""Run the demo: import, train, assess, plan, rank; print what each step does."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Walk:
         click.echo(f"\n[{self.step}/{STEPS}] {text}  ({time.monotonic() - self.started:.1f} s)")
 
     def through(self, caller: Client) -> None:
-        """Takes the sample all the way; raises CommandFailed where a step fails."""
+        """Run every step; raise CommandFailed when one fails."""
         if not SAMPLE.is_file():
             raise CommandFailed(f"{SAMPLE} is missing; write it with `python examples/generate.py`")
         click.echo("Hearth's demo: SIMULATED leads of an invented brokerage; nobody in it exists.")
@@ -99,7 +99,7 @@ class Walk:
             show_actions(card["actions"])
 
     def where_to_look(self, cluster: Cluster, settings: Settings, *, keep: bool) -> None:
-        """Prints what to open and call next."""
+        """Print what to open and call next."""
         home = f"HEARTH_HOME={settings.home}"
         click.echo("\nWhere to look next")
         if keep:
@@ -116,14 +116,14 @@ class Walk:
 
 
 def _most_at_risk() -> list[str]:
-    """Those of whom the assessment said the highest risk, highest first."""
+    """Return the leads with the highest risk, highest first."""
     with reading(TENANT) as session:
         found = predictions.latest(session, TENANT, kind="churn")
     return [one.lead_id for one in sorted(found, key=lambda one: (-(one.probability or 0.0), one.lead_id))[:AT_RISK]]
 
 
 def _one_of_each(caller: Client, lead_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-    """The card of the first lead for each thing that becomes of a plan."""
+    """Return the card of the first lead for each outcome of planning."""
     seen = set()
     for lead_id in lead_ids:
         card = caller.call("hearth.leads.card", lead_id=lead_id)
@@ -135,6 +135,6 @@ def _one_of_each(caller: Client, lead_ids: Sequence[str]) -> Iterator[Mapping[st
 
 
 def _moment() -> str:
-    """When the sample's leads are as it says: "today" in its brokerage, whatever day the demo runs on."""
+    """Return the sample's "today", whatever day the demo runs on."""
     with SAMPLE.open(encoding="utf-8", newline="") as source:
         return max(row["as_of"] for row in csv.DictReader(source))

@@ -1,4 +1,4 @@
-"""`hearth interventions`: whether they help, which wait for approval, and which are not to be sent for now."""
+"""`hearth interventions`: report whether they help, approve, pause and resume them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def report(tenant: str, page: Path | None, as_json: bool) -> None:
 
 
 def show_report(data: Data) -> None:
-    """Prints a report: what it says first, then its figures, then each type."""
+    """Print a report: the verdict, then the figures, then each type."""
     say(f"interventions of {data['tenant_id']}: {VERDICTS.get(data['verdict'], plain(data['verdict']))}")
     say(data["reason"])
     for told in data["types"]:

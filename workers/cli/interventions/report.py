@@ -1,4 +1,4 @@
-"""`hearth report`: what Hearth brings, for who pays for it."""
+"""`hearth report`: show what Hearth brings, for the person who pays for it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def value(tenant: str, days: int, page: Path | None, as_json: bool) -> None:
 
 
 def show_value(data: Data) -> None:
-    """Prints a report of value: bands, use, effect, money."""
+    """Print a value report: bands, use, effect, money."""
     say(f"{data['tenant_id']} since {moment(data['since'])}")
     columns = ("band", "leads", "closed", "share", "95 % interval")
     table(

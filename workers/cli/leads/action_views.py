@@ -1,4 +1,4 @@
-"""A lead's risk and what is done about it, as commands print them: why, what, when, and what each gate said."""
+"""Print a lead's risk and its actions: why, what, when, and what each gate decided."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TIMES: Mapping[str, str] = {"not_before": "not before", "expires_at": "expires"
 
 
 def show_risk(told: Data) -> None:
-    """Prints a lead's risk of going cold: how high, what drives it, and when it is looked at again."""
+    """Print a lead's churn risk: its level, its drivers, and when it is assessed again."""
     facts("risk of going cold", {**_risk(told), **dict(drivers(told["drivers"], DRIVERS)), **_ahead(told)})
 
 
@@ -40,7 +40,7 @@ def _ahead(told: Data) -> dict[str, object]:
 
 
 def show_next(told: Data) -> None:
-    """Prints the one next action of a lead, or why it may not be contacted."""
+    """Print the one next action of a lead, or why it may not be contacted."""
     planned = f", {STATES.get(told['state'], told['state'])}" if told.get("state") else ""
     pairs: dict[str, object] = {"action": "none" if told["action"] is None else f"{way(told)}{planned}"}
     pairs |= {"why now": told["why_now"]} if told.get("why_now") else {}
@@ -50,7 +50,7 @@ def show_next(told: Data) -> None:
 
 
 def show_consent(told: Data) -> None:
-    """Prints how each channel of a lead stands, and who said so last."""
+    """Print the consent of each channel, and its last source."""
     newest = next((one for one in told["statements"] if one["decision"] != "settled"), None)
     facts("may be contacted", standings(told) | ({} if newest is None else {"said last": _said(newest)}))
 
@@ -61,12 +61,12 @@ def _said(one: Data) -> str:
 
 
 def standings(told: Data) -> dict[str, object]:
-    """Give how each channel stands, in words."""
+    """Return the consent of each channel in words."""
     return {plain(channel): STANDINGS[state] for channel, state in told["channels"].items()}
 
 
 def show_actions(told: Data) -> None:
-    """Prints what a card says of a lead's actions: what is to be done, what gates did not allow, what has been."""
+    """Print a lead's actions: planned, blocked by gates, done."""
     if told["held_out"]:
         facts("actions", {"held out": "nothing is sent to this lead, so that the others can be compared with it"})
     for one in told["running"]:
@@ -79,7 +79,7 @@ def show_actions(told: Data) -> None:
 
 
 def show_action(told: Data) -> None:
-    """Prints one action."""
+    """Print one action."""
     lead = told.get("external_id") or told.get("lead_id")
     of_lead = f"lead {lead}: " if lead else ""
     state = STATES.get(told.get("state", ""), told.get("state"))
@@ -90,7 +90,7 @@ def show_action(told: Data) -> None:
 
 
 def title(told: Data) -> str:
-    """What is done, by which way, and how urgent it is.
+    """Return intervention, action, channel and urgency as one line.
 
     >>> title({"intervention": "value_reinforcement", "action": "market_report", "channel": "email", "urgency": "low"})
     'value reinforcement: market report by e-mail, urgency low'
@@ -100,7 +100,7 @@ def title(told: Data) -> str:
 
 
 def way(told: Data) -> str:
-    """What is done, and over which channel where its name does not say so.
+    """Return the action, and its channel where the name does not include it.
 
     >>> way({"action": "call_task", "channel": "call"}), way({"action": "market_report", "channel": "email"})
     ('call task', 'market report by e-mail')
@@ -119,7 +119,7 @@ def _details(told: Data) -> dict[str, object]:
 
 
 def gates(told: Data) -> str:
-    """What the gates said: the rules by which they let it pass, then each that did not.
+    """Return the gates' decisions: the rules that passed, then each that did not.
 
     >>> allowed = {"gate": "consent", "rule": "consent.call", "decision": "allow"}
     >>> stopped = {"gate": "do_not_call", "rule": "dnc.listed", "decision": "block"}

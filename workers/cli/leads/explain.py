@@ -1,4 +1,4 @@
-"""`hearth explain`: what stands behind one score, and whether it can be computed again bit for bit."""
+"""`hearth explain`: show the evidence behind one score, and replay it bit for bit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading
-from tasks.services.leads.explanation import Explained, explained
+from tasks.services.leads.explanation import Explanation, explain_prediction
 from workers.base.settings import settings
 from workers.cli.base.command import Command, CommandFailed, example, json_option
 from workers.cli.base.database import database
@@ -40,20 +40,20 @@ def explain(context: click.Context, prediction: str, tenant: str | None, as_json
     missing, the model, its reasons and what stands between the score and a call.
     """
     with database(settings()), reading(tenant or EVERY_TENANT) as session:
-        owner = tenant or predictions.owner(session, prediction_id=prediction)
-        found = explained(session, owner, prediction) if owner else None
+        owner = tenant or predictions.tenant_of(session, prediction_id=prediction)
+        found = explain_prediction(session, owner, prediction) if owner else None
     if found is None:
         raise CommandFailed("no score has this id; `hearth card` names the scores of a lead")
     if as_json:
-        emit(found.told)
+        emit(found.evidence)
     else:
         _show(found)
     if not found.reproduced:
         context.exit(1)
 
 
-def _show(found: Explained) -> None:
-    told = found.told
+def _show(found: Explanation) -> None:
+    told = found.evidence
     answer, snapshot = told["answer"], told["snapshot"]
     names = ("probability", "band", "interval", "fit", "engagement", "as_of", "computed_at", "log_odds", "base", "rest")
     lead = {"lead": told["lead_id"], "tenant": told["tenant_id"], "kind": told["kind"]}
@@ -79,7 +79,7 @@ def _reasons(answer: Data) -> None:
 
 
 def _indicators(answer: Data) -> None:
-    """What a risk was told from, strongest first."""
+    """Print the indicators of a risk, strongest first."""
     told = sorted(answer.get("indicators") or (), key=lambda one: (-one["value"], one["name"]))
     rows = [(plain(one["name"]), one["value"], evidence(one["name"], one["evidence"])) for one in told if one["known"]]
     if rows:

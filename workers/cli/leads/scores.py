@@ -1,4 +1,4 @@
-"""`hearth score`, `assess`, `worklist` and `card`: what people open every day."""
+"""`hearth score`, `assess`, `worklist` and `card`: the commands of every day."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _one_of(lead: str | None, *, every: bool) -> None:
 
 
 def chosen(tenant: str, lead: str | None) -> list[str]:
-    """The lead asked for by either id, else all open ones; raises UnknownTenant."""
+    """Return the lead with either id, else all open leads; raise UnknownTenant."""
     with reading(tenant) as session:
         tenants.require(session, tenant)
         if lead is None:
@@ -147,7 +147,7 @@ def _batches(lead_ids: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def run_assessment(caller: Client, lead_ids: Sequence[str], *, as_of: str | None = None) -> None:
-    """Assesses the leads batch by batch through the chord, as of now or of a moment that has passed.
+    """Assess the leads batch by batch, as of now or of a past moment.
 
     A stage that failed or is late is named on stderr.
     """
@@ -162,7 +162,7 @@ def run_assessment(caller: Client, lead_ids: Sequence[str], *, as_of: str | None
 
 
 def ranking(tenant: str, lead_ids: Sequence[str], top: int) -> list[Data]:
-    """The newest scores of these leads, highest first, as JSON objects."""
+    """Return the newest scores of these leads, highest first, as JSON objects."""
     with reading(tenant) as session:
         found = predictions.latest(session, tenant, kind=KIND, lead_ids=lead_ids)
         found = sorted(found, key=lambda p: (-(p.probability or 0.0), p.lead_id))[:top]
@@ -183,7 +183,7 @@ def _scored(prediction: PredictionRecord, external_id: str | None) -> Data:
 
 
 def show_ranking(title: str, ranked: Sequence[Data], *, as_json: bool) -> None:
-    """Prints scored leads."""
+    """Print scored leads."""
     if as_json:
         emit({"leads": list(ranked)})
         return
@@ -195,7 +195,7 @@ def show_ranking(title: str, ranked: Sequence[Data], *, as_json: bool) -> None:
 
 
 def show_worklist(title: str, data: Data) -> None:
-    """Prints a worklist, and how many leads are left out of it since nobody may contact them."""
+    """Print a worklist, and the number of leads left out because nobody may contact them."""
     rows = [_call(lead) for lead in data["leads"]]
     table(f"{title}, as of {data['as_of']}", WORKLIST_COLUMNS, rows)
     if data.get("in_doubt"):
@@ -219,13 +219,13 @@ def _call(lead: Data) -> tuple[object, ...]:
 
 
 def _action(lead: Data) -> str:
-    """What to do, and from when on where that is not now."""
+    """Return the action, and its earliest time if that is not now."""
     later = f", not before {moment(lead['not_before'])}" if lead["not_before"] else ""
     return f"{way(lead)}{later}"
 
 
 def _risk(risk: Data | None) -> str | None:
-    """The level of a lead's risk; where nobody has contacted it, that."""
+    """Return a lead's risk level, or that nobody has contacted it yet."""
     return None if risk is None else str(risk["note"] or risk["level"]).replace("_", " ")
 
 
@@ -238,7 +238,7 @@ def _texts(reasons: Sequence[Any]) -> str:
 
 
 def show_card(lead: str, data: Data) -> None:
-    """Prints a card: what is single as a line, risk and actions in words, what else is a list item by item."""
+    """Print a card: single values as lines, risk and actions in words, lists item by item."""
     facts(f"lead {lead}", {name: value for name, value in data.items() if not isinstance(value, (dict, list))})
     for name, value in data.items():
         if value and name in PARTS:
@@ -250,7 +250,7 @@ def show_card(lead: str, data: Data) -> None:
 
 
 def _short(value: object) -> object:
-    """A value in a line: a dict as names and values, a list as its items; of a reason its text."""
+    """Return a value in a line: a dict as names and values, a list as its items; of a reason its text."""
     if isinstance(value, list):
         return "; ".join(str(item["text"] if _has_text(item) else _short(item)) for item in value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Free tables on disk: read with their own delimiter and encoding, several joined into one."""
+"""Read any delimited table from disk, whatever its delimiter and encoding; join several into one."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def join(tables: Sequence[Table], target: str) -> Table:
 
 
 def moments(texts: Sequence[str]) -> Callable[[str], datetime]:
-    """Give what reads the dates of a column, day or month first as the column itself tells."""
-    evidence = dates.Evidence()
+    """Return a reader for the dates of a column; the column itself decides day or month first."""
+    evidence = dates.DateOrderEvidence()
     for text in texts:
-        evidence.look(text)
+        evidence.add(text)
     order = evidence.order or "mdy"
 
     def moment(text: str) -> datetime:
@@ -112,7 +112,7 @@ def _headless(path: Path, names: Sequence[str]) -> source.Source:
 
 
 def _rows(path: Path, found: source.Source, *, skip: bool) -> Iterator[tuple[int, list[str]]]:
-    """Give the line and the cells of each row that is not blank; cells beyond the header that hold nothing are cut."""
+    """Yield line number and cells of each row that is not blank, without empty cells beyond the header."""
     width = len(found.header)
     with files.opened(path) as (raw, _):
         text = io.TextIOWrapper(raw, found.encoding, newline="")
@@ -145,7 +145,7 @@ def _beside(columns: Columns, other: Table, target: str) -> Columns:
 
 
 def _key(columns: Mapping[str, Sequence[str]], other: Table, target: str) -> str:
-    """Give the common column that tells the rows of the other table apart and finds most of them."""
+    """Return the common column that is unique in the other table and matches most rows."""
     common = [name for name in columns if name in other.columns and name != target]
     unique = [name for name in common if len({text.strip() for text in other.columns[name]}) == len(other)]
     if not unique:

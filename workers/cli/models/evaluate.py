@@ -1,4 +1,4 @@
-"""`hearth evaluate`: how good the models are on a file of one's own, by the very code that trains them."""
+"""`hearth evaluate`: measure the models on a file of one's own, with the code that trains them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What was asked on the command line."""
+    """The options of the command line."""
 
     paths: tuple[Path, ...]
     target: str
@@ -75,7 +75,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is to be evaluated and how."""
+    """Labels and features to evaluate, and how."""
 
     matrix: FeatureMatrix
     target: Target
@@ -92,7 +92,7 @@ def evaluate() -> None:
 
 
 def asking(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of an evaluation of any table."""
+    """Return the options of an evaluation of any table."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command
@@ -160,7 +160,7 @@ def _answer(options: Options, kind: type[LeadScorer], *, as_json: bool) -> None:
 
 
 def open_tables(paths: Sequence[Path], columns: str | None, target: str) -> Table:
-    """Read and join files; says what was left out. Raises TableUnreadable; a missing target is wrong usage."""
+    """Read and join files; print what was left out. Raise TableUnreadable; a missing target is wrong usage."""
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     read = [csv_table.read(path, names) for path in paths]
     for one in read:
@@ -177,7 +177,7 @@ def _names(read: Table) -> str:
 
 
 def names_of(drop: str, joined: Table, target: str) -> list[str]:
-    """The columns to leave out; one that is not there is wrong usage, since a typing error would be a leak."""
+    """Return the columns to leave out; an unknown one is wrong usage, since a typing error would be a leak."""
     names = [name.strip() for name in drop.split(",") if name.strip()]
     unknown = [name for name in names if name not in joined.columns]
     if unknown:
@@ -186,7 +186,7 @@ def names_of(drop: str, joined: Table, target: str) -> list[str]:
 
 
 def question(joined: Table, options: Options) -> Question:
-    """Tell labels and features; raises CommandFailed where that cannot be."""
+    """Return labels and features; raise CommandFailed when they cannot be told apart."""
     left_out = names_of(options.drop, joined, options.target)
     kept = {name: cells for name, cells in joined.columns.items() if name not in left_out}
     banned = refused(kept)
@@ -220,7 +220,7 @@ def _require(joined: Table, target: str, labels: Target, folds: int) -> None:
 
 
 def figures(metrics: Metrics) -> Data:
-    """The figures of every report."""
+    """Return the figures of every report."""
     return {name: getattr(metrics, name) for name in FIGURES}
 
 
@@ -262,14 +262,14 @@ def _trained(matrix: FeatureMatrix, labels: Any, asked: Question, kind: type[Lea
 
 
 def _baselines(found: Training) -> Data:
-    """The base rate, and the best column alone of those that may be learnt from."""
+    """Return the base rate, and the best column alone of those that may be learnt from."""
     alone = next(((name, auc) for name, auc in found.alone.items() if name not in found.dropped), None)
     told = {name: figures(metrics) for name, metrics in found.baselines.items()}
     return told if alone is None else {**told, "best_column": {"column": _plain(alone[0]), "auc": alone[1]}}
 
 
 def _out_of_time(asked: Question, kind: type[LeadScorer], share: float) -> Data:
-    """Train on the first rows only, judge on the last, which nothing has seen."""
+    """Train on the first rows, evaluate on the last."""
     labels = asked.target.labels
     cut = len(labels) - round(share * len(labels))
     first, last = np.arange(cut), np.arange(cut, len(labels))
@@ -297,7 +297,7 @@ def _plain(name: str) -> str:
 
 
 def show(title: str, found: Data) -> None:
-    """Prints a report for people."""
+    """Print a report for people."""
     facts(title, {"rows": found["rows"], "positive": found["positive"], "base rate": found["base_rate"]})
     rows = [("hearth", found), *found["members"].items(), *found["baselines"].items()]
     if "out_of_time" in found:

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from db.records import AuditDraft, MarkTally, ModelRecord, OutboundDraft
+from db.records import AuditDraft, FeedbackTally, ModelRecord, OutboundDraft
 from db.repositories import audit, tenants
 from db.repositories.models import models as registry
 from db.repositories.outbound import outbound
 from db.repositories.overrides import score_feedback
 from db.session import Session, reading, transaction
+from domain.model_kinds import KIND_LABELS, words_of
 from workers.base.settings import settings
 from workers.cli.base.client import client
 from workers.cli.base.command import Command, CommandFailed, example, json_option, tenant_option
@@ -21,9 +22,7 @@ from workers.cli.base.database import database
 from workers.cli.base.output import emit, facts, say, table
 from workers.pages import load, write
 
-KINDS = ("lead_score", "churn")
-#: kind -> what its rows are, and what came true of them
-WORDS = {"lead_score": ("leads", "won"), "churn": ("snapshots", "gone cold")}
+KINDS = tuple(KIND_LABELS)
 TRAINED = ("run_id", "kind", "rows", "metrics", "promoted", "reason", "version")
 #: metrics shown beside the baselines
 COMPARED = ("auc", "pr_auc", "brier", "lift_top_decile")
@@ -57,7 +56,7 @@ def train(kind: str, tenant: str, promote: str, scope: str, as_json: bool) -> No
 
 
 def show_training(data: dict[str, Any]) -> None:
-    """Prints what a training came to, beside the base rate it has to beat."""
+    """Print the result of a training beside the base rate that it has to beat."""
     version = data.get("version") or "no version"
     title = f"{version}: {'promoted' if data['promoted'] else 'not promoted'}, {data['reason']}"
     figures = {name: value for name, value in (data["metrics"] or {}).items() if isinstance(value, (int, float))}
@@ -116,35 +115,36 @@ def show_model(version: str, tenant: str, card: Path | None, as_json: bool) -> N
 
 
 def show_scores(title: str, model: ModelRecord) -> None:
-    """Prints the band table: of the leads that were scored so, of how many it came true."""
+    """Print the band table: of the leads in each band, the share that closed."""
     bands = model.report.get("bands_by_score", ())
     rows = [(f"{band['low']:.0%} to {band['high']:.0%}", band["rows"], band["positives"]) for band in bands]
     if rows:
-        table(title, ("scored", *WORDS[model.kind]), rows)
+        words = words_of(model.kind)
+        table(title, ("scored", words.unit, words.ended), rows)
 
 
-def _marks(said: MarkTally | None) -> dict[str, Any]:
-    """How often people called this model's scores wrong, and why."""
+def _marks(said: FeedbackTally | None) -> dict[str, Any]:
+    """Return how often people marked this model's scores as wrong, and why."""
     if said is None:
         return {"wrong": 0, "right": 0}
     return {"wrong": said.wrong, "right": said.right, **dict(sorted(said.reasons.items()))}
 
 
 def show_comparison(model: ModelRecord) -> None:
-    """Prints a model's figures beside those of the baselines it has to beat."""
+    """Print a model's figures beside those of the baselines it has to beat."""
     compared = {model.version: model.metrics, **model.report.get("baselines", {})}
     rows = [(name, *(figures[column] for column in COMPARED)) for name, figures in compared.items()]
     table("against its baselines", ("scorer", *COMPARED), rows)
 
 
 def show_bands(title: str, model: ModelRecord) -> None:
-    """Prints what was said and what came, band by band."""
+    """Print predicted and observed shares, band by band."""
     bands = model.report.get("bands", ())
     rows = [
         (f"{band['low']:.0%} to {band['high']:.0%}", band["rows"], band["positives"], band["came"]) for band in bands
     ]
-    what, came = WORDS[model.kind]
-    table(title, ("said", what, came, f"share {came}"), rows)
+    words = words_of(model.kind)
+    table(title, ("said", words.unit, words.ended, f"share {words.ended}"), rows)
 
 
 ACTOR = click.option("--actor", default="hearth models", show_default=True, metavar="NAME", help="Who decides it.")
@@ -188,7 +188,7 @@ def rollback_model(tenant: str, kind: str, actor: str, as_json: bool) -> None:
 
 
 def _settle(session: Session, tenant: str, what: str, model: ModelRecord, *, actor: str, retired: str | None) -> None:
-    """Proves and tells in the same transaction that another model scores; workers see it with their next score."""
+    """Write the audit row and the event of the new champion in its transaction; workers use it at their next score."""
     moment = datetime.now(UTC)
     told = {"kind": model.kind, "version": model.version, "scope": model.scope, "actor": actor, "retired": retired}
     proof = AuditDraft(kind=what, body={**told, "fingerprint": model.fingerprint})

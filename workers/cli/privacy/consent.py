@@ -1,4 +1,4 @@
-"""`hearth privacy consent`, `doubts`, `decide`, `reread`: who agreed to be contacted, who refused, what is asked."""
+"""`hearth privacy consent`, `doubts`, `decide`, `reread`: consent, refusals and open doubts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
         lead_id = chosen(tenant, lead)[0]
         with reading(tenant) as session:
             record = leads.get(session, tenant, lead_ids=[lead_id])[0]
-            data = {"tenant_id": tenant, "lead_id": lead_id, **refusals.shown(session, tenant, record)}
+            data = {"tenant_id": tenant, "lead_id": lead_id, **refusals.ledger_view(session, tenant, record)}
             entries = ledger.for_lead(session, tenant, lead_id=lead_id) if reveal else []
     if reveal:
         data["words"] = [
@@ -96,7 +96,7 @@ def doubts(tenant: str, agent: str | None, top: int, as_json: bool) -> None:
 
 
 def show_doubts(tenant: str, found: Sequence[Mapping[str, Any]]) -> None:
-    """Prints who is in doubt and how to decide."""
+    """Print the leads in doubt and how to decide."""
     rows = [
         (one["external_id"] or one["lead_id"], one["assigned_to"], ", ".join(one["channels"]), moment(one["since"]))
         for one in found

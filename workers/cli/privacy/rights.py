@@ -1,4 +1,4 @@
-"""`hearth privacy`: what people may ask of those who keep data on them."""
+"""`hearth privacy`: export, forget, restrict and readmit a person."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def person_options(function: Function) -> Function:
 
 
 def person(lead: str | None, external_ids: tuple[str, ...], source_system: str | None, reason: str) -> Data:
-    """The request's part that says who is meant; refuses none and both."""
+    """Return the request's part that identifies the person; raise for none or both ids."""
     if bool(lead) == bool(external_ids):
         raise click.UsageError("give --lead, or --external-id")
     if lead and _OURS.fullmatch(lead):

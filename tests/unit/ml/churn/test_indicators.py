@@ -14,7 +14,7 @@ from ml.features import extract
 from ml.features.events import KINDS
 from ml.profiles import FeatureMatrix, Interaction, LeadProfile
 from ml.urgency import THRESHOLDS
-from tests.unit.ml.support import NOW, leads
+from tests.support.leads import NOW, leads
 
 LEAD = LeadProfile(lead_id="1", as_of=NOW, created_at=NOW - timedelta(days=60), stage="engaged")
 

@@ -12,7 +12,7 @@ from ml.churn.activity import ENDS, TERMINAL, over
 from ml.churn.labels import HORIZON, History, Label, Standing, labels, past, settled, weekly
 from ml.features import extract
 from ml.profiles import Interaction, LeadProfile
-from tests.unit.ml.support import NOW
+from tests.support.leads import NOW
 
 DAY = timedelta(days=1)
 #: long after the horizon of a snapshot taken at `NOW`

@@ -18,7 +18,7 @@ from ml.errors import ArtifactCorruptedError, LabelsError
 from ml.features import extract
 from ml.leads import train
 from ml.profiles import FeatureMatrix, Interaction, LeadProfile
-from tests.unit.ml.support import NOW, closed, leads
+from tests.support.leads import NOW, closed, leads
 
 LEAD = LeadProfile(lead_id="1", as_of=NOW, created_at=NOW - timedelta(days=60), stage="engaged")
 

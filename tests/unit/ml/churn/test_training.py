@@ -18,7 +18,7 @@ from ml.errors import LabelsError
 from ml.features import extract
 from ml.leads import Training
 from ml.profiles import FeatureMatrix, Interaction, LeadProfile
-from tests.unit.ml.support import NOW
+from tests.support.leads import NOW
 
 DAY = timedelta(days=1)
 DATES = [NOW + day * DAY for day in (0, 20, 40)]

@@ -7,7 +7,7 @@ from importlib import resources
 import pytest
 
 from ml.errors import CatalogueError, MlError
-from ml.interventions.catalogue import CATALOGUE, load
+from ml.interventions.catalogue import CATALOGUE, load_catalogue
 from ml.interventions.names import ACTIONS, INTERVENTIONS, REASONS
 
 TEXT = (resources.files("ml.interventions") / "catalogue.toml").read_text("utf-8")
@@ -109,26 +109,26 @@ WRONG = {
 def test_what_is_wrong_is_told_with_its_place(case: str) -> None:
     text, told = WRONG[case]
     with pytest.raises(CatalogueError) as caught:
-        load(text)
+        load_catalogue(text)
     assert told in str(caught.value)
     assert isinstance(caught.value, MlError)
 
 
 def test_a_tenant_narrows_the_actions_and_names_its_costs() -> None:
-    own = CATALOGUE.of_tenant({"allowed_actions": ["sms", "call_task"], "costs": {"sms": 0.01, "email": 3}})
+    own = CATALOGUE.for_tenant({"allowed_actions": ["sms", "call_task"], "costs": {"sms": 0.01, "email": 3}})
     assert set(own.actions) == {"sms", "call_task"}
     assert own.actions["sms"].cost == 0.01
     assert own.actions["call_task"] == CATALOGUE.actions["call_task"]
 
 
 def test_what_a_tenant_forbids_goes_before_what_it_allows() -> None:
-    own = CATALOGUE.of_tenant({"allowed_actions": ["sms", "call_task"], "forbidden_actions": ["sms"]})
+    own = CATALOGUE.for_tenant({"allowed_actions": ["sms", "call_task"], "forbidden_actions": ["sms"]})
     assert set(own.actions) == {"call_task"}
 
 
 def test_a_catalogue_that_differs_says_so_in_its_version() -> None:
     first, again, other = (
-        CATALOGUE.of_tenant({"costs": costs}).version
+        CATALOGUE.for_tenant({"costs": costs}).version
         for costs in ({"sms": 1, "email": 2}, {"email": 2, "sms": 1}, {"sms": 1, "email": 3})
     )
     assert first == again
@@ -147,4 +147,4 @@ def test_a_catalogue_that_differs_says_so_in_its_version() -> None:
     ],
 )
 def test_settings_that_change_nothing_are_no_new_version(settings: dict[str, object]) -> None:
-    assert CATALOGUE.of_tenant(settings) is CATALOGUE
+    assert CATALOGUE.for_tenant(settings) is CATALOGUE

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from ml.churn.activity import TERMINAL
 from ml.errors import CatalogueError
 from ml.interventions.compliance import gates, rules
-from ml.interventions.compliance.gates import Candidate, Decision, GateFacts, GateRules, judge, rule
+from ml.interventions.compliance.gates import ActionCandidate, GateDecision, GateFacts, GateRules, judge
 from ml.interventions.compliance.holidays import HOLIDAYS
 from ml.interventions.compliance.quiet_hours import Hours
+from ml.interventions.compliance.rule_texts import rule
 from ml.interventions.compliance.rules import RULES
 from ml.interventions.compliance.zones import LAWS, PLACES
-from ml.language.patterns import shipped
+from ml.language.patterns import read_data_file
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: a Tuesday, noon in New York
@@ -27,10 +28,10 @@ NOON = datetime(2026, 5, 5, 16, tzinfo=UTC)
 YES = {"opt_in_sms": True, "opt_in_email": True, "opt_in_call": True}
 FACTS = GateFacts(now=NOON, kill_switch=False, consent=YES, contactable=True, state="NY", phone="+12125550100")
 TEXT = "Two homes near the park came up this week. Shall I send you the list?"
-SMS = Candidate(action="sms", channel="sms", text=TEXT)
-EMAIL = Candidate(action="email", channel="email", text=TEXT)
-CALL = Candidate(action="call_task", channel="call", text="Ask what has changed since the last visit.")
-INSIDE = Candidate(action="agent_reassign", channel="internal", text="Nobody has been in touch for 20 days.")
+SMS = ActionCandidate(action="sms", channel="sms", text=TEXT)
+EMAIL = ActionCandidate(action="email", channel="email", text=TEXT)
+CALL = ActionCandidate(action="call_task", channel="call", text="Ask what has changed since the last visit.")
+INSIDE = ActionCandidate(action="agent_reassign", channel="internal", text="Nobody has been in touch for 20 days.")
 OPEN = GateRules(approval=frozenset())
 
 
@@ -361,7 +362,7 @@ def test_rules_carry_the_versions_of_their_data():
 def test_an_empty_or_unreadable_file_refuses_to_start(text):
     with pytest.raises(CatalogueError, match="install Hearth again"):
         rules.load(text)
-    assert rules.load(shipped("ml.interventions.compliance", "gates.toml")) == RULES
+    assert rules.load(read_data_file("ml.interventions.compliance", "gates.toml")) == RULES
 
 
 # ---- what holds for any facts ----------------------------------------------------------------------------------------
@@ -385,7 +386,7 @@ SAID = st.dictionaries(
 def test_what_waits_is_allowed_once_it_has_waited_and_nothing_without_consent(said, hours, state, ago, candidate):
     now = NOON + hours * HOUR
     facts = replace(FACTS, now=now, consent=said, state=state, contacts=tuple(now - one * HOUR for one in ago))
-    judged: Decision = judge(candidate, facts, OPEN)
+    judged: GateDecision = judge(candidate, facts, OPEN)
     if said.get(f"opt_in_{candidate.channel}") is not True:
         assert judged.decision == "block"
     if judged.not_before is not None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ml.errors import CatalogueError
 from ml.interventions.wording import copy_check, fair_housing
-from ml.interventions.wording.copy_check import check, worst
+from ml.interventions.wording.copy_check import check_copy, worst_tier
 from ml.language import patterns, phrases
 
 GOLDEN = tomllib.loads(Path(__file__).with_name("golden_copy.toml").read_text(encoding="utf-8"))
@@ -28,7 +28,7 @@ PASSES = [(rule, text) for rule, texts in GOLDEN.items() for text in texts["pass
 
 
 def spans(rule: str, text: str) -> list[tuple[int, int]]:
-    return [(found.start, found.end) for found in check(text) if found.id == rule]
+    return [(found.start, found.end) for found in check_copy(text) if found.id == rule]
 
 
 def test_every_entry_has_golden_hits_and_passes():
@@ -53,8 +53,8 @@ def test_pass(rule, text):
 
 @pytest.mark.parametrize(("tier", "text"), WORST)
 def test_worst_tier(tier, text):
-    worst_tier = worst(check(text))
-    assert worst_tier in ({None, "info"} if tier == "none" else {tier})
+    tier_found = worst_tier(check_copy(text))
+    assert tier_found in ({None, "info"} if tier == "none" else {tier})
 
 
 def test_cases_from_the_field():
@@ -64,17 +64,20 @@ def test_cases_from_the_field():
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     told = [(row["expected"].split(" or "), row["text"]) for row in rows]
-    assert [text for tiers, text in told if (worst(check(text)) or "none") not in tiers] == []
+    assert [text for tiers, text in told if (worst_tier(check_copy(text)) or "none") not in tiers] == []
 
 
 @pytest.mark.parametrize("abbreviation", ["St.", "Mt.", "Ft.", "Dr.", "Rev.", "N.", "Fr.", "Sr.", "Mrs."])
 def test_the_full_stop_of_an_abbreviation_ends_no_sentence(abbreviation):
-    assert worst(fair_housing.check(f"Near {abbreviation} Carmel synagogue")) == "warn"
-    assert fair_housing.check(f"Near {abbreviation} Carmel.\n\nSynagogue") == []
+    assert worst_tier(fair_housing.check_fair_housing(f"Near {abbreviation} Carmel synagogue")) == "warn"
+    assert fair_housing.check_fair_housing(f"Near {abbreviation} Carmel.\n\nSynagogue") == []
 
 
 def test_other_full_stops_end_a_sentence():
-    assert fair_housing.check("Near Carmel. Synagogue. No. Children have a room. The gate is near 5. Church") == []
+    assert (
+        fair_housing.check_fair_housing("Near Carmel. Synagogue. No. Children have a room. The gate is near 5. Church")
+        == []
+    )
 
 
 @pytest.mark.parametrize(("rule", "marked"), [(rule, text) for rule, text in HITS if rule.startswith(("fh", "prom"))])
@@ -98,30 +101,30 @@ FINE = (
 
 @pytest.mark.parametrize("text", FINE)
 def test_fine_copy_stays_unmarked(text):
-    assert [found.id for found in check(text) if found.tier != "info"] == []
+    assert [found.id for found in check_copy(text) if found.tier != "info"] == []
 
 
 def test_findings_tell_where_and_not_what():
     text = "Master suite! Write to ana@example.com, adults only."
-    found = check(text)
+    found = check_copy(text)
     assert [(one.id, text[one.start : one.end]) for one in found] == [
         ("fh.master_bedroom", "Master suite"),
         ("personal.email", "ana@example.com"),
         ("fh.adults_only", "adults only"),
     ]
     assert "ana" not in repr(found)
-    assert worst(found) == "block"
+    assert worst_tier(found) == "block"
 
 
 def test_worst_of_none_is_none():
-    assert worst([]) is None
-    assert worst(check("Walking distance to the lake")) == "info"
-    assert worst(check("Walking distance to the church")) == "warn"
+    assert worst_tier([]) is None
+    assert worst_tier(check_copy("Walking distance to the lake")) == "info"
+    assert worst_tier(check_copy("Walking distance to the church")) == "warn"
 
 
 def test_fair_housing_alone_leaves_the_rest():
-    assert fair_housing.check("Guaranteed, {{name}}") == []
-    assert [one.cls for one in fair_housing.check("Adults only")] == ["familial status"]
+    assert fair_housing.check_fair_housing("Guaranteed, {{name}}") == []
+    assert [one.cls for one in fair_housing.check_fair_housing("Adults only")] == ["familial status"]
 
 
 def unbounded(tree):
@@ -162,8 +165,12 @@ def forms(trie):
 
 def test_patterns_are_written_as_texts_are_read():
     catalogue = copy_check.CATALOGUE
-    written = {*forms(catalogue.phrases), *forms(catalogue.exceptions), *catalogue.lists} - {"_", ",", patterns.CLOSE}
-    assert {form for form in written if form[0] != "<" and form.rstrip("+") != phrases.plain(form)} == set()
+    written = {*forms(catalogue.phrases), *forms(catalogue.exceptions), *catalogue.lists} - {
+        "_",
+        ",",
+        patterns.SENTENCE_END,
+    }
+    assert {form for form in written if form[0] != "<" and form.rstrip("+") != phrases.normalised(form)} == set()
     assert {form for form in written if form[0] == "<"} <= {
         *patterns.CLASSES.values(),
         *(name for names in catalogue.lists.values() for name in names),
@@ -191,14 +198,14 @@ NASTY = (
 
 
 def test_nasty_texts_can_be_read():
-    assert all(isinstance(check(part * 1_000), list) for part in NASTY)
+    assert all(isinstance(check_copy(part * 1_000), list) for part in NASTY)
 
 
 @given(st.text(alphabet="no kids{}<>/&;,.!5$%-\u2019\u00ad\u00a0\n", max_size=200))
 def test_any_text_can_be_read(text):
-    found = check(text)
+    found = check_copy(text)
     assert all(0 <= one.start < one.end <= len(text) for one in found)
-    assert found == check(text)
+    assert found == check_copy(text)
 
 
 @given(st.sampled_from(HITS), st.text(alphabet=" \n\t\u00a0", max_size=5))
@@ -236,14 +243,14 @@ ENTRY = '[[entry]]\nid = "x"\nclass = "c"\ntier = "block"\nsource = "s"\n'
 )
 def test_an_empty_or_unreadable_catalogue_refuses_to_start(text):
     with pytest.raises(CatalogueError, match="install Hearth again"):
-        patterns.load({"house.toml": text})
+        patterns.load_phrases({"house.toml": text})
 
 
 def test_lists_hold_patterns_and_a_full_stop_asks_for_the_end_of_the_sentence():
     text = 'version = "1"\n[list]\nboat = ["yachts", "old (yachts|barges)"]\n' + ENTRY + 'pattern = ["no <boat> ."]'
-    house = patterns.load({"house.toml": text})
+    house = patterns.load_phrases({"house.toml": text})
     texts = ("No yachts", "No old barges. Ever", "No old yachts", "No yachts here", "No barges")
-    assert [len(phrases.find(one, house)) for one in texts] == [1, 1, 1, 0, 0]
+    assert [len(phrases.find_phrases(one, house)) for one in texts] == [1, 1, 1, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from ml.errors import CatalogueError
 from ml.interventions.compliance.holidays import HOLIDAYS, easter, holidays_on, load
 from ml.interventions.compliance.quiet_hours import Hours, clocks_of, first_open
 from ml.interventions.compliance.zones import PLACES, place_of
-from ml.language.patterns import shipped
+from ml.language.patterns import read_data_file
 
-TEXT = shipped("ml.interventions.compliance", "holidays.toml")
+TEXT = read_data_file("ml.interventions.compliance", "holidays.toml")
 
 #: holiday -> its dates in 2026, 2027 and 2028, those moved for a weekend beside them
 DATES = {

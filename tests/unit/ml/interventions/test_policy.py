@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from ml.interventions.catalogue import CATALOGUE
 from ml.interventions.names import ACTIONS, INDICATORS, INTERVENTIONS, LEVELS, STAGES, URGENCIES
 from ml.interventions.policy import (
-    EVERY,
+    EVERY_INTERVENTION,
     Need,
     Uplift,
-    acting,
     action_id,
+    is_acted_on,
     options,
     propose,
     urgency_of,
@@ -151,7 +151,7 @@ def test_nothing_is_proposed_where_nothing_fits() -> None:
     bare = replace(NEED, indicators={}, stage=None, timeline=None, lead_type=None, days_silent=None, probability=0.5)
     assert propose(bare) == []
     assert propose(NEED, allowed_actions=[]) == []
-    assert propose(NEED, CATALOGUE.of_tenant({"allowed_actions": []})) == []
+    assert propose(NEED, CATALOGUE.for_tenant({"allowed_actions": []})) == []
 
 
 @pytest.mark.parametrize("days_silent", [None, 1.0, 500.0])
@@ -210,8 +210,8 @@ def test_paused_interventions_are_not_proposed() -> None:
     left = [one.intervention for one in propose(NEED, paused={names[0]})]
     assert names[0] not in left
     assert left[:2] == names[1:3]
-    assert propose(NEED, paused={EVERY}) == []
-    assert propose(replace(NEED, terminal=True), paused={EVERY}) == []
+    assert propose(NEED, paused={EVERY_INTERVENTION}) == []
+    assert propose(replace(NEED, terminal=True), paused={EVERY_INTERVENTION}) == []
 
 
 def test_what_was_measured_to_help_goes_first() -> None:
@@ -243,10 +243,10 @@ def test_who_has_found_a_home_is_sent_no_listings(stage) -> None:
 def test_a_threshold_is_left_below_where_it_is_entered() -> None:
     moves, was = [], False
     for probability in (0.55, 0.61, 0.52, 0.5, 0.49, 0.59, 0.6):
-        was = acting(was, probability)
+        was = is_acted_on(was, probability)
         moves.append(was)
     assert moves == [False, True, True, True, False, False, True]
-    assert acting(False, 0.4, enter=0.4, leave=0.3)
+    assert is_acted_on(False, 0.4, enter=0.4, leave=0.3)
 
 
 def test_the_same_plan_of_a_day_has_the_same_id() -> None:

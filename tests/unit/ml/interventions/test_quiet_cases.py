@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ml.interventions.compliance.gates import Candidate, GateFacts, GateRules, judge
+from ml.interventions.compliance.gates import ActionCandidate, GateFacts, GateRules, judge
 from ml.interventions.compliance.holidays import HOLIDAYS, holidays_on
 from ml.interventions.compliance.quiet_hours import Hours, clocks_of, first_open
 from ml.interventions.compliance.zones import PLACES, place_of
@@ -32,7 +32,9 @@ def waits(channel, state, phone, timezone, moment, hours):
         state=state or None,
         phone=phone or None,
     )
-    action = Candidate(action=channel, channel=channel, text="Two homes near the park came up. Shall I send them?")
+    action = ActionCandidate(
+        action=channel, channel=channel, text="Two homes near the park came up. Shall I send them?"
+    )
     judged = judge(action, facts, GateRules(hours=Hours(start, end), approval=frozenset()))
     assert judged.decision in {"allow", "defer"}, judged.rules[-1].rule
     return judged.not_before if judged.decision == "defer" else None

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from ml.errors import CatalogueError, NoCommonHourError
 from ml.interventions.compliance.quiet_hours import EARLIEST, LATEST, Hours, is_open, open_at, zones_of
-from ml.interventions.compliance.zones import DAYS, LAWS, PLACES, laws_of, load, state_of, state_of_phone
-from ml.language.patterns import shipped
+from ml.interventions.compliance.zones import DAYS, LAWS, PLACES, laws_of, load_places, state_of, state_of_phone
+from ml.language.patterns import read_data_file
 
 NY, CHICAGO, DENVER, LA = "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"
-TEXT = shipped("ml.interventions.compliance", "zones.toml")
+TEXT = read_data_file("ml.interventions.compliance", "zones.toml")
 
 
 def at(zone, text):
@@ -292,6 +292,6 @@ def test_the_opening_is_inside_not_before_and_the_first(zones, now, start, lengt
     ],
 )
 def test_an_empty_or_unreadable_file_refuses_to_start(text):
-    assert load(TEXT) == PLACES
+    assert load_places(TEXT) == PLACES
     with pytest.raises(CatalogueError, match="install Hearth again"):
-        load(text)
+        load_places(text)

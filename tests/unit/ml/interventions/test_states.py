@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.errors import CatalogueError
-from ml.interventions.compliance.places import PLACES, load
+from ml.interventions.compliance.places import PLACES, load_places
 from ml.interventions.compliance.states import state_of, states_of
 from ml.interventions.compliance.zones import place_of
-from ml.language.patterns import shipped
+from ml.language.patterns import read_data_file
 
-TEXT = shipped("ml.interventions.compliance", "zones.toml")
+TEXT = read_data_file("ml.interventions.compliance", "zones.toml")
 
 #: what is written -> the states it may mean
 READ = [
@@ -274,4 +274,4 @@ def test_an_unknown_place_keeps_the_laws_of_every_state_on_its_own_clock(phone):
 )
 def test_tables_that_cannot_be_read_refuse_to_start(text):
     with pytest.raises(CatalogueError, match="install Hearth again"):
-        load(text)
+        load_places(text)

@@ -7,13 +7,13 @@ import pytest
 
 from ml.interventions.catalogue import CATALOGUE
 from ml.interventions.names import INTERVENTIONS, SITUATIONS
-from ml.interventions.templates import every, tidy, words
-from ml.interventions.wording.copy_check import check
+from ml.interventions.templates import action_text, all_texts, clean_name
+from ml.interventions.wording.copy_check import check_copy
 
 NAME = "Harbor Homes"
 #: the letters of GSM-7 that we write: others would halve what a message holds
 GSM = re.compile(r"[A-Za-z0-9 .,:;?!'&/()\-]+")
-WRITTEN = every(CATALOGUE, name=NAME)
+WRITTEN = all_texts(CATALOGUE, name=NAME)
 BY_WRITES = {
     kind: {pair: told for pair, told in WRITTEN.items() if CATALOGUE.actions[pair[1]].writes == kind}
     for kind in ("sms", "email", "task", "note", "nothing")
@@ -38,7 +38,7 @@ def test_a_text_message_says_who_writes_and_how_to_stop(pair) -> None:
 
 @pytest.mark.parametrize("pair", BY_WRITES["sms"])
 def test_a_text_message_of_the_longest_name_fits_two_parts(pair) -> None:
-    text = words(CATALOGUE, pair[0], CATALOGUE.actions[pair[1]], name=tidy("W" * 90)).text
+    text = action_text(CATALOGUE, pair[0], CATALOGUE.actions[pair[1]], name=clean_name("W" * 90)).text
     assert len(text) <= 306
 
 
@@ -81,8 +81,8 @@ def test_every_pair_has_words_of_its_own() -> None:
 
 
 def test_without_a_name_nobody_is_made_up() -> None:
-    sms = words(CATALOGUE, "social_proof", CATALOGUE.actions["sms"]).text
-    email = words(CATALOGUE, "social_proof", CATALOGUE.actions["email"]).text
+    sms = action_text(CATALOGUE, "social_proof", CATALOGUE.actions["sms"]).text
+    email = action_text(CATALOGUE, "social_proof", CATALOGUE.actions["email"]).text
     assert sms.startswith("If you are weighing your choices")
     assert email.endswith("Kind regards,\nYour real estate team")
 
@@ -100,17 +100,17 @@ def test_without_a_name_nobody_is_made_up() -> None:
     ],
 )
 def test_a_name_cannot_become_markup_or_a_placeholder(name, expected) -> None:
-    assert tidy(name) == expected
+    assert clean_name(name) == expected
 
 
 @pytest.mark.parametrize("name", [None, NAME])
 def test_the_content_check_finds_nothing_in_all_that_hearth_writes(name) -> None:
-    copies = {pair: f"{told.title or ''}\n{told.text or ''}" for pair, told in every(CATALOGUE, name=name).items()}
-    found = {pair: [(one.id, one.tier) for one in check(copy)] for pair, copy in copies.items()}
+    copies = {pair: f"{told.title or ''}\n{told.text or ''}" for pair, told in all_texts(CATALOGUE, name=name).items()}
+    found = {pair: [(one.id, one.tier) for one in check_copy(copy)] for pair, copy in copies.items()}
     assert {pair: findings for pair, findings in found.items() if findings} == {}
 
 
 def test_the_content_check_sees_what_a_catalogue_must_not_say() -> None:
     wording = {**CATALOGUE.wording, "opening": {**CATALOGUE.wording["opening"], "social_proof": "Adults only."}}
-    spoilt = words(replace(CATALOGUE, wording=wording), "social_proof", CATALOGUE.actions["sms"]).text
-    assert [one.tier for one in check(spoilt)] == ["block"]
+    spoilt = action_text(replace(CATALOGUE, wording=wording), "social_proof", CATALOGUE.actions["sms"]).text
+    assert [one.tier for one in check_copy(spoilt)] == ["block"]

@@ -5,7 +5,16 @@ import re
 import pytest
 
 from ml.language import consent_words
-from ml.language.consent_words import ALL, Column, cell, column, label, mark, maybe, understood
+from ml.language.consent_words import (
+    ALL,
+    ConsentColumn,
+    column_meaning,
+    is_understood,
+    may_mention_consent,
+    read_cell,
+    read_label,
+    read_mark,
+)
 
 EVERYTHING, EMAIL, SMS, CALL, MAIL = (frozenset({name}) for name in ("all", "email", "sms", "call", "mail"))
 RINGING, WRITTEN = frozenset({"call", "sms"}), frozenset({"email", "sms"})
@@ -59,26 +68,26 @@ NEITHER = [
 
 @pytest.mark.parametrize("header", REFUSING)
 def test_columns_that_refuse(header: str) -> None:
-    found = column(header)
+    found = column_meaning(header)
     assert found is not None
     assert (found.means, set(found.channels)) == ("refusal", set(REFUSING[header]))
 
 
 @pytest.mark.parametrize("header", ALLOWING)
 def test_columns_that_allow(header: str) -> None:
-    found = column(header)
+    found = column_meaning(header)
     assert found is not None
     assert (found.means, found.channels) == ("consent", ALLOWING[header])
 
 
 @pytest.mark.parametrize("header", NEITHER)
 def test_columns_that_are_about_something_else(header: str) -> None:
-    assert column(header) is None
+    assert column_meaning(header) is None
 
 
 @pytest.mark.parametrize("header", ["OPTIN_IP", "Consent Source", "Legal basis for processing", "Fax Opt Out"])
 def test_columns_about_how_consent_was_given_are_no_attributes(header: str) -> None:
-    found = column(header)
+    found = column_meaning(header)
     assert found is not None
     assert found.means == "about"
 
@@ -140,25 +149,25 @@ NO_MARKS = [
 
 @pytest.mark.parametrize("text", MARKS)
 def test_marks_that_refuse(text: str) -> None:
-    assert mark(text).refused == MARKS[text]
-    assert maybe(text)
+    assert read_mark(text).refused == MARKS[text]
+    assert may_mention_consent(text)
 
 
 @pytest.mark.parametrize("text", NO_MARKS)
 def test_marks_that_refuse_nothing(text: str) -> None:
-    assert not mark(text)
+    assert not read_mark(text)
 
 
 @pytest.mark.parametrize("text", ["no email", "consent unknown", "permission?"])
 def test_marks_that_look_like_consent_and_are_not_understood(text: str) -> None:
-    said = mark(text)
+    said = read_mark(text)
     assert said.unclear
     assert not said.refused
 
 
 def test_no_mark_says_anything_that_the_cheap_look_overlooks() -> None:
     words = [*REFUSING, *ALLOWING, *NEITHER, *MARKS, *NO_MARKS]
-    assert [text for text in words if mark(text) and not maybe(text)] == []
+    assert [text for text in words if read_mark(text) and not may_mention_consent(text)] == []
 
 
 @pytest.mark.parametrize(
@@ -170,7 +179,7 @@ def test_no_mark_says_anything_that_the_cheap_look_overlooks() -> None:
     ],
 )
 def test_cells_of_a_column_that_refuses(text: str, refused: bool) -> None:
-    assert bool(cell(Column(means="refusal", channels=ALL), text).refused) is refused
+    assert bool(read_cell(ConsentColumn(means="refusal", channels=ALL), text).refused) is refused
 
 
 @pytest.mark.parametrize(
@@ -183,25 +192,25 @@ def test_cells_of_a_column_that_refuses(text: str, refused: bool) -> None:
     ],
 )
 def test_cells_of_a_column_that_allows(text: str, what: str) -> None:
-    about = Column(means="consent", channels=EMAIL)
-    said = cell(about, text)
+    about = ConsentColumn(means="consent", channels=EMAIL)
+    said = read_cell(about, text)
     told = [name for name in ("granted", "withheld", "refused", "unclear") if getattr(said, name)]
     assert told == [what]
     assert getattr(said, what) == EMAIL
 
 
 def test_a_word_that_nobody_knows_is_told_apart() -> None:
-    assert [understood(word) for word in ("Yes", "unsubscribed", "mornings only")] == [True, True, False]
+    assert [is_understood(word) for word in ("Yes", "unsubscribed", "mornings only")] == [True, True, False]
 
 
 def test_long_texts_are_no_marks_and_cost_little() -> None:
-    assert not label("do not contact " * 100)
-    words = consent_words.words_of("opt" * 5_000)
+    assert not read_label("do not contact " * 100)
+    words = consent_words.split_words("opt" * 5_000)
     assert sum(map(len, words)) <= 4 * consent_words.LONGEST
 
 
 def test_every_pattern_of_the_catalogue_is_written_as_words_are_read() -> None:
-    table = consent_words._TABLE
+    table = consent_words._DATA
     for entry in (*table["header"], *table["label"]):
         for pattern in entry["patterns"]:
             plain = re.sub(r"<\w+>|[()\[\]|]|\b_\b", " ", pattern).split()

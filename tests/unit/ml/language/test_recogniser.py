@@ -12,7 +12,7 @@ import pytest
 from benchmarks import train_refusals
 from ml.errors import ArtifactCorruptedError
 from ml.language import recogniser
-from ml.language.recogniser import Recogniser, dump, features, load, shipped
+from ml.language.recogniser import Recogniser, dump, features, load, load_shipped
 
 ROOT = Path(__file__).parents[4]
 CARD = ROOT / "docs" / "models" / "refusals.md"
@@ -27,7 +27,7 @@ def test_the_card_names_the_weights_that_ship():
 
 def test_the_weights_are_small_and_hold_no_text():
     assert WEIGHTS.stat().st_size < 300_000
-    assert dump(shipped()) == WEIGHTS.read_text(encoding="utf-8")
+    assert dump(load_shipped()) == WEIGHTS.read_text(encoding="utf-8")
     assert "stop" not in WEIGHTS.read_text(encoding="utf-8")
 
 
@@ -66,8 +66,8 @@ def test_training_gives_the_same_weights_again(tmp_path):
     assert first == again
     learnt = load(first)
     (refusing,), (other,) = (
-        train_refusals.hashed("please stop calling"),
-        train_refusals.hashed("no, call about the tour"),
+        train_refusals.recogniser_inputs("please stop calling"),
+        train_refusals.recogniser_inputs("no, call about the tour"),
     )
     assert learnt.score(refusing.features) > learnt.score(other.features)
 
@@ -92,7 +92,8 @@ def test_the_corpus_is_large_enough_and_in_four_languages():
 
 
 def test_nothing_of_scikit_learn_is_imported_to_read():
-    code = "import sys; from ml.language.refusals import read; read('stop it'); print('sklearn' in sys.modules)"
+    read = "from ml.language import refusals; refusals.read_message('stop it')"
+    code = f"import sys; {read}; print('sklearn' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

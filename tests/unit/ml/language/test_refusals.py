@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ml.language import refusals
-from ml.language.refusals import NONE, read
+from ml.language.refusals import NO_REFUSAL, read_message
 from ml.language.text import own_words
 
 CASES = Path(os.environ.get("HEARTH_CASES", Path(__file__).parents[5] / "shared" / "cases"))
@@ -170,7 +170,7 @@ PASSES = [
 
 @pytest.mark.parametrize(("expected", "message"), OPT_OUT)
 def test_a_case_from_the_field_is_read(expected, message):
-    assert (read(message).verdict == "none") is (expected == "none")
+    assert (read_message(message).verdict == "none") is (expected == "none")
 
 
 def test_the_cases_on_file_are_read():
@@ -180,23 +180,23 @@ def test_the_cases_on_file_are_read():
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     assert [
-        row["text"] for row in rows if (read(row["text"]).verdict == "none") is (row["expected"] == "refusal")
+        row["text"] for row in rows if (read_message(row["text"]).verdict == "none") is (row["expected"] == "refusal")
     ] == []
 
 
 @pytest.mark.parametrize("message", CLEAR)
 def test_a_refusal_is_clear(message):
-    assert read(message).verdict == "clear"
+    assert read_message(message).verdict == "clear"
 
 
 @pytest.mark.parametrize("message", DOUBT)
 def test_what_may_refuse_is_in_doubt(message):
-    assert read(message).verdict == "doubt"
+    assert read_message(message).verdict == "doubt"
 
 
 @pytest.mark.parametrize("message", PASSES)
 def test_what_is_no_refusal_passes(message):
-    assert read(message) == NONE
+    assert read_message(message) == NO_REFUSAL
 
 
 @pytest.mark.parametrize(
@@ -231,14 +231,14 @@ def test_what_is_no_refusal_passes(message):
     ],
 )
 def test_the_channels_are_those_that_the_words_name(message, over, channels):
-    assert read(message, over).channels == channels
+    assert read_message(message, over).channels == channels
 
 
 def test_a_reading_names_its_rule_and_holds_no_text():
-    assert read("STOP").rule == "keyword"
-    found = read("please, Ada Larkmoor, stop texting me")
+    assert read_message("STOP").rule == "keyword"
+    found = read_message("please, Ada Larkmoor, stop texting me")
     assert "Larkmoor" not in repr(found)
-    assert NONE.rule is None
+    assert NO_REFUSAL.rule is None
 
 
 @pytest.mark.parametrize(
@@ -255,14 +255,14 @@ def test_a_reading_names_its_rule_and_holds_no_text():
 )
 def test_only_the_writers_own_words_are_read(message, own):
     assert own_words(message).split() == own.split()
-    assert read(message) == NONE
+    assert read_message(message) == NO_REFUSAL
 
 
 def test_an_answer_below_what_it_quotes_is_read():
     quoted = "On Mon, Jan 5, 2026 at 9:00 AM Ada <a@example.com> wrote:\n> Homes for you\n> Reply STOP to opt out\n\n"
-    assert read(f"{quoted}Unsubscribe me please").verdict == "clear"
-    assert read(f"{quoted}Lovely, thanks").verdict == "none"
-    assert read("Thanks,\nplease stop texting me").verdict == "clear"
+    assert read_message(f"{quoted}Unsubscribe me please").verdict == "clear"
+    assert read_message(f"{quoted}Lovely, thanks").verdict == "none"
+    assert read_message("Thanks,\nplease stop texting me").verdict == "clear"
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_an_answer_below_what_it_quotes_is_read():
     ],
 )
 def test_a_footer_that_comes_back_does_not_count(footer):
-    assert read(f"Sounds great, see you then! {footer}") == NONE
+    assert read_message(f"Sounds great, see you then! {footer}") == NO_REFUSAL
 
 
 ADVERSARIAL = [
@@ -307,7 +307,7 @@ ADVERSARIAL = [
 def test_a_long_or_odd_message_costs_no_more_than_its_first_characters(message, monkeypatch):
     seen = []
     monkeypatch.setattr(refusals, "fold", lambda own: seen.append(len(own)) or own)
-    read(message)
+    read_message(message)
     assert sum(seen) <= 4_000
 
 
@@ -328,16 +328,16 @@ def clock():
         times = []
         for _ in range(3):
             started = time.process_time()
-            read(text)
+            read_message(text)
             times.append(time.process_time() - started)
         return min(times)
 
-    read("STOP")
+    read_message("STOP")
     return best
 
 
 def test_stop_is_heard_before_much_space():
-    assert read("STOP" + " " * 100_000).verdict == "clear"
+    assert read_message("STOP" + " " * 100_000).verdict == "clear"
 
 
 def test_every_pattern_compiles():
@@ -348,4 +348,4 @@ def test_every_pattern_compiles():
 
 @pytest.mark.parametrize("message", ["when you get to the gate, stop"])
 def test_what_only_sounds_like_a_refusal_closes_nobody(message):
-    assert read(message).verdict != "clear"
+    assert read_message(message).verdict != "clear"

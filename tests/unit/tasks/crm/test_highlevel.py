@@ -10,7 +10,8 @@ import pytest
 from ml.interventions.catalogue import CATALOGUE
 from ml.interventions.names import ACTIONS
 from ml.interventions.policy import Need, options, propose
-from tasks.crm.highlevel.requests import is_own, possible, request_of, why_not
+from tasks.crm.adapter import CrmAction
+from tasks.crm.highlevel.requests import is_tenant_run, possible, request_of, why_not
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 CONTACTS, MESSAGES = {"Version": "2021-07-28"}, {"Version": "2021-04-15"}
@@ -32,7 +33,7 @@ def asked(action: str, settings=None, **changed):
         "due_at": datetime(2025, 3, 4, 12, tzinfo=timezone(timedelta(hours=-5))),
         "assigned_to": "agent",
     }
-    return request_of(action, **(told | changed), settings=settings or {})
+    return request_of(CrmAction(action=action, **(told | changed), settings=settings or {}))
 
 
 def ghl(method: str, path: str, body, headers=CONTACTS):
@@ -85,8 +86,8 @@ def test_a_tenants_workflow_goes_first_and_then_its_tag(action) -> None:
     both = {"workflows": {action: "w/1"}, "tags": {action: "win back"}}
     assert asked(action, both) == ghl("POST", "/contacts/c1/workflow/w%2F1", {})
     assert asked(action, {"tags": {action: "win back"}}) == ghl("POST", "/contacts/c1/tags", {"tags": ["win back"]})
-    assert is_own(action, both)
-    assert not is_own(action, {"workflows": {"other": "w1"}})
+    assert is_tenant_run(action, both)
+    assert not is_tenant_run(action, {"workflows": {"other": "w1"}})
 
 
 def test_automation_is_paused_by_leaving_the_workflow_or_by_a_tag() -> None:
@@ -95,7 +96,7 @@ def test_automation_is_paused_by_leaving_the_workflow_or_by_a_tag() -> None:
     assert asked("pause_automation", {"tags": {"pause_automation": "quiet"}}) == ghl(
         "POST", "/contacts/c1/tags", {"tags": ["quiet"]}
     )
-    assert not is_own("pause_automation", workflow)
+    assert not is_tenant_run("pause_automation", workflow)
 
 
 def test_nothing_stands_in_for_closing_all_channels() -> None:

@@ -13,7 +13,7 @@ from tasks.crm.highlevel.custom_fields import is_ours
 from tasks.crm.highlevel.envelope import READERS
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.parsed_event import Ignored, ParsedEvent, ReaderContext
+from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SETUP = ReaderContext(tenant_id="L1", now=NOW, received_at=NOW)
@@ -87,5 +87,5 @@ def test_no_event_breaks_the_reader(kind: str, told: dict[str, object]) -> None:
     ):
         with suppress(EventRefused):
             found = read(raw, SETUP)
-            assert isinstance(found, ParsedEvent | Ignored)
+            assert isinstance(found, ParsedEvent | IgnoredEvent)
             assert not isinstance(found, ParsedEvent) or found.at <= NOW

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tasks.intake.csv import columns, error_file, event_rows, rows, source
+from tasks.intake.csv import mapping as mapping_file
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -19,10 +20,10 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 @dataclass(frozen=True, kw_only=True)
 class Intake:
     source: source.Source
-    spooled: source.Spooled
+    spooled: source.SpooledFile
     plan: columns.ColumnPlan
-    defaults: columns.Defaults
-    records: list[source.Record]
+    defaults: mapping_file.FileDefaults
+    records: list[source.CsvRecord]
     rows: list[Any]
 
     @property
@@ -31,7 +32,7 @@ class Intake:
 
     @property
     def codes(self):
-        return [(problem.severity, problem.code) for row in self.rows for problem in row.problems]
+        return [(problem.severity, problem.code) for row in self.rows for problem in row.issues]
 
 
 class Importer:
@@ -52,13 +53,13 @@ class Importer:
         self, path: Path, mapping: Mapping[str, Any] | None = None, *, profile="auto", timezone="UTC", subject="leads"
     ) -> Intake:
         found = source.inspect(path)
-        plan = columns.plan(found.header, profile, mapping, subject=subject)
+        plan = columns.plan_columns(found.header, profile, mapping, subject=subject)
         spool = self.folder / "spool"
-        spooled = source.spool(path, spool, found, watch=plan.watch)
-        defaults = columns.defaults(mapping, profile=plan.profile, timezone=timezone, sha256=spooled.sha256)
-        plan = plan.learn(spooled.orders, defaults)
+        spooled = source.spool(path, spool, found, date_positions=plan.date_positions)
+        defaults = mapping_file.file_defaults(mapping, profile=plan.profile, timezone=timezone, sha256=spooled.sha256)
+        plan = plan.with_date_orders(spooled.date_orders, defaults)
         plan = columns.ColumnPlan.load(json.loads(json.dumps(plan.dump())))
-        records = [record for chunk in spooled.offsets for record in source.read(spool, chunk, found)]
+        records = [record for chunk in spooled.chunks for record in source.read_records(spool, chunk, found)]
         convert = rows.convert if subject == "leads" else event_rows.convert
         return Intake(
             source=found,
@@ -74,7 +75,7 @@ class Importer:
         aside = [
             row
             for record, converted in zip(intake.records, intake.rows, strict=True)
-            for row in rows.kept_aside(record, converted.problems)
+            for row in rows.rejected_rows(record, converted.issues)
         ]
         file = intake.defaults.file if intake.plan.row_number else ""
         error_file.write(self.folder / name, intake.source.header, aside, file=file)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from db.consent import told
+from db.consent import draft_view
 from db.records import LeadDraft
 from tasks.contracts.leads import LeadIn
 from tasks.crm import generic, highlevel
 from tasks.intake import consent
 from tasks.intake.csv import columns
 from tasks.intake.lead_drafts import to_draft
-from tasks.intake.parsed_event import Ignored, ReaderContext
+from tasks.intake.parsed_event import IgnoredEvent, ReaderContext
 
 NOON = datetime(2026, 5, 5, 12, tzinfo=UTC)
 HEADER = "Lead ID,Name,Email,Phone"
@@ -63,14 +63,14 @@ def only(importer, header, row):
 )
 def test_columns_tags_stages_and_statuses(importer, header, row, view):
     _, found = only(importer, header, row)
-    assert told(found.draft) == view
+    assert draft_view(found.draft) == view
     assert not {"Opt Out", "Unsubscribe", "DNC List", "Is Blacklisted"} & found.draft.custom.keys()
 
 
 def test_a_mapping_does_not_hide_what_a_cell_says(importer):
     mapping = {"words": {"stage": {"archived": ["Do Not Contact"]}}}
     draft = importer.take(f"{HEADER},Stage\n1,{PERSON},Do Not Contact\n", mapping).drafts[0]
-    assert (draft.fields["stage"], told(draft)) == ("archived", {"dnd_all": True})
+    assert (draft.fields["stage"], draft_view(draft)) == ("archived", {"dnd_all": True})
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,18 @@ def test_a_mapping_does_not_hide_what_a_cell_says(importer):
 )
 def test_no_mapping_hides_a_column_that_refuses(importer, mapping):
     draft = importer.take(f"{HEADER},Opt Out\n1,{PERSON},Yes\n", mapping).drafts[0]
-    assert (told(draft), draft.custom) == ({"dnd_all": True}, {})
+    assert (draft_view(draft), draft.custom) == ({"dnd_all": True}, {})
 
 
 def test_a_column_of_consent_in_a_file_of_events_is_read():
-    plan = columns.plan(["external_id", "kind", "occurred_at", "Opt Out"], subject="events")
+    plan = columns.plan_columns(["external_id", "kind", "occurred_at", "Opt Out"], subject="events")
     assert plan.mapped["Opt Out"] == "dnd_all"
 
 
 def test_a_row_of_events_keeps_what_its_columns_refuse(importer):
     path = importer.write("external_id,kind,occurred_at,Opt Out\nA1,listing_view,2026-01-02,Yes\n")
     found = importer.file(path, subject="events").rows[0]
-    assert told(found.lead) == {"dnd_all": True}
+    assert draft_view(found.lead) == {"dnd_all": True}
     assert "refuses" not in found.event.facts
 
 
@@ -119,21 +119,21 @@ def test_what_looks_like_consent_and_is_not_understood_closes_the_channel_and_wa
     assert [(one.channel, one.decision, one.rule) for one in found.draft.statements] == [
         (channel, "doubtful", "not_understood")
     ]
-    assert [problem.code for problem in found.problems] == ["consent.not_understood"]
-    assert row not in " ".join(problem.message for problem in found.problems)
+    assert [problem.code for problem in found.issues] == ["consent.not_understood"]
+    assert row not in " ".join(problem.message for problem in found.issues)
 
 
 def test_a_refusing_word_that_nobody_knows_refuses_and_warns(importer):
     _, found = only(importer, "Unsubscribed Mode", "Manual")
-    assert told(found.draft) == {"dnd_email": True}
-    assert [problem.code for problem in found.problems] == ["value.enum"]
+    assert draft_view(found.draft) == {"dnd_email": True}
+    assert [problem.code for problem in found.issues] == ["value.enum"]
 
 
 def test_repeated_cells_say_the_same_of_each_row_and_are_remembered(importer):
     rows = "".join(f"{number},A B,a{number}@example.com,,Yes,No,perhaps\n" for number in range(4))
     intake = importer.take(f"{HEADER},Opt Out,Do Not Call,SMS Consent\n{rows}")
-    assert {frozenset(told(draft)) for draft in intake.drafts} == {frozenset({"dnd_all", "doubt_sms_at"})}
-    assert [len(row.problems) for row in intake.rows] == [1] * 4
+    assert {frozenset(draft_view(draft)) for draft in intake.drafts} == {frozenset({"dnd_all", "doubt_sms_at"})}
+    assert [len(row.issues) for row in intake.rows] == [1] * 4
 
 
 def test_notes_of_people_are_asked_about(importer):
@@ -157,8 +157,8 @@ def test_notes_of_people_are_asked_about(importer):
 def test_messages_of_a_file_of_events_are_read(importer, row, view):
     header = "external_id,kind,occurred_at,direction,channel,text"
     found = importer.file(importer.write(f"{header}\n{row}\n"), subject="events").rows[0]
-    assert found.lead is not None, found.problems
-    assert told(found.lead).keys() == (view if isinstance(view, set) else view.keys())
+    assert found.lead is not None, found.issues
+    assert draft_view(found.lead).keys() == (view if isinstance(view, set) else view.keys())
     assert bool(found.event.facts.get("refuses")) is bool(view)
 
 
@@ -175,8 +175,8 @@ def test_kinds_of_events_that_nobody_listed_refuse_by_their_names(importer, kind
     found = importer.file(
         importer.write(f"external_id,kind,occurred_at\nA1,{kind},2026-01-02\n"), subject="events"
     ).rows[0]
-    assert found.lead is not None, found.problems
-    assert told(found.lead) == view
+    assert found.lead is not None, found.issues
+    assert draft_view(found.lead) == view
 
 
 def test_events_of_other_sources_refuse_by_their_names_too():
@@ -188,11 +188,11 @@ def test_events_of_other_sources_refuse_by_their_names_too():
         ("dnd_on", {"unsubscribed_at"}),
     ):
         notice = generic.read({"lead": lead, "kind": kind, "at": NOON.isoformat()}, setup)
-        assert set(told(notice.lead)) == names, kind
+        assert set(draft_view(notice.lead)) == names, kind
     event = {"type": "SmsOptOut", "locationId": "T", "contactId": "c1", "webhookId": "w1"}
-    assert told(highlevel.read(event, setup).lead) == {"dnd_sms": True}
-    assert isinstance(highlevel.read({**event, "type": "SomethingElse"}, setup), Ignored)
-    assert isinstance(generic.read({"lead": lead, "kind": "bus_stop"}, setup), Ignored)
+    assert draft_view(highlevel.read(event, setup).lead) == {"dnd_sms": True}
+    assert isinstance(highlevel.read({**event, "type": "SomethingElse"}, setup), IgnoredEvent)
+    assert isinstance(generic.read({"lead": lead, "kind": "bus_stop"}, setup), IgnoredEvent)
 
 
 def test_a_lead_of_the_contract_is_read_alike():
@@ -205,7 +205,7 @@ def test_a_lead_of_the_contract_is_read_alike():
         }
     )
     draft = to_draft(lead, NOON)
-    assert told(draft) == {"dnd_email": True, "dnd_sms": True, "dnd_call": True, "opt_in_sms": True}
+    assert draft_view(draft) == {"dnd_email": True, "dnd_sms": True, "dnd_call": True, "opt_in_sms": True}
     assert draft.custom == {"Pets": "two cats"}
 
 
@@ -225,8 +225,8 @@ def test_a_draft_that_says_nothing_is_given_back_as_it_is():
     ],
 )
 def test_messages(text, channel, view):
-    statements = consent.of_message(text, channel, at=NOON, reference="m1")
-    assert set(told(LeadDraft(statements=statements))) == view
+    statements = consent.from_message(text, channel, at=NOON, reference="m1")
+    assert set(draft_view(LeadDraft(statements=statements))) == view
     assert all(one.quote == text and one.basis == "words" and one.rule for one in statements)
 
 
@@ -236,7 +236,7 @@ def test_messages(text, channel, view):
 def test_the_case_of_tags(importer, cases):
     drafts = importer.file(cases / "csv" / "refusals_in_tags.csv").drafts
     everything = {"dnd_all": True}
-    assert [told(draft) for draft in drafts] == [
+    assert [draft_view(draft) for draft in drafts] == [
         {"dnd_email": True, "dnd_sms": True},
         everything,
         everything,
@@ -249,7 +249,7 @@ def test_the_case_of_tags(importer, cases):
 
 def test_the_case_of_headers(importer, cases):
     intake = importer.file(cases / "csv" / "opt_out_headers.csv")
-    refused = [{name for name, value in told(draft).items() if value is True} for draft in intake.drafts]
+    refused = [{name for name, value in draft_view(draft).items() if value is True} for draft in intake.drafts]
     assert refused == [
         {"dnd_all"},
         {"dnd_email"},
@@ -267,13 +267,13 @@ def test_the_case_of_headers(importer, cases):
 def test_refusals_of_other_exports(importer, cases):
     folder = cases / "csv"
     leads = importer.file(folder / "salesforce_report_footer.csv").drafts
-    salesforce = {draft.external_id[-3:]: told(draft) for draft in leads}
+    salesforce = {draft.external_id[-3:]: draft_view(draft) for draft in leads}
     assert salesforce["002"]["dnd_email"] is True
     assert salesforce["003"]["dnd_call"] is True
-    pipedrive = [told(draft) for draft in importer.file(folder / "pipedrive_people.csv").drafts]
+    pipedrive = [draft_view(draft) for draft in importer.file(folder / "pipedrive_people.csv").drafts]
     assert pipedrive[0]["dnd_email"] is True
     assert not any(name.startswith("dnd") for name in pipedrive[1])
-    mautic = [told(draft).get("dnd_all") for draft in importer.file(folder / "mautic_contacts.csv").drafts]
+    mautic = [draft_view(draft).get("dnd_all") for draft in importer.file(folder / "mautic_contacts.csv").drafts]
     assert mautic == [True, False, None]
-    nulls = {draft.external_id: told(draft) for draft in importer.file(folder / "mysql_nulls.csv").drafts}
+    nulls = {draft.external_id: draft_view(draft) for draft in importer.file(folder / "mysql_nulls.csv").drafts}
     assert (nulls["13"]["dnd_call"], nulls["14"].get("dnd_call") or False) == (True, False)

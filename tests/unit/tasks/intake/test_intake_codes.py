@@ -60,7 +60,7 @@ def test_files(importer, code, content):
 def test_rows(importer, code, table):
     header, row = table
     intake = importer.take(f"{header}\nB1\n{row}\n" if header == "external_id" else f"{header}\n{row}\nB1,\n")
-    assert code in [problem.code for problem in intake.rows[0].problems]
+    assert code in [problem.code for problem in intake.rows[0].issues]
 
 
 def test_what_a_file_says_later_meets_what_it_said_before(importer):
@@ -99,7 +99,7 @@ def test_the_guide_s_events_can_be_loaded(importer):
     intake = importer.take("".join(f"{line.strip()}\n" for line in table.splitlines()), subject="events")
     assert [row.event.kind for row in intake.rows] == ["sms", "call", "listing_view"]
     assert intake.codes == []
-    kinds = set(export_profiles.load("events").words["kind"].values())
+    kinds = set(export_profiles.load_profile("events").words["kind"].values())
     listed = re.search(r"Kinds: (.*?), and common words", text, re.DOTALL)[1]
     assert {word.strip() for word in listed.replace("\n", " ").split(",")} == kinds
 
@@ -108,7 +108,7 @@ def test_the_guide_names_every_column_profile_and_limit():
     text = GUIDE.read_text(encoding="utf-8")
     for names in lead_schema.KINDS.values():
         assert all(re.search(rf"\b{name}\b", text) for name in names)
-    assert all(f"| `{name}` |" in text for name in export_profiles.names())
+    assert all(f"| `{name}` |" in text for name in export_profiles.profile_names())
     assert all(stage in text for stage in vocabulary.STAGES)
     for figure in (sniffing.MAX_COLUMNS, scalars.MAX_CELL, scalars.MAX_TEXT, LIMITS.records, LIMITS.record):
         assert re.search(rf"\b{figure:,}\b", text), figure

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.intake.csv import columns
+from tasks.intake.csv import mapping as mapping_file
 
 PROJECT = Path(__file__).parents[4]
 
@@ -22,7 +22,7 @@ def test_real_files(importer, data_folder, file, mapping, rows, won):
     path = data_folder / file
     if not path.is_file():
         pytest.skip(f"{path} is not there; set HEARTH_DATA to a folder that has it")
-    rules = columns.load_mapping(PROJECT / "examples" / "mappings" / f"{mapping}.toml")
+    rules = mapping_file.load_mapping(PROJECT / "examples" / "mappings" / f"{mapping}.toml")
     intake = importer.file(path, rules, profile="generic")
     assert len(intake.drafts) == rows
     assert sum(draft.label is True for draft in intake.drafts) == won

@@ -129,7 +129,7 @@ def test_reading_an_error_file_gives_the_original_cells(tmp_path, cells):
     error_file.write(path, HEADER, [rejected(number, row) for number, row in enumerate(cells, 1)])
     found = source.inspect(path)
     spooled = source.spool(path, tmp_path / "copy", found)
-    records = [record for chunk in spooled.offsets for record in source.read(tmp_path / "copy", chunk, found)]
+    records = [record for chunk in spooled.chunks for record in source.read_records(tmp_path / "copy", chunk, found)]
     assert [record.cells[:3] for record in records] == cells
 
 
@@ -139,7 +139,7 @@ def test_the_whole_way_round(importer):
     aside = [
         row
         for record, converted in zip(first.records, first.rows, strict=True)
-        for row in rows.kept_aside(record, converted.problems)
+        for row in rows.rejected_rows(record, converted.issues)
     ]
     path = importer.folder / "errors.csv"
     assert error_file.write(path, first.source.header, aside) == 2
@@ -156,7 +156,7 @@ def test_the_whole_way_round(importer):
     assert second.drafts[0].contact == {"email": "ann@example.com"}
     # An error file of an error file has the notes once.
     again = importer.folder / "again.csv"
-    error_file.write(again, second.source.header, rows.kept_aside(second.records[0], first.rows[0].problems))
+    error_file.write(again, second.source.header, rows.rejected_rows(second.records[0], first.rows[0].issues))
     assert table(again)[0] == table(path)[0]
 
 

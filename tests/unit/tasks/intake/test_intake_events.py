@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from db.consent import told
+from db.consent import draft_view
 from db.records import EventDraft
 from tasks.intake.csv import columns
 from tasks.intake.errors import MappingRejected
@@ -23,12 +23,12 @@ def one(importer, row, mapping=None, header=HEADER):
 
 
 def codes(converted):
-    return [(problem.severity, problem.code, problem.column) for problem in converted.problems]
+    return [(problem.severity, problem.code, problem.column) for problem in converted.issues]
 
 
 def test_a_full_row(importer):
     found = one(importer, 'A1,Text Message,2026-01-02T10:00:00Z,incoming,txt,"Yes, <b>please</b> 🏡",,,m-1')
-    assert found.problems == ()
+    assert found.issues == ()
     assert found.lead.external_id == "A1"
     assert (found.lead.fields, found.lead.events, found.lead.consent) == ({}, (), {})
     assert found.event == EventDraft(
@@ -83,8 +83,8 @@ def test_rows_that_tell_no_event(importer, row, code, column):
     found = one(importer, row)
     assert (found.lead, found.event) == (None, None)
     assert codes(found) == [("error", code, column)]
-    assert found.problems[0].message.startswith("line 2")
-    assert "juggled" not in found.problems[0].message
+    assert found.issues[0].message.startswith("line 2")
+    assert "juggled" not in found.issues[0].message
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_ids_are_made_up_the_same_way_each_time(importer):
     ],
 )
 def test_events_that_close_a_channel(importer, row, consent):
-    assert told(one(importer, row).lead) == consent
+    assert draft_view(one(importer, row).lead) == consent
 
 
 def test_a_mapping_may_tell_kind_and_words(importer):
@@ -154,10 +154,10 @@ def test_a_mapping_may_tell_kind_and_words(importer):
 )
 def test_files_that_cannot_be_events(header, mapping, place):
     with pytest.raises(MappingRejected) as caught:
-        columns.plan(header, mapping=mapping, subject="events")
+        columns.plan_columns(header, mapping=mapping, subject="events")
     assert caught.value.place == place
     with pytest.raises(MappingRejected, match="unknown for events"):
-        columns.plan(header, "hubspot", subject="events")
+        columns.plan_columns(header, "hubspot", subject="events")
 
 
 def test_the_error_file_goes_round(importer):

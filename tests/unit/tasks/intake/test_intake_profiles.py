@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from db.consent import told
+from db.consent import draft_view
 from ml.features import events as known
 from tasks.intake.csv import columns, export_profiles, lead_schema
 from tasks.intake.errors import MappingRejected
@@ -41,13 +41,13 @@ HEADERS = {
 @pytest.mark.parametrize(("profile", "header"), HEADERS.items())
 def test_auto_finds_whose_export_this_is(profile, header):
     names = header.split(",")
-    assert columns.plan(names).profile == profile
-    assert columns.plan([name.upper() for name in reversed(names)]).profile == profile
+    assert columns.plan_columns(names).profile == profile
+    assert columns.plan_columns([name.upper() for name in reversed(names)]).profile == profile
 
 
 def test_every_profile_is_found_by_a_header():
-    assert set(HEADERS) == set(columns.profiles())
-    assert columns.profiles("events") == ["events"]
+    assert set(HEADERS) == set(export_profiles.profile_names("leads"))
+    assert export_profiles.profile_names("events") == ["events"]
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_every_profile_is_found_by_a_header():
     ],
 )
 def test_what_tells_too_little_is_generic(header):
-    assert columns.plan(header.split(",")).profile == "generic"
+    assert columns.plan_columns(header.split(",")).profile == "generic"
 
 
 def test_profiles_are_sound():
-    for profile in map(export_profiles.load, export_profiles.names()):
+    for profile in map(export_profiles.load_profile, export_profiles.profile_names()):
         assert profile.words.keys() <= {*profile.columns}
         assert all(weight > 0 for weight in profile.marks.values())
         claimed = {word for words in profile.columns.values() for word in words}
@@ -77,15 +77,15 @@ def test_profiles_are_sound():
 
 
 def test_refusals_count_under_any_header_that_the_generic_profile_knows():
-    for name in columns.profiles():
-        plan = columns.plan(["Email", "Do Not Call", "Opted Out At"], name)
+    for name in export_profiles.profile_names("leads"):
+        plan = columns.plan_columns(["Email", "Do Not Call", "Opted Out At"], name)
         assert name == "canonical" or {"dnd_call", "unsubscribed_at"} <= set(plan.mapped.values())
 
 
 def test_several_columns_of_refusals_are_all_read(importer):
     intake = importer.take("Email,Do Not Email,Unsubscribed\na@example.com,no,yes\nb@example.com,yes,no\n")
     assert intake.plan.mapped == {"Email": "email", "Do Not Email": "dnd_email", "Unsubscribed": "dnd_email"}
-    assert [told(draft) for draft in intake.drafts] == [{"dnd_email": True}] * 2
+    assert [draft_view(draft) for draft in intake.drafts] == [{"dnd_email": True}] * 2
 
 
 def test_ghl_opportunities(importer):
@@ -168,7 +168,7 @@ def test_a_mapping_s_words_come_before_the_profile_s(importer):
 )
 def test_wrong_words_name_their_place(mapping, where):
     with pytest.raises(MappingRejected) as caught:
-        columns.plan(["ID", "Stage"], mapping=mapping)
+        columns.plan_columns(["ID", "Stage"], mapping=mapping)
     assert caught.value.place == where
 
 
@@ -197,7 +197,7 @@ def test_where_no_cell_can_be_misread_nothing_is_said(importer):
 def test_where_cells_disagree_or_tell_nothing_none_is_guessed(importer, cells):
     intake = orders(importer, cells)
     assert ("warning", "value.date_ambiguous") in intake.codes
-    assert intake.plan.orders == {}
+    assert intake.plan.date_orders == {}
 
 
 def test_the_mapping_s_order_wins_and_is_doubted_aloud(importer):
@@ -221,13 +221,13 @@ def test_a_system_s_habit_holds_until_its_cells_say_otherwise(importer):
 
 
 def test_kinds_of_events_are_those_that_models_understand():
-    kinds = set(export_profiles.load("events").words["kind"].values())
+    kinds = set(export_profiles.load_profile("events").words["kind"].values())
     told = {*known.KINDS, *known.DIRECTED, *known.CANONICAL}
     assert kinds - told == {"voicemail", "contact", "stage_change", "unsubscribed", "opted_out"}
 
 
 def test_event_columns_are_those_of_the_contract():
-    assert set(export_profiles.load("events").columns) == {
+    assert set(export_profiles.load_profile("events").columns) == {
         *lead_schema.IDENTITY,
         *(name for names in lead_schema.EVENT_KINDS.values() for name in names),
     }
@@ -242,6 +242,6 @@ def test_event_columns_are_those_of_the_contract():
     ],
 )
 def test_an_id_is_no_attribute_in_a_file_of_canonical_names(header, found):
-    read = columns.plan(header)
+    read = columns.plan_columns(header)
     assert read.profile == "canonical"
     assert [header for header, name in read.mapped.items() if name == "external_id"] == [found]

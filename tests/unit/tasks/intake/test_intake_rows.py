@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from db.consent import told
+from db.consent import draft_view
 from db.merging import merge
 from db.records import EventDraft
 from tasks.intake.csv import rows
@@ -19,7 +19,7 @@ def one(importer, header, row, mapping=None, **options):
 
 
 def codes(converted):
-    return [(problem.severity, problem.code, problem.column) for problem in converted.problems]
+    return [(problem.severity, problem.code, problem.column) for problem in converted.issues]
 
 
 def at(*parts):
@@ -61,7 +61,7 @@ def test_a_full_row(importer):
         "last_replied_at": at(2026, 1, 5, 10),
     }
     assert draft.custom == {"Pets": "2 cats"}
-    assert told(draft) == {"opt_in_email": True, "dnd_sms": False}
+    assert draft_view(draft) == {"opt_in_email": True, "dnd_sms": False}
     assert (draft.as_of, draft.label, draft.label_at) == (at(2026, 2, 1), True, at(2026, 3, 1))
 
 
@@ -95,7 +95,7 @@ def test_an_export_knew_its_events_at_its_own_moment(importer):
 
 def test_outcomes_may_come_after_the_moment_of_the_row(importer):
     found = one(importer, "as_of,closed_at,label", "2026-01-01,2026-02-01,0")
-    assert (found.draft.label, found.draft.label_at, found.problems) == (False, at(2026, 2, 1), ())
+    assert (found.draft.label, found.draft.label_at, found.issues) == (False, at(2026, 2, 1), ())
 
 
 # --- rows that are not taken
@@ -106,7 +106,7 @@ def test_short_and_long_rows(importer, row):
     found = importer.take(f"external_id,source,stage\nB1,web,new\n{row}\n").rows[1]
     assert found.draft is None
     assert codes(found) == [("error", "row.column_count", None)]
-    assert found.problems[0].message.startswith("line 3: ")
+    assert found.issues[0].message.startswith("line 3: ")
 
 
 @pytest.mark.parametrize("row", ["A1,web,new,,", "A1,web,new, "])
@@ -115,7 +115,7 @@ def test_blank_cells_too_many_do_no_harm(importer, row):
 
 
 def test_rows_may_lack_the_trailing_comma_of_the_header(importer):
-    assert importer.take("external_id,source,\nA1,web\n").rows[0].problems == ()
+    assert importer.take("external_id,source,\nA1,web\n").rows[0].issues == ()
 
 
 @pytest.mark.parametrize("row", ["", ",,", " ,\t, "])
@@ -123,7 +123,7 @@ def test_blank_rows_are_passed_over(importer, row):
     intake = importer.take(f"external_id,source,stage\nA1,web,new\n{row}\nA2,web,new\n")
     assert intake.codes == [("info", "row.blank")]
     assert [draft.external_id for draft in intake.drafts] == ["A1", "A2"]
-    assert rows.kept_aside(intake.records[1], intake.rows[1].problems) == ()
+    assert rows.rejected_rows(intake.records[1], intake.rows[1].issues) == ()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_who_is_it(importer, row, known):
 def test_lines_of_totals_are_no_leads(importer, row):
     found = importer.take(f"external_id,source,deal_value\nA1,web,5\n{row}\n").rows[1]
     assert codes(found) == [("error", "row.no_identity", None)]
-    assert "totals" in found.problems[0].message
+    assert "totals" in found.issues[0].message
 
 
 def test_rows_without_ids_are_known_by_file_and_position(importer):
@@ -194,8 +194,8 @@ def test_a_bad_cell_is_left_out_and_the_row_goes_on(importer, column, cell, code
     assert codes(found) == [("warning", code, column)]
     assert found.draft.fields == {"source": "web"}
     assert found.draft.contact == found.draft.custom == found.draft.consent == {}
-    assert found.problems[0].message.startswith(f"line 2, column {column}: ")
-    assert cell not in found.problems[0].message
+    assert found.issues[0].message.startswith(f"line 2, column {column}: ")
+    assert cell not in found.issues[0].message
 
 
 def test_phones_without_a_code_are_of_the_country_that_the_mapping_names(importer):
@@ -245,7 +245,7 @@ def test_dates_follow_the_zone_and_order_of_mapping_and_tenant(importer):
 
 
 def test_clocks_may_be_a_day_ahead(importer):
-    assert one(importer, "created_at", "2026-11-21T11:00:00Z").problems == ()
+    assert one(importer, "created_at", "2026-11-21T11:00:00Z").issues == ()
     assert codes(one(importer, "created_at", "2026-11-21T13:00:00Z")) == [("warning", "time.future", "created_at")]
 
 
@@ -253,7 +253,7 @@ def test_what_comes_before_the_beginning_is_doubted_and_kept(importer):
     found = one(importer, "created_at,last_replied_at", "2026-02-01,2026-01-01")
     assert codes(found) == [("warning", "time.order", "last_replied_at")]
     assert len(found.draft.events) == 2
-    assert one(importer, "created_at,last_replied_at", "2026-02-01T15:00:00Z,2026-02-01").problems == ()
+    assert one(importer, "created_at,last_replied_at", "2026-02-01T15:00:00Z,2026-02-01").issues == ()
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_cells_that_say_nothing(importer, cell):
     header = "email,phone,created_at,deal_value,source,lead_type,opt_in_sms"
     cells = ",".join([cell] * 6 + ["" if cell == "none" else cell])
     found = one(importer, header, cells, {"missing": {"values": ["Select"]}})
-    assert found.problems == ()
+    assert found.issues == ()
     assert found.draft.fields == found.draft.contact == found.draft.consent == {}
 
 
@@ -322,8 +322,8 @@ def test_words_that_say_nothing_elsewhere_may_be_names_and_levels(importer):
 )
 def test_refusals_win_and_doubt_is_a_refusal(importer, header, row, consent, found):
     converted = one(importer, header, row)
-    assert told(converted.draft) == consent
-    assert [problem.code for problem in converted.problems] == found
+    assert draft_view(converted.draft) == consent
+    assert [problem.code for problem in converted.issues] == found
 
 
 # --- outcomes
@@ -344,7 +344,7 @@ def test_refusals_win_and_doubt_is_a_refusal(importer, header, row, consent, fou
 )
 def test_labels(importer, cell, label):
     found = one(importer, "source,label", f"web,{cell}")
-    assert (found.draft.label, found.problems) == (label, ())
+    assert (found.draft.label, found.issues) == (label, ())
 
 
 def test_labels_of_a_mapping(importer):
@@ -382,7 +382,7 @@ def test_defaults_fill_in(importer):
 
 def test_a_row_keeps_the_reasons_of_its_cells(importer):
     intake = importer.take("external_id,email,source\n,ann@,web\n")
-    aside = rows.kept_aside(intake.records[0], intake.rows[0].problems)
+    aside = rows.rejected_rows(intake.records[0], intake.rows[0].issues)
     assert [(row.severity, row.code, row.line, row.record) for row in aside] == [
         ("error", "row.no_identity", 2, 1),
         ("warning", "value.email", 2, 1),
@@ -395,8 +395,15 @@ def test_cells_that_repeat_say_the_same_of_each_row(importer):
     cells = "Ann,Left Voicemail,7,many,hot;cold,yes,2 cats"
     taken = importer.take(f"{header}\n" + "".join(f"A{number},{cells}\n" for number in range(3)))
     first, *others = taken.drafts
-    assert (first.fields["calls"], first.fields["tags"], told(first)) == (7.0, ["hot", "cold"], {"opt_in_sms": True})
-    assert all((each.fields, each.contact, told(each)) == (first.fields, first.contact, told(first)) for each in others)
+    assert (first.fields["calls"], first.fields["tags"], draft_view(first)) == (
+        7.0,
+        ["hot", "cold"],
+        {"opt_in_sms": True},
+    )
+    assert all(
+        (each.fields, each.contact, draft_view(each)) == (first.fields, first.contact, draft_view(first))
+        for each in others
+    )
     assert [codes(row) for row in taken.rows] == [[("warning", "value.number", "showings")]] * 3
 
 

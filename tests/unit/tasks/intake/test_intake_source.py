@@ -256,7 +256,7 @@ def test_old_mac_line_ends(importer):
 def test_more_bytes_than_the_limit_are_refused(importer, packed):
     content = b"external_id,source\n" + b"A1,web\n" * 5000
     path = importer.write(gzip.compress(content) if packed else content)
-    limits = files.Limits(unpacked=10_000)
+    limits = files.FileLimits(unpacked=10_000)
     for read in (
         lambda: source.inspect(path, limits=limits),
         lambda: source.spool(path, importer.folder / "copy", source.inspect(path), limits=limits),
@@ -264,7 +264,7 @@ def test_more_bytes_than_the_limit_are_refused(importer, packed):
         with pytest.raises(FileRejected, match=r"file\.too_large.*10000 bytes"):
             read()
     assert [entry.name for entry in importer.folder.iterdir()] == ["leads.csv"]
-    assert source.inspect(path, limits=files.Limits(unpacked=len(content))).delimiter == ","
+    assert source.inspect(path, limits=files.FileLimits(unpacked=len(content))).delimiter == ","
 
 
 def test_a_bomb_is_stopped_before_it_fills_memory_or_disk(importer):
@@ -284,10 +284,10 @@ def test_more_rows_than_the_limit_are_refused(importer, monkeypatch, rows, fits)
     path = importer.write("external_id\n" + "A\n" * rows)
     found = source.inspect(path)
     if fits:
-        assert source.spool(path, importer.folder / "copy", found, limits=files.Limits(records=5)).records == rows
+        assert source.spool(path, importer.folder / "copy", found, limits=files.FileLimits(records=5)).records == rows
         return
     with pytest.raises(FileRejected, match=r"file\.too_large.*5 rows"):
-        source.spool(path, importer.folder / "copy", found, limits=files.Limits(records=5))
+        source.spool(path, importer.folder / "copy", found, limits=files.FileLimits(records=5))
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_more_rows_than_the_limit_are_refused(importer, monkeypatch, rows, fits)
 def test_rows_beyond_the_limit_are_refused_with_their_line(importer, row, code):
     path = importer.write(f"external_id,Notes\nA1,y\n{row}\nA3,z\n")
     with pytest.raises(FileRejected) as caught:
-        source.spool(path, importer.folder / "copy", source.inspect(path), limits=files.Limits(record=2000))
+        source.spool(path, importer.folder / "copy", source.inspect(path), limits=files.FileLimits(record=2000))
     assert (caught.value.code, caught.value.message[:7]) == (code, "line 3:")
 
 
@@ -404,7 +404,7 @@ def test_a_damaged_byte_in_gzip_is_refused(importer):
 def test_chunks_of_a_thousand(importer):
     intake = importer.take("external_id,notes\n" + "".join(f'A{n},"x\ny {n}"\n' for n in range(2500)))
     assert intake.spooled.records == 2500
-    assert [(c.number, c.first_record, c.first_line, c.records) for c in intake.spooled.offsets] == [
+    assert [(c.number, c.first_record, c.first_line, c.records) for c in intake.spooled.chunks] == [
         (0, 1, 2, 1000),
         (1, 1001, 2002, 1000),
         (2, 2001, 4002, 500),
@@ -416,8 +416,8 @@ def test_chunks_of_a_thousand(importer):
 @pytest.mark.parametrize("count", [999, 1000, 1001, 2000])
 def test_full_chunks_leave_no_empty_one(importer, count):
     spooled = importer.take("external_id\n" + "A\n" * count).spooled
-    assert sum(chunk.records for chunk in spooled.offsets) == spooled.records == count
-    assert all(chunk.records for chunk in spooled.offsets)
+    assert sum(chunk.records for chunk in spooled.chunks) == spooled.records == count
+    assert all(chunk.records for chunk in spooled.chunks)
 
 
 def test_the_copy_is_private_and_holds_the_same_text(importer):
@@ -438,8 +438,8 @@ def test_memory_does_not_grow_with_the_file(importer):
     found = source.inspect(path)
     tracemalloc.start()
     spooled = source.spool(path, importer.folder / "copy", found)
-    for chunk in spooled.offsets[:3]:
-        sum(1 for _ in source.read(importer.folder / "copy", chunk, found))
+    for chunk in spooled.chunks[:3]:
+        sum(1 for _ in source.read_records(importer.folder / "copy", chunk, found))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert path.stat().st_size > 4_000_000
@@ -465,7 +465,7 @@ def test_reading_by_offsets_is_reading_the_whole(tmp_path, monkeypatch, table, c
     path.write_bytes(text.getvalue().encode(codec))
     found = source.Source(encoding=codec, delimiter=",", header=("one", "two", "three"))
     spooled = source.spool(path, tmp_path / "copy", found)
-    records = [record for chunk in spooled.offsets for record in source.read(tmp_path / "copy", chunk, found)]
+    records = [record for chunk in spooled.chunks for record in source.read_records(tmp_path / "copy", chunk, found)]
     assert [record.cells for record in records] == table
     assert [record.number for record in records] == list(range(1, len(table) + 1))
     whole = csv.reader(io.StringIO(text.getvalue(), newline=""))

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from phonenumbers import PhoneNumberFormat, example_number, format_number
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberFormat, example_number, format_number, parse
 
 from tasks.intake.errors import BadValue
 from tasks.intake.values import dates, phones, scalars, vocabulary
@@ -204,8 +204,8 @@ def test_bad_spans(text):
     ],
 )
 def test_cells_of_own_columns(text, found):
-    assert scalars.own(text) == found
-    assert type(scalars.own(text)) is type(found)
+    assert scalars.custom_value(text) == found
+    assert type(scalars.custom_value(text)) is type(found)
 
 
 # --- levels and switches
@@ -256,7 +256,7 @@ def test_bad_switches():
     [("a, b ,a", ["a", "b"]), ("a;b, c", ["a", "b, c"]), ("one", ["one"]), ("['x','y']", ["x", "y"]), (" ; ", [])],
 )
 def test_lists(text, found):
-    assert scalars.words(text, ";|\n,") == found
+    assert scalars.split_list(text, ";|\n,") == found
 
 
 def test_zones():
@@ -376,6 +376,13 @@ def test_every_country_leads_to_an_international_number():
         example = example_number(country)
         if example is not None and len(number := format_number(example, PhoneNumberFormat.E164)) > 8:
             assert phones.read(format_number(example, PhoneNumberFormat.NATIONAL), country) == (number,), country
+
+
+@given(st.from_regex(r"1?[2-9][0-9]{2}[2-9][0-9]{6}", fullmatch=True), st.sampled_from(COUNTRY_CODE_TO_REGION_CODE[1]))
+def test_north_american_numbers_are_what_the_library_reads(digits, country):
+    number = format_number(parse(digits, country), PhoneNumberFormat.E164)
+    # Ten or eleven digits of one kind are what people write to leave a field full.
+    assert len(set(digits)) == 1 or phones.read(digits, country) == (number,)
 
 
 BLANKS = " " * 32_000

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from db.records import MarkTally
+from db.records import FeedbackTally
 from tests.support.pages.document import Document, can_be_heard, keeps_to_itself
 from tests.support.pages.model_records import BASE_RATE, METRICS, NEWER, REPORT, SECTIONS, WON, model
 from workers.pages.model_card import card, page
@@ -136,7 +136,7 @@ def test_its_state_stands_on_top(state, said):
 
 def test_what_people_say_of_its_scores_is_told():
     assert "Nobody has marked a score" in shown("new").told("quality")
-    tally = MarkTally(model_version="lead_score-0001", wrong=3, right=1, reasons={"already_sold": 2, "other": 1})
+    tally = FeedbackTally(model_version="lead_score-0001", wrong=3, right=1, reasons={"already_sold": 2, "other": 1})
     told = read(NEW, marks=tally).told("quality")
     assert "Marked wrong 3 times, right 1 times. Already sold 2 Other 1" in told
 

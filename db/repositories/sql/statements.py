@@ -1,0 +1,53 @@
+"""Statements that several repositories run: inserts that may meet existing rows, row counts, batches of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import literal
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from db.base import Base
+
+Item = TypeVar("Item")
+
+#: ids in one IN list; both databases take more, planning gets slow
+BATCH = 5_000
+
+
+def in_batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:
+    """Cut a sequence into runs of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; those that a unique index knows already stay as they are.
+
+    On PostgreSQL it waits for a running transaction that holds the same key.
+    """
+    if not rows:
+        return
+    session.execute(upsert(session, table).on_conflict_do_nothing(), list(rows))
+
+
+def insert_if_new(session: Session, table: type[Base], row: Mapping[str, Any]) -> bool:
+    """Insert one row and tell whether it was new; waits as `insert_new` does."""
+    # RETURNING tells it on both databases; the row count of an insert is not known on PostgreSQL.
+    statement: Any = upsert(session, table).values(**row).on_conflict_do_nothing().returning(literal(1))
+    return session.execute(statement).first() is not None
+
+
+def rowcount(session: Session, statement: Any) -> int:
+    """Run an INSERT, UPDATE or DELETE and return the number of rows it touched."""
+    result: Any = session.execute(statement)
+    return int(result.rowcount)
+
+
+def upsert(session: Session, table: type[Base]) -> postgresql.Insert:
+    """Begin an INSERT that may say ON CONFLICT; both databases write it alike."""
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return cast("postgresql.Insert", sqlite.insert(table))

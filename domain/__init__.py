@@ -1,0 +1,1 @@
+"""The words of the business. Everybody may import them; they import nothing of ours."""

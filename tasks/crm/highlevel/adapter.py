@@ -1,0 +1,38 @@
+"""HighLevel behind the interface of all CRMs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from tasks.crm.adapter import CrmAction, CrmAdapter, EventReader, Json, Missing
+from tasks.crm.highlevel import envelope, requests, workflow
+
+
+class HighLevel(CrmAdapter):
+    """Webhooks and workflow webhooks in, requests of the public API out."""
+
+    provider = requests.PROVIDER
+    readers: Mapping[str, EventReader] = MappingProxyType({"ghl": envelope.read, "ghl_workflow": workflow.read})
+
+    def request_of(self, action: CrmAction) -> Json | None:
+        """Return an action as a request to the public API."""
+        return requests.request_of(action)
+
+    def why_not(
+        self, action: str, *, contact_id: str | None, text: str | None, settings: Mapping[str, Any]
+    ) -> Missing | None:
+        """Return the code of why an action has no request."""
+        return requests.why_not(action, contact_id=contact_id, text=text, settings=settings)
+
+    def possible(self, settings: Mapping[str, Any]) -> frozenset[str]:
+        """Return the actions that have a request with these settings."""
+        return requests.possible(settings)
+
+    def is_tenant_run(self, action: str, settings: Mapping[str, Any]) -> bool:
+        """Tell whether the tenant's own workflow or tag carries an action out."""
+        return requests.is_tenant_run(action, settings)
+
+
+HIGHLEVEL = HighLevel()

@@ -1,0 +1,73 @@
+"""Run the body of a task inside what its kind needs.
+
+A query reads in one transaction. An effect and a step write in one transaction, which also holds their follow-ups,
+events and audit rows (TaskContext.transaction); an effect keeps its result there too. A job opens transactions of its
+own, under a lease where its contract names one.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any, cast
+
+from db.repositories import tenants
+from db.repositories.jobs import quarantine
+from db.session import Session, reading
+from tasks.contracts.base.request import Request
+from tasks.runtime import idempotency, outbox
+from tasks.runtime.context import Json, TaskContext
+from tasks.runtime.leases import leased
+
+
+def run(task: Any, request: Request, context: TaskContext) -> Json:
+    """Return the envelope of a checked request."""
+    match task.kind:
+        case "query":
+            return _query(task, request, context)
+        case "job":
+            return _job(task, request, context)
+        case _:
+            return _write(task, request, context)
+
+
+def _query(task: Any, request: Request, context: TaskContext) -> Json:
+    with reading(request.tenant_id or quarantine.UNKNOWN_TENANT) as session:
+        _set_tenant(session, request, context)
+        envelope = context.envelope(request, task.body(session, request, context))
+    outbox.finish_alone(request.tenant_id, task.request)
+    return envelope
+
+
+def _write(task: Any, request: Request, context: TaskContext) -> Json:
+    with context.transaction(request.tenant_id, dry_run=request.dry_run) as session:
+        _set_tenant(session, request, context)
+
+        def body() -> Json:
+            return context.envelope(request, task.body(session, request, context))
+
+        if task.kind == "effect":
+            claim = context.claim(idempotency.key_of(request, context.task_id))
+            envelope = idempotency.once(session, request.tenant_id, claim, body)
+        else:
+            envelope = body()
+        outbox.finish(session, request.tenant_id, task.request)
+    return envelope
+
+
+def _job(task: Any, request: Request, context: TaskContext) -> Json:
+    with reading(request.tenant_id or quarantine.UNKNOWN_TENANT) as session:
+        _set_tenant(session, request, context)
+    name = request.lease_name()
+    lease = leased(request.tenant_id, f"{task.name}:{name}", context.task_id) if name else nullcontext()
+    with lease as context.lease:
+        envelope = cast("Json", task.body(request, context))
+    outbox.finish_alone(request.tenant_id, task.request)
+    return envelope
+
+
+def _set_tenant(session: Session, request: Request, context: TaskContext) -> None:
+    """Look the tenant up; raises UnknownTenant when the contract needs one."""
+    if request.needs_tenant():
+        context.tenant = tenants.require(session, request.tenant_id)
+    elif request.tenant_id:
+        context.tenant = tenants.get(session, request.tenant_id)

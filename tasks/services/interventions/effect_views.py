@@ -1,0 +1,16 @@
+"""The measured difference between leads that were sent to and leads that were held out, as answers show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ml.experiments.effects import Effect
+
+
+def effect_view(effect: Effect) -> dict[str, Any]:
+    """Return the rates of both arms, their difference and its interval; None where too few leads are settled."""
+    return {
+        "rates": {"sent": effect.treated_rate, "held_out": effect.held_rate},
+        "difference": effect.difference,
+        "interval": None if effect.low is None else (effect.low, effect.high),
+    }

@@ -1,0 +1,59 @@
+"""What a kind of model is: everything that training, scoring, explaining and the readiness of a tenant ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from db.records import PredictionRecord, SnapshotRecord
+from db.session import Session
+from domain.model_kinds import KindLabel, Scope
+from ml.artifacts import Scorer
+from ml.leads import Gate
+from tasks.contracts.models import TrainModel
+from tasks.runtime.context import TaskContext
+from tasks.services.models.champion import Champion, ScorerT
+from tasks.services.models.dataset import Dataset
+
+#: reads what a training learns from; is given the champion that the new model has to beat
+DatasetReader = Callable[[Session, TrainModel, TaskContext, Champion[ScorerT]], Dataset]
+#: computes a stored prediction once more: whether it is the `same` bit for bit, what was stored, what came out, and why
+#: they differ
+Replay = Callable[[Champion[ScorerT], PredictionRecord, SnapshotRecord], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelKind(Generic[ScorerT]):
+    """One kind of model. Listed in `MODEL_KINDS`, it is trained, served, explained, shown and reported as every other.
+
+    Raises ValueError where its parts do not fit together.
+    """
+
+    #: its name, whose leads it may learn from, and its words for people
+    label: KindLabel
+    #: classes that an artifact may hold; one of them carries the kind's name
+    scorers: tuple[type[Scorer], ...]
+    #: answers until a model earns it
+    fallback: Champion[ScorerT]
+    #: what to learn from, by scope
+    datasets: Mapping[Scope, DatasetReader[ScorerT]]
+    #: whether the tenant's own leads suffice for a model, else what is missing; is given the counts of leads by label
+    gate: Callable[[Session, TaskContext, Mapping[str, int]], Gate]
+    #: the count of which one lead suffices for an answer: total or open
+    answers_for: str
+    replay: Replay[ScorerT]
+    #: makes a scorer that several tenants taught read only what means the same for all of them
+    pool: Callable[[Any], ScorerT] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the parts against each other."""
+        if self.name not in {scorer.kind for scorer in self.scorers}:
+            raise ValueError("no scorer of this kind of model names it; set the class's `kind`")
+        if self.fallback.kind != self.name or set(self.datasets) != set(self.label.scopes):
+            raise ValueError("the fallback and the data sets must be of the kind and the scopes that the label names")
+
+    @property
+    def name(self) -> str:
+        """As requests, models and predictions name it."""
+        return self.label.name

@@ -1,0 +1,43 @@
+"""The kinds of model that there are. A new kind is one record here and its label in `domain.model_kinds`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain import model_kinds as labels
+from ml.churn import scorecard as churn_card
+from ml.churn.scorer import ChurnScorer
+from ml.leads import LeadScorer, Scorecard
+from ml.leads.multi_tenant import Pooled
+from ml.leads.scorecard import VERSION
+from tasks.services.models import churn_training, lead_training, replay
+from tasks.services.models.champion import LeadScoring, written
+from tasks.services.models.model_kind import ModelKind
+
+
+def _pooled(scorer: LeadScoring) -> LeadScoring:
+    return Pooled(scorer) if isinstance(scorer, LeadScorer) else scorer
+
+
+LEAD_SCORE: ModelKind[LeadScoring] = ModelKind(
+    label=labels.LEAD_SCORE,
+    scorers=(LeadScorer, Scorecard),
+    fallback=written(labels.LEAD_SCORE.name, f"scorecard-{VERSION}", Scorecard()),
+    datasets={"tenant": lead_training.own, "pooled": lead_training.pooled},
+    gate=lead_training.ready,
+    answers_for="total",
+    replay=replay.replay_score,
+    pool=_pooled,
+)
+#: it is not shared between tenants: when leads go cold depends on how a brokerage works them
+CHURN: ModelKind[ChurnScorer | None] = ModelKind(
+    label=labels.CHURN,
+    scorers=(ChurnScorer,),
+    fallback=written(labels.CHURN.name, f"churn-scorecard-{churn_card.VERSION}", None),
+    datasets={"tenant": churn_training.own},
+    gate=churn_training.ready,
+    answers_for="open",
+    replay=replay.replay_churn,
+)
+#: name -> kind
+MODEL_KINDS: dict[str, ModelKind[Any]] = {kind.name: kind for kind in (LEAD_SCORE, CHURN)}
