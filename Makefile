@@ -24,7 +24,7 @@ help: ## what can be made
 	@touch $@
 
 setup: .venv/ready ## .venv from the hashed lock
-	@$(COMPILE) celeryconfig.py workers tasks ml db migrations examples benchmarks
+	@$(COMPILE) celeryconfig.py workers tasks ml db domain migrations examples benchmarks
 
 check: setup ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check .

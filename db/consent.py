@@ -15,16 +15,18 @@ from functools import lru_cache
 from typing import Any
 
 from db.records import LeadDraft
-from db.records.consent import Basis, Channel, ConsentStatement, Decision
+from db.records.consent import ConsentStatement
+from domain.channels import ConsentChannel
+from domain.consent import ConsentBasis, ConsentDecision
 
 #: channels that are refused one by one
-CHANNELS: tuple[Channel, ...] = ("email", "sms", "call")
-ALL_CHANNELS: tuple[Channel, ...] = ("all", "email", "sms", "call", "mail")
+CHANNELS: tuple[ConsentChannel, ...] = ("email", "sms", "call")
+ALL_CHANNELS: tuple[ConsentChannel, ...] = ("all", "email", "sms", "call", "mail")
 UNSUBSCRIBED = "unsubscribed_at"
 _DND_EVERYWHERE = ("dnd", "dnd_all")
 #: decisions that close something
-CLOSING: frozenset[Decision] = frozenset({"refused", "unsubscribed", "doubtful"})
-_DOUBTS: Mapping[Channel, str] = {channel: f"doubt_{channel}_at" for channel in ALL_CHANNELS}
+CLOSING: frozenset[ConsentDecision] = frozenset({"refused", "unsubscribed", "doubtful"})
+_DOUBTS: Mapping[ConsentChannel, str] = {channel: f"doubt_{channel}_at" for channel in ALL_CHANNELS}
 #: entries of the view that hold a time; the earliest time is kept
 _EARLIEST = frozenset({UNSUBSCRIBED, *_DOUBTS.values()})
 
@@ -95,7 +97,7 @@ def contactable(consent: Mapping[str, Any]) -> bool:
     return not (consent.get(UNSUBSCRIBED) or everywhere or each)
 
 
-def doubts(consent: Mapping[str, Any]) -> dict[Channel, datetime]:
+def doubts(consent: Mapping[str, Any]) -> dict[ConsentChannel, datetime]:
     """Return the channels that are in doubt, each with the time since when."""
     return {channel: consent[name] for channel, name in _DOUBTS.items() if consent.get(name)}
 
@@ -128,7 +130,7 @@ def statements_of(draft: LeadDraft) -> tuple[ConsentStatement, ...]:
 
 
 def statement_for(
-    name: str, value: object, *, basis: Basis, said_at: datetime | None = None
+    name: str, value: object, *, basis: ConsentBasis, said_at: datetime | None = None
 ) -> ConsentStatement | None:
     """Return the statement that an entry of the view stands for; None where it states nothing."""
     kind, _, channel = name.rpartition("_")
@@ -138,7 +140,7 @@ def statement_for(
         return ConsentStatement(channel="all", decision="refused", basis=basis, reference=name, said_at=said_at)
     if channel not in ALL_CHANNELS or not isinstance(value, bool) or (kind == "dnd" and not value):
         return None
-    decisions: Mapping[str, Decision] = {"dnd": "refused", "opt_in": "granted" if value else "withheld"}
+    decisions: Mapping[str, ConsentDecision] = {"dnd": "refused", "opt_in": "granted" if value else "withheld"}
     if kind not in decisions:
         return None
     return ConsentStatement(channel=channel, decision=decisions[kind], basis=basis, reference=name, said_at=said_at)

@@ -13,23 +13,13 @@ from typing import Any
 
 from db import consent as consents
 from db.base import utc
-from db.records import LeadDraft, Policy
+from db.records import LeadDraft
+from domain.leads import LIFECYCLE, MergePolicy
 
 STAGE_KEPT = "stage.regression_ignored"
 CONSENT_KEPT = "consent.conflict"
 
-#: the stages in order; a lead only moves forward. Any other stage, such as `nurture`, is entered and left at any time
-LIFECYCLE = (
-    "new",
-    "contacted",
-    "engaged",
-    "qualified",
-    "appointment",
-    "showing",
-    "offer",
-    "under_contract",
-    "closed",
-)
+#: a lead only moves forward; a stage beside the lifecycle, such as `nurture`, is entered and left at any time
 _RANK = {stage: rank for rank, stage in enumerate(LIFECYCLE)}
 _LABEL_OF_STATUS = {"won": True, "lost": False, "abandoned": False}
 
@@ -57,7 +47,7 @@ class MergeResult:
     codes: tuple[str, ...]
 
 
-def merge(current: LeadContent | None, draft: LeadDraft, policy: Policy) -> MergeResult:
+def merge(current: LeadContent | None, draft: LeadDraft, policy: MergePolicy) -> MergeResult:
     """Merge a draft into the stored content (None: a new lead).
 
     Under `fill_blanks` stored values stay, except that an open lead may be closed; under `overwrite` the draft's
@@ -127,7 +117,7 @@ def _keep_unless_open(name: str, known: object) -> bool:
 
 
 _Keep = Callable[[str, object], bool]
-_KEEPS: dict[Policy, _Keep] = {
+_KEEPS: dict[MergePolicy, _Keep] = {
     "fill_blanks": _keep_unless_open,
     "overwrite": _keep_none,
     "skip_existing": _keep_known,
@@ -174,7 +164,7 @@ def _status(fields: Mapping[str, Any], known: str) -> str:
     return str(fields.get("opportunity_status") or known)
 
 
-def _merge_label(known: LeadContent, draft: LeadDraft, policy: Policy) -> tuple[bool | None, datetime | None]:
+def _merge_label(known: LeadContent, draft: LeadDraft, policy: MergePolicy) -> tuple[bool | None, datetime | None]:
     label = draft.label
     if label is None:
         label = _LABEL_OF_STATUS.get(str(draft.fields.get("opportunity_status")))

@@ -16,6 +16,8 @@ Scope = Literal["tenant", "pooled"]
 class KindWords:
     """The words of a model kind in tables and on its card."""
 
+    #: who it is that answers, as a heading
+    serves: str
     #: what it learns from, one row each: in a table, and on the card
     unit: str
     rows: str
@@ -49,6 +51,7 @@ LEAD_SCORE = KindLabel(
     name="lead_score",
     scopes=("tenant", "pooled"),
     words=KindWords(
+        serves="who scores",
         unit="leads",
         rows="leads",
         each="each once, as it was before its outcome was known",
@@ -64,6 +67,7 @@ CHURN = KindLabel(
     name="churn",
     scopes=("tenant",),
     words=KindWords(
+        serves="who tells the risk of going cold",
         unit="snapshots",
         rows="snapshots of leads",
         each="each of one lead and one date, as it was known then",

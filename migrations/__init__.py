@@ -1,1 +1,1 @@
-"""The history of the schema; `migrations.commands` applies it (importing Alembic, so only where it is needed)."""
+"""The revisions of the schema. Import `migrations.commands` only where needed, since it imports Alembic."""

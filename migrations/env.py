@@ -1,4 +1,4 @@
-"""Run by Alembic for each command: connects, lets one process at a time in, runs the revisions in one transaction."""
+"""The script that Alembic runs for each command: one process at a time runs the revisions in one transaction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from db.base import Base
 from db.engine import make_engine
 from db.tenancy import MARK, SETTING
 
-#: seconds; a migration that waits longer for a table gives up rather than stand in everybody's way
+#: seconds; a migration that waits longer for a table gives up, since other statements queue behind its lock
 _LOCK_TIMEOUT = 10
 _STATEMENT_TIMEOUT = 600
 _UPGRADE_LOCK = 0x48656172
@@ -18,7 +18,7 @@ _UPGRADE_LOCK = 0x48656172
 
 def _run() -> None:
     url = context.config.attributes["url"]
-    # Rebuilding a SQLite table drops the old one, which would delete what refers to it: keys are checked at the end.
+    # Rebuilding a SQLite table drops the old one, which would delete rows that refer to it: keys are checked at the end.
     engine = make_engine(url, statement_timeout=_STATEMENT_TIMEOUT, lock_timeout=_STATEMENT_TIMEOUT, foreign_keys=False)
     try:
         with engine.connect() as connection, connection.begin():
@@ -41,7 +41,7 @@ def _enter(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
         connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'"))
-        # what a revision changes it changes for all tenants
+        # a revision changes the rows of all tenants
         connection.execute(text("SELECT set_config(:name, :mark, true)"), {"name": SETTING, "mark": MARK})
 
 

@@ -1,7 +1,7 @@
-"""Row-level security of PostgreSQL, for revisions: a table that has a tenant is locked where it is made.
+"""Row-level security of PostgreSQL, for revisions: enable it for each table with a tenant, where the table is created.
 
-A row is reached where its tenant is the one that the transaction named, or where it named every tenant (`db.tenancy`).
-FORCE binds the owner of the tables too; superusers and roles with BYPASSRLS are never bound. On SQLite nothing is done.
+A transaction reaches a row when it named the row's tenant, or every tenant (`db.tenancy`). FORCE binds the owner of the
+tables too; superusers and roles with BYPASSRLS are never bound. On SQLite nothing is done.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from db.tenancy import MARK, SETTING
 
 #: the policy of every table that has a tenant
 POLICY = "of_tenant"
-#: lets every transaction read rows of owners that are no tenant
+#: the policy that lets every transaction read rows of reserved owners
 SHARED = "of_nobody"
 
-# Subqueries, since they are run once a statement and not once a row.
+# Subqueries, which run once per statement and not once per row.
 _TOLD = f"(SELECT current_setting('{SETTING}', true))"
-# A connection that never heard of the setting is one of a worker from before there were policies, and sees every row.
+# A connection without the setting belongs to a worker older than the policies, and reaches every row.
 _EVERY = f"(SELECT coalesce(current_setting('{SETTING}', true), '{MARK}') = '{MARK}')"
 _CONDITION = f"tenant_id = {_TOLD} OR {_EVERY}"
 
 
 def lock(table: str) -> None:
-    """Let each transaction reach only the rows of its tenant, for reading and for writing."""
+    """Restrict each transaction to the rows of its tenant, for reading and writing."""
     _run(
         f'CREATE POLICY {POLICY} ON "{table}" USING ({_CONDITION}) WITH CHECK ({_CONDITION})',
         f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY',
@@ -32,12 +32,12 @@ def lock(table: str) -> None:
 
 
 def share(table: str) -> None:
-    """Let every transaction also read the rows of owners that are no tenant: no tenant's id begins with `_` or `*`."""
+    """Let every transaction also read the rows of reserved owners, whose ids begin with `_` or `*`."""
     _run(f"CREATE POLICY {SHARED} ON \"{table}\" FOR SELECT USING (left(tenant_id, 1) IN ('_', '*'))")
 
 
 def unlock(table: str) -> None:
-    """Take back what `lock` and `share` did."""
+    """Undo `lock` and `share`."""
     _run(
         f'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY',
         f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY',

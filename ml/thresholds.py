@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ml.leads.results import Band
+from domain.scores import HOT, WARM, Band
 
 #: of the height at which a threshold is entered, the part at which it is left: .60 and .50
 LEAVING = 5 / 6
@@ -28,7 +28,7 @@ def hot(bands: Mapping[str, float]) -> Threshold:
     >>> hot({})
     Threshold(name='hot', enter=0.6, leave=0.5)
     """
-    enter = bands.get("hot", 0.60)
+    enter = bands.get("hot", HOT)
     return Threshold(name="hot", enter=enter, leave=round(enter * LEAVING, 6))
 
 
@@ -49,7 +49,7 @@ def beyond(thresholds: Sequence[Threshold], now: float) -> dict[str, bool]:
     return {t.name: now >= t.enter for t in thresholds if now >= t.enter or now < t.leave}
 
 
-def within(band: Band, probability: float, *, hot: float = 0.60, warm: float = 0.30) -> float:
+def within(band: Band, probability: float, *, hot: float = HOT, warm: float = WARM) -> float:
     """Give the probability nearest to the model's that lies in the band a person chose.
 
     >>> within("hot", 0.2), within("hot", 0.8), within("cold", 0.8), within("warm", 0.8)

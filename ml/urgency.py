@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from domain.leads import UNSCORED_LEAD_TYPES
 from ml.explain import ago
 from ml.features.contextual import TERMINAL
 from ml.features.events import canonical, side, visible
@@ -51,7 +52,6 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
 CALL = "call_task"
 #: stages in which nothing is to be done; a past client is still somebody's client
 _DONE = frozenset(normalised_level(stage) for stage in TERMINAL) - {"past client"}
-_NEVER_SCORED = frozenset({"agent", "vendor"})
 _CLOSED = frozenset({"won", "lost", "abandoned"})
 
 
@@ -128,7 +128,7 @@ def _answer(as_of: datetime, inquiry: datetime, silent: float | None) -> Urgency
 
 
 def _finished(profile: LeadProfile, stage: str) -> bool:
-    if profile.lead_type in _NEVER_SCORED or is_done(stage):
+    if profile.lead_type in UNSCORED_LEAD_TYPES or is_done(stage):
         return True
     return stage != "past_client" and (profile.status or "") in _CLOSED
 

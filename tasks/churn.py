@@ -1,4 +1,4 @@
-"""Leads that go cold: their risk when asked, as a stage of an assessment, and again by itself when it is due.
+"""`hearth.churn.*`: the risk that leads go cold, when the CRM asks, as a stage of an assessment, and when it is due.
 
 When a lead's risk is looked at again is a row in the database (see `tasks.services.leads.due_queue`).
 """
@@ -14,7 +14,7 @@ from db.records import ClaimedLeads
 from db.repositories import tenants
 from db.repositories.due_queues.queues import risk_queue
 from db.session import EVERY_TENANT, Session, reading, transaction
-from ml.churn.risk import LEVELS
+from domain.risk import RISK_LEVELS
 from tasks.contracts.churn import CheckRisks, PredictChurn
 from tasks.contracts.leads import LeadIn
 from tasks.contracts.pipelines import StageCall
@@ -146,7 +146,7 @@ def _many_leads(assessment: churn_risk.RiskAssessment) -> dict[str, Any]:
         ended.setdefault(reason, []).append(lead_id)
     return {
         "assessed": len(assessment.risks),
-        "levels": {level: levels[level] for level in LEVELS},
+        "levels": {level: levels[level] for level in RISK_LEVELS},
         "neglected": sum(bool(risk.detail["neglected"]) for risk in assessment.risks.values()),
         "ended": ended,
         "blocked": list(assessment.blocked),

@@ -1,4 +1,4 @@
-"""How far an accepted job is, whichever table tells."""
+"""`hearth.jobs.status`: how far an accepted job is, whichever table holds it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Status = dict[str, Any]
 def status(session: Session, request: JobStatus, context: TaskContext) -> TaskResult:
     """State, progress, error and result of a job, by the id its task answered with or by its task id."""
     for look_up in LOOK_UPS:
-        found = look_up(session, str(request.tenant_id), request.job_id)
-        if found is not None:
-            return TaskResult(data={"job_id": request.job_id, **found})
+        job = look_up(session, str(request.tenant_id), request.job_id)
+        if job is not None:
+            return TaskResult(data={"job_id": request.job_id, **job})
     raise InvalidPayload.at("unknown_value", "job_id", "no job of this tenant has this id")
 
 
@@ -57,7 +57,7 @@ def _assessment(session: Session, tenant_id: str, job_id: str) -> Status | None:
     }
 
 
-def _kept(session: Session, tenant_id: str, job_id: str) -> Status | None:
+def _finished_task(session: Session, tenant_id: str, job_id: str) -> Status | None:
     record = idempotency_keys.by_task_id(session, tenant_id, task_id=job_id)
     if record is None:
         return None
@@ -71,4 +71,4 @@ def _kept(session: Session, tenant_id: str, job_id: str) -> Status | None:
     }
 
 
-LOOK_UPS: tuple[Callable[[Session, str, str], Status | None], ...] = (_backfill, _assessment, _kept)
+LOOK_UPS: tuple[Callable[[Session, str, str], Status | None], ...] = (_backfill, _assessment, _finished_task)

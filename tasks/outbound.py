@@ -1,4 +1,4 @@
-"""What happened, for a CRM that asks instead of being told."""
+"""`hearth.outbound.pull`: the outbound events, for a CRM that asks for them instead of being called."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tasks.contracts.outbound import PullEvents
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import query
 
-#: bytes left for the envelope around the events
-ROOM = RESULT_LIMIT - 2_000
+#: most bytes of the events: the envelope around them needs some too
+EVENTS_LIMIT = RESULT_LIMIT - 2_000
 
 
 @query("hearth.outbound.pull", PullEvents, queue="inference")
@@ -27,7 +27,7 @@ def pull(session: Session, request: PullEvents, context: TaskContext) -> TaskRes
             "data": record.body,
         }
         size += len(canonical(event))
-        if size > ROOM:
+        if size > EVENTS_LIMIT:
             break
         events.append(event)
     return TaskResult(data={"events": events, "cursor": events[-1]["cursor"] if events else request.cursor})

@@ -1,11 +1,10 @@
-"""What became of leads: outcomes label the past and are told to the learners."""
+"""`hearth.outcomes.record`: store what became of leads; outcomes label the snapshots of before."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from db.records import ConsentStatement, EventDraft, InterventionRecord
 from db.repositories.consent import consent
@@ -24,7 +23,7 @@ from tasks.runtime.task import effect
 from tasks.services.interventions import action_views
 from tasks.services.leads import refusals
 
-#: outcomes that close a lead: the label they give
+#: outcomes that close a lead -> the label that they give
 LABELS: Mapping[str, bool] = {"won": True, "lost": False, "abandoned": False}
 INBOUND = frozenset({"replied", "appointment_kept", "showing", "offer", "unsubscribed"})
 #: outcomes that end an action -> its new state
@@ -35,17 +34,17 @@ ENDS: Mapping[str, ActionState] = {state: state for state in REPORTED}
 def record(session: Session, request: RecordOutcomes, context: TaskContext) -> TaskResult:
     """Store each outcome once; won, lost and abandoned label the lead and every snapshot taken before.
 
-    One that unsubscribed closes every channel.
+    One that unsubscribed closes every channel. Leads with a new outcome are scored within the tenant's window, as after
+    an event. An outcome of an action moves it to its next state.
 
-    Leads of whom something new is told are scored within the tenant's window, as after an event. What is told of an
-    action moves it on.
+    `online_updates` counts the updates of online learners. It is 0 until there are such learners.
     """
     counts = {"recorded": 0, "duplicates": 0, "labels_created": 0, "online_updates": 0, "actions": 0}
-    known = _actions(session, request)
+    actions = _actions(session, request)
     touched = set()
     for index, outcome in enumerate(request.outcomes):
-        lead_id = _subject(session, request.tenant_id, outcome, index)
-        action = known.get((lead_id, outcome.action_id or ""))
+        lead_id = _lead_of(session, request.tenant_id, outcome, index)
+        action = actions.get((lead_id, outcome.action_id or ""))
         drafts = _events(outcome, lead_id, context.now, action)
         new = events.add(session, request.tenant_id, lead_id=lead_id, drafts=drafts)
         counts["recorded" if new else "duplicates"] += 1
@@ -53,38 +52,44 @@ def record(session: Session, request: RecordOutcomes, context: TaskContext) -> T
         if new and outcome.type in LABELS:
             counts["labels_created"] += _label(session, request.tenant_id, lead_id, outcome)
         if new and outcome.type == "unsubscribed":
-            _close(session, context, lead_id, drafts[0])
+            _unsubscribe(session, context, lead_id, drafts[0])
         if new and outcome.action_id is not None and outcome.type in ENDS:
             counts["actions"] += _move(session, context, outcome, action, index=index)
     rescore_queue.touch(session, request.tenant_id, lead_ids=sorted(touched))
     return TaskResult(data=counts)
 
 
-def _close(session: Session, context: TaskContext, lead_id: str, event: EventDraft) -> None:
-    """Note that a lead unsubscribed, and tell of it."""
-    told: dict[str, Any] = {"basis": "event", "reference": event.source_id, "said_at": event.occurred_at}
-    ended = ConsentStatement(channel="all", decision="unsubscribed", **told)
+def _unsubscribe(session: Session, context: TaskContext, lead_id: str, event: EventDraft) -> None:
+    """Record in the ledger of consent that a lead unsubscribed, and announce it."""
+    statement = ConsentStatement(
+        channel="all",
+        decision="unsubscribed",
+        basis="event",
+        reference=event.source_id,
+        said_at=event.occurred_at,
+    )
     fresh = consent.record(
-        session, context.tenant_id, statements={lead_id: [ended]}, source=event.source, now=context.now
+        session, context.tenant_id, statements={lead_id: [statement]}, source=event.source, now=context.now
     )
     refusals.announce(context, fresh)
 
 
-def _subject(session: Session, tenant_id: str, outcome: OutcomeItem, index: int) -> str:
+def _lead_of(session: Session, tenant_id: str, outcome: OutcomeItem, index: int) -> str:
+    """Return the id of the lead that an outcome names. Raises InvalidPayload."""
     subject = outcome.subject
     if subject.lead_id is not None:
-        found = subject.lead_id if leads.exists(session, tenant_id, lead_id=subject.lead_id) else None
+        lead_id = subject.lead_id if leads.exists(session, tenant_id, lead_id=subject.lead_id) else None
     else:
-        found = leads.find(
+        lead_id = leads.find(
             session, tenant_id, external_id=str(subject.external_id), source_system=subject.source_system
         )
-    if found is None:
+    if lead_id is None:
         raise InvalidPayload.at("unknown_lead", f"outcomes.{index}.subject", "no such lead of this tenant")
-    return found
+    return lead_id
 
 
 def _events(outcome: OutcomeItem, lead_id: str, now: datetime, action: InterventionRecord | None) -> list[EventDraft]:
-    """What happened, and that the lead was contacted where an action that was carried out did so."""
+    """Return the outcome as an event, and a contact where an action that reached the lead was carried out."""
     event = _event(outcome, lead_id, now)
     if outcome.type != "executed" or action is None or action.channel == "internal":
         return [event]
@@ -92,7 +97,7 @@ def _events(outcome: OutcomeItem, lead_id: str, now: datetime, action: Intervent
 
 
 def _event(outcome: OutcomeItem, lead_id: str, now: datetime) -> EventDraft:
-    given = {"type": outcome.type, "at": outcome.at, "lead": lead_id, "action": outcome.action_id}
+    identity = {"type": outcome.type, "at": outcome.at, "lead": lead_id, "action": outcome.action_id}
     facts = {"action_id": outcome.action_id, "value": outcome.value}
     return EventDraft(
         kind=f"outcome.{outcome.type}",
@@ -101,29 +106,29 @@ def _event(outcome: OutcomeItem, lead_id: str, now: datetime) -> EventDraft:
         direction="inbound" if outcome.type in INBOUND else "outbound",
         facts={name: value for name, value in facts.items() if value is not None},
         source="outcome",
-        source_id=outcome.outcome_id or digest(given),
+        source_id=outcome.outcome_id or digest(identity),
     )
 
 
 def _actions(session: Session, request: RecordOutcomes) -> dict[tuple[str, str], InterventionRecord]:
-    """Give the actions that outcomes name, by lead and id."""
-    named = dict.fromkeys(one.action_id for one in request.outcomes if one.action_id is not None)
-    found = interventions.get(session, request.tenant_id, action_ids=list(named)) if named else []
-    return {(record.lead_id, record.action_id): record for record in found}
+    """Return the actions that outcomes name, by lead and id."""
+    named = dict.fromkeys(outcome.action_id for outcome in request.outcomes if outcome.action_id is not None)
+    actions = interventions.get(session, request.tenant_id, action_ids=list(named)) if named else []
+    return {(action.lead_id, action.action_id): action for action in actions}
 
 
 def _move(
-    session: Session, context: TaskContext, outcome: OutcomeItem, known: InterventionRecord | None, *, index: int
+    session: Session, context: TaskContext, outcome: OutcomeItem, action: InterventionRecord | None, *, index: int
 ) -> int:
-    """Move an action on; one that was never handed over stays as it is."""
-    if known is None:
+    """Move an action to its next state; one that was never handed over stays as it is."""
+    if action is None:
         context.warn("unknown_action", f"outcomes.{index}.action_id")
         return 0
     state = ENDS[outcome.type]
     moved = interventions.move(
         session,
         context.tenant_id,
-        action_id=known.action_id,
+        action_id=action.action_id,
         to=state,
         of=reported_from(state),
         now=context.now,
@@ -137,6 +142,7 @@ def _move(
 
 
 def _label(session: Session, tenant_id: str, lead_id: str, outcome: OutcomeItem) -> int:
+    """Label a lead and its earlier snapshots; return 1 where the lead's label changed."""
     label = LABELS[outcome.type]
     changed = leads.set_label(
         session, tenant_id, lead_id=lead_id, label=label, label_at=outcome.at, status=outcome.type

@@ -1,4 +1,4 @@
-"""Assess: snapshot, then a chord of stages, then one answer that always comes.
+"""`hearth.pipelines.*`: assess leads by a snapshot, then a chord of stages, then one answer that always comes.
 
 The assessment's row in the database is the truth: each stage lands in it, and whoever finishes first (the chord's
 callback, or the sweep once `due_at` has passed) closes it, naming what failed or is late. A stage is late when the
@@ -47,23 +47,24 @@ def assess(session: Session, request: Assess, context: TaskContext) -> TaskResul
         now=context.now,
     )
     context.enqueue("hearth.pipelines.start", tenant_id=request.tenant_id, assessment_id=record.assessment_id)
-    data = {"assessment_id": record.assessment_id, "leads": len(lead_ids)}
-    told = {"blocked": blocked} if blocked else {}
-    return TaskResult(data=data | told, status="partial" if blocked else "ok", as_of=record.as_of)
+    data: dict[str, Any] = {"assessment_id": record.assessment_id, "leads": len(lead_ids)}
+    if blocked:
+        data["blocked"] = blocked
+    return TaskResult(data=data, status="partial" if blocked else "ok", as_of=record.as_of)
 
 
 @job("hearth.pipelines.start", StageCall, queue="inference", internal=True)
 def start(request: StageCall, context: TaskContext) -> dict[str, Any]:
     """Publish the stages of an assessment that is committed, and the watchdog of an interactive one."""
-    call = {"tenant_id": request.tenant_id, "assessment_id": request.assessment_id}
+    arguments = {"tenant_id": request.tenant_id, "assessment_id": request.assessment_id}
     with reading(request.tenant_id) as session:
         record = stage_completion.record(session, request)
     if record.state != "running":
         return context.envelope(request, TaskResult(data={"published": False}))
-    stages = chord([stage.si(**call) for stage in STAGES.values()], finish.si(**call))
-    chain(lead_tasks.snapshot_stage.si(**call), stages).apply_async()
+    stages = chord([stage.si(**arguments) for stage in STAGES.values()], finish.si(**arguments))
+    chain(lead_tasks.snapshot_stage.si(**arguments), stages).apply_async()
     if len(record.lead_ids) == 1:
-        finish.apply_async(kwargs=call, countdown=max(0.0, (record.due_at - context.now).total_seconds()))
+        finish.apply_async(kwargs=arguments, countdown=max(0.0, (record.due_at - context.now).total_seconds()))
     return context.envelope(request, TaskResult(data={"published": True}))
 
 
@@ -74,15 +75,21 @@ def finish(session: Session, request: StageCall, context: TaskContext) -> TaskRe
     if record is None:
         return TaskResult(data={"closed": False})
     lead_id = record.lead_ids[0] if len(record.lead_ids) == 1 else None
-    told = {"assessment_id": record.assessment_id, "status": record.state, "leads": len(record.lead_ids)}
-    context.emit_event("assessment.completed", lead_id, **told, stages=record.stages)
+    context.emit_event(
+        "assessment.completed",
+        lead_id,
+        assessment_id=record.assessment_id,
+        status=record.state,
+        leads=len(record.lead_ids),
+        stages=record.stages,
+    )
     data = {"closed": True, "assessment_id": record.assessment_id, "stages": record.stages}
     return TaskResult(data=data, status="ok" if record.state == "ok" else "partial", as_of=record.as_of)
 
 
 @job("hearth.pipelines.sweep", Upkeep, queue="inference", internal=True)
 def sweep(request: Upkeep, context: TaskContext) -> dict[str, Any]:
-    """Close every assessment whose time has passed, so that an answer comes whatever became of its messages."""
+    """Close every assessment whose time has passed, so that an answer comes even where its messages were lost."""
     if not schedule.is_due("pipelines.sweep", 15):
         return context.envelope(request, TaskResult(data={"closing": 0}))
     with reading(EVERY_TENANT) as session:

@@ -12,6 +12,7 @@ from db.records import EnrolmentTally
 from db.repositories.interventions import interventions
 from db.repositories.predictions import value_report as value_counts
 from db.session import Session
+from domain.scores import BANDS
 from ml.experiments import value
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.reports import ValueReport
@@ -21,7 +22,6 @@ from tasks.services.interventions import experiment
 from tasks.services.interventions.effect_views import effect_view
 from tasks.services.interventions.intervention_settings import settings_of
 
-BANDS = ("hot", "warm", "cold")
 #: the state of an action that was carried out and then answered: it counts as both
 ANSWERED = "replied"
 #: most bytes that the rows of people take up in an answer

@@ -1,4 +1,4 @@
-"""Is the cluster there, what is it, how far behind is it; and its own upkeep."""
+"""`hearth.system.*`: whether the cluster is there, how far behind it is, and its own upkeep."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ PROFILES_KEPT = timedelta(hours=1)
 @query("hearth.system.ping", Ping, queue="inference")
 def ping(session: Session, request: Ping, context: TaskContext) -> TaskResult:
     """Versions, queues, the tenant's champions and the time."""
-    known = models.versions(session, request.tenant_id) if request.tenant_id else []
+    versions = models.versions(session, request.tenant_id) if request.tenant_id else []
     return TaskResult(
         data={
             "versions": {"hearth": version("hearth"), "celery": version("celery"), "features": SCHEMA_VERSION},
             "contract": CONTRACT,
             "queues": _queues(),
-            "models": {model.kind: model.version for model in known if model.state == "champion"},
+            "models": {model.kind: model.version for model in versions if model.state == "champion"},
             "time": context.now,
             "echo": request.echo,
         }
@@ -46,14 +46,14 @@ def ping(session: Session, request: Ping, context: TaskContext) -> TaskResult:
 @query("hearth.system.status", Status, queue="inference")
 def status(session: Session, request: Status, context: TaskContext) -> TaskResult:
     """Per queue: depth, age of the oldest message and estimated wait in seconds, as the newest canary tells."""
-    told = {canary.queue: canary for canary in queue_probes.latest(session)}
+    canaries = {canary.queue: canary for canary in queue_probes.latest(session)}
     with across_tenants(session):
         lag = outbox.lag(session)
     with current_app.connection_for_read() as connection:
         depths = queue_depth.depths(connection.default_channel.client, _queues())
     return TaskResult(
         data={
-            "queues": {name: {"depth": depth, **_waits(told.get(name))} for name, depth in depths.items()},
+            "queues": {name: {"depth": depth, **_waits(canaries.get(name))} for name, depth in depths.items()},
             "outbox": {"waiting": lag.waiting, "oldest_age": lag.age},
         }
     )
@@ -71,7 +71,7 @@ def _waits(canary: QueueProbeRecord | None) -> dict[str, float | None]:
 
 @job("hearth.system.canaries", Upkeep, queue="inference", internal=True)
 def send_canaries(request: Upkeep, context: TaskContext) -> Json:
-    """Send a message through every queue that does nothing but arrive."""
+    """Send one message through every queue whose only purpose is to measure how long it waits."""
     if not schedule.is_due("system.canaries", 15):
         return context.envelope(request, TaskResult(data={"sent": 0}))
     with transaction(EVERY_TENANT) as session:
@@ -83,7 +83,7 @@ def send_canaries(request: Upkeep, context: TaskContext) -> Json:
 
 @job("hearth.system.canary", CanaryCall, queue="inference", internal=True, ignore_result=True)
 def arrive(request: CanaryCall, context: TaskContext) -> Json:
-    """Tell how long a message of this queue waited."""
+    """Record how long a message of this queue waited."""
     with transaction(EVERY_TENANT) as session:
         queue_probes.mark_arrived(session, queue=request.queue, sent_at=request.sent_at)
     return context.envelope(request, TaskResult(data={}))
@@ -108,11 +108,11 @@ def purge(request: Upkeep, context: TaskContext) -> Json:
         return context.envelope(request, TaskResult(data={}))
     old = context.now - KEPT
     with transaction(EVERY_TENANT) as session:
-        gone = {
+        removed = {
             "outbox": outbox.purge(session, before=old),
             "slots": schedule_locks.purge(session, before=old),
             "attempts": delivery_attempts.purge(session, before=old),
             "quarantine": quarantine.purge(session, before=old),
             "profiles": snapshots.purge_profiles(session, before=context.now - PROFILES_KEPT),
         }
-    return context.envelope(request, TaskResult(data=gone))
+    return context.envelope(request, TaskResult(data=removed))

@@ -1,4 +1,4 @@
-"""A tenant's settings, and what can be answered for it now."""
+"""`hearth.tenants.*`: a tenant's settings, and what can be answered for it now."""
 
 from __future__ import annotations
 

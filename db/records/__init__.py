@@ -16,8 +16,8 @@ from db.records.backfills import (
     ComparedLead,
     RejectedRow,
 )
-from db.records.common import Json, Policy
-from db.records.consent import Basis, Channel, ConsentReadingRecord, ConsentRecord, ConsentStatement, Decision
+from db.records.common import Json
+from db.records.consent import ConsentReadingRecord, ConsentRecord, ConsentStatement
 from db.records.due_queues import ClaimedLeads
 from db.records.events import EntityKey, EntityRecord, EventDraft, EventRecord, RawEventDraft, RawEventRecord
 from db.records.interventions import (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from db.records.common import Json, Policy
+from db.records.common import Json
+from domain.leads import MergePolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class BackfillDraft:
     #: path of the UTF-8 copy
     spool: str
     mode: str
-    policy: Policy
+    policy: MergePolicy
     profile: str
     #: encoding, delimiter, header, column plan, defaults: all that a chunk needs
     source: Json
@@ -70,7 +71,7 @@ class BackfillRecord:
     file_name: str
     spool: str
     mode: str
-    policy: Policy
+    policy: MergePolicy
     profile: str
     source: Json
     #: running, finished, failed or cancelled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 Json = Mapping[str, Any]
-Policy = Literal["fill_blanks", "overwrite", "skip_existing"]

@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-#: granted: agreed; withheld: did not agree, which is not a refusal; refused: channel closed; unsubscribed: all closed;
-#: doubtful: perhaps a refusal, closed until a person decides; settled: a person decided that it was not a refusal
-Decision = Literal["granted", "withheld", "refused", "unsubscribed", "doubtful", "settled"]
-#: where it was stated: in a message; in a column of a file, a tag, a stage, a status, a note or a custom field; by an
-#: event of its own; in a field of the contract; by a person who decided; or before statements were stored
-Basis = Literal["words", "column", "tag", "stage", "status", "note", "custom", "event", "field", "person", "stored"]
-Channel = Literal["all", "email", "sms", "call", "mail"]
+from domain.channels import ConsentChannel
+from domain.consent import ConsentBasis, ConsentDecision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentStatement:
     """What one source stated about one channel."""
 
-    channel: Channel
-    decision: Decision
-    basis: Basis
+    channel: ConsentChannel
+    decision: ConsentDecision
+    basis: ConsentBasis
     #: the column's header, the tag, the stage, the source's id of the message, the person who decided
     reference: str = ""
     #: the rule that read it: an entry of a catalogue, `not_understood`; None where nothing had to be read

@@ -12,6 +12,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
+from domain.leads import UNSCORED_LEAD_TYPES
 from ml.features.contextual import TERMINAL as OVER
 from ml.features.events import OUTBOUND, canonical, visible
 from ml.profiles import Interaction, LeadProfile
@@ -29,7 +30,6 @@ _TOUCHED = frozenset({"contact", "contacted", "no_shows", "replies", "replied", 
 #: how outcomes that were recorded are marked among events
 _PREFIX = "outcome."
 
-_NEVER_SCORED = frozenset({"agent", "vendor"})
 #: stages that are ends; a past client is a client again
 _ENDED = OVER - {"past_client", "past client"}
 
@@ -105,7 +105,7 @@ def over(profile: LeadProfile, stood_since: datetime | None) -> str | None:
 
     One that entered a stage since (`stood_since`), or came back, is open again, unless it refused.
     """
-    if profile.lead_type in _NEVER_SCORED:
+    if profile.lead_type in UNSCORED_LEAD_TYPES:
         return "no_client"
     stage = (profile.stage or "").casefold()
     if stage in _ENDED:

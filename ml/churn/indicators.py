@@ -268,8 +268,6 @@ _MEASURES: Mapping[str, Callable[[Snapshots], Measured]] = MappingProxyType(
         "external_factors": _external,
     }
 )
-#: the ten, in the order in which they are given
-NAMES = tuple(_MEASURES)
 
 
 def _mix(seen: Snapshots, newest: float, oldest: float) -> Floats:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.risk import HORIZON_DAYS, RISK_LEVELS, RISK_STARTS, RiskLevel
 from ml.churn import scorecard
 from ml.churn.activity import contacts, over, quiet_since, seen
 from ml.churn.indicators import Indicator, Measured, Tone, measure, spread
@@ -19,16 +20,10 @@ from ml.profiles import FeatureMatrix, LeadProfile
 from ml.training.calibration import Floats
 from ml.urgency import THRESHOLDS, patience
 
-Level = Literal["very_low", "low", "medium", "high", "critical"]
 Scope = Literal["model", "scorecard"]
 
-LEVELS: tuple[Level, ...] = ("very_low", "low", "medium", "high", "critical")
-#: a level begins here, the one before ends
-STARTS = (0.2, 0.4, 0.6, 0.8)
 #: days after which a lead is looked at again though nothing happened
-CADENCE: Mapping[Level, float] = MappingProxyType({"very_low": 30, "low": 14, "medium": 7, "high": 2, "critical": 1})
-#: days that a probability is about
-HORIZON_DAYS = 30.0
+CADENCE: Mapping[RiskLevel, float] = MappingProxyType({"very_low": 30, "low": 14, "medium": 7, "high": 2, "critical": 1})
 #: how far a judgement is trusted that nobody measured, beside a model
 _WRITTEN = 0.5
 _DAY = timedelta(days=1)
@@ -42,7 +37,7 @@ class ChurnRisk:
     as_of: datetime
     #: 0.01 to 0.99
     probability: float
-    level: Level
+    level: RiskLevel
     #: 0 to 1: how much of what the scorer asks is known, times how far its members agree
     confidence: float
     #: days since the last sign; None when nothing is known
@@ -69,18 +64,18 @@ class _Said:
     members: Mapping[str, Floats]
 
 
-def level_of(probability: float) -> Level:
+def level_of(probability: float) -> RiskLevel:
     """Name the level of a probability; higher is always more risk.
 
     >>> [level_of(value) for value in (0.19, 0.2, 0.59, 0.6, 0.8)]
     ['very_low', 'low', 'medium', 'high', 'critical']
     """
-    return LEVELS[int(levels_of(np.array([probability]))[0])]
+    return RISK_LEVELS[int(levels_of(np.array([probability]))[0])]
 
 
 def levels_of(probabilities: Floats) -> NDArray[np.intp]:
-    """Give the place of each probability's level among `LEVELS`."""
-    return np.searchsorted(STARTS, probabilities, side="right")
+    """Give the place of each probability's level among `RISK_LEVELS`."""
+    return np.searchsorted(RISK_STARTS, probabilities, side="right")
 
 
 def assess(
@@ -177,7 +172,7 @@ def _ahead(scorer: ChurnScorer | None, probabilities: Floats, silent: Floats, pa
     return np.maximum(likely, np.maximum(patient - np.nan_to_num(silent), 0.0)).round(1)
 
 
-def _pause(level: Level, left: float) -> float:
+def _pause(level: RiskLevel, left: float) -> float:
     """Give the days to the next look: the level's own pace, or until the silence reaches the threshold."""
     return min(CADENCE[level], left) if left > 0 else CADENCE[level]
 

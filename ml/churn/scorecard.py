@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ml.churn.indicators import DIGITS, NAMES, Measured
+from domain.risk import INDICATORS
+from ml.churn.indicators import DIGITS, Measured
 from ml.leads.results import clamped
 from ml.training.calibration import Floats
 
@@ -43,7 +44,7 @@ def contributions(measured: Mapping[str, Measured]) -> Floats:
 
     It counts as it is shown, so that what is shown adds up.
     """
-    added: Floats = np.column_stack([WEIGHTS[name] * np.round(measured[name].values, DIGITS) for name in NAMES])
+    added: Floats = np.column_stack([WEIGHTS[name] * np.round(measured[name].values, DIGITS) for name in INDICATORS])
     return added
 
 

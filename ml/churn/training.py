@@ -8,9 +8,10 @@ from math import ceil
 
 import numpy as np
 
+from domain.risk import RISK_LEVELS
 from ml.churn.indicators import measure
 from ml.churn.labels import Label
-from ml.churn.risk import LEVELS, levels_of
+from ml.churn.risk import levels_of
 from ml.churn.scorecard import probabilities
 from ml.churn.scorer import ChurnScorer
 from ml.churn.survival import follow
@@ -82,5 +83,5 @@ def train(
     said = scorer.quick(matrix)
     said[known] = found.out_of_fold
     followed = [row for row, label in enumerate(labels) if label.outcome not in _UNFOLLOWED]
-    scorer.curves_ = follow([labels[row] for row in followed], levels_of(said[followed]), count=len(LEVELS))
+    scorer.curves_ = follow([labels[row] for row in followed], levels_of(said[followed]), count=len(RISK_LEVELS))
     return found

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ml.interventions.names import URGENCIES
+from domain.interventions import URGENCIES
 from ml.interventions.policy_types import Need, Proposal, options
 
 #: costs are counted in whole millionths, so that sums are exact

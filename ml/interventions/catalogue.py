@@ -18,24 +18,11 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any, cast
 
+from domain.channels import ACTION_CHANNELS, PEOPLE_CHANNELS, WRITINGS, ActionChannel, Writing
+from domain.interventions import ACTIONS, INTERVENTIONS, PLAIN_MESSAGES, REASONS, SITUATIONS, TRAITS, URGENCIES, Urgency
+from domain.leads import OPEN_STAGES
+from domain.risk import RISK_LEVELS
 from ml.errors import CatalogueError
-from ml.interventions.names import (
-    ACTIONS,
-    CHANNELS,
-    INTERVENTIONS,
-    LEVELS,
-    PEOPLE,
-    PLAIN,
-    REASONS,
-    SITUATIONS,
-    STAGES,
-    TRAITS,
-    URGENCIES,
-    WRITES,
-    Channel,
-    Urgency,
-    Writes,
-)
 from ml.interventions.toml_table import TomlTable
 
 
@@ -44,7 +31,7 @@ class Action:
     """One way to carry out an intervention."""
 
     name: str
-    channel: Channel
+    channel: ActionChannel
     #: in the tenant's unit; minutes of people's work by default
     cost: float
     #: time before it may be carried out
@@ -52,7 +39,7 @@ class Action:
     #: time after which it expires
     lasting: timedelta
     #: what Hearth writes for it
-    writes: Writes
+    writes: Writing
     #: index in `URGENCIES` from which it is available
     least: int
     #: traits of which a lead must have one; empty: any lead
@@ -63,7 +50,7 @@ class Action:
     @property
     def by_people(self) -> bool:
         """Whether a person carries it out, so that nothing is sent to the lead."""
-        return self.channel in PEOPLE
+        return self.channel in PEOPLE_CHANNELS
 
     def suits(self, traits: Collection[str]) -> bool:
         """Return whether it suits a lead with these traits."""
@@ -193,14 +180,14 @@ def _actions(table: TomlTable) -> Mapping[str, Action]:
 
 def _action(name: str, table: TomlTable) -> Action:
     table.only("channel", "cost", "delay", "lasting", "writes", "from", "fits", "unfit")
-    channel = cast("Channel", table.word("channel", CHANNELS))
+    channel = cast("ActionChannel", table.word("channel", ACTION_CHANNELS))
     return Action(
         name=name,
         channel=channel,
         cost=table.number("cost"),
         delay=timedelta(hours=table.number("delay", 0, 24 * 30)),
         lasting=timedelta(days=table.number("lasting", 1, 90)),
-        writes=cast("Writes", table.word("writes", WRITES[channel])),
+        writes=cast("Writing", table.word("writes", WRITINGS[channel])),
         least=URGENCIES.index(cast("Urgency", table.word("from", URGENCIES))) if "from" in table.cells else 0,
         fits=frozenset(table.words("fits", TRAITS)),
         unfit=frozenset(table.words("unfit", TRAITS)),
@@ -252,10 +239,10 @@ def _situation(table: TomlTable, actions: Mapping[str, Action]) -> Situation:
 def _urgency(table: TomlTable) -> UrgencyRules:
     table.exactly(("levels", "late_stages", "closing", "past", "neglected"))
     levels = table.table("levels")
-    levels.exactly(LEVELS)
+    levels.exactly(RISK_LEVELS)
     return UrgencyRules(
-        levels=MappingProxyType({level: int(levels.number(level, 0, 4)) for level in LEVELS}),
-        late_stages=frozenset(table.words("late_stages", STAGES)),
+        levels=MappingProxyType({level: int(levels.number(level, 0, 4)) for level in RISK_LEVELS}),
+        late_stages=frozenset(table.words("late_stages", OPEN_STAGES)),
         closing=table.number("closing", 0, 1),
         past=table.number("past", 1, 100),
         neglected=int(table.number("neglected", 0, 4)),
@@ -275,7 +262,7 @@ def _wording(table: TomlTable, actions: Mapping[str, Action]) -> Mapping[str, Ma
 def _required_words(actions: Mapping[str, Action]) -> Mapping[str, Collection[str]]:
     """Return the words that each section must have, so that every pair of intervention and action has its text."""
 
-    def writing(*writes: Writes) -> Collection[str]:
+    def writing(*writes: Writing) -> Collection[str]:
         return tuple(name for name, action in actions.items() if action.writes in writes)
 
     return {
@@ -284,7 +271,7 @@ def _required_words(actions: Mapping[str, Action]) -> Mapping[str, Collection[st
         "subject": INTERVENTIONS,
         "why": (*INTERVENTIONS, *SITUATIONS),
         "purpose": (*INTERVENTIONS, *SITUATIONS),
-        "question": tuple(name for name in writing("sms", "email") if name not in PLAIN),
+        "question": tuple(name for name in writing("sms", "email") if name not in PLAIN_MESSAGES),
         "title": writing("task"),
         "todo": writing("task", "note"),
     }

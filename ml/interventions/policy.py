@@ -17,10 +17,10 @@ from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 
+from domain.interventions import URGENCIES
 from ml.experiments.shrinkage import Uplift
 from ml.interventions.budget import within_budget
 from ml.interventions.catalogue import CATALOGUE, Action, Catalogue, Situation, UrgencyRules
-from ml.interventions.names import URGENCIES
 from ml.interventions.policy_types import Evidence, Need, Proposal, options
 from ml.interventions.templates import action_text, clean_name
 from ml.leads.scorecard import normalised_level

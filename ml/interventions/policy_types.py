@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from domain.channels import ActionChannel
+from domain.interventions import Urgency
 from ml.experiments.shrinkage import Uplift
-from ml.interventions.names import Channel, Urgency
 
 Evidence = Literal["rule", "model"]
 
@@ -44,7 +45,7 @@ class Proposal:
 
     intervention: str
     action: str
-    channel: Channel
+    channel: ActionChannel
     urgency: Urgency
     cost: float
     #: time before it may be carried out

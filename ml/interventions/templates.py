@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from domain.interventions import INTERVENTIONS, PLAIN_MESSAGES, SITUATIONS
 from ml.interventions.catalogue import Action, Catalogue
-from ml.interventions.names import INTERVENTIONS, PLAIN, SITUATIONS
 
 #: most characters of a brokerage's name in a message; the rest is cut
 _LONGEST_NAME = 40
@@ -76,7 +76,7 @@ def all_texts(catalogue: Catalogue, *, name: str | None = None) -> Mapping[tuple
 
 
 def _question(wording: Mapping[str, Mapping[str, str]], about: str, action: str) -> str:
-    return wording["ask"][about] if action in PLAIN else wording["question"][action]
+    return wording["ask"][about] if action in PLAIN_MESSAGES else wording["question"][action]
 
 
 def _sms(opening: str, question: str, name: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ml.leads.results import Band, Explained, LeadScore, band
+from ml.leads.results import Explained, LeadScore, band
 from ml.leads.scorecard import Scorecard
 from ml.leads.scorer import LeadScorer
 from ml.leads.training import LABELLED, METHOD, RARER, Gate, Training, gate, probe, train
@@ -11,7 +11,6 @@ __all__ = [
     "LABELLED",
     "METHOD",
     "RARER",
-    "Band",
     "Explained",
     "Gate",
     "LeadScore",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
+from domain.leads import SCORED_LEAD_TYPES
 from ml.features.catalogue import FEATURES
 from ml.leads import LeadScore, LeadScorer
 from ml.leads.scorecard import LEVELS, normalised_level
@@ -30,7 +31,7 @@ _PROPERTIES = ("apartment", "commercial", "condo", "house", "land", "multi famil
 #: category -> the levels that mean the same everywhere; other categories are left out
 VOCABULARY: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "lead_type": ("both", "buyer", "investor", "renter", "seller"),
+        "lead_type": tuple(sorted(SCORED_LEAD_TYPES)),
         "preapproval": tuple(sorted(LEVELS["preapproval"])),
         "property_type": _PROPERTIES,
         "source": tuple(sorted(LEVELS["source"])),

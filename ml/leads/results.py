@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy.special import expit
 
+from domain.scores import HOT, WARM, Band
 from ml.ensemble.ensemble import added
 from ml.explain import Reason
 from ml.training.calibration import Bools, Floats
-
-Band = Literal["hot", "warm", "cold"]
 
 LOWEST, HIGHEST = 0.01, 0.99
 #: a smaller contribution is no reason
@@ -70,7 +68,7 @@ class Explained:
         return self.base + added(self.contributions)
 
 
-def band(probability: float, *, hot: float = 0.60, warm: float = 0.30) -> Band:
+def band(probability: float, *, hot: float = HOT, warm: float = WARM) -> Band:
     """Name the band of a probability.
 
     >>> band(0.60), band(0.30), band(0.29)

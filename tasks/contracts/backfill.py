@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from domain.leads import MergePolicy
 from tasks.contracts.base.request import Identifier, Request, ShortText, Storable
 from tasks.contracts.base.wire import digest
 from tasks.contracts.tenants import Zone
@@ -33,7 +34,7 @@ class BackfillCsv(Request):
     mapping: Annotated[dict[str, Any], AfterValidator(_without_nul)] | None = None
     #: reconcile: report the differences between the file and the store; write nothing, and treat the file as right
     mode: Literal["preview", "dry_run", "reconcile", "commit"] = "commit"
-    policy: Literal["fill_blanks", "overwrite", "skip_existing"] = "fill_blanks"
+    policy: MergePolicy = "fill_blanks"
     timezone: Zone | None = None
     #: share of rejected rows above which the import stops
     max_error_rate: Annotated[float, Field(ge=0, le=1)] = 0.2

@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from domain.crms import DEFAULT_CRM, ActionCrm
+from domain.interventions import ActionName, InterventionName, PauseReason
 from tasks.contracts.base.request import Identifier, Request, ShortText
 from tasks.contracts.system import Upkeep
 
-ActionName = Literal[
-    "call_task",
-    "sms",
-    "email",
-    "market_report",
-    "home_valuation",
-    "listing_alert",
-    "price_drop_alert",
-    "showing_invite",
-    "open_house_invite",
-    "lender_intro",
-    "concern_reply",
-    "agent_reassign",
-    "manager_escalation",
-    "event_invite",
-    "incentive",
-    "reengagement_drip",
-    "pause_automation",
-    "suppress",
-]
-InterventionName = Literal[
-    "proactive_outreach",
-    "value_reinforcement",
-    "personal_attention",
-    "incentive_offer",
-    "timeline_acceleration",
-    "concern_addressing",
-    "social_proof",
-    "expert_consultation",
-    "customized_solution",
-    "relationship_rebuilding",
-]
-ACTIONS: tuple[str, ...] = get_args(ActionName)
-INTERVENTIONS: tuple[str, ...] = get_args(InterventionName)
 Budget = Annotated[float, Field(ge=0, le=1e9)]
 LeadIds = Annotated[list[Identifier], Field(min_length=1, max_length=1000)]
 ActionIds = Annotated[list[Identifier], Field(min_length=1, max_length=1000)]
@@ -126,7 +93,7 @@ class PauseInterventions(Request):
 
     intervention: InterventionName | Literal["*"]
     actor: ShortText
-    reason: Literal["harms", "complaints", "legal", "staffing", "other"] = "other"
+    reason: PauseReason = "other"
 
 
 class ResumeInterventions(Request):

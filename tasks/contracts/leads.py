@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from domain.leads import LeadType, MergePolicy, OpportunityStatus, Preapproval, Timeline
+from domain.scores import Band
 from tasks.contracts.base.request import Identifier, Part, PastTime, Request, ShortText
 
 Name = Annotated[str, StringConstraints(max_length=255, strip_whitespace=True)]
@@ -32,11 +34,11 @@ class LeadIn(Part):
     first_name: Name | None = None
     last_name: Name | None = None
     full_name: Name | None = None
-    lead_type: Literal["buyer", "seller", "both", "investor", "renter", "agent", "vendor"] | None = None
+    lead_type: LeadType | None = None
     stage: LeadText | None = None
     pipeline: LeadText | None = None
     opportunity_id: LeadText | None = None
-    opportunity_status: Literal["open", "won", "lost", "abandoned"] | None = None
+    opportunity_status: OpportunityStatus | None = None
     lost_reason: LeadText | None = None
     deal_value: Amount | None = None
     source: LeadText | None = None
@@ -50,8 +52,8 @@ class LeadIn(Part):
     stage_changed_at: PastTime | None = None
     budget_min: Amount | None = None
     budget_max: Amount | None = None
-    timeline: Literal["0-3", "3-6", "6-12", "12+", "unknown"] | None = None
-    preapproval: Literal["none", "started", "preapproved", "cash"] | None = None
+    timeline: Timeline | None = None
+    preapproval: Preapproval | None = None
     property_type: LeadText | None = None
     beds_min: Amount | None = None
     baths_min: Amount | None = None
@@ -91,7 +93,7 @@ class UpsertLeads(Request):
     """Create or update leads."""
 
     leads: Annotated[list[LeadIn], Field(min_length=1, max_length=1000)]
-    policy: Literal["fill_blanks", "overwrite", "skip_existing"] = "overwrite"
+    policy: MergePolicy = "overwrite"
 
 
 class ScoreLeads(Request):
@@ -133,7 +135,7 @@ class OverrideScore(Request):
 
     lead_id: Identifier
     actor: ShortText
-    band: Literal["hot", "warm", "cold"] | None = None
+    band: Band | None = None
     probability: Annotated[float, Field(gt=0, lt=1)] | None = None
     reason: Literal["knows_better", "met_in_person", "wrong_facts", "agreed", "not_serious", "duplicate", "other"] = (
         "knows_better"

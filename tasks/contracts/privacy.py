@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from domain.channels import ConsentChannel
 from tasks.contracts.base.request import Identifier, Part, Request, ShortText
 from tasks.contracts.system import Upkeep
 
@@ -86,9 +87,6 @@ class ReadmitPerson(Request):
     actor: Identifier
 
 
-Channel = Literal["all", "email", "sms", "call", "mail"]
-
-
 class ConsentLedger(Request):
     """Read the consent ledger of one lead: what was agreed to and what was refused."""
 
@@ -109,7 +107,7 @@ class DecideConsent(Request):
     decision: Literal["refused", "open"]
     #: channels that it refused; if left out, those in doubt
     channels: (
-        Annotated[list[Literal["all", "email", "sms", "call", "mail"]], Field(min_length=1, max_length=5)] | None
+        Annotated[list[ConsentChannel], Field(min_length=1, max_length=5)] | None
     ) = None
     #: who read it and decided
     actor: Identifier

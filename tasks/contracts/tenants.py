@@ -10,9 +10,12 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from db.privacy import Category
+from domain.channels import ActionChannel
+from domain.interventions import ActionName
+from domain.scores import HOT, WARM
 from tasks.contracts.base.destinations import QueueName, TaskName
 from tasks.contracts.base.request import Identifier, Part, Request, ShortText, Storable
-from tasks.contracts.interventions import ActionName, Budget
+from tasks.contracts.interventions import Budget
 
 
 @cache
@@ -37,8 +40,8 @@ Vertical = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_\-]{0,39}$")
 class Bands(Part):
     """The probabilities at which warm and hot begin."""
 
-    hot: Share = 0.60
-    warm: Share = 0.30
+    hot: Share = HOT
+    warm: Share = WARM
 
     @model_validator(mode="after")
     def _ordered(self) -> Bands:
@@ -117,7 +120,7 @@ class Interventions(Part):
     #: what an action costs the tenant
     costs: dict[ActionName, Budget] | None = None
     #: channels whose actions a person must approve first
-    approval: Annotated[list[Literal["sms", "email", "call", "internal"]], Field(max_length=4)] | None = None
+    approval: Annotated[list[ActionChannel], Field(max_length=4)] | None = None
     caps: Caps | None = None
     #: channels for which the brokerage attests the consent of leads that refused nothing; it keeps the proof
     attested: Annotated[list[Literal["call", "email"]], Field(max_length=2)] | None = None

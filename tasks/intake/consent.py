@@ -11,7 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
-from db.records import Basis, Channel, ConsentStatement, EventDraft, LeadDraft
+from db.records import ConsentStatement, EventDraft, LeadDraft
+from domain.channels import ConsentChannel
+from domain.consent import ConsentBasis
 from ml.language import consent_words, refusals
 
 #: rule of a statement from a column or mark that looks like consent and is not understood
@@ -23,7 +25,7 @@ UNCLEAR = "consent.not_understood"
 #: a text of fewer words is a mark, not prose
 _PROSE = 7
 #: fields in which systems keep the state of a lead
-_MARK_FIELDS: Mapping[str, Basis] = {"stage": "stage", "opportunity_status": "status", "lost_reason": "status"}
+_MARK_FIELDS: Mapping[str, ConsentBasis] = {"stage": "stage", "opportunity_status": "status", "lost_reason": "status"}
 _REFUSABLE = frozenset({"sms", "email", "call"})
 #: kinds of events that end all contact
 _ENDING_KINDS = frozenset({"unsubscribed", "opted_out"})
@@ -78,7 +80,7 @@ def mark_refusal(event: EventDraft, statements: Collection[ConsentStatement]) ->
 
 
 def unsubscribed(
-    channel: str | None, *, basis: Basis, reference: str, said_at: datetime
+    channel: str | None, *, basis: ConsentBasis, reference: str, said_at: datetime
 ) -> tuple[ConsentStatement, ...]:
     """Return the statements that end all contact, said over `channel`."""
     everything = ConsentStatement(
@@ -87,14 +89,14 @@ def unsubscribed(
     return _with_own_channel(everything, channel)
 
 
-def from_mark(text: str, basis: Basis, *, at: datetime) -> tuple[ConsentStatement, ...]:
+def from_mark(text: str, basis: ConsentBasis, *, at: datetime) -> tuple[ConsentStatement, ...]:
     """Return what a tag, a stage, a status or another short mark says of contact."""
     if not consent_words.may_mention_consent(text):
         return ()
     return from_signal(consent_words.read_mark(text), basis, reference=text, at=at)
 
 
-def from_note(text: str, basis: Basis, *, at: datetime, reference: str) -> tuple[ConsentStatement, ...]:
+def from_note(text: str, basis: ConsentBasis, *, at: datetime, reference: str) -> tuple[ConsentStatement, ...]:
     """Return what a note about a lead says: a short text counts as a mark, prose that reports a refusal is in doubt."""
     from_text = from_mark(text, basis, at=at)
     if len(text.split(maxsplit=_PROSE)) < _PROSE:
@@ -149,7 +151,7 @@ def with_marks(draft: LeadDraft, *, at: datetime) -> LeadDraft:
 
 def from_signal(
     signal: consent_words.ConsentSignal,
-    basis: Basis,
+    basis: ConsentBasis,
     *,
     reference: str,
     at: datetime,
@@ -194,7 +196,7 @@ def _with_own_channel(everything: ConsentStatement, channel: str | None) -> tupl
 
 def _per_channel(statement: ConsentStatement, channels: Iterable[str | None]) -> Iterator[ConsentStatement]:
     for channel in sorted(filter(None, channels)):
-        yield replace(statement, channel=cast("Channel", channel))
+        yield replace(statement, channel=cast("ConsentChannel", channel))
 
 
 def _cell_text(value: object) -> str:

@@ -97,7 +97,7 @@ def resolve_leads(session: Session, context: TaskContext, lead_ids: Sequence[str
     stood = snapshots.newest_at(session, context.tenant_id, lead_ids=list(known), dates=dates)
     told = {
         lead.lead_id: _outcome(
-            churn_training_data.of_record(
+            churn_training_data.history_of(
                 lead, _of_both(happened[lead.lead_id]), stood.get(lead.lead_id, ()), context.now
             ),
             known[lead.lead_id],

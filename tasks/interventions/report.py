@@ -9,8 +9,8 @@ from typing import Any
 from db.records import EnrolmentTally, PauseRecord
 from db.repositories.interventions import interventions, pauses
 from db.session import Session
+from domain.interventions import INTERVENTIONS
 from ml.experiments.verdicts import Report, TypeVerdict
-from tasks.contracts.interventions import INTERVENTIONS
 from tasks.contracts.reports import InterventionsReport
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import query

@@ -1,4 +1,4 @@
-"""Leads in, scores and worklists out."""
+"""`hearth.leads.*`: leads in, scores and worklists out."""
 
 from tasks.leads.assessment_stages import score_stage, snapshot_stage, urgency_stage
 from tasks.leads.card import card

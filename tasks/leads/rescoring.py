@@ -13,6 +13,7 @@ from db.records import ClaimedLeads, LeadRecord
 from db.repositories.due_queues.queues import rescore_queue, risk_queue
 from db.repositories.leads import leads
 from db.session import EVERY_TENANT, Session, reading
+from domain.leads import UNSCORED_LEAD_TYPES
 from tasks.contracts.events import RescoreLeads
 from tasks.contracts.system import Upkeep
 from tasks.runtime import schedule
@@ -71,4 +72,4 @@ def _score(session: Session, context: TaskContext, taken: ClaimedLeads) -> list[
 
 
 def _is_scorable(record: LeadRecord) -> bool:
-    return record.status == "open" and record.lead_type not in leads.UNSCORED
+    return record.status == "open" and record.lead_type not in UNSCORED_LEAD_TYPES

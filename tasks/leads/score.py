@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from db.session import Session
+from domain.scores import BANDS
 from ml.features import extract
 from tasks.contracts.leads import ScoreLeads
 from tasks.runtime.context import TaskContext, TaskResult
@@ -40,7 +41,7 @@ def score(session: Session, request: ScoreLeads, context: TaskContext) -> TaskRe
     return TaskResult(
         data={
             "scored": len(scores),
-            "bands": {name: bands.count(name) for name in ("hot", "warm", "cold")},
+            "bands": {name: bands.count(name) for name in BANDS},
             **({"blocked": blocked} if blocked else {}),
         },
         status="partial" if blocked else "ok",

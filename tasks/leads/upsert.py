@@ -1,4 +1,4 @@
-"""Leads in."""
+"""`hearth.leads.upsert`: create or change leads."""
 
 from __future__ import annotations
 

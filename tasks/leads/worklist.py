@@ -40,7 +40,7 @@ FULL, MOST = RESULT_LIMIT * 7 // 10, RESULT_LIMIT * 9 // 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallableLead:
-    """What orders a lead that could be called, and what its row says."""
+    """A lead that could be called: what orders it, and what its row says."""
 
     score: EffectiveScore
     #: the urgency's row; empty where there is none

@@ -1,4 +1,4 @@
-"""Models from what became of leads."""
+"""`hearth.models.*`: train models on what became of leads."""
 
 from tasks.models.train import train_model
 

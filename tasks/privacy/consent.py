@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from db import consent as rules
-from db.records import Channel, ConsentStatement, Decision
+from db.records import ConsentStatement
 from db.repositories.consent import consent as ledger
 from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.leads import leads
 from db.session import Session
+from domain.channels import ConsentChannel
+from domain.consent import ConsentDecision
 from tasks.contracts.privacy import ConsentLedger, DecideConsent, OpenDoubts
 from tasks.errors import InvalidPayload
 from tasks.runtime.context import TaskContext, TaskResult
@@ -68,5 +70,5 @@ def decide(session: Session, request: DecideConsent, context: TaskContext) -> Ta
     return TaskResult(data={"lead_id": record.lead_id, "decision": request.decision, **refusals.channels_view(after)})
 
 
-def _decided(channel: Channel, decision: Decision, actor: str, now: datetime) -> ConsentStatement:
+def _decided(channel: ConsentChannel, decision: ConsentDecision, actor: str, now: datetime) -> ConsentStatement:
     return ConsentStatement(channel=channel, decision=decision, basis="person", reference=actor, said_at=now)

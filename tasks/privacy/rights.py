@@ -81,7 +81,7 @@ def forget(request: ForgetPerson, context: TaskContext) -> Json:
             request.tenant_id,
             lead_id=request.lead_id,
             identities=request.identities(),
-            lay=not request.dry_run,
+            tombstone=not request.dry_run,
             now=context.now,
         )
         places = erasure.backfill_files(session, request.tenant_id)
@@ -156,21 +156,21 @@ def _erase(
         anything_erased = bool(subject.lead_ids) or any(erased.stores.values())
         if not anything_erased and (ended or not _in_files(files)):
             return _nothing_left(session, request, context), erased.task_ids
-        if ended or not begun.laid:
-            erasure.add_tombstones(session, tenant_id, erasure_id=erasure_id, door=person_hashes, now=context.now)
+        if ended or not begun.tombstoned:
+            erasure.add_tombstones(session, tenant_id, erasure_id=erasure_id, hashes=person_hashes, now=context.now)
         result = _result(erasure_id, len(subject.lead_ids), erased, files)
         record = ErasureRecord(erasure_id=erasure_id, reason=_reason(request), result=result, erased_at=context.now)
         erasure.save(session, tenant_id, record=record)
         context.audit("erasure", subject=hashes, reason=record.reason, **result)
         for lead_id in sorted(subject.lead_ids):
             context.emit_event("lead.forgotten", lead_id, lead_id=lead_id, erasure_id=erasure_id)
-    return context.envelope(request, TaskResult(data={**result, **_identity_states(begun.asked)})), erased.task_ids
+    return context.envelope(request, TaskResult(data={**result, **_identity_states(begun.requested)})), erased.task_ids
 
 
 def _without_earlier(subject: DataSubject, request: ForgetPerson, begun: ErasureStart) -> DataSubject:
     """Return the subject without ids of earlier erasures, which stay tied to those, so that those can be lifted."""
-    pairs = zip(request.identities(), begun.asked, strict=False)
-    earlier = {identity for identity, requested in pairs if requested.before}
+    pairs = zip(request.identities(), begun.requested, strict=False)
+    earlier = {identity for identity, requested in pairs if requested.earlier}
     return subject if earlier >= subject.identities else replace(subject, identities=subject.identities - earlier)
 
 
@@ -184,7 +184,7 @@ def _nothing_left(session: Session, request: ForgetPerson, context: TaskContext)
     requested = erasure.resolve_requested(
         session, request.tenant_id, lead_id=request.lead_id, identities=request.identities()
     )
-    records = [identity.before for identity in requested if identity.before]
+    records = [identity.earlier for identity in requested if identity.earlier]
     if not records:
         raise _unknown(request)
     newest = max(records, key=lambda record: record.erasure_id)
@@ -201,9 +201,9 @@ def _identity_states(requested: Sequence[RequestedIdentity]) -> Json:
 
 
 def _identity_state(identity: RequestedIdentity) -> Json:
-    if identity.before is not None:
-        return {"state": "erased_before", "erasure_id": identity.before.erasure_id}
-    return {"state": "erased" if identity.there else "searched"}
+    if identity.earlier is not None:
+        return {"state": "erased_before", "erasure_id": identity.earlier.erasure_id}
+    return {"state": "erased" if identity.exists else "searched"}
 
 
 def _in_files(files: Mapping[str, int]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
+from tests.support.broker import running
 from workers.app import app
 from workers.cluster.embedded import join
 
@@ -23,3 +24,11 @@ def _alone() -> Iterator[None]:
             gc.collect()
             join(SecretStr(ALONE))
             gc.collect()
+
+
+@pytest.fixture(scope="module")
+def live_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a broker that the project's app talks to until the module ends; tasks that accept work need one."""
+    with running(tmp_path_factory.mktemp("broker")) as url:
+        join(SecretStr(url))
+        yield url

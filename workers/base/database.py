@@ -134,8 +134,8 @@ def _compare(settings: Settings) -> None:
         return
     with session.reading(session.EVERY_TENANT) as asking:
         match = key_marks.check(asking)
-    if match.strange is not None:
-        told = f"{match.strange} of the database was written with keys that {_place(settings)} does not hold"
+    if match.foreign_table is not None:
+        told = f"{match.foreign_table} of the database was written with keys that {_place(settings)} does not hold"
         raise KeysForeign(f"{told}: {_RESTORE}")
     if match.unmarked:
         _note()

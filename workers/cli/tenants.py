@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from domain.model_kinds import KIND_LABELS
 from workers.cli.backfill import FILE, mapping_of
 from workers.cli.base.client import client
 from workers.cli.base.command import Command, CommandFailed, example, json_option
@@ -65,8 +66,8 @@ def readiness(name: str, as_json: bool) -> None:
         emit(data)
         return
     facts(f"tenant {name}", {f"leads {kind}": count for kind, count in data["leads"].items()})
-    _show_model("who scores, the best first", data["answers"]["lead_score"])
-    _show_model("who tells the risk of going cold, the best first", data["answers"]["churn"])
+    for label in KIND_LABELS.values():
+        _show_model(f"{label.words.serves}, the best first", data["answers"][label.name])
 
 
 def _show_model(title: str, told: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import redis
 from pydantic import SecretStr
@@ -59,8 +58,8 @@ def find(path: str | None = None) -> str:
 
     """
     for program in PROGRAMS:
-        if found := shutil.which(program, path=path):
-            return found
+        if executable := shutil.which(program, path=path):
+            return executable
     try:
         return str(get_binary_path())
     except ValkeyServerError:
@@ -85,8 +84,9 @@ def prepare(settings: Settings, *, path: str | None = None) -> Broker:
 def answers(url: SecretStr, *, timeout: float = 1.0) -> bool:
     """Return whether a broker at `url` accepts us and answers; `timeout` in seconds."""
     # no retries: redis-py's own take seconds to say no
-    options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
-    client = redis.Redis.from_url(url.get_secret_value(), retry=Retry(NoBackoff(), 0), **options)
+    client = redis.Redis.from_url(
+        url.get_secret_value(), retry=Retry(NoBackoff(), 0), socket_timeout=timeout, socket_connect_timeout=timeout
+    )
     try:
         return bool(client.ping())
     except (redis.RedisError, OSError):

@@ -18,16 +18,16 @@ def release(app: Celery) -> None:
     consumer = getattr(celery._backend, "result_consumer", None)  # noqa: SLF001
     if consumer is not None:
         consumer.stop()
-        consumer.cancel_for = _nobody_waits
+        consumer.cancel_for = _ignore
 
 
 def drop(app: Celery, result: Any) -> None:
     """Forget one result without contacting the broker; an answer that still comes is ignored."""
     celery: Any = app
-    for known in celery.backend._pending_results:  # noqa: SLF001 - the public way talks to the broker
-        known.pop(result.id, None)
+    for pending in celery.backend._pending_results:  # noqa: SLF001 - the public way talks to the broker
+        pending.pop(result.id, None)
     result.backend = None
 
 
-def _nobody_waits(task_id: str) -> None:
+def _ignore(task_id: str) -> None:
     """Behave like a consumer whose subscription has ended already."""

@@ -73,10 +73,10 @@ class _Child:
     due: float = 0.0
     #: how often it was ended since it had stopped
     restarts: int = 0
-    #: the process that was asked to end for that, when (monotonic), and by which signal last
+    #: id of the process that is being ended for that, since when (monotonic), and the last signal sent to it
     ending: int | None = None
-    asked: float = 0.0
-    told: int | None = None
+    ending_since: float = 0.0
+    last_signal: int | None = None
 
 
 @dataclass(slots=True)
@@ -125,8 +125,8 @@ class Supervisor:
         child = self._children[name]
         if child.ending != pid and self.pids().get(name) == pid:
             child.restarts += 1
-            self._note(child, "process_restarted", pid=pid, restarts=child.restarts, **why)
-            child.asked, child.told, child.ending = time.monotonic(), None, pid
+            self._log_line(child, "process_restarted", pid=pid, restarts=child.restarts, **why)
+            child.ending_since, child.last_signal, child.ending = time.monotonic(), None, pid
 
     def hasten(self) -> None:
         """Hasten a running stop: workers requeue their tasks at once."""
@@ -142,7 +142,7 @@ class Supervisor:
         looked = 0.0
         while not self._stopping.wait(TICK):
             for child in list(self._children.values()):
-                self._tend(child)
+                self._check_child(child)
             if time.monotonic() - looked >= LOG_INTERVAL:
                 looked = time.monotonic()
                 for child in list(self._children.values()):
@@ -151,15 +151,15 @@ class Supervisor:
         for phase in sorted({child.spec.phase for child in children}):
             self._end([child for child in children if child.spec.phase == phase])
 
-    def _tend(self, child: _Child) -> None:
+    def _check_child(self, child: _Child) -> None:
         now = time.monotonic()
         if child.process is None:
             if now >= child.due and not self._failure:
                 self._spawn(child)
         elif child.process.poll() is not None:
-            self._bury(child, now)
+            self._handle_exit(child, now)
         elif child.ending == child.process.pid:
-            self._urge(child, child.process, now - child.asked)
+            self._end_stepwise(child, child.process, now - child.ending_since)
 
     def _spawn(self, child: _Child) -> None:
         spec = child.spec
@@ -185,22 +185,22 @@ class Supervisor:
             )
         child.born = time.monotonic()
 
-    def _urge(self, child: _Child, process: subprocess.Popen[bytes], waited: float) -> None:
+    def _end_stepwise(self, child: _Child, process: subprocess.Popen[bytes], waited: float) -> None:
         if waited > self.grace + COLD_GRACE:
             _kill_session(process)
             return
         signum = signal.SIGTERM if waited <= self.grace else child.spec.cold_signal
-        if signum != child.told:
-            child.told = signum
+        if signum != child.last_signal:
+            child.last_signal = signum
             _send(child, signum)
 
-    def _note(self, child: _Child, event: str, **facts: object) -> None:
+    def _log_line(self, child: _Child, event: str, **facts: object) -> None:
         """Write a line into a process's own log, in its format."""
-        told = {**facts, "event": event, "level": "error", "timestamp": datetime.now(UTC).isoformat()}
+        line = {**facts, "event": event, "level": "error", "timestamp": datetime.now(UTC).isoformat()}
         with suppress(OSError), _private(self._log(child.spec), "ab") as log:
-            log.write(json.dumps(told).encode() + b"\n")
+            log.write(json.dumps(line).encode() + b"\n")
 
-    def _bury(self, child: _Child, now: float) -> None:
+    def _handle_exit(self, child: _Child, now: float) -> None:
         assert child.process is not None
         _kill_session(child.process)
         code, child.process = child.process.returncode, None

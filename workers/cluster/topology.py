@@ -79,9 +79,9 @@ def processes(plan: Topology, settings: Settings) -> Iterator[ProcessSpec]:
     metrics = {"HEARTH_METRICS_PORT": str(plan.metrics_port)}
     # receivers on this machine are for trying out, which an embedded cluster is for
     loopback = {"HEARTH_WEBHOOK_LOOPBACK": str(settings.webhook_loopback is not False)}
-    for name, more in (("relay", metrics), ("outbound", loopback)):
+    for name, extra in (("relay", metrics), ("outbound", loopback)):
         argv = (sys.executable, "-P", "-m", f"workers.delivery.{name}")
-        yield ProcessSpec(name=name, argv=argv, env={**env, **more}, delay=BACKGROUND_DELAY)
+        yield ProcessSpec(name=name, argv=argv, env={**env, **extra}, delay=BACKGROUND_DELAY)
     if plan.beat:
         schedule = str(settings.home / "beat-schedule")
         argv = (*_CELERY, "beat", "workers.app", "--schedule", schedule, "--loglevel", settings.log_level)

@@ -37,7 +37,7 @@ ANSWER = 1.0
 #: what a broker that is away raises
 _AWAY = (OperationalError, RedisError, OSError)
 
-Told = Mapping[str, Any]
+WorkerAnswer = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,33 +64,33 @@ class Stopped:
 
 
 @dataclass(slots=True)
-class Record:
+class Observation:
     """The observations of one worker."""
 
     patience: Patience
     pid: int = 0
     queues: Sequence[str] = ()
-    _seen: tuple[object, ...] = ()
+    _last_state: tuple[object, ...] = ()
     _since: float = 0.0
 
-    def hear(self, told: Told | None) -> None:
+    def record_answer(self, answer: WorkerAnswer | None) -> None:
         """Record its answer."""
-        if told is not None:
-            self.pid, self.queues = told["pid"], told["queues"]
+        if answer is not None:
+            self.pid, self.queues = answer["pid"], answer["queues"]
 
     def forget(self) -> None:
         """Forget the observations."""
-        self._seen = ()
+        self._last_state = ()
 
-    def stopped(self, told: Told | None, *, waits: bool, now: float) -> tuple[str, float] | None:
+    def stopped(self, answer: WorkerAnswer | None, *, waits: bool, now: float) -> tuple[str, float] | None:
         """Return the code and the seconds once it has stood still too long; None before."""
-        if not (self.pid and waits) or (told is not None and (told["active"] or told["pauses"])):
+        if not (self.pid and waits) or (answer is not None and (answer["active"] or answer["pauses"])):
             self.forget()
             return None
-        seen = (self.pid, None if told is None else told["started"])
-        if seen != self._seen:
-            self._seen, self._since = seen, now
-        code, bound = ("silent", self.patience.silent) if told is None else ("idle", self.patience.idle)
+        state = (self.pid, None if answer is None else answer["started"])
+        if state != self._last_state:
+            self._last_state, self._since = state, now
+        code, bound = ("silent", self.patience.silent) if answer is None else ("idle", self.patience.idle)
         lasted = now - self._since
         return (code, lasted) if lasted > bound else None
 
@@ -103,36 +103,38 @@ class Watch:
     #: `name@host` of each
     workers: Collection[str]
     patience: Patience = field(default_factory=Patience)
-    _records: dict[str, Record] = field(default_factory=dict)
+    _observations: dict[str, Observation] = field(default_factory=dict)
 
     def look(self) -> list[Stopped]:
         """Ask all workers once. While the broker is away nothing is known, and earlier observations are dropped."""
         try:
-            told, waiting = self._asked()
+            answers, waiting = self._ask()
         except _AWAY:
-            self._records.clear()
+            self._observations.clear()
             return []
-        return list(self._judged(told, waiting, time.monotonic()))
+        return list(self._find_stopped(answers, waiting, time.monotonic()))
 
-    def _asked(self) -> tuple[dict[str, Told], dict[str, int]]:
+    def _ask(self) -> tuple[dict[str, WorkerAnswer], dict[str, int]]:
         celery: Any = app
         names = list(self.workers)
         # connections of our own: those of the app are its user's, who may join it to another broker
         with celery.connection_for_write(self.url.get_secret_value()) as connection:
             replies = _mailbox(celery.conf)(connection).call(names, COMMAND, timeout=ANSWER)
-            told = {name: answer for reply in replies or () for name, answer in reply.items() if "pid" in answer}
+            answers = {name: status for reply in replies or () for name, status in reply.items() if "pid" in status}
             for name in names:
-                self._records.setdefault(name, Record(self.patience)).hear(told.get(name))
-            queues = {queue for record in self._records.values() for queue in record.queues}
-            return told, depths(connection.default_channel.client, queues)
+                self._observations.setdefault(name, Observation(self.patience)).record_answer(answers.get(name))
+            queues = {queue for observation in self._observations.values() for queue in observation.queues}
+            return answers, depths(connection.default_channel.client, queues)
 
-    def _judged(self, told: Mapping[str, Told], waiting: Mapping[str, int], now: float) -> Iterator[Stopped]:
-        for name, record in self._records.items():
-            waits = any(waiting.get(queue) for queue in record.queues)
-            found = record.stopped(told.get(name), waits=waits, now=now)
-            if found is not None:
-                record.forget()
-                yield Stopped(name=name, pid=record.pid, code=found[0], seconds=found[1])
+    def _find_stopped(
+        self, answers: Mapping[str, WorkerAnswer], waiting: Mapping[str, int], now: float
+    ) -> Iterator[Stopped]:
+        for name, observation in self._observations.items():
+            waits = any(waiting.get(queue) for queue in observation.queues)
+            verdict = observation.stopped(answers.get(name), waits=waits, now=now)
+            if verdict is not None:
+                observation.forget()
+                yield Stopped(name=name, pid=observation.pid, code=verdict[0], seconds=verdict[1])
 
 
 def _mailbox(conf: Any) -> Any:
@@ -151,8 +153,8 @@ def _mailbox(conf: Any) -> Any:
 class Watcher:
     """A thread that looks at intervals and reports each worker that has stopped."""
 
-    def __init__(self, watch: Watch, tell: Callable[[Stopped], object]) -> None:
-        self._watch, self._tell = watch, tell
+    def __init__(self, watch: Watch, on_stopped: Callable[[Stopped], object]) -> None:
+        self._watch, self._on_stopped = watch, on_stopped
         self._ending = threading.Event()
         # a daemon: a question to a broker that has gone may take its time
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -169,7 +171,7 @@ class Watcher:
         while not self._ending.wait(self._watch.patience.look):
             for stopped in self._watch.look():
                 if not self._ending.is_set():
-                    self._tell(stopped)
+                    self._on_stopped(stopped)
 
 
 def main(names: Sequence[str], patience: Patience | None = None) -> int:
@@ -178,10 +180,10 @@ def main(names: Sequence[str], patience: Patience | None = None) -> int:
         log.error("no_worker_named")
         return 2
     watch = Watch(settings().broker(), names, patience or Patience())
-    while not (found := watch.look()):
+    while not (stopped_workers := watch.look()):
         time.sleep(watch.patience.look)
-    for one in found:
-        log.error("worker_stopped", worker=one.name, pid=one.pid, code=one.code, seconds=round(one.seconds))
+    for worker in stopped_workers:
+        log.error("worker_stopped", worker=worker.name, pid=worker.pid, code=worker.code, seconds=round(worker.seconds))
     return 1
 
 

@@ -30,21 +30,21 @@ from workers.base import internal_keys
 from workers.base.settings import settings
 from workers.delivery import webhook
 from workers.delivery.callback_target import Target, TargetUnusable, target_of
-from workers.delivery.poll_loop import PASSING, Service, begin
+from workers.delivery.poll_loop import TRANSIENT_ERRORS, Service, prepare_process
 from workers.delivery.webhook import DELIVERED, Outcome
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class DeliveryLimits:
     """Time-outs, back-off and batch sizes of the deliverer."""
 
     #: receivers served at once
     threads: int = 16
-    #: events of one tenant taken at once
+    #: events of one tenant claimed at once
     per_tenant: int = 16
-    #: seconds after which a taken event may be taken by another deliverer; above `patience` and one delivery
+    #: seconds after which a claim expires and another deliverer may claim the event; above `patience` and one delivery
     hold: float = 45.0
     #: seconds after which no further event of a tenant is begun before others have their turn
     patience: float = 15.0
@@ -60,7 +60,7 @@ class Limits:
     loopback: bool = False
 
 
-Taken = tuple[OutboundRecord, int]
+ClaimedEvent = tuple[OutboundRecord, int]
 
 
 @dataclass(slots=True)
@@ -68,17 +68,18 @@ class Deliverer:
     """Claim due events and hand each tenant's share to a thread; `step` never waits for a receiver."""
 
     celery: Celery
-    limits: Limits = field(default_factory=Limits)
+    limits: DeliveryLimits = field(default_factory=DeliveryLimits)
     _pool: ThreadPoolExecutor = field(init=False, repr=False)
     _running: dict[str, Future[None]] = field(default_factory=dict)
-    #: tenants whose last delivery failed: one event at a time tells whether they are well again
-    _unwell: set[str] = field(default_factory=set)
-    _ours: frozenset[str] = field(init=False)
+    #: tenants whose last delivery failed: they get one event at a time until one is delivered
+    _failing: set[str] = field(default_factory=set)
+    #: queues that only Hearth may write to
+    _own_queues: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.limits.threads, thread_name_prefix="receiver")
         celery: Any = self.celery
-        self._ours = frozenset(queue.name for queue in celery.conf.task_queues)
+        self._own_queues = frozenset(queue.name for queue in celery.conf.task_queues)
 
     def step(self) -> bool:
         """Claim due events for the free threads; return whether there may be more.
@@ -89,52 +90,52 @@ class Deliverer:
         """
         self._running = {tenant: work for tenant, work in self._running.items() if not work.done()}
         free = self.limits.threads - len(self._running)
-        taken = self._take(free) if free > 0 else {}
-        for tenant_id, share in taken.items():
+        shares = self._claim(free) if free > 0 else {}
+        for tenant_id, share in shares.items():
             self._running[tenant_id] = self._pool.submit(self._serve, tenant_id, share)
-        return bool(taken)
+        return bool(shares)
 
     def close(self) -> None:
         """Finish the deliveries in progress."""
         self._pool.shutdown(wait=True)
 
-    def _take(self, free: int) -> dict[str, list[Taken]]:
+    def _claim(self, free: int) -> dict[str, list[ClaimedEvent]]:
         with transaction(EVERY_TENANT) as session:
             now = clock.now(session)
             closed = {*self._running, *circuit_breakers.tripped_tenants(session, now=now)}
-            common: dict[str, Any] = {"now": now, "hold": self.limits.hold}
-            well = outbound.due(
-                session, limit=free, per_tenant=self.limits.per_tenant, exclude=closed | self._unwell, **common
+            hold, per_tenant = self.limits.hold, self.limits.per_tenant
+            claimed = outbound.due(
+                session, limit=free, per_tenant=per_tenant, exclude=closed | self._failing, now=now, hold=hold
             )
-            served = {record.tenant_id for record, _ in well}
+            served = {record.tenant_id for record, _ in claimed}
             left = free - len(served)
             if left > 0:
-                well += outbound.due(session, limit=left, per_tenant=1, exclude=closed | served, **common)
-        shares: dict[str, list[Taken]] = {}
-        for record, attempt in well:
+                claimed += outbound.due(session, limit=left, per_tenant=1, exclude=closed | served, now=now, hold=hold)
+        shares: dict[str, list[ClaimedEvent]] = {}
+        for record, attempt in claimed:
             shares.setdefault(record.tenant_id, []).append((record, attempt))
         return shares
 
-    def _serve(self, tenant_id: str, share: Sequence[Taken]) -> None:
+    def _serve(self, tenant_id: str, share: Sequence[ClaimedEvent]) -> None:
         """Deliver one tenant's events in order; runs in a thread of the pool."""
         try:
             self._deliver_all(tenant_id, share)
-        except PASSING as error:
+        except TRANSIENT_ERRORS as error:
             # broker or database: what is in hand comes again when its hold ends
             log.warning("delivery_put_off", error=type(error).__name__)
         except Exception as error:  # noqa: BLE001  # the edge of a thread: nobody else would say so
             log.error("delivery_failed", error=type(error).__name__)
 
-    def _deliver_all(self, tenant_id: str, share: Sequence[Taken]) -> None:
+    def _deliver_all(self, tenant_id: str, share: Sequence[ClaimedEvent]) -> None:
         began = time.monotonic()
         target = self._target(tenant_id)
         for position, (record, attempt) in enumerate(share):
-            if position and (tenant_id in self._unwell or time.monotonic() - began > self.limits.patience):
-                self._give_back(share[position:])
+            if position and (tenant_id in self._failing or time.monotonic() - began > self.limits.patience):
+                self._release(share[position:])
                 return
-            self._note(record, attempt, self._tried(target, record, attempt))
+            self._record(record, attempt, self._attempt(target, record, attempt))
 
-    def _tried(self, target: Target | Outcome, record: OutboundRecord, attempt: int) -> Outcome:
+    def _attempt(self, target: Target | Outcome, record: OutboundRecord, attempt: int) -> Outcome:
         """Return the outcome of one attempt, also after any error: an unrecorded one would be retried for ever."""
         if isinstance(target, Outcome):
             return target
@@ -150,7 +151,7 @@ class Deliverer:
     def _target(self, tenant_id: str) -> Target | Outcome:
         try:
             with reading(tenant_id) as session:
-                return target_of(tenants.callback(session, tenant_id), self._ours)
+                return target_of(tenants.callback(session, tenant_id), self._own_queues)
         except TargetUnusable as error:
             return Outcome(state="dead", error=str(error))
         except SealBroken:
@@ -158,7 +159,7 @@ class Deliverer:
 
     def _deliver(self, target: Target, record: OutboundRecord) -> Outcome:
         if target.kind == "webhook":
-            body = json.dumps(told(record), allow_nan=False, separators=(",", ":")).encode()
+            body = json.dumps(event_payload(record), allow_nan=False, separators=(",", ":")).encode()
             return webhook.post(target, record.event_id, body, loopback=self.limits.loopback)
         if target.kind == "celery":
             return self._send(target, record)
@@ -166,10 +167,16 @@ class Deliverer:
         return DELIVERED
 
     def _send(self, target: Target, record: OutboundRecord) -> Outcome:
-        options: dict[str, Any] = {"queue": target.queue, "task_id": record.event_id, "retry": False}
         try:
-            self.celery.send_task(target.task, kwargs=told(record), ignore_result=True, **options)
-        except PASSING as error:
+            self.celery.send_task(
+                target.task,
+                kwargs=event_payload(record),
+                queue=target.queue,
+                task_id=record.event_id,
+                ignore_result=True,
+                retry=False,
+            )
+        except TRANSIENT_ERRORS as error:
             self._mend_keys(target.queue, error)
             return Outcome(state="retry", error="broker")
         return DELIVERED
@@ -182,7 +189,7 @@ class Deliverer:
             # the queue itself is the CRM's, whatever it is
             internal_keys.mend(connection.default_channel.client, internal_keys.bindings([queue]))
 
-    def _note(self, record: OutboundRecord, attempt: int, outcome: Outcome) -> None:
+    def _record(self, record: OutboundRecord, attempt: int, outcome: Outcome) -> None:
         """Record the outcome of the delivery and the state of the receiver's circuit breaker."""
         tenant_id, event_id = record.tenant_id, record.event_id
         with transaction(tenant_id) as session:
@@ -190,7 +197,7 @@ class Deliverer:
             if outcome.state == "delivered":
                 outbound.mark_delivered(session, tenant_id, event_ids=[event_id], now=now)
                 circuit_breakers.record_success(session, tenant_id)
-                self._unwell.discard(tenant_id)
+                self._failing.discard(tenant_id)
                 return
             error = outcome.error or "unknown"
             if outcome.state == "dead" or attempt >= self.limits.attempts:
@@ -199,7 +206,7 @@ class Deliverer:
                 later = now + timedelta(seconds=self._pause(attempt, outcome))
                 outbound.mark_failed(session, tenant_id, event_id=event_id, next_at=later, error=error)
             if outcome.state == "retry":
-                self._unwell.add(tenant_id)
+                self._failing.add(tenant_id)
                 failures = circuit_breakers.record_failure(session, tenant_id)
                 if (until := self._closed_until(failures, outcome, now)) is not None:
                     circuit_breakers.trip(session, tenant_id, until=until)
@@ -216,14 +223,14 @@ class Deliverer:
             return now + timedelta(seconds=outcome.after)
         return now + timedelta(seconds=self.limits.open_for) if failures >= self.limits.failures else None
 
-    def _give_back(self, rest: Sequence[Taken]) -> None:
+    def _release(self, rest: Sequence[ClaimedEvent]) -> None:
         with transaction(EVERY_TENANT) as session:
             now = clock.now(session)
             for record, _ in rest:
                 outbound.mark_failed(session, record.tenant_id, event_id=record.event_id, next_at=now, error="waits")
 
 
-def told(record: OutboundRecord) -> dict[str, Any]:
+def event_payload(record: OutboundRecord) -> dict[str, Any]:
     """Return an event as every receiver gets it, by task or by webhook."""
     return {
         "event_id": record.event_id,
@@ -239,8 +246,8 @@ def told(record: OutboundRecord) -> dict[str, Any]:
 def main() -> None:
     """Deliver until SIGTERM."""
     chosen, service = settings(), Service("outbound")
-    begin(service, chosen)
-    deliverer = Deliverer(app, Limits(loopback=bool(chosen.webhook_loopback)))
+    prepare_process(service, chosen)
+    deliverer = Deliverer(app, DeliveryLimits(loopback=bool(chosen.webhook_loopback)))
     try:
         service.run(deliverer.step)
     finally:

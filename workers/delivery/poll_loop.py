@@ -21,7 +21,7 @@ from workers.telemetry import logs
 log = structlog.get_logger(__name__)
 
 #: what passes by itself: the service waits and goes on
-PASSING = (DatabaseUnavailable, SchemaOutdated, OperationalError, BatchPublishError, RedisError, OSError)
+TRANSIENT_ERRORS = (DatabaseUnavailable, SchemaOutdated, OperationalError, BatchPublishError, RedisError, OSError)
 #: seconds of the first wait when something is away, and the most
 BACKOFF, BACKOFF_LIMIT = 0.2, 5.0
 
@@ -51,7 +51,7 @@ class Service:
         while not self.stopping:
             try:
                 more = step()
-            except PASSING as error:
+            except TRANSIENT_ERRORS as error:
                 self._stopping.wait(self._patience(error))
                 continue
             self._recovered()
@@ -70,7 +70,7 @@ class Service:
             self._troubles = 0
 
 
-def begin(service: Service, chosen: Settings) -> None:
+def prepare_process(service: Service, chosen: Settings) -> None:
     """Prepare this process: configure JSON logs, bind the database, stop on SIGTERM or SIGINT."""
     logs.configure(chosen.log_level)
     try:

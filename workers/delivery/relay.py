@@ -26,20 +26,20 @@ from workers.base import internal_keys
 from workers.base.broker_epoch import Epoch, depths
 from workers.base.quarantine import REPLAY, RawMessage
 from workers.base.settings import settings
-from workers.delivery.poll_loop import PASSING, Service, begin
+from workers.delivery.poll_loop import TRANSIENT_ERRORS, Service, prepare_process
 from workers.delivery.publishing import Publisher, raw_message_of
 from workers.telemetry import metrics
 
 log = structlog.get_logger(__name__)
 
-#: seconds, for a look that takes no rows that wait
+#: seconds: an `older_than` that excludes all unpublished rows
 _NEVER = 10 * 365 * 86_400.0
 #: a held message is sent so often until its task has ended
 _LETTER_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class RelayLimits:
     """Batch sizes, intervals and queue depths at which the relay stops publishing."""
 
     #: rows in one transaction and one batch
@@ -61,11 +61,11 @@ class Limits:
 class Relay:
     """Publish the outbox batch by batch; any number of relays may run."""
 
-    def __init__(self, celery: Celery, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
+    def __init__(self, celery: Celery, limits: RelayLimits | None = None) -> None:
+        self.limits = limits or RelayLimits()
         self._publisher = Publisher(celery)
         self._epoch = Epoch()
-        self._known = self._publisher.queue_names()
+        self._queues = self._publisher.queue_names()
         self._last_tenant = ""
         self._redo_due = 0.0
         self._keys_due = 0.0
@@ -81,7 +81,7 @@ class Relay:
         """
         try:
             return self._relay()
-        except PASSING as error:
+        except TRANSIENT_ERRORS as error:
             if internal_keys.is_wrong_type(error):
                 self._keys_due = 0.0
             self._publisher.close()
@@ -97,10 +97,10 @@ class Relay:
         if self._epoch.has_changed(client):
             log.warning("broker_data_lost", action="what is not done is published again")
             self._lost_at = time.monotonic()
-        waiting = depths(client, self._known)
-        rows = self._take_waiting(waiting)
+        waiting = depths(client, self._queues)
+        rows = self._claim_unpublished(waiting)
         self._publish(rows)
-        again = self._take_undone(waiting) if len(rows) < self.limits.batch else []
+        again = self._claim_unfinished(waiting) if len(rows) < self.limits.batch else []
         self._publish(again, redo_after=None if self._lost_at else self.limits.redo_after)
         if not again and len(rows) < self.limits.batch:
             self._lost_at = None
@@ -110,38 +110,38 @@ class Relay:
         """Mend broken broker keys that only producers or remote control use: no worker would notice them."""
         if time.monotonic() >= self._keys_due:
             self._keys_due = time.monotonic() + self.limits.keys_every
-            internal_keys.mend(client, internal_keys.expected(self._known))
+            internal_keys.mend(client, internal_keys.expected(self._queues))
 
-    def _take_waiting(self, waiting: dict[str, int]) -> list[OutboxRecord]:
-        rows = self._take(self._over(waiting, self.limits.queue_depth), self.limits.older_than, None)
+    def _claim_unpublished(self, waiting: dict[str, int]) -> list[OutboxRecord]:
+        rows = self._claim(self._longer_than(waiting, self.limits.queue_depth), self.limits.older_than, None)
         self._last_tenant = rows[-1].tenant_id if len(rows) == self.limits.batch else ""
         return rows
 
-    def _take_undone(self, waiting: dict[str, int]) -> list[OutboxRecord]:
+    def _claim_unfinished(self, waiting: dict[str, int]) -> list[OutboxRecord]:
         """Claim published rows that have not ended: all of them after the broker lost its data, else the old ones."""
         if self._lost_at is not None:
             since = time.monotonic() - self._lost_at
-            return self._take(self._over(waiting, self.limits.queue_depth), _NEVER, since)
+            return self._claim(self._longer_than(waiting, self.limits.queue_depth), _NEVER, since)
         if time.monotonic() < self._redo_due:
             return []
         self._redo_due = time.monotonic() + self.limits.redo_every
-        return self._take(self._over(waiting, self.limits.redo_depth), _NEVER, self.limits.redo_after)
+        return self._claim(self._longer_than(waiting, self.limits.redo_depth), _NEVER, self.limits.redo_after)
 
-    def _take(self, held_back: set[str], older_than: float, redo_after: float | None) -> list[OutboxRecord]:
+    def _claim(self, full_queues: set[str], older_than: float, redo_after: float | None) -> list[OutboxRecord]:
         with transaction(EVERY_TENANT) as session:
             rows = outbox.claim(
                 session,
                 limit=self.limits.batch,
                 per_tenant=self.limits.batch,
                 older_than=older_than,
-                exclude_queues=held_back,
+                exclude_queues=full_queues,
                 redo_after=redo_after,
                 after=self._last_tenant,
             )
-        self._known |= {row.queue for row in rows if row.queue and not is_bookkeeping(row.queue)}
+        self._queues |= {row.queue for row in rows if row.queue and not is_bookkeeping(row.queue)}
         return rows
 
-    def _over(self, waiting: dict[str, int], limit: int) -> set[str]:
+    def _longer_than(self, waiting: dict[str, int], limit: int) -> set[str]:
         return {queue for queue, depth in waiting.items() if depth >= limit}
 
     def _publish(self, rows: Sequence[OutboxRecord], *, redo_after: float | None = None) -> None:
@@ -149,18 +149,18 @@ class Relay:
             return
         with transaction(EVERY_TENANT) as session:
             letters = _letters(session, rows)
-        fit = [row for row in rows if row.task != REPLAY or row.outbox_id in letters]
+        publishable = [row for row in rows if row.task != REPLAY or row.outbox_id in letters]
         try:
-            self._publisher.publish(fit, letters)
-        except PASSING as error:
-            self._note_failure(rows, type(error).__name__)
+            self._publisher.publish(publishable, letters)
+        except TRANSIENT_ERRORS as error:
+            self._record_failure(rows, type(error).__name__)
             raise
         with transaction(EVERY_TENANT) as session:
-            outbox.confirm_all(session, records=fit)
+            outbox.confirm_all(session, records=publishable)
             if redo_after is not None:
-                _wait_longer(session, fit, redo_after)
+                _wait_longer(session, publishable, redo_after)
 
-    def _note_failure(self, rows: Sequence[OutboxRecord], error: str) -> None:
+    def _record_failure(self, rows: Sequence[OutboxRecord], error: str) -> None:
         try:
             with transaction(EVERY_TENANT) as session:
                 outbox.fail(session, records=rows, error=error, seconds=1.0)
@@ -196,8 +196,8 @@ def _wait_longer(session: Session, rows: Sequence[OutboxRecord], redo_after: flo
 def main() -> None:
     """Relay until SIGTERM."""
     chosen, service = settings(), Service("relay")
-    begin(service, chosen)
-    relay = Relay(app, Limits(queue_depth=chosen.queue_depth, redo_after=chosen.redo_after))
+    prepare_process(service, chosen)
+    relay = Relay(app, RelayLimits(queue_depth=chosen.queue_depth, redo_after=chosen.redo_after))
     serving = metrics.serve(chosen, [queue.name for queue in app.conf.task_queues])
     try:
         service.run(relay.step)

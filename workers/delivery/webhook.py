@@ -104,10 +104,10 @@ async def _send(url: httpx.URL, headers: dict[str, str], body: bytes) -> Outcome
         httpx.AsyncClient(verify=_tls(), timeout=timeout, follow_redirects=False, trust_env=False) as client,
         client.stream("POST", url, headers=headers, content=body, extensions={"sni_hostname": host}) as answer,
     ):
-        return judged(answer.status_code, answer.headers.get("Retry-After"))
+        return outcome_of(answer.status_code, answer.headers.get("Retry-After"))
 
 
-def judged(status: int, retry_after: str | None = None) -> Outcome:
+def outcome_of(status: int, retry_after: str | None = None) -> Outcome:
     """Return the outcome that an HTTP status means."""
     if 200 <= status < 300:
         return DELIVERED
@@ -142,21 +142,21 @@ def _guarded(text: str, *, loopback: bool) -> tuple[httpx.URL, str]:
         raise TargetUnusable("target.url") from None
     if url.scheme not in ("http", "https") or not host or url.userinfo or port >= 2**16:
         raise TargetUnusable("target.url")
-    found = _addresses(host, port)
-    local = loopback and all(address.is_loopback for address in found)
+    addresses = _addresses(host, port)
+    local = loopback and all(address.is_loopback for address in addresses)
     if url.scheme != "https" and not local:
         raise TargetUnusable("target.insecure")
-    if not local and not all(_is_public(address) for address in found):
+    if not local and not all(_is_public(address) for address in addresses):
         raise TargetUnusable("target.private")
-    return url.copy_with(host=str(found[0])), url.netloc.decode()
+    return url.copy_with(host=str(addresses[0])), url.netloc.decode()
 
 
 def _addresses(host: str, port: int) -> list[_Address]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError:
         raise TargetUnusable("target.url") from None
-    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in entries]
 
 
 def _is_public(address: _Address) -> bool:

@@ -59,25 +59,30 @@ def _title(name: str) -> str:
 
 def weights(report: Report) -> Iterator[Weight]:
     """Return the strongest features, strongest first."""
-    told: dict[str, float] = dict(report.get("top", {}))
-    most = max(told.values(), default=0.0)
-    for name in sorted(told, key=lambda name: -told[name])[:_TOP]:
-        if told[name] > 0:
-            yield Weight(column=column(name), value=told[name], share=told[name] / most)
+    effects: dict[str, float] = dict(report.get("top", {}))
+    most = max(effects.values(), default=0.0)
+    for name in sorted(effects, key=lambda name: -effects[name])[:_TOP]:
+        if effects[name] > 0:
+            yield Weight(column=column(name), value=effects[name], share=effects[name] / most)
 
 
 def groups(report: Report) -> dict[str, tuple[Column, ...]]:
     """Return the columns that the version was trained on, by group."""
     names = report.get("features", ())
-    found = {group: tuple(column(name) for name in names if group_of(name) == group) for group in _GROUPS}
-    return {group: there for group, there in found.items() if there}
+    members = {group: tuple(column(name) for name in names if group_of(name) == group) for group in _GROUPS}
+    return {group: named for group, named in members.items() if named}
 
 
 def by_reason(dropped: Mapping[str, str]) -> dict[str, tuple[Column, ...]]:
     """Return the columns left out, by reason; prohibited ones first."""
-    said = {name: f"not allowed: {reason}" if reason in WORDS else reason for name, reason in dropped.items()}
-    reasons = sorted(set(said.values()), key=lambda reason: (not reason.startswith("not allowed"), reason))
-    return {reason: tuple(column(name) for name in sorted(said) if said[name] == reason) for reason in reasons}
+    reasons_by_name = {
+        name: f"not allowed: {reason}" if reason in WORDS else reason for name, reason in dropped.items()
+    }
+    reasons = sorted(set(reasons_by_name.values()), key=lambda reason: (not reason.startswith("not allowed"), reason))
+    return {
+        reason: tuple(column(name) for name in sorted(reasons_by_name) if reasons_by_name[name] == reason)
+        for reason in reasons
+    }
 
 
 def leaks(report: Report) -> Iterator[tuple[Column, float, bool]]:

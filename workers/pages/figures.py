@@ -188,18 +188,18 @@ def _drawing(
 def _inlined(name: str, title: str, text: str, drawn: bytes) -> Markup:
     """Return the drawing as an inline element, with unique ids, a title and a description."""
     root = ET.fromstring(drawn)  # noqa: S314 - drawn a moment ago by ourselves
-    _own_ids(root, name)
+    _rename_ids(root, name)
     for size in ("width", "height", "version"):
         root.attrib.pop(size, None)
     root.attrib |= {"role": "img", "aria-labelledby": f"{name}-title {name}-text"}
     for place, (tag, words) in enumerate((("title", title), ("desc", text))):
-        told = ET.Element(f"{{{SVG}}}{tag}", id=f"{name}-{'text' if place else 'title'}")
-        told.text = words
-        root.insert(place, told)
-    return Markup(_in_tokens(_plain(root)))  # noqa: S704 - serialised from a tree, so its texts are escaped
+        label = ET.Element(f"{{{SVG}}}{tag}", id=f"{name}-{'text' if place else 'title'}")
+        label.text = words
+        root.insert(place, label)
+    return Markup(_in_tokens(_without_namespaces(root)))  # noqa: S704 - serialised from a tree, so its texts are escaped
 
 
-def _own_ids(root: ET.Element, name: str) -> None:
+def _rename_ids(root: ET.Element, name: str) -> None:
     """Keep the ids that are referred to, under this figure's name; drop matplotlib's others."""
     text = ET.tostring(root, encoding="unicode")
     for element in root.iter():
@@ -209,12 +209,12 @@ def _own_ids(root: ET.Element, name: str) -> None:
         clip = element.get("clip-path", "")
         if clip.startswith("url(#"):
             element.set("clip-path", f"url(#{name}-{clip[5:]}")
-        given = element.attrib.pop("id", None)
-        if given and f"#{given}" in text:
-            element.set("id", f"{name}-{given}")
+        old_id = element.attrib.pop("id", None)
+        if old_id and f"#{old_id}" in text:
+            element.set("id", f"{name}-{old_id}")
 
 
-def _plain(root: ET.Element) -> str:
+def _without_namespaces(root: ET.Element) -> str:
     for style in [(parent, child) for parent in root.iter() for child in parent if child.tag == f"{{{SVG}}}style"]:
         style[0].remove(style[1])  # it would dress the whole page
     for element in root.iter():

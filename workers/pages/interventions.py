@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.contracts.interventions import INTERVENTIONS
+from domain.interventions import INTERVENTIONS
 from workers.pages import figures
 from workers.pages.figures import Drawing, Estimate
 from workers.pages.labels import PAUSES, STATES, VERDICTS, interval, plain, points, share, weeks
@@ -37,7 +37,7 @@ class Type:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class InterventionsPage:
     """What the page shows."""
 
     tenant: str
@@ -58,12 +58,12 @@ class Shown:
 
 def page(report: Report, *, at: datetime) -> str:
     """Return the report as one self-contained HTML document."""
-    return render("interventions.html", {"shown": shown(report, at=at)})
+    return render("interventions.html", {"view": page_values(report, at=at)})
 
 
-def shown(report: Report, *, at: datetime) -> Shown:
+def page_values(report: Report, *, at: datetime) -> InterventionsPage:
     """Return everything the page shows, read from the report."""
-    return Shown(
+    return InterventionsPage(
         tenant=report["tenant_id"],
         at=at,
         report=report,
@@ -78,16 +78,16 @@ def shown(report: Report, *, at: datetime) -> Shown:
     )
 
 
-def _type(told: Report) -> Type:
-    rates = told["rates"]
+def _type(row: Report) -> Type:
+    rates = row["rates"]
     return Type(
-        name=plain(told["intervention"]),
-        sent=told["sent"],
-        held_out=told["held_out"],
+        name=plain(row["intervention"]),
+        sent=row["sent"],
+        held_out=row["held_out"],
         rates=(share(rates["sent"]), share(rates["held_out"])),
-        difference=points(told["difference"]),
-        interval=interval(told["interval"]),
-        paused=_why(told["paused"]) if told["paused"] else None,
+        difference=points(row["difference"]),
+        interval=interval(row["interval"]),
+        paused=_why(row["paused"]) if row["paused"] else None,
     )
 
 
@@ -106,10 +106,10 @@ def effect(report: Report) -> Drawing | None:
     return figures.estimates("effect-drawn", rows, across=across, unit="", title=title, text=text)
 
 
-def _rows(name: str | None, told: Sequence[Report], *, apart: bool = False) -> Iterator[Estimate]:
-    for one in told:
+def _rows(name: str | None, reports: Sequence[Report], *, apart: bool = False) -> Iterator[Estimate]:
+    for report in reports:
         # a figure carries fixed words only
-        known = name or (plain(one["intervention"]) if one["intervention"] in INTERVENTIONS else "another type")
-        if one["difference"] is not None and one["interval"] is not None:
-            low, high = one["interval"]
-            yield Estimate(known, one["difference"], low, high, apart)
+        label = name or (plain(report["intervention"]) if report["intervention"] in INTERVENTIONS else "another type")
+        if report["difference"] is not None and report["interval"] is not None:
+            low, high = report["interval"]
+            yield Estimate(label, report["difference"], low, high, apart)

@@ -115,10 +115,10 @@ def evidence(indicator: str, figures: Mapping[str, float]) -> str:
     >>> evidence("tea_leaves", {})
     ''
     """
-    told = {name: _Figure(value) for name, value in figures.items()}
-    for telling in _EVIDENCE.get(indicator, ()):
+    figures_in_words = {name: _Figure(value) for name, value in figures.items()}
+    for phrase in _EVIDENCE.get(indicator, ()):
         try:
-            return telling.format_map(told)
+            return phrase.format_map(figures_in_words)
         except KeyError:
             continue
     return ""
@@ -130,13 +130,13 @@ def drivers(indicators: Sequence[Mapping[str, Any]], most: int = 3) -> list[tupl
     >>> drivers([{"name": "external_factors", "value": 0.6, "evidence": {"financing_lacking": 1.0}}])
     [('external factors', '0.60, no financing yet')]
     """
-    strongest = sorted(indicators, key=lambda one: (-one["value"], one["name"]))[:most]
-    return [(plain(one["name"]), _driver(one)) for one in strongest]
+    strongest = sorted(indicators, key=lambda indicator: (-indicator["value"], indicator["name"]))[:most]
+    return [(plain(indicator["name"]), _driver(indicator)) for indicator in strongest]
 
 
-def _driver(one: Mapping[str, Any]) -> str:
-    told = evidence(one["name"], one.get("evidence") or {})
-    return f"{one['value']:.2f}, {told}" if told else f"{one['value']:.2f}"
+def _driver(indicator: Mapping[str, Any]) -> str:
+    text = evidence(indicator["name"], indicator.get("evidence") or {})
+    return f"{indicator['value']:.2f}, {text}" if text else f"{indicator['value']:.2f}"
 
 
 def gate(ruling: Mapping[str, Any]) -> str:
@@ -162,12 +162,12 @@ def refusals(why_not: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     [('is on no list', 'The lead has ended. (record.ended)')]
     """
     closed: dict[str, list[str]] = {}
-    for one in why_not:
-        said = f"{one['text']} ({one['rule']})"
-        closed.setdefault(said, []).extend(filter(None, [CHANNELS.get(one["channel"])]))
+    for reason in why_not:
+        text = f"{reason['text']} ({reason['rule']})"
+        closed.setdefault(text, []).extend(filter(None, [CHANNELS.get(reason["channel"])]))
     return [
-        (f"may not be contacted {', '.join(channels)}" if channels else "is on no list", said)
-        for said, channels in closed.items()
+        (f"may not be contacted {', '.join(channels)}" if channels else "is on no list", text)
+        for text, channels in closed.items()
     ]
 
 

@@ -14,9 +14,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 NOTHING = "-"
 
 
-def render(template: str, given: Mapping[str, object]) -> str:
+def render(template: str, values: Mapping[str, object]) -> str:
     """Return one page; the same values give the same bytes."""
-    return _ENVIRONMENT.get_template(template).render(given)
+    return _ENVIRONMENT.get_template(template).render(values)
 
 
 def percent(share: float | None, digits: int = 0) -> str:

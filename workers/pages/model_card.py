@@ -16,7 +16,7 @@ from workers.pages import columns, quality
 from workers.pages.columns import Column, Weight
 from workers.pages.figures import Drawing
 from workers.pages.layout import number, render
-from workers.pages.quality import Band, Compared, Member, Reached, Report
+from workers.pages.quality import Band, MeasureRow, Member, Reached, Report
 
 #: above this a ranking is too good to be true until proved otherwise
 TOO_GOOD = 0.95
@@ -30,7 +30,7 @@ class Card:
     words: KindWords
     tenant: str
     rivals: tuple[str, ...]
-    compared: tuple[Compared, ...]
+    compared: tuple[MeasureRow, ...]
     members: tuple[Member, ...]
     calibration: Drawing | None
     #: the calibration error that chance alone would make
@@ -93,14 +93,14 @@ def card(model: ModelRecord, *, tenant: str, marks: FeedbackTally | None = None)
 
 
 def _sources(report: Report) -> Iterator[str]:
-    told = report.get("sources", {})
+    counts = report.get("sources", {})
     words = {
         "leads": "from imports and the CRM",
         "snapshots": "from live scoring",
         "histories": "leads with their histories",
         "blocked": "left out on request",
     }
-    for name, rows in told.items():
+    for name, rows in counts.items():
         if rows:
             yield f"{number(rows)} {words.get(name, name)}"
     if "tenants" in report:
@@ -108,13 +108,15 @@ def _sources(report: Report) -> Iterator[str]:
 
 
 def _period(report: Report) -> dict[str, tuple[datetime, datetime]]:
-    told = report.get("period", {})
-    return {name: (datetime.fromisoformat(first), datetime.fromisoformat(last)) for name, (first, last) in told.items()}
+    periods = report.get("period", {})
+    return {
+        name: (datetime.fromisoformat(first), datetime.fromisoformat(last)) for name, (first, last) in periods.items()
+    }
 
 
 def _decision(report: Report) -> dict[str, object]:
-    told = report.get("decision", {})
-    return {name: value for name, value in told.items() if name != "promoted" and value is not None}
+    decision = report.get("decision", {})
+    return {name: value for name, value in decision.items() if name != "promoted" and value is not None}
 
 
 def _warnings(model: ModelRecord) -> Iterator[str]:

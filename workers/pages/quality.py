@@ -51,7 +51,7 @@ SCORERS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class MeasureRow:
     """One measure of this version and of its baselines: figures as text, with bounds if any."""
 
     measure: Measure
@@ -110,12 +110,12 @@ def rivals(report: Report) -> Iterator[str]:
     return (SCORERS.get(name, name) for name in report.get("baselines", {}))
 
 
-def compared(model: ModelRecord) -> Iterator[Compared]:
+def compared(model: ModelRecord) -> Iterator[MeasureRow]:
     """Return each measure of the version, with its baselines' beside it."""
     figures_of = (model.metrics, *model.report.get("baselines", {}).values())
     for measure in MEASURES:
         if measure.key in model.metrics:
-            yield Compared(measure=measure, cells=tuple(_cell(metrics, measure) for metrics in figures_of))
+            yield MeasureRow(measure=measure, cells=tuple(_cell(metrics, measure) for metrics in figures_of))
 
 
 def _cell(metrics: Mapping[str, Any], measure: Measure) -> tuple[str, str]:
@@ -136,22 +136,22 @@ def members(report: Report) -> Iterator[Member]:
 
 def bands(report: Report) -> Iterator[Band]:
     """By tenths of the score, best first; of an older version, by tenths of the leads."""
-    for told in report.get("bands_by_score") or reversed(report.get("bands", ())):
+    for band in report.get("bands_by_score") or reversed(report.get("bands", ())):
         yield Band(
-            low=told["low"],
-            high=told["high"],
-            rows=told["rows"],
-            positives=told["positives"],
-            came=told["positives"] / told["rows"],
-            bounds=bounds(told["positives"], told["rows"]),
+            low=band["low"],
+            high=band["high"],
+            rows=band["rows"],
+            positives=band["positives"],
+            came=band["positives"] / band["rows"],
+            bounds=bounds(band["positives"], band["rows"]),
         )
 
 
 def chance(report: Report) -> float | None:
     """Return the mean distance that a perfect model's bands have by chance: that of a normal with the bands' spread."""
-    told = report.get("bands", ())
-    rows = sum(band["rows"] for band in told)
-    spreads = (band["rows"] * math.sqrt(band["said"] * (1 - band["said"]) / band["rows"]) for band in told)
+    bins = report.get("bands", ())
+    rows = sum(band["rows"] for band in bins)
+    spreads = (band["rows"] * math.sqrt(band["said"] * (1 - band["said"]) / band["rows"]) for band in bins)
     return math.sqrt(2 / math.pi) * sum(spreads) / rows if rows else None
 
 
@@ -159,7 +159,7 @@ def calibration(bins: Sequence[Report]) -> Drawing | None:
     """Return the calibration plot."""
     if not bins:
         return None
-    points = [Point(told["said"], told["came"], *bounds(told["positives"], told["rows"])) for told in bins]
+    points = [Point(band["said"], band["came"], *bounds(band["positives"], band["rows"])) for band in bins]
     low, high = points[0], points[-1]
     ends = [f"{percent(point.came)} at a score of {percent(point.said)}" for point in (low, high)]
     text = f"From {' to '.join(ends)}; the band table tells more in figures."
@@ -171,12 +171,12 @@ def reached(report: Report) -> Iterator[Reached]:
     if "lift" in report:
         yield from (Reached(depth=depth, wins=wins) for depth, wins in report["lift"] if depth > 0)
         return
-    told = report.get("bands", ())
-    rows, wins = sum(band["rows"] for band in told), sum(band["positives"] for band in told)
-    called = found = 0
-    for band in reversed(told):
-        called, found = called + band["rows"], found + band["positives"]
-        yield Reached(depth=called / rows, wins=found / wins)
+    bins = report.get("bands", ())
+    rows, wins = sum(band["rows"] for band in bins), sum(band["positives"] for band in bins)
+    taken = hits = 0
+    for band in reversed(bins):
+        taken, hits = taken + band["rows"], hits + band["positives"]
+        yield Reached(depth=taken / rows, wins=hits / wins)
 
 
 def tenths(curve: Sequence[Reached]) -> list[Reached]:

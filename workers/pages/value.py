@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from domain.scores import BANDS
 from workers.pages import figures
 from workers.pages.figures import Drawing, Estimate
 from workers.pages.labels import VERDICTS, interval, plain, points
@@ -18,13 +19,12 @@ from workers.pages.layout import percent, render
 Report = Mapping[str, Any]
 
 #: names that a figure may carry
-_BANDS = frozenset({"hot", "warm", "cold"})
 #: of which colour a verdict is
 _STATE = {"helps": "good", "harms": "bad"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ValuePage:
     """What the page shows."""
 
     tenant: str
@@ -44,13 +44,13 @@ class Shown:
 
 def page(report: Report, *, at: datetime) -> str:
     """Return the report as one self-contained HTML document."""
-    return render("value.html", {"shown": shown(report, at=at)})
+    return render("value.html", {"view": page_values(report, at=at)})
 
 
-def shown(report: Report, *, at: datetime) -> Shown:
+def page_values(report: Report, *, at: datetime) -> ValuePage:
     """Return everything the page shows, read from the report."""
     effect = report["effect"]
-    return Shown(
+    return ValuePage(
         tenant=report["tenant_id"],
         since=datetime.fromisoformat(report["since"]),
         at=at,
@@ -68,9 +68,9 @@ def shown(report: Report, *, at: datetime) -> Shown:
 def bands(report: Report) -> Drawing | None:
     """Return the drawing of closed shares by band, with bounds; None when no scored lead has closed."""
     rows = [
-        Estimate(told["band"], told["rate"], *told["interval"])
-        for told in report["bands"]
-        if told["rate"] is not None and told["band"] in _BANDS
+        Estimate(band["band"], band["rate"], *band["interval"])
+        for band in report["bands"]
+        if band["rate"] is not None and band["band"] in BANDS
     ]
     if not rows:
         return None

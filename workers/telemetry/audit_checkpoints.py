@@ -50,9 +50,9 @@ def _lines(home: Path, tenant_id: str) -> Iterator[Anchored]:
 
 def _parsed(line: str) -> Anchored | None:
     try:
-        facts = json.loads(line)
-        anchor = AuditAnchor(sequence=int(facts["sequence"]), hash=bytes.fromhex(facts["hash"]))
-        at = datetime.fromisoformat(facts["at"])
+        fields = json.loads(line)
+        anchor = AuditAnchor(sequence=int(fields["sequence"]), hash=bytes.fromhex(fields["hash"]))
+        at = datetime.fromisoformat(fields["at"])
         return Anchored(anchor=anchor, at=at if at.tzinfo else at.replace(tzinfo=UTC))
     except (ValueError, KeyError, TypeError):
         return None

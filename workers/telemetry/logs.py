@@ -38,14 +38,14 @@ _CHATTY = ("kombu", "amqp", "alembic", "tornado.access", "sqlalchemy", "httpx", 
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
-class _Shown(dict[str, Any]):
+class _LogContext(dict[str, Any]):
     """A log context that shows facts and hides everything else."""
 
     def __missing__(self, key: str) -> str:
         return HIDDEN
 
 
-class _Words(str):
+class _Unquoted(str):
     """A text that a template's %r shows without quotes."""
 
     __slots__ = ()
@@ -54,13 +54,13 @@ class _Words(str):
         return str(self)
 
 
-def shown(value: object) -> object:
+def loggable(value: object) -> object:
     """Return a value as a log line may show it: numbers and phrases as they are, an error as its type, else hidden."""
     if value is None or isinstance(value, int | float):
         return value
     if isinstance(value, BaseException):
-        return _Words(_error(value))
-    return _Words(value if isinstance(value, str) and _PHRASE.fullmatch(value) else HIDDEN)
+        return _Unquoted(_error(value))
+    return _Unquoted(value if isinstance(value, str) and _PHRASE.fullmatch(value) else HIDDEN)
 
 
 def _error(error: BaseException) -> str:
@@ -97,11 +97,11 @@ def error_facts(exc_info: ExcInfo) -> dict[str, Any]:
 def _arguments(record: logging.LogRecord) -> Mapping[str, object] | tuple[object, ...]:
     # logging unwraps a single mapping, whether the template takes keys or one value
     if not isinstance(record.args, Mapping):
-        return tuple(shown(arg) for arg in record.args or ())
+        return tuple(loggable(arg) for arg in record.args or ())
     if "%(" not in str(record.msg):
         return (HIDDEN,)
     facts = {key: value for key, value in record.args.items() if key in _FACTS}
-    return _Shown({key: round(value, 4) if isinstance(value, float) else value for key, value in facts.items()})
+    return _LogContext({key: round(value, 4) if isinstance(value, float) else value for key, value in facts.items()})
 
 
 class JsonFormatter(logging.Formatter):

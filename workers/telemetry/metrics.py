@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
+class MetricsServer:
     """A running metrics server."""
 
     port: int
@@ -43,17 +43,17 @@ class Serving:
         self._thread.join()
 
 
-def serve(chosen: Settings, queues: Collection[str]) -> Serving:
+def serve(chosen: Settings, queues: Collection[str]) -> MetricsServer:
     """Serve `/metrics` of these queues on 127.0.0.1, at the settings' port or any free one, which the log names."""
     registry = CollectorRegistry()
-    registry.register(Figures(chosen, queues))
+    registry.register(MetricsCollector(chosen, queues))
     server, thread = start_http_server(chosen.metrics_port, addr="127.0.0.1", registry=registry)
-    serving = Serving(server.server_port, server, thread)
+    serving = MetricsServer(server.server_port, server, thread)
     log.info("metrics", address=f"http://127.0.0.1:{serving.port}/metrics")
     return serving
 
 
-class Figures(Collector):
+class MetricsCollector(Collector):
     """Collect from broker and database at each scrape; a store that is away shows in `hearth_up` and has no figures."""
 
     def __init__(self, chosen: Settings, queues: Collection[str]) -> None:
@@ -68,18 +68,18 @@ class Figures(Collector):
         """Collect every metric."""
         up = GaugeMetricFamily("hearth_up", "Whether a part answered this scrape.", labels=["part"])
         for part, read in (("broker", self._broker), ("database", self._database)):
-            found = _tried(read)
-            up.add_metric([part], found is not None)
-            yield from found or ()
+            metrics = _read_or_none(read)
+            up.add_metric([part], metrics is not None)
+            yield from metrics or ()
         yield up
 
     def _broker(self) -> list[Metric]:
         url = self._settings.broker().get_secret_value()
         with redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2) as client:
-            found, aside = depths(client, self._queues), internal_keys.moved_aside(client)
+            waiting, broken = depths(client, self._queues), internal_keys.moved_aside(client)
         return [
-            _family("queue_depth", "Messages that wait.", "queue", found),
-            _gauge("broken_keys", "Keys of the broker that had a wrong type and were moved aside.", len(aside)),
+            _family("queue_depth", "Messages that wait.", "queue", waiting),
+            _gauge("broken_keys", "Keys of the broker that had a wrong type and were moved aside.", len(broken)),
         ]
 
     def _database(self) -> list[Metric]:
@@ -125,7 +125,7 @@ def _outbound(session: Session) -> list[Metric]:
     ]
 
 
-def _tried(read: Callable[[], list[Metric]]) -> list[Metric] | None:
+def _read_or_none(read: Callable[[], list[Metric]]) -> list[Metric] | None:
     try:
         return read()
     except (redis.RedisError, DatabaseError, OSError) as error:

@@ -30,7 +30,7 @@ _STREAM = 500
 def create(
     session: Session, tenant_id: str, *, draft: BackfillDraft, chunks: Sequence[ChunkDraft], now: datetime
 ) -> tuple[BackfillRecord, bool]:
-    """Start an import, or give the one of the same key that runs or is finished; True when it is new.
+    """Start an import, or return the running or finished one with the same key; True when it is new.
 
     Raises:
         UnknownTenant: not configured.

@@ -1,4 +1,4 @@
-"""The ledger of consent: what was said of being contacted, entry by entry, and its view on the lead."""
+"""The consent ledger: statements about contacting leads, entry by entry, and their view on the lead."""
 
 from __future__ import annotations
 
@@ -13,31 +13,30 @@ from sqlalchemy.orm import Session
 from db import consent as rules
 from db.base import new_id
 from db.models import ConsentEntry, ConsentReading, Lead, Tenant
-from db.records import Channel, ConsentReadingRecord, ConsentRecord, ConsentStatement
+from db.records import ConsentReadingRecord, ConsentRecord, ConsentStatement
 from db.repositories.consent import consent_mapper
 from db.repositories.leads import lead_mapper, leads
 from db.repositories.sql import bulk, filters
+from domain.channels import ConsentChannel
 
 
 def for_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[ConsentRecord]:
-    """Return the entries of a lead, oldest first, its words opened.
+    """Return the entries of a lead, oldest first, with the words decrypted.
 
     Raises:
         UnknownLead: there is none of this id.
 
     """
     key = leads.data_keys(session, tenant_id, lead_ids=[lead_id])[lead_id]
-    own = (ConsentEntry.tenant_id == tenant_id, ConsentEntry.lead_id == lead_id)
-    rows = session.execute(
-        select(ConsentEntry.__table__).where(*own).order_by(ConsentEntry.recorded_at, ConsentEntry.entry_id)
-    )
+    entries = select(ConsentEntry.__table__).where(ConsentEntry.tenant_id == tenant_id, ConsentEntry.lead_id == lead_id)
+    rows = session.execute(entries.order_by(ConsentEntry.recorded_at, ConsentEntry.entry_id))
     return [consent_mapper.to_record(row, key) for row in rows.mappings()]
 
 
 def leads_with_entries(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
     """Return those of some leads that have entries."""
-    own = (ConsentEntry.tenant_id == tenant_id, filters.column_in(session, ConsentEntry.lead_id, lead_ids))
-    return set(session.scalars(select(ConsentEntry.lead_id).where(*own).distinct()))
+    these = (ConsentEntry.tenant_id == tenant_id, filters.column_in(session, ConsentEntry.lead_id, lead_ids))
+    return set(session.scalars(select(ConsentEntry.lead_id).where(*these).distinct()))
 
 
 def record(
@@ -48,39 +47,47 @@ def record(
     source: str,
     now: datetime,
 ) -> dict[str, tuple[ConsentStatement, ...]]:
-    """Note statements about stored leads and bring their views up to date; return what is new, by lead.
+    """Record statements about stored leads and update their views; return the new statements, by lead.
 
     Raises:
-        UnknownLead: some leads are not there.
+        UnknownLead: some leads do not exist.
 
     """
-    told = {lead_id: tuple(said) for lead_id, said in statements.items() if said}
-    known = consent_mapper.stored_entry_ids(session, tenant_id, lead_ids=list(told))
-    keys = leads.data_keys(session, tenant_id, lead_ids=list(told))
+    by_lead = {lead_id: tuple(group) for lead_id, group in statements.items() if group}
+    known = consent_mapper.stored_entry_ids(session, tenant_id, lead_ids=list(by_lead))
+    keys = leads.data_keys(session, tenant_id, lead_ids=list(by_lead))
     rows: list[dict[str, Any]] = []
-    fresh: dict[str, tuple[ConsentStatement, ...]] = {}
-    for lead_id, said in told.items():
-        scope: dict[str, Any] = {"key": keys[lead_id], "tenant_id": tenant_id, "lead_id": lead_id, "source": source}
-        named = [(entry.id_of(lead_id, source), entry) for entry in rules.entries(said)]
-        news = [(entry_id, entry) for entry_id, entry in named if entry_id not in known]
+    new: dict[str, tuple[ConsentStatement, ...]] = {}
+    for lead_id, group in by_lead.items():
+        entries = [(entry.id_of(lead_id, source), entry) for entry in rules.entries(group)]
+        new_entries = [(entry_id, entry) for entry_id, entry in entries if entry_id not in known]
         rows += [
-            consent_mapper.to_row(entry, entry_id=entry_id, import_ref=None, now=now, **scope)
-            for entry_id, entry in news
+            consent_mapper.to_row(
+                entry,
+                key=keys[lead_id],
+                tenant_id=tenant_id,
+                entry_id=entry_id,
+                lead_id=lead_id,
+                source=source,
+                now=now,
+                import_ref=None,
+            )
+            for entry_id, entry in new_entries
         ]
-        fresh[lead_id] = tuple(one for _, entry in news for one in entry.statements)
+        new[lead_id] = tuple(statement for _, entry in new_entries for statement in entry.statements)
     bulk.insert_many(session, ConsentEntry, rows)
-    _bring_up_to_date(session, tenant_id, fresh, now)
-    return {lead_id: said for lead_id, said in fresh.items() if said}
+    _update_views(session, tenant_id, new, now)
+    return {lead_id: group for lead_id, group in new.items() if group}
 
 
-def _bring_up_to_date(
-    session: Session, tenant_id: str, fresh: Mapping[str, Sequence[ConsentStatement]], now: datetime
+def _update_views(
+    session: Session, tenant_id: str, new: Mapping[str, Sequence[ConsentStatement]], now: datetime
 ) -> None:
-    own = (Lead.tenant_id == tenant_id, Lead.lead_id.in_([lead_id for lead_id, said in fresh.items() if said]))
-    stored = session.execute(select(Lead.lead_id, Lead.consent, Lead.version).where(*own).with_for_update()).all()
+    these = (Lead.tenant_id == tenant_id, Lead.lead_id.in_([lead_id for lead_id, group in new.items() if group]))
+    stored = session.execute(select(Lead.lead_id, Lead.consent, Lead.version).where(*these).with_for_update()).all()
     for lead_id, consent, version in stored:
         before = lead_mapper.parse_times(consent)
-        after = rules.view(fresh[lead_id], before)
+        after = rules.view(new[lead_id], before)
         if after != before:
             values = {
                 "consent": lead_mapper.format_times(after),
@@ -96,9 +103,9 @@ def _bring_up_to_date(
 def decide(
     session: Session, tenant_id: str, *, lead_id: str, statements: Sequence[ConsentStatement], now: datetime
 ) -> dict[str, Any]:
-    """Note what a person has decided of a lead's doubts; return the view that follows.
+    """Record a person's decision about a lead's doubts; return the resulting view.
 
-    Each decision is an entry of its own, however often the same is decided.
+    Each decision is an entry of its own, even when the same decision is repeated.
     """
     key = leads.data_keys(session, tenant_id, lead_ids=[lead_id])[lead_id]
     rows = [
@@ -115,15 +122,15 @@ def decide(
         for entry in rules.entries(tuple(statements))
     ]
     bulk.insert_many(session, ConsentEntry, rows)
-    _bring_up_to_date(session, tenant_id, {lead_id: statements}, now)
-    own = (Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
-    return lead_mapper.parse_times(session.execute(select(Lead.consent).where(*own)).scalar_one())
+    _update_views(session, tenant_id, {lead_id: statements}, now)
+    view = select(Lead.consent).where(Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
+    return lead_mapper.parse_times(session.execute(view).scalar_one())
 
 
 def in_doubt(
     session: Session, tenant_id: str, *, assigned_to: str | None = None, limit: int
-) -> list[tuple[str, str | None, str | None, dict[Channel, datetime]]]:
-    """Return leads that a person is to decide about: id, the CRM's id, whose they are, channels with the moment."""
+) -> list[tuple[str, str | None, str | None, dict[ConsentChannel, datetime]]]:
+    """Return leads that wait for a person's decision: id, CRM's id, assigned agent, channels with the time of doubt."""
     wanted = select(Lead.lead_id, Lead.external_id, Lead.assigned_to, Lead.consent).where(
         Lead.tenant_id == tenant_id, Lead.contactable.is_(True), Lead.doubt_at.is_not(None)
     )
@@ -134,7 +141,7 @@ def in_doubt(
 
 
 def start_reading(session: Session, tenant_id: str, *, version: str, now: datetime) -> ConsentReadingRecord:
-    """Return how far a version of the readers got with a tenant's stored leads; it begins where there is nothing yet."""
+    """Return the progress of a version of the readers through a tenant's stored leads; start it where there is none."""
     row = session.get(ConsentReading, (tenant_id, version), with_for_update=True)
     if row is None:
         row = ConsentReading(
@@ -146,7 +153,7 @@ def start_reading(session: Session, tenant_id: str, *, version: str, now: dateti
 
 
 def save_reading(session: Session, tenant_id: str, *, reading: ConsentReadingRecord) -> None:
-    """Note how far it got, in the transaction of what was found."""
+    """Store the progress, in the transaction of the refusals that were found."""
     row = session.get_one(ConsentReading, (tenant_id, reading.version))
     for name in ("cursor", "leads", "refused", "doubtful", "finished_at"):
         setattr(row, name, getattr(reading, name))
@@ -154,7 +161,7 @@ def save_reading(session: Session, tenant_id: str, *, reading: ConsentReadingRec
 
 
 def tenants_to_read(session: Session, *, version: str, limit: int) -> list[str]:
-    """Return tenants whose stored leads a version of the readers has not read to the end."""
+    """Return tenants whose stored leads a version of the readers has not read completely."""
     done = select(ConsentReading.tenant_id).where(
         ConsentReading.version == version, ConsentReading.finished_at.is_not(None)
     )
@@ -163,9 +170,9 @@ def tenants_to_read(session: Session, *, version: str, limit: int) -> list[str]:
 
 
 def readings(session: Session, tenant_id: str) -> list[ConsentReadingRecord]:
-    """Return all readings of a tenant's leads, the newest last."""
-    own = select(ConsentReading).where(ConsentReading.tenant_id == tenant_id)
-    return [_reading(row) for row in session.scalars(own.order_by(ConsentReading.started_at))]
+    """Return all readings of a tenant's leads, newest last."""
+    wanted = select(ConsentReading).where(ConsentReading.tenant_id == tenant_id)
+    return [_reading(row) for row in session.scalars(wanted.order_by(ConsentReading.started_at))]
 
 
 def _reading(row: ConsentReading) -> ConsentReadingRecord:

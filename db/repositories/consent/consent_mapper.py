@@ -1,4 +1,4 @@
-"""Between rows of the ledger of consent and records; the words are sealed with the lead's key."""
+"""Map between rows of the consent ledger and records; the words are sealed with the lead's key."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from db.models import ConsentEntry
 from db.records import ConsentRecord, ConsentStatement, LeadDraft
 from db.repositories.sql import filters
 
-#: words beyond this are cut: what refuses stands before
+#: characters of a quote that are stored; a refusal stands before
 _QUOTE = 1_000
 
 
 def stored_entry_ids(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
     """Return the ids of the stored entries of some leads."""
-    own = (ConsentEntry.tenant_id == tenant_id, filters.column_in(session, ConsentEntry.lead_id, lead_ids))
-    return set(session.scalars(select(ConsentEntry.entry_id).where(*own)))
+    these = (ConsentEntry.tenant_id == tenant_id, filters.column_in(session, ConsentEntry.lead_id, lead_ids))
+    return set(session.scalars(select(ConsentEntry.entry_id).where(*these)))
 
 
 def new_rows(
@@ -36,9 +36,9 @@ def new_rows(
     import_ref: str | None,
     known: set[str],
 ) -> tuple[list[dict[str, Any]], tuple[ConsentStatement, ...]]:
-    """Return the rows that a draft adds to the ledger, and its statements that close something; `stored_entry_ids` learns their ids.
+    """Return the rows that a draft adds to the ledger, and its statements that close a channel.
 
-    What `stored_entry_ids` has is not given again: it is stored already.
+    Entries whose ids are in `known` are stored already and left out; the ids of new ones are added to it.
     """
     rows: list[dict[str, Any]] = []
     closing: list[ConsentStatement] = []
@@ -58,7 +58,7 @@ def new_rows(
                     import_ref=import_ref,
                 )
             )
-            closing += [one for one in entry.statements if one.decision in consent.CLOSING]
+            closing += [statement for statement in entry.statements if statement.decision in consent.CLOSING]
     return rows, tuple(closing)
 
 
@@ -92,30 +92,31 @@ def _sealed(quote: str, key: DataKey, tenant_id: str, entry_id: str) -> bytes:
 
 
 def without_known_doubts(draft: LeadDraft, *, lead_id: str, known: set[str]) -> LeadDraft:
-    """Leave out doubts that were noted before: they stand, or a person has settled them."""
-    doubtful = [one for one in draft.statements if one.decision == "doubtful"]
+    """Return a draft without doubts that were recorded before: they still hold, or a person has settled them."""
+    doubtful = [statement for statement in draft.statements if statement.decision == "doubtful"]
     if not doubtful:
         return draft
-    noted = {
-        id(one)
+    recorded = {
+        id(statement)
         for entry in consent.entries(tuple(doubtful))
         if entry.id_of(lead_id, draft.source_system) in known
-        for one in entry.statements
+        for statement in entry.statements
     }
-    return replace(draft, statements=tuple(one for one in draft.statements if id(one) not in noted))
+    statements = tuple(statement for statement in draft.statements if id(statement) not in recorded)
+    return replace(draft, statements=statements)
 
 
 def refusals_only(draft: LeadDraft) -> LeadDraft:
-    """Return what a draft refuses and nothing else, for a lead that is to stay as it is."""
+    """Return a draft with its refusals and nothing else of consent, for a lead that is to stay as it is."""
     return replace(
         draft,
         consent={name: value for name, value in draft.consent.items() if consent.refuses(name, value)},
-        statements=tuple(one for one in draft.statements if one.decision in consent.CLOSING),
+        statements=tuple(statement for statement in draft.statements if statement.decision in consent.CLOSING),
     )
 
 
 def to_record(row: Any, key: DataKey) -> ConsentRecord:
-    """Open an entry."""
+    """Return the record of an entry, with its words decrypted."""
     quote = None
     if row["quote"] is not None:
         quote = key.open(row["quote"], quote_binding(row["tenant_id"], row["entry_id"])).decode(errors="replace")
@@ -124,5 +125,5 @@ def to_record(row: Any, key: DataKey) -> ConsentRecord:
 
 
 def quote_binding(tenant_id: str, entry_id: str) -> bytes:
-    """Return the place that an entry's words are bound to."""
+    """Return the associated data of an entry's words."""
     return associated_data(tenant_id, "consent_entries.quote", entry_id)

@@ -1,4 +1,4 @@
-"""Actions for leads at risk: one row an action id, moved from state to state by compare-and-set."""
+"""Actions for leads at risk: one row per action id, moved from state to state by compare-and-set."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LEADS = among(_C.lead_id, "leads")
 
 
 def _in(*states: ActionState) -> ColumnElement[bool]:
-    # written out as in the index: one of some states serves only statements that name these states themselves
+    # literals as in the partial index, which serves only statements that name the same states themselves
     named: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in sorted(states)]
     return _C.state.in_(named) if len(named) > 1 else _C.state == named[0]
 
@@ -47,8 +47,8 @@ _RUNNING, _PLANNED = _in(*RUNNING), _in(*READY)
 _NEWEST = (_C.planned_at.desc(), _C.action_id.desc())
 _THESE = select(*_COLUMNS).where(_OWN, among(_C.action_id, "actions"))
 _OF_LEAD = select(*_COLUMNS).where(_OWN, _C.lead_id == bindparam("lead")).order_by(*_NEWEST).limit(bindparam("limit"))
-# in no order: for the sake of one SQLite would go through all of the tenant's
-_STANDING = select(*_COLUMNS).where(_OWN, _LEADS, _RUNNING)
+# without ORDER BY, for which SQLite would read all rows of the tenant
+_ACTIVE = select(*_COLUMNS).where(_OWN, _LEADS, _RUNNING)
 _RECENT = select(*_COLUMNS).where(_OWN, _LEADS, _C.planned_at >= bindparam("since"))
 _WAITING = select(*_COLUMNS).where(_OWN).order_by(_C.planned_at, _C.action_id)
 _KEY = select(_C.tenant_id, _C.action_id).where(_OWN).limit(bindparam("limit"))
@@ -67,8 +67,8 @@ _BY_AGENT = (
     .where(_OWN, _C.planned_at >= bindparam("since"))
     .group_by(_LEAD.c.assigned_to, _C.state)
 )
-#: what a draft says that is decided anew: all but what an action is, and when it was planned first
-_ANEW = tuple(
+#: columns that a new decision replaces: all but the action's identity and the time of its first plan
+_REPLACEABLE = tuple(
     name
     for name in _DRAFT
     if name not in {"action_id", "lead_id", "intervention", "action", "channel", "state", "policy", "planned_at"}
@@ -76,14 +76,14 @@ _ANEW = tuple(
 
 
 def save(session: Session, tenant_id: str, *, drafts: Sequence[InterventionDraft]) -> list[tuple[str, bool]]:
-    """Store actions; return the id of each and whether it is new: one row an action id, the first stays.
+    """Store actions; return the id of each and whether it is new: one row per action id, the first stays.
 
     Raises:
         UnstorableValue: a figure is not finite.
         ReferenceGone: a lead is not there for this tenant.
 
     """
-    # by id, so that two that plan the same do not wait for each other; of twins the first
+    # by id, so that two that plan the same cannot deadlock; of drafts with the same id the first
     first = sorted({draft.action_id: draft for draft in reversed(drafts)}.items())
     fresh: set[str] = set()
     for batch in in_batches([draft for _, draft in first]):
@@ -96,11 +96,12 @@ def save(session: Session, tenant_id: str, *, drafts: Sequence[InterventionDraft
 
 
 def get(session: Session, tenant_id: str, *, action_ids: Sequence[str]) -> list[InterventionRecord]:
-    """Return actions in the order asked; those that are not there for this tenant are left out."""
-    found: dict[str, InterventionRecord] = {}
+    """Return actions in the order requested; those that do not exist for this tenant are left out."""
+    by_id: dict[str, InterventionRecord] = {}
     for batch in in_batches(action_ids):
-        found |= {one.action_id: one for one in _records(session, _THESE, tenant=tenant_id, actions=batch)}
-    return [found[action_id] for action_id in action_ids if action_id in found]
+        records = _records(session, _THESE, tenant=tenant_id, actions=batch)
+        by_id |= {record.action_id: record for record in records}
+    return [by_id[action_id] for action_id in action_ids if action_id in by_id]
 
 
 def for_lead(session: Session, tenant_id: str, *, lead_id: str, limit: int = 20) -> list[InterventionRecord]:
@@ -112,28 +113,30 @@ def active(
     session: Session, tenant_id: str, *, lead_ids: Sequence[str], now: datetime
 ) -> dict[str, list[InterventionRecord]]:
     """Return the actions that wait, are planned or dispatched and have not expired, by lead, oldest first."""
-    # no condition on when they expire: SQLite would go through all that stand by it
-    found = _of_leads(session, _STANDING, lead_ids, tenant=tenant_id)
-    running = {lead_id: [one for one in own if one.expires_at > now] for lead_id, own in found.items()}
-    return {lead_id: own for lead_id, own in running.items() if own}
+    # no condition on the expiry, which SQLite would use instead of the lead ids
+    by_lead = _for_leads(session, _ACTIVE, lead_ids, tenant=tenant_id)
+    unexpired = {
+        lead_id: [action for action in actions if action.expires_at > now] for lead_id, actions in by_lead.items()
+    }
+    return {lead_id: actions for lead_id, actions in unexpired.items() if actions}
 
 
 def recent(
     session: Session, tenant_id: str, *, lead_ids: Sequence[str], since: datetime
 ) -> dict[str, list[InterventionRecord]]:
-    """Return the actions of any state that were planned since a moment, by lead, oldest first."""
-    return _of_leads(session, _RECENT, lead_ids, tenant=tenant_id, since=since)
+    """Return the actions in any state that were planned since a time, by lead, oldest first."""
+    return _for_leads(session, _RECENT, lead_ids, tenant=tenant_id, since=since)
 
 
 def lock(session: Session, tenant_id: str) -> None:
-    """Let those who plan for a tenant wait for each other until this transaction ends, so that two give one plan."""
+    """Lock planning for a tenant until this transaction ends, so that two planners make one plan."""
     locks.lock(session, f"interventions:{tenant_id}")
 
 
 def waiting(
     session: Session, tenant_id: str, *, limit: int = 100, states: Collection[ActionState] = UNREVIEWED
 ) -> list[InterventionRecord]:
-    """Return the actions that wait for a person, or are in other states that are no end; oldest first."""
+    """Return the actions that wait for a person, or are in other states that are not final; oldest first."""
     wanted = _WAITING.where(_in(*states)).limit(bindparam("limit"))
     return _records(session, wanted, tenant=tenant_id, limit=limit)
 
@@ -145,7 +148,7 @@ def due(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]
 
 
 def expired(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
-    """Return actions that stand though their time is over, as `due` does."""
+    """Return active actions whose time is over, as `due` does."""
     tenants = tenants_where(session, Intervention.tenant_id, _RUNNING)
     return distribute(tenants, limit, lambda tenant_id, share: _keys(session, _EXPIRED, tenant_id, now, share))
 
@@ -165,57 +168,61 @@ def move(
     anew: InterventionDraft | None = None,
     dispatched: bool = False,
 ) -> InterventionRecord | None:
-    """Bring an action from one of some states to another and return it; None where it is in none of them.
+    """Move an action from one of some states to another and return it; None where it is in none of them.
 
-    Of several that do so at once, one gets it. The times of what `to` means are set: who (`by`) approved, rejected or
-    withdrew it and when, when it was dispatched, when the CRM told its end; and `reason`, a code, where there is one.
-    What was decided `anew` takes the place of what was. With `dispatched`, only an action that was told to the CRM at
-    some time.
+    Of several concurrent moves one succeeds. The columns of the new state are set: who (`by`) approved, rejected or
+    withdrew it and when, when it was dispatched, when the CRM reported its end; and `reason`, a code, where there is
+    one. A new decision (`anew`) replaces the old one. With `dispatched`, move only an action that was dispatched to
+    the CRM at some time.
 
     Raises:
         ForbiddenMoveError: no such move is drawn in `domain.action_states`.
 
     """
     check_move(of, to)
-    told = {
+    optional = {
         "withdrawn_reason": reason,
         "not_before": not_before,
         "decision": None if decision is None else {**decision},
     }
-    values = _times(to, now, by) | {name: value for name, value in told.items() if value is not None}
+    values = _times(to, now, by) | {name: value for name, value in optional.items() if value is not None}
     if anew is not None:
         row = _row(tenant_id, anew)
-        values |= {name: row[name] for name in _ANEW}
+        values |= {name: row[name] for name in _REPLACEABLE}
     moved = update(_TABLE).where(
-        _OWN, _C.action_id == bindparam("own_id"), _C.state.in_(bindparam("of", expanding=True))
+        _OWN, _C.action_id == bindparam("moved_id"), _C.state.in_(bindparam("of", expanding=True))
     )
     moved = moved.where(_C.dispatched_at.is_not(None)) if dispatched else moved
     moved = moved.values(state=to, **values).returning(*_COLUMNS)
-    found = _records(session, moved, tenant=tenant_id, own_id=action_id, of=sorted(of))
-    return found[0] if found else None
+    records = _records(session, moved, tenant=tenant_id, moved_id=action_id, of=sorted(of))
+    return records[0] if records else None
 
 
 def counts(session: Session, tenant_id: str, *, since: datetime | None = None) -> dict[tuple[str, str], int]:
-    """Count actions, all or those planned since a moment, by type and state."""
-    asked = {"tenant": tenant_id} if since is None else {"tenant": tenant_id, "since": since}
-    rows = session.connection().execute(_COUNTS if since is None else _COUNTS_SINCE, asked)
+    """Count actions, all or those planned since a time, by type and state."""
+    parameters = {"tenant": tenant_id} if since is None else {"tenant": tenant_id, "since": since}
+    rows = session.connection().execute(_COUNTS if since is None else _COUNTS_SINCE, parameters)
     return {(intervention, state): count for intervention, state, count in rows}
 
 
 def spent(session: Session, tenant_id: str, *, since: datetime) -> float:
-    """Return what the actions cost that were planned since a moment and are, or were, to be carried out."""
+    """Return the total cost of actions planned since a time, without those that are not carried out."""
     return float(session.connection().execute(_SPENT, {"tenant": tenant_id, "since": since}).scalar_one())
 
 
 def by_agent(session: Session, tenant_id: str, *, since: datetime) -> dict[tuple[str | None, str], int]:
-    """Count actions planned since a moment by who the lead is assigned to, and state."""
+    """Count actions planned since a time, by the agent that the lead is assigned to, and state."""
     rows = session.connection().execute(_BY_AGENT, {"tenant": tenant_id, "since": since})
     return {(agent, state): count for agent, state, count in rows}
 
 
 def _row(tenant_id: str, draft: InterventionDraft) -> dict[str, Any]:
-    plain = {"reason_codes": list(draft.reason_codes), "decision": {**draft.decision}, "detail": {**draft.detail}}
-    return {"tenant_id": tenant_id, **{name: getattr(draft, name) for name in _DRAFT}, **plain}
+    return {name: getattr(draft, name) for name in _DRAFT} | {
+        "tenant_id": tenant_id,
+        "reason_codes": list(draft.reason_codes),
+        "decision": {**draft.decision},
+        "detail": {**draft.detail},
+    }
 
 
 def _times(to: ActionState, now: datetime, by: str | None) -> dict[str, Any]:
@@ -231,14 +238,14 @@ def _times(to: ActionState, now: datetime, by: str | None) -> dict[str, Any]:
     return times
 
 
-def _of_leads(
-    session: Session, wanted: Select[Any], lead_ids: Sequence[str], **asked: Any
+def _for_leads(
+    session: Session, wanted: Select[Any], lead_ids: Sequence[str], **parameters: object
 ) -> dict[str, list[InterventionRecord]]:
-    found: dict[str, list[InterventionRecord]] = defaultdict(list)
+    by_lead: dict[str, list[InterventionRecord]] = defaultdict(list)
     for batch in in_batches(lead_ids):
-        for record in sorted(_records(session, wanted, **asked, leads=batch), key=_age):
-            found[record.lead_id].append(record)
-    return dict(found)
+        for record in sorted(_records(session, wanted, **parameters, leads=batch), key=_age):
+            by_lead[record.lead_id].append(record)
+    return dict(by_lead)
 
 
 def _age(record: InterventionRecord) -> tuple[datetime, str]:
@@ -246,10 +253,10 @@ def _age(record: InterventionRecord) -> tuple[datetime, str]:
 
 
 def _keys(session: Session, wanted: Select[Any], tenant_id: str, now: datetime, limit: int) -> list[tuple[str, str]]:
-    asked = {"tenant": tenant_id, "now": now, "limit": limit}
-    return [(tenant, action_id) for tenant, action_id in session.connection().execute(wanted, asked)]
+    parameters = {"tenant": tenant_id, "now": now, "limit": limit}
+    return [(tenant, action_id) for tenant, action_id in session.connection().execute(wanted, parameters)]
 
 
-def _records(session: Session, wanted: Any, **asked: Any) -> list[InterventionRecord]:
-    rows: Iterable[Any] = session.connection().execute(wanted, asked).mappings()
+def _records(session: Session, wanted: Any, **parameters: Any) -> list[InterventionRecord]:
+    rows: Iterable[Any] = session.connection().execute(wanted, parameters).mappings()
     return [InterventionRecord(**{**row, "reason_codes": tuple(row["reason_codes"])}) for row in rows]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from db.encryption import DataKey
 from db.errors import UnknownLead
 from db.models import Event, Lead, LeadIdentity
-from db.records import LeadDraft, LeadRecord, Policy, ScoringView, UpsertResult
+from db.records import LeadDraft, LeadRecord, ScoringView, UpsertResult
 from db.repositories.leads import lead_mapper
 from db.repositories.leads.upsert import run
 from db.repositories.leads.upsert.resolve import UpsertContext
@@ -21,9 +21,7 @@ from db.repositories.sql.bulk import table_of
 from db.repositories.sql.filters import among
 from db.repositories.sql.statements import in_batches, rowcount
 from db.session import keyring_of
-
-#: lead types that are stored and never scored
-UNSCORED = ("agent", "vendor")
+from domain.leads import UNSCORED_LEAD_TYPES, MergePolicy
 
 _LEAD = table_of(Lead).c
 _THESE = (_LEAD.tenant_id == bindparam("tenant"), among(_LEAD.lead_id, "leads"))
@@ -50,7 +48,7 @@ def upsert(
     tenant_id: str,
     *,
     drafts: Sequence[LeadDraft],
-    policy: Policy,
+    policy: MergePolicy,
     now: datetime,
     import_ref: str | None = None,
 ) -> list[UpsertResult]:
@@ -105,7 +103,7 @@ def ids(
     if status is not None:
         wanted = wanted.where(Lead.status == status)
     if status == "open":
-        wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED)))
+        wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED_LEAD_TYPES)))
     if after is not None:
         wanted = wanted.where(Lead.lead_id > after)
     return list(session.scalars(wanted.order_by(Lead.lead_id).limit(limit)))
@@ -115,7 +113,7 @@ def with_events(session: Session, tenant_id: str) -> list[str]:
     """Return the ids of leads with events, open or not; lead types that are never scored are left out."""
     any_event = select(Event.event_id).where(Event.tenant_id == Lead.tenant_id, Event.lead_id == Lead.lead_id)
     wanted = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, any_event.exists())
-    wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED)))
+    wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED_LEAD_TYPES)))
     return list(session.scalars(wanted.order_by(Lead.lead_id)))
 
 
@@ -135,7 +133,7 @@ def callable_leads(session: Session, tenant_id: str, *, assigned_to: str | None 
         Lead.tenant_id == tenant_id, Lead.status == "open", Lead.contactable.is_(True), Lead.label.is_not(True)
     )
     wanted = wanted.where(Lead.restricted_at.is_(None), Lead.objected_at.is_(None))
-    wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED)))
+    wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED_LEAD_TYPES)))
     if assigned_to is not None:
         wanted = wanted.where(Lead.assigned_to == assigned_to)
     return {row.lead_id: row.external_id for row in session.execute(wanted)}

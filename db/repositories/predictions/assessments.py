@@ -1,4 +1,4 @@
-"""Runs of the assess pipeline: stages land one by one, the end comes once."""
+"""Runs of the assess pipeline: stages are completed one by one, and a run ends once."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from db.repositories.sql.bulk import insert_many, table_of
 _NAMES = tuple(column.name for column in fields(AssessmentRecord))
 _RUN = table_of(Assessment)
 _THIS = (_RUN.c.tenant_id == bindparam("tenant"), _RUN.c.assessment_id == bindparam("run"))
-_KNOWN = select(*(_RUN.c[name] for name in _NAMES)).where(*_THIS)
-_LOCKED = _KNOWN.with_for_update()
-_LAND = update(_RUN).where(*_THIS)
-_LAND = _LAND.values(stages=bindparam("now_stages"), snapshot_ids=bindparam("now_snapshots"), landed_at=bindparam("at"))
+_STORED = select(*(_RUN.c[name] for name in _NAMES)).where(*_THIS)
+_LOCKED = _STORED.with_for_update()
+_COMPLETE = update(_RUN).where(*_THIS)
+_COMPLETE = _COMPLETE.values(
+    stages=bindparam("now_stages"), snapshot_ids=bindparam("now_snapshots"), landed_at=bindparam("at")
+)
 _FINISH = update(_RUN).where(*_THIS)
 _FINISH = _FINISH.values(stages=bindparam("now_stages"), state=bindparam("now_state"), finished_at=bindparam("at"))
 _RUNNING = (
@@ -40,7 +42,7 @@ def create(
     stages: Sequence[str],
     now: datetime,
 ) -> AssessmentRecord:
-    """Start a run of a tenant that is known, with all its stages pending."""
+    """Start a run with all its stages pending; the tenant must exist."""
     record = AssessmentRecord(
         assessment_id=new_id(),
         state="running",
@@ -72,9 +74,9 @@ def complete_stage(
     now: datetime,
     snapshot_ids: Sequence[str] | None = None,
 ) -> None:
-    """Note how a stage ended (ok or failed), and the snapshots that later ones work on where it took them.
+    """Record how a stage ended (ok or failed), and the snapshots for later stages where it took them.
 
-    After the end of the run no stage changes any more; those that still work read the snapshots all the same.
+    After the end of the run no stage changes any more; stages that still run read the snapshots all the same.
 
     Raises:
         UnknownAssessment: no such run for this tenant, or no such stage of it.
@@ -84,14 +86,14 @@ def complete_stage(
     if stage not in record.stages:
         raise UnknownAssessment(f"the assessment has no stage {stage}")
     stages = record.stages if record.finished_at else {**record.stages, stage: state}
-    taken = record.snapshot_ids if snapshot_ids is None else snapshot_ids
-    if (stages, taken) != (record.stages, record.snapshot_ids):
-        told = {"now_stages": stages, "now_snapshots": list(taken), "at": now}
-        session.connection().execute(_LAND, {**_own(tenant_id, assessment_id), **told})
+    snapshots = record.snapshot_ids if snapshot_ids is None else snapshot_ids
+    if (stages, snapshots) != (record.stages, record.snapshot_ids):
+        values = {"now_stages": stages, "now_snapshots": list(snapshots), "at": now}
+        session.connection().execute(_COMPLETE, {**_key(tenant_id, assessment_id), **values})
 
 
 def finish(session: Session, tenant_id: str, *, assessment_id: str, now: datetime) -> AssessmentRecord | None:
-    """End a run: what is pending is late; ok when every stage is, else partial. None when it had ended already.
+    """End a run: pending stages become late; it is ok when every stage is, else partial. None when it ended before.
 
     Raises:
         UnknownAssessment: not there for this tenant.
@@ -102,18 +104,18 @@ def finish(session: Session, tenant_id: str, *, assessment_id: str, now: datetim
         return None
     stages = {stage: "late" if state == "pending" else state for stage, state in record.stages.items()}
     state = "ok" if set(stages.values()) <= {"ok"} else "partial"
-    told = {"now_stages": stages, "now_state": state, "at": now}
-    session.connection().execute(_FINISH, {**_own(tenant_id, assessment_id), **told})
+    values = {"now_stages": stages, "now_state": state, "at": now}
+    session.connection().execute(_FINISH, {**_key(tenant_id, assessment_id), **values})
     return replace(record, stages=stages, state=state, finished_at=utc(now))
 
 
 def running(session: Session, tenant_id: str) -> int:
-    """How many runs of the tenant have not ended."""
+    """Count the tenant's runs that have not ended."""
     return session.connection().scalar(_RUNNING, {"tenant": tenant_id}) or 0
 
 
 def overdue(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
-    """Return (tenant, run) of those that still run after their time, of all tenants, longest due first."""
+    """Return (tenant, run) of runs that have not ended in time, of all tenants, longest due first."""
     wanted = select(Assessment.tenant_id, Assessment.assessment_id).where(
         Assessment.state == "running", Assessment.due_at <= now
     )
@@ -129,15 +131,15 @@ def _require(session: Session, tenant_id: str, assessment_id: str, *, lock: bool
 
 
 def _find(session: Session, tenant_id: str, assessment_id: str, *, lock: bool) -> AssessmentRecord | None:
-    own = _own(tenant_id, assessment_id)
-    row = session.connection().execute(_LOCKED if lock else _KNOWN, own).mappings().one_or_none()
+    key = _key(tenant_id, assessment_id)
+    row = session.connection().execute(_LOCKED if lock else _STORED, key).mappings().one_or_none()
     if row is None:
         return None
     lists = {"lead_ids": tuple(row["lead_ids"]), "snapshot_ids": tuple(row["snapshot_ids"])}
     return AssessmentRecord(**{**row, **lists})
 
 
-def _own(tenant_id: str, assessment_id: str) -> dict[str, Any]:
+def _key(tenant_id: str, assessment_id: str) -> dict[str, Any]:
     return {"tenant": tenant_id, "run": assessment_id}
 
 

@@ -1,4 +1,4 @@
-"""What models answered, and when."""
+"""Predictions of models, stored once per snapshot, kind and model version."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from db.repositories.sql.statements import in_batches
 
 _COLUMNS = tuple(getattr(Prediction, column.name) for column in fields(PredictionRecord))
 _DRAFT = tuple(column.name for column in fields(PredictionDraft))
-#: the newest first: what was asked as of later, then what was computed later
+#: newest first: by the time that a prediction is as of, then by the time of its computation
 _NEWEST = (Prediction.as_of.desc(), Prediction.computed_at.desc(), Prediction.prediction_id.desc())
 _Key = tuple[str, str, str]
 _TABLE, _LEAD = table_of(Prediction), table_of(Lead)
-_ANSWERED = select(*(_TABLE.c[name] for name in ("snapshot_id", "kind", "model_version", "prediction_id"))).where(
+_STORED = select(*(_TABLE.c[name] for name in ("snapshot_id", "kind", "model_version", "prediction_id"))).where(
     _TABLE.c.tenant_id == bindparam("tenant"),
     among(_TABLE.c.snapshot_id, "snapshots"),
     _TABLE.c.kind.in_(bindparam("kinds", expanding=True)),
@@ -50,16 +50,17 @@ _BANDS = select(_LEAD.c.lead_id, _newest("band"), _newest("probability")).where(
 
 
 def save(session: Session, tenant_id: str, *, drafts: Sequence[PredictionDraft], now: datetime) -> list[str]:
-    """Store answers and return their ids in the order given; as `save_each`."""
+    """Store predictions and return their ids in the order given; see `save_each`."""
     return [prediction_id for prediction_id, _ in save_each(session, tenant_id, drafts=drafts, now=now)]
 
 
 def save_each(
     session: Session, tenant_id: str, *, drafts: Sequence[PredictionDraft], now: datetime
 ) -> list[tuple[str, bool]]:
-    """Store answers; return the id of each and whether it is new: one per (snapshot, kind, model version), first wins.
+    """Store predictions; return the id of each and whether it is new.
 
-    Leads, snapshots and models have to be the tenant's own.
+    There is one per (snapshot, kind, model version), and the first one stays. Leads, snapshots and models must be the
+    tenant's own.
 
     Raises:
         UnstorableValue: a figure is not finite.
@@ -80,22 +81,22 @@ def save_each(
 def bands(
     session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str]
 ) -> dict[str, tuple[str, float] | None]:
-    """Return band and probability of each lead's newest answer of a kind, None where there is none.
+    """Return band and probability of each lead's newest prediction of a kind, None where there is none.
 
-    Leads of whom nothing may be computed (restricted, objected) are left out.
+    Leads for which nothing may be computed (restricted, objected) are left out.
     """
-    found: dict[str, tuple[str, float] | None] = {}
+    by_lead: dict[str, tuple[str, float] | None] = {}
     for batch in in_batches(lead_ids):
-        asked = {"tenant": tenant_id, "kind": kind, "leads": batch}
-        for lead_id, band, said in session.connection().execute(_BANDS, asked):
-            found[lead_id] = None if band is None or said is None else (band, said)
-    return found
+        parameters = {"tenant": tenant_id, "kind": kind, "leads": batch}
+        for lead_id, band, probability in session.connection().execute(_BANDS, parameters):
+            by_lead[lead_id] = None if band is None or probability is None else (band, probability)
+    return by_lead
 
 
 def latest(
     session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str] | None = None
 ) -> list[PredictionRecord]:
-    """Return each lead's newest answer of a kind, by lead id; leads without one are left out."""
+    """Return each lead's newest prediction of a kind, in the order of lead ids; leads without one are left out."""
     if lead_ids is None:
         return _latest(session, tenant_id, kind)
     return [
@@ -108,7 +109,7 @@ def latest(
 def history(
     session: Session, tenant_id: str, *, lead_id: str, kind: str, limit: int, before: datetime | None = None
 ) -> list[PredictionRecord]:
-    """Return a lead's answers of a kind, newest first, at most `limit`; with `latest_before` those as of earlier moments."""
+    """Return a lead's predictions of a kind, newest first, at most `limit`; with `before`, those as of before it."""
     wanted = select(*_COLUMNS).where(
         Prediction.tenant_id == tenant_id, Prediction.lead_id == lead_id, Prediction.kind == kind
     )
@@ -120,7 +121,7 @@ def history(
 def latest_before(
     session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str], moment: datetime
 ) -> dict[str, PredictionRecord]:
-    """Return each lead's newest answer of a kind as of before a moment, by lead; leads without one are left out."""
+    """Return each lead's newest prediction of a kind as of before a time, by lead; leads without one are left out."""
     return {
         record.lead_id: record
         for batch in in_batches(sorted(set(lead_ids)))
@@ -129,17 +130,17 @@ def latest_before(
 
 
 def tenant_of(session: Session, *, prediction_id: str) -> str | None:
-    """Return the tenant that an answer belongs to, for a person at the database who knows only the answer's id."""
+    """Return the tenant that a prediction belongs to, for an operator who knows only the prediction's id."""
     return session.scalar(select(Prediction.tenant_id).where(Prediction.prediction_id == prediction_id))
 
 
 def get(session: Session, tenant_id: str, *, prediction_ids: Sequence[str]) -> list[PredictionRecord]:
-    """Return answers in the order asked; those that are not there for this tenant are left out."""
-    found: dict[str, PredictionRecord] = {}
+    """Return predictions in the order requested; those that do not exist for this tenant are left out."""
+    by_id: dict[str, PredictionRecord] = {}
     for batch in in_batches(prediction_ids):
         wanted = select(*_COLUMNS).where(Prediction.tenant_id == tenant_id, Prediction.prediction_id.in_(batch))
-        found |= {record.prediction_id: record for record in _records(session.execute(wanted).mappings().all())}
-    return [found[prediction_id] for prediction_id in prediction_ids if prediction_id in found]
+        by_id |= {record.prediction_id: record for record in _records(session.execute(wanted).mappings().all())}
+    return [by_id[prediction_id] for prediction_id in prediction_ids if prediction_id in by_id]
 
 
 def _values(draft: PredictionDraft) -> dict[str, Any]:
@@ -147,13 +148,13 @@ def _values(draft: PredictionDraft) -> dict[str, Any]:
 
 
 def _stored(session: Session, tenant_id: str, drafts: Sequence[PredictionDraft]) -> dict[_Key, str]:
-    asked = {
+    parameters = {
         "tenant": tenant_id,
         "snapshots": [draft.snapshot_id for draft in drafts],
         "kinds": sorted({draft.kind for draft in drafts}),
     }
-    rows = session.connection().execute(_ANSWERED, asked)
-    return {(snapshot, kind, model): own_id for snapshot, kind, model, own_id in rows}
+    rows = session.connection().execute(_STORED, parameters)
+    return {(snapshot, kind, model): prediction_id for snapshot, kind, model, prediction_id in rows}
 
 
 def _key(draft: PredictionDraft) -> _Key:

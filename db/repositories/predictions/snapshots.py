@@ -1,4 +1,4 @@
-"""Feature vectors as of a moment, stored once."""
+"""Feature snapshots: vectors as of a time, sealed with the lead's key, each stored once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _Key = tuple[str, int, datetime, str]
 _BATCH = 1_000
 _TABLE, _LEAD = table_of(Snapshot), table_of(Lead)
 _OWN = _TABLE.c.tenant_id == bindparam("tenant")
-_MOMENTS = select(
+_STORED = select(
     *(_TABLE.c[name] for name in ("lead_id", "lead_version", "bucket", "feature_schema", "snapshot_id"))
 ).where(_OWN, among(_TABLE.c.lead_id, "leads"), _TABLE.c.bucket.in_(bindparam("buckets", expanding=True)))
 _WITH_KEY = (
@@ -46,8 +46,9 @@ _LABELLED = _WITH_KEY.where(_TABLE.c.label.is_not(None)).order_by(
 
 
 def save(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -> list[str]:
-    """Store snapshots and return their ids in the order given; one per (lead, lead version, bucket, feature schema), the
-    first stays.
+    """Store snapshots and return their ids in the order given.
+
+    There is one per (lead, lead version, bucket, feature schema), and the first one stays.
 
     Raises:
         UnknownLead: some lead is not there for this tenant; names positions among the drafts.
@@ -58,12 +59,12 @@ def save(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -
 
 
 def insert(session: Session, tenant_id: str, *, drafts: Sequence[SnapshotDraft]) -> list[SnapshotRecord]:
-    """Store snapshots as `save` does and return what is stored now; only those that were there before are read."""
+    """Store snapshots as `save` does and return their records; only those that were stored before are read."""
     saved = _saved(session, tenant_id, drafts)
     before = [snapshot_id for snapshot_id, new in saved if not new]
-    known = {record.snapshot_id: record for record in get(session, tenant_id, snapshot_ids=before)} if before else {}
+    stored = {record.snapshot_id: record for record in get(session, tenant_id, snapshot_ids=before)} if before else {}
     return [
-        known[snapshot_id] if snapshot_id in known else _fresh(draft, snapshot_id)
+        stored[snapshot_id] if snapshot_id in stored else _new_record(draft, snapshot_id)
         for draft, (snapshot_id, _) in zip(drafts, saved, strict=True)
     ]
 
@@ -81,7 +82,7 @@ def _saved(session: Session, tenant_id: str, drafts: Sequence[SnapshotDraft]) ->
     return saved
 
 
-def _fresh(draft: SnapshotDraft, snapshot_id: str) -> SnapshotRecord:
+def _new_record(draft: SnapshotDraft, snapshot_id: str) -> SnapshotRecord:
     return SnapshotRecord(
         snapshot_id=snapshot_id,
         lead_id=draft.lead_id,
@@ -97,22 +98,22 @@ def _fresh(draft: SnapshotDraft, snapshot_id: str) -> SnapshotRecord:
 def get(
     session: Session, tenant_id: str, *, snapshot_ids: Sequence[str], with_profiles: bool = False
 ) -> list[SnapshotRecord]:
-    """Return snapshots in the order asked; with what their features were made of where that is asked for and stored.
+    """Return snapshots in the order requested; with the profiles behind their features where asked for and stored.
 
     Raises:
         UnknownSnapshot: some are not there for this tenant.
         SealBroken: a stored one was changed or moved.
 
     """
-    found: dict[str, SnapshotRecord] = {}
+    by_id: dict[str, SnapshotRecord] = {}
     for batch in in_batches(list(dict.fromkeys(snapshot_ids))):
         wanted = _NAMED_WITH_PROFILE if with_profiles else _NAMED
-        records = _opened(session, wanted, tenant=tenant_id, snapshots=batch)
-        found |= {record.snapshot_id: record for record in records}
-    missing = sum(snapshot_id not in found for snapshot_id in snapshot_ids)
+        records = _read(session, wanted, tenant=tenant_id, snapshots=batch)
+        by_id |= {record.snapshot_id: record for record in records}
+    missing = sum(snapshot_id not in by_id for snapshot_id in snapshot_ids)
     if missing:
         raise UnknownSnapshot(f"{missing} of {len(snapshot_ids)} snapshots are not there; take them again")
-    return [found[snapshot_id] for snapshot_id in snapshot_ids]
+    return [by_id[snapshot_id] for snapshot_id in snapshot_ids]
 
 
 def purge_profiles(session: Session, *, before: datetime) -> int:
@@ -123,34 +124,34 @@ def purge_profiles(session: Session, *, before: datetime) -> int:
 def newest_at(
     session: Session, tenant_id: str, *, lead_ids: Sequence[str], dates: Sequence[datetime]
 ) -> dict[str, list[SnapshotRecord]]:
-    """Return the snapshots of leads that were the newest at some of these dates, by lead, oldest first, each once.
+    """Return the snapshots that were a lead's newest at any of these dates, by lead, oldest first, each once.
 
     Raises:
         SealBroken: a stored one was changed or moved.
 
     """
-    found: dict[str, list[SnapshotRecord]] = defaultdict(list)
+    by_lead: dict[str, list[SnapshotRecord]] = defaultdict(list)
     for batch in in_batches(lead_ids, _BATCH) if dates else ():
-        records = _opened(session, _newest_at(sorted(dates)), tenant=tenant_id, leads=batch)
-        for record in sorted(records, key=lambda one: (one.as_of, one.snapshot_id)):
-            found[record.lead_id].append(record)
-    return dict(found)
+        records = _read(session, _newest_at(sorted(dates)), tenant=tenant_id, leads=batch)
+        for record in sorted(records, key=lambda record: (record.as_of, record.snapshot_id)):
+            by_lead[record.lead_id].append(record)
+    return dict(by_lead)
 
 
 def _newest_at(dates: Sequence[datetime]) -> Select[Any]:
-    # The newest between two dates was the newest at the later one; where there is none, an older one still was.
+    # The newest snapshot between two dates is the newest at the later date; without one there, an older one still is.
     until = case(*((_TABLE.c.as_of <= date, number) for number, date in enumerate(dates)))
     newest = (_TABLE.c.as_of.desc(), _TABLE.c.snapshot_id.desc())
     place_of = func.row_number().over(partition_by=(_TABLE.c.lead_id, until), order_by=newest).label("place")
     these = (_OWN, among(_TABLE.c.lead_id, "leads"), _TABLE.c.as_of <= dates[-1])
     ranked = select(_TABLE.c.snapshot_id, place_of).where(*these).subquery()
     named = select(ranked.c.snapshot_id).where(ranked.c.place == 1)
-    # in no order: for the sake of one SQLite would go through all of the tenant's
+    # without ORDER BY, for which SQLite would read all rows of the tenant
     return _WITH_KEY.where(_TABLE.c.snapshot_id.in_(named))
 
 
 def label(session: Session, tenant_id: str, *, lead_id: str, label: bool, label_at: datetime) -> int:
-    """Label the lead's snapshots that were taken before the outcome; return the number of those that changed."""
+    """Label the lead's snapshots that were taken before the outcome; return the number of snapshots changed."""
     before = update(Snapshot).where(
         Snapshot.tenant_id == tenant_id,
         Snapshot.lead_id == lead_id,
@@ -163,7 +164,7 @@ def label(session: Session, tenant_id: str, *, lead_id: str, label: bool, label_
 
 def labelled(session: Session, tenant_id: str) -> list[SnapshotRecord]:
     """Return all snapshots with a known outcome, by lead and time."""
-    return _opened(session, _LABELLED, tenant=tenant_id)
+    return _read(session, _LABELLED, tenant=tenant_id)
 
 
 def _key(draft: SnapshotDraft) -> _Key:
@@ -180,31 +181,32 @@ def _row(draft: SnapshotDraft, key: DataKey, tenant_id: str) -> dict[str, Any]:
         "as_of": draft.as_of,
         "bucket": draft.bucket,
         "feature_schema": draft.feature_schema,
-        "features": key.seal(_plain(draft.features), _place(tenant_id, snapshot_id)),
-        "profile": None
-        if draft.profile is None
-        else key.seal(_packed(draft.profile), _profile_place(tenant_id, snapshot_id)),
+        "features": key.seal(_to_bytes(draft.features), _place(tenant_id, snapshot_id)),
+        "profile": _sealed_profile(draft, key, tenant_id, snapshot_id),
     }
 
 
-def _plain(features: Mapping[str, float | str | None]) -> bytes:
+def _to_bytes(features: Mapping[str, float | str | None]) -> bytes:
     return to_json(dict(features)).encode()
 
 
-def _packed(profile: Mapping[str, Any]) -> bytes:
-    return zlib.compress(to_json(dict(profile)).encode(), level=1)
+def _sealed_profile(draft: SnapshotDraft, key: DataKey, tenant_id: str, snapshot_id: str) -> bytes | None:
+    if draft.profile is None:
+        return None
+    packed = zlib.compress(to_json(dict(draft.profile)).encode(), level=1)
+    return key.seal(packed, _profile_place(tenant_id, snapshot_id))
 
 
 def _stored(session: Session, tenant_id: str, drafts: Sequence[SnapshotDraft]) -> dict[_Key, str]:
     leads, buckets = {draft.lead_id for draft in drafts}, {utc(draft.bucket) for draft in drafts}
-    asked = {"tenant": tenant_id, "leads": sorted(leads), "buckets": sorted(buckets)}
-    rows = session.connection().execute(_MOMENTS, asked)
+    parameters = {"tenant": tenant_id, "leads": sorted(leads), "buckets": sorted(buckets)}
+    rows = session.connection().execute(_STORED, parameters)
     return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
 
 
-def _opened(session: Session, wanted: Select[Any], **asked: Any) -> list[SnapshotRecord]:
+def _read(session: Session, wanted: Select[Any], **parameters: object) -> list[SnapshotRecord]:
     ring = keyring_of(session)
-    rows = session.connection().execute(wanted, asked).mappings()
+    rows = session.connection().execute(wanted, parameters).mappings()
     return [_record(row, unwrap_data_key(ring, row)) for row in rows]
 
 
@@ -212,7 +214,7 @@ def _record(row: Mapping[Any, Any], key: DataKey) -> SnapshotRecord:
     tenant_id, snapshot_id = row["tenant_id"], row["snapshot_id"]
     sealed_profile = row.get("profile")
     try:
-        plain = key.open(row["features"], _place(tenant_id, snapshot_id))
+        features = key.open(row["features"], _place(tenant_id, snapshot_id))
         packed = None if sealed_profile is None else key.open(sealed_profile, _profile_place(tenant_id, snapshot_id))
     except SealBroken as error:
         raise SealBroken(f"snapshots.features or snapshots.profile of snapshot {snapshot_id}: {error}") from None
@@ -222,7 +224,7 @@ def _record(row: Mapping[Any, Any], key: DataKey) -> SnapshotRecord:
         lead_version=row["lead_version"],
         as_of=row["as_of"],
         feature_schema=row["feature_schema"],
-        features=orjson.loads(plain),
+        features=orjson.loads(features),
         label=row["label"],
         label_at=row["label_at"],
         profile=None if packed is None else orjson.loads(zlib.decompress(packed)),

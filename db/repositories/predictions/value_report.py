@@ -1,6 +1,6 @@
-"""What scores came to and what people do with them: counts of a tenant since a moment.
+"""The value report: outcomes of scored leads, contacts per agent, and what people do with scores, since a time.
 
-Leads that are restricted or objected are left out.
+Leads that are restricted or object to being scored are left out.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from db.models import Event, Lead, Prediction, ScoreFeedback, ScoreOverride
 from db.records import ContactTally, RealisedRecord, ReviewerTally
 from db.repositories.sql.bulk import table_of
 
-_LEAD, _SAID, _EVENT = table_of(Lead).c, table_of(Prediction).c, table_of(Event).c
-_MARK, _OVERRIDE = table_of(ScoreFeedback).c, table_of(ScoreOverride).c
+_LEAD, _PREDICTION, _EVENT = table_of(Lead).c, table_of(Prediction).c, table_of(Event).c
+_FEEDBACK, _OVERRIDE = table_of(ScoreFeedback).c, table_of(ScoreOverride).c
 _SCORE = "lead_score"
-#: outbound events in which nobody was reached
+#: outbound events in which nobody was reached: their prefix, and one kind
 _ENDED, _FAILED = "outcome.", "email_failed"
 
 
@@ -27,22 +27,22 @@ def _since(column: ColumnElement[datetime]) -> ColumnElement[bool]:
     return column >= bindparam("since", type_=_LEAD.label_at.type)
 
 
-_OWN = (
+_LEADS = (
     _LEAD.tenant_id == bindparam("tenant"),
     _LEAD.restricted_at.is_(None),
     _LEAD.objected_at.is_(None),
 )
 _BAND = (
-    select(_SAID.band)
-    .where(_SAID.tenant_id == _LEAD.tenant_id, _SAID.kind == _SCORE, _SAID.lead_id == _LEAD.lead_id)
-    .where(_SAID.as_of < _LEAD.label_at)
-    .order_by(_SAID.as_of.desc(), _SAID.computed_at.desc(), _SAID.prediction_id.desc())
+    select(_PREDICTION.band)
+    .where(_PREDICTION.tenant_id == _LEAD.tenant_id, _PREDICTION.kind == _SCORE, _PREDICTION.lead_id == _LEAD.lead_id)
+    .where(_PREDICTION.as_of < _LEAD.label_at)
+    .order_by(_PREDICTION.as_of.desc(), _PREDICTION.computed_at.desc(), _PREDICTION.prediction_id.desc())
     .limit(1)
     .scalar_subquery()
 )
 _REALISED = (
     select(_LEAD.lead_id, _BAND.label("band"), _LEAD.label, _LEAD.fields["deal_value"].label("deal_value"))
-    .where(*_OWN, _LEAD.label.is_not(None), _since(_LEAD.label_at))
+    .where(*_LEADS, _LEAD.label.is_not(None), _since(_LEAD.label_at))
     .order_by(_LEAD.lead_id)
 )
 _REACHED = (
@@ -53,7 +53,7 @@ _REACHED = (
 )
 _CONTACTS = (
     select(_LEAD.assigned_to, func.count(), func.sum(case((_REACHED, 1), else_=0)))
-    .where(*_OWN, or_(_LEAD.status == "open", _since(_LEAD.label_at)))
+    .where(*_LEADS, or_(_LEAD.status == "open", _since(_LEAD.label_at)))
     .group_by(_LEAD.assigned_to)
 )
 _OVERRIDES = (
@@ -62,14 +62,14 @@ _OVERRIDES = (
     .group_by(_OVERRIDE.actor)
 )
 _MARKS = (
-    select(_MARK.actor, func.count())
-    .where(_MARK.tenant_id == bindparam("tenant"), _since(_MARK.marked_at))
-    .group_by(_MARK.actor)
+    select(_FEEDBACK.actor, func.count())
+    .where(_FEEDBACK.tenant_id == bindparam("tenant"), _since(_FEEDBACK.marked_at))
+    .group_by(_FEEDBACK.actor)
 )
 
 
 def realised(session: Session, tenant_id: str, *, since: datetime) -> list[RealisedRecord]:
-    """Return the leads that ended since a moment, with the band of what was last said of each before, by id."""
+    """Return the leads that ended since a time, by id, each with the band of its last prediction before the end."""
     rows = session.connection().execute(_REALISED, {"tenant": tenant_id, "since": since})
     return [
         RealisedRecord(lead_id=lead_id, band=band, label=label, deal_value=_amount(value))
@@ -78,14 +78,14 @@ def realised(session: Session, tenant_id: str, *, since: datetime) -> list[Reali
 
 
 def contacts(session: Session, tenant_id: str, *, since: datetime) -> list[ContactTally]:
-    """Count the leads of each agent that are open or ended since a moment, and those contacted since; nobody's last."""
+    """Count, by agent, the leads that are open or ended since a time, and those contacted since; unassigned last."""
     rows = session.connection().execute(_CONTACTS, {"tenant": tenant_id, "since": since})
-    found = [ContactTally(agent=agent, leads=number, contacted=int(reached)) for agent, number, reached in rows]
-    return sorted(found, key=lambda one: (one.agent is None, one.agent or ""))
+    tallies = [ContactTally(agent=agent, leads=number, contacted=int(reached)) for agent, number, reached in rows]
+    return sorted(tallies, key=lambda tally: (tally.agent is None, tally.agent or ""))
 
 
 def reviewers(session: Session, tenant_id: str, *, since: datetime) -> list[ReviewerTally]:
-    """Count judgements and marks that each person gave since a moment, by person."""
+    """Count the overrides and the feedback that people gave since a time, by person."""
     overrides, marks = (_counted(session, wanted, tenant_id, since) for wanted in (_OVERRIDES, _MARKS))
     return [
         ReviewerTally(actor=actor, overrides=overrides[actor], marks=marks[actor])

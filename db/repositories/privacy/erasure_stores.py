@@ -1,4 +1,4 @@
-"""Stores whose rows name people inside documents: what names a subject is taken out, or the row goes."""
+"""Scrub the tables whose rows name people inside documents: remove what names a person, or delete the row."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from db.tenancy import across_tenants
 
 #: what an event of the outbound stream becomes
 WITHDRAWN = "event.withdrawn"
-#: the tenant of messages that do not tell theirs
-_NOBODY = "*"
+#: the tenant of messages that do not name theirs
+_UNKNOWN_TENANT = "*"
 _STREAM = 500
 #: Celery's own copies of arguments in a message's headers
 _COPIES = ("argsrepr", "kwargsrepr")
@@ -46,50 +46,50 @@ _COPIES = ("argsrepr", "kwargsrepr")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScrubResult:
-    """Rows changed or deleted, by table, and the ids of tasks among them."""
+    """The numbers of rows changed or deleted, by table, and the ids of tasks among them."""
 
     stores: Mapping[str, int]
     task_ids: tuple[str, ...]
 
 
 def scrub(session: Session, tenant_id: str, *, subject: DataSubject, now: datetime) -> ScrubResult:
-    """Take a subject out of every store that names people inside its documents."""
-    sent = outbox(session, tenant_id, subject)
-    answered = processed(session, tenant_id, subject)
+    """Remove a person from every table that names people inside its documents."""
+    outbox_ids = outbox(session, tenant_id, subject)
+    processed_ids = processed(session, tenant_id, subject)
     stores = {
-        "outbox": len(sent),
-        "processed": len(answered),
+        "outbox": len(outbox_ids),
+        "processed": len(processed_ids),
         "attempts": task_ids(session, tenant_id, subject),
         "assessments": assessments(session, tenant_id, subject, now),
-        "quarantine": quarantine(session, tenant_id, subject) + _quarantine_of_nobody(session, subject),
+        "quarantine": quarantine(session, tenant_id, subject) + _quarantine_of_unknown_tenant(session, subject),
         "rejected_rows": rejected_rows(session, tenant_id, subject),
         "outbound_events": outbound_events(session, tenant_id, subject),
         "raw_events": raw_events(session, tenant_id, subject),
         "entity_states": entity_states(session, tenant_id, subject),
         "compared_rows": compared_rows(session, tenant_id, subject),
     }
-    return ScrubResult(stores=stores, task_ids=tuple(dict.fromkeys([*sent, *answered])))
+    return ScrubResult(stores=stores, task_ids=tuple(dict.fromkeys([*outbox_ids, *processed_ids])))
 
 
 def outbox(session: Session, tenant_id: str, subject: DataSubject) -> list[str]:
-    """Drop tasks about the subject and shorten those of many; return their ids."""
-    own = (OutboxEntry.tenant_id == tenant_id, may_name(OutboxEntry.kwargs, subject))
-    rows = session.execute(select(OutboxEntry.outbox_id, OutboxEntry.kwargs).where(*own).with_for_update()).all()
-    found = []
+    """Delete tasks about the person, and remove the person from tasks about many; return the ids of these tasks."""
+    candidates = (OutboxEntry.tenant_id == tenant_id, may_name(OutboxEntry.kwargs, subject))
+    rows = session.execute(select(OutboxEntry.outbox_id, OutboxEntry.kwargs).where(*candidates).with_for_update()).all()
+    outbox_ids = []
     for outbox_id, kwargs in rows:
         if not subject.in_document(kwargs):
             continue
         kept, gone = subject.without(kwargs)
         row = (OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id == outbox_id)
         _run(session, delete(OutboxEntry).where(*row) if gone else update(OutboxEntry).where(*row).values(kwargs=kept))
-        found.append(outbox_id)
-    return found
+        outbox_ids.append(outbox_id)
+    return outbox_ids
 
 
 def processed(session: Session, tenant_id: str, subject: DataSubject) -> list[str]:
-    """Take the subject out of first answers, and out of keys and task ids that callers made; return the tasks' ids.
+    """Remove the person from stored results, and from keys and task ids made by callers; return the tasks' ids.
 
-    What a caller made up goes where it names the subject, and where the answer is about nobody else.
+    A key or id made by a caller is replaced where it names the person, and where the result is about nobody else.
     """
     key, named = IdempotencyKey.key, subject.key_needles()
     parts = (
@@ -97,26 +97,28 @@ def processed(session: Session, tenant_id: str, subject: DataSubject) -> list[st
         contains_any(key, named),
         contains_any(IdempotencyKey.task_id, named),
     )
-    own = (IdempotencyKey.tenant_id == tenant_id, or_(*parts))
+    candidates = (IdempotencyKey.tenant_id == tenant_id, or_(*parts))
     rows = session.execute(
-        select(IdempotencyKey.task, key, IdempotencyKey.task_id, IdempotencyKey.result).where(*own)
+        select(IdempotencyKey.task, key, IdempotencyKey.task_id, IdempotencyKey.result).where(*candidates)
     ).all()
-    found = []
+    found_ids = []
     for task, old_key, task_id, result in rows:
         about = subject.in_document(result)
         if not (about or subject.in_key(old_key) or subject.in_key(task_id)):
             continue
         alone = about and subject.without(result)[1]
-        hidden = _hidden(subject, old_key, alone=alone), _hidden(subject, task_id, alone=alone)
+        new_key = _pseudonym(subject, old_key, alone=alone)
+        new_task_id = _pseudonym(subject, task_id, alone=alone)
         row = (IdempotencyKey.tenant_id == tenant_id, IdempotencyKey.task == task, IdempotencyKey.key == old_key)
-        values = {"key": hidden[0], "task_id": hidden[1], "result": _answer_without(subject, result, hidden[1])}
+        new_result = _redacted_result(subject, result, new_task_id)
+        values = {"key": new_key, "task_id": new_task_id, "result": new_result}
         _run(session, update(IdempotencyKey).where(*row).values(values))
-        found.append(task_id)
-    return found
+        found_ids.append(task_id)
+    return found_ids
 
 
 def task_ids(session: Session, tenant_id: str, subject: DataSubject) -> int:
-    """Forget starts under ids that name the subject, and who holds a lease by such an id; return their number."""
+    """Delete attempts and leases under task ids that name the person; return their number."""
     named = subject.key_needles()
     started = select(DeliveryAttempt.task, DeliveryAttempt.task_id).where(
         DeliveryAttempt.tenant_id == tenant_id, contains_any(DeliveryAttempt.task_id, named)
@@ -133,13 +135,13 @@ def task_ids(session: Session, tenant_id: str, subject: DataSubject) -> int:
 
 
 def assessments(session: Session, tenant_id: str, subject: DataSubject, now: datetime) -> int:
-    """Take the subject out of runs; one that had nobody else is closed, so that its stages find nothing to do."""
+    """Remove the person from runs; end a run that had nobody else, so that its stages find nothing to do."""
     columns = (Assessment.assessment_id, Assessment.lead_ids, Assessment.snapshot_ids, Assessment.stages)
-    own = (Assessment.tenant_id == tenant_id, may_name(Assessment.lead_ids, subject))
-    rows = session.execute(select(*columns, Assessment.state).where(*own).with_for_update()).all()
+    candidates = (Assessment.tenant_id == tenant_id, may_name(Assessment.lead_ids, subject))
+    rows = session.execute(select(*columns, Assessment.state).where(*candidates).with_for_update()).all()
     for assessment_id, lead_ids, snapshot_ids, stages, state in rows:
         kept = [at for at, lead_id in enumerate(lead_ids) if lead_id not in subject.lead_ids]
-        # a snapshot stands at the place of its lead
+        # a snapshot has the position of its lead
         aligned = len(snapshot_ids) == len(lead_ids)
         values: dict[str, Any] = {
             "lead_ids": [lead_ids[at] for at in kept],
@@ -153,8 +155,8 @@ def assessments(session: Session, tenant_id: str, subject: DataSubject, now: dat
 
 
 def quarantine(session: Session, tenant_id: str, subject: DataSubject) -> int:
-    """Open every message; take the subject's part out, or drop it when nothing else is in it or nobody can tell."""
-    # the tally first, as everybody locks them
+    """Remove the person from every message; delete a message about nobody else, or one that cannot be parsed."""
+    # the tally first, in the order of all other code that locks both
     tally = QuarantineTally.tenant_id == tenant_id
     session.execute(select(QuarantineTally.held).where(tally).with_for_update())
     gone = changes = 0
@@ -175,13 +177,13 @@ def quarantine(session: Session, tenant_id: str, subject: DataSubject) -> int:
     return changes
 
 
-def _quarantine_of_nobody(session: Session, subject: DataSubject) -> int:
+def _quarantine_of_unknown_tenant(session: Session, subject: DataSubject) -> int:
     with across_tenants(session):
-        return quarantine(session, _NOBODY, subject)
+        return quarantine(session, _UNKNOWN_TENANT, subject)
 
 
 def rejected_rows(session: Session, tenant_id: str, subject: DataSubject) -> int:
-    """Delete rows kept aside whose cells name the subject, by first and last name together too."""
+    """Delete rejected rows whose cells name the person, also by first and last name together."""
     keys = [
         key for key, header, cells in rejected_cells(session, tenant_id) if subject.in_row(header, cells, by_name=True)
     ]
@@ -193,10 +195,10 @@ def rejected_rows(session: Session, tenant_id: str, subject: DataSubject) -> int
 
 
 def rejected_cells(session: Session, tenant_id: str) -> Iterator[tuple[tuple[str, int, int], list[str], list[str]]]:
-    """Return key, header and cells of every row that imports kept aside, opened."""
+    """Yield key, header and cells, decrypted, of every row that imports rejected."""
     ring = keyring_of(session)
-    sources = select(Backfill.backfill_id, Backfill.source).where(Backfill.tenant_id == tenant_id)
-    headers = {name: list((told.get("source") or {}).get("header", ())) for name, told in session.execute(sources)}
+    sources = session.execute(select(Backfill.backfill_id, Backfill.source).where(Backfill.tenant_id == tenant_id))
+    headers = {backfill_id: list((source.get("source") or {}).get("header", ())) for backfill_id, source in sources}
     columns = (RejectedEntry.backfill_id, RejectedEntry.number, RejectedEntry.position)
     rows = session.execute(select(*columns, RejectedEntry.cells).where(RejectedEntry.tenant_id == tenant_id))
     for backfill_id, number, position, sealed in rows.all():
@@ -205,69 +207,72 @@ def rejected_cells(session: Session, tenant_id: str) -> Iterator[tuple[tuple[str
 
 
 def outbound_events(session: Session, tenant_id: str, subject: DataSubject) -> int:
-    """Empty what was told of the subject; the row stays, since the stream has no gaps."""
-    own = or_(OutboundEvent.lead_id.in_(sorted(subject.lead_ids)), may_name(OutboundEvent.body, subject))
+    """Empty events about the person; their rows stay, since the stream has no gaps."""
+    candidates = or_(OutboundEvent.lead_id.in_(sorted(subject.lead_ids)), may_name(OutboundEvent.body, subject))
     rows = select(OutboundEvent.sequence, OutboundEvent.lead_id, OutboundEvent.body).where(
-        OutboundEvent.tenant_id == tenant_id, own
+        OutboundEvent.tenant_id == tenant_id, candidates
     )
-    found = [
+    sequences = [
         sequence
         for sequence, lead_id, body in session.execute(rows)
         if lead_id in subject.lead_ids or subject.in_document(body)
     ]
-    for batch in in_batches(found):
-        told = update(OutboundEvent).where(OutboundEvent.tenant_id == tenant_id, OutboundEvent.sequence.in_(batch))
-        _run(session, told.values(type=WITHDRAWN, lead_id=None, body={}))
-    return len(found)
+    for batch in in_batches(sequences):
+        these = update(OutboundEvent).where(OutboundEvent.tenant_id == tenant_id, OutboundEvent.sequence.in_(batch))
+        _run(session, these.values(type=WITHDRAWN, lead_id=None, body={}))
+    return len(sequences)
 
 
 def raw_events(session: Session, tenant_id: str, subject: DataSubject) -> int:
-    """Delete events that meant no lead, yet name the subject; those of the lead go with it."""
+    """Delete events that belong to no lead, yet name the person; events of a lead are deleted with it."""
     ring = keyring_of(session)
-    own = (RawEvent.tenant_id == tenant_id, RawEvent.lead_id.is_(None))
-    found = []
-    for raw_id, sealed in session.execute(select(RawEvent.raw_id, RawEvent.payload).where(*own)).all():
+    without_lead = (RawEvent.tenant_id == tenant_id, RawEvent.lead_id.is_(None))
+    raw_ids = []
+    for raw_id, sealed in session.execute(select(RawEvent.raw_id, RawEvent.payload).where(*without_lead)).all():
         plain = ring.open(sealed, associated_data(tenant_id, "raw_events.payload", raw_id))
         if subject.in_document(_document(plain)) or subject.in_bytes(plain):
-            found.append(raw_id)
-    for batch in in_batches(found):
+            raw_ids.append(raw_id)
+    for batch in in_batches(raw_ids):
         _run(session, delete(RawEvent).where(RawEvent.tenant_id == tenant_id, RawEvent.raw_id.in_(batch)))
-    return len(found)
+    return len(raw_ids)
 
 
 def entity_states(session: Session, tenant_id: str, subject: DataSubject) -> int:
-    """Delete what is known under the source's own ids of the subject, where no lead stands beside it."""
+    """Delete states under the sources' ids of the person, also where they belong to no lead."""
     ids = sorted(subject.external_ids)
     named = or_(EntityState.subject.in_(ids), EntityState.entity_id.in_(ids))
     return _run(session, delete(EntityState).where(EntityState.tenant_id == tenant_id, named))
 
 
 def compared_rows(session: Session, tenant_id: str, subject: DataSubject) -> int:
-    """Delete rows under the source's own ids of the subject, where no lead stands beside them."""
-    own = (ComparedRow.tenant_id == tenant_id, ComparedRow.external_id.in_(sorted(subject.external_ids)))
-    return _run(session, delete(ComparedRow).where(*own))
+    """Delete rows under the sources' ids of the person, also where they belong to no lead."""
+    these = (ComparedRow.tenant_id == tenant_id, ComparedRow.external_id.in_(sorted(subject.external_ids)))
+    return _run(session, delete(ComparedRow).where(*these))
 
 
 def may_name(column: InstrumentedAttribute[Any], subject: DataSubject) -> ColumnElement[bool]:
-    """A condition that holds wherever a document or text may name the subject, and here and there elsewhere."""
+    """Return a condition that is true wherever a document or text names the person, and in some other rows."""
     text = func.lower(cast(column, Text))
     return or_(false(), *(text.contains(needle, autoescape=True) for needle in subject.needles()))
 
 
 def contains_any(column: InstrumentedAttribute[str], needles: Sequence[str]) -> ColumnElement[bool]:
-    """A condition that holds wherever a text has one of these in it, in lower case."""
+    """Return a condition that is true where a text, in lower case, contains any of these."""
     return or_(false(), *(func.lower(column).contains(needle, autoescape=True) for needle in needles))
 
 
-def _hidden(subject: DataSubject, made: str, *, alone: bool) -> str:
-    """What stands for a key or task id: itself, unless it tells or may tell of the subject."""
-    telling = subject.in_key(made) or (alone and not is_generated_id(made))
-    return f"forgotten:{new_id()}" if telling else made
+def _pseudonym(subject: DataSubject, key: str, *, alone: bool) -> str:
+    """Return a key or task id as it is, or a new one where it names or may name the person.
+
+    With `alone` (the result is about nobody else), every key that a caller made may name the person.
+    """
+    revealing = subject.in_key(key) or (alone and not is_generated_id(key))
+    return f"forgotten:{new_id()}" if revealing else key
 
 
-def _answer_without(subject: DataSubject, result: Any, task_id: str) -> Any:
-    kept = subject.blanked(result)
-    return {**kept, "task_id": task_id} if isinstance(kept, dict) and "task_id" in kept else kept
+def _redacted_result(subject: DataSubject, result: Any, task_id: str) -> Any:
+    redacted = subject.blanked(result)
+    return {**redacted, "task_id": task_id} if isinstance(redacted, dict) and "task_id" in redacted else redacted
 
 
 def _late(stages: Mapping[str, str]) -> dict[str, str]:
@@ -286,7 +291,7 @@ def _messages(session: Session, tenant_id: str) -> list[tuple[str, str, Json]]:
 
 
 def _message_without(content: Json, subject: DataSubject) -> Json | None:
-    """The message without the subject: itself when it does not name it, None when nothing is left."""
+    """Return the message without the person: itself when it does not name them, None when nothing is left."""
     body, headers = base64.b64decode(content["body"]), _without_copies(content["headers"])
     if not (subject.in_document(_document(body)) or subject.in_bytes(body) or _in_headers(subject, content["headers"])):
         return content
@@ -297,12 +302,12 @@ def _message_without(content: Json, subject: DataSubject) -> Json | None:
 
 
 def _in_headers(subject: DataSubject, headers: Any) -> bool:
-    """Whether headers name the subject; the task's id among them is its caller's."""
+    """Whether headers name the person; they contain the task id, which a caller may have made."""
     return subject.in_document(headers) or subject.in_bytes(to_json(headers).encode(errors="replace"))
 
 
 def _body_without(document: Any, subject: DataSubject) -> Any:
-    """A body in either protocol, or kwargs alone, without the subject; None when it is nobody else's."""
+    """Return a body (of either protocol, or kwargs alone) without the person; None when it is about nobody else."""
     if isinstance(document, list) and len(document) == 3:
         (args, no_args), (kwargs, no_kwargs) = subject.without(document[0]), subject.without(document[1])
         return None if no_args or no_kwargs else [args, kwargs, document[2]]

@@ -1,7 +1,7 @@
-"""Whether a key ring is the one that sealed this database: told at the start, and not by the first thing that fails.
+"""Check at the start that the key ring is the one that sealed this database, rather than fail at the first use.
 
-Marks tell it with one small query. Where they do not (a new key, a database from before there were any), every table is
-looked through for something that was sealed under a key that the ring does not hold.
+Key marks decide it with one small query. Where they cannot (a new key, or a database older than the marks), every table
+is searched for a value that was sealed under a key that the ring does not hold.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from db.session import keyring_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRingCheck:
-    """How a key ring and a database go together."""
+    """The result of checking a key ring against a database."""
 
-    #: the first table with something that the ring does not open; None: it opens all
-    strange: str | None
-    #: keys of the ring that the database does not know yet and could note
+    #: the first table with a value that the ring does not open; None: it opens all
+    foreign_table: str | None
+    #: whether the ring has keys whose marks the database could store and has not
     unmarked: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column that is sealed under the ring, and what binds its values to their rows."""
+    """A column that is sealed under the ring, with the associated data of its values."""
 
     sealed: InstrumentedAttribute[bytes]
-    #: the name that `associated_data` was given
+    #: the table argument of `associated_data`
     name: str
     row: tuple[InstrumentedAttribute[Any], ...]
 
@@ -57,12 +57,12 @@ class _Column:
     def table(self) -> str:
         return str(self.sealed.class_.__tablename__)
 
-    def one(self, session: Session, *where: ColumnElement[bool]) -> tuple[bytes, bytes] | None:
-        """Sealed bytes and their place."""
+    def sample(self, session: Session, *where: ColumnElement[bool]) -> tuple[bytes, bytes] | None:
+        """Return one sealed value with its associated data, or None."""
         by_ring = _part(self.sealed, 1, 1) == b"\x01"
         wanted = select(self.sealed, self.sealed.class_.tenant_id, *self.row).where(by_ring, *where).limit(1)
-        found = session.execute(wanted).first()
-        return None if found is None else (found[0], associated_data(found[1], self.name, *map(str, found[2:])))
+        value = session.execute(wanted).first()
+        return None if value is None else (value[0], associated_data(value[1], self.name, *map(str, value[2:])))
 
 
 _SEALED = (
@@ -82,59 +82,62 @@ _SETTINGS = str(TenantSettings.__tablename__)
 
 
 def table_needing_ring(session: Session) -> str | None:
-    """Return the first table that is of no use without the ring that it was written with; None where there is none."""
-    there = _tables(session)
+    """Return the first table that is useless without the ring that it was written with; None where there is none."""
+    existing = _tables(session)
     for column in _SEALED:
-        if column.table in there and column.one(session):
+        if column.table in existing and column.sample(session):
             return column.table
-    if _SETTINGS in there and next(_secrets(session), None):
+    if _SETTINGS in existing and next(_secrets(session), None):
         return _SETTINGS
-    # hashes that a new ring would never find again: who was forgotten would be let in
-    hashed = str(Tombstone.__tablename__)
-    known = hashed in there and session.execute(select(Tombstone.tenant_id).limit(1)).first()
-    return hashed if known else None
+    # another ring would never find these hashes again: erased people could be imported
+    tombstones = str(Tombstone.__tablename__)
+    any_stored = tombstones in existing and session.execute(select(Tombstone.tenant_id).limit(1)).first()
+    return tombstones if any_stored else None
 
 
 def check(session: Session) -> KeyRingCheck:
-    """Whether the session's key ring opens what the database holds; works on one without any table, too."""
-    ring, there = keyring_of(session), _tables(session)
-    marked = str(KeyMark.__tablename__) in there
-    rows = session.execute(select(KeyMark.key_id, KeyMark.mark)).all() if marked else ()
-    known = {row.key_id: row.mark for row in rows}
-    own = ring.marks()
-    unmarked = marked and not own.keys() <= known.keys()
-    if any(own.get(key_id, mark) != mark for key_id, mark in known.items()):
-        return KeyRingCheck(strange=str(KeyMark.__tablename__), unmarked=unmarked)
-    if known and own.keys() == known.keys():
-        return KeyRingCheck(strange=None, unmarked=False)
-    # with no key in common the hashes are another ring's as well
-    other = bool(known) and own.keys().isdisjoint(known)
+    """Check whether the session's key ring opens the database; the database may have no tables at all."""
+    ring, existing = keyring_of(session), _tables(session)
+    has_marks = str(KeyMark.__tablename__) in existing
+    rows = session.execute(select(KeyMark.key_id, KeyMark.mark)).all() if has_marks else ()
+    stored = {row.key_id: row.mark for row in rows}
+    marks = ring.marks()
+    unmarked = has_marks and not marks.keys() <= stored.keys()
+    if any(marks.get(key_id, mark) != mark for key_id, mark in stored.items()):
+        return KeyRingCheck(foreign_table=str(KeyMark.__tablename__), unmarked=unmarked)
+    if stored and marks.keys() == stored.keys():
+        return KeyRingCheck(foreign_table=None, unmarked=False)
+    # without a common key the hashes are another ring's as well
+    other_ring = bool(stored) and marks.keys().isdisjoint(stored)
     return KeyRingCheck(
-        strange=table_needing_ring(session) if other else _strange(session, ring, there), unmarked=unmarked
+        foreign_table=table_needing_ring(session) if other_ring else _foreign_table(session, ring, existing),
+        unmarked=unmarked,
     )
 
 
 def save(session: Session, *, now: datetime) -> None:
-    """Note the keys of the session's ring; those that are known stay as they are."""
-    marks = keyring_of(session).marks().items()
-    own = {"tenant_id": EVERYBODY, "created_at": now}
-    insert_new(session, KeyMark, [{**own, "key_id": key_id, "mark": mark} for key_id, mark in marks])
+    """Store the marks of the session's ring; those that are stored stay as they are."""
+    rows = [
+        {"tenant_id": EVERYBODY, "key_id": key_id, "mark": mark, "created_at": now}
+        for key_id, mark in keyring_of(session).marks().items()
+    ]
+    insert_new(session, KeyMark, rows)
 
 
-def _strange(session: Session, ring: KeyRing, there: set[str]) -> str | None:
+def _foreign_table(session: Session, ring: KeyRing, existing: set[str]) -> str | None:
     for column in _SEALED:
-        if column.table in there and not _opens(session, ring, column):
+        if column.table in existing and not _opens(session, ring, column):
             return column.table
-    if _SETTINGS in there and not all(sealing_key_id(sealed) in ring.key_ids() for sealed in _secrets(session)):
+    if _SETTINGS in existing and not all(sealing_key_id(sealed) in ring.key_ids() for sealed in _secrets(session)):
         return _SETTINGS
     return None
 
 
 def _opens(session: Session, ring: KeyRing, column: _Column) -> bool:
-    """Whether every key id of a column is the ring's, and one value opens: an id may stand beside a wrong key."""
-    if column.one(session, _part(column.sealed, 2, 4).not_in(sorted(ring.key_ids()))):
+    """Whether every key id in a column is the ring's, and one value opens: the same id may belong to another key."""
+    if column.sample(session, _part(column.sealed, 2, 4).not_in(sorted(ring.key_ids()))):
         return False
-    sample = column.one(session)
+    sample = column.sample(session)
     try:
         return sample is None or bool(ring.open(*sample) or True)
     except SealBroken:
@@ -142,7 +145,7 @@ def _opens(session: Session, ring: KeyRing, column: _Column) -> bool:
 
 
 def _secrets(session: Session) -> Iterator[bytes]:
-    """Secrets of callbacks, sealed; of every version of a tenant's settings."""
+    """Yield the sealed callback secrets of every version of every tenant's settings."""
     wanted = select(TenantSettings.settings).where(cast(TenantSettings.settings, Text).contains('"sealed"'))
     for settings in session.scalars(wanted):
         sealed = (settings.get("callback") or {}).get("sealed")

@@ -1,4 +1,4 @@
-"""What a database keeps of deleted rows: SQLite's log, PostgreSQL's dead rows; both outside any transaction."""
+"""Remove what a database keeps of deleted rows: SQLite's log, PostgreSQL's dead rows; both outside any transaction."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 
 def empty_log(session: Session) -> bool:
-    """Write SQLite's log into the file and cut it to nothing; False while a reader still needs it. Deleted content is
-    overwritten in the file as it goes (secure_delete). On PostgreSQL nothing is done: see `vacuum`.
+    """Write SQLite's log into the file and truncate it; False while a reader still needs it.
+
+    In the file, deleted content is overwritten at once (secure_delete). On PostgreSQL do nothing: see `vacuum`.
     """
     if session.get_bind().dialect.name != "sqlite":
         return True
@@ -19,7 +20,7 @@ def empty_log(session: Session) -> bool:
 
 
 def vacuum(session: Session, *, tables: Iterable[str]) -> None:
-    """Let PostgreSQL give up the dead rows of tables now instead of some day; others read and write meanwhile."""
+    """Make PostgreSQL remove the dead rows of tables now; others read and write meanwhile. On SQLite do nothing."""
     if session.get_bind().dialect.name == "postgresql":
         _outside(
             session,
@@ -33,7 +34,7 @@ def vacuum(session: Session, *, tables: Iterable[str]) -> None:
 
 
 def _outside(session: Session, statements: Iterable[str]) -> list[tuple[int, ...]]:
-    """Run statements on a connection of its own that is in no transaction; return the rows of the last that has any."""
+    """Run statements on a separate connection outside any transaction; return the rows of the last that has any."""
     bind = session.get_bind()
     engine = bind if isinstance(bind, Engine) else bind.engine
     pooled = engine.raw_connection()
@@ -48,5 +49,5 @@ def _outside(session: Session, statements: Iterable[str]) -> list[tuple[int, ...
             rows = cursor.fetchall() if cursor.description else rows
         return rows
     finally:
-        # not to be used again: its settings are not those of the others
+        # not to be used again: its settings differ from those of other connections
         pooled.invalidate()

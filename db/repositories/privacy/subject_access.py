@@ -1,4 +1,4 @@
-"""Everything that is kept of a person, opened, for a copy that they may have."""
+"""Collect everything that is stored about a person, decrypted, for the copy that they may ask for (Art. 15)."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from db.repositories.predictions import snapshots
 from db.repositories.privacy.erasure import subject_tables
 from db.repositories.privacy.erasure_stores import may_name, rejected_cells
 
-#: columns that are ours, not the person's: keys, hashes, sealed bytes that stand opened beside them
-_OURS = frozenset({"tenant_id", "data_key", "contact", "custom", "email_hash", "phone_hash", "event_key", "marks"})
+#: columns that are not about the person: keys, hashes, and sealed bytes that the copy contains decrypted
+_INTERNAL = frozenset({"tenant_id", "data_key", "contact", "custom", "email_hash", "phone_hash", "event_key", "marks"})
 
 
 def collect(session: Session, tenant_id: str, *, subject: DataSubject) -> dict[str, list[Json]]:
@@ -41,34 +41,36 @@ def collect(session: Session, tenant_id: str, *, subject: DataSubject) -> dict[s
         SealBroken: a stored row was changed or moved.
 
     """
-    found = {table.name: _rows(session, tenant_id, table, column, subject) for table, column in subject_tables()}
-    found["leads"] = [_lead(session, tenant_id, lead_id) for lead_id in sorted(subject.lead_ids)]
-    _open_texts(session, tenant_id, found["events"], subject)
-    _open_quotes(session, tenant_id, found["consent_entries"], subject)
-    _open_features(session, tenant_id, found["snapshots"])
-    _open_raw(session, tenant_id, found["raw_events"])
-    found["rejected_rows"] = [
+    tables = {table.name: _rows(session, tenant_id, table, column, subject) for table, column in subject_tables()}
+    tables["leads"] = [_lead(session, tenant_id, lead_id) for lead_id in sorted(subject.lead_ids)]
+    _open_texts(session, tenant_id, tables["events"], subject)
+    _open_quotes(session, tenant_id, tables["consent_entries"], subject)
+    _open_features(session, tenant_id, tables["snapshots"])
+    _open_raw(session, tenant_id, tables["raw_events"])
+    tables["rejected_rows"] = [
         {"import": key[0], "cells": dict(zip(header, cells, strict=False)), "more": cells[len(header) :]}
         for key, header, cells in rejected_cells(session, tenant_id)
         if subject.in_row(header, cells, by_name=True)
     ]
-    return found | _elsewhere(session, tenant_id, subject)
+    return tables | _mentions(session, tenant_id, subject)
 
 
 def _rows(session: Session, tenant_id: str, table: Table, column: str, subject: DataSubject) -> list[Json]:
-    own = (table.c.tenant_id == tenant_id, table.c[column].in_(sorted(subject.lead_ids)))
-    rows = session.execute(select(table).where(*own).order_by(*table.primary_key.columns)).mappings()
-    return [{name: value for name, value in row.items() if name not in _OURS} for row in rows]
+    these = (table.c.tenant_id == tenant_id, table.c[column].in_(sorted(subject.lead_ids)))
+    rows = session.execute(select(table).where(*these).order_by(*table.primary_key.columns)).mappings()
+    return [{name: value for name, value in row.items() if name not in _INTERNAL} for row in rows]
 
 
 def _lead(session: Session, tenant_id: str, lead_id: str) -> Json:
     [record] = leads.get(session, tenant_id, lead_ids=[lead_id])
-    held = select(Lead.restricted_at, Lead.objected_at).where(Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
-    known = select(LeadIdentity.source_system, LeadIdentity.external_id).where(
+    restricted = select(Lead.restricted_at, Lead.objected_at).where(
+        Lead.tenant_id == tenant_id, Lead.lead_id == lead_id
+    )
+    identities = select(LeadIdentity.source_system, LeadIdentity.external_id).where(
         LeadIdentity.tenant_id == tenant_id, LeadIdentity.lead_id == lead_id
     )
-    restrictions = dict(session.execute(held).mappings().one())
-    return {**asdict(record), **restrictions, "known_as": [dict(row) for row in session.execute(known).mappings()]}
+    restrictions = dict(session.execute(restricted).mappings().one())
+    return {**asdict(record), **restrictions, "known_as": [dict(row) for row in session.execute(identities).mappings()]}
 
 
 def _open_texts(session: Session, tenant_id: str, rows: list[Json], subject: DataSubject) -> None:
@@ -94,41 +96,41 @@ def _open_features(session: Session, tenant_id: str, rows: list[Json]) -> None:
 
 def _open_raw(session: Session, tenant_id: str, rows: list[Json]) -> None:
     keys = leads.data_keys(session, tenant_id, lead_ids=sorted({row["lead_id"] for row in rows}))
-    plain = {
+    payloads = {
         row["raw_id"]: keys[row["lead_id"]].open(
             row["payload"], associated_data(tenant_id, "raw_events.payload", row["raw_id"])
         )
         for row in rows
     }
-    _replace(rows, "payload", {raw_id: text.decode(errors="replace") for raw_id, text in plain.items()}, "raw_id")
+    _replace(rows, "payload", {raw_id: text.decode(errors="replace") for raw_id, text in payloads.items()}, "raw_id")
 
 
 def _replace(rows: list[Json], column: str, opened: Mapping[str, Any], key: str) -> None:
     rows[:] = [{**row, column: opened[row[key]]} for row in rows]
 
 
-def _elsewhere(session: Session, tenant_id: str, subject: DataSubject) -> dict[str, list[Json]]:
-    """Rows of other things that name the person; what they say of anybody else stays out."""
+def _mentions(session: Session, tenant_id: str, subject: DataSubject) -> dict[str, list[Json]]:
+    """Return rows of other tables that name the person, without what they say about anybody else."""
     models = lineage.models_trained_on(session, tenant_id, lead_ids=sorted(subject.lead_ids))
-    # by id alone: one that several tenants were learnt from is another owner's
+    # by id alone, since a pooled model belongs to another owner
     trained = select(ModelVersion.kind, ModelVersion.version, ModelVersion.trained_at, ModelVersion.scope).where(
         ModelVersion.model_id.in_(models)
     )
-    seen = {
+    columns_by_table = {
         "assessments": (Assessment.lead_ids, Assessment.assessment_id, Assessment.as_of, Assessment.state),
         "outbound_events": (OutboundEvent.body, OutboundEvent.type, OutboundEvent.created_at),
         "processed": (IdempotencyKey.result, IdempotencyKey.task, IdempotencyKey.created_at),
         "outbox": (OutboxEntry.kwargs, OutboxEntry.task, OutboxEntry.created_at),
         "audit": (AuditEntry.body, AuditEntry.sequence, AuditEntry.kind, AuditEntry.at),
     }
-    found = {name: _naming(session, tenant_id, subject, columns) for name, columns in seen.items()}
-    return found | {"model_versions": [dict(row) for row in session.execute(trained).mappings()]}
+    mentions = {name: _naming(session, tenant_id, subject, columns) for name, columns in columns_by_table.items()}
+    return mentions | {"model_versions": [dict(row) for row in session.execute(trained).mappings()]}
 
 
 def _naming(
     session: Session, tenant_id: str, subject: DataSubject, columns: tuple[InstrumentedAttribute[Any], ...]
 ) -> list[Json]:
-    """Rows whose document, the first column, names the person, without the document: others may stand in it too."""
+    """Return rows whose document (the first column) names the person, without the document: it may name others too."""
     document, *shown = columns
     wanted = select(*columns).where(document.class_.tenant_id == tenant_id, may_name(document, subject))
     rows = session.execute(wanted).mappings()

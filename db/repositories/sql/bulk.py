@@ -1,6 +1,6 @@
-"""Many rows in one statement: PostgreSQL gets them as one JSON document, which halves the cost of a batch.
+"""Write many rows in one statement: PostgreSQL gets them as one JSON document, which halves the cost of a batch.
 
-Row by row a batch costs the driver and the server a message each, far more than the rows themselves.
+Row by row, driver and server exchange one message per row, which costs far more than the rows themselves.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def insert_many(session: Session, table: type[Base], rows: Rows) -> None:
 
 
 def insert_new_returning(session: Session, table: type[Base], rows: Rows, key: str) -> set[Any]:
-    """Insert those rows that no unique index knows, in the order given; return what they have in column `key`."""
+    """Insert the rows that violate no unique index, in the order given; return their values of the column `key`."""
     if not rows:
         return set()
     if on_postgresql(session):
@@ -51,8 +51,8 @@ def insert_new_returning(session: Session, table: type[Base], rows: Rows, key: s
 
 @lru_cache
 def _fresh(table: type[Base], names: tuple[str, ...] | None, key: str) -> Any:
-    begun = sqlite.insert(table_of(table)) if names is None else insert_from_json(table, names)
-    return begun.on_conflict_do_nothing().returning(table_of(table).c[key])
+    statement = sqlite.insert(table_of(table)) if names is None else insert_from_json(table, names)
+    return statement.on_conflict_do_nothing().returning(table_of(table).c[key])
 
 
 def update_many(session: Session, table: type[Base], rows: Rows) -> None:
@@ -66,29 +66,29 @@ def update_many(session: Session, table: type[Base], rows: Rows) -> None:
 
 @lru_cache
 def _updated(table: type[Base], names: tuple[str, ...]) -> Any:
-    own, given = table_of(table), json_recordset(table, names)
-    keys = {key.name for key in own.primary_key}
-    same = (own.c[name] == given.c[name] for name in keys)
-    return update(own).where(*same).values({name: given.c[name] for name in names if name not in keys})
+    target, given = table_of(table), json_recordset(table, names)
+    keys = {key.name for key in target.primary_key}
+    same = (target.c[name] == given.c[name] for name in keys)
+    return update(target).where(*same).values({name: given.c[name] for name in names if name not in keys})
 
 
 def on_postgresql(session: Session) -> bool:
-    """Whether rows may be folded."""
+    """Whether the session's database is PostgreSQL, which takes rows as JSON."""
     return session.get_bind().dialect.name == "postgresql"
 
 
 def table_of(table: type[Base]) -> Table:
-    """Return the table itself: statements over it skip the mapper, which has nothing to do here."""
+    """Return the table of a mapped class: statements over it skip the mapper's overhead."""
     assert isinstance(table.__table__, Table)
     return table.__table__
 
 
 def insert_from_json(table: type[Base], names: Sequence[str]) -> postgresql.Insert:
-    """Begin an INSERT of the rows that `json_rows` gives as its parameters; it may go on with ON CONFLICT."""
+    """Return an INSERT of the rows that `json_rows` makes its parameters; ON CONFLICT may be added to it."""
     return _unfolded(table, tuple(names))
 
 
-# Made once: to put a statement together costs more than to run it on a few rows.
+# Made once: building a statement costs more than running it on a few rows.
 @lru_cache
 def _unfolded(table: type[Base], names: tuple[str, ...]) -> postgresql.Insert:
     rows = json_recordset(table, names)
@@ -96,31 +96,31 @@ def _unfolded(table: type[Base], names: tuple[str, ...]) -> postgresql.Insert:
 
 
 def json_recordset(table: type[Base], names: Iterable[str]) -> TableValuedAlias:
-    """Return folded rows as a relation whose columns have the types of the table's."""
+    """Return the rows of `json_rows` as a relation whose columns have the types of the table's columns."""
     columns = [column(name, table_of(table).c[name].type) for name in names]
     document = bindparam("rows", type_=String()).cast(JSON())
     return func.json_to_recordset(document).table_valued(*columns).render_derived(name="given", with_types=True)
 
 
 def json_rows(rows: Rows) -> dict[str, Any]:
-    """Return the parameters for a statement over `json_recordset`.
+    """Return rows as the parameters of a statement over `json_recordset`.
 
     Raises:
         NaiveTime: a time without zone.
 
     """
-    return {"rows": to_json(list(map(_told, rows)), _plain, times=True)}
+    return {"rows": to_json(list(map(_json_row, rows)), _json_value, times=True)}
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
-    # A name that is left out is NULL, and shorter.
+def _json_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    # An omitted name is NULL, and the document gets shorter.
     return {
         name: utc(value) if isinstance(value, datetime) else value for name, value in row.items() if value is not None
     }
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, datetime):  # where JSON is written slowly
+def _json_value(value: Any) -> str:
+    if isinstance(value, datetime):  # where `to_json` has to write slowly
         return value.isoformat()
     if isinstance(value, bytes):
         return f"\\x{value.hex()}"

@@ -1,4 +1,4 @@
-"""Work of all tenants, dealt out so that none waits behind another's."""
+"""Distribute a limit over tenants, so that no tenant waits behind another."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ Item = TypeVar("Item")
 
 
 def distribute(tenants: Sequence[str], limit: int, find: Callable[[str, int], list[Item]]) -> list[Item]:
-    """Ask each tenant for an even share of what is left of `limit`; what one does not need is for those after it."""
-    found: list[Item] = []
+    """Find up to `limit` items, an equal share per tenant; a share that a tenant does not use goes to later tenants."""
+    items: list[Item] = []
     for position, tenant_id in enumerate(tenants):
-        left = limit - len(found)
+        left = limit - len(items)
         share = min(max(1, left // (len(tenants) - position)), left)
         if share > 0:
-            found += find(tenant_id, share)
-    return found
+            items += find(tenant_id, share)
+    return items

@@ -1,4 +1,4 @@
-"""Conditions that several repositories use: one of many values as one parameter, and the tenants that have such rows."""
+"""Conditions that several repositories use: one of many values as a single parameter, and tenants with given rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Texts(TypeDecorator[Sequence[str]]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the type that the database knows."""
+        """Return the column type of the dialect."""
         return dialect.type_descriptor(postgresql.ARRAY(String()) if dialect.name == "postgresql" else JSON())
 
 
@@ -32,7 +32,7 @@ class _Among(FunctionElement[bool]):
     type = Boolean()
 
     def self_group(self, against: Any = None) -> _Among:  # noqa: ARG002  # as SQLAlchemy calls it
-        """Stay as it is: SQLite, which knows no booleans, would compare it with 1 and then use no index for it."""
+        """Return itself: SQLite, which has no booleans, would compare it with 1 and then use no index."""
         return self
 
 
@@ -49,19 +49,22 @@ def _in_json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
 
 
 def among(column: ColumnElement[str] | InstrumentedAttribute[str], name: str) -> ColumnElement[bool]:
-    """Compare a column with a list that is one parameter: the statement stays the same however long the list is."""
+    """Return whether a column is in a list that is one parameter: the statement stays the same for lists of any length.
+
+    `name` is the parameter's name.
+    """
     return _Among(column, bindparam(name, type_=_Texts()))
 
 
 def column_in(session: Session, wanted: InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:
-    """Whether a column is one of many values: one parameter on PostgreSQL, where each of them would cost."""
+    """Return whether a column is one of many values: one parameter on PostgreSQL, where each parameter costs time."""
     if on_postgresql(session):
         return wanted == any_(literal(list(values), postgresql.ARRAY(wanted.type)))
     return wanted.in_(values)
 
 
 def tenants_where(session: Session, column: InstrumentedAttribute[str], *conditions: ColumnElement[bool]) -> list[str]:
-    """Return the tenants that have such rows, in order; it leaps from one to the next along an index."""
+    """Return the tenants that have rows with these conditions, in order; it jumps from tenant to tenant in an index."""
     walk = tenants_walk(column, *conditions)
     return list(session.scalars(select(walk.c.tenant_id).where(walk.c.tenant_id.is_not(None))))
 

@@ -7,14 +7,14 @@ from sqlalchemy.orm import Session
 
 
 def lock_tenant(session: Session, tenant_id: str) -> None:
-    """Let one writer of this tenant's leads and registries go on until its transaction ends, as `lock` does."""
+    """Lock a tenant's leads and registries for other writers until this transaction ends; see `lock`."""
     lock(session, f"tenant:{tenant_id}")
 
 
 def lock(session: Session, name: str) -> None:
-    """Let one of those that ask for the same name go on until its transaction ends.
+    """Wait for other transactions that locked this name, and lock it until this transaction ends.
 
-    SQLite has one writer anyway. Waits as long as the lock timeout, then the database is unavailable.
+    SQLite has one writer anyway. After the lock timeout `DatabaseBusy` is raised.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"hearth.{name}", 0))))

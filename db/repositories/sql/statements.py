@@ -18,15 +18,15 @@ BATCH = 5_000
 
 
 def in_batches(items: Sequence[Item], size: int = BATCH) -> Iterator[Sequence[Item]]:
-    """Cut a sequence into runs of at most `size`."""
+    """Yield a sequence in batches of at most `size` items."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
 
 
 def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows; those that a unique index knows already stay as they are.
+    """Insert rows; rows with a key that is stored already stay as they are.
 
-    On PostgreSQL it waits for a running transaction that holds the same key.
+    On PostgreSQL it waits for a running transaction that inserts the same key.
     """
     if not rows:
         return
@@ -34,8 +34,8 @@ def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, 
 
 
 def insert_if_new(session: Session, table: type[Base], row: Mapping[str, Any]) -> bool:
-    """Insert one row and tell whether it was new; waits as `insert_new` does."""
-    # RETURNING tells it on both databases; the row count of an insert is not known on PostgreSQL.
+    """Insert one row unless its key is stored already; return whether it was new. It waits as `insert_new` does."""
+    # RETURNING works on both databases; PostgreSQL's driver does not report the row count of such an insert.
     statement: Any = upsert(session, table).values(**row).on_conflict_do_nothing().returning(literal(1))
     return session.execute(statement).first() is not None
 
@@ -47,7 +47,7 @@ def rowcount(session: Session, statement: Any) -> int:
 
 
 def upsert(session: Session, table: type[Base]) -> postgresql.Insert:
-    """Begin an INSERT that may say ON CONFLICT; both databases write it alike."""
+    """Return an INSERT to which ON CONFLICT may be added; both databases have the same syntax."""
     if session.get_bind().dialect.name == "postgresql":
         return postgresql.insert(table)
     return cast("postgresql.Insert", sqlite.insert(table))

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote
 
+from domain.interventions import ACTIONS
 from ml.interventions.catalogue import CATALOGUE
-from ml.interventions.names import ACTIONS
 from tasks.contracts.base.wire import to_wire
 from tasks.crm.adapter import CrmAction, Json, Missing
 

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from db.records import Basis, ConsentStatement
+from db.records import ConsentStatement
+from domain.consent import ConsentBasis
 from ml.language import consent_words
 from tasks.intake import consent
 from tasks.intake.csv.columns import ColumnPlan, ReadColumn
@@ -41,14 +42,14 @@ _BLANK_WORDS: dict[str, frozenset[str]] = {
 _CACHE_SIZE, _CACHED_LENGTH = 1_000, 64
 _NOT_CACHED = object()
 #: columns and kinds of columns in which systems and people mark leads that must not be contacted
-_MARK_COLUMNS: Mapping[str, Basis] = {
+_MARK_COLUMNS: Mapping[str, ConsentBasis] = {
     "stage": "stage",
     "opportunity_status": "status",
     "lost_reason": "status",
     "lead_type": "status",
     "tags": "tag",
 }
-_MARK_KINDS: Mapping[str, Basis] = {"custom": "custom"}
+_MARK_KINDS: Mapping[str, ConsentBasis] = {"custom": "custom"}
 #: a shorter text is no date
 _SHORTEST_DATE = 6
 _ROUNDED = re.compile(r"\d[.,]?\d*E\+\d+", re.IGNORECASE)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
-from db.records import Channel, ConsentStatement, EventDraft, LeadDraft
+from db.records import ConsentStatement, EventDraft, LeadDraft
+from domain.channels import ConsentChannel
 from tasks.intake import consent
 from tasks.intake.csv import cells, row_checks, rows
 from tasks.intake.csv.cells import RowValues
@@ -105,7 +106,7 @@ def _statements(event: EventDraft) -> tuple[ConsentStatement, ...]:
     if event.kind == UNSUBSCRIBED:
         return (unsubscribed,)
     if event.kind == OPTED_OUT:
-        channel = cast("Channel", event.channel if event.channel in _BLOCKED else "all")
+        channel = cast("ConsentChannel", event.channel if event.channel in _BLOCKED else "all")
         return (replace(unsubscribed, channel=channel, decision="refused"),)
     if event.text and event.kind.startswith("note"):
         return consent.from_note(event.text, "note", at=at, reference=reference)

@@ -6,11 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-#: the stages of a lead's life, then its side states; other stages are the tenant's own and stay as they are
-STAGES = (
-    *("new", "contacted", "engaged", "qualified", "appointment", "showing", "offer", "under_contract", "closed"),
-    *("nurture", "unresponsive", "lost", "archived", "past_client"),
-)
+from domain.leads import STAGES
+
 LEVELS: dict[str, dict[str, tuple[str, ...]]] = {
     "lead_type": {
         "buyer": ("buyers", "buying", "buyer lead", "buy", "purchaser", "home buyer", "first time buyer", "B"),

@@ -1,1 +1,1 @@
-"""Churn risk, for every task that asks for it."""
+"""The risk that leads go cold, for every task that asks for it."""

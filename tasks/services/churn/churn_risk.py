@@ -15,8 +15,9 @@ from db.repositories.due_queues.queues import risk_queue
 from db.repositories.overrides import threshold_state
 from db.repositories.predictions import predictions
 from db.session import Session
+from domain.risk import HORIZON_DAYS
 from ml.churn.activity import TERMINAL
-from ml.churn.risk import HORIZON_DAYS, ChurnRisk, assess, ended
+from ml.churn.risk import ChurnRisk, assess, ended
 from ml.features import extract
 from ml.profiles import FeatureMatrix, LeadProfile
 from tasks.contracts.base.wire import to_wire

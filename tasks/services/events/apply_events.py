@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from db.identity import email_key
-from db.records import ConsentStatement, EntityKey, EntityRecord, EventDraft, LeadDraft, Policy
+from db.records import ConsentStatement, EntityKey, EntityRecord, EventDraft, LeadDraft
 from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.events import entity_states, events, raw_events
 from db.repositories.leads import archives, lead_lookup, leads
 from db.repositories.predictions import snapshots
 from db.repositories.privacy import tombstones
 from db.session import Session
+from domain.leads import MergePolicy
 from tasks.intake.parsed_event import ParsedEvent
 from tasks.runtime.context import TaskContext
 from tasks.services.events.event_item import FORGOTTEN, Item, still_open
@@ -133,7 +134,7 @@ def _unknown(session: Session, tenant_id: str, notice: ParsedEvent) -> bool:
 
 
 def _upsert(
-    session: Session, tenant_id: str, told: Sequence[tuple[Item, ParsedEvent]], policy: Policy, now: datetime
+    session: Session, tenant_id: str, told: Sequence[tuple[Item, ParsedEvent]], policy: MergePolicy, now: datetime
 ) -> None:
     drafts = [_draft(item, notice) for item, notice in told]
     results = leads.upsert(session, tenant_id, drafts=drafts, policy=policy, now=now) if drafts else []

@@ -1,4 +1,4 @@
-"""Actions as the CRM is told of them and as pages show them."""
+"""Show actions: as the CRM gets them, as answers and pages show them, and as the audit chain records them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from db.records import InterventionDraft, InterventionRecord
 from db.repositories.interventions import interventions
 from db.session import Session
-from domain.action_states import PAST, RUNNING
+from domain.action_states import BLOCKED, PAST, RUNNING
 from tasks.runtime.context import TaskContext
 
-#: what a card says of an action besides
-_MORE = ("state", "policy", "planned_at", "dispatched_at", "reported_at", "reviewed_by", "withdrawn_reason")
+#: what a card shows of an action besides
+_CARD_FIELDS = ("state", "policy", "planned_at", "dispatched_at", "reported_at", "reviewed_by", "withdrawn_reason")
 
 
 def action_view(record: InterventionRecord) -> dict[str, Any]:
-    """Give an action with the keys of the contract and nothing else."""
+    """Return an action with the keys of the contract and nothing else."""
     text, crm = record.detail.get("text"), record.detail.get("crm")
     return {
         "action_id": record.action_id,
@@ -37,53 +37,62 @@ def action_view(record: InterventionRecord) -> dict[str, Any]:
 
 
 def compliance_view(decision: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what the gates decided and by which rules."""
+    """Return what the gates decided and by which rules."""
     return {"decision": decision.get("decision"), "rules": list(decision.get("rules") or ())}
 
 
 def suppressed_view(record: InterventionDraft) -> dict[str, Any]:
-    """Give an action that may not be taken, with the gates' reasons."""
-    names = ("action_id", "intervention", "action", "channel")
-    return {**{name: getattr(record, name) for name in names}, "compliance": compliance_view(record.decision)}
+    """Return an action that may not be taken, with the gates' reasons."""
+    return {
+        "action_id": record.action_id,
+        "intervention": record.intervention,
+        "action": record.action,
+        "channel": record.channel,
+        "compliance": compliance_view(record.decision),
+    }
 
 
 def card_view(record: InterventionRecord) -> dict[str, Any]:
-    """Give an action as a card shows it; of a lead that is held out nothing that anybody could act on."""
+    """Return an action as a card shows it; for a lead that is held out nothing that anybody could act on."""
     if record.state == "held_out":
         return {"state": "held_out", "planned_at": record.planned_at}
-    known = {name: getattr(record, name) for name in _MORE}
-    return {**known, **{name: value for name, value in action_view(record).items() if name != "crm"}}
+    fields = {name: getattr(record, name) for name in _CARD_FIELDS}
+    return {**fields, **{name: value for name, value in action_view(record).items() if name != "crm"}}
 
 
 def card_section(session: Session, tenant_id: str, lead_id: str) -> dict[str, Any]:
-    """Give a lead's part of the card: what is to be done, what was not allowed, what has been."""
-    known = interventions.for_lead(session, tenant_id, lead_id=lead_id)
-    held_out = any(record.state == "held_out" for record in known)
+    """Return a lead's part of the card: what is to be done, what was not allowed, and what was done."""
+    actions = interventions.for_lead(session, tenant_id, lead_id=lead_id)
+    held_out = any(action.state == "held_out" for action in actions)
     return {
         "held_out": held_out,
-        "running": [] if held_out else _of(known, RUNNING),
-        "blocked": [] if held_out else _of(known, ("blocked",)),
-        "past": _of(known, PAST),
+        "running": [] if held_out else _in_states(actions, RUNNING),
+        "blocked": [] if held_out else _in_states(actions, BLOCKED),
+        "past": _in_states(actions, PAST),
     }
 
 
 def audit_action(context: TaskContext, action: InterventionDraft | InterventionRecord, **more: Any) -> None:
-    """Write what was decided of an action into the audit chain, by the ids of the rules."""
-    told = ("action_id", "lead_id", "intervention", "action", "state", "held_out", "policy")
-    ruled = action.decision
+    """Record what was decided of an action in the audit chain, with the ids of the rules."""
     context.audit(
         "intervention",
-        **{name: getattr(action, name) for name in told},
-        decision=ruled.get("decision"),
-        rules=rule_ids(ruled),
+        action_id=action.action_id,
+        lead_id=action.lead_id,
+        intervention=action.intervention,
+        action=action.action,
+        state=action.state,
+        held_out=action.held_out,
+        policy=action.policy,
+        decision=action.decision.get("decision"),
+        rules=rule_ids(action.decision),
         **more,
     )
 
 
 def rule_ids(decision: Mapping[str, Any]) -> list[str]:
-    """Give the ids of the rules of a stored decision."""
+    """Return the ids of the rules of a stored decision."""
     return [rule["rule"] for rule in decision.get("rules") or ()]
 
 
-def _of(known: Sequence[InterventionRecord], states: Sequence[str]) -> list[dict[str, Any]]:
-    return [card_view(record) for record in known if record.state in states]
+def _in_states(actions: Sequence[InterventionRecord], states: Sequence[str]) -> list[dict[str, Any]]:
+    return [card_view(action) for action in actions if action.state in states]

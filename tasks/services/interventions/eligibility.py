@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from db.records import ThresholdCrossing
-from db.repositories.leads import leads
+from domain.leads import UNSCORED_LEAD_TYPES
 from ml.interventions.policy import Need, is_acted_on
 from tasks.services.interventions.gate_context import GateSubject
 from tasks.services.interventions.intervention_settings import InterventionSettings
@@ -128,7 +128,7 @@ def _indicators(indicators: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _why_not(subject: GateSubject, risks: Mapping[str, Risk]) -> str:
-    if subject.record.lead_type in leads.UNSCORED:
+    if subject.record.lead_type in UNSCORED_LEAD_TYPES:
         return "no_client"
     if not subject.has_risk:
         return "ended"

@@ -1,4 +1,4 @@
-"""How a tenant wants leads at risk looked after, and what holds where it has said nothing."""
+"""Read a tenant's settings about interventions, with the defaults for what it has not set."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tasks.contracts.tenants import Interventions
 
 #: share of leads that are held out of what is planned for them
 HOLDOUT = 0.10
-#: channels whose actions a person approves first: what Hearth itself has written
+#: channels whose actions a person approves first: those in which Hearth itself writes
 APPROVAL = ("sms", "email")
-#: minutes of people's work that are planned within 24 hours, those of five: a large history is worked off day by day
+#: minutes of people's work planned within 24 hours, five people's: a large history is worked off day by day
 BUDGET = 2400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterventionSettings:
-    """A tenant's choices, whole."""
+    """A tenant's settings, complete."""
 
     kill_switch: bool = False
     holdout: float = HOLDOUT
@@ -37,39 +37,39 @@ class InterventionSettings:
 
 
 def settings_of(settings: Mapping[str, Any]) -> InterventionSettings:
-    """Give what a tenant's settings say, with the defaults where they say nothing."""
-    said = {name: value for name, value in block_of(settings).items() if value is not None}
-    enter = float(said.get("enter", ENTER))
+    """Return a tenant's settings about interventions, with the defaults for what it has not set."""
+    block = {name: value for name, value in block_of(settings).items() if value is not None}
+    enter = float(block.get("enter", ENTER))
     return InterventionSettings(
-        kill_switch=bool(said.get("kill_switch", False)),
-        holdout=float(said.get("holdout", HOLDOUT)),
+        kill_switch=bool(block.get("kill_switch", False)),
+        holdout=float(block.get("holdout", HOLDOUT)),
         enter=enter,
-        # who sets but one of the two gets no threshold that is left above where it is entered
-        leave=min(float(said.get("leave", LEAVE)), enter),
-        cooldown=timedelta(days=said["cooldown_days"]) if "cooldown_days" in said else COOLDOWN,
-        budget=float(said.get("budget", BUDGET)),
-        rules=_rules(said),
+        # a tenant that sets only one of the two must not get a threshold that is left above where it is entered
+        leave=min(float(block.get("leave", LEAVE)), enter),
+        cooldown=timedelta(days=block["cooldown_days"]) if "cooldown_days" in block else COOLDOWN,
+        budget=float(block.get("budget", BUDGET)),
+        rules=_rules(block),
     )
 
 
 def block_of(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what was said of interventions, as it was said."""
+    """Return the settings about interventions as they were given."""
     return dict(settings.get("interventions") or {})
 
 
-def merged(settings: Mapping[str, Any], told: Interventions) -> dict[str, Any]:
-    """Give what stands once something new is said: the rest stays, and null goes back to the default."""
-    news = told.model_dump(exclude_unset=True, exclude=set(told.model_extra or {}))
-    both = {**block_of(settings), **news}
+def merged(settings: Mapping[str, Any], update: Interventions) -> dict[str, Any]:
+    """Return the settings after an update: what it does not name stays, and null goes back to the default."""
+    changed = update.model_dump(exclude_unset=True, exclude=set(update.model_extra or {}))
+    both = {**block_of(settings), **changed}
     return {name: value for name, value in both.items() if value is not None}
 
 
-def _rules(said: Mapping[str, Any]) -> GateRules:
-    hours, caps, usual = said.get("quiet_hours") or {}, said.get("caps") or {}, GateRules()
+def _rules(block: Mapping[str, Any]) -> GateRules:
+    hours, caps, default = block.get("quiet_hours") or {}, block.get("caps") or {}, GateRules()
     return GateRules(
-        hours=Hours(start=hours.get("start", usual.hours.start), end=hours.get("end", usual.hours.end)),
-        per_day=caps.get("per_day", usual.per_day),
-        per_week=caps.get("per_week", usual.per_week),
-        approval=frozenset(said.get("approval", APPROVAL)),
-        attested=frozenset(said.get("attested") or ()),
+        hours=Hours(start=hours.get("start", default.hours.start), end=hours.get("end", default.hours.end)),
+        per_day=caps.get("per_day", default.per_day),
+        per_week=caps.get("per_week", default.per_week),
+        approval=frozenset(block.get("approval", APPROVAL)),
+        attested=frozenset(block.get("attested") or ()),
     )

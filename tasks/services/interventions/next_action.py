@@ -16,10 +16,10 @@ import structlog
 from db.errors import SealBroken
 from db.records import InterventionRecord
 from db.repositories.interventions import pauses
-from db.repositories.leads.leads import UNSCORED
 from db.session import Session
 from domain.action_states import RUNNING, WAITING
 from domain.crms import DEFAULT_CRM
+from domain.leads import UNSCORED_LEAD_TYPES
 from ml.interventions.catalogue import CATALOGUE, Action
 from ml.interventions.compliance.gates import ActionCandidate, GateDecision
 from ml.interventions.compliance.rule_texts import rule
@@ -161,7 +161,7 @@ def _over(subject: GateSubject) -> list[str]:
     # one that refused has ended too, and what it said is the better reason
     if subject.open or subject.refused is not None:
         return []
-    return ["record.no_client" if subject.record.lead_type in UNSCORED else "record.ended"]
+    return ["record.no_client" if subject.record.lead_type in UNSCORED_LEAD_TYPES else "record.ended"]
 
 
 def _rulings(subject: GateSubject, holds: Conditions) -> dict[str, GateDecision]:

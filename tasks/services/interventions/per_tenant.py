@@ -1,4 +1,4 @@
-"""Upkeep is for nobody in particular, and what it does is done for one tenant after another."""
+"""Run a system-wide periodic task once per tenant."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from tasks.runtime.context import TaskContext
 
 
 def of_tenant(context: TaskContext, tenant_id: str) -> TaskContext:
-    """Give the same work for one tenant, with its settings."""
+    """Return a copy of the context for one tenant, with its settings."""
     with reading(tenant_id) as session:
         return replace(context.fork(), tenant=tenants.require(session, tenant_id))

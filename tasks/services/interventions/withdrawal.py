@@ -1,4 +1,4 @@
-"""Taking actions back: the CRM is told of those that it knows of."""
+"""Withdraw actions, and tell the CRM about those that it knows of."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def withdraw(
     *,
     of: Collection[ActionState] = RUNNING,
 ) -> list[InterventionRecord]:
-    """Take actions back that are in one of some states, with the reason's code; gives those that were."""
-    found = (
+    """Withdraw the actions that are in one of the states `of`, with the code of the reason; return them."""
+    moved = (
         interventions.move(
             session, context.tenant_id, action_id=action_id, to="withdrawn", of=of, now=context.now, reason=reason
         )
         for action_id in action_ids
     )
-    taken = [one for one in found if one is not None]
-    for one in taken:
-        audit_action(context, one, reason=reason)
-        if one.dispatched_at is not None:
-            context.emit_event("action.withdrawn", one.lead_id, action_id=one.action_id, reason=reason)
-    return taken
+    withdrawn = [action for action in moved if action is not None]
+    for action in withdrawn:
+        audit_action(context, action, reason=reason)
+        if action.dispatched_at is not None:
+            context.emit_event("action.withdrawn", action.lead_id, action_id=action.action_id, reason=reason)
+    return withdrawn

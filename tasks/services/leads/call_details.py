@@ -1,4 +1,4 @@
-"""What the worklist and the card say of calling a lead: why now, by when, and what it may bring.
+"""Tell of calling a lead why now, by when and what it may bring, for the worklist and the card.
 
 `urgency` is the detail of the lead's newest prediction of kind `urgency`, empty where there is none.
 """

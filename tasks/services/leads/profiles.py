@@ -164,7 +164,7 @@ def to_interaction(event: EventRecord) -> Interaction:
 def call_minutes(facts: Mapping[str, Any]) -> float | None:
     """Return the minutes that a call lasted; None where nobody answered it, or nothing is known of that.
 
-    >>> talked({"duration": 90, "status": "completed"}), talked({"duration": 30, "status": "voicemail"})
+    >>> call_minutes({"duration": 90, "status": "completed"}), call_minutes({"duration": 30, "status": "voicemail"})
     (1.5, None)
     """
     seconds, status = facts.get("duration"), "".join(filter(str.isalpha, str(facts.get("status") or "").casefold()))

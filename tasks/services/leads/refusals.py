@@ -1,8 +1,9 @@
-"""What follows from a refusal or a doubt that is new, proof and event, and how the ledger of consent is shown."""
+"""Announce new refusals and doubts by an audit row and an event, and show the ledger of consent."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from db import consent as rules
@@ -16,18 +17,18 @@ REFUSED, DOUBTFUL = "consent.refused", "consent.doubtful"
 
 
 def announce(context: TaskContext, fresh: Mapping[str, Sequence[ConsentStatement]]) -> None:
-    """Prove and tell what leads newly refused, and of whom a person is to decide whether they did."""
+    """Write the audit row and the event of what leads newly refused, or may have refused: a person decides that."""
     for lead_id, statements in fresh.items():
-        for event, found in _by_event(statements).items():
-            if not found:
+        for event, of_event in _by_event(statements).items():
+            if not of_event:
                 continue
-            said = _brief(found)
-            context.audit("consent", lead_id=lead_id, event=event, **said)
-            context.emit_event(event, lead_id, lead_id=lead_id, at=_moment(found) or context.now, **said)
+            codes = _codes(of_event)
+            context.audit("consent", lead_id=lead_id, event=event, **codes)
+            context.emit_event(event, lead_id, lead_id=lead_id, at=_first_said(of_event) or context.now, **codes)
 
 
 def announce_results(context: TaskContext, results: Iterable[UpsertResult]) -> None:
-    """Do so for what an upsert found."""
+    """Announce the refusals and doubts that an upsert found."""
     fresh: dict[str, tuple[ConsentStatement, ...]] = {}
     for result in results:
         if result.lead_id is not None and result.refusals:
@@ -36,39 +37,42 @@ def announce_results(context: TaskContext, results: Iterable[UpsertResult]) -> N
 
 
 def announce_import(context: TaskContext, results: Iterable[UpsertResult], *, backfill_id: str) -> None:
-    """Prove what a chunk of a file refused by its number, and tell of those whose words a person is to read."""
-    found = [(result.lead_id, result.refusals) for result in results if result.lead_id and result.refusals]
-    if not found:
+    """Write one audit row with the counts of a chunk of a file, and events only where a person is to read words."""
+    refusing = [(result.lead_id, result.refusals) for result in results if result.lead_id and result.refusals]
+    if not refusing:
         return
-    closed = {lead_id for lead_id, said in found if _by_event(said)[REFUSED]}
-    doubtful = {lead_id for lead_id, said in found if _by_event(said)[DOUBTFUL]}
+    closed = {lead_id for lead_id, statements in refusing if _by_event(statements)[REFUSED]}
+    doubtful = {lead_id for lead_id, statements in refusing if _by_event(statements)[DOUBTFUL]}
     context.audit("consent", backfill_id=backfill_id, refused=len(closed), doubtful=len(doubtful))
-    for lead_id, said in found:
-        asked = [one for one in _by_event(said)[DOUBTFUL] if one.quote]
-        if asked:
-            context.emit_event(DOUBTFUL, lead_id, lead_id=lead_id, at=_moment(asked) or context.now, **_brief(asked))
+    for lead_id, statements in refusing:
+        with_words = [statement for statement in _by_event(statements)[DOUBTFUL] if statement.quote]
+        if with_words:
+            said_at = _first_said(with_words) or context.now
+            context.emit_event(DOUBTFUL, lead_id, lead_id=lead_id, at=said_at, **_codes(with_words))
 
 
 def _by_event(statements: Sequence[ConsentStatement]) -> dict[str, list[ConsentStatement]]:
-    closed = [one for one in statements if one.decision in {"refused", "unsubscribed"}]
-    return {REFUSED: closed, DOUBTFUL: [one for one in statements if one.decision == "doubtful"]}
-
-
-def _brief(found: Sequence[ConsentStatement]) -> dict[str, list[str]]:
-    """Say it by codes: a tag, a header and a person's words stay in the ledger."""
     return {
-        "channels": sorted({one.channel for one in found}),
-        "basis": sorted({one.basis for one in found}),
-        "rules": sorted({one.rule for one in found if one.rule}),
+        REFUSED: [statement for statement in statements if statement.decision in {"refused", "unsubscribed"}],
+        DOUBTFUL: [statement for statement in statements if statement.decision == "doubtful"],
     }
 
 
-def _moment(found: Sequence[ConsentStatement]) -> object:
-    return min((one.said_at for one in found if one.said_at is not None), default=None)
+def _codes(statements: Sequence[ConsentStatement]) -> dict[str, list[str]]:
+    """Return codes alone: a tag, a header and a person's words stay in the ledger."""
+    return {
+        "channels": sorted({statement.channel for statement in statements}),
+        "basis": sorted({statement.basis for statement in statements}),
+        "rules": sorted({statement.rule for statement in statements if statement.rule}),
+    }
+
+
+def _first_said(statements: Sequence[ConsentStatement]) -> datetime | None:
+    return min((statement.said_at for statement in statements if statement.said_at is not None), default=None)
 
 
 def in_doubt(session: Session, tenant_id: str, *, assigned_to: str | None = None, limit: int) -> list[dict[str, Any]]:
-    """Give leads that a person is to decide about, as answers show them."""
+    """Return leads of which a person is to decide whether they refused, as answers show them."""
     return [
         {
             "lead_id": lead_id,
@@ -84,13 +88,13 @@ def in_doubt(session: Session, tenant_id: str, *, assigned_to: str | None = None
 
 
 def ledger_view(session: Session, tenant_id: str, record: LeadRecord, *, most: int | None = None) -> dict[str, Any]:
-    """Give how each channel of a lead stands, and the newest statements of its ledger; without the words."""
+    """Return the state of each channel of a lead, and the newest statements of its ledger without the words."""
     entries = consent.for_lead(session, tenant_id, lead_id=record.lead_id)
     return {**channels_view(record.consent), "statements": statement_views(entries)[:most]}
 
 
 def channels_view(view: Mapping[str, Any]) -> dict[str, Any]:
-    """Give how each channel stands in a view."""
+    """Return the state of each channel in a view."""
     return {
         "contactable": rules.contactable(view),
         "in_doubt": rules.doubts(view),
@@ -99,10 +103,10 @@ def channels_view(view: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def statement_views(entries: Iterable[ConsentRecord]) -> list[dict[str, Any]]:
-    """Give the statements of a ledger, the newest first, without the words, which are personal."""
-    shown = [
+    """Return the statements of a ledger, the newest first, without the words, which are personal."""
+    views = [
         {
-            **{name: one.get(name) for name in ("channel", "decision", "basis", "reference", "rule")},
+            **{name: statement.get(name) for name in ("channel", "decision", "basis", "reference", "rule")},
             "source": entry.source,
             "said_at": entry.said_at,
             "recorded_at": entry.recorded_at,
@@ -110,15 +114,15 @@ def statement_views(entries: Iterable[ConsentRecord]) -> list[dict[str, Any]]:
             "words": entry.quote is not None,
         }
         for entry in entries
-        for one in entry.said
+        for statement in entry.said
     ]
-    return shown[::-1]
+    return views[::-1]
 
 
 def channel_state(view: Mapping[str, Any], channel: str) -> str:
-    """Say how a channel stands: refused, in_doubt, granted, withheld or unknown.
+    """Return the state of a channel: refused, in_doubt, granted, withheld or unknown.
 
-    >>> state_of({"opt_in_sms": True, "dnd_all": True}, "sms"), state_of({}, "call")
+    >>> channel_state({"opt_in_sms": True, "dnd_all": True}, "sms"), channel_state({}, "call")
     ('refused', 'unknown')
     """
     if view.get("unsubscribed_at") or any(view.get(name) is True for name in ("dnd", "dnd_all", f"dnd_{channel}")):

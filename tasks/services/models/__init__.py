@@ -1,1 +1,1 @@
-"""Which model answers, and what models are trained on."""
+"""The kinds of model, the registry that finds who answers, and what models are trained on."""

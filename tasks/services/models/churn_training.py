@@ -1,4 +1,4 @@
-"""What the churn model is learnt from: one row a lead and week of the last half a year, a lead being one group."""
+"""Train the churn model: one row a lead and week of the last half year, all rows of a lead being one group."""
 
 from __future__ import annotations
 

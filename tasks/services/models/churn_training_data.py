@@ -1,7 +1,7 @@
-"""What there is to learn of leads that went cold: their histories, and one labelled row a lead and week.
+"""Read the histories of leads for training the churn model: one labelled row a lead and week.
 
-A history is all that is stored of a lead, each part with the moment from which it was known. Where it stood at a past
-date is what a snapshot of that time says, since stages are not kept as events.
+A history is all that is stored of a lead, each part with the moment from which it was known. The stage of a lead at a
+past date comes from a snapshot of that time, since stages are not stored as events.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ml.leads import Gate
 from ml.profiles import Interaction, LeadProfile
 from tasks.services.leads import profiles
 
-#: leads that are read at once, and those that are looked at for whether there is enough to learn from
+#: leads that are read at once, and leads of which `ready` looks at most
 CHUNK, LOOKED_AT = 500, 2_000
 #: later than any date
 _NEVER = datetime.max.replace(tzinfo=UTC)
-#: of the dates that a training takes, those that this is told by
+#: `ready` looks at one in so many of the dates that a training takes
 EVERY = 4
 
 
@@ -45,82 +45,90 @@ class LabelledSnapshots:
 
 
 def rows_of(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Mapping[str, float]) -> LabelledSnapshots:
-    """Give the rows that there are to learn from, as known at the beginning of a moment's week."""
+    """Return the rows that there are to learn from, as known at the beginning of a moment's week."""
     until = settled(as_of)
-    found, dates = _found(session, tenant_id), weekly(until)
-    each = {lead_id: thinned(dates, len(found.lead_ids), place) for place, lead_id in enumerate(found.lead_ids)}
-    chosen = [lead_id for lead_id, own in each.items() if own]
-    told: list[Label] = []
-    seen: list[LeadProfile] = []
+    learnable, dates = _learnable(session, tenant_id), weekly(until)
+    count = len(learnable.lead_ids)
+    dates_of = {lead_id: thinned(dates, count, place) for place, lead_id in enumerate(learnable.lead_ids)}
+    chosen = [lead_id for lead_id, own_dates in dates_of.items() if own_dates]
+    rows: list[Label] = []
+    known_then: list[LeadProfile] = []
     for history in _histories(session, tenant_id, chosen, dates, until):
-        own = labels([history], each[history.profile.lead_id], until=until, thresholds=thresholds)
-        told += own
-        seen += [_then(history).at(label.as_of) for label in own]
-    return LabelledSnapshots(labels=tuple(told), profiles=tuple(seen), until=until, blocked=found.blocked)
+        own = labels([history], dates_of[history.profile.lead_id], until=until, thresholds=thresholds)
+        rows += own
+        known_then += [_as_then(history).at(label.as_of) for label in own]
+    return LabelledSnapshots(labels=tuple(rows), profiles=tuple(known_then), until=until, blocked=learnable.blocked)
 
 
 def ready(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Mapping[str, float]) -> Gate:
-    """Say whether there is enough to learn from, by few dates of the first leads until it is; else what is missing."""
-    until, told = settled(as_of), list[Label]()
-    dates, lead_ids = weekly(until)[::-EVERY], _found(session, tenant_id).lead_ids[:LOOKED_AT]
+    """Return whether there is enough to learn from, else what is missing.
+
+    Looks at a few dates of the first leads, and at more leads until there is enough.
+    """
+    until, rows = settled(as_of), list[Label]()
+    dates, lead_ids = weekly(until)[::-EVERY], _learnable(session, tenant_id).lead_ids[:LOOKED_AT]
     for start in range(0, len(lead_ids), CHUNK):
-        some = _histories(session, tenant_id, lead_ids[start : start + CHUNK], dates, until)
-        told += labels(some, dates, until=until, thresholds=thresholds)
-        if gate(told).ok:
+        histories = _histories(session, tenant_id, lead_ids[start : start + CHUNK], dates, until)
+        rows += labels(histories, dates, until=until, thresholds=thresholds)
+        if gate(rows).ok:
             break
-    return gate(told)
+    return gate(rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _LearnableLeads:
     lead_ids: list[str]
+    #: how many are left out since nothing may be computed of them
     blocked: int
 
 
-def _found(session: Session, tenant_id: str) -> _Found:
-    held = restrictions.blocked(session, tenant_id)
+def _learnable(session: Session, tenant_id: str) -> _LearnableLeads:
+    blocked = restrictions.blocked(session, tenant_id)
     every = leads.with_events(session, tenant_id)
-    return _Found(lead_ids=[one for one in every if one not in held], blocked=sum(one in held for one in every))
+    return _LearnableLeads(
+        lead_ids=[lead_id for lead_id in every if lead_id not in blocked],
+        blocked=sum(lead_id in blocked for lead_id in every),
+    )
 
 
 def _histories(
     session: Session, tenant_id: str, lead_ids: Sequence[str], dates: Sequence[datetime], until: datetime
 ) -> Iterator[History]:
     for start in range(0, len(lead_ids), CHUNK):
-        some = lead_ids[start : start + CHUNK]
-        happened = events.for_leads(session, tenant_id, lead_ids=some)
-        stood = snapshots.newest_at(session, tenant_id, lead_ids=some, dates=dates)
-        for record in leads.get(session, tenant_id, lead_ids=some):
-            history = of_record(record, happened[record.lead_id], stood.get(record.lead_id, ()), until)
-            # who is gone nobody knows since when would count as silent
+        chunk = lead_ids[start : start + CHUNK]
+        happened = events.for_leads(session, tenant_id, lead_ids=chunk)
+        taken = snapshots.newest_at(session, tenant_id, lead_ids=chunk, dates=dates)
+        for record in leads.get(session, tenant_id, lead_ids=chunk):
+            history = history_of(record, happened[record.lead_id], taken.get(record.lead_id, ()), until)
+            # an archived lead of which no event says when it ended would count as silent
             if record.status != "archived" or ends(history.profile):
                 yield history
 
 
-def _then(history: History) -> History:
-    """Give a lead without what only its record of now says: of that the features of a past date may know nothing.
+def _as_then(history: History) -> History:
+    """Return a history without what only today's record says: the features of a past date must not know it.
 
-    A record is observed anew with whatever happens, so that its attributes would be known at a date only of those to
-    whom nothing happened since, which is what the model is to foretell.
+    A record is observed again with every event. So its attributes would be known at a past date only for leads to which
+    nothing happened since, and that is what the model is to predict.
     """
     return replace(history, observed_at=_NEVER, standings=history.standings[:-1])
 
 
-def of_record(
-    record: LeadRecord, happened: Sequence[EventRecord], stood: Sequence[SnapshotRecord], until: datetime
+def history_of(
+    record: LeadRecord, happened: Sequence[EventRecord], taken: Sequence[SnapshotRecord], until: datetime
 ) -> History:
-    """All that is known of a lead by now."""
+    """Return all that is known of a lead by now."""
     profile = profiles.to_profile(record, happened, max(until, record.observed_at))
-    before = _runs(stood)
+    before = _past_standings(taken)
     return History(
-        profile=replace(profile, interactions=(*profile.interactions, *_told(record))),
+        profile=replace(profile, interactions=(*profile.interactions, *_endings(record))),
         observed_at=record.observed_at,
         standings=(*before, _now(record, before[-1] if before else None)),
     )
 
 
-def _told(record: LeadRecord) -> Iterator[Interaction]:
-    """What a record tells and no event does: how a lead that came by a file ended. It was known when it happened."""
+def _endings(record: LeadRecord) -> Iterator[Interaction]:
+    """Yield how a lead ended where its record tells and no event does, as of a file; it was known when it happened."""
     at, ended = record.label_at or record.fields.get("closed_at"), record.status
     if ended in {"won", "lost", "abandoned"} and isinstance(at, datetime):
         yield Interaction(kind=f"outcome.{ended}", occurred_at=at, recorded_at=at)
@@ -129,25 +137,29 @@ def _told(record: LeadRecord) -> Iterator[Interaction]:
         yield Interaction(kind="unsubscribed", occurred_at=refused, recorded_at=refused, direction="inbound")
 
 
-def _runs(stood: Sequence[SnapshotRecord]) -> list[Standing]:
-    """Where a lead stood as its snapshots say; it entered a stage when one first said so."""
-    found: list[Standing] = []
-    for snapshot in stood:
+def _past_standings(taken: Sequence[SnapshotRecord]) -> list[Standing]:
+    """Return the stages of a lead as its snapshots say; it entered a stage when a snapshot first said so."""
+    standings: list[Standing] = []
+    for snapshot in taken:
         stage = snapshot.features.get("stage")
         if isinstance(stage, str):
-            since = found[-1].since if found and found[-1].stage == stage else snapshot.as_of
-            told = {"stage": stage, **_timeline(snapshot.features)}
-            found.append(Standing(since=since, recorded_at=snapshot.as_of, **told))
-    return found
+            since = standings[-1].since if standings and standings[-1].stage == stage else snapshot.as_of
+            timeline = _timeline(snapshot.features)
+            standings.append(Standing(since=since, recorded_at=snapshot.as_of, stage=stage, timeline=timeline))
+    return standings
 
 
 def _now(record: LeadRecord, before: Standing | None) -> Standing:
-    told = {"stage": record.stage, **_timeline(record.fields)}
-    return Standing(since=_since(record, before), recorded_at=record.observed_at, **told)
+    return Standing(
+        since=_since(record, before),
+        recorded_at=record.observed_at,
+        stage=record.stage,
+        timeline=_timeline(record.fields),
+    )
 
 
 def _since(record: LeadRecord, before: Standing | None) -> datetime:
-    """When a lead entered its stage; where nobody said, as early as it can have been, since it is no news."""
+    """Return when a lead entered its stage; where nobody said, the earliest it can have been, since it is no news."""
     ended = (record.stage or "").casefold() in STAGES
     moments = [record.fields.get("stage_changed_at")]
     moments += [record.label_at, record.fields.get("closed_at")] if ended else []
@@ -159,6 +171,6 @@ def _since(record: LeadRecord, before: Standing | None) -> datetime:
     return min(record.created_at or record.observed_at, record.observed_at)
 
 
-def _timeline(told: Mapping[str, Any]) -> dict[str, str | None]:
-    timeline = told.get("timeline")
-    return {"timeline": timeline if isinstance(timeline, str) else None}
+def _timeline(fields: Mapping[str, Any]) -> str | None:
+    timeline = fields.get("timeline")
+    return timeline if isinstance(timeline, str) else None

@@ -1,4 +1,4 @@
-"""What every kind of training has in common: rows to learn from, and the champion that a new model has to beat."""
+"""The base of every training: rows to learn from, and the rules by which a new model may answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FRESH, FRESH_RARER = 100, 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset(ABC):
-    """What there is to learn from, and the rules by which a new model may answer."""
+    """Rows to learn from, and the decision whether what was learnt may answer."""
 
     #: in whose registry the model belongs: the tenant's, or the one that a vertical shares
     owner: str

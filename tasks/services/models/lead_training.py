@@ -1,4 +1,4 @@
-"""What lead scores are learnt from: one tenant's own closed leads, or those of several that agreed to share.
+"""Train lead scores: on one tenant's own closed leads, or on those of several that agreed to share.
 
 A pooled model belongs to the reserved owner of its vertical, and nothing in it or in its report tells one tenant about
 another.

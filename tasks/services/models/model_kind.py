@@ -1,4 +1,4 @@
-"""What a kind of model is: everything that training, scoring, explaining and the readiness of a tenant ask of it."""
+"""The record of a kind of model: all that training, serving, explaining and a tenant's readiness ask of it."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ class ModelKind(Generic[ScorerT]):
 
     @property
     def name(self) -> str:
-        """As requests, models and predictions name it."""
+        """The name that requests, models and predictions carry."""
         return self.label.name

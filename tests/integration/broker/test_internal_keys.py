@@ -13,7 +13,7 @@ from tests.support.broker import app_of, running
 from tests.support.transport import TRANSPORT, consuming, php
 from workers.base import internal_keys
 from workers.base.broker_epoch import EPOCH
-from workers.delivery.relay import Limits, Relay
+from workers.delivery.relay import Relay, RelayLimits
 from workers.worker import transport
 from workers.worker.fair_queue import FairQueue
 
@@ -151,7 +151,7 @@ def test_the_relay_looks_after_what_only_others_meet(broker_url, key):
     with app_of(broker_url) as celery, redis.Redis.from_url(broker_url) as client:
         kind = internal_keys.expected(["batch"])[key]
         set_wrong(client, key, wrong(kind)[0])
-        relay = Relay(celery, Limits(keys_every=0.0))
+        relay = Relay(celery, RelayLimits(keys_every=0.0))
         try:
             relay.step()
             assert any(name.endswith(key) for name in internal_keys.moved_aside(client))

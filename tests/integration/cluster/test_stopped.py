@@ -97,12 +97,12 @@ def test_who_does_not_answer_is_started_again(watched):
 
 def test_while_the_broker_is_away_nobody_is_judged(watched):
     watch = Watch(SecretStr(watched.facts["redis_url"]), [f"background@{HOST}"], PATIENCE)
-    until(lambda: not watch.look() and watch._records[f"background@{HOST}"].pid)
+    until(lambda: not watch.look() and watch._observations[f"background@{HOST}"].pid)
     broker = watched.pids()["broker"]
     os.kill(broker, signal.SIGSTOP)
     try:
         assert watch.look() == []
-        assert not watch._records
+        assert not watch._observations
     finally:
         os.kill(broker, signal.SIGCONT)
 

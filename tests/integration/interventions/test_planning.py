@@ -208,7 +208,7 @@ def test_who_is_held_out_by_now_is_so_too_of_what_was_blocked_before() -> None:
     brokerage(holdout=0.5, approval=[])
     at_risk(number, NOON + HOUR, opt_in_sms=True)
     found = only(planned(NOON + 2 * HOUR, lead_id, allowed_actions=["sms"]))
-    assert (found.actions, found.held_out, found.propensity) == ([], True, 0.5)
+    assert (found.actions, found.held_out, found.propensity) == ((), True, 0.5)
     action = only([one for one in actions_of(lead_id) if one.state != "blocked"])
     assert (action.state, action.held_out, action.propensity) == ("held_out", True, 0.5)
 
@@ -294,7 +294,7 @@ def test_of_a_lead_that_is_held_out_the_plan_is_kept_and_nobody_is_told() -> Non
     brokerage(holdout=0.5, approval=[])
     lead_id = held_out_lead()
     found = only(planned(NOON, lead_id))
-    assert (found.actions, found.held_out, found.propensity, found.reason) == ([], True, 0.5, "held_out")
+    assert (found.actions, found.held_out, found.propensity, found.reason) == ((), True, 0.5, "held_out")
     assert (states(lead_id), only(actions_of(lead_id)).intervention) == (["held_out"], "proactive_outreach")
     assert told("action.planned") == []
     shown = card(tenant_id=T, lead_id=lead_id)["data"]["actions"]
@@ -329,7 +329,7 @@ def test_a_lead_that_answers_needs_nothing_more_and_what_waits_is_taken_back() -
     planned(NOON, lead_id)
     happened(1, "sms", NOON + HOUR, "inbound", "Sorry, I was away. Let us talk!")
     found = only(planned(NOON + 2 * HOUR, lead_id))
-    assert (found.reason, found.actions) == ("below_threshold", [])
+    assert (found.reason, found.actions) == ("below_threshold", ())
     assert (states(lead_id), only(actions_of(lead_id)).withdrawn_reason) == (["withdrawn"], "not_needed")
     assert told("action.planned", "action.withdrawn") == [], "nobody was told of it, so nobody is told of its end"
 
@@ -355,10 +355,10 @@ def test_what_was_handed_over_while_a_plan_was_made_runs_and_nothing_takes_its_p
     action = only(plan_made.actions)
     assert dispatched(NOON, action.action_id) == {"dispatched": 1}
     context = work_at(NOON + HOUR)
-    plan_made.reason = "below_threshold"
+    idle = replace(plan_made, reason="below_threshold")
     with context.transaction(T) as session:
-        plan_store.withdraw(session, context, {lead_id: plan_made}, {})
-    assert (plan_made.reason, [one.action_id for one in plan_made.actions]) == ("collision", [action.action_id])
+        left = plan_store.withdraw_waiting(session, context, {lead_id: idle}, {})[lead_id]
+    assert (left.reason, [one.action_id for one in left.actions]) == ("collision", [action.action_id])
     assert states(lead_id) == ["dispatched"]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.receiver import Receiver
 from workers.app import app
-from workers.delivery.outbound import Deliverer, Limits
+from workers.delivery.outbound import Deliverer, DeliveryLimits
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def deliverer():
 
     def make(celery=app, **limits):
         quick = {"backoff": 0.01, "backoff_limit": 0.02, "open_for": 0.2, "loopback": True, **limits}
-        made.append(Deliverer(celery, Limits(**quick)))
+        made.append(Deliverer(celery, DeliveryLimits(**quick)))
         return made[-1]
 
     yield make

@@ -226,7 +226,7 @@ def test_addresses_inside_are_refused(receiver, deliverer):
 PROCESS = """
 from workers.app import app
 from workers.delivery import outbound
-outbound.Limits.__init__.__kwdefaults__["hold"] = 0.5
+outbound.DeliveryLimits.__init__.__kwdefaults__["hold"] = 0.5
 outbound.main()
 """
 

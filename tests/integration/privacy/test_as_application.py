@@ -31,7 +31,7 @@ from tests.support.privacy import CANARY, EMAIL, EXTERNAL, NOW, OTHER, PHONE, TE
 from workers.app import app
 from workers.base.quarantine import find, replay_known
 from workers.delivery.outbound import Deliverer
-from workers.delivery.relay import Limits, Relay
+from workers.delivery.relay import Relay, RelayLimits
 
 NEIGHBOUR = "brook"
 
@@ -119,7 +119,7 @@ def test_the_ordinary_flow_works_and_reaches_no_neighbour(
     upkeep()
     for each in (rescore, churn.check):
         assert each(tenant_id=tenant)["status"] == "ok"
-    relay, deliverer = Relay(app, Limits(older_than=0.0)), Deliverer(app)
+    relay, deliverer = Relay(app, RelayLimits(older_than=0.0)), Deliverer(app)
     relay.step()
     deliverer.step()
     relay.close()

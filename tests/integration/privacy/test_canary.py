@@ -201,7 +201,7 @@ def test_the_same_wish_is_granted_once(tenant, canary):
 
 def test_one_that_was_begun_and_broken_off_is_ended(tenant, canary):
     with transaction(EVERY_TENANT) as session:
-        begun = erasure.begin(session, tenant, lead_id=canary, identities=[], lay=True, now=NOW)
+        begun = erasure.begin(session, tenant, lead_id=canary, identities=[], tombstone=True, now=NOW)
     assert upsert(tenant_id=tenant, leads=[CANARY])["data"]["rejected"], "the door is closed first"
     assert forget(tenant_id=tenant, lead_id=canary)["data"]["erasure_id"] == begun.erasure_id
 

@@ -68,7 +68,7 @@ def tombstone():
         tenants.configure(session, "acme", settings={}, actor="t", now=NOW)
         subject = erasure.find(session, "acme", lead_id=None, identities=[("csv", "x1")])
         own = erasure.person_hashes(session, "acme", subject=subject)
-        erasure.add_tombstones(session, "acme", erasure_id="e", door=own, now=NOW)
+        erasure.add_tombstones(session, "acme", erasure_id="e", hashes=own, now=NOW)
 
 
 SEALED = {

@@ -14,7 +14,7 @@ from db.repositories.jobs import quarantine as held
 from db.session import EVERY_TENANT, reading, transaction
 from tests.support.broker import app_of, queued, running
 from workers.base import quarantine
-from workers.delivery.relay import Limits, Relay
+from workers.delivery.relay import Relay, RelayLimits
 from workers.worker.consumer import Consumer
 
 NOW = datetime.now(UTC)
@@ -69,7 +69,7 @@ def entries(**wanted):
 
 
 def relayed(celery):
-    relay = Relay(celery, Limits(older_than=0.0))
+    relay = Relay(celery, RelayLimits(older_than=0.0))
     while relay.step():
         pass
     relay.close()

@@ -20,9 +20,9 @@ from db.session import EVERY_TENANT, reading, transaction
 from tests.support.broker import ids, queued
 from tests.support.processes import ROOT, environment, until
 from workers.cluster.broker import free_port
-from workers.delivery.poll_loop import PASSING
+from workers.delivery.poll_loop import TRANSIENT_ERRORS
 from workers.delivery.publishing import Publisher
-from workers.delivery.relay import Limits, Relay
+from workers.delivery.relay import Relay, RelayLimits
 
 NOW = datetime.now(UTC)
 
@@ -44,7 +44,7 @@ def relay(celery):
     made = []
 
     def make(**limits):
-        made.append(Relay(celery, Limits(older_than=0.0, **limits)))
+        made.append(Relay(celery, RelayLimits(older_than=0.0, **limits)))
         return made[-1]
 
     yield make
@@ -77,7 +77,7 @@ def test_rows_are_published_once_under_their_ids(relay, broker_url):
 
 def test_the_fast_path_has_its_time(celery, broker_url):
     write(1)
-    one = Relay(celery, Limits(older_than=60.0))
+    one = Relay(celery, RelayLimits(older_than=60.0))
     assert not one.step()
     assert ids(broker_url) == []
 
@@ -146,8 +146,8 @@ def test_rows_survive_a_broker_that_is_away(relay, broker_url):
     nowhere = Celery("nowhere", set_as_current=False)
     nowhere.config_from_object("celeryconfig")
     nowhere.conf.update(broker_url="redis://127.0.0.1:1/0")
-    with pytest.raises(PASSING):
-        Relay(nowhere, Limits(older_than=0.0)).step()
+    with pytest.raises(TRANSIENT_ERRORS):
+        Relay(nowhere, RelayLimits(older_than=0.0)).step()
     settle(relay())
     assert ids(broker_url) == sent
 

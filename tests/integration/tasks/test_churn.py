@@ -21,8 +21,7 @@ from db.repositories.leads import leads as lead_rows
 from db.repositories.overrides import threshold_state
 from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading, transaction
-from ml.churn.indicators import NAMES
-from ml.churn.risk import LEVELS
+from domain.risk import INDICATORS, RISK_LEVELS
 from tasks import churn, pipelines
 from tasks.contracts.base.request import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
@@ -108,8 +107,8 @@ def test_a_lead_has_a_risk_with_all_ten_indicators_and_what_they_come_from(leads
     assert (cold["model"]["name"], cold["model"]["scope"]) == ("churn", "scorecard")
     data = cold["data"]
     assert data["probability"] > calm["data"]["probability"]
-    assert LEVELS.index(data["level"]) > LEVELS.index(calm["data"]["level"])
-    assert [one["name"] for one in data["indicators"]] == list(NAMES)
+    assert RISK_LEVELS.index(data["level"]) > RISK_LEVELS.index(calm["data"]["level"])
+    assert [one["name"] for one in data["indicators"]] == list(INDICATORS)
     gaps = next(one for one in data["indicators"] if one["name"] == "communication_gaps")
     assert gaps["evidence"]["threshold_days"] == data["threshold"] == 14
     assert (data["days_silent"], data["horizon_days"]) == (pytest.approx(30, abs=0.1), 30)
@@ -253,6 +252,7 @@ def test_another_horizon_is_refused_clearly(leads: list[str]) -> None:
     assert "30 days" in caught.value.errors[0]["msg"]
 
 
+@pytest.mark.usefixtures("live_broker")
 def test_the_stage_lands_with_the_others(leads: list[str]) -> None:
     started = pipelines.assess(tenant_id=T, lead_ids=leads)["data"]["assessment_id"]
     call = {"tenant_id": T, "assessment_id": started}

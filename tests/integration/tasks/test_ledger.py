@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import SecretStr
+import redis
 
 from db.errors import FenceLost
 from db.repositories import audit, tenants
@@ -23,8 +23,6 @@ from tasks.runtime.leases import LeaseBusy, leased
 from tasks.runtime.schedule import is_due
 from tasks.runtime.task import HearthTask
 from tasks.tenants import configure
-from workers.app import app
-from workers.cluster.embedded import join
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 
@@ -39,12 +37,12 @@ def tenant(database: str) -> str:
 
 
 @pytest.fixture
-def dead_broker() -> Iterator[None]:
-    """Nobody listens where the broker should be."""
-    url = app.conf.broker_url
-    join(SecretStr("redis://127.0.0.1:1/0"))
-    yield
-    join(SecretStr(url))
+def full_broker(live_broker: str) -> Iterator[None]:
+    """The broker answers and refuses every write."""
+    with redis.Redis.from_url(live_broker) as client:
+        client.config_set("maxmemory", 1)
+        yield
+        client.config_set("maxmemory", 0)
 
 
 def one_lead(tenant: str, **fields: object) -> str:
@@ -87,7 +85,9 @@ def test_a_changed_band_is_told_in_order_and_pulled_by_cursor(tenant: str) -> No
     assert pull(tenant_id=tenant, cursor=told["cursor"])["data"] == {"events": [], "cursor": told["cursor"]}
 
 
-def test_an_accepted_assessment_is_in_the_outbox_though_the_broker_is_away(tenant: str, dead_broker: None) -> None:
+def test_an_accepted_assessment_is_in_the_outbox_though_the_broker_takes_nothing(
+    tenant: str, full_broker: None
+) -> None:
     lead_id = one_lead(tenant)
     answer = assess(tenant_id=tenant, lead_id=lead_id)
     assert answer["status"] == "ok"

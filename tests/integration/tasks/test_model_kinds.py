@@ -65,7 +65,9 @@ def toy_rows(session: Session, request: TrainModel, context: TaskContext, champi
 
 
 def toy(**changes: Any) -> ModelKind[LeadScoring]:
-    label = KindLabel(name="toy", scopes=("tenant",), words=replace(LEAD_SCORE.words, unit="toys", ended="sold"))
+    label = KindLabel(
+        name="toy", scopes=("tenant",), words=replace(LEAD_SCORE.words, serves="who plays", unit="toys", ended="sold")
+    )
     parts: dict[str, Any] = {
         "label": label,
         "scorers": (ToyScorer,),

@@ -39,7 +39,7 @@ from tests.support.broker import queued, running
 from workers.app import app
 from workers.base import quarantine as held
 from workers.cluster.embedded import join
-from workers.delivery.relay import Limits, Relay
+from workers.delivery.relay import Relay, RelayLimits
 
 pytestmark = pytest.mark.usefixtures("sqlite_database", "workspace_folder")
 
@@ -207,7 +207,7 @@ def test_trouble_for_too_long_is_held_whole_and_comes_again_by_hand(
 
     with transaction(EVERY_TENANT) as session:
         assert held.replay(session, entry, now=datetime.now(UTC), by_hand=True)
-    relay = Relay(app, Limits(older_than=0.0))
+    relay = Relay(app, RelayLimits(older_than=0.0))
     relay.step()
     relay.close()
     message = queued(broker_url, "ingest")[-1]

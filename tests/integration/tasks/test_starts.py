@@ -35,7 +35,7 @@ from tasks.tenants import configure
 from tests.support.broker import running
 from workers.app import app
 from workers.cluster.embedded import join
-from workers.delivery.relay import Limits, Relay
+from workers.delivery.relay import Relay, RelayLimits
 from workers.worker.poison_request import GuardedRequest
 
 # Celery's result backend asks redis-py by an old name
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:Depreca
 
 AWAY = "postgresql://nobody@127.0.0.1:1/none"
 #: what the relay looks at is published, and published again
-AGAIN = Limits(older_than=0.0, redo_after=0.0, redo_every=0.0)
+AGAIN = RelayLimits(older_than=0.0, redo_after=0.0, redo_every=0.0)
 Act = Callable[["Worker", Any], None]
 
 

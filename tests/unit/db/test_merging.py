@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from db.consent import contactable
 from db.errors import NaiveTime
-from db.merging import LIFECYCLE, LeadContent, merge, moves_back
+from db.merging import LeadContent, merge, moves_back
 from db.records import LeadDraft
+from domain.leads import LIFECYCLE
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 POLICIES = ["fill_blanks", "overwrite", "skip_existing"]

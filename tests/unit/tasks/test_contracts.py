@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from ml.interventions import names
-from tasks.contracts import interventions
 from tasks.contracts.base import locations
 from tasks.contracts.base.json_values import MESSAGE_LIMIT
 from tasks.contracts.base.locations import with_key_names
@@ -197,11 +195,6 @@ def test_a_misspelt_key_is_told_with_the_name_it_is_like() -> None:
 def test_times_come_out_in_utc() -> None:
     request, _ = parse(UpsertLeads, upsert(created_at="2024-05-01T12:00:00+02:00"))
     assert request.leads[0].created_at.isoformat() == "2024-05-01T10:00:00+00:00"
-
-
-def test_the_words_of_requests_are_those_of_the_catalogue() -> None:
-    # written twice, since whoever reads a contract must not import models
-    assert (interventions.ACTIONS, interventions.INTERVENTIONS) == (names.ACTIONS, names.INTERVENTIONS)
 
 
 def test_the_examples_hold() -> None:

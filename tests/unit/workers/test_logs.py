@@ -73,7 +73,7 @@ def test_an_unknown_task_is_named(error, told):
 
 @pytest.mark.parametrize("value", ["interactive@host", 3, 2.5, None, "Trying again in 2.00 seconds... (1/100)"])
 def test_names_numbers_and_phrases_are_shown(value):
-    assert logs.shown(value) == value
+    assert logs.loggable(value) == value
 
 
 def test_a_template_that_does_not_fit_is_said_as_it_is():

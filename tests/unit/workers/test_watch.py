@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.cluster.watchdog import Patience, Record
+from workers.cluster.watchdog import Observation, Patience
 
 PATIENCE = Patience(look=10, idle=60, silent=180)
 IDLE = {"pid": 7, "queues": ["batch"], "active": 0, "started": 5, "pauses": False}
@@ -10,9 +10,9 @@ IDLE = {"pid": 7, "queues": ["batch"], "active": 0, "started": 5, "pauses": Fals
 
 def looked(*answers, waits=True):
     """What is found at looks ten seconds apart."""
-    record, found = Record(PATIENCE), []
+    record, found = Observation(PATIENCE), []
     for at, told in enumerate(answers):
-        record.hear(told)
+        record.record_answer(told)
         found.append(record.stopped(told, waits=waits, now=10.0 * at))
     return found
 

@@ -8,7 +8,7 @@ import pytest
 
 from workers.delivery import webhook
 from workers.delivery.callback_target import Target, TargetUnusable, target_of
-from workers.delivery.webhook import judged, post, signature
+from workers.delivery.webhook import outcome_of, post, signature
 
 OURS = frozenset({"inference", "batch", "late"})
 
@@ -28,8 +28,8 @@ def test_the_signature_is_one_that_a_receiver_can_compute():
     + [(status, "retry") for status in (408, 425, 429, 500, 503, 599)],
 )
 def test_what_an_answer_means(status, state):
-    assert judged(status).state == state
-    assert judged(status).error == (None if state == "delivered" else f"http.{status}")
+    assert outcome_of(status).state == state
+    assert outcome_of(status).error == (None if state == "delivered" else f"http.{status}")
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,14 @@ def test_what_an_answer_means(status, state):
     [("7", 7), ("0", 0), ("99999999", 3600), ("-5", None), ("soon", None), ("", None), (None, None), ("1" * 400, 3600)],
 )
 def test_how_long_a_receiver_may_make_us_wait(told, seconds):
-    assert judged(429, told).after == seconds
-    assert judged(404, told).after is None
+    assert outcome_of(429, told).after == seconds
+    assert outcome_of(404, told).after is None
 
 
 def test_a_date_is_a_time_to_wait_for():
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    assert 50 < judged(503, later).after <= 60
-    assert judged(503, format_datetime(datetime.now(UTC) - timedelta(days=1), usegmt=True)).after == 0
+    assert 50 < outcome_of(503, later).after <= 60
+    assert outcome_of(503, format_datetime(datetime.now(UTC) - timedelta(days=1), usegmt=True)).after == 0
 
 
 @pytest.mark.parametrize(

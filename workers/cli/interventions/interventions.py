@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 import click
 
-from tasks.contracts.interventions import INTERVENTIONS, PauseInterventions
+from domain.interventions import INTERVENTIONS
+from tasks.contracts.interventions import PauseInterventions
 from workers.base.settings import settings
 from workers.cli.base.client import Client, client
 from workers.cli.base.command import Command, example, json_option, tenant_option

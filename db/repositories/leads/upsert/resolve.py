@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 from db.encryption import KeyRing
 from db.identity import email_key, phone_key
 from db.models import Lead, LeadIdentity
-from db.records import LeadDraft, Policy
+from db.records import LeadDraft
 from db.repositories.consent import consent_mapper
 from db.repositories.events import event_mapper
 from db.repositories.leads import lead_mapper
 from db.repositories.privacy import tombstones
 from db.repositories.sql import filters
+from domain.leads import MergePolicy
 
 #: source system and the lead's id in it
 Identity = tuple[str, str]
@@ -31,7 +32,7 @@ class UpsertContext:
     """What holds for all drafts of one call."""
 
     tenant_id: str
-    policy: Policy
+    policy: MergePolicy
     now: datetime
     #: the import that brings the drafts; a lead that it brought before is a duplicate
     import_ref: str | None

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.risk import INDICATORS
 from ml.churn import scorecard
-from ml.churn.indicators import NAMES, Indicator, Tone, measure, spread
+from ml.churn.indicators import Indicator, Tone, measure, spread
 from ml.features import extract
 from ml.features.events import KINDS
 from ml.profiles import FeatureMatrix, Interaction, LeadProfile
@@ -36,7 +37,7 @@ def signs_of(profile: LeadProfile, tone: Tone | None = None) -> dict[str, Indica
 
 def test_a_lead_of_whom_nothing_is_known_warns_of_nothing_but_time() -> None:
     found = signs_of(LeadProfile(lead_id="1", as_of=NOW))
-    assert tuple(found) == NAMES
+    assert tuple(found) == INDICATORS
     assert {one.value for one in found.values()} == {0.0}
     assert not any(one.known for one in found.values())
 
@@ -178,7 +179,7 @@ def test_the_future_changes_no_indicator() -> None:
 
 
 def test_the_scorecard_weighs_every_indicator_and_each_raises_the_risk() -> None:
-    assert tuple(scorecard.WEIGHTS) == NAMES
+    assert tuple(scorecard.WEIGHTS) == INDICATORS
     assert min(scorecard.WEIGHTS.values()) > 0
     quiet, loud = lead(happened("reply", 1)), lead(happened("reply", 40), happened("no_show", 2))
     measured = measure([quiet, loud], extract([quiet, loud]))

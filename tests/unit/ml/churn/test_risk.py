@@ -7,10 +7,11 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from domain.risk import HORIZON_DAYS, RISK_STARTS
 from ml.artifacts import dump, load
 from ml.churn import derived_sums
 from ml.churn.labels import Label, Past
-from ml.churn.risk import CADENCE, HORIZON_DAYS, STARTS, assess, level_of, levels_of
+from ml.churn.risk import CADENCE, assess, level_of, levels_of
 from ml.churn.scorer import ChurnScorer
 from ml.churn.survival import Curves, follow
 from ml.ensemble.cross_validation import FittedEnsemble
@@ -40,8 +41,8 @@ def said(days: float, direction: str) -> Interaction:
 
 
 def test_levels_begin_where_they_are_written() -> None:
-    assert [level_of(start) for start in STARTS] == ["low", "medium", "high", "critical"]
-    assert [level_of(start - 1e-9) for start in STARTS] == ["very_low", "low", "medium", "high"]
+    assert [level_of(start) for start in RISK_STARTS] == ["low", "medium", "high", "critical"]
+    assert [level_of(start - 1e-9) for start in RISK_STARTS] == ["very_low", "low", "medium", "high"]
 
 
 def test_all_members_are_kept_whatever_they_count(scorer: ChurnScorer) -> None:

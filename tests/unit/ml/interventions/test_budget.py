@@ -7,8 +7,8 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.interventions import URGENCIES
 from ml.interventions.budget import within_budget, worth
-from ml.interventions.names import URGENCIES
 from ml.interventions.policy import Need, Proposal, Uplift, options, propose
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)

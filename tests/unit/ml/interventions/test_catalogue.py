@@ -6,9 +6,9 @@ from importlib import resources
 
 import pytest
 
+from domain.interventions import ACTIONS, INTERVENTIONS, REASONS
 from ml.errors import CatalogueError, MlError
 from ml.interventions.catalogue import CATALOGUE, load_catalogue
-from ml.interventions.names import ACTIONS, INTERVENTIONS, REASONS
 
 TEXT = (resources.files("ml.interventions") / "catalogue.toml").read_text("utf-8")
 #: a change of the data is a new version: write the new one beside the old ones

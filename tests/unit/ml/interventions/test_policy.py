@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.interventions import ACTIONS, INTERVENTIONS, URGENCIES
+from domain.leads import OPEN_STAGES
+from domain.risk import INDICATORS, RISK_LEVELS
 from ml.interventions.catalogue import CATALOGUE
-from ml.interventions.names import ACTIONS, INDICATORS, INTERVENTIONS, LEVELS, STAGES, URGENCIES
 from ml.interventions.policy import (
     EVERY_INTERVENTION,
     Need,
@@ -45,10 +47,10 @@ needs = st.builds(
     lead_id=st.text(max_size=8),
     as_of=st.just(NOW),
     probability=st.floats(0.01, 0.99),
-    level=st.sampled_from(LEVELS),
+    level=st.sampled_from(RISK_LEVELS),
     indicators=st.dictionaries(st.sampled_from(INDICATORS), st.floats(0, 1)),
     neglected=st.booleans(),
-    stage=st.none() | st.sampled_from(STAGES) | st.text(max_size=5),
+    stage=st.none() | st.sampled_from(OPEN_STAGES) | st.text(max_size=5),
     timeline=st.sampled_from([None, "0-3", "3-6", "6-12", "12+", "unknown"]),
     lead_type=st.sampled_from([None, "buyer", "seller", "both", "investor", "renter"]),
     days_silent=st.none() | st.floats(0, 400),
@@ -98,7 +100,7 @@ def test_each_intervention_can_come_first() -> None:
     found = set()
     for _ in range(2000):
         told = {name: seeds.random() ** 3 for name in INDICATORS}
-        found.add(first(replace(NEED, indicators=told, stage=seeds.choice(STAGES)))[0])
+        found.add(first(replace(NEED, indicators=told, stage=seeds.choice(OPEN_STAGES)))[0])
     assert found == set(INTERVENTIONS)
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from domain.interventions import ACTIONS
 from ml.interventions.catalogue import CATALOGUE
-from ml.interventions.names import ACTIONS
 from ml.interventions.policy import Need, options, propose
 from tasks.crm.adapter import CrmAction
 from tasks.crm.highlevel.requests import is_tenant_run, possible, request_of, why_not

@@ -69,7 +69,7 @@ def test_before_there_is_a_plan_it_says_what_to_do():
 
 
 def test_every_difference_is_drawn_and_told():
-    drawn = interventions.shown(REPORT, at=AT).effect
+    drawn = interventions.page_values(REPORT, at=AT).effect
     assert "all together +4.1 points, 95 % bounds -6.6 to +14.6 points" in drawn.text
     assert [word in drawn.svg for word in ("all together", "incentive offer", "social proof")] == [True] * 3
 
@@ -77,7 +77,7 @@ def test_every_difference_is_drawn_and_told():
 def test_a_type_without_a_difference_has_no_line_and_a_name_out_of_data_is_not_drawn():
     unknown, unmeasured = told("<b>ours</b>", 0.01, [-0.1, 0.1]), told("social_proof", 0, None)
     types = [unknown, unmeasured | {"difference": None}]
-    drawn = interventions.shown(REPORT | {"types": types}, at=AT).effect
+    drawn = interventions.page_values(REPORT | {"types": types}, at=AT).effect
     assert ("another type" in drawn.svg, "ours" in drawn.svg, "social proof" in drawn.svg) == (True, False, False)
 
 

@@ -14,7 +14,7 @@ from tasks.intake.errors import FileRejected
 from tasks.intake.files import LIMITS
 from tasks.intake.values import scalars, vocabulary
 
-GUIDE = Path(__file__).parents[4] / "docs" / "csv.md"
+GUIDE = Path(__file__).parents[5] / "docs" / "csv.md"
 FILES = {
     "file.encoding": b"external_id\nA\x81\x8d\xff\n",
     "file.empty": b"external_id,email\n",

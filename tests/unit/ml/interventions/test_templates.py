@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from domain.interventions import INTERVENTIONS, SITUATIONS
 from ml.interventions.catalogue import CATALOGUE
-from ml.interventions.names import INTERVENTIONS, SITUATIONS
 from ml.interventions.templates import action_text, all_texts, clean_name
 from ml.interventions.wording.copy_check import check_copy
 

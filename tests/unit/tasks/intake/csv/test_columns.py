@@ -11,7 +11,7 @@ from tasks.intake.csv import columns, export_profiles, lead_schema
 from tasks.intake.csv import mapping as mapping_file
 from tasks.intake.errors import MappingRejected
 
-EXAMPLES = Path(__file__).parents[4] / "examples" / "mappings"
+EXAMPLES = Path(__file__).parents[5] / "examples" / "mappings"
 
 
 def place(header, mapping=None, profile="auto"):

@@ -1,8 +1,7 @@
-"""Single fields of events: what cannot be read says nothing."""
+"""Readers of events: any event is read or refused, never more than that."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from tasks.crm import generic, highlevel
 from tasks.crm.highlevel.custom_fields import is_ours
 from tasks.crm.highlevel.envelope import READERS
-from tasks.intake import payload
 from tasks.intake.errors import EventRefused
 from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext
 
@@ -24,30 +22,6 @@ JSON = st.recursive(
 )
 NAMES = ["id", "contactId", "tags", "dnd", "dndSettings", "email", "phone", "customFields", "appointment", "status"]
 NAMES += ["messageType", "body", "direction", "dateAdded", "timestamp", "monetaryValue", "webhookPayload", "webhookId"]
-
-
-@pytest.mark.parametrize(
-    ("cell", "moment"),
-    [
-        ("2026-01-05T10:00:00.000Z", "2026-01-05T10:00:00+00:00"),
-        ("2026-01-05T10:00:00-05:00", "2026-01-05T15:00:00+00:00"),
-        ("2026-01-05 10:00:00", "2026-01-05T15:00:00+00:00"),
-        (1767607200, "2026-01-05T10:00:00+00:00"),
-        (1767607200000, "2026-01-05T10:00:00+00:00"),
-        ("someday", None),
-        (float("nan"), None),
-        (True, None),
-        ({}, None),
-    ],
-)
-def test_times_with_and_without_zone(cell: object, moment: str | None) -> None:
-    found = payload.moment({"at": cell}, "at", zone=ZoneInfo("America/New_York"))
-    assert (found and found.isoformat()) == moment
-
-
-def test_what_is_no_number_of_seconds_is_no_time() -> None:
-    for cell in (float("inf"), 10**400, -(10**400), 1e15):
-        assert payload.moment({"at": cell}, "at") is None
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from ml.language import patterns, phrases
 GOLDEN = tomllib.loads(Path(__file__).with_name("golden_copy.toml").read_text(encoding="utf-8"))
 WORST = [(tier, text) for tier, texts in GOLDEN.pop("worst").items() for text in texts]
 #: cases from the field, which stand beside the repository where there are any
-CASES = Path(os.environ.get("HEARTH_CASES", Path(__file__).parents[5] / "shared" / "cases"))
+CASES = Path(os.environ.get("HEARTH_CASES", Path(__file__).parents[6] / "shared" / "cases"))
 ENTRIES = {entry.id: entry for entry in (*copy_check.CATALOGUE.entries, *(shape.entry for shape in copy_check.SHAPES))}
 HITS = [(rule, text) for rule, texts in GOLDEN.items() for text in texts["hits"]]
 PASSES = [(rule, text) for rule, texts in GOLDEN.items() for text in texts["passes"]]

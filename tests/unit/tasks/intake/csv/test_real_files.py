@@ -8,7 +8,7 @@ import pytest
 
 from tasks.intake.csv import mapping as mapping_file
 
-PROJECT = Path(__file__).parents[4]
+PROJECT = Path(__file__).parents[5]
 
 
 @pytest.mark.parametrize(

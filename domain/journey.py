@@ -1,0 +1,11 @@
+"""How far a lead is on the way to a decision."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+JourneyStage = Literal[
+    "initial_interest", "active_exploration", "serious_consideration", "decision_making", "ready_to_buy"
+]
+#: first to last
+JOURNEY_STAGES: tuple[JourneyStage, ...] = get_args(JourneyStage)
