@@ -6,7 +6,8 @@ UV := $(BIN)/uv pip
 # bytecode is made once: where Python is told to write none, every process of a cluster would compile it all again
 COMPILE := $(BIN)/python -m compileall -q
 # tests of one file, or of one cluster, go to one process; those that wait much begin first
-PYTEST := $(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/pytest $(PARALLEL)
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: help setup check test test-fast test-slow coverage demo up bench lock clean
@@ -41,12 +42,11 @@ test-fast: setup ## units only, in a minute
 test-slow: setup ## the tests that walk pages, drills and upgrades
 	$(PYTEST) -m slow
 
-coverage: setup ## branch coverage of each package, from all tests but the slow ones
+# a measured test may take three times as long; the table comes also when a test fails
+coverage: setup ## branch coverage of each package, from what make test runs (TESTS="tests/unit/ml" for less)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto --dist loadgroup --no-loadscope-reorder -m "not slow"
-	$(BIN)/coverage combine -q
-	@for package in workers tasks ml db domain; do \
-	  printf "%-8s %s %%\n" $$package "$$($(BIN)/coverage report --include="$$package/*" --format=total --precision=1)"; done
+	$(BIN)/coverage run -m pytest $(PARALLEL) --timeout 360 -m "not slow" $(TESTS); failed=$$?; \
+	$(BIN)/coverage combine -q && $(BIN)/coverage json -q -o - | $(BIN)/python -m tests.support.coverage_table && exit $$failed
 
 demo: setup ## simulated leads in, a ranked worklist out
 	$(BIN)/hearth demo

@@ -6,10 +6,10 @@ import time
 
 from benchmarks import churn_data, harness, tables
 from benchmarks.figures import Better, Figures, Outcome, Ratio, rounded
+from ml.arrays import Bools
 from ml.churn.scorer import ChurnScorer
 from ml.leads import Training, train
 from ml.profiles import FeatureMatrix
-from ml.training.calibration import Bools
 from ml.training.evaluation import Metrics
 
 SEED = 0

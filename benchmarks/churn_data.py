@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks import harness
+from ml.arrays import Bools
 from ml.profiles import FeatureMatrix
-from ml.training.calibration import Bools
 from ml.training.tabular import read_columns, read_labels
 from workers.cli.models import csv_table
 

@@ -15,13 +15,13 @@ from threadpoolctl import threadpool_limits
 from benchmarks import churn_data, harness, tables
 from benchmarks.figures import Figures, Outcome, Ratio, median, rounded
 from ml import artifacts
+from ml.arrays import Bools, Floats
 from ml.churn import derived_sums
 from ml.churn.scorer import ChurnScorer
 from ml.ensemble import forest
 from ml.ensemble.preprocessing import Preprocessing
 from ml.ensemble.trees import Trees
 from ml.profiles import FeatureMatrix
-from ml.training.calibration import Bools, Floats
 
 SEED = 0
 GOAL = 0.95
@@ -39,7 +39,7 @@ class Plain:
 
     def __call__(self, matrix: FeatureMatrix) -> Floats:
         """What the members say, averaged."""
-        cells = self.plan.read(derived_sums.add(matrix, self.sums))
+        cells = self.plan.transform(derived_sums.add(matrix, self.sums))
         inputs = self.plan.inputs(cells)
         said = (
             self.line.predict_proba(self.plan.terms(cells)),
@@ -84,7 +84,7 @@ def _data() -> tuple[str, tuple[FeatureMatrix, Bools]]:
 
 def _plain(ours: ChurnScorer, matrix: FeatureMatrix, labels: Bools) -> Plain:
     plan = ours.ensemble_.plan
-    cells = plan.read(derived_sums.add(matrix, ours.sums_))
+    cells = plan.transform(derived_sums.add(matrix, ours.sums_))
     inputs, terms = plan.inputs(cells), plan.terms(cells)
     boosted = ours.ensemble_.boosting
     assert boosted is not None

@@ -17,11 +17,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import harness, tables
 from benchmarks.figures import Figures, Outcome, Ratio, rounded
+from ml.arrays import Bools, Floats
 from ml.ensemble.cross_validation import split
 from ml.ensemble.preprocessing import fit_preprocessing
 from ml.leads import Training, train
 from ml.profiles import FeatureMatrix
-from ml.training.calibration import Bools, Floats
 from ml.training.evaluation import auc
 
 SEED = 0
@@ -98,8 +98,8 @@ def _fitted(matrix: FeatureMatrix, labels: Bools, model: Any, seen: Any, held: A
     plan = fit_preprocessing(rows)
     read = plan.terms if isinstance(model, LogisticRegression) else plan.inputs
     with threadpool_limits(1):
-        model.fit(read(plan.read(rows)), labels[seen])
-        said: Floats = model.predict_proba(read(plan.read(matrix.take(held))))[:, 1]
+        model.fit(read(plan.transform(rows)), labels[seen])
+        said: Floats = model.predict_proba(read(plan.transform(matrix.take(held))))[:, 1]
     return said
 
 

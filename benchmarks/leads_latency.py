@@ -15,13 +15,13 @@ from threadpoolctl import threadpool_limits
 from benchmarks import harness, tables
 from benchmarks.figures import Figures, Outcome, Ratio, median, rounded, spread
 from ml import artifacts
+from ml.arrays import Bools
 from ml.ensemble import boosting, forest, linear
 from ml.ensemble.ensemble import Ensemble
 from ml.ensemble.preprocessing import Preprocessing, fit_preprocessing
 from ml.ensemble.stacking import GB, LR, RF, StackedModel
 from ml.leads import LeadScorer
 from ml.profiles import FeatureMatrix
-from ml.training.calibration import Bools
 
 SEED = 0
 #: leaves and trees of the boosted member
@@ -42,7 +42,7 @@ class Both:
 
     def theirs(self, matrix: FeatureMatrix) -> Any:
         """What the plain members say, averaged."""
-        cells = self.plan.read(matrix)
+        cells = self.plan.transform(matrix)
         terms, inputs = self.plan.terms(cells), self.plan.inputs(cells)
         members = (
             self.line.predict_proba(terms),
@@ -80,7 +80,7 @@ def _data() -> tuple[str, tuple[FeatureMatrix, Bools]]:
 
 def _both(matrix: FeatureMatrix, labels: Bools) -> Both:
     plan = fit_preprocessing(matrix)
-    cells = plan.read(matrix)
+    cells = plan.transform(matrix)
     inputs = plan.inputs(cells)
     trees, start = boosting.fit(inputs, labels, TREES, rows=len(labels), seed=SEED)
     scorer = LeadScorer()
@@ -88,7 +88,7 @@ def _both(matrix: FeatureMatrix, labels: Bools) -> Both:
     scorer.ensemble_ = Ensemble(
         plan=plan,
         blend=StackedModel(constant=0.0, weights={LR: 0.3, GB: 0.5, RF: 0.2}),
-        line=linear.fit(plan, cells, labels, 0.3),
+        linear=linear.fit(plan, cells, labels, 0.3),
         boosting=trees,
         start=start,
         forest=forest.fit(inputs, labels, seed=SEED),

@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks.harness import SEED
+from ml.arrays import Bools
 from ml.profiles import FeatureMatrix
-from ml.training.calibration import Bools
 from ml.training.tabular import read_columns, read_labels
 from workers.cli.models import csv_table
 

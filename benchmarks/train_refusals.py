@@ -25,11 +25,11 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks import harness
+from ml.arrays import Floats
 from ml.language import first_look, recogniser
 from ml.language.recogniser import Recogniser
 from ml.language.refusals import RecogniserInput, recogniser_inputs, verdict_of_patterns
 from ml.language.words import fold
-from ml.training.calibration import Floats
 
 SEED = 0
 CORPORA = tuple(sorted(Path(__file__).parent.glob("refusal_training*.tsv")))

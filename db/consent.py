@@ -194,13 +194,13 @@ def _entries(statements: tuple[ConsentStatement, ...]) -> tuple[Entry, ...]:
 
 def _entry(group: tuple[ConsentStatement, ...]) -> Entry:
     names = ("channel", "decision", "basis", "reference", "rule")
-    told = sorted([getattr(one, name) or "" for name in names] for one in group)
+    values = sorted([getattr(statement, name) or "" for name in names] for statement in group)
     return Entry(
         statements=group,
-        document=tuple({name: value for name in names if (value := getattr(one, name))} for one in group),
-        text=json.dumps(told, separators=(",", ":")),
-        said_at=next((one.said_at for one in group if one.said_at is not None), None),
-        quote=next((one.quote for one in group if one.quote), None),
+        document=tuple({name: value for name in names if (value := getattr(statement, name))} for statement in group),
+        text=json.dumps(values, separators=(",", ":")),
+        said_at=next((statement.said_at for statement in group if statement.said_at is not None), None),
+        quote=next((statement.quote for statement in group if statement.quote), None),
     )
 
 

@@ -43,7 +43,7 @@ class TenantSession(Session):
 
 @contextmanager
 def across_tenants(session: Session) -> Iterator[None]:
-    """Let a tenant's session reach the rows of all tenants while the block runs: for the few that tenants share."""
+    """Open a tenant's session to the rows of all tenants while the block runs, for the few rows that tenants share."""
     before = session.info[_KEY]
     _change(session, MARK)
     try:

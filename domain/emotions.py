@@ -1,4 +1,4 @@
-"""The tone of a lead's recent messages. It is no fact about the person, and says so with its confidence and evidence."""
+"""The tone of a lead's recent messages: no fact about the person, so always given with confidence and evidence."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""A simulated brokerage: writes a CSV of invented leads whose true chances only the generator knows.
+"""Simulate a brokerage: write a CSV of invented leads whose true chances only the generator knows.
 
     python examples/generate.py --seed 7 --leads 1200 --out examples/leads.csv
 
 Every name is invented, every address ends in example.com and every number lies in 555-0100 … 555-0199. The same seed
-gives the same file, byte for byte. `truth` tells tests what the file does not: each lead's true probability, and what
-became of the open ones.
+gives the same file, byte for byte. `truth` returns, for tests, what the file does not contain: each lead's true
+probability, and the outcome of the open leads.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """What the simulation knows of one lead and its file does not say."""
+    """The facts about one lead that the simulation knows and the file does not contain."""
 
-    #: chance that the lead converts, given all that the file shows of it
+    #: chance that the lead converts, given everything the file shows about it
     probability: float
-    #: whether it does; for a closed lead the file says so too
+    #: whether it converts; for a closed lead the file says so too
     converts: bool
     #: whether the file shows the lead as open
     open: bool
@@ -71,7 +71,7 @@ class Truth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """What a lead did between its creation and the moment the file describes."""
+    """A lead's behaviour between its creation and the moment that the file describes."""
 
     age_days: float
     counts: Mapping[str, int]
@@ -82,7 +82,7 @@ class Behaviour:
 
 
 def poisson(random: Random, mean: float) -> int:
-    """A Poisson draw (Knuth); `mean` above 0 and small."""
+    """Return a Poisson draw (Knuth); `mean` above 0 and small."""
     limit, product, count = math.exp(-mean), random.random(), 0
     while product > limit:
         product *= random.random()
@@ -91,12 +91,12 @@ def poisson(random: Random, mean: float) -> int:
 
 
 def binomial(random: Random, trials: int, chance: float) -> int:
-    """How many of `trials` succeed."""
+    """Return how many of `trials` succeed."""
     return sum(random.random() < chance for _ in range(trials))
 
 
 def sigmoid(value: float) -> float:
-    """The logistic function."""
+    """Return the logistic function of a value."""
     return 1 / (1 + math.exp(-value))
 
 
@@ -139,7 +139,7 @@ def _behaviour(random: Random, intent: float, age: float) -> Behaviour:
 
 
 def _log_odds(row: Row, did: Behaviour) -> float:
-    """The hidden truth: what the visible facts are worth. Constants set for a base rate of 18 % and an AUC of .85."""
+    """Return the true log-odds, from the visible facts. Constants set for a base rate of 18 % and an AUC of .85."""
     count = did.counts
     reply = -0.85 if did.replied is None else 0.75 - 0.045 * min(did.replied, 45)
     attributes = SOURCES[row["source"]][1] + LEAD_TYPES[row["lead_type"]][1]
@@ -208,7 +208,7 @@ def _ago(as_of: datetime, days: float | None) -> str:
 
 
 def _stage(did: Behaviour) -> str:
-    """The stage as of the moment: it follows from what was done, not from how it ends."""
+    """Return the stage at that moment: it follows from the behaviour, not from the outcome."""
     if did.counts["showings"]:
         return "showing" if did.counts["showings"] > 1 else "appointment"
     if did.counts["sms_in"]:
@@ -228,7 +228,7 @@ def _times(random: Random, as_of: datetime, did: Behaviour) -> Row:
 
 
 def _fresh(random: Random) -> Behaviour:
-    """An inquiry of the last hours that nobody has called back."""
+    """Return an inquiry of the last hours that has not been answered."""
     counts = dict.fromkeys(_counts(Random(0), 0.0, 1.0), 0) | {"listing_views": 3, "site_visits": 1, "searches": 1}
     age = random.uniform(0.01, 0.4)
     return Behaviour(age_days=age, counts=counts, replied=None, contacted=None, active=age)
@@ -274,8 +274,8 @@ def _leads(seed: int, n: int, now: datetime) -> Iterator[tuple[Row, Truth]]:
 
 
 def truth(seed: int, n: int) -> dict[str, Truth]:
-    """External id -> what the simulation knows of that lead, for the `n` leads of `seed`."""
-    return {row["external_id"]: known for row, known in _leads(seed, n, NOW)}
+    """Return external id -> truth, for the `n` leads of `seed`."""
+    return {row["external_id"]: lead_truth for row, lead_truth in _leads(seed, n, NOW)}
 
 
 def _written(amount: str) -> str:
@@ -283,7 +283,7 @@ def _written(amount: str) -> str:
 
 
 def _messy(random: Random, row: Row) -> Row:
-    """The row as people and systems write it: a few blanks, capitals and amounts in words."""
+    """Return the row as people and systems write it: a few blanks, capitals and amounts in words."""
     messy = {
         name: "" if name in OPTIONAL and random.random() < MESS["blank_cell"] else cell for name, cell in row.items()
     }
@@ -295,12 +295,12 @@ def _messy(random: Random, row: Row) -> Row:
 
 
 def _phone_only(row: Row) -> Row:
-    """A row that names nobody: a phone alone is no identity, so an import must refuse it."""
+    """Return a row without an identity: a phone alone is none, so an import must reject the row."""
     return {**row, "external_id": "", "email": "", "first_name": "", "last_name": "", "phone": "(305) 555-0199"}
 
 
 def rows(seed: int, n: int, now: datetime = NOW) -> list[Row]:
-    """The file's rows: `n` leads by their creation, with the mess of `MESS` (a few rows more than `n`)."""
+    """Return the file's rows: `n` leads by creation time, with the errors of `MESS` (a few rows more than `n`)."""
     random, written = Random(f"{seed}:mess"), []
     for row, _ in _leads(seed, n, now):
         written.append(_messy(random, row))
@@ -312,7 +312,7 @@ def rows(seed: int, n: int, now: datetime = NOW) -> list[Row]:
 
 
 def write(target: TextIO, table: Sequence[Row]) -> None:
-    """The rows as CSV with the canonical columns and three of the brokerage's own."""
+    """Write the rows as CSV with the canonical columns and three of the brokerage's own."""
     writer = csv.DictWriter(target, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(table)
@@ -324,19 +324,19 @@ def _moment(text: str) -> datetime:
 
 
 def main() -> None:
-    """Writes the file that the command line asks for."""
-    parser = argparse.ArgumentParser(description="Writes a CSV of a simulated brokerage's leads.")
+    """Write the file that the command line asks for."""
+    parser = argparse.ArgumentParser(description="Write a CSV of a simulated brokerage's leads.")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--leads", type=int, default=1200)
     parser.add_argument(
         "--now", type=_moment, default=NOW, help="the moment of the file (ISO 8601, default %(default)s)"
     )
     parser.add_argument("--out", type=Path, default=Path("examples/leads.csv"))
-    asked = parser.parse_args()
-    table = rows(asked.seed, asked.leads, asked.now)
-    with asked.out.open("w", encoding="utf-8", newline="") as target:
+    options = parser.parse_args()
+    table = rows(options.seed, options.leads, options.now)
+    with options.out.open("w", encoding="utf-8", newline="") as target:
         write(target, table)
-    sys.stdout.write(f"{asked.out}: {len(table)} rows of {asked.leads} simulated leads, seed {asked.seed}\n")
+    sys.stdout.write(f"{options.out}: {len(table)} rows of {options.leads} simulated leads, seed {options.seed}\n")
 
 
 if __name__ == "__main__":

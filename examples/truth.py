@@ -1,6 +1,6 @@
-"""The hidden truth of interventions: what becomes of a simulated lead in 30 days, with what was sent and without it.
+"""Simulate the true effect of interventions: whether a simulated lead is kept for 30 days, with and without one.
 
-Tests and benchmarks alone may ask; no file and no cluster is told. The same seed gives the same worlds.
+Only tests and benchmarks use it; no file and no cluster contains it. The same seed gives the same results.
 
 >>> from examples import generate
 >>> lead = generate.truth(7, 1)["SIM-00001"]
@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from examples.generate import Truth, sigmoid
 
-#: what sending adds to the log-odds of keeping a lead that is as receptive as most; one does nothing and one harms
+#: what sending adds to the log-odds of keeping a lead of average receptivity; one type has no effect and one does harm
 LIFTS: Mapping[str, float] = MappingProxyType({
     "proactive_outreach": 0.35,
     "value_reinforcement": 0.20,
@@ -32,9 +32,9 @@ LIFTS: Mapping[str, float] = MappingProxyType({
     "customized_solution": 0.25,
     "relationship_rebuilding": 0.15,
 })  # fmt: skip
-#: of the log-odds of keeping a lead to which nothing is sent: start, weight of its will to buy, spread of its mood
+#: log-odds of keeping a lead without an intervention: intercept, weight of its will to buy, spread of its mood
 _START, _WILL, _MOOD = -0.35, 0.4, 0.6
-#: how far leads differ in what the same intervention does to them
+#: standard deviation of the effect of one intervention among leads
 _UNLIKE = 0.4
 
 
@@ -49,12 +49,12 @@ class Response:
 
     @property
     def effect(self) -> float:
-        """What sending truly changes for this lead."""
+        """Return the true effect of sending for this lead."""
         return self.sent - self.without
 
 
 def respond(seed: int, lead_id: str, lead: Truth, intervention: str, *, lifts: Mapping[str, float] = LIFTS) -> Response:
-    """What an intervention would do to a lead; raises KeyError for one that the simulation does not know."""
+    """Return a lead's chances with and without an intervention; raises KeyError for an unknown intervention."""
     hidden = Random(f"{seed}:{lead_id}:traits")
     mood, receptive = hidden.gauss(0, _MOOD), hidden.gauss(1, _UNLIKE)
     will = math.log(lead.probability / (1 - lead.probability))
@@ -63,9 +63,9 @@ def respond(seed: int, lead_id: str, lead: Truth, intervention: str, *, lifts: M
 
 
 def kept(seed: int, lead_id: str, lead: Truth, intervention: str, *, sent: bool) -> bool:
-    """Whether the lead is kept in the world where the intervention was sent, or in the one where it was not.
+    """Return whether the lead is kept when the intervention was sent (`sent`), or when it was not.
 
-    Both worlds share the lead's luck, so that they differ by what sending changes alone.
+    Both cases use the same random number for the lead, so that they differ only by the effect of sending.
     """
     chances = respond(seed, lead_id, lead, intervention)
     luck = Random(f"{seed}:{lead_id}:luck").random()

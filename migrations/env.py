@@ -18,7 +18,7 @@ _UPGRADE_LOCK = 0x48656172
 
 def _run() -> None:
     url = context.config.attributes["url"]
-    # Rebuilding a SQLite table drops the old one, which would delete rows that refer to it: keys are checked at the end.
+    # Rebuilding a SQLite table drops the old one, which would delete rows that refer to it: keys are checked last.
     engine = make_engine(url, statement_timeout=_STATEMENT_TIMEOUT, lock_timeout=_STATEMENT_TIMEOUT, foreign_keys=False)
     try:
         with engine.connect() as connection, connection.begin():

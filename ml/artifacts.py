@@ -18,6 +18,7 @@ import sklearn
 from numpy.typing import NDArray
 
 from ml.churn.scorer import ChurnScorer
+from ml.ensemble.scorer import EnsembleScorer
 from ml.errors import ArtifactCorruptedError, ArtifactFormatError, ArtifactKindError
 from ml.features import SCHEMA_VERSION
 from ml.leads import LeadScorer, Scorecard
@@ -25,7 +26,7 @@ from ml.leads import LeadScorer, Scorecard
 #: changes when older artifacts can no longer be read
 FORMAT = 1
 
-Scorer = LeadScorer | Scorecard
+Scorer = EnsembleScorer | Scorecard
 
 #: the scorers that come with Hearth, by the kind that their artifacts name
 SCORERS: Mapping[str, type[Scorer]] = {scorer.kind: scorer for scorer in (LeadScorer, ChurnScorer, Scorecard)}

@@ -1,4 +1,4 @@
-"""What can go wrong in the models.
+"""Errors of the models.
 
 MlError
 ├── FeatureError          rows that cannot become a feature matrix

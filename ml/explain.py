@@ -25,7 +25,7 @@ class Reason:
 
 
 def describe(name: str, value: Value | None) -> str:
-    """Say a feature's value in plain words; a text must be a level that many leads share.
+    """Return a feature's value in plain words; a text must be a level that many leads share.
 
     >>> describe("showings", 3.0), describe("reply_days", 2.2), describe("custom:Pool", None)
     ('3 showings', 'last reply 2 days ago', 'Pool: not known')
@@ -39,14 +39,14 @@ def describe(name: str, value: Value | None) -> str:
 
 
 def number(value: float) -> str:
-    """Write a number for people: 450,000 or 3 or 2.5."""
+    """Return a number for people: 450,000 or 3 or 2.5."""
     if value == round(value) or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
 
 def ago(days: float) -> str:
-    """Write a span of days for people.
+    """Return a span of days for people.
 
     >>> ago(0.3), ago(1.2), ago(40)
     ('today', '1 day ago', '40 days ago')

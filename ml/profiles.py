@@ -1,4 +1,4 @@
-"""What models read of a lead, and the one block of numbers it becomes."""
+"""A lead as models read it, and the feature matrix made of many."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from types import NoneType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ml.arrays import Floats32, Ints
 from ml.errors import FeatureError
 
 #: beyond float32 is beyond any feature
@@ -83,7 +83,7 @@ class FeatureMatrix:
     """
 
     columns: tuple[str, ...]
-    values: NDArray[np.float32]
+    values: Floats32
     levels: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     #: columns that may not be features, each with the reason
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -103,14 +103,14 @@ class FeatureMatrix:
         return cls(columns=names, values=values, levels=levels)
 
     def to_rows(self) -> list[dict[str, float | str | None]]:
-        """Give each lead's features by name; `from_rows` restores the same float32 values."""
+        """Return each lead's features by name; `from_rows` restores the same float32 values."""
         columns = [self._cells(index) for index in range(len(self.columns))]
         return [
             {name: column[row] for name, column in zip(self.columns, columns, strict=True)} for row in range(len(self))
         ]
 
-    def take(self, indices: Sequence[int] | NDArray[np.intp]) -> Self:
-        """Give the rows at `indices`, in that order."""
+    def take(self, indices: Sequence[int] | Ints) -> Self:
+        """Return the rows at `indices`, in that order."""
         return type(self)(
             columns=self.columns,
             values=self.values[np.asarray(indices, dtype=np.intp)],
@@ -119,7 +119,7 @@ class FeatureMatrix:
         )
 
     def select(self, names: Sequence[str]) -> Self:
-        """Give the columns in `names` that exist, in that order."""
+        """Return the columns in `names` that exist, in that order."""
         where = self.positions()
         kept = tuple(name for name in names if name in where)
         return type(self)(
@@ -130,7 +130,7 @@ class FeatureMatrix:
         )
 
     def positions(self) -> dict[str, int]:
-        """Give the index of each column."""
+        """Return the index of each column."""
         return {name: index for index, name in enumerate(self.columns)}
 
     def _cells(self, index: int) -> list[Value | None]:
@@ -141,8 +141,8 @@ class FeatureMatrix:
         return [None if math.isnan(cell) else levels[int(cell)] for cell in cells]
 
 
-def encode(cells: Sequence[Value | None], name: str) -> tuple[NDArray[np.float32], tuple[Value, ...]]:
-    """Give a column's float32 values and its levels; no levels when all of it is numbers. Raises FeatureError."""
+def encode(cells: Sequence[Value | None], name: str) -> tuple[Floats32, tuple[Value, ...]]:
+    """Return a column's float32 values and its levels; no levels when all of it is numbers. Raises FeatureError."""
     kinds = set(map(type, cells))
     if kinds <= _PLAIN:
         # all of it is numbers, as nearly every column: the same in one step

@@ -23,7 +23,7 @@ class Threshold:
 
 
 def hot(bands: Mapping[str, float]) -> Threshold:
-    """Give the threshold of a tenant that names none: the hot band, left a sixth below it.
+    """Return the threshold of a tenant that names none: the hot band, left a sixth below it.
 
     >>> hot({})
     Threshold(name='hot', enter=0.6, leave=0.5)
@@ -33,7 +33,7 @@ def hot(bands: Mapping[str, float]) -> Threshold:
 
 
 def moved(thresholds: Sequence[Threshold], before: float | None, now: float) -> dict[str, bool]:
-    """Give the thresholds that a score may have crossed: True entered, False left. What lies between tells nothing.
+    """Return the thresholds that a score may have crossed: True entered, False left. What lies between tells nothing.
 
     >>> at = [hot({})]
     >>> moved(at, 0.4, 0.7), moved(at, 0.7, 0.55), moved(at, 0.55, 0.45), moved(at, None, 0.2)
@@ -45,12 +45,12 @@ def moved(thresholds: Sequence[Threshold], before: float | None, now: float) -> 
 
 
 def beyond(thresholds: Sequence[Threshold], now: float) -> dict[str, bool]:
-    """Give on which side of thresholds a score lies, whatever it was; those that it lies between are left out."""
+    """Return on which side of thresholds a score lies, whatever it was; those that it lies between are left out."""
     return {t.name: now >= t.enter for t in thresholds if now >= t.enter or now < t.leave}
 
 
 def within(band: Band, probability: float, *, hot: float = HOT, warm: float = WARM) -> float:
-    """Give the probability nearest to the model's that lies in the band a person chose.
+    """Return the probability nearest to the model's that lies in the band a person chose.
 
     >>> within("hot", 0.2), within("hot", 0.8), within("cold", 0.8), within("warm", 0.8)
     (0.6, 0.8, 0.29, 0.59)

@@ -11,7 +11,7 @@ from domain.leads import UNSCORED_LEAD_TYPES
 from ml.explain import ago
 from ml.features.contextual import TERMINAL
 from ml.features.events import canonical, side, visible
-from ml.leads.scorecard import normalised_level
+from ml.features.levels import normalised_level
 from ml.profiles import LeadProfile
 
 #: within this an inquiry is to be answered
@@ -107,7 +107,7 @@ def _one(profile: LeadProfile, thresholds: Mapping[str, float]) -> Urgency:
 
 
 def waiting(inquiry: datetime, now: datetime) -> str:
-    """Say how long an inquiry that nobody has answered waits by now.
+    """Return how long an unanswered inquiry has been waiting.
 
     >>> from datetime import UTC
     >>> waiting(datetime(2025, 3, 1, 12, tzinfo=UTC), datetime(2025, 3, 1, 12, 47, tzinfo=UTC))
@@ -134,7 +134,7 @@ def _finished(profile: LeadProfile, stage: str) -> bool:
 
 
 def is_done(stage: str | None) -> bool:
-    """Tell whether nothing is to be done in a stage any more.
+    """Return whether nothing is to be done in a stage any more.
 
     >>> is_done("Closed Won"), is_done("past_client"), is_done(None)
     (True, False, False)
@@ -143,7 +143,7 @@ def is_done(stage: str | None) -> bool:
 
 
 def _unanswered(profile: LeadProfile) -> datetime | None:
-    """Give when a fresh inquiry came that nobody has answered; None when there is none."""
+    """Return when a fresh inquiry came that nobody has answered; None when there is none."""
     events = [(canonical(event.kind, event.direction), event) for event in visible(profile)]
     asked = [event.occurred_at for kind, event in events if kind == "inquiries"]
     inquiry = max(asked, default=_past(profile, profile.created_at))
@@ -169,7 +169,7 @@ def _past(profile: LeadProfile, moment: datetime | None) -> datetime | None:
 
 
 def patience(stage: str | None, timeline: str | None, thresholds: Mapping[str, float] = THRESHOLDS) -> float:
-    """Give the days of silence that a stage bears; `thresholds` must be whole.
+    """Return the days of silence that a stage bears; `thresholds` must be whole.
 
     >>> patience("offer", None), patience("Nurture", "12+"), patience(None, None)
     (5, 60, 7)

@@ -1,4 +1,4 @@
-"""Whom to see to today and by which way: inquiries nobody answered first, then by expected value."""
+"""Rank today's leads and the ways to reach them: unanswered inquiries first, then by expected value."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def rank(
     typical: float | None = None,
     limit: Callable[[str], int] | None = None,
 ) -> list[Candidate]:
-    """Give the first `capacity` contactable leads: unanswered inquiries, longest waiting first, then expected value.
+    """Return the first `capacity` contactable leads: unanswered inquiries, longest waiting first, then expected value.
 
     A value that is not known counts as `typical`, else as the median of the known ones, or 1 when none is. Ties are
     broken by lead id. With `limit` no agent gets more leads than it gives for them.
@@ -92,7 +92,7 @@ def rank(
 
 
 def in_order(candidates: Sequence[Candidate], *, now: datetime, typical: float | None = None) -> list[Candidate]:
-    """Give all contactable leads, ordered as `rank` does."""
+    """Return all contactable leads, ordered as `rank` does."""
     open_to = [candidate for candidate in candidates if candidate.contactable]
     usual = typical or _typical(open_to)
     return sorted(open_to, key=lambda candidate: _key(candidate, now, usual))
@@ -148,7 +148,7 @@ def fill(
 
 
 def ways(urged: str | None, traits: Collection[str], actions: Mapping[str, Action] = CATALOGUE.actions) -> list[Action]:
-    """Give the ways in which a person may see to a lead, best first: what is urged, then one over each other channel.
+    """Return the ways in which a person may see to a lead, best first: what is urged, then one over each other channel.
 
     `actions` are those that the brokerage uses. A call is always among the ways: it is what a list of calls is for.
 
@@ -168,7 +168,7 @@ def ways(urged: str | None, traits: Collection[str], actions: Mapping[str, Actio
 
 
 def changed(before: Seen, now: Seen, happened: Sequence[tuple[str, str | None]]) -> Changed:
-    """Say what is new: the score against that of a day before, and what happened since as (kind, direction).
+    """Return what is new: the score against that of a day before, and what happened since as (kind, direction).
 
     >>> from datetime import UTC
     >>> then, today = datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 3, 2, tzinfo=UTC)
@@ -196,7 +196,7 @@ def _moved(before: Seen, now: Seen) -> str:
 
 
 def _batches(ordered: Sequence[Candidate], capacity: int) -> Iterator[Sequence[Candidate]]:
-    """Give ever more leads at once: most lists are full after the first few, and who reads far reads in few steps."""
+    """Yield the leads in growing batches: most lists are full after the first few, and long lists take few steps."""
     start, size = 0, capacity + capacity // 4 + 5
     while start < len(ordered):
         yield ordered[start : start + size]
@@ -204,7 +204,7 @@ def _batches(ordered: Sequence[Candidate], capacity: int) -> Iterator[Sequence[C
 
 
 def expected_value(candidate: Candidate, typical: float) -> float:
-    """Give probability times value, `typical` standing in for a value that is not known."""
+    """Return probability times value, `typical` standing in for a value that is not known."""
     return candidate.probability * (candidate.value if _known(candidate.value) and candidate.value else typical)
 
 

@@ -1,9 +1,9 @@
 # ruff: noqa: N818  # names say the fact
-"""What a task answers instead of a result. Arguments are JSON, so that every client reads them.
+"""The errors that a task answers with instead of a result. Their arguments are JSON, so that every client reads them.
 
 TaskError
 ├── InvalidPayload   the caller's mistake: never retried, nothing stored
-├── Unavailable      trouble that passes lasted for longer than the task may wait
+├── Unavailable      a transient error lasted for longer than the task may wait
 ├── Overloaded       more was asked than can be done soon: wait, then send it again
 ├── TimedOut         the task's own time limit
 ├── Poisonous        it took its worker down too often: held in quarantine
@@ -18,7 +18,7 @@ FieldError = dict[str, str]
 
 
 class TaskError(Exception):
-    """Anything a task answers instead of a result."""
+    """Any error that a task answers with."""
 
 
 class InvalidPayload(TaskError):
@@ -35,7 +35,7 @@ class InvalidPayload(TaskError):
 
     @classmethod
     def at(cls, code: str, loc: str, msg: str) -> InvalidPayload:
-        """One wrong place."""
+        """Return the error for one wrong place."""
         return cls(code, [{"loc": loc, "msg": msg}])
 
 

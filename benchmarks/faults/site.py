@@ -33,8 +33,9 @@ from db import session as sessions
 from db.errors import DatabaseUnavailable
 from db.repositories import tenants
 from migrations.commands import upgrade
+from tasks.runtime import queue_depth
 from workers.app import app
-from workers.base import broker_epoch, database
+from workers.base import database
 from workers.base.settings import Settings
 from workers.cluster import broker, embedded
 from workers.cluster.supervisor import ProcessSpec
@@ -145,7 +146,7 @@ class Site:
         """Messages that the broker holds, in queues and unacknowledged."""
         client = self.redis()
         queues = [queue.name for queue in app.conf.task_queues]
-        return int(sum(broker_epoch.depths(client, queues).values()) + client.hlen("unacked"))
+        return int(sum(queue_depth.depths(client, queues).values()) + client.hlen("unacked"))
 
     def sweep(self) -> None:
         """Ask for the sweep that beat sends every 15 seconds; it runs once a slot, however often it is asked for."""

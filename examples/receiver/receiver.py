@@ -1,9 +1,9 @@
-"""Takes HighLevel's webhooks in: raw body, signature, queue, answer. An ASGI application without a framework.
+"""Receive HighLevel's webhooks: raw body, signature, queue, answer. An ASGI application without a framework.
 
 REDIS_URL=redis://… HEARTH_GHL_KEYS="$(cat ghl.pem)" uvicorn receiver:app
 
-It answers 200 once the broker has the event, and 429 while the broker is down: that is the one answer upon which
-HighLevel sends an event again (6 times, about 10 minutes apart). Nothing is read from the body before it is verified.
+It answers 200 once the broker has the event, and 429 while the broker is down: only after 429 does HighLevel send an
+event again (6 times, about 10 minutes apart). Nothing in the body is read before its signature is verified.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from kombu.exceptions import OperationalError
 
 from tasks.crm.webhook_signatures import verify_highlevel
 
-#: bytes of a body, and of the events of one message; Hearth takes no longer ones
+#: the most bytes of a body, and of the events of one message; Hearth refuses more
 LIMIT = 600_000
-#: levels of objects and lists in an event; Hearth takes a hundred in a message, which is a few more around it
+#: the most levels of objects and lists in an event; Hearth takes a hundred in a message, which adds a few of its own
 DEPTH = 90
-#: seconds for which events of one location are gathered, and the most of them in one message
+#: seconds for which events of one location are collected, and the most of them in one message
 GATHER, MOST = 0.1, 200
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -34,22 +34,27 @@ Enqueue = Callable[[Sequence[Message]], None]
 
 
 def enqueuer(broker_url: str) -> Enqueue:
-    """What puts events of one location into Hearth's queue, within three seconds or not at all."""
+    """Return a function that puts events of one location into Hearth's queue, within three seconds or not at all."""
     client = Celery("receiver", broker=broker_url, set_as_current=False)
-    patience = {"socket_timeout": 3, "socket_connect_timeout": 3, "max_retries": 0}
-    client.conf.update(broker_transport_options=patience, broker_connection_timeout=3, task_ignore_result=True)
+    timeouts = {"socket_timeout": 3, "socket_connect_timeout": 3, "max_retries": 0}
+    client.conf.update(broker_transport_options=timeouts, broker_connection_timeout=3, task_ignore_result=True)
 
     def enqueue(events: Sequence[Message]) -> None:
-        facts = {"tenant_id": events[0]["locationId"], "provider": "ghl", "events": list(events)}
-        facts |= {"signature_verified": True, "received_at": datetime.now(UTC).isoformat()}
-        client.send_task("hearth.events.ingest", kwargs=facts, queue="ingest", retry=False)
+        kwargs = {
+            "tenant_id": events[0]["locationId"],
+            "provider": "ghl",
+            "events": list(events),
+            "signature_verified": True,
+            "received_at": datetime.now(UTC).isoformat(),
+        }
+        client.send_task("hearth.events.ingest", kwargs=kwargs, queue="ingest", retry=False)
 
     return enqueue
 
 
 @dataclass
 class Gatherer:
-    """Sends the events that come together in one message: ten in one cost Hearth little more than one alone."""
+    """Send events that arrive together in one message: ten in one cost Hearth little more than one alone."""
 
     enqueue: Enqueue
     seconds: float = GATHER
@@ -57,36 +62,36 @@ class Gatherer:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def put(self, event: Message, size: int) -> bool:
-        """True once the broker has the event, False when it did not take it."""
-        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Return True once the broker has the event, False when it did not take it."""
+        accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         batch = self.waiting.get(event["locationId"], [])
         if not batch or len(batch) >= MOST or sum(each[1] for each in batch) + size > LIMIT:
             batch = self.waiting[event["locationId"]] = []
             task = asyncio.create_task(self.send(event["locationId"], batch))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
-        batch.append((event, size, place))
-        return await place
+        batch.append((event, size, accepted))
+        return await accepted
 
     async def send(self, location: str, batch: list[tuple[Message, int, asyncio.Future[bool]]]) -> None:
-        """Wait for more, send it all, and tell everybody who waits."""
+        """Wait for more events, send them all, and resolve their futures."""
         await asyncio.sleep(self.seconds)
         if self.waiting.get(location) is batch:
             del self.waiting[location]
-        taken = False
+        sent = False
         try:
             await asyncio.to_thread(self.enqueue, [event for event, _, _ in batch])
-            taken = True
+            sent = True
         except (OperationalError, OSError):
             pass
         finally:
-            for _, _, place in batch:
-                if not place.done():
-                    place.set_result(taken)
+            for _, _, accepted in batch:
+                if not accepted.done():
+                    accepted.set_result(sent)
 
 
 def receiver(keys: Sequence[str], enqueue: Enqueue) -> Callable[[Message, Receive, Send], Awaitable[None]]:
-    """The application: `keys` are HighLevel's public keys (PEM)."""
+    """Return the application; `keys` are HighLevel's public keys (PEM)."""
 
     gatherer = Gatherer(enqueue)
 
@@ -111,7 +116,7 @@ def receiver(keys: Sequence[str], enqueue: Enqueue) -> Callable[[Message, Receiv
 
 
 async def read(receive: Receive) -> bytes | None:
-    """The body as it came, None when it is too long."""
+    """Return the raw body, or None when it is too long."""
     body, more = b"", True
     while more and len(body) <= LIMIT:
         message = await receive()
@@ -120,7 +125,7 @@ async def read(receive: Receive) -> bytes | None:
 
 
 def parse(body: bytes) -> Message | None:
-    """The event, None when it is none, or when Hearth would refuse its numbers or its depth."""
+    """Return the event, or None when it is no event or Hearth would refuse its numbers or its depth."""
     try:
         event = json.loads(body)
         json.dumps(event, allow_nan=False)
@@ -132,7 +137,7 @@ def parse(body: bytes) -> Message | None:
 
 
 def depth(event: object) -> int:
-    """Levels of objects and lists within each other."""
+    """Return how many levels of objects and lists are nested."""
     levels, inner = 0, [event]
     while inner := [part for part in inner if isinstance(part, dict | list)]:
         levels += 1
@@ -141,13 +146,13 @@ def depth(event: object) -> int:
 
 
 async def answer(send: Send, status: int) -> None:
-    """An answer without content."""
+    """Send an answer without content."""
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body", "body": b""})
 
 
 def pem_keys(text: str) -> list[str]:
-    """The keys of a text that holds several, one after another."""
+    """Return the keys of a text that contains several, one after another."""
     end = "-----END PUBLIC KEY-----"
     return [f"{part.strip()}\n{end}\n" for part in text.split(end) if part.strip()]
 

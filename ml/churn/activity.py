@@ -1,4 +1,4 @@
-"""What an interaction says of a lead: that it is there, that somebody contacted it, or that it is over.
+"""Classify interactions: a sign of activity by the lead, a contact by the agent, or the end of the lead.
 
 An e-mail that was opened is no sign: mail programs open them by themselves.
 """
@@ -80,7 +80,7 @@ class End:
     rank: int
 
     def seen(self, as_of: datetime) -> bool:
-        """Tell whether it had happened and was known at a moment."""
+        """Return whether it had happened and was known at a moment."""
         return self.at <= as_of and self.recorded_at <= as_of
 
     @property
@@ -90,7 +90,7 @@ class End:
 
 
 def seen(profile: LeadProfile) -> LeadProfile:
-    """Give a lead with only what had happened and was known at its moment."""
+    """Return a lead with only what had happened and was known at its moment."""
     as_of = profile.as_of
     return replace(
         profile,
@@ -101,7 +101,7 @@ def seen(profile: LeadProfile) -> LeadProfile:
 
 
 def over(profile: LeadProfile, stood_since: datetime | None) -> str | None:
-    """Give why there is nothing to lose of a lead any more: how it ended, or `no_client`; None where there is.
+    """Return why the lead is closed (its terminal outcome, or `no_client`), or None while it is open.
 
     One that entered a stage since (`stood_since`), or came back, is open again, unless it refused.
     """
@@ -117,32 +117,32 @@ def over(profile: LeadProfile, stood_since: datetime | None) -> str | None:
 
 
 def ends(profile: LeadProfile) -> list[End]:
-    """Give the ends among a lead's interactions."""
+    """Return the ends among a lead's interactions."""
     return [end for event in profile.interactions if (end := end_of(event)) is not None]
 
 
 def quiet_since(profile: LeadProfile) -> datetime | None:
-    """Give when a lead gave its last sign, else when it came; None when nothing is known of it."""
+    """Return when a lead gave its last sign, else when it came; None when nothing is known of it."""
     came = profile.created_at or min((event.occurred_at for event in profile.interactions), default=None)
     return max([*signs(profile), *([] if came is None else [came])], default=None)
 
 
 def signs(profile: LeadProfile) -> list[datetime]:
-    """Give the moments at which a lead gave a sign, of all its interactions and told times."""
+    """Return the moments at which a lead gave a sign, from its interactions and its stored times."""
     told = (profile.times.get(name) for name in ("last_activity_at", "last_replied_at"))
     happened = (event.occurred_at for event in profile.interactions if is_sign(event))
     return [*happened, *(moment for moment in told if moment is not None)]
 
 
 def contacts(profile: LeadProfile) -> list[datetime]:
-    """Give the moments at which somebody was in touch with a lead."""
+    """Return the moments at which somebody was in touch with a lead."""
     told = [profile.times.get(name) for name in ("last_contacted_at", "last_replied_at")]
     happened = [event.occurred_at for event in profile.interactions if is_contact(event)]
     return [*happened, *(moment for moment in told if moment is not None)]
 
 
 def is_sign(event: Interaction) -> bool:
-    """Tell an inbound reply, an answered call, a click, a site event or an appointment.
+    """Return whether the event is a sign: an inbound reply, an answered call, a click, a site event or an appointment.
 
     >>> moment = datetime(2025, 3, 1)
     >>> call = Interaction(kind="call", occurred_at=moment, recorded_at=moment, direction="outbound", value=4.0)
@@ -160,23 +160,23 @@ def is_sign(event: Interaction) -> bool:
 
 
 def is_contact(event: Interaction) -> bool:
-    """Tell what cannot be without somebody having been in touch with the lead."""
+    """Return whether the event proves that somebody was in touch with the lead."""
     kind = plain_kind(event)
     return kind in _TOUCHED or (event.direction == "outbound" and kind in _TALKED)
 
 
 def end_of(event: Interaction) -> End | None:
-    """Give the end that an interaction is; None when it is none."""
+    """Return the end that an interaction is; None when it is none."""
     return _end(_bare(event.kind), event.occurred_at, event.recorded_at)
 
 
 def end_of_stage(stage: str | None, since: datetime, recorded_at: datetime) -> End | None:
-    """Give the end that a stage is; None when it is none."""
+    """Return the end that a stage is; None when it is none."""
     return _end(STAGES.get((stage or "").casefold(), ""), since, recorded_at)
 
 
 def plain_kind(event: Interaction) -> str:
-    """Give the canonical kind, else the kind as it was told."""
+    """Return the canonical kind, else the kind as it was told."""
     return _plain(event.kind, event.direction)
 
 

@@ -41,7 +41,7 @@ def find(matrix: FeatureMatrix) -> Sums:
 
 
 def add(matrix: FeatureMatrix, sums: Sums) -> FeatureMatrix:
-    """Give the matrix with the sums beside it; a sum is missing where one of its parts is."""
+    """Return the matrix with the sums beside it; a sum is missing where one of its parts is."""
     if not sums:
         return matrix
     totals = [np.sum([numbers(matrix, part) for part in parts], axis=0) for parts in sums.values()]

@@ -13,12 +13,12 @@ from types import MappingProxyType
 
 import numpy as np
 
+from ml.arrays import Bools, Floats
 from ml.churn.activity import plain_kind
 from ml.ensemble.column_types import numbers
-from ml.features.events import CANONICAL, Events, Floats, collect, visible
-from ml.leads.scorecard import normalised_level
+from ml.features.events import CANONICAL, Events, collect, visible
+from ml.features.levels import normalised_level
 from ml.profiles import FeatureMatrix, LeadProfile
-from ml.training.calibration import Bools
 from ml.urgency import THRESHOLDS, patience
 
 #: days of the newer window, and of both windows together
@@ -79,7 +79,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshots:
-    """What the indicators of many leads are told from."""
+    """The profiles, features and events that the indicators are measured on."""
 
     profiles: Sequence[LeadProfile]
     matrix: FeatureMatrix
@@ -89,7 +89,7 @@ class Snapshots:
     patience: Floats
 
     def column(self, name: str) -> Floats:
-        """Give a feature; NaN where it is missing."""
+        """Return a feature; NaN where it is missing."""
         return numbers(self.matrix, name)
 
     def count(self, mask: Bools, newest: float, oldest: float) -> Floats:
@@ -116,12 +116,12 @@ def measure(
 
 
 def spread(measured: Mapping[str, Measured]) -> list[tuple[Indicator, ...]]:
-    """Give the ten indicators of each of the leads."""
+    """Return the ten indicators of each of the leads."""
     return list(zip(*(_indicators(name, one) for name, one in measured.items()), strict=True))
 
 
 def _indicators(name: str, one: Measured) -> list[Indicator]:
-    """Give one indicator of each lead."""
+    """Return one indicator of each lead."""
     columns = [np.round(found, 2).tolist() for found in one.evidence.values()]
     rows = zip(np.round(one.values, DIGITS).tolist(), one.known.tolist(), zip(*columns, strict=True), strict=True)
     return [
@@ -287,7 +287,7 @@ def _share(part: Floats, whole: Floats) -> Floats:
 
 
 def _less(now: Floats, usual: Floats) -> Floats:
-    """Give how much less there is than usual, 0 to 1; nothing usual cannot become less."""
+    """Return how much less there is than usual, 0 to 1; nothing usual cannot become less."""
     less: Floats = np.where(usual > 0, 1 - now / np.where(usual > 0, usual, 1.0), 0.0)
     return np.maximum(less, 0.0)
 
@@ -298,7 +298,7 @@ def _measured(values: Floats, known: Bools, evidence: Mapping[str, Floats]) -> M
 
 
 def _or_else(found: Measured, values: Floats, evidence: Mapping[str, Floats]) -> Measured:
-    """Take what a feature tells where the events tell nothing."""
+    """Return the measure with values from a feature where events give none."""
     other = _measured(values, ~found.known, evidence)
     shown = {what: np.where(found.known, told, np.nan) for what, told in found.evidence.items()}
     instead = {what: np.where(other.known, told, np.nan) for what, told in evidence.items()}

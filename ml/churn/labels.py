@@ -1,4 +1,4 @@
-"""Who went cold, told from what happened: one label a lead and snapshot date.
+"""Label leads as churned or not from what happened: one label for each lead and snapshot date.
 
 Churned: within the horizon after the snapshot the lead gave no sign and its silence reached what its stage bears, or
 the deal was lost or abandoned, or it opted out. Won is a competing event, a lead that nobody ever contacted is
@@ -55,7 +55,7 @@ class History:
     standings: tuple[Standing, ...] = ()
 
     def at(self, as_of: datetime) -> LeadProfile:
-        """Give the lead as it was known at a moment, to take features of."""
+        """Return the lead as it was known at a moment, to take features of."""
         stood, known = self.standing(as_of), self.profile
         if self.observed_at > as_of:
             known = LeadProfile(lead_id=known.lead_id, as_of=as_of, created_at=known.created_at)
@@ -63,7 +63,7 @@ class History:
         return seen(replace(known, as_of=as_of, interactions=self.profile.interactions, **stood_at))
 
     def standing(self, as_of: datetime) -> Standing | None:
-        """Give where the lead stood as known at a moment."""
+        """Return where the lead stood as known at a moment."""
         known = [one for one in self.standings if one.since <= as_of and one.recorded_at <= as_of]
         return max(known, key=lambda one: (one.since, one.recorded_at), default=None)
 
@@ -122,7 +122,7 @@ def labels(
 
 
 def settled(moment: datetime) -> datetime:
-    """Give the beginning of a moment's week: labels as known then stay the same all week long.
+    """Return the beginning of a moment's week: labels as known then stay the same all week long.
 
     >>> from datetime import UTC
     >>> settled(datetime(2025, 3, 6, 12, 30, tzinfo=UTC)).isoformat()
@@ -132,7 +132,7 @@ def settled(moment: datetime) -> datetime:
 
 
 def weekly(until: datetime, *, weeks: int = WEEKS, horizon: timedelta = HORIZON) -> list[datetime]:
-    """Give the snapshot dates that labels as known at `until` are made for: one a week, of the last half a year.
+    """Return the snapshot dates that labels as known at `until` are made for: one a week, of the last half a year.
 
     >>> from datetime import UTC
     >>> [date.day for date in weekly(datetime(2025, 3, 31, tzinfo=UTC), weeks=3)]
@@ -143,7 +143,7 @@ def weekly(until: datetime, *, weeks: int = WEEKS, horizon: timedelta = HORIZON)
 
 
 def past(history: History, as_of: datetime, thresholds: Mapping[str, float] = THRESHOLDS) -> Past | None:
-    """Give what a snapshot knows; None before the lead came and after it ended. `thresholds` must be whole."""
+    """Return what a snapshot knows; None before the lead came and after it ended. `thresholds` must be whole."""
     profile = history.at(as_of)
     stood = history.standing(as_of)
     if over(profile, None if stood is None else stood.since):
@@ -219,7 +219,7 @@ class _Came:
         )
 
     def outcome(self, last: datetime) -> tuple[Outcome, str | None, datetime | None]:
-        """Say what became of it by `last`, why and when."""
+        """Return the outcome by `last`, its reason and its time."""
         if self.until < last:
             return "censored", None, None
         if self.end is not None and self.end.at <= last:
@@ -230,7 +230,7 @@ class _Came:
         return self._neglected_or("silence", max(crossed, self.as_of), last)
 
     def followed(self) -> tuple[float, Event | None]:
-        """Give the days until its silence reached the threshold for the first time, or it ended, and which it was."""
+        """Return the days until its silence reached the threshold for the first time, or it ended, and which it was."""
         crossed = self._crossed()
         if self.end is not None and (crossed is None or self.end.at < crossed):
             outcome, _, at = self._ended(self.end, self.end.at)

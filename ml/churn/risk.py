@@ -9,21 +9,22 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from domain.risk import HORIZON_DAYS, RISK_LEVELS, RISK_STARTS, RiskLevel
+from ml.arrays import Floats, Ints
 from ml.churn import scorecard
 from ml.churn.activity import contacts, over, quiet_since, seen
 from ml.churn.indicators import Indicator, Measured, Tone, measure, spread
 from ml.churn.scorer import ChurnScorer
 from ml.profiles import FeatureMatrix, LeadProfile
-from ml.training.calibration import Floats
 from ml.urgency import THRESHOLDS, patience
 
 Scope = Literal["model", "scorecard"]
 
 #: days after which a lead is looked at again though nothing happened
-CADENCE: Mapping[RiskLevel, float] = MappingProxyType({"very_low": 30, "low": 14, "medium": 7, "high": 2, "critical": 1})
+CADENCE: Mapping[RiskLevel, float] = MappingProxyType(
+    {"very_low": 30, "low": 14, "medium": 7, "high": 2, "critical": 1}
+)
 #: how far a judgement is trusted that nobody measured, beside a model
 _WRITTEN = 0.5
 _DAY = timedelta(days=1)
@@ -57,7 +58,7 @@ class ChurnRisk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Said:
-    """What a scorer said of many leads."""
+    """The predictions of a scorer for many leads."""
 
     probabilities: Floats
     confidence: Floats
@@ -65,7 +66,7 @@ class _Said:
 
 
 def level_of(probability: float) -> RiskLevel:
-    """Name the level of a probability; higher is always more risk.
+    """Return the level of a probability; higher is always more risk.
 
     >>> [level_of(value) for value in (0.19, 0.2, 0.59, 0.6, 0.8)]
     ['very_low', 'low', 'medium', 'high', 'critical']
@@ -73,8 +74,8 @@ def level_of(probability: float) -> RiskLevel:
     return RISK_LEVELS[int(levels_of(np.array([probability]))[0])]
 
 
-def levels_of(probabilities: Floats) -> NDArray[np.intp]:
-    """Give the place of each probability's level among `RISK_LEVELS`."""
+def levels_of(probabilities: Floats) -> Ints:
+    """Return the place of each probability's level among `RISK_LEVELS`."""
     return np.searchsorted(RISK_STARTS, probabilities, side="right")
 
 
@@ -115,7 +116,7 @@ def assess(
 
 
 def ended(profile: LeadProfile) -> str | None:
-    """Give why a lead has no risk: how it ended, or `no_client`; None where it has one."""
+    """Return why a lead has no risk: how it ended, or `no_client`; None where it has one."""
     known = seen(profile)
     return over(known, known.times.get("stage_changed_at"))
 
@@ -132,7 +133,7 @@ class _Batch:
     scope: Scope
 
     def risk(self, lead: LeadProfile, row: int) -> ChurnRisk:
-        """Give what was found of one of them."""
+        """Return the risk of one lead."""
         probability = float(self.said.probabilities[row])
         level = level_of(probability)
         return ChurnRisk(
@@ -173,7 +174,7 @@ def _ahead(scorer: ChurnScorer | None, probabilities: Floats, silent: Floats, pa
 
 
 def _pause(level: RiskLevel, left: float) -> float:
-    """Give the days to the next look: the level's own pace, or until the silence reaches the threshold."""
+    """Return the days to the next look: the level's own pace, or until the silence reaches the threshold."""
     return min(CADENCE[level], left) if left > 0 else CADENCE[level]
 
 

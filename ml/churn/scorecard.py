@@ -12,9 +12,9 @@ from types import MappingProxyType
 import numpy as np
 
 from domain.risk import INDICATORS
+from ml.arrays import Floats
 from ml.churn.indicators import DIGITS, Measured
-from ml.leads.results import clamped
-from ml.training.calibration import Floats
+from ml.ensemble.explained import clamped
 
 #: changes with any weight
 VERSION = "1"
@@ -40,7 +40,7 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
 
 
 def contributions(measured: Mapping[str, Measured]) -> Floats:
-    """Give what each indicator adds to each lead's log-odds, in the order of their names: [leads, 10].
+    """Return what each indicator adds to each lead's log-odds, in the order of their names: [leads, 10].
 
     It counts as it is shown, so that what is shown adds up.
     """
@@ -49,7 +49,7 @@ def contributions(measured: Mapping[str, Measured]) -> Floats:
 
 
 def added_up(values: Mapping[str, float]) -> float:
-    """Give the risk that the values of the ten indicators add up to.
+    """Return the risk that the values of the ten indicators add up to.
 
     >>> round(added_up({"communication_gaps": 1.0, "declining_engagement": 0.5}), 4)
     0.8176
@@ -59,5 +59,5 @@ def added_up(values: Mapping[str, float]) -> float:
 
 
 def probabilities(measured: Mapping[str, Measured]) -> Floats:
-    """Give the risk of many leads, 0.01 to 0.99."""
+    """Return the risk of many leads, 0.01 to 0.99."""
     return clamped(BASE + contributions(measured).sum(axis=1))

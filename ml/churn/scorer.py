@@ -1,4 +1,4 @@
-"""The churn model: logistic regression, gradient boosting and random forest, weighed out of fold and calibrated."""
+"""The churn model: logistic regression, gradient boosting and random forest, stacked out of fold and calibrated."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import expit
 
+from ml.arrays import Bools, Floats, Ints
 from ml.churn import derived_sums
 from ml.churn.survival import Curves
-from ml.ensemble.column_types import Codes
 from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress
+from ml.ensemble.explained import clamped
 from ml.ensemble.preprocessing import EncodedRows
-from ml.leads.results import clamped
-from ml.leads.scorer import LeadScorer
+from ml.ensemble.scorer import EnsembleScorer
 from ml.profiles import FeatureMatrix
-from ml.training.calibration import Bools, Floats
 
 
-class ChurnScorer(LeadScorer):
-    """Scores the risk that leads go cold, from what was learnt of those that did; all three members are kept.
+class ChurnScorer(EnsembleScorer):
+    """Score the risk that leads go cold. All three members are kept, also those without a weight.
 
     >>> rows = [{"showings": float(i % 5), "silence_days": float(i % 7)} for i in range(300)]
     >>> scorer = ChurnScorer().fit(FeatureMatrix.from_rows(rows), [i % 7 > 3 for i in range(300)], seed=0)
@@ -30,8 +29,8 @@ class ChurnScorer(LeadScorer):
     """
 
     kind = "churn"
-    welcome = False
-    whole = True
+    higher_is_better = False
+    keeps_all_members = True
 
     def learn(
         self,
@@ -40,10 +39,10 @@ class ChurnScorer(LeadScorer):
         *,
         seed: int,
         folds: int = FOLDS,
-        groups: Codes | None = None,
+        groups: Ints | None = None,
         progress: Progress | None = None,
     ) -> FittedEnsemble:
-        """Do what `fit` does, and give what was said out of fold on the way."""
+        """Fit the scorer and return the fitted ensemble with its out-of-fold log-odds."""
         self.sums_: derived_sums.Sums = derived_sums.find(matrix)
         #: when those at risk go cold; None until `follow` was given what is known of it
         self.curves_: Curves | None = None
@@ -51,30 +50,30 @@ class ChurnScorer(LeadScorer):
         return super().learn(widened, labels, seed=seed, folds=folds, groups=groups, progress=progress)
 
     def members(self, matrix: FeatureMatrix) -> dict[str, Floats]:
-        """Give each member's own probability of each lead, also of a member that counts nothing."""
+        """Return each member's probability of each lead, also those of members without a weight."""
         ensemble = self._fitted()
         return self._said(ensemble.margins(self._read(matrix), ensemble.members))
 
     def together(self, matrix: FeatureMatrix) -> tuple[Floats, dict[str, Floats]]:
-        """Give what `quick` and `members` give, in one go."""
+        """Return the results of `quick` and of `members` from one pass over the trees."""
         ensemble = self._fitted()
         margins = ensemble.margins(self._read(matrix), ensemble.members)
         return clamped(ensemble.joined(margins, len(matrix))), self._said(margins)
 
     def known(self, matrix: FeatureMatrix) -> Floats:
-        """Give the share of the model's features that are known of each lead."""
+        """Return the share of the model's features that are known of each lead."""
         known = self._read(matrix).known
         return known.mean(axis=1) if known.shape[1] else np.zeros(len(matrix))
 
     def state(self) -> dict[str, Any]:
-        """Give all that was learnt as plain values and arrays, for an artifact."""
+        """Return the fitted state as plain values and arrays, for an artifact."""
         learnt = super().state()
         curves = None if self.curves_ is None else self.curves_.state()
         return learnt | {"sums": {name: list(parts) for name, parts in self.sums_.items()}, "curves": curves}
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Self:
-        """Make the scorer again whose `state` this is."""
+        """Return the scorer that gave this `state`."""
         scorer = super().restore(state)
         scorer.sums_ = {name: tuple(parts) for name, parts in state["sums"].items()}
         scorer.curves_ = None if state["curves"] is None else Curves.restore(state["curves"])

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ml.arrays import Bools, Floats, Ints
 from ml.churn.labels import Label
 from ml.errors import LabelsError
-from ml.training.calibration import Floats
 
 #: days that are looked ahead at most
 LONGEST = 180
@@ -32,8 +31,8 @@ class Curves:
 
     cold: Floats
 
-    def days(self, levels: NDArray[np.intp], silent: Floats, thresholds: Floats) -> Floats:
-        """Give the days until leads have likely gone cold; NaN where that is not likely within what was seen.
+    def days(self, levels: Ints, silent: Floats, thresholds: Floats) -> Floats:
+        """Return the days until leads have likely gone cold; NaN where that is not likely within what was seen.
 
         The silence cannot reach its threshold sooner than the calendar does.
         """
@@ -42,19 +41,19 @@ class Curves:
         return np.maximum(first, np.maximum(thresholds - silent, 0.0))
 
     def state(self) -> dict[str, Any]:
-        """Give it as plain values and arrays."""
+        """Return the curves as plain values and arrays."""
         return {"cold": self.cold}
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Self:
-        """Make it again from its `state`. Raises ValueError for what is none."""
+        """Return the curves that gave this `state`. Raises ValueError for any other value."""
         cold = state["cold"]
         if cold.ndim != 2 or not np.isfinite(cold).all() or (np.diff(cold, axis=1) < -1e-9).any():
             raise ValueError("the shares gone cold must not fall")
         return cls(cold=cold)
 
 
-def follow(labels: Sequence[Label], levels: NDArray[np.intp], *, count: int, longest: int = LONGEST) -> Curves:
+def follow(labels: Sequence[Label], levels: Ints, *, count: int, longest: int = LONGEST) -> Curves:
     """Learn when leads went cold by the risk level that they had at their snapshot.
 
     Raises LabelsError without any lead that was followed.
@@ -69,8 +68,8 @@ def follow(labels: Sequence[Label], levels: NDArray[np.intp], *, count: int, lon
     return Curves(cold=np.array([_incidence(_leaning(one, whole)) for one in each]))
 
 
-def _counts(days: NDArray[np.intp], cold: NDArray[np.bool_], won: NDArray[np.bool_], longest: int) -> Floats:
-    """Give by day those still followed, those going cold and those winning: [3, days + 1]."""
+def _counts(days: Ints, cold: Bools, won: Bools, longest: int) -> Floats:
+    """Return by day those still followed, those going cold and those winning: [3, days + 1]."""
     ended, gone, closed = (
         np.bincount(days[mask], minlength=longest + 1).astype(np.float64)
         for mask in (np.ones(len(days), dtype=np.bool_), cold, won)
@@ -80,7 +79,7 @@ def _counts(days: NDArray[np.intp], cold: NDArray[np.bool_], won: NDArray[np.boo
 
 
 def _leaning(counts: Floats, whole: Floats) -> Floats:
-    """Give the hazards of going cold and of winning by day, drawn to those of all leads where few are followed."""
+    """Return the hazards of going cold and of winning by day, drawn to those of all leads where few are followed."""
     general = whole[1:] / np.maximum(whole[0], 1.0)
     hazards: Floats = (counts[1:] + _LEAN * general) / (counts[0] + _LEAN)
     return hazards

@@ -9,6 +9,7 @@ from math import ceil
 import numpy as np
 
 from domain.risk import RISK_LEVELS
+from ml.arrays import Floats
 from ml.churn.indicators import measure
 from ml.churn.labels import Label
 from ml.churn.risk import levels_of
@@ -20,7 +21,6 @@ from ml.errors import LabelsError
 from ml.leads import LABELLED, RARER, Gate, Training
 from ml.leads import train as train_scorer
 from ml.profiles import FeatureMatrix, LeadProfile
-from ml.training.calibration import Floats
 from ml.urgency import THRESHOLDS
 
 #: changes when the same data would give another model
@@ -32,7 +32,7 @@ _UNFOLLOWED = frozenset({"neglected", "gone"})
 
 
 def gate(labels: Sequence[Label]) -> Gate:
-    """Say whether labels suffice for an own model, and else what is missing: leads, each counted once an outcome."""
+    """Return whether labels suffice for an own model, and else what is missing: leads, each counted once an outcome."""
     cold = {label.lead_id for label in labels if label.churned is True}
     kept = {label.lead_id for label in labels if label.churned is False}
     wanting = {"labelled": LABELLED - len(cold | kept), "gone_cold": RARER - len(cold), "kept": RARER - len(kept)}
@@ -41,20 +41,20 @@ def gate(labels: Sequence[Label]) -> Gate:
 
 
 def thinned(dates: Sequence[datetime], leads: int, number: int) -> Sequence[datetime]:
-    """Give the dates at which the lead of a number is looked at, so that many leads make no more than `MOST_ROWS`."""
+    """Return the dates at which the lead of a number is looked at, so that many leads make no more than `MOST_ROWS`."""
     stride = max(1, ceil(leads * len(dates) / MOST_ROWS))
     return dates[number % stride :: stride]
 
 
 def known_rows(labels: Sequence[Label]) -> list[int]:
-    """Give the places of the labels that teach a classifier something."""
+    """Return the places of the labels that teach a classifier something."""
     return [row for row, label in enumerate(labels) if label.churned is not None]
 
 
 def written(
     profiles: Sequence[LeadProfile], matrix: FeatureMatrix, thresholds: Mapping[str, float] = THRESHOLDS
 ) -> Floats:
-    """Give what the written scorecard says of snapshots: what a model has to beat."""
+    """Return what the written scorecard says of snapshots: what a model has to beat."""
     return probabilities(measure(profiles, matrix, thresholds={**THRESHOLDS, **thresholds}))
 
 

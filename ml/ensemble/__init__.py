@@ -1,1 +1,1 @@
-"""The ensemble that models share: a plan of the columns, members that are trees and lines, and how they are joined."""
+"""The ensemble that models share: preprocessing, linear and tree members, stacking, and the scorer over them."""

@@ -1,4 +1,4 @@
-"""The gradient-boosting member: scikit-learn grows it, Hearth keeps its trees as arrays."""
+"""The gradient-boosting member: scikit-learn trains it, Hearth stores its trees as arrays."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from ml.ensemble.trees import Grown, Inputs, Trees, join
-from ml.training.calibration import Bools, Floats
+from ml.arrays import Bools, Floats
+from ml.ensemble.trees import GrownTree, Inputs, Trees, join
 
 #: (leaves of a tree, trees): what is compared out of fold, simplest first
 OPTIONS: Final = tuple((leaves, rounds) for leaves in (8, 16) for rounds in (50, 100, 200, 300))
@@ -21,24 +21,24 @@ _DEEPEST = 8
 
 
 def options(rows: int) -> tuple[tuple[int, int], ...]:
-    """Give what is worth comparing with so many rows."""
+    """Return the options worth comparing at this number of rows."""
     if rows < SMALL:
         return tuple((leaves, rounds // _FEWER) for leaves, rounds in OPTIONS)
     return OPTIONS if rows < LARGE else tuple(option for option in OPTIONS if option[0] == _LARGER)
 
 
-def staged(
-    inputs: Inputs, labels: Bools, held: Inputs, tried: Sequence[tuple[int, int]], *, rows: int, seed: int
+def staged_margins(
+    inputs: Inputs, labels: Bools, validation: Inputs, options_tried: Sequence[tuple[int, int]], *, rows: int, seed: int
 ) -> Floats:
-    """Give the log-odds of the held rows for each option: [rows, options]; `rows` sets the pace of learning."""
+    """Return the log-odds of the validation rows for each option: [rows, options]; `rows` sets the learning rate."""
     columns: dict[tuple[int, int], Floats] = {}
-    for leaves in dict.fromkeys(leaves for leaves, _ in tried):
-        wanted = [rounds for each, rounds in tried if each == leaves]
-        model = _model(leaves, max(wanted), rows, seed).fit(inputs, labels)
-        for done, margin in enumerate(model.staged_decision_function(held), 1):
-            if done in wanted:
-                columns[leaves, done] = margin.ravel()
-    return np.column_stack([columns[option] for option in tried])
+    for leaves in dict.fromkeys(leaves for leaves, _ in options_tried):
+        rounds_wanted = [rounds for each, rounds in options_tried if each == leaves]
+        model = _model(leaves, max(rounds_wanted), rows, seed).fit(inputs, labels)
+        for rounds_done, margin in enumerate(model.staged_decision_function(validation), 1):
+            if rounds_done in rounds_wanted:
+                columns[leaves, rounds_done] = margin.ravel()
+    return np.column_stack([columns[option] for option in options_tried])
 
 
 def fit(inputs: Inputs, labels: Bools, option: tuple[int, int], *, rows: int, seed: int) -> tuple[Trees, float]:
@@ -46,7 +46,7 @@ def fit(inputs: Inputs, labels: Bools, option: tuple[int, int], *, rows: int, se
     model = _model(*option, rows, seed).fit(inputs, labels)
     # the one public way to what the model says before its first tree does not exist
     start = float(np.ravel(model._baseline_prediction)[0])  # noqa: SLF001
-    grown = [_grown(predictors[0].nodes) for predictors in model._predictors]  # noqa: SLF001
+    grown = [_as_arrays(predictors[0].nodes) for predictors in model._predictors]  # noqa: SLF001
     return join(grown, width=inputs.shape[1]), start
 
 
@@ -64,9 +64,9 @@ def _model(leaves: int, rounds: int, rows: int, seed: int) -> Any:
     )
 
 
-def _grown(nodes: Any) -> Grown:
+def _as_arrays(nodes: Any) -> GrownTree:
     places, leaf = np.arange(len(nodes)), nodes["is_leaf"].astype(np.bool_)
-    return Grown(
+    return GrownTree(
         left=np.where(leaf, places, nodes["left"]),
         right=np.where(leaf, places, nodes["right"]),
         feature=np.where(leaf, 0, nodes["feature_idx"]),

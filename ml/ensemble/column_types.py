@@ -1,4 +1,4 @@
-"""Reading a feature matrix by feature, and deciding what each column is and whether it may be learnt from.
+"""Read the columns of a feature matrix; decide the type of each and whether a model may use it.
 
 The kind of a tenant's own column is decided once, over the training rows, and kept with the model: a column that holds
 a stray text among numbers, or the other way round, is read the same way when a single lead is scored.
@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ml.arrays import Bools, Floats, Ints
 from ml.features.catalogue import COLUMN, CUSTOM, FEATURES, FOLLOWS_OUTCOME
 from ml.features.prohibited import refusal
 from ml.profiles import FeatureMatrix, Value
-from ml.training.calibration import Bools, Floats
 
 Kind = Literal["number", "category"]
-Codes = NDArray[np.intp]
 
 #: share of the known values that are numbers in a numeric column
 NUMERIC_SHARE = 0.95
@@ -31,7 +29,7 @@ ABSENT_SHARE = 0.05
 
 
 def numbers(matrix: FeatureMatrix, name: str) -> Floats:
-    """Give a column's numbers; NaN for texts and for what is missing."""
+    """Return a column's numbers; NaN for texts and for what is missing."""
     index = matrix.positions().get(name)
     if index is None:
         return np.full(len(matrix), np.nan)
@@ -39,7 +37,7 @@ def numbers(matrix: FeatureMatrix, name: str) -> Floats:
 
 
 def read_numbers(matrix: FeatureMatrix, name: str, index: int) -> Floats:
-    """Give the numbers of the column at `index`."""
+    """Return the numbers of the column at `index`."""
     cells = matrix.values[:, index].astype(np.float64)
     levels = matrix.levels.get(name)
     if levels is None:
@@ -48,13 +46,13 @@ def read_numbers(matrix: FeatureMatrix, name: str, index: int) -> Floats:
     return table[_places(cells)]
 
 
-def read_codes(matrix: FeatureMatrix, name: str, code_of: Mapping[str, int], other: int) -> Codes:
-    """Give the codes of a column's levels as a model has them: `other` for one it has not, then missing."""
+def read_codes(matrix: FeatureMatrix, name: str, code_of: Mapping[str, int], other: int) -> Ints:
+    """Return the codes of a column's levels as a model has them: `other` for one it has not, then missing."""
     return read_codes_at(matrix, name, matrix.positions().get(name), code_of, other)
 
 
-def read_codes_at(matrix: FeatureMatrix, name: str, index: int | None, code_of: Mapping[str, int], other: int) -> Codes:
-    """Give the codes of the column at `index`; all are missing where it is None."""
+def read_codes_at(matrix: FeatureMatrix, name: str, index: int | None, code_of: Mapping[str, int], other: int) -> Ints:
+    """Return the codes of the column at `index`; all are missing where it is None."""
     if index is None:
         return np.full(len(matrix), other + 1, dtype=np.intp)
     cells = matrix.values[:, index].astype(np.float64)
@@ -68,12 +66,12 @@ def read_codes_at(matrix: FeatureMatrix, name: str, index: int | None, code_of: 
 
 
 def as_text(level: Value) -> str:
-    """Give a level as text; numbers as they were before they became float32."""
+    """Return a level as text; numbers as they were before they became float32."""
     return level if isinstance(level, str) else format(level, ".7g")
 
 
 def kind_of(matrix: FeatureMatrix, name: str) -> Kind:
-    """Decide whether a column is numeric or a category, over all rows of `matrix`."""
+    """Return whether a column is numeric or a category, judged over all rows of `matrix`."""
     if name in FEATURES:
         return "category" if FEATURES[name].kind == "category" else "number"
     found = numbers(matrix, name)
@@ -81,8 +79,8 @@ def kind_of(matrix: FeatureMatrix, name: str) -> Kind:
     return "number" if np.isfinite(found).sum() >= NUMERIC_SHARE * max(1, known.sum()) else "category"
 
 
-def unfit(matrix: FeatureMatrix, name: str) -> str | None:
-    """Say why a column is not learnt from; None when it is."""
+def unusable_reason(matrix: FeatureMatrix, name: str) -> str | None:
+    """Return why a model must not use a column; None when it may."""
     cells = matrix.values[:, matrix.positions()[name]]
     known = cells[~np.isnan(cells)]
     if name.startswith(CUSTOM) and (reason := refusal(name.removeprefix(CUSTOM))) is not None:
@@ -112,11 +110,11 @@ def _runs(found: Floats, distinct: int) -> bool:
     return whole and distinct == len(found) and bool(np.ptp(found) < DENSE * len(found))
 
 
-def _places(cells: Floats) -> Codes:
+def _places(cells: Floats) -> Ints:
     # -1 picks the last entry of a table, which stands for missing
     return np.where(np.isnan(cells), -1.0, cells).astype(np.intp)
 
 
 def mask(flags: list[bool]) -> Bools:
-    """Give flags as an array, also when there are none."""
+    """Return flags as an array, also when there are none."""
     return np.array(flags, dtype=np.bool_)

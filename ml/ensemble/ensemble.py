@@ -1,4 +1,4 @@
-"""A fitted ensemble: what it says of rows, and what each feature contributes to that."""
+"""A fitted ensemble: the log-odds of rows, and what each feature contributes to them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from scipy.special import logit
 
+from ml.arrays import Floats
 from ml.ensemble.linear import LinearModel
 from ml.ensemble.preprocessing import EncodedRows, Preprocessing
 from ml.ensemble.stacking import GB, LR, RF, StackedModel
 from ml.ensemble.trees import Leaves, Trees
-from ml.training.calibration import Floats
 
 _SURE = 1e-9
 #: of a model from before members were clipped
@@ -24,14 +24,14 @@ Member = TypeVar("Member")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
-    """A plan, its members and how they are joined; a member that was left out is None, or has no weight.
+    """Preprocessing, members and their weights; a member that was left out is None, or has no weight.
 
     `base + contributions` is the log-odds; each member contributes in its own margin, times its weight.
     """
 
     plan: Preprocessing
     blend: StackedModel
-    line: LinearModel | None = None
+    linear: LinearModel | None = None
     boosting: Trees | None = None
     #: log-odds that the boosted trees add to
     start: float = 0.0
@@ -43,7 +43,7 @@ class Ensemble:
         return float(sum((w * self._base(name) for name, w in self.blend.weights.items()), self.blend.constant))
 
     def contributions(self, cells: EncodedRows) -> Floats:
-        """Give what each feature adds to each row's log-odds: [rows, features]."""
+        """Return what each feature adds to each row's log-odds: [rows, features]."""
         total = np.zeros(cells.known.shape)
         leaves = self._leaves(cells, self.blend.weights)
         for name, weight in self.blend.weights.items():
@@ -51,29 +51,29 @@ class Ensemble:
         return total
 
     def quick(self, cells: EncodedRows) -> Floats:
-        """Give the log-odds of many rows without reasons: the same but for rounding, below 1e-9."""
+        """Return the log-odds of many rows without reasons: the same but for rounding, below 1e-9."""
         return self.joined(self.margins(cells, self.blend.weights), len(cells))
 
     def joined(self, margins: Mapping[str, Floats], rows: int) -> Floats:
-        """Give the log-odds that the members' margins make together."""
+        """Return the log-odds that the members' margins make together."""
         total = np.full(rows, self.blend.constant)
         for name, weight in self.blend.weights.items():
             total += weight * np.clip(margins[name], -self.blend.bound, self.blend.bound)
         return total
 
     def margins(self, cells: EncodedRows, names: Collection[str]) -> dict[str, Floats]:
-        """Give what some members say of each row, each alone: log-odds."""
+        """Return the log-odds of each row by each of the named members alone."""
         leaves = self._leaves(cells, names)
         return {name: self._margin(name, cells, leaves) for name in names}
 
     @property
     def members(self) -> tuple[str, ...]:
         """The members that are there, also those that have no weight."""
-        there = {LR: self.line, GB: self.boosting, RF: self.forest}
+        there = {LR: self.linear, GB: self.boosting, RF: self.forest}
         return tuple(name for name, member in there.items() if member is not None)
 
     def state(self) -> dict[str, Any]:
-        """Give it as plain values and arrays."""
+        """Return the ensemble as plain values and arrays."""
         return {
             **self.plan.state(),
             "blend": {
@@ -83,7 +83,7 @@ class Ensemble:
                 "order": list(self.blend.weights),
                 "bound": self.blend.bound,
             },
-            "line": self.line and self.line.state(),
+            "line": self.linear and self.linear.state(),
             "boosting": self.boosting and self.boosting.state(),
             "start": self.start,
             "forest": self.forest and self.forest.state(),
@@ -91,7 +91,7 @@ class Ensemble:
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Self:
-        """Make it again from its `state`. Raises KeyError, TypeError or ValueError for what is none."""
+        """Return the ensemble that gave this `state`. Raises KeyError, TypeError or ValueError for any other value."""
         blend = state["blend"]
         made = cls(
             plan=Preprocessing.restore(state),
@@ -100,7 +100,7 @@ class Ensemble:
                 weights={name: blend["weights"][name] for name in blend["order"]},
                 bound=blend["bound"],
             ),
-            line=LinearModel.restore(state["line"]) if state["line"] else None,
+            linear=LinearModel.restore(state["line"]) if state["line"] else None,
             boosting=Trees.restore(state["boosting"]) if state["boosting"] else None,
             start=state["start"],
             forest=Trees.restore(state["forest"]) if state["forest"] else None,
@@ -108,7 +108,7 @@ class Ensemble:
         return made._complete()
 
     def _complete(self) -> Self:
-        members = {LR: self.line, GB: self.boosting, RF: self.forest}
+        members = {LR: self.linear, GB: self.boosting, RF: self.forest}
         widths = [trees.width for trees in (self.boosting, self.forest) if trees is not None]
         if any(members[name] is None for name in self.blend.weights) or any(
             w != len(self.plan.features) for w in widths
@@ -125,8 +125,8 @@ class Ensemble:
 
     def _shared(self, name: str, cells: EncodedRows, leaves: Mapping[str, Leaves]) -> Floats:
         if name == LR:
-            line = _required(self.line)
-            return _bounded(line.contributions(self.plan, cells), line.base, self.blend.bound)
+            linear = _required(self.linear)
+            return _bounded(linear.contributions(self.plan, cells), linear.base, self.blend.bound)
         if name == GB:
             boosting = _required(self.boosting)
             return _bounded(boosting.contributions(leaves[GB]), self._base(GB), self.blend.bound)
@@ -135,22 +135,22 @@ class Ensemble:
 
     def _margin(self, name: str, cells: EncodedRows, leaves: Mapping[str, Leaves]) -> Floats:
         if name == LR:
-            line = _required(self.line)
-            return np.asarray(line.base + line.contributions(self.plan, cells).sum(axis=1))
+            linear = _required(self.linear)
+            return np.asarray(linear.base + linear.contributions(self.plan, cells).sum(axis=1))
         if name == GB:
             return self.start + _required(self.boosting).totals(leaves[GB])
         return _odds(_required(self.forest).totals(leaves[RF]))
 
     def _base(self, name: str) -> float:
         if name == LR:
-            return _required(self.line).base
+            return _required(self.linear).base
         if name == GB:
             return self.start + _required(self.boosting).base
         return float(_odds(_required(self.forest).base))
 
 
 def added(contributions: Floats) -> Floats:
-    """Add up each row one after the other, so that a batch gives what a row alone gives."""
+    """Return each row's sum, added in order, so that a batch gives what a row alone gives."""
     if contributions.shape[1] == 0:
         return np.zeros(len(contributions))
     # cumsum adds in order; sum may add in pairs that depend on the shape
@@ -158,13 +158,13 @@ def added(contributions: Floats) -> Floats:
     return last
 
 
-def of_linear(plan: Preprocessing, line: LinearModel) -> Ensemble:
-    """Give a line alone as an ensemble that answers bit for bit as the line does."""
-    return Ensemble(plan=plan, line=line, blend=StackedModel(constant=0.0, weights={LR: 1.0}, bound=UNBOUNDED))
+def of_linear(plan: Preprocessing, linear: LinearModel) -> Ensemble:
+    """Return a linear model alone as an ensemble that predicts the same, bit for bit."""
+    return Ensemble(plan=plan, linear=linear, blend=StackedModel(constant=0.0, weights={LR: 1.0}, bound=UNBOUNDED))
 
 
 def _bounded(contributions: Floats, base: float, bound: float) -> Floats:
-    """Shrink what leads beyond the bound, each feature in proportion."""
+    """Scale the contributions of rows beyond the bound, each feature in proportion."""
     total = added(contributions)
     outside = np.abs(base + total) > bound
     if not outside.any():

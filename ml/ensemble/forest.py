@@ -1,4 +1,4 @@
-"""The random-forest member: scikit-learn grows it, Hearth keeps its trees as arrays."""
+"""The random-forest member: scikit-learn trains it, Hearth stores its trees as arrays."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from ml.ensemble.trees import Grown, Inputs, Trees, join
-from ml.training.calibration import Bools, Floats
+from ml.arrays import Bools, Floats
+from ml.ensemble.trees import GrownTree, Inputs, Trees, join
 
 TREES = 60
 #: rows that a tree sees at most
@@ -18,23 +18,23 @@ _LEAF_SHARE, _SMALLEST_LEAF, _DEEPEST = 1 / 500, 5, 10
 
 
 def fit(inputs: Inputs, labels: Bools, *, seed: int) -> Trees:
-    """Fit it; the trees' values are shares of the probability, so that they add up to it."""
+    """Fit the forest; the trees' values are shares of the probability, so that they add up to it."""
     model = _model(len(labels), seed).fit(inputs, labels)
-    return join([_grown(one.tree_, len(model.estimators_)) for one in model.estimators_], width=inputs.shape[1])
+    return join([_as_arrays(one.tree_, len(model.estimators_)) for one in model.estimators_], width=inputs.shape[1])
 
 
-def held_out(inputs: Inputs, labels: Bools, held: Inputs, *, seed: int) -> Floats:
-    """Fit it and give the probabilities of the held rows."""
-    said: Floats = _model(len(labels), seed).fit(inputs, labels).predict_proba(held)[:, 1]
-    return said
+def validation_probabilities(inputs: Inputs, labels: Bools, validation: Inputs, *, seed: int) -> Floats:
+    """Fit the forest and return the probabilities of the validation rows."""
+    probabilities: Floats = _model(len(labels), seed).fit(inputs, labels).predict_proba(validation)[:, 1]
+    return probabilities
 
 
 def _model(rows: int, seed: int) -> Any:
-    seen = min(rows, MOST_ROWS)
+    sample = min(rows, MOST_ROWS)
     return RandomForestClassifier(
         TREES,
-        max_samples=seen,
-        min_samples_leaf=max(_SMALLEST_LEAF, round(seen * _LEAF_SHARE)),
+        max_samples=sample,
+        min_samples_leaf=max(_SMALLEST_LEAF, round(sample * _LEAF_SHARE)),
         max_depth=_DEEPEST,
         max_features=0.4,
         random_state=seed,
@@ -42,9 +42,9 @@ def _model(rows: int, seed: int) -> Any:
     )
 
 
-def _grown(tree: Any, trees: int) -> Grown:
+def _as_arrays(tree: Any, trees: int) -> GrownTree:
     places, leaf = np.arange(tree.node_count), tree.children_left < 0
-    return Grown(
+    return GrownTree(
         left=np.where(leaf, places, tree.children_left),
         right=np.where(leaf, places, tree.children_right),
         feature=np.where(leaf, 0, tree.feature),

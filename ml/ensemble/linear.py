@@ -1,4 +1,4 @@
-"""The linear member: a logistic regression over bends and levels, whose penalty is chosen out of fold."""
+"""The linear member: a logistic regression over hinges and levels, with its penalty chosen out of fold."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
+from ml.arrays import Bools, Floats
 from ml.ensemble.preprocessing import EncodedRows, Preprocessing
-from ml.training.calibration import Bools, Floats
 
 #: scikit-learn's C, small is strict
 PENALTIES = (0.003, 0.03, 0.3, 3.0)
@@ -24,7 +24,7 @@ Weights = tuple[Floats, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearModel:
-    """A fitted line, shared out over the features; contributions are against the average training row."""
+    """A fitted linear model; contributions are measured against the average training row."""
 
     #: [parts, numeric features]
     weights: Floats
@@ -36,34 +36,34 @@ class LinearModel:
     base: float
 
     def contributions(self, plan: Preprocessing, cells: EncodedRows) -> Floats:
-        """Give what each feature adds to each row's log-odds: [rows, features]."""
+        """Return what each feature adds to each row's log-odds: [rows, features]."""
         return self._uncentred(plan, cells) - self.centre
 
     def state(self) -> dict[str, Any]:
-        """Give it as plain values and arrays."""
+        """Return the model as plain values and arrays."""
         return {"weights": self.weights, "effects": list(self.effects), "centre": self.centre, "base": self.base}
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Self:
-        """Make it again from its `state`."""
+        """Return the model that gave this `state`."""
         return cls(
             weights=state["weights"], effects=tuple(state["effects"]), centre=state["centre"], base=state["base"]
         )
 
     def _uncentred(self, plan: Preprocessing, cells: EncodedRows) -> Floats:
-        numeric = plan.numbers.effects(cells.found, self.weights)
+        numeric = plan.numbers.effects(cells.numeric_cells, self.weights)
         return np.column_stack(
-            [numeric, *(effects[held] for effects, held in zip(self.effects, cells.codes, strict=True))]
+            [numeric, *(effects[codes] for effects, codes in zip(self.effects, cells.codes, strict=True))]
         )
 
 
 def penalties_for(rows: int) -> tuple[float, ...]:
-    """Give what is worth comparing with so many rows."""
+    """Return the penalties worth comparing at this number of rows."""
     return PENALTIES if rows < MANY else PENALTIES[-2:]
 
 
 def path(terms: Floats, labels: Bools, penalties: Sequence[float]) -> list[Weights]:
-    """Fit one line for each penalty, strictest first: weights and intercept."""
+    """Fit one model for each penalty, strictest first: weights and intercept."""
     if terms.shape[1] == 0:
         return [(np.zeros(0), float(logit((labels.sum() + 1) / (len(labels) + 2))))] * len(penalties)
     # each fit starts where the stricter one ended
@@ -76,9 +76,9 @@ def path(terms: Floats, labels: Bools, penalties: Sequence[float]) -> list[Weigh
 
 
 def fit(plan: Preprocessing, cells: EncodedRows, labels: Bools, penalty: float) -> LinearModel:
-    """Fit a line."""
-    tried = [one for one in penalties_for(len(labels)) if one <= penalty]
-    chosen, intercept = path(plan.terms(cells), labels, tried)[-1]
+    """Fit the linear model at one penalty."""
+    penalties = [one for one in penalties_for(len(labels)) if one <= penalty]
+    chosen, intercept = path(plan.terms(cells), labels, penalties)[-1]
     used = plan.used()
     weights = np.zeros(len(used))
     weights[used] = chosen

@@ -1,4 +1,4 @@
-"""Joining members: weights that are never negative, fitted out of fold, blend and calibration in one.
+"""Stack the members: non-negative weights, fitted out of fold, blend and calibrate in one step.
 
 A member is left out unless the others are worse without it by more than noise.
 """
@@ -13,8 +13,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from ml.ensemble.column_types import Codes
-from ml.training.calibration import Bools, Floats
+from ml.arrays import Bools, Floats, Ints
 
 #: members, simplest first
 LR, GB, RF = "lr", "gb", "rf"
@@ -25,7 +24,7 @@ BOUND = float(logit(0.999))
 #: log loss that no further member is worth, however sure it is
 _TRIFLE = 2e-4
 
-Folds = Sequence[tuple[Codes, Codes]]
+Folds = Sequence[tuple[Ints, Ints]]
 Margins = Mapping[str, Floats]
 
 
@@ -40,7 +39,7 @@ class StackedModel:
     bound: float = BOUND
 
     def __call__(self, margins: Margins) -> Floats:
-        """Join the members' log-odds."""
+        """Return the weighted sum of the members' log-odds."""
         total = np.full(len(next(iter(margins.values()))), self.constant)
         for name, weight in self.weights.items():
             total = total + weight * np.clip(margins[name], -self.bound, self.bound)
@@ -49,23 +48,23 @@ class StackedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The members that were chosen, and what they say together of rows that they had not seen."""
+    """The chosen members and their joint out-of-fold log-odds."""
 
     blend: StackedModel
-    #: log-odds, each from weights fitted on the other folds
-    unseen: Floats
+    #: log-odds, each row with weights fitted on the other folds
+    oof_log_odds: Floats
     #: in words
     reason: str
 
 
 def losses(log_odds: Floats, labels: Bools) -> Floats:
-    """Give the log loss of each row."""
-    lost: Floats = np.logaddexp(0.0, np.where(labels, -log_odds, log_odds))
-    return lost
+    """Return the log loss of each row."""
+    loss_of: Floats = np.logaddexp(0.0, np.where(labels, -log_odds, log_odds))
+    return loss_of
 
 
 def fit(margins: Margins, labels: Bools) -> StackedModel:
-    """Fit the weights of some members to rows that they had not seen; a member that only harms gets none."""
+    """Fit the weights of some members to their out-of-fold log-odds; a member that only harms gets none."""
     members = np.column_stack([np.clip(margin, -BOUND, BOUND) for margin in margins.values()])
     # Platt's targets: a little short of 0 and 1, so that few rows do not make us certain
     positives, rows = int(labels.sum()), len(labels)
@@ -86,26 +85,26 @@ def fit(margins: Margins, labels: Bools) -> StackedModel:
 
 
 def cross_fitted(margins: Margins, labels: Bools, folds: Folds) -> Floats:
-    """Give each row's log-odds from weights fitted on the other folds."""
-    unseen = np.empty(len(labels))
-    for seen, held in folds:
-        blend = fit({name: margin[seen] for name, margin in margins.items()}, labels[seen])
-        unseen[held] = blend({name: margin[held] for name, margin in margins.items()})
-    return unseen
+    """Return each row's log-odds from weights fitted on the other folds."""
+    oof_log_odds = np.empty(len(labels))
+    for train, validation in folds:
+        blend = fit({name: margin[train] for name, margin in margins.items()}, labels[train])
+        oof_log_odds[validation] = blend({name: margin[validation] for name, margin in margins.items()})
+    return oof_log_odds
 
 
-def choose(margins: Margins, labels: Bools, folds: Folds, *, whole: bool = False) -> Choice:
+def choose(margins: Margins, labels: Bools, folds: Folds, *, keep_all: bool = False) -> Choice:
     """Choose the simplest set of members that is as good as the best set, within one standard error or a trifle.
 
     With `whole` the largest such set: all members, unless fewer are better by more than noise.
     """
     sets = [names for size in range(1, len(margins) + 1) for names in combinations(margins, size)]
-    unseen = {names: cross_fitted({name: margins[name] for name in names}, labels, folds) for names in sets}
-    lost = {names: losses(unseen[names], labels) for names in sets}
-    best = min(sets, key=lambda names: float(lost[names].mean()))
-    taken = next(names for names in (reversed(sets) if whole else sets) if _ties(lost[names], lost[best]))
-    blend = fit({name: margins[name] for name in taken}, labels)
-    return Choice(blend=blend, unseen=unseen[taken], reason=_reason(taken, best, lost))
+    oof_log_odds = {names: cross_fitted({name: margins[name] for name in names}, labels, folds) for names in sets}
+    loss_of = {names: losses(oof_log_odds[names], labels) for names in sets}
+    best = min(sets, key=lambda names: float(loss_of[names].mean()))
+    chosen = next(names for names in (reversed(sets) if keep_all else sets) if _ties(loss_of[names], loss_of[best]))
+    blend = fit({name: margins[name] for name in chosen}, labels)
+    return Choice(blend=blend, oof_log_odds=oof_log_odds[chosen], reason=_reason(chosen, best, loss_of))
 
 
 def _ties(ours: Floats, best: Floats) -> bool:
@@ -113,11 +112,11 @@ def _ties(ours: Floats, best: Floats) -> bool:
     return bool(worse.mean() <= max(_TRIFLE, worse.std() / np.sqrt(len(worse))))
 
 
-def _reason(taken: tuple[str, ...], best: tuple[str, ...], lost: Mapping[tuple[str, ...], Floats]) -> str:
-    figures = f"log loss {lost[taken].mean():.4f} out of fold"
-    if len(lost) == 1:
-        return f"{'+'.join(taken)}: {figures}; too few rows to compare others"
-    if taken == best:
-        return f"{'+'.join(taken)} won: {figures}"
-    found = "whole" if len(taken) > len(best) else "the simplest"
-    return f"{'+'.join(taken)}, {found} within noise of {'+'.join(best)}: {figures}, {lost[best].mean():.4f}"
+def _reason(chosen: tuple[str, ...], best: tuple[str, ...], loss_of: Mapping[tuple[str, ...], Floats]) -> str:
+    figures = f"log loss {loss_of[chosen].mean():.4f} out of fold"
+    if len(loss_of) == 1:
+        return f"{'+'.join(chosen)}: {figures}; too few rows to compare others"
+    if chosen == best:
+        return f"{'+'.join(chosen)} won: {figures}"
+    found = "whole" if len(chosen) > len(best) else "the simplest"
+    return f"{'+'.join(chosen)}, {found} within noise of {'+'.join(best)}: {figures}, {loss_of[best].mean():.4f}"

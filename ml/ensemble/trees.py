@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree._tree import NODE_DTYPE, Tree
 
-from ml.training.calibration import Bools, Floats
+from ml.arrays import Bools, Floats, Floats32, Ints, Ints32
 
-Inputs = NDArray[np.float32]
-Leaves = NDArray[np.intp]
+Inputs = Floats32
+Leaves = Ints
 
 #: from so many rows on, the compiled walk is faster than the one in NumPy
 COMPILED_FROM = 8
@@ -28,7 +28,7 @@ _TOP = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grown:
+class GrownTree:
     """One tree as a library grew it: arrays over its nodes, the root first; a leaf is its own child."""
 
     left: NDArray[np.integer[Any]]
@@ -48,11 +48,11 @@ class Grown:
 class Trees:
     """Trees side by side: the arrays hold the nodes of all trees, and `roots` where each begins."""
 
-    roots: NDArray[np.int32]
+    roots: Ints32
     #: [nodes, 2]: left and right child, in all nodes; a leaf is its own child
-    child: NDArray[np.int32]
-    feature: NDArray[np.int32]
-    threshold: NDArray[np.float32]
+    child: Ints32
+    feature: Ints32
+    threshold: Floats32
     missing_left: Bools
     #: the mean of what the training rows that passed are worth
     value: Floats
@@ -68,7 +68,7 @@ class Trees:
         return float(self.value[self.roots].sum())
 
     def leaves(self, inputs: Inputs) -> Leaves:
-        """Give the leaf that each row ends in, tree by tree: [rows, trees]."""
+        """Return the leaf that each row ends in, tree by tree: [rows, trees]."""
         return self._walked(inputs) if len(inputs) < COMPILED_FROM else self._compiled_walk(inputs)
 
     def totals(self, leaves: Leaves) -> Floats:
@@ -93,7 +93,7 @@ class Trees:
         return shared
 
     def state(self) -> dict[str, Any]:
-        """Give it as plain values and arrays."""
+        """Return it as plain values and arrays."""
         return {
             "roots": self.roots,
             "child": self.child,
@@ -121,7 +121,7 @@ class Trees:
         return depth + 1
 
     @cached_property
-    def _paths(self) -> tuple[NDArray[np.intp], Floats]:
+    def _paths(self) -> tuple[Ints, Floats]:
         """For each node the features asked on the way to it and the change that each brought: [nodes, depth]."""
         parent = np.arange(len(self.child))
         inner = np.flatnonzero(self.child[:, 0] != parent)
@@ -136,7 +136,7 @@ class Trees:
         return features.astype(np.intp), changes
 
     @cached_property
-    def _asked(self) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    def _asked(self) -> tuple[NDArray[Any], Ints]:
         """Where each node looks, in rows laid out twice (missing lowest, then missing highest), and flat children."""
         return self.feature + np.where(self.missing_left, 0, self.width), self.child.astype(np.intp).ravel()
 
@@ -175,7 +175,7 @@ class Trees:
         return made
 
 
-def join(grown: Sequence[Grown], *, width: int) -> Trees:
+def join(grown: Sequence[GrownTree], *, width: int) -> Trees:
     """Lay grown trees side by side."""
     starts = np.concatenate([[0], np.cumsum([len(tree.left) for tree in grown])]).astype(np.int32)
     return Trees(
@@ -193,21 +193,21 @@ def _joined(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate(list(parts))
 
 
-def _children(tree: Grown) -> NDArray[np.int32]:
+def _children(tree: GrownTree) -> Ints32:
     return np.column_stack([tree.left, tree.right]).astype(np.int32)
 
 
-def _below(thresholds: Floats) -> NDArray[np.float32]:
-    """Give the largest float32 that is no larger: a float32 is at most the one exactly when it is at most the other."""
+def _below(thresholds: Floats) -> Floats32:
+    """Return the largest float32 that is no larger: every float32 compares with both alike."""
     bounded = np.clip(thresholds, -_TOP, _TOP)
-    near: NDArray[np.float32] = bounded.astype(np.float32)
+    near: Floats32 = bounded.astype(np.float32)
     with np.errstate(over="ignore"):
         lower = np.nextafter(near, np.float32(-np.inf))
     return np.where(near > bounded, lower, near).astype(np.float32)
 
 
-def _means(tree: Grown) -> Floats:
-    """Give each node the mean of its leaves, weighted by training rows; children come after their parent."""
+def _means(tree: GrownTree) -> Floats:
+    """Return each node the mean of its leaves, weighted by training rows; children come after their parent."""
     means = tree.value.astype(np.float64).copy()
     for node in range(len(means) - 1, -1, -1):
         left, right = tree.left[node], tree.right[node]

@@ -38,14 +38,14 @@ def assign(unit: str, *, experiment: str, share: float) -> Assignment:
 
 
 def place(unit: str, experiment: str) -> float:
-    """Give the unit's place in an experiment: evenly spread over 0 to 1, the 1 left out."""
+    """Return the unit's place in an experiment: evenly spread over 0 to 1, the 1 left out."""
     # the length keeps ("a", "b:c") apart from ("a:b", "c"); 53 bits are what a float holds exactly
     digest = hashlib.sha256(f"{len(experiment)}:{experiment}:{unit}".encode()).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 
 
 def lopsided(sent: int, held_out: int, share: float) -> bool:
-    """Tell whether arms lie further from their shares than chance puts them (p < .001).
+    """Return whether arms lie further from their shares than chance puts them (p < .001).
 
     If so, something besides the hash sorted the leads, and a difference between the arms may be its doing. Few leads
     say nothing.

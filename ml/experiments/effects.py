@@ -81,7 +81,7 @@ def difference(treated: Arm, held: Arm, level: float = LEVEL) -> Effect:
 
 
 def sequence(treated: Arm, held: Arm, level: float = LEVEL) -> tuple[float, float] | None:
-    """Give an interval that holds the truth at all looks together, however often one looks; None with an empty arm.
+    """Return an interval that holds the truth at all looks together, however often one looks; None with an empty arm.
 
     >>> low, high = sequence(Arm(540, 135), Arm(60, 24))
     >>> low < difference(Arm(540, 135), Arm(60, 24)).low, high > 0
@@ -95,7 +95,7 @@ def sequence(treated: Arm, held: Arm, level: float = LEVEL) -> tuple[float, floa
 
 
 def wilson(arm: Arm, level: float = LEVEL) -> tuple[float, float] | None:
-    """Give Wilson's interval of one arm's rate; None of nobody.
+    """Return Wilson's interval of one arm's rate; None of nobody.
 
     >>> [round(bound, 3) for bound in wilson(Arm(10, 0))]
     [0.0, 0.278]
@@ -104,7 +104,7 @@ def wilson(arm: Arm, level: float = LEVEL) -> tuple[float, float] | None:
 
 
 def newcombe(treated: Arm, held: Arm, reach: float) -> tuple[float, float]:
-    """Give Newcombe's interval of as many standard errors; raises ZeroDivisionError with an empty arm."""
+    """Return Newcombe's interval of as many standard errors; raises ZeroDivisionError with an empty arm."""
     (low, high), (least, most) = (_score(arm, reach) for arm in (treated, held))
     first, second = treated.successes / treated.count, held.successes / held.count
     below, above = math.hypot(first - low, most - second), math.hypot(high - first, second - least)
@@ -113,7 +113,7 @@ def newcombe(treated: Arm, held: Arm, reach: float) -> tuple[float, float]:
 
 
 def normal(level: float) -> float:
-    """Give how many standard errors a two-sided interval of a level reaches.
+    """Return how many standard errors a two-sided interval of a level reaches.
 
     >>> round(normal(0.95), 2)
     1.96

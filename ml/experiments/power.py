@@ -17,7 +17,7 @@ _LEAST = 1e-9
 
 
 def needed(base_rate: float, effect: float, share: float, *, power: float = POWER, level: float = LEVEL) -> int:
-    """Give the leads, both arms together, with which an effect on the held-out rate is seen with this power.
+    """Return the leads, both arms together, with which an effect on the held-out rate is seen with this power.
 
     Newcombe's interval, which is a little wider than the approximation, sees the example's effect in 76 of 100 runs; an
     interval that bears daily looks takes 13,000 leads for 79. Raises ValueError where there is nothing to see or
@@ -36,7 +36,7 @@ def needed(base_rate: float, effect: float, share: float, *, power: float = POWE
 def detectable(
     treated_n: int, held_n: int, base_rate: float, *, power: float = POWER, level: float = LEVEL
 ) -> float | None:
-    """Give the smallest rise of the held-out rate that arms of this size see with this power; None: not even to 1.
+    """Return the smallest rise of the held-out rate that arms of this size see with this power; None: not even to 1.
 
     >>> round(detectable(5130, 570, 0.20), 3)
     0.05
@@ -56,7 +56,7 @@ def detectable(
 
 
 def weeks_needed(leads: int, weekly: float, *, settled: int = 0) -> float | None:
-    """Give the weeks until as many leads are settled, at as many a week; None while none come.
+    """Return the weeks until as many leads are settled, at as many a week; None while none come.
 
     >>> weeks_needed(5678, 100.0, settled=678)
     50.0

@@ -1,4 +1,4 @@
-"""Effects by intervention type, each leaning on all of them the more the less it was measured itself.
+"""Estimate effects by intervention type with partial pooling: the fewer data a type has, the more the others count.
 
 What the other types let expect of one comes from the normal hierarchical model with a flat prior on the common effect
 and a half-normal one on how far types differ, integrated over a grid: Rubin, "Estimation in parallel randomized
@@ -20,8 +20,8 @@ from statistics import NormalDist
 import numpy as np
 from scipy.optimize import brentq
 
+from ml.arrays import Floats
 from ml.experiments.effects import LEVEL, Arm, newcombe
-from ml.training.calibration import Floats
 
 #: how far types' effects are thought to differ before any is measured: ten points is usual, thirty is not
 SPREAD = 0.10
@@ -68,11 +68,11 @@ class _Expected:
     variance: float
 
     def lean(self, effect: float, variance: float) -> float:
-        """Give the mean of what was expected and what was measured, each by its precision."""
+        """Return the mean of what was expected and what was measured, each by its precision."""
         return effect + (self.mean - effect) / (1 + self.variance / variance)
 
     def above(self, effect: float, deviation: float) -> float:
-        """Say how far an effect lies above what was expected, in the unit that divides the error between the ends."""
+        """Return how far an effect lies above the expected one, in the unit that divides the error between the ends."""
         return 2 * deviation * (effect - self.mean) / self.variance
 
 
@@ -94,7 +94,7 @@ def partial(tallies: Mapping[str, tuple[Arm, Arm]], level: float = LEVEL) -> dic
 
 
 def _measured(arms: list[tuple[Arm, Arm]]) -> tuple[Floats, Floats]:
-    """Give each type's own difference and its variance."""
+    """Return each type's own difference and its variance."""
     counts = np.array([[arm.count for arm in pair] for pair in arms], dtype=np.float64)
     successes = np.array([[arm.successes for arm in pair] for pair in arms], dtype=np.float64)
     common = (successes.sum(axis=0) + 1) / (counts.sum(axis=0) + 2)
@@ -104,7 +104,7 @@ def _measured(arms: list[tuple[Arm, Arm]]) -> tuple[Floats, Floats]:
 
 
 def _expect(effects: Floats, variances: Floats, at: int) -> _Expected:
-    """Give what all types but one let expect of it."""
+    """Return what all types but one let expect of it."""
     if len(effects) == 1:
         return _Expected(mean=0.0, variance=math.inf)
     others, own = np.delete(effects, at)[:, None], np.delete(variances, at)[:, None]
@@ -131,7 +131,7 @@ def _uplift(pair: tuple[Arm, Arm], effect: float, variance: float, expected: _Ex
 
 
 def _end(pair: tuple[Arm, Arm], deviation: float, expected: _Expected, error: float, end: int) -> float:
-    """Give an end of the interval: the effect at which the error it is allowed is the one it has."""
+    """Return an end of the interval: the effect at which the error it is allowed is the one it has."""
 
     def bound(share: float) -> float:
         # `share` of the error lies above what an effect lets measure, which is what the lower end can miss
@@ -145,7 +145,7 @@ def _end(pair: tuple[Arm, Arm], deviation: float, expected: _Expected, error: fl
 
 
 def _root(surplus: Callable[[float], float]) -> float:
-    """Give the share at which nothing is left over; `surplus` falls from one end to the other."""
+    """Return the share at which nothing is left over; `surplus` falls from one end to the other."""
     least, most = _LEAST, 1 - _LEAST
     if surplus(least) <= 0:
         return least

@@ -39,7 +39,7 @@ class Money:
 
 
 def realised(ended: Iterable[tuple[str, bool]], bands: Sequence[str]) -> list[Realised]:
-    """Count leads by the band they were in and whether they converted; a band of nobody is told too.
+    """Count leads by the band they were in and whether they converted; an empty band is listed too.
 
     >>> hot, cold = realised([("hot", True), ("hot", True), ("hot", False)], ("hot", "cold"))
     >>> hot.leads, hot.converted, [round(bound, 2) for bound in hot.interval], cold.rate
@@ -68,7 +68,7 @@ def deals(counts: Iterable[tuple[bool, str | None, int]]) -> tuple[Arm, Arm]:
 
 
 def money(sent: Arm, held: Arm, *, deal: float) -> Money | None:
-    """Give what sending brought where a deal brings `deal`; None while an arm is empty.
+    """Return what sending brought where a deal brings `deal`; None while an arm is empty.
 
     >>> found = money(Arm(900, 90), Arm(100, 6), deal=10_000.0)
     >>> round(found.amount), found.low < 0 < found.high

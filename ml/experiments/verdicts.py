@@ -78,7 +78,7 @@ def arms(counts: Iterable[tuple[str, bool, str | None, int]]) -> dict[str, tuple
 
 
 def harmful(tallies: Tallies) -> tuple[str, ...]:
-    """Name the types that do harm, by each one's own leads: their interval for all looks together lies below 0.
+    """Return the types that do harm, by each one's own leads: their interval for all looks together lies below 0.
 
     So a harmless type is named in at most 1 of 40 hold-outs, however often one looks.
 
@@ -89,7 +89,7 @@ def harmful(tallies: Tallies) -> tuple[str, ...]:
 
 
 def report(tallies: Tallies, *, share: float, weekly: float) -> Report:
-    """Say what a hold-out of a share has shown, of each type's treated and held-out arm of settled leads.
+    """Return what a hold-out of a share has shown, of each type's treated and held-out arm of settled leads.
 
     `weekly` is how many leads enrol in a week, both arms together.
 
@@ -132,7 +132,7 @@ def _of_type(pair: tuple[Arm, Arm], uplift: Uplift | None, *, harms: bool) -> Ty
 
 
 def _base(held: Arm) -> float:
-    """Give the held-out rate to plan with: one of nobody is taken as a half, which takes longest."""
+    """Return the held-out rate to plan with: one of nobody is taken as a half, which takes longest."""
     return (held.successes + 1) / (held.count + 2)
 
 
@@ -195,7 +195,7 @@ def _wait(weeks: float | None) -> str:
 
 
 def _settling(effect: Effect, weekly: float) -> str:
-    """Say how long until a difference as it looks today would hold however often one looks."""
+    """Return how long until a difference as it looks today would hold however often one looks."""
     times = next((times for times in _TIMES if _settled(effect, times)), None)
     if times is None or weekly <= 0:
         return "It may take very long to be sure."

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ml.arrays import Floats
 from ml.features import behavioral, contextual, temporal
 from ml.features.catalogue import CUSTOM, group_of
-from ml.features.events import Floats, collect
+from ml.features.events import collect
 from ml.features.prohibited import refusal, refused
 from ml.profiles import FeatureMatrix, LeadProfile, Value, encode
 
@@ -22,7 +23,7 @@ __all__ = ["CUSTOM", "SCHEMA_VERSION", "extract", "group_of", "refusal", "refuse
 
 
 def extract(profiles: Sequence[LeadProfile]) -> FeatureMatrix:
-    """Give the features of many leads, each as of its own moment. Columns: canonical ones, then `custom:` by name.
+    """Return the features of many leads, each as of its own moment. Columns: canonical ones, then `custom:` by name.
 
     >>> from datetime import UTC, datetime
     >>> lead = LeadProfile(lead_id="1", as_of=datetime(2025, 3, 1, tzinfo=UTC), source="Referral",

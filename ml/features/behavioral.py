@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ml.features.events import Events, Floats
+from ml.arrays import Floats
+from ml.features.events import Events
 from ml.profiles import LeadProfile
 
 #: count -> the most that counts; a hundred views say little more than fifty
@@ -42,7 +43,7 @@ _UNKNOWN = float("nan")
 
 
 def columns(profiles: Sequence[LeadProfile], events: Events) -> dict[str, Floats]:
-    """Give the behavioral features of many leads; NaN where nothing is known."""
+    """Return the behavioral features of many leads; NaN where nothing is known."""
     told = [profile.numbers for profile in profiles]
     counts = {name: _count(told, events, name) for name in CAPS}
     capped = {name: np.minimum(counts[name], cap) for name, cap in CAPS.items()}
@@ -78,7 +79,7 @@ def _share(part: Floats, whole: Floats) -> Floats:
 
 
 def _reply_hours(events: Events) -> Floats:
-    """Give the mean hours from a message of ours to the reply that comes next."""
+    """Return the mean hours from a message of ours to the reply that comes next."""
     replies = events.of("sms_in", "replies", "calls") & (events.side > 0)
     answered = np.zeros(len(events.lead), dtype=np.bool_)
     answered[1:] = replies[1:] & (events.side[:-1] < 0) & (events.lead[1:] == events.lead[:-1])

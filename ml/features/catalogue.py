@@ -124,15 +124,15 @@ FOLLOWS_OUTCOME = frozenset({"stage", "stage_days"})
 
 
 def group_of(name: str) -> Group:
-    """Give the group of a feature; what is not in the catalogue is an attribute of the lead."""
+    """Return the group of a feature; what is not in the catalogue is an attribute of the lead."""
     return FEATURES[name].group if name in FEATURES else "contextual"
 
 
 def better(name: str) -> int:
-    """Say which way a feature should point: +1, -1, or 0 for either."""
+    """Return which way a feature should point: +1, -1, or 0 for either."""
     return FEATURES[name].better if name in FEATURES else 0
 
 
 def names(group: Group) -> tuple[str, ...]:
-    """Give the features of a group in their order."""
+    """Return the features of a group in their order."""
     return tuple(feature.name for feature in _FEATURES if feature.group == group)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ml.arrays import Floats
 from ml.features.catalogue import CUSTOM
-from ml.features.events import Floats
 from ml.features.prohibited import refusal
 from ml.profiles import LeadProfile, Value
 
@@ -29,7 +29,7 @@ LONGEST = 80
 
 
 def categories(profiles: Sequence[LeadProfile]) -> dict[str, list[Value | None]]:
-    """Give the canonical categories of many leads, None where unknown."""
+    """Return the canonical categories of many leads, None where unknown."""
     cells: dict[str, list[Value | None]] = {
         name: _levels([getattr(profile, name) for profile in profiles]) for name in CATEGORIES
     }
@@ -37,13 +37,13 @@ def categories(profiles: Sequence[LeadProfile]) -> dict[str, list[Value | None]]
 
 
 def columns(profiles: Sequence[LeadProfile]) -> dict[str, Floats]:
-    """Give the canonical numbers of many leads, NaN where unknown. The deal's value is none: it is filled in late."""
+    """Return the canonical numbers of many leads, NaN where unknown. The deal's value is none: it is filled in late."""
     budget = np.fmax(_numbers(profiles, "budget_max"), _numbers(profiles, "budget_min"))
     return {"budget": budget} | {name: _numbers(profiles, name) for name in NUMBERS}
 
 
 def custom(profiles: Sequence[LeadProfile]) -> tuple[dict[str, list[Value | None]], dict[str, str]]:
-    """Give the tenant's own columns as `custom:<name>`, and the columns that may not be features with the reason."""
+    """Return the tenant's own columns as `custom:<name>`, and the columns that may not be features with the reason."""
     cells: dict[str, list[Value | None]] = {}
     refused: dict[str, str] = {}
     for row, profile in enumerate(profiles):
@@ -59,7 +59,7 @@ def custom(profiles: Sequence[LeadProfile]) -> tuple[dict[str, list[Value | None
 
 
 def level(text: object) -> str | None:
-    """Give a text as a level: small letters, single spaces; None when it says nothing or is prose.
+    """Return a text as a level: small letters, single spaces; None when it says nothing or is prose.
 
     >>> level("  Google  Ads "), level("Select"), level("N/A")
     ('google ads', None, None)

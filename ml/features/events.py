@@ -10,11 +10,11 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.arrays import Bools, Floats, Ints
 from ml.profiles import Interaction, LeadProfile
 
 DAY = 86_400.0
 
-Floats = NDArray[np.float64]
 
 #: spellings of kinds -> the canonical kind, which is the name of its count
 KINDS: dict[str, str] = {
@@ -79,29 +79,29 @@ class Events:
 
     rows: int
     #: index of the lead
-    lead: NDArray[np.intp]
+    lead: Ints
     #: code of the canonical kind
-    kind: NDArray[np.intp]
+    kind: Ints
     #: days before `as_of`, 0 or more
     age: Floats
     #: 1 the lead did it, -1 the brokerage did, 0 unclear
     side: NDArray[np.int8]
     #: leads without any event
-    silent: NDArray[np.bool_]
+    silent: Bools
 
-    def of(self, *kinds: str) -> NDArray[np.bool_]:
+    def of(self, *kinds: str) -> Bools:
         """Mark the events of some kinds."""
         return _among(kinds)[self.kind]
 
-    def count(self, mask: NDArray[np.bool_], weights: Floats | None = None) -> Floats:
+    def count(self, mask: Bools, weights: Floats | None = None) -> Floats:
         """Count, or add up the weights of, the marked events of each lead; NaN for a lead without any event."""
         chosen = None if weights is None else weights[mask]
         total = np.bincount(self.lead[mask], weights=chosen, minlength=self.rows).astype(np.float64)
         total[self.silent] = np.nan
         return total
 
-    def newest(self, mask: NDArray[np.bool_]) -> Floats:
-        """Give the age in days of each lead's newest marked event; NaN without one."""
+    def newest(self, mask: Bools) -> Floats:
+        """Return the age in days of each lead's newest marked event; NaN without one."""
         ages = np.full(self.rows, np.inf)
         np.minimum.at(ages, self.lead[mask], self.age[mask])
         ages[np.isinf(ages)] = np.nan
@@ -124,21 +124,21 @@ def collect(profiles: Sequence[LeadProfile]) -> Events:
 
 
 @cache
-def _among(kinds: tuple[str, ...]) -> NDArray[np.bool_]:
+def _among(kinds: tuple[str, ...]) -> Bools:
     marked = np.zeros(len(CODES), dtype=np.bool_)
     marked[[CODES[kind] for kind in kinds]] = True
     return marked
 
 
 def days_before(as_of: datetime, moment: datetime | None) -> float:
-    """Give the days from `moment` to `as_of`; NaN when it is unknown or lies later."""
+    """Return the days from `moment` to `as_of`; NaN when it is unknown or lies later."""
     if moment is None or moment > as_of:
         return float("nan")
     return (as_of - moment).total_seconds() / DAY
 
 
 def canonical(kind: str, direction: str | None) -> str | None:
-    """Give the canonical kind of an interaction; None for one we do not know, such as the outcome of a deal.
+    """Return the canonical kind of an interaction; None for one we do not know, such as the outcome of a deal.
 
     >>> canonical("Listing View", None), canonical("sms", "inbound"), canonical("deal_won", None)
     ('listing_views', 'sms_in', None)
@@ -151,7 +151,7 @@ def canonical(kind: str, direction: str | None) -> str | None:
 
 
 def side(kind: str, direction: str | None) -> int:
-    """Say who did it: 1 the lead, -1 the brokerage, 0 unclear."""
+    """Return who acted: 1 the lead, -1 the brokerage, 0 unclear."""
     if direction in {"inbound", "outbound"}:
         return 1 if direction == "inbound" else -1
     if kind in NEUTRAL:
@@ -160,7 +160,7 @@ def side(kind: str, direction: str | None) -> int:
 
 
 def visible(profile: LeadProfile) -> Iterator[Interaction]:
-    """Give the interactions that had happened and were known at `as_of`."""
+    """Return the interactions that had happened and were known at `as_of`."""
     as_of = profile.as_of
     return (event for event in profile.interactions if event.occurred_at <= as_of and event.recorded_at <= as_of)
 

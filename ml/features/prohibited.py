@@ -96,7 +96,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+")
 
 
 def words(header: str) -> tuple[str, ...]:
-    """Give the words of a header in small letters, `PostalCode` and `postal_code` alike.
+    """Return the words of a header in small letters, `PostalCode` and `postal_code` alike.
 
     >>> words("PostalCode / e-mail (home)")
     ('postal', 'code', 'email', 'home')
@@ -107,7 +107,7 @@ def words(header: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def refusal(header: str) -> str | None:
-    """Say why a column may not be a feature; None when it may.
+    """Return why a column may not be a feature; None when it may.
 
     >>> refusal("Preferred Language"), refusal("age"), refusal("Page Views Per Visit")
     ('language', 'age', None)
@@ -121,7 +121,7 @@ def refusal(header: str) -> str | None:
 
 
 def refused(headers: Iterable[str]) -> dict[str, str]:
-    """Give the columns that may not be features, each with the reason.
+    """Return the columns that may not be features, each with the reason.
 
     >>> refused(["budget", "Marital Status", "zip"])
     {'Marital Status': 'marital status', 'zip': 'postal code'}

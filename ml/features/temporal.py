@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ml.arrays import Floats
 from ml.features.contextual import TERMINAL
-from ml.features.events import Events, Floats, days_before
+from ml.features.events import Events, days_before
 from ml.profiles import LeadProfile
 
 #: feature -> the kinds whose newest event it dates
@@ -25,7 +26,7 @@ WINDOW = 14.0
 
 
 def columns(profiles: Sequence[LeadProfile], events: Events) -> dict[str, Floats]:
-    """Give the temporal features of many leads, in days before `as_of`; NaN where nothing is known."""
+    """Return the temporal features of many leads, in days before `as_of`; NaN where nothing is known."""
     told = {name: _told(profiles, name) for name in ("last_activity_at", "last_contacted_at", "last_replied_at")}
     reply = np.fmin(told["last_replied_at"], events.newest(events.of("sms_in", "replies")))
     return {

@@ -19,11 +19,11 @@ from types import MappingProxyType
 
 from domain.interventions import URGENCIES
 from ml.experiments.shrinkage import Uplift
+from ml.features.levels import normalised_level
 from ml.interventions.budget import within_budget
 from ml.interventions.catalogue import CATALOGUE, Action, Catalogue, Situation, UrgencyRules
 from ml.interventions.policy_types import Evidence, Need, Proposal, options
 from ml.interventions.templates import action_text, clean_name
-from ml.leads.scorecard import normalised_level
 
 __all__ = [
     "COOLDOWN",

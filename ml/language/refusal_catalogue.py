@@ -16,8 +16,8 @@ from ml.language.words import Speller, fold
 #: clear: it refuses contact; doubt: a person must decide; none: it refuses nothing
 RefusalVerdict = Literal["clear", "doubt", "none"]
 #: where a pattern may match: anywhere in a sentence, a whole clause, or a whole message
-Scope = Literal["any", "clause", "message"]
-SCOPES: tuple[Scope, ...] = ("any", "clause", "message")
+PatternScope = Literal["any", "clause", "message"]
+SCOPES: tuple[PatternScope, ...] = ("any", "clause", "message")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class RefusalPattern:
 
     id: str
     verdict: RefusalVerdict
-    scope: Scope
+    scope: PatternScope
     #: what is refused, whatever the words name; empty: the words decide
     channels: frozenset[str]
     #: True: the words after it may take it back

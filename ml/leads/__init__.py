@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ml.leads.results import Explained, LeadScore, band
+from ml.ensemble.explained import Explained
+from ml.leads.results import LeadScore, band
 from ml.leads.scorecard import Scorecard
 from ml.leads.scorer import LeadScorer
 from ml.leads.training import LABELLED, METHOD, RARER, Gate, Training, gate, probe, train

@@ -1,4 +1,4 @@
-"""Learning from several tenants at once without telling one of another.
+"""Train on several tenants at once without revealing one to another.
 
 Only what every tenant means alike goes into such a model: the features of the catalogue, and of the categories only
 levels that are written here. A tenant's own columns, its sources and campaigns by name, and what it called anything
@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
 from domain.leads import SCORED_LEAD_TYPES
+from ml.arrays import Floats32
 from ml.features.catalogue import FEATURES
+from ml.features.levels import normalised_level
 from ml.leads import LeadScore, LeadScorer
-from ml.leads.scorecard import LEVELS, normalised_level
+from ml.leads.scorecard import LEVELS
 from ml.leads.training import LABELLED, RARER
 from ml.profiles import FeatureMatrix
 
@@ -40,13 +41,10 @@ VOCABULARY: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """A scorer learnt from several tenants: it reads of any lead what all of them share."""
+    """A scorer trained on several tenants; it uses only the features that all of them share."""
 
     scorer: LeadScorer
 
@@ -56,7 +54,7 @@ class Pooled:
 
 
 def shared(matrix: FeatureMatrix) -> FeatureMatrix:
-    """Give what every tenant means alike.
+    """Return the features that mean the same for every tenant.
 
     >>> rows = [{"showings": 2.0, "source": "Referral", "campaign": "spring", "custom:Pool": "yes"}]
     >>> shared(FeatureMatrix.from_rows(rows)).to_rows()
@@ -78,7 +76,7 @@ def shared(matrix: FeatureMatrix) -> FeatureMatrix:
 
 
 def wanting(labels: Sequence[bool], tenants: int) -> dict[str, int]:
-    """Say what is missing for a shared model; empty when nothing is.
+    """Return what is missing for a shared model; empty when nothing is.
 
     >>> wanting([True] * 50 + [False] * 200, 2)
     {'tenants': 1}
@@ -94,7 +92,7 @@ def wanting(labels: Sequence[bool], tenants: int) -> dict[str, int]:
 
 
 def fair_share(sizes: Mapping[str, int]) -> dict[str, int]:
-    """Give how many rows of each tenant count, so that no single one is more than half of all.
+    """Return how many rows of each tenant count, so that no single one is more than half of all.
 
     >>> fair_share({"a": 900, "b": 100, "c": 50})
     {'a': 150, 'b': 100, 'c': 50}
@@ -104,7 +102,7 @@ def fair_share(sizes: Mapping[str, int]) -> dict[str, int]:
 
 
 def across(matrix: FeatureMatrix, labels: Sequence[bool], tenants: Sequence[str], *, seed: int) -> tuple[float, ...]:
-    """Give each row the probability of a scorer that has seen nobody of its tenant: what a new tenant would get."""
+    """Return each row's probability from a scorer trained without its tenant: what a new tenant would get."""
     truth = np.asarray(labels, dtype=np.bool_)
     said = np.empty(len(truth))
     parts = GroupKFold(min(PARTS, len(set(tenants))))
@@ -118,7 +116,7 @@ def _means_alike(name: str) -> bool:
     return FEATURES[name].kind != "category" or name in VOCABULARY
 
 
-def _codes(matrix: FeatureMatrix, index: int, written: tuple[str, ...]) -> NDArray[np.float32]:
+def _codes(matrix: FeatureMatrix, index: int, written: tuple[str, ...]) -> Floats32:
     levels = matrix.levels.get(matrix.columns[index], ())
     places = [
         written.index(plain) if (plain := normalised_level(str(level))) in written else np.nan for level in levels
@@ -126,5 +124,5 @@ def _codes(matrix: FeatureMatrix, index: int, written: tuple[str, ...]) -> NDArr
     table = np.array([*places, np.nan], dtype=np.float32)
     cells = matrix.values[:, index]
     unknown = np.isnan(cells) | (not levels)
-    found: NDArray[np.float32] = table[np.where(unknown, -1.0, cells).astype(np.intp)]
+    found: Floats32 = table[np.where(unknown, -1.0, cells).astype(np.intp)]
     return found

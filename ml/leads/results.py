@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
 from domain.scores import HOT, WARM, Band
+from ml.arrays import Floats
 from ml.ensemble.ensemble import added
+from ml.ensemble.explained import Explained, clamped
 from ml.explain import Reason
-from ml.training.calibration import Bools, Floats
 
-LOWEST, HIGHEST = 0.01, 0.99
 #: a smaller contribution is no reason
 _WORTH_SAYING = 0.01
 
@@ -46,28 +45,6 @@ class LeadScore:
     interval: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """What each feature does to each lead's log-odds: arrays of [leads, features]."""
-
-    features: tuple[str, ...]
-    base: float
-    contributions: Floats
-    known: Bools
-    #: contributions that contradict sense and are never shown as a reason
-    absurd: Bools
-    #: features that tell who a lead is, the others tell what it does
-    contextual: Bools
-    #: (lead, feature) -> plain words
-    text: Callable[[int, int], str]
-    #: probabilities -> the bounds of each; None where nobody measured them
-    interval: Callable[[Floats], tuple[Floats, Floats]] | None = None
-
-    def log_odds(self) -> Floats:
-        """Add up each lead's contributions, one after the other, so that a batch gives what one lead alone gives."""
-        return self.base + added(self.contributions)
-
-
 def band(probability: float, *, hot: float = HOT, warm: float = WARM) -> Band:
     """Name the band of a probability.
 
@@ -77,12 +54,6 @@ def band(probability: float, *, hot: float = HOT, warm: float = WARM) -> Band:
     if probability >= hot:
         return "hot"
     return "warm" if probability >= warm else "cold"
-
-
-def clamped(log_odds: Floats) -> Floats:
-    """Turn log-odds into probabilities that never claim to be sure."""
-    sure: Floats = np.clip(expit(log_odds), LOWEST, HIGHEST)
-    return sure
 
 
 def assemble(explained: Explained, *, explain: int) -> list[LeadScore]:

@@ -12,13 +12,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from ml.arrays import Bools, Floats
 from ml.ensemble.column_types import mask, numbers, read_codes
+from ml.ensemble.explained import Explained, clamped
 from ml.errors import ArtifactFormatError
 from ml.explain import OTHER, describe
 from ml.features.catalogue import group_of
-from ml.leads.results import Explained, LeadScore, assemble, clamped
+from ml.features.levels import normalised_level
+from ml.leads.results import LeadScore, assemble
 from ml.profiles import FeatureMatrix
-from ml.training.calibration import Bools, Floats
 
 #: changes with any weight
 VERSION = "1"
@@ -104,15 +106,15 @@ class Scorecard:
         return assemble(self.explained(matrix), explain=explain)
 
     def log_odds(self, matrix: FeatureMatrix) -> Floats:
-        """Give each lead's log-odds."""
+        """Return each lead's log-odds."""
         return self.explained(matrix).log_odds()
 
     def probabilities(self, matrix: FeatureMatrix) -> Floats:
-        """Give each lead's probability, 0.01 to 0.99."""
+        """Return each lead's probability, 0.01 to 0.99."""
         return clamped(self.log_odds(matrix))
 
     def explained(self, matrix: FeatureMatrix) -> Explained:
-        """Give what each feature adds to each lead's log-odds; what is not known adds nothing."""
+        """Return what each feature adds to each lead's log-odds; what is not known adds nothing."""
         found = np.column_stack([numbers(matrix, name) for name in (*AMOUNTS, *RECENCIES)])
         levels = {name: _levels(matrix, name) for name in LEVELS}
         known = np.column_stack([~np.isnan(found), *(levels_known for _, levels_known, _ in levels.values())])
@@ -128,7 +130,7 @@ class Scorecard:
         )
 
     def state(self) -> dict[str, Any]:
-        """Give the version of the table, for an artifact."""
+        """Return the version of the table, for an artifact."""
         return {"version": VERSION}
 
     @classmethod
@@ -143,16 +145,6 @@ class Scorecard:
         if index < found.shape[1]:
             return describe(name, float(found[row, index]))
         return describe(name, levels[name][2][row])
-
-
-def normalised_level(text: str) -> str:
-    """Give a level as the table writes it.
-
-    >>> plain_level("under_contract"), plain_level("0 - 3 Months")
-    ('under contract', '0-3')
-    """
-    tidy = " ".join(text.casefold().replace("\N{EN DASH}", "-").replace("_", " ").split())
-    return tidy.removesuffix(" months").replace(" - ", "-")
 
 
 def _numeric(found: Floats) -> Floats:

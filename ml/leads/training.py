@@ -1,4 +1,4 @@
-"""Training the lead scorer honestly: judged out of fold, probed for leaks, only with outcomes enough."""
+"""Train a scorer and judge it out of fold; find columns that leak the outcome; refuse where outcomes are too few."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ml.ensemble.column_types import Codes, numbers
+from ml.arrays import Bools, Floats, Ints
+from ml.ensemble.column_types import numbers
 from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress, split
+from ml.ensemble.explained import clamped
 from ml.ensemble.intervals import Coverage
+from ml.ensemble.scorer import EnsembleScorer, checked_labels
 from ml.ensemble.stacking import Folds
-from ml.leads.results import clamped
-from ml.leads.scorer import LeadScorer, checked_labels
+from ml.leads.scorer import LeadScorer
 from ml.profiles import FeatureMatrix
-from ml.training.calibration import Bin, Bools, Floats, bins
+from ml.training.calibration import Bin, bins
 from ml.training.evaluation import Metrics, auc, evaluate, lift_curve
 
 #: changes when the same data would give another model
@@ -33,7 +35,7 @@ _SILENCE = "silence_days"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """Whether there are outcomes enough for an own model."""
+    """Whether the outcomes suffice for a model of the tenant's own."""
 
     ok: bool
     #: what to gather still: labelled, won, lost; empty when ok
@@ -42,12 +44,12 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """A trained scorer and how good it was on rows it had not seen."""
+    """A trained scorer and its out-of-fold quality."""
 
-    scorer: LeadScorer
+    scorer: EnsembleScorer
     #: of the out-of-fold probabilities
     metrics: Metrics
-    #: one probability a row, each from a scorer that had not seen the row
+    #: one probability a row, each from a fold whose training rows leave out the row
     out_of_fold: tuple[float, ...]
     rows: int
     positives: int
@@ -78,7 +80,7 @@ class Training:
 
 
 def gate(labels: Sequence[bool | None]) -> Gate:
-    """Say whether labels suffice for an own model, and else what is missing. None stands for an open lead.
+    """Return whether labels suffice for an own model, and else what is missing. None stands for an open lead.
 
     >>> gate([True] * 30 + [False] * 190).missing
     {'won': 10}
@@ -97,8 +99,8 @@ def train(
     allow_leaks: Collection[str] = (),
     folds: int = FOLDS,
     progress: Progress | None = None,
-    scorer: LeadScorer | None = None,
-    groups: Codes | None = None,
+    scorer: EnsembleScorer | None = None,
+    groups: Ints | None = None,
 ) -> Training:
     """Train a scorer and judge it out of fold: every fold learns its own encoding, members and calibration.
 
@@ -106,49 +108,51 @@ def train(
     Raises LabelsError with fewer rows of an outcome than folds; ask `gate` whether there are enough to be worth it.
     """
     truth = checked_labels(matrix, labels, least=folds)
-    alone = told_alone(matrix, truth, seed=seed)
+    alone = single_column_aucs(matrix, truth, seed=seed)
     leaks = {name: value for name, value in alone.items() if value > LEAK_AUC}
     banned = {name: f"leaks the outcome: AUC {value:.3f} alone" for name, value in leaks.items()}
     banned = {name: reason for name, reason in banned.items() if name not in allow_leaks}
     usable = matrix.select([name for name in matrix.columns if name not in banned])
     scorer = scorer or LeadScorer()
-    learnt = scorer.learn(usable, truth, seed=seed, folds=folds, groups=groups, progress=progress)
-    said = clamped(learnt.unseen)
+    fitted = scorer.learn(usable, truth, seed=seed, folds=folds, groups=groups, progress=progress)
+    oof_probabilities = clamped(fitted.oof_log_odds)
     return Training(
         scorer=scorer,
-        metrics=evaluate(truth, said, seed=seed),
-        out_of_fold=tuple(said.tolist()),
+        metrics=evaluate(truth, oof_probabilities, seed=seed),
+        out_of_fold=tuple(oof_probabilities.tolist()),
         rows=len(truth),
         positives=int(truth.sum()),
         features=scorer.features_,
         dropped=dict(scorer.dropped_) | banned,
         leaks=leaks,
         baselines=_baselines(matrix, truth, seed),
-        bands=bins(truth, said),
-        members={name: evaluate(truth, clamped(odds), seed=seed) for name, odds in learnt.members.items()},
-        weights=_weights(learnt),
-        choice=learnt.reason,
+        bands=bins(truth, oof_probabilities),
+        members={name: evaluate(truth, clamped(odds), seed=seed) for name, odds in fitted.members.items()},
+        weights=_weights(fitted),
+        choice=fitted.reason,
         interval=scorer.coverage(),
-        lift=lift_curve(truth, said),
+        lift=lift_curve(truth, oof_probabilities),
         top=_top(scorer, usable),
         alone=dict(list(alone.items())[:MOST_ALONE]),
     )
 
 
 def probe(matrix: FeatureMatrix, labels: Bools, *, seed: int) -> dict[str, float]:
-    """Name each column that alone ranks the rows better than `LEAK_AUC`, out of fold; its absence counts as a value."""
-    return {name: value for name, value in told_alone(matrix, labels, seed=seed).items() if value > LEAK_AUC}
+    """Return each column that alone ranks the rows better than `LEAK_AUC`, out of fold; missing counts as a value."""
+    return {name: value for name, value in single_column_aucs(matrix, labels, seed=seed).items() if value > LEAK_AUC}
 
 
-def told_alone(matrix: FeatureMatrix, labels: Bools, *, seed: int) -> dict[str, float]:
-    """Give the out-of-fold AUC of each column alone, strongest first; its absence counts as a value."""
+def single_column_aucs(matrix: FeatureMatrix, labels: Bools, *, seed: int) -> dict[str, float]:
+    """Return the out-of-fold AUC of each column alone, strongest first; a missing value counts as a value."""
     folds = split(labels, seed=seed)
-    found = {name: auc(labels, _told_alone(_cells(matrix, name), labels, folds)) for name in matrix.columns}
+    found = {
+        name: auc(labels, _single_column_scores(_value_codes(matrix, name), labels, folds)) for name in matrix.columns
+    }
     return {name: round(found[name], 4) for name in sorted(found, key=lambda name: (-found[name], name))}
 
 
-def _cells(matrix: FeatureMatrix, name: str) -> Codes:
-    """Give each row a code for its value: the level, or one of 50 ranges of a number."""
+def _value_codes(matrix: FeatureMatrix, name: str) -> Ints:
+    """Return a code for each row's value: the level, or one of 50 ranges of a number."""
     if name in matrix.levels:
         cells = matrix.values[:, matrix.positions()[name]].astype(np.float64)
     else:
@@ -159,30 +163,30 @@ def _cells(matrix: FeatureMatrix, name: str) -> Codes:
     return np.where(np.isnan(cells), -1.0, cells).astype(np.intp) + 1
 
 
-def _told_alone(cells: Codes, labels: Bools, folds: Folds) -> Floats:
-    told = np.empty(len(labels))
+def _single_column_scores(cells: Ints, labels: Bools, folds: Folds) -> Floats:
+    scores = np.empty(len(labels))
     size, rate = int(cells.max()) + 1, labels.mean()
-    for seen, held in folds:
-        rows = np.bincount(cells[seen], minlength=size)
-        good = np.bincount(cells[seen], weights=labels[seen], minlength=size)
-        told[held] = ((good + rate) / (rows + 1))[cells[held]]
-    return told
+    for train_rows, validation in folds:
+        rows = np.bincount(cells[train_rows], minlength=size)
+        good = np.bincount(cells[train_rows], weights=labels[train_rows], minlength=size)
+        scores[validation] = ((good + rate) / (rows + 1))[cells[validation]]
+    return scores
 
 
 def _baselines(matrix: FeatureMatrix, labels: Bools, seed: int) -> dict[str, Metrics]:
     found = {"base_rate": evaluate(labels, np.full(len(labels), labels.mean()), seed=seed)}
     if np.isfinite(matrix.select([_SILENCE]).values).any():
-        said = _told_alone(_cells(matrix, _SILENCE), labels, split(labels, seed=seed))
-        found[_SILENCE] = evaluate(labels, said, seed=seed)
+        oof_probabilities = _single_column_scores(_value_codes(matrix, _SILENCE), labels, split(labels, seed=seed))
+        found[_SILENCE] = evaluate(labels, oof_probabilities, seed=seed)
     return found
 
 
-def _weights(learnt: FittedEnsemble) -> dict[str, float]:
-    chosen = learnt.ensemble.blend.weights
-    return {name: chosen.get(name, 0.0) for name in learnt.members}
+def _weights(fitted: FittedEnsemble) -> dict[str, float]:
+    chosen = fitted.ensemble.blend.weights
+    return {name: chosen.get(name, 0.0) for name in fitted.members}
 
 
-def _top(scorer: LeadScorer, matrix: FeatureMatrix) -> dict[str, float]:
+def _top(scorer: EnsembleScorer, matrix: FeatureMatrix) -> dict[str, float]:
     rows = np.unique(np.linspace(0, len(matrix) - 1, min(len(matrix), _ROWS_FOR_TOP)).astype(np.intp))
     sizes = np.abs(scorer.explained(matrix.take(rows)).contributions).mean(axis=0)
     return {scorer.features_[index]: float(sizes[index]) for index in np.argsort(-sizes, kind="stable").tolist()}

@@ -1,15 +1,13 @@
-"""Making a probability mean what it says: sigmoid calibration and bins of equal count."""
+"""Sigmoid calibration of scores, and the calibration error over bins of equal count."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from ml.arrays import Bools, Floats
 
 _STEPS = 50
 #: keeps the fit finite when a score separates the classes
@@ -18,7 +16,7 @@ _RIDGE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
-    """A run of rows with neighbouring probabilities: what was said and what came."""
+    """A run of rows with neighbouring probabilities: what was predicted and what was observed."""
 
     low: float
     high: float
@@ -31,9 +29,9 @@ class Bin:
 
 
 def sigmoid_fit(log_odds: Floats, labels: Bools) -> tuple[float, float]:
-    """Give slope and intercept that make `slope * log_odds + intercept` calibrated; the slope is never negative.
+    """Return slope and intercept that make `slope * log_odds + intercept` calibrated; the slope is never negative.
 
-    `log_odds` must come from models that had not seen the row.
+    `log_odds` must be out of fold.
 
     >>> slope, intercept = sigmoid_fit(np.array([-2.0, -1.0, 1.0, 2.0]), np.array([False, True, False, True]))
     >>> 0 < slope < 1, abs(intercept) < 1e-6
@@ -50,7 +48,7 @@ def sigmoid_fit(log_odds: Floats, labels: Bools) -> tuple[float, float]:
 
 
 def slope_of(labels: Bools, probabilities: Floats) -> float:
-    """Give the calibration slope: 1 is right, below 1 is over-confident; NaN when every probability is the same."""
+    """Return the calibration slope: 1 is right, below 1 is over-confident; NaN when every probability is the same."""
     score = logit(np.clip(probabilities, 1e-6, 1 - 1e-6))
     if np.ptp(score) == 0:
         return float("nan")
@@ -58,14 +56,14 @@ def slope_of(labels: Bools, probabilities: Floats) -> float:
 
 
 def bins(labels: Bools, probabilities: Floats, *, count: int = 10) -> tuple[Bin, ...]:
-    """Sort rows by probability into bins of equal count, lowest first."""
+    """Return rows sorted by probability into bins of equal count, lowest first."""
     order = np.argsort(probabilities, kind="stable")
     parts = [part for part in np.array_split(order, count) if len(part)]
     return tuple(_bin(labels[part], probabilities[part]) for part in parts)
 
 
 def expected_error(labels: Bools, probabilities: Floats, *, count: int = 10) -> float:
-    """Give the expected calibration error over bins of equal count, 0 to 1; 0 is perfect."""
+    """Return the expected calibration error over bins of equal count, 0 to 1; 0 is perfect."""
     found = bins(labels, probabilities, count=count)
     return sum(part.rows * abs(part.said - part.came) for part in found) / sum(part.rows for part in found)
 

@@ -1,4 +1,4 @@
-"""How good probabilities are, with bootstrap intervals."""
+"""Metrics of predicted probabilities, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml.arrays import Bools, Floats
 from ml.errors import LabelsError
-from ml.training.calibration import Bools, Floats, expected_error, slope_of
+from ml.training.calibration import expected_error, slope_of
 
 #: resamples of a bootstrap
 RESAMPLES = 200
@@ -19,7 +20,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """How well probabilities told the labels. Every figure is finite."""
+    """The metrics of probabilities against labels. Every figure is finite."""
 
     #: share of pairs ranked right, 0 to 1
     auc: float
@@ -48,7 +49,7 @@ class Metrics:
 
 
 def evaluate(labels: Sequence[bool] | Bools, probabilities: Sequence[float] | Floats, *, seed: int) -> Metrics:
-    """Judge probabilities against what came. Raises LabelsError unless both classes are there.
+    """Return the metrics of probabilities against labels. Raises LabelsError unless both classes are there.
 
     >>> found = evaluate([False, False, True, True], [0.1, 0.4, 0.35, 0.8], seed=0)
     >>> found.auc, round(found.brier, 4), found.base_rate
@@ -70,7 +71,7 @@ def evaluate(labels: Sequence[bool] | Bools, probabilities: Sequence[float] | Fl
 
 
 def checked(labels: Sequence[bool] | Bools, probabilities: Sequence[float] | Floats) -> tuple[Bools, Floats]:
-    """Give labels and probabilities as arrays. Raises LabelsError when they do not fit together."""
+    """Return labels and probabilities as arrays. Raises LabelsError when they do not fit together."""
     truth, said = np.asarray(labels, dtype=np.bool_), np.asarray(probabilities, dtype=np.float64)
     if truth.shape != said.shape or truth.ndim != 1:
         raise LabelsError("labels and probabilities differ in number; give one probability for each label")
@@ -82,7 +83,7 @@ def checked(labels: Sequence[bool] | Bools, probabilities: Sequence[float] | Flo
 
 
 def auc(labels: Bools, scores: Floats) -> float:
-    """Give the share of pairs that `scores` ranks right; ties count half. Both classes must be there."""
+    """Return the share of pairs that `scores` ranks right; ties count half. Both classes must be there."""
     return _Ranking(labels, scores).auc(np.ones(len(labels)))
 
 
@@ -107,7 +108,7 @@ class _Ranking:
         return float((precision * good).sum() / good.sum())
 
     def figures(self, weights: Floats) -> dict[str, float]:
-        """Give the weighted figures; `weights` are in the order of the rows as given."""
+        """Return the weighted figures; `weights` are in the order of the rows as given."""
         weights = weights[self.order]
         total = weights.sum()
         sure = np.clip(self.said, _SURE, 1 - _SURE)
@@ -143,7 +144,7 @@ def _resample(positive: Bools, rng: np.random.Generator) -> Floats:
 
 
 def lift_curve(labels: Bools, probabilities: Floats, *, points: int = 20) -> tuple[tuple[float, float], ...]:
-    """Give (share of rows taken, best first; share of the positives among them), from nothing to all."""
+    """Return (share of rows taken, best first; share of the positives among them), from nothing to all."""
     shares = np.linspace(0, 1, points + 1)
     taken = [_found(labels, probabilities, round(share * len(labels))) / labels.sum() for share in shares.tolist()]
     return tuple((round(share, 6), float(found)) for share, found in zip(shares.tolist(), taken, strict=True))
@@ -155,7 +156,7 @@ def _lift(truth: Bools, said: Floats) -> float:
 
 
 def _found(truth: Bools, said: Floats, best: int) -> float:
-    """Give the positives among the best-scored rows; rows of one score share what is left of the places."""
+    """Return the positives among the best-scored rows; rows of one score share what is left of the places."""
     if best == 0:
         return 0.0
     cut = np.partition(said, len(said) - best)[len(said) - best]

@@ -1,4 +1,4 @@
-"""Whether a candidate may replace what scores today: only when it is better by more than noise."""
+"""Decide whether a candidate replaces the present champion: only when it is better by more than noise."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ml.training.calibration import Bools, Floats
+from ml.arrays import Bools, Floats, Ints
 from ml.training.evaluation import checked
 
 RESAMPLES = 1000
@@ -54,7 +53,7 @@ def decide(
     return failed or verdicts[-1]
 
 
-def _against(ours: Floats, theirs: Floats, name: str, of: NDArray[np.intp], seed: int) -> Decision:
+def _against(ours: Floats, theirs: Floats, name: str, of: Ints, seed: int) -> Decision:
     gain = theirs - ours
     figures = f"Brier {ours.mean():.3f} against {theirs.mean():.3f}"
     if np.quantile(_drawn(gain, of, seed), 0.025) > 0:
@@ -63,8 +62,8 @@ def _against(ours: Floats, theirs: Floats, name: str, of: NDArray[np.intp], seed
     return Decision(promoted=False, reason=f"{no.format(name)}: {figures}", rows=len(gain), against=name)
 
 
-def _drawn(gain: Floats, of: NDArray[np.intp], seed: int) -> list[float]:
-    """Give the mean gain of a row in each of many draws of groups."""
+def _drawn(gain: Floats, of: Ints, seed: int) -> list[float]:
+    """Return the mean gain of a row in each of many draws of groups."""
     gains = np.bincount(of, weights=gain).astype(np.float64)
     rows = np.bincount(of)
     rng = np.random.default_rng(seed)

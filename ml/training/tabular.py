@@ -15,11 +15,11 @@ from itertools import combinations
 
 import numpy as np
 
+from ml.arrays import Bools, Floats
 from ml.errors import LabelsError
 from ml.features.catalogue import COLUMN
 from ml.features.contextual import BLANK, level
 from ml.profiles import FeatureMatrix, Value, encode
-from ml.training.calibration import Bools, Floats
 
 Cells = Sequence[str]
 Columns = Mapping[str, Cells]
@@ -62,7 +62,7 @@ class Target:
 
 
 def read_labels(cells: Cells, positive: str | None) -> Target:
-    """Tell the labels; rows with a blank one are left out. Raises LabelsError when it is not clear which is which."""
+    """Return the labels; rows with a blank one are left out. Raises LabelsError when it is not clear which is which."""
     texts = [cell.strip() for cell in cells]
     rows = [row for row, text in enumerate(texts) if text]
     values = Counter(texts[row] for row in rows)
@@ -72,7 +72,7 @@ def read_labels(cells: Cells, positive: str | None) -> Target:
 
 
 def read_columns(columns: Columns, dates: Dates) -> FeatureMatrix:
-    """Give a table's columns as features, named `column:<name>`."""
+    """Return a table's columns as features, named `column:<name>`."""
     made = {name: _read(cells, dates) for name, cells in columns.items()}
     features = [part for name, found in made.items() for part in _features(name, found)]
     features += _between({name: found for name, found in made.items() if isinstance(found, np.ndarray)})
@@ -86,7 +86,7 @@ def read_columns(columns: Columns, dates: Dates) -> FeatureMatrix:
 
 
 def number(text: str) -> float | None:
-    """Read a number as people write it; None when it is none.
+    """Return a number as people write it; None when the text is no number.
 
     >>> number("1,234.5"), number("$450,000"), number("45 %"), number("3,5"), number("A12"), number("nan")
     (1234.5, 450000.0, 45.0, 3.5, None, None)
@@ -128,7 +128,7 @@ def _listed(values: Counter[str]) -> str:
 
 
 def _read(cells: Cells, dates: Dates) -> Floats | list[Value | None]:
-    """Give a column's dates as days, or its numbers and levels."""
+    """Return a column's dates as days, or its numbers and levels."""
     counts = Counter(cells)
     known = {text: count for text, count in counts.items() if " ".join(text.split()).casefold() not in BLANK}
     numbers = {text: number(text) for text in known}

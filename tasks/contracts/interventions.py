@@ -18,15 +18,15 @@ ActionIds = Annotated[list[Identifier], Field(min_length=1, max_length=1000)]
 
 
 class PlanInterventions(Request):
-    """What to do so that leads at risk stay: reasons, then an intervention, then an action that may be taken."""
+    """Plan what to do so that leads at risk stay: reasons, then an intervention, then an action that may be taken."""
 
     lead_id: Identifier | None = None
     lead_ids: LeadIds | None = None
-    #: only these actions; the tenant's own choice where it is left out
+    #: only these actions; those that the tenant's settings allow if left out
     allowed_actions: Annotated[list[ActionName], Field(min_length=1)] | None = None
-    #: what the actions of this message may cost together; the tenant's own where it is left out
+    #: what the actions of this message may cost together; what is left of the tenant's budget if left out
     budget: Budget | None = None
-    #: whose requests are made ready
+    #: the CRM that requests are written for
     crm: ActionCrm = DEFAULT_CRM
 
     @model_validator(mode="after")
@@ -36,7 +36,7 @@ class PlanInterventions(Request):
         return self
 
     def ids(self) -> list[str]:
-        """The leads asked for, each once, in order."""
+        """Return the leads asked for, each once, in order."""
         return list(dict.fromkeys(self.lead_ids or [str(self.lead_id)]))
 
 
@@ -47,7 +47,7 @@ class PlanDue(Request):
 
 
 class DispatchActions(Upkeep):
-    """Hand actions to the CRM whose time has come; without a tenant those of everybody that are due."""
+    """Hand actions to the CRM whose time has come; without a tenant all that are due."""
 
     action_ids: ActionIds | None = None
 
@@ -58,12 +58,12 @@ class DispatchActions(Upkeep):
         return self
 
     def needs_tenant(self) -> bool:
-        """Only for actions that are named."""
+        """Return whether actions are named: those are one tenant's."""
         return self.tenant_id is not None
 
 
 class ReviewAction(Request):
-    """What a person says of an action that waits for approval."""
+    """Approve or reject an action that waits for a person."""
 
     action_id: Identifier
     decision: Literal["approve", "reject"]
@@ -71,25 +71,25 @@ class ReviewAction(Request):
 
 
 class WaitingActions(Request):
-    """The actions that wait for approval, oldest first."""
+    """List the actions that wait for approval, oldest first."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
 class ExpireActions(Upkeep):
-    """Withdraw what is of no use any more; with a tenant all that its kill switch stops."""
+    """Withdraw actions whose time is over; with a tenant all that its kill switch stops."""
 
     def needs_tenant(self) -> bool:
-        """Only with a tenant that is named."""
+        """Return whether a tenant is named."""
         return self.tenant_id is not None
 
 
 class FollowUp(Upkeep):
-    """See what became of leads that were planned for."""
+    """Record what became of leads that were planned for."""
 
 
 class PauseInterventions(Request):
-    """Propose an intervention no more, until somebody lifts it; `*` means all of them."""
+    """Stop proposing an intervention until somebody resumes it; `*` means all of them."""
 
     intervention: InterventionName | Literal["*"]
     actor: ShortText
@@ -97,7 +97,7 @@ class PauseInterventions(Request):
 
 
 class ResumeInterventions(Request):
-    """Lift a pause."""
+    """Propose an intervention again."""
 
     intervention: InterventionName | Literal["*"]
     actor: ShortText

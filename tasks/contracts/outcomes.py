@@ -61,6 +61,6 @@ class OutcomeItem(Part):
 
 
 class RecordOutcomes(Request):
-    """What became of leads and actions."""
+    """Record what became of leads and actions."""
 
     outcomes: Annotated[list[OutcomeItem], Field(min_length=1, max_length=1000)]

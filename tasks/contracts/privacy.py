@@ -106,9 +106,7 @@ class DecideConsent(Request):
     lead_id: Identifier
     decision: Literal["refused", "open"]
     #: channels that it refused; if left out, those in doubt
-    channels: (
-        Annotated[list[ConsentChannel], Field(min_length=1, max_length=5)] | None
-    ) = None
+    channels: Annotated[list[ConsentChannel], Field(min_length=1, max_length=5)] | None = None
     #: who read it and decided
     actor: Identifier
 

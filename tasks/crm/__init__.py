@@ -1,1 +1,1 @@
-"""CRMs: what each action is as a request to them."""
+"""CRMs, one adapter each: events in, requests for actions out."""

@@ -1,4 +1,4 @@
-"""Events in our own words, for sources that have no reader: who, what, when."""
+"""Read events in our own words, for sources that have no reader: who, what, when."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ ENDS: Mapping[str, tuple[Closing, bool]] = {
     "lost": ("lost", False),
     "abandoned": ("abandoned", False),
 }
-#: kinds that no feature counts
+#: kinds that are stored although no feature counts them
 ALSO = frozenset({"note", "unsubscribed", "opted_out", *ENDS})
 
 
 def read(raw: Any, setup: ReaderContext) -> ParsedEvent | IgnoredEvent:
-    """Read `{id?, lead, kind?, at?, direction?, channel?, text?, value?, duration?}`; without kind it is of the lead.
+    """Read `{id?, lead, kind?, at?, direction?, channel?, text?, value?, duration?}`.
+
+    Without `kind` the event is an update of the lead.
 
     Raises:
-        EventRefused: nobody is meant, or a field of the lead cannot be read.
+        EventRefused: it names no lead, or a field of the lead cannot be read.
 
     """
     if not isinstance(raw, Mapping):
@@ -44,20 +46,20 @@ def read(raw: Any, setup: ReaderContext) -> ParsedEvent | IgnoredEvent:
     kind = (payload.text(raw, "kind", limit=40) or "").casefold()
     at = min(payload.moment(raw, "at", "occurred_at", zone=setup.zone) or setup.received_at, setup.now)
     if not kind:
-        return with_key(_about(lead, at), event_id, "")
+        return with_key(_lead_update(lead, at), event_id, "")
     known = canonical(kind, payload.direction(raw)) is not None or kind in ALSO
     if not known and not consent.from_event_kind(kind, None, at=at, reference=""):
         return IgnoredEvent(type=kind, code="unknown_type", key=f"id:{event_id}" if event_id else None)
     return with_key(_happened(raw, lead, kind, at, setup), event_id, "")
 
 
-def _lead(told: Any, at: datetime) -> LeadDraft:
-    if not isinstance(told, Mapping):
-        raise EventRefused("missing" if told is None else "type", "lead")
+def _lead(fields: Any, at: datetime) -> LeadDraft:
+    if not isinstance(fields, Mapping):
+        raise EventRefused("missing" if fields is None else "type", "lead")
     try:
-        draft = to_draft(LeadIn.model_validate(told), at)
+        draft = to_draft(LeadIn.model_validate(fields), at)
     except ValidationError as error:
-        refused = invalid_payload(LeadIn, told, error)
+        refused = invalid_payload(LeadIn, fields, error)
         place = refused.errors[0]["loc"]
         raise EventRefused(refused.code, f"lead.{place}" if place else "lead") from None
     if not (draft.external_id or draft.contact.get("email") or draft.contact.get("phone")):
@@ -65,9 +67,9 @@ def _lead(told: Any, at: datetime) -> LeadDraft:
     return draft
 
 
-def _about(lead: LeadDraft, at: datetime) -> ParsedEvent:
-    told: dict[str, Any] = {**lead.contact, **lead.fields, **lead.consent, **lead.custom}
-    state = {name: str(value) for name, value in told.items()}
+def _lead_update(lead: LeadDraft, at: datetime) -> ParsedEvent:
+    values: dict[str, Any] = {**lead.contact, **lead.fields, **lead.consent, **lead.custom}
+    state = {name: str(value) for name, value in values.items()}
     entity = ("lead", f"{lead.source_system}:{lead.external_id}") if lead.external_id else None
     return ParsedEvent(type="lead", at=at, lead=lead, entity=entity, state=state)
 
@@ -90,11 +92,11 @@ def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: ReaderC
         source_id=payload.text(raw, "id") or f"made-up:{kind}:{state['at'] or '-'}:{fingerprint(state)[:6]}",
     )
     closing, label = ENDS.get(kind, (None, lead.label))
-    said = _statements(event)
+    statements = _statements(event)
     lead = replace(
         lead,
-        statements=(*lead.statements, *said),
-        events=(consent.mark_refusal(event, said),),
+        statements=(*lead.statements, *statements),
+        events=(consent.mark_refusal(event, statements),),
         label=label,
         label_at=at if closing else lead.label_at,
     )
@@ -104,10 +106,10 @@ def _happened(raw: Raw, lead: LeadDraft, kind: str, at: datetime, setup: ReaderC
 
 
 def _statements(event: EventDraft) -> tuple[ConsentStatement, ...]:
-    """Give what an event refuses: by its kind, or by the words of an inbound message or a note."""
+    """Return what an event refuses: by its kind, or by the words of an inbound message or a note."""
     at, reference = event.occurred_at, event.source_id
-    if found := consent.from_event_kind(event.kind, event.channel, at=at, reference=reference):
-        return found
+    if by_kind := consent.from_event_kind(event.kind, event.channel, at=at, reference=reference):
+        return by_kind
     if event.kind == "note":
         return consent.from_note(event.text or "", "note", at=at, reference=reference)
     if event.direction != "inbound":

@@ -1,4 +1,4 @@
-"""Whether a webhook comes from whom it says: a pure check over the body as it came. In doubt the answer is no."""
+"""Verify the signature of a webhook over the body as it came; in doubt the answer is no."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def verify_highlevel(raw_body: bytes, headers: Headers, keys: Sequence[str]) -> 
     """Tell whether one of HighLevel's public keys (PEM) signed exactly these bytes.
 
     `headers` is a mapping or pairs as ASGI gives them, names in any case. The newer header decides where it comes and
-    an Ed25519 key is given; a forged one is not made good by the older. No key, no header, `N/A`, a header given twice
-    or anything that cannot be read: False.
+    an Ed25519 key is given; if it is forged the older one does not count. No key, no header, `N/A`, a header given
+    twice or anything that cannot be read: False.
     """
-    found = _headers(headers)
-    known = [key for text in keys if (key := _key(text)) is not None]
-    newer, older = found.get(ED25519_HEADER), found.get(RSA_HEADER)
-    if newer is not None and (_says_none(newer) or any(isinstance(key, Ed25519PublicKey) for key in known)):
-        return _verify(raw_body, newer, [key for key in known if isinstance(key, Ed25519PublicKey)])
-    return older is not None and _verify(raw_body, older, [k for k in known if isinstance(k, RSAPublicKey)])
+    values = _headers(headers)
+    public_keys = [key for text in keys if (key := _key(text)) is not None]
+    newer, older = values.get(ED25519_HEADER), values.get(RSA_HEADER)
+    if newer is not None and (_says_none(newer) or any(isinstance(key, Ed25519PublicKey) for key in public_keys)):
+        return _verify(raw_body, newer, [key for key in public_keys if isinstance(key, Ed25519PublicKey)])
+    return older is not None and _verify(raw_body, older, [key for key in public_keys if isinstance(key, RSAPublicKey)])
 
 
 def _headers(headers: Headers) -> dict[str, str | None]:
-    """The headers in small letters; one that comes twice is nothing to rely on and becomes empty."""
-    found: dict[str, str | None] = {}
+    """Return the headers by lower-case name; a header that comes twice cannot be trusted and becomes empty."""
+    values: dict[str, str | None] = {}
     for name, value in headers.items() if isinstance(headers, Mapping) else headers:
         key = _text(name).casefold().strip()
-        found[key] = "" if key in found else _text(value).strip()
-    return found
+        values[key] = "" if key in values else _text(value).strip()
+    return values
 
 
 def _text(value: object) -> str:

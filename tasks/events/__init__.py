@@ -1,4 +1,4 @@
-"""Events of CRMs in: each one once, as a change of its lead and a reason to score it again."""
+"""Tasks about events of CRMs: each is applied once, changes its lead, and makes the lead due for scoring."""
 
 from tasks.events.ingest import ingest
 from tasks.events.replay import replay

@@ -1,4 +1,4 @@
-"""`hearth.events.ingest`: events of a provider, those of several messages in one transaction where they wait."""
+"""`hearth.events.ingest`: apply the events of a CRM; messages that wait together share one transaction."""
 
 from __future__ import annotations
 
@@ -14,27 +14,31 @@ from tasks.services.events.event_item import Item, counts, origin_of
 
 
 def ingest_many(session: Session, calls: Sequence[tuple[IngestEvents, TaskContext]]) -> list[TaskResult]:
-    """Take in the events of several messages of one tenant, in their order; an answer each."""
-    told = [_read(request, context) for request, context in calls]
-    for _, run in groupby(chain.from_iterable(told), key=lambda item: item.source):
+    """Apply the events of several messages of one tenant, in their order; return a result for each message."""
+    items_by_call = [_read(request, context) for request, context in calls]
+    for _, run in groupby(chain.from_iterable(items_by_call), key=lambda item: item.source):
         apply(session, calls[0][1].tenant_id, list(run), calls[0][1].now)
-    for items, (_, context) in zip(told, calls, strict=True):
+    for items, (_, context) in zip(items_by_call, calls, strict=True):
         announce_refusals(context, items)
-    return [TaskResult(data=counts(items)) for items in told]
+    return [TaskResult(data=counts(items)) for items in items_by_call]
 
 
 @effect("hearth.events.ingest", IngestEvents, queue="ingest", many=ingest_many)
 def ingest(session: Session, request: IngestEvents, context: TaskContext) -> TaskResult:
-    """Take in events, each once; leads that changed are due to be scored, a refusal to be contacted holds at once."""
+    """Apply events, each once; leads that changed become due for scoring, and a refusal of contact holds at once."""
     return ingest_many(session, [(request, context)])[0]
 
 
 def _read(request: IngestEvents, context: TaskContext) -> list[Item]:
-    verified, received_at = request.signature_verified, request.received_at
-    origin = origin_of(context, provider=request.provider, verified=verified, received_at=received_at)
+    origin = origin_of(
+        context,
+        provider=request.provider,
+        verified=request.signature_verified,
+        received_at=request.received_at,
+    )
     items = [Item(index=index, raw=raw, origin=origin) for index, raw in enumerate(request.events)]
     for item in items:
         item.read()
-        for code, loc in item.notice.warnings if item.notice else ():
+        for code, loc in item.parsed.warnings if item.parsed else ():
             context.warn(code, f"events.{item.index}.{loc}")
     return items

@@ -1,4 +1,4 @@
-"""`hearth.events.replay`: events that were kept and not taken in, read again by the readers of today."""
+"""`hearth.events.replay`: read stored events again that were not applied, with the readers and settings of today."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ CHUNK = 200
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What became of events that were read again."""
+    """Counts what became of events that were read again."""
 
     fates: Counter[str] = field(default_factory=Counter)
     ignored_by: Counter[str] = field(default_factory=Counter)
     leads: set[str] = field(default_factory=set)
 
     def add(self, items: Sequence[Item]) -> None:
-        """Count a chunk that is done."""
+        """Count a chunk that was applied."""
         self.fates.update(item.fate for item in items)
         self.ignored_by.update(item.code for item in items if item.fate == "ignored")
         self.leads.update(item.lead_id for item in items if item.fate == "accepted" and item.lead_id)
 
     def data(self) -> Json:
-        """As the answer has it."""
+        """Return the counts as the answer has them."""
         return {
             "read": self.fates.total(),
             "accepted": self.fates["accepted"],
@@ -56,18 +56,18 @@ class Tally:
 
 @job("hearth.events.replay", ReplayEvents, queue="batch")
 def replay(request: ReplayEvents, context: TaskContext) -> Json:
-    """Read events again that failed or were ignored; what is understood now is taken in, once, as of when it came."""
+    """Read events again that failed or were ignored; what is understood now is applied once, as of when it came."""
     tenant_id, tally = request.tenant_id, Tally()
     with reading(tenant_id) as session:
         raw_ids = raw_events.ids(session, tenant_id, outcomes=sorted(request.status), since=request.since)
 
     def run(chunk: Sequence[str]) -> None:
-        own = context.fork()
-        with own.transaction(tenant_id, dry_run=request.dry_run) as session:
+        part = context.fork()
+        with part.transaction(tenant_id, dry_run=request.dry_run) as session:
             items = [_item(raw, context) for raw in raw_events.pop(session, tenant_id, raw_ids=chunk)]
             for _, group in groupby(items, key=lambda item: item.source):
                 apply(session, tenant_id, list(group), context.now)
-            announce_refusals(own, items)
+            announce_refusals(part, items)
         tally.add(items)
 
     def failed(raw_id: str, error: str) -> None:

@@ -1,4 +1,4 @@
-"""What is done about leads at risk: planned, judged by gates, handed to the CRM, and followed up."""
+"""Tasks about interventions: plan for leads at risk, let gates judge, hand over to the CRM, and follow up."""
 
 from tasks.interventions.approvals import review, waiting
 from tasks.interventions.dispatch import dispatch

@@ -1,4 +1,4 @@
-"""What is of no use any more is withdrawn: actions whose time is over, and all that a kill switch stops."""
+"""Withdraw actions whose time is over, and all that a kill switch stops."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tasks.services.interventions.withdrawal import withdraw
 
 log = structlog.get_logger(__name__)
 
-#: seconds between looks, and actions that one look withdraws at most
+#: seconds between two sweeps, and actions that one sweep withdraws at most
 EVERY, LIMIT = 60, 1000
 
 
 @job("hearth.interventions.expire", ExpireActions, queue="batch", internal=True)
 def expire(request: ExpireActions, context: TaskContext) -> Json:
-    """Withdraw actions whose time is over; of a tenant that is named, all that its kill switch stops."""
+    """Withdraw actions whose time is over; for a tenant that is named, all that its kill switch stops."""
     if request.tenant_id is not None:
         return context.envelope(request, TaskResult(data={"withdrawn": _stop(context)}))
     if not schedule.is_due("interventions.expire", EVERY):
@@ -44,14 +44,14 @@ def expire(request: ExpireActions, context: TaskContext) -> Json:
 
 
 def _stop(context: TaskContext) -> int:
-    """Withdraw all that is to be carried out; nothing where the kill switch is off again."""
+    """Withdraw all that is still to be carried out, and return how many; nothing where the kill switch is off again."""
     gone = 0
     while settings_of(context.settings()).kill_switch:
         with reading(context.tenant_id) as session:
-            found = interventions.waiting(session, context.tenant_id, limit=LIMIT, states=RUNNING)
-        # what was told to the CRM for a lead that wants to hear no more stands: it sends nothing, it ends it
-        ours = [one.action_id for one in found if (one.state, one.reason_codes) != ("dispatched", PROTECTING)]
-        done = _withdraw(context, ours, "kill_switch")
+            running = interventions.waiting(session, context.tenant_id, limit=LIMIT, states=RUNNING)
+        # an action that closes all channels stays once the CRM has it: it sends nothing, it ends contact
+        ids = [one.action_id for one in running if (one.state, one.reason_codes) != ("dispatched", PROTECTING)]
+        done = _withdraw(context, ids, "kill_switch")
         gone += done
         if not done:
             break
@@ -61,11 +61,11 @@ def _stop(context: TaskContext) -> int:
 def _withdraw(context: TaskContext, action_ids: Sequence[str], reason: str) -> int:
     gone: list[str] = []
 
-    def run(some: Sequence[str]) -> None:
-        own = context.fork()
-        with own.transaction(context.tenant_id) as session:
-            taken = withdraw(session, own, some, reason)
-        gone.extend(one.action_id for one in taken)
+    def run(chunk: Sequence[str]) -> None:
+        part = context.fork()
+        with part.transaction(context.tenant_id) as session:
+            withdrawn = withdraw(session, part, chunk, reason)
+        gone.extend(action.action_id for action in withdrawn)
 
     def failed(action_id: str, error: str) -> None:
         log.error("action_not_withdrawn", action_id=action_id, error=error)

@@ -1,4 +1,4 @@
-"""What became of leads that were planned for, once their time is over: sent to and held out are judged alike."""
+"""Record what became of the leads that were planned for, once their time is over; both arms are judged alike."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ from tasks.services.models import churn_training_data
 log = structlog.get_logger(__name__)
 
 DAY = 86_400
-#: leads that one round finds at most, and rounds of one run; what is left is seen the next day
+#: leads that one round finds at most, and rounds of one run; what is left waits for the next day
 LIMIT, ROUNDS = 5_000, 100
 #: leads whose histories are read at once
 CHUNK = 200
-#: who pauses what does harm
+#: actor of a pause that the measured harm brings about
 JOB = "hearth"
-#: how the CRM tells that an action was answered
+#: kind of the event by which the CRM reports an answer to an action
 ANSWERED = "outcome.replied"
-#: for this long a person's word that a type goes on is not overruled
+#: for this long a type that a person resumed is not paused again
 RESPECTED = timedelta(days=30)
 
 
 @job("hearth.interventions.follow_up", FollowUp, queue="batch", internal=True)
 def follow_up(request: FollowUp, context: TaskContext) -> Json:
-    """Settle the leads whose time is over, once a day, and pause types of intervention that do harm."""
+    """Record how the leads ended whose time is over, once a day, and pause types of intervention that do harm."""
     if not schedule.is_due("interventions.follow_up", DAY):
         return context.envelope(request, TaskResult(data={"settled": 0}))
     settled: Counter[str] = Counter()
@@ -61,7 +61,7 @@ def follow_up(request: FollowUp, context: TaskContext) -> Json:
 
 
 def _round(context: TaskContext) -> Counter[str]:
-    """Settle leads of every tenant whose time is over; those that could not be told stay for another day."""
+    """Record how leads of every tenant ended, and return how many; those not known yet stay for another day."""
     with reading(EVERY_TENANT) as session:
         now = clock.now(session)
         due = enrolments.due(session, now=now, limit=LIMIT)
@@ -71,79 +71,79 @@ def _round(context: TaskContext) -> Counter[str]:
 
 
 def resolve(context: TaskContext, lead_ids: Sequence[str]) -> int:
-    """Note how leads ended, and give how many; one that cannot be told holds up nobody."""
-    done: list[int] = []
+    """Record how leads ended, and return how many; a lead that fails does not hold up the others."""
+    counts: list[int] = []
 
-    def run(some: Sequence[str]) -> None:
-        own = context.fork()
-        with own.transaction(context.tenant_id) as session:
-            count = resolve_leads(session, own, some)
-        done.append(count)
+    def run(chunk: Sequence[str]) -> None:
+        part = context.fork()
+        with part.transaction(context.tenant_id) as session:
+            count = resolve_leads(session, part, chunk)
+        counts.append(count)
 
     def failed(lead_id: str, error: str) -> None:
         log.error("lead_not_settled", lead_id=lead_id, error=error)
 
     for start in range(0, len(lead_ids), CHUNK):
         bisect(lead_ids[start : start + CHUNK], run, failed)
-    return sum(done)
+    return sum(counts)
 
 
 def resolve_leads(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> int:
-    """Note how leads ended that were enrolled, in one transaction."""
-    scope = {"experiment": experiment.EXPERIMENT}
-    known = enrolments.for_leads(session, context.tenant_id, lead_ids=lead_ids, **scope)
-    dates = sorted({record.enrolled_at for record in known.values()})
-    happened = events.for_leads(session, context.tenant_id, lead_ids=list(known))
-    stood = snapshots.newest_at(session, context.tenant_id, lead_ids=list(known), dates=dates)
-    told = {
+    """Record how enrolled leads ended, in one transaction; return how many."""
+    name = experiment.EXPERIMENT
+    enrolled = enrolments.for_leads(session, context.tenant_id, experiment=name, lead_ids=lead_ids)
+    dates = sorted({record.enrolled_at for record in enrolled.values()})
+    lead_events = events.for_leads(session, context.tenant_id, lead_ids=list(enrolled))
+    at_enrolment = snapshots.newest_at(session, context.tenant_id, lead_ids=list(enrolled), dates=dates)
+    outcomes = {
         lead.lead_id: _outcome(
             churn_training_data.history_of(
-                lead, _of_both(happened[lead.lead_id]), stood.get(lead.lead_id, ()), context.now
+                lead, _of_both_arms(lead_events[lead.lead_id]), at_enrolment.get(lead.lead_id, ()), context.now
             ),
-            known[lead.lead_id],
+            enrolled[lead.lead_id],
             context,
         )
-        for lead in leads.get(session, context.tenant_id, lead_ids=list(known))
+        for lead in leads.get(session, context.tenant_id, lead_ids=list(enrolled))
     }
-    over = {lead_id: outcome for lead_id, outcome in told.items() if outcome is not None}
-    count = enrolments.close(session, context.tenant_id, outcomes=over, now=context.now, **scope)
-    if over:
-        context.audit("enrolments_settled", leads=count, **scope)
+    known = {lead_id: outcome for lead_id, outcome in outcomes.items() if outcome is not None}
+    count = enrolments.close(session, context.tenant_id, experiment=name, outcomes=known, now=context.now)
+    if known:
+        context.audit("enrolments_settled", leads=count, experiment=name)
     return count
 
 
-def _of_both(happened: Sequence[EventRecord]) -> list[EventRecord]:
-    """Leave out that an action was answered: only leads that are sent to have actions, the answer itself any may give.
+def _of_both_arms(lead_events: Sequence[EventRecord]) -> list[EventRecord]:
+    """Leave out reports that an action was answered; the answer itself stays, since a lead of either arm may give one.
 
-    Counted, whoever is sent to would be seen to live by one way more than who is held out.
+    Only treated leads have actions: counted, the reports would give that arm one more way to be seen as alive.
     """
-    return [event for event in happened if event.kind != ANSWERED or "action_id" not in event.facts]
+    return [event for event in lead_events if event.kind != ANSWERED or "action_id" not in event.facts]
 
 
 def judge(context: TaskContext) -> list[str]:
-    """Look at what the tenant's hold-out has shown, and pause the types that do harm; gives those."""
-    own = context.fork()
-    with own.transaction(context.tenant_id) as session:
-        found = experiment.measure(
+    """Pause the types that do harm by what the tenant's hold-out has shown; return them."""
+    part = context.fork()
+    with part.transaction(context.tenant_id) as session:
+        report = experiment.measure(
             session, context.tenant_id, share=settings_of(context.settings()).holdout, now=context.now
         )
-        kept = pauses.lifted(session, context.tenant_id, since=context.now - RESPECTED)
-        harmful = [name for name in found.harmful if name not in kept]
-        return [name for name in harmful if set_pause(session, own, name, "harms", _evidence(found, name), by=JOB)]
+        resumed = pauses.lifted(session, context.tenant_id, since=context.now - RESPECTED)
+        harmful = [name for name in report.harmful if name not in resumed]
+        return [name for name in harmful if set_pause(session, part, name, "harms", _evidence(report, name), by=JOB)]
 
 
 def _outcome(history: History, record: EnrolmentRecord, context: TaskContext) -> tuple[str, str | None] | None:
-    """Say how a lead ended; None while that cannot be told."""
+    """Return how a lead ended, with the reason; None while that is not known."""
     thresholds: Mapping[str, float] = context.settings().get("silence_days") or {}
-    found = labels([history], [record.enrolled_at], until=context.now, horizon=HORIZON, thresholds=thresholds)
-    if not found:
-        # by what is known now it had ended before it was enrolled
+    outcomes = labels([history], [record.enrolled_at], until=context.now, horizon=HORIZON, thresholds=thresholds)
+    if not outcomes:
+        # as we know now it had ended before it was enrolled
         return "gone", "ended_before"
-    return None if found[0].outcome == "censored" else (found[0].outcome, found[0].reason)
+    return None if outcomes[0].outcome == "censored" else (outcomes[0].outcome, outcomes[0].reason)
 
 
-def _evidence(found: Report, name: str) -> dict[str, Any]:
-    effect, always = found.types[name].effect, found.types[name].always
+def _evidence(report: Report, name: str) -> dict[str, Any]:
+    effect, always = report.types[name].effect, report.types[name].always
     return {
         "sent": effect.treated.count,
         "held_out": effect.held.count,

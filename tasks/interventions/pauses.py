@@ -1,4 +1,4 @@
-"""Types of intervention that are not proposed for a while: paused by a person, or because they do harm."""
+"""Pause and resume types of intervention: by a person's decision, or because they do harm."""
 
 from __future__ import annotations
 
@@ -14,29 +14,36 @@ from tasks.runtime.task import effect
 
 @effect("hearth.interventions.pause", PauseInterventions, queue="inference")
 def pause(session: Session, request: PauseInterventions, context: TaskContext) -> TaskResult:
-    """Propose a type no more, and withdraw what waits of it when its turn comes; harmless where it is paused."""
-    done = set_pause(session, context, request.intervention, request.reason, {}, by=request.actor)
-    return TaskResult(data={"intervention": request.intervention, "paused": True, "changed": done})
+    """Stop proposing a type, and withdraw what waits of it when its turn comes; nothing happens if it is paused."""
+    changed = set_pause(session, context, request.intervention, request.reason, {}, by=request.actor)
+    return TaskResult(data={"intervention": request.intervention, "paused": True, "changed": changed})
 
 
 @effect("hearth.interventions.resume", ResumeInterventions, queue="inference")
 def resume(session: Session, request: ResumeInterventions, context: TaskContext) -> TaskResult:
-    """Propose a type again; harmless where it is not paused."""
-    named = {"intervention": request.intervention, "by": request.actor}
-    done = pauses.lift(session, context.tenant_id, **named, now=context.now)
-    if done:
-        context.audit("intervention_resumed", intervention=request.intervention, actor=request.actor)
-        context.emit_event("intervention.resumed", **named)
-    return TaskResult(data={"intervention": request.intervention, "paused": False, "changed": done})
+    """Propose a type again; nothing happens if it is not paused."""
+    name, actor = request.intervention, request.actor
+    changed = pauses.lift(session, context.tenant_id, intervention=name, by=actor, now=context.now)
+    if changed:
+        context.audit("intervention_resumed", intervention=name, actor=actor)
+        context.emit_event("intervention.resumed", intervention=name, by=actor)
+    return TaskResult(data={"intervention": name, "paused": False, "changed": changed})
 
 
 def set_pause(
     session: Session, context: TaskContext, intervention: str, reason: str, evidence: Mapping[str, Any], *, by: str
 ) -> bool:
-    """Pause a type, tell the CRM and prove it; False where it is paused already."""
-    named = {"intervention": intervention, "reason": reason, "by": by}
-    done = pauses.pause(session, context.tenant_id, **named, evidence=evidence, now=context.now)
-    if done:
-        context.audit("intervention_paused", **named, evidence=evidence)
-        context.emit_event("intervention.paused", **named, evidence=evidence)
-    return done
+    """Pause a type, tell the CRM and record it in the audit chain; False where it is paused already."""
+    changed = pauses.pause(
+        session,
+        context.tenant_id,
+        intervention=intervention,
+        reason=reason,
+        by=by,
+        evidence=evidence,
+        now=context.now,
+    )
+    if changed:
+        context.audit("intervention_paused", intervention=intervention, reason=reason, by=by, evidence=evidence)
+        context.emit_event("intervention.paused", intervention=intervention, reason=reason, by=by, evidence=evidence)
+    return changed

@@ -1,10 +1,10 @@
-"""Planning as it is asked for: by the CRM for one lead or many, and by ourselves for those that were found at risk."""
+"""Plan for leads: as the CRM asks, for one or many, and for the leads that were found at risk."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -21,52 +21,52 @@ from tasks.services.interventions.planning import plan_leads
 
 log = structlog.get_logger(__name__)
 
-#: why nothing may be decided of a lead at all
+#: reasons for which nothing may be decided about a lead at all
 _STOPPED = frozenset({"kill_switch", "paused", "restricted", "objected"})
 
 
 @effect("hearth.interventions.plan", PlanInterventions, queue="inference")
 def plan(session: Session, request: PlanInterventions, context: TaskContext) -> TaskResult:
-    """Decide what to do about leads at risk: one lead's actions, or what became of many.
+    """Decide what to do about leads at risk; the answer has one lead's actions, or counts for many.
 
-    The same lead planned for twice a day has the same actions. What may go now is handed over after the commit.
+    A lead that is planned for twice a day has the same actions. What may go now is handed over after the commit.
     """
     lead_ids = request.ids()
-    asked = PlanRequest(allowed_actions=request.allowed_actions, budget=request.budget, crm=request.crm)
-    plans = plan_leads(session, context, lead_ids, asked)
-    for index, one in enumerate(plans):
-        if one.reason in {"restricted", "objected"}:
-            context.warn(f"lead.{one.reason}", f"lead_ids.{index}")
-    stopped = sum(one.reason in _STOPPED for one in plans)
-    status: Any = "blocked" if stopped == len(plans) else "partial" if stopped else "ok"
-    data = _one(plans[0]) if request.lead_id is not None else counts(plans)
+    plan_request = PlanRequest(allowed_actions=request.allowed_actions, budget=request.budget, crm=request.crm)
+    plans = plan_leads(session, context, lead_ids, plan_request)
+    for index, lead_plan in enumerate(plans):
+        if lead_plan.reason in {"restricted", "objected"}:
+            context.warn(f"lead.{lead_plan.reason}", f"lead_ids.{index}")
+    stopped = sum(lead_plan.reason in _STOPPED for lead_plan in plans)
+    status: Literal["ok", "blocked", "partial"] = "blocked" if stopped == len(plans) else "partial" if stopped else "ok"
+    data = _plan_view(plans[0]) if request.lead_id is not None else counts(plans)
     return TaskResult(data=data, status=status, as_of=context.now)
 
 
 @job("hearth.interventions.plan_due", PlanDue, queue="batch", internal=True)
 def plan_due(request: PlanDue, context: TaskContext) -> Json:
-    """Plan for leads that were found at risk; one that cannot be planned for holds up nobody."""
+    """Plan for leads that were found at risk; a lead that fails does not hold up the others."""
     planned: list[LeadPlan] = []
 
     def run(lead_ids: Sequence[str]) -> None:
-        own = context.fork()
-        with own.transaction(request.tenant_id) as session:
-            done = plan_leads(session, own, lead_ids)
-        planned.extend(done)
+        part = context.fork()
+        with part.transaction(request.tenant_id) as session:
+            plans = plan_leads(session, part, lead_ids)
+        planned.extend(plans)
 
     def failed(lead_id: str, error: str) -> None:
-        # what names nobody is whatever the message says
-        named = {} if error == UnknownLead.__name__ else {"lead_id": lead_id}
-        log.error("lead_not_planned_for", **named, error=error)
+        # an id that no lead has may be any text of the message: it is not logged
+        known = {} if error == UnknownLead.__name__ else {"lead_id": lead_id}
+        log.error("lead_not_planned_for", **known, error=error)
 
     bisect(list(dict.fromkeys(request.lead_ids)), run, failed)
     return context.envelope(request, TaskResult(data=counts(planned)))
 
 
 def counts(plans: Sequence[LeadPlan]) -> dict[str, Any]:
-    """Give what became of many leads."""
-    states = Counter(action.state for one in plans for action in one.actions)
-    reasons = Counter(one.reason for one in plans if one.reason is not None)
+    """Count what became of many leads."""
+    states = Counter(action.state for plan in plans for action in plan.actions)
+    reasons = Counter(plan.reason for plan in plans if plan.reason is not None)
     return {
         "leads": len(plans),
         **{state: states[state] for state in RUNNING},
@@ -76,12 +76,12 @@ def counts(plans: Sequence[LeadPlan]) -> dict[str, Any]:
     }
 
 
-def _one(found: LeadPlan) -> dict[str, Any]:
+def _plan_view(lead_plan: LeadPlan) -> dict[str, Any]:
     return {
-        "lead_id": found.lead_id,
-        "actions": [action_views.action_view(one) for one in found.actions],
-        "suppressed": [action_views.suppressed_view(one) for one in found.blocked],
-        "held_out": found.held_out,
-        "propensity": found.propensity,
-        "reason": found.reason,
+        "lead_id": lead_plan.lead_id,
+        "actions": [action_views.action_view(action) for action in lead_plan.actions],
+        "suppressed": [action_views.suppressed_view(draft) for draft in lead_plan.blocked],
+        "held_out": lead_plan.held_out,
+        "propensity": lead_plan.propensity,
+        "reason": lead_plan.reason,
     }

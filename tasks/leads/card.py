@@ -92,7 +92,7 @@ def _urgency(session: Session, lead_id: str, context: TaskContext) -> Mapping[st
 def _next(session: Session, lead_id: str, context: TaskContext, urgency: Mapping[str, Any]) -> dict[str, Any]:
     """Return the one next action, as the worklist names it, and why the lead stands on no list."""
     gates = conditions(session, context)
-    subject = gate_context.load(session, context, [lead_id], gates.choices)[lead_id]
+    subject = gate_context.load(session, context, [lead_id], gates.settings)[lead_id]
     blocked = restrictions.blocked(session, context.tenant_id, lead_ids=[lead_id]).get(lead_id, ())
     action = decide(subject, urgency.get("action"), gates, blocked)
     return {

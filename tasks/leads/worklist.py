@@ -105,7 +105,7 @@ def _fill(
         typical=(settings.get("worth") or {}).get("typical_price"),
     )
     gates = conditions(session, context)
-    if gates.choices.kill_switch:
+    if gates.settings.kill_switch:
         # nobody may be contacted, which need not be found out lead by lead
         context.warn("kill_switch", "settings.interventions.kill_switch")
         return Filled(chosen=(), withheld=len(ordered))

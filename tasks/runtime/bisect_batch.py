@@ -1,4 +1,4 @@
-"""One bad item does not hold up the rest of its batch: what fails together is tried in halves, down to the one."""
+"""Find the bad item of a batch by halves, so that it does not hold up the others."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from tasks.errors import TaskError
 
 Item = TypeVar("Item")
 
-#: what says nothing of the items
-_PASSING = (DatabaseUnavailable, SoftTimeLimitExceeded, TaskError, Retry, Ignore, Reject)
+#: errors that are not caused by an item
+_NO_FAULT_OF_ITEMS = (DatabaseUnavailable, SoftTimeLimitExceeded, TaskError, Retry, Ignore, Reject)
 
 
 def bisect(items: Sequence[Item], run: Callable[[Sequence[Item]], None], failed: Callable[[Item, str], None]) -> None:
-    """Run over all at once, or over ever smaller parts where that fails; what fails alone is named with its error.
+    """Run over all items at once; where that fails, over each half. An item that fails alone goes to `failed`.
 
-    `run` has no effect where it raises, as in a transaction of its own.
+    `run` must have no effect where it raises, as in a transaction of its own. `failed` gets the item and the name of
+    the error's type.
     """
     try:
         run(items)
-    except _PASSING:
+    except _NO_FAULT_OF_ITEMS:
         raise
     except Exception as error:  # noqa: BLE001  # whatever one item does, the others are not to suffer for it
         if len(items) == 1:

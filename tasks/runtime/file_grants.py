@@ -1,4 +1,4 @@
-"""The command line's hand-over: a note in Hearth's home that lets its workers read one file for one tenant.
+"""File grants: a note in Hearth's home that lets its workers read one file for one tenant.
 
     with handed_over(home, "acme", path) as uri:     # the command
         ask("hearth.backfill.csv", uri=uri, …)
@@ -21,16 +21,16 @@ from pathlib import Path
 
 #: the folder of the notes, in Hearth's home
 FOLDER = "handover"
-#: seconds that a note holds: a message may wait in a long queue, whoever sent it may have been killed
+#: seconds that a note is valid: a message may wait in a long queue, and its sender may have been killed
 LASTING = 24 * 3600.0
 _TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
 
 
 @contextmanager
 def handed_over(home: Path, tenant_id: str, path: Path) -> Iterator[str]:
-    """Let the workers of `home` import a file for a tenant while the block runs; yields the address to send.
+    """Let the workers of `home` import a file for a tenant while the block runs; yield the address to send.
 
-    A block that fails leaves the note: its message may still be waiting. `sweep` takes it when it holds no more.
+    A block that fails leaves the note: its message may still be waiting. `sweep` removes it when it has expired.
     """
     path = path.resolve()
     note = _write(home, json.dumps({"tenant_id": tenant_id, "path": str(path)}))
@@ -39,20 +39,20 @@ def handed_over(home: Path, tenant_id: str, path: Path) -> Iterator[str]:
 
 
 def admits(home: Path, tenant_id: str, path: Path, token: str) -> bool:
-    """Whether a note says that this file, its path resolved, may be read for this tenant."""
+    """Return whether a note grants this file, its path resolved, to this tenant."""
     if not _TOKEN.fullmatch(token):
         return False
     note = home / FOLDER / token
     try:
-        return _holds(note) and json.loads(note.read_text()) == {"tenant_id": tenant_id, "path": str(path)}
+        return _is_valid(note) and json.loads(note.read_text()) == {"tenant_id": tenant_id, "path": str(path)}
     except FileNotFoundError:
         return False
 
 
 def sweep(home: Path) -> None:
-    """Remove the notes that hold no more."""
+    """Remove the notes that have expired."""
     for note in (home / FOLDER).glob("*"):
-        if not _holds(note):
+        if not _is_valid(note):
             note.unlink(missing_ok=True)
 
 
@@ -68,7 +68,7 @@ def _write(home: Path, text: str) -> Path:
     return note
 
 
-def _holds(note: Path) -> bool:
+def _is_valid(note: Path) -> bool:
     try:
         return time.time() - note.stat().st_mtime < LASTING
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""One worker at a time does a piece of long work; the database's clock says whose turn it is."""
+"""Leases: one worker at a time does a piece of long work; the clock of the database decides when a lease ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
@@ -28,28 +27,34 @@ class LeaseBusy(Exception):  # noqa: N818  # the name says the fact
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lease:
     tenant_id: str
-    held: JobLease
+    lease: JobLease
     holder: str
 
     def renew(self, ended: threading.Event) -> None:
-        """Prolong the lease until the work has ended; a successor's fence stops our effect, not this thread."""
+        """Renew the lease until the work has ended; when another worker took it over, its fence stops our effect."""
         while not ended.wait(LEASE / 3):
             try:
                 with transaction(self.tenant_id) as session:
-                    leases.renew(session, self.tenant_id, **self._own(), seconds=LEASE)
+                    leases.renew(
+                        session,
+                        self.tenant_id,
+                        name=self.lease.name,
+                        holder=self.holder,
+                        fence=self.lease.fence,
+                        seconds=LEASE,
+                    )
             except DatabaseUnavailable:
-                log.warning("lease_not_renewed", lease=self.held.name)
+                log.warning("lease_not_renewed", lease=self.lease.name)
 
     def release(self) -> None:
-        """Let the lease go; when the database is away it ends by itself, and what was done stays done."""
+        """Release the lease; while the database is away it expires by itself, and what was committed stays."""
         try:
             with transaction(self.tenant_id) as session:
-                leases.release(session, self.tenant_id, **self._own())
+                leases.release(
+                    session, self.tenant_id, name=self.lease.name, holder=self.holder, fence=self.lease.fence
+                )
         except DatabaseUnavailable:
-            log.warning("lease_not_released", lease=self.held.name)
-
-    def _own(self) -> dict[str, Any]:
-        return {"name": self.held.name, "holder": self.holder, "fence": self.held.fence}
+            log.warning("lease_not_released", lease=self.lease.name)
 
 
 @contextmanager
@@ -59,12 +64,12 @@ def leased(tenant_id: str, name: str, holder: str) -> Iterator[JobLease]:
         taken = leases.acquire(session, tenant_id, name=name, holder=holder, seconds=LEASE)
     if taken is None:
         raise LeaseBusy(name)
-    lease = _Lease(tenant_id=tenant_id, held=JobLease(name=name, fence=taken.fence), holder=holder)
+    lease = _Lease(tenant_id=tenant_id, lease=JobLease(name=name, fence=taken.fence), holder=holder)
     ended = threading.Event()
     renewing = threading.Thread(target=lease.renew, args=(ended,), name="lease", daemon=True)
     renewing.start()
     try:
-        yield lease.held
+        yield lease.lease
     finally:
         ended.set()
         renewing.join()

@@ -34,7 +34,7 @@ def retry(task: Task, policy: RetryPolicy, *, counted: bool = True, quarantines:
     seconds, unavailable = state.delay(), Unavailable(policy.message)
     if _runs_in_caller(task) or retry_policy.expires_within(task.request.expires, seconds, now):
         return unavailable
-    if task.kind == "query" and state.tries > retry_policy.QUESTION_TRIES:
+    if task.kind == "query" and state.tries > retry_policy.QUERY_TRIES:
         return unavailable
     if state.is_exhausted(policy, now) and (not quarantines or _quarantine(task, state.tries, now)):
         return unavailable

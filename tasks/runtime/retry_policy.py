@@ -30,13 +30,13 @@ _json: Any = json
 
 #: seconds before the first new try, and the most before any
 BACKOFF, BACKOFF_LIMIT = 0.5, 60.0
-#: new tries of what only reads: somebody waits for it, and it loses nothing
-QUESTION_TRIES = 5
+#: most retries of a query: a caller waits for it, and nothing is lost
+QUERY_TRIES = 5
 #: message header: the state of the retries
 RETRY_HEADER = "hearth_retry"
 #: the quarantine's reason of a message whose retries are exhausted
 EXHAUSTED = "unavailable"
-#: what a request tells that stood in its message's headers, beside what its sender made up
+#: the standard headers of a message, as attributes of Celery's request
 _HEADERS = (
     "root_id",
     "parent_id",
@@ -56,7 +56,7 @@ _EMBEDDED = ("callbacks", "errbacks", "chain", "chord")
 
 
 class DatabaseAway(Retry):
-    """The task is tried again when the database answers; the worker's main process learns of it by this."""
+    """The task is retried when the database answers; the worker's main process learns of the outage by this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +65,9 @@ class RetryPolicy:
 
     name: str
     message: str
-    #: seconds since it was first met
+    #: seconds since the error was first met
     patience: float
-    #: how Celery and the main process are told
+    #: the exception that tells Celery and the main process
     retry: type[Retry] = Retry
 
 
@@ -132,7 +132,7 @@ class RetryState:
         return most * (0.5 + random.random() / 2)
 
 
-def next_state(told: object, policy: RetryPolicy, now: datetime) -> RetryState:
+def next_state(header: object, policy: RetryPolicy, now: datetime) -> RetryState:
     """Return the state after one more error, from the header that the message carries; anybody may have written it.
 
     >>> at = datetime(2026, 3, 1, tzinfo=UTC)
@@ -144,7 +144,7 @@ def next_state(told: object, policy: RetryPolicy, now: datetime) -> RetryState:
     1
     """
     moment = now.timestamp()
-    known = told if isinstance(told, dict) and told.get("trouble") == policy.name else {}
+    known = header if isinstance(header, dict) and header.get("trouble") == policy.name else {}
     since, tries = known.get("since"), known.get("tries")
     return RetryState(
         trouble=policy.name,
@@ -154,7 +154,7 @@ def next_state(told: object, policy: RetryPolicy, now: datetime) -> RetryState:
 
 
 def expires_within(expires: object, seconds: float, now: datetime) -> bool:
-    """Whether a message, by its own header, is of no use after so many seconds.
+    """Return whether a message expires, by its own header, within so many seconds.
 
     >>> expires_within("2026-03-01T00:00:30Z", 60, datetime(2026, 3, 1, tzinfo=UTC))
     True
@@ -171,12 +171,12 @@ def expires_within(expires: object, seconds: float, now: datetime) -> bool:
 
 
 def message_of(request: Any, *, task: str, queue: str, tries: int) -> QuarantineDraft:
-    """Write down the message that a request came from, so that it can be sent again as it was."""
-    told = vars(request)
-    standard = {name: told[name] for name in _HEADERS if name in told}
+    """Return the message that a request came from, so that it can be sent again as it was."""
+    attributes = vars(request)
+    standard = {name: attributes[name] for name in _HEADERS if name in attributes}
     headers = {**(request.headers or {}), "lang": "py", "task": task, "id": request.id, "eta": None, **standard}
     properties = {"correlation_id": request.correlation_id or request.id, "reply_to": request.reply_to}
-    embedded = {name: told.get(name) for name in _EMBEDDED}
+    embedded = {name: attributes.get(name) for name in _EMBEDDED}
     return QuarantineDraft(
         task=task,
         queue=(request.delivery_info or {}).get("routing_key") or queue,
@@ -194,7 +194,7 @@ def message_of(request: Any, *, task: str, queue: str, tries: int) -> Quarantine
 
 
 def quarantine_message(tenant_id: str, draft: QuarantineDraft, *, row: str | None, now: datetime) -> bool:
-    """Keep a message, and end the outbox row that it came from; False when it cannot be kept now."""
+    """Quarantine a message and end its outbox row; return False when that is not possible now."""
     facts = {"task": draft.task, "queue": draft.queue, "reason": draft.reason, "task_id": draft.message_id}
     try:
         with transaction(EVERY_TENANT) as session:

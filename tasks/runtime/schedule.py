@@ -1,4 +1,4 @@
-"""A periodic task fires once a slot, however many beats there are, late, early or restarted."""
+"""Run a periodic task once in each slot of time, however many beats there are, late, early or restarted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from db.session import EVERY_TENANT, transaction
 
 
 def is_due(schedule: str, seconds: int) -> bool:
-    """Take the slot that the database's time falls into; False when it was taken before."""
+    """Claim the slot that the time of the database falls into; return False when it was claimed before."""
     with transaction(EVERY_TENANT) as session:
         return schedule_locks.claim(session, schedule=schedule, seconds=seconds) is not None

@@ -1,10 +1,9 @@
-"""How a stage of the assess pipeline ends: it lands in the assessment's row, or lands there as failed."""
+"""Complete a stage of the assess pipeline: its end, good or bad, is written to the row of the assessment."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from db.records import AssessmentRecord
 from db.repositories.predictions import assessments
@@ -15,7 +14,7 @@ from tasks.runtime.context import TaskResult
 
 
 def failed(stage: str) -> Callable[[StageCall, str], None]:
-    """What a stage that raised does instead."""
+    """Return what a stage that raised does instead (`on_fault`): complete itself as failed."""
 
     def fail(request: StageCall, error: str) -> None:
         with transaction(request.tenant_id) as session:
@@ -27,20 +26,22 @@ def failed(stage: str) -> Callable[[StageCall, str], None]:
 def land(
     session: Session, request: StageCall, stage: str, state: str = "ok", snapshot_ids: Sequence[str] | None = None
 ) -> TaskResult:
-    """Note how a stage ended, and the snapshots that it took for the later ones."""
-    own: dict[str, Any] = {
-        "assessment_id": request.assessment_id,
-        "stage": stage,
-        "state": state,
-        "snapshot_ids": snapshot_ids,
-    }
-    assessments.complete_stage(session, request.tenant_id, **own, now=datetime.now(UTC))
+    """Record how a stage ended, and the ids of the snapshots that it took for the later stages."""
+    assessments.complete_stage(
+        session,
+        request.tenant_id,
+        assessment_id=request.assessment_id,
+        stage=stage,
+        state=state,
+        snapshot_ids=snapshot_ids,
+        now=datetime.now(UTC),
+    )
     return TaskResult(data={"stage": stage, "state": state})
 
 
 def record(session: Session, request: StageCall) -> AssessmentRecord:
-    """The assessment that a stage belongs to. Raises InvalidPayload."""
-    found = assessments.get(session, request.tenant_id, assessment_id=request.assessment_id)
-    if found is None:
+    """Return the assessment that a stage belongs to; raises InvalidPayload when there is none."""
+    assessment = assessments.get(session, request.tenant_id, assessment_id=request.assessment_id)
+    if assessment is None:
         raise InvalidPayload.at("unknown_value", "assessment_id", "no assessment of this tenant has this id")
-    return found
+    return assessment

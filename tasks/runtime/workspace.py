@@ -1,6 +1,6 @@
-"""The folders in which tasks keep files: bound once at process start, like the database session.
+"""The folders in which tasks store files: bound once at process start, like the database session.
 
-`spool/` holds UTF-8 copies of files being imported, `errors/` the rows that were kept aside, for people to fix.
+`spool/` holds UTF-8 copies of files being imported, `errors/` the rejected rows, for people to fix.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _bound = _Bound()
 
 
 def bind(home: Path, *, import_roots: Sequence[Path] = ()) -> None:
-    """Keep files below `home`; files below one of `import_roots` may be imported by message."""
+    """Store files below `home`; a message may import files below one of `import_roots`."""
     _bound.home = home.resolve()
     _bound.import_roots = tuple(root.resolve() for root in import_roots)
 
 
 def folder(name: str) -> Path:
-    """A folder of the workspace, made when it is first asked for, readable by its owner alone."""
+    """Return a folder of the workspace, created at first use; only its owner may read it."""
     home = _home()
     # one by one: the rights of folders made on the way would be anybody's
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,17 +45,17 @@ def folder(name: str) -> Path:
 
 
 def importable(uri: str, tenant_id: str) -> Path:
-    """The file an address names, without links in its path; raises InvalidPayload when it may not be imported.
+    """Return the file that an address names, links resolved; raises InvalidPayload when it may not be imported.
 
-    That is a file below an import root and not below the home, or one that the command line handed over for this
-    tenant: any file but the home's own, of which error files are meant to be mended and imported again.
+    Allowed is a file below an import root and not below the home, or one that the command line granted for this tenant.
+    A grant covers no file of the home itself, except error files: people correct them and import them again.
     """
     path, token = _named(uri)
-    handed = file_grants.admits(_home(), tenant_id, path, token)
+    granted = file_grants.admits(_home(), tenant_id, path, token)
     if _is_below(path, _home()):
-        allowed = handed and _is_below(path, _home() / "errors")
+        allowed = granted and _is_below(path, _home() / "errors")
     else:
-        allowed = handed or any(path.is_relative_to(root) for root in _bound.import_roots)
+        allowed = granted or any(path.is_relative_to(root) for root in _bound.import_roots)
     if not allowed:
         message = "the workers may not read this; import it with `hearth backfill`, or set HEARTH_IMPORT_DIRS for them"
         raise InvalidPayload.at("unknown_value", "uri", message)
@@ -63,7 +63,7 @@ def importable(uri: str, tenant_id: str) -> Path:
 
 
 def _named(uri: str) -> tuple[Path, str]:
-    """The path of an address, and the token of a hand-over or nothing."""
+    """Return the path of an address, and the token of its grant or an empty text."""
     try:
         parts = urlsplit(uri)
         if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
@@ -77,7 +77,7 @@ def _named(uri: str) -> tuple[Path, str]:
 
 
 def _is_below(path: Path, place: Path) -> bool:
-    """Whether a path leads into a folder under whatever name: it may be mounted twice, and case may not count."""
+    """Return whether a path leads into a folder by whatever name: it may be mounted twice, or ignore case."""
     try:
         wanted = place.stat()
     except FileNotFoundError:
@@ -98,7 +98,7 @@ def _home() -> Path:
 
 
 def comparison(backfill_id: str) -> Path:
-    """Where an import that compares a file with what is stored writes what differs."""
+    """Return the file to which a reconciling import writes the differences."""
     return folder("errors") / f"{backfill_id}.reconcile.csv"
 
 
@@ -114,5 +114,5 @@ def note_anchor(tenant_id: str, head: AuditAnchor, now: datetime) -> None:
 
 
 def discard(path: str) -> None:
-    """Remove a file of the workspace that nobody needs any more."""
+    """Remove a file of the workspace."""
     Path(path).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Files that only their owner may read, written whole or not at all."""
+"""Write files whole or not at all, readable by their owner only."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 from workers.base.errors import HomeNotPrivate
 
-#: what of Hearth's home programs write that ask for no rights: the database, beat's schedule, logs
+#: files in Hearth's home whose programs set no rights: the database, beat's schedule, logs
 _WRITTEN = ("hearth.db*", "beat-schedule*", "cluster.*", "logs/*.log*")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def own(home: Path) -> None:
-    """Take the rights of group and others from a home that is there, and from the files in it.
+    """Remove the rights of group and others from an existing home, and from the files in it.
 
     Raises:
         HomeNotPrivate: it belongs to somebody else, or keeps no rights.
@@ -49,7 +49,7 @@ def replace(path: Path, text: str) -> None:
 
 
 def create_once(path: Path, text: str) -> str:
-    """Write `text` to `path` unless there is a file already; the text that is there in the end."""
+    """Write `text` to `path` unless there is a file already; return the text that is there in the end."""
     draft = _draft(path, text)
     try:
         # a hard link, unlike a rename, refuses an existing name: of two first starts, one wins whole

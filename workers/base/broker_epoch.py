@@ -1,4 +1,4 @@
-"""How long the queues are, and whether the broker still is the one that it was."""
+"""Detect a broker that lost its data, by a mark in it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,23 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.runtime.queue_depth import depths
-
-__all__ = ["EPOCH", "Epoch", "depths"]
-
 #: a key that goes when the broker's data go
 EPOCH = "hearth.relay.epoch"
 
 
 @dataclass(slots=True)
 class Epoch:
-    """Tells a broker that lost its data: a mark of ours is gone, or is another's."""
+    """Detects that the broker lost its data: our mark is gone, or is another one."""
 
-    _seen: bytes | None = None
+    _mark: bytes | None = None
 
     def has_changed(self, client: Any) -> bool:
-        """Whether the data were lost since the last call; the first call says so where there is no mark at all."""
-        found = client.get(EPOCH)
-        if found is None:
+        """Return whether the data were lost since the last call; the first call returns True where there is no mark."""
+        mark = client.get(EPOCH)
+        if mark is None:
             client.set(EPOCH, secrets.token_hex(16), nx=True)
-            self._seen = client.get(EPOCH)
+            self._mark = client.get(EPOCH)
             return True
-        changed = self._seen is not None and found != self._seen
-        self._seen = found
+        changed = self._mark is not None and mark != self._mark
+        self._mark = mark
         return changed

@@ -1,4 +1,4 @@
-"""How what comes over the wire is read: JSON of bounded depth, typed objects where they are good, bounded compression.
+"""Decode what comes over the wire: JSON of bounded depth, typed objects where they are good, bounded compression.
 
 `install` puts these in the place of kombu's own, in every process that reads messages. A producer's mistake is then an
 error of its message and not of the process that reads it.
@@ -45,7 +45,7 @@ class TooLongUnpacked(DecodeError):  # noqa: N818
 
 
 def depth(text: str) -> int:
-    """Give the levels of nesting of a JSON text, counted without reading it.
+    """Return the levels of nesting of a JSON text, counted without parsing it.
 
     >>> depth('{"a": [1, {"b": "]]] [[["}]}'), depth("17")
     (3, 0)
@@ -55,7 +55,7 @@ def depth(text: str) -> int:
 
 
 def shallow(text: str, limit: int = DEPTH) -> str:
-    """Give the text back.
+    """Return the text unchanged if it is not nested too deep.
 
     Raises:
         TooDeep: it has more than `limit` levels.
@@ -80,7 +80,7 @@ def loads(data: Any) -> Any:
 
 
 def install() -> None:
-    """Read JSON and compressed bodies in this way, in this process."""
+    """Install these decoders in the place of kombu's own, in this process."""
     _serialization.register("json", _typed.dumps, loads, content_type="application/json", content_encoding="utf-8")
     for name, aliases, unpack in _UNPACKED:
         if name in _compression._decoders:  # noqa: SLF001 - kombu has no other way to ask

@@ -1,4 +1,4 @@
-"""The keys of the broker that Hearth and its transport rely on, and how one of a wrong type is put right.
+"""The keys of the broker that Hearth and its transport rely on, and the repair of one that has a wrong type.
 
 A key becomes what the first write makes of it: a message that is put where a set should be, by a producer, by hand or
 by a restored backup, turns it into a list, and whoever needs the set is answered WRONGTYPE from then on. Such a key is
@@ -44,7 +44,7 @@ _PRIORITIES = (3, 6, 9)
 
 
 def expected(queues: Collection[str]) -> dict[str, str]:
-    """The type of each key that workers of these queues rely on, by its name."""
+    """Return the type of each key that workers of these queues rely on, by its name."""
     kinds = {**_ALONE, **_HELD, **bindings([*queues, *_EXCHANGES])}
     for queue in queues:
         lists = (queue, *(f"{queue}{KOMBU_SEPARATORS}{step}" for step in _PRIORITIES), malformed.parked_key(queue))
@@ -58,7 +58,7 @@ def expected(queues: Collection[str]) -> dict[str, str]:
 
 
 def bindings(exchanges: Collection[str]) -> dict[str, str]:
-    """The keys that say which queues get the messages of an exchange; a queue's has its name."""
+    """Return the keys that say which queues get the messages of an exchange; a queue's exchange has its name."""
     return {f"{kind}{exchange}": "set" for exchange in exchanges for kind in _BINDINGS}
 
 
@@ -72,10 +72,10 @@ def is_wrong_type(error: BaseException | None) -> bool:
 
 
 def mend(client: Any, kinds: Mapping[str, str]) -> list[str]:
-    """Move each key that has another type than it should aside; gives the names of those.
+    """Move each key that has a wrong type aside; return the names of those.
 
-    What this user of the broker may not see is passed over, and trouble on the way is told in the log alone: the next
-    look finds the rest.
+    Keys that this user of the broker may not see are skipped. An error on the way is only logged: the next call finds
+    the rest.
     """
     try:
         return [key for key, found in _wrong(client, kinds) if _move_aside(client, key, found, kinds[key])]
@@ -113,7 +113,7 @@ def mended(channel: Any, act: Callable[..., Any], name: str, *args: Any) -> Any:
 
 
 def moved_aside(client: Any) -> list[str]:
-    """The keys that were moved aside and are still there."""
+    """Return the keys that were moved aside and are still there."""
     keys = sorted(client.smembers(BROKEN))
     return [key.decode() for key in keys if client.exists(key)]
 
@@ -134,19 +134,19 @@ def _move_aside(client: Any, key: str, found: str, wanted: str) -> bool:
         return False
     log.error("internal_key_broken", key=key, found=found, wanted=wanted, moved_to=aside)
     if key == HELD_INDEX:
-        _note_held(client)
+        _rebuild_held_index(client)
     elif key.startswith(_BINDINGS):
-        _note_bound(client, key)
+        _bind_again(client, key)
     return True
 
 
-def _note_held(client: Any) -> None:
-    """What workers hold comes back by this index: without it, messages of one that died would lie for ever."""
+def _rebuild_held_index(client: Any) -> None:
+    """Rebuild the index by which held messages are restored: without it, those of a dead worker would stay for ever."""
     if tags := client.hkeys(HELD):
         client.zadd(HELD_INDEX, dict.fromkeys(tags, time.time()), nx=True)
 
 
-def _note_bound(client: Any, key: str) -> None:
+def _bind_again(client: Any, key: str) -> None:
     """Bind a queue to its exchange again: a process binds once, and what it sent to an unbound one would vanish."""
     exchange = next(key.removeprefix(kind) for kind in _BINDINGS if key.startswith(kind))
     if exchange not in _EXCHANGES:

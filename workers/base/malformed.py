@@ -44,25 +44,25 @@ def push(client: Any, *, queue: str, raw: bytes, code: str) -> None:
 
 
 def first(client: Any) -> tuple[Any, dict[str, Any]] | None:
-    """Give the oldest entry that waits for the database, as it lies and taken to pieces; None when none does."""
+    """Return the oldest entry that waits for the database, as stored and parsed; None when there is none."""
     lying = client.lindex(MALFORMED, 0)
     return None if lying is None else (lying, json.loads(lying))
 
 
 def settled(client: Any, lying: Any) -> None:
-    """Take an entry from its list: the database has it."""
+    """Remove an entry from its list: the database has stored it."""
     client.lrem(MALFORMED, 1, lying)
 
 
 def parked_key(queue: str) -> str:
-    """Give the list on which a queue's messages wait for room in the quarantine."""
+    """Return the key of the list on which a queue's messages wait for room in the quarantine."""
     return f"{PARKED}.{queue}"
 
 
 def bring_back(client: Any, queues: Collection[str]) -> int:
-    """Put messages that waited for room back on their queues, behind what waits there; gives their number.
+    """Put parked messages back on their queues, behind the messages there; return how many.
 
-    Those that still find no room are parked again, behind the others: each gets its turn after a few looks.
+    Those that still find no room are parked again behind the others, so each gets its turn after a few calls.
     """
     moved = 0
     for queue in queues:

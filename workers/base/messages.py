@@ -1,4 +1,4 @@
-"""Messages as Celery writes them, apart from any task: taken to pieces to be kept, put together to be sent again."""
+"""Read messages as Celery writes them, without knowing any task, so that they can be stored and sent again."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ NO_QUEUE = "celery"
 
 
 def name_or_none(value: object) -> str | None:
-    """A name if it is one: foreign messages may hold anything."""
+    """Return a value that is a valid name, else None: foreign messages may hold anything."""
     return value if isinstance(value, str) and _NAME.fullmatch(value) else None
 
 
 def task_of(message: Any) -> str | None:
-    """The task a message names, in either protocol; None when it names none."""
+    """Return the task that a message names, in either protocol; None when it names none."""
     headers = message.headers if isinstance(message.headers, Mapping) else {}
     return name_or_none(headers.get("task")) or name_or_none(_field(content(message), "task"))
 
 
 def task_id_of(message: Any) -> str | None:
-    """The task id of a message, in either protocol."""
+    """Return the task id of a message, in either protocol."""
     headers = message.headers if isinstance(message.headers, Mapping) else {}
     return name_or_none(headers.get("id")) or name_or_none(_field(content(message), "id"))
 
 
 def queue_of(message: Any) -> str:
-    """The queue a message came by, as far as it tells."""
+    """Return the queue that a message came by, or NO_QUEUE when it does not tell."""
     delivery = message.delivery_info if isinstance(message.delivery_info, Mapping) else {}
-    told = name_or_none(delivery.get("routing_key"))
-    return told if told and not is_bookkeeping(told) else NO_QUEUE
+    queue = name_or_none(delivery.get("routing_key"))
+    return queue if queue and not is_bookkeeping(queue) else NO_QUEUE
 
 
 def count_of(message: Any, header: str) -> int:
-    """A count in a message's headers, such as its retries; 0 where there is none."""
+    """Return a count in a message's headers, such as its retries; 0 where there is none."""
     count = message.headers.get(header) if isinstance(message.headers, Mapping) else None
     return count if isinstance(count, int) and 0 <= count < 2**31 else 0
 
 
 def seconds_left(message: Any) -> float | None:
-    """Seconds until a message expires, negative once it has; None when it never does."""
+    """Return the seconds until a message expires, negative once it has; None when it never does."""
     expires = message.headers.get("expires") if isinstance(message.headers, Mapping) else None
     try:
         moment = datetime.fromisoformat(expires) if isinstance(expires, str) else None
@@ -64,7 +64,7 @@ def seconds_left(message: Any) -> float | None:
 
 
 def fault_of(message: Any) -> str | None:
-    """The header of a task message that Celery takes as it is and falls over; None where each is what it must be."""
+    """Return the name of a header that Celery does not check and would fail on; None when all are good."""
     headers = message.headers if isinstance(message.headers, Mapping) else {}
     if "task" in headers and headers.get("id") is None:
         return "id"
@@ -72,12 +72,12 @@ def fault_of(message: Any) -> str | None:
 
 
 def tenant_of(message: Any) -> str | None:
-    """The tenant that a message names; whether there is such a tenant is another question."""
+    """Return the tenant that a message names, whether or not it exists; None when it names none."""
     return tenant_in(content(message))
 
 
 def tenant_in(body: Any) -> str | None:
-    """The tenant that a decoded body names, in either protocol."""
+    """Return the tenant that a decoded body names, in either protocol."""
     kwargs = _field(body, "kwargs")
     if isinstance(body, list | tuple) and len(body) > 1:
         args, kwargs = body[0], body[1]
@@ -89,7 +89,7 @@ def tenant_in(body: Any) -> str | None:
 
 
 def content(message: Any) -> Any:
-    """The decoded body, or None when it does not decode."""
+    """Return the decoded body, or None when it does not decode."""
     try:
         return message.payload
     except Exception:  # noqa: BLE001  # whatever a foreign body raises, it is no reason to lose its message
@@ -97,13 +97,13 @@ def content(message: Any) -> Any:
 
 
 def body_of(message: Any) -> bytes:
-    """The body as it came, without its transport's encoding."""
+    """Return the body as it came, without its transport's encoding."""
     body = message.body
     return body.encode(errors="replace") if isinstance(body, str) else bytes(body or b"")
 
 
 def facts_of(message: Any) -> Json:
-    """What a message says beside its body, as JSON that any database takes."""
+    """Return headers, properties and content type of a message, as JSON that any database stores."""
     facts = {
         "headers": message.headers,
         "properties": message.properties,
@@ -128,24 +128,24 @@ def _field(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, Mapping) else None
 
 
-def _is_id(told: Any) -> bool:
-    return told is None or (isinstance(told, str) and 0 < len(told) <= _ID and told.isprintable())
+def _is_id(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and 0 < len(value) <= _ID and value.isprintable())
 
 
-def _is_count(told: Any) -> bool:
-    return told is None or (isinstance(told, int) and 0 <= told < 2**31)
+def _is_count(value: Any) -> bool:
+    return value is None or (isinstance(value, int) and 0 <= value < 2**31)
 
 
-def _is_limits(told: Any) -> bool:
-    pair = isinstance(told, list | tuple) and len(told) == 2
-    return not told or (pair and all(each is None or _is_seconds(each) for each in told))
+def _is_limits(value: Any) -> bool:
+    pair = isinstance(value, list | tuple) and len(value) == 2
+    return not value or (pair and all(each is None or _is_seconds(each) for each in value))
 
 
-def _is_seconds(told: Any) -> bool:
-    return isinstance(told, int | float) and not isinstance(told, bool) and 0 < told < math.inf
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
-#: what Celery reads of a message's headers without a look at their types
+#: the headers that Celery reads without a check of their types
 _HEADERS: Mapping[str, Callable[[Any], bool]] = {
     "id": _is_id,
     "root_id": _is_id,

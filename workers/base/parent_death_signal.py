@@ -1,4 +1,4 @@
-"""Ties a process to its parent's life: `python -I -S tether.py SIGNAL PARENT PROGRAM ARGUMENT…` becomes PROGRAM.
+"""End a process with its parent: `python -I -S parent_death_signal.py SIGNAL PARENT PROGRAM ARGUMENT…` runs PROGRAM.
 
 On Linux the kernel sends SIGNAL when the parent is gone, however it went. Doing this in a small program between fork
 and exec keeps Python code out of the fork of a process with threads. Standard library only: our packages are not there.
@@ -12,7 +12,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(signum: int, parent: int) -> None:
-    """Get `signum` when process `parent` ends, at once if it has ended already; elsewhere than on Linux do nothing."""
+    """Have the kernel send `signum` when process `parent` ends, at once if it has ended; only on Linux."""
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signum)
@@ -21,7 +21,7 @@ def die_with_parent(signum: int, parent: int) -> None:
 
 
 def main() -> None:
-    """Tether this process, then become the program."""
+    """Ask for the signal, then become the program."""
     signum, parent, *argv = sys.argv[1:]
     die_with_parent(int(signum), int(parent))
     os.execvp(argv[0], argv)  # noqa: S606 - the caller's own program

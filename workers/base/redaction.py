@@ -1,4 +1,4 @@
-"""What a worker tells of a task while it runs: that it ran, never with what or to what end, whoever sent it."""
+"""Redact what a worker reports of a running task: no arguments, results or error texts, whoever sent it."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ class RedactedRequest(Request):
         super().__init__(message, **{**options, "headers": hidden})
 
     def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name
-        """Send a task event without values; an exception is told by its type."""
+        """Send a task event without values; an exception is shown by its type."""
         shown = {key: _shown(key, value) if key in _VALUES else value for key, value in fields.items()}
         super().send_event(type, **shown)
 
     def info(self, safe: bool = False) -> Any:  # noqa: ARG002 - nothing is unsafe here
-        """What remote control (`inspect active`) and Flower are told."""
+        """Return what remote control (`inspect active`) and Flower show."""
         return super().info(safe=True)
 
 

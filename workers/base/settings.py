@@ -78,11 +78,11 @@ class Settings(BaseSettings):
         return SecretStr(f"postgresql+psycopg://{rest}") if scheme in {"postgres", "postgresql"} and mark else url
 
     def import_roots(self) -> tuple[Path, ...]:
-        """The folders whose files a message may import; empty: none."""
+        """Return the folders whose files a message may import; empty: none."""
         return tuple(Path(folder) for folder in self.import_dirs.split(os.pathsep) if folder)
 
     def highlevel_keys(self) -> tuple[str, ...]:
-        """The keys one by one, for `tasks.crm.webhook_signatures.verify_ghl`."""
+        """Return the keys one by one, for `tasks.crm.webhook_signatures.verify_ghl`."""
         end = "-----END PUBLIC KEY-----"
         return tuple(f"{text.strip()}\n{end}\n" for text in self.ghl_keys.split(end) if text.strip())
 
@@ -92,12 +92,12 @@ class Settings(BaseSettings):
         return self.home / "cluster.json"
 
     def broker(self) -> SecretStr:
-        """The broker's URL: REDIS_URL, else that of the cluster running in `home`, else Celery's usual place."""
+        """Return the broker's URL: REDIS_URL, else that of the cluster running in `home`, else Celery's default."""
         return self.redis_url or SecretStr(read_cluster(self).get("redis_url", DEFAULT_BROKER))
 
 
 def read_cluster(settings: Settings) -> dict[str, Any]:
-    """What the cluster running in `home` wrote into cluster.json; empty when none is running."""
+    """Return what the cluster running in `home` wrote into cluster.json; empty when none is running."""
     try:
         facts = dict(json.loads(settings.cluster_file.read_text()))
         os.kill(facts["pid"], 0)
@@ -108,5 +108,5 @@ def read_cluster(settings: Settings) -> dict[str, Any]:
 
 @functools.cache
 def settings() -> Settings:
-    """The settings of this process."""
+    """Return the settings of this process."""
     return Settings()

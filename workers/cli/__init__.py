@@ -41,7 +41,7 @@ COMMANDS = {
 main = LazyGroup(
     "hearth",
     table=COMMANDS,
-    help="Hearth keeps every lead of a real-estate CRM warm: a Celery cluster that scores, ranks and explains.",
+    help="The machine-learning engine of a real-estate CRM: it scores and ranks leads, and explains why.",
     epilog="Start with `hearth demo`, then docs/quickstart.md. Every command has --help with an example.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )

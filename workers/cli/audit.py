@@ -43,8 +43,8 @@ def verified(chosen: Settings, tenant: str | None) -> dict[str, AuditReport]:
     """Return the report of each chain in the database or the checkpoints, or of one tenant's."""
     with database(chosen):
         with reading(EVERY_TENANT) as session:
-            known = {*chains.tenants(session), *audit_checkpoints.tenants(chosen.home)}
-        return {name: _verified(chosen, name) for name in ([tenant] if tenant else sorted(known))}
+            tenants = {*chains.tenants(session), *audit_checkpoints.tenants(chosen.home)}
+        return {name: _verified(chosen, name) for name in ([tenant] if tenant else sorted(tenants))}
 
 
 def _verified(chosen: Settings, tenant: str) -> AuditReport:

@@ -31,7 +31,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 #: states that are no failure
 GOOD = frozenset({"finished", "preview"})
 
-#: what a comparison tells -> how people read it
+#: result of a comparison -> words for people
 _DIFFERS = {
     "missing": "leads missing here",
     "changed": "leads changed",
@@ -109,7 +109,7 @@ def start_import(caller: Client, path: Path, **options: Any) -> Data:
     if "rows" not in data:
         return data
     if answer.get("duplicate") and data["state"] == "finished":
-        notice("this file was imported before in the same way; this is what it came to (--no-resume imports it again)")
+        notice("this file was imported before with the same options; this is the result (--no-resume imports it again)")
     return {"job_id": data["job_id"], "state": data["state"], "result": data}
 
 
@@ -121,9 +121,15 @@ def _left_behind(caller: Client, job_id: str) -> str:
 
 @backfill.command("import", cls=Command, hidden=True)
 @click.argument("path", metavar="FILE", type=FILE)
-@click.option("--tenant", required=True, metavar="T", help="The tenant; made by --mode commit when it is not there.")
 @click.option(
-    "--profile", type=click.Choice(PROFILES), default="auto", show_default=True, help="Whose columns these are."
+    "--tenant", required=True, metavar="T", help="The tenant; --mode commit creates it when it does not exist."
+)
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="auto",
+    show_default=True,
+    help="Which system the columns come from.",
 )
 @click.option(
     "--mapping", "mapping_path", type=FILE, metavar="M.toml", help="Columns, labels and defaults of this file."
@@ -134,9 +140,17 @@ def _left_behind(caller: Client, job_id: str) -> str:
 )
 @click.option("--mode", type=click.Choice(MODES), default="commit", show_default=True, help="How far to go.")
 @click.option("--archive-missing", is_flag=True, help="With commit: archive leads that the file does not have.")
-@click.option("--policy", type=click.Choice(POLICIES), default="fill_blanks", show_default=True, help="Who wins.")
+@click.option(
+    "--policy",
+    type=click.Choice(POLICIES),
+    default="fill_blanks",
+    show_default=True,
+    help="Which value wins, the stored one or that of the file.",
+)
 @click.option("--timezone", metavar="ZONE", help="Zone of times without one, such as America/New_York.")
-@click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with the same import.")
+@click.option(
+    "--resume/--no-resume", default=True, show_default=True, help="Continue the same import where it stopped."
+)
 @click.option("--detach", is_flag=True, help="Print the job's id and do not wait.")
 @json_option
 def import_file(
@@ -190,9 +204,19 @@ def _cancel(job_id: str, tenant_id: str) -> bool:
         record = backfills.get(session, tenant_id, backfill_id=job_id)
         if record is None or record.state != "running":
             return False
-        told = summary(record, backfills.chunks(session, tenant_id, backfill_id=job_id), "cancelled", None, now)
-        end: Data = {"state": "cancelled", "summary": told, "error": "cancelled by its operator", "error_file": None}
-        return backfills.finish(session, tenant_id, backfill_id=job_id, **end, now=now)
+        final_summary = summary(
+            record, backfills.chunks(session, tenant_id, backfill_id=job_id), "cancelled", None, now
+        )
+        return backfills.finish(
+            session,
+            tenant_id,
+            backfill_id=job_id,
+            state="cancelled",
+            summary=final_summary,
+            error="cancelled by its operator",
+            error_file=None,
+            now=now,
+        )
 
 
 def look_up(job_id: str) -> Data:
@@ -233,7 +257,7 @@ def report(job: Data, *, as_json: bool) -> None:
         _summary(result)
     if job["state"] not in GOOD:
         raise CommandFailed(
-            f"import {job['job_id']} {job['state']}: {job.get('error') or 'the same command starts it anew'}"
+            f"import {job['job_id']} {job['state']}: {job.get('error') or 'run the same command to start it again'}"
         )
 
 
@@ -243,15 +267,15 @@ def _summary(result: Data) -> None:
     warned = {f"warning {code}": count for code, count in result["warnings"].items()}
     differs = {_DIFFERS.get(name, name): count for name, count in result.get("reconcile", {}).items()}
     columns = {"columns mapped": len(result["columns"]["mapped"]), "columns custom": len(result["columns"]["custom"])}
-    name = f"import {result['job_id']}" if result["job_id"] else "nothing is written"
+    name = f"import {result['job_id']}" if result["job_id"] else "nothing is stored"
     title = f"{name}: {result['state']} in {result['seconds']:.1f} s"
-    facts(title, {**counted, **labels, **warned, **columns, "rows kept aside": result["error_file"], **differs})
+    facts(title, {**counted, **labels, **warned, **columns, "file of rejected rows": result["error_file"], **differs})
     if not result["job_id"]:
         _read_as(result["columns"])
 
 
 def _read_as(columns: Data) -> None:
     """Print which column is read as what: the purpose of a preview."""
-    own = dict.fromkeys(columns["custom"], "an attribute of your own")
+    custom = dict.fromkeys(columns["custom"], "an attribute of your own")
     empty = dict.fromkeys(columns["empty"], "nothing: it is empty")
-    table("how the columns are read", ("column", "read as"), list({**columns["mapped"], **own, **empty}.items()))
+    table("how the columns are read", ("column", "read as"), list({**columns["mapped"], **custom, **empty}.items()))

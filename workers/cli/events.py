@@ -26,10 +26,10 @@ def moment(text: str) -> datetime:
     if ago:
         return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        told = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
         raise click.BadParameter("write a moment such as 2026-03-01 or 2026-03-01T08:00Z, or 7d, or 12h") from None
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 @click.group(epilog=example("hearth events replay --tenant demo --since 7d"))
@@ -46,20 +46,20 @@ def events() -> None:
 @tenant_option
 @click.option("--since", type=moment, metavar="WHEN", help="Only those received since: 2026-03-01, 7d, 12h.")
 @click.option("--status", type=click.Choice(STATUS), help="Only those that failed, or were ignored.")
-@click.option("--dry-run", is_flag=True, help="Say what would become of them and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Report the result and change nothing.")
 @json_option
 def replay(tenant: str, since: datetime | None, status: str | None, dry_run: bool, as_json: bool) -> None:
-    """Read events again that were kept and not taken in: after an upgrade, or newer settings, they may be understood.
+    """Read stored events again that were not applied: after an upgrade or new settings, they may be understood.
 
-    Each is taken in once, as of when it came; what is still not understood stays as it was.
+    Each is applied once, with the time at which it came; an event that is still not understood stays as it was.
     """
-    asked: dict[str, Any] = {"dry_run": dry_run}
+    arguments: dict[str, Any] = {"dry_run": dry_run}
     if since is not None:
-        asked["since"] = since.isoformat()
+        arguments["since"] = since.isoformat()
     if status is not None:
-        asked["status"] = [status]
+        arguments["status"] = [status]
     with client(tenant) as caller:
-        data = caller.call("hearth.events.replay", patience=PATIENCE, **asked)
+        data = caller.call("hearth.events.replay", patience=PATIENCE, **arguments)
     if as_json:
         emit({"tenant_id": tenant, "dry_run": dry_run, **data})
         return

@@ -24,7 +24,9 @@ def outbound() -> None:
 
 @outbound.command(cls=Command, epilog=example("hearth outbound dead --tenant demo --json"))
 @tenant_option
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Most of them.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="The most events to list."
+)
 @json_option
 def dead(tenant: str, limit: int, as_json: bool) -> None:
     """Events whose delivery was given up, oldest first, with the reason."""
@@ -44,12 +46,12 @@ def dead(tenant: str, limit: int, as_json: bool) -> None:
 )
 @click.argument("events", nargs=-1, metavar="[EVENT]...")
 @tenant_option
-@click.option("--all", "everything", is_flag=True, help="Every dead letter of the tenant.")
+@click.option("--all", "everything", is_flag=True, help="Every dead event of the tenant.")
 @json_option
 def replay(events: tuple[str, ...], tenant: str, everything: bool, as_json: bool) -> None:
-    """Deliver dead letters again, with their attempts counted anew."""
+    """Deliver dead events again, with their attempts counted from zero."""
     if bool(events) == everything:
-        raise click.UsageError("name the events, or say --all")
+        raise click.UsageError("give the ids of events, or --all")
     with database(settings()), transaction(tenant) as session:
         tenants.require(session, tenant)
         chosen = None if everything else events

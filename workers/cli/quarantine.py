@@ -28,30 +28,34 @@ def quarantine() -> None:
 
 
 @quarantine.command("list", cls=Command, epilog=example("hearth quarantine list --state held --json"))
-@click.option("--tenant", metavar="T", help="Only this tenant's; * for messages that name none.")
-@click.option("--state", type=click.Choice(STATES), default="held", show_default=True, help="Which of them.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Most of them.")
+@click.option("--tenant", metavar="T", help="Only messages of this tenant; * for messages without a tenant.")
+@click.option(
+    "--state", type=click.Choice(STATES), default="held", show_default=True, help="The state of the messages."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="The most messages to list."
+)
 @json_option
 def list_held(tenant: str | None, state: str, limit: int, as_json: bool) -> None:
     """Messages in quarantine, oldest first, without their content."""
     with database(settings()), reading(tenant or EVERY_TENANT) as session:
-        found = held.entries(session, tenant, state=state, limit=limit)
+        messages = held.entries(session, tenant, state=state, limit=limit)
         counts = [count for count in held.count(session) if tenant in (None, count.tenant_id)]
     overflowed = sum(count.overflowed for count in counts)
     if as_json:
-        emit({"messages": [_brief(entry) for entry in found], "overflowed": overflowed})
+        emit({"messages": [_brief(entry) for entry in messages], "overflowed": overflowed})
         return
-    rows = [(e.quarantine_id, e.tenant_id, e.task, e.queue, e.reason, e.attempts, e.created_at) for e in found]
+    rows = [(e.quarantine_id, e.tenant_id, e.task, e.queue, e.reason, e.attempts, e.created_at) for e in messages]
     table(f"{state} messages", ("id", "tenant", "task", "queue", "reason", "attempts", "since"), rows)
     if overflowed:
-        click.echo(f"{overflowed} more found the quarantine full: replay or drop what is held")
+        click.echo(f"{overflowed} more did not fit, since the quarantine is full: replay or drop held messages")
 
 
 @quarantine.command(
     cls=Command, epilog=example("hearth quarantine show 0190c0de", "hearth quarantine show 0190c0de --reveal")
 )
 @ID
-@click.option("--reveal", is_flag=True, help="Its headers and body too; they may hold personal data.")
+@click.option("--reveal", is_flag=True, help="Show headers and body too; they may contain personal data.")
 @json_option
 def show(message: str, reveal: bool, as_json: bool) -> None:
     """One message: reason, task, sizes and the names of its headers."""
@@ -59,14 +63,14 @@ def show(message: str, reveal: bool, as_json: bool) -> None:
         entry = _require(session, message)
         record = held.get(session, entry.tenant_id, quarantine_id=message)
     if record is None:
-        raise CommandFailed(f"message {message} has just gone")
-    shown = {**_brief(entry), "body_bytes": len(record.body), "header_names": parcels.header_names(record)}
+        raise CommandFailed(f"message {message} has just been removed")
+    description = {**_brief(entry), "body_bytes": len(record.body), "header_names": parcels.header_names(record)}
     if reveal:
-        shown |= _content(record)
+        description |= _content(record)
     if as_json:
-        emit(shown)
+        emit(description)
     else:
-        facts(f"message {message}", shown)
+        facts(f"message {message}", description)
 
 
 @quarantine.command(cls=Command, epilog=example("hearth quarantine replay 0190c0de", "hearth quarantine replay --all"))
@@ -75,13 +79,13 @@ def show(message: str, reveal: bool, as_json: bool) -> None:
 @click.option("--task", metavar="NAME", help="With --all: only messages of this task.")
 @json_option
 def replay(messages: tuple[str, ...], everything: bool, task: str | None, as_json: bool) -> None:
-    """Send held messages again, with their attempts counted anew; the relay publishes them."""
+    """Send held messages again, with their attempts counted from zero; the relay publishes them."""
     now = datetime.now(UTC)
 
     def again(session: Session, entry: QuarantineEntry) -> bool:
         if messages and entry.reason == "malformed":
-            told = "is no message that a worker could take; correct what sent it, and drop this one"
-            raise CommandFailed(f"{entry.quarantine_id} {told}")
+            hint = "is not a message that a worker can run; correct its sender, and drop it"
+            raise CommandFailed(f"{entry.quarantine_id} {hint}")
         return parcels.replay(session, entry, now=now, by_hand=True)
 
     _report("replayed", _settle(messages, task, again, everything=everything), as_json=as_json)
@@ -93,7 +97,7 @@ def replay(messages: tuple[str, ...], everything: bool, task: str | None, as_jso
 @click.option("--task", metavar="NAME", help="With --all: only messages of this task.")
 @json_option
 def drop(messages: tuple[str, ...], everything: bool, task: str | None, as_json: bool) -> None:
-    """Give held messages up; what they asked for is not done."""
+    """Drop held messages; their tasks are not run."""
     now = datetime.now(UTC)
 
     def away(session: Session, entry: QuarantineEntry) -> bool:
@@ -110,7 +114,7 @@ def _settle(
     everything: bool,
 ) -> int:
     if bool(messages) == everything:
-        raise click.UsageError("name the messages, or say --all")
+        raise click.UsageError("give the ids of messages, or --all")
     with database(settings()), transaction(EVERY_TENANT) as session:
         return sum(settle(session, entry) for entry in _chosen(session, messages, task))
 
@@ -119,8 +123,8 @@ def _chosen(session: Session, messages: tuple[str, ...], task: str | None) -> It
     if messages:
         yield from [_require(session, message) for message in messages]
         return
-    found = held.entries(session, limit=1_000_000)
-    yield from (entry for entry in found if task in (None, entry.task))
+    entries = held.entries(session, limit=1_000_000)
+    yield from (entry for entry in entries if task in (None, entry.task))
 
 
 def _require(session: Session, message: str) -> QuarantineEntry:

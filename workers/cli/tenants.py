@@ -70,11 +70,11 @@ def readiness(name: str, as_json: bool) -> None:
         _show_model(f"{label.words.serves}, the best first", data["answers"][label.name])
 
 
-def _show_model(title: str, told: dict[str, Any]) -> None:
-    missing = ", ".join(f"{count} more {name.replace('_', ' ')}" for name, count in told["missing"].items())
-    rows = [(step["rung"], "serves" if step["serves"] else "", "; ".join(step["missing"])) for step in told["ladder"]]
+def _show_model(title: str, model: dict[str, Any]) -> None:
+    missing = ", ".join(f"{count} more {name.replace('_', ' ')}" for name, count in model["missing"].items())
+    rows = [(step["rung"], "serves" if step["serves"] else "", "; ".join(step["missing"])) for step in model["ladder"]]
     table(title, ("rung", "now", "missing"), rows)
-    say(f"scored by {told['scored_by']}; own model: {missing or 'possible'}")
+    say(f"scored by {model['scored_by']}; own model: {missing or 'possible'}")
 
 
 def _report(name: str, data: dict[str, Any], *, as_json: bool) -> None:

@@ -106,7 +106,9 @@ def wait_for(url: SecretStr, check: Callable[[], None], *, patience: float = PAT
     while not answers(url):
         check()
         if time.monotonic() > deadline:
-            raise BrokerSilent("the broker does not answer, or not to this password: check REDIS_URL and its log")
+            raise BrokerSilent(
+                "the broker does not answer, or refuses the password: check REDIS_URL and its log"
+            )
         time.sleep(0.02)
 
 

@@ -120,7 +120,7 @@ def environment(settings: Settings, url: SecretStr) -> Mapping[str, str]:
             "DATABASE_URL": settings.database_url.get_secret_value(),
             "HEARTH_HOME": str(settings.home),
             "HEARTH_LOG_LEVEL": settings.log_level,
-            # the supervisor waits for running tasks; told to quit after that, a worker gives them back at once
+            # the supervisor waits for running tasks; a worker that must quit after that requeues them at once
             "HEARTH_SOFT_SHUTDOWN": "0",
             # numpy reads these when it is imported
             "OMP_NUM_THREADS": "1",

@@ -24,8 +24,8 @@ from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 from redis.exceptions import RedisError
 
+from tasks.runtime.queue_depth import depths
 from workers.app import app
-from workers.base.broker_epoch import depths
 from workers.base.settings import settings
 from workers.telemetry import logs
 from workers.worker.worker_status import COMMAND

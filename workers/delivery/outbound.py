@@ -123,7 +123,7 @@ class Deliverer:
         except TRANSIENT_ERRORS as error:
             # broker or database: what is in hand comes again when its hold ends
             log.warning("delivery_put_off", error=type(error).__name__)
-        except Exception as error:  # noqa: BLE001  # the edge of a thread: nobody else would say so
+        except Exception as error:  # noqa: BLE001  # the edge of a thread: no other code would report it
             log.error("delivery_failed", error=type(error).__name__)
 
     def _deliver_all(self, tenant_id: str, share: Sequence[ClaimedEvent]) -> None:

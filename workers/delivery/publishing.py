@@ -21,7 +21,7 @@ BATCH = 500
 
 
 class Publisher:
-    """A producer's connection to the broker; after an error the next use connects anew."""
+    """A producer's connection to the broker; after an error the next use opens a new one."""
 
     def __init__(self, app: Celery) -> None:
         self._app: Any = app
@@ -62,7 +62,7 @@ class Publisher:
 
     def _channel(self) -> Any:
         if self._connection is None:
-            # a broker that is away is told at once: whoever asked waits and asks again
+            # an absent broker is reported at once: the caller waits and tries again
             options = {**self._app.conf.broker_transport_options, "max_retries": 1, "interval_start": 0.1}
             self._connection = self._app.connection_for_write(transport_options=options)
         return self._connection.default_channel

@@ -21,9 +21,10 @@ from db.records import OutboxRecord
 from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, dispose, transaction
 from tasks.contracts.base.destinations import is_bookkeeping
+from tasks.runtime.queue_depth import depths
 from workers.app import app
 from workers.base import internal_keys
-from workers.base.broker_epoch import Epoch, depths
+from workers.base.broker_epoch import Epoch
 from workers.base.quarantine import REPLAY, RawMessage
 from workers.base.settings import settings
 from workers.delivery.poll_loop import TRANSIENT_ERRORS, Service, prepare_process

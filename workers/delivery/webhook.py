@@ -35,7 +35,7 @@ _SPECIAL = tuple(
         ipaddress.ip_network,
         (
             # IANA, IPv4 and IPv6 Special-Purpose Address Registries
-            "192.0.0.0/24",  # protocol assignments (RFC 6890); 192.0.0.192 tells an Oracle machine its secrets
+            "192.0.0.0/24",  # protocol assignments (RFC 6890); 192.0.0.192 serves metadata of an Oracle machine
             "192.31.196.0/24",  # AS112 (RFC 7535)
             "192.52.193.0/24",  # AMT (RFC 7450)
             "192.88.99.0/24",  # relays of 6to4, given up (RFC 7526)

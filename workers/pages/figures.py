@@ -94,7 +94,7 @@ def calibration(name: str, points: Sequence[Point], *, title: str, text: str) ->
         axes.plot([0, reach], [0, reach], color=MUTED, linewidth=1.2, dashes=(4, 3))
         axes.vlines([p.said for p in points], [p.low for p in points], [p.high for p in points], color=ACCENT, lw=1.4)
         axes.plot([p.said for p in points], [p.came for p in points], "o", color=ACCENT, markersize=6)
-        axes.set(xlim=(0, reach), ylim=(0, reach), xlabel="score: the probability", ylabel="share that came so")
+        axes.set(xlim=(0, reach), ylim=(0, reach), xlabel="score: the probability", ylabel="observed share")
         _in_percent(axes, 0.2 if reach > 0.5 else 0.1)
 
     return _drawing(name, title, text, draw)

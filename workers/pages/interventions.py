@@ -101,8 +101,8 @@ def effect(report: Report) -> Drawing | None:
     if not rows:
         return None
     first = f"{rows[0].name} {points(rows[0].value)}, 95 % bounds {interval((rows[0].low, rows[0].high))}"
-    text = f"From top to bottom: {first}; the table of types tells the others in figures."
-    across, title = "share kept: sent to less held out, points", "Difference in the share of leads kept"
+    text = f"From top to bottom: {first}; the table of types has the other figures."
+    across, title = "share kept: contacted minus held out, points", "Difference in the share of leads kept"
     return figures.estimates("effect-drawn", rows, across=across, unit="", title=title, text=text)
 
 

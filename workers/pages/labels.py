@@ -15,10 +15,10 @@ STATES: Mapping[str, str] = MappingProxyType(
         "dispatched": "handed to the CRM",
         "executed": "carried out",
         "replied": "the lead answered",
-        "held_out": "held out: nothing is sent, to compare with",
+        "held_out": "held out: nothing is sent, for comparison",
         "blocked": "blocked by a gate",
         "rejected": "rejected by a person",
-        "withdrawn": "withdrawn: expired or overtaken",
+        "withdrawn": "withdrawn: expired or replaced",
     }
 )
 #: how a channel of a lead stands -> what that means
@@ -49,7 +49,7 @@ PAUSES: Mapping[str, str] = MappingProxyType(
         "harms": "it does harm",
         "complaints": "there were complaints",
         "legal": "for legal reasons",
-        "staffing": "nobody has time for it",
+        "staffing": "no staff is available for it",
         "other": "as a person decided",
     }
 )
@@ -57,8 +57,8 @@ PAUSES: Mapping[str, str] = MappingProxyType(
 _EVIDENCE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "declining_engagement": (
-            "signs in two weeks: {signs_14d}, in the six before: {signs_before_42d}",
-            "does less from week to week",
+            "signs in the last two weeks: {signs_14d}, in the six weeks before: {signs_before_42d}",
+            "less active from week to week",
         ),
         "negative_sentiment": ("tone of its messages: {polarity}, where -1 is worst",),
         "reduced_response_rate": (
@@ -67,11 +67,11 @@ _EVIDENCE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "missed_appointments": ("appointments missed: {missed}, kept: {kept}", "appointments missed: {missed}"),
         "decreased_browsing": (
-            "listings looked at in two weeks: {views_14d}, in the six before: {views_before_42d}",
-            "last looked at listings {last_view_days} days ago",
+            "listings viewed in the last two weeks: {views_14d}, in the six weeks before: {views_before_42d}",
+            "last viewed listings {last_view_days} days ago",
         ),
         "competitor_activity": (
-            "another broker named: {mentions}; left unanswered: {unanswered_14d}, listings looked at: {views_14d}",
+            "another broker named: {mentions}; our messages unanswered: {unanswered_14d}, listings viewed: {views_14d}",
             "another broker named: {mentions}",
         ),
         "delayed_decisions": (
@@ -80,10 +80,10 @@ _EVIDENCE: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "days here: {age_days}, meant: {promised_days}",
         ),
         "communication_gaps": (
-            "silent for {silent_days} days, its stage bears {threshold_days}",
+            "silent for {silent_days} days, its stage allows {threshold_days}",
             "silent for {silent_days} days",
         ),
-        "behavioral_changes": ("kinds of things that it does no more: {kinds_dropped}",),
+        "behavioral_changes": ("kinds of activity that it has stopped: {kinds_dropped}",),
         "external_factors": ("no financing yet",),
     }
 )
@@ -109,7 +109,7 @@ def evidence(indicator: str, figures: Mapping[str, float]) -> str:
     """Return an indicator's evidence in words; empty without a phrase for its figures.
 
     >>> evidence("communication_gaps", {"silent_days": 21.0, "threshold_days": 7.0})
-    'silent for 21 days, its stage bears 7'
+    'silent for 21 days, its stage allows 7'
     >>> evidence("reduced_response_rate", {"response_rate": 0.25})
     'of our messages answered: 25 %'
     >>> evidence("tea_leaves", {})

@@ -42,11 +42,11 @@ class Card:
     groups: Mapping[str, tuple[Column, ...]]
     #: reason -> columns
     dropped: Mapping[str, tuple[Column, ...]]
-    #: column, its AUC alone, whether it was learnt from all the same
+    #: column, its AUC alone, whether it was used all the same
     leaks: tuple[tuple[Column, float, bool], ...]
-    #: the column that tells most alone, and its AUC
+    #: the column that predicts best alone, and its AUC
     strongest: tuple[Column, float] | None
-    #: what people said of its scores, None where nobody did
+    #: marks of its scores by people; None without any
     marks: FeedbackTally | None
     #: where the rows come from, in words
     sources: tuple[str, ...]
@@ -123,8 +123,8 @@ def _warnings(model: ModelRecord) -> Iterator[str]:
     if model.metrics.get("auc", 0) > TOO_GOOD:
         yield f"An AUC above {TOO_GOOD} is too good to be true: look for a column that knows the outcome."
     if any(used for _, _, used in columns.leaks(model.report)):
-        yield "It learnt from a column that alone tells the outcome; see the leakage probe."
+        yield "It learnt from a column that alone predicts the outcome; see the leakage probe."
     if model.retrain_at is not None:
-        yield "Somebody it learnt from was forgotten since: the next training replaces it."
+        yield "A person in its training data was erased: the next training replaces this model."
     if model.metrics.get("slope") == 0:
-        yield "It gives every lead the same probability: nothing was found that tells leads apart."
+        yield "It gives every lead the same probability: no column separates the leads."

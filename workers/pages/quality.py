@@ -32,12 +32,12 @@ MEASURES = tuple(
     Measure(key=key, name=name, meaning=meaning, digits=digits)
     for key, name, meaning, digits in (
         ("auc", "AUC", "share of unlike pairs put in the right order; chance is 0.5", 3),
-        ("pr_auc", "PR-AUC", "how pure the list stays on its way down; chance is the share of all", 3),
+        ("pr_auc", "PR-AUC", "precision over the whole list, highest scores first; chance is the share of all", 3),
         ("lift_top_decile", "Lift of the best tenth", "hits in the highest tenth against the average", 2),
         ("brier", "Brier score", "mean squared error of the probability; lower is better", 3),
-        ("log_loss", "Log loss", "what confident mistakes cost; lower is better", 3),
-        ("ece", "Calibration error", "mean distance between score and share that came so; lower is better", 3),
-        ("slope", "Calibration slope", "1 is right; below it claims too much, above too little", 2),
+        ("log_loss", "Log loss", "penalty for confident mistakes; lower is better", 3),
+        ("ece", "Calibration error", "mean distance between score and observed share; lower is better", 3),
+        ("slope", "Calibration slope", "1 is right; below 1 the scores are too extreme, above 1 too cautious", 2),
         ("accuracy", "Accuracy at 50 %", "share right when 50 % and more counts as yes", 3),
     )
 )
@@ -162,8 +162,8 @@ def calibration(bins: Sequence[Report]) -> Drawing | None:
     points = [Point(band["said"], band["came"], *bounds(band["positives"], band["rows"])) for band in bins]
     low, high = points[0], points[-1]
     ends = [f"{percent(point.came)} at a score of {percent(point.said)}" for point in (low, high)]
-    text = f"From {' to '.join(ends)}; the band table tells more in figures."
-    return figures.calibration("calibration", points, title="Scores, and the shares that came so", text=text)
+    text = f"From {' to '.join(ends)}; the band table has more figures."
+    return figures.calibration("calibration", points, title="Scores, and the observed shares", text=text)
 
 
 def reached(report: Report) -> Iterator[Reached]:
@@ -194,5 +194,5 @@ def lift(curve: Sequence[Reached]) -> Drawing | None:
         return None
     points = [(point.depth, point.wins) for point in curve]
     first = tenths(curve)[0]
-    text = f"The best {percent(first.depth)} of leads hold {percent(first.wins)} of all hits; the table tells more."
+    text = f"The best {percent(first.depth)} of leads hold {percent(first.wins)} of all hits; the table has more."
     return figures.lift("lift", points, title="Hits reached by taking the highest scores first", text=text)

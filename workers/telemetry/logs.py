@@ -66,7 +66,7 @@ def loggable(value: object) -> object:
 def _error(error: BaseException) -> str:
     name = type(error).__name__
     if isinstance(error, KeyError) and _TASK_NAME.fullmatch(str(error.args[:1])):
-        # how Celery tells the name of a task that it does not know
+        # how Celery reports the name of an unknown task
         return str(error.args[0])
     if not isinstance(error, _CONNECTION_ERRORS):
         return name

@@ -37,8 +37,8 @@ def undo(session: Session, tenant_id: str, *, task: str, task_id: str) -> None:
 
 def record_error(session: Session, tenant_id: str, *, task: str, task_id: str, error: str) -> None:
     """Record why the last attempt failed: a code or the name of an error, never a value."""
-    noted = update(DeliveryAttempt).where(*_own(tenant_id, task, task_id)).values(last_error=error)
-    rowcount(session, noted.execution_options(synchronize_session=False))
+    failed = update(DeliveryAttempt).where(*_own(tenant_id, task, task_id)).values(last_error=error)
+    rowcount(session, failed.execution_options(synchronize_session=False))
 
 
 def clear(session: Session, tenant_id: str, *, task: str, task_id: str) -> None:

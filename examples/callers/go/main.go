@@ -29,7 +29,7 @@ type Place struct {
 	Msg string `json:"msg"`
 }
 
-// Refused is what a task answers instead of a result: for InvalidPayload a code and the places to mend.
+// Refused is what a task answers instead of a result: for InvalidPayload a code and the places to correct.
 type Refused struct {
 	Type   string
 	Code   string
@@ -67,7 +67,7 @@ func (c Caller) Call(queue, task string, kwargs Object) (Object, error) {
 	return wait(backend, sent.TaskID)
 }
 
-// gocelery's own AsyncResult.Get knows success only: a refusal looks to it like no answer, until its time is up.
+// gocelery's own AsyncResult.Get understands success only: a refusal looks like no answer until the time-out.
 func wait(backend *gocelery.RedisCeleryBackend, id string) (Object, error) {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(lookEvery) {
 		stored, err := backend.GetResult(id)

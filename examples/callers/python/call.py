@@ -1,4 +1,4 @@
-"""A CRM's back end calls Hearth: a result to wait for, a refusal to read, and a callback on its own queue.
+"""Call Hearth as a CRM's back end does: wait for a result, read a refusal, ask for a callback on its own queue.
 
 REDIS_URL=redis://… python call.py TENANT
 """
@@ -11,7 +11,7 @@ from typing import Any
 from celery import signature
 from crm import app
 
-#: one invented lead in the contract's canonical names; what is left out changes nothing
+#: one invented lead with the field names of the contract; a field that is left out stays unchanged
 LEAD = {
     "source_system": "crm",
     "external_id": "CRM-1001",
@@ -33,7 +33,7 @@ class Refused(Exception):  # noqa: N818 - says the fact
 
 
 def call(task: str, queue: str, **kwargs: Any) -> dict[str, Any]:
-    """Sends a task by name and waits for its envelope; raises Refused with what the task answers instead."""
+    """Send a task by name and return its envelope; raises Refused when the task answers with an error."""
     answer = app.send_task(task, kwargs=kwargs, queue=queue).get(timeout=30, propagate=False)
     if isinstance(answer, Exception):  # its class is made from its name here, since Hearth is not installed
         raise Refused(type(answer).__name__, *answer.args)
@@ -42,7 +42,7 @@ def call(task: str, queue: str, **kwargs: Any) -> dict[str, Any]:
 
 
 def main(tenant: str) -> None:
-    """Upserts a lead, scores it, gets a refusal explained, and asks for a callback."""
+    """Upsert a lead, score it, read a refusal, and ask for a callback."""
     call("hearth.tenants.configure", "inference", tenant_id=tenant, settings={"name": "Simulated CRM"})
     upserted = call("hearth.leads.upsert", "ingest", tenant_id=tenant, leads=[LEAD], idempotency_key="CRM-1001-v1")
     lead_id = upserted["data"]["lead_ids"][0]

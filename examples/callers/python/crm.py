@@ -1,8 +1,8 @@
-"""The CRM's own Celery app, with the one task that Hearth calls back.
+"""Define the CRM's own Celery app, with the one task that Hearth calls back.
 
     REDIS_URL=redis://… celery -A crm worker --queues crm --pool solo
 
-It needs `celery[redis]` and nothing of Hearth: tasks are called by name, arguments are JSON.
+It needs `celery[redis]` and no code of Hearth: tasks are called by name, arguments are JSON.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ app.conf.update(
     result_serializer="json",
     accept_content=["json"],
     broker_connection_retry_on_startup=True,
-    # A callback may arrive twice (at least once, never lost): lead_scored must not mind.
+    # A callback may arrive twice (it is sent at least once): a second call of lead_scored must do no harm.
     task_acks_late=True,
 )
 
 
 @app.task(name="crm.lead_scored", ignore_result=True)
 def lead_scored(envelope: dict[str, Any]) -> None:
-    """Runs on the CRM's queue when a score is ready; `envelope` is what the task answered."""
+    """Run on the CRM's queue when a score is ready; `envelope` is the task's answer."""
     lead = envelope["data"]["lead"]
     model = envelope["model"]["version"]
     print(f"lead_scored {lead['lead_id']} {lead['probability']:.2f} {lead['band']} by {model}", flush=True)

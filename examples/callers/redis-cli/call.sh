@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Calls one task of Hearth with nothing but redis-cli (or valkey-cli) and coreutils, and prints what is stored for it:
+# Call one task of Hearth with only redis-cli (or valkey-cli) and coreutils, and print the stored result:
 #
 #   REDIS_URL=redis://… ./call.sh inference hearth.system.ping '{"echo": "shell"}'
 #
@@ -23,7 +23,7 @@ queue=$1 task=$2 kwargs=$3
 [[ ${REDIS_URL:-} =~ $address ]] || fail 2 "set REDIS_URL to the address of Hearth's broker"
 client=$(command -v redis-cli || command -v valkey-cli) || fail 2 "install redis-cli or valkey-cli"
 
-# taken apart, since a password on a command line is there for every user of the machine to see
+# split, since every user of the machine can see a password on a command line
 at=(-h "${BASH_REMATCH[6]}" -p "${BASH_REMATCH[8]:-6379}" -n "${BASH_REMATCH[10]:-0}")
 [[ ${BASH_REMATCH[1]} == redis ]] || at+=(--tls)
 [[ -z ${BASH_REMATCH[3]} ]] || at+=(--user "${BASH_REMATCH[3]}")
@@ -33,7 +33,7 @@ REDISCLI_AUTH=$(printf '%b' "${BASH_REMATCH[5]//%/\\x}")
 id=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 body=$(printf '[[],%s,{}]' "$kwargs" | base64 | tr -d '\n')
 
-# Celery's protocol 2. Every field is needed: without delivery_tag or delivery_info the message is lost, unanswered.
+# Celery's protocol 2. Every field is needed: without delivery_tag the message gets no answer and is quarantined.
 message() {
   printf '{"body":"%s","content-encoding":"utf-8","content-type":"application/json",' "$body"
   printf '"headers":{"lang":"sh","task":"%s","id":"%s"},' "$task" "$id"

@@ -1,4 +1,4 @@
-"""Appointments: made, kept, missed, cancelled. The state tells which, since updates come labelled as creations too."""
+"""Read appointments: made, kept, missed, cancelled. The status says which: updates come labelled as creations too."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ KINDS = {
     "invalid": "appointment_cancelled",
     "deleted": "appointment_cancelled",
 }
-#: these happened when the appointment was to be, the others when they were told
+#: these happened at the appointment's time, the others when they were reported
 _AT_START = frozenset({"showing", "no_show"})
 
 
 def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | IgnoredEvent:
     """Read an appointment event; the appointment is nested, or is the event itself."""
     nested = payload.nested(raw, "appointment")
-    told = nested or raw
+    appointment = nested or raw
     try:
-        appointment_id = payload.identifier(told, "id", "appointmentId")
+        appointment_id = payload.identifier(appointment, "id", "appointmentId")
     except EventRefused as refused:
         raise EventRefused(refused.code, f"appointment.{refused.loc}" if nested else refused.loc) from None
-    status = "deleted" if raw["type"] == "AppointmentDelete" else _status(told)
-    start = payload.moment(told, "startTime", zone=setup.zone)
+    status = "deleted" if raw["type"] == "AppointmentDelete" else _status(appointment)
+    start = payload.moment(appointment, "startTime", zone=setup.zone)
     kind = KINDS.get(status, "appointment_changed")
     happened = start if start and start <= setup.now and kind in _AT_START else at
     event = EventDraft(
@@ -48,12 +48,12 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | IgnoredE
         source=SYSTEM,
         source_id=f"{appointment_id}:{kind}",
     )
-    lead = LeadDraft(source_system=SYSTEM, external_id=payload.text(told, "contactId"), events=(event,))
+    lead = LeadDraft(source_system=SYSTEM, external_id=payload.text(appointment, "contactId"), events=(event,))
     state = {"status": status, "start": start.isoformat() if start else ""}
     return ParsedEvent(type=raw["type"], at=at, lead=lead, entity=("appointment", appointment_id), state=state)
 
 
-def _status(told: Raw) -> str:
+def _status(appointment: Raw) -> str:
     # the second spelling is the sender's
-    found = payload.text(told, "appointmentStatus", "appoinmentStatus", "status", limit=40) or "new"
-    return "".join(letter for letter in found.casefold() if letter.isalpha())
+    status = payload.text(appointment, "appointmentStatus", "appoinmentStatus", "status", limit=40) or "new"
+    return "".join(letter for letter in status.casefold() if letter.isalpha())

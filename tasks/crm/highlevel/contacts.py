@@ -1,4 +1,4 @@
-"""Contacts: created, updated, tagged, put on do-not-disturb, deleted. Only what an event tells is taken over."""
+"""Read contacts: created, updated, tagged, put on do-not-disturb, deleted. What an event does not name stays."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
 
 
 def _with_type(lead: LeadDraft, raw: Raw, at: datetime) -> LeadDraft:
-    """Read the type too: brokerages have one of those who are not to be contacted."""
-    found = from_mark(payload.text(raw, "contactType") or "", "status", at=at)
-    return replace(lead, statements=(*lead.statements, *found)) if found else lead
+    """Read the type too: brokerages have one for people who are not to be contacted."""
+    statements = from_mark(payload.text(raw, "contactType") or "", "status", at=at)
+    return replace(lead, statements=(*lead.statements, *statements)) if statements else lead
 
 
 def deleted(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
@@ -69,33 +69,33 @@ def deleted(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
 
 
 def state_of(lead: LeadDraft, custom: Custom, tags: list[str] | None) -> dict[str, str]:
-    """Give what an event says of a contact, field by field; what we write back ourselves under names of ours."""
-    told: dict[str, Any] = {**lead.contact, **lead.fields, **lead.consent}
-    told |= {f"custom.{name}": value for name, value in lead.custom.items()}
-    told |= {f"{WRITE_BACK_PREFIX}{name}": value for name, value in custom.ours.items()}
+    """Return what an event says of a contact, field by field; what we wrote back ourselves is under names of ours."""
+    values: dict[str, Any] = {**lead.contact, **lead.fields, **lead.consent}
+    values |= {f"custom.{name}": value for name, value in lead.custom.items()}
+    values |= {f"{WRITE_BACK_PREFIX}{name}": value for name, value in custom.ours.items()}
     if tags is not None:
-        told["tags"] = sorted(tag for tag in tags if not is_ours(tag))
-        told[f"{WRITE_BACK_PREFIX}tags"] = sorted(tag for tag in tags if is_ours(tag))
-    return {name: str(value) for name, value in told.items()}
+        values["tags"] = sorted(tag for tag in tags if not is_ours(tag))
+        values[f"{WRITE_BACK_PREFIX}tags"] = sorted(tag for tag in tags if is_ours(tag))
+    return {name: str(value) for name, value in values.items()}
 
 
 def consent(raw: Raw) -> dict[str, bool]:
-    """Give what is blocked: `dnd` blocks everything, whatever the channels say beside it."""
+    """Return what is blocked; `dnd` blocks everything, whatever the channels say beside it."""
     everything = raw.get("dnd")
     everything = str(everything).casefold() in {"true", "yes", "1"} if everything is not None else None
-    found = {} if everything is None else {"dnd_all": everything}
+    blocks = {} if everything is None else {"dnd_all": everything}
     for name, setting in payload.nested(raw, "dndSettings").items():
         status = setting.get("status") if isinstance(setting, Mapping) else setting
         if name.casefold() == "all" and _blocks(status):
-            found["dnd_all"] = True
+            blocks["dnd_all"] = True
         elif name.casefold() in CHANNELS and status is not None and (_blocks(status) or not everything):
-            found[CHANNELS[name.casefold()]] = _blocks(status)
-    return found
+            blocks[CHANNELS[name.casefold()]] = _blocks(status)
+    return blocks
 
 
-def blocked(told: Mapping[str, Any]) -> bool:
-    """Whether every channel is closed, by one word or one by one."""
-    return told.get("dnd_all") is True or all(told.get(name) is True for name in CHANNELS.values())
+def blocked(values: Mapping[str, Any]) -> bool:
+    """Tell whether every channel is closed, all at once or one by one."""
+    return values.get("dnd_all") is True or all(values.get(name) is True for name in CHANNELS.values())
 
 
 def _refusal(contact_id: str, at: datetime, setup: ReaderContext) -> EventDraft:
@@ -114,10 +114,10 @@ def _blocks(status: Any) -> bool:
 
 
 def _contact(raw: Raw) -> dict[str, str]:
-    told = {ours: payload.text(raw, *theirs) for ours, theirs in NAMES.items()}
-    told["email"] = _email(payload.text(raw, "email"))
-    told["phone"] = _phone(payload.text(raw, "phone"), payload.text(raw, "country"))
-    return {name: value for name, value in told.items() if value}
+    values = {ours: payload.text(raw, *theirs) for ours, theirs in NAMES.items()}
+    values["email"] = _email(payload.text(raw, "email"))
+    values["phone"] = _phone(payload.text(raw, "phone"), payload.text(raw, "country"))
+    return {name: value for name, value in values.items() if value}
 
 
 def _email(cell: str | None) -> str | None:
@@ -128,21 +128,21 @@ def _email(cell: str | None) -> str | None:
 
 
 def _phone(cell: str | None, country: str | None) -> str | None:
-    known = country.upper() if country and country.upper() in phones.COUNTRIES else None
+    region = country.upper() if country and country.upper() in phones.COUNTRIES else None
     try:
-        return phones.read(cell, known)[0] if cell else None
+        return phones.read(cell, region)[0] if cell else None
     except BadValue:
         return None
 
 
 def _fields(raw: Raw, setup: ReaderContext, tags: list[str] | None) -> dict[str, Any]:
-    told: dict[str, Any] = {ours: payload.text(raw, *theirs) for ours, theirs in TEXTS.items()}
+    values: dict[str, Any] = {ours: payload.text(raw, *theirs) for ours, theirs in TEXTS.items()}
     created = payload.moment(raw, "dateAdded", zone=setup.zone)
-    told["created_at"] = created if created and created <= setup.now else None
-    told["timezone"] = _or_none(scalars.zone, payload.text(raw, "timezone"))
-    told["lead_type"] = _or_none(lambda cell: scalars.level("lead_type", cell), payload.text(raw, "contactType"))
-    told["tags"] = None if tags is None else [tag for tag in tags if not is_ours(tag)]
-    return {name: value for name, value in told.items() if value is not None}
+    values["created_at"] = created if created and created <= setup.now else None
+    values["timezone"] = _or_none(scalars.zone, payload.text(raw, "timezone"))
+    values["lead_type"] = _or_none(lambda cell: scalars.level("lead_type", cell), payload.text(raw, "contactType"))
+    values["tags"] = None if tags is None else [tag for tag in tags if not is_ours(tag)]
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _or_none(read_cell: Any, cell: str | None) -> Any:
@@ -153,17 +153,17 @@ def _or_none(read_cell: Any, cell: str | None) -> Any:
 
 
 def _custom_fields(raw: Raw) -> Iterable[tuple[str, Any]]:
-    """Each custom field by its id, wherever its value lies."""
+    """Yield each custom field with its id and value; the value has several names."""
     listed = raw.get("customFields", raw.get("customField"))
     for field in listed if isinstance(listed, list) else ():
         if isinstance(field, Mapping) and (name := payload.text(field, "id", "key", "name")):
-            found = [field[key] for key in ("value", "field_value", "fieldValue") if field.get(key) is not None]
-            if found:
-                yield name, found[0]
+            values = [field[key] for key in ("value", "field_value", "fieldValue") if field.get(key) is not None]
+            if values:
+                yield name, values[0]
 
 
 def merged(contact: ParsedEvent, other: ParsedEvent) -> ParsedEvent:
-    """Give one notice of an event that tells of a contact and of something else about it."""
+    """Return one event for a webhook that is about a contact and about something else of it."""
     lead = replace(
         contact.lead,
         fields={**contact.lead.fields, **other.lead.fields},

@@ -1,4 +1,4 @@
-"""Custom fields: canonical columns where the tenant says so, our own write-backs, and the tenant's own columns."""
+"""Sort custom fields: canonical columns where the tenant says so, our own write-backs, and the tenant's own columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Custom:
-    """Custom fields, sorted by what they are to us."""
+    """Custom fields, sorted by what they mean to us."""
 
     #: canonical columns
     fields: dict[str, Any] = field(default_factory=dict)
@@ -34,26 +34,26 @@ def is_ours(name: str) -> bool:
     return name.casefold().startswith(_OURS)
 
 
-def custom_of(told: Iterable[tuple[str, Any]], setup: ReaderContext) -> Custom:
+def custom_of(values: Iterable[tuple[str, Any]], setup: ReaderContext) -> Custom:
     """Sort custom fields, each given by id or name."""
-    found = Custom()
-    for name, value in told:
+    custom = Custom()
+    for name, value in values:
         column = setup.custom_fields.get(name, name)
         cell = _cell(value)
         if is_ours(column) or is_ours(name):
-            found.ours[column] = str(value)
+            custom.ours[column] = str(value)
         elif cell is not None:
-            _sort(found, column, cell)
-    return found
+            _sort(custom, column, cell)
+    return custom
 
 
-def _sort(found: Custom, column: str, cell: float | str) -> None:
+def _sort(custom: Custom, column: str, cell: float | str) -> None:
     if column == "budget" or column in NUMBERS | LEVELS | TEXTS:
-        found.fields.update(_canonical(column, cell))
+        custom.fields.update(_canonical(column, cell))
     elif column == "locations":
-        found.fields[column] = scalars.split_list(str(cell), ";|,")
+        custom.fields[column] = scalars.split_list(str(cell), ";|,")
     else:
-        found.custom[column[:120]] = cell
+        custom.custom[column[:120]] = cell
 
 
 def _canonical(column: str, cell: float | str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The envelope that all of HighLevel's webhooks share, and which reader takes what."""
+"""Read the envelope that all of HighLevel's webhooks share, and choose the reader of what is in it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ READERS: Mapping[str, Reader] = {
     "LCEmailStats": tasks_and_notes.mail,
     "ConversationUnreadUpdate": _means_nothing,
 }
-#: the envelope's own fields, and those that carry nothing of an entity
+#: fields with the time of an event, the first that is there
 _TIMES = ("timestamp", "dateUpdated")
 
 
@@ -57,19 +57,19 @@ def read(raw: Any, setup: ReaderContext) -> ParsedEvent | IgnoredEvent:
 
 
 def dispatch(raw: Raw, setup: ReaderContext) -> ParsedEvent | IgnoredEvent:
-    """Read an event whose envelope is in order."""
+    """Read an event whose envelope was checked."""
     event_id = payload.text(raw, "webhookId")
     reader = READERS.get(raw["type"])
     if reader is None and tasks_and_notes.refuses(raw):
         reader = tasks_and_notes.refusal
     if reader is None:
         return IgnoredEvent(type=raw["type"], code="unknown_type", key=f"id:{event_id}" if event_id else None)
-    found = reader(raw, setup, moment_of(raw, setup))
-    if isinstance(found, IgnoredEvent):
-        return IgnoredEvent(type=found.type, code=found.code, key=f"id:{event_id}" if event_id else None)
-    return with_key(found, event_id, found.state.get("id", ""))
+    parsed = reader(raw, setup, moment_of(raw, setup))
+    if isinstance(parsed, IgnoredEvent):
+        return IgnoredEvent(type=parsed.type, code=parsed.code, key=f"id:{event_id}" if event_id else None)
+    return with_key(parsed, event_id, parsed.state.get("id", ""))
 
 
 def moment_of(raw: Raw, setup: ReaderContext) -> datetime:
-    """Give when an event happened: what it says itself, else when it came; never in the future."""
+    """Return when an event happened: what it says itself, else when it came; never in the future."""
     return min(payload.moment(raw, *_TIMES, zone=setup.zone) or setup.received_at, setup.now)

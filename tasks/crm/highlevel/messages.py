@@ -1,4 +1,4 @@
-"""Messages and calls, in and out; an inbound one may withdraw consent."""
+"""Read messages and calls, in and out; an inbound one may withdraw consent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _IDS = ("messageId", "emailMessageId", "altId", "id")
 
 
 def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | IgnoredEvent:
-    """Read a message; `direction` tells who wrote, the event's type only where that is missing."""
+    """Read a message; `direction` says who wrote, and the event's type only where that is missing."""
     kind, channel = _kind(raw)
     if kind == "activity":
         return IgnoredEvent(type=str(raw["type"]), code="no_meaning")
@@ -48,23 +48,27 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | IgnoredE
         source=SYSTEM,
         source_id=payload.text(raw, *_IDS) or _made_up(contact_id, happened, direction, body, raw),
     )
-    said = statements(raw, event) if direction == "inbound" else ()
-    ended = any(one.decision == "unsubscribed" for one in said)
+    refused = statements(raw, event) if direction == "inbound" else ()
+    unsubscribed = any(statement.decision == "unsubscribed" for statement in refused)
     lead = LeadDraft(
         source_system=SYSTEM,
         external_id=contact_id,
-        statements=said,
-        events=(consent.mark_refusal(event, said), *([_refusal_of(event)] if ended else [])),
+        statements=refused,
+        events=(consent.mark_refusal(event, refused), *([_refusal_of(event)] if unsubscribed else [])),
     )
     state = {"direction": str(direction), "status": str(payload.text(raw, "status")), "body": body}
     return ParsedEvent(type=str(raw["type"]), at=happened, lead=lead, state={**state, "id": event.source_id})
 
 
 def statements(raw: Raw, event: EventDraft) -> tuple[ConsentStatement, ...]:
-    """Give what the writer wants to hear no more of; as it came, since markup tells what is quoted."""
-    told = payload.text(raw, "body", "message", limit=4 * MAX_BODY)
-    scope: dict[str, Any] = {"at": event.occurred_at, "reference": event.source_id}
-    return consent.from_message(told, event.channel, subject=payload.text(raw, "subject"), **scope)
+    """Return what the writer refuses; the body is read as it came, since its markup shows what is quoted."""
+    return consent.from_message(
+        payload.text(raw, "body", "message", limit=4 * MAX_BODY),
+        event.channel,
+        subject=payload.text(raw, "subject"),
+        at=event.occurred_at,
+        reference=event.source_id,
+    )
 
 
 def _refusal_of(event: EventDraft) -> EventDraft:
@@ -80,17 +84,17 @@ def _refusal_of(event: EventDraft) -> EventDraft:
 
 
 def _kind(raw: Raw) -> tuple[str, str | None]:
-    told = (payload.text(raw, "messageType", "messageTypeString") or "").casefold().removeprefix("type_")
-    name = "".join(letter for letter in told if letter.isalnum())
+    label = (payload.text(raw, "messageType", "messageTypeString") or "").casefold().removeprefix("type_")
+    name = "".join(letter for letter in label if letter.isalnum())
     if name.startswith("activity"):
         return "activity", None
     return KINDS.get(name, ("message", name[:40] or None))
 
 
 def _body(raw: Raw) -> str:
-    """The text without markup; a mail's subject is part of it."""
-    told = without_markup(payload.text(raw, "body", "message", limit=4 * MAX_BODY) or "").strip()
-    return "\n\n".join(filter(None, (payload.text(raw, "subject"), told)))[:MAX_BODY]
+    """Return the text without markup; an e-mail's subject is part of it."""
+    text = without_markup(payload.text(raw, "body", "message", limit=4 * MAX_BODY) or "").strip()
+    return "\n\n".join(filter(None, (payload.text(raw, "subject"), text)))[:MAX_BODY]
 
 
 def _facts(raw: Raw) -> dict[str, Any]:
@@ -103,7 +107,7 @@ def _facts(raw: Raw) -> dict[str, Any]:
 
 
 def _made_up(contact_id: str, at: datetime, direction: str | None, body: str, raw: Raw) -> str:
-    # without a time of its own the moment of arrival would make a new message of each delivery
-    told = at.isoformat() if payload.text(raw, "dateAdded", "timestamp") else "-"
+    # where the event has no time, the moment of arrival would make each delivery a new message
+    time = at.isoformat() if payload.text(raw, "dateAdded", "timestamp") else "-"
     # six digits tell two messages of a lead apart and give no text away
-    return f"made-up:{direction or '-'}:{told}:{fingerprint([contact_id, body])[:6]}"
+    return f"made-up:{direction or '-'}:{time}:{fingerprint([contact_id, body])[:6]}"

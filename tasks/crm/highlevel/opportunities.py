@@ -1,4 +1,4 @@
-"""Opportunities: their stage, worth and end; stages are what the tenant says they are, never guessed from names."""
+"""Read opportunities: their stage, value and end; stages follow the tenant's settings, never their names."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ ENDS: dict[str, bool] = {"won": True, "lost": False, "abandoned": False}
 def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
     """Read an opportunity event; an end labels the lead."""
     opportunity_id = payload.identifier(raw, "id", "opportunityId")
-    told, status = _told(raw), _status(raw)
+    details, status = _details(raw), _status(raw)
     stage_id = payload.text(raw, "pipelineStageId", "pipelineStageName")
     stage = setup.stages.get(stage_id or "")
-    fields = {**told, "stage": stage, "stage_changed_at": at if stage and raw["type"].endswith("StageUpdate") else None}
-    fields |= {
+    fields = {
+        **details,
+        "stage": stage,
+        "stage_changed_at": at if stage and raw["type"].endswith("StageUpdate") else None,
         "opportunity_id": opportunity_id,
         "opportunity_status": status,
         "closed_at": at if status in ENDS else None,
@@ -37,7 +39,7 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
         label_at=at if status in ENDS else None,
         events=(_ended(opportunity_id, str(status), at, setup),) if status in ENDS else (),
     )
-    state = {**told, "stage": stage_id, "status": status}
+    state = {**details, "stage": stage_id, "status": status}
     return ParsedEvent(
         type=raw["type"],
         at=at,
@@ -50,13 +52,13 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
 
 
 def _with_stage(lead: LeadDraft, raw: Raw, at: datetime) -> LeadDraft:
-    """Read the stage by its own name too: the tenant's mapping may have made another of it."""
-    found = from_mark(payload.text(raw, "pipelineStageName") or "", "stage", at=at)
-    return replace(lead, statements=(*lead.statements, *found)) if found else lead
+    """Read refusals from the stage's own name too: the tenant's mapping may have given it another."""
+    statements = from_mark(payload.text(raw, "pipelineStageName") or "", "stage", at=at)
+    return replace(lead, statements=(*lead.statements, *statements)) if statements else lead
 
 
 def deleted(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
-    """Read that an opportunity is gone: it ended in no way that could be learnt from."""
+    """Read that an opportunity is gone: models can learn nothing from that end."""
     opportunity_id = payload.identifier(raw, "id", "opportunityId")
     event = EventDraft(
         kind="opportunity_deleted",
@@ -71,7 +73,7 @@ def deleted(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
     )
 
 
-def _told(raw: Raw) -> dict[str, Any]:
+def _details(raw: Raw) -> dict[str, Any]:
     worth = payload.number(raw, "monetaryValue")
     return {
         "deal_value": worth if worth and 0 < worth <= 1e12 else None,
@@ -83,9 +85,9 @@ def _told(raw: Raw) -> dict[str, Any]:
 
 
 def _status(raw: Raw) -> Closing | None:
-    told = (payload.text(raw, "status") or "").casefold()
-    known: dict[str, Closing] = {"won": "won", "lost": "lost", "abandoned": "abandoned", "open": "open"}
-    return known.get(told)
+    word = (payload.text(raw, "status") or "").casefold()
+    closings: dict[str, Closing] = {"won": "won", "lost": "lost", "abandoned": "abandoned", "open": "open"}
+    return closings.get(word)
 
 
 def _ended(opportunity_id: str, status: str, at: datetime, setup: ReaderContext) -> EventDraft:

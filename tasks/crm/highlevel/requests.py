@@ -1,9 +1,9 @@
-"""Actions as ready requests to HighLevel. Hearth holds no tokens of a CRM: whoever does sends them.
+"""Write actions as ready requests to HighLevel. Hearth holds no tokens of a CRM: whoever does sends them.
 
 Host `services.leadconnectorhq.com`; each resource has its version header, which a tenant's settings may override.
-What a tenant has set up goes first: its workflow of an action, then its tag. Without either a message goes out in
-Hearth's words, a task is made, or the contact is changed. A request is for the moment at which it is handed out, so
-messages bear no time of their own.
+What a tenant has set up goes first: its workflow for an action, then its tag. Without either, a message goes out in
+Hearth's words, a task is created, or the contact is changed. A request is meant for the moment at which it is handed
+over, so messages have no time of their own.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""Tasks, notes, campaigns and the statistics of e-mails."""
+"""Read tasks, notes, campaigns and the statistics of e-mails."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from db.records import EventDraft, LeadDraft
+from db.records import ConsentStatement, EventDraft, LeadDraft
 from ml.language.text import without_markup
 from tasks.crm.highlevel.contacts import SYSTEM
 from tasks.intake import consent, payload
@@ -36,7 +35,7 @@ MAIL = {
 
 
 def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
-    """Read what is done about a contact; without the contact the entity's own must be known."""
+    """Read what is done about a contact; an event without the contact counts if its entity is known."""
     kind = KINDS[raw["type"]]
     entity_id = payload.identifier(raw, "id", *(("campaignId", "contactId") if kind == "campaign" else ()))
     contact_id = payload.text(raw, "contactId")
@@ -54,38 +53,38 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
         source_id=f"{entity_id}:{kind}" if _once(kind) else f"{entity_id}:{kind}:{happened.isoformat()}",
     )
     note = text if kind.startswith("note") else ""
-    said = consent.from_note(note, "note", at=happened, reference=event.source_id)
-    lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=said, events=(event,))
+    refused = consent.from_note(note, "note", at=happened, reference=event.source_id)
+    lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=refused, events=(event,))
     name = kind.partition("_")[0]
     state = {"kind": _group(kind), "text": text, "status": str(status), "due": str(payload.text(raw, "dueDate"))}
     return ParsedEvent(type=raw["type"], at=happened, lead=lead, entity=(name, entity_id), state=state)
 
 
 def refuses(raw: Raw) -> bool:
-    """Tell whether an event of a type that nobody knows is a contact's refusal by its name, `SmsOptOut`."""
+    """Tell whether an event of an unknown type is a contact's refusal by its name, such as `SmsOptOut`."""
     named = payload.text(raw, "contactId") is not None
     return named and bool(consent.from_event_kind(str(raw["type"]), None, at=payload.EPOCH, reference=""))
 
 
 def refusal(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
-    """Read a refusal that only the type of its event tells."""
+    """Read a refusal that only the type of its event says."""
     contact_id = payload.identifier(raw, "contactId")
     reference = payload.text(raw, "id", "webhookId") or f"{contact_id}:{raw['type']}:{at.isoformat()}"
-    said = consent.from_event_kind(str(raw["type"]), payload.text(raw, "channel"), at=at, reference=reference)
-    lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=said)
+    refused = consent.from_event_kind(str(raw["type"]), payload.text(raw, "channel"), at=at, reference=reference)
+    lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, statements=refused)
     return ParsedEvent(type=str(raw["type"]), at=at, lead=lead, state={"id": reference})
 
 
 def mail(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | IgnoredEvent:
-    """Read a statistic of an e-mail; it knows the address only."""
-    told = payload.nested(raw, "webhookPayload")
-    if not told:
+    """Read a statistic of an e-mail, which has the address only."""
+    statistic = payload.nested(raw, "webhookPayload")
+    if not statistic:
         raise EventRefused("missing", "webhookPayload")
-    kind = MAIL.get((payload.text(told, "event") or "").casefold())
-    address = _address(payload.text(told, "recipient"))
+    kind = MAIL.get((payload.text(statistic, "event") or "").casefold())
+    address = _address(payload.text(statistic, "recipient"))
     if kind is None or address is None:
         return IgnoredEvent(type=str(raw["type"]), code="no_meaning" if kind is None else "no_contact")
-    happened = min(payload.moment(told, "timestamp", zone=payload.UTC) or at, setup.now)
+    happened = min(payload.moment(statistic, "timestamp", zone=payload.UTC) or at, setup.now)
     event = EventDraft(
         kind=kind,
         occurred_at=happened,
@@ -93,11 +92,12 @@ def mail(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | IgnoredE
         direction="outbound" if kind == "email_failed" else "inbound",
         channel="email",
         source=SYSTEM,
-        source_id=f"{payload.identifier(told, 'id')}:{kind}:{happened.isoformat()}",
+        source_id=f"{payload.identifier(statistic, 'id')}:{kind}:{happened.isoformat()}",
     )
-    ended: dict[str, Any] = {"basis": "event", "reference": event.source_id, "said_at": happened}
-    said = consent.unsubscribed("email", **ended) if kind == "unsubscribed" else ()
-    lead = LeadDraft(source_system=SYSTEM, contact={"email": address}, statements=said, events=(event,))
+    refused: tuple[ConsentStatement, ...] = ()
+    if kind == "unsubscribed":
+        refused = consent.unsubscribed("email", basis="event", reference=event.source_id, said_at=happened)
+    lead = LeadDraft(source_system=SYSTEM, contact={"email": address}, statements=refused, events=(event,))
     state = {"id": event.source_id}
     return ParsedEvent(type=str(raw["type"]), at=happened, lead=lead, state=state, known_only=True)
 
@@ -122,5 +122,5 @@ def _once(kind: str) -> bool:
 
 
 def _group(kind: str) -> str:
-    """A note that was updated to what it was is no change; a completed task is one."""
+    """Return the kind to compare states by: an updated note is the same note, a completed task is a change."""
     return "note" if kind == "note_updated" else kind

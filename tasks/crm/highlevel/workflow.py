@@ -1,4 +1,4 @@
-"""The webhook action of a HighLevel workflow: one flat object of a contact and of what set the workflow off."""
+"""Read the webhook action of a HighLevel workflow: one flat object of a contact and of what started the workflow."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _CALLS = {"1": "CALL", "2": "SMS", "3": "Email"}
 
 
 def read(raw: Any, setup: ReaderContext) -> ParsedEvent | IgnoredEvent:
-    """Read one webhook of a workflow; `customData` may hold canonical columns, and `type` where it is to be another's.
+    """Read one webhook of a workflow; `customData` may hold canonical columns, and the `type` of another event.
 
     Raises:
         EventRefused: it has no contact, or another's location.
@@ -77,32 +77,32 @@ def read(raw: Any, setup: ReaderContext) -> ParsedEvent | IgnoredEvent:
     payload.identifier(raw, "contact_id")
     contact = dispatch(_contact(raw), setup)
     other = _other(raw)
-    found = None if other is None else dispatch({**_envelope(raw), **other}, setup)
-    if isinstance(contact, ParsedEvent) and isinstance(found, ParsedEvent):
-        return contacts.merged(contact, found)
+    parsed = None if other is None else dispatch({**_envelope(raw), **other}, setup)
+    if isinstance(contact, ParsedEvent) and isinstance(parsed, ParsedEvent):
+        return contacts.merged(contact, parsed)
     return contact
 
 
 def _envelope(raw: Raw) -> dict[str, Any]:
-    told = {"contactId": raw["contact_id"], "webhookId": raw.get("webhookId"), "timestamp": raw.get("timestamp")}
-    return {name: value for name, value in told.items() if value is not None}
+    envelope = {"contactId": raw["contact_id"], "webhookId": raw.get("webhookId"), "timestamp": raw.get("timestamp")}
+    return {name: value for name, value in envelope.items() if value is not None}
 
 
 def _contact(raw: Raw) -> dict[str, Any]:
-    told = {theirs: raw[name] for name, theirs in CONTACT.items() if name in raw}
+    fields = {theirs: raw[name] for name, theirs in CONTACT.items() if name in raw}
     plain = {name: value for name, value in raw.items() if name not in _KNOWN and isinstance(value, str | int | float)}
     plain |= {name: value for name, value in payload.nested(raw, "customData").items() if name != "type"}
     custom = [{"id": name, "value": value} for name, value in plain.items() if value not in (None, "")]
-    return {**_envelope(raw), "type": "ContactUpdate", **told, "customFields": custom}
+    return {**_envelope(raw), "type": "ContactUpdate", **fields, "customFields": custom}
 
 
 def _other(raw: Raw) -> dict[str, Any] | None:
-    """What set the workflow off, in the words of the webhooks; None when it was the contact itself."""
+    """Return what started the workflow as a webhook has it; None when it was the contact itself."""
     calendar, message = payload.nested(raw, "calendar"), payload.nested(raw, "message")
     asked = payload.text(payload.nested(raw, "customData"), "type")
     if payload.text(calendar, "appointmentId"):
-        told = {**calendar, "id": calendar["appointmentId"], "contactId": raw["contact_id"]}
-        return {"type": asked or "AppointmentUpdate", "appointment": told}
+        appointment = {**calendar, "id": calendar["appointmentId"], "contactId": raw["contact_id"]}
+        return {"type": asked or "AppointmentUpdate", "appointment": appointment}
     if message:
         kind = payload.text(message, "type", "messageType") or ""
         return {**message, "messageType": _CALLS.get(kind, kind), "type": asked or "InboundMessage"}

@@ -1,4 +1,4 @@
-"""Check a row as a whole: blank, torn, too short, too long, or of nobody who can be identified."""
+"""Check a row as a whole: blank, torn, too short, too long, or without anything that identifies its lead."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Events of CRMs: read, compared with what is known, applied to leads."""
+"""Read events of CRMs, compare them with what is stored, and apply them to leads."""

@@ -1,4 +1,4 @@
-"""Events into the database: each held against what is known, then merged into its lead, in few statements for many."""
+"""Apply events: compare each with what is stored, then merge it into its lead, in few statements for many events."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ BLANK = frozenset({"", "[]"})
 
 
 def apply(session: Session, tenant_id: str, items: Sequence[Item], now: datetime) -> None:
-    """Take in events that were read, all of providers that share a source, in the order given."""
+    """Apply events that were read, all of one CRM, in the order given."""
     for part in _parts(items):
-        _take(session, tenant_id, part, now)
+        _apply(session, tenant_id, part, now)
 
 
 def announce_refusals(context: TaskContext, items: Sequence[Item]) -> None:
-    """Prove and tell what events newly refused."""
+    """Record and announce what events newly refused."""
     fresh: dict[str, tuple[ConsentStatement, ...]] = {}
     for item in items:
         if item.lead_id is not None and item.refusals:
@@ -40,27 +40,27 @@ def announce_refusals(context: TaskContext, items: Sequence[Item]) -> None:
 
 
 def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """Cut before an event that is somebody's only if they are known, where one before it may make them known."""
+    """Split before an event that counts for known leads only, where an event before it may create that lead."""
     part: list[Item] = []
-    told: set[str | None] = set()
+    named: set[str | None] = set()
     for item in items:
-        if item.notice is not None:
-            own = {item.notice.lead.external_id, email_key(item.notice.lead.contact)} - {None}
-            if (item.notice.gone or item.notice.known_only) and own & told:
+        if item.parsed is not None:
+            keys = {item.parsed.lead.external_id, email_key(item.parsed.lead.contact)} - {None}
+            if (item.parsed.gone or item.parsed.known_only) and keys & named:
                 yield part
-                part, told = [], set()
-            told |= own
+                part, named = [], set()
+            named |= keys
         part.append(item)
     yield part
 
 
-def _take(session: Session, tenant_id: str, items: Sequence[Item], now: datetime) -> None:
+def _apply(session: Session, tenant_id: str, items: Sequence[Item], now: datetime) -> None:
     _drop_known(session, tenant_id, items)
     source = items[0].source
     states = _compare(session, tenant_id, items, source)
     _merge(session, tenant_id, items, now)
     _label(session, tenant_id, items)
-    _keep(session, tenant_id, items, source, states)
+    _store(session, tenant_id, items, source, states)
 
 
 def _drop_known(session: Session, tenant_id: str, items: Sequence[Item]) -> None:
@@ -73,40 +73,41 @@ def _drop_known(session: Session, tenant_id: str, items: Sequence[Item]) -> None
 
 
 def _compare(session: Session, tenant_id: str, items: Sequence[Item], source: str) -> dict[EntityKey, EntityRecord]:
-    """Hold each event against the last state of its entity; gives the states that follow."""
-    entities = [notice.entity for _, notice in still_open(items) if notice.entity is not None]
+    """Compare each event with the last state of its entity; return the states that follow."""
+    entities = [parsed.entity for _, parsed in still_open(items) if parsed.entity is not None]
     states = entity_states.load(session, tenant_id, source=source, entities=entities)
-    for item, notice in still_open(items):
-        if notice.entity is not None:
-            told = entity_states.field_hashes(session, tenant_id, values=notice.state)
-            states[notice.entity] = _next(item, notice, told, states.get(notice.entity))
+    for item, parsed in still_open(items):
+        if parsed.entity is not None:
+            hashes = entity_states.field_hashes(session, tenant_id, values=parsed.state)
+            states[parsed.entity] = _next(item, parsed, hashes, states.get(parsed.entity))
     return states
 
 
-def _next(item: Item, notice: ParsedEvent, told: Mapping[str, str], before: EntityRecord | None) -> EntityRecord:
+def _next(item: Item, parsed: ParsedEvent, hashes: Mapping[str, str], before: EntityRecord | None) -> EntityRecord:
+    """Note on the item what it changes; return the state of its entity after it."""
     if before is None:
-        item.changed = frozenset(told)
-        return EntityRecord(marks=told, at=notice.at, subject=notice.lead.external_id)
-    silent = {name for name, value in notice.state.items() if value in BLANK and name not in before.marks}
-    item.changed = frozenset(name for name, mark in told.items() if before.marks.get(name) != mark) - silent
-    item.stale = notice.at < before.at
-    item.back = not notice.gone and ("gone" in before.marks or {"status"} <= before.marks.keys() & item.changed)
-    if notice.lead.external_id is None and before.subject is not None:
-        item.notice = replace(notice, lead=replace(notice.lead, external_id=before.subject))
+        item.changed = frozenset(hashes)
+        return EntityRecord(marks=hashes, at=parsed.at, subject=parsed.lead.external_id)
+    silent = {name for name, value in parsed.state.items() if value in BLANK and name not in before.marks}
+    item.changed = frozenset(name for name, mark in hashes.items() if before.marks.get(name) != mark) - silent
+    item.stale = parsed.at < before.at
+    item.back = not parsed.gone and ("gone" in before.marks or {"status"} <= before.marks.keys() & item.changed)
+    if parsed.lead.external_id is None and before.subject is not None:
+        item.parsed = replace(parsed, lead=replace(parsed.lead, external_id=before.subject))
     if not item.changed:
         item.end("duplicate", "same_state")
     elif all(item.crm.is_own(name) for name in item.changed):
         item.end("ignored", "own_echo")
     if item.stale:
         return before
-    kept = {} if notice.gone or "gone" in told else {n: m for n, m in before.marks.items() if n != "gone"}
-    return replace(before, marks={**kept, **told}, at=notice.at, subject=notice.lead.external_id or before.subject)
+    old = {} if parsed.gone or "gone" in hashes else {n: m for n, m in before.marks.items() if n != "gone"}
+    return replace(before, marks={**old, **hashes}, at=parsed.at, subject=parsed.lead.external_id or before.subject)
 
 
 def _merge(session: Session, tenant_id: str, items: Sequence[Item], now: datetime) -> None:
     _find_known(session, tenant_id, items)
-    fresh = [(item, notice) for item, notice in still_open(items) if not item.stale]
-    stale = [(item, notice) for item, notice in still_open(items) if item.stale]
+    fresh = [(item, parsed) for item, parsed in still_open(items) if not item.stale]
+    stale = [(item, parsed) for item, parsed in still_open(items) if item.stale]
     _upsert(session, tenant_id, fresh, "overwrite", now)
     _upsert(session, tenant_id, stale, "fill_blanks", now)
     touched = {item.lead_id for item, _ in (*fresh, *stale) if item.lead_id is not None and item.news}
@@ -114,31 +115,40 @@ def _merge(session: Session, tenant_id: str, items: Sequence[Item], now: datetim
 
 
 def _find_known(session: Session, tenant_id: str, items: Sequence[Item]) -> None:
-    """An address that no lead has, and what is told of no contact, are nobody's."""
-    asked = {notice.lead.contact["email"] for _, notice in still_open(items) if notice.known_only}
-    known = lead_lookup.by_email(session, tenant_id, emails=sorted(asked)) if asked else {}
-    for item, notice in still_open(items):
-        if notice.known_only and notice.lead.contact["email"] not in known:
+    """Ignore events whose e-mail matches no lead or that name no contact."""
+    emails = {parsed.lead.contact["email"] for _, parsed in still_open(items) if parsed.known_only}
+    known = lead_lookup.by_email(session, tenant_id, emails=sorted(emails)) if emails else {}
+    for item, parsed in still_open(items):
+        if parsed.known_only and parsed.lead.contact["email"] not in known:
             item.end("ignored", "no_contact", "webhookPayload.recipient")
-        elif not (notice.lead.external_id or notice.lead.contact) or (
-            notice.gone and _unknown(session, tenant_id, notice)
+        elif not (parsed.lead.external_id or parsed.lead.contact) or (
+            parsed.gone and _unknown(session, tenant_id, parsed)
         ):
             item.end("ignored", "no_contact", "contactId")
-        if item.code == "no_contact" and tombstones.is_forgotten(session, tenant_id, draft=notice.lead):
+        if item.code == "no_contact" and tombstones.is_forgotten(session, tenant_id, draft=parsed.lead):
             item.end("ignored", FORGOTTEN)
 
 
-def _unknown(session: Session, tenant_id: str, notice: ParsedEvent) -> bool:
-    scope = {"external_id": notice.lead.external_id or "", "source_system": notice.lead.source_system}
-    return leads.find(session, tenant_id, **scope) is None
+def _unknown(session: Session, tenant_id: str, parsed: ParsedEvent) -> bool:
+    lead_id = leads.find(
+        session,
+        tenant_id,
+        external_id=parsed.lead.external_id or "",
+        source_system=parsed.lead.source_system,
+    )
+    return lead_id is None
 
 
 def _upsert(
-    session: Session, tenant_id: str, told: Sequence[tuple[Item, ParsedEvent]], policy: MergePolicy, now: datetime
+    session: Session,
+    tenant_id: str,
+    events_read: Sequence[tuple[Item, ParsedEvent]],
+    policy: MergePolicy,
+    now: datetime,
 ) -> None:
-    drafts = [_draft(item, notice) for item, notice in told]
+    drafts = [_draft(item, parsed) for item, parsed in events_read]
     results = leads.upsert(session, tenant_id, drafts=drafts, policy=policy, now=now) if drafts else []
-    for (item, _), result in zip(told, results, strict=True):
+    for (item, _), result in zip(events_read, results, strict=True):
         item.lead_id = result.lead_id
         if tombstones.FORGOTTEN in result.codes:
             item.end("ignored", FORGOTTEN)
@@ -148,14 +158,14 @@ def _upsert(
         item.refusals = result.refusals
 
 
-def _draft(item: Item, notice: ParsedEvent) -> LeadDraft:
-    """What is new: an end is told again with each event of an opportunity or contact, and ended only once."""
-    if notice.refusal is not None and item.changed & notice.refused_by:
-        notice = replace(notice, lead=replace(notice.lead, events=(*notice.lead.events, notice.refusal)))
-    if notice.closing is None or notice.entity is None or _closes(item):
-        return notice.lead
-    lasting = {k: v for k, v in notice.lead.fields.items() if k not in {"opportunity_status", "closed_at"}}
-    return replace(notice.lead, fields=lasting, label=None, label_at=None, events=())
+def _draft(item: Item, parsed: ParsedEvent) -> LeadDraft:
+    """Return what is new in an event: every later event of an entity that ended repeats its end, which counts once."""
+    if parsed.refusal is not None and item.changed & parsed.refused_by:
+        parsed = replace(parsed, lead=replace(parsed.lead, events=(*parsed.lead.events, parsed.refusal)))
+    if parsed.closing is None or parsed.entity is None or _closes(item):
+        return parsed.lead
+    lasting = {k: v for k, v in parsed.lead.fields.items() if k not in {"opportunity_status", "closed_at"}}
+    return replace(parsed.lead, fields=lasting, label=None, label_at=None, events=())
 
 
 def _closes(item: Item) -> bool:
@@ -163,46 +173,46 @@ def _closes(item: Item) -> bool:
 
 
 def _label(session: Session, tenant_id: str, items: Sequence[Item]) -> None:
-    for item, notice in still_open(items):
+    for item, parsed in still_open(items):
         if item.lead_id is None:
             continue
-        label, closes = notice.lead.label, notice.entity is None or _closes(item)
-        if notice.gone:
-            archives.archive(session, tenant_id, lead_ids=[item.lead_id], at=notice.at)
-        elif item.back and notice.entity and notice.entity[0] == "contact":
-            archives.restore(session, tenant_id, lead_ids=[item.lead_id], at=notice.at)
-        elif notice.closing == "open" and item.back and closes:
+        label, closes = parsed.lead.label, parsed.entity is None or _closes(item)
+        if parsed.gone:
+            archives.archive(session, tenant_id, lead_ids=[item.lead_id], at=parsed.at)
+        elif item.back and parsed.entity and parsed.entity[0] == "contact":
+            archives.restore(session, tenant_id, lead_ids=[item.lead_id], at=parsed.at)
+        elif parsed.closing == "open" and item.back and closes:
             leads.set_label(session, tenant_id, lead_id=item.lead_id, label=None, label_at=None, status="open")
-            events.add(session, tenant_id, lead_id=item.lead_id, drafts=[_reopened(item, notice)])
-        elif label is not None and notice.closing is not None and closes:
-            snapshots.label(session, tenant_id, lead_id=item.lead_id, label=label, label_at=notice.at)
+            events.add(session, tenant_id, lead_id=item.lead_id, drafts=[_reopened(item, parsed)])
+        elif label is not None and parsed.closing is not None and closes:
+            snapshots.label(session, tenant_id, lead_id=item.lead_id, label=label, label_at=parsed.at)
 
 
-def _reopened(item: Item, notice: ParsedEvent) -> EventDraft:
-    """An end that was taken back."""
+def _reopened(item: Item, parsed: ParsedEvent) -> EventDraft:
+    """Return the event of an end that was taken back."""
     return EventDraft(
         kind="reopened",
-        occurred_at=notice.at,
-        recorded_at=max(notice.at, item.origin.setup.received_at),
-        source=notice.lead.source_system,
-        source_id=f"{notice.entity[1] if notice.entity else ''}:reopened:{notice.at.isoformat()}",
+        occurred_at=parsed.at,
+        recorded_at=max(parsed.at, item.origin.setup.received_at),
+        source=parsed.lead.source_system,
+        source_id=f"{parsed.entity[1] if parsed.entity else ''}:reopened:{parsed.at.isoformat()}",
     )
 
 
-def _keep(
+def _store(
     session: Session, tenant_id: str, items: Sequence[Item], source: str, states: Mapping[EntityKey, EntityRecord]
 ) -> None:
-    """Keep the states, and the events as they came."""
-    named = {notice.entity: item.lead_id for item, notice in still_open(items) if notice.entity and item.lead_id}
+    """Store the states, and the events as they came."""
+    named = {parsed.entity: item.lead_id for item, parsed in still_open(items) if parsed.entity and item.lead_id}
     for item in items:
-        entity = item.notice.entity if item.notice else None
+        entity = item.parsed.entity if item.parsed else None
         if item.lead_id is None and entity in states and entity is not None:
             item.lead_id = named.get(entity) or states[entity].lead_id
-    told = {
+    known_states = {
         entity: replace(state, lead_id=named.get(entity) or state.lead_id)
         for entity, state in states.items()
         if named.get(entity) or state.lead_id
     }
-    entity_states.save(session, tenant_id, source=source, states=told)
-    drafts = [draft for item in items if (draft := item.kept()) is not None]
+    entity_states.save(session, tenant_id, source=source, states=known_states)
+    drafts = [draft for item in items if (draft := item.to_draft()) is not None]
     raw_events.add(session, tenant_id, drafts=drafts)

@@ -1,4 +1,4 @@
-"""One event on its way in: where it came from, how it was read, and what became of it."""
+"""Hold one event while it is applied: where it came from, how it was read, and what became of it."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext
 from tasks.runtime.context import TaskContext
 
 Fate = Literal["accepted", "duplicate", "ignored", "invalid"]
-#: fates of events that are kept, as they are kept
+#: fate of an event that is stored -> the outcome it is stored with
 OUTCOMES: Mapping[Fate, Literal["accepted", "ignored", "failed"]] = {
     "accepted": "accepted",
     "ignored": "ignored",
     "invalid": "failed",
 }
-#: somebody who was forgotten: not even the event is kept
+#: code of an event about a person who was forgotten: not even the event is stored
 FORGOTTEN = "forgotten"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where events came from, and what reading them takes."""
+    """Where events came from, and what their reader needs."""
 
     provider: str
-    #: a receiver had checked the signature
+    #: whether a receiver checked the signature
     verified: bool
     setup: ReaderContext
 
 
 @dataclass(slots=True, kw_only=True)
 class Item:
-    """One event of a message, as far as it got."""
+    """One event of a message, and how far it got."""
 
     index: int
     raw: Any
@@ -49,18 +49,18 @@ class Item:
     type: str = ""
     fate: Fate = "accepted"
     key: str | None = None
-    notice: ParsedEvent | None = None
-    #: why it was ignored or refused, and where
+    parsed: ParsedEvent | None = None
+    #: why it was ignored or refused, and the place inside it
     code: str = ""
     loc: str = ""
-    #: told later than what is known: it fills gaps and overwrites nothing
+    #: it is older than what is stored: it fills gaps and overwrites nothing
     stale: bool = False
-    #: its entity was deleted, or its opportunity ended, before
+    #: its entity had been deleted, or its opportunity had ended
     back: bool = False
-    #: the lead was made or changed by it
+    #: it created or changed the lead
     news: bool = False
     changed: frozenset[str] = frozenset()
-    #: what it refused or put in doubt that was not known before
+    #: refusals and doubts that are new by it
     refusals: tuple[ConsentStatement, ...] = ()
     lead_id: str | None = None
 
@@ -75,11 +75,11 @@ class Item:
         return self.crm.provider
 
     def end(self, fate: Fate, code: str, loc: str = "") -> None:
-        """Nothing more is done about it."""
+        """Record what became of it; nothing more is done about it."""
         self.fate, self.code, self.loc = fate, code, loc
 
     def read(self) -> None:
-        """Say in our words what it tells."""
+        """Read it with the adapter of its CRM."""
         try:
             found = self.crm.readers[self.origin.provider](payload.without_nul(self.raw), self.origin.setup)
         except EventRefused as refused:
@@ -89,16 +89,16 @@ class Item:
         if isinstance(found, IgnoredEvent):
             self.end("ignored", found.code, "type")
             return
-        self.notice = found
+        self.parsed = found
 
-    def kept(self) -> RawEventDraft | None:
-        """The event as it is stored, sealed; None where it is not: known ones, and what is nobody's business here."""
+    def to_draft(self) -> RawEventDraft | None:
+        """Return the event as it is stored; None for one that is stored already or may not be stored here."""
         if self.code == FORGOTTEN or not isinstance(self.raw, Mapping) or self._elsewhere():
             return None
         if self.fate == "duplicate" and self.code != "same_state":
             return None
         return RawEventDraft(
-            # What failed is not known by it: the same event is answered alike when it comes again.
+            # without a key the same event fails again in the same way when it comes again
             key=None if self.fate == "invalid" else self.key,
             provider=self.origin.provider,
             type=self.type,
@@ -110,12 +110,12 @@ class Item:
         )
 
     def _elsewhere(self) -> bool:
-        """Of another location: another tenant's people."""
-        return self.fate == "invalid" and (self.code, self.notice) == ("conflict", None)
+        """Tell whether it belongs to another location: it is about another tenant's people."""
+        return self.fate == "invalid" and (self.code, self.parsed) == ("conflict", None)
 
 
 def origin_of(context: TaskContext, *, provider: str, verified: bool, received_at: datetime | None) -> Origin:
-    """How the tenant's settings want events of a provider read."""
+    """Return where events came from, with what the tenant's settings say about reading them."""
     settings = context.settings()
     setup = ReaderContext(
         tenant_id=context.tenant_id,
@@ -129,21 +129,21 @@ def origin_of(context: TaskContext, *, provider: str, verified: bool, received_a
 
 
 def still_open(items: Sequence[Item]) -> Iterator[tuple[Item, ParsedEvent]]:
-    """Those that were understood and have not ended."""
-    return ((item, item.notice) for item in items if item.fate == "accepted" and item.notice is not None)
+    """Yield the items that were understood and are not done, with what was read."""
+    return ((item, item.parsed) for item in items if item.fate == "accepted" and item.parsed is not None)
 
 
 def counts(items: Sequence[Item]) -> dict[str, Any]:
-    """What became of the events of one message."""
+    """Count what became of the events of one message."""
     fates = Counter(item.fate for item in items)
-    why = Counter(item.code for item in items if item.fate == "ignored")
+    codes = Counter(item.code for item in items if item.fate == "ignored")
     invalid = [{"index": item.index, "code": item.code, "loc": item.loc} for item in items if item.fate == "invalid"]
     lead_ids = dict.fromkeys(item.lead_id for item in items if item.fate == "accepted" and item.lead_id)
     return {
         "accepted": fates["accepted"],
         "duplicates": fates["duplicate"],
         "ignored": fates["ignored"],
-        "ignored_by": dict(sorted(why.items())),
+        "ignored_by": dict(sorted(codes.items())),
         "invalid": invalid,
         "lead_ids": list(lead_ids),
     }

@@ -75,7 +75,7 @@ class GateSubject:
 
     @property
     def refused(self) -> str | None:
-        """The code of what ended all contact, if anything did; a lead that was archived and came back may be contacted."""
+        """The code of what ended all contact, if anything did; an archived lead that came back may be contacted."""
         if not self.record.contactable:
             return "unsubscribed" if self.record.consent.get("unsubscribed_at") else "do_not_disturb"
         came_back = self.profile.times.get("stage_changed_at")

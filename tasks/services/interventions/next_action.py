@@ -1,7 +1,7 @@
-"""The one next action of a lead, after the gates: what its running plan says, else what a person may do for it.
+"""Decide the one next action of a lead, after the gates: its running plan's, else what a person may do for it.
 
-List and card ask here, so that both name what the plan names, and nobody is sent to a lead that may not be contacted.
-A lead that is held out has no running plan, and so looks like one that nothing was planned for.
+Worklist and card both ask here: so they name what the plan names, and send nobody to a lead that may not be contacted.
+A lead that is held out has no running plan, and so looks like a lead for which nothing was planned.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tasks.services.interventions.intervention_settings import InterventionSetti
 
 log = structlog.get_logger(__name__)
 
-#: what is known besides the gates' rules, of each channel or of none in particular
+#: rule that is not one of the gates' -> what it says
 TEXTS: Mapping[str, str] = MappingProxyType(
     {
         "record.restricted": "The person asked for a restriction: nothing is done until somebody has looked.",
@@ -50,31 +50,32 @@ _UNKNOWN = "The gates could not judge it: nobody is contacted."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a lead is on no list, of one channel or (None) altogether."""
+    """Why a lead may not be contacted over a channel, or at all."""
 
+    #: None = all channels
     channel: str | None
-    #: its id: of the gates, or of `TEXTS`
+    #: id of a rule of the gates, or of `TEXTS`
     rule: str
 
     @property
     def text(self) -> str:
         """What the rule says."""
-        known = rule(self.rule)
-        return TEXTS.get(self.rule, _UNKNOWN) if known is None else known.text
+        gate_rule = rule(self.rule)
+        return TEXTS.get(self.rule, _UNKNOWN) if gate_rule is None else gate_rule.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextAction:
-    """What is to be done about a lead, and why it is on no list."""
+    """What is to be done about a lead, and why it may not be contacted."""
 
     #: of the catalogue; None = nothing
     action: str | None = None
     channel: str | None = None
     #: None = now
     not_before: datetime | None = None
-    #: of the running plan; None = a person's own way, for which nothing was planned
+    #: the action of the running plan; None = nothing was planned, a person may do this
     plan: InterventionRecord | None = None
-    #: empty where somebody may see to the lead
+    #: empty where the lead may be contacted over every channel
     why_not: tuple[Refusal, ...] = ()
     #: whether every channel is closed
     closed: bool = False
@@ -92,22 +93,22 @@ class Conditions:
     """What holds for all leads of a tenant at a moment."""
 
     now: datetime
-    choices: InterventionSettings
-    #: what the brokerage uses
+    settings: InterventionSettings
+    #: actions that the brokerage uses
     actions: Mapping[str, Action]
     #: interventions that are not carried out for now
     paused: frozenset[str]
 
 
 def conditions(session: Session, context: TaskContext) -> Conditions:
-    """Give what holds for all leads of a tenant now."""
+    """Return what holds for all leads of a tenant now."""
     settings = context.settings()
-    own = block_of(settings)
-    possible = adapter_of(DEFAULT_CRM).possible(own)
-    used = CATALOGUE.for_tenant(own).actions
+    raw_settings = block_of(settings)
+    possible = adapter_of(DEFAULT_CRM).possible(raw_settings)
+    used = CATALOGUE.for_tenant(raw_settings).actions
     return Conditions(
         now=context.now,
-        choices=settings_of(settings),
+        settings=settings_of(settings),
         actions={name: action for name, action in used.items() if name in possible},
         paused=frozenset(pauses.active(session, context.tenant_id)),
     )
@@ -118,103 +119,105 @@ def next_actions(
 ) -> dict[str, NextAction]:
     """Decide for several leads, each with what its urgency asks for (None = nothing in particular).
 
-    A lead whose record does not open is left out and holds up no other.
+    A lead whose record cannot be decrypted is left out, so that it does not hold up the others.
     """
     try:
-        subjects = gate_context.load(session, context, list(urged), holds.choices)
+        subjects = gate_context.load(session, context, list(urged), holds.settings)
     except SealBroken as error:
         return _in_halves(session, context, urged, holds, error)
-    return {lead_id: decide(one, urged[lead_id], holds) for lead_id, one in subjects.items()}
+    return {lead_id: decide(subject, urged[lead_id], holds) for lead_id, subject in subjects.items()}
 
 
 def _in_halves(
     session: Session, context: TaskContext, urged: Mapping[str, str | None], holds: Conditions, error: SealBroken
 ) -> dict[str, NextAction]:
-    found: dict[str, NextAction] = {}
+    decided: dict[str, NextAction] = {}
     if len(urged) == 1:
         log.error("next_action_failed", lead_id=next(iter(urged)), error=type(error).__name__)
-        return found
+        return decided
     parts = list(urged.items())
     for half in (parts[: len(parts) // 2], parts[len(parts) // 2 :]):
-        found |= next_actions(session, context, dict(half), holds)
-    return found
+        decided |= next_actions(session, context, dict(half), holds)
+    return decided
 
 
-def decide(subject: GateSubject, urged: str | None, holds: Conditions, held: Sequence[str] = ()) -> NextAction:
-    """Decide what is to be done about a lead; of one that is `held` (restricted, objected) nothing is."""
-    over = [f"record.{why}" for why in held] or _over(subject)
-    if over:
-        return NextAction(why_not=tuple(Refusal(channel=None, rule=why) for why in over))
-    rulings = _rulings(subject, holds)
+def decide(subject: GateSubject, urged: str | None, holds: Conditions, blocked_by: Sequence[str] = ()) -> NextAction:
+    """Decide what is to be done about a lead; nothing is where the person is `blocked_by` (restricted, objected)."""
+    ended = [f"record.{why}" for why in blocked_by] or _ended(subject)
+    if ended:
+        return NextAction(why_not=tuple(Refusal(channel=None, rule=why) for why in ended))
+    decisions = _decisions(subject, holds)
     refusals = tuple(
-        Refusal(channel=channel, rule=one.rules[-1].rule) for channel, one in rulings.items() if one.decision == "block"
+        Refusal(channel=channel, rule=decision.rules[-1].rule)
+        for channel, decision in decisions.items()
+        if decision.decision == "block"
     )
-    closed = len(refusals) == len(rulings)
+    closed = len(refusals) == len(decisions)
     planned = _planned(subject, holds, refusals if closed else ())
     if planned is not None:
         return planned
-    return NextAction(why_not=refusals, closed=True) if closed else _own_way(subject, urged, holds, rulings, refusals)
+    return NextAction(why_not=refusals, closed=True) if closed else _by_hand(subject, urged, holds, decisions, refusals)
 
 
-def _over(subject: GateSubject) -> list[str]:
-    """Say why nothing is to be done about a lead that has not refused."""
-    # one that refused has ended too, and what it said is the better reason
+def _ended(subject: GateSubject) -> list[str]:
+    """Return why nothing is to be done about a lead that has ended without refusing."""
+    # a lead that refused has ended too, and its refusal is the better reason
     if subject.open or subject.refused is not None:
         return []
     return ["record.no_client" if subject.record.lead_type in UNSCORED_LEAD_TYPES else "record.ended"]
 
 
-def _rulings(subject: GateSubject, holds: Conditions) -> dict[str, GateDecision]:
-    """Judge each channel: what a person says over it nobody has shown to us."""
-    asked = [ActionCandidate(action=action, channel=channel) for channel, action in REACHING.items()]
-    return dict(zip(REACHING, gate_context.judge_actions(asked, subject, holds.now, holds.choices), strict=True))
+def _decisions(subject: GateSubject, holds: Conditions) -> dict[str, GateDecision]:
+    """Judge each channel, without a text: we do not know what a person will say."""
+    candidates = [ActionCandidate(action=action, channel=channel) for channel, action in REACHING.items()]
+    return dict(zip(REACHING, gate_context.judge_actions(candidates, subject, holds.now, holds.settings), strict=True))
 
 
 def _planned(subject: GateSubject, holds: Conditions, refusals: tuple[Refusal, ...]) -> NextAction | None:
-    """Give the newest action of the running plan that no gate blocks; None where there is none."""
-    running = (one for one in reversed(subject.past) if one.state in RUNNING and one.expires_at > holds.now)
+    """Return the newest action of the running plan that no gate blocks; None where there is none."""
+    running = (past for past in reversed(subject.past) if past.state in RUNNING and past.expires_at > holds.now)
     for action in running:
-        later = None if _paused(action, holds) else _again(action, subject, holds).not_before
-        if later is not None:
-            aside = f"plan.{action.action}"
+        not_before = None if _paused(action, holds) else _judge_again(action, subject, holds).not_before
+        if not_before is not None:
+            own_rule = f"plan.{action.action}"
             return NextAction(
                 action=action.action,
                 channel=action.channel,
-                not_before=_ahead(max(later, action.not_before), holds.now),
+                not_before=_ahead(max(not_before, action.not_before), holds.now),
                 plan=action,
-                why_not=refusals or ((Refusal(channel=None, rule=aside),) if aside in TEXTS else ()),
+                why_not=refusals or ((Refusal(channel=None, rule=own_rule),) if own_rule in TEXTS else ()),
                 closed=bool(refusals),
             )
     return None
 
 
 def _paused(action: InterventionRecord, holds: Conditions) -> bool:
-    """Tell whether an action waits that will be withdrawn when its turn comes."""
+    """Tell whether an action waits and will be withdrawn when its turn comes."""
     return action.state in WAITING and bool(holds.paused & {EVERY_INTERVENTION, action.intervention})
 
 
-def _again(action: InterventionRecord, subject: GateSubject, holds: Conditions) -> GateDecision:
-    """Judge an action of the plan once more, as handing it over will; what Hearth says in it may be lost."""
+def _judge_again(action: InterventionRecord, subject: GateSubject, holds: Conditions) -> GateDecision:
+    """Judge an action of the plan once more, as its dispatch will; its text may have been erased."""
     title, text = action.detail.get("title"), action.detail.get("text")
     candidate = candidate_of(action.action, action.channel, action.cost, title=title, text=text)
-    return gate_context.judge_action(candidate, subject, holds.now, holds.choices, but=action.action_id)
+    return gate_context.judge_action(candidate, subject, holds.now, holds.settings, but=action.action_id)
 
 
-def _own_way(
+def _by_hand(
     subject: GateSubject,
     urged: str | None,
     holds: Conditions,
-    rulings: Mapping[str, GateDecision],
+    decisions: Mapping[str, GateDecision],
     refusals: tuple[Refusal, ...],
 ) -> NextAction:
-    """Give the first way whose channel is open."""
+    """Return the first way of contact whose channel is open."""
     lead = subject.record
     traits = traits_of(lead.stage, lead.lead_type, lead.fields.get("timeline"))
     for way in ways(urged, traits, holds.actions):
-        later = rulings[way.channel].not_before
-        if later is not None:
-            return NextAction(action=way.name, channel=way.channel, not_before=_ahead(later, holds.now))
-    closed = {one.channel for one in refusals}
+        not_before = decisions[way.channel].not_before
+        if not_before is not None:
+            return NextAction(action=way.name, channel=way.channel, not_before=_ahead(not_before, holds.now))
+    closed = {refusal.channel for refusal in refusals}
     unused = (Refusal(channel=name, rule="settings.allowed_actions") for name in REACHING if name not in closed)
     return NextAction(why_not=(*refusals, *unused), closed=True)
 

@@ -12,7 +12,7 @@ from db.records import EventRecord, LeadRecord, ScoringView
 from db.repositories.events import events
 from db.repositories.leads import leads
 from db.session import Session
-from ml.leads.scorecard import normalised_level
+from ml.features.levels import normalised_level
 from ml.profiles import Interaction, LeadProfile
 from tasks.contracts.leads import LeadIn
 from tasks.intake.lead_drafts import to_draft

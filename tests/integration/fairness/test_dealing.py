@@ -9,7 +9,6 @@ import redis
 
 from tasks.runtime import queue_depth
 from tests.support.messages import message
-from workers.base import broker_epoch
 from workers.worker import fair_queue
 from workers.worker.fair_queue import CLOSE, READY, SHORT, FairQueue, keys_of, tenant_of
 
@@ -106,7 +105,7 @@ def test_what_is_aside_counts(broker, dealer):
     broker.lpush(QUEUE, *(message("a", number) for number in range(100)), message("b"))
     settle(dealer)
     assert broker.llen(QUEUE) == READY
-    assert broker_epoch.depths(broker, [QUEUE, "celery"]) == {QUEUE: 101, "celery": 0}
+    assert queue_depth.depths(broker, [QUEUE, "celery"]) == {QUEUE: 101, "celery": 0}
     assert queue_depth.backlog(broker, QUEUE, "a") == broker.zcard(queue_depth.set_aside_key(QUEUE)) == 101 - READY
     assert queue_depth.backlog(broker, QUEUE, "b") == 0
     assert queue_depth.backlog(broker, QUEUE, "nobody") == queue_depth.backlog(broker, "celery", "a") == 0
@@ -164,7 +163,7 @@ def test_many_who_deal_take_and_write_at_once_lose_nothing(broker, broker_url, m
     for writer in writers:
         writer.join()
     deadline = time.monotonic() + 30
-    while broker_epoch.depths(broker, [QUEUE])[QUEUE] and time.monotonic() < deadline:
+    while queue_depth.depths(broker, [QUEUE])[QUEUE] and time.monotonic() < deadline:
         time.sleep(0.01)
     done.set()
     for thread in threads:

@@ -19,7 +19,7 @@ from db.repositories.events import events
 from db.repositories.jobs import outbox
 from db.repositories.leads import leads as lead_rows
 from db.repositories.overrides import threshold_state
-from db.repositories.predictions import predictions
+from db.repositories.predictions import assessments, predictions
 from db.session import EVERY_TENANT, reading, transaction
 from domain.risk import INDICATORS, RISK_LEVELS
 from tasks import churn, pipelines
@@ -252,10 +252,18 @@ def test_another_horizon_is_refused_clearly(leads: list[str]) -> None:
     assert "30 days" in caught.value.errors[0]["msg"]
 
 
-@pytest.mark.usefixtures("live_broker")
 def test_the_stage_lands_with_the_others(leads: list[str]) -> None:
-    started = pipelines.assess(tenant_id=T, lead_ids=leads)["data"]["assessment_id"]
-    call = {"tenant_id": T, "assessment_id": started}
+    with transaction(T) as session:
+        run = assessments.create(
+            session,
+            T,
+            lead_ids=leads,
+            as_of=NOW,
+            due_at=NOW + DAY,
+            stages=["snapshot", *pipelines.STAGES],
+            now=NOW,
+        )
+    call = {"tenant_id": T, "assessment_id": run.assessment_id}
     failed = churn.churn_stage(**call)["data"]
     assert failed == {"stage": "churn", "state": "failed"}  # without snapshots there is nothing to assess
     snapshot_stage(**call)

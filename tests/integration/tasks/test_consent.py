@@ -49,7 +49,7 @@ def unsure(monkeypatch: pytest.MonkeyPatch) -> str:
             return refusals.MessageRefusal(verdict="doubt", channels=frozenset({"all"}), rule="recogniser")
         return own(message, channel)
 
-    monkeypatch.setattr(refusals, "read", read)
+    monkeypatch.setattr(refusals, "read_message", read)
     return DOUBTFUL
 
 

@@ -105,9 +105,9 @@ def blocked(lead_id: str) -> dict[str, str]:
     context = work_at(datetime.now(UTC))
     with reading(EVERY_TENANT) as session:
         holds = next_action.conditions(session, context)
-        subject = gate_context.load(session, context, [lead_id], holds.choices)[lead_id]
+        subject = gate_context.load(session, context, [lead_id], holds.settings)[lead_id]
     asked = {name: ActionCandidate(action=name, channel=name) for name in ("call", "email", "sms")}
-    found = {name: gate_context.judge_action(one, subject, context.now, holds.choices) for name, one in asked.items()}
+    found = {name: gate_context.judge_action(one, subject, context.now, holds.settings) for name, one in asked.items()}
     return {name: one.rules[-1].rule for name, one in found.items() if one.decision == "block"}
 
 

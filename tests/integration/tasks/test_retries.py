@@ -132,7 +132,7 @@ def test_a_message_that_is_of_no_use_later_is_not_tried_again(broker_url: str, t
 def test_who_only_asks_is_told_after_a_few_tries(broker_url: str, test_keyring: KeyRing) -> None:
     sessions.configure(AWAY, test_keyring)
     asked = {"tenant_id": "acme"}
-    for tries, told in ((retry_policy.QUESTION_TRIES - 1, DatabaseAway), (retry_policy.QUESTION_TRIES, Unavailable)):
+    for tries, told in ((retry_policy.QUERY_TRIES - 1, DatabaseAway), (retry_policy.QUERY_TRIES, Unavailable)):
         met = {"trouble": "database", "since": HOUR_AGO, "tries": tries}
         with pytest.raises(told):
             come_to(readiness, asked, retries=0, hearth_retry=met)

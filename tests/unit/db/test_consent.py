@@ -10,13 +10,14 @@ import pytest
 
 from db import consent
 from db.records import ConsentStatement, LeadDraft
-from db.records.consent import Channel, Decision
+from domain.channels import ConsentChannel
+from domain.consent import ConsentDecision
 
 NOON = datetime(2026, 5, 5, 12, tzinfo=UTC)
 BEFORE = NOON - timedelta(1)
 
 
-def said(channel: Channel, decision: Decision, **more: object) -> ConsentStatement:
+def said(channel: ConsentChannel, decision: ConsentDecision, **more: object) -> ConsentStatement:
     return ConsentStatement(channel=channel, decision=decision, **{"basis": "column", "said_at": NOON, **more})  # type: ignore[arg-type]
 
 
@@ -40,7 +41,7 @@ def test_statements_fold_into_a_view(statements: list[ConsentStatement], view: d
 
 def test_no_order_of_what_sources_say_opens_a_refused_channel() -> None:
     draw = random.Random(11)
-    channels, decisions = get_args(Channel), ("granted", "withheld", "refused", "doubtful")
+    channels, decisions = get_args(ConsentChannel), ("granted", "withheld", "refused", "doubtful")
     for _ in range(500):
         statements = [said(draw.choice(channels), draw.choice(decisions)) for _ in range(draw.randint(1, 8))]
         refused = {consent.view_item(one)[0] for one in statements if one.decision in {"refused", "doubtful"}}

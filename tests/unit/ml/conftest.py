@@ -29,13 +29,13 @@ def blended(brokerage: tuple[FeatureMatrix, list[bool]]) -> LeadScorer:
     """A scorer with all members, whatever cross-validation would choose."""
     matrix, labels = brokerage[0], np.array(brokerage[1])
     plan = fit_preprocessing(matrix)
-    cells = plan.read(matrix)
+    cells = plan.transform(matrix)
     trees, start = boosting.fit(plan.inputs(cells), labels, (8, 25), rows=len(labels), seed=0)
     scorer = LeadScorer()
     scorer.ensemble_ = Ensemble(
         plan=plan,
         blend=StackedModel(constant=0.1, weights={LR: 0.5, GB: 0.3, RF: 0.4}),
-        line=linear.fit(plan, cells, labels, 0.03),
+        linear=linear.fit(plan, cells, labels, 0.03),
         boosting=trees,
         start=start,
         forest=forest.fit(plan.inputs(cells), labels, seed=0),

@@ -176,11 +176,11 @@ def test_the_quick_way_agrees_with_the_sum_of_contributions(blended: LeadScorer)
 
 def test_contributions_add_up_member_by_member(blended: LeadScorer) -> None:
     fresh = closed(50, seed=9)[0]
-    cells = blended.ensemble_.plan.read(fresh)
+    cells = blended.ensemble_.plan.transform(fresh)
     whole = blended.ensemble_
     for name in (LR, GB, RF):
         alone = Ensemble(
-            plan=whole.plan, line=whole.line, boosting=whole.boosting, start=whole.start, forest=whole.forest,
+            plan=whole.plan, linear=whole.linear, boosting=whole.boosting, start=whole.start, forest=whole.forest,
             blend=type(whole.blend)(constant=0.0, weights={name: 1.0}),
         )  # fmt: skip
         odds = alone.base + added(alone.contributions(cells))

@@ -120,7 +120,7 @@ def test_a_card_tells_risk_and_actions_in_words(capsys):
     show_card("L1", {"lead_id": "1", "stage": "showing", "risk": RISK, "actions": nothing, "history": []})
     told = capsys.readouterr().out
     assert "critical: 83.0 % within 30 days, says the written scorecard" in told
-    assert "communication gaps  1.00, silent for 21 days, its stage bears 7" in told
+    assert "communication gaps  1.00, silent for 21 days, its stage allows 7" in told
     assert "behavioral changes  0.20\n" in told
     assert "proactive outreach: sms, urgency urgent" in told
     assert "waits for a person's approval" in told
@@ -157,7 +157,7 @@ def test_of_a_lead_that_is_held_out_nothing_is_shown_that_could_be_done(capsys):
     assert "proactive" not in told
     action_views.show_action(HELD_OUT | {"external_id": "L1"})
     told = capsys.readouterr().out
-    assert told == "lead L1: held out: nothing is sent, to compare with\n  planned  2026-11-23 09:00 UTC\n"
+    assert told == "lead L1: held out: nothing is sent, for comparison\n  planned  2026-11-23 09:00 UTC\n"
 
 
 def test_a_card_before_there_is_a_risk_or_an_action(capsys):
@@ -217,7 +217,7 @@ def test_a_worklist_says_what_to_do_from_when_on_and_how_many_are_left_out(capsy
     lines = capsys.readouterr().out.splitlines()
     assert "call task  " in lines[2]
     assert "call task, not before 2026-11-24 14:00 UTC" in lines[3]
-    assert lines[4] == "left out: 3 leads that nobody may contact; `hearth card` says why"
+    assert lines[4] == "left out: 3 leads that may not be contacted; `hearth card` says why"
     show_worklist("worklist of acme", {"as_of": "2026-11-23", "leads": rows[:1], "withheld": 0})
     assert "left out" not in capsys.readouterr().out
     show_worklist("worklist of acme", {"as_of": "2026-11-23", "leads": [], "withheld": 1})

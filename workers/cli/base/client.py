@@ -109,12 +109,12 @@ def explain(error: BaseException, sent: Mapping[str, Any]) -> str:
     """Return a task's error in one line: its places when it names them, with the keys of what was sent; no values."""
     details = error.args[1] if len(error.args) > 1 else None
     if isinstance(details, list):
-        told = [
+        issues = [
             f"{with_key_names(place.get('loc') or '', sent) or 'the message'}: {place.get('msg')}" for place in details
         ]
-        return f"{error.args[0]}: {'; '.join(told)}"
-    said = " ".join(str(part) for part in error.args)
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+        return f"{error.args[0]}: {'; '.join(issues)}"
+    text = " ".join(str(part) for part in error.args)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from workers.cli.base.terminal import line
 
 #: how a Redis says that it takes no writes
 _REFUSAL = re.compile(r"\b(?:MISCONF|OOM|READONLY|NOREPLICAS)\b")
-#: failures that are told in one line; anything else is a fault of ours and shows its traceback
+#: failures that are explained in one line; any other is a bug and shows its traceback
 EXPLAINED = (DatabaseError, WorkersError, OperationalError, OSError)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -64,11 +64,11 @@ def refuses_writes(error: BaseException) -> bool:
 
 
 def _code(error: BaseException) -> str | None:
-    """Return Redis's error code; redis-py drops it where it has an exception class of its own."""
+    """Return Redis's error code; redis-py drops it where it has a separate exception class."""
     if isinstance(error, OutOfMemoryError | ReadOnlyError):
         return "OOM" if isinstance(error, OutOfMemoryError) else "READONLY"
-    found = _REFUSAL.search(str(error))
-    return found[0] if found else _code(error.__cause__) if error.__cause__ else None
+    match = _REFUSAL.search(str(error))
+    return match[0] if match else _code(error.__cause__) if error.__cause__ else None
 
 
 def example(*lines: str) -> str:

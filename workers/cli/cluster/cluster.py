@@ -45,9 +45,9 @@ def _alone(usual: Settings) -> Iterator[Settings]:
     if not lock.acquire():
         raise CommandFailed(f"a demo is running in {home} already; stop it first")
     shutil.rmtree(home, ignore_errors=True)
-    kept = {"redis_url": None, "database_url": SecretStr(f"sqlite:///{home / 'hearth.db'}"), "keys": None}
+    overrides = {"redis_url": None, "database_url": SecretStr(f"sqlite:///{home / 'hearth.db'}"), "keys": None}
     try:
-        yield usual.model_copy(update={"home": home, **kept})
+        yield usual.model_copy(update={"home": home, **overrides})
     finally:
         lock.release()
 

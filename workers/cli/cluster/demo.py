@@ -50,7 +50,7 @@ class Walk:
         """Run every step; raise CommandFailed when one fails."""
         if not SAMPLE.is_file():
             raise CommandFailed(f"{SAMPLE} is missing; write it with `python examples/generate.py`")
-        click.echo("Hearth's demo: SIMULATED leads of an invented brokerage; nobody in it exists.")
+        click.echo("Hearth's demo: SIMULATED leads of an invented brokerage; no real person is in it.")
         caller.call("hearth.tenants.configure", settings={"name": "Simulated brokerage"}, actor="hearth demo")
         self._import(caller)
         self._train(caller)
@@ -118,8 +118,10 @@ class Walk:
 def _most_at_risk() -> list[str]:
     """Return the leads with the highest risk, highest first."""
     with reading(TENANT) as session:
-        found = predictions.latest(session, TENANT, kind="churn")
-    return [one.lead_id for one in sorted(found, key=lambda one: (-(one.probability or 0.0), one.lead_id))[:AT_RISK]]
+        risks = predictions.latest(session, TENANT, kind="churn")
+    return [
+        risk.lead_id for risk in sorted(risks, key=lambda risk: (-(risk.probability or 0.0), risk.lead_id))[:AT_RISK]
+    ]
 
 
 def _one_of_each(caller: Client, lead_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:

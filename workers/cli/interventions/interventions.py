@@ -65,21 +65,21 @@ def show_report(data: Data) -> None:
     """Print a report: the verdict, then the figures, then each type."""
     say(f"interventions of {data['tenant_id']}: {VERDICTS.get(data['verdict'], plain(data['verdict']))}")
     say(data["reason"])
-    for told in data["types"]:
-        if told["paused"]:
-            say(f"PAUSED: {plain(told['intervention'])}: {_pause(told['paused'])}")
+    for row in data["types"]:
+        if row["paused"]:
+            say(f"PAUSED: {plain(row['intervention'])}: {_pause(row['paused'])}")
     facts("figures", _figures(data))
     if data["types"]:
         columns = ("type", "sent to", "held out", "kept", "of held out", "difference", "95 % interval", "")
         table(
-            "by type, each difference drawn towards that of all types", columns, [_type(one) for one in data["types"]]
+            "by type, each difference drawn towards that of all types", columns, [_type(row) for row in data["types"]]
         )
     if data["actions"]:
         facts("actions", {STATES.get(state, plain(state)): count for state, count in data["actions"].items()})
 
 
-def _pause(told: Data) -> str:
-    return f"{PAUSES.get(told['reason'], plain(told['reason']))} ({told['by']}, {moment(told['at'])})"
+def _pause(pause: Data) -> str:
+    return f"{PAUSES.get(pause['reason'], plain(pause['reason']))} ({pause['by']}, {moment(pause['at'])})"
 
 
 def _figures(data: Data) -> dict[str, object]:
@@ -87,13 +87,13 @@ def _figures(data: Data) -> dict[str, object]:
         name: f"{data[key]}, of them settled {data['settled'][key]}, kept {share(data['rates'][key])}"
         for key, name in (("sent", "leads sent to"), ("held_out", "leads held out"))
     }
-    seen = data["detectable_effect"]
+    detectable = data["detectable_effect"]
     return {
         **counted,
         "difference": f"{points(data['difference'])}, 95 % interval {interval(data['interval'])}",
         "would be seen": "no difference yet"
-        if seen is None
-        else f"{100 * seen:.1f} points or more, four times in five",
+        if detectable is None
+        else f"{100 * detectable:.1f} points or more, four times in five",
         "still needed": _still(weeks(data["weeks_needed"]))
         if data["verdict"] == "too_early"
         else "nothing: the verdict stands",
@@ -106,17 +106,17 @@ def _still(needed: int | None) -> str:
     return f"not enough yet: {needed} weeks" if needed else "nothing"
 
 
-def _type(told: Data) -> tuple[object, ...]:
-    rates = told["rates"]
+def _type(row: Data) -> tuple[object, ...]:
+    rates = row["rates"]
     return (
-        plain(told["intervention"]),
-        told["sent"],
-        told["held_out"],
+        plain(row["intervention"]),
+        row["sent"],
+        row["held_out"],
         share(rates["sent"]),
         share(rates["held_out"]),
-        points(told["difference"]),
-        interval(told["interval"]),
-        "PAUSED" if told["paused"] else "",
+        points(row["difference"]),
+        interval(row["interval"]),
+        "PAUSED" if row["paused"] else "",
     )
 
 
@@ -128,33 +128,37 @@ def _type(told: Data) -> tuple[object, ...]:
     ),
 )
 @tenant_option
-@click.option("--lead", metavar="ID", help="All of one lead, Hearth's id or the CRM's, instead of those that wait.")
-@click.option("--limit", type=click.IntRange(1, 100), default=50, show_default=True, help="Most of those that wait.")
+@click.option(
+    "--lead", metavar="ID", help="All actions of one lead (Hearth's id or the CRM's) instead of the waiting ones."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 100), default=50, show_default=True, help="The most waiting actions to list."
+)
 @json_option
 def list_actions(tenant: str, lead: str | None, limit: int, as_json: bool) -> None:
     """Actions that wait for a person's approval, oldest first, with their texts."""
     with client(tenant) as caller, database(settings()):
-        asked: list[Data] = []
+        leads_in_doubt: list[Data] = []
         if lead is None:
             answer = caller.call("hearth.interventions.waiting", limit=limit)
-            found, asked = answer["actions"], answer["in_doubt"]
+            actions, leads_in_doubt = answer["actions"], answer["in_doubt"]
         else:
-            found = _of_lead(caller, chosen(tenant, lead)[0])
+            actions = _of_lead(caller, chosen(tenant, lead)[0])
     if as_json:
-        emit({"actions": found, **({"in_doubt": asked} if lead is None else {})})
+        emit({"actions": actions, **({"in_doubt": leads_in_doubt} if lead is None else {})})
         return
-    if asked:
-        show_doubts(tenant, asked)
-    for told in found:
-        show_action(told)
-    if not found:
+    if leads_in_doubt:
+        show_doubts(tenant, leads_in_doubt)
+    for action in actions:
+        show_action(action)
+    if not actions:
         say(f"no actions of lead {lead}" if lead else f"no actions of {tenant} wait for approval")
 
 
 def _of_lead(caller: Client, lead_id: str) -> list[Data]:
     card = caller.call("hearth.leads.card", lead_id=lead_id)
-    named = {name: card[name] for name in ("lead_id", "external_id")}
-    return [{**named, **told} for part in ("running", "blocked", "past") for told in card["actions"][part]]
+    ids = {name: card[name] for name in ("lead_id", "external_id")}
+    return [{**ids, **action} for part in ("running", "blocked", "past") for action in card["actions"][part]]
 
 
 @interventions.command(cls=Command, epilog=example("hearth interventions approve 0a1b2c --tenant demo --actor ada"))
@@ -163,7 +167,7 @@ def _of_lead(caller: Client, lead_id: str) -> list[Data]:
 @ACTOR
 @json_option
 def approve(action_ids: tuple[str, ...], tenant: str, actor: str, as_json: bool) -> None:
-    """Let actions that wait be sent: the gates look once more when their time comes."""
+    """Approve waiting actions; the gates are checked again when they are sent."""
     _review(action_ids, tenant, "approve", actor=actor, as_json=as_json)
 
 
@@ -173,20 +177,22 @@ def approve(action_ids: tuple[str, ...], tenant: str, actor: str, as_json: bool)
 @ACTOR
 @json_option
 def reject(action_ids: tuple[str, ...], tenant: str, actor: str, as_json: bool) -> None:
-    """Turn actions down that wait for approval."""
+    """Reject actions that wait for approval."""
     _review(action_ids, tenant, "reject", actor=actor, as_json=as_json)
 
 
 def _review(action_ids: tuple[str, ...], tenant: str, decision: str, *, actor: str, as_json: bool) -> None:
     with client(tenant) as caller:
-        given = {"decision": decision, "actor": actor}
-        done = [caller.call("hearth.interventions.review", action_id=action_id, **given) for action_id in action_ids]
+        done = [
+            caller.call("hearth.interventions.review", action_id=action_id, decision=decision, actor=actor)
+            for action_id in action_ids
+        ]
     if as_json:
         emit({"reviewed": done})
         return
-    for told in done:
-        state = STATES.get(told["state"], plain(told["state"]))
-        say(f"{told['action_id']}: {state if told['changed'] else f'unchanged, {state}'}")
+    for review in done:
+        state = STATES.get(review["state"], plain(review["state"]))
+        say(f"{review['action_id']}: {state if review['changed'] else f'unchanged, {state}'}")
 
 
 @interventions.command(cls=Command, epilog=example("hearth interventions pause incentive_offer --tenant demo"))
@@ -210,10 +216,10 @@ def resume(intervention: str, tenant: str, actor: str, as_json: bool) -> None:
     _stop(intervention, tenant, "resume", as_json=as_json, actor=actor)
 
 
-def _stop(intervention: str, tenant: str, what: str, *, as_json: bool, **given: str) -> None:
+def _stop(intervention: str, tenant: str, command: str, *, as_json: bool, **arguments: str) -> None:
     with client(tenant) as caller:
         named = "*" if intervention == ALL else intervention
-        data = caller.call(f"hearth.interventions.{what}", intervention=named, **given)
+        data = caller.call(f"hearth.interventions.{command}", intervention=named, **arguments)
     if as_json:
         emit(data)
     else:

@@ -70,14 +70,14 @@ def show_value(data: Data) -> None:
     facts("what interventions change", {"leads at risk": f"{verdict}: {measured}", "money": _money(data["money"])})
 
 
-def _band(told: Data) -> tuple[object, ...]:
-    bounds = told["interval"]
+def _band(band: Data) -> tuple[object, ...]:
+    bounds = band["interval"]
     between = "-" if bounds is None else f"{share(bounds[0])} to {share(bounds[1])}"
-    return told["band"], told["leads"], told["converted"], share(told["rate"]), between
+    return band["band"], band["leads"], band["converted"], share(band["rate"]), between
 
 
-def _money(told: Data | None) -> str:
-    if told is None:
+def _money(money: Data | None) -> str:
+    if money is None:
         return "none is named: it takes [worth] in the tenant's settings, and leads whose 30 days are over"
-    low, high = f"{told['low']:,.0f}", f"{told['high']:,.0f}"
-    return f"{told['amount']:,.0f} {told['currency']}, 95 % interval {low} to {high}"
+    low, high = f"{money['low']:,.0f}", f"{money['high']:,.0f}"
+    return f"{money['amount']:,.0f} {money['currency']}, 95 % interval {low} to {high}"

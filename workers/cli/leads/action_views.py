@@ -16,109 +16,118 @@ _NEXT: Mapping[str, str] = {"not_before": "not before", "due_by": "due by"}
 _TIMES: Mapping[str, str] = {"not_before": "not before", "expires_at": "expires", "dispatched_at": "handed over"}
 
 
-def show_risk(told: Data) -> None:
+def show_risk(risk: Data) -> None:
     """Print a lead's churn risk: its level, its drivers, and when it is assessed again."""
-    facts("risk of going cold", {**_risk(told), **dict(drivers(told["drivers"], DRIVERS)), **_ahead(told)})
+    facts("risk of going cold", {**_risk(risk), **dict(drivers(risk["drivers"], DRIVERS)), **_outlook(risk)})
 
 
-def _risk(told: Data) -> dict[str, object]:
-    who = "the written scorecard" if told["scope"] == "scorecard" else told["model"]
-    risk = f"{plain(told['level'])}: {share(told['probability'])} within {told['horizon_days']} days, says {who}"
-    note = {"note": plain(told["note"])} if told.get("note") else {}
-    return {"risk": risk, **note, "as of": moment(told["as_of"]), "confidence": share(told["confidence"])}
+def _risk(risk: Data) -> dict[str, object]:
+    who = "the written scorecard" if risk["scope"] == "scorecard" else risk["model"]
+    sentence = f"{plain(risk['level'])}: {share(risk['probability'])} within {risk['horizon_days']} days, says {who}"
+    note = {"note": plain(risk["note"])} if risk.get("note") else {}
+    return {"risk": sentence, **note, "as of": moment(risk["as_of"]), "confidence": share(risk["confidence"])}
 
 
-def _ahead(told: Data) -> dict[str, object]:
-    members = ", ".join(f"{name} {share(one)}" for name, one in told["members"].items())
-    days = told["days_to_churn"]
-    found = {
+def _outlook(risk: Data) -> dict[str, object]:
+    members = ", ".join(f"{name} {share(probability)}" for name, probability in risk["members"].items())
+    days = risk["days_to_churn"]
+    rows = {
         "likely cold in": None if days is None else f"{days:.0f} days" if days >= 1 else "less than a day",
-        "looked at again": moment(told["next_check_at"]),
+        "next check": moment(risk["next_check_at"]),
         "members": members,
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in rows.items() if value}
 
 
-def show_next(told: Data) -> None:
+def show_next(step: Data) -> None:
     """Print the one next action of a lead, or why it may not be contacted."""
-    planned = f", {STATES.get(told['state'], told['state'])}" if told.get("state") else ""
-    pairs: dict[str, object] = {"action": "none" if told["action"] is None else f"{way(told)}{planned}"}
-    pairs |= {"why now": told["why_now"]} if told.get("why_now") else {}
-    pairs |= {name: moment(told[key]) for key, name in _NEXT.items() if told.get(key)}
-    pairs |= dict(refusals(told["why_not"]))
+    planned = f", {STATES.get(step['state'], step['state'])}" if step.get("state") else ""
+    pairs: dict[str, object] = {"action": "none" if step["action"] is None else f"{way(step)}{planned}"}
+    pairs |= {"why now": step["why_now"]} if step.get("why_now") else {}
+    pairs |= {name: moment(step[key]) for key, name in _NEXT.items() if step.get(key)}
+    pairs |= dict(refusals(step["why_not"]))
     facts("next", pairs)
 
 
-def show_consent(told: Data) -> None:
+def show_consent(consent: Data) -> None:
     """Print the consent of each channel, and its last source."""
-    newest = next((one for one in told["statements"] if one["decision"] != "settled"), None)
-    facts("may be contacted", standings(told) | ({} if newest is None else {"said last": _said(newest)}))
+    newest = next((statement for statement in consent["statements"] if statement["decision"] != "settled"), None)
+    facts("may be contacted", standings(consent) | ({} if newest is None else {"last statement": _statement(newest)}))
 
 
-def _said(one: Data) -> str:
-    where = f"{plain(one['basis'])} {one['reference']}".strip()
-    return f"{plain(one['channel'])} {plain(one['decision'])}: {where}, {moment(one['said_at'] or one['recorded_at'])}"
+def _statement(statement: Data) -> str:
+    where = f"{plain(statement['basis'])} {statement['reference']}".strip()
+    when = moment(statement["said_at"] or statement["recorded_at"])
+    return f"{plain(statement['channel'])} {plain(statement['decision'])}: {where}, {when}"
 
 
-def standings(told: Data) -> dict[str, object]:
+def standings(consent: Data) -> dict[str, object]:
     """Return the consent of each channel in words."""
-    return {plain(channel): STANDINGS[state] for channel, state in told["channels"].items()}
+    return {plain(channel): STANDINGS[state] for channel, state in consent["channels"].items()}
 
 
-def show_actions(told: Data) -> None:
+def show_actions(actions: Data) -> None:
     """Print a lead's actions: planned, blocked by gates, done."""
-    if told["held_out"]:
+    if actions["held_out"]:
         facts("actions", {"held out": "nothing is sent to this lead, so that the others can be compared with it"})
-    for one in told["running"]:
-        show_action(one)
-    if told["blocked"]:
-        facts("not allowed", {title(one): _against(one) for one in told["blocked"]})
-    for one in told["past"]:
-        if "intervention" in one:
-            show_action(one)
+    for action in actions["running"]:
+        show_action(action)
+    if actions["blocked"]:
+        facts("not allowed", {title(action): _refusing_gates(action) for action in actions["blocked"]})
+    for action in actions["past"]:
+        if "intervention" in action:
+            show_action(action)
 
 
-def show_action(told: Data) -> None:
+def show_action(action: Data) -> None:
     """Print one action."""
-    lead = told.get("external_id") or told.get("lead_id")
+    lead = action.get("external_id") or action.get("lead_id")
     of_lead = f"lead {lead}: " if lead else ""
-    state = STATES.get(told.get("state", ""), told.get("state"))
-    if "intervention" not in told:
-        facts(f"{of_lead}{state}", {"planned": moment(told.get("planned_at"))})
+    state = STATES.get(action.get("state", ""), action.get("state"))
+    if "intervention" not in action:
+        facts(f"{of_lead}{state}", {"planned": moment(action.get("planned_at"))})
         return
-    facts(f"{of_lead}{title(told)}", {"state": state, **_details(told)})
+    facts(f"{of_lead}{title(action)}", {"state": state, **_details(action)})
 
 
-def title(told: Data) -> str:
+def title(action: Data) -> str:
     """Return intervention, action, channel and urgency as one line.
 
     >>> title({"intervention": "value_reinforcement", "action": "market_report", "channel": "email", "urgency": "low"})
     'value reinforcement: market report by e-mail, urgency low'
     """
-    urgency = f", urgency {told['urgency']}" if told.get("urgency") else ""
-    return f"{plain(told['intervention'])}: {way(told)}{urgency}"
+    urgency = f", urgency {action['urgency']}" if action.get("urgency") else ""
+    return f"{plain(action['intervention'])}: {way(action)}{urgency}"
 
 
-def way(told: Data) -> str:
+def way(action: Data) -> str:
     """Return the action, and its channel where the name does not include it.
 
     >>> way({"action": "call_task", "channel": "call"}), way({"action": "market_report", "channel": "email"})
     ('call task', 'market report by e-mail')
     """
-    named = told["action"] in CHANNELS or told["action"].startswith(f"{told['channel']}_")
+    named = action["action"] in CHANNELS or action["action"].startswith(f"{action['channel']}_")
     return (
-        plain(told["action"]) if named else f"{plain(told['action'])} {CHANNELS.get(told['channel'], told['channel'])}"
+        plain(action["action"])
+        if named
+        else f"{plain(action['action'])} {CHANNELS.get(action['channel'], action['channel'])}"
     )
 
 
-def _details(told: Data) -> dict[str, object]:
-    times = {name: moment(told[key]) for key, name in _TIMES.items() if told.get(key)}
-    because = ", ".join(plain(code) for code in told.get("reason_codes") or ())
-    found = {"because": because, "text": told.get("text"), **times, "gates": gates(told), "id": told.get("action_id")}
-    return {name: value for name, value in found.items() if value}
+def _details(action: Data) -> dict[str, object]:
+    times = {name: moment(action[key]) for key, name in _TIMES.items() if action.get(key)}
+    because = ", ".join(plain(code) for code in action.get("reason_codes") or ())
+    rows = {
+        "because": because,
+        "text": action.get("text"),
+        **times,
+        "gates": gates(action),
+        "id": action.get("action_id"),
+    }
+    return {name: value for name, value in rows.items() if value}
 
 
-def gates(told: Data) -> str:
+def gates(action: Data) -> str:
     """Return the gates' decisions: the rules that passed, then each that did not.
 
     >>> allowed = {"gate": "consent", "rule": "consent.call", "decision": "allow"}
@@ -126,13 +135,13 @@ def gates(told: Data) -> str:
     >>> gates({"compliance": {"rules": [allowed, stopped]}})
     'passed consent.call; do not call blocked (dnc.listed)'
     """
-    passed = ", ".join(ruling["rule"] for ruling in _rules(told) if ruling["decision"] == "allow")
-    return "; ".join(filter(None, (passed and f"passed {passed}", _against(told))))
+    passed = ", ".join(ruling["rule"] for ruling in _rules(action) if ruling["decision"] == "allow")
+    return "; ".join(filter(None, (passed and f"passed {passed}", _refusing_gates(action))))
 
 
-def _against(told: Data) -> str:
-    return "; ".join(gate(ruling) for ruling in _rules(told) if ruling["decision"] != "allow")
+def _refusing_gates(action: Data) -> str:
+    return "; ".join(gate(ruling) for ruling in _rules(action) if ruling["decision"] != "allow")
 
 
-def _rules(told: Data) -> Sequence[Data]:
-    return (told.get("compliance") or {}).get("rules") or ()
+def _rules(action: Data) -> Sequence[Data]:
+    return (action.get("compliance") or {}).get("rules") or ()

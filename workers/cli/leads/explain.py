@@ -52,20 +52,20 @@ def explain(context: click.Context, prediction: str, tenant: str | None, as_json
         context.exit(1)
 
 
-def _show(found: Explanation) -> None:
-    told = found.evidence
-    answer, snapshot = told["answer"], told["snapshot"]
+def _show(explanation: Explanation) -> None:
+    evidence_record = explanation.evidence
+    answer, snapshot = evidence_record["answer"], evidence_record["snapshot"]
     names = ("probability", "band", "interval", "fit", "engagement", "as_of", "computed_at", "log_odds", "base", "rest")
-    lead = {"lead": told["lead_id"], "tenant": told["tenant_id"], "kind": told["kind"]}
+    lead = {"lead": evidence_record["lead_id"], "tenant": evidence_record["tenant_id"], "kind": evidence_record["kind"]}
     facts(f"score {answer['prediction_id']}", lead | {name: answer.get(name) for name in names})
     _reasons(answer)
     _indicators(answer)
-    facts("model", {name: _flat(value) for name, value in told["model"].items()})
+    facts("model", {name: _flat(value) for name, value in evidence_record["model"].items()})
     facts(f"snapshot {snapshot['snapshot_id']} as of {snapshot['as_of']}", snapshot["features"])
     say(f"missing: {', '.join(snapshot['missing']) or 'nothing'}")
-    table("events seen", ("kind", "times"), list(told["events"]["counts"].items()))
-    facts("between the score and a call", {name: _flat(value) for name, value in told["gates"].items()})
-    say(_verdict(told["replay"]))
+    table("events seen", ("kind", "times"), list(evidence_record["events"]["counts"].items()))
+    facts("between the score and a call", {name: _flat(value) for name, value in evidence_record["gates"].items()})
+    say(_verdict(evidence_record["replay"]))
 
 
 def _reasons(answer: Data) -> None:
@@ -80,8 +80,12 @@ def _reasons(answer: Data) -> None:
 
 def _indicators(answer: Data) -> None:
     """Print the indicators of a risk, strongest first."""
-    told = sorted(answer.get("indicators") or (), key=lambda one: (-one["value"], one["name"]))
-    rows = [(plain(one["name"]), one["value"], evidence(one["name"], one["evidence"])) for one in told if one["known"]]
+    indicators = sorted(answer.get("indicators") or (), key=lambda indicator: (-indicator["value"], indicator["name"]))
+    rows = [
+        (plain(indicator["name"]), indicator["value"], evidence(indicator["name"], indicator["evidence"]))
+        for indicator in indicators
+        if indicator["known"]
+    ]
     if rows:
         risk = {name: _flat(answer.get(name)) for name in RISK}
         facts("risk", risk)

@@ -37,12 +37,12 @@ WORKLIST_COLUMNS = (
     "model",
 )
 #: code of a worklist's warning -> what it says
-WARNINGS: Mapping[str, str] = {"kill_switch": "the kill switch is on: nobody is contacted, so nobody is listed"}
+WARNINGS: Mapping[str, str] = {"kill_switch": "the kill switch is on: no lead may be contacted, so the list is empty"}
 NO_CONSENT = (
-    "no agreement to calls is known of most: import opt_in_call, or say so where the brokerage has it of all: "
-    "attested in docs/compliance.md"
+    "most leads have no stored consent to calls: import opt_in_call, or, if the brokerage has the consent of all, "
+    "set attested (docs/compliance.md)"
 )
-#: parts of a card that are told in words
+#: parts of a card that are printed in words
 PARTS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "next": show_next,
     "consent": show_consent,
@@ -164,10 +164,10 @@ def run_assessment(caller: Client, lead_ids: Sequence[str], *, as_of: str | None
 def ranking(tenant: str, lead_ids: Sequence[str], top: int) -> list[Data]:
     """Return the newest scores of these leads, highest first, as JSON objects."""
     with reading(tenant) as session:
-        found = predictions.latest(session, tenant, kind=KIND, lead_ids=lead_ids)
-        found = sorted(found, key=lambda p: (-(p.probability or 0.0), p.lead_id))[:top]
-        external = leads.external_ids(session, tenant, lead_ids=[prediction.lead_id for prediction in found])
-    return [_scored(prediction, external.get(prediction.lead_id)) for prediction in found]
+        scores = predictions.latest(session, tenant, kind=KIND, lead_ids=lead_ids)
+        scores = sorted(scores, key=lambda p: (-(p.probability or 0.0), p.lead_id))[:top]
+        external = leads.external_ids(session, tenant, lead_ids=[prediction.lead_id for prediction in scores])
+    return [_scored(prediction, external.get(prediction.lead_id)) for prediction in scores]
 
 
 def _scored(prediction: PredictionRecord, external_id: str | None) -> Data:
@@ -195,13 +195,13 @@ def show_ranking(title: str, ranked: Sequence[Data], *, as_json: bool) -> None:
 
 
 def show_worklist(title: str, data: Data) -> None:
-    """Print a worklist, and the number of leads left out because nobody may contact them."""
+    """Print a worklist, and the number of leads left out because they may not be contacted."""
     rows = [_call(lead) for lead in data["leads"]]
     table(f"{title}, as of {data['as_of']}", WORKLIST_COLUMNS, rows)
     if data.get("in_doubt"):
-        click.echo(f"did they refuse? {_many(len(data['in_doubt']))} in doubt; `hearth privacy doubts` lists them")
+        click.echo(f"possible refusals: {_many(len(data['in_doubt']))} in doubt; `hearth privacy doubts` lists them")
     if data["withheld"]:
-        click.echo(f"left out: {_many(data['withheld'])} that nobody may contact; `hearth card` says why")
+        click.echo(f"left out: {_many(data['withheld'])} that may not be contacted; `hearth card` says why")
     if data.get("withheld_by", {}).get("consent.call_missing"):
         click.echo(NO_CONSENT)
 
@@ -225,7 +225,7 @@ def _action(lead: Data) -> str:
 
 
 def _risk(risk: Data | None) -> str | None:
-    """Return a lead's risk level, or that nobody has contacted it yet."""
+    """Return a lead's risk level, or that it has never been contacted."""
     return None if risk is None else str(risk["note"] or risk["level"]).replace("_", " ")
 
 

@@ -87,21 +87,21 @@ def moments(texts: Sequence[str]) -> Callable[[str], datetime]:
 def _read(path: Path, names: Sequence[str] | None) -> Table:
     # who names a file here may name a link to it
     real = path.resolve()
-    found = source.inspect(real) if names is None else _headless(real, names)
-    columns: list[list[str]] = [[] for _ in found.header]
-    kept: list[dict[str, str]] = [{} for _ in found.header]
+    layout = source.inspect(real) if names is None else _headless(real, names)
+    columns: list[list[str]] = [[] for _ in layout.header]
+    interned: list[dict[str, str]] = [{} for _ in layout.header]
     misfits, first = 0, 0
-    for line, cells in _rows(real, found, skip=names is None):
+    for line, cells in _rows(real, layout, skip=names is None):
         if len(cells) != len(columns):
             misfits, first = misfits + 1, first or line
             continue
-        for column, seen, cell in zip(columns, kept, cells, strict=True):
+        for column, texts, cell in zip(columns, interned, cells, strict=True):
             # one text for all cells that say the same
-            column.append(seen.setdefault(cell, cell))
+            column.append(texts.setdefault(cell, cell))
     if misfits > _MISFITS * (misfits + len(columns[0])):
         counts = f"{misfits} rows have another number of cells than the header ({len(columns)})"
         raise TableUnreadable(f"{path.name}: {counts}, the first on line {first}; quote cells that hold the delimiter")
-    named = {name: column for name, column in zip(found.header, columns, strict=True) if name}
+    named = {name: column for name, column in zip(layout.header, columns, strict=True) if name}
     return Table(name=path.name, columns=named, misfits=misfits, first_misfit=first)
 
 
@@ -111,12 +111,12 @@ def _headless(path: Path, names: Sequence[str]) -> source.Source:
     return source.Source(encoding=codec, delimiter=sniffing.delimiter(text, whole=whole), header=tuple(names))
 
 
-def _rows(path: Path, found: source.Source, *, skip: bool) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, layout: source.Source, *, skip: bool) -> Iterator[tuple[int, list[str]]]:
     """Yield line number and cells of each row that is not blank, without empty cells beyond the header."""
-    width = len(found.header)
+    width = len(layout.header)
     with files.opened(path) as (raw, _):
-        text = io.TextIOWrapper(raw, found.encoding, newline="")
-        reader = csv.reader(_without_separator_line(text), delimiter=found.delimiter)
+        text = io.TextIOWrapper(raw, layout.encoding, newline="")
+        reader = csv.reader(_without_separator_line(text), delimiter=layout.delimiter)
         try:
             for cells in reader:
                 if skip:
@@ -146,13 +146,13 @@ def _beside(columns: Columns, other: Table, target: str) -> Columns:
 
 def _key(columns: Mapping[str, Sequence[str]], other: Table, target: str) -> str:
     """Return the common column that is unique in the other table and matches most rows."""
-    common = [name for name in columns if name in other.columns and name != target]
-    unique = [name for name in common if len({text.strip() for text in other.columns[name]}) == len(other)]
+    shared = [name for name in columns if name in other.columns and name != target]
+    unique = [name for name in shared if len({text.strip() for text in other.columns[name]}) == len(other)]
     if not unique:
-        why = "no column in common" if not common else f"no common column tells the rows of {other.name} apart"
+        why = "no column in common" if not shared else f"no shared column tells the rows of {other.name} apart"
         raise TableUnreadable(f"the files cannot be joined: {why}; give files with the same columns, or with a key")
-    found = {
+    matches = {
         name: len({text.strip() for text in columns[name]} & set(map(str.strip, other.columns[name])))
         for name in unique
     }
-    return max(unique, key=lambda name: found[name])
+    return max(unique, key=lambda name: matches[name])

@@ -13,6 +13,7 @@ import numpy as np
 
 from ml.churn.scorer import ChurnScorer
 from ml.ensemble.intervals import covered
+from ml.ensemble.scorer import EnsembleScorer
 from ml.errors import LabelsError
 from ml.features.catalogue import COLUMN
 from ml.features.prohibited import refused
@@ -39,7 +40,7 @@ Data = dict[str, Any]
 
 OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=FILE),
-    click.option("--target", required=True, metavar="COL", help="The column that says what came of a row."),
+    click.option("--target", required=True, metavar="COL", help="The column with the outcome of a row."),
     click.option("--positive", metavar="V", help="The target's value that counts as yes; yes, 1, true, won are known."),
     click.option("--drop", default="", metavar="A,B", help="Columns that the model must not see."),
     click.option("--columns", metavar="A,B", help="Names of the columns of files without a header."),
@@ -51,7 +52,7 @@ OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         metavar="SHARE",
         help="Also train on the first rows and judge on this last share of them, in file order.",
     ),
-    click.option("--allow-leaks", is_flag=True, help="Learn from columns that alone tell the outcome (AUC above .95)."),
+    click.option("--allow-leaks", is_flag=True, help="Use columns that alone predict the outcome (AUC above .95)."),
     click.option("--fair", is_flag=True, help="Leave out columns that may not be features of real leads (age, zip …)."),
     json_option,
 )
@@ -136,36 +137,39 @@ def refusals(*, path: Path, text: str, label: str, columns: str | None, as_json:
     if text not in messages.columns:
         raise click.BadParameter(f"no column {text!r}; there are: {_names(messages)}", param_hint="--text")
     try:
-        found = asdict(evaluation.evaluate(messages.columns[text], messages.columns[label]))
+        metrics = asdict(evaluation.evaluate(messages.columns[text], messages.columns[label]))
     except LabelsError as error:
         raise CommandFailed(f"{messages.name}, column {label!r}: {error}") from error
     if as_json:
-        emit(found)
+        emit(metrics)
     else:
-        facts(path.name, found)
+        facts(path.name, metrics)
 
 
-def _answer(options: Options, kind: type[LeadScorer], *, as_json: bool) -> None:
+def _answer(options: Options, kind: type[EnsembleScorer], *, as_json: bool) -> None:
     started = time.monotonic()
     joined = open_tables(options.paths, options.columns, options.target)
-    asked = question(joined, options)
-    found = _report(asked, kind)
+    request = question(joined, options)
+    report = _report(request, kind)
     if options.holdout_last is not None:
-        found["out_of_time"] = _out_of_time(asked, kind, options.holdout_last)
-    found["seconds"] = round(time.monotonic() - started, 1)
+        report["out_of_time"] = _out_of_time(request, kind, options.holdout_last)
+    report["seconds"] = round(time.monotonic() - started, 1)
     if as_json:
-        emit(found)
+        emit(report)
     else:
-        show(options.paths[0].name, found)
+        show(options.paths[0].name, report)
 
 
 def open_tables(paths: Sequence[Path], columns: str | None, target: str) -> Table:
     """Read and join files; print what was left out. Raise TableUnreadable; a missing target is wrong usage."""
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     read = [csv_table.read(path, names) for path in paths]
-    for one in read:
-        if one.misfits:
-            notice(f"{one.name}: {one.misfits} rows have another width and are left out, first line {one.first_misfit}")
+    for file in read:
+        if file.misfits:
+            notice(
+                f"{file.name}: {file.misfits} rows with another number of cells are left out, "
+                f"the first on line {file.first_misfit}"
+            )
     joined = csv_table.join(read, target)
     if target not in joined.columns:
         raise click.BadParameter(f"no column {target!r}; there are: {_names(joined)}", param_hint="--target")
@@ -186,16 +190,16 @@ def names_of(drop: str, joined: Table, target: str) -> list[str]:
 
 
 def question(joined: Table, options: Options) -> Question:
-    """Return labels and features; raise CommandFailed when they cannot be told apart."""
+    """Return labels and features; raise CommandFailed when they cannot be read."""
     left_out = names_of(options.drop, joined, options.target)
-    kept = {name: cells for name, cells in joined.columns.items() if name not in left_out}
-    banned = refused(kept)
+    columns = {name: cells for name, cells in joined.columns.items() if name not in left_out}
+    banned = refused(columns)
     try:
         labels = read_labels(joined.columns[options.target], options.positive)
     except LabelsError as error:
         raise CommandFailed(f"{joined.name}, column {options.target!r}: {error}") from error
     _require(joined, options.target, labels, options.folds)
-    chosen = {name: cells for name, cells in kept.items() if not (options.fair and name in banned)}
+    chosen = {name: cells for name, cells in columns.items() if not (options.fair and name in banned)}
     if not chosen:
         raise CommandFailed(f"{joined.name}: no column is left to learn from")
     matrix = read_columns(chosen, csv_table.moments).take(labels.rows)
@@ -224,71 +228,73 @@ def figures(metrics: Metrics) -> Data:
     return {name: getattr(metrics, name) for name in FIGURES}
 
 
-def _report(asked: Question, kind: type[LeadScorer]) -> Data:
-    found = _trained(asked.matrix, asked.target.labels, asked, kind, label="evaluating")
+def _report(request: Question, kind: type[EnsembleScorer]) -> Data:
+    training = _trained(request.matrix, request.target.labels, request, kind, label="evaluating")
     return {
-        "rows": found.rows,
-        "positive": asked.target.positive,
-        "base_rate": found.metrics.base_rate,
-        **figures(found.metrics),
-        "intervals": {name: list(bounds) for name, bounds in found.metrics.intervals.items()},
-        "baselines": _baselines(found),
-        "leakage": [{"column": _plain(name), "auc": auc} for name, auc in found.leaks.items()],
+        "rows": training.rows,
+        "positive": request.target.positive,
+        "base_rate": training.metrics.base_rate,
+        **figures(training.metrics),
+        "intervals": {name: list(bounds) for name, bounds in training.metrics.intervals.items()},
+        "baselines": _baselines(training),
+        "leakage": [{"column": _plain(name), "auc": auc} for name, auc in training.leaks.items()],
         "members": {
             name: {"rows": metrics.rows, "base_rate": metrics.base_rate, **figures(metrics)}
-            for name, metrics in found.members.items()
+            for name, metrics in training.members.items()
         },
-        "weights": dict(found.weights),
-        "choice": found.choice,
-        "interval": None if found.interval is None else asdict(found.interval),
-        "bands": [asdict(band) for band in found.bands],
-        "top": {_plain(name): size for name, size in list(found.top.items())[:MOST_SHOWN]},
-        "dropped": {_plain(name): why for name, why in found.dropped.items()},
-        "not_for_real_leads": dict(asked.refused),
+        "weights": dict(training.weights),
+        "choice": training.choice,
+        "interval": None if training.interval is None else asdict(training.interval),
+        "bands": [asdict(band) for band in training.bands],
+        "top": {_plain(name): size for name, size in list(training.top.items())[:MOST_SHOWN]},
+        "dropped": {_plain(name): why for name, why in training.dropped.items()},
+        "not_for_real_leads": dict(request.refused),
     }
 
 
-def _trained(matrix: FeatureMatrix, labels: Any, asked: Question, kind: type[LeadScorer], *, label: str) -> Training:
-    with progress(label) as shown:
+def _trained(
+    matrix: FeatureMatrix, labels: Any, request: Question, kind: type[EnsembleScorer], *, label: str
+) -> Training:
+    with progress(label) as show_progress:
         return train(
             matrix,
             labels,
-            seed=asked.seed,
-            folds=asked.folds,
-            allow_leaks=matrix.columns if asked.allow_leaks else (),
-            progress=shown,
+            seed=request.seed,
+            folds=request.folds,
+            allow_leaks=matrix.columns if request.allow_leaks else (),
+            progress=show_progress,
             scorer=kind(),
         )
 
 
-def _baselines(found: Training) -> Data:
+def _baselines(training: Training) -> Data:
     """Return the base rate, and the best column alone of those that may be learnt from."""
-    alone = next(((name, auc) for name, auc in found.alone.items() if name not in found.dropped), None)
-    told = {name: figures(metrics) for name, metrics in found.baselines.items()}
-    return told if alone is None else {**told, "best_column": {"column": _plain(alone[0]), "auc": alone[1]}}
+    alone = next(((name, auc) for name, auc in training.alone.items() if name not in training.dropped), None)
+    baselines = {name: figures(metrics) for name, metrics in training.baselines.items()}
+    return baselines if alone is None else {**baselines, "best_column": {"column": _plain(alone[0]), "auc": alone[1]}}
 
 
-def _out_of_time(asked: Question, kind: type[LeadScorer], share: float) -> Data:
+def _out_of_time(request: Question, kind: type[EnsembleScorer], share: float) -> Data:
     """Train on the first rows, evaluate on the last."""
-    labels = asked.target.labels
+    labels = request.target.labels
     cut = len(labels) - round(share * len(labels))
     first, last = np.arange(cut), np.arange(cut, len(labels))
     for part, name in ((first, "first"), (last, "last")):
-        if min(labels[part].sum(), (~labels[part]).sum()) < asked.folds:
+        if min(labels[part].sum(), (~labels[part]).sum()) < request.folds:
             raise CommandFailed(f"--holdout-last {share:g}: the {name} {len(part)} rows hold too few of one outcome")
-    earlier = asked.matrix.take(first)
-    found = _trained(earlier, labels[first], asked, kind, label="out of time")
-    said = found.scorer.quick(asked.matrix.take(last))
-    judged = judge(labels[last], said, seed=asked.seed)
-    rate = np.full(len(last), found.metrics.base_rate)
+    earlier = request.matrix.take(first)
+    training = _trained(earlier, labels[first], request, kind, label="out of time")
+    predictions = training.scorer.quick(request.matrix.take(last))
+    metrics = judge(labels[last], predictions, seed=request.seed)
+    rate = np.full(len(last), training.metrics.base_rate)
     return {
         "rows": len(last),
         "trained_on": len(first),
-        "base_rate": judged.base_rate,
-        **figures(judged),
-        "intervals": {name: list(bounds) for name, bounds in judged.intervals.items()},
-        "coverage": None if found.interval is None else covered(said, labels[last], found.interval),
-        "baselines": {"base_rate": figures(judge(labels[last], rate, seed=asked.seed))},
+        "base_rate": metrics.base_rate,
+        **figures(metrics),
+        "intervals": {name: list(bounds) for name, bounds in metrics.intervals.items()},
+        "coverage": None if training.interval is None else covered(predictions, labels[last], training.interval),
+        "baselines": {"base_rate": figures(judge(labels[last], rate, seed=request.seed))},
     }
 
 
@@ -296,32 +302,36 @@ def _plain(name: str) -> str:
     return name.removeprefix(COLUMN)
 
 
-def show(title: str, found: Data) -> None:
+def show(title: str, report: Data) -> None:
     """Print a report for people."""
-    facts(title, {"rows": found["rows"], "positive": found["positive"], "base rate": found["base_rate"]})
-    rows = [("hearth", found), *found["members"].items(), *found["baselines"].items()]
-    if "out_of_time" in found:
-        rows.append(("hearth, out of time", found["out_of_time"]))
-    shown = [(name, *(told.get(figure) for figure in FIGURES)) for name, told in rows]
-    table("out of fold", ("scorer", *FIGURES), shown)
-    facts("the model", {"members": found["choice"], **_interval(found)})
-    bands = [(f"{b['low']:.0%} to {b['high']:.0%}", b["rows"], b["positives"], b["came"]) for b in found["bands"]]
-    table("what was said and what came", ("said", "rows", "positive", "share"), bands)
-    facts("what counts most, in log-odds", found["top"])
-    for title_, pairs in _asides(found).items():
+    facts(title, {"rows": report["rows"], "positive": report["positive"], "base rate": report["base_rate"]})
+    rows = [("hearth", report), *report["members"].items(), *report["baselines"].items()]
+    if "out_of_time" in report:
+        rows.append(("hearth, out of time", report["out_of_time"]))
+    figures_by_scorer = [(name, *(metrics.get(figure) for figure in FIGURES)) for name, metrics in rows]
+    table("out of fold", ("scorer", *FIGURES), figures_by_scorer)
+    facts("the model", {"members": report["choice"], **_interval(report)})
+    bands = [(f"{b['low']:.0%} to {b['high']:.0%}", b["rows"], b["positives"], b["came"]) for b in report["bands"]]
+    table("predicted and observed shares", ("predicted", "rows", "positive", "observed"), bands)
+    facts("what counts most, in log-odds", report["top"])
+    for title_, pairs in _asides(report).items():
         if pairs:
             facts(title_, pairs)
-    notice(f"{found['seconds']} s")
+    notice(f"{report['seconds']} s")
 
 
-def _interval(found: Data) -> Data:
-    interval = found["interval"]
-    return {} if interval is None else {"interval": f"{interval['level']:.0%} asked, {interval['coverage']:.0%} held"}
+def _interval(report: Data) -> Data:
+    interval = report["interval"]
+    return (
+        {}
+        if interval is None
+        else {"interval": f"{interval['level']:.0%} promised, {interval['coverage']:.0%} measured"}
+    )
 
 
-def _asides(found: Data) -> dict[str, Data]:
+def _asides(report: Data) -> dict[str, Data]:
     return {
-        "LEAKAGE: these columns alone tell the outcome": {leak["column"]: leak["auc"] for leak in found["leakage"]},
-        "columns not learnt from": found["dropped"],
-        "columns that a model for real leads would not get (--fair)": found["not_for_real_leads"],
+        "LEAKAGE: these columns alone predict the outcome": {leak["column"]: leak["auc"] for leak in report["leakage"]},
+        "unused columns": report["dropped"],
+        "columns that a model for real leads would not get (--fair)": report["not_for_real_leads"],
     }

@@ -99,11 +99,11 @@ def show_model(version: str, tenant: str, card: Path | None, as_json: bool) -> N
     """One version: metrics, training data, decision."""
     with database(settings()), reading(tenant) as session:
         model = _require(session, tenant, version)
-        said = score_feedback.tallies(session, tenant).get(version)
+        tally = score_feedback.tallies(session, tenant).get(version)
     if card:
-        write(load("model_card").page(model, tenant=tenant, marks=said), card)
+        write(load("model_card").page(model, tenant=tenant, marks=tally), card)
     if as_json:
-        emit({**_brief(model), "report": dict(model.report), "marks": _marks(said)})
+        emit({**_brief(model), "report": dict(model.report), "marks": _marks(tally)})
         return
     plain = {name: value for name, value in model.metrics.items() if isinstance(value, (int, float))}
     facts(f"{model.version} of {tenant}", {"state": model.state, "rows": model.rows, **plain})
@@ -111,7 +111,7 @@ def show_model(version: str, tenant: str, card: Path | None, as_json: bool) -> N
     show_bands(f"{model.version}, scored out of fold", model)
     show_scores(f"{model.version}, by score", model)
     decision = model.report.get("decision") or {}
-    facts("what people and the comparison say", {**_marks(said), "decision": decision.get("reason")})
+    facts("marks by people, and the decision", {**_marks(tally), "decision": decision.get("reason")})
 
 
 def show_scores(title: str, model: ModelRecord) -> None:
@@ -123,11 +123,11 @@ def show_scores(title: str, model: ModelRecord) -> None:
         table(title, ("scored", words.unit, words.ended), rows)
 
 
-def _marks(said: FeedbackTally | None) -> dict[str, Any]:
+def _marks(tally: FeedbackTally | None) -> dict[str, Any]:
     """Return how often people marked this model's scores as wrong, and why."""
-    if said is None:
+    if tally is None:
         return {"wrong": 0, "right": 0}
-    return {"wrong": said.wrong, "right": said.right, **dict(sorted(said.reasons.items()))}
+    return {"wrong": tally.wrong, "right": tally.right, **dict(sorted(tally.reasons.items()))}
 
 
 def show_comparison(model: ModelRecord) -> None:
@@ -190,11 +190,17 @@ def rollback_model(tenant: str, kind: str, actor: str, as_json: bool) -> None:
 def _settle(session: Session, tenant: str, what: str, model: ModelRecord, *, actor: str, retired: str | None) -> None:
     """Write the audit row and the event of the new champion in its transaction; workers use it at their next score."""
     moment = datetime.now(UTC)
-    told = {"kind": model.kind, "version": model.version, "scope": model.scope, "actor": actor, "retired": retired}
-    proof = AuditDraft(kind=what, body={**told, "fingerprint": model.fingerprint})
+    facts_of_model = {
+        "kind": model.kind,
+        "version": model.version,
+        "scope": model.scope,
+        "actor": actor,
+        "retired": retired,
+    }
+    proof = AuditDraft(kind=what, body={**facts_of_model, "fingerprint": model.fingerprint})
     audit.append(session, tenant, entries=[proof], now=moment)
     callback = tenants.require(session, tenant).settings.get("callback") or {}
-    event = OutboundDraft(type="model.promoted", lead_id=None, body={**told, "reason": what})
+    event = OutboundDraft(type="model.promoted", lead_id=None, body={**facts_of_model, "reason": what})
     outbound.emit(session, tenant, events=[event], now=moment, deliver=callback.get("kind", "pull") != "pull")
 
 

@@ -33,7 +33,7 @@ Data = dict[str, Any]
 )
 @tenant_option
 @LEAD
-@click.option("--reveal", is_flag=True, help="The words of messages and notes too; they are personal.")
+@click.option("--reveal", is_flag=True, help="Show the words of messages and notes too; they are personal data.")
 @json_option
 def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
     """Who agreed or refused, when, by what, from which source: the proof that a complaint asks for.
@@ -48,9 +48,9 @@ def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
             entries = ledger.for_lead(session, tenant, lead_id=lead_id) if reveal else []
     if reveal:
         data["words"] = [
-            {"source": one.source, "said_at": one.said_at, "recorded_at": one.recorded_at, "words": one.quote}
-            for one in reversed(entries)
-            if one.quote
+            {"source": entry.source, "said_at": entry.said_at, "recorded_at": entry.recorded_at, "words": entry.quote}
+            for entry in reversed(entries)
+            if entry.quote
         ]
     if as_json:
         emit(to_wire(data))
@@ -61,22 +61,25 @@ def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
 def _show(lead: str, data: Data) -> None:
     facts(f"may {lead} be contacted?", standings(data))
     columns = ("said", "recorded", "channel", "what", "by", "which", "read by", "source", "import")
-    table("what was said, the newest first", columns, [_row(one) for one in data["statements"]])
-    for one in data.get("words", ()):
-        facts(f"words of {moment(one['said_at'] or one['recorded_at'])}, from {one['source']}", {"words": one["words"]})
+    table("statements about contact, newest first", columns, [_row(entry) for entry in data["statements"]])
+    for entry in data.get("words", ()):
+        facts(
+            f"words of {moment(entry['said_at'] or entry['recorded_at'])}, from {entry['source']}",
+            {"words": entry["words"]},
+        )
 
 
-def _row(told: Mapping[str, Any]) -> tuple[Any, ...]:
+def _row(statement: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
-        moment(told["said_at"]) if told["said_at"] else None,
-        moment(told["recorded_at"]),
-        plain(told["channel"]),
-        plain(told["decision"]),
-        plain(told["basis"]),
-        told["reference"],
-        plain(told["rule"]) if told["rule"] else None,
-        told["source"],
-        told["import"],
+        moment(statement["said_at"]) if statement["said_at"] else None,
+        moment(statement["recorded_at"]),
+        plain(statement["channel"]),
+        plain(statement["decision"]),
+        plain(statement["basis"]),
+        statement["reference"],
+        plain(statement["rule"]) if statement["rule"] else None,
+        statement["source"],
+        statement["import"],
     )
 
 
@@ -95,14 +98,19 @@ def doubts(tenant: str, agent: str | None, top: int, as_json: bool) -> None:
         show_doubts(tenant, data["leads"])
 
 
-def show_doubts(tenant: str, found: Sequence[Mapping[str, Any]]) -> None:
+def show_doubts(tenant: str, leads: Sequence[Mapping[str, Any]]) -> None:
     """Print the leads in doubt and how to decide."""
     rows = [
-        (one["external_id"] or one["lead_id"], one["assigned_to"], ", ".join(one["channels"]), moment(one["since"]))
-        for one in found
+        (
+            lead["external_id"] or lead["lead_id"],
+            lead["assigned_to"],
+            ", ".join(lead["channels"]),
+            moment(lead["since"]),
+        )
+        for lead in leads
     ]
-    table(f"did they refuse? leads of {tenant} in doubt", ("lead", "agent", "channels", "since"), rows)
-    if found:
+    table(f"possible refusals: leads of {tenant} in doubt", ("lead", "agent", "channels", "since"), rows)
+    if leads:
         click.echo("read the words: hearth privacy consent --reveal; then decide: hearth privacy decide")
 
 
@@ -115,23 +123,23 @@ def show_doubts(tenant: str, found: Sequence[Mapping[str, Any]]) -> None:
 )
 @tenant_option
 @LEAD
-@click.option("--refused/--open", "refused", required=True, help="It refused; or it did not.")
+@click.option("--refused/--open", "refused", required=True, help="Whether the lead refused.")
 @click.option(
     "--channel",
     "channels",
     multiple=True,
     type=click.Choice(("all", "email", "sms", "call", "mail")),
-    help="What it refused; all that is in doubt without it.",
+    help="The refused channel; without it, all channels in doubt.",
 )
 @click.option("--actor", required=True, metavar="NAME", help="Who has read it and decided.")
 @json_option
-def decide(tenant: str, lead: str, refused: bool, as_json: bool, **said: Any) -> None:
-    """Decide of a lead in doubt. What it refused for certain stays refused."""
-    told: Data = {"decision": "refused" if refused else "open", "actor": said["actor"]}
-    if said["channels"]:
-        told["channels"] = list(said["channels"])
+def decide(*, tenant: str, lead: str, refused: bool, channels: tuple[str, ...], actor: str, as_json: bool) -> None:
+    """Decide whether a lead in doubt has refused. A clear refusal is not changed."""
+    decision: Data = {"decision": "refused" if refused else "open", "actor": actor}
+    if channels:
+        decision["channels"] = list(channels)
     with client(tenant) as caller, database(settings()):
-        data = caller.call("hearth.privacy.decide", lead_id=chosen(tenant, lead)[0], **told)
+        data = caller.call("hearth.privacy.decide", lead_id=chosen(tenant, lead)[0], **decision)
     if as_json:
         emit({"tenant_id": tenant, **data})
     else:

@@ -82,15 +82,15 @@ def export(tenant: str, as_json: bool, **who: Any) -> None:
 )
 @tenant_option
 @person_options
-@click.option("--dry-run", is_flag=True, help="Only count what would go.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only count what would be erased.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def forget(tenant: str, dry_run: bool, yes: bool, as_json: bool, **who: Any) -> None:
-    """Erase a person everywhere; there is no way back. The same again tells what the first came to."""
-    asked = person(**who)
+    """Erase a person everywhere; this cannot be undone. The same command again prints the first result."""
+    identity = person(**who)
     if not (dry_run or yes or as_json) and sys.stdin.isatty():
         click.confirm(f"Erase this person from tenant {tenant} for good?", abort=True)
-    data = _call(tenant, "forget", **asked, dry_run=dry_run)
+    data = _call(tenant, "forget", **identity, dry_run=dry_run)
     _show("would be erased" if dry_run else f"erased: {data['erasure_id']}", data, as_json=as_json)
 
 
@@ -104,13 +104,13 @@ def forget(tenant: str, dry_run: bool, yes: bool, as_json: bool, **who: Any) -> 
 @tenant_option
 @person_options
 @click.option("--objected", is_flag=True, help="The person objects to automated decisions (Art. 22).")
-@click.option("--lift", is_flag=True, help="Somebody has reviewed it and allows it again; needs --actor.")
+@click.option("--lift", is_flag=True, help="Lift it after a person has reviewed the case; needs --actor.")
 @click.option("--actor", metavar="NAME", help="Who has reviewed it.")
 @json_option
 def restrict(tenant: str, objected: bool, lift: bool, actor: str | None, as_json: bool, **who: Any) -> None:
     """Stop that anything is computed of a person and acted on, until somebody has reviewed it."""
     if lift and not actor:
-        raise click.UsageError("--lift takes a person's review: name them with --actor")
+        raise click.UsageError("--lift needs the review of a person: name the person with --actor")
     name = "objected" if objected else "restricted"
     data = _call(tenant, "restrict", **person(**who), **{name: not lift}, **({"actor": actor} if actor else {}))
     if as_json:
@@ -131,7 +131,7 @@ def readmit(erasure: str, tenant: str, actor: str, as_json: bool) -> None:
     if as_json:
         emit({"tenant_id": tenant, **data})
     else:
-        click.echo(f"{data['identities']} identities of {erasure} are let in again")
+        click.echo(f"{data['identities']} identities of {erasure} are accepted again")
 
 
 @privacy.command(cls=Command, epilog=example("hearth privacy registry", "hearth privacy registry --json"))

@@ -41,7 +41,7 @@ class UpsertContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupKeys:
-    """What a draft's lead is looked up by: the source's id, then hashes of e-mail, and of phone with last name."""
+    """The keys by which a draft's lead is looked up: the source's id, then e-mail, then phone with last name."""
 
     identity: Identity | None
     email: bytes | None
@@ -54,7 +54,7 @@ class LookupKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLeads:
-    """What is stored of the leads that a batch may mean."""
+    """Everything stored of the leads that a batch may mean."""
 
     #: positions of drafts of people who were forgotten
     forgotten: Collection[int]
@@ -83,13 +83,13 @@ class LeadIndex:
         return set()
 
     def add_hashes(self, lead_id: str, *hashes: bytes | None) -> None:
-        """Let a lead be found by these hashes too."""
+        """Make a lead found by these hashes too."""
         for value in hashes:
             if value is not None:
                 self._by_hash[value].add(lead_id)
 
     def add_identity(self, lead_id: str, identity: Identity | None) -> bool:
-        """Let a lead be found by a source's id; False where there is none or it names a lead already."""
+        """Make a lead found by a source's id too; False where there is none or it names a lead already."""
         if identity is None or identity in self._by_identity:
             return False
         self._by_identity[identity] = lead_id

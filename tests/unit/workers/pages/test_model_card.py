@@ -100,7 +100,7 @@ def test_leaks_and_columns_that_were_left_out_are_named_with_the_reason():
     refused = {"custom:Age": "age", "offers": "the same value everywhere"}
     told = read(model(report={**REPORT, "dropped": refused, "leaks": {}, "alone": {"showings": 0.71, "source": 0.6}}))
     assert "Not allowed: age (1) Age The same value everywhere (1) offers" in told.told("unused")
-    assert "What tells most is showings, with an AUC of 0.710" in told.told("leakage")
+    assert "The strongest single column is showings, with an AUC of 0.710" in told.told("leakage")
     allowed = {**REPORT, "features": [*REPORT["features"], "custom:Agent note"]}
     assert "allowed: it was learnt from" in read(model(report=allowed)).told("leaks")
 

@@ -1,0 +1,14 @@
+"""Types of the arrays that models pass to each other."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+#: floats as matrices and trees keep them
+Floats32 = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+#: positions, counts and codes
+Ints = NDArray[np.intp]
+Ints32 = NDArray[np.int32]
