@@ -117,7 +117,7 @@ def hand_over(context: TaskContext, actions: Sequence[InterventionRecord]) -> No
 def _drafts(
     session: Session, plan_context: PlanContext, batch: PlanBatch, selections: Mapping[str, Selection]
 ) -> dict[str, InterventionDraft]:
-    """Write out what is new, and anew what was blocked earlier the same day: what it asks of the CRM and of whom."""
+    """Write the drafts of what is new, and of what was blocked earlier the same day and may go now."""
     open_ = {lead_id: one for lead_id, one in selections.items() if one.record is None or one.record.state == "blocked"}
     contact_ids = leads.identities(
         session, plan_context.tenant_id, source_system=plan_context.crm.provider, lead_ids=list(open_)

@@ -119,8 +119,8 @@ def test_the_data_the_decision_and_the_libraries_are_told():
     [
         (model(metrics={**METRICS, "auc": 0.97}), "too good to be true"),
         (model(metrics=BASE_RATE), "the same probability"),
-        (model(retrain_at=datetime(2026, 11, 1, tzinfo=UTC)), "forgotten since"),
-        (model(report={**REPORT, "features": ["custom:Agent note"]}), "alone tells the outcome"),
+        (model(retrain_at=datetime(2026, 11, 1, tzinfo=UTC)), "was erased"),
+        (model(report={**REPORT, "features": ["custom:Agent note"]}), "alone predicts the outcome"),
     ],
 )
 def test_what_an_auditor_must_not_miss_stands_on_top(record, said):
