@@ -13,7 +13,7 @@ from db.base import JsonType
 from db.records import BackfillRecord
 from db.repositories.backfills import backfills
 from db.session import EVERY_TENANT, reading
-from tasks.runtime.file_grants import handed_over
+from tasks.runtime.files.file_grants import handed_over
 
 #: seconds between two looks at the import's row
 LOOK_INTERVAL = 0.05

@@ -17,8 +17,9 @@ from ml.features import SCHEMA_VERSION
 from tasks.contracts.base.request import CONTRACT
 from tasks.contracts.base.wire import to_wire
 from tasks.contracts.system import CanaryCall, Ping, Status, Upkeep
-from tasks.runtime import queue_depth, schedule, workspace
+from tasks.runtime import queue_depth, schedule
 from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.files import workspace
 from tasks.runtime.task import job, query
 
 #: how long bookkeeping of finished work is kept

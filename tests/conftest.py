@@ -10,7 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tasks.runtime import workspace
+from tasks.runtime.files import workspace
 
 TESTS = Path(__file__).parent
 

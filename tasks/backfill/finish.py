@@ -15,8 +15,8 @@ from db.session import Session
 from tasks.contracts.backfill import FinishCall
 from tasks.errors import InvalidPayload
 from tasks.intake.csv import error_file as error_files
-from tasks.runtime import workspace
 from tasks.runtime.context import TaskContext, TaskResult
+from tasks.runtime.files import workspace
 from tasks.runtime.task import step
 from tasks.services.backfill import file_layout, reconcile
 

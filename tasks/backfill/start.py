@@ -20,8 +20,9 @@ from tasks.errors import InvalidPayload
 from tasks.intake.csv import columns, error_file, source
 from tasks.intake.csv import mapping as mapping_file
 from tasks.intake.errors import FileRejected, MappingRejected
-from tasks.runtime import admission_control, workspace
+from tasks.runtime import admission_control
 from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.files import workspace
 from tasks.runtime.task import job
 from tasks.services.backfill.preview import preview
 

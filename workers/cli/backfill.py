@@ -16,7 +16,7 @@ from db.repositories.backfills import backfills
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.backfill.finish import summary
 from tasks.intake.csv import export_profiles
-from tasks.runtime.file_grants import handed_over
+from tasks.runtime.files.file_grants import handed_over
 from workers.base.settings import settings
 from workers.cli.base.client import Client, client
 from workers.cli.base.command import Command, CommandFailed, example, json_option

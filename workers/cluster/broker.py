@@ -106,9 +106,7 @@ def wait_for(url: SecretStr, check: Callable[[], None], *, patience: float = PAT
     while not answers(url):
         check()
         if time.monotonic() > deadline:
-            raise BrokerSilent(
-                "the broker does not answer, or refuses the password: check REDIS_URL and its log"
-            )
+            raise BrokerSilent("the broker does not answer, or refuses the password: check REDIS_URL and its log")
         time.sleep(0.02)
 
 

@@ -22,7 +22,7 @@ from celery.signals import (
 )
 
 from db import session
-from tasks.runtime import workspace
+from tasks.runtime.files import workspace
 from workers.base import database
 from workers.base.errors import WorkersError
 from workers.base.parent_death_signal import die_with_parent

@@ -9,7 +9,7 @@ from typing import Any
 
 from db.records import BackfillDraft
 from tasks.intake.csv import source
-from tasks.runtime import workspace
+from tasks.runtime.files import workspace
 from tasks.services.backfill import file_layout
 
 

@@ -19,7 +19,7 @@ from db.repositories.leads.archives import restore
 from db.session import Session
 from tasks.intake import files
 from tasks.intake.csv import error_file, source
-from tasks.runtime import workspace
+from tasks.runtime.files import workspace
 
 #: with fewer leads, the share that is missing does not show that the file is only part of an export
 FEWEST = 50

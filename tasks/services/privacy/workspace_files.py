@@ -18,7 +18,7 @@ from db.records import BackfillFiles
 from tasks.contracts.base.wire import canonical
 from tasks.intake import files
 from tasks.intake.csv import error_file
-from tasks.runtime import file_grants, workspace
+from tasks.runtime.files import file_grants, workspace
 
 #: separates the tenant's id from the export's in a file name; no tenant's id contains it
 _MARK = "~"

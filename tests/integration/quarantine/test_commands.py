@@ -12,7 +12,7 @@ from db.repositories.jobs import outbox as rows
 from db.repositories.jobs import quarantine as held
 from db.repositories.outbound import outbound
 from db.session import EVERY_TENANT, transaction
-from tasks.runtime import workspace
+from tasks.runtime.files import workspace
 from workers.base.settings import settings
 from workers.cli import main
 

@@ -19,7 +19,8 @@ from db.repositories import audit
 from db.session import EVERY_TENANT, reading
 from tasks.contracts.base.wire import RESULT_LIMIT
 from tasks.errors import InvalidPayload, TaskError, Unexpected
-from tasks.runtime import registry, workspace
+from tasks.runtime import registry
+from tasks.runtime.files import workspace
 from tests.support.broker import running
 from workers.bootstrap import app
 from workers.cluster.embedded import join

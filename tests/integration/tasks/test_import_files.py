@@ -18,7 +18,7 @@ from tasks.backfill.start import start
 from tasks.errors import InvalidPayload
 from tasks.intake.csv import source
 from tasks.intake.errors import FileRejected
-from tasks.runtime import file_grants, workspace
+from tasks.runtime.files import file_grants, workspace
 from tasks.services.privacy import workspace_files
 from tasks.tenants import configure
 from tests.support.broker import running

@@ -77,7 +77,7 @@ def test_what_is_wrong_is_said_in_a_line(files, tmp_path):
     assert "folds need" in refused.stderr
 
 
-DATA = Path(os.environ.get("HEARTH_DATA", Path(__file__).parents[4] / "shared" / "data")) / "churn_sgi_telecom"
+DATA = Path(os.environ.get("HEARTH_DATA", Path(__file__).parents[6] / "shared" / "data")) / "churn_sgi_telecom"
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="HEARTH_DATA holds no churn_sgi_telecom")

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from db.records import AuditAnchor
 from tasks.errors import InvalidPayload
-from tasks.runtime import file_grants
+from tasks.runtime.files import file_grants
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ def _folders(path: Path) -> Iterator[os.stat_result]:
 
 def _home() -> Path:
     if _bound.home is None:
-        raise RuntimeError("the workspace is not bound; call tasks.runtime.workspace.bind at process start")
+        raise RuntimeError("the workspace is not bound; call tasks.runtime.files.workspace.bind at process start")
     return _bound.home
 
 

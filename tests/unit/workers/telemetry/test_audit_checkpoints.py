@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from db.records import AuditAnchor
-from tasks.runtime import workspace
+from tasks.runtime.files import workspace
 from workers.telemetry import audit_checkpoints
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -14,7 +14,7 @@ from workers.cli.leads import action_views
 from workers.cli.leads.scores import show_card, show_worklist
 from workers.pages import labels
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "tenant.toml"
+EXAMPLE = Path(__file__).parents[5] / "examples" / "tenant.toml"
 RISK = {
     "prediction_id": "p1",
     "as_of": "2026-11-23T09:00:00Z",
