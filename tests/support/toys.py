@@ -20,7 +20,7 @@ def echo(**kwargs):
 
 
 @shared_task(name="toys.work")
-def context(*, started, done, seconds):
+def work(*, started, done, seconds):
     """Leaves a file when it begins and one when it ends: ended work can be told from interrupted work."""
     Path(started).touch()
     time.sleep(seconds)
