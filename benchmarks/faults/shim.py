@@ -23,8 +23,9 @@ from db import stalled_connection
 from db.session import EVERY_TENANT, Session, transaction
 from tasks.contracts.base.request import Request, ShortText
 from tasks.contracts.system import Upkeep
-from tasks.runtime import retry_policy, schedule
+from tasks.runtime import schedule
 from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.failures import retry_policy
 from tasks.runtime.task import HearthTask, effect, job
 from workers.app import app
 from workers.worker import hooks

@@ -33,10 +33,11 @@ from celery.exceptions import Reject, Retry
 
 from tasks.contracts.base.request import Request, parse
 from tasks.errors import InvalidPayload, TaskError, Unavailable
-from tasks.runtime import batching, delivery_attempts, execution, idempotency, outbox, registry, retries, retry_policy
+from tasks.runtime import batching, execution, idempotency, outbox, registry
 from tasks.runtime.batching import Bodies, Call
 from tasks.runtime.context import Json, TaskContext, TaskResult
-from tasks.runtime.error_mapping import absorbed, translated
+from tasks.runtime.failures import delivery_attempts, retries, retry_policy
+from tasks.runtime.failures.error_mapping import absorbed, translated
 from tasks.runtime.registry import Declaration
 
 Kind = Literal["query", "effect", "step", "job"]

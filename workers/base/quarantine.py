@@ -21,10 +21,10 @@ from db.repositories.jobs import delivery_attempts as attempt_rows
 from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, reading, transaction
 from tasks.contracts.base.destinations import is_bookkeeping
-from tasks.runtime import delivery_attempts
+from tasks.runtime.failures import delivery_attempts
+from tasks.runtime.failures.retries import WAITED
+from tasks.runtime.failures.retry_policy import RETRY_HEADER
 from tasks.runtime.outbox import FROM_OUTBOX
-from tasks.runtime.retries import WAITED
-from tasks.runtime.retry_policy import RETRY_HEADER
 from workers.base import malformed, messages
 from workers.base.decoding import BODY_LIMIT
 

@@ -10,7 +10,7 @@ from celery import Celery
 
 from db.records import OutboxRecord, QuarantineRecord
 from tasks.contracts.base.destinations import is_bookkeeping
-from tasks.runtime.delivery_attempts import AGAIN
+from tasks.runtime.failures.delivery_attempts import AGAIN
 from tasks.runtime.outbox import FROM_OUTBOX
 from workers.base import quarantine
 from workers.base.quarantine import REPLAY, RawMessage

@@ -25,8 +25,8 @@ from celery.worker import state
 from celery.worker.strategy import default
 from kombu import serialization
 
-from tasks.runtime import delivery_attempts, retry_policy
 from tasks.runtime.batching import Call
+from tasks.runtime.failures import delivery_attempts, retry_policy
 from tasks.runtime.outbox import FROM_OUTBOX
 from workers.base import messages
 

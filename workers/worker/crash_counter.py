@@ -1,8 +1,8 @@
 """Count in the broker how often a worker's main process crashed over a message, so that it is quarantined in the end.
 
-Crashes of the pool's children are counted in the database (see tasks.runtime.delivery_attempts). When the main process
-itself crashes, it cannot record anything afterwards, so it counts before it handles the message. Only redelivered
-messages are counted: a first delivery costs nothing.
+Crashes of the pool's children are counted in the database (see tasks.runtime.failures.delivery_attempts). When the
+main process itself crashes, it cannot record anything afterwards, so it counts before it handles the message. Only
+redelivered messages are counted: a first delivery costs nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from tasks.runtime.delivery_attempts import MAX_ATTEMPTS
+from tasks.runtime.failures.delivery_attempts import MAX_ATTEMPTS
 from workers.base import internal_keys
 
 log = structlog.get_logger(__name__)

@@ -11,8 +11,8 @@ from celery.exceptions import InvalidTaskError, TimeLimitExceeded, WorkerLostErr
 from celery.worker import state
 
 from db.errors import DatabaseError
-from tasks.runtime import delivery_attempts
-from tasks.runtime.retry_policy import DatabaseAway
+from tasks.runtime.failures import delivery_attempts
+from tasks.runtime.failures.retry_policy import DatabaseAway
 from tasks.runtime.task import HearthTask
 from workers.base import messages, quarantine
 from workers.base.quarantine import Reason

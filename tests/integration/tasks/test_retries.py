@@ -28,11 +28,11 @@ from tasks.contracts.system import Upkeep
 from tasks.errors import Unavailable
 from tasks.events import ingest
 from tasks.models import train_model
-from tasks.runtime import delivery_attempts, retries, retry_policy
 from tasks.runtime.batching import Call
 from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.failures import delivery_attempts, retries, retry_policy
+from tasks.runtime.failures.retry_policy import DatabaseAway
 from tasks.runtime.leases import LeaseBusy, leased
-from tasks.runtime.retry_policy import DatabaseAway
 from tasks.runtime.task import effect, job
 from tasks.tenants import configure, readiness
 from tests.support.broker import queued, running

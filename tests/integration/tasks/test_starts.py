@@ -28,7 +28,7 @@ from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, reading, transaction
 from tasks.contracts.base.request import Request
 from tasks.runtime.context import TaskContext, TaskResult
-from tasks.runtime.delivery_attempts import MAX_ATTEMPTS
+from tasks.runtime.failures.delivery_attempts import MAX_ATTEMPTS
 from tasks.runtime.leases import LeaseBusy
 from tasks.runtime.task import effect
 from tasks.tenants import configure

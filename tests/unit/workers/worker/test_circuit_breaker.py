@@ -8,7 +8,7 @@ from celery import Celery
 from celery.exceptions import Retry
 
 from tasks.errors import InvalidPayload, Unavailable
-from tasks.runtime.retry_policy import DatabaseAway
+from tasks.runtime.failures.retry_policy import DatabaseAway
 from tasks.runtime.task import HearthTask
 from workers.worker import poison_request
 from workers.worker.circuit_breaker import FIRST, MOST, CircuitBreaker

@@ -1,7 +1,7 @@
 """Retries: send a message again after a delay, give up with Unavailable, or quarantine it when its policy is exhausted.
 
-The policies and their back-off are in tasks.runtime.retry_policy. A retry here is a new copy of the message with its
-state in the headers; it does not count as a Celery retry, since those count crashes.
+The policies and their back-off are in tasks.runtime.failures.retry_policy. A retry here is a new copy of the message
+with its state in the headers; it does not count as a Celery retry, since those count crashes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from celery.exceptions import Reject, Retry
 from kombu.exceptions import OperationalError as BrokerError
 
 from tasks.errors import Unavailable
-from tasks.runtime import delivery_attempts, outbox, retry_policy
-from tasks.runtime.retry_policy import RetryPolicy
+from tasks.runtime import outbox
+from tasks.runtime.failures import delivery_attempts, retry_policy
+from tasks.runtime.failures.retry_policy import RetryPolicy
 
 #: seconds between two looks at work that another worker does, and the number of looks before they become rarer
 WAIT, WAITS = 2.0, 600

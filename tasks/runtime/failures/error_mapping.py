@@ -30,11 +30,11 @@ from db.errors import (
 )
 from tasks.contracts.base.request import Request
 from tasks.errors import InvalidPayload, TaskError, TimedOut, Unexpected
-from tasks.runtime import retries, retry_policy
 from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.failures import retries, retry_policy
+from tasks.runtime.failures.retry_policy import RetryPolicy
 from tasks.runtime.leases import LeaseBusy
 from tasks.runtime.queue_depth import DepthUnknown
-from tasks.runtime.retry_policy import RetryPolicy
 
 log = structlog.get_logger(__name__)
 

@@ -4,8 +4,8 @@ import doctest
 
 import pytest
 
-from tasks.runtime import delivery_attempts
-from tasks.runtime.delivery_attempts import AGAIN, ENDED
+from tasks.runtime.failures import delivery_attempts
+from tasks.runtime.failures.delivery_attempts import AGAIN, ENDED
 
 GIVEN_BACK = {"delivery_info": {"redelivered": True}}
 

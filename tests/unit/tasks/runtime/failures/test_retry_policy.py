@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from db.errors import DatabaseBusy, DatabaseUnavailable, KeyConflict, ReferenceGone, SchemaOutdated
-from tasks.runtime import error_mapping, retry_policy
-from tasks.runtime.retry_policy import (
+from tasks.runtime.failures import error_mapping, retry_policy
+from tasks.runtime.failures.retry_policy import (
     BACKOFF_LIMIT,
     DATABASE_AWAY,
     DISK_FULL,
