@@ -51,7 +51,7 @@ def test_an_entry_that_is_no_message_cannot_be_sent_again(hearth):
     with transaction(EVERY_TENANT) as session:
         one = held.hold(session, "*", draft=draft, now=NOW)
     code, told = hearth("quarantine", "replay", one)
-    assert (code, "is no message" in told) == (1, True)
+    assert (code, "is not a message" in told) == (1, True)
     assert hearth("quarantine", "replay", "--all") == (0, {"replayed": 0})
     assert hearth("quarantine", "drop", one) == (0, {"dropped": 1})
 
@@ -76,7 +76,7 @@ def test_messages_are_replayed_and_dropped_once(hearth):
     assert hearth("quarantine", "replay", "--all", "--task", "crm.newer") == (0, {"replayed": 1})
     assert hearth("quarantine", "replay", one, other, third) == (0, {"replayed": 1})
     with transaction(EVERY_TENANT) as session:
-        taken = rows.take(session, limit=9, per_tenant=9, older_than=-60.0)
+        taken = rows.claim(session, limit=9, per_tenant=9, older_than=-60.0)
     assert {row.kwargs["quarantine_id"] for row in taken} == {other, third}
     assert SECRET not in repr(taken)
     code, said = hearth("quarantine", "show", "nothing")
