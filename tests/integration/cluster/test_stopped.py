@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -87,9 +88,14 @@ def test_who_does_not_answer_is_started_again(watched):
     # it hears no signal, so there is no use in waiting for it
     watched._supervisor.grace = 1.0
     app.control.broadcast("hang", arguments={"seconds": 600}, destination=[f"background@{HOST}"])
-    for n in range(4):
-        app.send_task("toys.echo", kwargs={"n": n}, queue="batch", ignore_result=True)
-    anew(watched, "background", before)
+
+    def replaced():
+        # something has to wait; what was sent before the worker hung may have been done
+        app.send_task("toys.echo", kwargs={"n": 1}, queue="batch", ignore_result=True)
+        time.sleep(0.5)
+        return {watched.pids().get("background")} - {None, before}
+
+    until(replaced, 60)
     # what the first one had in its hands comes back only when its time is over, as after a crash
     assert app.send_task("toys.echo", kwargs={"a": 1}, queue="batch").get(timeout=60) == {"a": 1}
     assert restarts(watched, "background")[-1]["code"] == "silent"
