@@ -88,11 +88,17 @@ def text_list(raw: Raw, *names: str, most: int = 200) -> list[str] | None:
 
 
 def direction(raw: Raw) -> str | None:
-    """Return who wrote or called, `inbound` (the lead) or `outbound`; None where the event does not say."""
+    """Return who wrote or called, `inbound` (the lead) or `outbound`; None where the event does not say.
+
+    An event without a direction may name it in its type, whoever sends it: were it not read, a refusal in an inbound
+    message would be missed.
+    """
     word = (text(raw, "direction") or "").casefold()
     if word in {"inbound", "incoming", "in"}:
         return "inbound"
-    return "outbound" if word in {"outbound", "outgoing", "out"} else None
+    if word in {"outbound", "outgoing", "out"}:
+        return "outbound"
+    return {"InboundMessage": "inbound", "OutboundMessage": "outbound"}.get(str(raw.get("type")))
 
 
 def moment(raw: Raw, *names: str, zone: ZoneInfo = UTC) -> datetime | None:

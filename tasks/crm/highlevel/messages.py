@@ -24,8 +24,6 @@ KINDS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("fb", "facebook", "messenger", "11"), ("message", "facebook")),
     **dict.fromkeys(("ig", "instagram", "18"), ("message", "instagram")),
 }
-#: type of event -> direction, where the event has none of its own
-DIRECTIONS = {"InboundMessage": "inbound", "OutboundMessage": "outbound"}
 _IDS = ("messageId", "emailMessageId", "altId", "id")
 
 
@@ -35,7 +33,7 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent | IgnoredE
     if kind == "activity":
         return IgnoredEvent(type=str(raw["type"]), code="no_meaning")
     contact_id = payload.identifier(raw, "contactId")
-    body, direction = _body(raw), payload.direction(raw) or DIRECTIONS.get(str(raw["type"]))
+    body, direction = _body(raw), payload.direction(raw)
     happened = min(payload.moment(raw, "dateAdded", zone=setup.zone) or at, setup.now)
     event = EventDraft(
         kind=kind,

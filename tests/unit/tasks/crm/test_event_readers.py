@@ -63,3 +63,12 @@ def test_no_event_breaks_the_reader(kind: str, told: dict[str, object]) -> None:
             found = read(raw, SETUP)
             assert isinstance(found, ParsedEvent | IgnoredEvent)
             assert not isinstance(found, ParsedEvent) or found.at <= NOW
+
+
+@pytest.mark.parametrize("told", [{"direction": "in"}, {"type": "InboundMessage"}])
+def test_a_refusal_is_read_wherever_the_event_says_that_it_is_inbound(told: dict[str, str]) -> None:
+    raw = {"id": "e1", "kind": "sms", "lead": {"external_id": "c1"}, "text": "STOP", **told}
+    found = generic.read(raw, SETUP)
+    assert isinstance(found, ParsedEvent)
+    assert found.lead is not None
+    assert [statement.decision for statement in found.lead.statements] == ["unsubscribed"]
