@@ -13,8 +13,8 @@ from tasks.contracts.base.request import PastTime, Request
 
 def _known_kind(name: object) -> object:
     if not isinstance(name, str) or name not in KIND_LABELS:
-        known = " or ".join(repr(kind) for kind in KIND_LABELS)
-        raise PydanticCustomError("unknown_value", "Input should be {known}", {"known": known})
+        expected = " or ".join(repr(kind) for kind in KIND_LABELS)
+        raise PydanticCustomError("unknown_value", "Input should be {expected}", {"expected": expected})
     return name
 
 
@@ -35,8 +35,8 @@ class TrainModel(Request):
     @model_validator(mode="after")
     def _of_the_kind(self) -> TrainModel:
         if self.scope not in KIND_LABELS[self.kind].scopes:
-            message = "{kind} is learnt from a tenant's own leads; leave scope out"
-            raise PydanticCustomError("unknown_value", message, {"kind": self.kind})
+            message = "{expected} learns from a tenant's own leads; leave scope out"
+            raise PydanticCustomError("unknown_value", message, {"expected": self.kind})
         return self
 
     def lease_name(self) -> str:

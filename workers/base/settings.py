@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         return tuple(Path(folder) for folder in self.import_dirs.split(os.pathsep) if folder)
 
     def highlevel_keys(self) -> tuple[str, ...]:
-        """Return the keys one by one, for `tasks.crm.webhook_signatures.verify_ghl`."""
+        """Return the keys one by one, for `tasks.crm.webhook_signatures.verify_highlevel`."""
         end = "-----END PUBLIC KEY-----"
         return tuple(f"{text.strip()}\n{end}\n" for text in self.ghl_keys.split(end) if text.strip())
 
