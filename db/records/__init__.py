@@ -42,7 +42,7 @@ from db.records.jobs import (
     QuarantineRecord,
     QueueProbeRecord,
 )
-from db.records.leads import LeadDraft, LeadRecord, Outcome, ScoringView, UpsertResult
+from db.records.leads import LeadDraft, LeadRecord, LeadState, Outcome, ScoringView, UpsertResult
 from db.records.models import ModelDraft, ModelRecord
 from db.records.outbound import CircuitBreakerRecord, DeadLetter, OutboundDraft, OutboundRecord
 from db.records.overrides import (

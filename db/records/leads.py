@@ -71,6 +71,23 @@ class LeadRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeadState:
+    """Whether something may be computed of a stored lead and done about it, as its row says now."""
+
+    lead_id: str
+    version: int
+    #: open, won, lost, abandoned or archived
+    status: str
+    #: True won, False lost, None open or unknown
+    label: bool | None
+    stage: str | None
+    #: False when every channel is closed
+    contactable: bool
+    #: why nothing may be computed for it: restricted, objected; empty where all is allowed
+    held: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringView:
     """What a model may read of a stored lead, without its identity.
 

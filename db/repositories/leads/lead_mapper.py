@@ -14,7 +14,7 @@ from db.encryption import DataKey, KeyRing, associated_data
 from db.errors import SealBroken
 from db.identity import email_key, phone_key
 from db.merging import LeadContent
-from db.records import LeadRecord, ScoringView
+from db.records import LeadRecord, LeadState, ScoringView
 from db.repositories.privacy.restrictions import restriction_names
 
 Row = Mapping[Any, Any]
@@ -86,6 +86,19 @@ def to_record(row: Row, ring: KeyRing) -> LeadRecord:
         custom=content.custom,
         contact=content.contact,
         consent=content.consent,
+    )
+
+
+def to_state(row: Row) -> LeadState:
+    """Return what a row of `leads` says of being scored and contacted."""
+    return LeadState(
+        lead_id=row["lead_id"],
+        version=row["version"],
+        status=row["status"],
+        label=row["label"],
+        stage=row["stage"],
+        contactable=row["contactable"],
+        held=restriction_names(row["restricted_at"], row["objected_at"]),
     )
 
 

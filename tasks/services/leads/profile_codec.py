@@ -1,4 +1,7 @@
-"""Encode a lead as it was read for a snapshot as JSON, so that later stages of an assessment need not read it again."""
+"""Encode a profile as JSON for its snapshot, so that later stages of an assessment need not read the lead again.
+
+Whether the lead refused, ended or is restricted is no part of it: that is read when it is needed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from ml.profiles import Interaction, LeadProfile
-from tasks.services.leads.profiles import StoredLead
 
 #: changes with what a profile holds: a worker of another version reads the lead again instead
 FORMAT = 1
@@ -17,9 +19,8 @@ _TEXTS = (
 )
 
 
-def encode(lead: StoredLead) -> dict[str, Any]:
-    """Return a lead as JSON; `decode` gives it back, every number and moment as it was."""
-    profile = lead.profile
+def encode(profile: LeadProfile) -> dict[str, Any]:
+    """Return a profile as JSON; `decode` gives it back, every number and moment as it was."""
     return {
         "format": FORMAT,
         "lead_id": profile.lead_id,
@@ -41,17 +42,14 @@ def encode(lead: StoredLead) -> dict[str, Any]:
             ]
             for event in profile.interactions
         ],
-        "version": lead.version,
-        "blocked": list(lead.blocked),
-        "ended": lead.ended,
     }
 
 
-def decode(stored: Mapping[str, Any] | None) -> StoredLead | None:
-    """Return the lead that was encoded; None where nothing is stored, or another version of Hearth wrote it."""
+def decode(stored: Mapping[str, Any] | None) -> LeadProfile | None:
+    """Return the profile that was encoded; None where nothing is stored, or another version of Hearth wrote it."""
     if stored is None or stored.get("format") != FORMAT:
         return None
-    profile = LeadProfile(
+    return LeadProfile(
         lead_id=stored["lead_id"],
         as_of=datetime.fromisoformat(stored["as_of"]),
         created_at=None if stored["created_at"] is None else datetime.fromisoformat(stored["created_at"]),
@@ -71,7 +69,4 @@ def decode(stored: Mapping[str, Any] | None) -> StoredLead | None:
             for kind, occurred_at, recorded_at, direction, channel, value in stored["interactions"]
         ),
         **stored["texts"],
-    )
-    return StoredLead(
-        profile=profile, version=stored["version"], blocked=tuple(stored["blocked"]), ended=stored["ended"]
     )

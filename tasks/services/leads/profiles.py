@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from db import consent
-from db.records import EventRecord, LeadRecord, ScoringView
+from db.records import EventRecord, LeadRecord, LeadState, ScoringView
 from db.repositories.events import events
 from db.repositories.leads import leads
 from db.session import Session
@@ -74,10 +74,12 @@ def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datet
     """Return stored leads as of one moment, in the order asked. Raises UnknownLead."""
     views = leads.scoring_views(session, tenant_id, lead_ids=lead_ids)
     profiles = load_profiles(session, tenant_id, views, dict.fromkeys(lead_ids, as_of))
-    return [
-        StoredLead(profile=profile, version=view.version, blocked=view.held, ended=ended(view))
-        for profile, view in zip(profiles, views, strict=True)
-    ]
+    return [with_state(profile, view) for profile, view in zip(profiles, views, strict=True)]
+
+
+def with_state(profile: LeadProfile, state: LeadState | ScoringView) -> StoredLead:
+    """Return a lead with what its row says now of being scored and contacted."""
+    return StoredLead(profile=profile, version=state.version, blocked=state.held, ended=ended(state))
 
 
 def load_profiles(
@@ -104,7 +106,7 @@ def to_profile(record: LeadRecord | ScoringView, happened: Sequence[EventRecord]
     )
 
 
-def ended(lead: LeadRecord | ScoringView) -> str | None:
+def ended(lead: LeadRecord | LeadState | ScoringView) -> str | None:
     """Return how a lead ended, as its record tells; None where it is open, as a past client is again."""
     return _ended(lead.status, lead.label, lead.stage) if lead.contactable else "no_contact"
 

@@ -61,7 +61,7 @@ def take_snapshots(
             bucket=bucket,
             feature_schema=SCHEMA_VERSION,
             features=row,
-            profile=profile_codec.encode(lead) if with_profiles else None,
+            profile=profile_codec.encode(lead.profile) if with_profiles else None,
         )
         for lead, row in zip(stored, features, strict=True)
     ]
@@ -73,15 +73,17 @@ def load_taken(
 ) -> tuple[list[SnapshotRecord], list[profiles.StoredLead]]:
     """Return the snapshots of an assessment and the leads as they were read for them, in the same order.
 
-    The leads are read again where a snapshot does not hold them: it is an earlier one of an unchanged lead, a worker of
-    another version took it, or it was purged.
+    Whether a lead has ended, refused or is restricted is read now: what was said after the snapshot counts. The leads
+    are read again where a snapshot does not hold them: it is an earlier one of an unchanged lead, a worker of another
+    version took it, or it was purged.
     """
     taken = snapshots.get(session, tenant_id, snapshot_ids=assessment.snapshot_ids, with_profiles=True)
-    stored = [profile_codec.decode(snapshot.profile) for snapshot in taken]
-    complete = [lead for lead in stored if lead is not None and lead.profile.as_of == assessment.as_of]
+    decoded = [profile_codec.decode(snapshot.profile) for snapshot in taken]
+    complete = [profile for profile in decoded if profile is not None and profile.as_of == assessment.as_of]
     if len(complete) < len(taken):
-        complete = profiles.load(session, tenant_id, assessment.lead_ids, assessment.as_of)
-    return taken, complete
+        return taken, profiles.load(session, tenant_id, assessment.lead_ids, assessment.as_of)
+    states = leads.states(session, tenant_id, lead_ids=[profile.lead_id for profile in complete])
+    return taken, [profiles.with_state(profile, state) for profile, state in zip(complete, states, strict=True)]
 
 
 def bucket_of(as_of: datetime, context: TaskContext) -> datetime:

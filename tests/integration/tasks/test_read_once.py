@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from db.models import Prediction, Snapshot
+from db.models import Prediction, RiskCheck, Snapshot
 from db.repositories.predictions import assessments, predictions, snapshots
 from db.session import EVERY_TENANT, reading, transaction
 from tasks import pipelines
@@ -138,13 +138,26 @@ def test_an_earlier_snapshot_of_an_unchanged_lead_does_not_stand_in_for_now(lead
     assert all(len(rows) == 2 for rows in finished(call).values())
 
 
+def test_who_refuses_after_the_snapshot_gets_no_risk_and_is_looked_at_at_once(lead_ids: list[str]) -> None:
+    call = started(lead_ids)
+    refused, other = lead_ids
+    external_id = "L0"
+    upsert(tenant_id=T, leads=[{"external_id": external_id, "dnd_call": True, "dnd_sms": True, "dnd_email": True}])
+    assert churn_stage(**call)["data"]["state"] == "ok"
+    with reading(T) as session:
+        assert {row.lead_id for row in predictions.latest(session, T, kind="churn")} == {other}
+        due = {check.lead_id: check.due_at for check in session.scalars(select(RiskCheck))}
+    assert due[refused] <= datetime.now(UTC)
+
+
 def test_what_comes_back_is_what_was_read(lead_ids: list[str]) -> None:
     with reading(T) as session:
         stored = profiles.load(session, T, lead_ids, NOW)
     for lead in stored:
         assert len(lead.profile.interactions) == 2
-        assert profile_codec.decode(json.loads(json.dumps(profile_codec.encode(lead)))) == lead
-        assert profile_codec.decode(profile_codec.encode(lead) | {"format": 0}) is None, "another version's"
+        encoded = profile_codec.encode(lead.profile)
+        assert profile_codec.decode(json.loads(json.dumps(encoded))) == lead.profile
+        assert profile_codec.decode(encoded | {"format": 0}) is None, "another version's"
     assert profile_codec.decode(None) is None
 
 
