@@ -86,12 +86,12 @@ def refusing_value(name: str) -> bool:
 
 
 def refuses(name: str, value: object) -> bool:
-    """Whether an entry of the view closes a channel."""
+    """Return whether an entry of the view closes a channel."""
     return name in _EARLIEST or value == refusing_value(name)
 
 
 def contactable(consent: Mapping[str, Any]) -> bool:
-    """Whether any channel is open: not unsubscribed, not on do-not-disturb everywhere."""
+    """Return whether any channel is open: not unsubscribed, not on do-not-disturb everywhere."""
     everywhere = any(consent.get(name) is True for name in _DND_EVERYWHERE)
     each = all(consent.get(f"dnd_{channel}") is True for channel in CHANNELS)
     return not (consent.get(UNSUBSCRIBED) or everywhere or each)

@@ -53,7 +53,7 @@ class DataSubject:
         return sorted({*self.needles(), *(last for _, last in self.names)})
 
     def named_by(self, text: str, key: str = "") -> bool:
-        """Whether a value names the subject; `key` is the key that it stands under."""
+        """Return whether a value names the subject; `key` is the key that it stands under."""
         plain = text.strip()
         if plain in self.external_ids and (len(plain) >= UNIQUE_LENGTH or _is_id(key)):
             return True
@@ -63,7 +63,7 @@ class DataSubject:
         return any(email in lower for email in self.emails) or self._has_phone(plain)
 
     def in_document(self, value: Any, key: str = "") -> bool:
-        """Whether anything in a document names the subject."""
+        """Return whether anything in a document names the subject."""
         match value:
             case str():
                 return self.named_by(value, key)
@@ -80,7 +80,7 @@ class DataSubject:
         return False
 
     def in_row(self, header: Sequence[str], cells: Sequence[str], *, by_name: bool = False) -> bool:
-        """Whether a row of a file names the subject.
+        """Return whether a row of a file names the subject.
 
         With `by_name`, first and last name together count too, in a row without id and e-mail address: a row with
         another one is a namesake's.
@@ -93,13 +93,13 @@ class DataSubject:
         return by_name and not identified and self._has_name(cells)
 
     def in_key(self, text: str) -> bool:
-        """Whether a key made by a caller contains an id, address or first and last name of the subject."""
+        """Return whether a key made by a caller contains an id, address or first and last name of the subject."""
         ids = (external for external in self.external_ids if len(external) >= UNIQUE_LENGTH)
         has_id = self.named_by(text, "id") or any(_contains_word(external, text) for external in ids)
         return has_id or self._has_full_name(text)
 
     def in_bytes(self, raw: bytes) -> bool:
-        """Whether bytes that cannot be parsed as a document name the subject."""
+        """Return whether bytes that cannot be parsed as a document name the subject."""
         return self.in_key(raw.decode(errors="replace"))
 
     def without(self, document: Any) -> tuple[Any, bool]:
@@ -170,12 +170,12 @@ def _is_id(key: str) -> bool:
 
 
 def is_generated_id(text: str) -> bool:
-    """Whether an id is random, as Celery's and ours are, and so says nothing about a person."""
+    """Return whether an id is random, as Celery's and ours are, and so says nothing about a person."""
     return _UUID.fullmatch(text.removeprefix("task:")) is not None
 
 
 def _follows(first: str, last: str, text: str) -> bool:
-    """Whether two parts of a name follow each other, with at most two separators between them."""
+    """Return whether two parts of a name follow each other, with at most two separators between them."""
     parts = (r"[\W_]{1,2}".join(map(re.escape, part.split())) for part in (first, last))
     return re.search(r"[\W_]{0,2}".join(parts), text) is not None
 

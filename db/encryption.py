@@ -106,7 +106,7 @@ class KeyRing:
         return _decrypt(cipher, body, aad)
 
     def is_current(self, sealed: bytes) -> bool:
-        """Whether the current key sealed these bytes."""
+        """Return whether the current key sealed these bytes."""
         return sealed[1 : 1 + _ID_BYTES] == next(iter(self._keys))
 
     def key_ids(self) -> frozenset[bytes]:

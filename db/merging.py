@@ -99,7 +99,7 @@ def changed_columns(before: LeadContent, after: LeadContent) -> tuple[str, ...]:
 
 
 def moves_back(known: str | None, new: str | None) -> bool:
-    """Whether the stage `new` comes before `known` in the lifecycle; stages outside it never do."""
+    """Return whether the stage `new` comes before `known` in the lifecycle; stages outside it never do."""
     return known in _RANK and new in _RANK and _RANK[new] < _RANK[known]
 
 

@@ -82,7 +82,7 @@ class WatchedConnection(_BoundedConnection):
         return connection
 
     def _is_lost(self) -> bool:
-        """Whether the server's session has been idle for a while; False where that cannot be found out."""
+        """Return whether the server's session has been idle for a while; False where that cannot be found out."""
         try:
             with _BoundedConnection.connect(**self.way) as other:
                 return other.execute(_LOST, [self.info.backend_pid]).fetchone() is not None

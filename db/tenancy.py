@@ -57,7 +57,7 @@ def across_tenants(session: Session) -> Iterator[None]:
 
 
 def is_bound(session: Session) -> bool:
-    """Whether the policies bind this session's role: a superuser or a role with BYPASSRLS is not bound.
+    """Return whether the policies bind this session's role: a superuser or a role with BYPASSRLS is not bound.
 
     True on SQLite, which has no roles.
     """

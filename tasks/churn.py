@@ -36,7 +36,7 @@ SEED_EVERY, SEEDED = 600, 2_000
 
 @effect("hearth.churn.predict", PredictChurn, queue="inference")
 def predict(session: Session, request: PredictChurn, context: TaskContext) -> TaskResult:
-    """The risk that a lead, stored or sent along, goes cold within 30 days, and what warns of it; or that many do.
+    """Return the risk that a lead, stored or sent along, or many leads go cold within 30 days, and what warns of it.
 
     Leads that have ended have no risk and are named with how they ended. Those that are restricted, or that object to
     it, are left out and named.

@@ -85,7 +85,7 @@ class End:
 
     @property
     def refused(self) -> bool:
-        """Whether the lead itself asked for it."""
+        """Return whether the lead itself asked for it."""
         return self.reason in _REFUSALS
 
 

@@ -234,7 +234,7 @@ def _gaps(seen: Snapshots) -> Measured:
 
 
 def _habits(seen: Snapshots) -> Measured:
-    """How far the mix of what a lead does has moved: 0 the same mix, 1 nothing in common."""
+    """Return how far the mix of what a lead does has moved: 0 the same mix, 1 nothing in common."""
     newer, older = _mix(seen, -1.0, RECENT_HABITS), _mix(seen, RECENT_HABITS, WHOLE_HABITS)
     recent, before = newer.sum(axis=1), older.sum(axis=1)
     shares = newer / np.maximum(recent, 1)[:, None], older / np.maximum(before, 1)[:, None]
@@ -246,7 +246,7 @@ def _habits(seen: Snapshots) -> Measured:
 
 
 def _external(seen: Snapshots) -> Measured:
-    """What lies outside the talk with us, as far as it is known: financing that the timeline would ask for."""
+    """Return what lies outside the talk with us, as far as it is known: financing that the timeline would ask for."""
     financing = [normalised_level(lead.preapproval or "") for lead in seen.profiles]
     lacking = np.array([told == "none" for told in financing], dtype=np.float64)
     weighs = np.array([_UNFINANCED.get(normalised_level(lead.timeline or ""), 0.1) for lead in seen.profiles])

@@ -102,7 +102,7 @@ class Label:
 
     @property
     def churned(self) -> bool | None:
-        """What a classifier learns; None when the row teaches it nothing."""
+        """Return what a classifier learns; None when the row teaches it nothing."""
         return _CLASS.get(self.outcome)
 
 

@@ -68,7 +68,7 @@ class Ensemble:
 
     @property
     def members(self) -> tuple[str, ...]:
-        """The members that are there, also those that have no weight."""
+        """Return the members that are there, also those that have no weight."""
         there = {LR: self.linear, GB: self.boosting, RF: self.forest}
         return tuple(name for name, member in there.items() if member is not None)
 

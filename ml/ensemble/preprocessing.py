@@ -45,7 +45,7 @@ class Preprocessing:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The features that count, numbers first."""
+        """Return the features that count, numbers first."""
         return (*self.numbers.names, *(category.name for category in self.categories))
 
     def transform(self, matrix: FeatureMatrix) -> EncodedRows:

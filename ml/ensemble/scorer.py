@@ -80,7 +80,7 @@ class EnsembleScorer:
 
     @property
     def features_(self) -> tuple[str, ...]:
-        """The features that count, numbers first."""
+        """Return the features that count, numbers first."""
         return self._fitted().plan.features
 
     @property

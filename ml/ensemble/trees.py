@@ -64,7 +64,7 @@ class Trees:
 
     @property
     def base(self) -> float:
-        """The sum of what the trees say of the average training row."""
+        """Return the sum of what the trees say of the average training row."""
         return float(self.value[self.roots].sum())
 
     def leaves(self, inputs: Inputs) -> Leaves:
@@ -114,7 +114,7 @@ class Trees:
 
     @cached_property
     def depth(self) -> int:
-        """The longest way from a root to a leaf."""
+        """Return the longest way from a root to a leaf."""
         depth, here = 0, np.unique(self.child[self.roots])
         while len(here := here[self.child[here, 0] != here]):
             depth, here = depth + 1, np.unique(self.child[here])
@@ -137,7 +137,7 @@ class Trees:
 
     @cached_property
     def _asked(self) -> tuple[NDArray[Any], Ints]:
-        """Where each node looks, in rows laid out twice (missing lowest, then missing highest), and flat children."""
+        """Return the column of each node, in rows laid out twice (missing lowest, then highest), and flat children."""
         return self.feature + np.where(self.missing_left, 0, self.width), self.child.astype(np.intp).ravel()
 
     def _walked(self, inputs: Inputs) -> Leaves:
@@ -218,7 +218,7 @@ def _means(tree: GrownTree) -> Floats:
 
 
 def _sound(trees: Trees) -> bool:
-    """Tell arrays of trees from arrays that would be walked out of bounds or for ever."""
+    """Return whether arrays are trees: others would be walked out of bounds or for ever."""
     nodes, places = len(trees.child), np.arange(len(trees.child))
     leaf = (trees.child == places[:, None]).all(axis=1)
     ends = np.append(trees.roots[1:], nodes)

@@ -39,7 +39,7 @@ class Arm:
 
     @property
     def rate(self) -> float | None:
-        """The share of successes; None of nobody."""
+        """Return the share of successes; None of nobody."""
         return self.successes / self.count if self.count else None
 
 

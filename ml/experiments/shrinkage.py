@@ -46,17 +46,17 @@ class Uplift:
 
     @property
     def helps(self) -> bool:
-        """Whether it is significantly positive."""
+        """Return whether it is significantly positive."""
         return self.low > 0
 
     @property
     def harms(self) -> bool:
-        """Whether it is significantly negative."""
+        """Return whether it is significantly negative."""
         return self.high < 0
 
     @property
     def significant(self) -> bool:
-        """Whether its interval leaves out 0."""
+        """Return whether its interval leaves out 0."""
         return self.helps or self.harms
 
 

@@ -151,7 +151,7 @@ def _verdict(effect: Effect, always: Bounds | None, seen: float | None) -> Verdi
 
 
 def _hints(effect: Effect) -> bool:
-    """Whether today's interval leaves out 0: looked at every day, one does so by chance sooner or later."""
+    """Return whether today's interval leaves out 0: looked at every day, one does so by chance sooner or later."""
     return effect.low is not None and effect.high is not None and not effect.low <= 0 <= effect.high
 
 

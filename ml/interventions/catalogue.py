@@ -49,7 +49,7 @@ class Action:
 
     @property
     def by_people(self) -> bool:
-        """Whether a person carries it out, so that nothing is sent to the lead."""
+        """Return whether a person carries it out, so that nothing is sent to the lead."""
         return self.channel in PEOPLE_CHANNELS
 
     def suits(self, traits: Collection[str]) -> bool:

@@ -107,7 +107,7 @@ class Pattern:
 
     @property
     def regex(self) -> re.Pattern[str]:
-        """The compiled pattern; it is compiled on first use, since all patterns together take a second."""
+        """Return the compiled pattern; it is compiled on first use, since all patterns together take a second."""
         return _compiled(self.source)
 
 

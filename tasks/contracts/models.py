@@ -40,5 +40,5 @@ class TrainModel(Request):
         return self
 
     def lease_name(self) -> str:
-        """One training of a kind at a time: the second finds what the first has trained."""
+        """Return the name of a kind: one training of it at a time, and the second finds what the first has trained."""
         return f"{self.kind}:{self.scope}"

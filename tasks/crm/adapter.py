@@ -74,9 +74,9 @@ class CrmAdapter(Protocol):
         return frozenset()
 
     def is_tenant_run(self, action: str, settings: Mapping[str, Any]) -> bool:
-        """Tell whether the tenant's own workflow carries an action out, so that Hearth writes no text for it."""
+        """Return whether the tenant's own workflow carries an action out, so that Hearth writes no text for it."""
         return False
 
     def is_own(self, field: str) -> bool:
-        """Tell whether a field of an entity's state is one that Hearth writes back: its change is our own echo."""
+        """Return whether a field of an entity's state is one that Hearth writes back: its change is our own echo."""
         return field.startswith(WRITE_BACK_PREFIX)

@@ -25,7 +25,7 @@ _PublicKey = Ed25519PublicKey | RSAPublicKey
 
 
 def verify_highlevel(raw_body: bytes, headers: Headers, keys: Sequence[str]) -> bool:
-    """Tell whether one of HighLevel's public keys (PEM) signed exactly these bytes.
+    """Return whether one of HighLevel's public keys (PEM) signed exactly these bytes.
 
     `headers` is a mapping or pairs as ASGI gives them, names in any case. The newer header decides where it comes and
     an Ed25519 key is given; if it is forged the older one does not count. No key, no header, `N/A`, a header given

@@ -33,7 +33,7 @@ STATEMENTS, EVENTS, OUTCOMES, SCORES = 10, 20, 50, 20
 
 @query("hearth.leads.card", CardRequest, queue="inference")
 def card(session: Session, request: CardRequest, context: TaskContext) -> TaskResult:
-    """One lead: where it stands, its score with reasons and history, its risk, what to do now, what happened lately."""
+    """Return one lead: its state, its score with reasons and history, its risk, what to do now, what happened."""
     lead = leads.get(session, request.tenant_id, lead_ids=[request.lead_id])[0]
     happened = events.for_leads(session, request.tenant_id, lead_ids=[lead.lead_id]).get(lead.lead_id, [])
     outcomes = [event.kind for event in happened if event.kind.startswith("outcome.")]

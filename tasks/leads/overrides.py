@@ -95,7 +95,7 @@ def mark(session: Session, request: MarkScore, context: TaskContext) -> TaskResu
 def _emit_changes(
     session: Session, lead_id: str, context: TaskContext, before: EffectiveScore | None
 ) -> EffectiveScore | None:
-    """Tell the CRM what a person's judgement changed, as a job does of a score; return what counts now."""
+    """Emit what a person's judgement changed, as a job does for a score; return what counts now."""
     after = load_effective_score(session, context, lead_id)
     if before is None or after is None:
         return after

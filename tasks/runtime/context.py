@@ -75,7 +75,7 @@ class TaskContext:
         return replace(self, warnings=[], follow_ups=[], events=[], audit_rows=[])
 
     def warn(self, code: str, path: str) -> None:
-        """Tell the caller about something in the message that was ignored instead of refused."""
+        """Warn the caller of a part of the message that was ignored instead of refused."""
         self.warnings.append({"code": code, "path": path})
 
     def enqueue(self, task: str, **kwargs: Any) -> None:

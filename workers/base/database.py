@@ -93,7 +93,7 @@ def _kept(settings: Settings) -> str:
 
 
 def _first(settings: Settings, path: Path) -> str:
-    """A new key ring, where nothing needs an older one."""
+    """Return a new key ring, where nothing needs an older one."""
     ring = KeyRing.generate()
     try:
         table = _needing(settings, ring)
@@ -106,7 +106,7 @@ def _first(settings: Settings, path: Path) -> str:
 
 
 def _needing(settings: Settings, ring: KeyRing) -> str | None:
-    """The table that needs an older ring; looking makes no database."""
+    """Return the table that needs an older ring; looking makes no database."""
     if not _made(settings):
         return None
     session.configure(settings.database_url.get_secret_value(), ring)
@@ -118,7 +118,7 @@ def _needing(settings: Settings, ring: KeyRing) -> str | None:
 
 
 def _made(settings: Settings) -> bool:
-    """Whether there is a database to ask; to connect would make a SQLite file."""
+    """Return whether there is a database to ask; to connect would make a SQLite file."""
     url = normal_url(settings.database_url.get_secret_value())
     return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
 

@@ -142,7 +142,7 @@ def replay_known(tasks: Collection[str]) -> int:
 
 
 def find(session: Session, quarantine_id: str) -> QuarantineEntry | None:
-    """A message by its id, in whichever state and of whichever tenant."""
+    """Return a message by its id, in whichever state and of whichever tenant."""
     for state in ("held", "replayed", "dropped"):
         for entry in quarantine.entries(session, state=state, limit=1_000_000):
             if entry.quarantine_id == quarantine_id:
@@ -151,7 +151,7 @@ def find(session: Session, quarantine_id: str) -> QuarantineEntry | None:
 
 
 def raw_message(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> RawMessage:
-    """A held message, ready to be published; `fresh` starts its attempts anew and drops its expiry.
+    """Return a held message, ready to be published; `fresh` starts its attempts anew and drops its expiry.
 
     Raises:
         ValueError: it cannot be sent again, since it was too long to be kept whole or was no message.
@@ -191,7 +191,7 @@ def raw_message(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Raw
 
 
 def header_names(record: QuarantineRecord) -> list[str]:
-    """The names of a held message's headers."""
+    """Return the names of a held message's headers."""
     headers = record.headers.get("headers", record.headers)
     return sorted(map(str, headers)) if isinstance(headers, Mapping) else []
 
@@ -217,7 +217,7 @@ def _attempts(message: Any, reason: Reason) -> int:
 
 
 def _known_tenant(session: Session, message: Any) -> str:
-    """The tenant whose quarantine takes it; names that nobody configured must not make quarantines of their own."""
+    """Return the tenant whose quarantine takes it; a name that nobody configured gets no quarantine of its own."""
     tenant_id = messages.tenant_of(message)
     return tenant_id if tenant_id and tenants.get(session, tenant_id) else NOBODY
 
@@ -237,7 +237,7 @@ def _task_id(record: QuarantineRecord) -> str | None:
 
 
 def _written_anew(record: QuarantineRecord) -> dict[str, Any]:
-    """What a task held by itself (its request, not its message) looks like as a message."""
+    """Return what a task held by itself (its request, not its message) looks like as a message."""
     task_id = _task_id(record)
     headers = {
         "lang": "py",

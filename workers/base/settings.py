@@ -88,7 +88,7 @@ class Settings(BaseSettings):
 
     @property
     def cluster_file(self) -> Path:
-        """What a running embedded cluster says of itself; readable by its user only."""
+        """Return what a running embedded cluster says of itself; readable by its user only."""
         return self.home / "cluster.json"
 
     def broker(self) -> SecretStr:

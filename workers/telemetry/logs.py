@@ -108,7 +108,7 @@ class JsonFormatter(logging.Formatter):
     """Format the lines of libraries like our own."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One JSON object."""
+        """Return one JSON object."""
         facts: dict[str, Any] = dict(structlog.contextvars.get_contextvars())
         event = message(record).strip()
         context = getattr(record, "data", None)
@@ -131,7 +131,7 @@ class StderrHandler(logging.StreamHandler[Any]):
 
     @property
     def stream(self) -> Any:
-        """Where the line goes."""
+        """Return where the line goes."""
         return sys.__stderr__
 
     @stream.setter

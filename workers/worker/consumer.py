@@ -159,7 +159,7 @@ class Consumer(CeleryConsumer):
             self._give_back_later(message)
 
     def _give_back_later(self, message: Any) -> None:
-        """Give the message back after WAIT seconds; if the connection fails first, the broker does so by itself."""
+        """Return the message back after WAIT seconds; if the connection fails first, the broker does so by itself."""
         channel = message.channel
 
         def give_back() -> None:

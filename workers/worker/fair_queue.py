@@ -77,7 +77,7 @@ class FairQueue:
         self._return = client.register_script(lua.script("workers.worker", "fair_queue_return"))
 
     def step(self) -> Look:
-        """Give turns to new messages, and keep a few messages ready on each list.
+        """Return turns to new messages, and keep a few messages ready on each list.
 
         Raises:
             redis.RedisError: the broker is away; what it holds is whole.

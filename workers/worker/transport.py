@@ -129,7 +129,7 @@ class QoS(_stock.QoS):
             self.pause(error)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
-        """Give unacknowledged messages back; the broker restores by itself those that cannot be given back now."""
+        """Return unacknowledged messages back; the broker restores by itself those that cannot be given back now."""
         connection = self.channel.connection
         if connection is None or connection.client is None:
             self._forget_delivered()

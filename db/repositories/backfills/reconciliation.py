@@ -92,7 +92,7 @@ def differences(session: Session, tenant_id: str, *, backfill_id: str) -> Iterat
 
 
 def any_rejected(session: Session, tenant_id: str, *, backfill_id: str) -> bool:
-    """Whether rows of the import were rejected, other than those of erased people, who are not stored anyway."""
+    """Return whether rows of the import were rejected, other than those of erased people, who are not stored anyway."""
     of_import = (RejectedEntry.tenant_id == tenant_id, RejectedEntry.backfill_id == backfill_id)
     errors = (RejectedEntry.severity == "error", RejectedEntry.code != FORGOTTEN)
     return session.execute(select(RejectedEntry.number).where(*of_import, *errors).limit(1)).first() is not None

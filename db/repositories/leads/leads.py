@@ -122,7 +122,7 @@ def with_events(session: Session, tenant_id: str) -> list[str]:
 
 
 def exists(session: Session, tenant_id: str, *, lead_id: str) -> bool:
-    """Whether the tenant has this lead."""
+    """Return whether the tenant has this lead."""
     stored = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
     return session.scalar(stored) is not None
 

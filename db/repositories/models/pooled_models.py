@@ -39,5 +39,5 @@ def members(session: Session, vertical: str) -> list[TenantRecord]:
 
 
 def shares(tenant: TenantRecord, vertical: str) -> bool:
-    """Whether a tenant agreed to pooled training in this vertical."""
+    """Return whether a tenant agreed to pooled training in this vertical."""
     return tenant.settings.get("pool") == "share" and vertical_of(tenant.settings) == vertical

@@ -302,7 +302,7 @@ def _message_without(content: Json, subject: DataSubject) -> Json | None:
 
 
 def _in_headers(subject: DataSubject, headers: Any) -> bool:
-    """Whether headers name the person; they contain the task id, which a caller may have made."""
+    """Return whether headers name the person; they contain the task id, which a caller may have made."""
     return subject.in_document(headers) or subject.in_bytes(to_json(headers).encode(errors="replace"))
 
 

@@ -134,7 +134,7 @@ def _foreign_table(session: Session, ring: KeyRing, existing: set[str]) -> str |
 
 
 def _opens(session: Session, ring: KeyRing, column: _Column) -> bool:
-    """Whether every key id in a column is the ring's, and one value opens: the same id may belong to another key."""
+    """Return whether every key id in a column is the ring's, and one value opens: an id may be another key's too."""
     if column.sample(session, _part(column.sealed, 2, 4).not_in(sorted(ring.key_ids()))):
         return False
     sample = column.sample(session)

@@ -51,7 +51,7 @@ def erasures(session: Session, tenant_id: str, *, hashes: Iterable[bytes]) -> li
 
 
 def any_exist(session: Session, tenant_id: str) -> bool:
-    """Whether the tenant has any tombstones: most have none, and need no look-up."""
+    """Return whether the tenant has any tombstones: most have none, and need no look-up."""
     wanted = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id).limit(1)
     return session.execute(wanted).first() is not None
 
@@ -72,7 +72,7 @@ def match(session: Session, tenant_id: str, *, hashes: Sequence[bytes]) -> set[b
 
 
 def is_forgotten(session: Session, tenant_id: str, *, draft: LeadDraft) -> bool:
-    """Whether a draft is about a person who was erased."""
+    """Return whether a draft is about a person who was erased."""
     ring, external = keyring_of(session), (draft.external_id or "").strip()
     keys = (email_key(draft.contact), phone_key(draft.contact))
     hashes = [ring.lookup(tenant_id, key) for key in keys if key is not None]

@@ -73,7 +73,7 @@ def _updated(table: type[Base], names: tuple[str, ...]) -> Any:
 
 
 def on_postgresql(session: Session) -> bool:
-    """Whether the session's database is PostgreSQL, which takes rows as JSON."""
+    """Return whether the session's database is PostgreSQL, which takes rows as JSON."""
     return session.get_bind().dialect.name == "postgresql"
 
 

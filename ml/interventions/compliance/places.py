@@ -70,7 +70,7 @@ class PlaceTables:
 
     @property
     def everywhere(self) -> tuple[str, ...]:
-        """All zones of the United States and its territories."""
+        """Return all zones of the United States and its territories."""
         return tuple(sorted({zone for zones in self.states.values() for zone in zones}))
 
 

@@ -61,7 +61,7 @@ class Place:
 
     @property
     def zones(self) -> tuple[str, ...]:
-        """The zones, without their laws."""
+        """Return the zones, without their laws."""
         return tuple(zone for zone, _ in self.clocks)
 
 

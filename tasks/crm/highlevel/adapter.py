@@ -31,7 +31,7 @@ class HighLevel(CrmAdapter):
         return requests.possible(settings)
 
     def is_tenant_run(self, action: str, settings: Mapping[str, Any]) -> bool:
-        """Tell whether the tenant's own workflow or tag carries an action out."""
+        """Return whether the tenant's own workflow or tag carries an action out."""
         return requests.is_tenant_run(action, settings)
 
 

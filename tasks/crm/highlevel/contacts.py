@@ -94,7 +94,7 @@ def consent(raw: Raw) -> dict[str, bool]:
 
 
 def blocked(values: Mapping[str, Any]) -> bool:
-    """Tell whether every channel is closed, all at once or one by one."""
+    """Return whether every channel is closed, all at once or one by one."""
     return values.get("dnd_all") is True or all(values.get(name) is True for name in CHANNELS.values())
 
 

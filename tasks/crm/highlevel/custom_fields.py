@@ -30,7 +30,7 @@ class Custom:
 
 
 def is_ours(name: str) -> bool:
-    """Tell whether a tag or field is one that we write back."""
+    """Return whether a tag or field is one that we write back."""
     return name.casefold().startswith(_OURS)
 
 

@@ -100,7 +100,7 @@ def possible(settings: Mapping[str, Any]) -> frozenset[str]:
 
 
 def is_tenant_run(action: str, settings: Mapping[str, Any]) -> bool:
-    """Tell whether a tenant's own workflow or tag carries an action out, so that no text of ours goes out."""
+    """Return whether a tenant's own workflow or tag carries an action out, so that no text of ours goes out."""
     return action in ACTIONS and action not in _OUR_OWN and _has_tenant_way(action, settings)
 
 
@@ -135,7 +135,7 @@ def _escalate(builder: _Builder) -> Json:
 
 
 def _reassign(builder: _Builder) -> Json:
-    """Give the lead to another user; where none is named, or it is theirs already, ask the manager to decide."""
+    """Assign the lead to another user; where none is named, or it is theirs already, ask the manager to decide."""
     user = builder.setting("users", "reassign_to")
     if user is None or user == builder.action.assigned_to:
         return _escalate(builder)

@@ -61,7 +61,7 @@ def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
 
 
 def refuses(raw: Raw) -> bool:
-    """Tell whether an event of an unknown type is a contact's refusal by its name, such as `SmsOptOut`."""
+    """Return whether an event of an unknown type is a contact's refusal by its name, such as `SmsOptOut`."""
     named = payload.text(raw, "contactId") is not None
     return named and bool(consent.from_event_kind(str(raw["type"]), None, at=payload.EPOCH, reference=""))
 

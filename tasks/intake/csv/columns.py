@@ -37,7 +37,7 @@ class PlannedColumn:
 
     @property
     def kind(self) -> str:
-        """How its cells are read: a key of `lead_schema.KINDS` or `EVENT_KINDS`, or `custom`."""
+        """Return how its cells are read: a key of `lead_schema.KINDS` or `EVENT_KINDS`, or `custom`."""
         return (lead_schema.column_kind(self.name) if self.name else None) or "custom"
 
 
@@ -82,7 +82,7 @@ class ColumnPlan:
 
     @cached_property
     def read_columns(self) -> tuple[ReadColumn, ...]:
-        """The canonical and custom columns, as their cells are read."""
+        """Return the canonical and custom columns, as their cells are read."""
         return tuple(
             ReadColumn(
                 position=column.index,
@@ -99,7 +99,7 @@ class ColumnPlan:
 
     @cached_property
     def has_label(self) -> bool:
-        """Whether a column says the outcome."""
+        """Return whether a column says the outcome."""
         return any(column.name == "label" for column in self.columns)
 
     @cached_property

@@ -74,7 +74,7 @@ class DateOrderEvidence:
 
     @property
     def order(self) -> DateOrder | None:
-        """The order that every unambiguous cell agrees on; None when they disagree or there is none."""
+        """Return the order that every unambiguous cell agrees on; None when they disagree or there is none."""
         if bool(self.day_first) == bool(self.month_first):
             return None
         return "dmy" if self.day_first else "mdy"

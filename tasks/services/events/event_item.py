@@ -66,12 +66,12 @@ class Item:
 
     @property
     def crm(self) -> CrmAdapter:
-        """The adapter of the CRM that sent it."""
+        """Return the adapter of the CRM that sent it."""
         return adapter_of_events(self.origin.provider)
 
     @property
     def source(self) -> str:
-        """The CRM under which the states of entities are stored: events of several shapes may be about the same."""
+        """Return the CRM under which states of entities are stored: events of several shapes may share entities."""
         return self.crm.provider
 
     def end(self, fate: Fate, code: str, loc: str = "") -> None:
@@ -110,7 +110,7 @@ class Item:
         )
 
     def _elsewhere(self) -> bool:
-        """Tell whether it belongs to another location: it is about another tenant's people."""
+        """Return whether it belongs to another location: it is about another tenant's people."""
         return self.fate == "invalid" and (self.code, self.parsed) == ("conflict", None)
 
 

@@ -50,7 +50,7 @@ def tallies(session: Session, tenant_id: str) -> list[EnrolmentTally]:
 
 
 def lopsided(counted: Sequence[EnrolmentTally]) -> bool:
-    """Tell whether the arms of `tallies` have other sizes than chance explains (sample-ratio mismatch)."""
+    """Return whether the arms of `tallies` have other sizes than chance explains (sample-ratio mismatch)."""
     held_out = _held_out_leads(counted)
     treated = sum(tally.count for tally in counted) - held_out
     return bool(counted) and far_apart(treated, held_out, _share_of(counted[0]))

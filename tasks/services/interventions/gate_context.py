@@ -69,13 +69,13 @@ class GateSubject:
 
     @property
     def open(self) -> bool:
-        """Whether it is still to be won."""
+        """Return whether it is still to be won."""
         ended = profiles.ended(self.record) is not None or is_done(self.record.stage)
         return not ended and self.record.lead_type not in UNSCORED_LEAD_TYPES
 
     @property
     def refused(self) -> str | None:
-        """The code of what ended all contact, if anything did; an archived lead that came back may be contacted."""
+        """Return the code of what ended all contact, or None; an archived lead that came back may be contacted."""
         if not self.record.contactable:
             return "unsubscribed" if self.record.consent.get("unsubscribed_at") else "do_not_disturb"
         came_back = self.profile.times.get("stage_changed_at")
@@ -86,12 +86,12 @@ class GateSubject:
 
     @property
     def has_risk(self) -> bool:
-        """Whether it can still be lost: it is open and refuses nothing."""
+        """Return whether it can still be lost: it is open and refuses nothing."""
         return self.open and self.refused is None
 
     @property
     def wants_out(self) -> bool:
-        """Whether the lead asked to be left alone and the CRM may not know it yet."""
+        """Return whether the lead asked to be left alone and the CRM may not know it yet."""
         crm_knows = any(self.record.consent.get(name) is True for name in ("dnd", "dnd_all"))
         return self.refused not in {None, "archived"} and not crm_knows
 
@@ -248,13 +248,13 @@ def _asks(event: Interaction) -> bool:
 
 
 def _reaches(event: Interaction) -> bool:
-    """Tell whether somebody contacted the lead; a call of an unknown direction counts too."""
+    """Return whether somebody contacted the lead; a call of an unknown direction counts too."""
     kind = plain_kind(event)
     return kind in OUTBOUND | _REPORTS or (kind in _TALKS and event.direction != "inbound")
 
 
 def _reached(record: InterventionRecord) -> bool:
-    """Tell whether an action went out, as far as anybody knows."""
+    """Return whether an action went out, as far as anybody knows."""
     return record.dispatched_at is not None and record.state not in UNREACHED
 
 

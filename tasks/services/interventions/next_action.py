@@ -59,7 +59,7 @@ class Refusal:
 
     @property
     def text(self) -> str:
-        """What the rule says."""
+        """Return what the rule says."""
         gate_rule = rule(self.rule)
         return TEXTS.get(self.rule, _UNKNOWN) if gate_rule is None else gate_rule.text
 
@@ -82,7 +82,7 @@ class NextAction:
 
     @property
     def place(self) -> Place:
-        """Where the lead belongs: on the list, among those whom nobody may contact, or on no list at all."""
+        """Return where the lead belongs: on the list, among those whom nobody may contact, or on no list at all."""
         if self.closed:
             return "withheld"
         return "left_out" if self.why_not else "listed"
@@ -192,7 +192,7 @@ def _planned(subject: GateSubject, holds: Conditions, refusals: tuple[Refusal, .
 
 
 def _paused(action: InterventionRecord, holds: Conditions) -> bool:
-    """Tell whether an action waits and will be withdrawn when its turn comes."""
+    """Return whether an action waits and will be withdrawn when its turn comes."""
     return action.state in WAITING and bool(holds.paused & {EVERY_INTERVENTION, action.intervention})
 
 

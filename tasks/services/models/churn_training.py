@@ -33,7 +33,7 @@ class ChurnDataset(Dataset):
 
     @property
     def truth(self) -> tuple[bool, ...]:
-        """Whether each lead whose outcome is known went cold."""
+        """Return whether each lead whose outcome is known went cold."""
         return tuple(bool(self.labels[row].churned) for row in known_rows(self.labels))
 
     def learn(self, seed: int) -> Training:

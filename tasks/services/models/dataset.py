@@ -34,7 +34,7 @@ class Dataset(ABC):
     @property
     @abstractmethod
     def truth(self) -> tuple[bool, ...]:
-        """The outcomes that are learnt from, in the order of the out-of-fold predictions."""
+        """Return the outcomes that are learnt from, in the order of the out-of-fold predictions."""
 
     @abstractmethod
     def learn(self, seed: int) -> Training:

@@ -37,7 +37,7 @@ class LeadDataset(Dataset):
 
     @property
     def truth(self) -> tuple[bool, ...]:
-        """Whether each lead was won."""
+        """Return whether each lead was won."""
         return self.labels
 
     def learn(self, seed: int) -> Training:

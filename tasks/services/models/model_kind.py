@@ -55,5 +55,5 @@ class ModelKind(Generic[ScorerT]):
 
     @property
     def name(self) -> str:
-        """The name that requests, models and predictions carry."""
+        """Return the name that requests, models and predictions carry."""
         return self.label.name

@@ -48,7 +48,7 @@ class LookupKeys:
     phone: bytes | None
 
     def any(self) -> bool:
-        """Whether the draft can be assigned to a lead at all."""
+        """Return whether the draft can be assigned to a lead at all."""
         return any((self.identity, self.email, self.phone))
 
 
