@@ -20,7 +20,8 @@ def home(tmp_path_factory) -> Iterator[Path]:
     with (home / "up.log").open("w") as log:
         up = subprocess.Popen([*HEARTH, "up"], cwd=ROOT, env=environment(home), stdout=log, stderr=log)
     try:
-        ready = wait_until(lambda: up.poll() is not None or "Flower    http" in (home / "up.log").read_text(), 90)
+        # a start takes 10 s; under `make coverage`, which measures every process, more than 90
+        ready = wait_until(lambda: up.poll() is not None or "Flower    http" in (home / "up.log").read_text(), 300)
         assert ready, (home / "up.log").read_text()
         assert up.poll() is None, (home / "up.log").read_text()
         yield home
