@@ -70,7 +70,8 @@ def swallow(state):
     return {"places": semaphore.value}
 
 
-@control_command(args=[("seconds", float)], signature="[SECONDS]")
-def hang(state, seconds):
-    """Keep the main process from everything else."""
+@control_command(args=[("seconds", float), ("started", str)], signature="[SECONDS [FILE]]")
+def hang(state, seconds, started):
+    """Keep the main process from everything else; `started` is a file that says so."""
+    Path(started).touch()
     time.sleep(seconds)

@@ -79,7 +79,7 @@ class Observation:
             self.pid, self.queues = answer["pid"], answer["queues"]
 
     def forget(self) -> None:
-        """Forget the observations."""
+        """Count the time that it stands still anew."""
         self._last_state = ()
 
     def stopped(self, answer: WorkerAnswer | None, *, waits: bool, now: float) -> tuple[str, float] | None:
@@ -106,11 +106,13 @@ class Watch:
     _observations: dict[str, Observation] = field(default_factory=dict)
 
     def look(self) -> list[Stopped]:
-        """Ask all workers once. While the broker is away nothing is known, and earlier observations are dropped."""
+        """Ask all workers once. While the broker is away nothing is known, and the time counts anew afterwards."""
         try:
             answers, waiting = self._ask()
         except _AWAY:
-            self._observations.clear()
+            # a worker that hangs answers no more: its process id and queues are known from before only
+            for observation in self._observations.values():
+                observation.forget()
             return []
         return list(self._find_stopped(answers, waiting, time.monotonic()))
 

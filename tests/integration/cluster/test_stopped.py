@@ -83,11 +83,14 @@ def test_who_has_lost_the_places_of_its_pool_is_started_again_and_loses_no_messa
     watched.check()
 
 
-def test_who_does_not_answer_is_started_again(watched):
+def test_who_does_not_answer_is_started_again(watched, tmp_path):
     before = watched.pids()["background"]
+    hangs = tmp_path / "hangs"
     # it hears no signal, so there is no use in waiting for it
     watched._supervisor.grace = 1.0
-    app.control.broadcast("hang", arguments={"seconds": 600}, destination=[f"background@{HOST}"])
+    arguments = {"seconds": 600, "started": str(hangs)}
+    app.control.broadcast("hang", arguments=arguments, destination=[f"background@{HOST}"])
+    until(hangs.exists, 60)
 
     def replaced():
         # something has to wait; what was sent before the worker hung may have been done
@@ -108,9 +111,10 @@ def test_while_the_broker_is_away_nobody_is_judged(watched):
     os.kill(broker, signal.SIGSTOP)
     try:
         assert watch.look() == []
-        assert not watch._observations
     finally:
         os.kill(broker, signal.SIGCONT)
+    observation = watch._observations[f"background@{HOST}"]
+    assert (observation.pid, observation._last_state) == (watched.pids()["background"], ())
 
 
 def test_the_watch_by_itself_wants_a_name():
