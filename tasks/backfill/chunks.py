@@ -16,10 +16,11 @@ from db.repositories.leads import leads
 from db.repositories.privacy import tombstones
 from db.repositories.privacy.tombstones import FORGOTTEN
 from db.session import Session, transaction
+from domain.documents import JsonObject
 from tasks.contracts.backfill import ChunkCall
-from tasks.intake.csv import rows, source
+from tasks.intake.csv import row_checks, rows, source
 from tasks.intake.csv.issues import Issue, Severity
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.leases import LeaseBusy
 from tasks.runtime.task import job
 from tasks.services.backfill import file_layout, reconcile
@@ -60,7 +61,7 @@ class ChunkTally:
         self._update_blank_columns(row.cells)
         if issues and issues[0].severity == "error":
             self.rows["rejected"] += 1
-        elif issues and issues[0].code == "row.blank":
+        elif issues and issues[0].code in row_checks.PASSED_OVER:
             self.rows["skipped"] += 1
         self._add_issues(row, issues)
 
@@ -124,7 +125,7 @@ def _fail(session: Session, request: ChunkCall, error: str) -> None:
 
 
 @job("hearth.backfill.chunk", ChunkCall, queue="batch", internal=True, on_fault=_store_fault)
-def import_chunk(request: ChunkCall, context: TaskContext) -> Json:
+def import_chunk(request: ChunkCall, context: TaskContext) -> JsonObject:
     """Import one chunk exactly once, even if it is delivered again or its worker dies."""
     state = _lease_chunk(request)
     if state == "pending":

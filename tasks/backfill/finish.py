@@ -10,8 +10,7 @@ from typing import Any
 
 from db.records import BackfillRecord, ChunkRecord
 from db.repositories.backfills import backfills
-from db.repositories.sql.locks import lock_tenant
-from db.session import Session
+from db.session import Session, lock_tenant
 from tasks.contracts.backfill import FinishCall
 from tasks.errors import InvalidPayload
 from tasks.intake.csv import error_file as error_files

@@ -12,16 +12,17 @@ from celery import chord
 from db.records import BackfillDraft, BackfillRecord
 from db.repositories.backfills import backfills, chunk_leases
 from db.session import transaction
+from domain.documents import JsonObject
 from tasks.backfill.chunks import import_chunk
 from tasks.backfill.finish import finish
 from tasks.contracts.backfill import BackfillCsv
 from tasks.contracts.base.wire import digest
 from tasks.errors import InvalidPayload
-from tasks.intake.csv import columns, error_file, source
+from tasks.intake.csv import columns, error_file, evidence, planning, source
 from tasks.intake.csv import mapping as mapping_file
 from tasks.intake.errors import FileRejected, MappingRejected
 from tasks.runtime import admission_control
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.files import workspace
 from tasks.runtime.task import job
 from tasks.services.backfill.preview import preview
@@ -36,7 +37,7 @@ class BackfillPlan:
 
 
 @job("hearth.backfill.csv", BackfillCsv, queue="batch")
-def start(request: BackfillCsv, context: TaskContext) -> Json:
+def start(request: BackfillCsv, context: TaskContext) -> JsonObject:
     """Import a file: preview shows how it is read, dry_run runs the whole import without writing, commit writes.
 
     reconcile runs like dry_run and reports the differences between the file and the store.
@@ -72,19 +73,26 @@ def _require_valid_mode(request: BackfillCsv) -> None:
 def _plan(request: BackfillCsv, context: TaskContext) -> BackfillPlan:
     path = workspace.importable(request.uri, request.tenant_id)
     file_source = source.inspect(path)
-    column_plan = columns.plan_columns(
-        file_source.header, profile=request.profile, mapping=request.mapping, subject=request.kind
+    column_plan = planning.plan_columns(
+        file_source.header,
+        profile=request.profile,
+        mapping=request.mapping,
+        subject=request.kind,
+        sample=file_source.sample,
     )
     if _compares(request):
         _require_comparable(file_source, column_plan)
     # the task's id comes from the caller: it may be no file name, and two tenants may use the same one
     name = digest([request.tenant_id, context.task_id, context.args_hash])
     spool = workspace.folder("spool") / f"{name}.csv"
-    spooled = source.spool(path, spool, file_source, date_positions=column_plan.date_positions)
+    collected = evidence.collectors(column_plan)
+    spooled = source.spool(path, spool, file_source, evidence=collected)
     if request.sha256 not in (None, spooled.sha256):
         spool.unlink()
         raise InvalidPayload.at("unknown_value", "sha256", "the file differs from the announced one; send it again")
-    layout = _layout(request, context, file_source, column_plan, spooled)
+    defaults = _defaults(request, context, column_plan, spooled)
+    column_plan = evidence.complete(column_plan, collected, defaults)
+    layout = _layout(request, file_source, column_plan, defaults)
     trial = request.mode == "reconcile"
     policy = "overwrite" if trial else request.policy
     same_import = [spooled.sha256, layout, request.mode, policy]
@@ -119,25 +127,29 @@ def _written_at(path: Path) -> str:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
 
 
-def _layout(
-    request: BackfillCsv,
-    context: TaskContext,
-    file_source: source.Source,
-    column_plan: columns.ColumnPlan,
-    spooled: source.SpooledFile,
-) -> dict[str, Any]:
-    """Return everything that a chunk needs to read its rows, as `file_layout.load` reads it."""
+def _defaults(
+    request: BackfillCsv, context: TaskContext, column_plan: columns.ColumnPlan, spooled: source.SpooledFile
+) -> mapping_file.FileDefaults:
     zone = request.timezone or str(context.settings().get("timezone", "UTC"))
-    defaults = mapping_file.file_defaults(
+    return mapping_file.file_defaults(
         request.mapping, profile=column_plan.profile, timezone=zone, sha256=spooled.sha256
     )
+
+
+def _layout(
+    request: BackfillCsv,
+    file_source: source.Source,
+    column_plan: columns.ColumnPlan,
+    defaults: mapping_file.FileDefaults,
+) -> dict[str, Any]:
+    """Return everything that a chunk needs to read its rows, as `file_layout.load` reads it."""
     archiving = {"archive_missing": True} if request.archive_missing else {}
     return {
         **archiving,
         "kind": request.kind,
         "max_error_rate": request.max_error_rate,
         "source": file_source.dump(),
-        "columns": column_plan.with_date_orders(spooled.date_orders, defaults).dump(),
+        "columns": column_plan.dump(),
         "defaults": defaults.dump(),
     }
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from db.repositories.backfills import chunk_leases
 from db.session import EVERY_TENANT, transaction
+from domain.documents import JsonObject
 from tasks.backfill.chunks import import_chunk
 from tasks.backfill.finish import finish
 from tasks.contracts.system import Upkeep
 from tasks.runtime import schedule
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
 
 #: seconds that a chunk may wait in the queue while its import makes no progress
@@ -17,7 +18,7 @@ MOST = 500
 
 
 @job("hearth.backfill.sweep", Upkeep, queue="batch", internal=True)
-def sweep(request: Upkeep, context: TaskContext) -> Json:
+def sweep(request: Upkeep, context: TaskContext) -> JsonObject:
     """Send stalled chunks and missing ends of all imports again, once per scheduled slot."""
     if not schedule.is_due("backfill.sweep", 15):
         return context.envelope(request, TaskResult(data={"chunks": 0, "endings": 0}))

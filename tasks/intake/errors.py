@@ -42,12 +42,16 @@ class MappingRejected(IntakeError):  # noqa: N818 - says the fact
 
 
 class EventRefused(IntakeError):  # noqa: N818 - says the fact
-    """An event cannot be read. `code` is one of `InvalidPayload`; `loc` is the place inside the event."""
+    """An event cannot be read. `loc` is the place inside the event; `hint` says what to do next, if that helps.
 
-    def __init__(self, code: str, loc: str) -> None:
-        super().__init__(code, loc)
+    `code` is one of `InvalidPayload`, or `placeholder`: the field holds what a workflow should have filled in.
+    """
+
+    def __init__(self, code: str, loc: str, hint: str = "") -> None:
+        super().__init__(code, loc, hint)
         self.code = code
         self.loc = loc
+        self.hint = hint
 
 
 class BadValue(IntakeError):  # noqa: N818 - says the fact

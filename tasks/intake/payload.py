@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tasks.intake.errors import BadValue, EventRefused
-from tasks.intake.values import dates
+from tasks.intake.values import dates, scalars
 
 Raw = Mapping[str, Any]
 UTC = ZoneInfo("UTC")
@@ -17,6 +19,19 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_TEXT, MAX_BODY = 255, 32_000
 #: a number of this size is no Unix time, not even in milliseconds; it may be infinite
 _NO_TIME = 1e15
+#: code of a field that holds a placeholder instead of a value, and what to do about it
+PLACEHOLDER = "placeholder"
+PLACEHOLDER_HINT = "this field still holds the placeholder; choose the value in the workflow"
+_NAME = r"[A-Za-z][\w .:-]{0,80}"
+#: how systems write a value that is filled in later; each part is of bounded length
+_PLACEHOLDER = re.compile(
+    r"\{\{[^{}]{0,200}(?:\}\}?)?"  # {{contact.id}}, closed or not
+    r"|\{%[^{}]{0,200}%\}|\$\{[^{}]{0,200}\}|\{[A-Za-z]\w{0,40}[._][\w.]{1,80}\}\}?"  # {% x %}, ${x}, {contact.id}
+    rf"|^\s?\{{{_NAME}\}}\s?$"  # {email}
+    rf"|\[\[\s?{_NAME}\]\]|\[[A-Za-z]\w{{0,40}}\.[\w.]{{1,80}}\]"  # [[x]], [contact.id]
+    rf"|%%{_NAME}%%|%[A-Za-z]\w{{0,40}}\.[\w.]{{1,80}}%|(?:^|(?<=\s))%[A-Za-z]\w{{0,60}}%(?=\s|$)"  # %contact.id%
+    rf"|\*\|{_NAME}\|\*|<%[^<>]{{0,200}}%>|<<{_NAME}>>|\[object Object\]"  # *|X|*, <%= x %>, <<x>>
+)
 
 
 def without_nul(value: Any) -> Any:
@@ -26,6 +41,24 @@ def without_nul(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {without_nul(key): without_nul(item) for key, item in value.items()}
     return [without_nul(item) for item in value] if isinstance(value, list) else value
+
+
+def holds_placeholder(cell: str) -> bool:
+    """Return whether a text holds a placeholder, alone or among other words.
+
+    >>> holds_placeholder("Hi {{contact.first_name}}"), holds_placeholder("$450k")
+    (True, False)
+    """
+    return _PLACEHOLDER.search(cell) is not None
+
+
+def without_placeholders(cell: str) -> str:
+    """Return the words of a text that are no placeholders.
+
+    >>> without_placeholders("DNC {{contact.since}}")
+    'DNC'
+    """
+    return " ".join(_PLACEHOLDER.sub(" ", cell).split())
 
 
 def text(raw: Raw, *names: str, limit: int = MAX_TEXT) -> str | None:
@@ -55,18 +88,26 @@ def identifier(raw: Raw, *names: str) -> str:
 
 
 def number(raw: Raw, *names: str) -> float | None:
-    """Return the first of these fields that is a finite number, or text that spells one."""
+    """Return the first of these fields that is a finite number, or text that spells one, such as `$425,000`."""
     for name in names:
         value = raw.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             continue
         try:
-            figure = float(value)
-        except (ValueError, OverflowError):
+            figure = _figure(value)
+        except (ValueError, OverflowError, BadValue):
             continue
         if math.isfinite(figure):
             return figure
     return None
+
+
+def _figure(value: float | str) -> float:
+    """Return a number, or the amount that a text spells: `$425,000`."""
+    try:
+        return float(value)
+    except ValueError:
+        return scalars.number(str(value))
 
 
 def nested(raw: Raw, name: str) -> Raw:
@@ -76,15 +117,32 @@ def nested(raw: Raw, name: str) -> Raw:
 
 
 def text_list(raw: Raw, *names: str, most: int = 200) -> list[str] | None:
-    """Return a list of texts, sent as a list or separated by commas; None when no such field was sent."""
+    """Return a list of texts, sent as a list, as JSON or separated by commas; None when no such field was sent."""
     for name in names:
         value = raw.get(name)
         if isinstance(value, str):
-            value = value.split(",")
+            value = _listed(value)
         if isinstance(value, list):
-            stripped = (item.strip()[:MAX_TEXT] for item in value if isinstance(item, str))
+            stripped = (str(item).strip()[:MAX_TEXT] for item in value if is_scalar(item))
             return list(dict.fromkeys(item for item in stripped if item))[:most]
     return None
+
+
+def is_scalar(value: Any) -> bool:
+    """Return whether a value is a text or a number."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _listed(cell: str) -> list[Any]:
+    """Return the items of a list in one text."""
+    if cell.lstrip().startswith("["):
+        try:
+            items = json.loads(cell)
+        except (ValueError, RecursionError):
+            items = None
+        if isinstance(items, list):
+            return items
+    return cell.split(",")
 
 
 def direction(raw: Raw) -> str | None:

@@ -21,7 +21,7 @@ from workers.base.settings import settings
 from workers.cli.base.client import Client, client
 from workers.cli.base.command import Command, CommandFailed, example, json_option
 from workers.cli.base.database import database
-from workers.cli.base.output import emit, facts, notice, progress, table
+from workers.cli.base.output import emit, facts, notice, progress, say, table
 
 MODES = ("preview", "dry_run", "reconcile", "commit")
 KINDS = ("leads", "events")
@@ -40,6 +40,17 @@ _DIFFERS = {
     "archived": "leads archived",
     "not_archived": "not archived because",
     "report": "what differs",
+}
+
+#: what decided the meaning of a column -> words for people
+_BECAUSE = {
+    "mapping": "the mapping",
+    "profile": "the profile",
+    "generic": "a usual header",
+    "words": "words of the header",
+    "values": "its values",
+    "consent": "words of consent",
+    "": "",
 }
 
 Data = dict[str, Any]
@@ -271,11 +282,58 @@ def _summary(result: Data) -> None:
     title = f"{name}: {result['state']} in {result['seconds']:.1f} s"
     facts(title, {**counted, **labels, **warned, **columns, "file of rejected rows": result["error_file"], **differs})
     if not result["job_id"]:
-        _read_as(result["columns"])
+        _preview(result)
 
 
-def _read_as(columns: Data) -> None:
-    """Print which column is read as what: the purpose of a preview."""
-    custom = dict.fromkeys(columns["custom"], "an attribute of your own")
-    empty = dict.fromkeys(columns["empty"], "nothing: it is empty")
-    table("how the columns are read", ("column", "read as"), list({**columns["mapped"], **custom, **empty}.items()))
+def _preview(result: Data) -> None:
+    """Print how the file would be read: the profile and why, each column, consent, ends, what is rejected, advice."""
+    say(f"profile {result['profile']}: {result['profile_why']}")
+    readings = [reading for reading in result["readings"] if reading["read_as"] != "nothing" or reading["filled"]]
+    table(
+        "how the columns are read",
+        ("column", "read as", "because of", "examples"),
+        [
+            (
+                reading["column"],
+                _read_as(reading),
+                _BECAUSE.get(reading["decided_by"], reading["decided_by"]),
+                "  ".join(reading["examples"]),
+            )
+            for reading in readings
+        ],
+    )
+    _lines(
+        "what was understood as consent",
+        [f"{said['from']}: {_counted(said['understood'])}" for said in result["consent"]],
+    )
+    _lines("what was understood as ends", [_ends(end) for end in result["ends"]])
+    for title, name in (("rows that will be rejected", "rejected"), ("rows passed over", "passed_over")):
+        _lines(title, [f"{reason['rows']} x {reason['code']}: {reason['examples'][0]}" for reason in result[name]])
+    doubts = [f"column {reading['column']}: {reading['advice']}" for reading in readings if reading["advice"]]
+    _lines("advice", [*result["advice"], *doubts])
+
+
+def _read_as(reading: Data) -> str:
+    if reading["read_as"] == "attribute":
+        return "an attribute of your own"
+    return f"{reading['read_as']}, where those before are blank" if reading["counts_after"] else str(reading["read_as"])
+
+
+def _counted(counts: Data) -> str:
+    return ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
+
+
+def _ends(end: Data) -> str:
+    by_outcome: dict[str, list[str]] = {}
+    for word, outcome in end["words"].items():
+        by_outcome.setdefault(outcome, []).append(word)
+    told = [f"{outcome} = {', '.join(words)}" for outcome, words in sorted(by_outcome.items())]
+    unread = [f"not read: {', '.join(end['not_read'])}"] if end["not_read"] else []
+    return f"{end['column']}: {'; '.join([*told, *unread])}"
+
+
+def _lines(title: str, lines: Sequence[str]) -> None:
+    if lines:
+        say(title)
+    for line in lines:
+        say(f"  {line}")

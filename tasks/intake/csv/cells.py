@@ -17,27 +17,37 @@ from db.records import ConsentStatement
 from domain.consent import ConsentBasis
 from ml.language import consent_words
 from tasks.intake import consent
-from tasks.intake.csv.columns import ColumnPlan, ReadColumn
+from tasks.intake.csv.columns import AmountReading, ColumnPlan, ReadColumn
 from tasks.intake.csv.issues import Issue
 from tasks.intake.csv.mapping import FileDefaults
 from tasks.intake.csv.source import CsvRecord
 from tasks.intake.errors import BadValue
-from tasks.intake.values import dates, phones, scalars, vocabulary
+from tasks.intake.values import amounts, dates, ends, phones, scalars, vocabulary
 
 MAX_ID = 255
-_BLANK_NAMES = frozenset({"n/a", "#n/a", "-", "--", "—", "(blank)", "(empty)"})
 _BLANK_ELSEWHERE = vocabulary.MISSING | vocabulary.NOTHING
 #: cells that count as blank, by kind
 _BLANK_WORDS: dict[str, frozenset[str]] = {
-    "custom": vocabulary.MISSING | {"nan"},
-    "text": _BLANK_ELSEWHERE | {"nan"},
-    "name": _BLANK_NAMES,
+    "custom": vocabulary.MISSING,
+    "text": _BLANK_ELSEWHERE,
+    "name": vocabulary.MISSING,
     "label": vocabulary.MISSING,
     "dnd": vocabulary.MISSING,
     "opt_in": vocabulary.MISSING,
     "choice": frozenset(),
     "message": frozenset(),
 }
+#: written so, words that say nothing elsewhere are somebody's name
+_NAMES = frozenset({"Null", "Na", "Nan", "Nil", "None"})
+#: cells of one column that say nothing, beside those of its kind
+_BLANK_IN: dict[str, frozenset[str]] = {
+    "assigned_to": frozenset(
+        {"unassigned", "not assigned", "nobody", "no owner", "no one", "sin asignar", "nao atribuido", "não atribuído"}
+        | {"non attribué", "non assigné", "nicht zugewiesen", "non assegnato"}
+    ),
+}
+#: groups that Google puts every contact into
+_SYSTEM_TAGS = frozenset({"mycontacts", "starred", "my contacts", "starred in android"})
 #: values that are remembered per column, and the longest cell that is remembered
 _CACHE_SIZE, _CACHED_LENGTH = 1_000, 64
 _NOT_CACHED = object()
@@ -65,6 +75,8 @@ class RowValues:
     defaults: FileDefaults
     #: decides what lies in the future, and dates what is in doubt
     now: datetime
+    #: of phone numbers without a code
+    country: str | None = None
     issues: list[Issue] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
     contact: dict[str, str] = field(default_factory=dict)
@@ -91,12 +103,13 @@ class RowValues:
 
 def read_cells(record: CsvRecord, plan: ColumnPlan, defaults: FileDefaults, now: datetime) -> RowValues:
     """Return the values of every cell of a canonical or custom column."""
-    row = RowValues(record=record, plan=plan, zone=ZoneInfo(defaults.timezone), defaults=defaults, now=now)
+    zone, country = ZoneInfo(defaults.timezone), _country(record, plan) or defaults.country
+    row = RowValues(record=record, plan=plan, zone=zone, defaults=defaults, now=now, country=country)
     destinations: dict[str, dict[str, Any]] = {"contact": row.contact, "fields": row.fields, "custom": row.custom}
     record_cells = record.cells
     for column in plan.read_columns:
-        index, _, name, kind, _, consent_column, cache = column
-        if not (cell := record_cells[index]):
+        index, _, name, kind, _, consent_column, cache, rank, _ = column
+        if not (cell := record_cells[index]) or (rank and name in row.contact):
             continue
         if (value := cache.get(cell, _NOT_CACHED)) is _NOT_CACHED:
             value = _read_cell(row, column, cell)
@@ -109,13 +122,22 @@ def read_cells(record: CsvRecord, plan: ColumnPlan, defaults: FileDefaults, now:
     return row
 
 
+def _country(record: CsvRecord, plan: ColumnPlan) -> str | None:
+    """Return the country that a row names, two letters; its dialling code counts first."""
+    cells = (record.cells[position].strip() for position in plan.countries)
+    return next((country for cell in cells if cell and (country := phones.country_of(cell))), None)
+
+
 def _read_cell(row: RowValues, column: ReadColumn, cell: str) -> Any:
     # Returns the value of a kind in `_VALUE_READERS`, and remembers it; the other readers write into `row`.
-    _, header, name, kind, words, consent_column, cache = column
+    _, header, name, kind, words, consent_column, cache, _, _ = column
     text = (cell.replace("\x00", "") if "\x00" in cell else cell).strip()  # databases refuse it
     folded = text.casefold()
-    if not text or folded in row.plan.missing or folded in _BLANK_WORDS.get(kind, _BLANK_ELSEWHERE):
+    blank = folded in _BLANK_WORDS.get(kind, _BLANK_ELSEWHERE) and not (kind == "name" and text in _NAMES)
+    if not text or blank or folded in row.plan.missing:
         return None if consent_column is None else ()
+    if name in _BLANK_IN and folded in _BLANK_IN[name]:
+        return None
     if consent_column is not None:
         issues_before = len(row.issues)
         value = _read_consent(row, column, consent_column, text)
@@ -128,7 +150,7 @@ def _read_cell(row: RowValues, column: ReadColumn, cell: str) -> Any:
     try:
         text = scalars.checked_length(text, scalars.MAX_CELL)
         if kind not in _VALUE_READERS:
-            _ROW_READERS[kind](row, name, header, text)
+            _ROW_READERS[kind](row, column, text)
             return None
         value = _VALUE_READERS[kind][1](name, text)
     except BadValue as error:
@@ -184,51 +206,74 @@ def _tags(text: str) -> list[str]:
     return scalars.split_list(text, ";|\n,")
 
 
-def _read_id(row: RowValues, name: str, _header: str, text: str) -> None:
+def _read_id(row: RowValues, column: ReadColumn, text: str) -> None:
     if _ROUNDED.fullmatch(text):
         raise BadValue("value.number", "a spreadsheet has rounded this id; export the column as text")
-    row.ids[name] = scalars.checked_length(text, MAX_ID)
+    row.ids[column.name] = scalars.checked_length(text, MAX_ID)
 
 
-def _read_email(row: RowValues, name: str, header: str, text: str) -> None:
+def _read_email(row: RowValues, column: ReadColumn, text: str) -> None:
     addresses = scalars.emails(text)
-    row.contact[name] = addresses[0]
+    row.contact[column.name] = addresses[0]
     if len(addresses) > 1:
-        row.warn("value.email", header, "several addresses in one cell; the first was imported")
+        row.warn("value.email", column.header, "several addresses in one cell; the first was imported")
 
 
-def _read_phone(row: RowValues, name: str, header: str, text: str) -> None:
-    numbers = phones.read(text, row.defaults.country)
-    row.contact[name] = numbers[0]
+def _read_phone(row: RowValues, column: ReadColumn, text: str) -> None:
+    numbers = phones.read(text, row.country)
+    row.contact[column.name] = numbers[0]
     if len(numbers) > 1:
-        row.warn("value.phone", header, "several numbers in one cell; the first was imported")
+        row.warn("value.phone", column.header, "several numbers in one cell; the first was imported")
 
 
-def _read_budget(row: RowValues, name: str, header: str, text: str) -> None:
-    low, high = scalars.span(text)
-    row.spans[name] = (header, *(None if end is None else _positive(end) for end in (low, high)))  # type: ignore[assignment]
+def _read_email_or_phone(row: RowValues, column: ReadColumn, text: str) -> None:
+    name, read = ("email", _read_email) if "@" in text else ("phone", _read_phone)
+    if name not in row.contact:
+        read(row, column._replace(name=name), text)
 
 
-def _read_time(row: RowValues, name: str, header: str, text: str) -> None:
-    row.times[name] = (header, row.moment(name, text))
+def _read_amount(row: RowValues, column: ReadColumn, text: str) -> None:
+    style = _amount_style(row, column, text)
+    row.fields[column.name] = _positive(amounts.number(text, style))
 
 
-def _read_unsubscribed(row: RowValues, name: str, header: str, text: str) -> None:
+def _read_budget(row: RowValues, column: ReadColumn, text: str) -> None:
+    low, high = amounts.span(text, _amount_style(row, column, text))
+    row.spans[column.name] = (
+        column.header,
+        None if low is None else _positive(low),
+        None if high is None else _positive(high),
+    )
+
+
+def _amount_style(row: RowValues, column: ReadColumn, text: str) -> amounts.AmountStyle | None:
+    """Return how the amounts of the column are written; warn where a cell can be read in more than one way."""
+    reading = column.amounts or AmountReading(None, own=False)
+    if (doubt := amounts.doubt(text, reading.style, own=reading.own)) is not None:
+        row.warn("value.number_ambiguous", column.header, doubt)
+    return reading.style
+
+
+def _read_time(row: RowValues, column: ReadColumn, text: str) -> None:
+    row.times[column.name] = (column.header, row.moment(column.name, text))
+
+
+def _read_unsubscribed(row: RowValues, column: ReadColumn, text: str) -> None:
     # Any text here means that somebody wants no mail: a cell that cannot be read must not open a channel.
     if text.casefold() in vocabulary.NO:
         return
-    refused = ConsentStatement(channel="all", decision="refused", basis="column", reference=header)
+    refused = ConsentStatement(channel="all", decision="refused", basis="column", reference=column.header)
     try:
-        at = row.moment(name, text)
+        at = row.moment(column.name, text)
     except BadValue as error:
         row.statements.append(refused)
         if not consent_words.is_understood(text):
-            row.warn(error.code, header, f"{error.hint}; taken as unsubscribed")
+            row.warn(error.code, column.header, f"{error.hint}; taken as unsubscribed")
     else:
         row.statements.append(replace(refused, decision="unsubscribed", said_at=at))
 
 
-def _read_label(row: RowValues, _name: str, _header: str, text: str) -> None:
+def _read_label(row: RowValues, column: ReadColumn, text: str) -> None:
     words = row.plan.label
     word = text.casefold().removesuffix(".0")
     if word in words.positive or word in words.negative:
@@ -237,15 +282,15 @@ def _read_label(row: RowValues, _name: str, _header: str, text: str) -> None:
         raise BadValue("value.enum", "neither won nor lost nor open; list the word under [label] of the mapping")
 
 
-def _read_event_kind(row: RowValues, name: str, _header: str, text: str) -> None:
+def _read_event_kind(row: RowValues, column: ReadColumn, text: str) -> None:
     # The words of profile and mapping were replaced before; the text must now be one of their meanings.
-    if text in row.plan.words.get(name, {}).values():
-        row.fields[name] = text
+    if text in row.plan.words.get(column.name, {}).values():
+        row.fields[column.name] = text
         return
     closed = consent_words.read_mark(text).refused
     if not closed:
         raise BadValue("value.enum", "an unknown kind of event; list the word under [words.kind] of the mapping")
-    row.fields[name] = "opted_out"
+    row.fields[column.name] = "opted_out"
     if len(closed) == 1 and closed != consent_words.ALL:
         row.fields.setdefault("channel", next(iter(closed)))
 
@@ -258,6 +303,8 @@ def _choice(name: str, text: str) -> str | None:
     try:
         return scalars.level(name, text)
     except BadValue:
+        if name == "opportunity_status" and (end := ends.read(text)) is not None:
+            return None if end == "over" else end
         if text.casefold() not in _BLANK_ELSEWHERE:
             raise
     return None
@@ -269,17 +316,17 @@ def _text(name: str, text: str) -> str:
     return stage or scalars.checked_length(text, scalars.MAX_TEXT)
 
 
-def _amount(_name: str, text: str) -> float:
+def _count(_name: str, text: str) -> float:
     return _positive(scalars.number(text))
 
 
 def _lower_bound(_name: str, text: str) -> float:
-    low, high = scalars.span(text)
+    low, high = amounts.span(text)
     return _positive(low if low is not None else high or 0.0)
 
 
 def _list(_name: str, text: str) -> list[str] | None:
-    return _checked_names(_tags(text))
+    return _checked_names([tag for tag in _tags(text) if tag.casefold() not in _SYSTEM_TAGS])
 
 
 def _places(_name: str, text: str) -> list[str] | None:
@@ -338,8 +385,7 @@ _VALUE_READERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "name": ("contact", _name),
     "choice": ("fields", _choice),
     "text": ("fields", _text),
-    "amount": ("fields", _amount),
-    "count": ("fields", _amount),
+    "count": ("fields", _count),
     "least": ("fields", _lower_bound),
     "list": ("fields", _list),
     "places": ("fields", _places),
@@ -352,10 +398,12 @@ _VALUE_READERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "number": ("fields", _number),
 }
 #: the other kinds: the reader writes into the row
-_ROW_READERS: dict[str, Callable[[RowValues, str, str, str], None]] = {
+_ROW_READERS: dict[str, Callable[[RowValues, ReadColumn, str], None]] = {
     "id": _read_id,
     "email": _read_email,
     "phone": _read_phone,
+    "email_or_phone": _read_email_or_phone,
+    "amount": _read_amount,
     "budget": _read_budget,
     "time": _read_time,
     "unsubscribed": _read_unsubscribed,

@@ -58,7 +58,10 @@ def convert(record: CsvRecord, plan: ColumnPlan, defaults: FileDefaults, now: da
     unreadable = row_checks.unreadable(record, plan)
     if unreadable is not None:
         return _not_taken(unreadable)
-    row = cells.read_cells(record, plan, defaults, now)
+    if row_checks.lacks_cells(record, plan):
+        # the words of a message may stand in the cells that are missing
+        return _not_taken(row_checks.wrong_width(record, plan))
+    row = cells.read_cells(row_checks.filled_up(record, plan), plan, defaults, now)
     rows.resolve_row(row, now)
     if reason := row_checks.unidentified(record, row.ids, row.contact):
         return _not_taken(row_checks.row_issue(record, "row.no_identity", reason), row.issues)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
-from tasks.intake.csv import error_file, lead_schema
+from tasks.intake.csv import error_file
 from tasks.intake.values import vocabulary
 
 #: what the rows of a file are about
@@ -34,10 +34,14 @@ class Profile:
     subject: RowSubject
     #: canonical column -> reduced headers that mean it, the likeliest first
     columns: Mapping[str, tuple[str, ...]]
+    #: the same of the generic profile, without the headers that this one knows; they count after `columns`
+    common: Mapping[str, tuple[str, ...]]
     #: reduced header -> its weight as a mark of this profile
     marks: Mapping[str, int]
     #: reduced headers that are not read
     ignore: frozenset[str]
+    #: reduced headers that are attributes, whatever they are called: `name` where it is a deal's title
+    custom: frozenset[str]
     #: as in a mapping
     defaults: Mapping[str, str]
     #: canonical column -> reduced word -> what it stands for
@@ -56,20 +60,35 @@ def profile_names(subject: RowSubject | None = None) -> list[str]:
     return [name for name in _profile_files() if subject in (None, load_profile(name).subject)]
 
 
-def best_profile(header: Sequence[str], subject: RowSubject = "leads") -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileChoice:
+    """The profile that a header shows, and why."""
+
+    name: str
+    why: str
+
+
+def best_profile(header: Sequence[str], subject: RowSubject = "leads") -> ProfileChoice:
     """Return the profile whose marks the header shows most; the fallback when none shows enough or two show as much.
 
-    The canonical profile is also required to name most of the headers: otherwise the fallback reads more of them.
+    The canonical profile is also required to name most of the headers. Every profile knows all headers that the
+    fallback knows.
     """
-    reduced = {reduced_header(name) for name in header if name and name not in error_file.NOTES}
-    scores = {name: _score(load_profile(name), reduced) for name in profile_names(subject) if load_profile(name).marks}
+    by_reduced = {reduced_header(name): name for name in reversed(header) if name and name not in error_file.NOTES}
+    reduced, profiles = by_reduced.keys(), [load_profile(name) for name in profile_names(subject)]
+    scores = {profile.name: _score(profile, reduced) for profile in profiles if profile.marks}
     top = max(scores.values(), default=0)
     leading = [name for name, score in scores.items() if score == top]
     if top >= LEAST_MARKS and leading != ["canonical"]:
-        return leading[0] if len(leading) == 1 else FALLBACK[subject]
+        if len(leading) > 1:
+            return ProfileChoice(name=FALLBACK[subject], why=f"the headers fit {' and '.join(leading)} equally well")
+        marks = load_profile(leading[0]).marks
+        shown = sorted(marks.keys() & reduced, key=lambda mark: -marks[mark])[:4]
+        return ProfileChoice(name=leading[0], why=f"it has {', '.join(by_reduced[mark] for mark in shown)}")
     canonical = load_profile("canonical").columns if subject == "leads" else ()
-    is_canonical = 2 * len(reduced & set(map(reduced_header, canonical))) > len(reduced)
-    return "canonical" if is_canonical else FALLBACK[subject]
+    if 2 * len(reduced & set(map(reduced_header, canonical))) > len(reduced):
+        return ProfileChoice(name="canonical", why="most headers are names of Hearth's own columns")
+    return ProfileChoice(name=FALLBACK[subject], why="no system that Hearth knows writes such headers")
 
 
 @lru_cache(maxsize=64)
@@ -79,32 +98,28 @@ def load_profile(name: str) -> Profile:
     words: Mapping[str, Mapping[str, Sequence[str]]] = table.get("words", {})
     subject: RowSubject = table.get("subject", "leads")
     columns = {column: _reduced_headers(column, *headers) for column, headers in table["columns"].items()}
-    if name != FALLBACK[subject]:
-        columns |= _essential_columns(columns, load_profile(FALLBACK[subject]))
+    ignore, custom = (frozenset(map(reduced_header, table.get(key, ()))) for key in ("ignore", "custom"))
+    claimed = {*ignore, *custom, *(word for words in columns.values() for word in words)}
     return Profile(
         name=name,
         subject=subject,
         columns=columns,
+        common={} if name == FALLBACK[subject] else _common_columns(load_profile(FALLBACK[subject]), claimed),
         marks={reduced_header(header): weight for header, weight in table.get("marks", {}).items()},
-        ignore=frozenset(map(reduced_header, table.get("ignore", ()))),
+        ignore=ignore,
+        custom=custom,
         defaults=table.get("defaults", {}),
         words={column: vocabulary.inverted(levels) for column, levels in words.items()},
         outcomes=table.get("outcomes", {}),
     )
 
 
-def _essential_columns(columns: Mapping[str, tuple[str, ...]], common: Profile) -> dict[str, tuple[str, ...]]:
-    # A refusal must not be overlooked, and a person not lost, because of a header that this profile does not know.
-    claimed = {word for words in columns.values() for word in words}
-    kinds = {"unsubscribed", "email", "phone", "name"}
-    needed = [name for name in common.columns if lead_schema.column_kind(name) in kinds]
-    return {
-        name: (*columns.get(name, ()), *(word for word in common.columns[name] if word not in claimed))
-        for name in needed
-    }
+def _common_columns(fallback: Profile, claimed: Collection[str]) -> dict[str, tuple[str, ...]]:
+    # Whoever renames or adds a column in one system calls it as everybody does.
+    return {name: tuple(word for word in words if word not in claimed) for name, words in fallback.columns.items()}
 
 
-def _score(profile: Profile, reduced_headers: set[str]) -> int:
+def _score(profile: Profile, reduced_headers: Collection[str]) -> int:
     return sum(weight for mark, weight in profile.marks.items() if mark in reduced_headers)
 
 

@@ -11,6 +11,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "id": ("external_id", "source_system"),
     "email": ("email",),
     "phone": ("phone",),
+    # a column of either, such as `Email / Phone`
+    "email_or_phone": ("email_or_phone",),
     "name": ("first_name", "last_name", "full_name"),
     "choice": ("lead_type", "opportunity_status", "timeline", "preapproval"),
     "text": (
@@ -52,9 +54,11 @@ EVENT_KINDS: dict[str, tuple[str, ...]] = {
     "number": ("value",),
     "event_id": ("source_id",),
 }
-IDENTITY = ("external_id", "source_system", "email", "phone", "first_name", "last_name", "full_name")
+IDENTITY = ("external_id", "source_system", "email", "phone", "email_or_phone", "first_name", "last_name", "full_name")
 #: kinds of which several columns of one file may mean the same canonical column: any refusal counts
 SHARED = frozenset({"dnd", "opt_in"})
+#: kinds of which several columns count row by row: each in rows where those before it have nothing
+FALLBACK = frozenset({"email", "phone", "email_or_phone", "name"})
 #: kinds of columns that say whether a lead may be contacted
 CONSENT = SHARED | {"unsubscribed"}
 _KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}

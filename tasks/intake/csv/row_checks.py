@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from tasks.intake.csv.columns import ColumnPlan
 from tasks.intake.csv.issues import Issue, Severity
 from tasks.intake.csv.source import CsvRecord
 from tasks.intake.values import scalars
 
+#: how closing lines of reports begin
+_CLOSING = re.compile(
+    r"(?:grand\s*|sub\s*-?)?totals?\b|sum\b|gesamt|insgesamt|summe\b|somme\b|suma\b|totale\b|copyright\b|\u00a9|\(c\)\s"
+    r"|confidential\b|generated\s(?:by|on|at)|exported\s(?:by|on|at|from)|report\s(?:generated|run|created)|printed\s(?:by|on)"
+    r"|page\s\d|\d{1,9}\s(?:records?|rows?|leads?|contacts?|results?)\b|end\sof\s(?:report|file|export)|filtered\sby|as\sof\s",
+    re.IGNORECASE,
+)
+_FIGURE = re.compile(r"[-+(\[]?[^\w\s]?\s?[\d.,\s%]+[^\w\s]?[)\]]?(?:\s?[A-Z]{3})?")
+_ADDRESS = re.compile(r"@|\d{7}|\d{3}[\s.-]\d{4}")
+#: kinds of columns in which no e-mail address stands
+_WITHOUT_ADDRESSES = frozenset(
+    {"phone", "name", "choice", "amount", "budget", "least", "count", "time", "zone", "label"}
+)
+#: codes of cells that cannot be what their header says
+_UNREADABLE = frozenset({"value.email", "value.phone", "value.date", "value.number", "value.enum"})
 _TOTAL = re.compile(r"(?:grand\s*|sub\s*-?)?totals?\b.*|sum\b.*", re.IGNORECASE)
 
+#: codes of rows that are passed over: no lead is in them
+PASSED_OVER = frozenset({"row.blank", "row.footer", "row.child"})
 #: most characters of a row: a row is read without a pause, and notes about a person are never this long
 LONGEST = 500_000
 
@@ -32,10 +50,69 @@ def unreadable(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
         return row_issue(record, "file.unclosed_quote", f"{hint}: the rows between were not imported either")
     if record.short:
         return row_issue(record, "row.column_count", "cells are still marked #MISSING; fill them in or clear them")
-    if not _has_expected_width(record.cells, plan):
-        counts = f"the row has {len(record.cells)} cells, the header {len(plan.columns)}"
-        return row_issue(record, "row.column_count", f"{counts}; quote cells that hold the delimiter")
+    if any(map(str.strip, record.cells[len(plan.columns) :])):
+        return wrong_width(record, plan)
+    return _no_row_of_data(record, plan)
+
+
+def _no_row_of_data(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
+    if _is_footer(record.cells, plan):
+        hint = "a title, a total or a closing line and no row of data; passed over"
+        return row_issue(record, "row.footer", hint, "info")
+    if _is_child_row(record.cells, plan):
+        hint = "it holds only what belongs to the row above it; passed over"
+        return row_issue(record, "row.child", hint, "info")
     return None
+
+
+def wrong_width(record: CsvRecord, plan: ColumnPlan) -> Issue:
+    """Return the issue of a row whose cells do not stand below their headers."""
+    counts = f"the row has {len(record.cells)} cells, the header {len(plan.columns)}"
+    return row_issue(record, "row.column_count", f"{counts}; quote cells that hold the delimiter or a line break")
+
+
+def lacks_cells(record: CsvRecord, plan: ColumnPlan) -> bool:
+    """Return whether a row ends before the last column that has a name."""
+    return any(column.role != "unnamed" for column in plan.columns[len(record.cells) :])
+
+
+def filled_up(record: CsvRecord, plan: ColumnPlan) -> CsvRecord:
+    """Return the record with blank cells for those that it lacks at its end; many systems leave those out."""
+    missing = len(plan.columns) - len(record.cells)
+    return replace(record, cells=(*record.cells, *[""] * missing)) if missing > 0 else record
+
+
+def is_shifted(record: CsvRecord, plan: ColumnPlan, issues: Sequence[Issue]) -> bool:
+    """Return whether the cells of a short row cannot be what their headers say: it is part of a row that was cut."""
+    strange = any(
+        "@" in cell and column.role == "canonical" and column.kind in _WITHOUT_ADDRESSES
+        for cell, column in zip(record.cells, plan.columns, strict=False)
+    )
+    return strange or any(issue.code in _UNREADABLE for issue in issues)
+
+
+def _is_footer(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
+    first = next(filter(str.strip, row_cells)).strip()
+    closing = _CLOSING.match(first)
+    filled = sum(map(bool, row_cells))
+    if closing is None and filled > 1:
+        return False
+    others = [text for cell in row_cells if (text := cell.strip()) and text != first]
+    if closing is not None:
+        return _are_figures(others) or (len(others) < 2 and not any(map(_ADDRESS.search, (first, *others))))
+    # one cell of prose in a table; a single id or address may be all that a row has
+    return len(row_cells) < len(plan.columns) > 2 and " " in first and not _ADDRESS.search(first)
+
+
+def _are_figures(texts: Sequence[str]) -> bool:
+    return all(any(map(str.isdigit, text)) and _FIGURE.fullmatch(text) for text in texts)
+
+
+def _is_child_row(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
+    if not plan.child_positions:
+        return False
+    filled = {index for index, cell in enumerate(row_cells) if cell.strip()}
+    return filled <= plan.child_positions
 
 
 def _readable_length(row_cells: Sequence[str]) -> int:
@@ -53,11 +130,3 @@ def unidentified(
     if numbered or "external_id" in ids or "email" in contact or {"phone", "last_name"} <= contact.keys():
         return None
     return "nothing identifies the lead; give an id, an e-mail address, or a phone number with a last name"
-
-
-def _has_expected_width(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
-    # Blank cells may follow the last column, and cells of trailing columns without a name may be missing.
-    width = len(plan.columns)
-    if len(row_cells) >= width:
-        return len(row_cells) == width or not any(map(str.strip, row_cells[width:]))
-    return all(column.role == "unnamed" for column in plan.columns[len(row_cells) :])

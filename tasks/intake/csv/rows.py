@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from db.records import EventDraft, LeadDraft, RejectedRow
+from ml.language import consent_words
+from tasks.intake import consent
 from tasks.intake.csv import cells, error_file, row_checks
 from tasks.intake.csv.cells import RowValues
 from tasks.intake.csv.columns import ColumnPlan
@@ -57,7 +59,11 @@ def convert(record: CsvRecord, plan: ColumnPlan, defaults: FileDefaults, now: da
     unreadable = row_checks.unreadable(record, plan)
     if unreadable is not None:
         return ConvertedLead(draft=None, issues=(unreadable,))
-    row = cells.read_cells(record, plan, defaults, now)
+    row = cells.read_cells(row_checks.filled_up(record, plan), plan, defaults, now)
+    if row_checks.lacks_cells(record, plan):
+        if row_checks.is_shifted(record, plan, row.issues):
+            return ConvertedLead(draft=None, issues=(row_checks.wrong_width(record, plan), *row.issues))
+        _doubt_missing_consent(row, len(record.cells))
     resolve_row(row, now)
     if reason := row_checks.unidentified(record, row.ids, row.contact, numbered=plan.row_number):
         no_identity = row_checks.row_issue(record, "row.no_identity", reason)
@@ -97,10 +103,19 @@ def resolve_row(row: RowValues, now: datetime) -> None:
         _join_spans(row)
     if row.statements:
         _prefer_refusals(row)
-    if row.plan.outcomes:
-        _status_from_stage(row)
+    if row.plan.outcomes or row.plan.ends:
+        _status_from_ends(row)
     if "full_name" in row.contact and "last_name" not in row.contact:
         row.contact = _split_name(row.contact["full_name"]) | row.contact
+
+
+def _doubt_missing_consent(row: RowValues, width: int) -> None:
+    """Close every channel until a person decides, where a row ends before a column that may refuse."""
+    lacking = [header for position, header in row.plan.consent_headers if position >= width]
+    if lacking:
+        unclear = consent_words.ConsentSignal(unclear=consent_words.ALL)
+        row.statements += consent.from_signal(unclear, "column", reference=lacking[0], at=row.now)
+        row.warn(consent.UNCLEAR, lacking[0], "the row ends before this column; a person must decide")
 
 
 def _drop_future(row: RowValues, now: datetime) -> None:
@@ -167,10 +182,15 @@ def _prefer_refusals(row: RowValues) -> None:
     row.consent = dict.fromkeys(still_off, False)
 
 
-def _status_from_stage(row: RowValues) -> None:
-    # In some systems the stage also says the outcome.
+def _status_from_ends(row: RowValues) -> None:
+    # In some systems the stage also says the outcome; the mapping and the profile know it better than its words do.
+    if row.fields.get("opportunity_status", "open") != "open":
+        return
     outcome = row.plan.outcomes.get(row.fields.get("stage", ""))
-    if outcome and row.fields.get("opportunity_status", "open") == "open":
+    if outcome is None:
+        cells = row.record.cells
+        outcome = next((told for end in row.plan.ends if (told := end.words.get(cells[end.position].strip()))), None)
+    if outcome:
         row.fields["opportunity_status"] = outcome
 
 

@@ -18,6 +18,8 @@ _BLOCK = 1 << 20
 _HEAD = 1 << 18
 _SAMPLE = 1 << 20
 _SAMPLE_RECORDS = 100
+#: records among which the header is looked for
+_MOST_TITLES = 15
 #: longer marks first: the UTF-32 mark starts like the UTF-16 one
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -85,9 +87,10 @@ def delimiter(text: str, *, whole: bool) -> str:
     best = max(DELIMITERS, key=lambda mark: _delimiter_fit(tables[mark]))
     if _delimiter_fit(tables[best]) > 0:
         return best
-    # One column; or a title line above a wider table, which `require_header` then recognises by its rows.
-    below_title = (mark for mark, table in tables.items() if _delimiter_fit(table[1:]) >= 0.6 and len(table[1]) > 2)
-    return next(below_title, ",")
+    # One column; or titles above a wider table.
+    below_titles = {mark: table[count_titles(table) :] for mark, table in tables.items()}
+    fitting = (mark for mark, table in below_titles.items() if _delimiter_fit(table) >= 0.6 and len(table[0]) > 2)
+    return next(fitting, ",")
 
 
 def records(text: str, mark: str, *, whole: bool) -> list[list[str]]:
@@ -102,6 +105,25 @@ def records(text: str, mark: str, *, whole: bool) -> list[list[str]]:
     except csv.Error:  # a quote that is never closed; `spool` says where
         return first_records
     return first_records if whole or len(first_records) < 3 else first_records[:-1]
+
+
+def count_titles(first_records: Sequence[Sequence[str]]) -> int:
+    """Return how many records stand above the header: one or two cells each, above a record of many names.
+
+    >>> count_titles([["Leads of May"], ["As of", "1 June"], ["Id", "Name", "Email", "Phone", "Source", "City"], ["1"]])
+    2
+    """
+    filled = [sum(map(bool, map(str.strip, cells))) for cells in first_records[:_MOST_TITLES]]
+    widest = max(filled, default=0)
+    if widest < 3:
+        return 0
+    # a title may have two cells in a wide report; a header may have two names among many blank cells
+    most = 2 if widest >= 6 else 1
+    return next(
+        index
+        for index, count in enumerate(filled)
+        if count > most or (count > 0 and len(first_records[index]) >= widest)
+    )
 
 
 def is_torn(cells: Sequence[str], mark: str) -> bool:
@@ -119,33 +141,20 @@ def _contains_rows(cell: str, index: int, width: int, mark: str) -> bool:
     return any(line.count(mark) == width - 1 > 0 for line in between) or last.count(mark) == index > 0
 
 
-def require_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Raise `FileRejected` if this cannot be the header of `rows`."""
+def require_header(header: Sequence[str]) -> None:
+    """Raise `FileRejected` if this cannot be a header."""
     named = [cell for cell in header if cell]
-    if len(named) == 1 and rows and 3 * sum(1 for cells in rows if sum(map(bool, cells)) > 2) > 2 * len(rows):
-        message = "the first line is a title, not column names; remove the lines above the header"
-        raise FileRejected("file.no_header", message)
     if not named or _is_data(named):
         raise FileRejected("file.no_header", "the first line holds data, not column names; add a header line")
     if len(header) > MAX_COLUMNS:
         message = f"the header has {len(header)} columns; the limit is {MAX_COLUMNS}: leave some out"
         raise FileRejected("file.too_wide", message)
-    _require_distinct(header)
 
 
 def _is_data(named: Sequence[str]) -> bool:
     if any(_DATA_CELL.fullmatch(cell) for cell in named):
         return True
     return 2 * sum(1 for cell in named if _NUMBER.fullmatch(cell)) > len(named)
-
-
-def _require_distinct(header: Sequence[str]) -> None:
-    seen: dict[str, int] = {}
-    for position, cell in enumerate(header, 1):
-        first = seen.setdefault(cell.casefold(), position) if cell else position
-        if first != position:
-            message = f"columns {first} and {position} have the same name; rename or remove one"
-            raise FileRejected("file.duplicate_header", message)
 
 
 def _delimiter_fit(table: list[list[str]]) -> float:

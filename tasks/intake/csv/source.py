@@ -12,19 +12,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from db.records import ChunkDraft
 from tasks.intake import files
-from tasks.intake.csv import error_file, sniffing
+from tasks.intake.csv import error_file, header_words, sniffing
+from tasks.intake.csv.evidence import Evidence
 from tasks.intake.csv.issues import Issue
 from tasks.intake.csv.spool import copy_and_chunk
 from tasks.intake.errors import FileRejected
 from tasks.intake.files import LIMITS, FileLimits
-from tasks.intake.values import dates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +34,21 @@ class Source:
     #: Python codec of the original
     encoding: str
     delimiter: str
-    #: stripped of outer blanks; "" is a column without a name
+    #: stripped of outer blanks, each name once; "" is a column without a name
     header: tuple[str, ...]
+    #: records above the header, such as a report's title; they are passed over
+    titles: int = 0
     #: True: an error file of ours, whose cells carry a guard against formulas that `read_records` removes
     guarded: bool = False
     warnings: tuple[Issue, ...] = ()
+    #: the first rows, which speak for columns whose headers say nothing; not stored
+    sample: tuple[tuple[str, ...], ...] = field(default=(), repr=False, compare=False)
 
     def dump(self) -> dict[str, Any]:
         """Return the source as JSON, for `load`."""
-        return asdict(self) | {"header": list(self.header), "warnings": [asdict(issue) for issue in self.warnings]}
+        stored = asdict(replace(self, sample=())) | {"header": list(self.header)}
+        del stored["sample"]
+        return stored | {"warnings": [asdict(issue) for issue in self.warnings]}
 
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> Source:
@@ -61,8 +67,6 @@ class SpooledFile:
     records: int
     #: one per 1,000 records, numbered from 0
     chunks: tuple[ChunkDraft, ...]
-    #: position of a column of dates -> how its dates are written, for `ColumnPlan.with_date_orders`
-    date_orders: Mapping[int, dates.DateOrderEvidence] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,15 +118,20 @@ def inspect(path: Path, declared: str | None = None, limits: FileLimits = LIMITS
     text = lines.read() if delimiter else text
     delimiter = delimiter or sniffing.delimiter(text, whole=whole)
     first_records = sniffing.records(text, delimiter, whole=whole)
-    header = _header(first_records)
-    if len(first_records) < 2:
+    titles = sniffing.count_titles(first_records)
+    written, sample = _header(first_records[titles:]), first_records[titles + 1 :]
+    if not sample:
         raise _no_rows_error(whole=whole)
+    header, repeated = header_words.distinct(written)
+    guarded = error_file.is_error_file(header)
     return Source(
         encoding=codec,
         delimiter=delimiter,
         header=header,
-        guarded=error_file.is_error_file(header),
-        warnings=tuple(_header_warnings(codec, header)),
+        titles=titles,
+        guarded=guarded,
+        warnings=tuple(_header_warnings(codec, header, titles, repeated)),
+        sample=tuple(tuple(map(error_file.unguard, cells)) if guarded else tuple(cells) for cells in sample),
     )
 
 
@@ -131,25 +140,23 @@ def spool(
     target: Path,
     source: Source | None = None,
     *,
-    date_positions: Sequence[int] = (),
+    evidence: Mapping[int, Evidence] | None = None,
     limits: FileLimits = LIMITS,
 ) -> SpooledFile:
     """Copy a file as UTF-8 to `target`, with its line breaks unchanged, and cut it into chunks.
 
-    `date_positions` are the columns (`ColumnPlan.date_positions`) whose order of day and month is counted. The copy
-    appears whole or not at all, readable by its owner only. Raises `FileRejected`; `file.unclosed_quote` names the line
-    on which the quote was opened.
+    `evidence` (`ColumnPlan.evidence`) is what the cells of a column are added to, by its position. The copy appears
+    whole or not at all, readable by its owner only. Raises `FileRejected`; `file.unclosed_quote` names the line on
+    which the quote was opened.
     """
     source = source or inspect(path, limits=limits)
     with files.opened(path, limits) as (raw, hashing), files.replacing(target) as out:
         text = io.TextIOWrapper(raw, source.encoding, newline="")
         try:
-            copied = copy_and_chunk(text, out, source.delimiter, date_positions, limits)
+            copied = copy_and_chunk(text, out, source.delimiter, evidence or {}, titles=source.titles, limits=limits)
         except UnicodeError:
             raise FileRejected("file.encoding", "the file changed while it was read; start again") from None
-        return SpooledFile(
-            sha256=hashing.finish(), records=copied.records, chunks=copied.chunks, date_orders=copied.date_orders
-        )
+        return SpooledFile(sha256=hashing.finish(), records=copied.records, chunks=copied.chunks)
 
 
 def read_records(target: Path, chunk: Chunk, source: Source) -> Iterator[CsvRecord]:
@@ -200,11 +207,23 @@ def _no_rows_error(*, whole: bool) -> FileRejected:
 
 def _header(first_records: list[list[str]]) -> tuple[str, ...]:
     header = tuple(cell.strip().removeprefix("\ufeff") for cell in (first_records[0] if first_records else ()))
-    sniffing.require_header(header, first_records[1:])
+    sniffing.require_header(header)
     return tuple(map(error_file.unguard, header)) if error_file.is_error_file(header) else header
 
 
-def _header_warnings(codec: str, header: tuple[str, ...]) -> Iterator[Issue]:
+def _header_warnings(
+    codec: str, header: tuple[str, ...], titles: int, repeated: Sequence[tuple[int, int]]
+) -> Iterator[Issue]:
+    if titles:
+        message = f"{titles} line{'s' if titles > 1 else ''} above the column names were passed over"
+        yield Issue(severity="info", code="file.title", message=message)
+    for first, position in repeated:
+        name = header[position - 1]
+        message = (
+            f"columns {first} and {position} have the same name: the first counts, and the second is kept as {name}; "
+            f"map {name} to choose it"
+        )
+        yield Issue(severity="warning", code="file.duplicate_header", column=name, message=message)
     if codec == "cp1252":
         message = "the text is not UTF-8 and was read as cp1252; check accents and quotes, or name the encoding"
         yield Issue(severity="warning", code="file.encoding", message=message)

@@ -1,4 +1,4 @@
-"""Copy a file as UTF-8, cut it into chunks and count how its dates are written, all in one pass.
+"""Copy a file as UTF-8, cut it into chunks and collect the evidence of its columns, all in one pass.
 
 Memory does not grow with the file: at most one row is in memory, and a row has a limit.
 """
@@ -6,15 +6,15 @@ Memory does not grow with the file: at most one row is in memory, and a row has 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, TextIO
 
 from db.records import ChunkDraft
+from tasks.intake.csv.evidence import Evidence
 from tasks.intake.errors import FileRejected
 from tasks.intake.files import LIMITS, FileLimits
-from tasks.intake.values import dates
 
 #: records per chunk
 CHUNK = 1000
@@ -27,29 +27,35 @@ csv.field_size_limit(LIMITS.record + 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyResult:
-    """The chunks of the copy, and the evidence for the order of its dates."""
+    """The chunks of the copy."""
 
     #: records after the header, blank ones included
     records: int
     #: one per 1,000 records, numbered from 0
     chunks: tuple[ChunkDraft, ...]
-    #: position of a column of dates -> how its dates are written
-    date_orders: Mapping[int, dates.DateOrderEvidence]
 
 
 def copy_and_chunk(
-    text: TextIO, out: BinaryIO, delimiter: str, date_positions: Sequence[int] = (), limits: FileLimits = LIMITS
+    text: TextIO,
+    out: BinaryIO,
+    delimiter: str,
+    evidence: Mapping[int, Evidence],
+    *,
+    titles: int = 0,
+    limits: FileLimits = LIMITS,
 ) -> CopyResult:
-    """Copy `text` to `out` with its line breaks unchanged; count the dates of some columns. Raises `FileRejected`."""
+    """Copy `text` to `out` with its line breaks unchanged; add the cells of some columns to their `evidence`.
+
+    `titles` is the number of records above the header. Raises `FileRejected`.
+    """
     lines = _CopiedLines(out, limits.record)
     reader = csv.reader(lines.read(text), delimiter=delimiter)
-    date_orders = {position: dates.DateOrderEvidence() for position in date_positions}
     try:
-        _skip_header(reader, lines)
-        chunks, records = _cut_chunks(reader, lines, date_orders, limits.records)
+        _skip_header(reader, lines, titles)
+        chunks, records = _cut_chunks(reader, lines, evidence, limits.records)
     except csv.Error:
         raise _unclosed_quote(lines.start) from None
-    return CopyResult(records=records, chunks=tuple(chunks), date_orders=date_orders)
+    return CopyResult(records=records, chunks=tuple(chunks))
 
 
 class _CopiedLines:
@@ -90,16 +96,18 @@ class _CopiedLines:
 
 
 def _cut_chunks(
-    reader: Iterator[list[str]], lines: _CopiedLines, date_orders: Mapping[int, dates.DateOrderEvidence], limit: int
+    reader: Iterator[list[str]], lines: _CopiedLines, evidence: Mapping[int, Evidence], limit: int
 ) -> tuple[list[ChunkDraft], int]:
     chunks: list[ChunkDraft] = []
-    date_columns = list(date_orders.items())
+    observed = [(position, column.add) for position, column in evidence.items()]
     start, first, first_line, number = lines.bytes, 1, lines.start, 0
     for number, cells in enumerate(reader):
         if lines.ended:
             _require_closed(cells, lines.start)
             break
-        _collect_date_evidence(cells, date_columns)
+        for position, add in observed:
+            if position < len(cells):
+                add(cells[position])
         lines.begin(reader.line_num + 1)  # type: ignore[attr-defined]  # csv.reader has no type of its own
         if (number + 1) % CHUNK == 0:
             _require_room(number, limit)
@@ -111,24 +119,21 @@ def _cut_chunks(
     return chunks, number
 
 
-def _collect_date_evidence(cells: Sequence[str], date_columns: Sequence[tuple[int, dates.DateOrderEvidence]]) -> None:
-    for position, evidence in date_columns:
-        if position < len(cells):
-            evidence.add(cells[position])
-
-
 def _chunk(number: int, offset: int, first: int, line: int, last: int) -> ChunkDraft:
     return ChunkDraft(number=number, offset=offset, first_record=first, first_line=line, records=last - first + 1)
 
 
-def _skip_header(reader: Iterator[list[str]], lines: _CopiedLines) -> None:
-    # As in `source.inspect`: blank lines and Excel's `sep=;` may stand before the header.
+def _skip_header(reader: Iterator[list[str]], lines: _CopiedLines, titles: int) -> None:
+    # As in `source.inspect`: blank lines, Excel's `sep=;` and titles may stand before the header.
     for cells in reader:
         if lines.ended:
             raise _unclosed_quote(1)
         lines.begin(reader.line_num + 1)  # type: ignore[attr-defined]
-        if any(cells) and not (lines.bytes < 10 and _is_separator(cells)):
+        if not any(cells) or (lines.bytes < 10 and _is_separator(cells)):
+            continue
+        if titles == 0:
             return
+        titles -= 1
 
 
 def _is_separator(cells: list[str]) -> bool:

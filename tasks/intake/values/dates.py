@@ -1,11 +1,12 @@
 """Read dates and times as spreadsheets and CRMs write them; the result is aware and in UTC.
 
-To accept another way of writing a date, add a pattern to `_DATE_FORMS`.
+To accept another way of writing a date, add a pattern to `_DATES`.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
@@ -20,21 +21,42 @@ DateOrder = Literal["dmy", "mdy"]
 LONGEST = 64
 # blanks are matched possessively (`*+`), so each form reads a text once and cannot backtrack
 _CLOCK = (
-    r"(?:(?:(?:\s*+,)?\s++(?:at\s++)?|T)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d++)?)?"
-    r"\s*+(?P<half>[ap])?(?(half)\.?m\.?)\s*+(?P<zone>Z|[A-Z]{2,4}|(?:GMT|UTC)?[+-]\d{1,2}(?::?\d{2})?)?(?:\s*+\(.*\))?)?"
+    r"(?:(?:(?:\s*+,)?\s++(?:(?:at|a|a las|as|um|alle|ore)\s++)?|T)(?P<hour>\d{1,2})"
+    r"(?:\s?[:.h]\s?(?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d++)?)?|(?=\s?[aph]))"
+    r"(?:\s?(?:uhr|hrs?\.?|hs\.?|h|min)(?![a-z]))?"
+    r"\s*+(?P<half>[ap])?(?(half)\.?\s?m\.?)\s*+(?P<zone>Z|[A-Z]{2,4}|(?:GMT|UTC)?[+-]\d{1,2}(?::?\d{2})?)?(?:\s*+\(.*\))?)?"
 )
-_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*+\.?,?\s++)?"
-_MONTH = r"(?P<name>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*+\.?"
-_DATE_FORMS = tuple(
-    re.compile(rf"{_WEEKDAY}{date}{_CLOCK}", re.IGNORECASE)
-    for date in (
-        r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
-        r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<second_>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
-        rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s.-]*+(?:of\s++)?{_MONTH},?[\s-]*+(?P<year>\d{{4}}|\d{{2}})",
-        rf"{_MONTH}\s*+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s++(?P<year>\d{{4}})",
+_WEEKDAYS = (
+    "mon|tue|wed|thu|fri|sat|sun|lun|mar|mie|jue|vie|sab|dom|mer|jeu|ven|sam|dim|seg|ter|qua|qui|sex"
+    "|montag|die|mit|don|fre|son|gio|mo|di|mi|do|fr|sa|so|le"
+)
+_WEEKDAY = rf"(?:(?:{_WEEKDAYS})[a-z]*+(?:-feira)?\.?,?\s++)?"
+#: how the names of each month begin in English, Spanish, French, German, Portuguese, Italian and Dutch
+_MONTHS = {
+    beginning: month
+    for month, beginnings in enumerate(
+        (
+            *("jan ene gen jae", "feb fev", "mar mrz mae maa mrt", "apr abr avr", "may mai mag mei", "jun juin giu"),
+            *("jul juil lug", "aug ago aou", "sep set", "oct okt out ott", "nov", "dec dez dic"),
+        ),
+        start=1,
     )
+    for beginning in beginnings.split()
+}
+_MONTH = rf"(?P<name>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})[a-z]*+\.?"
+_ORDINAL = "(?:st|nd|rd|th|er|[\u00ba\u00b0\u00aa])?"
+_DATES = (
+    r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
+    r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<second_>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
+    rf"(?P<day>\d{{1,2}}){_ORDINAL}[\s./-]*+(?:(?:of|de)\s++|d')?{_MONTH},?[\s/-]*+(?:del?\s++)?(?P<year>\d{{4}}|\d{{2}})",
+    rf"{_MONTH}\s*+(?P<day>\d{{1,2}}){_ORDINAL},?\s++(?P<year>\d{{4}})",
 )
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+#: whether the text begins with a digit, so that no weekday stands there -> what it may be
+_DATE_FORMS = {
+    True: tuple(re.compile(f"{date}{_CLOCK}", re.IGNORECASE) for date in _DATES[:-1]),
+    False: tuple(re.compile(f"{_WEEKDAY}{date}{_CLOCK}", re.IGNORECASE) for date in _DATES),
+}
+_ACCENTS = re.compile("[\u0300-\u036f]+")
 _SERIAL = re.compile(r"\d{5}(?:[.,]\d+)?")
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?")
 #: Excel counts days from here (its 1900 leap day included)
@@ -88,8 +110,9 @@ def _is_day(day: int, month: int) -> bool:
 def moment(text: str, zone: ZoneInfo, order: DateOrder | None = None) -> datetime:
     """Return the moment that a text means; a date without an offset is in `zone`.
 
-    ISO, `2026/01/31 15:04`, `1/31/26 3:04 PM`, `31.01.2026`, `Jan 31st, 2026`, RFC 2822, Excel's day numbers and
-    Unix seconds or milliseconds. `1/2/2026` needs `order`; `31.01.2026` is day first. Raises `BadValue`.
+    ISO, `2026/01/31 15:04`, `1/31/26 3pm`, `31.01.2026 15h04`, `Jan 31st, 2026`, `31 de enero de 2026`, RFC 2822,
+    Excel's day numbers and Unix seconds or milliseconds. `1/2/2026` needs `order`; `31.01.2026` is day first. Month
+    names are English, Spanish, French, German, Portuguese, Italian or Dutch. Raises `BadValue`.
     """
     if len(text) > LONGEST:
         raise BadValue("value.too_long", f"longer than {LONGEST} characters, which no time is; write 2026-01-31")
@@ -112,12 +135,14 @@ def _parsed(text: str, order: DateOrder | None) -> datetime:
             return _EXCEL_START + timedelta(seconds=round(float(text.replace(",", ".")) * 86_400))
         if _EPOCH.fullmatch(text):
             return datetime.fromtimestamp(int(text) / (1000 if len(text) == 13 else 1), UTC)
-        if len(text) == 8:
+        if len(text) == 8 or text[8:9] == "T":
             return _iso(text, order)
     return _parsed_form(text, order)
 
 
 def _iso(text: str, order: DateOrder | None) -> datetime:
+    if text[13:14] == ".":  # 15.04 is four past three, not fifteen hours and a fraction
+        return _parsed_form(text, order)
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -125,7 +150,9 @@ def _iso(text: str, order: DateOrder | None) -> datetime:
 
 
 def _parsed_form(text: str, order: DateOrder | None) -> datetime:
-    match = next((match for form in _DATE_FORMS if (match := form.fullmatch(text))), None)
+    if not text.isascii():  # the accents of names of months
+        text = _ACCENTS.sub("", unicodedata.normalize("NFD", text))
+    match = next((match for form in _DATE_FORMS[text[:1].isdecimal()] if (match := form.fullmatch(text))), None)
     if match is None:
         raise _not_a_date()
     part = match.groupdict()
@@ -136,7 +163,7 @@ def _parsed_form(text: str, order: DateOrder | None) -> datetime:
 
 def _day_and_month(part: dict[str, str | None], order: DateOrder | None) -> tuple[int, int]:
     if name := part.get("name"):
-        return int(part["day"] or 0), _MONTHS.index(name.casefold()) + 1
+        return int(part["day"] or 0), _MONTHS[name.casefold()]
     if part.get("month"):
         return int(part["day"] or 0), int(part["month"] or 0)
     first, second = int(part["first"] or 0), int(part["second_"] or 0)

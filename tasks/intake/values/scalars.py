@@ -1,40 +1,26 @@
-"""Read single cells: e-mail addresses, numbers, levels, yes and no, lists. Each function raises `BadValue`."""
+"""Read single cells: e-mail addresses, counts, levels, yes and no, lists. Each function raises `BadValue`."""
 
 from __future__ import annotations
 
-import math
+import json
 import re
 from collections.abc import Collection
-from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tasks.intake.errors import BadValue
-from tasks.intake.values import vocabulary
+from tasks.intake.values import amounts, vocabulary
 
 MAX_CELL = 32_768
 MAX_TEXT = 500
 MAX_NAME = 200
-#: a larger figure is a slip or an id, and float32 would lose digits of it
-_LARGEST = 1e15
 _EMAIL = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~.\-\u0080-\uffff]{1,64}@[a-z0-9\-\u0080-\uffff]+(?:\.[a-z0-9\-\u0080-\uffff]+)+"
 )
-_EMAIL_BREAK = re.compile(r"[\s,;|<>\"()]+|mailto:|/")
+_EMAIL_BREAK = re.compile(r"[\s,;:|<>\"()\[\]/]+")
 #: written where there is no address; merging leads by it would join strangers
 _NO_EMAIL = frozenset(
     {"noemail", "no-email", "no.email", "none", "nomail", "noreply", "no-reply", "unknown", "na", "donotemail"}
 )
-_SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mm": 1e6, "mil": 1e6, "mio": 1e6, "million": 1e6, "b": 1e9, "bn": 1e9}
-_BLANKS = re.compile(r"[\s\u00a0\u202f'\u2019_]+")
-_DASHES = re.compile("[\u2010-\u2015\u2212]")
-_CURRENCY = re.compile(r"US\$|USD|CAD|EUR|GBP|AUD|[$€£¥]", re.IGNORECASE)
-_FIGURE = r"\d[\d.,]*|[.,]\d+"
-_NUMBER = re.compile(
-    rf"(?P<sign>[-+]?)(?P<figure>{_FIGURE})(?:e(?P<exponent>[-+]?\d{{1,2}}))?(?P<scale>[a-z]*)", re.IGNORECASE
-)
-_RANGE = re.compile(rf"(?P<low>(?:{_FIGURE})[a-z]*)(?:-|to)(?P<high>(?:{_FIGURE})[a-z]*)", re.IGNORECASE)
-_BELOW = re.compile(r"(?:<=?|under|below|upto|max\.?|lessthan)(.+)", re.IGNORECASE)
-_ABOVE = re.compile(r"(?:>=?|over|above|from|min\.?|morethan|atleast)(.+)|(.+)\+", re.IGNORECASE)
 _PLAIN = re.compile(
     r"-?(?:0|[1-9]\d{0,14}|[1-9]\d{0,2}(?:,\d{3}){1,4})(?:\.\d{1,17})?(?:[eE][-+]?\d{1,2})?|-?(?:0|[1-9]\d{0,11}),\d{1,2}"
 )
@@ -44,15 +30,22 @@ _SPELLED = re.compile(
     r"\s*+(?:(\d+(?:\.\d+)?)\s*+s(?:ec(?:ond)?s?)?)?",
     re.IGNORECASE,
 )
-_GROUPED = re.compile(r"\d{1,3}([.,])\d{2,3}(?:\1\d{2,3})*")
+#: how systems part the values of one cell, whatever else is in it
+_PARTED = ("|##|", ":::")
+#: how they enclose them: `^a^,^b^`, `["a","b"]`, `{a,b}`
+_ENCLOSED = {"^": "^", "[": "]", "{": "}", '"': '"'}
+_BETWEEN_LEVELS = ";|\n,/+&"
+_BRACKETS = re.compile(r"[\[\]{}]")
+#: items of a list that are kept
+_MOST_ITEMS = 100
 
 
 def emails(text: str) -> tuple[str, ...]:
     """Return the addresses of a cell in lower case, each once."""
     lower = text.lower()
-    if "/" not in lower and lower[:1] not in ".'" and _is_email(lower):  # nearly all of them
+    if "/" not in lower and lower[:1] not in ".'^*" and _is_email(lower):  # nearly all of them
         return (lower,)
-    parts = (part.strip(".'") for part in _EMAIL_BREAK.split(lower))
+    parts = (part.strip(".'^*") for part in _EMAIL_BREAK.split(lower))
     addresses = [part for part in parts if _is_email(part)]
     if not addresses:
         raise BadValue("value.email", "not an e-mail address; write name@example.com or leave it blank")
@@ -66,88 +59,43 @@ def _is_email(text: str) -> bool:
 
 
 def number(text: str) -> float:
-    """Return an amount or a count: `1,234.5`, `1.234,5`, `$450k`, `1.2M`, `(300)`; always finite."""
-    if text.isdecimal() and len(text) < 15:  # nearly all of them
-        return float(text)
-    bare = _bare(text)
-    negative = bare.startswith("(") and bare.endswith(")")
-    match = _NUMBER.fullmatch(bare[1:-1] if negative else bare)
-    scale = _SCALES.get(match["scale"].casefold(), 0.0 if match["scale"] else 1.0) if match else 0.0
-    if not match or not scale:
-        raise _not_a_number()
-    value = _figure(match["figure"]) * scale * 10.0 ** int(match["exponent"] or 0)
-    if not value < _LARGEST:  # infinity too
-        raise _not_a_number()
-    return -value if negative or match["sign"] == "-" else value
+    """Return a count or a measure: `1,234.5`, `12,5`, `1.2M`; always finite. Money is read by `amounts.number`."""
+    return amounts.count(text)
 
 
-@lru_cache(maxsize=4096)  # budgets repeat from row to row
 def span(text: str) -> tuple[float | None, float | None]:
-    """Return both ends of `400-500k`, `500k+`, `under 500k`; None is an open end, one amount is both ends."""
-    bare = _bare(text)
-    if match := _RANGE.fullmatch(bare):
-        return _ordered(match["low"], match["high"])
-    if match := _BELOW.fullmatch(bare):
-        return None, number(match[1])
-    if match := _ABOVE.fullmatch(bare):
-        return number(match[1] or match[2]), None
-    value = number(bare)
-    return value, value
-
-
-def _ordered(low: str, high: str) -> tuple[float, float]:
-    # `400-500k` means 400k, `900-1.2M` means 900k: the largest scale that keeps the order.
-    top = number(high)
-    if low[-1].isalpha() or not high[-1].isalpha():
-        bottom = number(low)
-    else:
-        bottom = next((value for scale in (high[-1], "k", "") if (value := number(low + scale)) <= top), math.inf)
-    if bottom > top:
-        raise BadValue("value.number", "the range ends below its start; write the lower amount first")
-    return bottom, top
-
-
-def _bare(text: str) -> str:
-    return _DASHES.sub("-", _BLANKS.sub("", _CURRENCY.sub("", text)))
-
-
-def _figure(text: str) -> float:
-    comma, dot = text.rfind(","), text.rfind(".")
-    if comma >= 0 and dot >= 0:  # the later one is the decimal mark
-        grouping, mark = (",", ".") if dot > comma else (".", ",")
-        text = text.replace(grouping, "").replace(mark, ".")
-    elif comma >= 0:
-        text = text.replace(",", "" if _is_grouped(text, ",") else ".")
-    elif text.count(".") > 1 and _is_grouped(text, "."):
-        text = text.replace(".", "")
-    try:
-        return float(text)
-    except ValueError:
-        raise _not_a_number() from None
-
-
-def _is_grouped(text: str, mark: str) -> bool:
-    return bool(_GROUPED.fullmatch(text)) and len(text.rpartition(mark)[2]) == 3
-
-
-def _not_a_number() -> BadValue:
-    return BadValue("value.number", "not a finite number; write digits such as 450000 or $450k")
+    """Return both ends of `2-3`, `3+`, `under 4`; None is an open end. Money is read by `amounts.span`."""
+    return amounts.count_span(text)
 
 
 def custom_value(text: str) -> float | str:
     """Return a custom cell as a number when it is clearly one (no leading zero, at most 15 digits), else as text."""
     if not _PLAIN.fullmatch(text):
         return text
-    value = float(text.replace(",", "" if _is_grouped(text.lstrip("-").partition(".")[0], ",") else "."))
-    return value if abs(value) < _LARGEST else text
+    value = float(text.replace(",", "" if amounts.is_grouped(text.lstrip("-").partition(".")[0], ",") else "."))
+    return value if abs(value) < amounts.LARGEST else text
 
 
 def level(column: str, text: str) -> str:
-    """Return the level of `column` that the text stands for."""
-    known_level = vocabulary.LEVEL_OF[column].get(vocabulary.level_key(text))
-    if known_level is None:
+    """Return the level of `column` that the text stands for; several values of one level are that level.
+
+    Buyer and seller in one cell of `lead_type` are `both`: `Buyer;Seller`, `^Buyer^,^Seller^`, `["Buyer","Seller"]`.
+    """
+    known = vocabulary.LEVEL_OF[column]
+    found = known.get(vocabulary.level_key(text)) or _common_level(column, text)
+    if found is None:
         raise BadValue("value.enum", f"not one of {', '.join(vocabulary.LEVELS[column])}; write one of them")
-    return known_level
+    return found
+
+
+def _common_level(column: str, text: str) -> str | None:
+    if len(text) > MAX_TEXT:
+        return None
+    known, items = vocabulary.LEVEL_OF[column], unwrapped(text)
+    levels = {known.get(vocabulary.level_key(item)) for item in split_list(items, _BETWEEN_LEVELS)}
+    if column == "lead_type" and levels in ({"buyer", "seller"}, {"buyer", "both"}, {"both", "seller"}):
+        return "both"
+    return levels.pop() if len(levels) == 1 else known.get(vocabulary.level_key(items))
 
 
 def switch(text: str, on: Collection[str], off: Collection[str]) -> bool:
@@ -171,10 +119,56 @@ def duration(text: str) -> float:
 
 
 def split_list(text: str, marks: str) -> list[str]:
-    """Split a list at the first of `marks` that occurs; return at most 100 items, no blank and no repeated one."""
-    mark = next((candidate for candidate in marks if candidate in text), None)
-    parts = (part.strip().strip("\"'") for part in (text.strip("[]").split(mark) if mark else [text.strip("[]")]))
-    return list(dict.fromkeys(part for part in parts if part))[:100]
+    """Return the items of a list, at most 100, no blank and no repeated one.
+
+    `a |##| b`, `a ::: b`, `^a^,^b^`, `["a","b"]` and `{a,b}` are lists whatever `marks` says; any other text is split
+    at the first of `marks` that occurs. Quotes go when they enclose the whole item, and so does a leading `* `.
+    """
+    text = text.strip()
+    items = _enclosed_items(text)
+    if items is None:
+        text = _without_brackets(text)
+        mark = next((candidate for candidate in (*_PARTED, *marks) if candidate in text), None)
+        items = text.split(mark) if mark else [text]
+    return list(dict.fromkeys(item for part in items if (item := _item(part))))[:_MOST_ITEMS]
+
+
+def unwrapped(text: str) -> str:
+    """Return a cell with one value, or several, as `Buyer;Seller` where a system wrote `^Buyer^,^Seller^`.
+
+    `["Buyer"]`, `Buyer |##| Seller` and `Buyer ::: Seller` too; any other text stays as it is.
+    """
+    text = text.strip()
+    if text[:1] not in _ENCLOSED and not any(mark in text for mark in _PARTED):
+        return text
+    return ";".join(split_list(text, "," if text[:1] in ("[", "{") else ""))
+
+
+def _enclosed_items(text: str) -> list[str] | None:
+    """Return the items of `^a^,^b^`, of a JSON array and of `"a", "b"`; None when the text is no such list."""
+    if len(text) < 2 or _ENCLOSED.get(text[0]) != text[-1]:
+        return None
+    if text[0] == "^":
+        return text.split("^")[1::2]
+    try:
+        items = json.loads(text if text[0] == "[" else f"[{text}]")
+    except (ValueError, RecursionError):
+        return None
+    if not all(isinstance(item, str | int | float) for item in items):
+        return None
+    return [item if isinstance(item, str) else json.dumps(item) for item in items]
+
+
+def _without_brackets(text: str) -> str:
+    enclosed = text[:1] in ("[", "{") and _ENCLOSED[text[0]] == text[-1] and not _BRACKETS.search(text[1:-1])
+    return text[1:-1] if enclosed else text
+
+
+def _item(text: str) -> str:
+    text = text.strip().removeprefix("* ").strip()
+    if len(text) > 1 and text[0] in "\"'" and text[-1] == text[0] and text[0] not in text[1:-1]:
+        return text[1:-1].strip()
+    return text
 
 
 def zone(text: str) -> str:

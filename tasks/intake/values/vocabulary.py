@@ -76,12 +76,41 @@ LEVELS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 YES = frozenset({"yes", "y", "true", "t", "1", "on", "x", "✓", "✔", "checked", "ja", "si"})
 NO = frozenset({"no", "n", "false", "f", "0", "off", "unchecked", "nein"})
-#: cells that count as blank in every column but names and levels
+#: cells that say nothing in any column, in lower case: what databases, spreadsheets and people write for a blank
 MISSING = frozenset(
-    {"n/a", "#n/a", "na", "null", "nil", "-", "--", "—", "undefined", "(blank)", "(empty)", "#value!", "#ref!"}
+    {
+        *("n/a", "#n/a", "na", "n.a.", "n.a", "<na>", "#nv", "n/d", "n.d.", "s/d", "k.a.", "k. a.", "keine angabe"),
+        *("null", "\\n", "nil", "<null>", "(null)", "[null]", "<nil>", "#null!", "nan", "nat", "undefined", "<none>"),
+        *("(blank)", "(empty)", "(not set)", "#value!", "#ref!", "#name?", "#num!", "#div/0!", "#error!"),
+        *("not available", "not applicable", "no data", "sin datos", "sem dados", "non renseigné"),
+        *("-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "\u2026", '""', "''", "[]", "{}"),
+        *("0000-00-00", "0000-00-00 00:00:00", "0000-00-00 00:00", "0000-00-00t00:00:00", "0000-00-00t00:00:00z"),
+        *("00/00/0000", "00/00/0000 00:00", "00/00/0000 00:00:00", "00.00.0000", "00-00-0000", "0000/00/00"),
+        # where the calendars of Excel and .NET begin
+        *("1/0/1900", "01/00/1900", "00/01/1900", "0/1/1900", "0001-01-01", "0001-01-01 00:00:00"),
+        *("0001-01-01t00:00:00", "0001-01-01t00:00:00z", "1/1/0001 12:00:00 am", "01/01/0001 00:00:00"),
+    }
 )
-#: cells that also count as blank, except in custom columns, where they may be a level
-NOTHING = frozenset({"none", "?"})
+#: cells that also count as blank, except in custom columns, where they may be a level, and in columns about consent
+NOTHING = frozenset(
+    {
+        *("none", "?", "nothing", "ninguno", "ninguna", "nada", "nenhum", "nenhuma", "aucun", "aucune", "rien"),
+        *("kein", "keine", "keiner", "keines", "nessuno", "nessuna", "geen"),
+    }
+)
+#: what is missing in lower or upper case and somebody's name in title case
+_NAMES = frozenset({"Na", "Nan", "Nat", "Nil", "Null"})
+
+
+def is_missing(text: str, *, name: bool = False) -> bool:
+    r"""Return whether a cell says nothing: `\N`, `NULL`, `n/a`, `0000-00-00`, `-`; `none` and `no` say something.
+
+    With `name` the cell holds a person's name, and `Null`, written as a name is, is one.
+    """
+    bare = text.strip()
+    return bare.casefold() in MISSING and not (name and bare in _NAMES)
+
+
 _NOISE = re.compile(r"[\s_/&,.;-]+")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from db.records import LeadDraft
+from domain.documents import JsonMapping
 from tasks.intake.csv import event_rows, rows
 from tasks.intake.csv.columns import ColumnPlan
 from tasks.intake.csv.issues import Issue
@@ -18,7 +18,7 @@ from tasks.intake.csv.source import CsvRecord, Source
 RowResult = tuple[LeadDraft | None, Sequence[Issue]]
 
 
-def load(stored: Mapping[str, Any]) -> tuple[Source, ColumnPlan, FileDefaults]:
+def load(stored: JsonMapping) -> tuple[Source, ColumnPlan, FileDefaults]:
     """Return how to read the file, from the `source` of the import's row."""
     return (
         Source.load(stored["source"]),

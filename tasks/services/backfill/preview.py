@@ -1,40 +1,165 @@
-"""Show how a file would be read: run the code of the import on its first chunk, without a database."""
+"""Show how a file would be read: run the code of the import on its first chunk, without a database.
+
+The result says, for people and for a page: the profile and why, each column's reading with masked examples, what was
+understood as consent and as ends, which rows will be rejected, and one line of advice for each doubt.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from db.records import BackfillDraft
+from db.records import BackfillDraft, LeadDraft
 from tasks.intake.csv import source
+from tasks.intake.csv.columns import ColumnPlan, PlannedColumn
+from tasks.intake.csv.issues import Issue
 from tasks.runtime.files import workspace
 from tasks.services.backfill import file_layout
 
+#: examples of a column, and lines named of each reason for which rows are rejected
+EXAMPLES, LINES = 3, 3
+#: kinds of columns whose cells name nobody and are shown as they are
+_PLAIN = frozenset(
+    {"choice", "amount", "budget", "least", "count", "time", "dnd", "opt_in", "label", "zone", "unsubscribed"}
+)
+_PLAIN_NAMES = frozenset({"stage", "pipeline", "source", "campaign", "property_type", "state"})
+#: an own column's cell that occurs so often among few is a category
+_REPEATS = 3
+_INSIDE = re.compile(r"(?<=\w)\w")
+
+
+@dataclass(slots=True)
+class _Findings:
+    """The findings about the sampled rows."""
+
+    codes: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=lambda: Counter(won=0, lost=0, open=0))
+    rows: Counter[str] = field(default_factory=lambda: Counter(rejected=0, skipped=0))
+    cells: dict[int, Counter[str]] = field(default_factory=dict)
+    #: source of a statement -> decision and channel -> rows
+    consent: dict[str, Counter[str]] = field(default_factory=dict)
+    #: code -> the first issues of rows that are rejected, or passed over
+    rejected: dict[str, list[Issue]] = field(default_factory=dict)
+    passed_over: dict[str, list[Issue]] = field(default_factory=dict)
+    #: header -> its warnings
+    doubts: dict[str, list[Issue]] = field(default_factory=dict)
+
+    def add(self, record: source.CsvRecord, lead: LeadDraft | None, issues: Sequence[Issue]) -> None:
+        """Add one row."""
+        self.codes.update(issue.code for issue in issues)
+        for position, cell in enumerate(record.cells):
+            if text := cell.strip():
+                self.cells.setdefault(position, Counter())[text] += 1
+        for issue in issues:
+            if issue.severity == "warning" and issue.column:
+                self.doubts.setdefault(issue.column, []).append(issue)
+        if lead is None:
+            refused = issues[0].severity == "error"
+            self.rows["rejected" if refused else "skipped"] += 1
+            (self.rejected if refused else self.passed_over).setdefault(issues[0].code, []).append(issues[0])
+            return
+        self.labels["open" if lead.label is None else "won" if lead.label else "lost"] += 1
+        for source_of, told in {(s.reference or s.basis, f"{s.decision} {s.channel}") for s in lead.statements}:
+            self.consent.setdefault(source_of, Counter())[told] += 1
+
 
 def preview(draft: BackfillDraft, spooled: source.SpooledFile, now: datetime) -> dict[str, Any]:
-    """Return encoding, columns, labels and issues of the first 1,000 records; store nothing and discard the spool."""
-    file_source, column_plan, defaults = file_layout.load(draft.source)
+    """Return how the file is read, from its first 1,000 records; store nothing and discard the spool."""
+    file_source, plan, defaults = file_layout.load(draft.source)
     read_row = file_layout.READERS[draft.source["kind"]]
-    codes = Counter(issue.code for issue in (*file_source.warnings, *column_plan.warnings))
-    labels: Counter[str] = Counter(won=0, lost=0, open=0)
+    findings = _Findings(codes=Counter(issue.code for issue in (*file_source.warnings, *plan.warnings)))
     for record in source.read_records(Path(draft.spool), spooled.chunks[0], file_source):
-        lead, issues = read_row(record, column_plan, defaults, now)
-        codes.update(issue.code for issue in issues)
-        if lead is not None:
-            labels["open" if lead.label is None else "won" if lead.label else "lost"] += 1
+        findings.add(record, *read_row(record, plan, defaults, now))
     workspace.discard(draft.spool)
     return {
         "job_id": None,
         "state": "preview",
         "profile": draft.profile,
+        "profile_why": plan.why,
         "encoding": file_source.encoding,
         "delimiter": file_source.delimiter,
-        "rows": {"read": spooled.records, "looked_at": spooled.chunks[0].records},
-        "warnings": dict(codes),
-        "columns": {"mapped": dict(column_plan.mapped), "custom": list(column_plan.custom), "empty": []},
-        "labels": dict(labels),
+        "rows": {"read": spooled.records, "looked_at": spooled.chunks[0].records, **findings.rows},
+        "warnings": dict(findings.codes),
+        "columns": {
+            "mapped": dict(plan.mapped),
+            "custom": list(plan.custom),
+            "empty": [column.header for column in plan.columns if column.header and column.index not in findings.cells],
+        },
+        "readings": [_reading(column, findings) for column in plan.columns],
+        "consent": [{"from": name, "understood": dict(told)} for name, told in sorted(findings.consent.items())],
+        "ends": [{"column": end.header, "words": dict(end.words), "not_read": list(end.unclear)} for end in plan.ends],
+        "labels": dict(findings.labels),
+        "rejected": _reasons(findings.rejected),
+        "passed_over": _reasons(findings.passed_over),
+        "advice": _advice(file_source, plan, findings),
         "error_file": None,
         "seconds": 0.0,
     }
+
+
+def _reading(column: PlannedColumn, findings: _Findings) -> dict[str, Any]:
+    """Return how one column is read."""
+    cells = findings.cells.get(column.index, Counter())
+    doubts = findings.doubts.get(column.header, [])
+    read_as = {"unnamed": "nothing", "ignored": "nothing", "custom": "attribute"}.get(column.role, column.name)
+    return {
+        "position": column.index + 1,
+        "column": column.header or f"column {column.index + 1}",
+        "read_as": read_as,
+        "decided_by": column.how,
+        "counts_after": column.rank,
+        "filled": sum(cells.values()),
+        "examples": [_shown(text, column, cells) for text in list(cells)[:EXAMPLES]],
+        "advice": f"{len(doubts)} cells: {_hint(doubts[0])}" if doubts else None,
+    }
+
+
+def _shown(text: str, column: PlannedColumn, cells: Mapping[str, int]) -> str:
+    """Return an example as it may be shown: words of a system as they are, what may name a person masked."""
+    is_word = column.role == "custom" and cells[text] >= _REPEATS
+    if column.kind in _PLAIN or column.name in _PLAIN_NAMES or is_word:
+        return text[:40]
+    return mask(text[:40])
+
+
+def mask(text: str) -> str:
+    """Return a text with only the first letter or digit of each word left.
+
+    >>> mask("ada.larkmoor@example.com"), mask("+1 (305) 555-0101")
+    ('a••.l•••••••@e••••••.c••', '+1 (3••) 5••-0•••')
+    """
+    return _INSIDE.sub("\u2022", text)
+
+
+def _reasons(issues_by_code: Mapping[str, Sequence[Issue]]) -> list[dict[str, Any]]:
+    return [
+        {"code": code, "rows": len(issues), "examples": [issue.message for issue in issues[:LINES]]}
+        for code, issues in sorted(issues_by_code.items())
+    ]
+
+
+def _hint(issue: Issue) -> str:
+    return issue.message.partition(": ")[2]
+
+
+def _advice(file_source: source.Source, plan: ColumnPlan, findings: _Findings) -> list[str]:
+    """Return one line for each thing that the file's author can do, the file's own first."""
+    lines = [issue.message for issue in (*file_source.warnings, *plan.warnings)]
+    lines += [
+        f"column {end.header}: {', '.join(end.unclear)} may be ends and are not read; name them under [outcomes] or "
+        "[label] of the mapping"
+        for end in plan.ends
+        if end.unclear and end.words
+    ]
+    if plan.subject == "leads" and not (findings.labels["won"] and findings.labels["lost"]):
+        missing = " and ".join(name for name in ("won", "lost") if not findings.labels[name])
+        lines.append(
+            f"no {missing} leads among the rows looked at, and an own model needs both; [label] of the mapping names "
+            "their column"
+        )
+    return lines

@@ -11,12 +11,13 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from db.records import BackfillRecord, ChunkRecord, ComparedLead, LeadDraft, UpsertResult
 from db.repositories.backfills import reconciliation
 from db.repositories.leads.archives import restore
 from db.session import Session
+from domain.documents import JsonObject
 from tasks.intake import files
 from tasks.intake.csv import error_file, source
 from tasks.runtime.files import workspace
@@ -78,7 +79,7 @@ def _compared_lead(
     )
 
 
-def close(session: Session, tenant_id: str, record: BackfillRecord, chunks: Sequence[ChunkRecord]) -> dict[str, Any]:
+def close(session: Session, tenant_id: str, record: BackfillRecord, chunks: Sequence[ChunkRecord]) -> JsonObject:
     """Find the missing leads, archive them if the import asks for it, write the report; return the summary's part."""
     backfill_id = record.backfill_id
     systems = sorted({system for chunk in chunks for system in chunk.counts.get("systems", ())})
@@ -91,7 +92,7 @@ def close(session: Session, tenant_id: str, record: BackfillRecord, chunks: Sequ
         stored_before=record.created_at,
         created_before=written_at,
     )
-    counts: dict[str, Any] = reconciliation.counts(session, tenant_id, backfill_id=backfill_id)
+    counts: JsonObject = reconciliation.counts(session, tenant_id, backfill_id=backfill_id)
     path = workspace.comparison(backfill_id)
     _write(path, reconciliation.differences(session, tenant_id, backfill_id=backfill_id))
     if archives_missing(record):

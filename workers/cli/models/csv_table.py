@@ -91,7 +91,7 @@ def _read(path: Path, names: Sequence[str] | None) -> Table:
     columns: list[list[str]] = [[] for _ in layout.header]
     interned: list[dict[str, str]] = [{} for _ in layout.header]
     misfits, first = 0, 0
-    for line, cells in _rows(real, layout, skip=names is None):
+    for line, cells in _rows(real, layout, skip=layout.titles + 1 if names is None else 0):
         if len(cells) != len(columns):
             misfits, first = misfits + 1, first or line
             continue
@@ -111,8 +111,11 @@ def _headless(path: Path, names: Sequence[str]) -> source.Source:
     return source.Source(encoding=codec, delimiter=sniffing.delimiter(text, whole=whole), header=tuple(names))
 
 
-def _rows(path: Path, layout: source.Source, *, skip: bool) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells of each row that is not blank, without empty cells beyond the header."""
+def _rows(path: Path, layout: source.Source, *, skip: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells of each row that is not blank, without empty cells beyond the header.
+
+    `skip` is the number of rows up to the header's, the header included.
+    """
     width = len(layout.header)
     with files.opened(path) as (raw, _):
         text = io.TextIOWrapper(raw, layout.encoding, newline="")
@@ -120,7 +123,7 @@ def _rows(path: Path, layout: source.Source, *, skip: bool) -> Iterator[tuple[in
         try:
             for cells in reader:
                 if skip:
-                    skip = not any(cells)
+                    skip -= any(cells)
                 elif any(map(str.strip, cells)):
                     beyond = any(map(str.strip, cells[width:]))
                     yield reader.line_num, cells if beyond else cells[:width]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.intake.csv import columns, error_file, event_rows, rows, source
+from tasks.intake.csv import columns, error_file, event_rows, evidence, planning, rows, source
 from tasks.intake.csv import mapping as mapping_file
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -53,11 +53,12 @@ class Importer:
         self, path: Path, mapping: Mapping[str, Any] | None = None, *, profile="auto", timezone="UTC", subject="leads"
     ) -> Intake:
         found = source.inspect(path)
-        plan = columns.plan_columns(found.header, profile, mapping, subject=subject)
+        plan = planning.plan_columns(found.header, profile, mapping, subject=subject, sample=found.sample)
         spool = self.folder / "spool"
-        spooled = source.spool(path, spool, found, date_positions=plan.date_positions)
+        collected = evidence.collectors(plan)
+        spooled = source.spool(path, spool, found, evidence=collected)
         defaults = mapping_file.file_defaults(mapping, profile=plan.profile, timezone=timezone, sha256=spooled.sha256)
-        plan = plan.with_date_orders(spooled.date_orders, defaults)
+        plan = evidence.complete(plan, collected, defaults)
         plan = columns.ColumnPlan.load(json.loads(json.dumps(plan.dump())))
         records = [record for chunk in spooled.chunks for record in source.read_records(spool, chunk, found)]
         convert = rows.convert if subject == "leads" else event_rows.convert

@@ -13,7 +13,7 @@ from db.records import LeadDraft
 from tasks.contracts.leads import LeadIn
 from tasks.crm import generic, highlevel
 from tasks.intake import consent
-from tasks.intake.csv import columns
+from tasks.intake.csv import planning
 from tasks.intake.lead_drafts import to_draft
 from tasks.intake.parsed_event import IgnoredEvent, ReaderContext
 
@@ -82,7 +82,7 @@ def test_no_mapping_hides_a_column_that_refuses(importer, mapping):
 
 
 def test_a_column_of_consent_in_a_file_of_events_is_read():
-    plan = columns.plan_columns(["external_id", "kind", "occurred_at", "Opt Out"], subject="events")
+    plan = planning.plan_columns(["external_id", "kind", "occurred_at", "Opt Out"], subject="events")
     assert plan.mapped["Opt Out"] == "dnd_all"
 
 

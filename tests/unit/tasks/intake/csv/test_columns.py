@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.intake.csv import columns, export_profiles, lead_schema
+from tasks.intake.csv import columns, export_profiles, lead_schema, planning
 from tasks.intake.csv import mapping as mapping_file
 from tasks.intake.errors import MappingRejected
 
@@ -16,12 +16,12 @@ EXAMPLES = Path(__file__).parents[5] / "examples" / "mappings"
 
 def place(header, mapping=None, profile="auto"):
     with pytest.raises(MappingRejected) as caught:
-        columns.plan_columns(header, profile, mapping)
+        planning.plan_columns(header, profile, mapping)
     return caught.value.place
 
 
 def test_headers_match_without_case_and_punctuation():
-    plan = columns.plan_columns(["External-ID", "FIRST NAME", "Budget (Max)", "utm source", "Shoe size"], "canonical")
+    plan = planning.plan_columns(["External-ID", "FIRST NAME", "Budget (Max)", "utm source", "Shoe size"], "canonical")
     assert plan.mapped == {
         "External-ID": "external_id",
         "FIRST NAME": "first_name",
@@ -32,33 +32,39 @@ def test_headers_match_without_case_and_punctuation():
 
 
 def test_the_likeliest_header_claims_and_each_claims_once():
-    plan = columns.plan_columns(["Mobile", "Phone", "Email 1", "Email", "Last Name"], "generic")
-    assert plan.mapped == {"Phone": "phone", "Email": "email", "Last Name": "last_name"}
-    assert plan.custom == ["Mobile", "Email 1"]
+    plan = planning.plan_columns(["Mobile", "Phone", "Email 1", "Email", "Last Name"], "generic")
+    assert plan.mapped == {
+        "Mobile": "phone",
+        "Phone": "phone",
+        "Email 1": "email",
+        "Email": "email",
+        "Last Name": "last_name",
+    }
+    assert [column.header for column in plan.read_columns if column.rank] == ["Mobile", "Email 1"]
 
 
 def test_auto_takes_canonical_when_most_headers_are():
-    assert columns.plan_columns(["external_id", "email", "Hobby"], "auto").profile == "canonical"
-    assert columns.plan_columns(["Lead ID", "E-mail Address", "Lead Source"], "auto").profile == "generic"
+    assert planning.plan_columns(["external_id", "email", "Hobby"], "auto").profile == "canonical"
+    assert planning.plan_columns(["Lead ID", "E-mail Address", "Lead Source"], "auto").profile == "generic"
 
 
 def test_the_mapping_wins_over_the_profile():
     mapping = {"columns": {"Email": "custom", "Contact": "email", "Phone": "assigned_to"}, "ignore": ["Notes"]}
-    plan = columns.plan_columns(["ID", "Email", "Contact", "Phone", "Notes"], "generic", mapping)
+    plan = planning.plan_columns(["ID", "Email", "Contact", "Phone", "Notes"], "generic", mapping)
     assert plan.mapped == {"ID": "external_id", "Contact": "email", "Phone": "assigned_to"}
     assert (plan.custom, plan.ignored) == (["Email"], ["Notes"])
 
 
 def test_a_list_of_custom_columns_leaves_the_others_out():
-    plan = columns.plan_columns(["ID", "Source", "a", "b"], "generic", {"custom": ["a", "Source"]})
+    plan = planning.plan_columns(["ID", "Source", "a", "b"], "generic", {"custom": ["a", "Source"]})
     assert (plan.mapped, plan.custom, plan.ignored) == ({"ID": "external_id"}, ["Source", "a"], ["b"])
 
 
 def test_columns_of_an_error_file_are_left_out_unless_claimed():
     header = ["external_id", "_line", "_record", "_severity", "_code", "_column", "_message"]
-    assert columns.plan_columns(header).ignored == header[1:]
-    assert columns.plan_columns(header, mapping={"columns": {"_code": "stage"}}).mapped["_code"] == "stage"
-    assert columns.plan_columns(["external_id", "_line"]).custom == ["_line"]
+    assert planning.plan_columns(header).ignored == header[1:]
+    assert planning.plan_columns(header, mapping={"columns": {"_code": "stage"}}).mapped["_code"] == "stage"
+    assert planning.plan_columns(["external_id", "_line"]).custom == ["_line"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +109,7 @@ def test_unknown_profiles_are_refused():
 
 def test_a_header_that_is_there_twice_after_reduction_cannot_be_mapped():
     assert place(["ID", "E-mail", "E mail"], {"columns": {"EMAIL": "email"}}) == "columns.[0]"
-    plan = columns.plan_columns(["ID", "E-mail", "E mail"], mapping={"columns": {"E mail": "email"}})
+    plan = planning.plan_columns(["ID", "E-mail", "E mail"], mapping={"columns": {"E mail": "email"}})
     assert plan.mapped["E mail"] == "email"
 
 
@@ -113,7 +119,7 @@ def test_files_that_cannot_tell_who_is_who_are_refused_at_once(header):
 
 
 def test_row_numbers_stand_in_for_ids():
-    assert columns.plan_columns(["Hobby"], mapping={"identity": {"row_number": True}}).custom == ["Hobby"]
+    assert planning.plan_columns(["Hobby"], mapping={"identity": {"row_number": True}}).custom == ["Hobby"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +136,7 @@ def test_mapping_files_that_cannot_be_read(tmp_path, content, word):
 
 def test_the_plan_and_the_defaults_survive_json():
     mapping = {"label": {"column": "Won", "positive": ["J"]}, "missing": {"values": ["Select"]}, "ignore": ["x"]}
-    plan = columns.plan_columns(["ID", "Won", "x", "y", ""], "generic", mapping)
+    plan = planning.plan_columns(["ID", "Won", "x", "y", ""], "generic", mapping)
     assert columns.ColumnPlan.load(json.loads(json.dumps(plan.dump()))) == plan
     defaults = mapping_file.file_defaults(
         {"defaults": {"date_order": "mdy"}}, timezone="America/Chicago", sha256="ab" * 32
@@ -142,7 +148,7 @@ def test_the_plan_and_the_defaults_survive_json():
 def test_profiles_speak_of_canonical_columns_and_no_header_means_two():
     for profile in ("canonical", "generic"):
         assert {name for names in lead_schema.KINDS.values() for name in names} <= set(
-            export_profiles.load_profile(profile).columns
+            {*export_profiles.load_profile(profile).columns, "email_or_phone"}
         )
     for profile in map(export_profiles.load_profile, export_profiles.profile_names()):
         assert all(
@@ -159,6 +165,6 @@ def test_example_mappings_are_valid(path):
     label = [mapping["label"]["column"]] if "label" in mapping else []
     ignore = mapping.get("ignore", [])
     header = [*mapping.get("columns", ["Contact ID"]), *ignore, *label]
-    plan = columns.plan_columns(header, "auto", mapping, subject=subject)
+    plan = planning.plan_columns(header, "auto", mapping, subject=subject)
     assert ("label" in plan.mapped.values()) is bool(label)
     assert set(plan.ignored) == set(ignore)

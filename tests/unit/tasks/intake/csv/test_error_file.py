@@ -166,7 +166,6 @@ def test_the_whole_way_round(importer):
 @pytest.mark.parametrize(
     ("rows_", "code"),
     [
-        ("A1,a@example.com,web\nA2,b@example.com\n", "row.column_count"),
         ("A1,a@example.com,web\nA2,b@example.com,web,x\n", "row.column_count"),
         ("A1,a@example.com,web\n,,web\n", "row.no_identity"),
         ('A1,a@example.com,web\nA2,"oops\nA3,ok,web\nA4,"fine",web\n', "file.unclosed_quote"),
@@ -180,8 +179,9 @@ def test_rows_that_are_not_mended_are_refused_again_and_again(importer, rows_, c
 
 
 def test_a_short_row_is_taken_once_its_cells_are_told(importer):
-    path = importer.errors(importer.take("external_id,email,source\nA1,a@example.com\n"))
-    assert table(path)[1][:3] == ["A1", "a@example.com", "#MISSING"]
+    # the line break of a note cut this row in two
+    path = importer.errors(importer.take("external_id,email,source\nA1,a note\n"))
+    assert table(path)[1][:3] == ["A1", "a note", "#MISSING"]
     assert importer.take(path.read_text().replace("#MISSING", "")).drafts[0].external_id == "A1"
     assert importer.take(path.read_text().replace("#MISSING", "web")).drafts[0].fields == {"source": "web"}
 
@@ -214,7 +214,7 @@ def test_rows_keep_their_number_through_error_files(importer):
     ids = {"cook": first[1], "chef": first[2]}
     for turn in range(3):
         path = importer.errors(intake, f"errors{turn}.csv")
-        assert [row[3] for row in table(path)[1:]] == [f"{n}@{ids['cook'][4:16]}" for n in (2, 3, 4)]
+        assert [row[3] for row in table(path)[1:]] == [f"{n}@{ids['cook'][4:16]}" for n in (2, 4)]
         intake = importer.file(path, mapping)
         assert {draft.custom["job"]: draft.external_id for draft in intake.drafts} == ids
 

@@ -8,7 +8,7 @@ import pytest
 
 from db.consent import draft_view
 from db.records import EventDraft
-from tasks.intake.csv import columns
+from tasks.intake.csv import planning
 from tasks.intake.errors import MappingRejected
 
 HEADER = "lead external id,kind,occurred_at,direction,channel,text,duration,value,source_id"
@@ -93,7 +93,7 @@ def test_rows_that_tell_no_event(importer, row, code, column):
         ("A1,call,2026-01-02,sideways,,,,,e", "value.enum", "direction"),
         ("A1,call,2026-01-02,,pigeon,,,,e", "value.enum", "channel"),
         ("A1,call,2026-01-02,,,,-5,,e", "value.number", "duration"),
-        ("A1,call,2026-01-02,,,,,NaN,e", "value.number", "value"),
+        ("A1,call,2026-01-02,,,,,inf,e", "value.number", "value"),
         ("A1,sms,2026-01-02,,," + "x" * 32_769 + ",,,e", "value.too_long", "text"),
     ],
 )
@@ -154,10 +154,10 @@ def test_a_mapping_may_tell_kind_and_words(importer):
 )
 def test_files_that_cannot_be_events(header, mapping, place):
     with pytest.raises(MappingRejected) as caught:
-        columns.plan_columns(header, mapping=mapping, subject="events")
+        planning.plan_columns(header, mapping=mapping, subject="events")
     assert caught.value.place == place
     with pytest.raises(MappingRejected, match="unknown for events"):
-        columns.plan_columns(header, "hubspot", subject="events")
+        planning.plan_columns(header, "hubspot", subject="events")
 
 
 def test_the_error_file_goes_round(importer):

@@ -15,7 +15,9 @@ PROJECT = Path(__file__).parents[5]
     ("file", "mapping", "rows", "won"),
     [
         ("leads_x_education/Leads.csv.gz", "x_education", 9240, 3561),
-        ("leads_bank_marketing/bank-additional-full.csv.gz", "bank_marketing", 41188, 4640),
+        pytest.param(
+            "leads_bank_marketing/bank-additional-full.csv.gz", "bank_marketing", 41188, 4640, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_real_files(importer, data_folder, file, mapping, rows, won):

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from db.consent import draft_view
 from tasks.intake import files
 from tasks.intake.csv import source, spool
 from tasks.intake.errors import FileRejected
@@ -145,10 +146,23 @@ def test_data_is_no_header(importer, content):
     assert refusal(importer, content).code == "file.no_header"
 
 
-def test_the_same_name_twice_is_refused_by_position(importer):
-    error = refusal(importer, "external_id,Email,email \nA1,a@example.com,b@example.com\n")
-    assert error.code == "file.duplicate_header"
-    assert "columns 2 and 3" in error.message
+def test_of_two_columns_of_one_name_the_first_counts_and_a_mapping_may_choose_the_second(importer):
+    text = "external_id,Email,email \nA1,a@example.com,b@example.com\nA2,,c@example.com\n"
+    intake = importer.take(text)
+    assert [draft.contact.get("email") for draft in intake.drafts] == ["a@example.com", None]
+    assert [draft.custom for draft in intake.drafts] == [
+        {"email (2)": "b@example.com"},
+        {"email (2)": "c@example.com"},
+    ]
+    (warning,) = intake.source.warnings
+    assert (warning.code, "columns 2 and 3" in warning.message) == ("file.duplicate_header", True)
+    chosen = importer.take(text, {"columns": {"email (2)": "email"}})
+    assert [draft.contact.get("email") for draft in chosen.drafts] == ["b@example.com", "c@example.com"]
+
+
+def test_the_second_of_two_columns_that_refuse_is_read_too(importer):
+    intake = importer.take("external_id,Opt Out,Opt Out\nA1,no,yes\n")
+    assert draft_view(intake.drafts[0]) == {"dnd_all": True}
 
 
 def test_more_than_500_columns_are_refused(importer):
@@ -218,9 +232,13 @@ def test_a_quote_closed_by_a_later_row_swallows_nothing_in_silence(importer, con
     assert [("error", "file.unclosed_quote")] * sum(torn) == intake.codes
 
 
-def test_a_title_line_above_the_header_is_told(importer):
-    error = refusal(importer, "Report of leads\n\nID,Email,Source\n" + "A1,a@example.com,web\n" * 3)
-    assert (error.code, "title" in error.message) == ("file.no_header", True)
+@pytest.mark.parametrize("title", ["Report of leads\n\n", "Leads\nAs of,2026-05-01\nFiltered by: mine\n"])
+def test_titles_above_the_header_are_passed_over_with_a_note(importer, title):
+    header = "ID,Email,Source,First Name,Last Name,Stage\n"
+    intake = importer.take(title + header + "A1,a@example.com,web,Ann,Lee,new\n" * 3)
+    assert [draft.external_id for draft in intake.drafts] == ["A1"] * 3
+    assert [warning.code for warning in intake.source.warnings] == ["file.title"]
+    assert intake.records[0].line == title.count("\n") + 2
 
 
 def test_years_may_be_headers(importer):
@@ -300,7 +318,7 @@ def test_rows_beyond_the_limit_are_refused_with_their_line(importer, row, code):
     assert (caught.value.code, caught.value.message[:7]) == (code, "line 3:")
 
 
-@pytest.mark.parametrize("size", [131_073, 2_000_000])
+@pytest.mark.parametrize("size", [131_073, pytest.param(2_000_000, marks=pytest.mark.slow)])
 def test_a_cell_beyond_what_csv_readers_take_costs_only_itself(importer, size):
     for cell in ("x" * size, '"' + "line\n" * (size // 5) + '"'):
         intake = importer.take(f"external_id,Notes\nA1,{cell}\nA2,y\n")
@@ -433,6 +451,7 @@ def test_source_survives_json(importer):
     assert source.Source.load(json.loads(json.dumps(found.dump()))) == found
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(importer):
     path = importer.write(b"external_id,email,source\n" + b"A1,ann@example.com,web\n" * 200_000)
     found = source.inspect(path)

@@ -24,6 +24,12 @@ from tests.support.cells import refusal_code
         ("ann@example.com; bob@example.com", ("ann@example.com", "bob@example.com")),
         ("ann@example.com, ANN@example.com", ("ann@example.com",)),
         ("bad@, ann@example.com", ("ann@example.com",)),
+        ("ann@example.com ::: bob@example.com", ("ann@example.com", "bob@example.com")),
+        ("ann@example.com:::bob@example.com", ("ann@example.com", "bob@example.com")),
+        ("ann@example.com |##| bob@example.com", ("ann@example.com", "bob@example.com")),
+        ("^ann@example.com^,^bob@example.com^", ("ann@example.com", "bob@example.com")),
+        ('["ann@example.com"]', ("ann@example.com",)),
+        ("e-mail: ann@example.com", ("ann@example.com",)),
         ("zoë@exämple.com", ("zoë@exämple.com",)),
     ],
 )
@@ -161,6 +167,17 @@ def test_cells_of_own_columns(text, found):
         ("lead_type", "Buyer, Seller", "both"),
         ("lead_type", "Seller/Buyer", "both"),
         ("lead_type", "REALTOR", "agent"),
+        ("lead_type", "Buyer;Seller", "both"),
+        ("lead_type", "^Buyer^,^Seller^", "both"),
+        ("lead_type", '["Buyer","Seller"]', "both"),
+        ("lead_type", "{Seller,Buyer}", "both"),
+        ("lead_type", "Seller|Buyer", "both"),
+        ("lead_type", "Buyer |##| Seller", "both"),
+        ("lead_type", "Buyer ::: Buyers", "buyer"),
+        ("lead_type", "Buyer + Both", "both"),
+        ("lead_type", "^Buyer^", "buyer"),
+        ("timeline", '["3-6 months"]', "3-6"),
+        ("preapproval", "cash; cash buyer", "cash"),
         ("opportunity_status", "Closed - Won", "won"),
         ("opportunity_status", "Cancelled", "abandoned"),
         ("timeline", "0–3 months", "0-3"),
@@ -176,7 +193,8 @@ def test_levels(column, text, found):
 
 
 def test_unknown_levels():
-    assert refusal_code(scalars.level, "lead_type", "wizard") == "value.enum"
+    for text in ("wizard", "Buyer, Investor", "Buyer; wizard", "[]", "x;" * 400):
+        assert refusal_code(scalars.level, "lead_type", text) == "value.enum"
 
 
 @pytest.mark.parametrize(("text", "found"), [("Yes", True), ("x", True), ("1", True), ("No", False), ("FALSE", False)])
@@ -190,10 +208,56 @@ def test_bad_switches():
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("a, b ,a", ["a", "b"]), ("a;b, c", ["a", "b, c"]), ("one", ["one"]), ("['x','y']", ["x", "y"]), (" ; ", [])],
+    [
+        *(("a, b ,a", ["a", "b"]), ("a;b, c", ["a", "b, c"]), ("one", ["one"]), ("['x','y']", ["x", "y"]), (" ; ", [])),
+        ("Buyer |##| VIP |##| Condo, big", ["Buyer", "VIP", "Condo, big"]),
+        ("* myContacts ::: Buyers", ["myContacts", "Buyers"]),
+        ("^Buyer^,^Seller^", ["Buyer", "Seller"]),
+        ("^Miami, FL^ ; ^Doral^", ["Miami, FL", "Doral"]),
+        ('["Buyer", "Miami, FL", 7, true, ""]', ["Buyer", "Miami, FL", "7", "true"]),
+        ('"Miami, FL", "Doral"', ["Miami, FL", "Doral"]),
+        ("{Buyer,VIP}", ["Buyer", "VIP"]),
+        ('"VIP" client', ['"VIP" client']),
+        ("Q&A, Buyer's, 'hot'", ["Q&A", "Buyer's", "hot"]),
+        ("R&D|open house", ["R&D", "open house"]),
+        ("[Hot] a, b [cold]", ["[Hot] a", "b [cold]"]),
+        ('[{"a":"b"}]', ['[{"a":"b"}]']),
+        ("^", ["^"]),
+        ("[", ["["]),
+        ("", []),
+    ],
 )
 def test_lists(text, found):
     assert scalars.split_list(text, ";|\n,") == found
+
+
+def test_deep_and_long_lists_are_taken_for_text():
+    assert scalars.split_list("[" * 30_000 + "]" * 30_000, ",") == ["[" * 30_000 + "]" * 30_000]
+    assert scalars.split_list(f"[{'9' * 5_000}]", ",") == ["9" * 5_000]
+    assert len(scalars.split_list(",".join(map(str, range(200))), ",")) == 100
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        *(("Buyer", "Buyer"), ("Buyer, Seller", "Buyer, Seller"), (' "VIP" client', '"VIP" client'), ("", "")),
+        *(("^Buyer^,^Seller^", "Buyer;Seller"), ('["Buyer"]', "Buyer"), ("a |##| b", "a;b"), ("a ::: a", "a")),
+        *(("{Buyer,Seller}", "Buyer;Seller"), ("[Hot] lead", "[Hot] lead"), ('"Won"', "Won")),
+    ],
+)
+def test_unwrapped(text, found):
+    assert scalars.unwrapped(text) == found
+
+
+@given(st.text(max_size=30) | st.text("^[]{}\"',;|#:* ab", max_size=20))
+def test_any_text_is_a_list_of_items(text):
+    items = scalars.split_list(text, ";|\n,")
+    assert all(item and item == item.strip() for item in items)
+    assert len(set(items)) == len(items)
+    assert isinstance(scalars.unwrapped(text), str)
+    for read in (scalars.emails, scalars.number, scalars.span, lambda cell: scalars.level("lead_type", cell)):
+        with contextlib.suppress(BadValue):  # and nothing else
+            read(text)
 
 
 def test_zones():
