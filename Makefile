@@ -6,8 +6,10 @@ UV := $(BIN)/uv pip
 # bytecode is made once: where Python is told to write none, every process of a cluster would compile it all again
 COMPILE := $(BIN)/python -m compileall -q
 # tests of one file, or of one cluster, go to one process; those that wait much begin first
-PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
-PYTEST := $(BIN)/pytest $(PARALLEL)
+GROUPED := --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n auto $(GROUPED)
+# test modules are compiled once too: pytest rewrites their assertions, a third of the time that collecting takes
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: help setup check test test-fast test-slow coverage demo up bench lock clean
@@ -34,13 +36,14 @@ check: setup ## ruff, mypy strict, import-linter
 	$(BIN)/lint-imports
 
 test: setup ## all tests but the slow ones
-	$(PYTEST) -m "not slow"
+	$(PYTEST) $(PARALLEL) -m "not slow"
 
+# a process a core, and no module of another kind of test imported
 test-fast: setup ## units only, in a minute
-	$(PYTEST) -m unit
+	$(PYTEST) -n logical $(GROUPED) -m "unit and not slow" tests/unit tests/contracts
 
-test-slow: setup ## the tests that walk pages, drills and upgrades
-	$(PYTEST) -m slow
+test-slow: setup ## the tests that walk pages, modules, drills and upgrades
+	$(PYTEST) $(PARALLEL) -m slow
 
 # a measured test may take three times as long; the table comes also when a test fails
 coverage: setup ## branch coverage of each package, from what make test runs (TESTS="tests/unit/ml" for less)

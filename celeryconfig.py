@@ -1,7 +1,5 @@
 """Celery's settings as data; tasks by name only. The file's name is load-bearing: Celery's default app loads it too."""
 
-from typing import Any
-
 from kombu import entity as _entity
 from kombu import transport as _transport
 
@@ -10,13 +8,9 @@ from workers.base.settings import settings
 _SETTINGS = settings()
 
 
-# Kombu ships no types
-_kombu: Any = _entity
-
-
-def _queue(name: str) -> Any:
+def _queue(name: str) -> _entity.Queue:
     # its own exchange and key: a queue without them shares the default exchange and gets copies of others' messages
-    return _kombu.Queue(name, _kombu.Exchange(name, type="direct"), routing_key=name)
+    return _entity.Queue(name, _entity.Exchange(name, type="direct"), routing_key=name)
 
 
 # --- where ------------------------------------------------------------------------------------------------------------
@@ -48,7 +42,7 @@ result_extended = False
 task_remote_tracebacks = False
 # whoever sent the message, its arguments and results are hidden from logs, events, remote control and Flower
 # … and one that takes its process with it again and again, or never ends, is held in the quarantine
-task_annotations: dict[str, dict[str, Any]] = {
+task_annotations: dict[str, dict[str, object]] = {
     "*": {"Request": "workers.worker.poison_request:GuardedRequest"},
     # events that wait for their tenant's turn share a commit, which costs more than they do
     "hearth.events.ingest": {"Strategy": "workers.worker.batching:strategy"},
@@ -128,7 +122,7 @@ worker_send_task_events = False
 task_send_sent_event = False
 
 # --- schedule: every entry expires just before its next tick, so that a late worker does the newest once --------------
-beat_schedule: dict[str, dict[str, Any]] = {
+beat_schedule: dict[str, dict[str, object]] = {
     "pipelines-sweep": {
         "task": "hearth.pipelines.sweep",
         "schedule": 15.0,

@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import orjson
 from sqlalchemy import JSON, DateTime, Dialect, MetaData
@@ -18,6 +18,10 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 from db.errors import NaiveTime, UnstorableValue
+from domain.documents import JsonObject
+
+#: a row to be written, by names of columns; a type checker does not know that each column has a type of its own
+NewRow: TypeAlias = dict[str, Any]
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -35,8 +39,11 @@ JsonType = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postg
 _STRICT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
-#: where a whole number may be longer than 64 bits
-_DIGITS: dict[type, re.Pattern[Any]] = {str: re.compile("[0-9]{19}"), bytes: re.compile(b"[0-9]{19}")}
+#: find where a whole number may be longer than 64 bits
+_FIND_DIGITS: dict[type, Callable[..., object]] = {
+    str: re.compile("[0-9]{19}").search,
+    bytes: re.compile(b"[0-9]{19}").search,
+}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -68,11 +75,11 @@ class Base(DeclarativeBase):
     """Base of all tables; every one carries `tenant_id`."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
+    type_annotation_map: ClassVar[dict[object, object]] = {
         datetime: UtcDateTime,
-        dict[str, Any]: JsonType,
+        JsonObject: JsonType,
         list[str]: JsonType,
-        list[dict[str, Any]]: JsonType,
+        list[JsonObject]: JsonType,
     }
 
 
@@ -102,7 +109,7 @@ def _random() -> int:
     return int.from_bytes(os.urandom(8)) >> 2
 
 
-def to_json(value: Any, other: Callable[[Any], Any] | None = None, *, times: bool = False) -> str:
+def to_json(value: object, other: Callable[[object], object] | None = None, *, times: bool = False) -> str:
     """Write JSON for a column; `other` converts values that JSON does not know.
 
     With `times`, aware times are written as ISO 8601 without calling `other`, which is faster.
@@ -122,10 +129,10 @@ def to_json(value: Any, other: Callable[[Any], Any] | None = None, *, times: boo
 def from_json(text: str | bytes) -> Any:
     """Read what `to_json` wrote, including whole numbers over 64 bits."""
     # orjson would silently turn those into floats
-    return orjson.loads(text) if _DIGITS[type(text)].search(text) is None else json.loads(text)
+    return orjson.loads(text) if _FIND_DIGITS[type(text)](text) is None else json.loads(text)
 
 
-def _finite(value: Any) -> bool:
+def _finite(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
@@ -133,7 +140,7 @@ def _finite(value: Any) -> bool:
     return not isinstance(value, list | tuple) or all(map(_finite, value))
 
 
-def _to_json_slowly(value: Any, other: Callable[[Any], Any] | None) -> str:
+def _to_json_slowly(value: object, other: Callable[[object], object] | None) -> str:
     try:
         return json.dumps(value, default=other, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError):

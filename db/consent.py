@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from db.records import LeadDraft
 from db.records.consent import ConsentStatement
 from domain.channels import ConsentChannel
 from domain.consent import ConsentBasis, ConsentDecision
+from domain.documents import JsonMapping, JsonObject
 
 #: channels that are refused one by one
 CHANNELS: tuple[ConsentChannel, ...] = ("email", "sms", "call")
@@ -49,14 +49,14 @@ def view_item(statement: ConsentStatement) -> tuple[str, bool | datetime | None]
     return f"dnd_{statement.channel}", True
 
 
-def view(statements: Iterable[ConsentStatement], known: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Fold statements, oldest first, into the view; `known` is the view so far.
+def view(statements: Iterable[ConsentStatement], current: JsonMapping | None = None) -> JsonObject:
+    """Fold statements, oldest first, into the view; `current` is the view so far.
 
     >>> decisions = [("refused", "sms"), ("granted", "sms")]
     >>> view(ConsentStatement(channel=c, decision=d, basis="column") for d, c in decisions)
     {'dnd_sms': True, 'opt_in_sms': True}
     """
-    merged = dict(known or {})
+    merged = dict(current or {})
     for statement in statements:
         name, value = view_item(statement)
         if value is None:
@@ -66,14 +66,14 @@ def view(statements: Iterable[ConsentStatement], known: Mapping[str, Any] | None
     return merged
 
 
-def merge(known: Mapping[str, Any], news: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+def merge(current: JsonMapping, news: JsonMapping) -> tuple[JsonObject, bool]:
     """Merge new entries into a view; return it, and whether they contradicted a refusal (which then stays)."""
-    merged = dict(known)
+    merged = dict(current)
     contradicted = False
     for name, value in news.items():
         if name in _EARLIEST:
-            merged[name] = min(known.get(name, value), value)
-        elif name in known and known[name] == refusing_value(name) != value:
+            merged[name] = min(current.get(name, value), value)
+        elif name in current and current[name] == refusing_value(name) != value:
             contradicted = True
         else:
             merged[name] = value
@@ -90,19 +90,19 @@ def refuses(name: str, value: object) -> bool:
     return name in _EARLIEST or value == refusing_value(name)
 
 
-def contactable(consent: Mapping[str, Any]) -> bool:
+def contactable(consent: JsonMapping) -> bool:
     """Return whether any channel is open: not unsubscribed, not on do-not-disturb everywhere."""
     everywhere = any(consent.get(name) is True for name in _DND_EVERYWHERE)
     each = all(consent.get(f"dnd_{channel}") is True for channel in CHANNELS)
     return not (consent.get(UNSUBSCRIBED) or everywhere or each)
 
 
-def doubts(consent: Mapping[str, Any]) -> dict[ConsentChannel, datetime]:
+def doubts(consent: JsonMapping) -> dict[ConsentChannel, datetime]:
     """Return the channels that are in doubt, each with the time since when."""
     return {channel: consent[name] for channel, name in _DOUBTS.items() if consent.get(name)}
 
 
-def draft_view(draft: LeadDraft) -> dict[str, Any]:
+def draft_view(draft: LeadDraft) -> JsonObject:
     """Return what a draft says of consent, its statements included, as entries of the view; a refusal wins."""
     entries = dict(draft.consent)
     for statement in draft.statements:
@@ -152,7 +152,7 @@ def group_statements(statements: Iterable[ConsentStatement]) -> list[tuple[Conse
     A doubt has its own entry so that a settled doubt is recognised when a source states it again.
     """
     together: list[ConsentStatement] = []
-    alone: dict[tuple[Any, ...], list[ConsentStatement]] = {}
+    alone: dict[tuple[bool, ConsentBasis, str], list[ConsentStatement]] = {}
     for statement in statements:
         if statement.decision == "doubtful" or statement.basis in {"words", "person", "event"}:
             group = (statement.decision == "doubtful", statement.basis, statement.reference)
@@ -204,6 +204,6 @@ def _entry(group: tuple[ConsentStatement, ...]) -> Entry:
     )
 
 
-def stored_statements(documents: Iterable[Mapping[str, Any]], said_at: datetime | None) -> tuple[ConsentStatement, ...]:
+def stored_statements(documents: Iterable[JsonMapping], said_at: datetime | None) -> tuple[ConsentStatement, ...]:
     """Return the statements of a stored entry."""
     return tuple(replace(ConsentStatement(**document), said_at=said_at) for document in documents)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 #: characters from which on a source's id is taken for unique: no number, code or word is the same by chance
 UNIQUE_LENGTH = 8
@@ -62,7 +61,7 @@ class DataSubject:
         lower = plain.lower()
         return any(email in lower for email in self.emails) or self._has_phone(plain)
 
-    def in_document(self, value: Any, key: str = "") -> bool:
+    def in_document(self, value: object, key: str = "") -> bool:
         """Return whether anything in a document names the subject."""
         match value:
             case str():
@@ -102,11 +101,11 @@ class DataSubject:
         """Return whether bytes that cannot be parsed as a document name the subject."""
         return self.in_key(raw.decode(errors="replace"))
 
-    def without(self, document: Any) -> tuple[Any, bool]:
+    def without(self, document: object) -> tuple[object, bool]:
         """Return the document without items that name the subject, and whether nothing worth keeping is left."""
         return self._without(document, "")
 
-    def blanked(self, value: Any, key: str = "") -> Any:
+    def blanked(self, value: object, key: str = "") -> object:
         """Return the document with what names the subject replaced, so that everything else keeps its position."""
         match value:
             case str():
@@ -114,23 +113,25 @@ class DataSubject:
             case Mapping():
                 if any(self._is_about(item, str(name)) for name, item in value.items()):
                     return dict(GONE)
-                kept = (name for name in value if not self.named_by(str(name)))
-                return {name: self.blanked(value[name], str(name)) for name in kept}
+                names = (name for name in value if not self.named_by(str(name)))
+                return {name: self.blanked(value[name], str(name)) for name in names}
             case list() | tuple():
                 return [self.blanked(item, key) for item in value]
         return None if self._is_about(value, key) else value
 
-    def _is_about(self, value: Any, key: str) -> bool:
+    def _is_about(self, value: object, key: str) -> bool:
         return isinstance(value, str | int) and not isinstance(value, bool) and self.named_by(str(value), key)
 
-    def _without(self, value: Any, key: str) -> tuple[Any, bool]:
+    def _without(self, value: object, key: str) -> tuple[object, bool]:
         match value:
             case Mapping():
                 parts = {name: self._without(item, str(name)) for name, item in value.items()}
-                return {name: part for name, (part, _) in parts.items()}, any(gone for _, gone in parts.values())
+                return {name: part for name, (part, _) in parts.items()}, any(
+                    is_about for _, is_about in parts.values()
+                )
             case list() | tuple():
-                kept = [part for part, gone in (self._without(item, key) for item in value) if not gone]
-                return kept, bool(value) and not kept
+                remaining = [part for part, is_about in (self._without(item, key) for item in value) if not is_about]
+                return remaining, bool(value) and not remaining
         return value, self._is_about(value, key)
 
     def _has_phone(self, text: str) -> bool:

@@ -1,17 +1,30 @@
-"""Make an engine, and configure SQLite and PostgreSQL at each connect."""
+"""Make an engine, configure SQLite and PostgreSQL at each connect, and translate the drivers' errors to `db.errors`.
+
+Errors are translated to names and codes only, since drivers quote values.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteError
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.exc import ArgumentError
 
 from db.base import from_json, to_json
-from db.errors import InvalidDatabaseUrl
+from db.errors import (
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseUnavailable,
+    InvalidDatabaseUrl,
+    ReferenceGone,
+    SchemaOutdated,
+    StatementRefused,
+)
 from db.stalled_connection import WatchedConnection
 from db.tenancy import SETTING
 
@@ -31,6 +44,13 @@ _CONNECT = {
     "tcp_user_timeout": 20_000,
 }
 _WAL_TRIES = 50
+#: codes of a table or column that is not there
+_MISSING = frozenset({"42P01", "42703", "3F000"})
+#: … of a row that is referred to and not there
+_DANGLING = frozenset({"23503", "SQLITE_CONSTRAINT_FOREIGNKEY"})
+#: serialization, deadlock, lock timeout, statement timeout: these rows are busy, not the database
+_BUSY = frozenset({"40001", "40P01", "55P03", "57014"})
+_PASSING = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
 
 
 def normal_url(url: str) -> URL:
@@ -80,7 +100,9 @@ def make_engine(
 
 def _watch(engine: Engine, statement_timeout: float) -> None:
     @event.listens_for(engine, "do_connect")
-    def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> WatchedConnection:
+    def connect(
+        _dialect: object, _record: object, arguments: Sequence[str], options: Mapping[str, object]
+    ) -> WatchedConnection:
         return WatchedConnection.open(*arguments, statement_timeout=statement_timeout, **options)
 
 
@@ -122,3 +144,39 @@ def _write_ahead(connection: SqliteConnection) -> None:
             time.sleep(0.05)
         else:
             return
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Raise errors of `db.errors` in place of the driver's."""
+    try:
+        yield
+    except exc.TimeoutError:
+        raise DatabaseUnavailable("no database connection became free in time; try again later") from None
+    except exc.DBAPIError as error:
+        raise translate(error) from None
+
+
+def translate(error: exc.DBAPIError) -> DatabaseError:
+    """Return the error that stands for a driver's: transient, missing schema, or refused statement."""
+    code = _code(error)
+    if code in _MISSING or (code == "SQLITE_ERROR" and "no such " in str(error.orig)):
+        return SchemaOutdated("the database lacks a table or column of this version; run `hearth migrate`")
+    if code in _BUSY:
+        return DatabaseBusy(f"the database was too busy with these rows ({code}); try again later")
+    if isinstance(error, _PASSING) and code != "SQLITE_ERROR":
+        return DatabaseUnavailable(f"the database does not answer or takes no writes now ({code}); try again later")
+    if code in _DANGLING:
+        return ReferenceGone(f"a row that is referred to is not there ({code}{_constraint(error)}); try again")
+    return StatementRefused(f"the database refused a statement ({code}{_constraint(error)}); report this as a bug")
+
+
+def _code(error: exc.DBAPIError) -> str:
+    origin = error.orig
+    code = getattr(origin, "sqlstate", None) or getattr(origin, "sqlite_errorname", None)
+    return str(code or type(origin).__name__)
+
+
+def _constraint(error: exc.DBAPIError) -> str:
+    name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    return f", {name}" if name else ""

@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 from db import consent as consents
 from db.base import utc
 from db.records import LeadDraft
+from domain.documents import JsonMapping, JsonObject
 from domain.leads import LIFECYCLE, MergePolicy
 
 STAGE_KEPT = "stage.regression_ignored"
@@ -26,12 +27,12 @@ _LABEL_OF_STATUS = {"won": True, "lost": False, "abandoned": False}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadContent:
-    """What all sources together say of a lead."""
+    """A lead's stored profile, merged from all its sources."""
 
     contact: dict[str, str] = field(default_factory=dict)
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: JsonObject = field(default_factory=dict)
     custom: dict[str, float | str] = field(default_factory=dict)
-    consent: dict[str, Any] = field(default_factory=dict)
+    consent: JsonObject = field(default_factory=dict)
     #: open, won, lost or abandoned
     status: str = "open"
     label: bool | None = None
@@ -57,25 +58,25 @@ def merge(current: LeadContent | None, draft: LeadDraft, policy: MergePolicy) ->
         NaiveTime: a time without zone.
 
     """
-    known = current or LeadContent()
+    stored = current or LeadContent()
     cleaned = dict if draft.clean else _without_blanks
     new_consent = cleaned(consents.draft_view(draft) if draft.statements else draft.consent)
     if current is not None and policy == "skip_existing":
         refusals = {name: value for name, value in new_consent.items() if consents.refuses(name, value)}
-        return MergeResult(content=replace(known, consent=consents.merge(known.consent, refusals)[0]), codes=())
-    consent, contradicted = consents.merge(known.consent, new_consent)
+        return MergeResult(content=replace(stored, consent=consents.merge(stored.consent, refusals)[0]), codes=())
+    consent, contradicted = consents.merge(stored.consent, new_consent)
     codes = (CONSENT_KEPT,) if contradicted else ()
     keep = _KEEPS[policy]
-    fields, regressed = _merge_fields(known.fields, cleaned(draft.fields), keep)
-    label, label_at = _merge_label(known, draft, policy)
+    fields, regressed = _merge_fields(stored.fields, cleaned(draft.fields), keep)
+    label, label_at = _merge_label(stored, draft, policy)
     content = LeadContent(
         contact=_merge_values(
-            known.contact, cleaned(draft.contact), _keep_known if policy != "overwrite" else _keep_none
+            stored.contact, cleaned(draft.contact), _keep_stored if policy != "overwrite" else _keep_none
         ),
         fields=fields,
-        custom=_merge_values(known.custom, cleaned(draft.custom), keep),
+        custom=_merge_values(stored.custom, cleaned(draft.custom), keep),
         consent=consent,
-        status=_status(fields, known.status),
+        status=_status(fields, stored.status),
         label=label,
         label_at=label_at,
     )
@@ -98,33 +99,34 @@ def changed_columns(before: LeadContent, after: LeadContent) -> tuple[str, ...]:
     return tuple(sorted(names | labels))
 
 
-def moves_back(known: str | None, new: str | None) -> bool:
-    """Return whether the stage `new` comes before `known` in the lifecycle; stages outside it never do."""
-    return known in _RANK and new in _RANK and _RANK[new] < _RANK[known]
+def moves_back(stored: str | None, new: str | None) -> bool:
+    """Return whether the stage `new` comes before `stored` in the lifecycle; stages outside it never do."""
+    return stored in _RANK and new in _RANK and _RANK[new] < _RANK[stored]
 
 
-def _keep_known(_name: str, _known: object) -> bool:
+def _keep_stored(_name: str, _stored: object) -> bool:
     return True
 
 
-def _keep_none(_name: str, _known: object) -> bool:
+def _keep_none(_name: str, _stored: object) -> bool:
     return False
 
 
-def _keep_unless_open(name: str, known: object) -> bool:
+def _keep_unless_open(name: str, stored: object) -> bool:
     # An opportunity that is still open counts as a blank: its end is not known yet.
-    return not (name == "opportunity_status" and known == "open")
+    return not (name == "opportunity_status" and stored == "open")
 
 
+_Value = TypeVar("_Value")
 _Keep = Callable[[str, object], bool]
 _KEEPS: dict[MergePolicy, _Keep] = {
     "fill_blanks": _keep_unless_open,
     "overwrite": _keep_none,
-    "skip_existing": _keep_known,
+    "skip_existing": _keep_stored,
 }
 
 
-def _without_blanks(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_blanks(values: JsonMapping) -> JsonObject:
     return {name: clean for name, value in values.items() if (clean := _clean(value)) is not None}
 
 
@@ -146,33 +148,33 @@ def _text(value: str) -> str:
     return value.replace("\x00", "").encode(errors="replace").decode()
 
 
-def _merge_values(known: Mapping[str, Any], new: dict[str, Any], keep: _Keep) -> dict[str, Any]:
-    if not known:
+def _merge_values(stored: Mapping[str, _Value], new: dict[str, _Value], keep: _Keep) -> dict[str, _Value]:
+    if not stored:
         return new
-    taken_over = {name: value for name, value in new.items() if name not in known or not keep(name, known[name])}
-    return {**known, **taken_over}
+    taken_over = {name: value for name, value in new.items() if name not in stored or not keep(name, stored[name])}
+    return {**stored, **taken_over}
 
 
-def _merge_fields(known: Mapping[str, Any], new: dict[str, Any], keep: _Keep) -> tuple[dict[str, Any], bool]:
-    regressed = moves_back(known.get("stage"), new.get("stage"))
+def _merge_fields(stored: JsonMapping, new: JsonObject, keep: _Keep) -> tuple[JsonObject, bool]:
+    regressed = moves_back(stored.get("stage"), new.get("stage"))
     if regressed:
         new = {name: value for name, value in new.items() if name not in {"stage", "stage_changed_at"}}
-    return _merge_values(known, new, keep), regressed
+    return _merge_values(stored, new, keep), regressed
 
 
-def _status(fields: Mapping[str, Any], known: str) -> str:
-    return str(fields.get("opportunity_status") or known)
+def _status(fields: JsonMapping, stored: str) -> str:
+    return str(fields.get("opportunity_status") or stored)
 
 
-def _merge_label(known: LeadContent, draft: LeadDraft, policy: MergePolicy) -> tuple[bool | None, datetime | None]:
+def _merge_label(stored: LeadContent, draft: LeadDraft, policy: MergePolicy) -> tuple[bool | None, datetime | None]:
     label = draft.label
     if label is None:
         label = _LABEL_OF_STATUS.get(str(draft.fields.get("opportunity_status")))
     at = draft.label_at or draft.fields.get("closed_at")
     label_at = utc(at) if label is not None and at else None
-    if label is None or (known.label is not None and known.label != label and policy != "overwrite"):
-        return known.label, known.label_at
-    if known.label == label:
-        earlier = known.label_at or label_at
+    if label is None or (stored.label is not None and stored.label != label and policy != "overwrite"):
+        return stored.label, stored.label_at
+    if stored.label == label:
+        earlier = stored.label_at or label_at
         return label, (label_at or earlier) if policy == "overwrite" else earlier
     return label, label_at

@@ -1,4 +1,8 @@
-"""Database sessions: `configure` binds the process at start; only `transaction` and `reading` open sessions."""
+"""Database sessions: `configure` binds the process at start; only `transaction` and `reading` open sessions.
+
+What all writers of a database share is asked of a session: the key ring, the database's time, and locks that end with
+the transaction.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, func, select
 from sqlalchemy.orm import Session
 
 from db.encryption import KeyRing
-from db.engine import BEGIN, make_engine, normal_url
-from db.error_mapping import translate_errors
+from db.engine import BEGIN, make_engine, normal_url, translate_errors
 from db.errors import DatabaseNotConfigured
 from db.tenancy import EVERY_TENANT, Scope, TenantSession, across_tenants
 
@@ -25,8 +29,11 @@ __all__ = [
     "across_tenants",
     "check",
     "configure",
+    "database_time",
     "dispose",
     "keyring_of",
+    "lock_name",
+    "lock_tenant",
     "reading",
     "transaction",
 ]
@@ -121,6 +128,34 @@ def reading(scope: Scope) -> Iterator[Session]:
 def keyring_of(session: Session) -> KeyRing:
     """Return the session's key ring."""
     return cast("KeyRing", session.info["keyring"])
+
+
+def database_time(session: Session, *, ahead: float = 0) -> datetime:
+    """Return the database's current time, or the time `ahead` seconds from it; to the millisecond on SQLite.
+
+    Leases, slots and due times go by it, since the clocks of workers differ. On PostgreSQL it is not the time at which
+    the transaction began: one that waited for a lock began long ago.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)
+    else:
+        text: str = session.execute(select(func.strftime("%Y-%m-%dT%H:%M:%f+00:00", "now"))).scalar_one()
+        moment = datetime.fromisoformat(text)
+    return moment + timedelta(seconds=ahead)
+
+
+def lock_tenant(session: Session, tenant_id: str) -> None:
+    """Lock a tenant's leads and registries for other writers until this transaction ends; see `lock_name`."""
+    lock_name(session, f"tenant:{tenant_id}")
+
+
+def lock_name(session: Session, name: str) -> None:
+    """Wait for other transactions that locked this name, and lock it until this transaction ends.
+
+    SQLite has one writer anyway. After the lock timeout `DatabaseBusy` is raised.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"hearth.{name}", 0))))
 
 
 def _session(scope: Scope, **options: str | bool) -> Session:

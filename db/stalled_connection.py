@@ -9,10 +9,11 @@ little later than `statement_timeout` should have ended the statement.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
 from typing import Any
 
 import psycopg
+from psycopg.abc import RV, PQGen
+from psycopg.rows import TupleRow
 
 #: seconds of silence until the server is asked by another connection, and between two such questions
 ASK = 10.0
@@ -25,13 +26,13 @@ WHERE pid = %s AND usename = current_user AND state LIKE 'idle%%' AND state_chan
 """
 
 
-class _BoundedConnection(psycopg.Connection[Any]):
+class _BoundedConnection(psycopg.Connection[TupleRow]):
     """A psycopg connection whose waits end after some seconds of silence."""
 
     #: seconds; None: no limit
     limit: float | None = 5.0
 
-    def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
+    def wait(self, gen: PQGen[RV], *arguments: Any, **options: Any) -> RV:
         """Wait for the server as psycopg does, but not for ever.
 
         Raises:
@@ -40,22 +41,23 @@ class _BoundedConnection(psycopg.Connection[Any]):
         """
         return super().wait(self._watched(gen), *arguments, **options)
 
-    def _watched(self, gen: Any) -> Generator[Any, Any, Any]:
+    def _watched(self, gen: PQGen[RV]) -> PQGen[RV]:
         step = min(ASK, self.limit or ASK)
-        heard = asked = time.monotonic()
+        last_answer = last_check = time.monotonic()
         try:
             wanted = next(gen)
             while True:
                 ready = yield wanted
                 now = time.monotonic()
                 if ready:
-                    heard = asked = now
-                elif now >= asked + step:
-                    self._look(now - heard)
-                    asked = time.monotonic()
+                    last_answer = last_check = now
+                elif now >= last_check + step:
+                    self._look(now - last_answer)
+                    last_check = time.monotonic()
                 wanted = gen.send(ready)
         except StopIteration as end:
-            return end.value
+            value: RV = end.value
+            return value
 
     def _look(self, silence: float) -> None:
         """Return where waiting on is useful; close the connection and raise OperationalError where it is not."""

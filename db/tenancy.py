@@ -6,12 +6,12 @@ security. `migrations.row_security` creates the policies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -37,7 +37,7 @@ Scope = str | EveryTenant
 class TenantSession(Session):
     """A session that reaches the rows of its scope and no others."""
 
-    def __init__(self, bind: Any, scope: Scope, *, info: dict[str, Any]) -> None:
+    def __init__(self, bind: Connection | Engine, scope: Scope, *, info: Mapping[str, object]) -> None:
         super().__init__(bind, expire_on_commit=False, info={**info, _KEY: _setting(scope)})
 
 

@@ -1,4 +1,4 @@
-"""What a lead said about being contacted, and where it said so."""
+"""The vocabulary of consent: decisions about being contacted, and the kinds of evidence for them."""
 
 from __future__ import annotations
 

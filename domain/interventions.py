@@ -1,4 +1,4 @@
-"""What is done so that a lead stays: interventions, the actions that carry them out, and what may be a reason."""
+"""Interventions that keep a lead from leaving, the actions that carry them out, and the codes of their reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a lead is on the way to a decision."""
+"""The stages of a lead's journey to a decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a lead is: its type, the stage it is in, when it wants to move and how it pays."""
+"""The vocabulary of leads: types, stages, timelines and financing."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class KindWords:
     ended: str
     ends: str
     #: what three in ten of those scored 30 % should do
-    come: str
+    outcome_verb: str
     #: a pair that it is to put in order
     pair: str
     #: leads of the highest scores are these
@@ -57,7 +57,7 @@ LEAD_SCORE = KindLabel(
         each="each once, as it was before its outcome was known",
         ended="won",
         ends="wins",
-        come="close",
+        outcome_verb="close",
         pair="one won and one lost lead, the won one above",
         highest="best",
         first="Whom to call first",
@@ -73,7 +73,7 @@ CHURN = KindLabel(
         each="each of one lead and one date, as it was known then",
         ended="gone cold",
         ends="leads gone cold",
-        come="go cold",
+        outcome_verb="go cold",
         pair="one lead that went cold and one that did not, the first above",
         highest="riskiest",
         first="Whom to look after first",

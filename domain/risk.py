@@ -1,4 +1,4 @@
-"""How likely a lead goes cold: the levels of its risk, and the indicators that warn of it."""
+"""Churn risk: its levels and the indicators that warn of it."""
 
 from __future__ import annotations
 

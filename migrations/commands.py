@@ -10,8 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from db.engine import make_engine, normal_url
-from db.error_mapping import translate_errors
+from db.engine import make_engine, normal_url, translate_errors
 
 _HERE = Path(__file__).parent
 

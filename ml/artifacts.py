@@ -17,6 +17,7 @@ import scipy
 import sklearn
 from numpy.typing import NDArray
 
+from domain.documents import JsonMapping, JsonObject
 from ml.churn.scorer import ChurnScorer
 from ml.ensemble.scorer import EnsembleScorer
 from ml.errors import ArtifactCorruptedError, ArtifactFormatError, ArtifactKindError
@@ -77,7 +78,7 @@ def libraries() -> dict[str, str]:
     }
 
 
-def _checked(artifact: bytes) -> dict[str, Any]:
+def _checked(artifact: bytes) -> JsonObject:
     try:
         body = json.loads(artifact)
         # a byte that JSON overlooks, such as a space, is a changed byte too
@@ -86,21 +87,21 @@ def _checked(artifact: bytes) -> dict[str, Any]:
         raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__) from error
     if not intact:
         raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__)
-    told = body.pop("sha256", None)
-    if told != _digest(body):
+    stored_digest = body.pop("sha256", None)
+    if stored_digest != _digest(body):
         raise ArtifactCorruptedError(ArtifactCorruptedError.__doc__)
     return dict(body)
 
 
-def _canonical(body: Mapping[str, Any]) -> bytes:
+def _canonical(body: JsonMapping) -> bytes:
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
 
 
-def _digest(body: Mapping[str, Any]) -> str:
+def _digest(body: JsonMapping) -> str:
     return hashlib.sha256(_canonical(body)).hexdigest()
 
 
-def _packed(value: Any) -> Any:
+def _packed(value: object) -> object:
     if isinstance(value, np.ndarray):
         return _packed_array(value)
     if isinstance(value, Mapping):
@@ -108,7 +109,7 @@ def _packed(value: Any) -> Any:
     return [_packed(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _packed_array(array: NDArray[Any]) -> dict[str, Any]:
+def _packed_array(array: NDArray[np.generic]) -> JsonObject:
     plain = np.ascontiguousarray(array, dtype=_STORED.get(array.dtype.str[1:], "<f8"))
     text = base64.b64encode(plain.tobytes()).decode("ascii")
     return {"dtype": plain.dtype.str, "shape": list(array.shape), _BASE64: text}
@@ -122,10 +123,10 @@ def _unpacked(value: Any) -> Any:
     return [_unpacked(item) for item in value] if isinstance(value, list) else value
 
 
-def _unpacked_array(packed: Mapping[str, Any]) -> NDArray[Any]:
+def _unpacked_array(packed: JsonMapping) -> NDArray[np.generic]:
     dtype = packed["dtype"]
     if dtype not in {*_STORED.values(), "<f8"}:
         raise ValueError("an array of another type")
     flat = np.frombuffer(base64.b64decode(packed[_BASE64], validate=True), dtype=dtype)
-    array: NDArray[Any] = flat.reshape(packed["shape"]).astype(np.dtype(dtype).newbyteorder("="))
+    array: NDArray[np.generic] = flat.reshape(packed["shape"]).astype(np.dtype(dtype).newbyteorder("="))
     return array

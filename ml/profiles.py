@@ -121,11 +121,11 @@ class FeatureMatrix:
     def select(self, names: Sequence[str]) -> Self:
         """Return the columns in `names` that exist, in that order."""
         where = self.positions()
-        kept = tuple(name for name in names if name in where)
+        existing = tuple(name for name in names if name in where)
         return type(self)(
-            columns=kept,
-            values=self.values[:, [where[name] for name in kept]],
-            levels={name: self.levels[name] for name in kept if name in self.levels},
+            columns=existing,
+            values=self.values[:, [where[name] for name in existing]],
+            levels={name: self.levels[name] for name in existing if name in self.levels},
             refused=self.refused,
         )
 

@@ -9,9 +9,8 @@ from types import MappingProxyType
 
 from domain.leads import UNSCORED_LEAD_TYPES
 from ml.explain import ago
-from ml.features.contextual import TERMINAL
+from ml.features.contextual import TERMINAL, normalised_level
 from ml.features.events import canonical, side, visible
-from ml.features.levels import normalised_level
 from ml.profiles import LeadProfile
 
 #: within this an inquiry is to be answered
@@ -57,7 +56,7 @@ _CLOSED = frozenset({"won", "lost", "abandoned"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Urgency:
-    """How pressing a lead is."""
+    """The urgency of a lead: why to act now, how and until when."""
 
     #: plain words without personal data; None when there is nothing to do
     why_now: str | None = None
@@ -145,13 +144,13 @@ def is_done(stage: str | None) -> bool:
 def _unanswered(profile: LeadProfile) -> datetime | None:
     """Return when a fresh inquiry came that nobody has answered; None when there is none."""
     events = [(canonical(event.kind, event.direction), event) for event in visible(profile)]
-    asked = [event.occurred_at for kind, event in events if kind == "inquiries"]
-    inquiry = max(asked, default=_past(profile, profile.created_at))
+    inquiries = [event.occurred_at for kind, event in events if kind == "inquiries"]
+    inquiry = max(inquiries, default=_past(profile, profile.created_at))
     if inquiry is None or profile.as_of - inquiry > FRESH:
         return None
     contacts = [event.occurred_at for kind, event in events if kind is not None and side(kind, event.direction) < 0]
-    told = _past(profile, profile.times.get("last_contacted_at"))
-    contacts += [] if told is None else [told]
+    last_contact = _past(profile, profile.times.get("last_contacted_at"))
+    contacts += [] if last_contact is None else [last_contact]
     return None if any(contact >= inquiry for contact in contacts) else inquiry
 
 

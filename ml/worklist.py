@@ -41,7 +41,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class DatedScore:
     """A lead's score and what had happened, as of a moment."""
 
     probability: float
@@ -50,8 +50,8 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """What is new about a lead since a day before."""
+class ScoreChange:
+    """The change in a lead's score since the day before, and the events between."""
 
     since: datetime
     #: its probability then, and how much it rose
@@ -99,7 +99,7 @@ def in_order(candidates: Sequence[Candidate], *, now: datetime, typical: float |
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
+class FilledList:
     """A list that was filled from the top."""
 
     chosen: tuple[Candidate, ...]
@@ -113,7 +113,7 @@ def fill(
     *,
     capacity: int,
     limit: Callable[[str], int] | None = None,
-) -> Filled:
+) -> FilledList:
     """Fill a list with the first leads that `place` lists; it is asked of as few leads as that takes.
 
     `place` gets the ids of some leads and gives where each belongs; a lead that it does not name is left out. With
@@ -126,25 +126,25 @@ def fill(
     """
     chosen: list[Candidate] = []
     capacity = max(0, capacity)
-    taken: Counter[str | None] = Counter()
+    leads_of_agent: Counter[str | None] = Counter()
     withheld = 0
 
     def has_room(lead: Candidate) -> bool:
-        own = limit is None or lead.agent is None or taken[lead.agent] < limit(lead.agent)
-        return own and len(chosen) < capacity
+        agent_has_room = limit is None or lead.agent is None or leads_of_agent[lead.agent] < limit(lead.agent)
+        return agent_has_room and len(chosen) < capacity
 
     for batch in _batches(ordered, capacity):
-        asked = [lead for lead in batch if has_room(lead)]
-        places = place([lead.lead_id for lead in asked]) if asked else {}
-        for lead in filter(has_room, asked):
-            found = places.get(lead.lead_id, "left_out")
-            withheld += found == "withheld"
-            if found == "listed":
+        candidates = [lead for lead in batch if has_room(lead)]
+        places = place([lead.lead_id for lead in candidates]) if candidates else {}
+        for lead in filter(has_room, candidates):
+            verdict = places.get(lead.lead_id, "left_out")
+            withheld += verdict == "withheld"
+            if verdict == "listed":
                 chosen.append(lead)
-                taken[lead.agent] += 1
+                leads_of_agent[lead.agent] += 1
         if len(chosen) >= capacity:
             break
-    return Filled(chosen=tuple(chosen), withheld=withheld)
+    return FilledList(chosen=tuple(chosen), withheld=withheld)
 
 
 def ways(urged: str | None, traits: Collection[str], actions: Mapping[str, Action] = CATALOGUE.actions) -> list[Action]:
@@ -167,29 +167,30 @@ def ways(urged: str | None, traits: Collection[str], actions: Mapping[str, Actio
     return first + [way for way in others if way is not None and way.channel not in open_to]
 
 
-def changed(before: Seen, now: Seen, happened: Sequence[tuple[str, str | None]]) -> Changed:
+def score_change(before: DatedScore, now: DatedScore, happened: Sequence[tuple[str, str | None]]) -> ScoreChange:
     """Return what is new: the score against that of a day before, and what happened since as (kind, direction).
 
     >>> from datetime import UTC
     >>> then, today = datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 3, 2, tzinfo=UTC)
-    >>> was, now = Seen(probability=0.2, band="cold", as_of=then), Seen(probability=0.35, band="warm", as_of=today)
-    >>> changed(was, now, [("showing", None), ("showing", None), ("sms", "inbound"), ("task", None)]).text
+    >>> was = DatedScore(probability=0.2, band="cold", as_of=then)
+    >>> now = DatedScore(probability=0.35, band="warm", as_of=today)
+    >>> score_change(was, now, [("showing", None), ("showing", None), ("sms", "inbound"), ("task", None)]).text
     'score 20 to 35, cold to warm; 2 showings, 1 text message from them'
     """
     kinds = Counter(name for kind, direction in happened if (name := canonical(kind, direction)) is not None)
-    told = [describe(name, float(count)) for name, count in kinds.most_common() if name in FEATURES]
+    event_texts = [describe(name, float(count)) for name, count in kinds.most_common() if name in FEATURES]
     score = _moved(before, now)
-    return Changed(
+    return ScoreChange(
         since=before.as_of,
         probability=before.probability,
         delta=round(now.probability - before.probability, 6),
         band=before.band,
         events=dict(kinds),
-        text="; ".join(part for part in (score, ", ".join(told)) if part) or "nothing new",
+        text="; ".join(part for part in (score, ", ".join(event_texts)) if part) or "nothing new",
     )
 
 
-def _moved(before: Seen, now: Seen) -> str:
+def _moved(before: DatedScore, now: DatedScore) -> str:
     was, score = round(100 * before.probability), round(100 * now.probability)
     bands = f", {before.band} to {now.band}" if before.band != now.band else ""
     return f"score {was} to {score}{bands}" if was != score or bands else ""
@@ -215,8 +216,8 @@ def _key(candidate: Candidate, now: datetime, typical: float) -> tuple[bool, flo
 
 
 def _typical(candidates: Sequence[Candidate]) -> float:
-    known = [candidate.value for candidate in candidates if candidate.value is not None and _known(candidate.value)]
-    return median(known) if known else 1.0
+    values = [candidate.value for candidate in candidates if candidate.value is not None and _known(candidate.value)]
+    return median(values) if values else 1.0
 
 
 def _known(value: float | None) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from db.records import ClaimedLeads
 from db.repositories import tenants
 from db.repositories.due_queues.queues import risk_queue
 from db.session import EVERY_TENANT, Session, reading, transaction
+from domain.documents import JsonObject
 from domain.risk import RISK_LEVELS
 from tasks.contracts.churn import CheckRisks, PredictChurn
 from tasks.contracts.leads import LeadIn
@@ -24,7 +24,7 @@ from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, job, step
 from tasks.services.churn import churn_risk
 from tasks.services.leads import due_queue, profiles
-from tasks.services.leads.snapshots import load_taken, warn_of_blocked
+from tasks.services.leads.predictions import load_snapshots, warn_of_blocked
 from tasks.services.models import model_registry
 from tasks.services.models.model_kinds import CHURN
 
@@ -64,14 +64,14 @@ def churn_stage(session: Session, request: StageCall, context: TaskContext) -> T
     record = stage_completion.record(session, request)
     if not record.snapshot_ids:
         return stage_completion.land(session, request, "churn", "failed")
-    taken, stored = load_taken(session, request.tenant_id, record)
+    taken, stored = load_snapshots(session, request.tenant_id, record)
     assessment = churn_risk.assess_stored(session, context, stored, record.as_of, taken)
     churn_risk.schedule_checks(session, context, assessment, record.as_of)
     return stage_completion.land(session, request, "churn")
 
 
 @job("hearth.churn.sweep", Upkeep, queue="inference", internal=True)
-def sweep(request: Upkeep, context: TaskContext) -> dict[str, Any]:
+def sweep(request: Upkeep, context: TaskContext) -> JsonObject:
     """Ask for workers where the risk of leads is to be looked at again."""
     if not schedule.is_due("churn.sweep", EVERY):
         return context.envelope(request, TaskResult(data={"due": 0}))
@@ -83,7 +83,7 @@ def sweep(request: Upkeep, context: TaskContext) -> dict[str, Any]:
 
 
 @job("hearth.churn.check", CheckRisks, queue="batch", internal=True)
-def check(request: CheckRisks, context: TaskContext) -> dict[str, Any]:
+def check(request: CheckRisks, context: TaskContext) -> JsonObject:
     """Look again at leads of a tenant that are due; an unchanged risk within a scoring interval writes nothing.
 
     A lead that cannot be assessed waits a scoring interval for its next turn, and holds up nobody.
@@ -118,13 +118,13 @@ def _sent_lead(session: Session, lead: LeadIn, context: TaskContext, as_of: date
     risk, ended = churn_risk.assess_profile(profile, champion, context.settings())
     ended = ended or profiles.ended_as_sent(lead, as_of)
     if risk is None or ended is not None:
-        data: dict[str, Any] = {"lead_id": None, "probability": None, "level": None, "ended": ended}
+        data: JsonObject = {"lead_id": None, "probability": None, "level": None, "ended": ended}
     else:
         data = {"lead_id": None, "probability": risk.probability, **churn_risk.risk_detail(risk, profile)}
     return TaskResult(data=data, model=champion.model(), as_of=as_of)
 
 
-def _one_lead(lead_id: str, assessment: churn_risk.RiskAssessment) -> dict[str, Any]:
+def _one_lead(lead_id: str, assessment: churn_risk.RiskAssessment) -> JsonObject:
     risk = assessment.risks.get(lead_id)
     if risk is not None:
         return {
@@ -133,13 +133,13 @@ def _one_lead(lead_id: str, assessment: churn_risk.RiskAssessment) -> dict[str, 
             "probability": risk.probability,
             **risk.detail,
         }
-    reason: dict[str, Any] = {"ended": assessment.ended.get(lead_id)}
+    reason: JsonObject = {"ended": assessment.ended.get(lead_id)}
     if assessment.blocked:
         reason = {"blocked": list(assessment.blocked)}
     return {"lead_id": lead_id, "probability": None, "level": None, **reason}
 
 
-def _many_leads(assessment: churn_risk.RiskAssessment) -> dict[str, Any]:
+def _many_leads(assessment: churn_risk.RiskAssessment) -> JsonObject:
     levels = Counter(risk.level for risk in assessment.risks.values())
     ended: dict[str, list[str]] = {}
     for lead_id, reason in assessment.ended.items():

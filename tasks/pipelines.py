@@ -8,12 +8,12 @@ time it is given has passed; what it still stores afterwards counts for the next
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from celery import chain, chord
 
 from db.repositories.predictions import assessments
 from db.session import EVERY_TENANT, Session, reading
+from domain.documents import JsonObject
 from tasks import churn
 from tasks import leads as lead_tasks
 from tasks.contracts.pipelines import Assess, StageCall
@@ -21,7 +21,7 @@ from tasks.contracts.system import Upkeep
 from tasks.runtime import admission_control, schedule, stage_completion
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, job, step
-from tasks.services.leads import snapshots
+from tasks.services.leads.predictions import may_score
 
 #: the stages of the chord, by the name an answer calls them
 STAGES = {"score": lead_tasks.score_stage, "churn": churn.churn_stage, "urgency": lead_tasks.urgency_stage}
@@ -34,7 +34,7 @@ def assess(session: Session, request: Assess, context: TaskContext) -> TaskResul
     """Start an assessment of some leads; its stages land one by one, `hearth.jobs.status` tells how far it is."""
     lead_ids = request.ids()
     admission_control.admit_assessment(session, request.tenant_id)
-    lead_ids, blocked = snapshots.may_score(session, context, lead_ids)
+    lead_ids, blocked = may_score(session, context, lead_ids)
     if not lead_ids:
         return TaskResult(data={"assessment_id": None, "leads": 0, "blocked": blocked}, status="blocked")
     record = assessments.create(
@@ -47,14 +47,14 @@ def assess(session: Session, request: Assess, context: TaskContext) -> TaskResul
         now=context.now,
     )
     context.enqueue("hearth.pipelines.start", tenant_id=request.tenant_id, assessment_id=record.assessment_id)
-    data: dict[str, Any] = {"assessment_id": record.assessment_id, "leads": len(lead_ids)}
+    data: JsonObject = {"assessment_id": record.assessment_id, "leads": len(lead_ids)}
     if blocked:
         data["blocked"] = blocked
     return TaskResult(data=data, status="partial" if blocked else "ok", as_of=record.as_of)
 
 
 @job("hearth.pipelines.start", StageCall, queue="inference", internal=True)
-def start(request: StageCall, context: TaskContext) -> dict[str, Any]:
+def start(request: StageCall, context: TaskContext) -> JsonObject:
     """Publish the stages of an assessment that is committed, and the watchdog of an interactive one."""
     arguments = {"tenant_id": request.tenant_id, "assessment_id": request.assessment_id}
     with reading(request.tenant_id) as session:
@@ -88,7 +88,7 @@ def finish(session: Session, request: StageCall, context: TaskContext) -> TaskRe
 
 
 @job("hearth.pipelines.sweep", Upkeep, queue="inference", internal=True)
-def sweep(request: Upkeep, context: TaskContext) -> dict[str, Any]:
+def sweep(request: Upkeep, context: TaskContext) -> JsonObject:
     """Close every assessment whose time has passed, so that an answer comes even where its messages were lost."""
     if not schedule.is_due("pipelines.sweep", 15):
         return context.envelope(request, TaskResult(data={"closing": 0}))

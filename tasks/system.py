@@ -13,12 +13,13 @@ from db.repositories.jobs import delivery_attempts, outbox, quarantine, queue_pr
 from db.repositories.models import models
 from db.repositories.predictions import snapshots
 from db.session import EVERY_TENANT, Session, across_tenants, reading, transaction
+from domain.documents import JsonObject
 from ml.features import SCHEMA_VERSION
 from tasks.contracts.base.request import CONTRACT
 from tasks.contracts.base.wire import to_wire
 from tasks.contracts.system import CanaryCall, Ping, Status, Upkeep
 from tasks.runtime import queue_depth, schedule
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.files import workspace
 from tasks.runtime.task import job, query
 
@@ -71,7 +72,7 @@ def _waits(canary: QueueProbeRecord | None) -> dict[str, float | None]:
 
 
 @job("hearth.system.canaries", Upkeep, queue="inference", internal=True)
-def send_canaries(request: Upkeep, context: TaskContext) -> Json:
+def send_canaries(request: Upkeep, context: TaskContext) -> JsonObject:
     """Send one message through every queue whose only purpose is to measure how long it waits."""
     if not schedule.is_due("system.canaries", 15):
         return context.envelope(request, TaskResult(data={"sent": 0}))
@@ -83,7 +84,7 @@ def send_canaries(request: Upkeep, context: TaskContext) -> Json:
 
 
 @job("hearth.system.canary", CanaryCall, queue="inference", internal=True, ignore_result=True)
-def arrive(request: CanaryCall, context: TaskContext) -> Json:
+def arrive(request: CanaryCall, context: TaskContext) -> JsonObject:
     """Record how long a message of this queue waited."""
     with transaction(EVERY_TENANT) as session:
         queue_probes.mark_arrived(session, queue=request.queue, sent_at=request.sent_at)
@@ -91,7 +92,7 @@ def arrive(request: CanaryCall, context: TaskContext) -> Json:
 
 
 @job("hearth.system.anchor", Upkeep, queue="batch", internal=True)
-def anchor(request: Upkeep, context: TaskContext) -> Json:
+def anchor(request: Upkeep, context: TaskContext) -> JsonObject:
     """Write the head of every audit chain to a file outside the database, so that a cut-off chain is noticed."""
     if not schedule.is_due("system.anchor", 60):
         return context.envelope(request, TaskResult(data={"anchored": 0}))
@@ -103,7 +104,7 @@ def anchor(request: Upkeep, context: TaskContext) -> Json:
 
 
 @job("hearth.system.purge", Upkeep, queue="batch", internal=True)
-def purge(request: Upkeep, context: TaskContext) -> Json:
+def purge(request: Upkeep, context: TaskContext) -> JsonObject:
     """Remove bookkeeping that nobody asks for any more, and profiles whose assessment has long ended."""
     if not schedule.is_due("system.purge", 3600):
         return context.envelope(request, TaskResult(data={}))

@@ -15,8 +15,7 @@ from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, query
 from tasks.services.interventions import intervention_settings
 from tasks.services.models import model_registry
-from tasks.services.models.champion import Champion
-from tasks.services.models.model_kind import ModelKind
+from tasks.services.models.model_kind import Champion, ModelKind
 from tasks.services.models.model_kinds import MODEL_KINDS
 
 
@@ -41,11 +40,15 @@ def configure(session: Session, request: ConfigureTenant, context: TaskContext) 
 
 @query("hearth.tenants.readiness", TenantReadiness, queue="inference")
 def readiness(session: Session, request: TenantReadiness, context: TaskContext) -> TaskResult:
-    """Which answers are possible now, by which model, and what data is missing for a better one."""
+    """Return the answers that are possible now, the model of each, and the data that is missing for a better one."""
     counts = leads.label_counts(session, request.tenant_id)
     answers = {name: _readiness(session, context, counts, kind) for name, kind in MODEL_KINDS.items()}
     return TaskResult(
-        data={"leads": counts, "answers": {**answers, "worklist": {"possible": counts["open"] > 0}}},
+        data={
+            "leads": counts,
+            "stages": leads.stage_outcomes(session, request.tenant_id),
+            "answers": {**answers, "worklist": {"possible": counts["open"] > 0}},
+        },
     )
 
 

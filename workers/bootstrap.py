@@ -1,5 +1,7 @@
-"""What workers load: `celery -A workers.bootstrap worker`. Every task and its models are imported here, in the parent,
-so that its children share their memory; beat and Flower load `workers.app` and know tasks by name only.
+"""The Celery app of workers: `celery -A workers.bootstrap worker`.
+
+Every task and its models are imported here, in the parent, so that its children share their memory; beat and Flower
+load `workers.app` and know tasks by name only.
 """
 
 import gc

@@ -21,10 +21,11 @@ from sqlalchemy import text
 
 from db import stalled_connection
 from db.session import EVERY_TENANT, Session, transaction
+from domain.documents import JsonObject
 from tasks.contracts.base.request import Request, ShortText
 from tasks.contracts.system import Upkeep
 from tasks.runtime import schedule
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.failures import retry_policy
 from tasks.runtime.task import HearthTask, effect, job
 from workers.app import app
@@ -108,7 +109,7 @@ def probe(session: Session, request: Probe, context: TaskContext) -> TaskResult:
 
 
 @job("faults.long", Long, queue="celery")
-def long(request: Long, context: TaskContext) -> Json:
+def long(request: Long, context: TaskContext) -> JsonObject:
     """Long work under a lease; the first to start sleeps, so that it can be stopped meanwhile."""
     note("starts", request.job)
     if first(request.job, "long", str(os.getpid())):
@@ -121,7 +122,7 @@ def long(request: Long, context: TaskContext) -> Json:
 
 
 @job("faults.tick", Upkeep, queue="celery")
-def tick(request: Upkeep, context: TaskContext) -> Json:
+def tick(request: Upkeep, context: TaskContext) -> JsonObject:
     """One row a slot, a second long."""
     if schedule.is_due("faults.tick", 1):
         with transaction(EVERY_TENANT) as session:
@@ -151,14 +152,16 @@ _chunks._import = struck  # noqa: SLF001
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]
-def note_what_was_given_back(task: Any = None, task_id: str = "", kwargs: Json | None = None, **_: object) -> None:
+def note_what_was_given_back(
+    task: Any = None, task_id: str = "", kwargs: JsonObject | None = None, **_: object
+) -> None:
     """The broker gave this message to somebody before."""
     if (task.request.delivery_info or {}).get("redelivered"):
         note("given_back", f"{(kwargs or {}).get('tenant_id')} {task_id}")
 
 
 @task_postrun.connect  # type: ignore[untyped-decorator]
-def die_before_the_acknowledgement(kwargs: Json | None = None, **_: object) -> None:
+def die_before_the_acknowledgement(kwargs: JsonObject | None = None, **_: object) -> None:
     """The effect is committed, the broker does not know yet."""
     given = kwargs or {}
     if given.get("act") == "after" and first(str(given.get("job")), "after"):

@@ -1,12 +1,12 @@
 """CSV imports, their chunks, and the rows that were rejected or compared."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from domain.documents import JsonObject
 
 _PENDING = text("state = 'pending'")
 _RUNNING = text("state = 'running'")
@@ -38,13 +38,13 @@ class Backfill(Base):
     mode: Mapped[str]
     policy: Mapped[str]
     profile: Mapped[str]
-    source: Mapped[dict[str, Any]]
+    source: Mapped[JsonObject]
     state: Mapped[str]
     chunks: Mapped[int]
     remaining: Mapped[int]
     error: Mapped[str | None]
     error_file: Mapped[str | None]
-    summary: Mapped[dict[str, Any] | None]
+    summary: Mapped[JsonObject | None]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 
@@ -68,7 +68,7 @@ class BackfillChunk(Base):
     first_line: Mapped[int]
     records: Mapped[int]
     state: Mapped[str]
-    counts: Mapped[dict[str, Any]]
+    counts: Mapped[JsonObject]
     error: Mapped[str | None]
     finished_at: Mapped[datetime | None]
     #: number of times that work on it began
@@ -107,7 +107,7 @@ class RejectedEntry(Base):
 
 
 class ComparedRow(Base):
-    """How a lead differs between the file and the store, while they are compared; deleted at the import's end."""
+    """The difference between file and store for one lead, while they are compared; deleted at the import's end."""
 
     __tablename__ = "compared_rows"
     __table_args__ = (

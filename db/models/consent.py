@@ -1,16 +1,16 @@
 """The consent ledger, and the progress of reading stored leads again with newer readers."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from domain.documents import JsonObject
 
 
 class ConsentEntry(Base):
-    """What one source stated about contacting a lead, at one time; entries are added and never changed."""
+    """One source's statement about contacting a lead, at one time; entries are added and never changed."""
 
     __tablename__ = "consent_entries"
     __table_args__ = (
@@ -26,7 +26,7 @@ class ConsentEntry(Base):
     recorded_at: Mapped[datetime]
     import_ref: Mapped[str | None]
     #: channel, decision, basis, reference and rule of each statement
-    said: Mapped[list[dict[str, Any]]]
+    said: Mapped[list[JsonObject]]
     #: the words, sealed with the lead's key
     quote: Mapped[bytes | None]
 

@@ -1,12 +1,12 @@
 """Events of leads: as read, as providers sent them, and the last state of the entities they describe."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from domain.documents import JsonObject
 
 
 class Event(Base):
@@ -27,7 +27,7 @@ class Event(Base):
     recorded_at: Mapped[datetime]
     direction: Mapped[str | None]
     channel: Mapped[str | None]
-    facts: Mapped[dict[str, Any]]
+    facts: Mapped[JsonObject]
     text: Mapped[bytes | None]
     source: Mapped[str]
     source_id: Mapped[str]
@@ -74,6 +74,6 @@ class EntityState(Base):
     lead_id: Mapped[str | None]
     #: the source's id of the lead, for events that omit it
     subject: Mapped[str | None]
-    marks: Mapped[dict[str, Any]]
+    marks: Mapped[JsonObject]
     #: the time of this state, by the source's clock
     at: Mapped[datetime]

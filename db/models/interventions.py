@@ -1,12 +1,12 @@
 """Actions planned for leads at risk, enrolments in the experiment, and pauses."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Double, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from domain.documents import JsonObject
 
 _APPROVAL = text("state = 'approval'")
 _PLANNED = text("state = 'planned'")
@@ -60,8 +60,8 @@ class Intervention(Base):
     reason_codes: Mapped[list[str]]
     evidence: Mapped[str]
     requires_approval: Mapped[bool]
-    decision: Mapped[dict[str, Any]]
-    detail: Mapped[dict[str, Any]]
+    decision: Mapped[JsonObject]
+    detail: Mapped[JsonObject]
     planned_at: Mapped[datetime]
     not_before: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -117,7 +117,7 @@ class InterventionPause(Base):
     pause_id: Mapped[str] = mapped_column(primary_key=True)
     intervention: Mapped[str]
     reason: Mapped[str]
-    evidence: Mapped[dict[str, Any]]
+    evidence: Mapped[JsonObject]
     paused_by: Mapped[str]
     paused_at: Mapped[datetime]
     lifted_at: Mapped[datetime | None]

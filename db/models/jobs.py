@@ -1,12 +1,12 @@
 """The bookkeeping of tasks: outbox, idempotency keys, leases, schedules, attempts, queue probes, quarantine."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from domain.documents import JsonObject
 
 _PENDING = text("published_at IS NULL")
 _UNDONE = text("done_at IS NULL AND published_at IS NOT NULL")
@@ -35,7 +35,7 @@ class OutboxEntry(Base):
     outbox_id: Mapped[str] = mapped_column(primary_key=True)
     task: Mapped[str]
     queue: Mapped[str]
-    kwargs: Mapped[dict[str, Any]]
+    kwargs: Mapped[JsonObject]
     created_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
     #: number of times that a relay claimed it
@@ -58,7 +58,7 @@ class IdempotencyKey(Base):
     key: Mapped[str] = mapped_column(primary_key=True)
     args_hash: Mapped[str]
     task_id: Mapped[str]
-    result: Mapped[dict[str, Any] | None]
+    result: Mapped[JsonObject | None]
     done: Mapped[bool]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

@@ -1,12 +1,12 @@
 """Leads and the ids under which sources know them."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from domain.documents import JsonObject
 
 _IN_DOUBT = text("doubt_at IS NOT NULL")
 
@@ -36,9 +36,9 @@ class Lead(Base):
     observed_at: Mapped[datetime]
     label: Mapped[bool | None]
     label_at: Mapped[datetime | None]
-    fields: Mapped[dict[str, Any]]
+    fields: Mapped[JsonObject]
     #: what may be sent: the view of the consent ledger
-    consent: Mapped[dict[str, Any]]
+    consent: Mapped[JsonObject]
     #: since when a person is asked whether the lead refused; None: nothing is in doubt
     doubt_at: Mapped[datetime | None]
     #: the lead's own key, wrapped by the key ring; destroying it erases contact, custom, messages and features

@@ -1,12 +1,12 @@
 """The registry of trained models, and the leads that each was trained on."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from domain.documents import JsonObject
 
 _CHAMPION = text("state = 'champion'")
 
@@ -38,8 +38,8 @@ class ModelVersion(Base):
     state: Mapped[str]
     artifact: Mapped[bytes]
     feature_schema: Mapped[str]
-    metrics: Mapped[dict[str, Any]]
-    report: Mapped[dict[str, Any]]
+    metrics: Mapped[JsonObject]
+    report: Mapped[JsonObject]
     rows: Mapped[int]
     fingerprint: Mapped[str]
     trained_at: Mapped[datetime]

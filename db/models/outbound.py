@@ -1,12 +1,12 @@
 """The outbound event stream, its deliveries, and the circuit breakers of its receivers."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from domain.documents import JsonObject
 
 _PENDING = text("state = 'pending'")
 
@@ -22,7 +22,7 @@ class OutboundEvent(Base):
     event_id: Mapped[str]
     lead_id: Mapped[str | None]
     type: Mapped[str]
-    body: Mapped[dict[str, Any]]
+    body: Mapped[JsonObject]
     created_at: Mapped[datetime]
 
 

@@ -74,7 +74,7 @@ class ScoreFeedback(Base):
 
 
 class ThresholdState(Base):
-    """Whether a lead is above a threshold; the upper and lower bounds differ, so that a wavering score stays put."""
+    """The side of a threshold that a lead is on; entering and leaving have different bounds (hysteresis)."""
 
     __tablename__ = "score_levels"
     __table_args__ = (

@@ -1,12 +1,12 @@
 """Feature snapshots, predictions made from them, and runs of the assess pipeline."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Double, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from domain.documents import JsonObject
 
 _RUNNING = text("state = 'running'")
 _WITH_PROFILE = text("profile IS NOT NULL")
@@ -63,7 +63,7 @@ class Prediction(Base):
     scope: Mapped[str]
     probability: Mapped[float | None] = mapped_column(Double)
     band: Mapped[str | None]
-    detail: Mapped[dict[str, Any]]
+    detail: Mapped[JsonObject]
     as_of: Mapped[datetime]
     computed_at: Mapped[datetime]
 
@@ -81,7 +81,7 @@ class Assessment(Base):
     snapshot_ids: Mapped[list[str]]
     as_of: Mapped[datetime]
     due_at: Mapped[datetime]
-    stages: Mapped[dict[str, Any]]
+    stages: Mapped[JsonObject]
     created_at: Mapped[datetime]
     #: when a stage was last completed
     landed_at: Mapped[datetime | None]

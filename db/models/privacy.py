@@ -1,12 +1,12 @@
-"""What remains after an erasure, and marks of the keys that this database was sealed under."""
+"""Erasure records and tombstones, and marks of the keys that this database was sealed with."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from domain.documents import JsonObject
 
 
 class Erasure(Base):
@@ -17,7 +17,7 @@ class Erasure(Base):
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
     erasure_id: Mapped[str] = mapped_column(primary_key=True)
     reason: Mapped[str]
-    result: Mapped[dict[str, Any]]
+    result: Mapped[JsonObject]
     erased_at: Mapped[datetime]
 
 

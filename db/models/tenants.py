@@ -1,12 +1,12 @@
 """Tenants and the versions of their settings."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
+from domain.documents import JsonObject
 
 
 class Tenant(Base):
@@ -25,6 +25,6 @@ class TenantSettings(Base):
 
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    settings: Mapped[dict[str, Any]]
+    settings: Mapped[JsonObject]
     actor: Mapped[str]
     created_at: Mapped[datetime]

@@ -16,7 +16,6 @@ from db.records.backfills import (
     ComparedLead,
     RejectedRow,
 )
-from db.records.common import Json
 from db.records.consent import ConsentReadingRecord, ConsentRecord, ConsentStatement
 from db.records.due_queues import ClaimedLeads
 from db.records.events import EntityKey, EntityRecord, EventDraft, EventRecord, RawEventDraft, RawEventRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from db.records.common import Json
+from domain.documents import JsonMapping
 
 AuditFault = Literal["changed", "missing", "truncated", "head", "anchor"]
 
@@ -17,7 +17,7 @@ class AuditDraft:
     #: e.g. `prediction`, `override`, `settings`, `promotion`, `export`, `erasure`
     kind: str
     #: finite JSON without personal data
-    body: Json
+    body: JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

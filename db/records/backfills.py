@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from db.records.common import Json
+from domain.documents import JsonMapping
 from domain.leads import MergePolicy
 
 
@@ -33,7 +33,7 @@ class ChunkRecord:
     records: int
     state: str
     #: rows.*, labels.* and warnings by code
-    counts: Json
+    counts: JsonMapping
     error: str | None
     #: number of times that work on it began
     attempts: int = 0
@@ -58,7 +58,7 @@ class BackfillDraft:
     policy: MergePolicy
     profile: str
     #: encoding, delimiter, header, column plan, defaults: all that a chunk needs
-    source: Json
+    source: JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class BackfillRecord:
     mode: str
     policy: MergePolicy
     profile: str
-    source: Json
+    source: JsonMapping
     #: running, finished, failed or cancelled
     state: str
     chunks: int
@@ -82,7 +82,7 @@ class BackfillRecord:
     error: str | None
     error_file: str | None
     #: the summary for callers, once finished
-    summary: Json | None
+    summary: JsonMapping | None
     created_at: datetime
     finished_at: datetime | None
 
@@ -104,7 +104,7 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedLead:
-    """How one lead differs between a file and the store."""
+    """The difference between a file and the store for one lead."""
 
     #: missing: not stored; changed: stored with other values; deleted: stored, and no row of the file names it
     what: Literal["missing", "changed", "unchanged", "deleted"]

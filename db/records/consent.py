@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from domain.channels import ConsentChannel
 from domain.consent import ConsentBasis, ConsentDecision
+from domain.documents import JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentStatement:
-    """What one source stated about one channel."""
+    """One source's statement about one channel."""
 
     channel: ConsentChannel
     decision: ConsentDecision
@@ -55,6 +54,6 @@ class ConsentRecord:
     #: the import that brought it
     import_ref: str | None
     #: channel, decision, basis, reference and rule of each statement
-    said: tuple[Mapping[str, Any], ...]
+    said: tuple[JsonMapping, ...]
     #: the words, decrypted; None where there are none
     quote: str | None = field(repr=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from db.records.common import Json
+from domain.documents import JsonMapping
 
 #: kind of thing and its id, as a source names them
 EntityKey = tuple[str, str]
@@ -25,7 +25,7 @@ class EventDraft:
     direction: str | None = None
     channel: str | None = None
     #: finite numbers and short codes; no personal data
-    facts: Json = field(default_factory=dict)
+    facts: JsonMapping = field(default_factory=dict)
     #: message text; stored sealed
     text: str | None = None
     source: str = "csv"
@@ -44,7 +44,7 @@ class EventRecord:
     recorded_at: datetime
     direction: str | None
     channel: str | None
-    facts: Json
+    facts: JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

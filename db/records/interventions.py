@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.records.common import Json
 from domain.action_states import ActionState
+from domain.documents import JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,9 @@ class InterventionDraft:
     evidence: str
     requires_approval: bool
     #: {"decision", "rules": [{"gate", "rule", "decision", …}]}
-    decision: Json
+    decision: JsonMapping
     #: {"text", "crm", "expected_uplift"}; no personal data
-    detail: Json
+    detail: JsonMapping
     planned_at: datetime
     not_before: datetime
     expires_at: datetime
@@ -107,7 +107,7 @@ class PauseRecord:
     #: a code
     reason: str
     #: the figures that led to it
-    evidence: Json
+    evidence: JsonMapping
     paused_by: str
     paused_at: datetime
     lifted_at: datetime | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.records.common import Json
+from domain.documents import JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class OutboxDraft:
 
     task: str
     queue: str
-    kwargs: Json
+    kwargs: JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class OutboxRecord:
     tenant_id: str
     task: str
     queue: str
-    kwargs: Json
+    kwargs: JsonMapping
     created_at: datetime
     #: when the broker last confirmed it; None = not yet
     published_at: datetime | None
@@ -51,7 +51,7 @@ class IdempotencyRecord:
     key: str
     args_hash: str
     task_id: str
-    result: Json | None
+    result: JsonMapping | None
     #: running (claimed in an open transaction) or done
     done: bool
 
@@ -107,7 +107,7 @@ class QuarantineDraft:
     #: a code such as `unknown_task`, `undecodable`, `attempts`
     reason: str
     #: stored sealed
-    headers: Json
+    headers: JsonMapping
     #: stored sealed, as received
     body: bytes
     #: number of delivery attempts before
@@ -137,7 +137,7 @@ class QuarantineRecord:
     """A message in quarantine, decrypted."""
 
     entry: QuarantineEntry
-    headers: Json
+    headers: JsonMapping
     body: bytes
 
 

@@ -7,27 +7,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from db.records.common import Json
 from db.records.consent import ConsentStatement
 from db.records.events import EventDraft
+from domain.documents import JsonMapping
 
 Outcome = Literal["created", "updated", "unchanged", "skipped", "duplicate", "rejected"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadDraft:
-    """What one source says of one lead; an absent key erases nothing."""
+    """One source's data about one lead; an absent key erases nothing."""
 
     source_system: str = "csv"
     external_id: str | None = None
     #: personal, stored sealed: first_name, last_name, full_name, email (lower case), phone (E.164 or digits)
     contact: Mapping[str, str] = field(default_factory=dict)
     #: canonical columns other than personal ones, already typed: str, float, datetime, bool, list[str]
-    fields: Json = field(default_factory=dict)
+    fields: JsonMapping = field(default_factory=dict)
     #: the tenant's own columns: finite numbers or strings; stored sealed, since they may hold anything
     custom: Mapping[str, float | str] = field(default_factory=dict)
     #: opt_in_*, dnd_* (bool) and unsubscribed_at (datetime)
-    consent: Json = field(default_factory=dict)
+    consent: JsonMapping = field(default_factory=dict)
     #: consent statements, with where and in which words they were made; in addition to `consent`
     statements: tuple[ConsentStatement, ...] = ()
     #: the time at which the fields were true; None = when the draft is recorded
@@ -64,15 +64,15 @@ class LeadRecord:
     label: bool | None
     label_at: datetime | None
     #: canonical columns; datetimes as aware datetimes
-    fields: Json
+    fields: JsonMapping
     custom: Mapping[str, float | str]
     contact: Mapping[str, str]
-    consent: Json
+    consent: JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadState:
-    """Whether something may be computed of a stored lead and done about it, as its row says now."""
+    """The current state of a stored lead: its status, and whether it may be scored and contacted."""
 
     lead_id: str
     version: int
@@ -84,14 +84,14 @@ class LeadState:
     #: False when every channel is closed
     contactable: bool
     #: why nothing may be computed for it: restricted, objected; empty where all is allowed
-    held: tuple[str, ...]
+    restrictions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringView:
-    """What a model may read of a stored lead, without its identity.
+    """The part of a stored lead that a model may read, without its identity.
 
-    The fields from `held` on are no features: they only decide whether the lead is scored at all.
+    The fields from `restrictions` on are no features: they only decide whether the lead is scored at all.
     """
 
     lead_id: str
@@ -102,10 +102,10 @@ class ScoringView:
     #: the time at which `fields` and `custom` were true
     observed_at: datetime
     #: canonical columns; datetimes as aware datetimes
-    fields: Json
+    fields: JsonMapping
     custom: Mapping[str, float | str]
     #: why nothing may be computed for it: restricted, objected; empty where all is allowed
-    held: tuple[str, ...]
+    restrictions: tuple[str, ...]
     #: open, won, lost, abandoned or archived
     status: str
     #: True won, False lost, None open or unknown

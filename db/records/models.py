@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.records.common import Json
+from domain.documents import JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +17,9 @@ class ModelDraft:
     scope: str
     artifact: bytes
     feature_schema: str
-    metrics: Json
+    metrics: JsonMapping
     #: rows, positives, seed, library versions, features, decision
-    report: Json
+    report: JsonMapping
     rows: int
     #: of the training data; one model version per (tenant, kind, scope, fingerprint)
     fingerprint: str
@@ -39,8 +39,8 @@ class ModelRecord:
     state: str
     artifact: bytes
     feature_schema: str
-    metrics: Json
-    report: Json
+    metrics: JsonMapping
+    report: JsonMapping
     rows: int
     fingerprint: str
     trained_at: datetime

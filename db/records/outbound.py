@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.records.common import Json
+from domain.documents import JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class OutboundDraft:
     #: events of one lead are delivered in order
     lead_id: str | None
     #: finite JSON without personal data
-    body: Json
+    body: JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class OutboundRecord:
     event_id: str
     type: str
     lead_id: str | None
-    body: Json
+    body: JsonMapping
     created_at: datetime
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.scores import Band
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideDraft:
@@ -13,8 +15,7 @@ class OverrideDraft:
     lead_id: str
     #: the kind of score that it replaces
     kind: str
-    #: hot, warm or cold
-    band: str
+    band: Band
     #: None: only the band is known
     probability: float | None
     #: a code
@@ -29,7 +30,7 @@ class OverrideRecord:
     override_id: str
     lead_id: str
     kind: str
-    band: str
+    band: Band
     probability: float | None
     reason: str
     actor: str

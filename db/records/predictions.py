@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from db.records.common import Json
+from domain.documents import JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +22,7 @@ class SnapshotDraft:
     #: feature name -> finite number, level or None; stored sealed
     features: Mapping[str, float | str | None]
     #: what the features were made of, as JSON, for stages that follow; stored sealed for a short while
-    profile: Mapping[str, Any] | None = None
+    profile: JsonMapping | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ class SnapshotRecord:
     label: bool | None
     label_at: datetime | None
     #: None where it was not asked for, was never stored or is purged
-    profile: Mapping[str, Any] | None = None
+    profile: JsonMapping | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +58,7 @@ class PredictionDraft:
     probability: float | None
     band: str | None
     #: reasons and figures, finite, no personal data
-    detail: Json
+    detail: JsonMapping
     as_of: datetime
 
 
@@ -76,7 +75,7 @@ class PredictionRecord:
     scope: str
     probability: float | None
     band: str | None
-    detail: Json
+    detail: JsonMapping
     as_of: datetime
     computed_at: datetime
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.records.common import Json
+from domain.documents import JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class ErasureRecord:
     erasure_id: str
     reason: str
     #: counts by store, models affected
-    result: Json
+    result: JsonMapping
     erased_at: datetime
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.records.common import Json
+from domain.documents import JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,5 +15,5 @@ class TenantRecord:
     tenant_id: str
     #: number of the newest settings version, from 1
     version: int
-    settings: Json
+    settings: JsonMapping
     created_at: datetime

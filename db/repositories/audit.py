@@ -8,19 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select, update
+from sqlalchemy import Executable, Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from db.base import to_json, utc
+from db.base import NewRow, to_json, utc
 from db.errors import UnstorableValue
 from db.models import AuditEntry, AuditHead
-from db.records import AuditAnchor, AuditDraft, AuditFault, AuditReport, Json
-from db.repositories.sql.bulk import insert_from_json, insert_many, json_rows, on_postgresql, table_of
-from db.repositories.sql.statements import insert_new
+from db.records import AuditAnchor, AuditDraft, AuditFault, AuditReport
+from db.repositories.sql import insert_from_json, insert_many, insert_new, json_rows, on_postgresql, table_of
+from domain.documents import JsonMapping
 
 #: the hash before the first row
 _ORIGIN = bytes(32)
@@ -48,7 +47,7 @@ def append(session: Session, tenant_id: str, *, entries: Sequence[AuditDraft], n
 
     """
     last = _locked_head(session, tenant_id)
-    rows: list[dict[str, Any]] = []
+    rows: list[NewRow] = []
     for entry in entries:
         sequence, body, prev_hash = last.sequence + 1, _canonical(entry.body), last.hash
         row_hash = _digest(
@@ -71,7 +70,7 @@ def append(session: Session, tenant_id: str, *, entries: Sequence[AuditDraft], n
     return last
 
 
-def _store(session: Session, rows: Sequence[dict[str, Any]], new_head: dict[str, Any]) -> None:
+def _store(session: Session, rows: Sequence[NewRow], new_head: Mapping[str, object]) -> None:
     """Write rows and move the head: on PostgreSQL in one statement, since every writer of the tenant waits for it."""
     if on_postgresql(session):
         session.connection().execute(_STORE, {**json_rows(rows), **new_head})
@@ -112,7 +111,7 @@ def verify(session: Session, tenant_id: str, *, anchors: Sequence[AuditAnchor] =
     return _check_end(last, stored_head, unchecked)
 
 
-def _fault(row: Row[Any], last: AuditAnchor) -> AuditFault | None:
+def _fault(row: Row[*tuple[object, ...]], last: AuditAnchor) -> AuditFault | None:
     if row.sequence != last.sequence + 1:
         return "missing"
     digest = _digest(
@@ -126,7 +125,7 @@ def _fault(row: Row[Any], last: AuditAnchor) -> AuditFault | None:
     return None if row.prev_hash == last.hash and row.hash == digest else "changed"
 
 
-def _contradicted_anchor(row: Row[Any], anchors: deque[AuditAnchor]) -> AuditAnchor | None:
+def _contradicted_anchor(row: Row[*tuple[object, ...]], anchors: deque[AuditAnchor]) -> AuditAnchor | None:
     """Remove the anchors up to a row; return the first that names the row with another hash."""
     while anchors and anchors[0].sequence <= row.sequence:
         anchor = anchors.popleft()
@@ -154,15 +153,15 @@ def _report(
     return AuditReport(ok=reason is None, rows=last.sequence, first_bad=first_bad, reason=reason, anchor=anchor)
 
 
-def _chain(tenant_id: str) -> Select[Any]:
+def _chain(tenant_id: str) -> Executable:
     # Rows and head in one statement see one state: writers that come meanwhile are not seen at all.
-    wanted = (
+    query = (
         select(AuditEntry.__table__, AuditHead.sequence.label("head_sequence"), AuditHead.hash.label("head_hash"))
         .outerjoin(AuditHead, AuditHead.tenant_id == AuditEntry.tenant_id)
         .where(AuditEntry.tenant_id == tenant_id)
         .order_by(AuditEntry.sequence)
     )
-    return wanted.execution_options(yield_per=_STREAM)
+    return query.execution_options(yield_per=_STREAM)
 
 
 def _locked_head(session: Session, tenant_id: str) -> AuditAnchor:
@@ -173,8 +172,8 @@ def _locked_head(session: Session, tenant_id: str) -> AuditAnchor:
     return _read_head(session, tenant_id, _LOCKED) or _EMPTY
 
 
-def _read_head(session: Session, tenant_id: str, wanted: Select[Any]) -> AuditAnchor | None:
-    row = session.connection().execute(wanted, {"tenant": tenant_id}).one_or_none()
+def _read_head(session: Session, tenant_id: str, query: Executable) -> AuditAnchor | None:
+    row = session.connection().execute(query, {"tenant": tenant_id}).one_or_none()
     return None if row is None else AuditAnchor(sequence=row.sequence, hash=row.hash)
 
 
@@ -183,7 +182,7 @@ def _digest(*, tenant_id: str, sequence: int, at: datetime, kind: str, body: str
     return hashlib.sha256(prev_hash + row.encode()).digest()
 
 
-def _canonical(body: Json) -> str:
+def _canonical(body: JsonMapping) -> str:
     try:
         return json.dumps(dict(body), sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError):

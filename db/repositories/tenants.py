@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
@@ -12,11 +11,10 @@ from sqlalchemy.orm import Session
 from db.encryption import associated_data
 from db.errors import UnknownTenant
 from db.models import Tenant, TenantSettings
-from db.records import Json, TenantRecord
-from db.repositories.sql.bulk import table_of
-from db.repositories.sql.locks import lock_tenant
-from db.repositories.sql.statements import insert_new
-from db.session import keyring_of
+from db.records import TenantRecord
+from db.repositories.sql import insert_new, table_of
+from db.session import keyring_of, lock_tenant
+from domain.documents import JsonMapping, JsonObject
 
 #: prefix of reserved owner ids, which no message can name: owners of data that belong to no single tenant
 RESERVED = "_"
@@ -51,20 +49,20 @@ def require(session: Session, tenant_id: str) -> TenantRecord:
     return tenant
 
 
-def configure(session: Session, tenant_id: str, *, settings: Json, actor: str, now: datetime) -> TenantRecord:
+def configure(session: Session, tenant_id: str, *, settings: JsonMapping, actor: str, now: datetime) -> TenantRecord:
     """Create the tenant where it is new, and add a version of its settings where they changed.
 
     A `secret` of the callback is stored sealed; `callback` decrypts it.
     """
     lock_tenant(session, tenant_id)
-    known = get(session, tenant_id)
-    settings = _sealed(session, tenant_id, settings, known)
-    if known is not None and known.settings == settings:
-        return known
+    stored = get(session, tenant_id)
+    settings = _sealed(session, tenant_id, settings, stored)
+    if stored is not None and stored.settings == settings:
+        return stored
     insert_new(session, Tenant, [{"tenant_id": tenant_id, "created_at": now}])
-    version: dict[str, Any] = {
+    version = {
         "tenant_id": tenant_id,
-        "version": known.version + 1 if known else 1,
+        "version": stored.version + 1 if stored else 1,
         "settings": settings,
         "actor": actor,
         "created_at": now,
@@ -73,7 +71,7 @@ def configure(session: Session, tenant_id: str, *, settings: Json, actor: str, n
     return require(session, tenant_id)
 
 
-def callback(session: Session, tenant_id: str) -> dict[str, Any] | None:
+def callback(session: Session, tenant_id: str) -> JsonObject | None:
     """Return the tenant's callback settings, with the secret decrypted, or None.
 
     Raises:
@@ -93,12 +91,12 @@ def ids(session: Session) -> list[str]:
     return [tenant_id for tenant_id in tenant_ids if not tenant_id.startswith(RESERVED)]
 
 
-def _sealed(session: Session, tenant_id: str, settings: Json, known: TenantRecord | None) -> dict[str, Any]:
+def _sealed(session: Session, tenant_id: str, settings: JsonMapping, tenant: TenantRecord | None) -> JsonObject:
     callback_settings = dict(settings.get("callback") or {})
     secret = callback_settings.pop("secret", None)
     if secret is None:
         return dict(settings)
-    stored = (known.settings.get("callback") or {}).get("sealed") if known else None
+    stored = (tenant.settings.get("callback") or {}).get("sealed") if tenant else None
     # An unchanged secret keeps its sealed form, so that unchanged settings stay equal.
     if stored is None or _open(session, tenant_id, stored) != secret:
         stored = b64encode(keyring_of(session).seal(secret.encode(), _place(tenant_id))).decode()

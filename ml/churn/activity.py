@@ -79,7 +79,7 @@ class End:
     #: of ends at one moment the lowest counts
     rank: int
 
-    def seen(self, as_of: datetime) -> bool:
+    def was_known(self, as_of: datetime) -> bool:
         """Return whether it had happened and was known at a moment."""
         return self.at <= as_of and self.recorded_at <= as_of
 
@@ -89,7 +89,7 @@ class End:
         return self.reason in _REFUSALS
 
 
-def seen(profile: LeadProfile) -> LeadProfile:
+def point_in_time(profile: LeadProfile) -> LeadProfile:
     """Return a lead with only what had happened and was known at its moment."""
     as_of = profile.as_of
     return replace(
@@ -100,7 +100,7 @@ def seen(profile: LeadProfile) -> LeadProfile:
     )
 
 
-def over(profile: LeadProfile, stood_since: datetime | None) -> str | None:
+def closed_reason(profile: LeadProfile, stood_since: datetime | None) -> str | None:
     """Return why the lead is closed (its terminal outcome, or `no_client`), or None while it is open.
 
     One that entered a stage since (`stood_since`), or came back, is open again, unless it refused.
@@ -129,16 +129,16 @@ def quiet_since(profile: LeadProfile) -> datetime | None:
 
 def signs(profile: LeadProfile) -> list[datetime]:
     """Return the moments at which a lead gave a sign, from its interactions and its stored times."""
-    told = (profile.times.get(name) for name in ("last_activity_at", "last_replied_at"))
+    stored = (profile.times.get(name) for name in ("last_activity_at", "last_replied_at"))
     happened = (event.occurred_at for event in profile.interactions if is_sign(event))
-    return [*happened, *(moment for moment in told if moment is not None)]
+    return [*happened, *(moment for moment in stored if moment is not None)]
 
 
 def contacts(profile: LeadProfile) -> list[datetime]:
     """Return the moments at which somebody was in touch with a lead."""
-    told = [profile.times.get(name) for name in ("last_contacted_at", "last_replied_at")]
+    stored = [profile.times.get(name) for name in ("last_contacted_at", "last_replied_at")]
     happened = [event.occurred_at for event in profile.interactions if is_contact(event)]
-    return [*happened, *(moment for moment in told if moment is not None)]
+    return [*happened, *(moment for moment in stored if moment is not None)]
 
 
 def is_sign(event: Interaction) -> bool:

@@ -16,8 +16,8 @@ import numpy as np
 from ml.arrays import Bools, Floats
 from ml.churn.activity import plain_kind
 from ml.ensemble.column_types import numbers
+from ml.features.contextual import normalised_level
 from ml.features.events import CANONICAL, Events, collect, visible
-from ml.features.levels import normalised_level
 from ml.profiles import FeatureMatrix, LeadProfile
 from ml.urgency import THRESHOLDS, patience
 
@@ -58,7 +58,7 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tone:
-    """What a lead's recent messages sound like."""
+    """The sentiment of a lead's recent messages."""
 
     #: messages that were read
     messages: int
@@ -105,65 +105,70 @@ def measure(
     thresholds: Mapping[str, float] = THRESHOLDS,
 ) -> dict[str, Measured]:
     """Measure the ten indicators of many leads; `matrix` holds their features, `thresholds` must be whole."""
-    seen = Snapshots(
+    snapshots = Snapshots(
         profiles=profiles,
         matrix=matrix,
         events=collect(profiles),
         tones=tones or [None] * len(profiles),
         patience=np.array([patience(lead.stage, lead.timeline, thresholds) for lead in profiles], dtype=np.float64),
     )
-    return {name: told(seen) for name, told in _MEASURES.items()}
+    return {name: measure_one(snapshots) for name, measure_one in _MEASURES.items()}
 
 
 def spread(measured: Mapping[str, Measured]) -> list[tuple[Indicator, ...]]:
     """Return the ten indicators of each of the leads."""
-    return list(zip(*(_indicators(name, one) for name, one in measured.items()), strict=True))
+    return list(zip(*(_indicators(name, indicator) for name, indicator in measured.items()), strict=True))
 
 
-def _indicators(name: str, one: Measured) -> list[Indicator]:
+def _indicators(name: str, measured: Measured) -> list[Indicator]:
     """Return one indicator of each lead."""
-    columns = [np.round(found, 2).tolist() for found in one.evidence.values()]
-    rows = zip(np.round(one.values, DIGITS).tolist(), one.known.tolist(), zip(*columns, strict=True), strict=True)
+    columns = [np.round(column, 2).tolist() for column in measured.evidence.values()]
+    rows = zip(
+        np.round(measured.values, DIGITS).tolist(), measured.known.tolist(), zip(*columns, strict=True), strict=True
+    )
     return [
         Indicator(
             name=name,
             value=value,
-            evidence={what: cell for what, cell in zip(one.evidence, cells, strict=True) if math.isfinite(cell)},
+            evidence={what: cell for what, cell in zip(measured.evidence, cells, strict=True) if math.isfinite(cell)},
             known=known,
         )
         for value, known, cells in rows
     ]
 
 
-def _declining(seen: Snapshots) -> Measured:
-    signs = (seen.events.side > 0) | seen.events.of("showings", "appointments")
-    found = _decline(seen, signs, "signs")
+def _declining(snapshots: Snapshots) -> Measured:
+    signs = (snapshots.events.side > 0) | snapshots.events.of("showings", "appointments")
+    decline = _decline(snapshots, signs, "signs")
     # a stored snapshot has the trend though its events may be gone
-    trend = seen.column("activity_trend")
-    return _or_else(found, 1 - np.exp(np.minimum(trend, 0.0)), {"activity_trend": trend})
+    trend = snapshots.column("activity_trend")
+    return _or_else(decline, 1 - np.exp(np.minimum(trend, 0.0)), {"activity_trend": trend})
 
 
-def _browsing(seen: Snapshots) -> Measured:
-    found = _decline(seen, seen.events.of(*_BROWSING), "views")
-    days = np.fmin(np.fmin(seen.column("view_days"), seen.column("visit_days")), seen.column("search_days"))
-    return _or_else(found, 1 - np.exp2(-days / (2 * RECENT)), {"last_view_days": days})
+def _browsing(snapshots: Snapshots) -> Measured:
+    decline = _decline(snapshots, snapshots.events.of(*_BROWSING), "views")
+    days = np.fmin(
+        np.fmin(snapshots.column("view_days"), snapshots.column("visit_days")), snapshots.column("search_days")
+    )
+    return _or_else(decline, 1 - np.exp2(-days / (2 * RECENT)), {"last_view_days": days})
 
 
-def _decline(seen: Snapshots, mask: Bools, what: str) -> Measured:
+def _decline(snapshots: Snapshots, mask: Bools, label: str) -> Measured:
     """Compare the last two weeks with the six before."""
-    newer, older = seen.count(mask, -1.0, RECENT), seen.count(mask, RECENT, WHOLE)
+    newer, older = snapshots.count(mask, -1.0, RECENT), snapshots.count(mask, RECENT, WHOLE)
     usual = older * RECENT / (WHOLE - RECENT)
     return _measured(
         _less(newer, usual) * older / (older + 3),
         newer + older > 0,
-        {f"{what}_{RECENT:g}d": newer, f"{what}_before_{WHOLE - RECENT:g}d": older},
+        {f"{label}_{RECENT:g}d": newer, f"{label}_before_{WHOLE - RECENT:g}d": older},
     )
 
 
-def _sentiment(seen: Snapshots) -> Measured:
-    told = [Tone(messages=0, polarity=0.0) if tone is None else tone for tone in seen.tones]
+def _sentiment(snapshots: Snapshots) -> Measured:
+    tones = [Tone(messages=0, polarity=0.0) if tone is None else tone for tone in snapshots.tones]
     messages, polarity, trend = (
-        np.array([getattr(tone, part) for tone in told], dtype=np.float64) for part in ("messages", "polarity", "trend")
+        np.array([getattr(tone, part) for tone in tones], dtype=np.float64)
+        for part in ("messages", "polarity", "trend")
     )
     heard = messages > 0
     negative = np.maximum(-polarity, 0.0) + 0.5 * np.maximum(-trend, 0.0)
@@ -171,71 +176,74 @@ def _sentiment(seen: Snapshots) -> Measured:
     return _measured(negative * messages / (messages + 2), heard, evidence)
 
 
-def _responses(seen: Snapshots) -> Measured:
-    sent = seen.events.of(*_MESSAGES) & (seen.events.side < 0)
-    answered = seen.events.of(*_ANSWERS)
-    messages, before = seen.count(sent, -1.0, RECENT_HABITS), seen.count(sent, RECENT_HABITS, WHOLE_HABITS)
-    answers, earlier = seen.count(answered, -1.0, RECENT_HABITS), seen.count(answered, RECENT_HABITS, WHOLE_HABITS)
+def _responses(snapshots: Snapshots) -> Measured:
+    sent = snapshots.events.of(*_MESSAGES) & (snapshots.events.side < 0)
+    answered = snapshots.events.of(*_ANSWERS)
+    messages, before = snapshots.count(sent, -1.0, RECENT_HABITS), snapshots.count(sent, RECENT_HABITS, WHOLE_HABITS)
+    answers, earlier = (
+        snapshots.count(answered, -1.0, RECENT_HABITS),
+        snapshots.count(answered, RECENT_HABITS, WHOLE_HABITS),
+    )
     usual = np.where(before > 0, np.minimum(_share(earlier, before), 1.0), USUAL_ANSWERS)
-    found = _measured(
+    fewer_answers = _measured(
         _less(np.minimum(_share(answers, messages), 1.0), usual) * messages / (messages + 2),
         messages > 0,
         {"messages_28d": messages, "answers_28d": answers, "messages_before": before, "answers_before": earlier},
     )
-    rate = seen.column("response_rate")
-    return _or_else(found, _less(rate, np.full_like(rate, USUAL_ANSWERS)), {"response_rate": rate})
+    rate = snapshots.column("response_rate")
+    return _or_else(fewer_answers, _less(rate, np.full_like(rate, USUAL_ANSWERS)), {"response_rate": rate})
 
 
-def _missed(seen: Snapshots) -> Measured:
-    fading = np.exp2(-seen.events.age / _FADES)
-    absent, present = seen.events.of("no_shows"), seen.events.of("showings")
-    missed, kept = seen.events.count(absent, fading), seen.events.count(present, fading)
+def _missed(snapshots: Snapshots) -> Measured:
+    fading = np.exp2(-snapshots.events.age / _FADES)
+    absent, present = snapshots.events.of("no_shows"), snapshots.events.of("showings")
+    missed, attended = snapshots.events.count(absent, fading), snapshots.events.count(present, fading)
     evidence = {
-        "missed": seen.events.count(absent),
-        "kept": seen.events.count(present),
-        "last_missed_days": seen.events.newest(absent),
+        "missed": snapshots.events.count(absent),
+        "kept": snapshots.events.count(present),
+        "last_missed_days": snapshots.events.newest(absent),
     }
-    found = _measured(missed / (missed + kept + 1), missed + kept > 0, evidence)
-    told, attended = seen.column("no_shows"), np.nan_to_num(seen.column("showings"))
-    return _or_else(found, told / (told + attended + 1), {"missed": told, "kept": attended})
+    missed_share = _measured(missed / (missed + attended + 1), missed + attended > 0, evidence)
+    no_shows, showings = snapshots.column("no_shows"), np.nan_to_num(snapshots.column("showings"))
+    return _or_else(missed_share, no_shows / (no_shows + showings + 1), {"missed": no_shows, "kept": showings})
 
 
-def _competitor(seen: Snapshots) -> Measured:
+def _competitor(snapshots: Snapshots) -> Measured:
     """Named by the lead, or still looking around while our messages go unanswered."""
-    named = np.array([_mentions(profile) for profile in seen.profiles], dtype=np.float64)
-    views = seen.count(seen.events.of(*_BROWSING), -1.0, RECENT)
-    sent = seen.count(seen.events.of(*_MESSAGES) & (seen.events.side < 0), -1.0, RECENT)
-    silent = seen.count(seen.events.of(*_ANSWERS), -1.0, RECENT) == 0
+    named = np.array([_mentions(profile) for profile in snapshots.profiles], dtype=np.float64)
+    views = snapshots.count(snapshots.events.of(*_BROWSING), -1.0, RECENT)
+    sent = snapshots.count(snapshots.events.of(*_MESSAGES) & (snapshots.events.side < 0), -1.0, RECENT)
+    silent = snapshots.count(snapshots.events.of(*_ANSWERS), -1.0, RECENT) == 0
     unanswered = np.where(silent, sent, 0.0)
     elsewhere = views / (views + 5) * unanswered / (unanswered + 2)
     evidence = {"mentions": named, "views_14d": views, "unanswered_14d": unanswered}
     return _measured(np.fmax(1 - np.exp2(-named), elsewhere), np.isfinite(views) | (named > 0), evidence)
 
 
-def _delayed(seen: Snapshots) -> Measured:
+def _delayed(snapshots: Snapshots) -> Measured:
     """Longer in one stage than stages last, or beyond the time that the lead gave itself."""
-    stay, age = seen.column("stage_days"), seen.column("age_days")
-    usual = _STAYS * seen.patience
-    promised = np.array([_PROMISED.get(normalised_level(lead.timeline or ""), np.nan) for lead in seen.profiles])
+    stay, age = snapshots.column("stage_days"), snapshots.column("age_days")
+    usual = _STAYS * snapshots.patience
+    promised = np.array([_PROMISED.get(normalised_level(lead.timeline or ""), np.nan) for lead in snapshots.profiles])
     late = np.fmax(stay / usual - 1, age / promised - 1)
     evidence = {"stage_days": stay, "usual_days": usual, "age_days": age, "promised_days": promised}
     return _measured(late, np.isfinite(late), evidence)
 
 
-def _gaps(seen: Snapshots) -> Measured:
-    silent = np.fmin(seen.column("silence_days"), seen.column("age_days"))
+def _gaps(snapshots: Snapshots) -> Measured:
+    silent = np.fmin(snapshots.column("silence_days"), snapshots.column("age_days"))
     evidence = {
         "silent_days": silent,
-        "threshold_days": seen.patience,
-        "last_contact_days": seen.column("contact_days"),
+        "threshold_days": snapshots.patience,
+        "last_contact_days": snapshots.column("contact_days"),
     }
     # half at the threshold, whole at twice of it
-    return _measured(silent / (2 * seen.patience), np.isfinite(silent), evidence)
+    return _measured(silent / (2 * snapshots.patience), np.isfinite(silent), evidence)
 
 
-def _habits(seen: Snapshots) -> Measured:
+def _habits(snapshots: Snapshots) -> Measured:
     """Return how far the mix of what a lead does has moved: 0 the same mix, 1 nothing in common."""
-    newer, older = _mix(seen, -1.0, RECENT_HABITS), _mix(seen, RECENT_HABITS, WHOLE_HABITS)
+    newer, older = _mix(snapshots, -1.0, RECENT_HABITS), _mix(snapshots, RECENT_HABITS, WHOLE_HABITS)
     recent, before = newer.sum(axis=1), older.sum(axis=1)
     shares = newer / np.maximum(recent, 1)[:, None], older / np.maximum(before, 1)[:, None]
     moved = np.abs(shares[0] - shares[1]).sum(axis=1) / 2
@@ -245,12 +253,12 @@ def _habits(seen: Snapshots) -> Measured:
     return _measured(moved * fewer / (fewer + 5), fewer > 0, evidence)
 
 
-def _external(seen: Snapshots) -> Measured:
+def _external(snapshots: Snapshots) -> Measured:
     """Return what lies outside the talk with us, as far as it is known: financing that the timeline would ask for."""
-    financing = [normalised_level(lead.preapproval or "") for lead in seen.profiles]
-    lacking = np.array([told == "none" for told in financing], dtype=np.float64)
-    weighs = np.array([_UNFINANCED.get(normalised_level(lead.timeline or ""), 0.1) for lead in seen.profiles])
-    known = np.array([bool(told) for told in financing], dtype=np.bool_)
+    financing = [normalised_level(lead.preapproval or "") for lead in snapshots.profiles]
+    lacking = np.array([level == "none" for level in financing], dtype=np.float64)
+    weighs = np.array([_UNFINANCED.get(normalised_level(lead.timeline or ""), 0.1) for lead in snapshots.profiles])
+    known = np.array([bool(level) for level in financing], dtype=np.bool_)
     return _measured(lacking * weighs, known, {"financing_lacking": np.where(known, lacking, np.nan)})
 
 
@@ -270,8 +278,8 @@ _MEASURES: Mapping[str, Callable[[Snapshots], Measured]] = MappingProxyType(
 )
 
 
-def _mix(seen: Snapshots, newest: float, oldest: float) -> Floats:
-    events, kinds = seen.events, len(CANONICAL)
+def _mix(snapshots: Snapshots, newest: float, oldest: float) -> Floats:
+    events, kinds = snapshots.events, len(CANONICAL)
     mask = (events.side > 0) & (events.age > newest) & (events.age <= oldest)
     place = events.lead[mask] * kinds + events.kind[mask]
     counted = np.bincount(place, minlength=events.rows * kinds).astype(np.float64)
@@ -293,23 +301,25 @@ def _less(now: Floats, usual: Floats) -> Floats:
 
 
 def _measured(values: Floats, known: Bools, evidence: Mapping[str, Floats]) -> Measured:
-    told = known & np.isfinite(values)
-    return Measured(values=np.where(told, np.clip(values, 0.0, 1.0), 0.0), known=told, evidence=evidence)
+    measurable = known & np.isfinite(values)
+    return Measured(values=np.where(measurable, np.clip(values, 0.0, 1.0), 0.0), known=measurable, evidence=evidence)
 
 
-def _or_else(found: Measured, values: Floats, evidence: Mapping[str, Floats]) -> Measured:
+def _or_else(measured: Measured, values: Floats, evidence: Mapping[str, Floats]) -> Measured:
     """Return the measure with values from a feature where events give none."""
-    other = _measured(values, ~found.known, evidence)
-    shown = {what: np.where(found.known, told, np.nan) for what, told in found.evidence.items()}
-    instead = {what: np.where(other.known, told, np.nan) for what, told in evidence.items()}
+    fallback = _measured(values, ~measured.known, evidence)
+    from_events = {name: np.where(measured.known, column, np.nan) for name, column in measured.evidence.items()}
+    from_features = {name: np.where(fallback.known, column, np.nan) for name, column in evidence.items()}
     merged = {
-        what: np.fmax(shown.get(what, _nothing(found)), instead.get(what, _nothing(found)))
-        for what in {**shown, **instead}
+        name: np.fmax(from_events.get(name, _nothing(measured)), from_features.get(name, _nothing(measured)))
+        for name in {**from_events, **from_features}
     }
     return Measured(
-        values=np.where(found.known, found.values, other.values), known=found.known | other.known, evidence=merged
+        values=np.where(measured.known, measured.values, fallback.values),
+        known=measured.known | fallback.known,
+        evidence=merged,
     )
 
 
-def _nothing(found: Measured) -> Floats:
-    return np.full(len(found.values), np.nan)
+def _nothing(measured: Measured) -> Floats:
+    return np.full(len(measured.values), np.nan)

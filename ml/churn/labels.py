@@ -3,8 +3,8 @@
 Churned: within the horizon after the snapshot the lead gave no sign and its silence reached what its stage bears, or
 the deal was lost or abandoned, or it opted out. Won is a competing event, a lead that nobody ever contacted is
 neglected and kept apart, and a label is censored until the horizon has elapsed: quick ends alone would make churn look
-more frequent than it is. What was known at the snapshot (`past`, `History.at`) and what came after are told apart
-throughout: of the past only what had happened and was recorded by the snapshot counts, of the rest what was recorded by
+more frequent than it is. The state at the snapshot (`snapshot_state`, `History.at`) and the follow-up after it are kept
+apart: the state uses only events that had happened and were recorded by the snapshot, the follow-up those recorded by
 `until`.
 """
 
@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal
 
-from ml.churn.activity import End, contacts, end_of_stage, ends, over, quiet_since, seen, signs
+from ml.churn.activity import End, closed_reason, contacts, end_of_stage, ends, point_in_time, quiet_since, signs
 from ml.profiles import LeadProfile
 from ml.urgency import THRESHOLDS, patience
 
@@ -34,8 +34,8 @@ _EVENTS: Mapping[str, Event] = MappingProxyType({"churned": "churned", "won": "w
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where a lead stood from a moment on."""
+class StageRecord:
+    """The stage and timeline of a lead from a moment on."""
 
     since: datetime
     #: when it became known
@@ -52,25 +52,31 @@ class History:
     profile: LeadProfile
     #: from when on the attributes, counts and times of the profile were known
     observed_at: datetime
-    standings: tuple[Standing, ...] = ()
+    stage_history: tuple[StageRecord, ...] = ()
 
     def at(self, as_of: datetime) -> LeadProfile:
         """Return the lead as it was known at a moment, to take features of."""
-        stood, known = self.standing(as_of), self.profile
+        stage_record, profile = self.stage_at(as_of), self.profile
         if self.observed_at > as_of:
-            known = LeadProfile(lead_id=known.lead_id, as_of=as_of, created_at=known.created_at)
-        stood_at = {"stage": stood.stage, "timeline": stood.timeline} if stood else {"stage": None, "timeline": None}
-        return seen(replace(known, as_of=as_of, interactions=self.profile.interactions, **stood_at))
+            profile = LeadProfile(lead_id=profile.lead_id, as_of=as_of, created_at=profile.created_at)
+        stage_fields = (
+            {"stage": stage_record.stage, "timeline": stage_record.timeline}
+            if stage_record
+            else {"stage": None, "timeline": None}
+        )
+        return point_in_time(replace(profile, as_of=as_of, interactions=self.profile.interactions, **stage_fields))
 
-    def standing(self, as_of: datetime) -> Standing | None:
+    def stage_at(self, as_of: datetime) -> StageRecord | None:
         """Return where the lead stood as known at a moment."""
-        known = [one for one in self.standings if one.since <= as_of and one.recorded_at <= as_of]
-        return max(known, key=lambda one: (one.since, one.recorded_at), default=None)
+        known_records = [
+            record for record in self.stage_history if record.since <= as_of and record.recorded_at <= as_of
+        ]
+        return max(known_records, key=lambda record: (record.since, record.recorded_at), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """What a snapshot knows of a lead; nothing after its moment changes it."""
+class SnapshotState:
+    """The state of a lead as known at a snapshot; nothing that happens later changes it."""
 
     stage: str | None
     timeline: str | None
@@ -85,11 +91,11 @@ class Past:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """What became of a lead after a snapshot."""
+    """The outcome of a lead after a snapshot."""
 
     lead_id: str
     as_of: datetime
-    past: Past
+    snapshot: SnapshotState
     outcome: Outcome
     #: silence, lost, abandoned, unsubscribed, opted_out, do_not_disturb, archived; of the others what ended it, if any
     reason: str | None
@@ -117,41 +123,43 @@ def labels(
     """Label leads at snapshot dates as known at `until`: one row a lead and date at which something could come."""
     every = {**THRESHOLDS, **thresholds}
     moments = sorted({date for date in dates if date <= until})
-    found = (_label(history, date, until, horizon, every) for history in histories for date in moments)
-    return [label for label in found if label is not None]
+    rows = (_label(history, date, until, horizon, every) for history in histories for date in moments)
+    return [label for label in rows if label is not None]
 
 
-def settled(moment: datetime) -> datetime:
+def week_start(moment: datetime) -> datetime:
     """Return the beginning of a moment's week: labels as known then stay the same all week long.
 
     >>> from datetime import UTC
-    >>> settled(datetime(2025, 3, 6, 12, 30, tzinfo=UTC)).isoformat()
+    >>> week_start(datetime(2025, 3, 6, 12, 30, tzinfo=UTC)).isoformat()
     '2025-03-03T00:00:00+00:00'
     """
     return moment.replace(hour=0, minute=0, second=0, microsecond=0) - moment.weekday() * DAY
 
 
-def weekly(until: datetime, *, weeks: int = WEEKS, horizon: timedelta = HORIZON) -> list[datetime]:
+def weekly_dates(until: datetime, *, weeks: int = WEEKS, horizon: timedelta = HORIZON) -> list[datetime]:
     """Return the snapshot dates that labels as known at `until` are made for: one a week, of the last half a year.
 
     >>> from datetime import UTC
-    >>> [date.day for date in weekly(datetime(2025, 3, 31, tzinfo=UTC), weeks=3)]
+    >>> [date.day for date in weekly_dates(datetime(2025, 3, 31, tzinfo=UTC), weeks=3)]
     [15, 22, 1]
     """
     last = until - horizon
     return [last - week * 7 * DAY for week in reversed(range(weeks))]
 
 
-def past(history: History, as_of: datetime, thresholds: Mapping[str, float] = THRESHOLDS) -> Past | None:
+def snapshot_state(
+    history: History, as_of: datetime, thresholds: Mapping[str, float] = THRESHOLDS
+) -> SnapshotState | None:
     """Return what a snapshot knows; None before the lead came and after it ended. `thresholds` must be whole."""
     profile = history.at(as_of)
-    stood = history.standing(as_of)
-    if over(profile, None if stood is None else stood.since):
+    stage_record = history.stage_at(as_of)
+    if closed_reason(profile, None if stage_record is None else stage_record.since):
         return None
     since = quiet_since(profile)
     if since is None:
         return None
-    return Past(
+    return SnapshotState(
         stage=profile.stage,
         timeline=profile.timeline,
         threshold=patience(profile.stage, profile.timeline, thresholds),
@@ -164,16 +172,16 @@ def past(history: History, as_of: datetime, thresholds: Mapping[str, float] = TH
 def _label(
     history: History, as_of: datetime, until: datetime, horizon: timedelta, thresholds: Mapping[str, float]
 ) -> Label | None:
-    known = past(history, as_of, thresholds)
-    if known is None:
+    snapshot = snapshot_state(history, as_of, thresholds)
+    if snapshot is None:
         return None
-    came = _Came.of(history, known, as_of, until)
-    outcome, reason, at = came.outcome(as_of + horizon)
-    days, event = came.followed()
+    follow_up = _FollowUp.of(history, snapshot, as_of, until)
+    outcome, reason, at = follow_up.outcome(as_of + horizon)
+    days, event = follow_up.time_to_event()
     return Label(
         lead_id=history.profile.lead_id,
         as_of=as_of,
-        past=known,
+        snapshot=snapshot,
         outcome=outcome,
         reason=reason,
         at=at,
@@ -183,8 +191,8 @@ def _label(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Came:
-    """What came after a snapshot, as known at `until`."""
+class _FollowUp:
+    """The follow-up of a lead after a snapshot, as known at `until`."""
 
     as_of: datetime
     until: datetime
@@ -198,23 +206,23 @@ class _Came:
     contacted_at: datetime | None
 
     @classmethod
-    def of(cls, history: History, known: Past, as_of: datetime, until: datetime) -> _Came:
-        """Gather it."""
+    def of(cls, history: History, snapshot: SnapshotState, as_of: datetime, until: datetime) -> _FollowUp:
+        """Gather the lead's activity, first contact and end after a snapshot."""
         profile = history.at(until)
-        gave = signs(profile)
+        activity = signs(profile)
         # one that was recorded late came after the snapshot, which did not know it
-        after = [
+        later_ends = [
             replace(end, at=max(end.at, as_of))
             for end in [*ends(profile), *_stage_ends(history, until)]
-            if not end.seen(as_of)
+            if not end.was_known(as_of)
         ]
         return cls(
             as_of=as_of,
             until=until,
-            patience=timedelta(days=known.threshold),
-            quiet_since=max([known.quiet_since, *(sign for sign in gave if sign <= as_of)]),
-            signs=tuple(sorted(sign for sign in gave if sign > as_of)),
-            end=min(after, key=lambda end: (end.at, end.rank), default=None),
+            patience=timedelta(days=snapshot.threshold),
+            quiet_since=max([snapshot.quiet_since, *(sign for sign in activity if sign <= as_of)]),
+            signs=tuple(sorted(sign for sign in activity if sign > as_of)),
+            end=min(later_ends, key=lambda end: (end.at, end.rank), default=None),
             contacted_at=min(contacts(profile), default=None),
         )
 
@@ -229,7 +237,7 @@ class _Came:
             return "kept", None, None
         return self._neglected_or("silence", max(crossed, self.as_of), last)
 
-    def followed(self) -> tuple[float, Event | None]:
+    def time_to_event(self) -> tuple[float, Event | None]:
         """Return the days until its silence reached the threshold for the first time, or it ended, and which it was."""
         crossed = self._crossed()
         if self.end is not None and (crossed is None or self.end.at < crossed):
@@ -262,6 +270,8 @@ class _Came:
 
 
 def _stage_ends(history: History, until: datetime) -> list[End]:
-    known = (one for one in history.standings if one.since <= until and one.recorded_at <= until)
-    found = (end_of_stage(one.stage, one.since, one.recorded_at) for one in known)
-    return [end for end in found if end is not None]
+    known_records = (
+        record for record in history.stage_history if record.since <= until and record.recorded_at <= until
+    )
+    stage_ends = (end_of_stage(record.stage, record.since, record.recorded_at) for record in known_records)
+    return [end for end in stage_ends if end is not None]

@@ -13,7 +13,7 @@ import numpy as np
 from domain.risk import HORIZON_DAYS, RISK_LEVELS, RISK_STARTS, RiskLevel
 from ml.arrays import Floats, Ints
 from ml.churn import scorecard
-from ml.churn.activity import contacts, over, quiet_since, seen
+from ml.churn.activity import closed_reason, contacts, point_in_time, quiet_since
 from ml.churn.indicators import Indicator, Measured, Tone, measure, spread
 from ml.churn.scorer import ChurnScorer
 from ml.profiles import FeatureMatrix, LeadProfile
@@ -32,7 +32,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChurnRisk:
-    """How likely a lead goes cold within the horizon, and what is known about it."""
+    """The risk that a lead goes cold within the horizon, with its evidence."""
 
     lead_id: str
     as_of: datetime
@@ -57,7 +57,7 @@ class ChurnRisk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
+class _Predictions:
     """The predictions of a scorer for many leads."""
 
     probabilities: Floats
@@ -95,37 +95,37 @@ def assess(
     if not profiles:
         return []
     every = {**THRESHOLDS, **thresholds}
-    known = [seen(profile) for profile in profiles]
-    measured = measure(known, matrix, tones=tones, thresholds=every)
-    said = _of_card(measured) if scorer is None else _of_model(scorer, matrix)
-    since = [quiet_since(profile) for profile in known]
-    silent = np.array([_days(lead.as_of, when) for lead, when in zip(known, since, strict=True)], dtype=np.float64)
-    bears = np.array([patience(lead.stage, lead.timeline, every) for lead in known], dtype=np.float64)
+    leads = [point_in_time(profile) for profile in profiles]
+    measured = measure(leads, matrix, tones=tones, thresholds=every)
+    predictions = _of_card(measured) if scorer is None else _of_model(scorer, matrix)
+    quiet_from = [quiet_since(profile) for profile in leads]
+    silent = np.array([_days(lead.as_of, when) for lead, when in zip(leads, quiet_from, strict=True)], dtype=np.float64)
+    bearable = np.array([patience(lead.stage, lead.timeline, every) for lead in leads], dtype=np.float64)
     batch = _Batch(
-        said=said,
+        predictions=predictions,
         indicators=spread(measured),
         silent=silent,
-        patient=bears,
-        ahead=_ahead(scorer, said.probabilities, silent, bears),
+        patient=bearable,
+        ahead=_ahead(scorer, predictions.probabilities, silent, bearable),
         scope="scorecard" if scorer is None else "model",
     )
     return [
-        None if over(lead, lead.times.get("stage_changed_at")) else batch.risk(lead, row)
-        for row, lead in enumerate(known)
+        None if closed_reason(lead, lead.times.get("stage_changed_at")) else batch.risk(lead, row)
+        for row, lead in enumerate(leads)
     ]
 
 
 def ended(profile: LeadProfile) -> str | None:
     """Return why a lead has no risk: how it ended, or `no_client`; None where it has one."""
-    known = seen(profile)
-    return over(known, known.times.get("stage_changed_at"))
+    lead = point_in_time(profile)
+    return closed_reason(lead, lead.times.get("stage_changed_at"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
     """All that was found of many leads; days that are not known are NaN."""
 
-    said: _Said
+    predictions: _Predictions
     indicators: Sequence[tuple[Indicator, ...]]
     silent: Floats
     patient: Floats
@@ -134,34 +134,34 @@ class _Batch:
 
     def risk(self, lead: LeadProfile, row: int) -> ChurnRisk:
         """Return the risk of one lead."""
-        probability = float(self.said.probabilities[row])
+        probability = float(self.predictions.probabilities[row])
         level = level_of(probability)
         return ChurnRisk(
             lead_id=lead.lead_id,
             as_of=lead.as_of,
             probability=probability,
             level=level,
-            confidence=round(float(self.said.confidence[row]), 4),
+            confidence=round(float(self.predictions.confidence[row]), 4),
             days_silent=_or_none(self.silent[row]),
             threshold=float(self.patient[row]),
             days_to_churn=_or_none(self.ahead[row]),
             indicators=self.indicators[row],
             neglected=not contacts(lead),
             next_check_at=lead.as_of + timedelta(days=_pause(level, float(self.patient[row] - self.silent[row]))),
-            members={name: float(own[row]) for name, own in self.said.members.items()},
+            members={name: float(probabilities[row]) for name, probabilities in self.predictions.members.items()},
             scope=self.scope,
         )
 
 
-def _of_card(measured: Mapping[str, Measured]) -> _Said:
-    told = np.mean([one.known for one in measured.values()], axis=0)
-    return _Said(probabilities=scorecard.probabilities(measured), confidence=_WRITTEN * told, members={})
+def _of_card(measured: Mapping[str, Measured]) -> _Predictions:
+    known_share = np.mean([indicator.known for indicator in measured.values()], axis=0)
+    return _Predictions(probabilities=scorecard.probabilities(measured), confidence=_WRITTEN * known_share, members={})
 
 
-def _of_model(scorer: ChurnScorer, matrix: FeatureMatrix) -> _Said:
+def _of_model(scorer: ChurnScorer, matrix: FeatureMatrix) -> _Predictions:
     probabilities, members = scorer.together(matrix)
     apart = np.ptp(np.array(list(members.values())), axis=0) if members else np.zeros(len(matrix))
-    return _Said(probabilities=probabilities, confidence=scorer.known(matrix) * (1 - apart), members=members)
+    return _Predictions(probabilities=probabilities, confidence=scorer.known(matrix) * (1 - apart), members=members)
 
 
 def _ahead(scorer: ChurnScorer | None, probabilities: Floats, silent: Floats, patient: Floats) -> Floats:

@@ -48,10 +48,10 @@ def contributions(measured: Mapping[str, Measured]) -> Floats:
     return added
 
 
-def added_up(values: Mapping[str, float]) -> float:
+def probability_of(values: Mapping[str, float]) -> float:
     """Return the risk that the values of the ten indicators add up to.
 
-    >>> round(added_up({"communication_gaps": 1.0, "declining_engagement": 0.5}), 4)
+    >>> round(probability_of({"communication_gaps": 1.0, "declining_engagement": 0.5}), 4)
     0.8176
     """
     odds = BASE + sum(weight * values.get(name, 0.0) for name, weight in WEIGHTS.items())

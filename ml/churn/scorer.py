@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from scipy.special import expit
 
-from ml.arrays import Bools, Floats, Ints
+from ml.arrays import Bools, Floats, Ints, ModelState
 from ml.churn import derived_sums
 from ml.churn.survival import Curves
 from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress
@@ -52,27 +52,27 @@ class ChurnScorer(EnsembleScorer):
     def members(self, matrix: FeatureMatrix) -> dict[str, Floats]:
         """Return each member's probability of each lead, also those of members without a weight."""
         ensemble = self._fitted()
-        return self._said(ensemble.margins(self._read(matrix), ensemble.members))
+        return self._member_probabilities(ensemble.margins(self._read(matrix), ensemble.members))
 
     def together(self, matrix: FeatureMatrix) -> tuple[Floats, dict[str, Floats]]:
         """Return the results of `quick` and of `members` from one pass over the trees."""
         ensemble = self._fitted()
         margins = ensemble.margins(self._read(matrix), ensemble.members)
-        return clamped(ensemble.joined(margins, len(matrix))), self._said(margins)
+        return clamped(ensemble.joined(margins, len(matrix))), self._member_probabilities(margins)
 
     def known(self, matrix: FeatureMatrix) -> Floats:
         """Return the share of the model's features that are known of each lead."""
         known = self._read(matrix).known
         return known.mean(axis=1) if known.shape[1] else np.zeros(len(matrix))
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> ModelState:
         """Return the fitted state as plain values and arrays, for an artifact."""
         learnt = super().state()
         curves = None if self.curves_ is None else self.curves_.state()
-        return learnt | {"sums": {name: list(parts) for name, parts in self.sums_.items()}, "curves": curves}
+        return {**learnt, "sums": {name: list(parts) for name, parts in self.sums_.items()}, "curves": curves}
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> Self:
+    def restore(cls, state: ModelState) -> Self:
         """Return the scorer that gave this `state`."""
         scorer = super().restore(state)
         scorer.sums_ = {name: tuple(parts) for name, parts in state["sums"].items()}
@@ -83,5 +83,5 @@ class ChurnScorer(EnsembleScorer):
         return super()._read(derived_sums.add(matrix, self.sums_))
 
     @staticmethod
-    def _said(margins: Mapping[str, Floats]) -> dict[str, Floats]:
+    def _member_probabilities(margins: Mapping[str, Floats]) -> dict[str, Floats]:
         return {name: expit(margin) for name, margin in margins.items()}

@@ -1,4 +1,4 @@
-"""When those at risk go cold: cumulative incidence by risk level, in plain NumPy.
+"""Time until leads go cold: cumulative incidence by risk level, in plain NumPy.
 
 Leads that were only followed for a while (censored) count for as long as they were followed. Winning is a competing
 event: who has bought cannot go cold any more, so that one minus Kaplan-Meier would claim too much (Aalen-Johansen). A
@@ -7,13 +7,13 @@ level with few leads leans on all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from ml.arrays import Bools, Floats, Ints
+from ml.arrays import Bools, Floats, Ints, ModelState
 from ml.churn.labels import Label
 from ml.errors import LabelsError
 
@@ -40,12 +40,12 @@ class Curves:
         first = np.where(likely.any(axis=1), likely.argmax(axis=1).astype(np.float64), np.nan)
         return np.maximum(first, np.maximum(thresholds - silent, 0.0))
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> ModelState:
         """Return the curves as plain values and arrays."""
         return {"cold": self.cold}
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> Self:
+    def restore(cls, state: ModelState) -> Self:
         """Return the curves that gave this `state`. Raises ValueError for any other value."""
         cold = state["cold"]
         if cold.ndim != 2 or not np.isfinite(cold).all() or (np.diff(cold, axis=1) < -1e-9).any():
@@ -53,7 +53,7 @@ class Curves:
         return cls(cold=cold)
 
 
-def follow(labels: Sequence[Label], levels: Ints, *, count: int, longest: int = LONGEST) -> Curves:
+def fit_curves(labels: Sequence[Label], levels: Ints, *, count: int, longest: int = LONGEST) -> Curves:
     """Learn when leads went cold by the risk level that they had at their snapshot.
 
     Raises LabelsError without any lead that was followed.
@@ -65,17 +65,17 @@ def follow(labels: Sequence[Label], levels: Ints, *, count: int, longest: int = 
     cold, won = (np.array([label.event == event for label in labels]) & within for event in ("churned", "won"))
     each = [_counts(days[at], cold[at], won[at], longest) for at in (levels == level for level in range(count))]
     whole = _counts(days, cold, won, longest)
-    return Curves(cold=np.array([_incidence(_leaning(one, whole)) for one in each]))
+    return Curves(cold=np.array([_incidence(_leaning(counts, whole)) for counts in each]))
 
 
 def _counts(days: Ints, cold: Bools, won: Bools, longest: int) -> Floats:
     """Return by day those still followed, those going cold and those winning: [3, days + 1]."""
-    ended, gone, closed = (
+    ended, cold_ends, won_ends = (
         np.bincount(days[mask], minlength=longest + 1).astype(np.float64)
         for mask in (np.ones(len(days), dtype=np.bool_), cold, won)
     )
     followed = ended[::-1].cumsum()[::-1]
-    return np.array([followed, gone, closed])
+    return np.array([followed, cold_ends, won_ends])
 
 
 def _leaning(counts: Floats, whole: Floats) -> Floats:

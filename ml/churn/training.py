@@ -15,7 +15,7 @@ from ml.churn.labels import Label
 from ml.churn.risk import levels_of
 from ml.churn.scorecard import probabilities
 from ml.churn.scorer import ChurnScorer
-from ml.churn.survival import follow
+from ml.churn.survival import fit_curves
 from ml.ensemble.cross_validation import FOLDS, Progress
 from ml.errors import LabelsError
 from ml.leads import LABELLED, RARER, Gate, Training
@@ -34,9 +34,13 @@ _UNFOLLOWED = frozenset({"neglected", "gone"})
 def gate(labels: Sequence[Label]) -> Gate:
     """Return whether labels suffice for an own model, and else what is missing: leads, each counted once an outcome."""
     cold = {label.lead_id for label in labels if label.churned is True}
-    kept = {label.lead_id for label in labels if label.churned is False}
-    wanting = {"labelled": LABELLED - len(cold | kept), "gone_cold": RARER - len(cold), "kept": RARER - len(kept)}
-    missing = {name: count for name, count in wanting.items() if count > 0}
+    active = {label.lead_id for label in labels if label.churned is False}
+    shortfalls = {
+        "labelled": LABELLED - len(cold | active),
+        "gone_cold": RARER - len(cold),
+        "kept": RARER - len(active),
+    }
+    missing = {name: count for name, count in shortfalls.items() if count > 0}
     return Gate(ok=not missing, missing=missing)
 
 
@@ -51,7 +55,7 @@ def known_rows(labels: Sequence[Label]) -> list[int]:
     return [row for row, label in enumerate(labels) if label.churned is not None]
 
 
-def written(
+def scorecard_probabilities(
     profiles: Sequence[LeadProfile], matrix: FeatureMatrix, thresholds: Mapping[str, float] = THRESHOLDS
 ) -> Floats:
     """Return what the written scorecard says of snapshots: what a model has to beat."""
@@ -73,15 +77,15 @@ def train(
     """
     if len(labels) != len(matrix):
         raise LabelsError("labels and rows differ in number; give the features of each label's snapshot")
-    known = known_rows(labels)
+    learnable = known_rows(labels)
     _, leads = np.unique([label.lead_id for label in labels], return_inverse=True)
-    truth = np.array([bool(labels[row].churned) for row in known], dtype=np.bool_)
+    truth = np.array([bool(labels[row].churned) for row in learnable], dtype=np.bool_)
     scorer = ChurnScorer()
-    found = train_scorer(
-        matrix.take(known), truth, seed=seed, folds=folds, progress=progress, scorer=scorer, groups=leads[known]
+    training = train_scorer(
+        matrix.take(learnable), truth, seed=seed, folds=folds, progress=progress, scorer=scorer, groups=leads[learnable]
     )
-    said = scorer.quick(matrix)
-    said[known] = found.out_of_fold
+    risks = scorer.quick(matrix)
+    risks[learnable] = training.out_of_fold
     followed = [row for row, label in enumerate(labels) if label.outcome not in _UNFOLLOWED]
-    scorer.curves_ = follow([labels[row] for row in followed], levels_of(said[followed]), count=len(RISK_LEVELS))
-    return found
+    scorer.curves_ = fit_curves([labels[row] for row in followed], levels_of(risks[followed]), count=len(RISK_LEVELS))
+    return training

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from ml.arrays import Bools, Floats
@@ -50,7 +51,7 @@ def fit(inputs: Inputs, labels: Bools, option: tuple[int, int], *, rows: int, se
     return join(grown, width=inputs.shape[1]), start
 
 
-def _model(leaves: int, rounds: int, rows: int, seed: int) -> Any:
+def _model(leaves: int, rounds: int, rows: int, seed: int) -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
         max_iter=rounds,
         learning_rate=_SLOW if rows >= SMALL else _FAST,
@@ -64,7 +65,7 @@ def _model(leaves: int, rounds: int, rows: int, seed: int) -> Any:
     )
 
 
-def _as_arrays(nodes: Any) -> GrownTree:
+def _as_arrays(nodes: NDArray[np.void]) -> GrownTree:
     places, leaf = np.arange(len(nodes)), nodes["is_leaf"].astype(np.bool_)
     return GrownTree(
         left=np.where(leaf, places, nodes["left"]),

@@ -74,40 +74,40 @@ def kind_of(matrix: FeatureMatrix, name: str) -> Kind:
     """Return whether a column is numeric or a category, judged over all rows of `matrix`."""
     if name in FEATURES:
         return "category" if FEATURES[name].kind == "category" else "number"
-    found = numbers(matrix, name)
-    known = ~np.isnan(matrix.values[:, matrix.positions()[name]])
-    return "number" if np.isfinite(found).sum() >= NUMERIC_SHARE * max(1, known.sum()) else "category"
+    values = numbers(matrix, name)
+    is_present = ~np.isnan(matrix.values[:, matrix.positions()[name]])
+    return "number" if np.isfinite(values).sum() >= NUMERIC_SHARE * max(1, is_present.sum()) else "category"
 
 
 def unusable_reason(matrix: FeatureMatrix, name: str) -> str | None:
     """Return why a model must not use a column; None when it may."""
     cells = matrix.values[:, matrix.positions()[name]]
-    known = cells[~np.isnan(cells)]
+    present = cells[~np.isnan(cells)]
     if name.startswith(CUSTOM) and (reason := refusal(name.removeprefix(CUSTOM))) is not None:
         return f"may not be a feature: {reason}"
-    if not len(known):
+    if not len(present):
         return "no value at all"
-    if len(known) == len(cells) and (known == known[0]).all():
+    if len(present) == len(cells) and (present == present[0]).all():
         return "the same value everywhere"
-    if name in FOLLOWS_OUTCOME and len(known) < (1 - ABSENT_SHARE) * len(cells):
-        return f"missing in {1 - len(known) / len(cells):.0%} of rows: its absence may tell the outcome"
+    if name in FOLLOWS_OUTCOME and len(present) < (1 - ABSENT_SHARE) * len(cells):
+        return f"missing in {1 - len(present) / len(cells):.0%} of rows: its absence may tell the outcome"
     foreign = name.startswith((CUSTOM, COLUMN))
     return "an identifier: nearly every value differs" if foreign and _identifies(matrix, name) else None
 
 
 def _identifies(matrix: FeatureMatrix, name: str) -> bool:
     cells = matrix.values[:, matrix.positions()[name]]
-    known = cells[~np.isnan(cells)]
-    distinct = len(np.unique(known))
-    if len(known) < DISTINCT_ROWS or distinct < DISTINCT_SHARE * len(known):
+    present = cells[~np.isnan(cells)]
+    distinct = len(np.unique(present))
+    if len(present) < DISTINCT_ROWS or distinct < DISTINCT_SHARE * len(present):
         return False
     return kind_of(matrix, name) == "category" or _runs(numbers(matrix, name), distinct)
 
 
-def _runs(found: Floats, distinct: int) -> bool:
-    found = found[np.isfinite(found)]
-    whole = bool((found == np.round(found)).all())
-    return whole and distinct == len(found) and bool(np.ptp(found) < DENSE * len(found))
+def _runs(values: Floats, distinct: int) -> bool:
+    values = values[np.isfinite(values)]
+    whole = bool((values == np.round(values)).all())
+    return whole and distinct == len(values) and bool(np.ptp(values) < DENSE * len(values))
 
 
 def _places(cells: Floats) -> Ints:

@@ -139,7 +139,8 @@ def _fit(data: _TrainingData, parts: Folds, progress: Progress) -> FittedEnsembl
             tried[trial.name][validation] = _margins_of(trial, plan, train_rows, validation_rows, labels[train])
     progress(len(parts), steps)
     best = {
-        name: int(np.argmin([losses(one, labels).mean() for one in predicted.T])) for name, predicted in tried.items()
+        name: int(np.argmin([losses(option, labels).mean() for option in predicted.T]))
+        for name, predicted in tried.items()
     }
     margins = {name: predicted[:, best[name]] for name, predicted in tried.items()}
     choice = choose(margins, labels, parts, keep_all=data.keep_all)

@@ -147,20 +147,20 @@ def _codes_of(levels: tuple[str, ...]) -> dict[str, int]:
 
 
 def _fit_number(numbers: Floats) -> dict[str, float]:
-    known = numbers[np.isfinite(numbers)]
-    logged = len(known) > 2 and known.min() >= 0 and np.ptp(known) > 0 and float(skew(known)) > SKEWED
-    values = np.log1p(known) if logged else known
+    finite = numbers[np.isfinite(numbers)]
+    logged = len(finite) > 2 and finite.min() >= 0 and np.ptp(finite) > 0 and float(skew(finite)) > SKEWED
+    values = np.log1p(finite) if logged else finite
     # the same filling as when scoring, so that mean and spread fit what the weights will meet
     median = float(np.median(values))
-    full = np.concatenate([values, np.full(len(numbers) - len(known), median)])
+    full = np.concatenate([values, np.full(len(numbers) - len(finite), median)])
     mean, scale = float(full.mean()), float(full.std()) or 1.0
-    bounds = {"low": float(known.min()), "high": float(known.max())}
+    bounds = {"low": float(finite.min()), "high": float(finite.max())}
     return bounds | {"logged": float(logged), "mean": mean, "scale": scale, "fill": (median - mean) / scale}
 
 
 def _knots(numbers: Floats, plan: dict[str, float]) -> Floats:
-    known = numbers[np.isfinite(numbers)]
-    values = np.log1p(known) if plan["logged"] else known
+    finite = numbers[np.isfinite(numbers)]
+    values = np.log1p(finite) if plan["logged"] else finite
     knots = np.full(len(HINGES), np.inf)
     if len(np.unique(values)) > DISTINCT_FOR_HINGES:
         inner = np.unique((np.quantile(values, HINGES) - plan["mean"]) / plan["scale"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 from scipy.special import logit
 
-from ml.arrays import Floats
+from ml.arrays import Floats, ModelState
 from ml.ensemble.linear import LinearModel
 from ml.ensemble.preprocessing import EncodedRows, Preprocessing
 from ml.ensemble.stacking import GB, LR, RF, StackedModel
@@ -72,7 +72,7 @@ class Ensemble:
         there = {LR: self.linear, GB: self.boosting, RF: self.forest}
         return tuple(name for name, member in there.items() if member is not None)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> ModelState:
         """Return the ensemble as plain values and arrays."""
         return {
             **self.plan.state(),
@@ -90,7 +90,7 @@ class Ensemble:
         }
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> Self:
+    def restore(cls, state: ModelState) -> Self:
         """Return the ensemble that gave this `state`. Raises KeyError, TypeError or ValueError for any other value."""
         blend = state["blend"]
         made = cls(
@@ -117,11 +117,11 @@ class Ensemble:
         return self
 
     def _leaves(self, cells: EncodedRows, names: Collection[str]) -> dict[str, Leaves]:
-        trees = {name: one for name, one in ((GB, self.boosting), (RF, self.forest)) if name in names}
+        trees = {name: member for name, member in ((GB, self.boosting), (RF, self.forest)) if name in names}
         if not any(trees.values()):
             return {}
         inputs = self.plan.inputs(cells)
-        return {name: one.leaves(inputs) for name, one in trees.items() if one is not None}
+        return {name: member.leaves(inputs) for name, member in trees.items() if member is not None}
 
     def _shared(self, name: str, cells: EncodedRows, leaves: Mapping[str, Leaves]) -> Floats:
         if name == LR:
@@ -158,7 +158,7 @@ def added(contributions: Floats) -> Floats:
     return last
 
 
-def of_linear(plan: Preprocessing, linear: LinearModel) -> Ensemble:
+def from_linear(plan: Preprocessing, linear: LinearModel) -> Ensemble:
     """Return a linear model alone as an ensemble that predicts the same, bit for bit."""
     return Ensemble(plan=plan, linear=linear, blend=StackedModel(constant=0.0, weights={LR: 1.0}, bound=UNBOUNDED))
 

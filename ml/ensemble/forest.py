@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree._tree import Tree
 
 from ml.arrays import Bools, Floats
 from ml.ensemble.trees import GrownTree, Inputs, Trees, join
@@ -20,7 +19,7 @@ _LEAF_SHARE, _SMALLEST_LEAF, _DEEPEST = 1 / 500, 5, 10
 def fit(inputs: Inputs, labels: Bools, *, seed: int) -> Trees:
     """Fit the forest; the trees' values are shares of the probability, so that they add up to it."""
     model = _model(len(labels), seed).fit(inputs, labels)
-    return join([_as_arrays(one.tree_, len(model.estimators_)) for one in model.estimators_], width=inputs.shape[1])
+    return join([_as_arrays(tree.tree_, len(model.estimators_)) for tree in model.estimators_], width=inputs.shape[1])
 
 
 def validation_probabilities(inputs: Inputs, labels: Bools, validation: Inputs, *, seed: int) -> Floats:
@@ -29,7 +28,7 @@ def validation_probabilities(inputs: Inputs, labels: Bools, validation: Inputs, 
     return probabilities
 
 
-def _model(rows: int, seed: int) -> Any:
+def _model(rows: int, seed: int) -> RandomForestClassifier:
     sample = min(rows, MOST_ROWS)
     return RandomForestClassifier(
         TREES,
@@ -42,7 +41,7 @@ def _model(rows: int, seed: int) -> Any:
     )
 
 
-def _as_arrays(tree: Any, trees: int) -> GrownTree:
+def _as_arrays(tree: Tree, trees: int) -> GrownTree:
     places, leaf = np.arange(tree.node_count), tree.children_left < 0
     return GrownTree(
         left=np.where(leaf, places, tree.children_left),

@@ -70,9 +70,9 @@ def cover(log_odds: Floats, labels: Bools, fold: Ints) -> Coverage:
     )
 
 
-def covered(probabilities: Floats, labels: Bools, found: Coverage) -> float:
+def covered(probabilities: Floats, labels: Bools, coverage: Coverage) -> float:
     """Return the share of groups of later rows whose outcome lay within the intervals."""
-    return float(np.mean(_deviations(probabilities, labels, found.near) <= found.errors))
+    return float(np.mean(_deviations(probabilities, labels, coverage.near) <= coverage.errors))
 
 
 def _deviations(probabilities: Floats, labels: Bools, near: int) -> Floats:

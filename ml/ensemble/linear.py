@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
-from ml.arrays import Bools, Floats
+from ml.arrays import Bools, Floats, ModelState
 from ml.ensemble.preprocessing import EncodedRows, Preprocessing
 
 #: scikit-learn's C, small is strict
@@ -39,12 +39,12 @@ class LinearModel:
         """Return what each feature adds to each row's log-odds: [rows, features]."""
         return self._uncentred(plan, cells) - self.centre
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> ModelState:
         """Return the model as plain values and arrays."""
         return {"weights": self.weights, "effects": list(self.effects), "centre": self.centre, "base": self.base}
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> Self:
+    def restore(cls, state: ModelState) -> Self:
         """Return the model that gave this `state`."""
         return cls(
             weights=state["weights"], effects=tuple(state["effects"]), centre=state["centre"], base=state["base"]
@@ -68,16 +68,16 @@ def path(terms: Floats, labels: Bools, penalties: Sequence[float]) -> list[Weigh
         return [(np.zeros(0), float(logit((labels.sum() + 1) / (len(labels) + 2))))] * len(penalties)
     # each fit starts where the stricter one ended
     model = LogisticRegression(solver="newton-cholesky", warm_start=True, max_iter=100, tol=1e-5)
-    found = []
+    coefficients = []
     for penalty in penalties:
         model.set_params(C=penalty).fit(terms, labels)
-        found.append((model.coef_[0].astype(np.float64), float(model.intercept_[0])))
-    return found
+        coefficients.append((model.coef_[0].astype(np.float64), float(model.intercept_[0])))
+    return coefficients
 
 
 def fit(plan: Preprocessing, cells: EncodedRows, labels: Bools, penalty: float) -> LinearModel:
     """Fit the linear model at one penalty."""
-    penalties = [one for one in penalties_for(len(labels)) if one <= penalty]
+    penalties = [candidate for candidate in penalties_for(len(labels)) if candidate <= penalty]
     chosen, intercept = path(plan.terms(cells), labels, penalties)[-1]
     used = plan.used()
     weights = np.zeros(len(used))
@@ -90,7 +90,9 @@ def _share_out(plan: Preprocessing, weights: Floats) -> LinearModel:
     end = parts * len(names)
     stops = end + np.cumsum([len(category.used) for category in plan.categories], dtype=np.intp)
     levels = np.split(weights[end:], stops[:-1] - end) if plan.categories else []
-    effects = [_neutral(found, category.used) for category, found in zip(plan.categories, levels, strict=True)]
+    effects = [
+        _neutral(level_weights, category.used) for category, level_weights in zip(plan.categories, levels, strict=True)
+    ]
     width = len(plan.features)
     return LinearModel(
         weights=weights[:end].reshape(parts, -1) if names else np.zeros((parts, 0)),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from ml.arrays import Bools, Floats, Floats32, Ints
+from ml.arrays import Bools, Floats, Floats32, Ints, ModelState
 from ml.ensemble.column_types import kind_of, unusable_reason
 from ml.ensemble.encoding import Category, Numbers, fit_category, fit_numbers
 from ml.profiles import FeatureMatrix
@@ -50,11 +50,12 @@ class Preprocessing:
 
     def transform(self, matrix: FeatureMatrix) -> EncodedRows:
         """Return the rows encoded."""
-        where = matrix.positions()
-        numeric_cells = self.numbers.transform(matrix, where)
-        codes = tuple(category.transform(matrix, where.get(category.name)) for category in self.categories)
+        positions = matrix.positions()
+        numeric_cells = self.numbers.transform(matrix, positions)
+        codes = tuple(category.transform(matrix, positions.get(category.name)) for category in self.categories)
         missing = [
-            codes_of_one == len(one.levels) + 1 for one, codes_of_one in zip(self.categories, codes, strict=True)
+            column_codes == len(category.levels) + 1
+            for category, column_codes in zip(self.categories, codes, strict=True)
         ]
         return EncodedRows(
             numeric_cells=numeric_cells, codes=codes, known=~np.column_stack([np.isnan(numeric_cells), *missing])
@@ -62,7 +63,9 @@ class Preprocessing:
 
     def terms(self, cells: EncodedRows) -> Floats:
         """Return the terms of the linear model: [rows, terms]."""
-        levels = [one.terms(codes_of_one) for one, codes_of_one in zip(self.categories, cells.codes, strict=True)]
+        levels = [
+            category.terms(column_codes) for category, column_codes in zip(self.categories, cells.codes, strict=True)
+        ]
         return np.hstack([self.numbers.terms(cells.numeric_cells), *levels])[:, self.used()]
 
     def used(self) -> Bools:
@@ -75,7 +78,7 @@ class Preprocessing:
         inputs[~cells.known] = np.nan
         return inputs
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> ModelState:
         """Return the preprocessing as plain values and arrays."""
         return {
             "numbers": {part.name: getattr(self.numbers, part.name) for part in fields(Numbers)},
@@ -84,7 +87,7 @@ class Preprocessing:
         }
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> Self:
+    def restore(cls, state: ModelState) -> Self:
         """Return the preprocessing that gave this `state`."""
         numbers = state["numbers"]
         return cls(

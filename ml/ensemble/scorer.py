@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
-from ml.arrays import Bools, Floats, Ints
+from ml.arrays import Bools, Floats, Ints, ModelState
 from ml.ensemble.column_types import mask
 from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress, fit_ensemble
-from ml.ensemble.ensemble import Ensemble, added, of_linear
+from ml.ensemble.ensemble import Ensemble, added, from_linear
 from ml.ensemble.explained import Explained, clamped
 from ml.ensemble.intervals import Coverage, cover
 from ml.ensemble.linear import LinearModel
@@ -127,7 +127,7 @@ class EnsembleScorer:
         self._fitted()
         return self.coverage_
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> ModelState:
         """Return the fitted state as plain values and arrays, for an artifact."""
         learnt, coverage = self._fitted().state(), self.coverage_
         return {
@@ -138,14 +138,14 @@ class EnsembleScorer:
         }
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> Self:
+    def restore(cls, state: ModelState) -> Self:
         """Return the scorer that gave this `state`; one from before ensembles existed holds a linear model alone."""
         scorer = cls(min_rows=state["min_rows"], most_levels=state["most_levels"])
         if "blend" in state:
             scorer.ensemble_ = Ensemble.restore(state)
             scorer.coverage_ = None if state["coverage"] is None else Coverage(**state["coverage"])
         else:
-            scorer.ensemble_ = of_linear(Preprocessing.restore(state), LinearModel.restore(state))
+            scorer.ensemble_ = from_linear(Preprocessing.restore(state), LinearModel.restore(state))
             scorer.coverage_ = None
         return scorer
 

@@ -77,10 +77,12 @@ def fit(margins: Margins, labels: Bools) -> StackedModel:
 
     start = np.r_[0.0, np.full(len(margins), 1 / len(margins))]
     bounds = [(None, None)] + [(0.0, None)] * len(margins)
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-8}).x
-    weights = dict(zip(margins, found[1:].tolist(), strict=True))
+    solution = minimize(
+        loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-8}
+    ).x
+    weights = dict(zip(margins, solution[1:].tolist(), strict=True))
     return StackedModel(
-        constant=float(found[0]), weights={name: weight for name, weight in weights.items() if weight > 0}
+        constant=float(solution[0]), weights={name: weight for name, weight in weights.items() if weight > 0}
     )
 
 
@@ -118,5 +120,5 @@ def _reason(chosen: tuple[str, ...], best: tuple[str, ...], loss_of: Mapping[tup
         return f"{'+'.join(chosen)}: {figures}; too few rows to compare others"
     if chosen == best:
         return f"{'+'.join(chosen)} won: {figures}"
-    found = "whole" if len(chosen) > len(best) else "the simplest"
-    return f"{'+'.join(chosen)}, {found} within noise of {'+'.join(best)}: {figures}, {loss_of[best].mean():.4f}"
+    nearness = "whole" if len(chosen) > len(best) else "the simplest"
+    return f"{'+'.join(chosen)}, {nearness} within noise of {'+'.join(best)}: {figures}, {loss_of[best].mean():.4f}"

@@ -6,19 +6,20 @@ leaves alone. So a row alone gets bit for bit what it gets in a batch, and nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree._tree import NODE_DTYPE, Tree
 
-from ml.arrays import Bools, Floats, Floats32, Ints, Ints32
+from ml.arrays import Bools, Floats, Floats32, Ints, Ints32, ModelState
 
 Inputs = Floats32
 Leaves = Ints
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 #: from so many rows on, the compiled walk is faster than the one in NumPy
 COMPILED_FROM = 8
@@ -31,9 +32,9 @@ _TOP = np.finfo(np.float32).max
 class GrownTree:
     """One tree as a library grew it: arrays over its nodes, the root first; a leaf is its own child."""
 
-    left: NDArray[np.integer[Any]]
-    right: NDArray[np.integer[Any]]
-    feature: NDArray[np.integer[Any]]
+    left: NDArray[np.integer]
+    right: NDArray[np.integer]
+    feature: NDArray[np.integer]
     #: a row goes left when its value is at most this
     threshold: Floats
     #: a row without a value goes left
@@ -92,7 +93,7 @@ class Trees:
             shared[start : start + step] = added.reshape(len(part), self.width)
         return shared
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> ModelState:
         """Return it as plain values and arrays."""
         return {
             "roots": self.roots,
@@ -105,7 +106,7 @@ class Trees:
         }
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> Self:
+    def restore(cls, state: ModelState) -> Self:
         """Make them again from their `state`. Raises ValueError for arrays that are no trees."""
         trees = cls(**{name: state[name] for name in cls.__dataclass_fields__})
         if not _sound(trees):
@@ -136,7 +137,7 @@ class Trees:
         return features.astype(np.intp), changes
 
     @cached_property
-    def _asked(self) -> tuple[NDArray[Any], Ints]:
+    def _split_columns(self) -> tuple[NDArray[np.integer], Ints]:
         """Return the column of each node, in rows laid out twice (missing lowest, then highest), and flat children."""
         return self.feature + np.where(self.missing_left, 0, self.width), self.child.astype(np.intp).ravel()
 
@@ -144,26 +145,26 @@ class Trees:
         missing = np.isnan(inputs)
         laid = np.hstack([np.where(missing, -np.inf, inputs), np.where(missing, np.inf, inputs)])
         rows = (np.arange(len(inputs)) * laid.shape[1])[:, None]
-        flat, (asked, child) = laid.ravel(), self._asked
+        flat, (columns, child) = laid.ravel(), self._split_columns
         here = np.tile(self.roots.astype(np.intp), (len(inputs), 1))
         for _ in range(self.depth):
-            right = flat[asked[here] + rows] > self.threshold[here]
+            right = flat[columns[here] + rows] > self.threshold[here]
             here = child[2 * here + right]
         return here
 
     def _compiled_walk(self, inputs: Inputs) -> Leaves:
         plain = np.ascontiguousarray(inputs)
-        found = np.empty((len(inputs), len(self)), dtype=np.intp)
+        leaves = np.empty((len(inputs), len(self)), dtype=np.intp)
         for index, (start, tree) in enumerate(self._compiled):
-            found[:, index] = tree.apply(plain) + start
-        return found
+            leaves[:, index] = tree.apply(plain) + start
+        return leaves
 
     @cached_property
-    def _compiled(self) -> list[tuple[int, Any]]:
+    def _compiled(self) -> list[tuple[int, Tree]]:
         stops = [*self.roots[1:].tolist(), len(self.child)]
         return [(start, self._tree(start, stop)) for start, stop in zip(self.roots.tolist(), stops, strict=True)]
 
-    def _tree(self, start: int, stop: int) -> Any:
+    def _tree(self, start: int, stop: int) -> Tree:
         nodes = np.zeros(stop - start, dtype=NODE_DTYPE)
         leaf = self.child[start:stop, 0] == np.arange(start, stop)
         nodes["left_child"], nodes["right_child"] = np.where(leaf, -1, self.child[start:stop].T - start)
@@ -189,7 +190,7 @@ def join(grown: Sequence[GrownTree], *, width: int) -> Trees:
     )
 
 
-def _joined(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+def _joined(parts: Iterable[NDArray[_Scalar]]) -> NDArray[_Scalar]:
     return np.concatenate(list(parts))
 
 

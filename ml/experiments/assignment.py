@@ -1,4 +1,4 @@
-"""Who is held out: the same lead always gets the same answer, without anything to store or to ask."""
+"""Assign leads to arms by a hash: the same lead always gets the same arm, and nothing has to be stored."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def assign(unit: str, *, experiment: str, share: float) -> Assignment:
     """
     if not 0 <= share <= 1:
         raise ValueError("a share lies between 0 and 1")
-    held = place(unit, experiment) < share
-    return Assignment(held_out=held, propensity=share if held else 1 - share)
+    held_out = place(unit, experiment) < share
+    return Assignment(held_out=held_out, propensity=share if held_out else 1 - share)
 
 
 def place(unit: str, experiment: str) -> float:

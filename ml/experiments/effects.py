@@ -1,10 +1,10 @@
-"""What sending changed: the difference of two proportions, with an interval for one look and one for daily looks.
+"""The effect of sending: the difference of two proportions, with an interval for one look and one for daily looks.
 
 `difference` is Newcombe's interval from two Wilson scores (1998, method 10: Statistics in Medicine 17, 873-890). It was
-chosen by its exact coverage at hold-outs of a tenth, all outcomes enumerated, at held rates of 5 to 95 % and effects of
--20 to 20 points: with 540 sent against 60 held it covers 94.9 to 95.9 %, where Agresti-Caffo's covers 94.8 to 96.9,
-Miettinen-Nurminen's 92.0 to 95.7 and Wald's 90.4 to 94.4; with 90 against 10 it covers 94.8 to 96.4 and they 94.0 to
-99.3, 87.9 to 96.4 and 60.1 to 91.2.
+chosen by its exact coverage at hold-outs of a tenth, all outcomes enumerated, at held-out rates of 5 to 95 % and
+effects of -20 to 20 points: with 540 sent against 60 held out it covers 94.9 to 95.9 %, where Agresti-Caffo's covers
+94.8 to 96.9, Miettinen-Nurminen's 92.0 to 95.7 and Wald's 90.4 to 94.4; with 90 against 10 it covers 94.8 to 96.4 and
+they 94.0 to 99.3, 87.9 to 96.4 and 60.1 to 91.2.
 
 `sequence` holds at all looks together: Robbins' normal mixture (1970) in the form of Johari, Koomen, Pekelis and Walsh,
 "Always valid inference" (Operations Research 70, 2022), at the variances at hand, which is asymptotic (Waudby-Smith,
@@ -48,16 +48,16 @@ class Effect:
     """The treated arm's rate less the held-out arm's; figures are None while an arm they need is empty."""
 
     treated: Arm
-    held: Arm
+    holdout: Arm
     treated_rate: float | None
-    held_rate: float | None
+    holdout_rate: float | None
     difference: float | None
     low: float | None
     high: float | None
     level: float = LEVEL
 
 
-def difference(treated: Arm, held: Arm, level: float = LEVEL) -> Effect:
+def difference(treated: Arm, holdout: Arm, level: float = LEVEL) -> Effect:
     """Compare two arms at one look.
 
     >>> found = difference(Arm(540, 135), Arm(60, 12))
@@ -66,13 +66,13 @@ def difference(treated: Arm, held: Arm, level: float = LEVEL) -> Effect:
     >>> difference(Arm(9, 9), Arm(0, 0)).difference is None
     True
     """
-    bounds = newcombe(treated, held, normal(level)) if treated.count and held.count else None
-    first, second = treated.rate, held.rate
+    bounds = newcombe(treated, holdout, z_score(level)) if treated.count and holdout.count else None
+    first, second = treated.rate, holdout.rate
     return Effect(
         treated=treated,
-        held=held,
+        holdout=holdout,
         treated_rate=first,
-        held_rate=second,
+        holdout_rate=second,
         difference=None if first is None or second is None else first - second,
         low=bounds and bounds[0],
         high=bounds and bounds[1],
@@ -80,18 +80,18 @@ def difference(treated: Arm, held: Arm, level: float = LEVEL) -> Effect:
     )
 
 
-def sequence(treated: Arm, held: Arm, level: float = LEVEL) -> tuple[float, float] | None:
+def sequence(treated: Arm, holdout: Arm, level: float = LEVEL) -> tuple[float, float] | None:
     """Return an interval that holds the truth at all looks together, however often one looks; None with an empty arm.
 
     >>> low, high = sequence(Arm(540, 135), Arm(60, 24))
     >>> low < difference(Arm(540, 135), Arm(60, 24)).low, high > 0
     (True, True)
     """
-    if not treated.count or not held.count:
+    if not treated.count or not holdout.count:
         return None
-    ratio = EXPECTED**2 / _variance(treated, held)
+    ratio = EXPECTED**2 / _variance(treated, holdout)
     reach = math.sqrt((1 + ratio) / ratio * (math.log1p(ratio) - 2 * math.log(1 - level)))
-    return newcombe(treated, held, reach)
+    return newcombe(treated, holdout, reach)
 
 
 def wilson(arm: Arm, level: float = LEVEL) -> tuple[float, float] | None:
@@ -100,32 +100,32 @@ def wilson(arm: Arm, level: float = LEVEL) -> tuple[float, float] | None:
     >>> [round(bound, 3) for bound in wilson(Arm(10, 0))]
     [0.0, 0.278]
     """
-    return _score(arm, normal(level)) if arm.count else None
+    return _score(arm, z_score(level)) if arm.count else None
 
 
-def newcombe(treated: Arm, held: Arm, reach: float) -> tuple[float, float]:
+def newcombe(treated: Arm, holdout: Arm, reach: float) -> tuple[float, float]:
     """Return Newcombe's interval of as many standard errors; raises ZeroDivisionError with an empty arm."""
-    (low, high), (least, most) = (_score(arm, reach) for arm in (treated, held))
-    first, second = treated.successes / treated.count, held.successes / held.count
+    (low, high), (least, most) = (_score(arm, reach) for arm in (treated, holdout))
+    first, second = treated.successes / treated.count, holdout.successes / holdout.count
     below, above = math.hypot(first - low, most - second), math.hypot(high - first, second - least)
     between = first - second
     return between - below, between + above
 
 
-def normal(level: float) -> float:
+def z_score(level: float) -> float:
     """Return how many standard errors a two-sided interval of a level reaches.
 
-    >>> round(normal(0.95), 2)
+    >>> round(z_score(0.95), 2)
     1.96
     """
     return NormalDist().inv_cdf((1 + level) / 2)
 
 
-def _variance(treated: Arm, held: Arm) -> float:
+def _variance(treated: Arm, holdout: Arm) -> float:
     """Of the difference; a success and a failure more in each arm, so that none has the variance 0."""
     return sum(
         (arm.successes + 1) * (arm.count - arm.successes + 1) / (arm.count + 2) ** 2 / arm.count
-        for arm in (treated, held)
+        for arm in (treated, holdout)
     )
 
 

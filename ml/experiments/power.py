@@ -1,4 +1,6 @@
-"""What a hold-out of a size can see, and how long until it can see what is looked for (the usual normal approximation).
+"""Power analysis: the smallest effect that a hold-out can detect, and the leads and weeks that an effect needs.
+
+The figures come from the usual normal approximation.
 
 See Fleiss, Levin and Paik, Statistical Methods for Rates and Proportions (2003), chapter 4, for arms of unequal size.
 """
@@ -9,7 +11,7 @@ import math
 
 from scipy.optimize import brentq
 
-from ml.experiments.effects import LEVEL, normal
+from ml.experiments.effects import LEVEL, z_score
 
 POWER = 0.8
 #: nothing smaller is looked for
@@ -34,7 +36,7 @@ def needed(base_rate: float, effect: float, share: float, *, power: float = POWE
 
 
 def detectable(
-    treated_n: int, held_n: int, base_rate: float, *, power: float = POWER, level: float = LEVEL
+    treated_n: int, holdout_n: int, base_rate: float, *, power: float = POWER, level: float = LEVEL
 ) -> float | None:
     """Return the smallest rise of the held-out rate that arms of this size see with this power; None: not even to 1.
 
@@ -43,13 +45,13 @@ def detectable(
     >>> detectable(9, 1, 0.5) is None
     True
     """
-    if not treated_n or not held_n:
+    if not treated_n or not holdout_n:
         return None
-    held = base_rate * (1 - base_rate) / held_n
+    holdout_variance = base_rate * (1 - base_rate) / holdout_n
 
     def short(effect: float) -> float:
         rate = base_rate + effect
-        return effect - _reach(power, level) * math.sqrt(held + max(rate * (1 - rate), 0.0) / treated_n)
+        return effect - _reach(power, level) * math.sqrt(holdout_variance + max(rate * (1 - rate), 0.0) / treated_n)
 
     most = 1 - base_rate
     return float(brentq(short, _LEAST, most)) if most > _LEAST and short(most) >= 0 > short(_LEAST) else None
@@ -67,5 +69,5 @@ def weeks_needed(leads: int, weekly: float, *, settled: int = 0) -> float | None
 
 
 def _reach(power: float, level: float) -> float:
-    """In standard errors; `normal` is two-sided, power is one-sided."""
-    return normal(level) + normal(2 * power - 1)
+    """In standard errors; `z_score` is two-sided, power is one-sided."""
+    return z_score(level) + z_score(2 * power - 1)

@@ -36,7 +36,7 @@ _NORMAL = NormalDist()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uplift:
-    """What sending an intervention adds to the share of leads that are kept."""
+    """The effect of sending an intervention on the share of leads that are kept."""
 
     estimate: float
     low: float
@@ -62,7 +62,7 @@ class Uplift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Expected:
-    """What the other types let expect of one; an infinite variance where there are none."""
+    """The effect of one type as expected from the other types; an infinite variance where there are none."""
 
     mean: float
     variance: float
@@ -107,8 +107,8 @@ def _expect(effects: Floats, variances: Floats, at: int) -> _Expected:
     """Return what all types but one let expect of it."""
     if len(effects) == 1:
         return _Expected(mean=0.0, variance=math.inf)
-    others, own = np.delete(effects, at)[:, None], np.delete(variances, at)[:, None]
-    weights = 1 / (own + _GRID**2)
+    others, other_variances = np.delete(effects, at)[:, None], np.delete(variances, at)[:, None]
+    weights = 1 / (other_variances + _GRID**2)
     total = weights.sum(axis=0)
     common = (others * weights).sum(axis=0) / total
     far = ((others - common) ** 2 * weights).sum(axis=0)

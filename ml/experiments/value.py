@@ -1,4 +1,4 @@
-"""What scores and interventions came to: shares that closed with their bounds, and money at a tenant's own figures."""
+"""The value of scores and interventions: shares that closed with their bounds, and money at a tenant's own figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Realised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """What leads that were sent to brought beyond what those held out would have, with its 95 % bounds."""
+    """The extra revenue of treated leads over the rate of held-out leads, with 95 % bounds."""
 
     amount: float
     low: float
@@ -45,12 +45,12 @@ def realised(ended: Iterable[tuple[str, bool]], bands: Sequence[str]) -> list[Re
     >>> hot.leads, hot.converted, [round(bound, 2) for bound in hot.interval], cold.rate
     (3, 2, [0.21, 0.94], None)
     """
-    found = dict.fromkeys(bands, _NOBODY)
+    arms = dict.fromkeys(bands, _NOBODY)
     for band, converted in ended:
-        found[band] = found.get(band, _NOBODY) + Arm(1, int(converted))
+        arms[band] = arms.get(band, _NOBODY) + Arm(1, int(converted))
     return [
         Realised(band=band, leads=arm.count, converted=arm.successes, rate=arm.rate, interval=wilson(arm))
-        for band, arm in found.items()
+        for band, arm in arms.items()
     ]
 
 
@@ -67,14 +67,14 @@ def deals(counts: Iterable[tuple[bool, str | None, int]]) -> tuple[Arm, Arm]:
     return arms[0], arms[1]
 
 
-def money(sent: Arm, held: Arm, *, deal: float) -> Money | None:
+def money(sent: Arm, holdout: Arm, *, deal: float) -> Money | None:
     """Return what sending brought where a deal brings `deal`; None while an arm is empty.
 
     >>> found = money(Arm(900, 90), Arm(100, 6), deal=10_000.0)
     >>> round(found.amount), found.low < 0 < found.high
     (360000, True)
     """
-    effect = difference(sent, held)
+    effect = difference(sent, holdout)
     if effect.difference is None or effect.low is None or effect.high is None:
         return None
     each = sent.count * deal

@@ -1,4 +1,4 @@
-"""What a hold-out has shown by now, in figures and in plain words, and which interventions to pause."""
+"""The results of a hold-out so far, in figures and in plain words, and the interventions to pause."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Tallies = Mapping[str, tuple[Arm, Arm]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeVerdict:
-    """What is known of one intervention type."""
+    """The results of one intervention type."""
 
     #: of its own leads alone
     effect: Effect
@@ -43,10 +43,10 @@ class TypeVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a hold-out has shown by now; arms are of settled leads, all types together."""
+    """The results of a hold-out so far; arms are of settled leads, all types together."""
 
     treated: Arm
-    held: Arm
+    holdout: Arm
     effect: Effect
     #: the effect's interval for all looks together, which the verdict goes by
     always: Bounds | None
@@ -70,11 +70,11 @@ def arms(counts: Iterable[tuple[str, bool, str | None, int]]) -> dict[str, tuple
     >>> arms([("a", False, "kept", 3), ("a", False, "churned", 1), ("a", True, "won", 1), ("b", True, None, 9)])
     {'a': (Arm(count=4, successes=3), Arm(count=1, successes=1)), 'b': (Arm(count=0, successes=0), Arm(count=0, ...))}
     """
-    found: defaultdict[str, list[Arm]] = defaultdict(lambda: [_NOBODY, _NOBODY])
+    arms_by_type: defaultdict[str, list[Arm]] = defaultdict(lambda: [_NOBODY, _NOBODY])
     for name, held_out, outcome, count in counts:
-        kept = _KEPT.get(outcome or "")
-        found[name][held_out] += _NOBODY if kept is None else Arm(count, count * kept)
-    return {name: (treated, held) for name, (treated, held) in found.items()}
+        is_success = _KEPT.get(outcome or "")
+        arms_by_type[name][held_out] += _NOBODY if is_success is None else Arm(count, count * is_success)
+    return {name: (treated, holdout) for name, (treated, holdout) in arms_by_type.items()}
 
 
 def harmful(tallies: Tallies) -> tuple[str, ...]:
@@ -97,22 +97,22 @@ def report(tallies: Tallies, *, share: float, weekly: float) -> Report:
     >>> found.verdict, found.harmful, list(found.significant)
     ('helps', (), ['a'])
     """
-    treated, held = (sum((pair[arm] for pair in tallies.values()), _NOBODY) for arm in (0, 1))
-    effect, always = difference(treated, held), sequence(treated, held)
-    base = _base(held)
-    seen = detectable(treated.count, held.count, base)
-    weeks = _weeks(treated.count + held.count, base, share, weekly)
-    verdict = _verdict(effect, always, seen)
+    treated, holdout = (sum((pair[arm] for pair in tallies.values()), _NOBODY) for arm in (0, 1))
+    effect, always = difference(treated, holdout), sequence(treated, holdout)
+    base = _base(holdout)
+    smallest = detectable(treated.count, holdout.count, base)
+    weeks = _weeks(treated.count + holdout.count, base, share, weekly)
+    verdict = _verdict(effect, always, smallest)
     uplifts, paused = partial(tallies), harmful(tallies)
     return Report(
         treated=treated,
-        held=held,
+        holdout=holdout,
         effect=effect,
         always=always,
-        detectable=seen,
+        detectable=smallest,
         weeks_needed=weeks,
         verdict=verdict,
-        reason=_reason(verdict, effect, always, seen=seen, weeks=weeks, weekly=weekly),
+        reason=_reason(verdict, effect, always, smallest=smallest, weeks=weeks, weekly=weekly),
         types={name: _of_type(pair, uplifts.get(name), harms=name in paused) for name, pair in tallies.items()},
         harmful=paused,
         significant={name: uplift for name, uplift in uplifts.items() if uplift.helps},
@@ -131,9 +131,9 @@ def _of_type(pair: tuple[Arm, Arm], uplift: Uplift | None, *, harms: bool) -> Ty
     return TypeVerdict(effect=difference(*pair), uplift=uplift, always=sequence(*pair), harmful=harms)
 
 
-def _base(held: Arm) -> float:
+def _base(holdout: Arm) -> float:
     """Return the held-out rate to plan with: one of nobody is taken as a half, which takes longest."""
-    return (held.successes + 1) / (held.count + 2)
+    return (holdout.successes + 1) / (holdout.count + 2)
 
 
 def _weeks(settled: int, base: float, share: float, weekly: float) -> float | None:
@@ -142,12 +142,12 @@ def _weeks(settled: int, base: float, share: float, weekly: float) -> float | No
     return weeks_needed(needed(min(base, 1 - SOUGHT), SOUGHT, share), weekly, settled=settled)
 
 
-def _verdict(effect: Effect, always: Bounds | None, seen: float | None) -> Verdict:
+def _verdict(effect: Effect, always: Bounds | None, smallest: float | None) -> Verdict:
     if _helps(always):
         return "helps"
     if _harms(always):
         return "harms"
-    return "no_difference_seen" if seen is not None and seen <= SOUGHT and not _hints(effect) else "too_early"
+    return "no_difference_seen" if smallest is not None and smallest <= SOUGHT and not _hints(effect) else "too_early"
 
 
 def _hints(effect: Effect) -> bool:
@@ -160,7 +160,7 @@ def _reason(
     effect: Effect,
     always: Bounds | None,
     *,
-    seen: float | None,
+    smallest: float | None,
     weeks: float | None,
     weekly: float,
 ) -> str:
@@ -168,7 +168,7 @@ def _reason(
         return f"No difference can be told before leads of both arms have a settled outcome. {_wait(weeks)}"
     between = (
         f"Of {effect.treated.count} leads that were sent something {_share(effect.treated_rate)} were kept, of "
-        f"{effect.held.count} held out {_share(effect.held_rate)}: {_points(effect.difference)} points, "
+        f"{effect.holdout.count} held out {_share(effect.holdout_rate)}: {_points(effect.difference)} points, "
         f"{_points(effect.low)} to {_points(effect.high)} with 95 % confidence."
     )
     if verdict in ("helps", "harms"):
@@ -179,13 +179,13 @@ def _reason(
         wider = f"{_points(always[0])} to {_points(always[1])}"
         hint = f"That is a hint: for a look every day the interval is {wider}, which still holds 0."
         return f"{between} {hint} {_settling(effect, weekly)}"
-    return f"{between} {_least(seen)} {_wait(weeks)}"
+    return f"{between} {_least(smallest)} {_wait(weeks)}"
 
 
-def _least(seen: float | None) -> str:
-    if seen is None:
+def _least(smallest: float | None) -> str:
+    if smallest is None:
         return "So few leads show no difference at all for sure."
-    return f"So few leads are likely to show a difference from {100 * seen:.1f} points on."
+    return f"So few leads are likely to show a difference from {100 * smallest:.1f} points on."
 
 
 def _wait(weeks: float | None) -> str:
@@ -199,15 +199,15 @@ def _settling(effect: Effect, weekly: float) -> str:
     times = next((times for times in _TIMES if _settled(effect, times)), None)
     if times is None or weekly <= 0:
         return "It may take very long to be sure."
-    weeks = (times - 1) * (effect.treated.count + effect.held.count) / weekly
+    weeks = (times - 1) * (effect.treated.count + effect.holdout.count) / weekly
     return f"Should it be as large as it looks, that is settled in about {math.ceil(weeks)} more weeks."
 
 
 def _settled(effect: Effect, times: float) -> bool:
-    treated, held = (
-        Arm(round(times * arm.count), round(times * arm.successes)) for arm in (effect.treated, effect.held)
+    treated, holdout = (
+        Arm(round(times * arm.count), round(times * arm.successes)) for arm in (effect.treated, effect.holdout)
     )
-    bounds = sequence(treated, held)
+    bounds = sequence(treated, holdout)
     return _helps(bounds) or _harms(bounds)
 
 

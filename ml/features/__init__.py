@@ -36,8 +36,8 @@ def extract(profiles: Sequence[LeadProfile]) -> FeatureMatrix:
     """
     events = collect(profiles)
     numbers = behavioral.columns(profiles, events) | temporal.columns(profiles, events) | contextual.columns(profiles)
-    own, forbidden = contextual.custom(profiles)
-    return _joined(len(profiles), numbers, contextual.categories(profiles) | own, forbidden)
+    custom, forbidden = contextual.custom(profiles)
+    return _joined(len(profiles), numbers, contextual.categories(profiles) | custom, forbidden)
 
 
 def _joined(
@@ -50,8 +50,8 @@ def _joined(
         if name in numbers:
             values[:, index] = numbers[name]
             continue
-        values[:, index], found = encode(cells[name], name)
-        if found:
-            levels[name] = found
+        values[:, index], column_levels = encode(cells[name], name)
+        if column_levels:
+            levels[name] = column_levels
     values[~np.isfinite(values)] = np.nan
     return FeatureMatrix(columns=columns, values=values, levels=levels, refused=forbidden)

@@ -1,4 +1,4 @@
-"""What a lead does: counts and rates per kind, capped, and recent doings that fade with a half-life."""
+"""Behavioral features: counts and rates per kind, capped, and recent activity that decays with a half-life."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ _UNKNOWN = float("nan")
 
 def columns(profiles: Sequence[LeadProfile], events: Events) -> dict[str, Floats]:
     """Return the behavioral features of many leads; NaN where nothing is known."""
-    told = [profile.numbers for profile in profiles]
-    counts = {name: _count(told, events, name) for name in CAPS}
+    totals = [profile.numbers for profile in profiles]
+    counts = {name: _count(totals, events, name) for name in CAPS}
     capped = {name: np.minimum(counts[name], cap) for name, cap in CAPS.items()}
     fading = {name: _fading(events, *how) for name, how in FADING.items()}
     return capped | fading | _rates(counts, events) | {"reply_hours": _reply_hours(events)}
@@ -53,9 +53,9 @@ def columns(profiles: Sequence[LeadProfile], events: Events) -> dict[str, Floats
 
 def _count(facts: Sequence[Mapping[str, float]], events: Events, name: str) -> Floats:
     # the CRM's own total and our events tell of the same things, so the larger one is nearer to the truth
-    told = np.array([numbers.get(name, _UNKNOWN) for numbers in facts], dtype=np.float64)
-    told[~(np.isfinite(told) & (told >= 0))] = np.nan
-    return np.fmax(told, events.count(events.of(name)))
+    crm_total = np.array([numbers.get(name, _UNKNOWN) for numbers in facts], dtype=np.float64)
+    crm_total[~(np.isfinite(crm_total) & (crm_total >= 0))] = np.nan
+    return np.fmax(crm_total, events.count(events.of(name)))
 
 
 def _fading(events: Events, kinds: tuple[str, ...], half_life: float, cap: float) -> Floats:

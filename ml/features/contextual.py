@@ -1,4 +1,4 @@
-"""Who a lead is: the canonical attributes and the tenant's own columns."""
+"""Contextual features: the canonical attributes and the tenant's own columns, with one spelling for their levels."""
 
 from __future__ import annotations
 
@@ -70,15 +70,25 @@ def level(text: object) -> str | None:
     return None if tidy in BLANK or len(tidy) > LONGEST else tidy
 
 
+def normalised_level(text: str) -> str:
+    """Return a level in small letters, with single spaces for underscores, and months without their unit.
+
+    >>> normalised_level("under_contract"), normalised_level("0 - 3 Months")
+    ('under contract', '0-3')
+    """
+    tidy = " ".join(text.casefold().replace("\N{EN DASH}", "-").replace("_", " ").split())
+    return tidy.removesuffix(" months").replace(" - ", "-")
+
+
 def _levels(texts: Sequence[str | None]) -> list[Value | None]:
     # many leads share few texts: each is tidied once
-    seen = {text: level(text) for text in set(texts)}
-    return [seen[text] for text in texts]
+    level_of = {text: level(text) for text in set(texts)}
+    return [level_of[text] for text in texts]
 
 
 def _tidied(cells: list[Value | None]) -> list[Value | None]:
-    seen: dict[str, str | None] = {text: level(text) for text in {cell for cell in cells if isinstance(cell, str)}}
-    return [seen[cell] if isinstance(cell, str) else _finite(cell) for cell in cells]
+    level_of: dict[str, str | None] = {text: level(text) for text in {cell for cell in cells if isinstance(cell, str)}}
+    return [level_of[cell] if isinstance(cell, str) else _finite(cell) for cell in cells]
 
 
 def _finite(cell: object) -> Value | None:
@@ -88,6 +98,6 @@ def _finite(cell: object) -> Value | None:
 
 
 def _numbers(profiles: Sequence[LeadProfile], name: str) -> Floats:
-    told = np.array([profile.numbers.get(name, np.nan) for profile in profiles], dtype=np.float64)
-    told[~(np.isfinite(told) & (told >= 0))] = np.nan
-    return told
+    values = np.array([profile.numbers.get(name, np.nan) for profile in profiles], dtype=np.float64)
+    values[~(np.isfinite(values) & (values >= 0))] = np.nan
+    return values

@@ -110,8 +110,8 @@ class Events:
 
 def collect(profiles: Sequence[LeadProfile]) -> Events:
     """Flatten the interactions of many leads, leaving out what lies after each lead's `as_of`."""
-    found = np.array(list(_visible(profiles)), dtype=np.float64).reshape(-1, 4)
-    lead, kind, age, side = found[np.lexsort((-found[:, 2], found[:, 0]))].T
+    rows = np.array(list(_visible(profiles)), dtype=np.float64).reshape(-1, 4)
+    lead, kind, age, side = rows[np.lexsort((-rows[:, 2], rows[:, 0]))].T
     leads = lead.astype(np.intp)
     return Events(
         rows=len(profiles),

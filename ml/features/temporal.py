@@ -1,4 +1,4 @@
-"""When things happened: recency per kind in days, silence, age, and whether activity rises or falls."""
+"""Temporal features: recency per kind in days, silence, age, and whether activity rises or falls."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ WINDOW = 14.0
 
 def columns(profiles: Sequence[LeadProfile], events: Events) -> dict[str, Floats]:
     """Return the temporal features of many leads, in days before `as_of`; NaN where nothing is known."""
-    told = {name: _told(profiles, name) for name in ("last_activity_at", "last_contacted_at", "last_replied_at")}
-    reply = np.fmin(told["last_replied_at"], events.newest(events.of("sms_in", "replies")))
+    days = {name: _days_since(profiles, name) for name in ("last_activity_at", "last_contacted_at", "last_replied_at")}
+    reply = np.fmin(days["last_replied_at"], events.newest(events.of("sms_in", "replies")))
     return {
-        "silence_days": np.fmin(np.fmin(told["last_activity_at"], reply), events.newest(events.side > 0)),
+        "silence_days": np.fmin(np.fmin(days["last_activity_at"], reply), events.newest(events.side > 0)),
         "reply_days": reply,
-        "contact_days": np.fmin(told["last_contacted_at"], events.newest(events.side < 0)),
+        "contact_days": np.fmin(days["last_contacted_at"], events.newest(events.side < 0)),
         "stage_days": np.array([_stage_days(profile) for profile in profiles], dtype=np.float64),
         "age_days": np.array([days_before(p.as_of, p.created_at) for p in profiles], dtype=np.float64),
         "activity_trend": _trend(events),
     } | {name: events.newest(events.of(*kinds)) for name, kinds in RECENCY.items()}
 
 
-def _told(profiles: Sequence[LeadProfile], name: str) -> Floats:
+def _days_since(profiles: Sequence[LeadProfile], name: str) -> Floats:
     return np.array([days_before(profile.as_of, profile.times.get(name)) for profile in profiles], dtype=np.float64)
 
 

@@ -16,9 +16,10 @@ from datetime import timedelta
 from functools import cached_property
 from importlib import resources
 from types import MappingProxyType
-from typing import Any, cast
+from typing import cast
 
 from domain.channels import ACTION_CHANNELS, PEOPLE_CHANNELS, WRITINGS, ActionChannel, Writing
+from domain.documents import JsonMapping
 from domain.interventions import ACTIONS, INTERVENTIONS, PLAIN_MESSAGES, REASONS, SITUATIONS, TRAITS, URGENCIES, Urgency
 from domain.leads import OPEN_STAGES
 from domain.risk import RISK_LEVELS
@@ -111,7 +112,7 @@ class Catalogue:
     #: section -> intervention, situation or action -> words
     wording: Mapping[str, Mapping[str, str]]
 
-    def for_tenant(self, settings: Mapping[str, Any]) -> Catalogue:
+    def for_tenant(self, settings: JsonMapping) -> Catalogue:
         """Return the catalogue with a tenant's settings applied; this catalogue if they change nothing.
 
         `allowed_actions` (None: all), `forbidden_actions` and `costs` are read; actions that this version does not know
@@ -147,7 +148,7 @@ class Catalogue:
             for reason in REASONS
         }
 
-    def _allowed_actions(self, settings: Mapping[str, Any]) -> list[str]:
+    def _allowed_actions(self, settings: JsonMapping) -> list[str]:
         allowed, forbidden = settings.get("allowed_actions"), settings.get("forbidden_actions") or ()
         return [name for name in self.actions if (allowed is None or name in allowed) and name not in forbidden]
 
@@ -277,7 +278,7 @@ def _required_words(actions: Mapping[str, Action]) -> Mapping[str, Collection[st
     }
 
 
-def _costs(settings: Mapping[str, Any]) -> dict[str, float]:
+def _costs(settings: JsonMapping) -> dict[str, float]:
     costs: Mapping[str, float] = settings.get("costs") or {}
     return {name: float(cost) for name, cost in costs.items() if math.isfinite(cost) and cost >= 0}
 

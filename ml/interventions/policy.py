@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from domain.interventions import URGENCIES
 from ml.experiments.shrinkage import Uplift
-from ml.features.levels import normalised_level
+from ml.features.contextual import normalised_level
 from ml.interventions.budget import within_budget
 from ml.interventions.catalogue import CATALOGUE, Action, Catalogue, Situation, UrgencyRules
 from ml.interventions.policy_types import Evidence, Need, Proposal, options

@@ -16,7 +16,7 @@ Evidence = Literal["rule", "model"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What is known about a lead that may need an intervention."""
+    """The data about a lead from which interventions are proposed."""
 
     lead_id: str
     as_of: datetime

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn, TypeVar
 
+from domain.documents import TomlMapping
 from ml.errors import CatalogueError
+
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,7 @@ class TomlTable:
     """One table; each method raises CatalogueError, which names the place of a missing or wrong value."""
 
     place: str
-    cells: Mapping[str, Any]
+    cells: TomlMapping
 
     def wrong(self, key: str, what: str) -> NoReturn:
         """Raise the error for a key."""
@@ -44,7 +47,7 @@ class TomlTable:
 
     def word(self, key: str, among: Collection[str] = ()) -> str:
         """Return a text that is not blank, one of `among` if that is given."""
-        text: str = self._given(key, str)
+        text = self._given(key, str)
         if not text.strip():
             self.wrong(key, "is blank")
         if among and text not in among:
@@ -55,8 +58,7 @@ class TomlTable:
         """Return a list of different texts; empty when the key is absent."""
         if key not in self.cells:
             return ()
-        listed: Sequence[Any] = self._given(key, list)
-        inside = TomlTable(self._at(key), {str(place): text for place, text in enumerate(listed)})
+        inside = TomlTable(self._at(key), {str(place): text for place, text in enumerate(self._given(key, list))})
         words = tuple(inside.word(place, among) for place in inside.cells)
         if len(set(words)) < len(words):
             self.wrong(key, "names something twice")
@@ -64,17 +66,18 @@ class TomlTable:
 
     def number(self, key: str, low: float = 0.0, high: float = 1e6) -> float:
         """Return a finite number from `low` to `high`."""
-        value: float = self._given(key, (int, float))
+        value = self._given(key, int, float)
         if isinstance(value, bool) or not math.isfinite(value) or not low <= value <= high:
             self.wrong(key, f"must be a number from {low:g} to {high:g}")
         return float(value)
 
-    def _given(self, key: str, kind: type | tuple[type, ...]) -> Any:
+    def _given(self, key: str, *kinds: type[_Kind]) -> _Kind:
         if key not in self.cells:
             self.wrong(key, "is missing")
-        if not isinstance(self.cells[key], kind):
-            self.wrong(key, f"cannot be {self.cells[key]!r}")
-        return self.cells[key]
+        value = self.cells[key]
+        if not isinstance(value, kinds):
+            self.wrong(key, f"cannot be {value!r}")
+        return value
 
     def _at(self, key: str) -> str:
         return f"{self.place}.{key}" if self.place else key

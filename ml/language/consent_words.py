@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from domain.documents import TomlMapping
 from ml.language.patterns import ENTRIES, Trie, expand
 
 Channels = frozenset[str]
@@ -27,7 +28,7 @@ LONGEST = 120
 #: channels that may be refused; faxes are not sent
 _OURS = frozenset({"sms", "call", "email", "mail"})
 
-_DATA: Mapping[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_DATA: TomlMapping = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 VERSION: str = _DATA["version"]
 _LISTS: Mapping[str, list[str]] = _DATA["list"]
 _TOUCH, _ON = frozenset(_LISTS["touch"]), frozenset(_LISTS["on"])
@@ -51,7 +52,7 @@ _HINT = re.compile(
     r"|kein|\bs[ei][nm]\b|black|block|deny|suppress|robinson|remov|delet|wrong|errad|equivoc|faux|mauvais|litig|lawsuit|threat"
     r"|decea|cid[eo]|storb|consent|permis|gdpr|tcpa|casl|lopd|rgpd|dsgvo|lgpd|baja|leave|cease|quit|arr[e\u00ea]t|parar"
     r"|only|solo|forg[eo]t|eras|compl|spam|abuse|abge|abbe|objec|oppos|refus|inscri|never|jamais|nunca|rayer|recha|rehu|off"
-    r"|disturb|molest|d[e\u00e9]s(?:in|ab)",
+    r"|disturb|molest|sperr|widers|werbeverb|disisc|consens|allow|d[e\u00e9]s(?:in|ab)",
     re.IGNORECASE,
 )
 #: words that are written letter by letter, "D.N.C.", and their beginnings
@@ -61,7 +62,7 @@ _JOINING = frozenset({"or", "and", "nor", "o", "y", "ou", "e", "et"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentColumn:
-    """What a column says of consent, by its name."""
+    """The meaning of a column for consent, read from its name."""
 
     #: refusal: a yes closes the channels; consent: a yes opens them; about: how consent was given, no attribute
     means: Literal["refusal", "consent", "about"]
@@ -71,7 +72,7 @@ class ConsentColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentSignal:
-    """What a short text says of contact, by channel; all empty when it says nothing."""
+    """The consent that a short text states, by channel; all empty when it states none."""
 
     refused: Channels = NO_CHANNELS
     #: consent was not given, which is no refusal
@@ -94,7 +95,7 @@ class _LabelEntry:
     #: True: it counts only if it is the whole text
     whole: bool
     #: True: its own channels count, whatever the words name
-    own: bool
+    own_channels: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +121,18 @@ def column_meaning(header: str) -> ConsentColumn | None:
     exempt = _covered_places(matches, "nothing")
     about_consent = _covered_places(matches, "about_consent")
     for means in ("refusal", "about_consent", "consent"):
-        match = next((one for one in matches if one.entry.means == means and not exempt & set(_span(one))), None)
+        match = next(
+            (
+                candidate
+                for candidate in matches
+                if candidate.entry.means == means and not exempt & set(_span(candidate))
+            ),
+            None,
+        )
         if means == "refusal" and match is not None and about_consent & set(_span(match)):
             match = None
         if match is not None:
-            named = None if match.entry.own else _named_channels(words, range(len(words)))
+            named = None if match.entry.own_channels else _named_channels(words, range(len(words)))
             channels = named if named is not None else match.entry.channels
             if not channels:
                 return ConsentColumn(means="about", channels=NO_CHANNELS)
@@ -279,7 +287,7 @@ def _applies(match: _LabelMatch, words: Sequence[str]) -> bool:
 
 def _channels_of_match(words: Sequence[str], match: _LabelMatch) -> Channels:
     """Return the channels of a mark: those its words name, else those named around it, else those of its entry."""
-    if match.entry.own:
+    if match.entry.own_channels:
         return match.entry.channels
     span = _extended_span(words, match)
     named = _named_channels(words, span)

@@ -55,8 +55,8 @@ class Lexicon:
             for word in words:
                 kinds.setdefault(word, []).append(name)
         # words of the same classes get neighbouring characters, so that a class is a few ranges
-        known = sorted(literal.union(*classes.values()), key=lambda word: (kinds.get(word, []), word))
-        index = {word: place for place, word in enumerate(known, 2)}
+        vocabulary = sorted(literal.union(*classes.values()), key=lambda word: (kinds.get(word, []), word))
+        index = {word: place for place, word in enumerate(vocabulary, 2)}
         often = frozenset(index[word] for word in common if word in index)
         sets = {word: frozenset([place]) for word, place in index.items()}
         sets |= {name: frozenset(index[word] for word in words) for name, words in classes.items()}

@@ -17,12 +17,14 @@ from itertools import product
 from math import prod
 from typing import Any, Literal, TypeAlias
 
+from domain.documents import TomlMapping
 from ml.errors import CatalogueError
 
 Tier = Literal["block", "warn", "info"]
 #: worst first
 TIERS: tuple[Tier, ...] = ("block", "warn", "info")
 
+#: word -> the trie of what may follow; under the two keys below the entries, which a recursive type cannot tell apart
 Trie: TypeAlias = dict[str, Any]
 
 #: key of a trie under which the entries stand whose phrase ends here
@@ -107,7 +109,7 @@ def load_phrases(texts: Mapping[str, str]) -> PhraseCatalogue:
         raise CatalogueError(f"{', '.join(texts)}: {type(error).__name__} {error}: install Hearth again") from None
 
 
-def _parse_file(name: str, text: str) -> dict[str, Any]:
+def _parse_file(name: str, text: str) -> TomlMapping:
     try:
         file = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -117,7 +119,7 @@ def _parse_file(name: str, text: str) -> dict[str, Any]:
     return file
 
 
-def _catalogue(version: str, lists: Mapping[str, list[str]], tables: Sequence[Mapping[str, Any]]) -> PhraseCatalogue:
+def _catalogue(version: str, lists: Mapping[str, list[str]], tables: Sequence[TomlMapping]) -> PhraseCatalogue:
     entries = tuple(parse_entry(table) for table in tables)
     if len({entry.id for entry in entries}) < len(entries):
         raise ValueError("an entry is defined twice")
@@ -140,7 +142,7 @@ def _lists_by_word(lists: Mapping[str, list[str]]) -> Mapping[str, tuple[str, ..
     return {word: tuple(lists_of_word) for word, lists_of_word in names.items() if " " not in word}
 
 
-def parse_entry(table: Mapping[str, Any]) -> PhraseEntry:
+def parse_entry(table: TomlMapping) -> PhraseEntry:
     """Return the entry in a table of a data file.
 
     Raises:

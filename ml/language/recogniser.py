@@ -15,8 +15,9 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from domain.documents import JsonMapping
 from ml.errors import ArtifactCorruptedError
 
 #: changes when older weights can no longer be read
@@ -64,7 +65,7 @@ class Recogniser:
     doubt: float
     #: how much higher the score must be for a sentence that names no contact
     unnamed: float = 0.0
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: JsonMapping = field(default_factory=dict)
 
     def score(self, hashed: frozenset[int]) -> float:
         """Return the log-odds that a sentence refuses."""
@@ -137,9 +138,9 @@ def _packed(form: str, values: Sequence[int]) -> str:
     return base64.b64encode(struct.pack(form, *values)).decode("ascii")
 
 
-def _canonical(body: Mapping[str, Any]) -> str:
+def _canonical(body: JsonMapping) -> str:
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def _digest(body: Mapping[str, Any]) -> str:
+def _digest(body: JsonMapping) -> str:
     return hashlib.sha256(_canonical(body).encode()).hexdigest()

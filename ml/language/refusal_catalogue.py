@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from domain.documents import TomlMapping
 from ml.language.grammar import Lexicon, Pattern, characters_of
 from ml.language.words import Speller, fold
 
@@ -63,7 +64,7 @@ class PatternIndex:
 class RefusalCatalogue:
     """Everything in `refusals.toml`, compiled."""
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, data: TomlMapping) -> None:
         classes = {name: frozenset(fold(words).split()) for name, words in data["words"].items()}
         tails, exceptions, typos = data["tails"], data["except"], data["typos"]
         patterns = [pattern for entry in data["pattern"] for pattern in entry["any"]]
@@ -111,7 +112,7 @@ def load_shipped() -> RefusalCatalogue:
     return RefusalCatalogue(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
-def _entry(entry: Mapping[str, Any]) -> RefusalPattern:
+def _entry(entry: TomlMapping) -> RefusalPattern:
     return RefusalPattern(
         id=entry["id"],
         verdict=entry.get("verdict", "clear"),

@@ -37,7 +37,7 @@ _EVERY_CHANNEL = frozenset({"sms", "email", "call", "mail"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRefusal:
-    """What a message refuses, and how certain that is."""
+    """The refusal in a message: its channels, and how certain it is."""
 
     verdict: RefusalVerdict
     #: refused channels: of sms, email, call, mail; or {"all"}; empty when the verdict is "none"
@@ -100,12 +100,12 @@ def read_message(message: str, channel: str | None = None) -> MessageRefusal:
     >>> sorted(read_message("no me escriban más").channels)
     ['all']
     """
-    own = own_words(message)
-    folded = fold(own)
+    text = own_words(message)
+    folded = fold(text)
     if not may_refuse(folded):
         return NO_REFUSAL
     encoded = _encoded_sentences(folded)
-    return _read_by_patterns(own, encoded, channel) or _read_by_recogniser(encoded, channel)
+    return _read_by_patterns(text, encoded, channel) or _read_by_recogniser(encoded, channel)
 
 
 def verdict_of_patterns(message: str) -> RefusalVerdict:
@@ -114,15 +114,15 @@ def verdict_of_patterns(message: str) -> RefusalVerdict:
     >>> verdict_of_patterns("STOP"), verdict_of_patterns("nice house")
     ('clear', 'none')
     """
-    own = own_words(message)
-    refusal = _read_by_patterns(own, _encoded_sentences(fold(own)), None)
+    text = own_words(message)
+    refusal = _read_by_patterns(text, _encoded_sentences(fold(text)), None)
     return "none" if refusal is None else refusal.verdict
 
 
-def _read_by_patterns(own: str, encoded: Sequence[_EncodedSentence], channel: str | None) -> MessageRefusal | None:
+def _read_by_patterns(text: str, encoded: Sequence[_EncodedSentence], channel: str | None) -> MessageRefusal | None:
     matches = [match for sentence in encoded for match in _refusal_matches(sentence)]
     matches += _keyword_messages(encoded)
-    matches = [match for match in matches if not match.entry.name or _NAME.search(own)]
+    matches = [match for match in matches if not match.entry.name or _NAME.search(text)]
     if not matches:
         return None
     counted = [match for match in matches if match.verdict == "clear"] or matches
@@ -191,7 +191,7 @@ def _encoded(sentence: Sentence) -> _EncodedSentence:
     catalogue = _catalogue()
     letters, spell = catalogue.lexicon.letters, catalogue.speller.correct
     clauses = [
-        [known for word in clause for known in ((word,) if word in letters else spell(word))] for clause in sentence
+        [spelt for word in clause for spelt in ((word,) if word in letters else spell(word))] for clause in sentence
     ]
     ends = [*accumulate(map(len, clauses))]
     return _EncodedSentence(
@@ -277,7 +277,9 @@ def _keyword_messages(encoded: Sequence[_EncodedSentence]) -> Iterator[_RefusalM
     if not encoded or sum(len(sentence.coded) for sentence in encoded) > _MOST_KEYWORD_WORDS:
         return
     finder, polite = _catalogue().finders["message"], _catalogue().polite
-    meant = [one for one in encoded if any(not polite.match(letter) for letter in one.coded)] or encoded
+    meant = [
+        candidate for candidate in encoded if any(not polite.match(letter) for letter in candidate.coded)
+    ] or encoded
     for sentence in encoded:
         is_message = len(meant) == 1 and meant[0] is sentence
         bounds = [0, *sorted(sentence.starts), len(sentence.coded)]
@@ -301,8 +303,8 @@ def _refused_channels(
     welcome_places: dict[int, set[int]] = {}
     for sentence in encoded:
         refusing = {place for match in matches if match.words is sentence.words for place in range(*match.span)}
-        for found in catalogue.welcome.finditer(sentence.coded):
-            places = range(*found.span())
+        for phrase in catalogue.welcome.finditer(sentence.coded):
+            places = range(*phrase.span())
             if refusing.isdisjoint(places):
                 welcome_places.setdefault(id(sentence.words), set()).update(places)
                 words = {sentence.words[place] for place in places}

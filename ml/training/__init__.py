@@ -1,1 +1,1 @@
-"""How models are judged, calibrated and promoted."""
+"""Evaluation, calibration and promotion of models."""

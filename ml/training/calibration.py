@@ -64,8 +64,8 @@ def bins(labels: Bools, probabilities: Floats, *, count: int = 10) -> tuple[Bin,
 
 def expected_error(labels: Bools, probabilities: Floats, *, count: int = 10) -> float:
     """Return the expected calibration error over bins of equal count, 0 to 1; 0 is perfect."""
-    found = bins(labels, probabilities, count=count)
-    return sum(part.rows * abs(part.said - part.came) for part in found) / sum(part.rows for part in found)
+    parts = bins(labels, probabilities, count=count)
+    return sum(part.rows * abs(part.said - part.came) for part in parts) / sum(part.rows for part in parts)
 
 
 def _bin(labels: Bools, probabilities: Floats) -> Bin:

@@ -55,31 +55,31 @@ def evaluate(labels: Sequence[bool] | Bools, probabilities: Sequence[float] | Fl
     >>> found.auc, round(found.brier, 4), found.base_rate
     (0.75, 0.1581, 0.5)
     """
-    truth, said = checked(labels, probabilities)
-    ranking = _Ranking(truth, said)
+    truth, predicted = validated(labels, probabilities)
+    ranking = _Ranking(truth, predicted)
     figures = ranking.figures(np.ones(len(truth)))
-    slope = slope_of(truth, said)
+    slope = slope_of(truth, predicted)
     return Metrics(
         **figures,
-        ece=float(expected_error(truth, said)),
+        ece=float(expected_error(truth, predicted)),
         slope=slope if np.isfinite(slope) else 0.0,
-        lift_top_decile=_lift(truth, said),
+        lift_top_decile=_lift(truth, predicted),
         base_rate=float(truth.mean()),
         rows=len(truth),
         intervals=_intervals(ranking, len(truth), seed),
     )
 
 
-def checked(labels: Sequence[bool] | Bools, probabilities: Sequence[float] | Floats) -> tuple[Bools, Floats]:
+def validated(labels: Sequence[bool] | Bools, probabilities: Sequence[float] | Floats) -> tuple[Bools, Floats]:
     """Return labels and probabilities as arrays. Raises LabelsError when they do not fit together."""
-    truth, said = np.asarray(labels, dtype=np.bool_), np.asarray(probabilities, dtype=np.float64)
-    if truth.shape != said.shape or truth.ndim != 1:
+    truth, predicted = np.asarray(labels, dtype=np.bool_), np.asarray(probabilities, dtype=np.float64)
+    if truth.shape != predicted.shape or truth.ndim != 1:
         raise LabelsError("labels and probabilities differ in number; give one probability for each label")
-    if not np.isfinite(said).all() or said.min(initial=0.0) < 0 or said.max(initial=0.0) > 1:
+    if not np.isfinite(predicted).all() or predicted.min(initial=0.0) < 0 or predicted.max(initial=0.0) > 1:
         raise LabelsError("a probability lies outside 0 to 1; give probabilities, not scores")
     if truth.all() or not truth.any():
         raise LabelsError("all labels are the same; give rows of both outcomes")
-    return truth, said
+    return truth, predicted
 
 
 def auc(labels: Bools, scores: Floats) -> float:
@@ -93,9 +93,9 @@ class _Ranking:
     def __init__(self, labels: Bools, scores: Floats) -> None:
         self.order = np.argsort(-scores, kind="stable")
         self.truth = labels[self.order].astype(np.float64)
-        self.said = scores[self.order]
+        self.predicted = scores[self.order]
         #: where a run of equal scores starts
-        self.starts = np.flatnonzero(np.r_[True, np.diff(self.said) != 0])
+        self.starts = np.flatnonzero(np.r_[True, np.diff(self.predicted) != 0])
 
     def auc(self, weights: Floats) -> float:
         good, bad = self._runs(weights)
@@ -103,22 +103,22 @@ class _Ranking:
 
     def pr_auc(self, weights: Floats) -> float:
         good, bad = self._runs(weights)
-        found, all_ = np.cumsum(good), np.cumsum(good + bad)
-        precision = np.divide(found, all_, out=np.zeros_like(found), where=all_ > 0)
+        true_positives, selected = np.cumsum(good), np.cumsum(good + bad)
+        precision = np.divide(true_positives, selected, out=np.zeros_like(true_positives), where=selected > 0)
         return float((precision * good).sum() / good.sum())
 
     def figures(self, weights: Floats) -> dict[str, float]:
         """Return the weighted figures; `weights` are in the order of the rows as given."""
         weights = weights[self.order]
         total = weights.sum()
-        sure = np.clip(self.said, _SURE, 1 - _SURE)
+        sure = np.clip(self.predicted, _SURE, 1 - _SURE)
         loss = -np.where(self.truth > 0, np.log(sure), np.log1p(-sure))
         return {
             "auc": self.auc(weights),
             "pr_auc": self.pr_auc(weights),
-            "brier": float((weights * (self.said - self.truth) ** 2).sum() / total),
+            "brier": float((weights * (self.predicted - self.truth) ** 2).sum() / total),
             "log_loss": float((weights * loss).sum() / total),
-            "accuracy": float((weights * ((self.said >= 0.5) == (self.truth > 0))).sum() / total),
+            "accuracy": float((weights * ((self.predicted >= 0.5) == (self.truth > 0))).sum() / total),
         }
 
     def _runs(self, weights: Floats) -> tuple[Floats, Floats]:
@@ -146,19 +146,21 @@ def _resample(positive: Bools, rng: np.random.Generator) -> Floats:
 def lift_curve(labels: Bools, probabilities: Floats, *, points: int = 20) -> tuple[tuple[float, float], ...]:
     """Return (share of rows taken, best first; share of the positives among them), from nothing to all."""
     shares = np.linspace(0, 1, points + 1)
-    taken = [_found(labels, probabilities, round(share * len(labels))) / labels.sum() for share in shares.tolist()]
-    return tuple((round(share, 6), float(found)) for share, found in zip(shares.tolist(), taken, strict=True))
+    recalls = [
+        _positives_in_top(labels, probabilities, round(share * len(labels))) / labels.sum() for share in shares.tolist()
+    ]
+    return tuple((round(share, 6), float(recall)) for share, recall in zip(shares.tolist(), recalls, strict=True))
 
 
-def _lift(truth: Bools, said: Floats) -> float:
-    best = max(1, len(said) // 10)
-    return float(_found(truth, said, best) / best / truth.mean())
+def _lift(truth: Bools, predicted: Floats) -> float:
+    best = max(1, len(predicted) // 10)
+    return float(_positives_in_top(truth, predicted, best) / best / truth.mean())
 
 
-def _found(truth: Bools, said: Floats, best: int) -> float:
+def _positives_in_top(truth: Bools, predicted: Floats, best: int) -> float:
     """Return the positives among the best-scored rows; rows of one score share what is left of the places."""
     if best == 0:
         return 0.0
-    cut = np.partition(said, len(said) - best)[len(said) - best]
-    above, tied = said > cut, said == cut
+    cut = np.partition(predicted, len(predicted) - best)[len(predicted) - best]
+    above, tied = predicted > cut, predicted == cut
     return float(truth[above].sum() + (best - above.sum()) * truth[tied].mean())

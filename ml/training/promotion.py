@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.arrays import Bools, Floats, Ints
-from ml.training.evaluation import checked
+from ml.training.evaluation import validated
 
 RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Whether a candidate is promoted, and why in words."""
+    """The decision to promote a candidate or not, with its reason in words."""
 
     promoted: bool
     reason: str
@@ -43,12 +43,12 @@ def decide(
     >>> decide([False, True] * 50, [0.5, 0.5] * 50, None, seed=0).promoted
     False
     """
-    truth, said = checked(labels, candidate)
+    truth, predicted = validated(labels, candidate)
     rivals = [("the base rate", np.full(len(truth), truth.mean()))]
     if champion is not None:
-        rivals.append((rival, checked(labels, champion)[1]))
+        rivals.append((rival, validated(labels, champion)[1]))
     of = np.arange(len(truth)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    verdicts = [_against((said - truth) ** 2, (rival - truth) ** 2, name, of, seed) for name, rival in rivals]
+    verdicts = [_against((predicted - truth) ** 2, (rival - truth) ** 2, name, of, seed) for name, rival in rivals]
     failed = next((verdict for verdict in verdicts if not verdict.promoted), None)
     return failed or verdicts[-1]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.training.evaluation import checked
+from ml.training.evaluation import validated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,8 @@ def by_score(labels: Sequence[bool], probabilities: Sequence[float]) -> tuple[Sc
     >>> [(band.low, band.rows, band.positives) for band in by_score([True, False, True], [0.85, 0.81, 0.2])]
     [(0.8, 2, 1), (0.2, 1, 1)]
     """
-    truth, said = checked(labels, probabilities)
-    tenths = np.clip((said * 10 + 1e-9).astype(np.intp), 0, 9)
+    truth, predicted = validated(labels, probabilities)
+    tenths = np.clip((predicted * 10 + 1e-9).astype(np.intp), 0, 9)
     rows, positives = (np.bincount(tenths, weights=weights, minlength=10) for weights in (None, truth))
     return tuple(
         ScoreBand(low=tenth / 10, high=(tenth + 1) / 10, rows=int(rows[tenth]), positives=int(positives[tenth]))

@@ -66,22 +66,22 @@ def read_labels(cells: Cells, positive: str | None) -> Target:
     texts = [cell.strip() for cell in cells]
     rows = [row for row, text in enumerate(texts) if text]
     values = Counter(texts[row] for row in rows)
-    chosen = _positive(values) if positive is None else _asked(values, positive.strip())
+    chosen = _positive(values) if positive is None else _given_positive(values, positive.strip())
     labels = np.array([texts[row].casefold() == chosen.casefold() for row in rows], dtype=np.bool_)
     return Target(labels=labels, rows=rows, positive=chosen)
 
 
 def read_columns(columns: Columns, dates: Dates) -> FeatureMatrix:
     """Return a table's columns as features, named `column:<name>`."""
-    made = {name: _read(cells, dates) for name, cells in columns.items()}
-    features = [part for name, found in made.items() for part in _features(name, found)]
-    features += _between({name: found for name, found in made.items() if isinstance(found, np.ndarray)})
+    parsed = {name: _read(cells, dates) for name, cells in columns.items()}
+    features = [part for name, column in parsed.items() for part in _features(name, column)]
+    features += _between({name: column for name, column in parsed.items() if isinstance(column, np.ndarray)})
     values = np.empty((len(next(iter(columns.values()), ())), len(features)), dtype=np.float32)
     levels: dict[str, tuple[Value, ...]] = {}
     for index, (name, cells) in enumerate(features):
-        values[:, index], found = (cells, ()) if isinstance(cells, np.ndarray) else encode(cells, name)
-        if found:
-            levels[name] = found
+        values[:, index], column_levels = (cells, ()) if isinstance(cells, np.ndarray) else encode(cells, name)
+        if column_levels:
+            levels[name] = column_levels
     return FeatureMatrix(columns=tuple(name for name, _ in features), values=values, levels=levels)
 
 
@@ -107,14 +107,14 @@ def number(text: str) -> float | None:
 def _positive(values: Counter[str]) -> str:
     if len(values) != 2:
         raise LabelsError(f"the target has {_listed(values)}; name the positive one with --positive")
-    one, other = values
-    for text, rest in ((one, other), (other, one)):
+    first, second = values
+    for text, rest in ((first, second), (second, first)):
         if text.casefold() in POSITIVE or (rest.casefold() in NEGATIVE and text.casefold() not in NEGATIVE):
             return text
-    raise LabelsError(f"which is positive, {one!r} or {other!r}? name it with --positive")
+    raise LabelsError(f"which is positive, {first!r} or {second!r}? name it with --positive")
 
 
-def _asked(values: Counter[str], positive: str) -> str:
+def _given_positive(values: Counter[str], positive: str) -> str:
     if positive.casefold() in {value.casefold() for value in values}:
         return positive
     raise LabelsError(f"no row has {positive!r} in the target; it has {_listed(values)}")
@@ -130,25 +130,25 @@ def _listed(values: Counter[str]) -> str:
 def _read(cells: Cells, dates: Dates) -> Floats | list[Value | None]:
     """Return a column's dates as days, or its numbers and levels."""
     counts = Counter(cells)
-    known = {text: count for text, count in counts.items() if " ".join(text.split()).casefold() not in BLANK}
-    numbers = {text: number(text) for text in known}
-    if _nearly(known, numbers):
+    filled = {text: count for text, count in counts.items() if " ".join(text.split()).casefold() not in BLANK}
+    numbers = {text: number(text) for text in filled}
+    if _nearly(filled, numbers):
         read = {text: level(text) if numbers.get(text) is None else numbers[text] for text in counts}
         return [read[text] for text in cells]
-    days = _days(known, dates)
-    if _nearly(known, days):
+    days = _days(filled, dates)
+    if _nearly(filled, days):
         return np.array([np.nan if days.get(text) is None else days[text] for text in cells], dtype=np.float64)
     levels = {text: level(text) for text in counts}
     return [levels[text] for text in cells]
 
 
-def _nearly(known: Mapping[str, int], found: Mapping[str, float | None]) -> bool:
-    read = sum(count for text, count in known.items() if found.get(text) is not None)
-    return read > 0 and read >= SHARE * sum(known.values())
+def _nearly(filled: Mapping[str, int], parsed: Mapping[str, float | None]) -> bool:
+    read = sum(count for text, count in filled.items() if parsed.get(text) is not None)
+    return read > 0 and read >= SHARE * sum(filled.values())
 
 
-def _days(known: Mapping[str, int], dates: Dates) -> dict[str, float | None]:
-    texts = [*known]
+def _days(filled: Mapping[str, int], dates: Dates) -> dict[str, float | None]:
+    texts = [*filled]
     read = dates(texts)
     tried = texts[:: max(1, len(texts) // _TRIED)]
     if sum(_day(text, read) is not None for text in tried) < SHARE * len(tried):
@@ -163,21 +163,21 @@ def _day(text: str, read: Callable[[str], datetime]) -> float | None:
         return None
 
 
-def _features(name: str, found: Floats | list[Value | None]) -> Iterator[tuple[str, Floats | list[Value | None]]]:
-    yield COLUMN + name, found
-    if isinstance(found, np.ndarray):
-        whole = np.floor(found)
+def _features(name: str, values: Floats | list[Value | None]) -> Iterator[tuple[str, Floats | list[Value | None]]]:
+    yield COLUMN + name, values
+    if isinstance(values, np.ndarray):
+        whole = np.floor(values)
         yield f"{COLUMN}{name} weekday", (whole + 5) % 7
         yield f"{COLUMN}{name} month", _months(whole)
-        if (found[np.isfinite(found)] % 1).any():
-            yield f"{COLUMN}{name} hour", np.floor((found - whole) * 24)
+        if (values[np.isfinite(values)] % 1).any():
+            yield f"{COLUMN}{name} hour", np.floor((values - whole) * 24)
 
 
 def _months(days: Floats) -> Floats:
-    known = np.isfinite(days)
+    is_known = np.isfinite(days)
     months = np.full(len(days), np.nan)
-    moments = np.datetime64(_START.date()) + days[known].astype("timedelta64[D]")
-    months[known] = moments.astype("datetime64[M]").astype(int) % 12 + 1
+    moments = np.datetime64(_START.date()) + days[is_known].astype("timedelta64[D]")
+    months[is_known] = moments.astype("datetime64[M]").astype(int) % 12 + 1
     return months
 
 

@@ -79,6 +79,7 @@ def summary(
             "empty": [name for index, name in enumerate(file_source.header) if name and index not in filled],
         },
         "labels": {name: labels[name] for name in LABELS},
+        "advice": [issue.message for issue in (*file_source.warnings, *column_plan.warnings)],
         "error_file": error_file,
         "seconds": round((now - record.created_at).total_seconds(), 3),
     }

@@ -72,7 +72,8 @@ def _require_valid_mode(request: BackfillCsv) -> None:
 
 def _plan(request: BackfillCsv, context: TaskContext) -> BackfillPlan:
     path = workspace.importable(request.uri, request.tenant_id)
-    file_source = source.inspect(path)
+    declared = mapping_file.parse_mapping(request.mapping).defaults.get("encoding")
+    file_source = source.inspect(path, declared)
     column_plan = planning.plan_columns(
         file_source.header,
         profile=request.profile,

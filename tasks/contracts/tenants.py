@@ -64,7 +64,7 @@ class Threshold(Part):
 
 
 class Worth(Part):
-    """What a closed deal is worth to the tenant, in its own figures; without them no amount of money is ever shown."""
+    """The worth of a closed deal to the tenant, in its own figures; without them no amount of money is ever shown."""
 
     #: share of the price that the tenant keeps
     commission: Share

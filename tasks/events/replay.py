@@ -12,11 +12,12 @@ import structlog
 
 from db.records import RawEventRecord
 from db.repositories.events import raw_events
-from db.repositories.sql.statements import in_batches
+from db.repositories.sql import in_batches
 from db.session import reading
+from domain.documents import JsonObject
 from tasks.contracts.events import ReplayEvents
 from tasks.runtime.bisect_batch import bisect
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
 from tasks.services.events.apply_events import announce_refusals, apply
 from tasks.services.events.event_item import Item, origin_of
@@ -41,7 +42,7 @@ class Tally:
         self.ignored_by.update(item.code for item in items if item.fate == "ignored")
         self.leads.update(item.lead_id for item in items if item.fate == "accepted" and item.lead_id)
 
-    def data(self) -> Json:
+    def data(self) -> JsonObject:
         """Return the counts as the answer has them."""
         return {
             "read": self.fates.total(),
@@ -55,7 +56,7 @@ class Tally:
 
 
 @job("hearth.events.replay", ReplayEvents, queue="batch")
-def replay(request: ReplayEvents, context: TaskContext) -> Json:
+def replay(request: ReplayEvents, context: TaskContext) -> JsonObject:
     """Read events again that failed or were ignored; what is understood now is applied once, as of when it came."""
     tenant_id, tally = request.tenant_id, Tally()
     with reading(tenant_id) as session:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from db.records import InterventionRecord
 from db.repositories.interventions import interventions
 from db.repositories.leads import leads
 from db.session import Session
 from domain.action_states import UNREVIEWED, WAITING
+from domain.documents import JsonObject
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.interventions import ReviewAction, WaitingActions
 from tasks.errors import InvalidPayload
@@ -66,7 +65,7 @@ def waiting(session: Session, request: WaitingActions, context: TaskContext) -> 
     """List the actions that wait for approval, oldest first, as many as fit, and the leads that may have refused."""
     actions = interventions.waiting(session, context.tenant_id, limit=request.limit)
     external_ids = leads.external_ids(session, context.tenant_id, lead_ids=[action.lead_id for action in actions])
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     size = 0
     for action in actions:
         external_id = external_ids.get(action.lead_id)
@@ -80,5 +79,5 @@ def waiting(session: Session, request: WaitingActions, context: TaskContext) -> 
     return TaskResult(data={"actions": rows, "in_doubt": doubts}, as_of=context.now)
 
 
-def _review_view(record: InterventionRecord, *, changed: bool) -> dict[str, Any]:
+def _review_view(record: InterventionRecord, *, changed: bool) -> JsonObject:
     return {"action_id": record.action_id, "lead_id": record.lead_id, "state": record.state, "changed": changed}

@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from db import clock
 from db.records import InterventionRecord
 from db.repositories.interventions import interventions, pauses
 from db.repositories.privacy import restrictions
-from db.session import EVERY_TENANT, Session, reading
+from db.session import EVERY_TENANT, Session, database_time, reading
 from domain.action_states import READY, ActionState
+from domain.documents import JsonObject
 from ml.interventions.compliance.gates import GateDecision
 from ml.interventions.policy import EVERY_INTERVENTION
 from tasks.contracts.interventions import DispatchActions
 from tasks.runtime import schedule
 from tasks.runtime.bisect_batch import bisect
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
 from tasks.services.interventions import action_views, gate_context
 from tasks.services.interventions.action_rows import candidate_of_record, decision_json
@@ -39,7 +39,7 @@ EVERY, EXPIRES, LIMIT = 15, 60, 2000
 
 
 @job("hearth.interventions.dispatch", DispatchActions, queue="inference", internal=True)
-def dispatch(request: DispatchActions, context: TaskContext) -> Json:
+def dispatch(request: DispatchActions, context: TaskContext) -> JsonObject:
     """Hand over the actions that the gates still let pass; without a tenant, enqueue those of all that are due."""
     if request.action_ids is None:
         return context.envelope(request, TaskResult(data={"due": _sweep()}))
@@ -49,7 +49,7 @@ def dispatch(request: DispatchActions, context: TaskContext) -> Json:
         part = context.fork()
         with part.transaction(context.tenant_id) as session:
             # quiet hours are the law's: this machine's clock may be wrong
-            counts = dispatch_actions(session, replace(part, now=clock.now(session)), action_ids)
+            counts = dispatch_actions(session, replace(part, now=database_time(session)), action_ids)
         outcomes.update(counts)
 
     def failed(action_id: str, error: str) -> None:
@@ -63,7 +63,7 @@ def _sweep() -> int:
     if not schedule.is_due("interventions.dispatch", EVERY):
         return 0
     with reading(EVERY_TENANT) as session:
-        due = interventions.due(session, now=clock.now(session), limit=LIMIT)
+        due = interventions.due(session, now=database_time(session), limit=LIMIT)
     by_tenant: dict[str, list[str]] = defaultdict(list)
     for tenant_id, action_id in due:
         by_tenant[tenant_id].append(action_id)
@@ -76,7 +76,7 @@ def _sweep() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Moment:
-    """What holds for all actions that are handed over at once."""
+    """The conditions that all actions of one hand-over share."""
 
     settings: InterventionSettings
     paused: frozenset[str]
@@ -100,11 +100,15 @@ class _Moment:
 def dispatch_actions(session: Session, context: TaskContext, action_ids: Sequence[str]) -> dict[str, int]:
     """Hand over the actions whose time has come, in one transaction; return how many went which way."""
     actions = interventions.get(session, context.tenant_id, action_ids=action_ids)
-    ready = [one for one in actions if one.state == "planned" and one.not_before <= context.now < one.expires_at]
+    ready = [
+        action
+        for action in actions
+        if action.state == "planned" and action.not_before <= context.now < action.expires_at
+    ]
     if not ready:
         return {}
-    moment = _moment(session, context, [one.lead_id for one in ready])
-    return dict(Counter(_decide(session, context, moment, one) for one in ready))
+    moment = _moment(session, context, [action.lead_id for action in ready])
+    return dict(Counter(_decide(session, context, moment, action) for action in ready))
 
 
 def _moment(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> _Moment:

@@ -6,28 +6,27 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import structlog
 
-from db import clock
 from db.records import EnrolmentRecord, EventRecord
 from db.repositories.events import events
 from db.repositories.interventions import enrolments, pauses
 from db.repositories.leads import leads
 from db.repositories.predictions import snapshots
-from db.session import EVERY_TENANT, Session, reading
+from db.session import EVERY_TENANT, Session, database_time, reading
+from domain.documents import JsonObject
 from ml.churn.labels import HORIZON, History, labels
 from ml.experiments.verdicts import Report
 from tasks.contracts.interventions import FollowUp
 from tasks.interventions.pauses import set_pause
 from tasks.runtime import schedule
 from tasks.runtime.bisect_batch import bisect
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
 from tasks.services.interventions import experiment
 from tasks.services.interventions.intervention_settings import settings_of
-from tasks.services.interventions.per_tenant import of_tenant
+from tasks.services.interventions.per_tenant import for_tenant
 from tasks.services.models import churn_training_data
 
 log = structlog.get_logger(__name__)
@@ -46,7 +45,7 @@ RESPECTED = timedelta(days=30)
 
 
 @job("hearth.interventions.follow_up", FollowUp, queue="batch", internal=True)
-def follow_up(request: FollowUp, context: TaskContext) -> Json:
+def follow_up(request: FollowUp, context: TaskContext) -> JsonObject:
     """Record how the leads ended whose time is over, once a day, and pause types of intervention that do harm."""
     if not schedule.is_due("interventions.follow_up", DAY):
         return context.envelope(request, TaskResult(data={"settled": 0}))
@@ -56,17 +55,17 @@ def follow_up(request: FollowUp, context: TaskContext) -> Json:
         settled += done
         if not done:
             break
-    paused = sum(len(judge(of_tenant(context, tenant_id))) for tenant_id in settled)
+    paused = sum(len(judge(for_tenant(context, tenant_id))) for tenant_id in settled)
     return context.envelope(request, TaskResult(data={"settled": settled.total(), "paused": paused}))
 
 
 def _round(context: TaskContext) -> Counter[str]:
     """Record how leads of every tenant ended, and return how many; those not known yet stay for another day."""
     with reading(EVERY_TENANT) as session:
-        now = clock.now(session)
+        now = database_time(session)
         due = enrolments.due(session, now=now, limit=LIMIT)
     return +Counter(
-        {name: resolve(replace(of_tenant(context, name), now=now), lead_ids) for name, lead_ids in due.items()}
+        {name: resolve(replace(for_tenant(context, name), now=now), lead_ids) for name, lead_ids in due.items()}
     )
 
 
@@ -105,9 +104,9 @@ def resolve_leads(session: Session, context: TaskContext, lead_ids: Sequence[str
         )
         for lead in leads.get(session, context.tenant_id, lead_ids=list(enrolled))
     }
-    known = {lead_id: outcome for lead_id, outcome in outcomes.items() if outcome is not None}
-    count = enrolments.close(session, context.tenant_id, experiment=name, outcomes=known, now=context.now)
-    if known:
+    resolved = {lead_id: outcome for lead_id, outcome in outcomes.items() if outcome is not None}
+    count = enrolments.close(session, context.tenant_id, experiment=name, outcomes=resolved, now=context.now)
+    if resolved:
         context.audit("enrolments_settled", leads=count, experiment=name)
     return count
 
@@ -142,12 +141,12 @@ def _outcome(history: History, record: EnrolmentRecord, context: TaskContext) ->
     return None if outcomes[0].outcome == "censored" else (outcomes[0].outcome, outcomes[0].reason)
 
 
-def _evidence(report: Report, name: str) -> dict[str, Any]:
+def _evidence(report: Report, name: str) -> JsonObject:
     effect, always = report.types[name].effect, report.types[name].always
     return {
         "sent": effect.treated.count,
-        "held_out": effect.held.count,
-        "rates": [effect.treated_rate, effect.held_rate],
+        "held_out": effect.holdout.count,
+        "rates": [effect.treated_rate, effect.holdout_rate],
         "difference": effect.difference,
         "interval": None if always is None else list(always),
     }

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from db.repositories.interventions import pauses
 from db.session import Session
+from domain.documents import JsonMapping
 from tasks.contracts.interventions import PauseInterventions, ResumeInterventions
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
@@ -31,7 +29,7 @@ def resume(session: Session, request: ResumeInterventions, context: TaskContext)
 
 
 def set_pause(
-    session: Session, context: TaskContext, intervention: str, reason: str, evidence: Mapping[str, Any], *, by: str
+    session: Session, context: TaskContext, intervention: str, reason: str, evidence: JsonMapping, *, by: str
 ) -> bool:
     """Pause a type, tell the CRM and record it in the audit chain; False where it is paused already."""
     changed = pauses.pause(

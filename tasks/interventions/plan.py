@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 
 from db.errors import UnknownLead
 from db.session import Session
 from domain.action_states import RUNNING
+from domain.documents import JsonObject
 from tasks.contracts.interventions import PlanDue, PlanInterventions
 from tasks.runtime.bisect_batch import bisect
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, job
 from tasks.services.interventions import action_views
 from tasks.services.interventions.plan_types import LeadPlan, PlanRequest
@@ -44,7 +45,7 @@ def plan(session: Session, request: PlanInterventions, context: TaskContext) -> 
 
 
 @job("hearth.interventions.plan_due", PlanDue, queue="batch", internal=True)
-def plan_due(request: PlanDue, context: TaskContext) -> Json:
+def plan_due(request: PlanDue, context: TaskContext) -> JsonObject:
     """Plan for leads that were found at risk; a lead that fails does not hold up the others."""
     planned: list[LeadPlan] = []
 
@@ -56,14 +57,14 @@ def plan_due(request: PlanDue, context: TaskContext) -> Json:
 
     def failed(lead_id: str, error: str) -> None:
         # an id that no lead has may be any text of the message: it is not logged
-        known = {} if error == UnknownLead.__name__ else {"lead_id": lead_id}
-        log.error("lead_not_planned_for", **known, error=error)
+        lead_facts = {} if error == UnknownLead.__name__ else {"lead_id": lead_id}
+        log.error("lead_not_planned_for", **lead_facts, error=error)
 
     bisect(list(dict.fromkeys(request.lead_ids)), run, failed)
     return context.envelope(request, TaskResult(data=counts(planned)))
 
 
-def counts(plans: Sequence[LeadPlan]) -> dict[str, Any]:
+def counts(plans: Sequence[LeadPlan]) -> JsonObject:
     """Count what became of many leads."""
     states = Counter(action.state for plan in plans for action in plan.actions)
     reasons = Counter(plan.reason for plan in plans if plan.reason is not None)
@@ -76,7 +77,7 @@ def counts(plans: Sequence[LeadPlan]) -> dict[str, Any]:
     }
 
 
-def _plan_view(lead_plan: LeadPlan) -> dict[str, Any]:
+def _plan_view(lead_plan: LeadPlan) -> JsonObject:
     return {
         "lead_id": lead_plan.lead_id,
         "actions": [action_views.action_view(action) for action in lead_plan.actions],

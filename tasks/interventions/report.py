@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from db.records import EnrolmentTally, PauseRecord
 from db.repositories.interventions import interventions, pauses
 from db.session import Session
+from domain.documents import JsonObject
 from domain.interventions import INTERVENTIONS
 from ml.experiments.verdicts import Report, TypeVerdict
 from tasks.contracts.reports import InterventionsReport
@@ -51,7 +51,7 @@ def report(session: Session, request: InterventionsReport, context: TaskContext)
             "share": settings.holdout,
             "sent": enrolled[False],
             "held_out": enrolled[True],
-            "settled": {"sent": measured.treated.count, "held_out": measured.held.count},
+            "settled": {"sent": measured.treated.count, "held_out": measured.holdout.count},
             **effect_view(measured.effect),
             "detectable_effect": measured.detectable,
             "weeks_needed": measured.weeks_needed,
@@ -74,9 +74,7 @@ def _by_arm(tallies: Iterable[EnrolmentTally], intervention: str | None = None) 
     return arms
 
 
-def _types(
-    measured: Report, tallies: Sequence[EnrolmentTally], paused: Mapping[str, PauseRecord]
-) -> list[dict[str, Any]]:
+def _types(measured: Report, tallies: Sequence[EnrolmentTally], paused: Mapping[str, PauseRecord]) -> list[JsonObject]:
     """Return each type that was ever planned or is paused, in the catalogue's order."""
     names = {tally.intervention for tally in tallies} | set(paused) - {EVERY}
     ordered = [name for name in INTERVENTIONS if name in names]
@@ -86,7 +84,7 @@ def _types(
     ]
 
 
-def _type(name: str, verdict: TypeVerdict | None, arms: Counter[bool], pause: PauseRecord | None) -> dict[str, Any]:
+def _type(name: str, verdict: TypeVerdict | None, arms: Counter[bool], pause: PauseRecord | None) -> JsonObject:
     """Return one type: its own rates, and its difference as far as it was measured, shrunk towards the other types."""
     uplift = verdict.uplift if verdict and verdict.effect.difference is not None else None
     return {
@@ -95,7 +93,7 @@ def _type(name: str, verdict: TypeVerdict | None, arms: Counter[bool], pause: Pa
         "held_out": arms[True],
         "rates": {
             "sent": verdict.effect.treated_rate if verdict else None,
-            "held_out": verdict.effect.held_rate if verdict else None,
+            "held_out": verdict.effect.holdout_rate if verdict else None,
         },
         "difference": uplift.estimate if uplift else None,
         "interval": (uplift.low, uplift.high) if uplift else None,

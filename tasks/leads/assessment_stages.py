@@ -10,8 +10,8 @@ from tasks.runtime import stage_completion
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import step
 from tasks.services.leads import profiles
+from tasks.services.leads.predictions import load_snapshots, take_snapshots
 from tasks.services.leads.scoring import store_scores
-from tasks.services.leads.snapshots import load_taken, take_snapshots
 from tasks.services.leads.urgency import store_urgency
 from tasks.services.models import model_registry
 from tasks.services.models.model_kinds import LEAD_SCORE
@@ -45,7 +45,7 @@ def urgency_stage(session: Session, request: StageCall, context: TaskContext) ->
     record = stage_completion.record(session, request)
     if not record.snapshot_ids:
         return stage_completion.land(session, request, "urgency", "failed")
-    _, stored = load_taken(session, request.tenant_id, record)
+    _, stored = load_snapshots(session, request.tenant_id, record)
     next_looks = store_urgency(session, context, stored, record.snapshot_ids, record.as_of)
     due = {lead_id: at for lead_id, at in next_looks.items() if at is not None}
     rescore_queue.schedule(session, context.tenant_id, due=due)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
 
 from db.records import LeadRecord, PredictionRecord
 from db.repositories.events import events
@@ -13,6 +11,7 @@ from db.repositories.overrides import overrides, score_feedback, threshold_state
 from db.repositories.predictions import predictions
 from db.repositories.privacy import restrictions
 from db.session import Session
+from domain.documents import JsonMapping, JsonObject
 from ml.urgency import Urgency
 from tasks.contracts.leads import CardRequest
 from tasks.runtime.context import TaskContext, TaskResult
@@ -53,20 +52,20 @@ def card(session: Session, request: CardRequest, context: TaskContext) -> TaskRe
     )
 
 
-def _risk(session: Session, lead: LeadRecord, context: TaskContext) -> dict[str, Any] | None:
+def _risk(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObject | None:
     """Return the risk that the lead goes cold; a lead that has ended has none."""
     if profiles.ended(lead) is not None:
         return None
     return churn_risk.risk_view(churn_risk.latest(session, context.tenant_id, [lead.lead_id]).get(lead.lead_id))
 
 
-def _lead(session: Session, lead: LeadRecord, context: TaskContext) -> dict[str, Any]:
+def _lead(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObject:
     names = ("lead_id", "external_id", "lead_type", "stage", "status", "assigned_to", "contactable")
     blocked = restrictions.blocked(session, context.tenant_id, lead_ids=[lead.lead_id])
     return {**{name: getattr(lead, name) for name in names}, "blocked": list(blocked.get(lead.lead_id, ()))}
 
 
-def _scores(session: Session, lead_id: str, context: TaskContext, urgency: Mapping[str, Any]) -> dict[str, Any]:
+def _scores(session: Session, lead_id: str, context: TaskContext, urgency: JsonMapping) -> JsonObject:
     """Return the score that counts, an active override, and the scores of the past with their marks."""
     scores = predictions.history(session, context.tenant_id, lead_id=lead_id, kind=KIND, limit=SCORES)
     marks = score_feedback.for_lead(session, context.tenant_id, lead_id=lead_id)
@@ -83,13 +82,13 @@ def _scores(session: Session, lead_id: str, context: TaskContext, urgency: Mappi
     }
 
 
-def _urgency(session: Session, lead_id: str, context: TaskContext) -> Mapping[str, Any]:
+def _urgency(session: Session, lead_id: str, context: TaskContext) -> JsonMapping:
     """Return how pressing the lead was when it was last assessed; empty where it never was."""
     newest = predictions.history(session, context.tenant_id, lead_id=lead_id, kind="urgency", limit=1)
     return newest[0].detail if newest else {}
 
 
-def _next(session: Session, lead_id: str, context: TaskContext, urgency: Mapping[str, Any]) -> dict[str, Any]:
+def _next(session: Session, lead_id: str, context: TaskContext, urgency: JsonMapping) -> JsonObject:
     """Return the one next action, as the worklist names it, and why the lead stands on no list."""
     gates = conditions(session, context)
     subject = gate_context.load(session, context, [lead_id], gates.settings)[lead_id]
@@ -109,7 +108,7 @@ def _next(session: Session, lead_id: str, context: TaskContext, urgency: Mapping
     }
 
 
-def _score(newest: PredictionRecord, effective: EffectiveScore) -> dict[str, Any]:
+def _score(newest: PredictionRecord, effective: EffectiveScore) -> JsonObject:
     """Return what counts, and beside it what the model says, for where a person set another score."""
     names = ("log_odds", "base", "up", "down", "rest", "interval", "fit", "engagement", "data_quality")
     return {

@@ -5,13 +5,12 @@ A job never overwrites a person: scores are still computed and stored, and count
 
 from __future__ import annotations
 
-from typing import Any
-
 from db.records import FeedbackDraft, OverrideDraft
 from db.repositories.leads import leads
 from db.repositories.overrides import overrides, score_feedback
 from db.repositories.predictions import predictions
 from db.session import Session
+from domain.documents import JsonObject
 from ml.leads import band
 from ml.thresholds import beyond
 from tasks.contracts.leads import MarkScore, OverrideScore, WithdrawOverride
@@ -116,5 +115,5 @@ def _emit_changes(
     return after
 
 
-def _brief(score: EffectiveScore | None) -> dict[str, Any] | None:
+def _brief(score: EffectiveScore | None) -> JsonObject | None:
     return None if score is None else {"probability": score.probability, "band": score.band}

@@ -7,12 +7,12 @@ their silence will be too long (see `tasks.services.leads.due_queue`).
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from db.records import ClaimedLeads, LeadRecord
 from db.repositories.due_queues.queues import rescore_queue, risk_queue
 from db.repositories.leads import leads
 from db.session import EVERY_TENANT, Session, reading
+from domain.documents import JsonObject
 from domain.leads import UNSCORED_LEAD_TYPES
 from tasks.contracts.events import RescoreLeads
 from tasks.contracts.system import Upkeep
@@ -20,8 +20,8 @@ from tasks.runtime import schedule
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
 from tasks.services.leads import due_queue, profiles
+from tasks.services.leads.predictions import take_snapshots, warn_of_blocked
 from tasks.services.leads.scoring import store_scores
-from tasks.services.leads.snapshots import take_snapshots, warn_of_blocked
 from tasks.services.leads.urgency import store_urgency
 from tasks.services.models import model_registry
 from tasks.services.models.model_kinds import LEAD_SCORE
@@ -31,7 +31,7 @@ EVERY, STALE = 2, 20
 
 
 @job("hearth.leads.sweep", Upkeep, queue="inference", internal=True)
-def sweep(request: Upkeep, context: TaskContext) -> dict[str, Any]:
+def sweep(request: Upkeep, context: TaskContext) -> JsonObject:
     """Ask for workers where leads are due."""
     if not schedule.is_due("leads.live", EVERY):
         return context.envelope(request, TaskResult(data={"due": 0}))
@@ -41,7 +41,7 @@ def sweep(request: Upkeep, context: TaskContext) -> dict[str, Any]:
 
 
 @job("hearth.leads.rescore", RescoreLeads, queue="inference", internal=True)
-def rescore(request: RescoreLeads, context: TaskContext) -> dict[str, Any]:
+def rescore(request: RescoreLeads, context: TaskContext) -> JsonObject:
     """Score leads of a tenant that are due; an unchanged score within a scoring interval writes nothing.
 
     A lead that cannot be scored waits a scoring interval for its next turn, and holds up nobody.

@@ -8,7 +8,8 @@ from ml.features import extract
 from tasks.contracts.leads import ScoreLeads
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
-from tasks.services.leads import profiles, snapshots
+from tasks.services.leads import profiles
+from tasks.services.leads.predictions import take_snapshots, warn_of_blocked
 from tasks.services.leads.scoring import band_of, lead_score_view, store_scores
 from tasks.services.models import model_registry
 from tasks.services.models.model_kinds import LEAD_SCORE
@@ -29,10 +30,10 @@ def score(session: Session, request: ScoreLeads, context: TaskContext) -> TaskRe
         view = {"lead_id": None, **lead_score_view(sent, settings)}
         return TaskResult(data={"lead": view}, model=model, as_of=as_of)
     leads = profiles.load(session, request.tenant_id, request.ids(), as_of)
-    allowed, blocked = [lead for lead in leads if not lead.blocked], snapshots.warn_of_blocked(context, leads)
+    allowed, blocked = [lead for lead in leads if not lead.blocked], warn_of_blocked(context, leads)
     if not allowed:
         return TaskResult(data={"scored": 0, "blocked": blocked}, status="blocked", model=model, as_of=as_of)
-    taken = snapshots.take_snapshots(session, context, allowed, as_of)
+    taken = take_snapshots(session, context, allowed, as_of)
     scores = store_scores(session, context, taken, champion, request.explain)
     if request.lead_id is not None:
         view = {"lead_id": request.lead_id, **lead_score_view(scores[0], settings)}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from db.records import OverrideRecord, PredictionRecord
 from db.repositories.leads import leads
 from db.repositories.overrides import overrides
 from db.repositories.predictions import predictions
 from db.session import Session
-from ml.worklist import Candidate, Filled, Place, fill, in_order
+from domain.documents import JsonMapping, JsonObject
+from ml.worklist import Candidate, FilledList, Place, fill, in_order
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.leads import WorklistRequest
 from tasks.runtime.context import TaskContext, TaskResult
@@ -44,7 +44,7 @@ class CallableLead:
 
     score: EffectiveScore
     #: the urgency's row; empty where there is none
-    urgency: Mapping[str, Any]
+    urgency: JsonMapping
     external_id: str | None
     agent: str | None
 
@@ -96,7 +96,7 @@ def _fill(
     context: TaskContext,
     candidates: Mapping[str, CallableLead],
     decided: dict[str, NextAction],
-) -> Filled:
+) -> FilledList:
     """Fill the list from the top; add what was decided of each lead that was looked at to `decided`."""
     settings = context.settings()
     ordered = in_order(
@@ -108,7 +108,7 @@ def _fill(
     if gates.settings.kill_switch:
         # nobody may be contacted, which need not be found out lead by lead
         context.warn("kill_switch", "settings.interventions.kill_switch")
-        return Filled(chosen=(), withheld=len(ordered))
+        return FilledList(chosen=(), withheld=len(ordered))
 
     def place(lead_ids: Sequence[str]) -> dict[str, Place]:
         urgent_actions = {lead_id: candidates[lead_id].urgency.get("action") for lead_id in lead_ids}
@@ -120,14 +120,14 @@ def _fill(
     return fill(ordered, place, capacity=capacity, limit=_limit_per_agent(request, settings))
 
 
-def _limit_per_agent(request: WorklistRequest, settings: Mapping[str, Any]) -> Callable[[str], int] | None:
+def _limit_per_agent(request: WorklistRequest, settings: JsonMapping) -> Callable[[str], int] | None:
     """Return the capacity of each agent on a list for all of them; None where nothing limits it."""
     if request.assigned_to or not settings.get("capacity"):
         return None
     return lambda agent: capacity_of(settings, agent)
 
 
-def capacity_of(settings: Mapping[str, Any], agent: str | None) -> int:
+def capacity_of(settings: JsonMapping, agent: str | None) -> int:
     """Return how many calls a day an agent makes, or a list without an agent shows."""
     capacity = settings.get("capacity") or {}
     return int((capacity.get("agents") or {}).get(agent, capacity.get("default", CALLS)) if agent else CALLS)
@@ -135,7 +135,7 @@ def capacity_of(settings: Mapping[str, Any], agent: str | None) -> int:
 
 def reason_texts(score: PredictionRecord) -> list[str]:
     """Return the reasons that raise the score; those that lower it where none does."""
-    reasons: Sequence[Mapping[str, Any]] = score.detail.get("up") or score.detail.get("down") or ()
+    reasons: Sequence[JsonMapping] = score.detail.get("up") or score.detail.get("down") or ()
     return [reason["text"] for reason in reasons]
 
 
@@ -173,7 +173,7 @@ def _candidate(lead_id: str, lead: CallableLead) -> Candidate:
 
 def _row(
     rank: int, score: PredictionRecord, lead: CallableLead, action: NextAction, context: TaskContext
-) -> dict[str, Any]:
+) -> JsonObject:
     return {
         "rank": rank,
         "lead_id": score.lead_id,
@@ -196,15 +196,15 @@ def _row(
     }
 
 
-def override_brief(override: OverrideRecord | None) -> dict[str, Any] | None:
+def override_brief(override: OverrideRecord | None) -> JsonObject | None:
     """Return an active override in short."""
     view = override_view(override)
     return None if view is None else {name: view[name] for name in ("band", "probability", "reason", "actor", "set_at")}
 
 
-def _within_limit(rows: Sequence[dict[str, Any]], context: TaskContext) -> list[dict[str, Any]]:
+def _within_limit(rows: Sequence[JsonObject], context: TaskContext) -> list[JsonObject]:
     """Return as many rows as one answer holds; the last ones have the contract's keys alone, the rest is cut off."""
-    fitting: list[dict[str, Any]] = []
+    fitting: list[JsonObject] = []
     size = 0
     for row in rows:
         required = {name: value for name, value in row.items() if name not in OPTIONAL}

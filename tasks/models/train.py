@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import asdict, fields
-from typing import Any
 
 from db.records import AuditDraft, ModelDraft, ModelRecord
 from db.repositories import audit
 from db.repositories.models import lineage, models, pooled_models
 from db.session import EVERY_TENANT, Session, across_tenants, reading
+from domain.documents import JsonObject
 from ml import artifacts
 from ml.features import SCHEMA_VERSION
 from ml.leads import Training
@@ -17,7 +17,7 @@ from ml.training.promotion import Decision
 from ml.training.score_bands import by_score
 from tasks.contracts.base.wire import to_wire
 from tasks.contracts.models import TrainModel
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
 from tasks.services.models import model_registry
 from tasks.services.models.dataset import Dataset
@@ -25,7 +25,7 @@ from tasks.services.models.model_kinds import MODEL_KINDS
 
 
 @job("hearth.models.train", TrainModel, queue="training")
-def train_model(request: TrainModel, context: TaskContext) -> Json:
+def train_model(request: TrainModel, context: TaskContext) -> JsonObject:
     """Train on every labelled lead as of the moment it was observed; the same data trains once."""
     if request.scope == "pooled" and context.settings().get("pool") != "share":
         return context.envelope(request, _refused(request, context))
@@ -63,7 +63,7 @@ def _reason_before(model: ModelRecord) -> str:
 
 def _register(
     request: TrainModel, dataset: Dataset, training: Training, decision: Decision, context: TaskContext
-) -> Json:
+) -> JsonObject:
     draft = ModelDraft(
         kind=request.kind,
         scope=request.scope,
@@ -113,12 +113,12 @@ def _promote(session: Session, dataset: Dataset, record: ModelRecord, reason: st
     return models.get(session, dataset.owner, version=record.version) or record
 
 
-def _report(dataset: Dataset, training: Training) -> dict[str, Any]:
+def _report(dataset: Dataset, training: Training) -> JsonObject:
     """Return what the registry stores beside the metrics: all of the training but scorer and predictions."""
     names = [field.name for field in fields(training) if field.name not in {"scorer", "metrics", "out_of_fold"}]
-    report: dict[str, Any] = to_wire({name: getattr(training, name) for name in names})
-    bands: list[Any] = to_wire(by_score(dataset.truth, training.out_of_fold))
-    facts: dict[str, Any] = to_wire(dataset.facts)
+    report: JsonObject = to_wire({name: getattr(training, name) for name in names})
+    bands: list[object] = to_wire(by_score(dataset.truth, training.out_of_fold))
+    facts: JsonObject = to_wire(dataset.facts)
     return {**report, "bands_by_score": bands, "libraries": artifacts.libraries(), **facts}
 
 

@@ -18,10 +18,11 @@ from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.events import events
 from db.repositories.leads import leads
 from db.session import EVERY_TENANT, Session, reading
+from domain.documents import JsonObject
 from tasks.contracts.privacy import RereadLeads
 from tasks.intake import consent
 from tasks.runtime import schedule
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ SOURCE = "stored"
 
 
 @job("hearth.privacy.reread", RereadLeads, queue="batch", internal=True)
-def reread(request: RereadLeads, context: TaskContext) -> Json:
+def reread(request: RereadLeads, context: TaskContext) -> JsonObject:
     """Read a tenant's stored leads again from the last position; without a tenant, start the tenants that wait."""
     if request.tenant_id is None:
         return context.envelope(request, TaskResult(data={"tenants": _sweep()}))
@@ -56,7 +57,7 @@ def reread(request: RereadLeads, context: TaskContext) -> Json:
     return context.envelope(request, TaskResult(data=progress_data(progress)))
 
 
-def progress_data(record: ConsentReadingRecord) -> Json:
+def progress_data(record: ConsentReadingRecord) -> JsonObject:
     """Return the progress of a run as JSON."""
     names = ("version", "leads", "refused", "doubtful", "started_at", "finished_at")
     return {name: getattr(record, name) for name in names}

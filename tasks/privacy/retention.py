@@ -10,11 +10,12 @@ from db.records import AuditDraft, TenantRecord
 from db.repositories import audit, tenants
 from db.repositories.privacy import erasure, retention, storage
 from db.session import EVERY_TENANT, reading, transaction
+from domain.documents import JsonObject
 from tasks.contracts.base.wire import to_wire
 from tasks.contracts.system import Upkeep
 from tasks.privacy.rights import subject_hashes
 from tasks.runtime import schedule
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
 from tasks.services.privacy import broker_data, workspace_files
 
@@ -26,7 +27,7 @@ INACTIVE = 100
 
 
 @job("hearth.privacy.purge", Upkeep, queue="ingest", internal=True)
-def purge(request: Upkeep, context: TaskContext) -> Json:
+def purge(request: Upkeep, context: TaskContext) -> JsonObject:
     """Delete what was kept longer than its retention period, of every tenant, once a day."""
     if not schedule.is_due("privacy.purge", DAY):
         return context.envelope(request, TaskResult(data={}))

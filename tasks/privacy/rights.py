@@ -17,10 +17,11 @@ from db.records import ErasureRecord, ErasureResult
 from db.repositories.privacy import erasure, restrictions, storage, subject_access, tombstones
 from db.repositories.privacy.erasure import ErasureStart, RequestedIdentity
 from db.session import Session, reading, transaction
+from domain.documents import JsonObject
 from tasks.contracts.base.wire import digest, to_wire
 from tasks.contracts.privacy import Compact, ExportPerson, ForgetPerson, Person, ReadmitPerson, RestrictPerson
 from tasks.errors import InvalidPayload
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, job
 from tasks.services.privacy import broker_data, workspace_files
 
@@ -33,7 +34,7 @@ SOON = 30.0
 
 
 @job("hearth.privacy.export", ExportPerson, queue="ingest")
-def export(request: ExportPerson, context: TaskContext) -> Json:
+def export(request: ExportPerson, context: TaskContext) -> JsonObject:
     """Write everything that is stored about a person to a file of the workspace; the result has counts only."""
     with reading(request.tenant_id) as session:
         subject = erasure.find(session, request.tenant_id, lead_id=request.lead_id, identities=request.identities())
@@ -73,7 +74,7 @@ def export(request: ExportPerson, context: TaskContext) -> Json:
 
 
 @job("hearth.privacy.forget", ForgetPerson, queue="ingest")
-def forget(request: ForgetPerson, context: TaskContext) -> Json:
+def forget(request: ForgetPerson, context: TaskContext) -> JsonObject:
     """Erase a person everywhere, once: first refuse their data from now on, then clean files, then delete all rows."""
     with transaction(request.tenant_id) as session:
         begun = erasure.begin(
@@ -112,7 +113,7 @@ def _erase_again(tenant_id: str, subject: DataSubject, task_ids: tuple[str, ...]
         storage.empty_log(session)
 
 
-def _rewrite(envelope: Json) -> None:
+def _rewrite(envelope: JsonObject) -> None:
     """Make the broker rewrite its append-only file: now, and again when it no longer contains this task's message."""
     state = broker_data.rewrite_log()
     if state == "refused":
@@ -130,7 +131,7 @@ def _compact_later(since: datetime, seconds: float) -> None:
 
 
 @job("hearth.privacy.compact", Compact, queue="ingest", internal=True)
-def compact(request: Compact, context: TaskContext) -> Json:
+def compact(request: Compact, context: TaskContext) -> JsonObject:
     """Make the broker rewrite its append-only file after an erasure, unless it has done so since."""
     if broker_data.rewritten_since(request.since + timedelta(seconds=SOON / 3)):
         return context.envelope(request, TaskResult(data={"log": "begun"}))
@@ -142,7 +143,7 @@ def compact(request: Compact, context: TaskContext) -> Json:
 
 def _erase(
     request: ForgetPerson, context: TaskContext, begun: ErasureStart, files: Mapping[str, int]
-) -> tuple[Json, tuple[str, ...]]:
+) -> tuple[JsonObject, tuple[str, ...]]:
     """Erase all rows in one transaction; ids of an earlier erasure are searched for like any other."""
     tenant_id = request.tenant_id
     with context.transaction(tenant_id, dry_run=request.dry_run) as session:
@@ -174,7 +175,7 @@ def _without_earlier(subject: DataSubject, request: ForgetPerson, begun: Erasure
     return subject if earlier >= subject.identities else replace(subject, identities=subject.identities - earlier)
 
 
-def _nothing_left(session: Session, request: ForgetPerson, context: TaskContext) -> Json:
+def _nothing_left(session: Session, request: ForgetPerson, context: TaskContext) -> JsonObject:
     """Return the result of the newest erasure of these ids again, and by which erasure each id was erased.
 
     Raises:
@@ -193,14 +194,14 @@ def _nothing_left(session: Session, request: ForgetPerson, context: TaskContext)
     }
 
 
-def _identity_states(requested: Sequence[RequestedIdentity]) -> Json:
+def _identity_states(requested: Sequence[RequestedIdentity]) -> JsonObject:
     """Return the state of each of several ids: erased, erased_before, or searched when no lead had it."""
     if len(requested) < 2:
         return {}
     return {"ids": [{"index": index, **_identity_state(identity)} for index, identity in enumerate(requested)]}
 
 
-def _identity_state(identity: RequestedIdentity) -> Json:
+def _identity_state(identity: RequestedIdentity) -> JsonObject:
     if identity.earlier is not None:
         return {"state": "erased_before", "erasure_id": identity.earlier.erasure_id}
     return {"state": "erased" if identity.exists else "searched"}
@@ -211,7 +212,7 @@ def _in_files(files: Mapping[str, int]) -> bool:
     return any(count for name, count in files.items() if name != "results")
 
 
-def _result(erasure_id: str, leads: int, erased: ErasureResult, files: Mapping[str, int]) -> Json:
+def _result(erasure_id: str, leads: int, erased: ErasureResult, files: Mapping[str, int]) -> JsonObject:
     stores = {name: count for name, count in erased.stores.items() if count}
     return {
         "erasure_id": erasure_id,

@@ -7,7 +7,7 @@ runs alone, with its own retries and its own error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,14 +18,15 @@ from db.records import ClaimDraft
 from db.repositories import tenants
 from db.repositories.jobs import idempotency_keys
 from db.session import Session
+from domain.documents import JsonMapping, JsonObject
 from tasks.contracts.base.request import Request, parse
 from tasks.errors import InvalidPayload
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.idempotency import args_hash, key_of
 
 log = structlog.get_logger(__name__)
 
-#: a request and the context of its own message
+#: a request, of the task's own contract, and the context of its own message
 Item = tuple[Any, TaskContext]
 #: (session, items) -> a result for each item, in their order
 Bodies = Callable[[Session, Sequence[Item]], list[TaskResult]]
@@ -36,7 +37,7 @@ class Call:
     """One message of a batch: its task id and its kwargs."""
 
     task_id: str
-    kwargs: Mapping[str, Any]
+    kwargs: JsonMapping
 
 
 class BatchResults:
@@ -47,11 +48,11 @@ class BatchResults:
     """
 
     def __init__(self) -> None:
-        self._envelopes: dict[str, Json] = {}
+        self._envelopes: dict[str, JsonObject] = {}
         #: messages of the last batch that found no database
         self._unreachable: set[str] = set()
 
-    def take(self, task_id: str | None) -> Json | None:
+    def take(self, task_id: str | None) -> JsonObject | None:
         """Return the envelope of a message, once; None when the message is still to be run."""
         return self._envelopes.pop(task_id, None) if task_id else None
 
@@ -80,7 +81,7 @@ results = BatchResults()
 
 def _run_together(
     context: TaskContext, contract: type[Request], bodies: Bodies, calls: Sequence[Call]
-) -> dict[str, Json]:
+) -> dict[str, JsonObject]:
     """Return the committed envelopes by task id."""
     items = [item for call in calls if (item := _item(context, contract, call))]
     tenant_ids = {request.tenant_id for request, _ in items}

@@ -1,34 +1,33 @@
-"""What a task's body gets besides its request (TaskContext), and what it returns (TaskResult)."""
+"""The context that a task's body gets beside its request (TaskContext), and its return value (TaskResult)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from db.records import AuditDraft, OutboundDraft, OutboxDraft, OutboxRecord, TenantRecord
 from db.repositories import audit
 from db.repositories.jobs import leases, outbox
 from db.repositories.outbound import outbound
 from db.session import Session, transaction
+from domain.documents import JsonMapping, JsonObject
 from tasks.contracts.base.request import CONTRACT, Request
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical, to_wire
 from tasks.runtime import idempotency
 from tasks.runtime.idempotency import Claim
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
-    """What a task's body returns: the data, and the fields of the envelope that go with it."""
+    """The return value of a task's body: the data, and the fields of the envelope that go with it."""
 
-    data: Mapping[str, Any]
+    data: JsonMapping
     status: Literal["ok", "insufficient_data", "no_model", "blocked", "partial"] = "ok"
-    model: Mapping[str, Any] | None = None
+    model: JsonMapping | None = None
     as_of: datetime | None = None
 
 
@@ -42,7 +41,7 @@ class JobLease:
 
 @dataclass(slots=True, kw_only=True)
 class TaskContext:
-    """Who asks and when, and what goes with the effect: warnings, follow-ups, events for the CRM, audit rows."""
+    """The caller and time of a task, and the side effects that it collects: warnings, follow-ups, CRM events, audit."""
 
     task: str
     task_id: str
@@ -54,7 +53,7 @@ class TaskContext:
     #: hands committed follow-ups to the broker
     publish: Callable[[str, Sequence[OutboxRecord]], None]
     lease: JobLease | None = None
-    warnings: list[Json] = field(default_factory=list)
+    warnings: list[JsonObject] = field(default_factory=list)
     follow_ups: list[OutboxDraft] = field(default_factory=list)
     events: list[OutboundDraft] = field(default_factory=list)
     audit_rows: list[AuditDraft] = field(default_factory=list)
@@ -66,7 +65,7 @@ class TaskContext:
         assert self.tenant is not None
         return self.tenant.tenant_id
 
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> JsonMapping:
         """Return the tenant's settings; empty without a tenant."""
         return self.tenant.settings if self.tenant else {}
 
@@ -78,15 +77,15 @@ class TaskContext:
         """Warn the caller of a part of the message that was ignored instead of refused."""
         self.warnings.append({"code": code, "path": path})
 
-    def enqueue(self, task: str, **kwargs: Any) -> None:
+    def enqueue(self, task: str, **kwargs: object) -> None:
         """Write a follow-up task with the effect; it is published after the commit, and again until it has ended."""
         self.follow_ups.append(OutboxDraft(task=task, queue=self.queue_of(task), kwargs=to_wire(kwargs)))
 
-    def emit_event(self, kind: str, lead_id: str | None = None, /, **body: Any) -> None:
+    def emit_event(self, kind: str, lead_id: str | None = None, /, **body: object) -> None:
         """Write an event of the outbound stream with the effect; it must hold no personal data."""
         self.events.append(OutboundDraft(type=kind, lead_id=lead_id, body=to_wire(body)))
 
-    def audit(self, kind: str, /, **body: Any) -> None:
+    def audit(self, kind: str, /, **body: object) -> None:
         """Write a row of the tenant's audit chain with the effect; it must hold no personal data."""
         self.audit_rows.append(AuditDraft(kind=kind, body=to_wire(body)))
 
@@ -125,18 +124,18 @@ class TaskContext:
         """Return this task's claim to an idempotency key."""
         return Claim(task=self.task, key=key, args_hash=self.args_hash, task_id=self.task_id, now=self.now)
 
-    def store_result(self, session: Session, request: Request, key: str, result: TaskResult) -> Json:
+    def store_result(self, session: Session, request: Request, key: str, result: TaskResult) -> JsonObject:
         """Store a job's result in the caller's transaction; return its envelope, or the first one for a duplicate."""
         return idempotency.once(session, request.tenant_id, self.claim(key), lambda: self.envelope(request, result))
 
-    def envelope(self, request: Request, result: TaskResult) -> Json:
+    def envelope(self, request: Request, result: TaskResult) -> JsonObject:
         """Return the result as it goes over the wire: finite JSON of at most 64 KB.
 
         Raises:
             ValueError: it is longer, or holds what JSON does not know.
 
         """
-        envelope: Json = to_wire(
+        envelope: JsonObject = to_wire(
             {
                 "contract": CONTRACT,
                 "status": result.status,

@@ -8,18 +8,19 @@ own, under a lease where its contract names one.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any, cast
 
 from db.repositories import tenants
 from db.repositories.jobs import quarantine
 from db.session import Session, reading
+from domain.documents import JsonObject
 from tasks.contracts.base.request import Request
 from tasks.runtime import idempotency, outbox
-from tasks.runtime.context import Json, TaskContext
+from tasks.runtime.celery_types import RunningTask
+from tasks.runtime.context import TaskContext
 from tasks.runtime.leases import leased
 
 
-def run(task: Any, request: Request, context: TaskContext) -> Json:
+def run(task: RunningTask, request: Request, context: TaskContext) -> JsonObject:
     """Return the envelope of a checked request."""
     match task.kind:
         case "query":
@@ -30,7 +31,7 @@ def run(task: Any, request: Request, context: TaskContext) -> Json:
             return _write(task, request, context)
 
 
-def _query(task: Any, request: Request, context: TaskContext) -> Json:
+def _query(task: RunningTask, request: Request, context: TaskContext) -> JsonObject:
     with reading(request.tenant_id or quarantine.UNKNOWN_TENANT) as session:
         _set_tenant(session, request, context)
         envelope = context.envelope(request, task.body(session, request, context))
@@ -38,11 +39,11 @@ def _query(task: Any, request: Request, context: TaskContext) -> Json:
     return envelope
 
 
-def _write(task: Any, request: Request, context: TaskContext) -> Json:
+def _write(task: RunningTask, request: Request, context: TaskContext) -> JsonObject:
     with context.transaction(request.tenant_id, dry_run=request.dry_run) as session:
         _set_tenant(session, request, context)
 
-        def body() -> Json:
+        def body() -> JsonObject:
             return context.envelope(request, task.body(session, request, context))
 
         if task.kind == "effect":
@@ -54,13 +55,13 @@ def _write(task: Any, request: Request, context: TaskContext) -> Json:
     return envelope
 
 
-def _job(task: Any, request: Request, context: TaskContext) -> Json:
+def _job(task: RunningTask, request: Request, context: TaskContext) -> JsonObject:
     with reading(request.tenant_id or quarantine.UNKNOWN_TENANT) as session:
         _set_tenant(session, request, context)
     name = request.lease_name()
     lease = leased(request.tenant_id, f"{task.name}:{name}", context.task_id) if name else nullcontext()
     with lease as context.lease:
-        envelope = cast("Json", task.body(request, context))
+        envelope: JsonObject = task.body(request, context)
     outbox.finish_alone(request.tenant_id, task.request)
     return envelope
 

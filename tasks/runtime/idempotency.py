@@ -6,13 +6,13 @@ the effect, so both are committed or neither is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from db.repositories.jobs import idempotency_keys
 from db.session import Session
+from domain.documents import JsonMapping, JsonObject
 from tasks.contracts.base.request import Request
 from tasks.contracts.base.wire import digest
 
@@ -29,7 +29,7 @@ class Claim:
     now: datetime
 
 
-def once(session: Session, tenant_id: str, claim: Claim, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def once(session: Session, tenant_id: str, claim: Claim, run: Callable[[], JsonObject]) -> JsonObject:
     """Return what `run` returns and store it under the key, or return the stored result where the key was used before.
 
     Raises:
@@ -62,6 +62,6 @@ def args_hash(request: Request) -> str:
     return digest(request.model_dump(mode="python", exclude_unset=True, exclude={"idempotency_key", "request_id"}))
 
 
-def as_duplicate(result: Mapping[str, Any] | None) -> dict[str, Any]:
+def as_duplicate(result: JsonMapping | None) -> JsonObject:
     """Return a stored envelope, marked as one that was given before."""
     return {**(result or {}), "duplicate": True}

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
+from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
 
 from db.errors import DatabaseUnavailable
 from db.records import OutboxRecord
 from db.repositories.jobs import outbox
 from db.session import Session, transaction
+from tasks.runtime.celery_types import Delivery, Producer
 from tasks.runtime.publisher import quick_producer
 
 log = structlog.get_logger(__name__)
@@ -25,26 +26,26 @@ log = structlog.get_logger(__name__)
 FROM_OUTBOX = "hearth_outbox"
 
 
-def row_of(delivery: Any) -> str | None:
+def row_of(delivery: Delivery) -> str | None:
     """Return the id of the outbox row that a message came from, or None when it did not come from the outbox."""
     row = delivery.get(FROM_OUTBOX)
     return row if isinstance(row, str) else None
 
 
-def finish(session: Session, tenant_id: str, delivery: Any) -> None:
+def finish(session: Session, tenant_id: str, delivery: Delivery) -> None:
     """End the row of a message in the transaction of its effect, so that the relay does not publish it again."""
     if row := row_of(delivery):
         outbox.finish(session, tenant_id, outbox_id=row, now=datetime.now(UTC))
 
 
-def finish_alone(tenant_id: str, delivery: Any) -> None:
+def finish_alone(tenant_id: str, delivery: Delivery) -> None:
     """End the row of a message in a transaction of its own: the task wrote nothing, or it failed for good."""
     if row_of(delivery):
         with transaction(tenant_id) as session:
             finish(session, tenant_id, delivery)
 
 
-def publish(app: Any, tenant_id: str, rows: Sequence[OutboxRecord]) -> None:
+def publish(app: Celery, tenant_id: str, rows: Sequence[OutboxRecord]) -> None:
     """Publish committed follow-ups under the ids of their rows; the relay publishes what the broker does not take."""
     if not rows:
         return
@@ -63,7 +64,7 @@ def publish(app: Any, tenant_id: str, rows: Sequence[OutboxRecord]) -> None:
         log.warning("follow_ups_unconfirmed", rows=len(rows))
 
 
-def _send(app: Any, row: OutboxRecord, producer: Any) -> None:
+def _send(app: Celery, row: OutboxRecord, producer: Producer) -> None:
     app.send_task(
         row.task,
         kwargs=dict(row.kwargs),

@@ -6,7 +6,8 @@ The keys are those of the fair queue (workers.worker.fair_queue).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+
+from redis import Redis
 
 #: a field of the turns that is a tenant; the others are bookkeeping
 LANE = "@"
@@ -31,7 +32,7 @@ def ready_key(queue: str) -> str:
     return f"hearth.fair.{queue}.ready"
 
 
-def depths(client: Any, queues: Iterable[str]) -> dict[str, int]:
+def depths(client: Redis, queues: Iterable[str]) -> dict[str, int]:
     """Return the number of messages that wait in each queue, on its list or aside; one round trip."""
     names = sorted(set(queues))
     pipeline = client.pipeline(transaction=False)
@@ -42,7 +43,7 @@ def depths(client: Any, queues: Iterable[str]) -> dict[str, int]:
     return {name: counts[2 * place] + counts[2 * place + 1] for place, name in enumerate(names)}
 
 
-def backlog(client: Any, queue: str, tenant_id: str) -> int:
+def backlog(client: Redis, queue: str, tenant_id: str) -> int:
     """Return the turns before a tenant's newest message in a queue: about the number of its messages that wait."""
     pipeline = client.pipeline(transaction=False)
     pipeline.zrange(set_aside_key(queue), 0, 0, withscores=True)

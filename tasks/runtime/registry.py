@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+from domain.documents import JsonObject
 from tasks.contracts.base.request import ENVELOPE_SCHEMA, Request
 
 #: the folders of `tasks` that declare no task; every other module of the package may declare some
@@ -24,7 +24,7 @@ _TASKS = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """What the decorator of a task says."""
+    """The declaration of a task, from its decorator."""
 
     name: str
     contract: type[Request]
@@ -71,7 +71,7 @@ def public_contracts() -> dict[str, type[Request]]:
     }
 
 
-def schemas() -> dict[str, dict[str, Any]]:
+def schemas() -> dict[str, JsonObject]:
     """Return the JSON Schema of every public task's kwargs, by task name, and that of their `envelope`."""
     return {
         **{name: contract.model_json_schema() for name, contract in public_contracts().items()},

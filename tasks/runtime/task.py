@@ -25,23 +25,38 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Literal, TypedDict, Unpack
 from uuid import uuid4
 
 from celery import Task, shared_task
 from celery.exceptions import Reject, Retry
 
+from domain.documents import JsonObject
 from tasks.contracts.base.request import Request, parse
 from tasks.errors import InvalidPayload, TaskError, Unavailable
 from tasks.runtime import batching, execution, idempotency, outbox, registry
 from tasks.runtime.batching import Bodies, Call
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.celery_types import OnFault
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.failures import delivery_attempts, retries, retry_policy
 from tasks.runtime.failures.error_mapping import absorbed, translated
 from tasks.runtime.registry import Declaration
 
 Kind = Literal["query", "effect", "step", "job"]
+#: its request is of the task's own contract
 Body = Callable[..., TaskResult]
+JobBody = Callable[..., JsonObject]
+
+
+class Options(TypedDict, total=False):
+    """The optional arguments of a task's declaration."""
+
+    #: True for a task that only Hearth sends: its contract is not published
+    internal: bool
+    on_fault: OnFault
+    many: Bodies
+    #: Celery's: True where nobody waits for an answer, and none is stored
+    ignore_result: bool
 
 
 class HearthTask(Task):
@@ -59,7 +74,7 @@ class HearthTask(Task):
     body: Body
     kind: Kind
     #: tells the owner of a step that it failed, instead of raising
-    on_fault: Callable[[Any, str], None] | None = None
+    on_fault: OnFault | None = None
     #: runs several messages of one tenant in one transaction; None: each message has its own
     many: Bodies | None = None
 
@@ -68,7 +83,7 @@ class HearthTask(Task):
         if self.many is not None:
             batching.results.prepare(self._context(None, []), self.contract, self.many, calls)
 
-    def answer(self, args: tuple[Any, ...], kwargs: Json) -> Json:
+    def answer(self, args: tuple[object, ...], kwargs: JsonObject) -> JsonObject:
         """Return the envelope of the message that Celery runs now.
 
         Raises:
@@ -91,7 +106,7 @@ class HearthTask(Task):
                 outbox.finish_alone(str(kwargs.get("tenant_id", "")), self.request)
             raise
 
-    def _run(self, args: tuple[Any, ...], kwargs: Json) -> Json:
+    def _run(self, args: tuple[object, ...], kwargs: JsonObject) -> JsonObject:
         with translated(self):
             request, warnings = parse(self.contract, _single_mapping(args, kwargs))
             context = self._context(request, warnings)
@@ -122,42 +137,51 @@ class HearthTask(Task):
         return str(self.app.amqp.router.route({}, task)["queue"].name)
 
 
-def query(name: str, contract: type[Request], *, queue: str, **options: Any) -> Callable[[Body], Any]:
+def query(
+    name: str, contract: type[Request], *, queue: str, **options: Unpack[Options]
+) -> Callable[[Body], HearthTask]:
     """Declare a task that only reads: `body(session, request, context) -> TaskResult`."""
     return _declare("query", name, contract, queue, options)
 
 
-def effect(name: str, contract: type[Request], *, queue: str, **options: Any) -> Callable[[Body], Any]:
+def effect(
+    name: str, contract: type[Request], *, queue: str, **options: Unpack[Options]
+) -> Callable[[Body], HearthTask]:
     """Declare a task whose effect and result are one transaction: `body(session, request, context) -> TaskResult`."""
     return _declare("effect", name, contract, queue, options)
 
 
-def step(name: str, contract: type[Request], *, queue: str, **options: Any) -> Callable[[Body], Any]:
+def step(name: str, contract: type[Request], *, queue: str, **options: Unpack[Options]) -> Callable[[Body], HearthTask]:
     """Declare an internal task whose own rows tell duplicates: `body(session, request, context) -> TaskResult`."""
     return _declare("step", name, contract, queue, {"internal": True, **options})
 
 
-def job(name: str, contract: type[Request], *, queue: str, **options: Any) -> Callable[[Callable[..., Json]], Any]:
+def job(
+    name: str, contract: type[Request], *, queue: str, **options: Unpack[Options]
+) -> Callable[[JobBody], HearthTask]:
     """Declare long work that opens its own transactions: `body(request, context) -> envelope`."""
     return _declare("job", name, contract, queue, options)
 
 
 def _declare(
-    kind: Kind, name: str, contract: type[Request], queue: str, options: Json
-) -> Callable[[Callable[..., Any]], Any]:
-    """Register a task; `internal=True` keeps its contract from being published, other options are Celery's."""
-    internal = bool(options.pop("internal", False))
+    kind: Kind, name: str, contract: type[Request], queue: str, options: Options
+) -> Callable[[Body | JobBody], HearthTask]:
+    """Register a task; what its options say beyond `internal` is set on the task."""
 
-    def declare(body: Callable[..., Any]) -> Any:
+    def declare(body: Body | JobBody) -> HearthTask:
         # positional only: a caller may name a key `self`
-        def run(self: HearthTask, /, *args: Any, **kwargs: Any) -> Json:
+        def run(self: HearthTask, /, *args: object, **kwargs: object) -> JsonObject:
             return self.answer(args, kwargs)
 
         run.__doc__, run.__module__ = body.__doc__, body.__module__
         # a function would become a method
-        functions: Json = {each: staticmethod(options[each]) for each in ("on_fault", "many") if each in options}
-        registry.add(Declaration(name=name, contract=contract, queue=queue, internal=internal))
-        return shared_task(
+        attributes = {
+            each: staticmethod(value) if callable(value) else value
+            for each, value in options.items()
+            if each != "internal"
+        }
+        registry.add(Declaration(name=name, contract=contract, queue=queue, internal=options.get("internal", False)))
+        task: HearthTask = shared_task(
             run,
             name=name,
             base=HearthTask,
@@ -166,13 +190,14 @@ def _declare(
             contract=contract,
             default_queue=queue,
             body=staticmethod(body),
-            **{**options, **functions},
+            **attributes,
         )
+        return task
 
     return declare
 
 
-def _single_mapping(args: tuple[Any, ...], kwargs: Json) -> Json:
+def _single_mapping(args: tuple[object, ...], kwargs: JsonObject) -> JsonObject:
     """Return the keyword arguments, or the only positional one, which is an object that means the same."""
     if not args:
         return kwargs

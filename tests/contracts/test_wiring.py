@@ -29,6 +29,7 @@ def test_the_queue_that_is_read_from_the_source_is_the_registered_one(name):
     )
 
 
+@pytest.mark.slow
 def test_a_process_without_the_tasks_routes_them_without_importing_them():
     program = (
         "import sys; from workers.app import app; "

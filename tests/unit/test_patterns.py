@@ -20,6 +20,8 @@ from ml.language import refusals, text
 from tests.support import pattern_steps
 from tests.support.pattern_steps import Machine, TooLong
 
+pytestmark = pytest.mark.slow
+
 PACKAGES = ("workers", "tasks", "db", "ml")
 #: patterns in tuples and records, and how they are used
 USED = {

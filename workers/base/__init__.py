@@ -1,1 +1,1 @@
-"""What every process needs: settings, errors, messages, the quarantine, the database."""
+"""Foundations of every process: settings, errors, messages, the quarantine, the database."""

@@ -15,7 +15,7 @@ _WRITTEN = ("hearth.db*", "beat-schedule*", "cluster.*", "logs/*.log*")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def own(home: Path) -> None:
+def restrict_to_owner(home: Path) -> None:
     """Remove the rights of group and others from an existing home, and from the files in it.
 
     Raises:

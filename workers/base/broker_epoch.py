@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
+
+from redis import Redis
 
 #: a key that goes when the broker's data go
 EPOCH = "hearth.relay.epoch"
@@ -14,9 +15,9 @@ EPOCH = "hearth.relay.epoch"
 class Epoch:
     """Detects that the broker lost its data: our mark is gone, or is another one."""
 
-    _mark: bytes | None = None
+    _mark: bytes | str | None = None
 
-    def has_changed(self, client: Any) -> bool:
+    def has_changed(self, client: Redis) -> bool:
         """Return whether the data were lost since the last call; the first call returns True where there is no mark."""
         mark = client.get(EPOCH)
         if mark is None:

@@ -34,7 +34,7 @@ def bind(settings: Settings) -> None:
         KeysUnreadable: the key ring is damaged, not to be read, or gone where something needs it.
 
     """
-    atomic_files.own(settings.home)
+    atomic_files.restrict_to_owner(settings.home)
     url, ring = settings.database_url.get_secret_value(), key_ring(settings)
     session.configure(url, ring, check=functools.partial(_compare, settings))
 
@@ -62,7 +62,7 @@ def begin(settings: Settings) -> None:
 
 def _warn_of_unbound_role(settings: Settings) -> None:
     """Say that row-level security is passed by; all works without it, so it is no reason to stop."""
-    if not _made(settings):
+    if not _database_exists(settings):
         return
     with session.reading(session.EVERY_TENANT) as asking:
         if not tenancy.is_bound(asking):
@@ -77,7 +77,7 @@ def key_ring(settings: Settings) -> KeyRing:
 
     """
     try:
-        return KeyRing.parse(settings.keys.get_secret_value() if settings.keys else _kept(settings))
+        return KeyRing.parse(settings.keys.get_secret_value() if settings.keys else _stored_ring(settings))
     except (OSError, ValueError, DatabaseError):
         place = _place(settings)
         raise KeysUnreadable(f"{place} holds no key ring: put the saved one back, sealed columns need it") from None
@@ -87,16 +87,16 @@ def _place(settings: Settings) -> str:
     return "HEARTH_KEYS" if settings.keys else str(settings.home / "keys")
 
 
-def _kept(settings: Settings) -> str:
+def _stored_ring(settings: Settings) -> str:
     path = settings.home / "keys"
-    return path.read_text() if path.exists() else _first(settings, path)
+    return path.read_text() if path.exists() else _new_ring(settings, path)
 
 
-def _first(settings: Settings, path: Path) -> str:
+def _new_ring(settings: Settings, path: Path) -> str:
     """Return a new key ring, where nothing needs an older one."""
     ring = KeyRing.generate()
     try:
-        table = _needing(settings, ring)
+        table = _table_needing_ring(settings, ring)
     except DatabaseError:
         hint = "start again once it does"
         raise KeysUnreadable(f"{path} is gone, and the database does not say whether it is needed: {hint}") from None
@@ -105,9 +105,9 @@ def _first(settings: Settings, path: Path) -> str:
     return atomic_files.create_once(path, ring.dump())
 
 
-def _needing(settings: Settings, ring: KeyRing) -> str | None:
+def _table_needing_ring(settings: Settings, ring: KeyRing) -> str | None:
     """Return the table that needs an older ring; looking makes no database."""
-    if not _made(settings):
+    if not _database_exists(settings):
         return None
     session.configure(settings.database_url.get_secret_value(), ring)
     try:
@@ -117,7 +117,7 @@ def _needing(settings: Settings, ring: KeyRing) -> str | None:
         session.dispose()
 
 
-def _made(settings: Settings) -> bool:
+def _database_exists(settings: Settings) -> bool:
     """Return whether there is a database to ask; to connect would make a SQLite file."""
     url = normal_url(settings.database_url.get_secret_value())
     return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
@@ -130,13 +130,13 @@ def _compare(settings: Settings) -> None:
         KeysForeign: it does not.
 
     """
-    if not _made(settings):
+    if not _database_exists(settings):
         return
     with session.reading(session.EVERY_TENANT) as asking:
         match = key_marks.check(asking)
     if match.foreign_table is not None:
-        told = f"{match.foreign_table} of the database was written with keys that {_place(settings)} does not hold"
-        raise KeysForeign(f"{told}: {_RESTORE}")
+        problem = f"{match.foreign_table} of the database was written with keys that {_place(settings)} does not hold"
+        raise KeysForeign(f"{problem}: {_RESTORE}")
     if match.unmarked:
         _note()
 

@@ -13,16 +13,13 @@ import re
 import zlib
 from collections.abc import Callable
 from itertools import accumulate
-from typing import Any
+from typing import Protocol
 
 from kombu import compression, serialization
 from kombu.exceptions import DecodeError
 from kombu.utils import json as typed
 
-# Kombu ships no types
-_serialization: Any = serialization
-_compression: Any = compression
-_typed: Any = typed
+from domain.documents import JsonObject
 
 #: levels of nesting: a hundred of what a caller sends, which the contract allows, and the two that Celery puts around
 #: it. Good messages have about ten, and what is much deeper than this cannot be pickled for a child
@@ -67,7 +64,7 @@ def shallow(text: str, limit: int = DEPTH) -> str:
     return text
 
 
-def loads(data: Any) -> Any:
+def loads(data: str | bytes | memoryview) -> object:
     """Read JSON as kombu does, with bounded depth; a typed object with a bad value stays the object it is.
 
     Raises:
@@ -81,28 +78,35 @@ def loads(data: Any) -> Any:
 
 def install() -> None:
     """Install these decoders in the place of kombu's own, in this process."""
-    _serialization.register("json", _typed.dumps, loads, content_type="application/json", content_encoding="utf-8")
+    serialization.register("json", typed.dumps, loads, content_type="application/json", content_encoding="utf-8")
     for name, aliases, unpack in _UNPACKED:
-        if name in _compression._decoders:  # noqa: SLF001 - kombu has no other way to ask
-            encoder, _ = _compression.get_encoder(name)
-            _compression.register(encoder, unpack, name, aliases)
-    for name in _compression.encoders():
-        if name not in {known for known, _, _ in _UNPACKED}:
+        if name in compression._decoders:  # noqa: SLF001 - kombu has no other way to ask
+            encoder, _ = compression.get_encoder(name)
+            compression.register(encoder, unpack, name, aliases)
+    for name in compression.encoders():
+        if name not in {supported for supported, _, _ in _UNPACKED}:
             # it cannot be unpacked piece by piece here
-            del _compression._decoders[name]  # noqa: SLF001
+            del compression._decoders[name]  # noqa: SLF001
 
 
-def _object(found: dict[str, Any]) -> Any:
+def _object(document: JsonObject) -> object:
     try:
-        return _typed.object_hook(found)
+        return typed.object_hook(document)
     except Exception:  # noqa: BLE001  # a decoder of kombu's may raise anything, and the contract names the place
-        return found
+        return document
 
 
-def _bounded(begin: Callable[[], Any]) -> Callable[[bytes], bytes]:
+class _Unpacker(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+def _bounded(begin: Callable[[], _Unpacker]) -> Callable[[bytes], bytes]:
     def unpack(data: bytes) -> bytes:
         unpacking = begin()
-        body: bytes = unpacking.decompress(data, BODY_LIMIT + 1)
+        body = unpacking.decompress(data, BODY_LIMIT + 1)
         if len(body) > BODY_LIMIT:
             raise TooLongUnpacked(f"more than {BODY_LIMIT} bytes when unpacked")
         if not unpacking.eof:

@@ -1,4 +1,4 @@
-"""What can go wrong with processes. The messages are meant for the person at the terminal.
+"""Errors of the processes. The messages are meant for the person at the terminal.
 
 WorkersError
 ├── BrokerNotFound       no broker to talk to and no program to start one

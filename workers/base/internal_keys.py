@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
+from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from tasks.contracts.base.destinations import KOMBU_SEPARATORS, OWN_QUEUES
 from tasks.runtime import queue_depth
 from workers.base import lua, malformed
 from workers.base.broker_epoch import EPOCH
+from workers.base.celery_types import Channel
 
 log = structlog.get_logger(__name__)
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 #: the set of the keys that were moved aside; before their own names stand this one and the time
 BROKEN = "hearth.broken"
@@ -71,25 +76,25 @@ def is_wrong_type(error: BaseException | None) -> bool:
     return False
 
 
-def mend(client: Any, kinds: Mapping[str, str]) -> list[str]:
+def mend(client: Redis, kinds: Mapping[str, str]) -> list[str]:
     """Move each key that has a wrong type aside; return the names of those.
 
     Keys that this user of the broker may not see are skipped. An error on the way is only logged: the next call finds
     the rest.
     """
     try:
-        return [key for key, found in _wrong(client, kinds) if _move_aside(client, key, found, kinds[key])]
+        return [key for key, kind in _wrong(client, kinds) if _move_aside(client, key, kind, kinds[key])]
     except (RedisError, OSError) as error:
         log.warning("internal_keys_not_mended", error=type(error).__name__)
         return []
 
 
-def mend_after(error: BaseException, client: Any, kinds: Mapping[str, str]) -> bool:
+def mend_after(error: BaseException, client: Redis, kinds: Mapping[str, str]) -> bool:
     """Mend the keys when an error says that one has a wrong type; return whether one was moved."""
     return is_wrong_type(error) and bool(mend(client, kinds))
 
 
-def mend_for(channel: Any, error: BaseException) -> bool:
+def mend_for(channel: Channel, error: BaseException) -> bool:
     """Mend the keys of the queues that a channel consumes, as `mend_after` does."""
     if not is_wrong_type(error):
         return False
@@ -97,10 +102,16 @@ def mend_for(channel: Any, error: BaseException) -> bool:
         return bool(mend(client, expected(channel.active_queues)))
 
 
-def mended(channel: Any, act: Callable[..., Any], name: str, *args: Any) -> Any:
+def mended(
+    channel: Channel,
+    act: Callable[Concatenate[str, Parameters], Result],
+    name: str,
+    *args: Parameters.args,
+    **options: Parameters.kwargs,
+) -> Result:
     """Call an operation of a channel; repeat it once when a key of a wrong type had to be mended first."""
     try:
-        return act(name, *args)
+        return act(name, *args, **options)
     except ResponseError as error:
         if not is_wrong_type(error):
             raise
@@ -109,30 +120,30 @@ def mended(channel: Any, act: Callable[..., Any], name: str, *args: Any) -> Any:
         with channel.conn_or_acquire() as client:
             if not mend(client, expected([name]) if ours else bindings([name])):
                 raise
-        return act(name, *args)
+        return act(name, *args, **options)
 
 
-def moved_aside(client: Any) -> list[str]:
+def moved_aside(client: Redis) -> list[str]:
     """Return the keys that were moved aside and are still there."""
-    keys = sorted(client.smembers(BROKEN))
+    keys = sorted(key for key in client.smembers(BROKEN) if isinstance(key, bytes))
     return [key.decode() for key in keys if client.exists(key)]
 
 
-def _wrong(client: Any, kinds: Mapping[str, str]) -> list[tuple[str, str]]:
+def _wrong(client: Redis, kinds: Mapping[str, str]) -> list[tuple[str, str]]:
     pipeline = client.pipeline(transaction=False)
     for key in kinds:
         pipeline.type(key)
-    found = zip(kinds, pipeline.execute(raise_on_error=False), strict=True)
-    known = [(key, kind.decode()) for key, kind in found if isinstance(kind, bytes)]
-    return [(key, kind) for key, kind in known if kind not in (kinds[key], "none")]
+    kinds_of_keys = zip(kinds, pipeline.execute(raise_on_error=False), strict=True)
+    present = [(key, kind.decode()) for key, kind in kinds_of_keys if isinstance(kind, bytes)]
+    return [(key, kind) for key, kind in present if kind not in (kinds[key], "none")]
 
 
-def _move_aside(client: Any, key: str, found: str, wanted: str) -> bool:
+def _move_aside(client: Redis, key: str, kind: str, wanted: str) -> bool:
     aside = f"{BROKEN}.{time.time_ns() // 1_000_000}.{key}"
     # in one step: another process may have put it right meanwhile
     if not client.eval(lua.script("workers.base", "internal_keys_move"), 3, key, aside, BROKEN, wanted):
         return False
-    log.error("internal_key_broken", key=key, found=found, wanted=wanted, moved_to=aside)
+    log.error("internal_key_broken", key=key, found=kind, wanted=wanted, moved_to=aside)
     if key == HELD_INDEX:
         _rebuild_held_index(client)
     elif key.startswith(_BINDINGS):
@@ -140,13 +151,13 @@ def _move_aside(client: Any, key: str, found: str, wanted: str) -> bool:
     return True
 
 
-def _rebuild_held_index(client: Any) -> None:
+def _rebuild_held_index(client: Redis) -> None:
     """Rebuild the index by which held messages are restored: without it, those of a dead worker would stay for ever."""
-    if tags := client.hkeys(HELD):
+    if tags := [tag for tag in client.hkeys(HELD) if isinstance(tag, bytes)]:
         client.zadd(HELD_INDEX, dict.fromkeys(tags, time.time()), nx=True)
 
 
-def _bind_again(client: Any, key: str) -> None:
+def _bind_again(client: Redis, key: str) -> None:
     """Bind a queue to its exchange again: a process binds once, and what it sent to an unbound one would vanish."""
     exchange = next(key.removeprefix(kind) for kind in _BINDINGS if key.startswith(kind))
     if exchange not in _EXCHANGES:

@@ -10,10 +10,12 @@ import base64
 import json
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import structlog
+from redis import Redis
+
+from domain.documents import JsonObject
 
 log = structlog.get_logger(__name__)
 
@@ -25,33 +27,33 @@ PARKED = "hearth.parked"
 LOOK = 1_000
 
 
-def push(client: Any, *, queue: str, raw: bytes, code: str) -> None:
+def push(client: Redis, *, queue: str, raw: bytes, code: str) -> None:
     """Write an entry that is no message to its list.
 
     Raises:
         redis.RedisError: the broker did not take it.
 
     """
-    kept = {
+    entry = {
         "id": uuid4().hex,
         "queue": queue,
         "code": code,
         "at": datetime.now(UTC).isoformat(),
         "raw": base64.b64encode(raw).decode(),
     }
-    client.rpush(MALFORMED, json.dumps(kept))
+    client.rpush(MALFORMED, json.dumps(entry))
     log.error("entry_malformed", queue=queue, code=code, bytes=len(raw))
 
 
-def first(client: Any) -> tuple[Any, dict[str, Any]] | None:
+def first(client: Redis) -> tuple[bytes | str, JsonObject] | None:
     """Return the oldest entry that waits for the database, as stored and parsed; None when there is none."""
-    lying = client.lindex(MALFORMED, 0)
-    return None if lying is None else (lying, json.loads(lying))
+    raw_entry = client.lindex(MALFORMED, 0)
+    return None if raw_entry is None else (raw_entry, json.loads(raw_entry))
 
 
-def settled(client: Any, lying: Any) -> None:
+def remove(client: Redis, raw_entry: bytes | str) -> None:
     """Remove an entry from its list: the database has stored it."""
-    client.lrem(MALFORMED, 1, lying)
+    client.lrem(MALFORMED, 1, raw_entry)  # type: ignore[arg-type]  # any bytes do; redis-py says text only
 
 
 def parked_key(queue: str) -> str:
@@ -59,7 +61,7 @@ def parked_key(queue: str) -> str:
     return f"{PARKED}.{queue}"
 
 
-def bring_back(client: Any, queues: Collection[str]) -> int:
+def bring_back(client: Redis, queues: Collection[str]) -> int:
     """Put parked messages back on their queues, behind the messages there; return how many.
 
     Those that still find no room are parked again behind the others, so each gets its turn after a few calls.

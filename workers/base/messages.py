@@ -7,11 +7,10 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
+from domain.documents import JsonObject
 from tasks.contracts.base.destinations import is_bookkeeping
-
-Json = dict[str, Any]
+from workers.base.celery_types import Message
 
 #: names that may stand in a column, a log line or a terminal
 _NAME = re.compile(r"[\w.:@/-]{1,200}", re.ASCII)
@@ -26,32 +25,32 @@ def name_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and _NAME.fullmatch(value) else None
 
 
-def task_of(message: Any) -> str | None:
+def task_of(message: Message) -> str | None:
     """Return the task that a message names, in either protocol; None when it names none."""
     headers = message.headers if isinstance(message.headers, Mapping) else {}
     return name_or_none(headers.get("task")) or name_or_none(_field(content(message), "task"))
 
 
-def task_id_of(message: Any) -> str | None:
+def task_id_of(message: Message) -> str | None:
     """Return the task id of a message, in either protocol."""
     headers = message.headers if isinstance(message.headers, Mapping) else {}
     return name_or_none(headers.get("id")) or name_or_none(_field(content(message), "id"))
 
 
-def queue_of(message: Any) -> str:
+def queue_of(message: Message) -> str:
     """Return the queue that a message came by, or NO_QUEUE when it does not tell."""
     delivery = message.delivery_info if isinstance(message.delivery_info, Mapping) else {}
     queue = name_or_none(delivery.get("routing_key"))
     return queue if queue and not is_bookkeeping(queue) else NO_QUEUE
 
 
-def count_of(message: Any, header: str) -> int:
+def count_of(message: Message, header: str) -> int:
     """Return a count in a message's headers, such as its retries; 0 where there is none."""
     count = message.headers.get(header) if isinstance(message.headers, Mapping) else None
     return count if isinstance(count, int) and 0 <= count < 2**31 else 0
 
 
-def seconds_left(message: Any) -> float | None:
+def seconds_left(message: Message) -> float | None:
     """Return the seconds until a message expires, negative once it has; None when it never does."""
     expires = message.headers.get("expires") if isinstance(message.headers, Mapping) else None
     try:
@@ -63,7 +62,7 @@ def seconds_left(message: Any) -> float | None:
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
 
 
-def fault_of(message: Any) -> str | None:
+def fault_of(message: Message) -> str | None:
     """Return the name of a header that Celery does not check and would fail on; None when all are good."""
     headers = message.headers if isinstance(message.headers, Mapping) else {}
     if "task" in headers and headers.get("id") is None:
@@ -71,12 +70,12 @@ def fault_of(message: Any) -> str | None:
     return next((name for name, holds in _HEADERS.items() if not holds(headers.get(name))), None)
 
 
-def tenant_of(message: Any) -> str | None:
+def tenant_of(message: Message) -> str | None:
     """Return the tenant that a message names, whether or not it exists; None when it names none."""
     return tenant_in(content(message))
 
 
-def tenant_in(body: Any) -> str | None:
+def tenant_in(body: object) -> str | None:
     """Return the tenant that a decoded body names, in either protocol."""
     kwargs = _field(body, "kwargs")
     if isinstance(body, list | tuple) and len(body) > 1:
@@ -88,7 +87,7 @@ def tenant_in(body: Any) -> str | None:
     return named if isinstance(named, str) and len(named) <= 64 and name_or_none(named) else None
 
 
-def content(message: Any) -> Any:
+def content(message: Message) -> object:
     """Return the decoded body, or None when it does not decode."""
     try:
         return message.payload
@@ -96,13 +95,13 @@ def content(message: Any) -> Any:
         return None
 
 
-def body_of(message: Any) -> bytes:
+def body_of(message: Message) -> bytes:
     """Return the body as it came, without its transport's encoding."""
     body = message.body
     return body.encode(errors="replace") if isinstance(body, str) else bytes(body or b"")
 
 
-def facts_of(message: Any) -> Json:
+def facts_of(message: Message) -> JsonObject:
     """Return headers, properties and content type of a message, as JSON that any database stores."""
     facts = {
         "headers": message.headers,
@@ -116,7 +115,7 @@ def facts_of(message: Any) -> Json:
         return {"unreadable": True, "headers": {}}
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
@@ -124,29 +123,30 @@ def _finite(value: Any) -> Any:
     return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _field(value: Any, name: str) -> Any:
+def _field(value: object, name: str) -> object:
     return value.get(name) if isinstance(value, Mapping) else None
 
 
-def _is_id(value: Any) -> bool:
+def _is_id(value: object) -> bool:
     return value is None or (isinstance(value, str) and 0 < len(value) <= _ID and value.isprintable())
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> bool:
     return value is None or (isinstance(value, int) and 0 <= value < 2**31)
 
 
-def _is_limits(value: Any) -> bool:
-    pair = isinstance(value, list | tuple) and len(value) == 2
-    return not value or (pair and all(each is None or _is_seconds(each) for each in value))
+def _is_limits(value: object) -> bool:
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return all(each is None or _is_seconds(each) for each in value)
+    return not value
 
 
-def _is_seconds(value: Any) -> bool:
+def _is_seconds(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 #: the headers that Celery reads without a check of their types
-_HEADERS: Mapping[str, Callable[[Any], bool]] = {
+_HEADERS: Mapping[str, Callable[[object], bool]] = {
     "id": _is_id,
     "root_id": _is_id,
     "parent_id": _is_id,

@@ -11,21 +11,24 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
+from redis import Redis
 
 from db.records import OutboxDraft, QuarantineDraft, QuarantineEntry, QuarantineRecord
 from db.repositories import tenants
 from db.repositories.jobs import delivery_attempts as attempt_rows
 from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, reading, transaction
+from domain.documents import JsonObject
 from tasks.contracts.base.destinations import is_bookkeeping
 from tasks.runtime.failures import delivery_attempts
 from tasks.runtime.failures.retries import WAITED
 from tasks.runtime.failures.retry_policy import RETRY_HEADER
 from tasks.runtime.outbox import FROM_OUTBOX
 from workers.base import malformed, messages
+from workers.base.celery_types import Message
 from workers.base.decoding import BODY_LIMIT
 
 log = structlog.get_logger(__name__)
@@ -55,13 +58,13 @@ class RawMessage:
 
     queue: str
     body: bytes
-    headers: dict[str, Any]
-    properties: dict[str, Any]
+    headers: JsonObject
+    properties: JsonObject
     content_type: str
     content_encoding: str
 
 
-def hold(message: Any, reason: Reason) -> bool:
+def hold(message: Message, reason: Reason) -> bool:
     """Keep a message with its reason; False when the quarantine of its tenant is full.
 
     Raises:
@@ -72,15 +75,15 @@ def hold(message: Any, reason: Reason) -> bool:
     now = datetime.now(UTC)
     with transaction(EVERY_TENANT) as session:
         tenant_id = _known_tenant(session, message)
-        kept = quarantine.hold(session, tenant_id, draft=draft, now=now)
-        if kept is not None:
+        quarantine_id = quarantine.hold(session, tenant_id, draft=draft, now=now)
+        if quarantine_id is not None:
             _end_outbox_row(session, tenant_id, message, now)
     facts = {"task": draft.task, "queue": draft.queue, "reason": reason, "task_id": messages.task_id_of(message)}
-    log.error("message_held" if kept else "quarantine_full", **facts)
-    return kept is not None
+    log.error("message_held" if quarantine_id else "quarantine_full", **facts)
+    return quarantine_id is not None
 
 
-def take_over(client: Any) -> int:
+def take_over(client: Redis) -> int:
     """Keep the entries that the broker holds aside since they are no messages; gives their number.
 
     Raises:
@@ -88,19 +91,19 @@ def take_over(client: Any) -> int:
 
     """
     count = 0
-    while found := malformed.first(client):
-        lying, kept = found
+    while first := malformed.first(client):
+        raw_entry, entry = first
         draft = QuarantineDraft(
             task=None,
-            queue=kept["queue"],
+            queue=entry["queue"],
             reason="malformed",
-            headers={"entry": kept["code"]},
-            body=base64.b64decode(kept["raw"])[:BODY_LIMIT],
-            message_id=kept["id"],
+            headers={"entry": entry["code"]},
+            body=base64.b64decode(entry["raw"])[:BODY_LIMIT],
+            message_id=entry["id"],
         )
         with transaction(NOBODY) as session:
-            quarantine.hold(session, NOBODY, draft=draft, now=datetime.fromisoformat(kept["at"]))
-        malformed.settled(client, lying)
+            quarantine.hold(session, NOBODY, draft=draft, now=datetime.fromisoformat(entry["at"]))
+        malformed.remove(client, raw_entry)
         count += 1
     return count
 
@@ -129,13 +132,13 @@ def replay_known(tasks: Collection[str]) -> int:
         if not quarantine.held_tasks(session, reason="unknown_task").intersection(tasks):
             # to read thousands of them at each look would hold up what the worker takes meanwhile
             return 0
-        held = quarantine.entries(session, limit=_LOOK)
-    known = [e for e in held if e.reason == "unknown_task" and e.task in tasks and e.attempts < PARKED_LIMIT]
+        entries = quarantine.entries(session, limit=_LOOK)
+    due = [e for e in entries if e.reason == "unknown_task" and e.task in tasks and e.attempts < PARKED_LIMIT]
     sent = 0
-    for start in range(0, len(known), _BATCH):
+    for start in range(0, len(due), _BATCH):
         with transaction(EVERY_TENANT) as session:
             now = datetime.now(UTC)
-            sent += sum(replay(session, entry, now=now) for entry in known[start : start + _BATCH])
+            sent += sum(replay(session, entry, now=now) for entry in due[start : start + _BATCH])
     if sent:
         log.info("parked_messages_replayed", messages=sent)
     return sent
@@ -161,10 +164,10 @@ def raw_message(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Raw
         raise ValueError("the entry was no message; correct it and send it anew")
     if record.headers.get("truncated"):
         raise ValueError("the message was too long to be kept whole")
-    kept = record.headers if "content_type" in record.headers else _written_anew(record)
-    if not isinstance(kept["headers"], Mapping):
+    message = record.headers if "content_type" in record.headers else _rebuilt(record)
+    if not isinstance(message["headers"], Mapping):
         raise ValueError("the message has no headers that could be sent")  # noqa: TRY004 - the value is a foreigner's
-    headers = {**kept["headers"], FROM_OUTBOX: outbox_id}
+    headers = {**message["headers"], FROM_OUTBOX: outbox_id}
     if record.entry.reason == "unknown_task":
         headers[PARKED] = record.entry.attempts + 1
     if fresh:
@@ -181,12 +184,12 @@ def raw_message(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Raw
         headers.pop("compression", None)
     return RawMessage(
         queue=messages.NO_QUEUE if is_bookkeeping(record.entry.queue) else record.entry.queue,
-        body=record.body if kept is record.headers else _body_anew(record),
+        body=record.body if message is record.headers else _rebuilt_body(record),
         headers=headers,
         # the broker's own marks of the old delivery are written anew
-        properties={k: v for k, v in kept["properties"].items() if k in ("correlation_id", "reply_to")},
-        content_type=kept["content_type"] or "application/json",
-        content_encoding=kept["content_encoding"] or "utf-8",
+        properties={k: v for k, v in message["properties"].items() if k in ("correlation_id", "reply_to")},
+        content_type=message["content_type"] or "application/json",
+        content_encoding=message["content_encoding"] or "utf-8",
     )
 
 
@@ -196,7 +199,7 @@ def header_names(record: QuarantineRecord) -> list[str]:
     return sorted(map(str, headers)) if isinstance(headers, Mapping) else []
 
 
-def _draft(message: Any, reason: Reason) -> QuarantineDraft:
+def _draft(message: Message, reason: Reason) -> QuarantineDraft:
     body, facts = messages.body_of(message), messages.facts_of(message)
     if len(body) > BODY_LIMIT:
         body, facts = b"", {**facts, "truncated": len(body)}
@@ -211,18 +214,18 @@ def _draft(message: Any, reason: Reason) -> QuarantineDraft:
     )
 
 
-def _attempts(message: Any, reason: Reason) -> int:
+def _attempts(message: Message, reason: Reason) -> int:
     count = messages.count_of(message, PARKED if reason == "unknown_task" else "retries")
     return count + (reason == ATTEMPTS)
 
 
-def _known_tenant(session: Session, message: Any) -> str:
+def _known_tenant(session: Session, message: Message) -> str:
     """Return the tenant whose quarantine takes it; a name that nobody configured gets no quarantine of its own."""
     tenant_id = messages.tenant_of(message)
     return tenant_id if tenant_id and tenants.get(session, tenant_id) else NOBODY
 
 
-def _end_outbox_row(session: Session, tenant_id: str, message: Any, now: datetime) -> None:
+def _end_outbox_row(session: Session, tenant_id: str, message: Message, now: datetime) -> None:
     """A message that is held is no longer the outbox's: the relay would publish it again."""
     named = message.headers.get(FROM_OUTBOX) if isinstance(message.headers, Mapping) else None
     outbox_id = named if isinstance(named, str) else messages.task_id_of(message) if named else None
@@ -232,11 +235,11 @@ def _end_outbox_row(session: Session, tenant_id: str, message: Any, now: datetim
 
 def _task_id(record: QuarantineRecord) -> str | None:
     headers = record.headers.get("headers", record.headers)
-    found = headers.get("id") if isinstance(headers, Mapping) else None
-    return found if isinstance(found, str) else None
+    task_id = headers.get("id") if isinstance(headers, Mapping) else None
+    return task_id if isinstance(task_id, str) else None
 
 
-def _written_anew(record: QuarantineRecord) -> dict[str, Any]:
+def _rebuilt(record: QuarantineRecord) -> JsonObject:
     """Return what a task held by itself (its request, not its message) looks like as a message."""
     task_id = _task_id(record)
     headers = {
@@ -259,6 +262,6 @@ def _written_anew(record: QuarantineRecord) -> dict[str, Any]:
     }
 
 
-def _body_anew(record: QuarantineRecord) -> bytes:
+def _rebuilt_body(record: QuarantineRecord) -> bytes:
     embed = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
     return json.dumps([[], json.loads(record.body), embed]).encode()

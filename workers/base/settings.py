@@ -6,21 +6,23 @@ import functools
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.documents import JsonObject
 
 #: what Celery uses where neither REDIS_URL nor a running cluster says otherwise
 DEFAULT_BROKER = "redis://127.0.0.1:6379/0"
 
 
-def _default_database(data: dict[str, Any]) -> SecretStr:
+def _default_database(data: JsonObject) -> SecretStr:
     return SecretStr(f"sqlite:///{data['home'] / 'hearth.db'}")
 
 
 class Settings(BaseSettings):
-    """Where things are and how loud they are; frozen, and silent about its secrets."""
+    """The settings of this machine's processes: paths, addresses, logging. Frozen; secrets are never printed."""
 
     model_config = SettingsConfigDict(
         env_prefix="HEARTH_", frozen=True, extra="ignore", validate_default=True, populate_by_name=True
@@ -96,7 +98,7 @@ class Settings(BaseSettings):
         return self.redis_url or SecretStr(read_cluster(self).get("redis_url", DEFAULT_BROKER))
 
 
-def read_cluster(settings: Settings) -> dict[str, Any]:
+def read_cluster(settings: Settings) -> JsonObject:
     """Return what the cluster running in `home` wrote into cluster.json; empty when none is running."""
     try:
         facts = dict(json.loads(settings.cluster_file.read_text()))

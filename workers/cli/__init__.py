@@ -16,25 +16,28 @@ COMMANDS = {
     "backfill": ("workers.cli.backfill:backfill", "Import a CSV file of leads."),
     "train": ("workers.cli.models.models:train", "Train a model on what became of a tenant's leads."),
     "models": ("workers.cli.models.models:models", "The registry: list, show and promote versions, and go back."),
-    "evaluate": ("workers.cli.models.evaluate:evaluate", "How good the models are on a file of your own."),
+    "evaluate": ("workers.cli.models.evaluate:evaluate", "Measure the models on a file of your own."),
     "score": ("workers.cli.leads.scores:score", "Score leads now and print them ranked."),
     "assess": ("workers.cli.leads.scores:assess", "Run the whole assessment of leads and wait for it."),
-    "explain": ("workers.cli.leads.explain:explain", "What stands behind one score, and its replay."),
+    "explain": ("workers.cli.leads.explain:explain", "Explain one score and compute it again."),
     "worklist": ("workers.cli.leads.scores:worklist", "Today's calls in order, with reasons."),
     "card": ("workers.cli.leads.scores:card", "Everything known of one lead's score."),
     "interventions": (
         "workers.cli.interventions.interventions:interventions",
-        "What is done for leads at risk: whether it helps, approve and pause.",
+        "Interventions for leads at risk: measure their effect, approve and pause them.",
     ),
     "report": (
         "workers.cli.interventions.report:report",
-        "What Hearth brings: closed leads by band, use by agents, effect.",
+        "Report what Hearth brings: closed leads by band, use by agents, effect.",
     ),
     "outbound": ("workers.cli.outbound:outbound", "The stream of events to the CRM: dead letters and their replay."),
     "quarantine": ("workers.cli.quarantine:quarantine", "Messages that could not run: list, show, replay and drop."),
     "events": ("workers.cli.events:events", "Events of CRMs that failed or were ignored: read them again."),
     "audit": ("workers.cli.audit:audit", "The audit chains: verify that nothing was changed or cut off."),
-    "privacy": ("workers.cli.privacy.rights:privacy", "What people may ask, and what they said of being contacted."),
+    "privacy": (
+        "workers.cli.privacy.rights:privacy",
+        "Privacy requests of people, and their consent to being contacted.",
+    ),
     "schemas": ("workers.cli.schemas:schemas", "Write the JSON Schemas of the contract."),
 }
 

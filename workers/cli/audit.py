@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from db.records import AuditReport
 from db.repositories import audit as chains
 from db.session import EVERY_TENANT, reading
+from domain.documents import JsonObject
 from workers.base.settings import Settings, settings
 from workers.cli.base.command import Command, example, json_option
 from workers.cli.base.database import database
@@ -54,7 +53,7 @@ def _verified(chosen: Settings, tenant: str) -> AuditReport:
         return chains.verify(session, tenant, anchors=written_down)
 
 
-def _brief(tenant: str, report: AuditReport) -> dict[str, Any]:
+def _brief(tenant: str, report: AuditReport) -> JsonObject:
     return {
         "tenant_id": tenant,
         "ok": report.ok,

@@ -283,6 +283,8 @@ def _summary(result: Data) -> None:
     facts(title, {**counted, **labels, **warned, **columns, "file of rejected rows": result["error_file"], **differs})
     if not result["job_id"]:
         _preview(result)
+    else:
+        _lines("advice", result.get("advice", ()))
 
 
 def _preview(result: Data) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import click
 
+from domain.documents import JsonObject
 from workers.cli.base.client import client
 from workers.cli.base.command import Command, example, json_option, tenant_option
 from workers.cli.base.output import emit, facts
@@ -53,7 +53,7 @@ def replay(tenant: str, since: datetime | None, status: str | None, dry_run: boo
 
     Each is applied once, with the time at which it came; an event that is still not understood stays as it was.
     """
-    arguments: dict[str, Any] = {"dry_run": dry_run}
+    arguments: JsonObject = {"dry_run": dry_run}
     if since is not None:
         arguments["since"] = since.isoformat()
     if status is not None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from db import clock
 from db.records import DeadLetter
 from db.repositories import tenants
 from db.repositories.outbound import outbound as stream
-from db.session import reading, transaction
+from db.session import database_time, reading, transaction
+from domain.documents import JsonObject
 from workers.base.settings import settings
 from workers.cli.base.command import Command, example, json_option, tenant_option
 from workers.cli.base.database import database
@@ -55,14 +53,14 @@ def replay(events: tuple[str, ...], tenant: str, everything: bool, as_json: bool
     with database(settings()), transaction(tenant) as session:
         tenants.require(session, tenant)
         chosen = None if everything else events
-        count = stream.replay(session, tenant, event_ids=chosen, now=clock.now(session))
+        count = stream.replay(session, tenant, event_ids=chosen, now=database_time(session))
     if as_json:
         emit({"tenant_id": tenant, "replayed": count})
     else:
         say(f"{count} events of {tenant} are delivered again")
 
 
-def _brief(letter: DeadLetter) -> dict[str, Any]:
+def _brief(letter: DeadLetter) -> JsonObject:
     return {
         "event_id": letter.event.event_id,
         "sequence": letter.event.sequence,

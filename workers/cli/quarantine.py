@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
 from db.records import QuarantineEntry, QuarantineRecord
-from db.repositories.jobs import quarantine as held
+from db.repositories.jobs import quarantine as repository
 from db.session import EVERY_TENANT, Session, reading, transaction
-from workers.base import quarantine as parcels
+from domain.documents import JsonObject
+from workers.base import quarantine as raw_quarantine
 from workers.base.settings import settings
 from workers.cli.base.command import Command, CommandFailed, example, json_option
 from workers.cli.base.database import database
@@ -39,8 +39,8 @@ def quarantine() -> None:
 def list_held(tenant: str | None, state: str, limit: int, as_json: bool) -> None:
     """Messages in quarantine, oldest first, without their content."""
     with database(settings()), reading(tenant or EVERY_TENANT) as session:
-        messages = held.entries(session, tenant, state=state, limit=limit)
-        counts = [count for count in held.count(session) if tenant in (None, count.tenant_id)]
+        messages = repository.entries(session, tenant, state=state, limit=limit)
+        counts = [count for count in repository.count(session) if tenant in (None, count.tenant_id)]
     overflowed = sum(count.overflowed for count in counts)
     if as_json:
         emit({"messages": [_brief(entry) for entry in messages], "overflowed": overflowed})
@@ -61,10 +61,10 @@ def show(message: str, reveal: bool, as_json: bool) -> None:
     """One message: reason, task, sizes and the names of its headers."""
     with database(settings()), reading(EVERY_TENANT) as session:
         entry = _require(session, message)
-        record = held.get(session, entry.tenant_id, quarantine_id=message)
+        record = repository.get(session, entry.tenant_id, quarantine_id=message)
     if record is None:
         raise CommandFailed(f"message {message} has just been removed")
-    description = {**_brief(entry), "body_bytes": len(record.body), "header_names": parcels.header_names(record)}
+    description = {**_brief(entry), "body_bytes": len(record.body), "header_names": raw_quarantine.header_names(record)}
     if reveal:
         description |= _content(record)
     if as_json:
@@ -86,7 +86,7 @@ def replay(messages: tuple[str, ...], everything: bool, task: str | None, as_jso
         if messages and entry.reason == "malformed":
             hint = "is not a message that a worker can run; correct its sender, and drop it"
             raise CommandFailed(f"{entry.quarantine_id} {hint}")
-        return parcels.replay(session, entry, now=now, by_hand=True)
+        return raw_quarantine.replay(session, entry, now=now, by_hand=True)
 
     _report("replayed", _settle(messages, task, again, everything=everything), as_json=as_json)
 
@@ -101,7 +101,7 @@ def drop(messages: tuple[str, ...], everything: bool, task: str | None, as_json:
     now = datetime.now(UTC)
 
     def away(session: Session, entry: QuarantineEntry) -> bool:
-        return held.drop(session, entry.tenant_id, quarantine_id=entry.quarantine_id, now=now)
+        return repository.drop(session, entry.tenant_id, quarantine_id=entry.quarantine_id, now=now)
 
     _report("dropped", _settle(messages, task, away, everything=everything), as_json=as_json)
 
@@ -123,22 +123,22 @@ def _chosen(session: Session, messages: tuple[str, ...], task: str | None) -> It
     if messages:
         yield from [_require(session, message) for message in messages]
         return
-    entries = held.entries(session, limit=1_000_000)
+    entries = repository.entries(session, limit=1_000_000)
     yield from (entry for entry in entries if task in (None, entry.task))
 
 
 def _require(session: Session, message: str) -> QuarantineEntry:
-    entry = parcels.find(session, message)
+    entry = raw_quarantine.find(session, message)
     if entry is None:
         raise CommandFailed(f"no message {message} in quarantine; `hearth quarantine list` names them")
     return entry
 
 
-def _content(record: QuarantineRecord) -> dict[str, Any]:
+def _content(record: QuarantineRecord) -> JsonObject:
     return {"headers": dict(record.headers), "body": record.body.decode(errors="backslashreplace")}
 
 
-def _brief(entry: QuarantineEntry) -> dict[str, Any]:
+def _brief(entry: QuarantineEntry) -> JsonObject:
     return {
         "id": entry.quarantine_id,
         "tenant_id": entry.tenant_id,

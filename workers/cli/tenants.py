@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
+from domain.documents import JsonObject
 from domain.model_kinds import KIND_LABELS
 from workers.cli.backfill import FILE, mapping_of
 from workers.cli.base.client import client
-from workers.cli.base.command import Command, CommandFailed, example, json_option
+from workers.cli.base.command import Command, CommandFailed, Function, example, json_option
 from workers.cli.base.output import emit, facts, say, table
 
 TENANT = click.argument("name", metavar="TENANT")
@@ -22,7 +23,7 @@ def tenant() -> None:
     """Create and configure tenants; see what they are ready for."""
 
 
-def settings_option(*, required: bool) -> Any:
+def settings_option(*, required: bool) -> Callable[[Function], Function]:
     """`--settings FILE.toml`."""
     text = "TOML with name, timezone, [bands], [silence_days], scoring_interval."
     return click.option("--settings", "path", type=FILE, required=required, metavar="FILE.toml", help=text)
@@ -59,27 +60,30 @@ def configure(name: str, path: Path, as_json: bool) -> None:
 @TENANT
 @json_option
 def readiness(name: str, as_json: bool) -> None:
-    """What is possible now and what data is missing."""
+    """Show which answers are possible now and which data is missing."""
     with client(name) as caller:
         data = caller.call("hearth.tenants.readiness")
     if as_json:
         emit(data)
         return
     facts(f"tenant {name}", {f"leads {kind}": count for kind, count in data["leads"].items()})
+    if data["stages"]:
+        rows = [(stage, ", ".join(f"{n} {end}" for end, n in ends.items())) for stage, ends in data["stages"].items()]
+        table("what each stage was taken for", ("stage", "leads"), rows)
     for label in KIND_LABELS.values():
         _show_model(f"{label.words.serves}, the best first", data["answers"][label.name])
 
 
-def _show_model(title: str, model: dict[str, Any]) -> None:
+def _show_model(title: str, model: JsonObject) -> None:
     missing = ", ".join(f"{count} more {name.replace('_', ' ')}" for name, count in model["missing"].items())
     rows = [(step["rung"], "serves" if step["serves"] else "", "; ".join(step["missing"])) for step in model["ladder"]]
     table(title, ("rung", "now", "missing"), rows)
     say(f"scored by {model['scored_by']}; own model: {missing or 'possible'}")
 
 
-def _report(name: str, data: dict[str, Any], *, as_json: bool) -> None:
+def _report(name: str, data: JsonObject, *, as_json: bool) -> None:
     if as_json:
         emit({"tenant_id": name, **data})
     else:
-        said = "created" if data["created"] else "changed" if data["changed"] else "unchanged"
-        say(f"tenant {name}: {said}, settings version {data['version']}")
+        change = "created" if data["created"] else "changed" if data["changed"] else "unchanged"
+        say(f"tenant {name}: {change}, settings version {data['version']}")

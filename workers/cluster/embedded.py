@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 
+from domain.documents import JsonMapping, JsonObject
 from workers.app import app
 from workers.base import atomic_files, database
 from workers.base.errors import ClusterRunning, ClusterSlow
@@ -47,7 +48,7 @@ class Cluster:
 
     settings: Settings
     #: what cluster.json says: pid, workers, metrics_url, flower_url, flower_user; secret: redis_url, flower_password
-    facts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    facts: JsonMapping = field(default_factory=dict, repr=False)
     _supervisor: Supervisor | None = field(default=None, repr=False)
     _lock: Lock | None = field(default=None, repr=False)
     _signals: Signals | None = field(default=None, repr=False)
@@ -156,7 +157,7 @@ def start(
         BrokerNotFound, BrokerSilent, ClusterFailed, HomeNotPrivate, KeysUnreadable: as they say.
 
     """
-    atomic_files.own(settings.home)
+    atomic_files.restrict_to_owner(settings.home)
     lock = Lock(settings.home / "cluster.lock")
     if not lock.acquire():
         raise ClusterRunning(f"the cluster of {settings.home} is running; stop it first, or use it")
@@ -213,12 +214,11 @@ def connected(settings: Settings, notice: Notice = print, *, tasks: str = TASKS)
 def join(url: SecretStr) -> None:
     """Connect workers.app to the broker at `url`, whatever it was connected to before."""
     text = url.get_secret_value()
-    celery: Any = app
     release(app)
-    celery.conf.update(broker_url=text, broker_read_url=text, broker_write_url=text, result_backend=text)
+    app.conf.update(broker_url=text, broker_read_url=text, broker_write_url=text, result_backend=text)
     # Celery keeps its first connections; it has no public way to let them go but a fork
-    celery._after_fork()  # noqa: SLF001
-    celery._backend = celery._get_backend()  # noqa: SLF001
+    app._after_fork()  # noqa: SLF001
+    app._backend = app._get_backend()  # noqa: SLF001
 
 
 def _guest_of(settings: Settings, users: Lock) -> Cluster | None:
@@ -298,8 +298,8 @@ def _migrate(settings: Settings) -> None:
     upgrade(settings.database_url.get_secret_value())
 
 
-def _facts(plan: Topology) -> Mapping[str, Any]:
-    facts: dict[str, Any] = {
+def _facts(plan: Topology) -> JsonMapping:
+    facts: JsonObject = {
         "pid": os.getpid(),
         "redis_url": plan.url.get_secret_value(),
         "workers": [worker.name for worker in plan.workers],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery import Celery
+
+from workers.base.celery_types import Result
 
 
 def release(app: Celery) -> None:
@@ -13,18 +13,16 @@ def release(app: Celery) -> None:
     The destructor of a result unsubscribes at the broker. When that broker has ended, Celery tries twenty times, a
     second each, before it raises.
     """
-    celery: Any = app
     # None until a result is asked for
-    consumer = getattr(celery._backend, "result_consumer", None)  # noqa: SLF001
+    consumer = getattr(app._backend, "result_consumer", None)  # noqa: SLF001
     if consumer is not None:
         consumer.stop()
         consumer.cancel_for = _ignore
 
 
-def drop(app: Celery, result: Any) -> None:
+def drop(app: Celery, result: Result) -> None:
     """Forget one result without contacting the broker; an answer that still comes is ignored."""
-    celery: Any = app
-    for pending in celery.backend._pending_results:  # noqa: SLF001 - the public way talks to the broker
+    for pending in app.backend._pending_results:  # noqa: SLF001 - the public way talks to the broker
         pending.pop(result.id, None)
     result.backend = None
 

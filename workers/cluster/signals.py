@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from typing import Any
+from types import FrameType
+
+#: what stands for a signal before ours: a function, SIG_IGN or SIG_DFL, or None for one that Python did not set
+Handler = Callable[[int, FrameType | None], object] | int | None
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -16,7 +19,7 @@ class Signals:
     def __init__(self, hasten: Callable[[], None]) -> None:
         self._hasten = hasten
         self._stopping = False
-        self._previous: dict[signal.Signals, Any] = {}
+        self._previous: dict[signal.Signals, Handler] = {}
 
     def install(self) -> None:
         """Install the handlers; do nothing outside the main thread, which alone gets signals."""

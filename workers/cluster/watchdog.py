@@ -16,14 +16,15 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
+from celery import Celery
 from kombu import pidbox
 from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 from redis.exceptions import RedisError
 
+from domain.documents import JsonMapping
 from tasks.runtime.queue_depth import depths
 from workers.app import app
 from workers.base.settings import settings
@@ -37,7 +38,8 @@ ANSWER = 1.0
 #: what a broker that is away raises
 _AWAY = (OperationalError, RedisError, OSError)
 
-WorkerAnswer = Mapping[str, Any]
+#: what a worker says of itself (workers.worker.worker_status)
+WorkerAnswer = JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +119,10 @@ class Watch:
         return list(self._find_stopped(answers, waiting, time.monotonic()))
 
     def _ask(self) -> tuple[dict[str, WorkerAnswer], dict[str, int]]:
-        celery: Any = app
         names = list(self.workers)
         # connections of our own: those of the app are its user's, who may join it to another broker
-        with celery.connection_for_write(self.url.get_secret_value()) as connection:
-            replies = _mailbox(celery.conf)(connection).call(names, COMMAND, timeout=ANSWER)
+        with app.connection_for_write(self.url.get_secret_value()) as connection:
+            replies = _mailbox(app)(connection).call(names, COMMAND, timeout=ANSWER)
             answers = {name: status for reply in replies or () for name, status in reply.items() if "pid" in status}
             for name in names:
                 self._observations.setdefault(name, Observation(self.patience)).record_answer(answers.get(name))
@@ -139,10 +140,10 @@ class Watch:
                 yield Stopped(name=name, pid=observation.pid, code=verdict[0], seconds=verdict[1])
 
 
-def _mailbox(conf: Any) -> Any:
+def _mailbox(celery: Celery) -> pidbox.Mailbox:
     """Return Celery's remote control without taking a pooled connection of the app."""
-    ways: Any = pidbox.Mailbox
-    return ways(
+    conf = celery.conf
+    return pidbox.Mailbox(
         conf.control_exchange,
         type="fanout",
         accept=conf.accept_content,

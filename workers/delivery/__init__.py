@@ -1,1 +1,1 @@
-"""What leaves Hearth: the outbox to the broker, events to the CRM."""
+"""Delivery out of Hearth: outbox messages to the broker, events to the CRM."""

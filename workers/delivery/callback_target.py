@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from domain.documents import JsonMapping
 from tasks.contracts.base.destinations import OWN_QUEUES, queue_allowed, task_allowed
 
 
@@ -25,7 +25,7 @@ class Target:
     secret: bytes = field(default=b"", repr=False)
 
 
-def target_of(callback: Mapping[str, Any] | None, ours: frozenset[str]) -> Target:
+def target_of(callback: JsonMapping | None, ours: frozenset[str]) -> Target:
     """Return the receiver that a callback names, with its secret opened; `ours` are queues only Hearth may write to.
 
     Raises:
@@ -43,7 +43,7 @@ def target_of(callback: Mapping[str, Any] | None, ours: frozenset[str]) -> Targe
     raise TargetUnusable("target.kind")
 
 
-def _task(callback: Mapping[str, Any], ours: frozenset[str]) -> Target:
+def _task(callback: JsonMapping, ours: frozenset[str]) -> Target:
     task, queue = callback.get("task"), callback.get("queue")
     if not isinstance(task, str) or not task_allowed(task):
         raise TargetUnusable("target.task")
@@ -53,7 +53,7 @@ def _task(callback: Mapping[str, Any], ours: frozenset[str]) -> Target:
     return Target(kind="celery", task=task, queue=queue)
 
 
-def _webhook(callback: Mapping[str, Any]) -> Target:
+def _webhook(callback: JsonMapping) -> Target:
     url, secret = callback.get("url"), callback.get("secret")
     if not isinstance(secret, str) or not secret:
         raise TargetUnusable("target.secret")

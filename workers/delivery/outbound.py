@@ -14,17 +14,16 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from celery import Celery
 
-from db import clock
 from db.errors import SealBroken
 from db.records import OutboundRecord
 from db.repositories import tenants
 from db.repositories.outbound import circuit_breakers, outbound
-from db.session import EVERY_TENANT, dispose, reading, transaction
+from db.session import EVERY_TENANT, database_time, dispose, reading, transaction
+from domain.documents import JsonObject
 from workers.app import app
 from workers.base import internal_keys
 from workers.base.settings import settings
@@ -78,8 +77,7 @@ class Deliverer:
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.limits.threads, thread_name_prefix="receiver")
-        celery: Any = self.celery
-        self._own_queues = frozenset(queue.name for queue in celery.conf.task_queues)
+        self._own_queues = frozenset(queue.name for queue in self.celery.conf.task_queues)
 
     def step(self) -> bool:
         """Claim due events for the free threads; return whether there may be more.
@@ -101,7 +99,7 @@ class Deliverer:
 
     def _claim(self, free: int) -> dict[str, list[ClaimedEvent]]:
         with transaction(EVERY_TENANT) as session:
-            now = clock.now(session)
+            now = database_time(session)
             closed = {*self._running, *circuit_breakers.tripped_tenants(session, now=now)}
             hold, per_tenant = self.limits.hold, self.limits.per_tenant
             claimed = outbound.due(
@@ -184,8 +182,7 @@ class Deliverer:
     def _mend_keys(self, queue: str, error: Exception) -> None:
         if not internal_keys.is_wrong_type(error):
             return
-        celery: Any = self.celery
-        with celery.pool.acquire(block=True) as connection:
+        with self.celery.pool.acquire(block=True) as connection:
             # the queue itself is the CRM's, whatever it is
             internal_keys.mend(connection.default_channel.client, internal_keys.bindings([queue]))
 
@@ -193,7 +190,7 @@ class Deliverer:
         """Record the outcome of the delivery and the state of the receiver's circuit breaker."""
         tenant_id, event_id = record.tenant_id, record.event_id
         with transaction(tenant_id) as session:
-            now = clock.now(session)
+            now = database_time(session)
             if outcome.state == "delivered":
                 outbound.mark_delivered(session, tenant_id, event_ids=[event_id], now=now)
                 circuit_breakers.record_success(session, tenant_id)
@@ -225,12 +222,12 @@ class Deliverer:
 
     def _release(self, rest: Sequence[ClaimedEvent]) -> None:
         with transaction(EVERY_TENANT) as session:
-            now = clock.now(session)
+            now = database_time(session)
             for record, _ in rest:
                 outbound.mark_failed(session, record.tenant_id, event_id=record.event_id, next_at=now, error="waits")
 
 
-def event_payload(record: OutboundRecord) -> dict[str, Any]:
+def event_payload(record: OutboundRecord) -> JsonObject:
     """Return an event as every receiver gets it, by task or by webhook."""
     return {
         "event_id": record.event_id,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from celery import Celery
+from kombu.messaging import Producer
+from redis import Redis
 
 from db.records import OutboxRecord, QuarantineRecord
 from tasks.contracts.base.destinations import is_bookkeeping
 from tasks.runtime.failures.delivery_attempts import AGAIN
 from tasks.runtime.outbox import FROM_OUTBOX
 from workers.base import quarantine
+from workers.base.celery_types import Channel, Connection
 from workers.base.quarantine import REPLAY, RawMessage
 from workers.base.redaction import HIDDEN
 
@@ -24,11 +26,11 @@ class Publisher:
     """A producer's connection to the broker; after an error the next use opens a new one."""
 
     def __init__(self, app: Celery) -> None:
-        self._app: Any = app
-        self._connection: Any = None
+        self._app = app
+        self._connection: Connection | None = None
 
     @property
-    def client(self) -> Any:
+    def client(self) -> Redis:
         """Return the broker's Redis client."""
         return self._channel().client
 
@@ -60,14 +62,14 @@ class Publisher:
         if connection is not None:
             connection.release()
 
-    def _channel(self) -> Any:
+    def _channel(self) -> Channel:
         if self._connection is None:
             # an absent broker is reported at once: the caller waits and tries again
             options = {**self._app.conf.broker_transport_options, "max_retries": 1, "interval_start": 0.1}
             self._connection = self._app.connection_for_write(transport_options=options)
         return self._connection.default_channel
 
-    def _send(self, producer: Any, row: OutboxRecord) -> None:
+    def _send(self, producer: Producer, row: OutboxRecord) -> None:
         amqp = self._app.amqp
         message = amqp.create_task_message(
             row.outbox_id, row.task, (), dict(row.kwargs), argsrepr=HIDDEN, kwargsrepr=HIDDEN, origin="hearth.relay"
@@ -80,7 +82,7 @@ class Publisher:
             return row.queue
         return str(self._app.amqp.router.route({}, row.task)["queue"].name)
 
-    def _post(self, producer: Any, letter: RawMessage) -> None:
+    def _post(self, producer: Producer, letter: RawMessage) -> None:
         producer.publish(
             letter.body,
             exchange="",

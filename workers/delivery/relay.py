@@ -11,10 +11,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from celery import Celery
+from redis import Redis
 
 from db.errors import DatabaseError
 from db.records import OutboxRecord
@@ -107,7 +107,7 @@ class Relay:
             self._lost_at = None
         return bool(again) or len(rows) == self.limits.batch
 
-    def _mend_keys(self, client: Any) -> None:
+    def _mend_keys(self, client: Redis) -> None:
         """Mend broken broker keys that only producers or remote control use: no worker would notice them."""
         if time.monotonic() >= self._keys_due:
             self._keys_due = time.monotonic() + self.limits.keys_every

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from domain.documents import JsonMapping
 from ml.features.catalogue import CUSTOM, FEATURES, group_of
-from ml.features.prohibited import WORDS
+from ml.features.prohibited import REASONS
 
 _TOP = 15
 #: where the words of a reason ("came in 40 days ago") make no title
@@ -19,8 +19,6 @@ _TITLES = {
     "stage_days": "days since its stage was entered",
 }
 _GROUPS = ("behavioral", "temporal", "contextual")
-
-Report = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,7 @@ def _title(name: str) -> str:
     return f"days since {phrase}" if feature.kind == "days" else phrase
 
 
-def weights(report: Report) -> Iterator[Weight]:
+def weights(report: JsonMapping) -> Iterator[Weight]:
     """Return the strongest features, strongest first."""
     effects: dict[str, float] = dict(report.get("top", {}))
     most = max(effects.values(), default=0.0)
@@ -66,7 +64,7 @@ def weights(report: Report) -> Iterator[Weight]:
             yield Weight(column=column(name), value=effects[name], share=effects[name] / most)
 
 
-def groups(report: Report) -> dict[str, tuple[Column, ...]]:
+def groups(report: JsonMapping) -> dict[str, tuple[Column, ...]]:
     """Return the columns that the version was trained on, by group."""
     names = report.get("features", ())
     members = {group: tuple(column(name) for name in names if group_of(name) == group) for group in _GROUPS}
@@ -76,7 +74,7 @@ def groups(report: Report) -> dict[str, tuple[Column, ...]]:
 def by_reason(dropped: Mapping[str, str]) -> dict[str, tuple[Column, ...]]:
     """Return the columns left out, by reason; prohibited ones first."""
     reasons_by_name = {
-        name: f"not allowed: {reason}" if reason in WORDS else reason for name, reason in dropped.items()
+        name: f"not allowed: {reason}" if reason in REASONS else reason for name, reason in dropped.items()
     }
     reasons = sorted(set(reasons_by_name.values()), key=lambda reason: (not reason.startswith("not allowed"), reason))
     return {
@@ -85,10 +83,12 @@ def by_reason(dropped: Mapping[str, str]) -> dict[str, tuple[Column, ...]]:
     }
 
 
-def leaks(report: Report) -> Iterator[tuple[Column, float, bool]]:
-    """Return leaking columns, their AUC alone, and whether they were used all the same."""
+def leaks(report: JsonMapping) -> Iterator[tuple[Column, float, bool, str]]:
+    """Return leaking columns, their AUC alone, whether they were used all the same, and how they were found out."""
+    reasons = report.get("leak_reasons", {})
     for name, alone in report.get("leaks", {}).items():
-        yield column(name), alone, name in report.get("features", ())
+        # older versions looked at the AUC alone and did not store a reason
+        yield column(name), alone, name in report.get("features", ()), reasons.get(name, "its AUC alone")
 
 
 def strongest(alone: Mapping[str, float]) -> tuple[Column, float] | None:

@@ -68,8 +68,8 @@ class Drawing:
 class Point:
     """An observed share with its bounds, at a predicted share."""
 
-    said: float
-    came: float
+    predicted: float
+    observed: float
     low: float
     high: float
 
@@ -92,8 +92,10 @@ def calibration(name: str, points: Sequence[Point], *, title: str, text: str) ->
     def draw(axes: Axes) -> None:
         reach = _reach(points)
         axes.plot([0, reach], [0, reach], color=MUTED, linewidth=1.2, dashes=(4, 3))
-        axes.vlines([p.said for p in points], [p.low for p in points], [p.high for p in points], color=ACCENT, lw=1.4)
-        axes.plot([p.said for p in points], [p.came for p in points], "o", color=ACCENT, markersize=6)
+        axes.vlines(
+            [p.predicted for p in points], [p.low for p in points], [p.high for p in points], color=ACCENT, lw=1.4
+        )
+        axes.plot([p.predicted for p in points], [p.observed for p in points], "o", color=ACCENT, markersize=6)
         axes.set(xlim=(0, reach), ylim=(0, reach), xlabel="score: the probability", ylabel="observed share")
         _in_percent(axes, 0.2 if reach > 0.5 else 0.1)
 
@@ -157,7 +159,7 @@ def _label(axes: Axes, text: str, at: tuple[float, float], away: tuple[int, int]
 
 def _reach(points: Iterable[Point]) -> float:
     """Return the end of both axes: small when all predictions are small."""
-    far = max(max(point.said, point.high) for point in points)
+    far = max(max(point.predicted, point.high) for point in points)
     return min(1.0, (int(far * 10) + 1) / 10)
 
 

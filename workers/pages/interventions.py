@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from domain.documents import JsonMapping
 from domain.interventions import INTERVENTIONS
 from workers.pages import figures
 from workers.pages.figures import Drawing, Estimate
 from workers.pages.labels import PAUSES, STATES, VERDICTS, interval, plain, points, share, weeks
 from workers.pages.layout import render
-
-Report = Mapping[str, Any]
 
 #: of which colour a verdict is
 _STATE = {"helps": "good", "harms": "bad"}
@@ -38,11 +36,11 @@ class Type:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterventionsPage:
-    """What the page shows."""
+    """The data of the page."""
 
     tenant: str
     at: datetime
-    report: Report
+    report: JsonMapping
     verdict: str
     #: "good", "bad" or nothing
     colour: str
@@ -56,12 +54,12 @@ class InterventionsPage:
     actions: Mapping[str, int]
 
 
-def page(report: Report, *, at: datetime) -> str:
+def page(report: JsonMapping, *, at: datetime) -> str:
     """Return the report as one self-contained HTML document."""
     return render("interventions.html", {"view": page_values(report, at=at)})
 
 
-def page_values(report: Report, *, at: datetime) -> InterventionsPage:
+def page_values(report: JsonMapping, *, at: datetime) -> InterventionsPage:
     """Return everything the page shows, read from the report."""
     return InterventionsPage(
         tenant=report["tenant_id"],
@@ -73,12 +71,12 @@ def page_values(report: Report, *, at: datetime) -> InterventionsPage:
         interval=interval(report["interval"]),
         weeks=weeks(report["weeks_needed"]),
         effect=effect(report),
-        types=tuple(_type(told) for told in report["types"]),
-        actions={told: report["actions"][state] for state, told in STATES.items() if report["actions"].get(state)},
+        types=tuple(_type(row) for row in report["types"]),
+        actions={label: report["actions"][state] for state, label in STATES.items() if report["actions"].get(state)},
     )
 
 
-def _type(row: Report) -> Type:
+def _type(row: JsonMapping) -> Type:
     rates = row["rates"]
     return Type(
         name=plain(row["intervention"]),
@@ -91,11 +89,11 @@ def _type(row: Report) -> Type:
     )
 
 
-def _why(pause: Report) -> tuple[str, datetime]:
+def _why(pause: JsonMapping) -> tuple[str, datetime]:
     return PAUSES.get(pause["reason"], plain(pause["reason"])), datetime.fromisoformat(pause["at"])
 
 
-def effect(report: Report) -> Drawing | None:
+def effect(report: JsonMapping) -> Drawing | None:
     """Return the drawing of differences with their bounds; None without any."""
     rows = [*_rows("all together", [report], apart=True), *_rows(None, report["types"])]
     if not rows:
@@ -106,7 +104,7 @@ def effect(report: Report) -> Drawing | None:
     return figures.estimates("effect-drawn", rows, across=across, unit="", title=title, text=text)
 
 
-def _rows(name: str | None, reports: Sequence[Report], *, apart: bool = False) -> Iterator[Estimate]:
+def _rows(name: str | None, reports: Sequence[JsonMapping], *, apart: bool = False) -> Iterator[Estimate]:
     for report in reports:
         # a figure carries fixed words only
         label = name or (plain(report["intervention"]) if report["intervention"] in INTERVENTIONS else "another type")

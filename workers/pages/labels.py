@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+
+from domain.documents import JsonMapping
 
 #: state of an action -> what that means
 STATES: Mapping[str, str] = MappingProxyType(
@@ -124,7 +125,7 @@ def evidence(indicator: str, figures: Mapping[str, float]) -> str:
     return ""
 
 
-def drivers(indicators: Sequence[Mapping[str, Any]], most: int = 3) -> list[tuple[str, str]]:
+def drivers(indicators: Sequence[JsonMapping], most: int = 3) -> list[tuple[str, str]]:
     """Return the strongest indicators, strongest first: name in words and evidence.
 
     >>> drivers([{"name": "external_factors", "value": 0.6, "evidence": {"financing_lacking": 1.0}}])
@@ -134,12 +135,12 @@ def drivers(indicators: Sequence[Mapping[str, Any]], most: int = 3) -> list[tupl
     return [(plain(indicator["name"]), _driver(indicator)) for indicator in strongest]
 
 
-def _driver(indicator: Mapping[str, Any]) -> str:
+def _driver(indicator: JsonMapping) -> str:
     text = evidence(indicator["name"], indicator.get("evidence") or {})
     return f"{indicator['value']:.2f}, {text}" if text else f"{indicator['value']:.2f}"
 
 
-def gate(ruling: Mapping[str, Any]) -> str:
+def gate(ruling: JsonMapping) -> str:
     """Return a gate's decision that is not a plain pass: rule, reason and evidence.
 
     >>> told = {"gate": "quiet_hours", "rule": "quiet.fl", "note": "state: America/New_York"}
@@ -152,7 +153,7 @@ def gate(ruling: Mapping[str, Any]) -> str:
     return f"{plain(ruling['gate'])} {decision}{until} ({ruling['rule']}{note})"
 
 
-def refusals(why_not: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def refusals(why_not: Sequence[JsonMapping]) -> list[tuple[str, str]]:
     """Return why a lead is on no list: the channels that each rule closes, and its text.
 
     >>> told = [{"channel": way, "rule": "dnc.listed", "text": "The number is on a list."} for way in ("call", "sms")]

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.records import FeedbackTally, ModelRecord
+from domain.documents import JsonMapping
 from domain.model_kinds import KindWords, words_of
 from workers.pages import columns, quality
 from workers.pages.columns import Column, Weight
 from workers.pages.figures import Drawing
 from workers.pages.layout import number, render
-from workers.pages.quality import Band, MeasureRow, Member, Reached, Report
+from workers.pages.quality import Band, LiftPoint, MeasureRow, Member
 
 #: above this a ranking is too good to be true until proved otherwise
 TOO_GOOD = 0.95
@@ -24,26 +25,26 @@ TOO_GOOD = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """What the page shows. An empty tuple or None: not recorded."""
+    """The data of the page. An empty tuple or None: not recorded."""
 
     model: ModelRecord
     words: KindWords
     tenant: str
     rivals: tuple[str, ...]
-    compared: tuple[MeasureRow, ...]
+    comparison: tuple[MeasureRow, ...]
     members: tuple[Member, ...]
     calibration: Drawing | None
     #: the calibration error that chance alone would make
     chance: float | None
     bands: tuple[Band, ...]
     lift: Drawing | None
-    reached: tuple[Reached, ...]
+    deciles: tuple[LiftPoint, ...]
     weights: tuple[Weight, ...]
     groups: Mapping[str, tuple[Column, ...]]
     #: reason -> columns
     dropped: Mapping[str, tuple[Column, ...]]
-    #: column, its AUC alone, whether it was used all the same
-    leaks: tuple[tuple[Column, float, bool], ...]
+    #: column, its AUC alone, whether it was used all the same, how it was found out
+    leaks: tuple[tuple[Column, float, bool, str], ...]
     #: the column that predicts best alone, and its AUC
     strongest: tuple[Column, float] | None
     #: marks of its scores by people; None without any
@@ -54,7 +55,7 @@ class Card:
     period: Mapping[str, tuple[datetime, datetime]]
     decision: Mapping[str, object]
     warnings: tuple[str, ...]
-    report: Report
+    report: JsonMapping
 
 
 def page(model: ModelRecord, *, tenant: str, marks: FeedbackTally | None = None) -> str:
@@ -65,19 +66,19 @@ def page(model: ModelRecord, *, tenant: str, marks: FeedbackTally | None = None)
 def card(model: ModelRecord, *, tenant: str, marks: FeedbackTally | None = None) -> Card:
     """Return everything the page shows, read from the record."""
     report = model.report
-    curve = tuple(quality.reached(report))
+    curve = tuple(quality.lift_curve(report))
     return Card(
         model=model,
         words=words_of(model.kind),
         tenant=tenant,
         rivals=tuple(quality.rivals(report)),
-        compared=tuple(quality.compared(model)),
+        comparison=tuple(quality.comparison(model)),
         members=tuple(quality.members(report)),
         calibration=quality.calibration(report.get("bands", ())),
         chance=quality.chance(report),
         bands=tuple(quality.bands(report)),
         lift=quality.lift(curve),
-        reached=tuple(quality.tenths(curve)),
+        deciles=tuple(quality.deciles(curve)),
         weights=tuple(columns.weights(report)),
         groups=columns.groups(report),
         dropped=columns.by_reason(report.get("dropped", {})),
@@ -92,7 +93,7 @@ def card(model: ModelRecord, *, tenant: str, marks: FeedbackTally | None = None)
     )
 
 
-def _sources(report: Report) -> Iterator[str]:
+def _sources(report: JsonMapping) -> Iterator[str]:
     counts = report.get("sources", {})
     words = {
         "leads": "from imports and the CRM",
@@ -107,14 +108,14 @@ def _sources(report: Report) -> Iterator[str]:
         yield f"of {number(report['tenants'])} tenants"
 
 
-def _period(report: Report) -> dict[str, tuple[datetime, datetime]]:
+def _period(report: JsonMapping) -> dict[str, tuple[datetime, datetime]]:
     periods = report.get("period", {})
     return {
         name: (datetime.fromisoformat(first), datetime.fromisoformat(last)) for name, (first, last) in periods.items()
     }
 
 
-def _decision(report: Report) -> dict[str, object]:
+def _decision(report: JsonMapping) -> dict[str, object]:
     decision = report.get("decision", {})
     return {name: value for name, value in decision.items() if name != "promoted" and value is not None}
 
@@ -122,8 +123,8 @@ def _decision(report: Report) -> dict[str, object]:
 def _warnings(model: ModelRecord) -> Iterator[str]:
     if model.metrics.get("auc", 0) > TOO_GOOD:
         yield f"An AUC above {TOO_GOOD} is too good to be true: look for a column that knows the outcome."
-    if any(used for _, _, used in columns.leaks(model.report)):
-        yield "It learnt from a column that alone predicts the outcome; see the leakage probe."
+    if any(used for _, _, used, _ in columns.leaks(model.report)):
+        yield "It learnt from a column that knows the outcome; see the leakage probe."
     if model.retrain_at is not None:
         yield "A person in its training data was erased: the next training replaces this model."
     if model.metrics.get("slope") == 0:

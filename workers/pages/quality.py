@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from db.records import ModelRecord
+from domain.documents import JsonMapping
 from workers.pages import figures
 from workers.pages.figures import Drawing, Point
 from workers.pages.layout import number, percent
 
 #: standard errors of a 95 % interval
 _Z = 1.96
-
-Report = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +79,8 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
-    """How many of the wins the best share of leads holds."""
+class LiftPoint:
+    """The share of the wins among the best-scored share of leads."""
 
     depth: float
     wins: float
@@ -105,12 +103,12 @@ def bounds(positives: int, rows: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def rivals(report: Report) -> Iterator[str]:
+def rivals(report: JsonMapping) -> Iterator[str]:
     """Return the names of a version's baselines."""
     return (SCORERS.get(name, name) for name in report.get("baselines", {}))
 
 
-def compared(model: ModelRecord) -> Iterator[MeasureRow]:
+def comparison(model: ModelRecord) -> Iterator[MeasureRow]:
     """Return each measure of the version, with its baselines' beside it."""
     figures_of = (model.metrics, *model.report.get("baselines", {}).values())
     for measure in MEASURES:
@@ -118,7 +116,7 @@ def compared(model: ModelRecord) -> Iterator[MeasureRow]:
             yield MeasureRow(measure=measure, cells=tuple(_cell(metrics, measure) for metrics in figures_of))
 
 
-def _cell(metrics: Mapping[str, Any], measure: Measure) -> tuple[str, str]:
+def _cell(metrics: JsonMapping, measure: Measure) -> tuple[str, str]:
     interval = metrics.get("intervals", {}).get(measure.key)
     return number(metrics.get(measure.key), measure.digits), _between(interval, measure.digits)
 
@@ -127,14 +125,14 @@ def _between(interval: Sequence[float] | None, digits: int) -> str:
     return "" if interval is None else f"{number(interval[0], digits)} to {number(interval[1], digits)}"
 
 
-def members(report: Report) -> Iterator[Member]:
+def members(report: JsonMapping) -> Iterator[Member]:
     """Each kind of model that was tried, left out or not."""
     weights = report.get("weights", {})
     for name, metrics in report.get("members", {}).items():
         yield Member(name=SCORERS.get(name, name), weight=weights.get(name), auc=metrics["auc"], brier=metrics["brier"])
 
 
-def bands(report: Report) -> Iterator[Band]:
+def bands(report: JsonMapping) -> Iterator[Band]:
     """By tenths of the score, best first; of an older version, by tenths of the leads."""
     for band in report.get("bands_by_score") or reversed(report.get("bands", ())):
         yield Band(
@@ -147,7 +145,7 @@ def bands(report: Report) -> Iterator[Band]:
         )
 
 
-def chance(report: Report) -> float | None:
+def chance(report: JsonMapping) -> float | None:
     """Return the mean distance that a perfect model's bands have by chance: that of a normal with the bands' spread."""
     bins = report.get("bands", ())
     rows = sum(band["rows"] for band in bins)
@@ -155,44 +153,44 @@ def chance(report: Report) -> float | None:
     return math.sqrt(2 / math.pi) * sum(spreads) / rows if rows else None
 
 
-def calibration(bins: Sequence[Report]) -> Drawing | None:
+def calibration(bins: Sequence[JsonMapping]) -> Drawing | None:
     """Return the calibration plot."""
     if not bins:
         return None
     points = [Point(band["said"], band["came"], *bounds(band["positives"], band["rows"])) for band in bins]
     low, high = points[0], points[-1]
-    ends = [f"{percent(point.came)} at a score of {percent(point.said)}" for point in (low, high)]
+    ends = [f"{percent(point.observed)} at a score of {percent(point.predicted)}" for point in (low, high)]
     text = f"From {' to '.join(ends)}; the band table has more figures."
     return figures.calibration("calibration", points, title="Scores, and the observed shares", text=text)
 
 
-def reached(report: Report) -> Iterator[Reached]:
+def lift_curve(report: JsonMapping) -> Iterator[LiftPoint]:
     """Return the stored lift curve, or one from the bands, best band first."""
     if "lift" in report:
-        yield from (Reached(depth=depth, wins=wins) for depth, wins in report["lift"] if depth > 0)
+        yield from (LiftPoint(depth=depth, wins=wins) for depth, wins in report["lift"] if depth > 0)
         return
     bins = report.get("bands", ())
     rows, wins = sum(band["rows"] for band in bins), sum(band["positives"] for band in bins)
     taken = hits = 0
     for band in reversed(bins):
         taken, hits = taken + band["rows"], hits + band["positives"]
-        yield Reached(depth=taken / rows, wins=hits / wins)
+        yield LiftPoint(depth=taken / rows, wins=hits / wins)
 
 
-def tenths(curve: Sequence[Reached]) -> list[Reached]:
+def deciles(curve: Sequence[LiftPoint]) -> list[LiftPoint]:
     """Return ten points of a fine curve, for a table."""
     return [_nearest(curve, tenth / 10) for tenth in range(1, 11)] if curve else []
 
 
-def _nearest(curve: Sequence[Reached], depth: float) -> Reached:
+def _nearest(curve: Sequence[LiftPoint], depth: float) -> LiftPoint:
     return min(curve, key=lambda point: abs(point.depth - depth))
 
 
-def lift(curve: Sequence[Reached]) -> Drawing | None:
+def lift(curve: Sequence[LiftPoint]) -> Drawing | None:
     """Return the lift plot."""
     if not curve:
         return None
     points = [(point.depth, point.wins) for point in curve]
-    first = tenths(curve)[0]
+    first = deciles(curve)[0]
     text = f"The best {percent(first.depth)} of leads hold {percent(first.wins)} of all hits; the table has more."
     return figures.lift("lift", points, title="Hits reached by taking the highest scores first", text=text)

@@ -5,18 +5,15 @@ It is drawn from the answer of `hearth.reports.value` alone, so the same answer 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from domain.documents import JsonMapping
 from domain.scores import BANDS
 from workers.pages import figures
 from workers.pages.figures import Drawing, Estimate
 from workers.pages.labels import VERDICTS, interval, plain, points
 from workers.pages.layout import percent, render
-
-Report = Mapping[str, Any]
 
 #: names that a figure may carry
 #: of which colour a verdict is
@@ -25,12 +22,12 @@ _STATE = {"helps": "good", "harms": "bad"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValuePage:
-    """What the page shows."""
+    """The data of the page."""
 
     tenant: str
     since: datetime
     at: datetime
-    report: Report
+    report: JsonMapping
     #: leads of all bands, and those of them that closed
     leads: int
     converted: int
@@ -42,12 +39,12 @@ class ValuePage:
     interval: str
 
 
-def page(report: Report, *, at: datetime) -> str:
+def page(report: JsonMapping, *, at: datetime) -> str:
     """Return the report as one self-contained HTML document."""
     return render("value.html", {"view": page_values(report, at=at)})
 
 
-def page_values(report: Report, *, at: datetime) -> ValuePage:
+def page_values(report: JsonMapping, *, at: datetime) -> ValuePage:
     """Return everything the page shows, read from the report."""
     effect = report["effect"]
     return ValuePage(
@@ -65,7 +62,7 @@ def page_values(report: Report, *, at: datetime) -> ValuePage:
     )
 
 
-def bands(report: Report) -> Drawing | None:
+def bands(report: JsonMapping) -> Drawing | None:
     """Return the drawing of closed shares by band, with bounds; None when no scored lead has closed."""
     rows = [
         Estimate(band["band"], band["rate"], *band["interval"])

@@ -38,7 +38,7 @@ _CHATTY = ("kombu", "amqp", "alembic", "tornado.access", "sqlalchemy", "httpx", 
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
-class _LogContext(dict[str, Any]):
+class _LogContext(dict[str, object]):
     """A log context that shows facts and hides everything else."""
 
     def __missing__(self, key: str) -> str:
@@ -87,7 +87,7 @@ def message(record: logging.LogRecord) -> str:
         return str(record.msg)
 
 
-def error_facts(exc_info: ExcInfo) -> dict[str, Any]:
+def error_facts(exc_info: ExcInfo) -> dict[str, object]:
     """Return an exception as its type and frames; its text may hold values."""
     kind, _, trace = exc_info
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)[-12:]]
@@ -109,7 +109,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one JSON object."""
-        facts: dict[str, Any] = dict(structlog.contextvars.get_contextvars())
+        facts: dict[str, object] = dict(structlog.contextvars.get_contextvars())
         event = message(record).strip()
         context = getattr(record, "data", None)
         if isinstance(context, Mapping):

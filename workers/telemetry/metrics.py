@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from wsgiref.simple_server import WSGIServer
 
 import redis
@@ -137,7 +136,7 @@ def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"hearth_{name}", text, value=value)
 
 
-def _family(name: str, text: str, label: str, values: dict[str, Any]) -> Metric:
+def _family(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(f"hearth_{name}", text, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)

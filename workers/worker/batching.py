@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
 from weakref import WeakSet
 
 import structlog
-from celery import current_app
+from celery import Celery, current_app
 from celery.app.trace import fast_trace_task
 from celery.concurrency.prefork import TaskPool
 from celery.exceptions import TaskRevokedError
@@ -25,29 +24,30 @@ from celery.worker import state
 from celery.worker.strategy import default
 from kombu import serialization
 
+from domain.documents import JsonMapping
 from tasks.runtime.batching import Call
 from tasks.runtime.failures import delivery_attempts, retry_policy
 from tasks.runtime.outbox import FROM_OUTBOX
 from workers.base import messages
+from workers.base.celery_types import Consumer, Failure, Pool, Prefetch, Request, Task
 
 log = structlog.get_logger(__name__)
-
-# Kombu ships no types
-_kombu: Any = serialization
 
 #: most messages of one batch, and bytes of their bodies
 MOST, BYTES = 50, 1_000_000
 #: most messages that may wait beyond the worker's prefetch, so that those of other tasks are still fetched
 ROOM = 50
 
+#: task, id, request, body, content type and encoding of a message, as Celery's trace of a task takes them
+TraceArguments = tuple[str, str, JsonMapping, object, str | None, str | None]
 
 #: the batching consumers of this connection, by task
 _consumers: dict[str, BatchingConsumer] = {}
 
 
-def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., Any]:
+def strategy(task: Task, app: Celery, consumer: Consumer) -> Callable[..., object]:
     """Return Celery's handler of one task's messages, with batching where the pool's children are processes."""
-    handler: Callable[..., Any]
+    handler: Callable[..., object]
     if isinstance(consumer.pool, TaskPool):
         _consumers[task.name] = BatchingConsumer(task, consumer)
         handler = default(task, app, _consumers[task.name])
@@ -61,7 +61,7 @@ def is_batched(tenants: Collection[str]) -> bool:
     return any(consumer.may_batch(tenants) for consumer in _consumers.values())
 
 
-def is_over_prefetch(request: Any) -> bool:
+def is_over_prefetch(request: Request) -> bool:
     """Return whether a request was taken beyond the prefetch: it waits for a batch and needs no child of its own."""
     return any(request in consumer.borrowed for consumer in _consumers.values())
 
@@ -69,21 +69,21 @@ def is_over_prefetch(request: Any) -> bool:
 class BatchingConsumer:
     """Takes the requests of one task in the consumer's place, and hands them on: one batch of a tenant at a time."""
 
-    def __init__(self, task: Any, consumer: Any) -> None:
+    def __init__(self, task: Task, consumer: Consumer) -> None:
         self.task = task
         self._consumer = consumer
-        self._waiting: defaultdict[str, deque[Any]] = defaultdict(deque)
+        self._waiting: defaultdict[str, deque[Request]] = defaultdict(deque)
         #: tenants that have a batch running, or waiting for a child
         self._busy: set[str] = set()
         #: the prefetch of this connection; the next connection has its own
-        self._qos: Any = None
+        self._qos: Prefetch | None = None
         #: requests that hold an extra prefetch credit, since they arrived while their tenant's batch was running
-        self.borrowed: WeakSet[Any] = WeakSet()
+        self.borrowed: WeakSet[Request] = WeakSet()
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._consumer, name)
 
-    def on_task_request(self, request: Any) -> None:
+    def on_task_request(self, request: Request) -> None:
         """Hand a request on: now, or when its tenant's batch has ended."""
         tenant_id = None if _runs_alone(request) else messages.tenant_of(request.message)
         if tenant_id is None:
@@ -99,9 +99,9 @@ class BatchingConsumer:
         """Return whether each of these tenants has a batch, and there is room for more requests."""
         return bool(tenants) and len(self.borrowed) < ROOM and self._busy.issuperset(tenants)
 
-    def take(self, tenant_id: str) -> list[Any]:
+    def take(self, tenant_id: str) -> list[Request]:
         """Return the next batch of a tenant, oldest first, without revoked requests and those of a lost connection."""
-        batch: list[Any] = []
+        batch: list[Request] = []
         waiting, size = self._waiting[tenant_id], 0
         while waiting and len(batch) < MOST and size < BYTES:
             request = waiting.popleft()
@@ -114,13 +114,14 @@ class BatchingConsumer:
         self.return_credit(batch[:1])
         return batch
 
-    def return_credit(self, requests: Iterable[Any]) -> None:
+    def return_credit(self, requests: Iterable[Request]) -> None:
         """Release the extra prefetch credit borrowed for these requests."""
         for request in self.borrowed.intersection(requests):
             self.borrowed.discard(request)
+            assert self._qos is not None  # since the first request that borrowed
             self._qos.decrement_eventually()
 
-    def on_batch_ended(self, tenant_id: str, requests: Iterable[Any]) -> None:
+    def on_batch_ended(self, tenant_id: str, requests: Iterable[Request]) -> None:
         """Release a tenant's batch, and send the next one."""
         self.return_credit(requests)
         self._busy.discard(tenant_id)
@@ -133,7 +134,7 @@ class BatchingConsumer:
         self._busy.add(tenant_id)
         self._consumer.on_task_request(Batch(self, tenant_id))
 
-    def _borrow_credit(self, request: Any) -> None:
+    def _borrow_credit(self, request: Request) -> None:
         if len(self.borrowed) < ROOM:
             self._qos = self._qos or self._consumer.qos
             self.borrowed.add(request)
@@ -147,9 +148,9 @@ class Batch:
         self._consumer = consumer
         self._tenant_id = tenant_id
         #: what a child runs, once one is free
-        self.requests: list[Any] = []
+        self.requests: list[Request] = []
 
-    def execute_using_pool(self, pool: Any, **_: Any) -> Any:
+    def execute_using_pool(self, pool: Pool, **_: object) -> object:
         """Take the requests that wait by now, since a child is free; raises TaskRevokedError when there is none."""
         self.requests = self._consumer.take(self._tenant_id)
         if not self.requests:
@@ -162,7 +163,7 @@ class Batch:
             self._end()
             raise
 
-    def _apply(self, pool: Any) -> Any:
+    def _apply(self, pool: Pool) -> object:
         task = self._consumer.task
         return pool.apply_async(
             run,
@@ -185,14 +186,14 @@ class Batch:
         for request in self.requests if soft or len(self.requests) == 1 else ():
             request.on_timeout(soft, timeout)
 
-    def _on_success(self, outcomes: Sequence[Any], **_: Any) -> None:
+    def _on_success(self, outcomes: Sequence[object], **_: object) -> None:
         try:
             for request, outcome in zip(self.requests, outcomes, strict=True):
                 request.on_success(outcome)
         finally:
             self._end()
 
-    def _on_failure(self, exc_info: Any, **_: Any) -> None:
+    def _on_failure(self, exc_info: Failure, **_: object) -> None:
         """Fail, or give the messages back when the child died: run alone, each shows whether it was the cause."""
         try:
             if len(self.requests) == 1:
@@ -209,38 +210,46 @@ class Batch:
         self._consumer.on_batch_ended(self._tenant_id, self.requests)
 
 
-def run(calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+def run(calls: Sequence[TraceArguments]) -> list[object]:
     """Run a batch, in a child: one commit for all if that is possible, then each message as Celery runs any task."""
     if len(calls) > 1:
         _prepare(calls)
     return [fast_trace_task(*call) for call in calls]
 
 
-def _prepare(calls: Sequence[tuple[Any, ...]]) -> None:
+def _prepare(calls: Sequence[TraceArguments]) -> None:
     batch = []
-    for _, task_id, _, *body in calls:
-        args, kwargs = _arguments(*body)
+    for _, task_id, _, body, content_type, content_encoding in calls:
+        args, kwargs = _arguments(body, content_type, content_encoding)
         if not args or (len(args) == 1 and isinstance(args[0], dict) and not kwargs):
             batch.append(Call(task_id=task_id, kwargs=args[0] if args else kwargs))
     current_app.tasks[calls[0][0]].prepare(batch)
 
 
-def _arguments(body: Any, content_type: str | None, content_encoding: str | None) -> tuple[Any, Any]:
+def _arguments(
+    body: object, content_type: str | None, content_encoding: str | None
+) -> tuple[Sequence[JsonMapping], JsonMapping]:
     if content_type:
-        body = _kombu.loads(body, content_type, content_encoding, accept=_kombu.prepare_accept_content(["json"]))
+        accepted = serialization.prepare_accept_content(["json"])
+        body = serialization.loads(body, content_type, content_encoding, accept=accepted)
+    assert isinstance(body, list | tuple)  # a request whose body is anything else was refused
     return body[0], body[1]
 
 
-def _trace_arguments(request: Any) -> tuple[Any, ...]:
-    """Return what Celery's trace of a task takes: task, id, request, body, content type and encoding."""
-    envelope = (request.content_type, request.content_encoding)
-    return (request.type, request.id, request.request_dict, request.body, *envelope)
+def _trace_arguments(request: Request) -> TraceArguments:
+    """Return what Celery's trace of a task takes."""
+    encoding = (request.content_type, request.content_encoding)
+    return (request.type, request.id, request.request_dict, request.body, *encoding)
 
 
-def _runs_alone(request: Any) -> bool:
+def _runs_alone(request: Request) -> bool:
     """Return whether a request must not be batched: it failed before, has time limits, or ends an outbox row."""
     headers = request.request_dict
-    again = headers.get("retries") or delivery_attempts.to_count(headers) or headers.get(retry_policy.RETRY_HEADER)
+    again = (
+        headers.get("retries")
+        or delivery_attempts.unrecorded_attempts(headers)
+        or headers.get(retry_policy.RETRY_HEADER)
+    )
     # a sender that knows the task writes the task's own limits into its messages
     limits = request.task.time_limit, request.task.soft_time_limit
     limited = any(given not in {None, usual} for given, usual in zip(request.time_limits, limits, strict=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import structlog
 from celery import signals, states
@@ -16,6 +15,7 @@ from redis.exceptions import RedisError
 from db.errors import DatabaseError
 from tasks.errors import InvalidPayload
 from workers.base import malformed, messages, quarantine
+from workers.base.celery_types import Message, Request, TaskConsumer, Timer, TimerEntry
 from workers.base.quarantine import Reason
 from workers.worker import crash_counter
 from workers.worker.circuit_breaker import database_breaker
@@ -33,10 +33,13 @@ LOOK = 60.0
 class Consumer(CeleryConsumer):
     """Celery's consumer with a quarantine; a message is acknowledged only after the database has stored it."""
 
+    #: of Celery's consumer
+    timer: Timer
+    task_consumer: TaskConsumer
     #: the timer entry of the periodic look for parked messages
-    _periodic_look: Any = None
+    _periodic_look: TimerEntry | None = None
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
         if hasattr(self.controller, "_quick_release"):
             self._release_rejected_requests()
@@ -51,36 +54,37 @@ class Consumer(CeleryConsumer):
             self._periodic_look.cancel()
         self._periodic_look = self.timer.call_repeatedly(LOOK, self._look)
 
-    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], Any]:
+    def create_task_handler(self, *args: object, **options: object) -> Callable[[Message], None]:
         """Return Celery's handler behind our checks; a message that would end the worker is quarantined as invalid."""
         handle = super().create_task_handler(*args, **options)
 
-        def on_task_received(message: Any) -> Any:
+        def on_task_received(message: Message) -> None:
             with crash_counter.counted(message) as poisonous:
                 if poisonous:
-                    return self._quarantine(message, quarantine.ATTEMPTS)
-                if messages.fault_of(message):
-                    return self.on_invalid_task(None, message, InvalidTaskError())
-                return self._handled(handle, message)
+                    self._quarantine(message, quarantine.ATTEMPTS)
+                elif messages.fault_of(message):
+                    self.on_invalid_task(None, message, InvalidTaskError())
+                else:
+                    self._handled(handle, message)
 
         return on_task_received
 
-    def _handled(self, handle: Callable[[Any], Any], message: Any) -> Any:
+    def _handled(self, handle: Callable[[Message], object], message: Message) -> None:
         try:
-            return handle(message)
+            handle(message)
         except (*self.connection_errors, *self.channel_errors, MemoryError):
             raise
         except Exception as error:  # the edge of the process: one message must not end it
             if message.acknowledged:
                 raise
-            return self.on_invalid_task(None, message, error)
+            self.on_invalid_task(None, message, error)
 
     def _release_rejected_requests(self) -> None:
         """Free the pool's slot of a request that the pool cannot take: Celery would keep the slot for ever."""
         controller = self.controller
         process = controller._process_task  # noqa: SLF001 - Celery has no other hook between slot and pool
 
-        def process_task(request: Any) -> None:
+        def process_task(request: Request) -> None:
             try:
                 process(request)
             except MemoryError:
@@ -92,7 +96,7 @@ class Consumer(CeleryConsumer):
 
         controller._process_task = process_task  # noqa: SLF001
 
-    def _refuse(self, request: Any) -> None:
+    def _refuse(self, request: Request) -> None:
         batch = getattr(request, "requests", [request])
         for each in batch:
             state.task_ready(each)
@@ -102,16 +106,16 @@ class Consumer(CeleryConsumer):
                 # one of them is the cause; run alone, each shows whether it is
                 each.reject(requeue=True)
 
-    def on_decode_error(self, message: Any, exc: Exception) -> None:  # noqa: ARG002 - its text may hold the body
+    def on_decode_error(self, message: Message, exc: Exception) -> None:  # noqa: ARG002 - its text may hold the body
         """Quarantine a body that is not what its content type says."""
         self._quarantine(message, "undecodable")
 
-    def on_unknown_message(self, body: Any, message: Any) -> None:  # noqa: ARG002
+    def on_unknown_message(self, body: object, message: Message) -> None:  # noqa: ARG002
         """Quarantine what is no task message."""
         self._quarantine(message, "unknown_message")
         signals.task_rejected.send(sender=self, message=message, exc=None)
 
-    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
+    def on_unknown_task(self, body: object, message: Message, exc: Exception) -> None:  # noqa: ARG002
         """Quarantine a message of an unknown task, which the next deploy may bring, unless it expires before."""
         left = messages.seconds_left(message)
         if left is not None and left < SHORT_LIVED:
@@ -120,12 +124,12 @@ class Consumer(CeleryConsumer):
         else:
             self._quarantine(message, "unknown_task")
 
-    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
+    def on_invalid_task(self, body: object, message: Message, exc: Exception) -> None:  # noqa: ARG002
         """Quarantine a task message whose parts are not what Celery needs."""
         self._quarantine(message, "invalid")
         signals.task_rejected.send(sender=self, message=message, exc=exc)
 
-    def _quarantine(self, message: Any, reason: Reason) -> None:
+    def _quarantine(self, message: Message, reason: Reason) -> None:
         try:
             stored = quarantine.hold(message, reason)
         except DatabaseError as error:
@@ -140,7 +144,7 @@ class Consumer(CeleryConsumer):
             # a good message of a task that is not deployed yet: it waits in the broker until there is room
             self._park(message)
 
-    def _store_failure(self, message: Any, reason: Reason) -> None:
+    def _store_failure(self, message: Message, reason: Reason) -> None:
         """Store a failure for a caller that waits; a message of an unknown task may still run."""
         task_id = messages.task_id_of(message)
         if reason not in ("undecodable", "invalid") or not task_id:
@@ -151,14 +155,14 @@ class Consumer(CeleryConsumer):
         except (*self.connection_errors, *self.channel_errors, OSError) as failure:
             log.warning("failure_not_told", error=type(failure).__name__)
 
-    def _park(self, message: Any) -> None:
+    def _park(self, message: Message) -> None:
         try:
             message.channel.qos.park(message.delivery_tag)
         except (*self.connection_errors, *self.channel_errors) as error:
             log.warning("message_not_parked", error=type(error).__name__)
             self._give_back_later(message)
 
-    def _give_back_later(self, message: Any) -> None:
+    def _give_back_later(self, message: Message) -> None:
         """Return the message back after WAIT seconds; if the connection fails first, the broker does so by itself."""
         channel = message.channel
 

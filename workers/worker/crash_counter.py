@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
 
 from tasks.runtime.failures.delivery_attempts import MAX_ATTEMPTS
 from workers.base import internal_keys
+from workers.base.celery_types import Message
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ TTL = 24 * 3600
 
 
 @contextmanager
-def counted(message: Any) -> Iterator[bool]:
+def counted(message: Message) -> Iterator[bool]:
     """Count a delivery while the block handles it; yield True when it crashed too often and must not be handled."""
     if not _is_redelivered(message):
         yield False
@@ -34,12 +34,12 @@ def counted(message: Any) -> Iterator[bool]:
     _forget(message, count)
 
 
-def _is_redelivered(message: Any) -> bool:
+def _is_redelivered(message: Message) -> bool:
     delivery = message.delivery_info
     return isinstance(delivery, dict) and delivery.get("redelivered") is True
 
 
-def _count(message: Any) -> int:
+def _count(message: Message) -> int:
     """Return the deliveries so far, with this one; the first was not counted."""
     try:
         with message.channel.conn_or_acquire() as client, client.pipeline() as pipe:
@@ -51,7 +51,7 @@ def _count(message: Any) -> int:
         return 0
 
 
-def _forget(message: Any, count: int) -> None:
+def _forget(message: Message, count: int) -> None:
     if not count:
         return
     try:

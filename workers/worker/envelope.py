@@ -9,16 +9,11 @@ from __future__ import annotations
 import base64
 import json
 import math
-from typing import Any
 
 from kombu.utils import json as typed
 
+from domain.documents import JsonObject
 from workers.base import decoding
-
-# Kombu ships no types
-_typed: Any = typed
-
-Json = dict[str, Any]
 
 #: the values of body_encoding
 _ENCODINGS = (None, "", "utf-8", "base64")
@@ -30,7 +25,7 @@ class Malformed(Exception):  # noqa: N818 - says the fact
     """An entry that is no message; the only argument is a code."""
 
 
-def read(raw: bytes) -> Json:
+def read(raw: bytes) -> JsonObject:
     """Return the parts of an entry, each of the type that kombu relies on.
 
     Some producers write a number as delivery tag or no headers at all: that is corrected here.
@@ -57,10 +52,10 @@ def read(raw: bytes) -> Json:
     return entry
 
 
-def _object(raw: bytes) -> Json:
+def _object(raw: bytes) -> JsonObject:
     try:
         # as kombu reads it: what it records of a message, it reads again when the message is to be restored
-        entry = json.loads(decoding.shallow(raw.decode()), object_hook=_typed.object_hook)
+        entry = json.loads(decoding.shallow(raw.decode()), object_hook=typed.object_hook)
     except UnicodeDecodeError:
         raise Malformed("not_utf8") from None
     except decoding.TooDeep:
@@ -74,7 +69,7 @@ def _object(raw: bytes) -> Json:
     return entry
 
 
-def _tag(value: Any) -> str:
+def _tag(value: object) -> str:
     tag = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     try:
         if isinstance(tag, str) and 0 < len(tag.encode()) <= _TAG:
@@ -84,12 +79,12 @@ def _tag(value: Any) -> str:
     raise Malformed("delivery_tag")
 
 
-def _priority(value: Any) -> int:
+def _priority(value: object) -> int:
     """Return a priority that kombu can count with: 0 for anything that is no finite number."""
     return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
 
 
-def _check_body(body: Any, properties: Json) -> None:
+def _check_body(body: object, properties: JsonObject) -> None:
     if not isinstance(body, str | None):
         raise Malformed("body")
     encoding = properties.get("body_encoding")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -19,6 +18,7 @@ from celery.worker.consumer.tasks import Tasks
 from redis.exceptions import RedisError
 
 from workers.base import messages
+from workers.base.celery_types import Channel, Consumer, Pool, Request, Timer, TimerEntry
 from workers.worker.batching import is_batched, is_over_prefetch
 from workers.worker.fair_queue import CLOSE, FairQueue
 
@@ -64,21 +64,21 @@ class FairConsumerStep(bootsteps.StartStopStep):
 
     requires = (Tasks,)
 
-    def __init__(self, consumer: Any, **options: Any) -> None:
+    def __init__(self, consumer: Consumer, **options: object) -> None:
         super().__init__(consumer, **options)
         #: whether messages waited at the last look, and the tenants that are next
         self._waits, self._following = False, frozenset[str]()
         self._admission = Admission()
         #: the tenants of the requests that were taken while messages waited
-        self._taken: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._taken: WeakKeyDictionary[Request, str] = WeakKeyDictionary()
         self._fair_queue: FairQueue | None = None
-        self._timer: Any = None
-        self._periodic_look: Any = None
-        self._next_look: Any = None
+        self._timer: Timer
+        self._periodic_look: TimerEntry | None = None
+        self._next_look: TimerEntry | None = None
         self._last_look = 0.0
         consumer.on_task_message.add(self._on_message)
 
-    def start(self, consumer: Any) -> None:
+    def start(self, consumer: Consumer) -> None:
         """Start on a new connection."""
         channel = consumer.task_consumer.channel
         with channel.conn_or_acquire() as client:
@@ -87,7 +87,7 @@ class FairConsumerStep(bootsteps.StartStopStep):
         self._wrap_can_consume(channel, consumer.pool)
         self._periodic_look = self._timer.call_repeatedly(LOOK, self._look)
 
-    def stop(self, consumer: Any) -> None:
+    def stop(self, consumer: Consumer) -> None:
         """Stop with the connection; a worker that stops warmly puts back what is aside."""
         if self._periodic_look is not None:
             self._periodic_look.cancel()
@@ -98,7 +98,7 @@ class FairConsumerStep(bootsteps.StartStopStep):
             except (RedisError, OSError) as error:
                 log.warning("messages_stay_aside", error=type(error).__name__)
 
-    def _wrap_can_consume(self, channel: Any, pool: Any) -> None:
+    def _wrap_can_consume(self, channel: Channel, pool: Pool) -> None:
         """Ask before each message, while tenants compete, whether the next one may be taken.
 
         kombu asks `qos.can_consume` before it takes a message; Celery's own prefetch limit is asked there too.
@@ -126,7 +126,7 @@ class FairConsumerStep(bootsteps.StartStopStep):
         taken = [self._taken.get(request, "") for request in reserved]
         return self._admission.admit(self._following, taken, children, time.monotonic())
 
-    def _on_message(self, request: Any) -> None:
+    def _on_message(self, request: Request) -> None:
         if self._waits:
             self._taken[request] = messages.tenant_of(request.message) or ""
         if self._next_look is None:
@@ -150,7 +150,7 @@ class FairConsumerStep(bootsteps.StartStopStep):
             self._fair_queue.mend(error)
             return
         self._waits, self._following = look.waits, look.following
-        self._admission.record(look.came, self._last_look)
+        self._admission.record(look.arrivals, self._last_look)
         if look.waits:
-            took = time.monotonic() - self._last_look
-            self._after(0.0 if look.more else max(PAUSE, took / SHARE))
+            elapsed = time.monotonic() - self._last_look
+            self._after(0.0 if look.more else max(PAUSE, elapsed / SHARE))

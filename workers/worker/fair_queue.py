@@ -18,7 +18,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
-from typing import Any
+
+from redis import Redis
 
 from tasks.runtime import queue_depth
 from workers.base import internal_keys, lua, messages
@@ -33,6 +34,9 @@ WINDOW, BYTES = 250, 1_000_000
 CLOSE = 0.002
 #: messages that one script puts back when a worker stops
 BACK = 500
+
+#: what the script says of a queue: messages on the list and aside, whether more follow, the next one, the new ones
+QueueState = tuple[int, int, int, bytes, *tuple[bytes, ...]]
 
 
 def tenant_of(raw: bytes) -> str:
@@ -53,8 +57,8 @@ def keys_of(queue: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What a step found in the queues and left there."""
+class QueueStep:
+    """The result of one step: what waits in the queues, and whose messages come next."""
 
     #: whether something waits, on a list that is not short or aside
     waits: bool
@@ -63,20 +67,20 @@ class Look:
     #: the tenants of the messages that are taken next, one of each list
     following: frozenset[str]
     #: the tenants of the messages that came since the last look
-    came: frozenset[str]
+    arrivals: frozenset[str]
 
 
 class FairQueue:
     """Orders the queues of one worker; any number of workers may order the same queues at once."""
 
-    def __init__(self, client: Any, queues: Sequence[str]) -> None:
+    def __init__(self, client: Redis, queues: Sequence[str]) -> None:
         self.queues = list(queues)
         self._client = client
         self._look = client.register_script(lua.script("workers.worker", "fair_queue_look"))
         self._deal = client.register_script(lua.script("workers.worker", "fair_queue_deal"))
         self._return = client.register_script(lua.script("workers.worker", "fair_queue_return"))
 
-    def step(self) -> Look:
+    def step(self) -> QueueStep:
         """Return turns to new messages, and keep a few messages ready on each list.
 
         Raises:
@@ -86,11 +90,11 @@ class FairQueue:
         keys = [key for queue in self.queues for key in keys_of(queue)]
         states = self._look(keys=keys, args=[SHORT, WINDOW, BYTES, round(CLOSE * 1000)])
         looks = [self._step(queue, state) for queue, state in zip(self.queues, states, strict=True)]
-        return Look(
+        return QueueStep(
             waits=any(look.waits for look in looks),
             more=any(look.more for look in looks),
             following=frozenset[str]().union(*(look.following for look in looks)),
-            came=frozenset[str]().union(*(look.came for look in looks)),
+            arrivals=frozenset[str]().union(*(look.arrivals for look in looks)),
         )
 
     def mend(self, error: Exception) -> bool:
@@ -104,20 +108,20 @@ class FairQueue:
             while self._return(keys=keys_of(queue), args=[BACK]):
                 pass
 
-    def _step(self, queue: str, state: Sequence[Any]) -> Look:
+    def _step(self, queue: str, state: QueueState) -> QueueStep:
         length, aside, more, following, *entries = state
-        came = {sha1(raw, usedforsecurity=False).hexdigest(): tenant_of(raw) for raw in entries}
-        if came or (aside and length < READY / 2):
-            aside, following = self._give_turns(queue, came, ready=READY)
-        return Look(
+        arrivals = {sha1(raw, usedforsecurity=False).hexdigest(): tenant_of(raw) for raw in entries}
+        if arrivals or (aside and length < READY / 2):
+            aside, following = self._give_turns(queue, arrivals, ready=READY)
+        return QueueStep(
             waits=bool(aside) or length > SHORT,
             more=bool(more),
             following=frozenset({tenant_of(following)} if following else ()),
-            came=frozenset(came.values()),
+            arrivals=frozenset(arrivals.values()),
         )
 
-    def _give_turns(self, queue: str, came: Mapping[str, str], *, ready: int) -> tuple[int, bytes]:
+    def _give_turns(self, queue: str, arrivals: Mapping[str, str], *, ready: int) -> tuple[int, bytes]:
         """Return how many messages are aside now, and the one that is taken next."""
-        lanes = [part for digest, tenant_id in came.items() for part in (digest, queue_depth.LANE + tenant_id)]
+        lanes = [part for digest, tenant_id in arrivals.items() for part in (digest, queue_depth.LANE + tenant_id)]
         aside, following = self._deal(keys=keys_of(queue), args=[ready, *lanes])
         return int(aside), following

@@ -8,9 +8,9 @@ import os
 import re
 import signal
 from collections.abc import Mapping
-from typing import Any
 
 import structlog
+from celery import Task
 from celery.signals import (
     celeryd_init,
     task_postrun,
@@ -20,6 +20,7 @@ from celery.signals import (
     worker_process_shutdown,
     worker_shutdown,
 )
+from celery.worker import WorkController
 
 from db import session
 from tasks.runtime.files import workspace
@@ -36,7 +37,7 @@ _TENANT = re.compile(r"[\w.:-]{1,64}")
 
 
 @celeryd_init.connect
-def on_worker_start(instance: Any = None, **_: object) -> None:
+def on_worker_start(instance: WorkController | None = None, **_: object) -> None:
     """Configure logs before Celery's own checks, so that their warnings are log lines too."""
     logs.configure(settings().log_level)
     worker_status.register()
@@ -73,7 +74,7 @@ def on_shutdown(**_: object) -> None:
 
 
 @task_prerun.connect
-def on_prerun(task_id: str, task: Any, args: Any = (), kwargs: Any = None, **_: object) -> None:
+def on_prerun(task_id: str, task: Task, args: object = (), kwargs: object = None, **_: object) -> None:
     """Put the task, its tenant and queue into every log line from here on."""
     delivery = task.request.delivery_info or {}
     structlog.contextvars.bind_contextvars(
@@ -87,7 +88,7 @@ def on_postrun(**_: object) -> None:
     structlog.contextvars.clear_contextvars()
 
 
-def _tenant(args: Any, kwargs: Any) -> str | None:
+def _tenant(args: object, kwargs: object) -> str | None:
     first = args[0] if isinstance(args, list | tuple) and args else None
     for payload in (kwargs, first):
         if isinstance(payload, Mapping) and "tenant_id" in payload:

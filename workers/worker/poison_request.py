@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import structlog
 from billiard.einfo import ExceptionWithTraceback
@@ -11,10 +10,12 @@ from celery.exceptions import InvalidTaskError, TimeLimitExceeded, WorkerLostErr
 from celery.worker import state
 
 from db.errors import DatabaseError
+from domain.documents import JsonMapping
 from tasks.runtime.failures import delivery_attempts
 from tasks.runtime.failures.retry_policy import DatabaseAway
 from tasks.runtime.task import HearthTask
 from workers.base import messages, quarantine
+from workers.base.celery_types import Failure, Message
 from workers.base.quarantine import Reason
 from workers.base.redaction import RedactedRequest
 from workers.worker.circuit_breaker import database_breaker
@@ -24,6 +25,9 @@ log = structlog.get_logger(__name__)
 #: the soft time limit of a message that has only a hard one, as a share of it: the task can then report it itself
 SOFT_SHARE = 0.9
 
+#: hard and soft, as a message gives them
+Limits = tuple[object, object]
+
 
 class GuardedRequest(RedactedRequest):
     """A request that quarantines a poison message before Celery acknowledges it.
@@ -31,11 +35,12 @@ class GuardedRequest(RedactedRequest):
     A message is poison when it killed its process too often, or had to be killed at its hard time limit.
     """
 
+    time_limits: Limits
     #: whether the task has failed or is retried
     _failed = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, message: Message, *, headers: JsonMapping | None = None, **options: object) -> None:
+        super().__init__(message, headers=headers, **options)
         # Celery finds out in the pool only, where it acknowledges the message and answers no caller
         if not isinstance(self.kwargs, Mapping):
             raise InvalidTaskError("Task keyword arguments must be a mapping")
@@ -43,9 +48,9 @@ class GuardedRequest(RedactedRequest):
             # no contract has this key, and Celery would take it for the task
             raise InvalidTaskError("No keyword argument may be called self")
         # the pool checks a hard limit only after the soft one, and the task's soft limit may be the longer of the two
-        self.time_limits: Any = _limits(self.time_limits, self.task.soft_time_limit)
+        self.time_limits = _limits(self.time_limits, self.task.soft_time_limit)
 
-    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+    def on_failure(self, exc_info: Failure, send_failed_event: bool = True, return_ok: bool = False) -> object:
         """End a failed task as Celery does; quarantine a poison message, or give it back while that is not possible."""
         self._failed = True
         reason = self._poison(exc_info)
@@ -55,7 +60,7 @@ class GuardedRequest(RedactedRequest):
             return None
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
-    def on_retry(self, exc_info: Any) -> Any:
+    def on_retry(self, exc_info: Failure) -> object:
         """End a try that is not the last as Celery does; where it found no database, open the circuit breaker."""
         if isinstance(_error(exc_info), DatabaseAway):
             database_breaker.record_failure()
@@ -68,7 +73,7 @@ class GuardedRequest(RedactedRequest):
             database_breaker.record_success()
         super().acknowledge()
 
-    def _poison(self, exc_info: Any) -> Reason | None:
+    def _poison(self, exc_info: Failure) -> Reason | None:
         """Return the reason to quarantine this message, or None."""
         error = _error(exc_info)
         if self.acknowledged or state.should_terminate or self._already_cancelled or self._already_revoked:
@@ -93,7 +98,7 @@ class GuardedRequest(RedactedRequest):
             or not delivery_attempts.ended_before(headers)
         ):
             return False
-        if not delivery_attempts.to_count(headers):
+        if not delivery_attempts.unrecorded_attempts(headers):
             delivery_attempts.record_death(messages.tenant_of(self.message), task=self.task.name, task_id=str(self.id))
         return True
 
@@ -108,12 +113,12 @@ class GuardedRequest(RedactedRequest):
         return True
 
 
-def _error(exc_info: Any) -> Any:
+def _error(exc_info: Failure) -> object:
     error = exc_info.exception
     return error.exc if isinstance(error, ExceptionWithTraceback) else error
 
 
-def _limits(given: Any, usual_soft: float | None) -> Any:
+def _limits(given: Limits, usual_soft: float | None) -> Limits:
     """Return a message's time limits, hard and soft, the soft one below the hard one."""
     hard, soft = given
     if not isinstance(hard, int | float) or soft is not None:

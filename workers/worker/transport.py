@@ -16,16 +16,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from queue import Empty
 
 import structlog
 from kombu.exceptions import ChannelError
 from kombu.transport import redis, virtual
-from kombu.utils import json as _typed
+from kombu.utils import json
+from redis.client import Pipeline
 from redis.exceptions import ConnectionError as BrokerGone
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as BrokerSilent
 
+from domain.documents import JsonObject
 from tasks.contracts.base.destinations import is_bookkeeping
 from workers.base import internal_keys, malformed
 from workers.base.messages import NO_QUEUE
@@ -34,24 +36,19 @@ from workers.worker.circuit_breaker import database_breaker
 
 log = structlog.get_logger(__name__)
 
-# Kombu ships no types
-_stock: Any = redis
-_virtual: Any = virtual
-json: Any = _typed
-
 #: seconds before a broker that refused is tried again
 PAUSE = 1.0
 #: after these errors the broker may not have done what we asked; to ask twice is harmless
 _UNANSWERED = (ResponseError, BrokerGone, BrokerSilent)
 #: operations to replay, in order, once the broker accepts writes; they outlive the connection
-_pending: deque[Callable[[Any], None]] = deque()
+_pending: deque[Callable[[QoS], None]] = deque()
 
 
 class _DeliveryNotRecordedError(ChannelError):
     """The broker did not record that we hold a message, so the message must not be run."""
 
 
-class QoS(_stock.QoS):
+class QoS(redis.QoS):
     """The messages that this worker holds, and the operations that the broker has not accepted yet."""
 
     #: monotonic time before which nothing is taken
@@ -74,7 +71,7 @@ class QoS(_stock.QoS):
         log.warning("broker_refuses", error=type(error).__name__, owed=len(_pending), seconds=PAUSE)
         internal_keys.mend_for(self.channel, error)
 
-    def append(self, message: Any, delivery_tag: str) -> None:
+    def append(self, message: virtual.Message, delivery_tag: str) -> None:
         """Record that we hold a message; one that cannot be recorded is requeued once the broker accepts writes."""
         try:
             super().append(message, delivery_tag)
@@ -89,7 +86,7 @@ class QoS(_stock.QoS):
             super().ack(delivery_tag)
         except _UNANSWERED as error:
             # first our own count: a worker that thinks it holds the message takes no other
-            _virtual.QoS.ack(self, delivery_tag)
+            virtual.QoS.ack(self, delivery_tag)
             self._postpone(partial(_acknowledge, tag=delivery_tag), error)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
@@ -97,7 +94,7 @@ class QoS(_stock.QoS):
         try:
             super().reject(delivery_tag, requeue=requeue)
         except _UNANSWERED as error:
-            _virtual.QoS.ack(self, delivery_tag)
+            virtual.QoS.ack(self, delivery_tag)
             self._postpone(partial(_restore if requeue else _acknowledge, tag=delivery_tag), error)
 
     def park(self, delivery_tag: str) -> None:
@@ -108,7 +105,7 @@ class QoS(_stock.QoS):
 
         """
 
-        def move(pipe: Any) -> None:
+        def move(pipe: Pipeline) -> None:
             entry = pipe.hget(self.unacked_key, delivery_tag)
             pipe.multi()
             self._remove_from_indices(delivery_tag, pipe)
@@ -118,9 +115,9 @@ class QoS(_stock.QoS):
 
         with self.channel.conn_or_acquire() as client:
             client.transaction(move, self.unacked_key)
-        _virtual.QoS.ack(self, delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)
 
-    def restore_visible(self, *args: Any, **kwargs: Any) -> None:
+    def restore_visible(self, *args: object, **kwargs: object) -> None:
         """Replay pending operations, then restore messages that other workers took and did not acknowledge."""
         try:
             self._replay_pending()
@@ -128,7 +125,7 @@ class QoS(_stock.QoS):
         except ResponseError as error:
             self.pause(error)
 
-    def restore_unacked_once(self, stderr: Any = None) -> None:
+    def restore_unacked_once(self, stderr: object = None) -> None:
         """Return unacknowledged messages back; the broker restores by itself those that cannot be given back now."""
         connection = self.channel.connection
         if connection is None or connection.client is None:
@@ -144,9 +141,9 @@ class QoS(_stock.QoS):
     def _forget_delivered(self) -> None:
         self._on_collect.cancel()
         self._delivered.clear()
-        self._delivered.restored = True
+        self._delivered.restored = True  # type: ignore[attr-defined]  # as kombu does
 
-    def _postpone(self, operation: Callable[[Any], None], error: Exception) -> None:
+    def _postpone(self, operation: Callable[[QoS], None], error: Exception) -> None:
         _pending.append(operation)
         self.pause(error)
 
@@ -159,14 +156,14 @@ class QoS(_stock.QoS):
         log.info("broker_accepts_again")
 
 
-class Channel(_stock.Channel):
+class Channel(redis.Channel):
     """A channel that gives each message back to the queue it came from, and reads entries before they are messages."""
 
     QoS = QoS
     #: called when an entry was put aside
-    on_malformed: Callable[[], None] | None = None
+    on_malformed: Callable[[], object] | None = None
 
-    def basic_consume(self, queue: str, *args: Any, **kwargs: Any) -> Any:
+    def basic_consume(self, queue: str, *args: object, **kwargs: object) -> object:
         """Consume from a queue, and write the queue into the delivery info of its messages."""
         consumed = super().basic_consume(queue, *args, **kwargs)
         if queue not in self._fanout_queues:
@@ -174,25 +171,25 @@ class Channel(_stock.Channel):
             self.connection._callbacks[queue] = partial(_from_queue, deliver, queue)  # noqa: SLF001
         return consumed
 
-    def _brpop_read(self, **options: Any) -> Any:
+    def _brpop_read(self, **options: object) -> object:
         try:
             popped = self._parse_brpop(**options)
             if not popped:
-                raise _stock.Empty
+                raise Empty
             key, raw = popped
             queue = key.decode().rsplit(self.sep, 1)[0]
             self._queue_cycle.rotate(queue)
             self._deliver(queue, raw)
             return True
         finally:
-            self._in_poll = None
+            self._in_poll = None  # type: ignore[assignment]  # as kombu does
             # as kombu does: the connection is idle now, and may authenticate again
             self._flush_brpop_reauth()
 
-    def _parse_brpop(self, **options: Any) -> Any:
+    def _parse_brpop(self, **options: object) -> tuple[bytes, bytes] | None:
         connection = self.client.connection
         try:
-            return self.client.parse_response(connection, "BRPOP", **options)
+            popped: tuple[bytes, bytes] | None = self.client.parse_response(connection, "BRPOP", **options)
         except ResponseError as error:
             self.qos.pause(error)
             # as when the wait for a message has timed out
@@ -200,6 +197,7 @@ class Channel(_stock.Channel):
         except self.connection_errors:
             connection.disconnect()
             raise
+        return popped
 
     def _deliver(self, queue: str, raw: bytes) -> None:
         """Deliver an entry, or put it aside when it is no message."""
@@ -219,17 +217,17 @@ class Channel(_stock.Channel):
         if self.on_malformed is not None:
             self.on_malformed()
 
-    def _receive_one(self, c: Any) -> Any:
+    def _receive_one(self, c: object) -> object:
         """Receive a broadcast to all workers; one that is no message is logged and ignored."""
         try:
             return super()._receive_one(c)
-        except (*self.connection_errors, _stock.Empty):
+        except (*self.connection_errors, Empty):
             raise
         except Exception as error:  # noqa: BLE001  # the edge of the process: anybody may broadcast anything
             log.warning("broadcast_malformed", error=type(error).__name__)
-            raise _stock.Empty from None
+            raise Empty from None
 
-    def _connparams(self, *args: Any, **kwargs: Any) -> Any:
+    def _connparams(self, *args: object, **kwargs: object) -> object:
         if self.connection is None:
             # its transport closed it; the operation stays pending
             raise BrokerGone("this channel has no connection any more")
@@ -238,18 +236,18 @@ class Channel(_stock.Channel):
     def _size(self, queue: str) -> int:
         return int(internal_keys.mended(self, super()._size, queue))
 
-    def _queue_bind(self, exchange: str, *args: Any) -> None:
+    def _queue_bind(self, exchange: str, *args: object) -> None:
         internal_keys.mended(self, super()._queue_bind, exchange, *args)
 
-    def get_table(self, exchange: str) -> Any:
+    def get_table(self, exchange: str) -> object:
         """Return the bindings of an exchange."""
         return internal_keys.mended(self, super().get_table, exchange)
 
-    def _lookup(self, exchange: str, routing_key: str, default: Any = None) -> list[str]:
+    def _lookup(self, exchange: str, routing_key: str, default: object = None) -> list[str]:
         """Return the queues that a message goes to, without bookkeeping keys that somebody bound as queues."""
         return [queue for queue in super()._lookup(exchange, routing_key, default) if not is_bookkeeping(queue)]
 
-    def _put(self, queue: str, message: Any, **options: Any) -> None:
+    def _put(self, queue: str, message: object, **options: object) -> None:
         """Put a message on a queue, unless a `link` or a `reply_to` named a key of the broker's bookkeeping."""
         if is_bookkeeping(queue):
             log.error("message_refused", reason="it names a key of the broker's bookkeeping as its queue")
@@ -257,7 +255,7 @@ class Channel(_stock.Channel):
             super()._put(queue, message, **options)
 
     def _do_restore_message(
-        self, payload: Any, exchange: str, routing_key: str, pipe: Any, leftmost: bool = False
+        self, payload: object, exchange: str, routing_key: str, pipe: Pipeline, leftmost: bool = False
     ) -> None:
         if not self._lookup(exchange, routing_key) or not (exchange or routing_key):
             # recorded by a stock worker for a producer that named an unbound exchange: the message would vanish here
@@ -265,13 +263,13 @@ class Channel(_stock.Channel):
         super()._do_restore_message(payload, exchange, routing_key, pipe, leftmost)
 
 
-class Transport(_stock.Transport):
+class Transport(redis.Transport):
     """The transport of `redis://` and `rediss://`."""
 
     Channel = Channel
 
 
-def _from_queue(deliver: Callable[[Any], Any], queue: str, raw: Any) -> Any:
+def _from_queue(deliver: Callable[[object], object], queue: str, raw: object) -> object:
     """Deliver a message, with the queue it came from instead of what its producer wrote into its delivery info."""
     properties = raw.get("properties") if isinstance(raw, dict) else None
     if isinstance(properties, dict):
@@ -282,7 +280,7 @@ def _from_queue(deliver: Callable[[Any], Any], queue: str, raw: Any) -> Any:
         return None
 
 
-def _delivery_info(written: Any, queue: str) -> dict[str, Any]:
+def _delivery_info(written: object, queue: str) -> JsonObject:
     info = dict(written) if isinstance(written, dict) else {}
     if info.get("routing_key") == queue and info.get("exchange") in ("", queue):
         return info
@@ -294,7 +292,7 @@ def _push_malformed(qos: QoS, *, queue: str, raw: bytes, code: str) -> None:
         malformed.push(client, queue=queue, raw=raw, code=code)
 
 
-def _put_back(qos: QoS, *, queue: str, raw: Any) -> None:
+def _put_back(qos: QoS, *, queue: str, raw: JsonObject) -> None:
     with qos.channel.conn_or_acquire() as client:
         client.rpush(queue, json.dumps(raw))
 

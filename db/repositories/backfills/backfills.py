@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db import clock
-from db.base import new_id
+from db.base import NewRow, new_id
 from db.encryption import KeyRing, associated_data
 from db.errors import SealBroken, UnknownBackfill
 from db.models import Backfill, BackfillChunk, ComparedRow, RejectedEntry
-from db.records import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, Json, RejectedRow
+from db.records import BackfillDraft, BackfillRecord, ChunkDraft, ChunkRecord, RejectedRow
 from db.repositories import tenants
-from db.repositories.sql.locks import lock_tenant
-from db.repositories.sql.statements import rowcount
-from db.session import keyring_of
+from db.repositories.sql import rowcount
+from db.session import database_time, keyring_of, lock_tenant
+from domain.documents import JsonMapping
 
 _COLUMNS = tuple(getattr(Backfill, column.name) for column in fields(BackfillRecord))
 _CHUNK_COLUMNS = tuple(getattr(BackfillChunk, column.name) for column in fields(ChunkRecord))
@@ -59,15 +57,15 @@ def create(
 
 def get(session: Session, tenant_id: str, *, backfill_id: str) -> BackfillRecord | None:
     """Return an import, or None."""
-    wanted = select(*_COLUMNS).where(Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id)
-    row = session.execute(wanted).mappings().one_or_none()
+    query = select(*_COLUMNS).where(Backfill.tenant_id == tenant_id, Backfill.backfill_id == backfill_id)
+    row = session.execute(query).mappings().one_or_none()
     return None if row is None else BackfillRecord(**dict(row))
 
 
 def by_key(session: Session, tenant_id: str, *, key: str) -> BackfillRecord | None:
     """Return the newest import of this key, or None."""
-    wanted = select(*_COLUMNS).where(Backfill.tenant_id == tenant_id, Backfill.key == key)
-    newest = wanted.order_by(Backfill.created_at.desc(), Backfill.backfill_id.desc()).limit(1)
+    query = select(*_COLUMNS).where(Backfill.tenant_id == tenant_id, Backfill.key == key)
+    newest = query.order_by(Backfill.created_at.desc(), Backfill.backfill_id.desc()).limit(1)
     row = session.execute(newest).mappings().one_or_none()
     return None if row is None else BackfillRecord(**dict(row))
 
@@ -80,12 +78,12 @@ def running(session: Session, tenant_id: str) -> int:
 
 def chunks(session: Session, tenant_id: str, *, backfill_id: str, state: str | None = None) -> list[ChunkRecord]:
     """Return the chunks of an import by number, all or those in one state."""
-    wanted = select(*_CHUNK_COLUMNS).where(
+    query = select(*_CHUNK_COLUMNS).where(
         BackfillChunk.tenant_id == tenant_id, BackfillChunk.backfill_id == backfill_id
     )
     if state is not None:
-        wanted = wanted.where(BackfillChunk.state == state)
-    rows = session.execute(wanted.order_by(BackfillChunk.number)).mappings()
+        query = query.where(BackfillChunk.state == state)
+    rows = session.execute(query.order_by(BackfillChunk.number)).mappings()
     return [ChunkRecord(**dict(row)) for row in rows]
 
 
@@ -96,8 +94,8 @@ def claim_chunk(session: Session, tenant_id: str, *, backfill_id: str, number: i
         UnknownBackfill: no such chunk for this tenant.
 
     """
-    wanted = select(*_CHUNK_COLUMNS).where(*_chunk(tenant_id, backfill_id, number)).with_for_update()
-    row = session.execute(wanted).mappings().one_or_none()
+    query = select(*_CHUNK_COLUMNS).where(*_chunk(tenant_id, backfill_id, number)).with_for_update()
+    row = session.execute(query).mappings().one_or_none()
     if row is None:
         raise UnknownBackfill(f"unknown backfill or chunk {number}; list the tenant's backfills")
     return ChunkRecord(**dict(row))
@@ -109,7 +107,7 @@ def finish_chunk(
     *,
     backfill_id: str,
     number: int,
-    counts: Json,
+    counts: JsonMapping,
     rejected: Sequence[RejectedRow],
     now: datetime,
 ) -> int:
@@ -181,12 +179,12 @@ def rejected(session: Session, tenant_id: str, *, backfill_id: str) -> Iterator[
 
     """
     ring = keyring_of(session)
-    wanted = (
+    query = (
         select(RejectedEntry.__table__)
         .where(RejectedEntry.tenant_id == tenant_id, RejectedEntry.backfill_id == backfill_id)
         .order_by(RejectedEntry.record, RejectedEntry.number, RejectedEntry.position)
     )
-    for row in session.execute(wanted.execution_options(yield_per=_STREAM)).mappings():
+    for row in session.execute(query.execution_options(yield_per=_STREAM)).mappings():
         yield _rejected_record(row, ring)
 
 
@@ -196,7 +194,7 @@ def finish(
     *,
     backfill_id: str,
     state: str,
-    summary: Json | None,
+    summary: JsonMapping | None,
     error: str | None,
     error_file: str | None,
     now: datetime,
@@ -225,7 +223,7 @@ def _require(session: Session, tenant_id: str, backfill_id: str) -> BackfillReco
 
 
 def _insert_chunks(session: Session, tenant_id: str, backfill_id: str, chunks: Sequence[ChunkDraft]) -> None:
-    enqueued_at = clock.now(session)
+    enqueued_at = database_time(session)
     rows = [
         {
             **asdict(chunk),
@@ -260,13 +258,13 @@ def _count_off(session: Session, tenant_id: str, backfill_id: str, number: int) 
     return int(session.execute(counted.execution_options(synchronize_session=False)).scalar_one())
 
 
-def _rejected_row(row: RejectedRow, position: int, chunk: Mapping[str, Any], ring: KeyRing) -> dict[str, Any]:
+def _rejected_row(row: RejectedRow, position: int, chunk: NewRow, ring: KeyRing) -> NewRow:
     cells = json.dumps(row.cells, ensure_ascii=False).encode(errors="replace")
     sealed = ring.seal(cells, _place(chunk["tenant_id"], chunk["backfill_id"], chunk["number"], position))
     return {**chunk, "position": position, **asdict(row), "cells": sealed}
 
 
-def _rejected_record(row: Mapping[Any, Any], ring: KeyRing) -> RejectedRow:
+def _rejected_record(row: RowMapping, ring: KeyRing) -> RejectedRow:
     where = _place(row["tenant_id"], row["backfill_id"], row["number"], row["position"])
     try:
         cells = json.loads(ring.open(row["cells"], where))

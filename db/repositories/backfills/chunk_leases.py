@@ -12,10 +12,10 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, and_, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from db import clock
 from db.models import Backfill, BackfillChunk
 from db.records import ChunkRecord
-from db.repositories.sql.statements import rowcount
+from db.repositories.sql import rowcount
+from db.session import database_time
 
 _COLUMNS = tuple(getattr(BackfillChunk, column.name) for column in fields(ChunkRecord))
 
@@ -25,7 +25,7 @@ def lease(session: Session, tenant_id: str, *, backfill_id: str, number: int, se
 
     Commit before the work begins, so that the attempt is counted even if the worker dies.
     """
-    now = clock.now(session)
+    now = database_time(session)
     free = or_(BackfillChunk.leased_until.is_(None), BackfillChunk.leased_until <= now)
     chunk = (*_chunks(tenant_id, backfill_id, [number]), BackfillChunk.state == "pending", free)
     leased = (
@@ -51,7 +51,7 @@ def commit_lazily(session: Session) -> None:
 def mark_enqueued(session: Session, tenant_id: str, *, backfill_id: str, numbers: Sequence[int]) -> None:
     """Record that these chunks were enqueued (again); an expired lease is removed."""
     chunks = update(BackfillChunk).where(*_chunks(tenant_id, backfill_id, numbers))
-    enqueued = chunks.values(enqueued_at=clock.now(session), leased_until=None)
+    enqueued = chunks.values(enqueued_at=database_time(session), leased_until=None)
     rowcount(session, enqueued.execution_options(synchronize_session=False))
 
 
@@ -67,26 +67,26 @@ def stalled(session: Session, *, older_than: float, limit: int) -> list[tuple[st
     Those whose lease ran out, and those sent to the queue more than `older_than` seconds ago and never begun.
     Rows that another transaction works on are left out; note them `mark_enqueued` in the same transaction.
     """
-    now = clock.now(session)
+    now = database_time(session)
     never_begun = and_(
         BackfillChunk.leased_until.is_(None), BackfillChunk.enqueued_at <= now - timedelta(seconds=older_than)
     )
     abandoned = or_(BackfillChunk.leased_until <= now, never_begun, BackfillChunk.enqueued_at.is_(None))
-    wanted = (
+    query = (
         select(BackfillChunk.tenant_id, BackfillChunk.backfill_id, BackfillChunk.number)
         .join(Backfill, _same_import())
         .where(Backfill.state == "running", BackfillChunk.state == "pending", abandoned)
         .order_by(BackfillChunk.enqueued_at, BackfillChunk.backfill_id, BackfillChunk.number)
     )
-    rows = session.execute(wanted.limit(limit).with_for_update(skip_locked=True, of=BackfillChunk))
+    rows = session.execute(query.limit(limit).with_for_update(skip_locked=True, of=BackfillChunk))
     return [(tenant_id, backfill_id, number) for tenant_id, backfill_id, number in rows]
 
 
 def unfinished(session: Session, *, limit: int) -> list[tuple[str, str]]:
     """Return (tenant, import) of running imports without remaining chunks: their end was lost; enqueue it again."""
     ended = (Backfill.state == "running", Backfill.remaining == 0)
-    wanted = select(Backfill.tenant_id, Backfill.backfill_id).where(*ended).order_by(Backfill.created_at)
-    return [(tenant_id, backfill_id) for tenant_id, backfill_id in session.execute(wanted.limit(limit))]
+    query = select(Backfill.tenant_id, Backfill.backfill_id).where(*ended).order_by(Backfill.created_at)
+    return [(tenant_id, backfill_id) for tenant_id, backfill_id in session.execute(query.limit(limit))]
 
 
 def _same_import() -> ColumnElement[bool]:

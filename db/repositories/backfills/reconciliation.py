@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
@@ -18,8 +17,8 @@ from db.records import ComparedLead
 from db.repositories.leads import archives
 from db.repositories.leads.archives import ARCHIVED
 from db.repositories.privacy.tombstones import FORGOTTEN
-from db.repositories.sql.locks import lock_tenant
-from db.repositories.sql.statements import insert_new
+from db.repositories.sql import insert_new
+from db.session import lock_tenant
 
 _COLUMNS = tuple(field.name for field in fields(ComparedLead))
 _STREAM = 500
@@ -29,7 +28,7 @@ _RUN = 2_000
 
 def save(session: Session, tenant_id: str, *, backfill_id: str, rows: Iterable[ComparedLead]) -> None:
     """Store the comparison of a file's rows; of several rows of one lead the first counts."""
-    compared: list[dict[str, Any]] = [
+    compared = [
         {
             **asdict(row),
             "tenant_id": tenant_id,
@@ -57,17 +56,17 @@ def find_deleted(
     A lead stored at or after `stored_before`, or created at its source after `created_before`, is newer than the file.
     """
     of_lead = (LeadIdentity.tenant_id == Lead.tenant_id, LeadIdentity.lead_id == Lead.lead_id)
-    known = select(LeadIdentity.lead_id).where(*of_lead, LeadIdentity.source_system.in_(systems))
-    wanted = select(Lead.lead_id, Lead.source_system).where(
+    has_identity = select(LeadIdentity.lead_id).where(*of_lead, LeadIdentity.source_system.in_(systems))
+    query = select(Lead.lead_id, Lead.source_system).where(
         Lead.tenant_id == tenant_id,
         Lead.status != ARCHIVED,
         Lead.stored_at < stored_before,
         or_(Lead.created_at.is_(None), Lead.created_at <= created_before),
-        or_(Lead.source_system.in_(systems), known.exists()),
+        or_(Lead.source_system.in_(systems), has_identity.exists()),
     )
     after = ""
     # In runs: one statement over all leads may exceed the statement timeout, and is planned badly where much is new.
-    while run := session.execute(wanted.where(Lead.lead_id > after).order_by(Lead.lead_id).limit(_RUN)).all():
+    while run := session.execute(query.where(Lead.lead_id > after).order_by(Lead.lead_id).limit(_RUN)).all():
         after = run[-1][0]
         in_file = _in_file(session, tenant_id, backfill_id, [lead_id for lead_id, _ in run])
         missing = {lead_id: system for lead_id, system in run if lead_id not in in_file}
@@ -85,8 +84,8 @@ def counts(session: Session, tenant_id: str, *, backfill_id: str) -> dict[str, i
 def differences(session: Session, tenant_id: str, *, backfill_id: str) -> Iterator[ComparedLead]:
     """Stream all leads but the unchanged: rows of the file by line, then deleted leads; the session stays open."""
     columns = tuple(getattr(ComparedRow, name) for name in _COLUMNS)
-    wanted = select(*columns).where(*_rows(tenant_id, backfill_id), ComparedRow.what != "unchanged")
-    ordered = wanted.order_by(ComparedRow.what == "deleted", ComparedRow.line, ComparedRow.external_id, ComparedRow.key)
+    query = select(*columns).where(*_rows(tenant_id, backfill_id), ComparedRow.what != "unchanged")
+    ordered = query.order_by(ComparedRow.what == "deleted", ComparedRow.line, ComparedRow.external_id, ComparedRow.key)
     for row in session.execute(ordered.execution_options(yield_per=_STREAM)).mappings():
         yield ComparedLead(**{**row, "columns": tuple(row["columns"])})
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from db import consent as rules
-from db.base import new_id
+from db.base import NewRow, new_id
 from db.models import ConsentEntry, ConsentReading, Lead, Tenant
 from db.records import ConsentReadingRecord, ConsentRecord, ConsentStatement
+from db.repositories import sql
 from db.repositories.consent import consent_mapper
 from db.repositories.leads import lead_mapper, leads
-from db.repositories.sql import bulk, filters
 from domain.channels import ConsentChannel
+from domain.documents import JsonObject
 
 
 def for_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[ConsentRecord]:
@@ -35,8 +35,8 @@ def for_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[ConsentR
 
 def leads_with_entries(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
     """Return those of some leads that have entries."""
-    these = (ConsentEntry.tenant_id == tenant_id, filters.column_in(session, ConsentEntry.lead_id, lead_ids))
-    return set(session.scalars(select(ConsentEntry.lead_id).where(*these).distinct()))
+    conditions = (ConsentEntry.tenant_id == tenant_id, sql.column_in(session, ConsentEntry.lead_id, lead_ids))
+    return set(session.scalars(select(ConsentEntry.lead_id).where(*conditions).distinct()))
 
 
 def record(
@@ -54,13 +54,13 @@ def record(
 
     """
     by_lead = {lead_id: tuple(group) for lead_id, group in statements.items() if group}
-    known = consent_mapper.stored_entry_ids(session, tenant_id, lead_ids=list(by_lead))
+    stored_ids = consent_mapper.stored_entry_ids(session, tenant_id, lead_ids=list(by_lead))
     keys = leads.data_keys(session, tenant_id, lead_ids=list(by_lead))
-    rows: list[dict[str, Any]] = []
+    rows: list[NewRow] = []
     new: dict[str, tuple[ConsentStatement, ...]] = {}
     for lead_id, group in by_lead.items():
         entries = [(entry.id_of(lead_id, source), entry) for entry in rules.entries(group)]
-        new_entries = [(entry_id, entry) for entry_id, entry in entries if entry_id not in known]
+        new_entries = [(entry_id, entry) for entry_id, entry in entries if entry_id not in stored_ids]
         rows += [
             consent_mapper.to_row(
                 entry,
@@ -75,7 +75,7 @@ def record(
             for entry_id, entry in new_entries
         ]
         new[lead_id] = tuple(statement for _, entry in new_entries for statement in entry.statements)
-    bulk.insert_many(session, ConsentEntry, rows)
+    sql.insert_many(session, ConsentEntry, rows)
     _update_views(session, tenant_id, new, now)
     return {lead_id: group for lead_id, group in new.items() if group}
 
@@ -83,8 +83,10 @@ def record(
 def _update_views(
     session: Session, tenant_id: str, new: Mapping[str, Sequence[ConsentStatement]], now: datetime
 ) -> None:
-    these = (Lead.tenant_id == tenant_id, Lead.lead_id.in_([lead_id for lead_id, group in new.items() if group]))
-    stored = session.execute(select(Lead.lead_id, Lead.consent, Lead.version).where(*these).with_for_update()).all()
+    conditions = (Lead.tenant_id == tenant_id, Lead.lead_id.in_([lead_id for lead_id, group in new.items() if group]))
+    stored = session.execute(
+        select(Lead.lead_id, Lead.consent, Lead.version).where(*conditions).with_for_update()
+    ).all()
     for lead_id, consent, version in stored:
         before = lead_mapper.parse_times(consent)
         after = rules.view(new[lead_id], before)
@@ -102,7 +104,7 @@ def _update_views(
 
 def decide(
     session: Session, tenant_id: str, *, lead_id: str, statements: Sequence[ConsentStatement], now: datetime
-) -> dict[str, Any]:
+) -> JsonObject:
     """Record a person's decision about a lead's doubts; return the resulting view.
 
     Each decision is an entry of its own, even when the same decision is repeated.
@@ -121,7 +123,7 @@ def decide(
         )
         for entry in rules.entries(tuple(statements))
     ]
-    bulk.insert_many(session, ConsentEntry, rows)
+    sql.insert_many(session, ConsentEntry, rows)
     _update_views(session, tenant_id, {lead_id: statements}, now)
     view = select(Lead.consent).where(Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
     return lead_mapper.parse_times(session.execute(view).scalar_one())
@@ -131,12 +133,12 @@ def in_doubt(
     session: Session, tenant_id: str, *, assigned_to: str | None = None, limit: int
 ) -> list[tuple[str, str | None, str | None, dict[ConsentChannel, datetime]]]:
     """Return leads that wait for a person's decision: id, CRM's id, assigned agent, channels with the time of doubt."""
-    wanted = select(Lead.lead_id, Lead.external_id, Lead.assigned_to, Lead.consent).where(
+    query = select(Lead.lead_id, Lead.external_id, Lead.assigned_to, Lead.consent).where(
         Lead.tenant_id == tenant_id, Lead.contactable.is_(True), Lead.doubt_at.is_not(None)
     )
     if assigned_to is not None:
-        wanted = wanted.where(Lead.assigned_to == assigned_to)
-    rows = session.execute(wanted.order_by(Lead.doubt_at, Lead.lead_id).limit(limit))
+        query = query.where(Lead.assigned_to == assigned_to)
+    rows = session.execute(query.order_by(Lead.doubt_at, Lead.lead_id).limit(limit))
     return [(row[0], row[1], row[2], rules.doubts(lead_mapper.parse_times(row[3]))) for row in rows]
 
 
@@ -165,14 +167,14 @@ def tenants_to_read(session: Session, *, version: str, limit: int) -> list[str]:
     done = select(ConsentReading.tenant_id).where(
         ConsentReading.version == version, ConsentReading.finished_at.is_not(None)
     )
-    wanted = select(Tenant.tenant_id).where(Tenant.tenant_id.not_in(done)).order_by(Tenant.tenant_id)
-    return list(session.scalars(wanted.limit(limit)))
+    query = select(Tenant.tenant_id).where(Tenant.tenant_id.not_in(done)).order_by(Tenant.tenant_id)
+    return list(session.scalars(query.limit(limit)))
 
 
 def readings(session: Session, tenant_id: str) -> list[ConsentReadingRecord]:
     """Return all readings of a tenant's leads, newest last."""
-    wanted = select(ConsentReading).where(ConsentReading.tenant_id == tenant_id)
-    return [_reading(row) for row in session.scalars(wanted.order_by(ConsentReading.started_at))]
+    query = select(ConsentReading).where(ConsentReading.tenant_id == tenant_id)
+    return [_reading(row) for row in session.scalars(query.order_by(ConsentReading.started_at))]
 
 
 def _reading(row: ConsentReading) -> ConsentReadingRecord:

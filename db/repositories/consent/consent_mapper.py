@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.orm import Session
 
 from db import consent
+from db.base import NewRow
 from db.encryption import DataKey, associated_data
 from db.models import ConsentEntry
 from db.records import ConsentRecord, ConsentStatement, LeadDraft
-from db.repositories.sql import filters
+from db.repositories import sql
 
 #: characters of a quote that are stored; a refusal stands before
 _QUOTE = 1_000
@@ -22,8 +22,8 @@ _QUOTE = 1_000
 
 def stored_entry_ids(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
     """Return the ids of the stored entries of some leads."""
-    these = (ConsentEntry.tenant_id == tenant_id, filters.column_in(session, ConsentEntry.lead_id, lead_ids))
-    return set(session.scalars(select(ConsentEntry.entry_id).where(*these)))
+    conditions = (ConsentEntry.tenant_id == tenant_id, sql.column_in(session, ConsentEntry.lead_id, lead_ids))
+    return set(session.scalars(select(ConsentEntry.entry_id).where(*conditions)))
 
 
 def new_rows(
@@ -34,18 +34,18 @@ def new_rows(
     lead_id: str,
     now: datetime,
     import_ref: str | None,
-    known: set[str],
-) -> tuple[list[dict[str, Any]], tuple[ConsentStatement, ...]]:
+    stored_ids: set[str],
+) -> tuple[list[NewRow], tuple[ConsentStatement, ...]]:
     """Return the rows that a draft adds to the ledger, and its statements that close a channel.
 
-    Entries whose ids are in `known` are stored already and left out; the ids of new ones are added to it.
+    Entries whose ids are in `stored_ids` are stored already and left out; the ids of new ones are added to it.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[NewRow] = []
     closing: list[ConsentStatement] = []
     for entry in consent.entries(consent.statements_of(draft)):
         entry_id = entry.id_of(lead_id, draft.source_system)
-        if entry_id not in known:
-            known.add(entry_id)
+        if entry_id not in stored_ids:
+            stored_ids.add(entry_id)
             rows.append(
                 to_row(
                     entry,
@@ -72,7 +72,7 @@ def to_row(
     source: str,
     now: datetime,
     import_ref: str | None,
-) -> dict[str, Any]:
+) -> NewRow:
     """Return the row of an entry."""
     return {
         "tenant_id": tenant_id,
@@ -91,7 +91,7 @@ def _sealed(quote: str, key: DataKey, tenant_id: str, entry_id: str) -> bytes:
     return key.seal(quote[:_QUOTE].encode(errors="replace"), quote_binding(tenant_id, entry_id))
 
 
-def without_known_doubts(draft: LeadDraft, *, lead_id: str, known: set[str]) -> LeadDraft:
+def without_known_doubts(draft: LeadDraft, *, lead_id: str, stored_ids: set[str]) -> LeadDraft:
     """Return a draft without doubts that were recorded before: they still hold, or a person has settled them."""
     doubtful = [statement for statement in draft.statements if statement.decision == "doubtful"]
     if not doubtful:
@@ -99,7 +99,7 @@ def without_known_doubts(draft: LeadDraft, *, lead_id: str, known: set[str]) -> 
     recorded = {
         id(statement)
         for entry in consent.entries(tuple(doubtful))
-        if entry.id_of(lead_id, draft.source_system) in known
+        if entry.id_of(lead_id, draft.source_system) in stored_ids
         for statement in entry.statements
     }
     statements = tuple(statement for statement in draft.statements if id(statement) not in recorded)
@@ -115,7 +115,7 @@ def refusals_only(draft: LeadDraft) -> LeadDraft:
     )
 
 
-def to_record(row: Any, key: DataKey) -> ConsentRecord:
+def to_record(row: RowMapping, key: DataKey) -> ConsentRecord:
     """Return the record of an entry, with its words decrypted."""
     quote = None
     if row["quote"] is not None:

@@ -9,18 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from db import clock
 from db.models import RescoreDue, RiskCheck
 from db.records import ClaimedLeads
-from db.repositories.sql.bulk import insert_from_json, json_rows, on_postgresql, table_of
-from db.repositories.sql.filters import tenants_walk
-from db.repositories.sql.statements import upsert
+from db.repositories.sql import insert_from_json, json_rows, on_postgresql, table_of, tenants_walk, upsert
+from db.session import database_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +34,7 @@ class DueQueue:
         """Make leads due now, or when the window since their last claim ends."""
         if not lead_ids:
             return
-        table, now = self.rows, clock.now(session)
+        table, now = self.rows, database_time(session)
         new_due = _inserted_due_at(table, on_postgresql(session))
         free = case((table.free_at > new_due, table.free_at), else_=new_due)
         later = or_(table.due_at.is_(None), table.due_at > free)
@@ -58,18 +55,18 @@ class DueQueue:
         """Count the leads that are due, by tenant. Leads that are due later are not read."""
         table = self.rows
         walk = tenants_walk(table.tenant_id, table.due_at.is_not(None))
-        is_due = (table.tenant_id == walk.c.tenant_id, table.due_at <= clock.now(session))
+        is_due = (table.tenant_id == walk.c.tenant_id, table.due_at <= database_time(session))
         counted = select(walk.c.tenant_id, select(func.count()).where(*is_due).scalar_subquery())
         rows = session.execute(counted.where(walk.c.tenant_id.is_not(None)))
         return {tenant_id: count for tenant_id, count in rows if count}
 
     def claim(self, session: Session, tenant_id: str, *, limit: int) -> ClaimedLeads:
         """Claim leads that are due, longest due first; they are due again after the lease unless completed before."""
-        table, now = self.rows, clock.now(session)
+        table, now = self.rows, database_time(session)
         until = now + timedelta(seconds=self.lease)
-        wanted = select(table.lead_id).where(table.tenant_id == tenant_id, table.due_at <= now)
-        wanted = wanted.order_by(table.due_at, table.lead_id).limit(limit).with_for_update(skip_locked=True)
-        lead_ids = tuple(session.scalars(wanted))
+        query = select(table.lead_id).where(table.tenant_id == tenant_id, table.due_at <= now)
+        query = query.order_by(table.due_at, table.lead_id).limit(limit).with_for_update(skip_locked=True)
+        lead_ids = tuple(session.scalars(query))
         claimed = update(table).where(table.tenant_id == tenant_id, table.lead_id.in_(lead_ids))
         claimed = claimed.values(due_at=until, free_at=now + timedelta(seconds=self.window))
         if lead_ids:
@@ -107,6 +104,7 @@ class DueQueue:
 
 
 @lru_cache
-def _inserted_due_at(rows: type[RescoreDue | RiskCheck], many: bool) -> Any:
+def _inserted_due_at(rows: type[RescoreDue | RiskCheck], many: bool) -> ColumnElement[datetime]:
     """Return the time that a row would have been inserted with; made once, since making it costs more than its use."""
-    return (postgresql if many else sqlite).insert(rows).excluded.due_at
+    inserted: ColumnElement[datetime] = (postgresql if many else sqlite).insert(rows).excluded.due_at
+    return inserted

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import bindparam, literal, or_, select
 from sqlalchemy.orm import Session
 
-from db import clock
 from db.models import Lead, RescoreDue, RiskCheck
 from db.repositories.due_queues.due_queue import DueQueue
-from db.repositories.sql.bulk import table_of
-from db.repositories.sql.locks import lock
-from db.repositories.sql.statements import upsert
+from db.repositories.sql import table_of, upsert
+from db.session import database_time, lock_name
 from domain.leads import UNSCORED_LEAD_TYPES
 
 _LEAD, _CHECK = table_of(Lead).c, table_of(RiskCheck).c
@@ -34,10 +30,10 @@ class RiskQueue(DueQueue):
 
     def seed(self, session: Session, tenant_id: str, *, limit: int) -> int:
         """Make open leads due now that may be scored and were never checked, at most `limit`; return their number."""
-        lock(session, f"risk_checks:{tenant_id}")  # else two that do so at once would find the same ones
-        insert: Any = upsert(session, RiskCheck).from_select(["tenant_id", "lead_id", "due_at"], _UNCHECKED)
+        lock_name(session, f"risk_checks:{tenant_id}")  # else two that do so at once would find the same ones
+        insert = upsert(session, RiskCheck).from_select(["tenant_id", "lead_id", "due_at"], _UNCHECKED)
         inserted = insert.on_conflict_do_nothing().returning(literal(1))
-        parameters = {"tenant": tenant_id, "now": clock.now(session), "limit": limit}
+        parameters = {"tenant": tenant_id, "now": database_time(session), "limit": limit}
         return len(session.connection().execute(inserted, parameters).all())
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import EntityState
 from db.records import EntityKey, EntityRecord
-from db.repositories.sql.statements import in_batches, upsert
+from db.repositories.sql import in_batches, upsert
 from db.session import keyring_of
 
-_KEY: tuple[Any, ...] = (EntityState.tenant_id, EntityState.source, EntityState.entity, EntityState.entity_id)
+_KEY = ("tenant_id", "source", "entity", "entity_id")
 _CHANGED = ("lead_id", "subject", "marks", "at")
 #: hexadecimal digits of a hash: enough to distinguish the values of one field of one entity
 _DIGITS = 16
@@ -61,4 +60,4 @@ def save(session: Session, tenant_id: str, *, source: str, states: Mapping[Entit
     if rows:
         insert = upsert(session, EntityState)
         changed = {name: insert.excluded[name] for name in _CHANGED}
-        session.execute(insert.on_conflict_do_update(index_elements=list(_KEY), set_=changed), rows)
+        session.execute(insert.on_conflict_do_update(index_elements=_KEY, set_=changed), rows)

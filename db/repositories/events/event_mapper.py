@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.base import new_id
+from db.base import NewRow, new_id
 from db.encryption import DataKey, associated_data
 from db.models import Event
 from db.records import EventDraft
-from db.repositories.sql.statements import in_batches
+from db.repositories.sql import in_batches
 
 
-def to_row(draft: EventDraft, *, key: DataKey, tenant_id: str, lead_id: str) -> dict[str, Any]:
+def to_row(draft: EventDraft, *, key: DataKey, tenant_id: str, lead_id: str) -> NewRow:
     """Return the row of a new event."""
     event_id = new_id()
     return {

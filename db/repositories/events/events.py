@@ -11,10 +11,8 @@ from db.models import Event, Lead
 from db.records import EventDraft, EventRecord
 from db.repositories.events import event_mapper
 from db.repositories.leads.leads import data_keys
-from db.repositories.sql.bulk import table_of
-from db.repositories.sql.filters import among
-from db.repositories.sql.locks import lock_tenant
-from db.repositories.sql.statements import in_batches
+from db.repositories.sql import among, in_batches, table_of
+from db.session import lock_tenant
 
 _EVENT = table_of(Event).c
 _OF_LEADS = (
@@ -44,12 +42,12 @@ def add_many(session: Session, tenant_id: str, *, drafts: Mapping[str, Sequence[
     lock_tenant(session, tenant_id)
     keys = data_keys(session, tenant_id, lead_ids=list(drafts))
     all_events = [event for events in drafts.values() for event in events]
-    known = event_mapper.stored_keys(session, tenant_id, lead_ids=list(drafts), drafts=all_events)
+    stored_keys = event_mapper.stored_keys(session, tenant_id, lead_ids=list(drafts), drafts=all_events)
     rows = []
     for lead_id, events in drafts.items():
         for event in events:
-            if (lead_id, event.source, event.source_id) not in known:
-                known.add((lead_id, event.source, event.source_id))
+            if (lead_id, event.source, event.source_id) not in stored_keys:
+                stored_keys.add((lead_id, event.source, event.source_id))
                 rows.append(event_mapper.to_row(event, key=keys[lead_id], tenant_id=tenant_id, lead_id=lead_id))
     if rows:
         session.execute(insert(Event), rows)

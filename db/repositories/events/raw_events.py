@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import RowMapping, Select, delete, select
 from sqlalchemy.orm import Session
 
-from db.base import new_id
+from db.base import NewRow, new_id
 from db.encryption import DataKey, KeyRing, associated_data
 from db.models import RawEvent
 from db.records import RawEventDraft, RawEventRecord
 from db.repositories.leads.leads import data_keys
-from db.repositories.sql.bulk import insert_many
-from db.repositories.sql.locks import lock_tenant
-from db.repositories.sql.statements import in_batches, rowcount
-from db.session import keyring_of
+from db.repositories.sql import in_batches, insert_many, rowcount
+from db.session import keyring_of, lock_tenant
 
 _COLUMNS = tuple(getattr(RawEvent, column.name) for column in fields(RawEventRecord))
 
@@ -28,11 +25,11 @@ def stored_keys(session: Session, tenant_id: str, *, keys: Sequence[str]) -> set
     lock_tenant(session, tenant_id)
     ring = keyring_of(session)
     hashed = {ring.lookup(tenant_id, _text(key)): key for key in keys}
-    known: set[str] = set()
+    already_stored: set[str] = set()
     for batch in in_batches(list(hashed)):
         stored = select(RawEvent.event_key).where(RawEvent.tenant_id == tenant_id, RawEvent.event_key.in_(batch))
-        known.update(hashed[key] for key in session.scalars(stored) if key is not None)
-    return known
+        already_stored.update(hashed[key] for key in session.scalars(stored) if key is not None)
+    return already_stored
 
 
 def add(session: Session, tenant_id: str, *, drafts: Sequence[RawEventDraft]) -> list[str]:
@@ -51,9 +48,9 @@ def add(session: Session, tenant_id: str, *, drafts: Sequence[RawEventDraft]) ->
 
 def ids(session: Session, tenant_id: str, *, outcomes: Sequence[str], since: datetime | None = None) -> list[str]:
     """Return the ids of events with these outcomes, in the order of their arrival; with `since`, the later ones."""
-    wanted = select(RawEvent.raw_id).where(RawEvent.tenant_id == tenant_id, RawEvent.outcome.in_(outcomes))
-    wanted = wanted if since is None else wanted.where(RawEvent.received_at >= since)
-    return list(session.scalars(wanted.order_by(RawEvent.raw_id)))
+    query = select(RawEvent.raw_id).where(RawEvent.tenant_id == tenant_id, RawEvent.outcome.in_(outcomes))
+    query = query if since is None else query.where(RawEvent.received_at >= since)
+    return list(session.scalars(query.order_by(RawEvent.raw_id)))
 
 
 def pop(session: Session, tenant_id: str, *, raw_ids: Sequence[str]) -> list[RawEventRecord]:
@@ -66,9 +63,9 @@ def pop(session: Session, tenant_id: str, *, raw_ids: Sequence[str]) -> list[Raw
 
     """
     lock_tenant(session, tenant_id)
-    these = (RawEvent.tenant_id == tenant_id, RawEvent.raw_id.in_(raw_ids))
-    records = _read(session, tenant_id, select(*_COLUMNS).where(*these))
-    rowcount(session, delete(RawEvent).where(*these).execution_options(synchronize_session=False))
+    conditions = (RawEvent.tenant_id == tenant_id, RawEvent.raw_id.in_(raw_ids))
+    records = _read(session, tenant_id, select(*_COLUMNS).where(*conditions))
+    rowcount(session, delete(RawEvent).where(*conditions).execution_options(synchronize_session=False))
     return records
 
 
@@ -82,14 +79,14 @@ def read_all(session: Session, tenant_id: str) -> list[RawEventRecord]:
     return _read(session, tenant_id, select(*_COLUMNS).where(RawEvent.tenant_id == tenant_id))
 
 
-def _read(session: Session, tenant_id: str, wanted: Select[Any]) -> list[RawEventRecord]:
-    rows = session.execute(wanted.order_by(RawEvent.raw_id)).mappings().all()
+def _read(session: Session, tenant_id: str, query: Select[*tuple[object, ...]]) -> list[RawEventRecord]:
+    rows = session.execute(query.order_by(RawEvent.raw_id)).mappings().all()
     lead_ids = list(dict.fromkeys(row["lead_id"] for row in rows if row["lead_id"]))
     keys = data_keys(session, tenant_id, lead_ids=lead_ids) if lead_ids else {}
     return [_record(row, tenant_id, keyring_of(session), keys) for row in rows]
 
 
-def _row(draft: RawEventDraft, tenant_id: str, ring: KeyRing, keys: Mapping[str, DataKey]) -> dict[str, Any]:
+def _row(draft: RawEventDraft, tenant_id: str, ring: KeyRing, keys: Mapping[str, DataKey]) -> NewRow:
     raw_id = new_id()
     seal = keys[draft.lead_id].seal if draft.lead_id else ring.seal
     return {
@@ -106,7 +103,7 @@ def _row(draft: RawEventDraft, tenant_id: str, ring: KeyRing, keys: Mapping[str,
     }
 
 
-def _record(row: Mapping[Any, Any], tenant_id: str, ring: KeyRing, keys: Mapping[str, DataKey]) -> RawEventRecord:
+def _record(row: RowMapping, tenant_id: str, ring: KeyRing, keys: Mapping[str, DataKey]) -> RawEventRecord:
     unseal = keys[row["lead_id"]].open if row["lead_id"] else ring.open
     return RawEventRecord(**{**row, "payload": unseal(row["payload"], _place(tenant_id, row["raw_id"]))})
 

@@ -12,10 +12,7 @@ from sqlalchemy.orm import Session
 
 from db.models import Enrolment
 from db.records import EnrolmentDraft, EnrolmentRecord, EnrolmentTally
-from db.repositories.sql.bulk import insert_new_returning, table_of
-from db.repositories.sql.fair_share import distribute
-from db.repositories.sql.filters import among, tenants_where
-from db.repositories.sql.statements import in_batches
+from db.repositories.sql import among, distribute, in_batches, insert_new_returning, table_of, tenants_where
 
 _TABLE = table_of(Enrolment)
 _C = _TABLE.c
@@ -101,8 +98,8 @@ def close(
         for lead_id in still_open:
             by_outcome[outcomes[lead_id]].append(lead_id)
         for (outcome, reason), lead_ids in by_outcome.items():
-            these = update(_TABLE).where(*_THESE).values(outcome=outcome, reason=reason, settled_at=now)
-            session.connection().execute(these, {**parameters, "leads": lead_ids})
+            statement = update(_TABLE).where(*_THESE).values(outcome=outcome, reason=reason, settled_at=now)
+            session.connection().execute(statement, {**parameters, "leads": lead_ids})
         closed += len(still_open)
     return closed
 

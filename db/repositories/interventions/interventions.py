@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Executable, bindparam, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
+from db.base import NewRow
 from db.models import Intervention, Lead
-from db.records import InterventionDraft, InterventionRecord, Json
-from db.repositories.sql import locks
-from db.repositories.sql.bulk import insert_new_returning, table_of
-from db.repositories.sql.fair_share import distribute
-from db.repositories.sql.filters import among, tenants_where
-from db.repositories.sql.statements import in_batches
+from db.records import InterventionDraft, InterventionRecord
+from db.repositories.sql import among, distribute, in_batches, insert_new_returning, table_of, tenants_where
+from db.session import lock_name
 from domain.action_states import (
     READY,
     REPORTED,
@@ -28,6 +25,7 @@ from domain.action_states import (
     ActionState,
     check_move,
 )
+from domain.documents import JsonMapping
 
 _TABLE, _LEAD = table_of(Intervention), table_of(Lead)
 _C = _TABLE.c
@@ -130,15 +128,15 @@ def recent(
 
 def lock(session: Session, tenant_id: str) -> None:
     """Lock planning for a tenant until this transaction ends, so that two planners make one plan."""
-    locks.lock(session, f"interventions:{tenant_id}")
+    lock_name(session, f"interventions:{tenant_id}")
 
 
 def waiting(
     session: Session, tenant_id: str, *, limit: int = 100, states: Collection[ActionState] = UNREVIEWED
 ) -> list[InterventionRecord]:
     """Return the actions that wait for a person, or are in other states that are not final; oldest first."""
-    wanted = _WAITING.where(_in(*states)).limit(bindparam("limit"))
-    return _records(session, wanted, tenant=tenant_id, limit=limit)
+    query = _WAITING.where(_in(*states)).limit(bindparam("limit"))
+    return _records(session, query, tenant=tenant_id, limit=limit)
 
 
 def due(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
@@ -164,15 +162,15 @@ def move(
     by: str | None = None,
     reason: str | None = None,
     not_before: datetime | None = None,
-    decision: Json | None = None,
-    anew: InterventionDraft | None = None,
+    decision: JsonMapping | None = None,
+    revised: InterventionDraft | None = None,
     dispatched: bool = False,
 ) -> InterventionRecord | None:
     """Move an action from one of some states to another and return it; None where it is in none of them.
 
     Of several concurrent moves one succeeds. The columns of the new state are set: who (`by`) approved, rejected or
     withdrew it and when, when it was dispatched, when the CRM reported its end; and `reason`, a code, where there is
-    one. A new decision (`anew`) replaces the old one. With `dispatched`, move only an action that was dispatched to
+    one. A new decision (`revised`) replaces the old one. With `dispatched`, move only an action that was dispatched to
     the CRM at some time.
 
     Raises:
@@ -186,8 +184,8 @@ def move(
         "decision": None if decision is None else {**decision},
     }
     values = _times(to, now, by) | {name: value for name, value in optional.items() if value is not None}
-    if anew is not None:
-        row = _row(tenant_id, anew)
+    if revised is not None:
+        row = _row(tenant_id, revised)
         values |= {name: row[name] for name in _REPLACEABLE}
     moved = update(_TABLE).where(
         _OWN, _C.action_id == bindparam("moved_id"), _C.state.in_(bindparam("of", expanding=True))
@@ -216,7 +214,7 @@ def by_agent(session: Session, tenant_id: str, *, since: datetime) -> dict[tuple
     return {(agent, state): count for agent, state, count in rows}
 
 
-def _row(tenant_id: str, draft: InterventionDraft) -> dict[str, Any]:
+def _row(tenant_id: str, draft: InterventionDraft) -> NewRow:
     return {name: getattr(draft, name) for name in _DRAFT} | {
         "tenant_id": tenant_id,
         "reason_codes": list(draft.reason_codes),
@@ -225,8 +223,8 @@ def _row(tenant_id: str, draft: InterventionDraft) -> dict[str, Any]:
     }
 
 
-def _times(to: ActionState, now: datetime, by: str | None) -> dict[str, Any]:
-    times: dict[str, Any] = {}
+def _times(to: ActionState, now: datetime, by: str | None) -> NewRow:
+    times: NewRow = {}
     if to == "dispatched":
         times["dispatched_at"] = now
     if to == "withdrawn":
@@ -239,11 +237,11 @@ def _times(to: ActionState, now: datetime, by: str | None) -> dict[str, Any]:
 
 
 def _for_leads(
-    session: Session, wanted: Select[Any], lead_ids: Sequence[str], **parameters: object
+    session: Session, query: Executable, lead_ids: Sequence[str], **parameters: object
 ) -> dict[str, list[InterventionRecord]]:
     by_lead: dict[str, list[InterventionRecord]] = defaultdict(list)
     for batch in in_batches(lead_ids):
-        for record in sorted(_records(session, wanted, **parameters, leads=batch), key=_age):
+        for record in sorted(_records(session, query, **parameters, leads=batch), key=_age):
             by_lead[record.lead_id].append(record)
     return dict(by_lead)
 
@@ -252,11 +250,11 @@ def _age(record: InterventionRecord) -> tuple[datetime, str]:
     return record.planned_at, record.action_id
 
 
-def _keys(session: Session, wanted: Select[Any], tenant_id: str, now: datetime, limit: int) -> list[tuple[str, str]]:
+def _keys(session: Session, query: Executable, tenant_id: str, now: datetime, limit: int) -> list[tuple[str, str]]:
     parameters = {"tenant": tenant_id, "now": now, "limit": limit}
-    return [(tenant, action_id) for tenant, action_id in session.connection().execute(wanted, parameters)]
+    return [(tenant, action_id) for tenant, action_id in session.connection().execute(query, parameters)]
 
 
-def _records(session: Session, wanted: Any, **parameters: Any) -> list[InterventionRecord]:
-    rows: Iterable[Any] = session.connection().execute(wanted, parameters).mappings()
+def _records(session: Session, query: Executable, **parameters: object) -> list[InterventionRecord]:
+    rows = session.connection().execute(query, parameters).mappings()
     return [InterventionRecord(**{**row, "reason_codes": tuple(row["reason_codes"])}) for row in rows]

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from db.base import new_id
 from db.models import InterventionPause
-from db.records import Json, PauseRecord
-from db.repositories.sql.statements import insert_if_new, rowcount
+from db.records import PauseRecord
+from db.repositories.sql import insert_if_new, rowcount
+from domain.documents import JsonMapping
 
 _COLUMNS = tuple(getattr(InterventionPause, column.name) for column in fields(PauseRecord))
 _ACTIVE = InterventionPause.lifted_at.is_(None)
@@ -19,20 +20,20 @@ _ACTIVE = InterventionPause.lifted_at.is_(None)
 
 def active(session: Session, tenant_id: str) -> dict[str, PauseRecord]:
     """Return the active pauses, by type; `*` is a pause of all types."""
-    wanted = select(*_COLUMNS).where(InterventionPause.tenant_id == tenant_id, _ACTIVE)
-    rows = session.execute(wanted.order_by(InterventionPause.intervention)).mappings()
+    query = select(*_COLUMNS).where(InterventionPause.tenant_id == tenant_id, _ACTIVE)
+    rows = session.execute(query.order_by(InterventionPause.intervention)).mappings()
     return {row["intervention"]: PauseRecord(**dict(row)) for row in rows}
 
 
 def lifted(session: Session, tenant_id: str, *, since: datetime) -> dict[str, PauseRecord]:
     """Return the pauses that were lifted since a time, by type; of several the last one."""
-    wanted = select(*_COLUMNS).where(InterventionPause.tenant_id == tenant_id, InterventionPause.lifted_at >= since)
-    rows = session.execute(wanted.order_by(InterventionPause.lifted_at)).mappings()
+    query = select(*_COLUMNS).where(InterventionPause.tenant_id == tenant_id, InterventionPause.lifted_at >= since)
+    rows = session.execute(query.order_by(InterventionPause.lifted_at)).mappings()
     return {row["intervention"]: PauseRecord(**dict(row)) for row in rows}
 
 
 def pause(
-    session: Session, tenant_id: str, *, intervention: str, reason: str, evidence: Json, by: str, now: datetime
+    session: Session, tenant_id: str, *, intervention: str, reason: str, evidence: JsonMapping, by: str, now: datetime
 ) -> bool:
     """Pause a type; False where it is paused already, and that pause stays as it is."""
     row = {

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, delete, update
 from sqlalchemy.orm import Session
 
-from db import clock
 from db.models import DeliveryAttempt
-from db.repositories.sql.statements import rowcount, upsert
+from db.repositories.sql import rowcount, upsert
+from db.session import database_time
 
 
 def begin(session: Session, tenant_id: str, *, task: str, task_id: str, first: int = 1, more: int = 1) -> int:
@@ -18,12 +17,12 @@ def begin(session: Session, tenant_id: str, *, task: str, task_id: str, first: i
 
     `first` is the count of a task without a count, `more` is added to a count that is there.
     """
-    now = clock.now(session)
-    counted: Any = upsert(session, DeliveryAttempt).values(
+    now = database_time(session)
+    first_attempt = upsert(session, DeliveryAttempt).values(
         tenant_id=tenant_id, task=task, task_id=task_id, count=first, updated_at=now
     )
-    counted = counted.on_conflict_do_update(
-        index_elements=[DeliveryAttempt.tenant_id, DeliveryAttempt.task, DeliveryAttempt.task_id],
+    counted = first_attempt.on_conflict_do_update(
+        index_elements=["tenant_id", "task", "task_id"],
         set_={"count": DeliveryAttempt.count + more, "updated_at": now},
     ).returning(DeliveryAttempt.count)
     return int(session.execute(counted).scalar_one())

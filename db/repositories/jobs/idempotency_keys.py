@@ -12,10 +12,17 @@ from sqlalchemy.orm import Session
 
 from db.errors import KeyConflict
 from db.models import IdempotencyKey
-from db.records import ClaimDraft, ClaimResult, IdempotencyRecord, Json
-from db.repositories.sql.bulk import insert_new_returning, json_recordset, json_rows, on_postgresql, table_of
-from db.repositories.sql.filters import among
-from db.repositories.sql.statements import in_batches
+from db.records import ClaimDraft, ClaimResult, IdempotencyRecord
+from db.repositories.sql import (
+    among,
+    in_batches,
+    insert_new_returning,
+    json_recordset,
+    json_rows,
+    on_postgresql,
+    table_of,
+)
+from domain.documents import JsonMapping
 
 _TABLE = table_of(IdempotencyKey)
 _COLUMNS = tuple(_TABLE.c[column.name] for column in fields(IdempotencyRecord))
@@ -53,7 +60,7 @@ def claim(
     return stored
 
 
-def finish(session: Session, tenant_id: str, *, task: str, key: str, result: Json, now: datetime) -> None:
+def finish(session: Session, tenant_id: str, *, task: str, key: str, result: JsonMapping, now: datetime) -> None:
     """Store the result of a claimed key, in the transaction of the effect."""
     parameters = {"tenant": tenant_id, "name": task, "claimed_key": key, "first_result": dict(result), "at": now}
     session.connection().execute(_FINISH, parameters)
@@ -83,7 +90,9 @@ def claim_many(
     return results
 
 
-def finish_many(session: Session, tenant_id: str, *, task: str, results: Mapping[str, Json], now: datetime) -> None:
+def finish_many(
+    session: Session, tenant_id: str, *, task: str, results: Mapping[str, JsonMapping], now: datetime
+) -> None:
     """Store the results of many claimed keys, in the transaction of their effects."""
     rows = [{"key": key, "result": dict(results[key])} for key in sorted(results)]
     finished = update(table_of(IdempotencyKey)).where(
@@ -106,8 +115,8 @@ def finish_many(session: Session, tenant_id: str, *, task: str, results: Mapping
 
 def by_task_id(session: Session, tenant_id: str, *, task_id: str) -> IdempotencyRecord | None:
     """Return the first result that a task of this id stored, or None."""
-    wanted = select(*_COLUMNS).where(IdempotencyKey.tenant_id == tenant_id, IdempotencyKey.task_id == task_id)
-    row = session.execute(wanted.order_by(IdempotencyKey.created_at).limit(1)).mappings().one_or_none()
+    query = select(*_COLUMNS).where(IdempotencyKey.tenant_id == tenant_id, IdempotencyKey.task_id == task_id)
+    row = session.execute(query.order_by(IdempotencyKey.created_at).limit(1)).mappings().one_or_none()
     return None if row is None else IdempotencyRecord(**dict(row))
 
 

@@ -6,16 +6,15 @@ The database's clock decides, so that a wrong clock neither keeps nor loses a wo
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
-from db import clock
 from db.errors import FenceLost
 from db.models import Lease
 from db.records import LeaseRecord
-from db.repositories.sql.statements import rowcount, upsert
+from db.repositories.sql import rowcount, upsert
+from db.session import database_time
 
 
 def acquire(session: Session, tenant_id: str, *, name: str, holder: str, seconds: float) -> LeaseRecord | None:
@@ -23,13 +22,13 @@ def acquire(session: Session, tenant_id: str, *, name: str, holder: str, seconds
 
     Each success raises the fence by one, so that an older run of the same holder is fenced off as well.
     """
-    now = clock.now(session)
+    now = database_time(session)
     expires_at = now + timedelta(seconds=seconds)
     insert = upsert(session, Lease).values(
         tenant_id=tenant_id, name=name, fence=1, holder=holder, expires_at=expires_at
     )
-    acquired: Any = insert.on_conflict_do_update(
-        index_elements=[Lease.tenant_id, Lease.name],
+    acquired = insert.on_conflict_do_update(
+        index_elements=["tenant_id", "name"],
         set_={"holder": holder, "expires_at": expires_at, "fence": Lease.fence + 1},
         where=or_(Lease.expires_at <= now, Lease.holder == holder),
     ).returning(Lease.fence, Lease.expires_at)
@@ -42,14 +41,14 @@ def renew(session: Session, tenant_id: str, *, name: str, holder: str, fence: in
 
     A lease that has expired but that nobody took over is still the holder's.
     """
-    until = clock.ahead(session, seconds)
+    until = database_time(session, ahead=seconds)
     renewed = update(Lease).where(*_held(tenant_id, name, holder, fence)).values(expires_at=until)
     return rowcount(session, renewed.execution_options(synchronize_session=False)) == 1
 
 
 def release(session: Session, tenant_id: str, *, name: str, holder: str, fence: int) -> bool:
     """Release a lease before it expires; False when another took it over. The fence is never used again."""
-    ended = update(Lease).where(*_held(tenant_id, name, holder, fence)).values(expires_at=clock.now(session))
+    ended = update(Lease).where(*_held(tenant_id, name, holder, fence)).values(expires_at=database_time(session))
     return rowcount(session, ended.execution_options(synchronize_session=False)) == 1
 
 

@@ -9,14 +9,12 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from db import clock
 from db.base import new_id
 from db.models import OutboxEntry
 from db.records import OutboxDraft, OutboxLag, OutboxRecord
 from db.repositories.jobs.outbox_relay import claim, mark
-from db.repositories.sql.bulk import insert_many, on_postgresql, table_of
-from db.repositories.sql.filters import among
-from db.repositories.sql.statements import in_batches, rowcount
+from db.repositories.sql import among, in_batches, insert_many, on_postgresql, rowcount, table_of
+from db.session import database_time
 
 __all__ = ["add", "claim", "confirm", "confirm_all", "fail", "finish", "finish_many", "lag", "pending", "purge"]
 
@@ -56,7 +54,7 @@ def add(session: Session, tenant_id: str, *, drafts: Sequence[OutboxDraft], now:
 def confirm(session: Session, tenant_id: str, *, outbox_ids: Sequence[str], now: datetime | None = None) -> None:
     """Record that the broker has these tasks, as of the database's time unless another is given."""
     by_clock = now is None and on_postgresql(session)  # reads its clock in the same statement
-    at = {} if by_clock else {"at": now or clock.now(session)}
+    at = {} if by_clock else {"at": now or database_time(session)}
     for batch in in_batches(outbox_ids):
         parameters = {"tenant": tenant_id, "rows": batch, **at}
         session.connection().execute(_CONFIRM_BY_CLOCK if by_clock else _CONFIRM, parameters)
@@ -64,12 +62,12 @@ def confirm(session: Session, tenant_id: str, *, outbox_ids: Sequence[str], now:
 
 def confirm_all(session: Session, *, records: Sequence[OutboxRecord]) -> None:
     """Record that the broker has these tasks of many tenants, as of the database's time."""
-    mark(session, records, published_at=clock.now(session), taken_until=None)
+    mark(session, records, published_at=database_time(session), taken_until=None)
 
 
 def fail(session: Session, *, records: Sequence[OutboxRecord], error: str, seconds: float) -> None:
     """Record why the broker refused these tasks (a code, no value); a relay claims them again after some seconds."""
-    mark(session, records, last_error=error, taken_until=clock.ahead(session, seconds))
+    mark(session, records, last_error=error, taken_until=database_time(session, ahead=seconds))
 
 
 def finish(session: Session, tenant_id: str, *, outbox_id: str, now: datetime) -> bool:
@@ -87,8 +85,8 @@ def finish_many(session: Session, tenant_id: str, *, outbox_ids: Sequence[str], 
 
 def pending(session: Session, *, limit: int, before: datetime) -> list[OutboxRecord]:
     """Return the oldest tasks, of all tenants, written before a time and not confirmed yet, without claiming them."""
-    wanted = select(*_COLUMNS).where(OutboxEntry.published_at.is_(None), OutboxEntry.created_at < before)
-    oldest = wanted.order_by(OutboxEntry.created_at, OutboxEntry.outbox_id).limit(limit)
+    query = select(*_COLUMNS).where(OutboxEntry.published_at.is_(None), OutboxEntry.created_at < before)
+    oldest = query.order_by(OutboxEntry.created_at, OutboxEntry.outbox_id).limit(limit)
     return [OutboxRecord(**dict(row)) for row in session.execute(oldest).mappings()]
 
 
@@ -98,7 +96,7 @@ def lag(session: Session) -> OutboxLag:
     waiting, oldest = session.execute(counted).one()
     if not waiting:
         return OutboxLag(waiting=0, age=0.0)
-    return OutboxLag(waiting=waiting, age=max(0.0, (clock.now(session) - oldest).total_seconds()))
+    return OutboxLag(waiting=waiting, age=max(0.0, (database_time(session) - oldest).total_seconds()))
 
 
 def purge(session: Session, *, before: datetime, limit: int = 10_000) -> int:

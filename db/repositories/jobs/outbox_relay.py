@@ -6,18 +6,29 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, bindparam, column, func, literal, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    String,
+    and_,
+    bindparam,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db import clock
 from db.models import OutboxEntry
 from db.records import OutboxRecord
-from db.repositories.sql.bulk import json_recordset, json_rows, on_postgresql, table_of
-from db.repositories.sql.filters import tenants_where
-from db.repositories.sql.statements import in_batches
+from db.repositories.sql import in_batches, json_recordset, json_rows, on_postgresql, table_of, tenants_where
+from db.session import database_time
 
 _COLUMNS = tuple(getattr(OutboxEntry, column.name) for column in fields(OutboxRecord))
 #: a row this far in the future was written by a worker with a wrong clock: do not wait for its time
@@ -58,7 +69,7 @@ def claim(
     published more than so many seconds ago that have not ended (the broker lost its data). For `hold` seconds no other
     relay claims them. `after` is the last tenant of the previous call, where there are more tenants than `limit`.
     """
-    now = clock.now(session)
+    now = database_time(session)
     free = or_(OutboxEntry.taken_until.is_(None), OutboxEntry.taken_until <= now)
     if exclude_queues:
         free = and_(free, OutboxEntry.queue.not_in(list(exclude_queues)))
@@ -110,7 +121,7 @@ def _claim_share(session: Session, tenants: Sequence[str], search: _Search, shar
     return [replace(record, attempts=record.attempts + 1) for record in records]
 
 
-def mark(session: Session, records: Sequence[OutboxRecord], **values: Any) -> None:
+def mark(session: Session, records: Sequence[OutboxRecord], **values: object) -> None:
     """Set columns of rows of many tenants; rows that another transaction has locked are skipped."""
     keys = [{"tenant_id": record.tenant_id, "outbox_id": record.outbox_id} for record in records]
     table = table_of(OutboxEntry)
@@ -128,13 +139,13 @@ def mark(session: Session, records: Sequence[OutboxRecord], **values: Any) -> No
             session.connection().execute(update(table).where(*this).values(**values), parameters)
 
 
-def _oldest(search: _Search, tenant_id: ColumnElement[str], limit: int) -> Select[Any]:
-    wanted = select(*_COLUMNS).where(OutboxEntry.tenant_id == tenant_id, search.kind, search.ready)
-    return wanted.order_by(search.age, OutboxEntry.outbox_id).limit(limit)
+def _oldest(search: _Search, tenant_id: ColumnElement[str], limit: int) -> Select[*tuple[object, ...]]:
+    query = select(*_COLUMNS).where(OutboxEntry.tenant_id == tenant_id, search.kind, search.ready)
+    return query.order_by(search.age, OutboxEntry.outbox_id).limit(limit)
 
 
-def _records(session: Session, wanted: Select[Any]) -> list[OutboxRecord]:
-    return [OutboxRecord(**dict(row)) for row in session.execute(wanted).mappings()]
+def _records(session: Session, query: Executable) -> list[OutboxRecord]:
+    return [OutboxRecord(**dict(row)) for row in session.execute(query).mappings()]
 
 
 def _in_turn(shares: Sequence[Sequence[OutboxRecord]]) -> Iterator[OutboxRecord]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id, to_json
@@ -18,7 +17,7 @@ from db.encryption import associated_data
 from db.errors import SealBroken
 from db.models import QuarantinedMessage, QuarantineTally
 from db.records import QuarantineCount, QuarantineDraft, QuarantineEntry, QuarantineRecord
-from db.repositories.sql.statements import rowcount, upsert
+from db.repositories.sql import rowcount, upsert
 from db.session import keyring_of
 
 #: the tenant of a message that does not name its own
@@ -41,7 +40,9 @@ def hold(session: Session, tenant_id: str, *, draft: QuarantineDraft, now: datet
         return None
     if state is not None:
         session.execute(delete(QuarantinedMessage).where(*_own(tenant_id, quarantine_id)))
-    row: dict[str, Any] = {
+    content = to_json({"headers": dict(draft.headers), "body": base64.b64encode(draft.body).decode()})
+    sealed = keyring_of(session).seal(content.encode(errors="replace"), _place(tenant_id, quarantine_id))
+    row = {
         "tenant_id": tenant_id,
         "quarantine_id": quarantine_id,
         "task": draft.task,
@@ -50,9 +51,8 @@ def hold(session: Session, tenant_id: str, *, draft: QuarantineDraft, now: datet
         "attempts": draft.attempts,
         "state": "held",
         "created_at": now,
+        "content": sealed,
     }
-    content = to_json({"headers": dict(draft.headers), "body": base64.b64encode(draft.body).decode()})
-    row["content"] = keyring_of(session).seal(content.encode(errors="replace"), _place(row))
     session.execute(insert(QuarantinedMessage), [row])
     return quarantine_id
 
@@ -61,23 +61,21 @@ def entries(
     session: Session, tenant_id: str | None = None, *, state: str = "held", limit: int = 100
 ) -> list[QuarantineEntry]:
     """Return messages in one state (held, replayed, dropped), of one tenant or all, oldest first, without content."""
-    wanted = select(*_COLUMNS).where(QuarantinedMessage.state == state)
+    query = select(*_COLUMNS).where(QuarantinedMessage.state == state)
     if tenant_id is not None:
-        wanted = wanted.where(QuarantinedMessage.tenant_id == tenant_id)
-    rows = session.execute(
-        wanted.order_by(QuarantinedMessage.created_at, QuarantinedMessage.quarantine_id).limit(limit)
-    )
+        query = query.where(QuarantinedMessage.tenant_id == tenant_id)
+    rows = session.execute(query.order_by(QuarantinedMessage.created_at, QuarantinedMessage.quarantine_id).limit(limit))
     return [QuarantineEntry(**dict(row)) for row in rows.mappings()]
 
 
 def held_tasks(session: Session, *, reason: str) -> set[str]:
     """Return the names of tasks that have messages held for a reason, over all tenants."""
-    wanted = (
+    query = (
         select(QuarantinedMessage.task)
         .where(QuarantinedMessage.state == "held", QuarantinedMessage.reason == reason)
         .distinct()
     )
-    return {task for task in session.scalars(wanted) if task}
+    return {task for task in session.scalars(query) if task}
 
 
 def get(session: Session, tenant_id: str, *, quarantine_id: str) -> QuarantineRecord | None:
@@ -87,8 +85,8 @@ def get(session: Session, tenant_id: str, *, quarantine_id: str) -> QuarantineRe
         SealBroken: the stored message was changed or moved.
 
     """
-    own = _own(tenant_id, quarantine_id)
-    row = session.execute(select(*_COLUMNS, QuarantinedMessage.content).where(*own)).mappings().one_or_none()
+    conditions = _own(tenant_id, quarantine_id)
+    row = session.execute(select(*_COLUMNS, QuarantinedMessage.content).where(*conditions)).mappings().one_or_none()
     return None if row is None else _opened(session, row)
 
 
@@ -159,25 +157,26 @@ def _release(session: Session, tenant_id: str, quarantine_id: str, state: str, n
     # the tally first, as `hold` does: two that lock in different orders would wait for each other
     tally = QuarantineTally.tenant_id == tenant_id
     session.execute(select(QuarantineTally.held).where(tally).with_for_update())
-    held = (
+    release = (
         update(QuarantinedMessage)
         .where(*_own(tenant_id, quarantine_id), QuarantinedMessage.state == "held")
         .values(state=state, settled_at=now)
     )
-    if rowcount(session, held.execution_options(synchronize_session=False)) == 0:
+    if rowcount(session, release.execution_options(synchronize_session=False)) == 0:
         return False
     fewer = update(QuarantineTally).where(tally).values(held=QuarantineTally.held - 1)
     return rowcount(session, fewer.execution_options(synchronize_session=False)) == 1
 
 
-def _opened(session: Session, row: Mapping[Any, Any]) -> QuarantineRecord:
+def _opened(session: Session, row: RowMapping) -> QuarantineRecord:
+    place = _place(row["tenant_id"], row["quarantine_id"])
     try:
-        content = json.loads(keyring_of(session).open(row["content"], _place(row)))
+        content = json.loads(keyring_of(session).open(row["content"], place))
     except SealBroken as error:
         raise SealBroken(f"quarantine.content: {error}") from None
     entry = QuarantineEntry(**{column.name: row[column.name] for column in fields(QuarantineEntry)})
     return QuarantineRecord(entry=entry, headers=content["headers"], body=base64.b64decode(content["body"]))
 
 
-def _place(row: Mapping[Any, Any]) -> bytes:
-    return associated_data(row["tenant_id"], "quarantine.content", row["quarantine_id"])
+def _place(tenant_id: str, quarantine_id: str) -> bytes:
+    return associated_data(tenant_id, "quarantine.content", quarantine_id)

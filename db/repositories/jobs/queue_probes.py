@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db import clock
 from db.models import QueueProbe
 from db.records import QueueProbeRecord
-from db.repositories.sql.bulk import table_of
-from db.repositories.sql.statements import rowcount, upsert
+from db.repositories.sql import rowcount, table_of, upsert
+from db.session import database_time
 
 EVERYBODY = "*"
 #: seconds after which a probe that has not arrived counts as lost
@@ -24,13 +22,14 @@ _ALL = select(_CANARY.queue, _CANARY.sent_at, _CANARY.ran_at).order_by(_CANARY.q
 
 def send(session: Session, *, queues: Sequence[str]) -> list[QueueProbeRecord]:
     """Record a new probe for each queue that has none under way; return those to be sent."""
-    now = clock.now(session)
+    now = database_time(session)
     waiting = {probe.queue for probe in latest(session) if probe.ran_at is None and probe.age < LOST}
     fresh = [queue for queue in queues if queue not in waiting]
     for queue in fresh:
         row = upsert(session, QueueProbe).values(tenant_id=EVERYBODY, queue=queue, sent_at=now, ran_at=None)
-        key: Any = [QueueProbe.tenant_id, QueueProbe.queue]
-        session.execute(row.on_conflict_do_update(index_elements=key, set_={"sent_at": now, "ran_at": None}))
+        session.execute(
+            row.on_conflict_do_update(index_elements=["tenant_id", "queue"], set_={"sent_at": now, "ran_at": None})
+        )
     return [QueueProbeRecord(queue=queue, sent_at=now, ran_at=None, age=0.0) for queue in fresh]
 
 
@@ -42,7 +41,7 @@ def mark_arrived(session: Session, *, queue: str, sent_at: datetime) -> bool:
         QueueProbe.sent_at == sent_at,
         QueueProbe.ran_at.is_(None),
     )
-    arrived = update(QueueProbe).where(*this).values(ran_at=clock.now(session))
+    arrived = update(QueueProbe).where(*this).values(ran_at=database_time(session))
     return rowcount(session, arrived.execution_options(synchronize_session=False)) == 1
 
 
@@ -50,7 +49,7 @@ def latest(session: Session) -> list[QueueProbeRecord]:
     """Return the newest probe of each queue, with the seconds that it waited or has waited so far."""
     rows = session.connection().execute(_ALL).all()
     under_way = any(row.ran_at is None for row in rows)
-    now = clock.now(session) if under_way else datetime.max.replace(tzinfo=UTC)
+    now = database_time(session) if under_way else datetime.max.replace(tzinfo=UTC)
     return [
         QueueProbeRecord(queue=queue, sent_at=sent_at, ran_at=ran_at, age=_seconds((ran_at or now) - sent_at))
         for queue, sent_at, ran_at in rows

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from db import clock
 from db.models import ScheduleSlot
-from db.repositories.sql.statements import insert_if_new, rowcount
+from db.repositories.sql import insert_if_new, rowcount
+from db.session import database_time
 
 #: the tenant of a schedule that belongs to no tenant
 EVERYBODY = "*"
@@ -20,7 +20,7 @@ def claim(session: Session, *, schedule: str, seconds: int, tenant_id: str = EVE
 
     A rollback frees the slot again. While another transaction claims it, wait for its end.
     """
-    now = clock.now(session)
+    now = database_time(session)
     slot = datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, UTC)
     row = {"tenant_id": tenant_id, "schedule": schedule, "slot": slot, "claimed_at": now}
     return slot if insert_if_new(session, ScheduleSlot, row) else None

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db import clock
+from db.base import NewRow
 from db.models import Lead
 from db.records import EventDraft
 from db.repositories.events import events
-from db.repositories.sql.locks import lock_tenant
-from db.repositories.sql.statements import in_batches
+from db.repositories.sql import in_batches
+from db.session import database_time, lock_tenant
 
 #: status of a lead that its source has deleted
 ARCHIVED = "archived"
@@ -48,7 +47,7 @@ def _add_event(session: Session, tenant_id: str, lead_ids: Collection[str], kind
     """Add an event to the leads, which raises their versions."""
     if not lead_ids:
         return
-    now = clock.now(session)
+    now = database_time(session)
     at = min(at or now, now)
     event = EventDraft(
         kind=kind, occurred_at=at, recorded_at=now, source="archive", source_id=f"{kind}:{at.isoformat()}"
@@ -57,9 +56,9 @@ def _add_event(session: Session, tenant_id: str, lead_ids: Collection[str], kind
 
 
 def _set_status(session: Session, tenant_id: str, statuses: Mapping[str, str]) -> set[str]:
-    these = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(list(statuses)))
-    stored = select(Lead.lead_id, Lead.fields, Lead.status).where(*these).order_by(Lead.lead_id)
-    changes: list[dict[str, Any]] = [
+    conditions = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(list(statuses)))
+    stored = select(Lead.lead_id, Lead.fields, Lead.status).where(*conditions).order_by(Lead.lead_id)
+    changes: list[NewRow] = [
         {
             "tenant_id": tenant_id,
             "lead_id": lead_id,

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.identity import email_key
 from db.models import Lead
 from db.repositories.leads import lead_mapper
-from db.repositories.sql.statements import in_batches
+from db.repositories.leads.lead_mapper import email_key
+from db.repositories.sql import in_batches
 from db.session import keyring_of
 
 

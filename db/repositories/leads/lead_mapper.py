@@ -1,28 +1,32 @@
-"""Map between rows of `leads` and records: encryption, look-up hashes, times inside JSON."""
+"""Map between rows of `leads` and records: encryption, look-up texts and their hashes, times inside JSON."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TypeAlias
 
 import orjson
+from sqlalchemy import RowMapping
 
-from db.base import to_json
+from db.base import NewRow, to_json
 from db.consent import contactable, doubts
 from db.encryption import DataKey, KeyRing, associated_data
 from db.errors import SealBroken
-from db.identity import email_key, phone_key
 from db.merging import LeadContent
 from db.records import LeadRecord, LeadState, ScoringView
 from db.repositories.privacy.restrictions import restriction_names
+from domain.documents import JsonMapping, JsonObject
 
-Row = Mapping[Any, Any]
+#: a row of `leads` as it was read, or copied into a dict
+LeadRow: TypeAlias = RowMapping | NewRow
 #: suffixes of the names of columns that hold times
 _TIMES = ("_at", "as_of")
+_NANP_DIGITS = 11
 
 
-def unwrap_data_key(ring: KeyRing, row: Row) -> DataKey:
+def unwrap_data_key(ring: KeyRing, row: LeadRow) -> DataKey:
     """Return a lead's data key; the row needs tenant_id, lead_id and data_key."""
     try:
         return DataKey.unwrap(ring, row["data_key"], _key_place(row["tenant_id"], row["lead_id"]))
@@ -35,7 +39,7 @@ def wrap_data_key(ring: KeyRing, tenant_id: str, lead_id: str, key: DataKey) -> 
     return key.wrap(ring, _key_place(tenant_id, lead_id))
 
 
-def to_content(row: Row, key: DataKey) -> LeadContent:
+def to_content(row: LeadRow, key: DataKey) -> LeadContent:
     """Return the content of a lead, decrypted."""
     return LeadContent(
         contact=_open(row, key, "contact"),
@@ -48,7 +52,7 @@ def to_content(row: Row, key: DataKey) -> LeadContent:
     )
 
 
-def to_columns(content: LeadContent, *, ring: KeyRing, key: DataKey, tenant_id: str, lead_id: str) -> dict[str, Any]:
+def to_columns(content: LeadContent, *, ring: KeyRing, key: DataKey, tenant_id: str, lead_id: str) -> NewRow:
     """Return the columns of a lead's content: sealed, hashed, or plain."""
     fields = content.fields
     return {
@@ -72,12 +76,27 @@ def to_columns(content: LeadContent, *, ring: KeyRing, key: DataKey, tenant_id: 
     }
 
 
+def email_key(contact: Mapping[str, str]) -> str | None:
+    """Return the look-up text of an e-mail address, or None without one."""
+    email = contact.get("email", "").strip().casefold()
+    return f"email:{email}" if email else None
+
+
+def phone_key(contact: Mapping[str, str]) -> str | None:
+    """Return the look-up text of phone and last name together, or None when either lacks: phones are shared."""
+    digits = "".join(letter for letter in contact.get("phone", "") if letter.isdecimal())
+    if len(digits) == _NANP_DIGITS and digits.startswith("1"):
+        digits = digits[1:]
+    name = _last_name(contact)
+    return f"phone:{digits}:{name}" if digits and name else None
+
+
 def lookup_hash(ring: KeyRing, tenant_id: str, text: str | None) -> bytes | None:
     """Return the hash by which a text is looked up; None for None."""
     return None if text is None else ring.lookup(tenant_id, text)
 
 
-def to_record(row: Row, ring: KeyRing) -> LeadRecord:
+def to_record(row: LeadRow, ring: KeyRing) -> LeadRecord:
     """Return the record of a whole row of `leads`, decrypted."""
     content = to_content(row, unwrap_data_key(ring, row))
     return LeadRecord(
@@ -89,7 +108,7 @@ def to_record(row: Row, ring: KeyRing) -> LeadRecord:
     )
 
 
-def to_state(row: Row) -> LeadState:
+def to_state(row: LeadRow) -> LeadState:
     """Return what a row of `leads` says of being scored and contacted."""
     return LeadState(
         lead_id=row["lead_id"],
@@ -98,11 +117,11 @@ def to_state(row: Row) -> LeadState:
         label=row["label"],
         stage=row["stage"],
         contactable=row["contactable"],
-        held=restriction_names(row["restricted_at"], row["objected_at"]),
+        restrictions=restriction_names(row["restricted_at"], row["objected_at"]),
     )
 
 
-def to_scoring_view(row: Row, key: DataKey) -> ScoringView:
+def to_scoring_view(row: LeadRow, key: DataKey) -> ScoringView:
     """Return what a model may read of a row of `leads`; `key` is the lead's data key."""
     return ScoringView(
         lead_id=row["lead_id"],
@@ -113,19 +132,19 @@ def to_scoring_view(row: Row, key: DataKey) -> ScoringView:
         observed_at=row["observed_at"],
         fields=parse_times(row["fields"]),
         custom=_open(row, key, "custom"),
-        held=restriction_names(row["restricted_at"], row["objected_at"]),
+        restrictions=restriction_names(row["restricted_at"], row["objected_at"]),
         status=row["status"],
         label=row["label"],
         contactable=row["contactable"],
     )
 
 
-def format_times(values: Mapping[str, Any]) -> dict[str, Any]:
+def format_times(values: JsonMapping) -> JsonObject:
     """Convert aware times to ISO 8601 text, for JSON."""
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def parse_times(values: Mapping[str, Any]) -> dict[str, Any]:
+def parse_times(values: JsonMapping) -> JsonObject:
     """Convert back what `format_times` converted: times are the columns named `…_at` and `as_of`."""
     return {**values, **{name: _time(values[name]) for name in values if name.endswith(_TIMES)}}
 
@@ -148,6 +167,11 @@ _PLAIN = (
 )
 
 
+def _last_name(contact: Mapping[str, str]) -> str:
+    words = contact.get("last_name", "").split() or contact.get("full_name", "").split()[-1:]
+    return unicodedata.normalize("NFKC", " ".join(words)).casefold()
+
+
 def _time(value: object) -> object:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
@@ -156,14 +180,14 @@ def _key_place(tenant_id: str, lead_id: str) -> bytes:
     return associated_data(tenant_id, "leads.data_key", lead_id)
 
 
-def _seal(values: Mapping[str, Any], key: DataKey, tenant_id: str, lead_id: str, column: str) -> bytes:
+def _seal(values: JsonMapping, key: DataKey, tenant_id: str, lead_id: str, column: str) -> bytes:
     return key.seal(to_json(values).encode(), associated_data(tenant_id, f"leads.{column}", lead_id))
 
 
-def _open(row: Row, key: DataKey, column: str) -> dict[str, Any]:
+def _open(row: LeadRow, key: DataKey, column: str) -> JsonObject:
     try:
         decrypted = key.open(row[column], associated_data(row["tenant_id"], f"leads.{column}", row["lead_id"]))
     except SealBroken as error:
         raise SealBroken(f"leads.{column} of lead {row['lead_id']}: {error}") from None
-    values: dict[str, Any] = orjson.loads(decrypted)
+    values: JsonObject = orjson.loads(decrypted)
     return values

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, bindparam, func, or_, select, update
+from sqlalchemy import Executable, RowMapping, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.encryption import DataKey
@@ -17,9 +16,7 @@ from db.repositories.leads import lead_mapper
 from db.repositories.leads.upsert import run
 from db.repositories.leads.upsert.resolve import UpsertContext
 from db.repositories.privacy.restrictions import restriction_names
-from db.repositories.sql.bulk import table_of
-from db.repositories.sql.filters import among
-from db.repositories.sql.statements import in_batches, rowcount
+from db.repositories.sql import among, in_batches, rowcount, table_of
 from db.session import keyring_of
 from domain.leads import UNSCORED_LEAD_TYPES, MergePolicy
 
@@ -103,22 +100,22 @@ def ids(
     session: Session, tenant_id: str, *, status: str | None = None, after: str | None = None, limit: int | None = None
 ) -> list[str]:
     """Return ids in ascending order, those above `after`; status `open` leaves out lead types that are never scored."""
-    wanted = select(Lead.lead_id).where(Lead.tenant_id == tenant_id)
+    query = select(Lead.lead_id).where(Lead.tenant_id == tenant_id)
     if status is not None:
-        wanted = wanted.where(Lead.status == status)
+        query = query.where(Lead.status == status)
     if status == "open":
-        wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED_LEAD_TYPES)))
+        query = query.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED_LEAD_TYPES)))
     if after is not None:
-        wanted = wanted.where(Lead.lead_id > after)
-    return list(session.scalars(wanted.order_by(Lead.lead_id).limit(limit)))
+        query = query.where(Lead.lead_id > after)
+    return list(session.scalars(query.order_by(Lead.lead_id).limit(limit)))
 
 
 def with_events(session: Session, tenant_id: str) -> list[str]:
     """Return the ids of leads with events, open or not; lead types that are never scored are left out."""
     any_event = select(Event.event_id).where(Event.tenant_id == Lead.tenant_id, Event.lead_id == Lead.lead_id)
-    wanted = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, any_event.exists())
-    wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED_LEAD_TYPES)))
-    return list(session.scalars(wanted.order_by(Lead.lead_id)))
+    query = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, any_event.exists())
+    query = query.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED_LEAD_TYPES)))
+    return list(session.scalars(query.order_by(Lead.lead_id)))
 
 
 def exists(session: Session, tenant_id: str, *, lead_id: str) -> bool:
@@ -133,20 +130,20 @@ def callable_leads(session: Session, tenant_id: str, *, assigned_to: str | None 
     An open lead that is labelled lost ("not converted yet") is among them; a lead that is labelled won, restricted, or
     objects to being scored is not.
     """
-    wanted = select(Lead.lead_id, Lead.external_id).where(
+    query = select(Lead.lead_id, Lead.external_id).where(
         Lead.tenant_id == tenant_id, Lead.status == "open", Lead.contactable.is_(True), Lead.label.is_not(True)
     )
-    wanted = wanted.where(Lead.restricted_at.is_(None), Lead.objected_at.is_(None))
-    wanted = wanted.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED_LEAD_TYPES)))
+    query = query.where(Lead.restricted_at.is_(None), Lead.objected_at.is_(None))
+    query = query.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED_LEAD_TYPES)))
     if assigned_to is not None:
-        wanted = wanted.where(Lead.assigned_to == assigned_to)
-    return {row.lead_id: row.external_id for row in session.execute(wanted)}
+        query = query.where(Lead.assigned_to == assigned_to)
+    return {row.lead_id: row.external_id for row in session.execute(query)}
 
 
 def assigned_agents(session: Session, tenant_id: str) -> dict[str, str]:
     """Return the assigned agent of each open lead; leads that are assigned to nobody are left out."""
-    wanted = select(Lead.lead_id, Lead.assigned_to).where(Lead.tenant_id == tenant_id, Lead.status == "open")
-    return {lead_id: agent for lead_id, agent in session.execute(wanted) if agent is not None}
+    query = select(Lead.lead_id, Lead.assigned_to).where(Lead.tenant_id == tenant_id, Lead.status == "open")
+    return {lead_id: agent for lead_id, agent in session.execute(query) if agent is not None}
 
 
 def labelled(session: Session, tenant_id: str) -> list[LeadRecord]:
@@ -162,6 +159,22 @@ def label_counts(session: Session, tenant_id: str) -> dict[str, int]:
     by_label = {row.label: row.number for row in session.execute(counted)}
     won, lost, unknown = (by_label.get(label, 0) for label in (True, False, None))
     return {"won": won, "lost": lost, "open": unknown, "total": won + lost + unknown}
+
+
+def stage_outcomes(session: Session, tenant_id: str, *, limit: int = 100) -> dict[str, dict[str, int]]:
+    """Count leads by stage and status, the commonest stages first: it shows which stages were taken for which end."""
+    number = func.count().label("number")
+    counted = (
+        select(Lead.stage, Lead.status, number)
+        .where(Lead.tenant_id == tenant_id, Lead.stage.is_not(None))
+        .group_by(Lead.stage, Lead.status)
+        .order_by(number.desc(), Lead.stage, Lead.status)
+    )
+    outcomes: dict[str, dict[str, int]] = {}
+    for row in session.execute(counted):
+        if row.stage in outcomes or len(outcomes) < limit:
+            outcomes.setdefault(row.stage, {})[row.status] = row.number
+    return outcomes
 
 
 def set_label(
@@ -181,7 +194,7 @@ def set_label(
         raise UnknownLead((0,))
     if (row.label, row.label_at, row.status) == (label, label_at, status):
         return False
-    changes: dict[str, Any] = {
+    changes = {
         "label": label,
         "label_at": label_at,
         "status": status,
@@ -272,10 +285,10 @@ def _open_keys(session: Session) -> dict[tuple[str, str], DataKey]:
     return keys
 
 
-def _rows(session: Session, tenant_id: str, lead_ids: Sequence[str], wanted: Select[Any]) -> dict[str, lead_mapper.Row]:
-    rows: dict[str, lead_mapper.Row] = {}
+def _rows(session: Session, tenant_id: str, lead_ids: Sequence[str], query: Executable) -> dict[str, RowMapping]:
+    rows: dict[str, RowMapping] = {}
     for batch in in_batches(list(dict.fromkeys(lead_ids))):
-        batch_rows = session.connection().execute(wanted, {"tenant": tenant_id, "leads": batch}).mappings()
+        batch_rows = session.connection().execute(query, {"tenant": tenant_id, "leads": batch}).mappings()
         rows |= {row["lead_id"]: row for row in batch_rows}
     missing = [position for position, lead_id in enumerate(lead_ids) if lead_id not in rows]
     if missing:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.encryption import KeyRing, associated_data
 from db.models import Lead, ModelLineage, ModelVersion, PoolLineage
-from db.repositories.sql.statements import in_batches, rowcount
+from db.repositories.sql import in_batches, rowcount
 from db.session import keyring_of
 from db.tenancy import across_tenants
 
@@ -102,8 +101,8 @@ def _with(session: Session, tenant_id: str, lead_ids: Iterable[str]) -> list[tup
 
 
 def _mark(session: Session, tenant_id: str, model_ids: Sequence[str], now: datetime) -> tuple[str, ...]:
-    these = (ModelVersion.tenant_id == tenant_id, ModelVersion.model_id.in_(model_ids))
-    marked: Any = update(ModelVersion).where(*these).values(retrain_at=func.coalesce(ModelVersion.retrain_at, now))
+    conditions = (ModelVersion.tenant_id == tenant_id, ModelVersion.model_id.in_(model_ids))
+    marked = update(ModelVersion).where(*conditions).values(retrain_at=func.coalesce(ModelVersion.retrain_at, now))
     returned = marked.returning(ModelVersion.version).execution_options(synchronize_session=False)
     return tuple(sorted(session.scalars(returned)))
 

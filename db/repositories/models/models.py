@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db.base import new_id
+from db.base import NewRow, new_id
 from db.encryption import KeyRing, associated_data
 from db.errors import SealBroken, UnknownModel
 from db.models import ModelVersion
 from db.records import ModelDraft, ModelRecord
 from db.repositories import tenants
-from db.repositories.sql.bulk import table_of
-from db.repositories.sql.locks import lock_tenant
-from db.repositories.sql.statements import rowcount
-from db.session import keyring_of
+from db.repositories.sql import rowcount, table_of
+from db.session import keyring_of, lock_tenant
 
 _MODEL = table_of(ModelVersion).c
 _CHAMPION = select(_MODEL.model_id, _MODEL.retrain_at).where(
@@ -110,8 +106,8 @@ def rollback(session: Session, tenant_id: str, *, kind: str, now: datetime) -> t
 
 def _former(session: Session, tenant_id: str, kind: str) -> ModelRecord | None:
     retired = (ModelVersion.tenant_id == tenant_id, ModelVersion.kind == kind, ModelVersion.state == "retired")
-    wanted = select(ModelVersion.__table__).where(*retired, ModelVersion.rolled_back_at.is_(None))
-    newest = wanted.order_by(ModelVersion.promoted_at.desc(), ModelVersion.number.desc()).limit(1)
+    query = select(ModelVersion.__table__).where(*retired, ModelVersion.rolled_back_at.is_(None))
+    newest = query.order_by(ModelVersion.promoted_at.desc(), ModelVersion.number.desc()).limit(1)
     row = session.execute(newest).mappings().one_or_none()
     return None if row is None else _record(row, keyring_of(session))
 
@@ -123,10 +119,10 @@ def get(session: Session, tenant_id: str, *, version: str) -> ModelRecord | None
 
 def versions(session: Session, tenant_id: str, *, kind: str | None = None) -> list[ModelRecord]:
     """Return all models, by kind and newest first."""
-    wanted = select(ModelVersion.__table__).where(ModelVersion.tenant_id == tenant_id)
+    query = select(ModelVersion.__table__).where(ModelVersion.tenant_id == tenant_id)
     if kind is not None:
-        wanted = wanted.where(ModelVersion.kind == kind)
-    rows = session.execute(wanted.order_by(ModelVersion.kind, ModelVersion.number.desc())).mappings()
+        query = query.where(ModelVersion.kind == kind)
+    rows = session.execute(query.order_by(ModelVersion.kind, ModelVersion.number.desc())).mappings()
     ring = keyring_of(session)
     return [_record(row, ring) for row in rows]
 
@@ -143,12 +139,12 @@ def by_fingerprint(session: Session, tenant_id: str, *, kind: str, scope: str, f
 
 
 def _one(session: Session, tenant_id: str, *where: ColumnElement[bool]) -> ModelRecord | None:
-    wanted = select(ModelVersion.__table__).where(ModelVersion.tenant_id == tenant_id, *where)
-    row = session.execute(wanted).mappings().one_or_none()
+    query = select(ModelVersion.__table__).where(ModelVersion.tenant_id == tenant_id, *where)
+    row = session.execute(query).mappings().one_or_none()
     return None if row is None else _record(row, keyring_of(session))
 
 
-def _row(draft: ModelDraft, *, number: int, tenant_id: str, ring: KeyRing) -> dict[str, Any]:
+def _row(draft: ModelDraft, *, number: int, tenant_id: str, ring: KeyRing) -> NewRow:
     model_id, version = new_id(), f"{draft.kind}-{number:04d}"
     return {
         **asdict(draft),
@@ -166,7 +162,7 @@ def _row(draft: ModelDraft, *, number: int, tenant_id: str, ring: KeyRing) -> di
     }
 
 
-def _record(row: Mapping[Any, Any], ring: KeyRing) -> ModelRecord:
+def _record(row: RowMapping | NewRow, ring: KeyRing) -> ModelRecord:
     try:
         artifact = ring.open(row["artifact"], _place(row["tenant_id"], row["model_id"], row["version"]))
     except SealBroken as error:

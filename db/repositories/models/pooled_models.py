@@ -6,8 +6,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from db.records import Json, TenantRecord
+from db.records import TenantRecord
 from db.repositories import tenants
+from domain.documents import JsonMapping
 
 #: the vertical of a tenant whose settings name none
 VERTICAL = "residential"
@@ -19,7 +20,7 @@ def owner(vertical: str) -> str:
     return f"{_OWNER}{vertical}"
 
 
-def vertical_of(settings: Json) -> str:
+def vertical_of(settings: JsonMapping) -> str:
     """Return the vertical that a tenant's settings name."""
     return str(settings.get("vertical") or VERTICAL)
 

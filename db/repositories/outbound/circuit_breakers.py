@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from db.models import CircuitBreaker
 from db.records import CircuitBreakerRecord
-from db.repositories.sql.statements import rowcount, upsert
+from db.repositories.sql import rowcount, upsert
 
 
 def get(session: Session, tenant_id: str) -> CircuitBreakerRecord:
     """Return the breaker of a tenant; closed where no delivery ever failed."""
-    wanted = select(CircuitBreaker.tenant_id, CircuitBreaker.failures, CircuitBreaker.open_until)
-    row = session.execute(wanted.where(CircuitBreaker.tenant_id == tenant_id)).mappings().one_or_none()
+    query = select(CircuitBreaker.tenant_id, CircuitBreaker.failures, CircuitBreaker.open_until)
+    row = session.execute(query.where(CircuitBreaker.tenant_id == tenant_id)).mappings().one_or_none()
     return (
         CircuitBreakerRecord(tenant_id=tenant_id, failures=0, open_until=None)
         if row is None
@@ -27,8 +26,8 @@ def get(session: Session, tenant_id: str) -> CircuitBreakerRecord:
 def record_failure(session: Session, tenant_id: str) -> int:
     """Count a failure; return the number of failures since the last success."""
     first = upsert(session, CircuitBreaker).values(tenant_id=tenant_id, failures=1)
-    counted: Any = first.on_conflict_do_update(
-        index_elements=[CircuitBreaker.tenant_id], set_={"failures": CircuitBreaker.failures + 1}
+    counted = first.on_conflict_do_update(
+        index_elements=["tenant_id"], set_={"failures": CircuitBreaker.failures + 1}
     ).returning(CircuitBreaker.failures)
     return int(session.execute(counted).scalar_one())
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, RowMapping, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
-from db.base import new_id
+from db.base import NewRow, new_id
 from db.models import OutboundCounter, OutboundDelivery, OutboundEvent
 from db.records import DeadLetter, OutboundDraft, OutboundRecord
-from db.repositories.sql.bulk import insert_many, on_postgresql, table_of
-from db.repositories.sql.fair_share import distribute
-from db.repositories.sql.filters import tenants_where
-from db.repositories.sql.statements import in_batches, rowcount
+from db.repositories.sql import (
+    distribute,
+    in_batches,
+    insert_many,
+    on_postgresql,
+    rowcount,
+    table_of,
+    tenants_where,
+)
 
 _COLUMNS = tuple(getattr(OutboundEvent, column.name) for column in fields(OutboundRecord))
 _NAMES = tuple(column.name for column in fields(OutboundRecord))
@@ -74,7 +78,7 @@ def due(
     exclude: Collection[str] = (),
     hold: float = 60.0,
 ) -> list[tuple[OutboundRecord, int]]:
-    """Claim events to deliver, each with the number of this attempt, from 1; `now` is the database's (see `db.clock`).
+    """Claim events to deliver, each with the number of this attempt, from 1; `now` is the `database_time`.
 
     An event is due when no earlier event of its lead is pending. For `hold` seconds no other worker gets it; commit,
     deliver within that time, then record the result. Tenants in `exclude` are left out.
@@ -113,27 +117,27 @@ def replay(session: Session, tenant_id: str, *, event_ids: Sequence[str] | None,
 
 def pull(session: Session, tenant_id: str, *, cursor: int, limit: int) -> list[OutboundRecord]:
     """Return the events after a sequence number (0: from the start), in order; the last number is the next cursor."""
-    wanted = select(*_COLUMNS).where(OutboundEvent.tenant_id == tenant_id, OutboundEvent.sequence > cursor)
-    rows = session.execute(wanted.order_by(OutboundEvent.sequence).limit(limit)).mappings()
+    query = select(*_COLUMNS).where(OutboundEvent.tenant_id == tenant_id, OutboundEvent.sequence > cursor)
+    rows = session.execute(query.order_by(OutboundEvent.sequence).limit(limit)).mappings()
     return [OutboundRecord(**dict(row)) for row in rows]
 
 
 def dead_letters(session: Session, tenant_id: str, *, limit: int) -> list[DeadLetter]:
     """Return events whose delivery was abandoned, oldest first."""
-    wanted = (
+    query = (
         select(*_COLUMNS, OutboundDelivery.attempts, OutboundDelivery.error)
         .join(OutboundDelivery, _same_event())
         .where(OutboundDelivery.tenant_id == tenant_id, OutboundDelivery.state == "dead")
         .order_by(OutboundDelivery.sequence)
     )
-    rows = session.execute(wanted.limit(limit)).mappings()
+    rows = session.execute(query.limit(limit)).mappings()
     return [DeadLetter(event=_record(row), attempts=row["attempts"], error=row["error"]) for row in rows]
 
 
 def counts(session: Session) -> dict[str, int]:
     """Count how many deliveries of all tenants are pending and how many are dead."""
-    wanted = select(OutboundDelivery.state, func.count()).where(OutboundDelivery.state.in_(("pending", "dead")))
-    numbers = {state: number for state, number in session.execute(wanted.group_by(OutboundDelivery.state))}  # noqa: C416 - rows are no pairs to a type checker
+    query = select(OutboundDelivery.state, func.count()).where(OutboundDelivery.state.in_(("pending", "dead")))
+    numbers = {state: number for state, number in session.execute(query.group_by(OutboundDelivery.state))}  # noqa: C416 - rows are no pairs to a type checker
     return {"pending": 0, "dead": 0} | numbers
 
 
@@ -142,7 +146,7 @@ def _advance_sequence(session: Session, tenant_id: str, number: int) -> int:
     return int(advanced.scalar_one())
 
 
-def _delivery(record: OutboundRecord) -> dict[str, Any]:
+def _delivery(record: OutboundRecord) -> NewRow:
     return {
         "tenant_id": record.tenant_id,
         "event_id": record.event_id,
@@ -164,20 +168,20 @@ def _claim(
         earlier.sequence < OutboundDelivery.sequence,
         earlier.state == "pending",
     )
-    wanted = (
+    query = (
         select(*_COLUMNS, OutboundDelivery.attempts)
         .join(OutboundDelivery, _same_event())
         .where(OutboundDelivery.tenant_id == tenant_id, _PENDING, OutboundDelivery.next_at <= now, ~before.exists())
         .order_by(OutboundDelivery.sequence)
     )
-    rows = session.execute(wanted.limit(limit).with_for_update(skip_locked=True, of=OutboundDelivery)).mappings().all()
+    rows = session.execute(query.limit(limit).with_for_update(skip_locked=True, of=OutboundDelivery)).mappings().all()
     event_ids = [row["event_id"] for row in rows]
     if event_ids:
         _change(session, tenant_id, event_ids, next_at=until, attempts=OutboundDelivery.attempts + 1)
     return [(_record(row), row["attempts"] + 1) for row in rows]
 
 
-def _change(session: Session, tenant_id: str, event_ids: Sequence[str], **values: Any) -> None:
+def _change(session: Session, tenant_id: str, event_ids: Sequence[str], **values: object) -> None:
     pending = update(OutboundDelivery).where(
         OutboundDelivery.tenant_id == tenant_id, OutboundDelivery.event_id.in_(list(event_ids)), _PENDING
     )
@@ -189,5 +193,5 @@ def _same_event() -> ColumnElement[bool]:
     return same_tenant & (OutboundDelivery.sequence == OutboundEvent.sequence)
 
 
-def _record(row: Any) -> OutboundRecord:
+def _record(row: RowMapping) -> OutboundRecord:
     return OutboundRecord(**{name: row[name] for name in _NAMES})

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Executable, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id
@@ -15,8 +14,8 @@ from db.errors import UnknownLead
 from db.models import ScoreOverride
 from db.records import OverrideDraft, OverrideRecord
 from db.repositories.leads.leads import exists
-from db.repositories.sql.locks import lock_tenant
-from db.repositories.sql.statements import in_batches, rowcount
+from db.repositories.sql import in_batches, rowcount
+from db.session import lock_tenant
 
 _COLUMNS = tuple(getattr(ScoreOverride, column.name) for column in fields(OverrideRecord))
 _ACTIVE = ScoreOverride.withdrawn_at.is_(None)
@@ -49,12 +48,12 @@ def active(
     session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str] | None = None
 ) -> dict[str, OverrideRecord]:
     """Return the active overrides, by lead: of these leads, or of all."""
-    wanted = select(*_COLUMNS).where(ScoreOverride.tenant_id == tenant_id, ScoreOverride.kind == kind, _ACTIVE)
+    query = select(*_COLUMNS).where(ScoreOverride.tenant_id == tenant_id, ScoreOverride.kind == kind, _ACTIVE)
     if lead_ids is None:
-        return _by_lead(session, wanted)
+        return _by_lead(session, query)
     overrides: dict[str, OverrideRecord] = {}
     for batch in in_batches(lead_ids):
-        overrides |= _by_lead(session, wanted.where(ScoreOverride.lead_id.in_(batch)))
+        overrides |= _by_lead(session, query.where(ScoreOverride.lead_id.in_(batch)))
     return overrides
 
 
@@ -66,5 +65,5 @@ def for_lead(session: Session, tenant_id: str, *, lead_id: str, kind: str) -> li
     return [OverrideRecord(**dict(row)) for row in rows]
 
 
-def _by_lead(session: Session, wanted: Select[Any]) -> dict[str, OverrideRecord]:
-    return {row["lead_id"]: OverrideRecord(**dict(row)) for row in session.execute(wanted).mappings()}
+def _by_lead(session: Session, query: Executable) -> dict[str, OverrideRecord]:
+    return {row["lead_id"]: OverrideRecord(**dict(row)) for row in session.execute(query).mappings()}

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db.base import new_id
 from db.models import ScoreFeedback
 from db.records import FeedbackDraft, FeedbackRecord, FeedbackTally
-from db.repositories.sql.statements import upsert
+from db.repositories.sql import upsert
 
 _COLUMNS = tuple(getattr(ScoreFeedback, column.name) for column in fields(FeedbackRecord))
 _KEY = ("tenant_id", "prediction_id", "actor")
@@ -31,8 +31,8 @@ def save(session: Session, tenant_id: str, *, draft: FeedbackDraft, now: datetim
 
 def for_lead(session: Session, tenant_id: str, *, lead_id: str) -> list[FeedbackRecord]:
     """Return the feedback on a lead's scores, newest first."""
-    wanted = select(*_COLUMNS).where(ScoreFeedback.tenant_id == tenant_id, ScoreFeedback.lead_id == lead_id)
-    rows = session.execute(wanted.order_by(ScoreFeedback.marked_at.desc(), ScoreFeedback.mark_id.desc())).mappings()
+    query = select(*_COLUMNS).where(ScoreFeedback.tenant_id == tenant_id, ScoreFeedback.lead_id == lead_id)
+    rows = session.execute(query.order_by(ScoreFeedback.marked_at.desc(), ScoreFeedback.mark_id.desc())).mappings()
     return [FeedbackRecord(**dict(row)) for row in rows]
 
 

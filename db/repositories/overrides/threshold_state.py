@@ -1,4 +1,4 @@
-"""Which leads are above which thresholds, and when an event last reported it."""
+"""The thresholds that each lead is above, and when an event last reported it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.models import ThresholdState
 from db.records import ThresholdCrossing
-from db.repositories.sql.bulk import table_of
-from db.repositories.sql.filters import among
-from db.repositories.sql.statements import in_batches, upsert
+from db.repositories.sql import among, in_batches, table_of, upsert
 
 #: rows of one statement: SQLite takes 32,766 parameters
 _ROWS = 1_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
@@ -14,7 +13,7 @@ from db.base import new_id, utc
 from db.errors import UnknownAssessment
 from db.models import Assessment
 from db.records import AssessmentRecord
-from db.repositories.sql.bulk import insert_many, table_of
+from db.repositories.sql import insert_many, table_of
 
 _NAMES = tuple(column.name for column in fields(AssessmentRecord))
 _RUN = table_of(Assessment)
@@ -116,10 +115,10 @@ def running(session: Session, tenant_id: str) -> int:
 
 def overdue(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
     """Return (tenant, run) of runs that have not ended in time, of all tenants, longest due first."""
-    wanted = select(Assessment.tenant_id, Assessment.assessment_id).where(
+    query = select(Assessment.tenant_id, Assessment.assessment_id).where(
         Assessment.state == "running", Assessment.due_at <= now
     )
-    rows = session.execute(wanted.order_by(Assessment.due_at, Assessment.assessment_id).limit(limit))
+    rows = session.execute(query.order_by(Assessment.due_at, Assessment.assessment_id).limit(limit))
     return [(tenant_id, assessment_id) for tenant_id, assessment_id in rows]
 
 
@@ -139,7 +138,7 @@ def _find(session: Session, tenant_id: str, assessment_id: str, *, lock: bool) -
     return AssessmentRecord(**{**row, **lists})
 
 
-def _key(tenant_id: str, assessment_id: str) -> dict[str, Any]:
+def _key(tenant_id: str, assessment_id: str) -> dict[str, str]:
     return {"tenant": tenant_id, "run": assessment_id}
 
 

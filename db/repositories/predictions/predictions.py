@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import ColumnElement, RowMapping, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from db.base import new_id
+from db.base import NewRow, new_id
 from db.models import Lead, Prediction
 from db.records import PredictionDraft, PredictionRecord
-from db.repositories.sql.bulk import insert_new_returning, table_of
-from db.repositories.sql.filters import among
-from db.repositories.sql.statements import in_batches
+from db.repositories.sql import among, in_batches, insert_new_returning, table_of
 
 _COLUMNS = tuple(getattr(Prediction, column.name) for column in fields(PredictionRecord))
 _DRAFT = tuple(column.name for column in fields(PredictionDraft))
@@ -30,7 +27,7 @@ _STORED = select(*(_TABLE.c[name] for name in ("snapshot_id", "kind", "model_ver
 )
 
 
-def _newest(name: str) -> Any:
+def _newest(name: str) -> ColumnElement[object]:
     return (
         select(_TABLE.c[name])
         .where(_TABLE.c.tenant_id == _LEAD.c.tenant_id, _TABLE.c.lead_id == _LEAD.c.lead_id)
@@ -110,12 +107,12 @@ def history(
     session: Session, tenant_id: str, *, lead_id: str, kind: str, limit: int, before: datetime | None = None
 ) -> list[PredictionRecord]:
     """Return a lead's predictions of a kind, newest first, at most `limit`; with `before`, those as of before it."""
-    wanted = select(*_COLUMNS).where(
+    query = select(*_COLUMNS).where(
         Prediction.tenant_id == tenant_id, Prediction.lead_id == lead_id, Prediction.kind == kind
     )
     if before is not None:
-        wanted = wanted.where(Prediction.as_of < before)
-    return _records(session.execute(wanted.order_by(*_NEWEST).limit(limit)).mappings().all())
+        query = query.where(Prediction.as_of < before)
+    return _records(session.execute(query.order_by(*_NEWEST).limit(limit)).mappings().all())
 
 
 def latest_before(
@@ -138,12 +135,12 @@ def get(session: Session, tenant_id: str, *, prediction_ids: Sequence[str]) -> l
     """Return predictions in the order requested; those that do not exist for this tenant are left out."""
     by_id: dict[str, PredictionRecord] = {}
     for batch in in_batches(prediction_ids):
-        wanted = select(*_COLUMNS).where(Prediction.tenant_id == tenant_id, Prediction.prediction_id.in_(batch))
-        by_id |= {record.prediction_id: record for record in _records(session.execute(wanted).mappings().all())}
+        query = select(*_COLUMNS).where(Prediction.tenant_id == tenant_id, Prediction.prediction_id.in_(batch))
+        by_id |= {record.prediction_id: record for record in _records(session.execute(query).mappings().all())}
     return [by_id[prediction_id] for prediction_id in prediction_ids if prediction_id in by_id]
 
 
-def _values(draft: PredictionDraft) -> dict[str, Any]:
+def _values(draft: PredictionDraft) -> NewRow:
     return {name: getattr(draft, name) for name in _DRAFT} | {"detail": dict(draft.detail)}
 
 
@@ -170,5 +167,5 @@ def _latest(session: Session, tenant_id: str, kind: str, *also: ColumnElement[bo
     return _records(session.execute(newest).mappings().all())
 
 
-def _records(rows: Sequence[Mapping[Any, Any]]) -> list[PredictionRecord]:
+def _records(rows: Sequence[RowMapping]) -> list[PredictionRecord]:
     return [PredictionRecord(**row) for row in rows]

@@ -6,22 +6,19 @@ import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import orjson
-from sqlalchemy import Select, bindparam, case, func, select, update
+from sqlalchemy import Executable, RowMapping, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
-from db.base import new_id, to_json, utc
+from db.base import NewRow, new_id, to_json, utc
 from db.encryption import DataKey, associated_data
 from db.errors import SealBroken, UnknownSnapshot
 from db.models import Lead, Snapshot
 from db.records import SnapshotDraft, SnapshotRecord
 from db.repositories.leads.lead_mapper import unwrap_data_key
 from db.repositories.leads.leads import data_keys
-from db.repositories.sql.bulk import insert_new_returning, table_of
-from db.repositories.sql.filters import among
-from db.repositories.sql.statements import in_batches, rowcount
+from db.repositories.sql import among, in_batches, insert_new_returning, rowcount, table_of
 from db.session import keyring_of
 
 _Key = tuple[str, int, datetime, str]
@@ -107,8 +104,8 @@ def get(
     """
     by_id: dict[str, SnapshotRecord] = {}
     for batch in in_batches(list(dict.fromkeys(snapshot_ids))):
-        wanted = _NAMED_WITH_PROFILE if with_profiles else _NAMED
-        records = _read(session, wanted, tenant=tenant_id, snapshots=batch)
+        query = _NAMED_WITH_PROFILE if with_profiles else _NAMED
+        records = _read(session, query, tenant=tenant_id, snapshots=batch)
         by_id |= {record.snapshot_id: record for record in records}
     missing = sum(snapshot_id not in by_id for snapshot_id in snapshot_ids)
     if missing:
@@ -138,7 +135,7 @@ def newest_at(
     return dict(by_lead)
 
 
-def _newest_at(dates: Sequence[datetime]) -> Select[Any]:
+def _newest_at(dates: Sequence[datetime]) -> Executable:
     # The newest snapshot between two dates is the newest at the later date; without one there, an older one still is.
     until = case(*((_TABLE.c.as_of <= date, number) for number, date in enumerate(dates)))
     newest = (_TABLE.c.as_of.desc(), _TABLE.c.snapshot_id.desc())
@@ -171,7 +168,7 @@ def _key(draft: SnapshotDraft) -> _Key:
     return draft.lead_id, draft.lead_version, utc(draft.bucket), draft.feature_schema
 
 
-def _row(draft: SnapshotDraft, key: DataKey, tenant_id: str) -> dict[str, Any]:
+def _row(draft: SnapshotDraft, key: DataKey, tenant_id: str) -> NewRow:
     snapshot_id = new_id()
     return {
         "tenant_id": tenant_id,
@@ -204,13 +201,13 @@ def _stored(session: Session, tenant_id: str, drafts: Sequence[SnapshotDraft]) -
     return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
 
 
-def _read(session: Session, wanted: Select[Any], **parameters: object) -> list[SnapshotRecord]:
+def _read(session: Session, query: Executable, **parameters: object) -> list[SnapshotRecord]:
     ring = keyring_of(session)
-    rows = session.connection().execute(wanted, parameters).mappings()
+    rows = session.connection().execute(query, parameters).mappings()
     return [_record(row, unwrap_data_key(ring, row)) for row in rows]
 
 
-def _record(row: Mapping[Any, Any], key: DataKey) -> SnapshotRecord:
+def _record(row: RowMapping, key: DataKey) -> SnapshotRecord:
     tenant_id, snapshot_id = row["tenant_id"], row["snapshot_id"]
     sealed_profile = row.get("profile")
     try:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Executable, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.models import Event, Lead, Prediction, ScoreFeedback, ScoreOverride
 from db.records import ContactTally, RealisedRecord, ReviewerTally
-from db.repositories.sql.bulk import table_of
+from db.repositories.sql import table_of
 
 _LEAD, _PREDICTION, _EVENT = table_of(Lead).c, table_of(Prediction).c, table_of(Event).c
 _FEEDBACK, _OVERRIDE = table_of(ScoreFeedback).c, table_of(ScoreOverride).c
@@ -86,17 +85,17 @@ def contacts(session: Session, tenant_id: str, *, since: datetime) -> list[Conta
 
 def reviewers(session: Session, tenant_id: str, *, since: datetime) -> list[ReviewerTally]:
     """Count the overrides and the feedback that people gave since a time, by person."""
-    overrides, marks = (_counted(session, wanted, tenant_id, since) for wanted in (_OVERRIDES, _MARKS))
+    overrides, marks = (_counted(session, query, tenant_id, since) for query in (_OVERRIDES, _MARKS))
     return [
         ReviewerTally(actor=actor, overrides=overrides[actor], marks=marks[actor])
         for actor in sorted(overrides | marks)
     ]
 
 
-def _counted(session: Session, wanted: Any, tenant_id: str, since: datetime) -> Counter[str]:
-    rows = session.connection().execute(wanted, {"tenant": tenant_id, "since": since})
+def _counted(session: Session, query: Executable, tenant_id: str, since: datetime) -> Counter[str]:
+    rows = session.connection().execute(query, {"tenant": tenant_id, "since": since})
     return Counter({actor: number for actor, number in rows})  # noqa: C416 - rows are no pairs to a type checker
 
 
-def _amount(value: Any) -> float | None:
+def _amount(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None

@@ -5,26 +5,25 @@ The order of an erasure is `begin`, then `add_tombstones` again where more is kn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import RowMapping, Table, delete, insert, select
 from sqlalchemy.orm import Session
 
 from db.base import Base, new_id
 from db.data_subject import DataSubject, first_and_last_names, strip_country_code
-from db.identity import email_key, phone_key
 from db.models import Backfill, Erasure, Lead, LeadIdentity
 from db.privacy import STORES
-from db.records import BackfillFiles, ErasureRecord, ErasureResult, Json, LeadRecord
+from db.records import BackfillFiles, ErasureRecord, ErasureResult, LeadRecord
 from db.repositories.leads import leads
+from db.repositories.leads.lead_mapper import email_key, phone_key
 from db.repositories.models import lineage
 from db.repositories.privacy import erasure_stores, tombstones
-from db.repositories.sql.locks import lock_tenant
-from db.repositories.sql.statements import rowcount
-from db.session import keyring_of
+from db.repositories.sql import rowcount
+from db.session import keyring_of, lock_tenant
+from domain.documents import JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +167,8 @@ def identity_hashes(session: Session, tenant_id: str, subject: DataSubject) -> s
 
 def get(session: Session, tenant_id: str, *, erasure_id: str) -> ErasureRecord | None:
     """Return a finished erasure, or None."""
-    wanted = select(*_ERASURE).where(Erasure.tenant_id == tenant_id, Erasure.erasure_id == erasure_id)
-    row = session.execute(wanted).mappings().one_or_none()
+    query = select(*_ERASURE).where(Erasure.tenant_id == tenant_id, Erasure.erasure_id == erasure_id)
+    row = session.execute(query).mappings().one_or_none()
     return None if row is None else ErasureRecord(**dict(row))
 
 
@@ -180,8 +179,8 @@ def erase(session: Session, tenant_id: str, *, subject: DataSubject, now: dateti
     """
     lock_tenant(session, tenant_id)
     # Wait for transactions that write to these leads now; later ones find that the leads are gone.
-    these = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(sorted(subject.lead_ids)))
-    session.execute(select(Lead.lead_id).where(*these).with_for_update())
+    conditions = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(sorted(subject.lead_ids)))
+    session.execute(select(Lead.lead_id).where(*conditions).with_for_update())
     models = lineage.forget(session, tenant_id, lead_ids=subject.lead_ids, now=now)
     scrubbed = erasure_stores.scrub(session, tenant_id, subject=subject, now=now)
     deleted = {table.name: _delete(session, tenant_id, table, column, subject) for table, column in subject_tables()}
@@ -199,7 +198,7 @@ def save(session: Session, tenant_id: str, *, record: ErasureRecord) -> None:
 
 def backfill_files(session: Session, tenant_id: str, *, ended_before: datetime | None = None) -> list[BackfillFiles]:
     """Return the files that imports keep: of all imports, or of those that ended before a time."""
-    wanted = select(
+    query = select(
         Backfill.backfill_id,
         Backfill.state,
         Backfill.spool,
@@ -208,8 +207,8 @@ def backfill_files(session: Session, tenant_id: str, *, ended_before: datetime |
         Backfill.finished_at,
     ).where(Backfill.tenant_id == tenant_id)
     if ended_before is not None:
-        wanted = wanted.where(Backfill.finished_at < ended_before)
-    return [_files(row) for row in session.execute(wanted.order_by(Backfill.backfill_id)).mappings()]
+        query = query.where(Backfill.finished_at < ended_before)
+    return [_files(row) for row in session.execute(query.order_by(Backfill.backfill_id)).mappings()]
 
 
 def spool_paths(session: Session) -> set[str]:
@@ -252,17 +251,17 @@ def _tables() -> list[Table]:
 
 
 def _delete(session: Session, tenant_id: str, table: Table, column: str, subject: DataSubject) -> int:
-    these = (table.c.tenant_id == tenant_id, table.c[column].in_(sorted(subject.lead_ids)))
-    return rowcount(session, delete(table).where(*these))
+    conditions = (table.c.tenant_id == tenant_id, table.c[column].in_(sorted(subject.lead_ids)))
+    return rowcount(session, delete(table).where(*conditions))
 
 
 def _leads_with(session: Session, tenant_id: str, system: str | None, external_id: str) -> set[str]:
-    wanted = select(LeadIdentity.lead_id).where(
+    query = select(LeadIdentity.lead_id).where(
         LeadIdentity.tenant_id == tenant_id, LeadIdentity.external_id == external_id.strip()
     )
     if system is not None:
-        wanted = wanted.where(LeadIdentity.source_system == system)
-    return set(session.scalars(wanted))
+        query = query.where(LeadIdentity.source_system == system)
+    return set(session.scalars(query))
 
 
 def _identities(session: Session, tenant_id: str, records: Sequence[LeadRecord]) -> set[Identity]:
@@ -273,8 +272,8 @@ def _identities(session: Session, tenant_id: str, records: Sequence[LeadRecord])
     return {(system, external_id) for system, external_id in session.execute(rows)}
 
 
-def _files(row: Mapping[Any, Any]) -> BackfillFiles:
-    source: Json = row["source"].get("source") or {}
+def _files(row: RowMapping) -> BackfillFiles:
+    source: JsonMapping = row["source"].get("source") or {}
     return BackfillFiles(
         backfill_id=row["backfill_id"],
         state=row["state"],

@@ -7,12 +7,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, delete, false, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Text, UpdateBase, cast, delete, false, func, or_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.base import new_id, to_json
+from db.base import NewRow, new_id, to_json
 from db.data_subject import DataSubject, is_generated_id
 from db.encryption import associated_data
 from db.models import (
@@ -30,10 +29,10 @@ from db.models import (
     RawEvent,
     RejectedEntry,
 )
-from db.records import Json
-from db.repositories.sql.statements import in_batches, rowcount
+from db.repositories.sql import in_batches, rowcount
 from db.session import keyring_of
 from db.tenancy import across_tenants
+from domain.documents import JsonMapping
 
 #: what an event of the outbound stream becomes
 WITHDRAWN = "event.withdrawn"
@@ -79,9 +78,14 @@ def outbox(session: Session, tenant_id: str, subject: DataSubject) -> list[str]:
     for outbox_id, kwargs in rows:
         if not subject.in_document(kwargs):
             continue
-        kept, gone = subject.without(kwargs)
+        remaining, about_nobody_else = subject.without(kwargs)
         row = (OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id == outbox_id)
-        _run(session, delete(OutboxEntry).where(*row) if gone else update(OutboxEntry).where(*row).values(kwargs=kept))
+        _run(
+            session,
+            delete(OutboxEntry).where(*row)
+            if about_nobody_else
+            else update(OutboxEntry).where(*row).values(kwargs=remaining),
+        )
         outbox_ids.append(outbox_id)
     return outbox_ids
 
@@ -120,18 +124,24 @@ def processed(session: Session, tenant_id: str, subject: DataSubject) -> list[st
 def task_ids(session: Session, tenant_id: str, subject: DataSubject) -> int:
     """Delete attempts and leases under task ids that name the person; return their number."""
     named = subject.key_needles()
-    started = select(DeliveryAttempt.task, DeliveryAttempt.task_id).where(
+    attempt_query = select(DeliveryAttempt.task, DeliveryAttempt.task_id).where(
         DeliveryAttempt.tenant_id == tenant_id, contains_any(DeliveryAttempt.task_id, named)
     )
-    starts = [row for row in session.execute(started) if subject.in_key(row.task_id)]
-    for task, task_id in starts:
-        own = (DeliveryAttempt.tenant_id == tenant_id, DeliveryAttempt.task == task, DeliveryAttempt.task_id == task_id)
-        _run(session, delete(DeliveryAttempt).where(*own))
-    held = select(Lease.name, Lease.holder).where(Lease.tenant_id == tenant_id, contains_any(Lease.holder, named))
-    leases = [name for name, holder in session.execute(held) if subject.in_key(holder)]
+    attempts = [row for row in session.execute(attempt_query) if subject.in_key(row.task_id)]
+    for task, task_id in attempts:
+        conditions = (
+            DeliveryAttempt.tenant_id == tenant_id,
+            DeliveryAttempt.task == task,
+            DeliveryAttempt.task_id == task_id,
+        )
+        _run(session, delete(DeliveryAttempt).where(*conditions))
+    lease_query = select(Lease.name, Lease.holder).where(
+        Lease.tenant_id == tenant_id, contains_any(Lease.holder, named)
+    )
+    leases = [name for name, holder in session.execute(lease_query) if subject.in_key(holder)]
     for name in leases:
         _run(session, delete(Lease).where(Lease.tenant_id == tenant_id, Lease.name == name))
-    return len(starts) + len(leases)
+    return len(attempts) + len(leases)
 
 
 def assessments(session: Session, tenant_id: str, subject: DataSubject, now: datetime) -> int:
@@ -140,14 +150,14 @@ def assessments(session: Session, tenant_id: str, subject: DataSubject, now: dat
     candidates = (Assessment.tenant_id == tenant_id, may_name(Assessment.lead_ids, subject))
     rows = session.execute(select(*columns, Assessment.state).where(*candidates).with_for_update()).all()
     for assessment_id, lead_ids, snapshot_ids, stages, state in rows:
-        kept = [at for at, lead_id in enumerate(lead_ids) if lead_id not in subject.lead_ids]
+        positions = [at for at, lead_id in enumerate(lead_ids) if lead_id not in subject.lead_ids]
         # a snapshot has the position of its lead
         aligned = len(snapshot_ids) == len(lead_ids)
-        values: dict[str, Any] = {
-            "lead_ids": [lead_ids[at] for at in kept],
-            "snapshot_ids": [snapshot_ids[at] for at in kept] if aligned else [],
+        values: NewRow = {
+            "lead_ids": [lead_ids[at] for at in positions],
+            "snapshot_ids": [snapshot_ids[at] for at in positions] if aligned else [],
         }
-        if not kept and state == "running":
+        if not positions and state == "running":
             values |= {"stages": _late(stages), "state": "partial", "finished_at": now}
         row = (Assessment.tenant_id == tenant_id, Assessment.assessment_id == assessment_id)
         _run(session, update(Assessment).where(*row).values(values))
@@ -159,21 +169,21 @@ def quarantine(session: Session, tenant_id: str, subject: DataSubject) -> int:
     # the tally first, in the order of all other code that locks both
     tally = QuarantineTally.tenant_id == tenant_id
     session.execute(select(QuarantineTally.held).where(tally).with_for_update())
-    gone = changes = 0
+    deleted = changes = 0
     for quarantine_id, state, content in _messages(session, tenant_id):
-        kept = _message_without(content, subject)
-        if kept is content:
+        remaining = _message_without(content, subject)
+        if remaining is content:
             continue
         changes += 1
         row = (QuarantinedMessage.tenant_id == tenant_id, QuarantinedMessage.quarantine_id == quarantine_id)
-        if kept is None:
+        if remaining is None:
             _run(session, delete(QuarantinedMessage).where(*row))
-            gone += state == "held"
+            deleted += state == "held"
         else:
-            sealed = keyring_of(session).seal(to_json(kept).encode(), _message_place(tenant_id, quarantine_id))
+            sealed = keyring_of(session).seal(to_json(remaining).encode(), _message_place(tenant_id, quarantine_id))
             _run(session, update(QuarantinedMessage).where(*row).values(content=sealed))
-    if gone:
-        _run(session, update(QuarantineTally).where(tally).values(held=QuarantineTally.held - gone))
+    if deleted:
+        _run(session, update(QuarantineTally).where(tally).values(held=QuarantineTally.held - deleted))
     return changes
 
 
@@ -189,8 +199,8 @@ def rejected_rows(session: Session, tenant_id: str, subject: DataSubject) -> int
     ]
     columns = tuple_(RejectedEntry.backfill_id, RejectedEntry.number, RejectedEntry.position)
     for batch in in_batches(keys, _STREAM):
-        own = (RejectedEntry.tenant_id == tenant_id, columns.in_(batch))
-        _run(session, delete(RejectedEntry).where(*own))
+        conditions = (RejectedEntry.tenant_id == tenant_id, columns.in_(batch))
+        _run(session, delete(RejectedEntry).where(*conditions))
     return len(keys)
 
 
@@ -218,8 +228,8 @@ def outbound_events(session: Session, tenant_id: str, subject: DataSubject) -> i
         if lead_id in subject.lead_ids or subject.in_document(body)
     ]
     for batch in in_batches(sequences):
-        these = update(OutboundEvent).where(OutboundEvent.tenant_id == tenant_id, OutboundEvent.sequence.in_(batch))
-        _run(session, these.values(type=WITHDRAWN, lead_id=None, body={}))
+        statement = update(OutboundEvent).where(OutboundEvent.tenant_id == tenant_id, OutboundEvent.sequence.in_(batch))
+        _run(session, statement.values(type=WITHDRAWN, lead_id=None, body={}))
     return len(sequences)
 
 
@@ -246,11 +256,11 @@ def entity_states(session: Session, tenant_id: str, subject: DataSubject) -> int
 
 def compared_rows(session: Session, tenant_id: str, subject: DataSubject) -> int:
     """Delete rows under the sources' ids of the person, also where they belong to no lead."""
-    these = (ComparedRow.tenant_id == tenant_id, ComparedRow.external_id.in_(sorted(subject.external_ids)))
-    return _run(session, delete(ComparedRow).where(*these))
+    conditions = (ComparedRow.tenant_id == tenant_id, ComparedRow.external_id.in_(sorted(subject.external_ids)))
+    return _run(session, delete(ComparedRow).where(*conditions))
 
 
-def may_name(column: InstrumentedAttribute[Any], subject: DataSubject) -> ColumnElement[bool]:
+def may_name(column: InstrumentedAttribute[object], subject: DataSubject) -> ColumnElement[bool]:
     """Return a condition that is true wherever a document or text names the person, and in some other rows."""
     text = func.lower(cast(column, Text))
     return or_(false(), *(text.contains(needle, autoescape=True) for needle in subject.needles()))
@@ -270,7 +280,7 @@ def _pseudonym(subject: DataSubject, key: str, *, alone: bool) -> str:
     return f"forgotten:{new_id()}" if revealing else key
 
 
-def _redacted_result(subject: DataSubject, result: Any, task_id: str) -> Any:
+def _redacted_result(subject: DataSubject, result: object, task_id: str) -> object:
     redacted = subject.blanked(result)
     return {**redacted, "task_id": task_id} if isinstance(redacted, dict) and "task_id" in redacted else redacted
 
@@ -279,43 +289,43 @@ def _late(stages: Mapping[str, str]) -> dict[str, str]:
     return {stage: "late" if state == "pending" else state for stage, state in stages.items()}
 
 
-def _messages(session: Session, tenant_id: str) -> list[tuple[str, str, Json]]:
+def _messages(session: Session, tenant_id: str) -> list[tuple[str, str, JsonMapping]]:
     ring = keyring_of(session)
-    wanted = select(QuarantinedMessage.quarantine_id, QuarantinedMessage.state, QuarantinedMessage.content).where(
+    query = select(QuarantinedMessage.quarantine_id, QuarantinedMessage.state, QuarantinedMessage.content).where(
         QuarantinedMessage.tenant_id == tenant_id
     )
-    rows = session.execute(wanted.with_for_update()).all()
+    rows = session.execute(query.with_for_update()).all()
     return [
         (row_id, state, json.loads(ring.open(raw, _message_place(tenant_id, row_id)))) for row_id, state, raw in rows
     ]
 
 
-def _message_without(content: Json, subject: DataSubject) -> Json | None:
+def _message_without(content: JsonMapping, subject: DataSubject) -> JsonMapping | None:
     """Return the message without the person: itself when it does not name them, None when nothing is left."""
     body, headers = base64.b64decode(content["body"]), _without_copies(content["headers"])
     if not (subject.in_document(_document(body)) or subject.in_bytes(body) or _in_headers(subject, content["headers"])):
         return content
-    kept = _body_without(_document(body), subject)
-    if kept is None or _in_headers(subject, headers):
+    remaining = _body_without(_document(body), subject)
+    if remaining is None or _in_headers(subject, headers):
         return None
-    return {"headers": headers, "body": base64.b64encode(to_json(kept).encode()).decode()}
+    return {"headers": headers, "body": base64.b64encode(to_json(remaining).encode()).decode()}
 
 
-def _in_headers(subject: DataSubject, headers: Any) -> bool:
+def _in_headers(subject: DataSubject, headers: object) -> bool:
     """Return whether headers name the person; they contain the task id, which a caller may have made."""
     return subject.in_document(headers) or subject.in_bytes(to_json(headers).encode(errors="replace"))
 
 
-def _body_without(document: Any, subject: DataSubject) -> Any:
+def _body_without(document: object, subject: DataSubject) -> object:
     """Return a body (of either protocol, or kwargs alone) without the person; None when it is about nobody else."""
     if isinstance(document, list) and len(document) == 3:
         (args, no_args), (kwargs, no_kwargs) = subject.without(document[0]), subject.without(document[1])
         return None if no_args or no_kwargs else [args, kwargs, document[2]]
-    kept, gone = subject.without(document)
-    return None if gone or subject.in_document(kept) or not isinstance(kept, dict) else kept
+    remaining, about_nobody_else = subject.without(document)
+    return None if about_nobody_else or subject.in_document(remaining) or not isinstance(remaining, dict) else remaining
 
 
-def _without_copies(headers: Any) -> Any:
+def _without_copies(headers: object) -> object:
     if not isinstance(headers, Mapping):
         return headers
     inner = headers.get("headers")
@@ -324,14 +334,15 @@ def _without_copies(headers: Any) -> Any:
     return dict(headers)
 
 
-def _document(raw: bytes) -> Any:
+def _document(raw: bytes) -> object:
     try:
-        return json.loads(raw)
+        document: object = json.loads(raw)
     except (ValueError, RecursionError):
         return None
+    return document
 
 
-def _run(session: Session, statement: Any) -> int:
+def _run(session: Session, statement: UpdateBase) -> int:
     return rowcount(session, statement.execution_options(synchronize_session=False))
 
 

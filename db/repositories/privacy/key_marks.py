@@ -10,7 +10,6 @@ from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, LargeBinary, Text, cast, func, inspect, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -30,7 +29,7 @@ from db.models import (
     Tombstone,
 )
 from db.repositories.jobs.schedule_locks import EVERYBODY
-from db.repositories.sql.statements import insert_new
+from db.repositories.sql import insert_new
 from db.session import keyring_of
 
 
@@ -51,7 +50,7 @@ class _Column:
     sealed: InstrumentedAttribute[bytes]
     #: the table argument of `associated_data`
     name: str
-    row: tuple[InstrumentedAttribute[Any], ...]
+    row: tuple[InstrumentedAttribute[object], ...]
 
     @property
     def table(self) -> str:
@@ -60,8 +59,8 @@ class _Column:
     def sample(self, session: Session, *where: ColumnElement[bool]) -> tuple[bytes, bytes] | None:
         """Return one sealed value with its associated data, or None."""
         by_ring = _part(self.sealed, 1, 1) == b"\x01"
-        wanted = select(self.sealed, self.sealed.class_.tenant_id, *self.row).where(by_ring, *where).limit(1)
-        value = session.execute(wanted).first()
+        query = select(self.sealed, self.sealed.class_.tenant_id, *self.row).where(by_ring, *where).limit(1)
+        value = session.execute(query).first()
         return None if value is None else (value[0], associated_data(value[1], self.name, *map(str, value[2:])))
 
 
@@ -146,8 +145,8 @@ def _opens(session: Session, ring: KeyRing, column: _Column) -> bool:
 
 def _secrets(session: Session) -> Iterator[bytes]:
     """Yield the sealed callback secrets of every version of every tenant's settings."""
-    wanted = select(TenantSettings.settings).where(cast(TenantSettings.settings, Text).contains('"sealed"'))
-    for settings in session.scalars(wanted):
+    query = select(TenantSettings.settings).where(cast(TenantSettings.settings, Text).contains('"sealed"'))
+    for settings in session.scalars(query):
         sealed = (settings.get("callback") or {}).get("sealed")
         if isinstance(sealed, str):
             yield b64decode(sealed)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.errors import UnknownLead
 from db.models import Lead
-from db.repositories.sql.bulk import table_of
-from db.repositories.sql.filters import among
-from db.repositories.sql.statements import in_batches, rowcount
+from db.repositories.sql import among, in_batches, rowcount, table_of
 
 _LEAD = table_of(Lead).c
 _BLOCKED = (
@@ -63,7 +60,7 @@ def blocked(session: Session, tenant_id: str, *, lead_ids: Sequence[str] | None 
     return reasons
 
 
-def _reasons(rows: Iterable[Any]) -> dict[str, tuple[str, ...]]:
+def _reasons(rows: Iterable[Row[str, datetime | None, datetime | None]]) -> dict[str, tuple[str, ...]]:
     return {lead_id: restriction_names(restricted, objected) for lead_id, restricted, objected in rows}
 
 

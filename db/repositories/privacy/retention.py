@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, select, tuple_
 from sqlalchemy.orm import Session
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session
 from db.base import Base
 from db.models import Backfill, ComparedRow, Lead, OutboundDelivery, OutboundEvent, RejectedEntry
 from db.privacy import CATEGORIES, STORES, Store, retention_days
-from db.repositories.sql.statements import rowcount
+from db.repositories.sql import rowcount
 
 #: rows in one statement, so that it blocks nobody for long
 BATCH = 5_000
@@ -41,8 +40,8 @@ def purge(session: Session, tenant_id: str, *, chosen: Mapping[str, int], now: d
 
 def inactive(session: Session, tenant_id: str, *, before: datetime, limit: int) -> list[str]:
     """Return leads that nothing new was stored of since a time, oldest first."""
-    wanted = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, Lead.changed_at < before)
-    return list(session.scalars(wanted.order_by(Lead.changed_at, Lead.lead_id).limit(limit)))
+    query = select(Lead.lead_id).where(Lead.tenant_id == tenant_id, Lead.changed_at < before)
+    return list(session.scalars(query.order_by(Lead.changed_at, Lead.lead_id).limit(limit)))
 
 
 def _delete_old(session: Session, tenant_id: str, store: Store, before: datetime) -> int:
@@ -64,6 +63,6 @@ def _delete_orphaned_deliveries(session: Session, tenant_id: str) -> int:
 
 
 def _delete_some(session: Session, table: Table, *where: ColumnElement[bool]) -> int:
-    key: Any = tuple_(*table.primary_key.columns)
+    key = tuple_(*table.primary_key.columns)
     some = select(*table.primary_key.columns).where(*where).limit(BATCH)
     return rowcount(session, delete(table).where(key.in_(some)))

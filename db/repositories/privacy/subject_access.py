@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from sqlalchemy import Table, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -21,7 +20,6 @@ from db.models import (
     OutboundEvent,
     OutboxEntry,
 )
-from db.records import Json
 from db.repositories.consent import consent
 from db.repositories.events import events
 from db.repositories.leads import leads
@@ -29,12 +27,13 @@ from db.repositories.models import lineage
 from db.repositories.predictions import snapshots
 from db.repositories.privacy.erasure import subject_tables
 from db.repositories.privacy.erasure_stores import may_name, rejected_cells
+from domain.documents import JsonMapping
 
 #: columns that are not about the person: keys, hashes, and sealed bytes that the copy contains decrypted
 _INTERNAL = frozenset({"tenant_id", "data_key", "contact", "custom", "email_hash", "phone_hash", "event_key", "marks"})
 
 
-def collect(session: Session, tenant_id: str, *, subject: DataSubject) -> dict[str, list[Json]]:
+def collect(session: Session, tenant_id: str, *, subject: DataSubject) -> dict[str, list[JsonMapping]]:
     """Return rows by table; times are aware datetimes.
 
     Raises:
@@ -55,13 +54,13 @@ def collect(session: Session, tenant_id: str, *, subject: DataSubject) -> dict[s
     return tables | _mentions(session, tenant_id, subject)
 
 
-def _rows(session: Session, tenant_id: str, table: Table, column: str, subject: DataSubject) -> list[Json]:
-    these = (table.c.tenant_id == tenant_id, table.c[column].in_(sorted(subject.lead_ids)))
-    rows = session.execute(select(table).where(*these).order_by(*table.primary_key.columns)).mappings()
+def _rows(session: Session, tenant_id: str, table: Table, column: str, subject: DataSubject) -> list[JsonMapping]:
+    conditions = (table.c.tenant_id == tenant_id, table.c[column].in_(sorted(subject.lead_ids)))
+    rows = session.execute(select(table).where(*conditions).order_by(*table.primary_key.columns)).mappings()
     return [{name: value for name, value in row.items() if name not in _INTERNAL} for row in rows]
 
 
-def _lead(session: Session, tenant_id: str, lead_id: str) -> Json:
+def _lead(session: Session, tenant_id: str, lead_id: str) -> JsonMapping:
     [record] = leads.get(session, tenant_id, lead_ids=[lead_id])
     restricted = select(Lead.restricted_at, Lead.objected_at).where(
         Lead.tenant_id == tenant_id, Lead.lead_id == lead_id
@@ -73,28 +72,28 @@ def _lead(session: Session, tenant_id: str, lead_id: str) -> Json:
     return {**asdict(record), **restrictions, "known_as": [dict(row) for row in session.execute(identities).mappings()]}
 
 
-def _open_texts(session: Session, tenant_id: str, rows: list[Json], subject: DataSubject) -> None:
+def _open_texts(session: Session, tenant_id: str, rows: list[JsonMapping], subject: DataSubject) -> None:
     texts: dict[str, str] = {}
     for lead_id in sorted(subject.lead_ids):
         texts |= events.texts(session, tenant_id, lead_id=lead_id)
     _replace(rows, "text", {row["event_id"]: texts.get(row["event_id"]) for row in rows}, "event_id")
 
 
-def _open_quotes(session: Session, tenant_id: str, rows: list[Json], subject: DataSubject) -> None:
+def _open_quotes(session: Session, tenant_id: str, rows: list[JsonMapping], subject: DataSubject) -> None:
     entries = (
         entry for lead_id in sorted(subject.lead_ids) for entry in consent.for_lead(session, tenant_id, lead_id=lead_id)
     )
     _replace(rows, "quote", {entry.entry_id: entry.quote for entry in entries}, "entry_id")
 
 
-def _open_features(session: Session, tenant_id: str, rows: list[Json]) -> None:
+def _open_features(session: Session, tenant_id: str, rows: list[JsonMapping]) -> None:
     ids = [row["snapshot_id"] for row in rows]
     records = snapshots.get(session, tenant_id, snapshot_ids=ids, with_profiles=True)
     _replace(rows, "features", {record.snapshot_id: dict(record.features) for record in records}, "snapshot_id")
     _replace(rows, "profile", {record.snapshot_id: record.profile for record in records}, "snapshot_id")
 
 
-def _open_raw(session: Session, tenant_id: str, rows: list[Json]) -> None:
+def _open_raw(session: Session, tenant_id: str, rows: list[JsonMapping]) -> None:
     keys = leads.data_keys(session, tenant_id, lead_ids=sorted({row["lead_id"] for row in rows}))
     payloads = {
         row["raw_id"]: keys[row["lead_id"]].open(
@@ -105,11 +104,11 @@ def _open_raw(session: Session, tenant_id: str, rows: list[Json]) -> None:
     _replace(rows, "payload", {raw_id: text.decode(errors="replace") for raw_id, text in payloads.items()}, "raw_id")
 
 
-def _replace(rows: list[Json], column: str, opened: Mapping[str, Any], key: str) -> None:
+def _replace(rows: list[JsonMapping], column: str, opened: Mapping[str, object], key: str) -> None:
     rows[:] = [{**row, column: opened[row[key]]} for row in rows]
 
 
-def _mentions(session: Session, tenant_id: str, subject: DataSubject) -> dict[str, list[Json]]:
+def _mentions(session: Session, tenant_id: str, subject: DataSubject) -> dict[str, list[JsonMapping]]:
     """Return rows of other tables that name the person, without what they say about anybody else."""
     models = lineage.models_trained_on(session, tenant_id, lead_ids=sorted(subject.lead_ids))
     # by id alone, since a pooled model belongs to another owner
@@ -128,10 +127,10 @@ def _mentions(session: Session, tenant_id: str, subject: DataSubject) -> dict[st
 
 
 def _naming(
-    session: Session, tenant_id: str, subject: DataSubject, columns: tuple[InstrumentedAttribute[Any], ...]
-) -> list[Json]:
+    session: Session, tenant_id: str, subject: DataSubject, columns: tuple[InstrumentedAttribute[object], ...]
+) -> list[JsonMapping]:
     """Return rows whose document (the first column) names the person, without the document: it may name others too."""
     document, *shown = columns
-    wanted = select(*columns).where(document.class_.tenant_id == tenant_id, may_name(document, subject))
-    rows = session.execute(wanted).mappings()
+    query = select(*columns).where(document.class_.tenant_id == tenant_id, may_name(document, subject))
+    rows = session.execute(query).mappings()
     return [{column.key: row[column.key] for column in shown} for row in rows if subject.in_document(row[document.key])]

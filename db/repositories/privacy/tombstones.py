@@ -11,10 +11,10 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from db.identity import email_key, phone_key
 from db.models import Tombstone
 from db.records import LeadDraft
-from db.repositories.sql.statements import in_batches, rowcount, upsert
+from db.repositories.leads.lead_mapper import email_key, phone_key
+from db.repositories.sql import in_batches, rowcount, upsert
 from db.session import keyring_of
 
 #: the code of a row or lead that is rejected for it
@@ -46,28 +46,28 @@ def add(
 
 def erasures(session: Session, tenant_id: str, *, hashes: Iterable[bytes]) -> list[str]:
     """Return the ids of the erasures that stored any of these hashes, each once, in order."""
-    wanted = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id, Tombstone.hash.in_(sorted(hashes)))
-    return sorted(set(session.scalars(wanted)))
+    query = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id, Tombstone.hash.in_(sorted(hashes)))
+    return sorted(set(session.scalars(query)))
 
 
 def any_exist(session: Session, tenant_id: str) -> bool:
     """Return whether the tenant has any tombstones: most have none, and need no look-up."""
-    wanted = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id).limit(1)
-    return session.execute(wanted).first() is not None
+    query = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id).limit(1)
+    return session.execute(query).first() is not None
 
 
 def newest(session: Session, tenant_id: str) -> str | None:
     """Return the id of the newest erasure; another id than before means that somebody was erased meanwhile."""
-    wanted = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id)
-    return session.scalar(wanted.order_by(Tombstone.erasure_id.desc()).limit(1))
+    query = select(Tombstone.erasure_id).where(Tombstone.tenant_id == tenant_id)
+    return session.scalar(query.order_by(Tombstone.erasure_id.desc()).limit(1))
 
 
 def match(session: Session, tenant_id: str, *, hashes: Sequence[bytes]) -> set[bytes]:
     """Return those hashes for which imports are rejected."""
     matching: set[bytes] = set()
     for batch in in_batches(hashes):
-        these = (Tombstone.tenant_id == tenant_id, Tombstone.kind == "identity", Tombstone.hash.in_(batch))
-        matching.update(session.scalars(select(Tombstone.hash).where(*these)))
+        conditions = (Tombstone.tenant_id == tenant_id, Tombstone.kind == "identity", Tombstone.hash.in_(batch))
+        matching.update(session.scalars(select(Tombstone.hash).where(*conditions)))
     return matching
 
 
@@ -83,8 +83,8 @@ def is_forgotten(session: Session, tenant_id: str, *, draft: LeadDraft) -> bool:
 
 def lift(session: Session, tenant_id: str, *, erasure_id: str) -> int:
     """Allow imports of the identities of one erasure again; return their number."""
-    these = (Tombstone.tenant_id == tenant_id, Tombstone.erasure_id == erasure_id, Tombstone.kind == "identity")
-    return rowcount(session, delete(Tombstone).where(*these).execution_options(synchronize_session=False))
+    conditions = (Tombstone.tenant_id == tenant_id, Tombstone.erasure_id == erasure_id, Tombstone.kind == "identity")
+    return rowcount(session, delete(Tombstone).where(*conditions).execution_options(synchronize_session=False))
 
 
 def identity_hash(session: Session, tenant_id: str, system: str, external_id: str) -> bytes:

@@ -7,12 +7,13 @@ and never allows. The rules are data (`gates.toml`, `zones.toml`, `holidays.toml
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
+from domain.documents import JsonMapping
 from ml.churn.activity import TERMINAL
 from ml.errors import NoCommonHourError
 from ml.interventions.compliance.holidays import HOLIDAYS
@@ -66,12 +67,12 @@ class ActionCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateFacts:
-    """What is known about a lead and its brokerage when an action is judged; times are aware."""
+    """The facts about a lead and its brokerage that an action is judged by; times are aware."""
 
     now: datetime
     kill_switch: bool
     #: opt_in_*, dnd_*, unsubscribed_at and doubt_*_at, as in the lead's record
-    consent: Mapping[str, Any] = field(repr=False)
+    consent: JsonMapping = field(repr=False)
     #: False: every channel is closed
     contactable: bool
     #: the reason code of a terminal outcome, after which no contact is allowed
@@ -170,7 +171,7 @@ def _refusal(candidate: ActionCandidate, facts: GateFacts, _rules: GateRules, _m
     return _ruling("refusal.none") if rule_id is None else _ruling(rule_id, "block")
 
 
-def _refusal_rule(channel: str, consent: Mapping[str, Any]) -> str | None:
+def _refusal_rule(channel: str, consent: JsonMapping) -> str | None:
     """Return the rule by which a lead's own refusal closes a channel; None when the channel is open."""
     if consent.get("unsubscribed_at"):
         return "refusal.unsubscribed"

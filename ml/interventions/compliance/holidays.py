@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
 
+from domain.documents import TomlMapping
 from ml.errors import CatalogueError
 from ml.interventions.compliance.places import DAYS, LegalHours
 from ml.language.patterns import read_data_file
@@ -140,14 +140,14 @@ def _nth(year: int, month: int, weekday: int, nth: int) -> date:
     return first + timedelta(days=(weekday - first.weekday()) % _WEEK + _WEEK * (nth - 1))
 
 
-def _holiday(table: Mapping[str, Any]) -> Holiday:
+def _holiday(table: TomlMapping) -> Holiday:
     if not ("easter" in table or {"month", "day"} <= set(table) or {"month", "weekday", "nth"} <= set(table)):
         raise ValueError("a holiday is a day of a month, a weekday of a month, or so many days from Easter")
     weekday = table.get("weekday")
     return Holiday(**{**table, "weekday": None if weekday is None else DAYS.index(weekday)})
 
 
-def _law(table: Mapping[str, Any], groups: Mapping[str, list[str]], days: Mapping[str, Holiday]) -> LegalHours:
+def _law(table: TomlMapping, groups: Mapping[str, list[str]], days: Mapping[str, Holiday]) -> LegalHours:
     named = frozenset(key for word in table["days"] for key in groups.get(word, [word]))
     if not named or named - set(days):
         raise ValueError("a law names no day, or one that is not defined")

@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from domain.documents import TomlMapping
 from ml.errors import CatalogueError
 from ml.language.patterns import read_data_file
 
@@ -110,7 +110,7 @@ def is_zone(name: str) -> bool:
     return True
 
 
-def _places(data: Mapping[str, Any]) -> PlaceTables:
+def _places(data: TomlMapping) -> PlaceTables:
     states = {code: tuple(sorted(state["zones"])) for code, state in data["state"].items()}
     zips = [(prefix, code) for code, ranges in data["zip"].items() for prefix in _prefixes(ranges)]
     if len(dict(zips)) < len(zips) or {code for _, code in zips} - set(states):
@@ -149,7 +149,7 @@ def _prefixes(ranges: str) -> Iterator[str]:
             yield str(number).zfill(len(first))
 
 
-def _law(table: Mapping[str, Any]) -> LegalHours:
+def _law(table: TomlMapping) -> LegalHours:
     daily = table["hours"]
     days = tuple(_span(table.get(day, daily)) for day in DAYS)
     return LegalHours(id=table["id"], state=table["state"], days=days, source=table["source"])

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from domain.documents import TomlMapping
 from ml.errors import CatalogueError
 from ml.interventions.wording import fair_housing
 from ml.language.patterns import Finding, PhraseCatalogue, PhraseEntry, Tier, load_phrases, parse_entry, read_data_file
@@ -61,7 +61,7 @@ def _shapes(text: str) -> Iterator[Finding]:
             yield shape.entry.finding(match.start(), match.end())
 
 
-def _parse_shape(table: Mapping[str, Any]) -> Shape:
+def _parse_shape(table: TomlMapping) -> Shape:
     return Shape(entry=parse_entry(table), pattern=re.compile(table["shape"]))
 
 

@@ -7,9 +7,8 @@ up in the message; a reader of a stored failure learns nothing from it.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -22,8 +21,6 @@ Path = Sequence[str | int]
 MOST_PARTS = 12
 #: the path step by which pydantic means a map's key itself
 KEY = "[key]"
-#: most characters of a key that may be a misspelt name, and how similar the two must be
-_NAME, _ALIKE = 40, 0.8
 _NUMBERED = re.compile(r"\[\d{1,9}\]")
 
 
@@ -65,36 +62,6 @@ def with_key_names(place: str, payload: Any) -> str:
         parts.append(str(step))
         value = _value_below(value, step)
     return ".".join(parts)
-
-
-def similar_name(key: object, names: Collection[str]) -> str | None:
-    """Return the known name that a key is probably a misspelling of; None when it resembles none."""
-    if not isinstance(key, str) or len(key) > _NAME:
-        return None
-    reduced = {_reduced(name): name for name in names}
-    matches = difflib.get_close_matches(_reduced(key), reduced, n=1, cutoff=_ALIKE)
-    return reduced[matches[0]] if matches else None
-
-
-def unknown_keys(part: Any, payload: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[Path, str | None]]:
-    """Yield the path of each key of `payload` that the request `part` does not know, and the name it resembles."""
-    if isinstance(part, BaseModel) and isinstance(payload, Mapping):
-        names = type(part).model_fields
-        for key in payload:
-            if key not in names:
-                yield (*path, key), similar_name(key, names)
-        for name in filter(payload.__contains__, names):
-            yield from unknown_keys(getattr(part, name), payload[name], (*path, name))
-    elif isinstance(part, Mapping) and isinstance(payload, Mapping):
-        for key, below in payload.items():
-            yield from unknown_keys(part.get(key, part.get(str(key).strip())), below, (*path, key))
-    elif isinstance(part, list | tuple) and isinstance(payload, list | tuple):
-        for index, (item, below) in enumerate(zip(part, payload, strict=False)):
-            yield from unknown_keys(item, below, (*path, index))
-
-
-def _reduced(name: str) -> str:
-    return "".join(filter(str.isalnum, name.casefold()))
 
 
 def _part(kinds: Collection[Any], value: Any, step: str | int) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
@@ -18,12 +19,14 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from tasks.contracts.base import json_values, locations
+from tasks.contracts.base import locations, wire
 from tasks.errors import FieldError, InvalidPayload
 
 CONTRACT = "1"
 #: most errors of one refusal, and most unknown keys that a result warns of
 MOST_ERRORS, MOST_WARNINGS = 50, 100
+#: most characters of a key that may be a misspelt name, and how similar the two must be
+_LONGEST_NAME, _SIMILARITY = 40, 0.8
 #: how far a caller's clock may be ahead of ours
 CLOCK_TOLERANCE = timedelta(minutes=5)
 #: years of an accepted time, the same as in imported files
@@ -129,13 +132,14 @@ def parse(contract: type[RequestT], payload: Mapping[str, Any]) -> tuple[Request
 
     Raises InvalidPayload with the locations that are wrong, never their values and never a key that the caller made up.
     """
-    if fault := json_values.first_fault(payload):
+    if fault := wire.first_fault(payload):
         raise InvalidPayload.at(fault.code, locations.location(contract, payload, fault.path), fault.message)
     try:
         request = contract.model_validate(payload)
     except ValidationError as error:
         raise invalid_payload(contract, payload, error) from None
-    return request, [_warning(contract, payload, path, near) for path, near in _unknown(request, payload)]
+    unknown = islice(_unknown_keys(request, payload), MOST_WARNINGS)
+    return request, [_warning(contract, payload, path, near) for path, near in unknown]
 
 
 def invalid_payload(contract: type[BaseModel], payload: Mapping[str, Any], error: ValidationError) -> InvalidPayload:
@@ -159,8 +163,36 @@ def _message(detail: ErrorDetails) -> str:
     return "this cannot be read; see the schema of the task"
 
 
-def _unknown(request: Request, payload: Mapping[str, Any]) -> list[tuple[locations.Path, str | None]]:
-    return list(islice(locations.unknown_keys(request, payload), MOST_WARNINGS))
+def _unknown_keys(
+    part: Any, payload: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[locations.Path, str | None]]:
+    """Yield the path of each key of `payload` that the request `part` does not know, and the name it resembles."""
+    if isinstance(part, BaseModel) and isinstance(payload, Mapping):
+        names = type(part).model_fields
+        for key in payload:
+            if key not in names:
+                yield (*path, key), _similar_name(key, names)
+        for name in filter(payload.__contains__, names):
+            yield from _unknown_keys(getattr(part, name), payload[name], (*path, name))
+    elif isinstance(part, Mapping) and isinstance(payload, Mapping):
+        for key, below in payload.items():
+            yield from _unknown_keys(part.get(key, part.get(str(key).strip())), below, (*path, key))
+    elif isinstance(part, list | tuple) and isinstance(payload, list | tuple):
+        for index, (item, below) in enumerate(zip(part, payload, strict=False)):
+            yield from _unknown_keys(item, below, (*path, index))
+
+
+def _similar_name(key: object, names: Collection[str]) -> str | None:
+    """Return the known name that a key is probably a misspelling of; None when it resembles none."""
+    if not isinstance(key, str) or len(key) > _LONGEST_NAME:
+        return None
+    reduced = {_reduced(name): name for name in names}
+    matches = difflib.get_close_matches(_reduced(key), reduced, n=1, cutoff=_SIMILARITY)
+    return reduced[matches[0]] if matches else None
+
+
+def _reduced(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
 
 
 def _warning(

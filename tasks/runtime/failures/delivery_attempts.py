@@ -10,10 +10,9 @@ In this module `delivery` is what Celery tells of the message that is run now: i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 import structlog
 
@@ -22,9 +21,11 @@ from db.records import QuarantineDraft
 from db.repositories import tenants
 from db.repositories.jobs import delivery_attempts, quarantine
 from db.session import EVERY_TENANT, transaction
+from domain.documents import JsonObject
 from tasks.contracts.base.request import Request
 from tasks.contracts.base.wire import canonical
 from tasks.errors import Poisonous
+from tasks.runtime.celery_types import Delivery
 from tasks.runtime.context import TaskContext
 
 log = structlog.get_logger(__name__)
@@ -37,14 +38,14 @@ AGAIN = "hearth_again"
 ENDED = "hearth_ended"
 
 
-def count(request: Request, context: TaskContext, delivery: Any, *, queue: str) -> bool:
+def count(request: Request, context: TaskContext, delivery: Delivery, *, queue: str) -> bool:
     """Record this attempt where a process may have died over the message before; return whether it was recorded.
 
     Raises:
         Poisonous: it was started too often; it is quarantined and not run.
 
     """
-    more = to_count(delivery)
+    more = unrecorded_attempts(delivery)
     if not more:
         return False
     attempts = record(request.tenant_id, task=context.task, task_id=context.task_id, more=more)
@@ -63,17 +64,19 @@ def count(request: Request, context: TaskContext, delivery: Any, *, queue: str) 
     raise Poisonous(f"{context.task} took its worker down {before} times; see `hearth quarantine list`")
 
 
-def to_count(delivery: Any) -> int:
+def unrecorded_attempts(delivery: Delivery) -> int:
     """Return the attempts that a delivery adds to its message's count, judged by its headers: 0 for a first one.
 
     It is 2 where its predecessor was a first delivery, and died.
 
-    >>> to_count({}), to_count({"retries": 1}), to_count({"retries": 2})
+    >>> unrecorded_attempts({}), unrecorded_attempts({"retries": 1}), unrecorded_attempts({"retries": 2})
     (0, 2, 1)
-    >>> to_count({"retries": 2, ENDED: 2}), to_count({"retries": 3, ENDED: 2})
+    >>> unrecorded_attempts({"retries": 2, ENDED: 2}), unrecorded_attempts({"retries": 3, ENDED: 2})
     (0, 2)
-    >>> to_count({AGAIN: True}), to_count({AGAIN: True, "retries": 1}), to_count({AGAIN: True, ENDED: 0})
-    (1, 1, 0)
+    >>> unrecorded_attempts({AGAIN: True}), unrecorded_attempts({AGAIN: True, "retries": 1})
+    (1, 1)
+    >>> unrecorded_attempts({AGAIN: True, ENDED: 0})
+    0
     """
     deaths = _number(delivery, "retries") - _number(delivery, ENDED)
     copy = _redelivered(delivery) or (delivery.get(AGAIN) is True and not ended_before(delivery))
@@ -82,20 +85,20 @@ def to_count(delivery: Any) -> int:
     return 2 if deaths == 1 and not copy else 1
 
 
-def uncounted(delivery: Any) -> dict[str, Any]:
+def carry_over_headers(delivery: Delivery) -> JsonObject:
     """Return the headers of a copy that follows an attempt which could not be recorded: the copy's own attempt will be.
 
-    >>> to_count({"retries": 2} | uncounted({"retries": 2}))
+    >>> unrecorded_attempts({"retries": 2} | carry_over_headers({"retries": 2}))
     1
-    >>> to_count({"retries": 2} | uncounted({"retries": 2, ENDED: 1}))
+    >>> unrecorded_attempts({"retries": 2} | carry_over_headers({"retries": 2, ENDED: 1}))
     2
-    >>> to_count(uncounted({"delivery_info": {"redelivered": True}}))
+    >>> unrecorded_attempts(carry_over_headers({"delivery_info": {"redelivered": True}}))
     1
     """
     return {ENDED: delivery.get(ENDED), **({AGAIN: True} if _redelivered(delivery) else {})}
 
 
-def ended_before(delivery: Any) -> bool:
+def ended_before(delivery: Delivery) -> bool:
     """Return whether a predecessor ended by itself: then not all Celery retries of a delivery are deaths."""
     return delivery.get(ENDED) is not None
 
@@ -134,8 +137,8 @@ def quarantine_message(
         message_id=task_id,
     )
     with transaction(EVERY_TENANT) as session:
-        known = tenant_id if tenants.get(session, tenant_id) else quarantine.UNKNOWN_TENANT
-        quarantine.hold(session, known, draft=draft, now=now)
+        stored_under = tenant_id if tenants.get(session, tenant_id) else quarantine.UNKNOWN_TENANT
+        quarantine.hold(session, stored_under, draft=draft, now=now)
 
 
 @contextmanager
@@ -147,11 +150,12 @@ def _unless_away(task: str, task_id: str) -> Iterator[None]:
         log.warning("starts_miscounted", task=task, task_id=task_id, error=type(error).__name__)
 
 
-def _redelivered(delivery: Any) -> bool:
-    return bool((delivery.get("delivery_info") or {}).get("redelivered"))
+def _redelivered(delivery: Delivery) -> bool:
+    info = delivery.get("delivery_info")
+    return isinstance(info, Mapping) and bool(info.get("redelivered"))
 
 
-def _number(delivery: Any, name: str) -> int:
+def _number(delivery: Delivery, name: str) -> int:
     """Return a number of the headers, or 0 for anything else: anybody may have written it."""
     value = delivery.get(name)
     return value if isinstance(value, int) else 0

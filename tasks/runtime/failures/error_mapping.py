@@ -10,10 +10,8 @@ import errno
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import structlog
-from celery import Task
 from celery.exceptions import Ignore, Reject, Retry, SoftTimeLimitExceeded
 
 from db.errors import (
@@ -28,9 +26,11 @@ from db.errors import (
     UnknownLead,
     UnknownTenant,
 )
+from domain.documents import JsonObject
 from tasks.contracts.base.request import Request
 from tasks.errors import InvalidPayload, TaskError, TimedOut, Unexpected
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.celery_types import RunningTask
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.failures import retries, retry_policy
 from tasks.runtime.failures.retry_policy import RetryPolicy
 from tasks.runtime.leases import LeaseBusy
@@ -49,7 +49,7 @@ _POLICIES: tuple[tuple[type[Exception], RetryPolicy], ...] = (
 
 
 @contextmanager
-def translated(task: Task, *, counted: bool = True, quarantines: bool = True) -> Iterator[None]:
+def translated(task: RunningTask, *, counted: bool = True, quarantines: bool = True) -> Iterator[None]:
     """Translate what the block raises; see `retries.retry` for `counted` and `quarantines`."""
     try:
         yield
@@ -59,11 +59,12 @@ def translated(task: Task, *, counted: bool = True, quarantines: bool = True) ->
         raise _translation(task, error, counted=counted, quarantines=quarantines) from None
 
 
-def absorbed(task: Task, request: Request, context: TaskContext, run: Callable[[], Json]) -> Json:
+def absorbed(task: RunningTask, request: Request, context: TaskContext, run: Callable[[], JsonObject]) -> JsonObject:
     """Return what `run` returns; where it fails for good, tell the task's owner (`on_fault`) and answer `partial`.
 
     For steps of a pipeline: the others go on, and the owner's row says which step failed.
     """
+    assert task.on_fault is not None
     try:
         with translated(task, quarantines=False):
             return run()
@@ -102,7 +103,7 @@ def policy_for(error: Exception) -> RetryPolicy | None:
     return next((policy for kind, policy in _POLICIES if isinstance(error, kind)), None)
 
 
-def _translation(task: Any, error: Exception, *, counted: bool, quarantines: bool) -> Exception:
+def _translation(task: RunningTask, error: Exception, *, counted: bool, quarantines: bool) -> Exception:
     if isinstance(error, LeaseBusy | FenceLost):
         return retries.wait(task, quarantines=quarantines)
     if isinstance(error, SoftTimeLimitExceeded):

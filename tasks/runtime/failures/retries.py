@@ -7,14 +7,15 @@ with its state in the headers; it does not count as a Celery retry, since those 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
-from celery import Task
 from celery.exceptions import Reject, Retry
 from kombu.exceptions import OperationalError as BrokerError
 
+from domain.documents import JsonObject
 from tasks.errors import Unavailable
 from tasks.runtime import outbox
+from tasks.runtime.celery_types import RunningTask
 from tasks.runtime.failures import delivery_attempts, retry_policy
 from tasks.runtime.failures.retry_policy import RetryPolicy
 
@@ -24,7 +25,7 @@ WAIT, WAITS = 2.0, 600
 WAITED = "hearth_waited"
 
 
-def retry(task: Task, policy: RetryPolicy, *, counted: bool = True, quarantines: bool = True) -> Exception:
+def retry(task: RunningTask, policy: RetryPolicy, *, counted: bool = True, quarantines: bool = True) -> Exception:
     """Return the exception that retries the message while the policy allows it; after that Unavailable.
 
     `counted` is False when this delivery could not be recorded as an attempt; the copy then says so. `quarantines` is
@@ -41,11 +42,11 @@ def retry(task: Task, policy: RetryPolicy, *, counted: bool = True, quarantines:
         return unavailable
     headers = {retry_policy.RETRY_HEADER: state.header()}
     if not counted:
-        headers |= delivery_attempts.uncounted(task.request)
+        headers |= delivery_attempts.carry_over_headers(task.request)
     return _send_later(task, unavailable, seconds, headers, policy.retry)
 
 
-def wait(task: Task, *, quarantines: bool) -> Exception:
+def wait(task: RunningTask, *, quarantines: bool) -> Exception:
     """Return the exception that looks again later at work that another worker does now; after that Unavailable."""
     unavailable = Unavailable("another worker does this now; its result will be the answer")
     waited = task.request.get(WAITED)
@@ -58,12 +59,12 @@ def wait(task: Task, *, quarantines: bool) -> Exception:
     return _send_later(task, unavailable, seconds, {WAITED: waits})
 
 
-def _runs_in_caller(task: Task) -> bool:
+def _runs_in_caller(task: RunningTask) -> bool:
     """Return whether the task runs in its caller's own process: the caller decides what to do next."""
     return bool(task.request.called_directly or task.request.is_eager)
 
 
-def _quarantine(task: Task, tries: int, now: datetime) -> bool:
+def _quarantine(task: RunningTask, tries: int, now: datetime) -> bool:
     """Quarantine the message; return False when that is not possible now. A query is not kept: it loses nothing."""
     if task.kind == "query":
         return True
@@ -74,7 +75,7 @@ def _quarantine(task: Task, tries: int, now: datetime) -> bool:
 
 
 def _send_later(
-    task: Task, unavailable: Unavailable, seconds: float, headers: dict[str, Any], kind: type[Retry] = Retry
+    task: RunningTask, unavailable: Unavailable, seconds: float, headers: JsonObject, kind: type[Retry] = Retry
 ) -> Exception:
     """Send a copy of the message to arrive after some seconds; give the message back when the broker takes none."""
     retries = task.request.retries or 0

@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
 from celery.exceptions import Retry
@@ -22,11 +21,10 @@ from db.records import QuarantineDraft
 from db.repositories import tenants
 from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, transaction
+from domain.documents import JsonObject
+from tasks.runtime.celery_types import TaskRequest
 
 log = structlog.get_logger(__name__)
-
-# Kombu ships no types
-_json: Any = json
 
 #: seconds before the first new try, and the most before any
 BACKOFF, BACKOFF_LIMIT = 0.5, 60.0
@@ -118,7 +116,7 @@ class RetryState:
     since: float
     tries: int
 
-    def header(self) -> dict[str, Any]:
+    def header(self) -> JsonObject:
         """Return the state as the message header holds it."""
         return {"trouble": self.trouble, "since": self.since, "tries": self.tries}
 
@@ -144,8 +142,8 @@ def next_state(header: object, policy: RetryPolicy, now: datetime) -> RetryState
     1
     """
     moment = now.timestamp()
-    known = header if isinstance(header, dict) and header.get("trouble") == policy.name else {}
-    since, tries = known.get("since"), known.get("tries")
+    previous = header if isinstance(header, dict) and header.get("trouble") == policy.name else {}
+    since, tries = previous.get("since"), previous.get("tries")
     return RetryState(
         trouble=policy.name,
         since=since if isinstance(since, int | float) and 0 <= since <= moment else moment,
@@ -170,7 +168,7 @@ def expires_within(expires: object, seconds: float, now: datetime) -> bool:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) <= now + timedelta(seconds=seconds)
 
 
-def message_of(request: Any, *, task: str, queue: str, tries: int) -> QuarantineDraft:
+def message_of(request: TaskRequest, *, task: str, queue: str, tries: int) -> QuarantineDraft:
     """Return the message that a request came from, so that it can be sent again as it was."""
     attributes = vars(request)
     standard = {name: attributes[name] for name in _HEADERS if name in attributes}
@@ -187,7 +185,7 @@ def message_of(request: Any, *, task: str, queue: str, tries: int) -> Quarantine
             "content_type": "application/json",
             "content_encoding": "utf-8",
         },
-        body=_json.dumps([list(request.args or ()), request.kwargs or {}, embedded]).encode(),
+        body=json.dumps([list(request.args or ()), request.kwargs or {}, embedded]).encode(),
         attempts=tries,
         message_id=request.id,
     )
@@ -198,12 +196,12 @@ def quarantine_message(tenant_id: str, draft: QuarantineDraft, *, row: str | Non
     facts = {"task": draft.task, "queue": draft.queue, "reason": draft.reason, "task_id": draft.message_id}
     try:
         with transaction(EVERY_TENANT) as session:
-            known = tenant_id if tenants.get(session, tenant_id) else quarantine.UNKNOWN_TENANT
-            kept = quarantine.hold(session, known, draft=draft, now=now)
-            if kept and row:
+            stored_under = tenant_id if tenants.get(session, tenant_id) else quarantine.UNKNOWN_TENANT
+            quarantine_id = quarantine.hold(session, stored_under, draft=draft, now=now)
+            if quarantine_id and row:
                 outbox.finish(session, tenant_id, outbox_id=row, now=now)
     except DatabaseError as error:
         log.warning("message_not_held", error=type(error).__name__, **facts)
         return False
-    log.error("message_held" if kept else "quarantine_full", **facts)
-    return kept is not None
+    log.error("message_held" if quarantine_id else "quarantine_full", **facts)
+    return quarantine_id is not None

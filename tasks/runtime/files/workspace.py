@@ -82,7 +82,7 @@ def _is_below(path: Path, place: Path) -> bool:
         wanted = place.stat()
     except FileNotFoundError:
         return path.is_relative_to(place)
-    return path.is_relative_to(place) or any(os.path.samestat(wanted, found) for found in _folders(path))
+    return path.is_relative_to(place) or any(os.path.samestat(wanted, parent) for parent in _folders(path))
 
 
 def _folders(path: Path) -> Iterator[os.stat_result]:
@@ -105,9 +105,9 @@ def comparison(backfill_id: str) -> Path:
 def note_anchor(tenant_id: str, head: AuditAnchor, now: datetime) -> None:
     """Add the head of an audit chain to the tenant's file in `audit/`, where it is longer than the last."""
     path = folder("audit") / f"{tenant_id}.json"
-    known = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text().splitlines() if path.exists() else []
     # A chain that got shorter is not news to keep but a fault to find: the higher anchor stays the last.
-    if known and json.loads(known[-1])["sequence"] >= head.sequence:
+    if lines and json.loads(lines[-1])["sequence"] >= head.sequence:
         return
     with path.open("a") as anchors:
         anchors.write(json.dumps({"sequence": head.sequence, "hash": head.hash.hex(), "at": now.isoformat()}) + "\n")

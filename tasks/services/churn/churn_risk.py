@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from db.records import PredictionDraft, PredictionRecord, SnapshotRecord
 from db.repositories.due_queues.queues import risk_queue
 from db.repositories.overrides import threshold_state
 from db.repositories.predictions import predictions
 from db.session import Session
+from domain.documents import JsonMapping, JsonObject
 from domain.risk import HORIZON_DAYS
 from ml.churn.activity import TERMINAL
 from ml.churn.risk import ChurnRisk, assess, ended
@@ -23,9 +23,10 @@ from ml.profiles import FeatureMatrix, LeadProfile
 from tasks.contracts.base.wire import to_wire
 from tasks.runtime.context import TaskContext
 from tasks.services.interventions.intervention_settings import settings_of
-from tasks.services.leads import prediction_store, profiles, snapshots
+from tasks.services.leads import profiles
+from tasks.services.leads.predictions import due_after, interval_of, save_predictions, take_snapshots
 from tasks.services.models import model_registry
-from tasks.services.models.champion import ChurnChampion
+from tasks.services.models.model_kind import ChurnChampion
 from tasks.services.models.model_kinds import CHURN
 
 KIND = CHURN.name
@@ -47,7 +48,7 @@ class StoredRisk:
     probability: float
     level: str
     #: as in the prediction: see `risk_detail`
-    detail: Mapping[str, Any]
+    detail: JsonMapping
     model_version: str
     #: tenant or scorecard
     scope: str
@@ -58,7 +59,7 @@ class StoredRisk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskAssessment:
-    """What became of leads that were to be assessed."""
+    """The result of an assessment: the risks, the ended leads and the blocked ones."""
 
     #: lead -> its risk
     risks: Mapping[str, StoredRisk]
@@ -97,13 +98,14 @@ def assess_stored(
     open_leads = [lead for lead in stored if not lead.blocked and ends[lead.profile.lead_id] is None]
     risks: dict[str, StoredRisk] = {}
     if open_leads:
-        own = (
-            snapshots.take_snapshots(session, context, open_leads, as_of)
-            if taken is None
-            else _in_order(open_leads, taken)
+        lead_snapshots = (
+            take_snapshots(session, context, open_leads, as_of) if taken is None else _in_order(open_leads, taken)
         )
-        leads = [replace(lead.profile, as_of=snapshot.as_of) for lead, snapshot in zip(open_leads, own, strict=True)]
-        risks = _store(session, context, _drafts(leads, own, champion, context.settings()))
+        leads = [
+            replace(lead.profile, as_of=snapshot.as_of)
+            for lead, snapshot in zip(open_leads, lead_snapshots, strict=True)
+        ]
+        risks = _store(session, context, _drafts(leads, lead_snapshots, champion, context.settings()))
     return RiskAssessment(
         risks=risks,
         ended={lead_id: reason for lead_id, reason in ends.items() if reason is not None},
@@ -117,7 +119,7 @@ def latest(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> dict[st
     return {row.lead_id: row for row in predictions.latest(session, tenant_id, kind=KIND, lead_ids=lead_ids)}
 
 
-def risk_view(risk: PredictionRecord | None) -> dict[str, Any] | None:
+def risk_view(risk: PredictionRecord | None) -> JsonObject | None:
     """Return a risk as a card shows it: what drives it, strongest first, and all that goes with it."""
     if risk is None:
         return None
@@ -135,7 +137,7 @@ def risk_view(risk: PredictionRecord | None) -> dict[str, Any] | None:
     }
 
 
-def risk_brief(risk: PredictionRecord | None) -> dict[str, Any] | None:
+def risk_brief(risk: PredictionRecord | None) -> JsonObject | None:
     """Return a risk in short."""
     if risk is None:
         return None
@@ -179,9 +181,7 @@ def enqueue_plans(session: Session, context: TaskContext, assessment: RiskAssess
 
 def next_checks(context: TaskContext, assessment: RiskAssessment, as_of: datetime) -> dict[str, datetime]:
     """Return when each lead that was assessed is to be looked at again."""
-    return {
-        lead_id: snapshots.due_after(risk.next_check_at, as_of, context) for lead_id, risk in assessment.risks.items()
-    }
+    return {lead_id: due_after(risk.next_check_at, as_of, context) for lead_id, risk in assessment.risks.items()}
 
 
 def _to_plan_for(context: TaskContext, assessment: RiskAssessment) -> list[str]:
@@ -201,11 +201,11 @@ def _new_checks(context: TaskContext, assessment: RiskAssessment, as_of: datetim
 
 
 def _is_current(context: TaskContext, as_of: datetime) -> bool:
-    return as_of > context.now - snapshots.interval_of(context)
+    return as_of > context.now - interval_of(context)
 
 
 def assess_profile(
-    profile: LeadProfile, champion: ChurnChampion, settings: Mapping[str, Any]
+    profile: LeadProfile, champion: ChurnChampion, settings: JsonMapping
 ) -> tuple[ChurnRisk | None, str | None]:
     """Return the risk of a lead that is not stored, or else why it has none."""
     matrix = extract([profile])
@@ -213,9 +213,9 @@ def assess_profile(
     return risk, None if risk is not None else ended(profile)
 
 
-def risk_detail(risk: ChurnRisk, profile: LeadProfile) -> dict[str, Any]:
+def risk_detail(risk: ChurnRisk, profile: LeadProfile) -> JsonObject:
     """Return all that card, plan and explanation say of a risk besides its probability; no personal data."""
-    detail: dict[str, Any] = to_wire(
+    detail: JsonObject = to_wire(
         {
             "level": risk.level,
             "confidence": risk.confidence,
@@ -245,7 +245,7 @@ def _drafts(
     leads: Sequence[LeadProfile],
     taken: Sequence[SnapshotRecord],
     champion: ChurnChampion,
-    settings: Mapping[str, Any],
+    settings: JsonMapping,
 ) -> list[PredictionDraft]:
     matrix = FeatureMatrix.from_rows([snapshot.features for snapshot in taken])
     risks = assess(leads, matrix, scorer=champion.scorer, thresholds=settings.get("silence_days") or {})
@@ -268,7 +268,7 @@ def _drafts(
 
 
 def _store(session: Session, context: TaskContext, drafts: Sequence[PredictionDraft]) -> dict[str, StoredRisk]:
-    stored = prediction_store.store(session, context, drafts, kind=KIND)
+    stored = save_predictions(session, context, drafts, kind=KIND)
     for draft, prediction_id in stored.fresh():
         _emit_change(context, draft, prediction_id, stored.before[draft.lead_id])
     unchanged = [prediction_id for _, prediction_id in stored.saved if prediction_id not in stored.new]

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from db.identity import email_key
 from db.records import ConsentStatement, EntityKey, EntityRecord, EventDraft, LeadDraft
 from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.events import entity_states, events, raw_events
 from db.repositories.leads import archives, lead_lookup, leads
+from db.repositories.leads.lead_mapper import email_key
 from db.repositories.predictions import snapshots
 from db.repositories.privacy import tombstones
 from db.session import Session
@@ -64,12 +64,12 @@ def _apply(session: Session, tenant_id: str, items: Sequence[Item], now: datetim
 
 
 def _drop_known(session: Session, tenant_id: str, items: Sequence[Item]) -> None:
-    known = raw_events.stored_keys(session, tenant_id, keys=[item.key for item in items if item.key is not None])
+    stored_keys = raw_events.stored_keys(session, tenant_id, keys=[item.key for item in items if item.key is not None])
     for item in items:
-        if item.key is not None and item.key in known:
+        if item.key is not None and item.key in stored_keys:
             item.end("duplicate", "known")
         elif item.key is not None:
-            known.add(item.key)
+            stored_keys.add(item.key)
 
 
 def _compare(session: Session, tenant_id: str, items: Sequence[Item], source: str) -> dict[EntityKey, EntityRecord]:
@@ -117,9 +117,9 @@ def _merge(session: Session, tenant_id: str, items: Sequence[Item], now: datetim
 def _find_known(session: Session, tenant_id: str, items: Sequence[Item]) -> None:
     """Ignore events whose e-mail matches no lead or that name no contact."""
     emails = {parsed.lead.contact["email"] for _, parsed in still_open(items) if parsed.known_only}
-    known = lead_lookup.by_email(session, tenant_id, emails=sorted(emails)) if emails else {}
+    known_emails = lead_lookup.by_email(session, tenant_id, emails=sorted(emails)) if emails else {}
     for item, parsed in still_open(items):
-        if parsed.known_only and parsed.lead.contact["email"] not in known:
+        if parsed.known_only and parsed.lead.contact["email"] not in known_emails:
             item.end("ignored", "no_contact", "webhookPayload.recipient")
         elif not (parsed.lead.external_id or parsed.lead.contact) or (
             parsed.gone and _unknown(session, tenant_id, parsed)

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from db.records import ConsentStatement, RawEventDraft
+from domain.documents import JsonObject
 from tasks.crm.adapter import CrmAdapter
 from tasks.crm.adapters import adapter_of_events
 from tasks.intake import payload
@@ -31,7 +32,7 @@ FORGOTTEN = "forgotten"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where events came from, and what their reader needs."""
+    """The origin of events, with the settings that their reader needs."""
 
     provider: str
     #: whether a receiver checked the signature
@@ -44,7 +45,7 @@ class Item:
     """One event of a message, and how far it got."""
 
     index: int
-    raw: Any
+    raw: object
     origin: Origin
     type: str = ""
     fate: Fate = "accepted"
@@ -53,6 +54,8 @@ class Item:
     #: why it was ignored or refused, and the place inside it
     code: str = ""
     loc: str = ""
+    #: what its sender can do about it, where that helps
+    hint: str = ""
     #: it is older than what is stored: it fills gaps and overwrites nothing
     stale: bool = False
     #: its entity had been deleted, or its opportunity had ended
@@ -81,15 +84,16 @@ class Item:
     def read(self) -> None:
         """Read it with the adapter of its CRM."""
         try:
-            found = self.crm.readers[self.origin.provider](payload.without_nul(self.raw), self.origin.setup)
+            parsed = self.crm.readers[self.origin.provider](payload.without_nul(self.raw), self.origin.setup)
         except EventRefused as refused:
             self.end("invalid", refused.code, refused.loc)
+            self.hint = refused.hint
             return
-        self.type, self.key = found.type[:80], found.key
-        if isinstance(found, IgnoredEvent):
-            self.end("ignored", found.code, "type")
+        self.type, self.key = parsed.type[:80], parsed.key
+        if isinstance(parsed, IgnoredEvent):
+            self.end("ignored", parsed.code, "type")
             return
-        self.parsed = found
+        self.parsed = parsed
 
     def to_draft(self) -> RawEventDraft | None:
         """Return the event as it is stored; None for one that is stored already or may not be stored here."""
@@ -133,11 +137,11 @@ def still_open(items: Sequence[Item]) -> Iterator[tuple[Item, ParsedEvent]]:
     return ((item, item.parsed) for item in items if item.fate == "accepted" and item.parsed is not None)
 
 
-def counts(items: Sequence[Item]) -> dict[str, Any]:
+def counts(items: Sequence[Item]) -> JsonObject:
     """Count what became of the events of one message."""
     fates = Counter(item.fate for item in items)
     codes = Counter(item.code for item in items if item.fate == "ignored")
-    invalid = [{"index": item.index, "code": item.code, "loc": item.loc} for item in items if item.fate == "invalid"]
+    invalid = [_refused(item) for item in items if item.fate == "invalid"]
     lead_ids = dict.fromkeys(item.lead_id for item in items if item.fate == "accepted" and item.lead_id)
     return {
         "accepted": fates["accepted"],
@@ -147,3 +151,8 @@ def counts(items: Sequence[Item]) -> dict[str, Any]:
         "invalid": invalid,
         "lead_ids": list(lead_ids),
     }
+
+
+def _refused(item: Item) -> JsonObject:
+    refused: JsonObject = {"index": item.index, "code": item.code, "loc": item.loc}
+    return {**refused, "hint": item.hint} if item.hint else refused

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
 
 from db.records import EnrolmentDraft, EnrolmentRecord, InterventionDraft, InterventionRecord
 from domain.action_states import ActionState
+from domain.documents import JsonObject
 from ml.churn.labels import HORIZON
 from ml.experiments.assignment import Assignment
 from ml.interventions.compliance.gates import ActionCandidate, GateDecision, Ruling
@@ -117,9 +117,9 @@ def record_of(draft: InterventionDraft) -> InterventionRecord:
     )
 
 
-def decision_json(decision: GateDecision) -> dict[str, Any]:
+def decision_json(decision: GateDecision) -> JsonObject:
     """Return a decision as it is stored, with the rules that made it; no personal data."""
-    wire: dict[str, Any] = to_wire({"decision": decision.decision, "rules": _rules(decision.rules)})
+    wire: JsonObject = to_wire({"decision": decision.decision, "rules": _rules(decision.rules)})
     return wire
 
 
@@ -131,13 +131,13 @@ def _state_of(decision: GateDecision, *, held_out: bool) -> ActionState:
     return "approval" if decision.requires_approval else "planned"
 
 
-def _rules(rulings: Iterable[Ruling]) -> list[dict[str, Any]]:
+def _rules(rulings: Iterable[Ruling]) -> list[JsonObject]:
     names = ("gate", "rule", "decision", "until", "note")
     rules = ({name: getattr(ruling, name) for name in names} for ruling in rulings)
     return [{name: value for name, value in rule.items() if value is not None} for rule in rules]
 
 
-def _detail(selection: Selection, plan_context: PlanContext, contact_id: str | None) -> dict[str, Any]:
+def _detail(selection: Selection, plan_context: PlanContext, contact_id: str | None) -> JsonObject:
     proposal = selection.proposal
     title, text = _words(proposal, plan_context)
     request = plan_context.crm.request_of(
@@ -151,7 +151,7 @@ def _detail(selection: Selection, plan_context: PlanContext, contact_id: str | N
             settings=plan_context.raw_settings,
         )
     )
-    wire: dict[str, Any] = to_wire(
+    wire: JsonObject = to_wire(
         {"title": title, "text": text, "crm": request, "expected_uplift": proposal.expected_uplift}
     )
     return wire

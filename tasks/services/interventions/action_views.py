@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from db.records import InterventionDraft, InterventionRecord
 from db.repositories.interventions import interventions
 from db.session import Session
 from domain.action_states import BLOCKED, PAST, RUNNING
+from domain.documents import JsonMapping, JsonObject
 from tasks.runtime.context import TaskContext
 
 #: what a card shows of an action besides
 _CARD_FIELDS = ("state", "policy", "planned_at", "dispatched_at", "reported_at", "reviewed_by", "withdrawn_reason")
 
 
-def action_view(record: InterventionRecord) -> dict[str, Any]:
+def action_view(record: InterventionRecord) -> JsonObject:
     """Return an action with the keys of the contract and nothing else."""
     text, crm = record.detail.get("text"), record.detail.get("crm")
     return {
@@ -36,12 +36,12 @@ def action_view(record: InterventionRecord) -> dict[str, Any]:
     }
 
 
-def compliance_view(decision: Mapping[str, Any]) -> dict[str, Any]:
+def compliance_view(decision: JsonMapping) -> JsonObject:
     """Return what the gates decided and by which rules."""
     return {"decision": decision.get("decision"), "rules": list(decision.get("rules") or ())}
 
 
-def suppressed_view(record: InterventionDraft) -> dict[str, Any]:
+def suppressed_view(record: InterventionDraft) -> JsonObject:
     """Return an action that may not be taken, with the gates' reasons."""
     return {
         "action_id": record.action_id,
@@ -52,7 +52,7 @@ def suppressed_view(record: InterventionDraft) -> dict[str, Any]:
     }
 
 
-def card_view(record: InterventionRecord) -> dict[str, Any]:
+def card_view(record: InterventionRecord) -> JsonObject:
     """Return an action as a card shows it; for a lead that is held out nothing that anybody could act on."""
     if record.state == "held_out":
         return {"state": "held_out", "planned_at": record.planned_at}
@@ -60,7 +60,7 @@ def card_view(record: InterventionRecord) -> dict[str, Any]:
     return {**fields, **{name: value for name, value in action_view(record).items() if name != "crm"}}
 
 
-def card_section(session: Session, tenant_id: str, lead_id: str) -> dict[str, Any]:
+def card_section(session: Session, tenant_id: str, lead_id: str) -> JsonObject:
     """Return a lead's part of the card: what is to be done, what was not allowed, and what was done."""
     actions = interventions.for_lead(session, tenant_id, lead_id=lead_id)
     held_out = any(action.state == "held_out" for action in actions)
@@ -72,7 +72,7 @@ def card_section(session: Session, tenant_id: str, lead_id: str) -> dict[str, An
     }
 
 
-def audit_action(context: TaskContext, action: InterventionDraft | InterventionRecord, **more: Any) -> None:
+def audit_action(context: TaskContext, action: InterventionDraft | InterventionRecord, **more: object) -> None:
     """Record what was decided of an action in the audit chain, with the ids of the rules."""
     context.audit(
         "intervention",
@@ -89,10 +89,10 @@ def audit_action(context: TaskContext, action: InterventionDraft | InterventionR
     )
 
 
-def rule_ids(decision: Mapping[str, Any]) -> list[str]:
+def rule_ids(decision: JsonMapping) -> list[str]:
     """Return the ids of the rules of a stored decision."""
     return [rule["rule"] for rule in decision.get("rules") or ()]
 
 
-def _in_states(actions: Sequence[InterventionRecord], states: Sequence[str]) -> list[dict[str, Any]]:
+def _in_states(actions: Sequence[InterventionRecord], states: Sequence[str]) -> list[JsonObject]:
     return [card_view(action) for action in actions if action.state in states]

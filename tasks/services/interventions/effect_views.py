@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from domain.documents import JsonObject
 from ml.experiments.effects import Effect
 
 
-def effect_view(effect: Effect) -> dict[str, Any]:
+def effect_view(effect: Effect) -> JsonObject:
     """Return the rates of both arms, their difference and its interval; None where too few leads are settled."""
     return {
-        "rates": {"sent": effect.treated_rate, "held_out": effect.held_rate},
+        "rates": {"sent": effect.treated_rate, "held_out": effect.holdout_rate},
         "difference": effect.difference,
         "interval": None if effect.low is None else (effect.low, effect.high),
     }

@@ -1,20 +1,25 @@
 """Decide which leads something is done about: those at risk, with hysteresis, and those that nobody ever contacted.
 
-Everything here is computed from what was loaded; `current_risks` reads it, and stores what follows.
+`refresh_risks` first brings their risks up to date. `find` computes its answer from what was loaded and stores nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from db.records import ThresholdCrossing
+from db.repositories.overrides import threshold_state
+from db.session import Session
+from domain.documents import JsonMapping
 from domain.leads import UNSCORED_LEAD_TYPES
 from ml.interventions.policy import Need, is_acted_on
+from tasks.runtime.context import TaskContext
+from tasks.services.churn import churn_risk
 from tasks.services.interventions.gate_context import GateSubject
 from tasks.services.interventions.intervention_settings import InterventionSettings
+from tasks.services.leads.predictions import interval_of
 
 #: name of the threshold of which each lead's side is stored, so that a risk that wavers does not nag
 THRESHOLD = "churn"
@@ -32,7 +37,7 @@ class Risk:
     level: str
     as_of: datetime
     #: as in the prediction
-    detail: Mapping[str, Any]
+    detail: JsonMapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +53,30 @@ class Reasons:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eligibility:
-    """Which leads something is done about."""
+    """The leads that are eligible for an intervention, and why the others are not."""
 
     reasons: Mapping[str, Reasons]
     #: lead -> code of why nothing is done about it; the leads without reasons
     why_not: Mapping[str, str]
     #: leads that changed the side of the threshold
     crossings: tuple[ThresholdCrossing, ...]
+
+
+def refresh_risks(session: Session, context: TaskContext, subjects: Mapping[str, GateSubject]) -> dict[str, Risk]:
+    """Return the newest risk of each lead that has one.
+
+    A lead is assessed now, and its risk stored, where there is no risk of this scoring interval or something was
+    learnt of the lead since.
+    """
+    leads = {lead_id: subject for lead_id, subject in subjects.items() if subject.has_risk}
+    stored = _of_this_interval(session, context, leads)
+    missing = [lead_id for lead_id in leads if lead_id not in stored]
+    return stored | (_assess(session, context, missing) if missing else {})
+
+
+def above_threshold(session: Session, context: TaskContext, lead_ids: Collection[str]) -> Collection[str]:
+    """Return the leads that were acted on until now."""
+    return threshold_state.above_each(session, context.tenant_id, threshold=THRESHOLD, lead_ids=list(lead_ids))
 
 
 def find(
@@ -76,13 +98,48 @@ def find(
             reasons[lead_id] = _of_risk(subjects[lead_id], risk, neglected_only=lead_id not in acted_on)
     return Eligibility(
         reasons=reasons,
-        why_not={lead_id: _why_not(one, risks) for lead_id, one in subjects.items() if lead_id not in reasons},
+        why_not={lead_id: _why_not(subject, risks) for lead_id, subject in subjects.items() if lead_id not in reasons},
         crossings=tuple(
             ThresholdCrossing(lead_id=lead_id, threshold=THRESHOLD, above=lead_id in acted_on)
             for lead_id in sorted(risks)
             if (lead_id in acted_on) != (lead_id in above)
         ),
     )
+
+
+def record_crossings(session: Session, context: TaskContext, crossings: Sequence[ThresholdCrossing]) -> None:
+    """Store the leads that changed the side of the threshold."""
+    threshold_state.record_crossings(
+        session, context.tenant_id, moves=crossings, now=context.now, quiet_since=context.now
+    )
+
+
+def _of_this_interval(session: Session, context: TaskContext, leads: Mapping[str, GateSubject]) -> dict[str, Risk]:
+    since = context.now - interval_of(context)
+    return {
+        lead_id: Risk(
+            prediction_id=row.prediction_id,
+            probability=row.probability or 0.0,
+            level=row.band or "very_low",
+            as_of=row.as_of,
+            detail=row.detail,
+        )
+        for lead_id, row in churn_risk.latest(session, context.tenant_id, list(leads)).items()
+        if row.as_of > since and not leads[lead_id].changed_since(row.computed_at)
+    }
+
+
+def _assess(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> dict[str, Risk]:
+    return {
+        lead_id: Risk(
+            prediction_id=risk.prediction_id,
+            probability=risk.probability,
+            level=risk.level,
+            as_of=risk.as_of,
+            detail=risk.detail,
+        )
+        for lead_id, risk in churn_risk.assess_leads(session, context, lead_ids, context.now).items()
+    }
 
 
 def _of_risk(subject: GateSubject, risk: Risk, *, neglected_only: bool) -> Reasons:
@@ -122,7 +179,7 @@ def _of_refusal(subject: GateSubject, now: datetime) -> Reasons:
     return Reasons(need=need, prediction_id=None)
 
 
-def _indicators(indicators: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+def _indicators(indicators: Iterable[JsonMapping]) -> dict[str, float]:
     """Return the values of the indicators of which something is known."""
     return {indicator["name"]: float(indicator["value"]) for indicator in indicators if indicator.get("known")}
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
@@ -17,6 +16,7 @@ from db.repositories.interventions import interventions
 from db.repositories.leads import leads
 from db.session import Session
 from domain.action_states import UNREACHED
+from domain.documents import JsonObject
 from domain.leads import UNSCORED_LEAD_TYPES
 from ml.churn.activity import TERMINAL, ends, plain_kind
 from ml.features.events import OUTBOUND
@@ -187,7 +187,7 @@ def gate_facts(
     )
 
 
-def consent_of(lead: LeadRecord) -> dict[str, Any]:
+def consent_of(lead: LeadRecord) -> JsonObject:
     """Return a lead's consent: what is stored, and what its tags, stage and custom fields refuse by the rules of today.
 
     They are read again because the reader may have learnt words since they came. Doubts are taken as they are stored,
@@ -210,10 +210,10 @@ def inquiry_at(profile: LeadProfile, *, but: Collection[datetime] = frozenset())
     [True, False, False]
     """
     source_words = set(_WORD.findall((profile.source or "").casefold()))
-    came = profile.created_at if source_words & _ASKED and not source_words & _LISTED else None
-    asked = [event.occurred_at for event in profile.interactions if _asks(event) and event.occurred_at not in but]
+    arrival = profile.created_at if source_words & _ASKED and not source_words & _LISTED else None
+    inquiries = [event.occurred_at for event in profile.interactions if _asks(event) and event.occurred_at not in but]
     replied = profile.times.get("last_replied_at")
-    moments = [*asked, came, None if replied in but else replied]
+    moments = [*inquiries, arrival, None if replied in but else replied]
     return max((at for at in moments if at is not None and at <= profile.as_of), default=None)
 
 
@@ -222,13 +222,15 @@ def contact_times(subject: GateSubject, moment: datetime, *, but: str | None = N
 
     An action counts once, though the CRM also reports the message that it became.
     """
-    actions = [one for one in subject.past if one.action_id != but and one.channel != INTERNAL and _reached(one)]
+    actions = [
+        action for action in subject.past if action.action_id != but and action.channel != INTERNAL and _reached(action)
+    ]
     reaching = [event for event in subject.profile.interactions if _reaches(event)]
     messages = {event.occurred_at for event in reaching if plain_kind(event) not in _REPORTS}
     reports = {event.occurred_at for event in reaching if plain_kind(event) in _REPORTS}
     last = subject.profile.times.get("last_contacted_at")
-    others = [at for at in {*reports, last} if at is not None and not any(_covers(one, at) for one in actions)]
-    dispatched = [one.dispatched_at for one in actions if one.dispatched_at is not None]
+    others = [at for at in {*reports, last} if at is not None and not any(_covers(action, at) for action in actions)]
+    dispatched = [action.dispatched_at for action in actions if action.dispatched_at is not None]
     return tuple(sorted(at for at in {*_besides(actions, messages), *others, *dispatched} if moment - WEEK <= at))
 
 

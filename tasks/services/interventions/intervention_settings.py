@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
+from domain.documents import JsonMapping, JsonObject
 from ml.interventions.compliance.gates import GateRules
 from ml.interventions.compliance.quiet_hours import Hours
 from ml.interventions.policy import COOLDOWN, ENTER, LEAVE
@@ -36,7 +35,7 @@ class InterventionSettings:
     rules: GateRules = field(default_factory=GateRules)
 
 
-def settings_of(settings: Mapping[str, Any]) -> InterventionSettings:
+def settings_of(settings: JsonMapping) -> InterventionSettings:
     """Return a tenant's settings about interventions, with the defaults for what it has not set."""
     block = {name: value for name, value in block_of(settings).items() if value is not None}
     enter = float(block.get("enter", ENTER))
@@ -52,19 +51,19 @@ def settings_of(settings: Mapping[str, Any]) -> InterventionSettings:
     )
 
 
-def block_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+def block_of(settings: JsonMapping) -> JsonObject:
     """Return the settings about interventions as they were given."""
     return dict(settings.get("interventions") or {})
 
 
-def merged(settings: Mapping[str, Any], update: Interventions) -> dict[str, Any]:
+def merged(settings: JsonMapping, update: Interventions) -> JsonObject:
     """Return the settings after an update: what it does not name stays, and null goes back to the default."""
     changed = update.model_dump(exclude_unset=True, exclude=set(update.model_extra or {}))
     both = {**block_of(settings), **changed}
     return {name: value for name, value in both.items() if value is not None}
 
 
-def _rules(block: Mapping[str, Any]) -> GateRules:
+def _rules(block: JsonMapping) -> GateRules:
     hours, caps, default = block.get("quiet_hours") or {}, block.get("caps") or {}, GateRules()
     return GateRules(
         hours=Hours(start=hours.get("start", default.hours.start), end=hours.get("end", default.hours.end)),

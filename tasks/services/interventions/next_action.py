@@ -66,7 +66,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextAction:
-    """What is to be done about a lead, and why it may not be contacted."""
+    """The next action for a lead, or why it may not be contacted."""
 
     #: of the catalogue; None = nothing
     action: str | None = None
@@ -90,7 +90,7 @@ class NextAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What holds for all leads of a tenant at a moment."""
+    """The conditions that all leads of a tenant share at a moment."""
 
     now: datetime
     settings: InterventionSettings
@@ -115,21 +115,21 @@ def conditions(session: Session, context: TaskContext) -> Conditions:
 
 
 def next_actions(
-    session: Session, context: TaskContext, urged: Mapping[str, str | None], holds: Conditions
+    session: Session, context: TaskContext, urged: Mapping[str, str | None], conditions: Conditions
 ) -> dict[str, NextAction]:
     """Decide for several leads, each with what its urgency asks for (None = nothing in particular).
 
     A lead whose record cannot be decrypted is left out, so that it does not hold up the others.
     """
     try:
-        subjects = gate_context.load(session, context, list(urged), holds.settings)
+        subjects = gate_context.load(session, context, list(urged), conditions.settings)
     except SealBroken as error:
-        return _in_halves(session, context, urged, holds, error)
-    return {lead_id: decide(subject, urged[lead_id], holds) for lead_id, subject in subjects.items()}
+        return _in_halves(session, context, urged, conditions, error)
+    return {lead_id: decide(subject, urged[lead_id], conditions) for lead_id, subject in subjects.items()}
 
 
 def _in_halves(
-    session: Session, context: TaskContext, urged: Mapping[str, str | None], holds: Conditions, error: SealBroken
+    session: Session, context: TaskContext, urged: Mapping[str, str | None], conditions: Conditions, error: SealBroken
 ) -> dict[str, NextAction]:
     decided: dict[str, NextAction] = {}
     if len(urged) == 1:
@@ -137,26 +137,32 @@ def _in_halves(
         return decided
     parts = list(urged.items())
     for half in (parts[: len(parts) // 2], parts[len(parts) // 2 :]):
-        decided |= next_actions(session, context, dict(half), holds)
+        decided |= next_actions(session, context, dict(half), conditions)
     return decided
 
 
-def decide(subject: GateSubject, urged: str | None, holds: Conditions, blocked_by: Sequence[str] = ()) -> NextAction:
+def decide(
+    subject: GateSubject, urged: str | None, conditions: Conditions, blocked_by: Sequence[str] = ()
+) -> NextAction:
     """Decide what is to be done about a lead; nothing is where the person is `blocked_by` (restricted, objected)."""
     ended = [f"record.{why}" for why in blocked_by] or _ended(subject)
     if ended:
         return NextAction(why_not=tuple(Refusal(channel=None, rule=why) for why in ended))
-    decisions = _decisions(subject, holds)
+    decisions = _decisions(subject, conditions)
     refusals = tuple(
         Refusal(channel=channel, rule=decision.rules[-1].rule)
         for channel, decision in decisions.items()
         if decision.decision == "block"
     )
     closed = len(refusals) == len(decisions)
-    planned = _planned(subject, holds, refusals if closed else ())
+    planned = _planned(subject, conditions, refusals if closed else ())
     if planned is not None:
         return planned
-    return NextAction(why_not=refusals, closed=True) if closed else _by_hand(subject, urged, holds, decisions, refusals)
+    return (
+        NextAction(why_not=refusals, closed=True)
+        if closed
+        else _by_hand(subject, urged, conditions, decisions, refusals)
+    )
 
 
 def _ended(subject: GateSubject) -> list[str]:
@@ -167,23 +173,25 @@ def _ended(subject: GateSubject) -> list[str]:
     return ["record.no_client" if subject.record.lead_type in UNSCORED_LEAD_TYPES else "record.ended"]
 
 
-def _decisions(subject: GateSubject, holds: Conditions) -> dict[str, GateDecision]:
+def _decisions(subject: GateSubject, conditions: Conditions) -> dict[str, GateDecision]:
     """Judge each channel, without a text: we do not know what a person will say."""
     candidates = [ActionCandidate(action=action, channel=channel) for channel, action in REACHING.items()]
-    return dict(zip(REACHING, gate_context.judge_actions(candidates, subject, holds.now, holds.settings), strict=True))
+    return dict(
+        zip(REACHING, gate_context.judge_actions(candidates, subject, conditions.now, conditions.settings), strict=True)
+    )
 
 
-def _planned(subject: GateSubject, holds: Conditions, refusals: tuple[Refusal, ...]) -> NextAction | None:
+def _planned(subject: GateSubject, conditions: Conditions, refusals: tuple[Refusal, ...]) -> NextAction | None:
     """Return the newest action of the running plan that no gate blocks; None where there is none."""
-    running = (past for past in reversed(subject.past) if past.state in RUNNING and past.expires_at > holds.now)
+    running = (past for past in reversed(subject.past) if past.state in RUNNING and past.expires_at > conditions.now)
     for action in running:
-        not_before = None if _paused(action, holds) else _judge_again(action, subject, holds).not_before
+        not_before = None if _paused(action, conditions) else _judge_again(action, subject, conditions).not_before
         if not_before is not None:
             own_rule = f"plan.{action.action}"
             return NextAction(
                 action=action.action,
                 channel=action.channel,
-                not_before=_ahead(max(not_before, action.not_before), holds.now),
+                not_before=_ahead(max(not_before, action.not_before), conditions.now),
                 plan=action,
                 why_not=refusals or ((Refusal(channel=None, rule=own_rule),) if own_rule in TEXTS else ()),
                 closed=bool(refusals),
@@ -191,32 +199,32 @@ def _planned(subject: GateSubject, holds: Conditions, refusals: tuple[Refusal, .
     return None
 
 
-def _paused(action: InterventionRecord, holds: Conditions) -> bool:
+def _paused(action: InterventionRecord, conditions: Conditions) -> bool:
     """Return whether an action waits and will be withdrawn when its turn comes."""
-    return action.state in WAITING and bool(holds.paused & {EVERY_INTERVENTION, action.intervention})
+    return action.state in WAITING and bool(conditions.paused & {EVERY_INTERVENTION, action.intervention})
 
 
-def _judge_again(action: InterventionRecord, subject: GateSubject, holds: Conditions) -> GateDecision:
+def _judge_again(action: InterventionRecord, subject: GateSubject, conditions: Conditions) -> GateDecision:
     """Judge an action of the plan once more, as its dispatch will; its text may have been erased."""
     title, text = action.detail.get("title"), action.detail.get("text")
     candidate = candidate_of(action.action, action.channel, action.cost, title=title, text=text)
-    return gate_context.judge_action(candidate, subject, holds.now, holds.settings, but=action.action_id)
+    return gate_context.judge_action(candidate, subject, conditions.now, conditions.settings, but=action.action_id)
 
 
 def _by_hand(
     subject: GateSubject,
     urged: str | None,
-    holds: Conditions,
+    conditions: Conditions,
     decisions: Mapping[str, GateDecision],
     refusals: tuple[Refusal, ...],
 ) -> NextAction:
     """Return the first way of contact whose channel is open."""
     lead = subject.record
     traits = traits_of(lead.stage, lead.lead_type, lead.fields.get("timeline"))
-    for way in ways(urged, traits, holds.actions):
+    for way in ways(urged, traits, conditions.actions):
         not_before = decisions[way.channel].not_before
         if not_before is not None:
-            return NextAction(action=way.name, channel=way.channel, not_before=_ahead(not_before, holds.now))
+            return NextAction(action=way.name, channel=way.channel, not_before=_ahead(not_before, conditions.now))
     closed = {refusal.channel for refusal in refusals}
     unused = (Refusal(channel=name, rule="settings.allowed_actions") for name in REACHING if name not in closed)
     return NextAction(why_not=(*refusals, *unused), closed=True)

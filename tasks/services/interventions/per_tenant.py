@@ -9,7 +9,7 @@ from db.session import reading
 from tasks.runtime.context import TaskContext
 
 
-def of_tenant(context: TaskContext, tenant_id: str) -> TaskContext:
+def for_tenant(context: TaskContext, tenant_id: str) -> TaskContext:
     """Return a copy of the context for one tenant, with its settings."""
     with reading(tenant_id) as session:
         return replace(context.fork(), tenant=tenants.require(session, tenant_id))

@@ -50,11 +50,11 @@ def _withdraw_waiting(session: Session, context: TaskContext, plan: LeadPlan, se
         return plan
     selected_id = None if selection is None or selection.record is None else selection.record.action_id
     old = [action for action in plan.actions if action.action_id != selected_id and action.state in WAITING]
-    gone = [action.action_id for action in old if _take_back(session, context, action, plan, reason)]
+    withdrawn_ids = [action.action_id for action in old if _take_back(session, context, action, plan, reason)]
     return replace(
         plan,
-        actions=tuple(action for action in plan.actions if action.action_id not in gone),
-        reason=plan.reason if len(gone) == len(old) else "collision",
+        actions=tuple(action for action in plan.actions if action.action_id not in withdrawn_ids),
+        reason=plan.reason if len(withdrawn_ids) == len(old) else "collision",
     )
 
 
@@ -101,7 +101,10 @@ def store(
     }
     actions = {lead_id: record_of(draft) for lead_id, draft in new.items()} | revived
     enrolled = _enrol(session, context, batch, selections, actions)
-    hand_over(context, [one for one in actions.values() if one.state == "planned" and one.not_before <= context.now])
+    hand_over(
+        context,
+        [action for action in actions.values() if action.state == "planned" and action.not_before <= context.now],
+    )
     return {lead_id: _finished(plan, actions.get(lead_id), enrolled.get(lead_id)) for lead_id, plan in plans.items()}
 
 
@@ -118,7 +121,11 @@ def _drafts(
     session: Session, plan_context: PlanContext, batch: PlanBatch, selections: Mapping[str, Selection]
 ) -> dict[str, InterventionDraft]:
     """Write the drafts of what is new, and of what was blocked earlier the same day and may go now."""
-    open_ = {lead_id: one for lead_id, one in selections.items() if one.record is None or one.record.state == "blocked"}
+    open_ = {
+        lead_id: selection
+        for lead_id, selection in selections.items()
+        if selection.record is None or selection.record.state == "blocked"
+    }
     contact_ids = leads.identities(
         session, plan_context.tenant_id, source_system=plan_context.crm.provider, lead_ids=list(open_)
     )
@@ -142,7 +149,7 @@ def _contact_id(subject: GateSubject, crm: CrmAdapter) -> str | None:
 def _news(plan_context: PlanContext, subject: GateSubject, plan: LeadPlan) -> Iterable[InterventionDraft]:
     """Leave out what the same rules have blocked lately: it is known, and a row a day says no more."""
     since = plan_context.now - plan_context.settings.cooldown
-    lately = {_rules_key(one) for one in subject.past if one.state == "blocked" and one.planned_at > since}
+    lately = {_rules_key(action) for action in subject.past if action.state == "blocked" and action.planned_at > since}
     return [draft for draft in plan.blocked if _rules_key(draft) not in lately]
 
 
@@ -166,7 +173,7 @@ def _revive(session: Session, context: TaskContext, draft: InterventionDraft) ->
         to=draft.state,
         of=BLOCKED,
         now=context.now,
-        anew=draft,
+        revised=draft,
     )
     if moved is not None:
         audit_action(context, moved)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from db.records import EnrolmentRecord, InterventionDraft, InterventionRecord
 from domain.crms import DEFAULT_CRM
+from domain.documents import JsonMapping
 from ml.interventions.catalogue import Catalogue
 from ml.interventions.policy import Uplift
 from tasks.crm.adapter import CrmAdapter
@@ -18,7 +18,7 @@ from tasks.services.interventions.intervention_settings import InterventionSetti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
-    """What a message asks for besides the tenant's settings."""
+    """The options of one planning request; the rest comes from the tenant's settings."""
 
     allowed_actions: Collection[str] | None = None
     budget: float | None = None
@@ -28,7 +28,7 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadPlan:
-    """What was decided of one lead."""
+    """The plan for one lead."""
 
     lead_id: str
     #: what is to be carried out
@@ -44,13 +44,13 @@ class LeadPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanContext:
-    """What holds for all leads of a batch."""
+    """The conditions that all leads of a batch share."""
 
     tenant_id: str
     now: datetime
     settings: InterventionSettings
     #: the tenant's settings about interventions as they were given, for the catalogue and the CRM's adapter
-    raw_settings: Mapping[str, Any]
+    raw_settings: JsonMapping
     catalogue: Catalogue
     #: writes the requests
     crm: CrmAdapter
@@ -65,7 +65,7 @@ class PlanContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanBatch:
-    """What is known of the leads that are planned for."""
+    """The stored data of the leads that are planned for."""
 
     subjects: Mapping[str, GateSubject]
     enrolments: Mapping[str, EnrolmentRecord]

@@ -21,14 +21,7 @@ from ml.interventions.catalogue import CATALOGUE, Catalogue
 from ml.interventions.policy import EVERY_INTERVENTION, Proposal, action_id, options, propose, within_budget
 from tasks.crm.adapters import adapter_of
 from tasks.runtime.context import TaskContext
-from tasks.services.interventions import (
-    current_risks,
-    eligibility,
-    experiment,
-    gate_context,
-    plan_store,
-    withdrawal,
-)
+from tasks.services.interventions import eligibility, experiment, gate_context, plan_store, withdrawal
 from tasks.services.interventions.action_rows import Selection, arm_of, candidate_of_proposal, draft_of
 from tasks.services.interventions.eligibility import Reasons
 from tasks.services.interventions.gate_context import GateSubject
@@ -43,7 +36,7 @@ PROTECTING = ("terminal",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadChoice:
-    """What budget and gates left of the proposals for a lead."""
+    """The proposal for a lead that budget and gates leave, with the ones they blocked."""
 
     #: None = nothing
     selection: Selection | None = None
@@ -124,22 +117,24 @@ def _plan(
     session: Session, context: TaskContext, plan_context: PlanContext, lead_ids: Sequence[str]
 ) -> dict[str, LeadPlan]:
     subjects = gate_context.load(session, context, lead_ids, plan_context.settings)
-    risks = current_risks.refresh(session, context, subjects)
-    above = current_risks.above_threshold(session, context, risks)
-    found = eligibility.find(subjects, risks, above, plan_context.settings, context.now)
-    current_risks.record_crossings(session, context, found.crossings)
+    risks = eligibility.refresh_risks(session, context, subjects)
+    above = eligibility.above_threshold(session, context, risks)
+    eligible = eligibility.find(subjects, risks, above, plan_context.settings, context.now)
+    eligibility.record_crossings(session, context, eligible.crossings)
     enrolled = enrolments.for_leads(session, context.tenant_id, experiment=experiment.EXPERIMENT, lead_ids=lead_ids)
     plans = {
         lead_id: _withdraw_ended(
             session,
             context,
             subjects[lead_id],
-            _started(subjects[lead_id], enrolled.get(lead_id), plan_context, found.why_not.get(lead_id)),
+            _started(subjects[lead_id], enrolled.get(lead_id), plan_context, eligible.why_not.get(lead_id)),
         )
         for lead_id in lead_ids
     }
     batch = PlanBatch(subjects=subjects, enrolments=enrolled)
-    reasons = {lead_id: why for lead_id, why in found.reasons.items() if plans[lead_id].reason is None}
+    reasons = {
+        lead_id: lead_reasons for lead_id, lead_reasons in eligible.reasons.items() if plans[lead_id].reason is None
+    }
     choices = _choose(plan_context, batch, plans, reasons)
     plans |= {
         lead_id: replace(plans[lead_id], blocked=choice.blocked, reason=choice.reason)
@@ -147,7 +142,7 @@ def _plan(
     }
     selections = {lead_id: choice.selection for lead_id, choice in choices.items() if choice.selection is not None}
     plans = plan_store.withdraw_waiting(session, context, plans, selections)
-    free = {lead_id: one for lead_id, one in selections.items() if plans[lead_id].reason != "collision"}
+    free = {lead_id: selection for lead_id, selection in selections.items() if plans[lead_id].reason != "collision"}
     return plan_store.store(session, context, plan_context, batch, plans=plans, selections=free)
 
 
@@ -155,7 +150,7 @@ def _started(
     subject: GateSubject, enrolment: EnrolmentRecord | None, plan_context: PlanContext, why_not: str | None
 ) -> LeadPlan:
     """Return a plan of what runs for a lead already, with the reason why nothing is to be added, if there is one."""
-    running = (one for one in subject.past if one.state in RUNNING and one.expires_at > plan_context.now)
+    running = (action for action in subject.past if action.state in RUNNING and action.expires_at > plan_context.now)
     return LeadPlan(
         lead_id=subject.record.lead_id,
         actions=tuple(running),
@@ -205,7 +200,7 @@ def _choose(
     plan_context: PlanContext, batch: PlanBatch, plans: Mapping[str, LeadPlan], reasons: Mapping[str, Reasons]
 ) -> dict[str, LeadChoice]:
     """Return for each lead with reasons the first proposal that the budget bears and no gate blocks."""
-    proposals = {lead_id: _proposals(plan_context, why) for lead_id, why in reasons.items()}
+    proposals = {lead_id: _proposals(plan_context, lead_reasons) for lead_id, lead_reasons in reasons.items()}
     paid = {lead_id: plan.actions[0].cost for lead_id, plan in plans.items() if plan.actions}
     affordable = _affordable(plan_context, reasons, proposals, paid)
     choices = {}
@@ -217,12 +212,12 @@ def _choose(
     return choices
 
 
-def _proposals(plan_context: PlanContext, why: Reasons) -> list[Proposal]:
+def _proposals(plan_context: PlanContext, reasons: Reasons) -> list[Proposal]:
     allowed = plan_context.allowed
-    if why.neglected_only:
+    if reasons.neglected_only:
         allowed = frozenset(name for name in allowed if name in _people(plan_context.catalogue))
     return propose(
-        why.need,
+        reasons.need,
         plan_context.catalogue,
         allowed_actions=allowed,
         uplifts=plan_context.uplifts,
@@ -264,18 +259,18 @@ def _no_dearer(proposals: Sequence[Proposal], cost: float) -> list[Proposal]:
 
 
 def _first_allowed(
-    plan_context: PlanContext, batch: PlanBatch, why: Reasons, proposals: Sequence[Proposal], reason: str | None
+    plan_context: PlanContext, batch: PlanBatch, reasons: Reasons, proposals: Sequence[Proposal], reason: str | None
 ) -> LeadChoice:
     """Return the best proposal that the gates let pass, and those before it as blocked.
 
     A proposal that waits because nobody knows where the lead is comes after those that need not: its hour may never
     come. `reason` is why there are no proposals.
     """
-    lead_id = why.need.lead_id
+    lead_id = reasons.need.lead_id
     placeless: Selection | None = None
     blocked: list[InterventionDraft] = []
     for proposal in options(proposals):
-        selection = _judge(plan_context, batch.subjects[lead_id], why, proposal)
+        selection = _judge(plan_context, batch.subjects[lead_id], reasons, proposal)
         if selection.record is not None and not _still_open(selection.record, plan_context.now):
             # decided today, and over since: whatever comes next is another day's
             return LeadChoice(blocked=tuple(blocked), reason="decided")
@@ -299,19 +294,19 @@ def _still_open(record: InterventionRecord, now: datetime) -> bool:
     return record.state == "blocked" or (record.state in WAITING and record.expires_at > now)
 
 
-def _judge(plan_context: PlanContext, subject: GateSubject, why: Reasons, proposal: Proposal) -> Selection:
+def _judge(plan_context: PlanContext, subject: GateSubject, reasons: Reasons, proposal: Proposal) -> Selection:
     """Let the gates judge a proposal; where the same action was decided today or waits already, it is that one."""
     names = (subject.record.lead_id, proposal.intervention, proposal.action)
     todays_id = action_id(plan_context.tenant_id, *names, plan_context.now.date(), plan_context.catalogue.version)
-    alike = [one for one in subject.past if (one.intervention, one.action) == names[1:]]
-    waiting = (one for one in alike if one.state in WAITING and one.expires_at > plan_context.now)
-    record = next(waiting, None) or next((one for one in alike if one.action_id == todays_id), None)
+    alike = [action for action in subject.past if (action.intervention, action.action) == names[1:]]
+    waiting = (action for action in alike if action.state in WAITING and action.expires_at > plan_context.now)
+    record = next(waiting, None) or next((action for action in alike if action.action_id == todays_id), None)
     moment = plan_context.now + proposal.delay
     candidate = candidate_of_proposal(proposal, plan_context)
     decision = gate_context.judge_action(candidate, subject, moment, plan_context.settings)
     return Selection(
         subject=subject,
-        reasons=why,
+        reasons=reasons,
         proposal=proposal,
         decision=decision,
         action_id=todays_id if record is None else record.action_id,

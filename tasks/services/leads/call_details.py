@@ -5,21 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
+from domain.documents import JsonMapping, JsonObject
 from ml.urgency import waiting
 from tasks.services.interventions.next_action import NextAction
 
 
-def deal_price(urgency: Mapping[str, Any]) -> float | None:
+def deal_price(urgency: JsonMapping) -> float | None:
     """Return the deal's price as far as it is known: the deal's own, else the budget."""
     value = urgency.get("value")
     return float(value) if value else None
 
 
-def expected_value(probability: float, price: float | None, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+def expected_value(probability: float, price: float | None, settings: JsonMapping) -> JsonObject | None:
     """Return probability times what the tenant earns, in its own figures.
 
     None where the tenant has set none, or where no price is known and it named no typical one.
@@ -32,19 +31,19 @@ def expected_value(probability: float, price: float | None, settings: Mapping[st
     return {"amount": round(amount, 2), "currency": worth.get("currency", "USD")}
 
 
-def unanswered_since(urgency: Mapping[str, Any]) -> datetime | None:
+def unanswered_since(urgency: JsonMapping) -> datetime | None:
     """Return when an inquiry came in that nobody has answered."""
     inquiry_at = urgency.get("inquiry_at")
     return datetime.fromisoformat(inquiry_at) if inquiry_at else None
 
 
-def why_now(urgency: Mapping[str, Any], now: datetime) -> str | None:
+def why_now(urgency: JsonMapping, now: datetime) -> str | None:
     """Return why to call now; the words of an unanswered inquiry say how long it has waited until `now`."""
     since = unanswered_since(urgency)
     return waiting(since, now) if since is not None and since <= now else urgency.get("why_now")
 
 
-def due_by(urgency: Mapping[str, Any], action: NextAction) -> datetime | None:
+def due_by(urgency: JsonMapping, action: NextAction) -> datetime | None:
     """Return by when to act: while it is urgent, before the plan expires, and not before the gates allow it."""
     urgent = urgency.get("due_by")
     expires_at = None if action.plan is None else action.plan.expires_at

@@ -10,13 +10,13 @@ from db.records import PredictionRecord
 from db.repositories.events import events
 from db.repositories.predictions import predictions
 from db.session import Session
-from ml.worklist import Changed, Seen, changed
+from ml.worklist import DatedScore, ScoreChange, score_change
 from tasks.runtime.context import TaskContext
 
 
 def changes_since_yesterday(
     session: Session, context: TaskContext, scores: Sequence[PredictionRecord]
-) -> dict[str, Changed]:
+) -> dict[str, ScoreChange]:
     """Compare newest scores, and events since, with the last scores before today; leads without those are left out."""
     lead_ids = [score.lead_id for score in scores]
     if not lead_ids:
@@ -25,9 +25,9 @@ def changes_since_yesterday(
     before = predictions.latest_before(session, context.tenant_id, kind=kind, lead_ids=lead_ids, moment=moment)
     happened = events.for_leads(session, context.tenant_id, lead_ids=list(before))
     return {
-        score.lead_id: changed(
-            _seen(earlier),
-            _seen(score),
+        score.lead_id: score_change(
+            _dated_score(earlier),
+            _dated_score(score),
             [(event.kind, event.direction) for event in happened[score.lead_id] if event.occurred_at > earlier.as_of],
         )
         for score in scores
@@ -35,8 +35,8 @@ def changes_since_yesterday(
     }
 
 
-def _seen(score: PredictionRecord) -> Seen:
-    return Seen(probability=score.probability or 0.0, band=score.band or "", as_of=score.as_of)
+def _dated_score(score: PredictionRecord) -> DatedScore:
+    return DatedScore(probability=score.probability or 0.0, band=score.band or "", as_of=score.as_of)
 
 
 def _midnight(context: TaskContext) -> datetime:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
-from typing import Any
 
 import structlog
 
@@ -17,7 +16,8 @@ from db.repositories.due_queues.due_queue import DueQueue
 from db.session import Session, transaction
 from tasks.runtime.bisect_batch import bisect
 from tasks.runtime.context import TaskContext
-from tasks.services.leads.snapshots import interval_of
+from tasks.runtime.task import HearthTask
+from tasks.services.leads.predictions import interval_of
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 CHUNK, MESSAGES = 200, 8
 
 
-def ask_for_workers(task: Any, due: Mapping[str, int], *, stale: float) -> int:
+def ask_for_workers(task: HearthTask, due: Mapping[str, int], *, stale: float) -> int:
     """Send messages that each claim some leads of a tenant, of use for `stale` seconds; return how many are due."""
     for tenant_id, count in due.items():
         for _ in range(min(ceil(count / CHUNK), MESSAGES)):

@@ -7,9 +7,7 @@ directly and never goes through a queue.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from db.records import EventRecord, PredictionRecord, SnapshotRecord
 from db.repositories.events import events
@@ -18,6 +16,7 @@ from db.repositories.overrides import overrides, score_feedback
 from db.repositories.predictions import predictions, snapshots
 from db.repositories.privacy import restrictions
 from db.session import Session
+from domain.documents import JsonMapping, JsonObject
 from tasks.contracts.base.wire import to_wire
 from tasks.services.leads.overrides import override_view
 from tasks.services.leads.score_views import score_view
@@ -33,17 +32,17 @@ class Explanation:
     """A prediction with all that stands behind it."""
 
     #: finite JSON
-    evidence: Mapping[str, Any]
+    evidence: JsonMapping
     #: False: computing it again gave another score, or could not
     reproduced: bool
 
 
 def explain_prediction(session: Session, tenant_id: str, prediction_id: str) -> Explanation | None:
     """Return what stands behind a prediction; None where the tenant has none of this id."""
-    found = predictions.get(session, tenant_id, prediction_ids=[prediction_id])
-    if not found:
+    rows = predictions.get(session, tenant_id, prediction_ids=[prediction_id])
+    if not rows:
         return None
-    prediction = found[0]
+    prediction = rows[0]
     snapshot = snapshots.get(session, tenant_id, snapshot_ids=[prediction.snapshot_id])[0]
     marks = score_feedback.for_lead(session, tenant_id, lead_id=prediction.lead_id)
     replay = _replay(session, tenant_id, prediction, snapshot)
@@ -61,33 +60,38 @@ def explain_prediction(session: Session, tenant_id: str, prediction_id: str) -> 
     return Explanation(evidence=to_wire(evidence), reproduced=replay["same"] is not False)
 
 
-def _snapshot(snapshot: SnapshotRecord) -> dict[str, Any]:
-    known = {name: value for name, value in snapshot.features.items() if value is not None}
+def _snapshot(snapshot: SnapshotRecord) -> JsonObject:
+    features = {name: value for name, value in snapshot.features.items() if value is not None}
     return {
         "snapshot_id": snapshot.snapshot_id,
         "as_of": snapshot.as_of,
         "lead_version": snapshot.lead_version,
         "feature_schema": snapshot.feature_schema,
-        "features": known,
-        "missing": [name for name in snapshot.features if name not in known],
+        "features": features,
+        "missing": [name for name in snapshot.features if name not in features],
         "label": snapshot.label,
     }
 
 
-def _events(session: Session, tenant_id: str, snapshot: SnapshotRecord) -> dict[str, Any]:
+def _events(session: Session, tenant_id: str, snapshot: SnapshotRecord) -> JsonObject:
     """Return what had happened and was known at the snapshot's moment."""
-    every = events.for_leads(session, tenant_id, lead_ids=[snapshot.lead_id])[snapshot.lead_id]
-    known = [event for event in every if event.occurred_at <= snapshot.as_of and event.recorded_at <= snapshot.as_of]
-    counts = Counter(event.kind for event in known)
-    return {"counts": dict(counts.most_common()), "newest": [_event(event) for event in reversed(known[-LISTED:])]}
+    lead_events = events.for_leads(session, tenant_id, lead_ids=[snapshot.lead_id])[snapshot.lead_id]
+    known_events = [
+        event for event in lead_events if event.occurred_at <= snapshot.as_of and event.recorded_at <= snapshot.as_of
+    ]
+    counts = Counter(event.kind for event in known_events)
+    return {
+        "counts": dict(counts.most_common()),
+        "newest": [_event(event) for event in reversed(known_events[-LISTED:])],
+    }
 
 
-def _event(event: EventRecord) -> dict[str, Any]:
+def _event(event: EventRecord) -> JsonObject:
     names = ("kind", "occurred_at", "recorded_at", "direction", "channel")
     return {name: getattr(event, name) for name in names}
 
 
-def _gates(session: Session, tenant_id: str, prediction: PredictionRecord) -> dict[str, Any]:
+def _gates(session: Session, tenant_id: str, prediction: PredictionRecord) -> JsonObject:
     """Return what stands between the score and a call now; gates are judged whenever something is about to be done."""
     lead_id = prediction.lead_id
     lead = leads.get(session, tenant_id, lead_ids=[lead_id])[0]
@@ -101,9 +105,9 @@ def _gates(session: Session, tenant_id: str, prediction: PredictionRecord) -> di
     }
 
 
-def _model(session: Session, tenant_id: str, prediction: PredictionRecord) -> dict[str, Any]:
+def _model(session: Session, tenant_id: str, prediction: PredictionRecord) -> JsonObject:
     """Return the model that answered; its version and scope alone where rules did, or a written scorer."""
-    version: dict[str, Any] = {"version": prediction.model_version, "scope": prediction.scope}
+    version: JsonObject = {"version": prediction.model_version, "scope": prediction.scope}
     if prediction.kind not in MODEL_KINDS:
         return version
     model = model_registry.record_of(session, tenant_id, prediction.model_version)
@@ -121,12 +125,12 @@ def _model(session: Session, tenant_id: str, prediction: PredictionRecord) -> di
     }
 
 
-def _replay(session: Session, tenant_id: str, prediction: PredictionRecord, snapshot: SnapshotRecord) -> dict[str, Any]:
+def _replay(session: Session, tenant_id: str, prediction: PredictionRecord, snapshot: SnapshotRecord) -> JsonObject:
     """Put the stored snapshot through the stored artifact once more."""
     kind = MODEL_KINDS.get(prediction.kind)
     if kind is None:
         return {"same": None, "why": "rules over events gave this answer; there is no model to compute it again"}
-    champion = model_registry.of_version(session, tenant_id, prediction.model_version, kind)
+    champion = model_registry.champion_of_version(session, tenant_id, prediction.model_version, kind)
     if champion is None:
         return {"same": False, "why": "its model is not there any more, or does not open in this version of Hearth"}
     return kind.replay(champion, prediction, snapshot)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from db.records import OverrideRecord, PredictionRecord
 from db.repositories.overrides import overrides
 from db.repositories.predictions import predictions
 from db.session import Session
+from domain.documents import JsonMapping, JsonObject
 from ml.thresholds import within
 from tasks.runtime.context import TaskContext
 from tasks.services.leads.threshold_events import KIND
@@ -26,15 +25,13 @@ class EffectiveScore:
     override: OverrideRecord | None
 
 
-def effective_score(
-    score: PredictionRecord, override: OverrideRecord | None, settings: Mapping[str, Any]
-) -> EffectiveScore:
+def effective_score(score: PredictionRecord, override: OverrideRecord | None, settings: JsonMapping) -> EffectiveScore:
     """Return what counts of a lead that has a score."""
     return apply_override(score.band or "cold", score.probability or 0.0, override, settings)
 
 
 def apply_override(
-    band: str, probability: float, override: OverrideRecord | None, settings: Mapping[str, Any]
+    band: str, probability: float, override: OverrideRecord | None, settings: JsonMapping
 ) -> EffectiveScore:
     """Return what counts of a lead with this band and probability.
 
@@ -44,8 +41,7 @@ def apply_override(
         return EffectiveScore(probability=probability, band=band, override=None)
     if override.probability is not None:
         return EffectiveScore(probability=override.probability, band=override.band, override=override)
-    chosen: Any = override.band
-    moved = within(chosen, probability, **(settings.get("bands") or {}))
+    moved = within(override.band, probability, **(settings.get("bands") or {}))
     return EffectiveScore(probability=moved, band=override.band, override=override)
 
 
@@ -56,7 +52,7 @@ def load_effective_score(session: Session, context: TaskContext, lead_id: str) -
     return effective_score(scores[0], active.get(lead_id), context.settings()) if scores else None
 
 
-def override_view(override: OverrideRecord | None) -> dict[str, Any] | None:
+def override_view(override: OverrideRecord | None) -> JsonObject | None:
     """Return an override as answers show it."""
     if override is None:
         return None

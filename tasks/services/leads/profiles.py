@@ -1,18 +1,22 @@
-"""Build what the models read of a lead as of a moment, from what is stored or was sent along."""
+"""Build what the models read of a lead as of a moment, from what is stored or was sent along, and store it as JSON.
+
+A profile is encoded for its snapshot, so that later stages of an assessment need not read the lead again. Whether the
+lead refused, ended or is restricted is no part of it: that is read when it is needed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from db import consent
 from db.records import EventRecord, LeadRecord, LeadState, ScoringView
 from db.repositories.events import events
 from db.repositories.leads import leads
 from db.session import Session
-from ml.features.levels import normalised_level
+from domain.documents import JsonMapping, JsonObject
+from ml.features.contextual import normalised_level
 from ml.profiles import Interaction, LeadProfile
 from tasks.contracts.leads import LeadIn
 from tasks.intake.lead_drafts import to_draft
@@ -56,6 +60,13 @@ UNANSWERED = frozenset(
     | {"ringing", "queued", "initiated", "pending", "scheduled", "unanswered"}
 )
 TEXTS = ("source", "campaign", "timeline", "preapproval", "property_type", "state", "timezone")
+#: changes with what a profile holds: a worker of another version reads the lead again instead
+PROFILE_FORMAT = 1
+#: texts that an encoded profile holds
+_ENCODED_TEXTS = (
+    *("lead_type", "source", "campaign", "stage", "status", "timeline", "preapproval", "property_type", "state"),
+    "timezone",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +90,7 @@ def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datet
 
 def with_state(profile: LeadProfile, state: LeadState | ScoringView) -> StoredLead:
     """Return a lead with what its row says now of being scored and contacted."""
-    return StoredLead(profile=profile, version=state.version, blocked=state.held, ended=ended(state))
+    return StoredLead(profile=profile, version=state.version, blocked=state.restrictions, ended=ended(state))
 
 
 def load_profiles(
@@ -92,15 +103,15 @@ def load_profiles(
 
 def to_profile(record: LeadRecord | ScoringView, happened: Sequence[EventRecord], as_of: datetime) -> LeadProfile:
     """Return a stored lead as of a moment; fields that were observed later are not known yet."""
-    known = record.observed_at <= as_of
-    fields: Mapping[str, Any] = record.fields if known else {}
+    is_known = record.observed_at <= as_of
+    fields: JsonMapping = record.fields if is_known else {}
     return LeadProfile(
         lead_id=record.lead_id,
         as_of=as_of,
         created_at=record.created_at,
         lead_type=record.lead_type,
-        stage=record.stage if known else None,
-        custom=dict(record.custom) if known else {},
+        stage=record.stage if is_known else None,
+        custom=dict(record.custom) if is_known else {},
         interactions=tuple(to_interaction(event) for event in happened),
         **_typed(fields),
     )
@@ -141,7 +152,7 @@ def profile_from_message(lead: LeadIn, as_of: datetime) -> LeadProfile:
     )
 
 
-def _typed(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _typed(fields: JsonMapping) -> JsonObject:
     return {
         **{name: fields.get(name) for name in TEXTS},
         "numbers": {name: float(fields[name]) for name in NUMBERS if fields.get(name) is not None},
@@ -163,7 +174,7 @@ def to_interaction(event: EventRecord) -> Interaction:
     )
 
 
-def call_minutes(facts: Mapping[str, Any]) -> float | None:
+def call_minutes(facts: JsonMapping) -> float | None:
     """Return the minutes that a call lasted; None where nobody answered it, or nothing is known of that.
 
     >>> call_minutes({"duration": 90, "status": "completed"}), call_minutes({"duration": 30, "status": "voicemail"})
@@ -173,3 +184,56 @@ def call_minutes(facts: Mapping[str, Any]) -> float | None:
     if not isinstance(seconds, (int, float)) or seconds <= 0 or status in UNANSWERED:
         return None
     return seconds / 60
+
+
+def encode_profile(profile: LeadProfile) -> JsonObject:
+    """Return a profile as JSON; `decode_profile` gives it back, every number and moment as it was."""
+    return {
+        "format": PROFILE_FORMAT,
+        "lead_id": profile.lead_id,
+        "as_of": profile.as_of.isoformat(),
+        "created_at": None if profile.created_at is None else profile.created_at.isoformat(),
+        "texts": {name: getattr(profile, name) for name in _ENCODED_TEXTS},
+        "numbers": dict(profile.numbers),
+        "times": {name: at.isoformat() for name, at in profile.times.items()},
+        "tags": list(profile.tags),
+        "custom": dict(profile.custom),
+        "interactions": [
+            [
+                event.kind,
+                event.occurred_at.isoformat(),
+                event.recorded_at.isoformat(),
+                event.direction,
+                event.channel,
+                event.value,
+            ]
+            for event in profile.interactions
+        ],
+    }
+
+
+def decode_profile(stored: JsonMapping | None) -> LeadProfile | None:
+    """Return the profile that was encoded; None where nothing is stored, or another version of Hearth wrote it."""
+    if stored is None or stored.get("format") != PROFILE_FORMAT:
+        return None
+    return LeadProfile(
+        lead_id=stored["lead_id"],
+        as_of=datetime.fromisoformat(stored["as_of"]),
+        created_at=None if stored["created_at"] is None else datetime.fromisoformat(stored["created_at"]),
+        numbers=stored["numbers"],
+        times={name: datetime.fromisoformat(at) for name, at in stored["times"].items()},
+        tags=tuple(stored["tags"]),
+        custom=stored["custom"],
+        interactions=tuple(
+            Interaction(
+                kind=kind,
+                occurred_at=datetime.fromisoformat(occurred_at),
+                recorded_at=datetime.fromisoformat(recorded_at),
+                direction=direction,
+                channel=channel,
+                value=value,
+            )
+            for kind, occurred_at, recorded_at, direction, channel, value in stored["interactions"]
+        ),
+        **stored["texts"],
+    )

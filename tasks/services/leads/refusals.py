@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from db import consent as rules
 from db.records import ConsentRecord, ConsentStatement, LeadRecord, UpsertResult
 from db.repositories.consent import consent
 from db.session import Session
+from domain.documents import JsonMapping, JsonObject
 from tasks.runtime.context import TaskContext
 
 #: types of the outbound stream
@@ -71,7 +71,7 @@ def _first_said(statements: Sequence[ConsentStatement]) -> datetime | None:
     return min((statement.said_at for statement in statements if statement.said_at is not None), default=None)
 
 
-def in_doubt(session: Session, tenant_id: str, *, assigned_to: str | None = None, limit: int) -> list[dict[str, Any]]:
+def in_doubt(session: Session, tenant_id: str, *, assigned_to: str | None = None, limit: int) -> list[JsonObject]:
     """Return leads of which a person is to decide whether they refused, as answers show them."""
     return [
         {
@@ -87,13 +87,13 @@ def in_doubt(session: Session, tenant_id: str, *, assigned_to: str | None = None
     ]
 
 
-def ledger_view(session: Session, tenant_id: str, record: LeadRecord, *, most: int | None = None) -> dict[str, Any]:
+def ledger_view(session: Session, tenant_id: str, record: LeadRecord, *, most: int | None = None) -> JsonObject:
     """Return the state of each channel of a lead, and the newest statements of its ledger without the words."""
     entries = consent.for_lead(session, tenant_id, lead_id=record.lead_id)
     return {**channels_view(record.consent), "statements": statement_views(entries)[:most]}
 
 
-def channels_view(view: Mapping[str, Any]) -> dict[str, Any]:
+def channels_view(view: JsonMapping) -> JsonObject:
     """Return the state of each channel in a view."""
     return {
         "contactable": rules.contactable(view),
@@ -102,7 +102,7 @@ def channels_view(view: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def statement_views(entries: Iterable[ConsentRecord]) -> list[dict[str, Any]]:
+def statement_views(entries: Iterable[ConsentRecord]) -> list[JsonObject]:
     """Return the statements of a ledger, the newest first, without the words, which are personal."""
     views = [
         {
@@ -119,7 +119,7 @@ def statement_views(entries: Iterable[ConsentRecord]) -> list[dict[str, Any]]:
     return views[::-1]
 
 
-def channel_state(view: Mapping[str, Any], channel: str) -> str:
+def channel_state(view: JsonMapping, channel: str) -> str:
     """Return the state of a channel: refused, in_doubt, granted, withheld or unknown.
 
     >>> channel_state({"opt_in_sms": True, "dnd_all": True}, "sms"), channel_state({}, "call")

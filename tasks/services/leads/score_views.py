@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from db.records import FeedbackRecord, PredictionRecord
+from domain.documents import JsonObject
 
 #: parts of a score's detail that say how far to trust it
 QUALITY = ("interval", "fit", "engagement", "data_quality")
 
 
-def score_view(score: PredictionRecord, marks: Iterable[FeedbackRecord]) -> dict[str, Any]:
+def score_view(score: PredictionRecord, marks: Iterable[FeedbackRecord]) -> JsonObject:
     """Return one score with the marks that people gave it; `marks` may hold those of other scores too."""
     return {
         "prediction_id": score.prediction_id,

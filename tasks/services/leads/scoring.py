@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from db.records import PredictionDraft, SnapshotRecord
 from db.session import Session
+from domain.documents import JsonMapping, JsonObject
 from ml.explain import Reason
 from ml.leads import LeadScore, band
 from ml.profiles import FeatureMatrix
 from tasks.runtime.context import TaskContext
-from tasks.services.leads import prediction_store
+from tasks.services.leads.predictions import save_predictions
 from tasks.services.leads.threshold_events import KIND, emit_score_changes
-from tasks.services.models.champion import LeadChampion
+from tasks.services.models.model_kind import LeadChampion
 
 
 def store_scores(
@@ -41,17 +41,17 @@ def store_predictions(session: Session, context: TaskContext, drafts: Sequence[P
 
     A lead that was restricted since its snapshot was taken gets none.
     """
-    stored = prediction_store.store(session, context, drafts, kind=KIND)
+    stored = save_predictions(session, context, drafts, kind=KIND)
     if fresh := [(draft, prediction_id) for draft, prediction_id in stored.fresh() if draft.kind == KIND]:
         emit_score_changes(session, context, fresh, stored.before)
 
 
-def lead_score_view(score: LeadScore, settings: Mapping[str, Any]) -> dict[str, Any]:
+def lead_score_view(score: LeadScore, settings: JsonMapping) -> JsonObject:
     """Return a score as the caller who asked for one lead gets it."""
     return {"probability": score.probability, "band": band_of(score, settings), **_detail(score)}
 
 
-def band_of(score: LeadScore, settings: Mapping[str, Any]) -> str:
+def band_of(score: LeadScore, settings: JsonMapping) -> str:
     """Return the band of a score by the tenant's own borders."""
     return band(score.probability, **(settings.get("bands") or {}))
 
@@ -73,7 +73,7 @@ def _prediction(
     )
 
 
-def _detail(score: LeadScore) -> dict[str, Any]:
+def _detail(score: LeadScore) -> JsonObject:
     return {
         "score": score.score,
         "log_odds": score.log_odds,
@@ -88,5 +88,5 @@ def _detail(score: LeadScore) -> dict[str, Any]:
     }
 
 
-def _reason(reason: Reason) -> dict[str, Any]:
+def _reason(reason: Reason) -> JsonObject:
     return {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from db.records import PredictionDraft, ThresholdCrossing
 from db.repositories.overrides import overrides, threshold_state
 from db.session import Session
+from domain.documents import JsonMapping, JsonObject
 from domain.model_kinds import LEAD_SCORE
 from ml.thresholds import Threshold, hot, moved
 from tasks.runtime.context import TaskContext
@@ -35,11 +35,11 @@ class Move:
     facts: Mapping[str, str]
 
 
-def thresholds_of(settings: Mapping[str, Any]) -> list[Threshold]:
+def thresholds_of(settings: JsonMapping) -> list[Threshold]:
     """Return the tenant's thresholds; the border of the hot band where it named none."""
     named = settings.get("thresholds") or {}
-    own = [Threshold(name=name, enter=at["enter"], leave=at["leave"]) for name, at in sorted(named.items())]
-    return own or [hot(settings.get("bands") or {})]
+    thresholds = [Threshold(name=name, enter=at["enter"], leave=at["leave"]) for name, at in sorted(named.items())]
+    return thresholds or [hot(settings.get("bands") or {})]
 
 
 def emit_score_changes(
@@ -111,7 +111,7 @@ def _move(
     return Move(lead_id=draft.lead_id, probability=draft.probability, sides=sides, facts=facts)
 
 
-def _band_change(draft: PredictionDraft, prediction_id: str, was: tuple[str, float] | None) -> dict[str, Any] | None:
+def _band_change(draft: PredictionDraft, prediction_id: str, was: tuple[str, float] | None) -> JsonObject | None:
     """Return the body of `band.changed`; None where the band is the one before, or the first."""
     if was is None or was[0] == draft.band:
         return None

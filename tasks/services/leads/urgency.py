@@ -12,9 +12,9 @@ from ml.profiles import LeadProfile
 from ml.urgency import Urgency, assess
 from tasks.contracts.base.wire import to_wire
 from tasks.runtime.context import TaskContext
+from tasks.services.leads.predictions import due_after
 from tasks.services.leads.profiles import StoredLead
 from tasks.services.leads.scoring import store_predictions
-from tasks.services.leads.snapshots import due_after
 
 
 def store_urgency(

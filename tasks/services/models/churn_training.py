@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from db.session import Session
+from domain.documents import JsonObject
 from ml.churn.labels import HORIZON, Label
-from ml.churn.training import METHOD, gate, known_rows, train, written
+from ml.churn.training import METHOD, gate, known_rows, scorecard_probabilities, train
 from ml.features import extract
 from ml.leads import Gate, Training
 from ml.profiles import FeatureMatrix
@@ -17,8 +17,8 @@ from ml.training.promotion import Decision, decide
 from tasks.contracts.models import TrainModel
 from tasks.runtime.context import TaskContext
 from tasks.services.models import churn_training_data, lead_training_data
-from tasks.services.models.champion import ChurnChampion
 from tasks.services.models.dataset import Dataset, too_few
+from tasks.services.models.model_kind import ChurnChampion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class ChurnDataset(Dataset):
 
     labels: tuple[Label, ...]
     #: probability that the written scorecard gives each row
-    written: tuple[float, ...]
+    scorecard_probabilities: tuple[float, ...]
     #: what tells the risk now, and has to be beaten
     champion: ChurnChampion
 
@@ -45,19 +45,19 @@ class ChurnDataset(Dataset):
 
         Rows of one lead are drawn together.
         """
-        known, truth, predicted = known_rows(self.labels), self.truth, training.out_of_fold
-        every = list(range(len(known)))
+        labelled_rows, truth, predicted = known_rows(self.labels), self.truth, training.out_of_fold
+        all_places = list(range(len(labelled_rows)))
         if self.champion.retrain:
-            return self._compare(every, predicted, None, "", seed)
+            return self._compare(all_places, predicted, None, "", seed)
         if self.champion.scorer is None:
-            scorecard = tuple(self.written[row] for row in known)
-            return self._compare(every, predicted, scorecard, "the scorecard", seed)
-        fresh = [place for place, row in enumerate(known) if self._new_to_the_champion(self.labels[row])]
-        leads = {self.labels[known[place]].lead_id: truth[place] for place in fresh}
+            scorecard = tuple(self.scorecard_probabilities[row] for row in labelled_rows)
+            return self._compare(all_places, predicted, scorecard, "the scorecard", seed)
+        fresh = [place for place, row in enumerate(labelled_rows) if self._new_to_the_champion(self.labels[row])]
+        leads = {self.labels[labelled_rows[place]].lead_id: truth[place] for place in fresh}
         if too_few(len(leads), list(leads.values())):
             reason = f"only {len(leads)} leads have rows that are new to the champion: too few to compare by"
             return Decision(promoted=False, reason=reason, rows=len(fresh), against="the present champion")
-        champion = tuple(self.champion.scorer.quick(self.matrix.take(known)).tolist())
+        champion = tuple(self.champion.scorer.quick(self.matrix.take(labelled_rows)).tolist())
         return self._compare(fresh, predicted, champion, "the present champion", seed)
 
     def _new_to_the_champion(self, label: Label) -> bool:
@@ -68,18 +68,20 @@ class ChurnDataset(Dataset):
         self, places: Sequence[int], predicted: Sequence[float], rival: Sequence[float] | None, name: str, seed: int
     ) -> Decision:
         """Compare on some of the rows whose outcome is known; `places` are positions among those."""
-        known, truth = known_rows(self.labels), self.truth
+        labelled_rows, truth = known_rows(self.labels), self.truth
         return decide(
             [truth[place] for place in places],
             [predicted[place] for place in places],
             None if rival is None else [rival[place] for place in places],
             seed=seed,
             rival=name,
-            groups=[self.labels[known[place]].lead_id for place in places],
+            groups=[self.labels[labelled_rows[place]].lead_id for place in places],
         )
 
 
-def own(session: Session, request: TrainModel, context: TaskContext, champion: ChurnChampion) -> ChurnDataset:
+def tenant_dataset(
+    session: Session, request: TrainModel, context: TaskContext, champion: ChurnChampion
+) -> ChurnDataset:
     """Read the tenant's own leads, as known at the beginning of this week."""
     thresholds = _thresholds(context)
     as_of = request.as_of or context.now
@@ -89,7 +91,9 @@ def own(session: Session, request: TrainModel, context: TaskContext, champion: C
         owner=request.tenant_id,
         matrix=matrix,
         labels=rows.labels,
-        written=tuple(written(rows.profiles, matrix, thresholds).tolist()) if rows.labels else (),
+        scorecard_probabilities=tuple(scorecard_probabilities(rows.profiles, matrix, thresholds).tolist())
+        if rows.labels
+        else (),
         lead_ids={request.tenant_id: tuple(dict.fromkeys(label.lead_id for label in rows.labels))},
         fingerprint=_fingerprint(matrix, rows, request),
         champion=champion,
@@ -112,7 +116,7 @@ def _fingerprint(matrix: FeatureMatrix, rows: churn_training_data.LabelledSnapsh
     return lead_training_data.fingerprint(matrix, (), request.kind, request.scope, request.seed, METHOD, outcomes)
 
 
-def _facts(rows: churn_training_data.LabelledSnapshots) -> dict[str, Any]:
+def _facts(rows: churn_training_data.LabelledSnapshots) -> JsonObject:
     dates = [label.as_of for label in rows.labels]
     return {
         "sources": {"histories": len({label.lead_id for label in rows.labels}), "blocked": rows.blocked},

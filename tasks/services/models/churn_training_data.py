@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from db.records import EventRecord, LeadRecord, SnapshotRecord
 from db.repositories.events import events
@@ -17,8 +16,9 @@ from db.repositories.leads import leads
 from db.repositories.predictions import snapshots
 from db.repositories.privacy import restrictions
 from db.session import Session
+from domain.documents import JsonMapping
 from ml.churn.activity import STAGES, ends
-from ml.churn.labels import History, Label, Standing, labels, settled, weekly
+from ml.churn.labels import History, Label, StageRecord, labels, week_start, weekly_dates
 from ml.churn.training import gate, thinned
 from ml.leads import Gate
 from ml.profiles import Interaction, LeadProfile
@@ -46,17 +46,17 @@ class LabelledSnapshots:
 
 def rows_of(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Mapping[str, float]) -> LabelledSnapshots:
     """Return the rows that there are to learn from, as known at the beginning of a moment's week."""
-    until = settled(as_of)
-    learnable, dates = _learnable(session, tenant_id), weekly(until)
+    until = week_start(as_of)
+    learnable, dates = _learnable(session, tenant_id), weekly_dates(until)
     count = len(learnable.lead_ids)
     dates_of = {lead_id: thinned(dates, count, place) for place, lead_id in enumerate(learnable.lead_ids)}
     chosen = [lead_id for lead_id, own_dates in dates_of.items() if own_dates]
     rows: list[Label] = []
     known_then: list[LeadProfile] = []
     for history in _histories(session, tenant_id, chosen, dates, until):
-        own = labels([history], dates_of[history.profile.lead_id], until=until, thresholds=thresholds)
-        rows += own
-        known_then += [_as_then(history).at(label.as_of) for label in own]
+        lead_labels = labels([history], dates_of[history.profile.lead_id], until=until, thresholds=thresholds)
+        rows += lead_labels
+        known_then += [_as_then(history).at(label.as_of) for label in lead_labels]
     return LabelledSnapshots(labels=tuple(rows), profiles=tuple(known_then), until=until, blocked=learnable.blocked)
 
 
@@ -65,8 +65,8 @@ def ready(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Mapp
 
     Looks at a few dates of the first leads, and at more leads until there is enough.
     """
-    until, rows = settled(as_of), list[Label]()
-    dates, lead_ids = weekly(until)[::-EVERY], _learnable(session, tenant_id).lead_ids[:LOOKED_AT]
+    until, rows = week_start(as_of), list[Label]()
+    dates, lead_ids = weekly_dates(until)[::-EVERY], _learnable(session, tenant_id).lead_ids[:LOOKED_AT]
     for start in range(0, len(lead_ids), CHUNK):
         histories = _histories(session, tenant_id, lead_ids[start : start + CHUNK], dates, until)
         rows += labels(histories, dates, until=until, thresholds=thresholds)
@@ -111,7 +111,7 @@ def _as_then(history: History) -> History:
     A record is observed again with every event. So its attributes would be known at a past date only for leads to which
     nothing happened since, and that is what the model is to predict.
     """
-    return replace(history, observed_at=_NEVER, standings=history.standings[:-1])
+    return replace(history, observed_at=_NEVER, stage_history=history.stage_history[:-1])
 
 
 def history_of(
@@ -119,11 +119,11 @@ def history_of(
 ) -> History:
     """Return all that is known of a lead by now."""
     profile = profiles.to_profile(record, happened, max(until, record.observed_at))
-    before = _past_standings(taken)
+    before = _past_stages(taken)
     return History(
         profile=replace(profile, interactions=(*profile.interactions, *_endings(record))),
         observed_at=record.observed_at,
-        standings=(*before, _now(record, before[-1] if before else None)),
+        stage_history=(*before, _now(record, before[-1] if before else None)),
     )
 
 
@@ -137,20 +137,20 @@ def _endings(record: LeadRecord) -> Iterator[Interaction]:
         yield Interaction(kind="unsubscribed", occurred_at=refused, recorded_at=refused, direction="inbound")
 
 
-def _past_standings(taken: Sequence[SnapshotRecord]) -> list[Standing]:
+def _past_stages(taken: Sequence[SnapshotRecord]) -> list[StageRecord]:
     """Return the stages of a lead as its snapshots say; it entered a stage when a snapshot first said so."""
-    standings: list[Standing] = []
+    stage_history: list[StageRecord] = []
     for snapshot in taken:
         stage = snapshot.features.get("stage")
         if isinstance(stage, str):
-            since = standings[-1].since if standings and standings[-1].stage == stage else snapshot.as_of
+            since = stage_history[-1].since if stage_history and stage_history[-1].stage == stage else snapshot.as_of
             timeline = _timeline(snapshot.features)
-            standings.append(Standing(since=since, recorded_at=snapshot.as_of, stage=stage, timeline=timeline))
-    return standings
+            stage_history.append(StageRecord(since=since, recorded_at=snapshot.as_of, stage=stage, timeline=timeline))
+    return stage_history
 
 
-def _now(record: LeadRecord, before: Standing | None) -> Standing:
-    return Standing(
+def _now(record: LeadRecord, before: StageRecord | None) -> StageRecord:
+    return StageRecord(
         since=_since(record, before),
         recorded_at=record.observed_at,
         stage=record.stage,
@@ -158,19 +158,19 @@ def _now(record: LeadRecord, before: Standing | None) -> Standing:
     )
 
 
-def _since(record: LeadRecord, before: Standing | None) -> datetime:
+def _since(record: LeadRecord, before: StageRecord | None) -> datetime:
     """Return when a lead entered its stage; where nobody said, the earliest it can have been, since it is no news."""
     ended = (record.stage or "").casefold() in STAGES
     moments = [record.fields.get("stage_changed_at")]
     moments += [record.label_at, record.fields.get("closed_at")] if ended else []
     if before is not None and before.stage == record.stage:
         return before.since
-    known = [moment for moment in moments if isinstance(moment, datetime)]
-    if known or ended:
-        return min([*known[:1], record.observed_at])
+    dates = [moment for moment in moments if isinstance(moment, datetime)]
+    if dates or ended:
+        return min([*dates[:1], record.observed_at])
     return min(record.created_at or record.observed_at, record.observed_at)
 
 
-def _timeline(fields: Mapping[str, Any]) -> str | None:
+def _timeline(fields: JsonMapping) -> str | None:
     timeline = fields.get("timeline")
     return timeline if isinstance(timeline, str) else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from domain.documents import JsonMapping
 from ml.leads import Training
 from ml.profiles import FeatureMatrix
 from ml.training.promotion import Decision
@@ -29,7 +29,7 @@ class Dataset(ABC):
     #: name -> how many more it takes; empty where there is enough to learn from
     missing: Mapping[str, int]
     #: what the report says of the rows
-    facts: Mapping[str, Any]
+    facts: JsonMapping
 
     @property
     @abstractmethod

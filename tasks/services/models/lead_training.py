@@ -18,8 +18,8 @@ from ml.training.promotion import Decision, decide
 from tasks.contracts.models import TrainModel
 from tasks.runtime.context import TaskContext
 from tasks.services.models import lead_training_data
-from tasks.services.models.champion import LeadChampion
 from tasks.services.models.dataset import Dataset, too_few
+from tasks.services.models.model_kind import LeadChampion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class LeadDataset(Dataset):
         """Return predictions of rows not seen in training; of a pooled model, of whole tenants that it has not seen."""
         if self.scope == "tenant":
             return training.out_of_fold
-        return multi_tenant.across(self.matrix, self.labels, self.tenants, seed=seed)
+        return multi_tenant.leave_tenant_out(self.matrix, self.labels, self.tenants, seed=seed)
 
     def _new_to_the_champion(self) -> list[int]:
         """Return the rows whose label the champion cannot have known."""
@@ -82,11 +82,12 @@ class LeadDataset(Dataset):
         return Decision(promoted=False, reason=reason, rows=len(labels), against="the present champion")
 
 
-def own(session: Session, request: TrainModel, context: TaskContext, champion: LeadChampion) -> LeadDataset:
+def tenant_dataset(session: Session, request: TrainModel, context: TaskContext, champion: LeadChampion) -> LeadDataset:
     """Read the tenant's own labelled leads."""
     available = lead_training_data.rows_of(session, request.tenant_id, request.as_of)
     rows = list(available.by_lead.values())
-    matrix, labels = lead_training_data.matrix_of(rows), tuple(row.label for row in rows)
+    matrix = lead_training_data.matrix_of(rows, available.refused)
+    labels = tuple(row.label for row in rows)
     return LeadDataset(
         owner=request.tenant_id,
         scope=request.scope,
@@ -102,7 +103,7 @@ def own(session: Session, request: TrainModel, context: TaskContext, champion: L
     )
 
 
-def pooled(session: Session, request: TrainModel, context: TaskContext, champion: LeadChampion) -> LeadDataset:
+def pooled_dataset(session: Session, request: TrainModel, context: TaskContext, champion: LeadChampion) -> LeadDataset:
     """Read the rows of every tenant that agreed, the newest first where one has more than all the others together."""
     vertical = pooled_models.vertical_of(context.settings())
     available = {
@@ -112,7 +113,7 @@ def pooled(session: Session, request: TrainModel, context: TaskContext, champion
     share = multi_tenant.fair_share({tenant_id: len(rows.by_lead) for tenant_id, rows in available.items()})
     chosen = {tenant_id: _newest(rows, share[tenant_id]) for tenant_id, rows in available.items() if share[tenant_id]}
     rows = [row for part in chosen.values() for row in part.values()]
-    matrix, labels = multi_tenant.shared(lead_training_data.matrix_of(rows)), tuple(row.label for row in rows)
+    matrix, labels = multi_tenant.shared_features(lead_training_data.matrix_of(rows)), tuple(row.label for row in rows)
     blocked = sum(part.blocked for part in available.values())
     return LeadDataset(
         owner=pooled_models.owner(vertical),

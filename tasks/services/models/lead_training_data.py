@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from db.records import LeadRecord
 from db.repositories.leads import leads
 from db.repositories.predictions import snapshots
 from db.repositories.privacy import restrictions
 from db.session import Session
+from domain.documents import JsonObject
 from ml import artifacts
-from ml.features import SCHEMA_VERSION, extract
+from ml.features import SCHEMA_VERSION, extract, refused
 from ml.leads import METHOD
 from ml.profiles import FeatureMatrix
 from tasks.contracts.base.wire import canonical
@@ -40,25 +40,31 @@ class LabelledRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledRows:
-    """A tenant's rows by lead, and how many leads were left out since nothing may be computed of them."""
+    """A tenant's rows by lead, and what was left out."""
 
     by_lead: Mapping[str, LabelledRow]
+    #: leads of which nothing may be computed
     blocked: int
+    #: attributes that may not be features, each with the reason
+    refused: Mapping[str, str]
 
 
 def rows_of(session: Session, tenant_id: str, as_of: datetime | None) -> LabelledRows:
     """Return a tenant's labelled leads, or those labelled by a moment; live scoring's row wins over an import's."""
-    rows = {**_from_leads(session, tenant_id, as_of), **_from_snapshots(session, tenant_id, as_of)}
+    records = leads.labelled(session, tenant_id)
+    rows = {**_from_leads(session, tenant_id, records, as_of), **_from_snapshots(session, tenant_id, as_of)}
     blocked = [rows.pop(lead_id, None) for lead_id in restrictions.blocked(session, tenant_id)]
     # Sorted by lead, so that the same data has the same fingerprint in whatever order the database returns it.
     return LabelledRows(
-        by_lead={lead_id: rows[lead_id] for lead_id in sorted(rows)}, blocked=sum(row is not None for row in blocked)
+        by_lead={lead_id: rows[lead_id] for lead_id in sorted(rows)},
+        blocked=sum(row is not None for row in blocked),
+        refused=refused(sorted({name for record in records for name in record.custom})),
     )
 
 
-def matrix_of(rows: Sequence[LabelledRow]) -> FeatureMatrix:
-    """Return rows as what a scorer learns from."""
-    return FeatureMatrix.from_rows([row.features for row in rows])
+def matrix_of(rows: Sequence[LabelledRow], refused: Mapping[str, str] | None = None) -> FeatureMatrix:
+    """Return rows as what a scorer learns from; `refused` are the attributes that are not among the features."""
+    return replace(FeatureMatrix.from_rows([row.features for row in rows]), refused=refused or {})
 
 
 def fingerprint(matrix: FeatureMatrix, labels: Sequence[bool], *request: object) -> str:
@@ -70,7 +76,7 @@ def fingerprint(matrix: FeatureMatrix, labels: Sequence[bool], *request: object)
     return digest.hexdigest()
 
 
-def facts(rows: Sequence[LabelledRow], blocked: int) -> dict[str, Any]:
+def facts(rows: Sequence[LabelledRow], blocked: int) -> JsonObject:
     """Return what a report says of the rows: where they come from and the time they span."""
     seen_at, known_at = [row.seen_at for row in rows], [row.known_at for row in rows]
     sources = [row.source for row in rows]
@@ -82,9 +88,11 @@ def facts(rows: Sequence[LabelledRow], blocked: int) -> dict[str, Any]:
     }
 
 
-def _from_leads(session: Session, tenant_id: str, as_of: datetime | None) -> dict[str, LabelledRow]:
+def _from_leads(
+    session: Session, tenant_id: str, records: Sequence[LeadRecord], as_of: datetime | None
+) -> dict[str, LabelledRow]:
     """Return closed leads whose fields were observed before their label, as of that moment: what an import brings."""
-    labelled = [record for record in leads.labelled(session, tenant_id) if _usable(record, as_of)]
+    labelled = [record for record in records if _usable(record, as_of)]
     moments = {record.lead_id: record.observed_at for record in labelled}
     features = extract(profiles.load_profiles(session, tenant_id, labelled, moments)).to_rows()
     return {

@@ -8,22 +8,21 @@ from domain import model_kinds as labels
 from ml.churn import scorecard as churn_card
 from ml.churn.scorer import ChurnScorer
 from ml.leads import LeadScorer, Scorecard
-from ml.leads.multi_tenant import Pooled
+from ml.leads.multi_tenant import PooledScorer
 from ml.leads.scorecard import VERSION
 from tasks.services.models import churn_training, lead_training, replay
-from tasks.services.models.champion import LeadScoring, written
-from tasks.services.models.model_kind import ModelKind
+from tasks.services.models.model_kind import LeadScoring, ModelKind, fallback_champion
 
 
 def _pooled(scorer: LeadScoring) -> LeadScoring:
-    return Pooled(scorer) if isinstance(scorer, LeadScorer) else scorer
+    return PooledScorer(scorer) if isinstance(scorer, LeadScorer) else scorer
 
 
 LEAD_SCORE: ModelKind[LeadScoring] = ModelKind(
     label=labels.LEAD_SCORE,
     scorers=(LeadScorer, Scorecard),
-    fallback=written(labels.LEAD_SCORE.name, f"scorecard-{VERSION}", Scorecard()),
-    datasets={"tenant": lead_training.own, "pooled": lead_training.pooled},
+    fallback=fallback_champion(labels.LEAD_SCORE.name, f"scorecard-{VERSION}", Scorecard()),
+    datasets={"tenant": lead_training.tenant_dataset, "pooled": lead_training.pooled_dataset},
     gate=lead_training.ready,
     answers_for="total",
     replay=replay.replay_score,
@@ -33,8 +32,8 @@ LEAD_SCORE: ModelKind[LeadScoring] = ModelKind(
 CHURN: ModelKind[ChurnScorer | None] = ModelKind(
     label=labels.CHURN,
     scorers=(ChurnScorer,),
-    fallback=written(labels.CHURN.name, f"churn-scorecard-{churn_card.VERSION}", None),
-    datasets={"tenant": churn_training.own},
+    fallback=fallback_champion(labels.CHURN.name, f"churn-scorecard-{churn_card.VERSION}", None),
+    datasets={"tenant": churn_training.tenant_dataset},
     gate=churn_training.ready,
     answers_for="open",
     replay=replay.replay_churn,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -14,22 +13,20 @@ from db.records import ModelRecord
 from db.repositories import tenants
 from db.repositories.models import models, pooled_models
 from db.session import Session
+from domain.documents import JsonMapping
 from domain.model_kinds import Scope
 from ml import artifacts
 from ml.errors import ArtifactError
-from tasks.services.models.champion import Champion, ScorerT
-from tasks.services.models.model_kind import ModelKind
+from tasks.services.models.model_kind import Champion, ModelKind, ScorerT
 
 log = structlog.get_logger(__name__)
 
 
-def champion(
-    session: Session, tenant_id: str, settings: Mapping[str, Any], kind: ModelKind[ScorerT]
-) -> Champion[ScorerT]:
+def champion(session: Session, tenant_id: str, settings: JsonMapping, kind: ModelKind[ScorerT]) -> Champion[ScorerT]:
     """Return the best rung of the ladder that holds; one whose artifact no longer opens is passed over."""
-    own = _champion_of(session, tenant_id, kind)
-    if own is not None:
-        return own
+    tenant_champion = _champion_of(session, tenant_id, kind)
+    if tenant_champion is not None:
+        return tenant_champion
     if "pooled" not in kind.label.scopes or settings.get("pool") == "off":
         return kind.fallback
     return pooled_champion(session, pooled_models.vertical_of(settings), kind) or kind.fallback
@@ -41,7 +38,7 @@ def pooled_champion(session: Session, vertical: str, kind: ModelKind[ScorerT]) -
 
 
 def rival(
-    session: Session, tenant_id: str, settings: Mapping[str, Any], kind: ModelKind[ScorerT], scope: Scope
+    session: Session, tenant_id: str, settings: JsonMapping, kind: ModelKind[ScorerT], scope: Scope
 ) -> Champion[ScorerT]:
     """Return the champion that a new model of this scope has to beat."""
     if scope == "pooled":
@@ -49,7 +46,9 @@ def rival(
     return champion(session, tenant_id, settings, kind)
 
 
-def of_version(session: Session, tenant_id: str, version: str, kind: ModelKind[ScorerT]) -> Champion[ScorerT] | None:
+def champion_of_version(
+    session: Session, tenant_id: str, version: str, kind: ModelKind[ScorerT]
+) -> Champion[ScorerT] | None:
     """Return the scorer that a prediction names, champion or not; None where it cannot answer any more."""
     if version == kind.fallback.version:
         return kind.fallback
@@ -100,7 +99,8 @@ def _champion_record(session: Session, owner: str, kind: str) -> ModelRecord | N
         return None
 
 
-#: champions that this process has opened, by what alone of a model may change: which one it is, and `retrain_at`
+#: champions that this process has opened, of every kind (whose scorers share no type), by what alone of a model may
+#: change: which one it is, and `retrain_at`
 _opened: dict[tuple[str, datetime | None], Champion[Any]] = {}
 #: … and the most that are kept
 MOST = 64
@@ -128,5 +128,5 @@ def _open_record(owner: str, record: ModelRecord | None, kind: ModelKind[ScorerT
 
 
 @lru_cache(maxsize=64)
-def _load(artifact: bytes, scorers: tuple[type[artifacts.Scorer], ...]) -> Any:
+def _load(artifact: bytes, scorers: tuple[type[artifacts.Scorer], ...]) -> Any:  # the caller's kind knows the type
     return artifacts.load(artifact, {scorer.kind: scorer for scorer in scorers})

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, Protocol
 
 import structlog
 from celery import current_app
@@ -23,6 +23,16 @@ STEP = 200
 #: key of the time when the file was last rewritten, in seconds since 1970
 _WRITTEN = "hearth.privacy.rewritten"
 _UNREACHABLE = (RedisError, OSError, AttributeError)
+
+
+class _ResultStore(Protocol):
+    """A Redis client that decodes nothing, as Celery's result backend holds one."""
+
+    def scan(self, cursor: int, *, match: bytes, count: int) -> tuple[int, list[bytes]]:
+        """Return some keys and the next cursor, 0 at the end."""
+
+    def mget(self, keys: list[bytes]) -> list[bytes | None]:
+        """Return the values of keys, None where there is none."""
 
 
 def forget_results(
@@ -77,8 +87,8 @@ def _forbids(error: ResponseError) -> bool:
     return isinstance(error, NoPermissionError) or "unknown command" in str(error)
 
 
-def _results(client: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-    cursor = None
+def _results(client: _ResultStore, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    cursor: int | None = None
     while cursor != 0:
         cursor, keys = client.scan(cursor or 0, match=prefix + b"*", count=STEP)
         values = client.mget(keys) if keys else ()
@@ -95,11 +105,12 @@ def _names(tenant_id: str, subject: DataSubject, task_id: str, raw: bytes) -> bo
     return subject.in_key(task_id) or subject.in_document(document) or subject.in_key(text)
 
 
-def _document(raw: bytes) -> Any:
+def _document(raw: bytes) -> object:
     try:
-        return json.loads(raw)
+        document: object = json.loads(raw)
     except (ValueError, RecursionError):
         return raw.decode(errors="replace")
+    return document
 
 
 def _bytes(key: str | bytes) -> bytes:

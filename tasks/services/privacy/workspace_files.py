@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from db.data_subject import DataSubject
 from db.records import BackfillFiles
+from domain.documents import JsonObject
 from tasks.contracts.base.wire import canonical
 from tasks.intake import files
 from tasks.intake.csv import error_file
@@ -33,7 +34,7 @@ class ExportFile:
     sha256: str
 
 
-def write_export(tenant_id: str, name: str, document: dict[str, Any]) -> ExportFile:
+def write_export(tenant_id: str, name: str, document: JsonObject) -> ExportFile:
     """Write an export in one step, readable by its owner only; an export of the same name is replaced."""
     raw = canonical(document)
     path = _folder() / f"{tenant_id}{_MARK}{name}.json"
@@ -67,15 +68,15 @@ def discard_exports(tenant_id: str, before: datetime) -> int:
     return sum(_unlink(path) for path in _exports(tenant_id) if _older(path, before))
 
 
-def discard_orphans(known: set[str], before: datetime) -> int:
-    """Remove copies, half-written files and hand-overs that belong to no known import and are older than a moment.
+def discard_orphans(used: set[str], before: datetime) -> int:
+    """Remove copies, half-written files and hand-overs older than a moment, except the files that imports use (`used`).
 
     Returns how many.
     """
     temporary = ("spool", file_grants.FOLDER)
     paths = [path for name in (*temporary, "errors", "exports") for path in workspace.folder(name).iterdir()]
     unfinished = [path for path in paths if path.name.startswith(".") or path.parent.name in temporary]
-    return sum(_unlink(path) for path in unfinished if str(path) not in known and _older(path, before))
+    return sum(_unlink(path) for path in unfinished if str(path) not in used and _older(path, before))
 
 
 def _report_paths(files_of_import: BackfillFiles) -> list[Path]:

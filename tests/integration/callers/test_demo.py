@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.commands import HEARTH, ROOT, environment, living, wait_until
 
-pytestmark = pytest.mark.cluster(apart=True)
+pytestmark = [pytest.mark.cluster(apart=True), pytest.mark.slow]
 
 
 def _demo(home, log, **more):

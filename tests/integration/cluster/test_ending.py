@@ -15,7 +15,7 @@ from workers.cluster import broker
 from workers.cluster.embedded import attach
 from workers.cluster.supervisor import Supervisor
 
-pytestmark = pytest.mark.cluster(apart=True)
+pytestmark = [pytest.mark.cluster(apart=True), pytest.mark.slow]
 
 
 def begin(home, *, seconds):

@@ -17,7 +17,7 @@ from workers.base.settings import settings
 from workers.cluster.embedded import attach, start
 from workers.cluster.watchdog import Patience, Watch, main
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 PATIENCE = Patience(look=0.5, idle=4.0, silent=8.0)
 HOST = socket.gethostname()

@@ -8,20 +8,20 @@ from types import MappingProxyType
 
 import pytest
 
-from db import clock
 from db import session as sessions
 from db.errors import FenceLost
 from db.repositories.jobs import delivery_attempts, leases, schedule_locks
+from db.session import database_time
 
 DAY = 86_400
 
 
 def test_the_clock_is_the_database_s_and_goes_on_inside_a_transaction(database):
     with sessions.transaction(sessions.EVERY_TENANT) as session:
-        first = clock.now(session)
+        first = database_time(session)
         time.sleep(0.01)
-        later = clock.now(session)
-        assert clock.ahead(session, 60) - later >= timedelta(seconds=60)
+        later = database_time(session)
+        assert database_time(session, ahead=60) - later >= timedelta(seconds=60)
     assert first.tzinfo is UTC
     assert first < later
     assert abs(datetime.now(UTC) - later) < timedelta(seconds=10)

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from db import clock
 from db import session as sessions
 from db.models import RiskCheck
 from db.records import LeadDraft
 from db.repositories.due_queues.queues import risk_queue
 from db.repositories.leads import leads
 from db.repositories.privacy import erasure, restrictions
+from db.session import database_time
 from tests.support.rows import NOW
 
 DAY = timedelta(days=1)
@@ -41,7 +41,7 @@ def later(write_all):
 
 def now():
     with sessions.reading(sessions.EVERY_TENANT) as session:
-        return clock.now(session)
+        return database_time(session)
 
 
 def test_leads_that_were_never_looked_at_are_due_at_once(write, upsert, due, lead_ids):

@@ -11,9 +11,8 @@ import time
 import pytest
 import redis
 
-from db import clock
 from db.repositories.outbound import circuit_breakers, outbound
-from db.session import EVERY_TENANT, reading, transaction
+from db.session import EVERY_TENANT, database_time, reading, transaction
 from tests.support.broker import app_of, queued, running
 from tests.support.outbound import NOW, SECRET, states, subscribe, tell, until, webhook
 from tests.support.processes import ROOT, environment
@@ -198,7 +197,7 @@ def test_an_event_that_takes_its_deliverers_with_it_is_given_up(receiver, delive
     (sent,) = tell("acme", "L1")
     for _ in range(3):
         with transaction(EVERY_TENANT) as session:
-            taken = outbound.due(session, now=clock.now(session), limit=1, per_tenant=1, hold=0.0)
+            taken = outbound.due(session, now=database_time(session), limit=1, per_tenant=1, hold=0.0)
             assert [record.event_id for record, _ in taken] == [sent]
     until(lambda: states()["dead"] == 1, deliverer(attempts=3))
     assert dead("acme") == [(sent, "attempts")]

@@ -208,7 +208,7 @@ def test_where_a_lead_stood_then_is_told_by_its_snapshots(database: str) -> None
     )
     with transaction(EVERY_TENANT) as session:
         snapshots.save(session, T, drafts=[draft])
-    stood = {label.as_of > taken: label.past for label in rows().labels if label.lead_id == lead_id}
+    stood = {label.as_of > taken: label.snapshot for label in rows().labels if label.lead_id == lead_id}
     assert (stood[False].stage, stood[False].threshold) == (None, 7)
     assert (stood[True].stage, stood[True].timeline, stood[True].threshold) == ("offer", "0-3", 5)
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from db.models import RescoreDue
 from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.leads import leads as stored
+from db.repositories.models import models
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.contracts.base.request import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
@@ -153,6 +154,28 @@ def test_history_trains_a_champion_that_scores_and_fills_the_worklist(tenant: st
     shown = card(tenant_id=tenant, lead_id=listed[0]["lead_id"])["data"]
     assert shown["score"]["probability"] == listed[0]["probability"]
     assert ping(tenant_id=tenant)["data"]["models"] == {"lead_score": trained["version"]}
+
+
+def test_what_tells_the_outcome_or_what_the_law_forbids_is_not_learnt_and_named(tenant: str) -> None:
+    """The same names as in a file: what is written once a deal is lost, and attributes in the words of any language."""
+    history = [closed(number) for number in range(400)]
+    for number, row in enumerate(history):
+        why = None if row["label"] or number // 10 % 3 == 0 else ("price", "other agent", "no reply")[number % 3]
+        pool = "si" if number % 3 else "no"
+        custom = {"Closed Lost Notes": why, "Geburtsdatum": f"19{number % 60 + 30}-01-01", "Piscina": pool}
+        row |= {"lost_reason": why, "custom": {name: text for name, text in custom.items() if text is not None}}
+    upsert(tenant_id=tenant, leads=history)
+    trained = train_model(tenant_id=tenant, kind="lead_score")["data"]
+    with reading(tenant) as session:
+        stored_model = models.get(session, tenant, version=trained["version"])
+    assert stored_model is not None
+    report = stored_model.report
+    assert report["leaks"].keys() == {"custom:Closed Lost Notes"}
+    assert report["leak_reasons"]["custom:Closed Lost Notes"].startswith("filled in for 0 of")
+    assert report["dropped"]["custom:Closed Lost Notes"].startswith("leaks the outcome: filled in for 0 of")
+    assert report["dropped"]["Geburtsdatum"] == "birth date"
+    assert "custom:Piscina" in report["features"]
+    assert not any(word in name for name in report["features"] for word in ("Lost", "lost", "Geburt"))
 
 
 def test_outcomes_label_the_lead_and_the_snapshots_before_them_once(tenant: str) -> None:

@@ -27,12 +27,11 @@ from tasks.models import train_model
 from tasks.runtime.context import TaskContext
 from tasks.services.leads import profiles
 from tasks.services.leads.explanation import explain_prediction
+from tasks.services.leads.predictions import take_snapshots
 from tasks.services.leads.scoring import store_scores
-from tasks.services.leads.snapshots import take_snapshots
 from tasks.services.models import lead_training, model_registry, replay
-from tasks.services.models.champion import LeadChampion, LeadScoring, written
 from tasks.services.models.lead_training import LeadDataset
-from tasks.services.models.model_kind import ModelKind
+from tasks.services.models.model_kind import LeadChampion, LeadScoring, ModelKind, fallback_champion
 from tasks.services.models.model_kinds import MODEL_KINDS
 from tasks.tenants import configure, readiness
 from tests.support.training import NOW, closed, lead
@@ -60,7 +59,7 @@ class ToyDataset(LeadDataset):
 
 
 def toy_rows(session: Session, request: TrainModel, context: TaskContext, champion: LeadChampion) -> ToyDataset:
-    leads = lead_training.own(session, request, context, champion)
+    leads = lead_training.tenant_dataset(session, request, context, champion)
     return ToyDataset(**{field.name: getattr(leads, field.name) for field in fields(leads)})
 
 
@@ -71,7 +70,7 @@ def toy(**changes: Any) -> ModelKind[LeadScoring]:
     parts: dict[str, Any] = {
         "label": label,
         "scorers": (ToyScorer,),
-        "fallback": written("toy", "toy-card-1", Scorecard()),
+        "fallback": fallback_champion("toy", "toy-card-1", Scorecard()),
         "datasets": {"tenant": toy_rows},
         "gate": lead_training.ready,
         "answers_for": "total",
@@ -175,7 +174,7 @@ def test_a_kind_without_a_record_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"scorers": (LeadScorer,)}, {"fallback": written("lead_score", "1", Scorecard())}, {"datasets": {}}],
+    [{"scorers": (LeadScorer,)}, {"fallback": fallback_champion("lead_score", "1", Scorecard())}, {"datasets": {}}],
     ids=["scorer", "fallback", "datasets"],
 )
 def test_a_record_whose_parts_do_not_fit_is_refused(changes: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from tasks import pipelines
 from tasks.churn import churn_stage
 from tasks.leads import rescore, score, score_stage, snapshot_stage, upsert, urgency_stage
 from tasks.outcomes import record
-from tasks.services.leads import profile_codec, profiles
+from tasks.services.leads import profiles
 from tasks.system import purge
 from tasks.tenants import configure
 from tests.support.statements import counted
@@ -155,10 +155,10 @@ def test_what_comes_back_is_what_was_read(lead_ids: list[str]) -> None:
         stored = profiles.load(session, T, lead_ids, NOW)
     for lead in stored:
         assert len(lead.profile.interactions) == 2
-        encoded = profile_codec.encode(lead.profile)
-        assert profile_codec.decode(json.loads(json.dumps(encoded))) == lead.profile
-        assert profile_codec.decode(encoded | {"format": 0}) is None, "another version's"
-    assert profile_codec.decode(None) is None
+        encoded = profiles.encode_profile(lead.profile)
+        assert profiles.decode_profile(json.loads(json.dumps(encoded))) == lead.profile
+        assert profiles.decode_profile(encoded | {"format": 0}) is None, "another version's"
+    assert profiles.decode_profile(None) is None
 
 
 def test_profiles_are_purged_soon_and_features_stay(lead_ids: list[str]) -> None:

@@ -23,13 +23,14 @@ from db.errors import DatabaseBusy, DatabaseUnavailable, ReferenceGone
 from db.records import OutboxDraft
 from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, reading, transaction
+from domain.documents import JsonObject
 from tasks.contracts.base.request import Request
 from tasks.contracts.system import Upkeep
 from tasks.errors import Unavailable
 from tasks.events import ingest
 from tasks.models import train_model
 from tasks.runtime.batching import Call
-from tasks.runtime.context import Json, TaskContext, TaskResult
+from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.failures import delivery_attempts, retries, retry_policy
 from tasks.runtime.failures.retry_policy import DatabaseAway
 from tasks.runtime.leases import LeaseBusy, leased
@@ -70,12 +71,12 @@ def come(**headers: Any) -> None:
     come_to(train_model, {"tenant_id": "acme", "kind": "lead_score"}, queue="training", **headers)
 
 
-def come_to(wanted: Any, kwargs: Json, queue: str = "ingest", **headers: Any) -> Json:
+def come_to(wanted: Any, kwargs: JsonObject, queue: str = "ingest", **headers: Any) -> JsonObject:
     """Any task does so."""
     told = {"id": "task-1", "delivery_info": {"exchange": "", "routing_key": queue}, **headers}
     wanted.push_request(told, kwargs=kwargs, args=(), called_directly=False)
     try:
-        answered: Json = wanted.answer((), kwargs)
+        answered: JsonObject = wanted.answer((), kwargs)
     finally:
         wanted.pop_request()
     return answered
@@ -116,7 +117,7 @@ def test_a_death_before_trouble_is_counted_once_the_database_is_back(broker_url:
         with pytest.raises(DatabaseAway):
             come(**told)
         headers = queued(broker_url, "training")[-1]["headers"]
-        assert delivery_attempts.to_count(headers) == delivery_attempts.to_count(told)
+        assert delivery_attempts.unrecorded_attempts(headers) == delivery_attempts.unrecorded_attempts(told)
 
 
 def test_a_message_that_is_of_no_use_later_is_not_tried_again(broker_url: str, test_keyring: KeyRing) -> None:
@@ -139,7 +140,7 @@ def test_who_only_asks_is_told_after_a_few_tries(broker_url: str, test_keyring: 
 
 
 @job("tests.full_disk", Upkeep, queue="celery")
-def fills_the_disk(request: Upkeep, context: TaskContext) -> Json:
+def fills_the_disk(request: Upkeep, context: TaskContext) -> JsonObject:
     """Meets a disk without room."""
     with Path("/dev/full").open("w") as out:
         out.write("x")
@@ -172,7 +173,7 @@ def _no_errors() -> Iterator[None]:
     errors.clear()
 
 
-def long_ago(trouble: str) -> Json:
+def long_ago(trouble: str) -> JsonObject:
     return {"trouble": trouble, "since": HOUR_AGO - 24 * 3600, "tries": 1500}
 
 

@@ -62,6 +62,7 @@ def test_settings_of_the_shell_are_forgotten(monkeypatch):
     assert harness.os.environ["HEARTH_DATA"] == "x"
 
 
+@pytest.mark.slow
 def test_the_bare_script_copies_every_row(table, postgresql_database):
     assert bare.run(table, simulated.fit(table), postgresql_database) > 0
     with transaction(EVERY_TENANT) as session:

@@ -80,6 +80,7 @@ def test_engines_hide_parameters(tmp_path):
     assert make_engine(normal_url(f"sqlite:///{tmp_path}/x.db")).hide_parameters is True
 
 
+@pytest.mark.slow
 def test_the_layer_imports_no_migrations_and_no_alembic():
     # alembic takes 0.4 s to import: workers never do
     repositories = "db.repositories.leads.leads, db.repositories.models.models"

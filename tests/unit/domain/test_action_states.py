@@ -70,6 +70,7 @@ def test_the_index_of_running_actions_names_the_running_states() -> None:
     assert f"state IN ({', '.join(repr(state) for state in sorted(RUNNING))})" in conditions
 
 
+@pytest.mark.slow
 def test_no_group_of_states_stands_elsewhere() -> None:
     known = {name: frozenset(getattr(action_states, name)) for name in SETS}
     assert len(set(known.values())) == len(known)

@@ -18,6 +18,11 @@ def table() -> list[generate.Row]:
     return generate.rows(7, 1200)
 
 
+@pytest.fixture(scope="module")
+def big() -> dict[str, generate.Truth]:
+    return generate.truth(11, 6000)
+
+
 def _moment(cell: str) -> datetime:
     return datetime.fromisoformat(cell)
 
@@ -32,15 +37,15 @@ def test_another_seed_gives_other_leads():
     assert generate.rows(1, 20) == generate.rows(1, 20) != generate.rows(2, 20)
 
 
-def test_about_sixty_per_cent_are_closed_and_about_eighteen_of_those_won():
-    known = generate.truth(11, 6000).values()
+def test_about_sixty_per_cent_are_closed_and_about_eighteen_of_those_won(big):
+    known = big.values()
     closed = [lead for lead in known if not lead.open]
     assert 0.57 < len(closed) / len(known) < 0.63
     assert 0.15 < sum(lead.converts for lead in closed) / len(closed) < 0.21
 
 
-def test_the_truth_ranks_with_an_auc_of_about_85():
-    ranked = sorted(generate.truth(11, 6000).values(), key=lambda lead: lead.probability)
+def test_the_truth_ranks_with_an_auc_of_about_85(big):
+    ranked = sorted(big.values(), key=lambda lead: lead.probability)
     ranks = [rank for rank, lead in enumerate(ranked, 1) if lead.converts]
     won, n = len(ranks), len(ranked)
     assert (sum(ranks) - won * (won + 1) / 2) / (won * (n - won)) == pytest.approx(0.85, abs=0.025)

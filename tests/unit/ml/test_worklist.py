@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ml.interventions.catalogue import CATALOGUE
-from ml.worklist import Candidate, Place, Seen, changed, fill, rank, ways
+from ml.worklist import Candidate, DatedScore, Place, fill, rank, score_change, ways
 from tests.support.leads import NOW
 
 
@@ -76,15 +76,15 @@ def test_a_tenants_own_typical_price_stands_in_for_the_median() -> None:
 
 
 def test_what_is_new_is_said_only_where_something_is() -> None:
-    was = Seen(probability=0.42, band="warm", as_of=NOW - timedelta(days=1))
-    now = Seen(probability=0.424, band="warm", as_of=NOW)
-    assert changed(was, now, []).text == "nothing new"
-    told = changed(was, now, [("Listing View", None), ("sms", "outbound"), ("outcome.won", None)])
+    was = DatedScore(probability=0.42, band="warm", as_of=NOW - timedelta(days=1))
+    now = DatedScore(probability=0.424, band="warm", as_of=NOW)
+    assert score_change(was, now, []).text == "nothing new"
+    told = score_change(was, now, [("Listing View", None), ("sms", "outbound"), ("outcome.won", None)])
     assert told.text == "1 listing view, 1 text message sent"
     assert told.events == {"listing_views": 1, "sms_out": 1}
-    up = Seen(probability=0.7, band="hot", as_of=NOW)
-    assert changed(was, up, []).text == "score 42 to 70, warm to hot"
-    assert changed(was, up, []).delta == 0.28
+    up = DatedScore(probability=0.7, band="hot", as_of=NOW)
+    assert score_change(was, up, []).text == "score 42 to 70, warm to hot"
+    assert score_change(was, up, []).delta == 0.28
 
 
 def ranked(names: str, agents: str = "") -> list[Candidate]:

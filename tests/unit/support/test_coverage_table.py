@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.coverage_table import table
 
 #: five statements, of which one is not run; one branch of two is taken
@@ -17,6 +19,7 @@ def coverage(folder, *arguments):
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_a_package_has_its_statements_and_branches(tmp_path):
     for package, text in {"first": HALF, "second": "value = 1\n"}.items():
         (tmp_path / package).mkdir()

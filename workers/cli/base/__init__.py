@@ -1,1 +1,1 @@
-"""What all commands share: options, output, errors, the client of the cluster."""
+"""Parts that all commands share: options, output, errors, the client of the cluster."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from celery import Celery
 from celery.exceptions import TimeoutError as NoAnswer
 from kombu.exceptions import OperationalError
 from redis.exceptions import ResponseError
 
+from domain.documents import JsonMapping, JsonObject
 from tasks.contracts.base.locations import with_key_names
 from tasks.runtime.publisher import quick_producer
 from workers.app import app
+from workers.base.celery_types import Result
 from workers.base.settings import settings
 from workers.cli.base.command import CommandFailed, refuses_writes
 from workers.cli.base.output import notice
@@ -32,8 +33,6 @@ PROBE = "celery-hearth-probe"
 LOOK_INTERVAL = 0.25
 ENDED = frozenset({"finished", "failed", "cancelled", "ok", "partial"})
 
-Data = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -46,14 +45,16 @@ class Client:
     #: of its cluster, where files are handed over; None: that of the settings
     home: Path | None = None
 
-    def envelope(self, task: str, *, queue: str | None = None, patience: float = PATIENCE, **kwargs: Any) -> Data:
+    def envelope(
+        self, task: str, *, queue: str | None = None, patience: float = PATIENCE, **kwargs: object
+    ) -> JsonObject:
         """Return a task's envelope; raise CommandFailed with its error, or when no answer comes.
 
         Raises:
             OperationalError: the broker is away or refuses writes, now or while the answer is waited for.
 
         """
-        sent = self.app.send_task(task, kwargs={"tenant_id": self.tenant_id, **kwargs}, queue=queue)
+        sent: Result = self.app.send_task(task, kwargs={"tenant_id": self.tenant_id, **kwargs}, queue=queue)
         try:
             answer = self._answer(sent, task, patience)
             sent.forget()
@@ -62,10 +63,9 @@ class Client:
             drop(self.app, sent)
         if isinstance(answer, BaseException):
             raise CommandFailed(f"{task}: {explain(answer, kwargs)}") from None
-        envelope: Data = answer
-        return envelope
+        return answer
 
-    def _answer(self, sent: Any, task: str, patience: float) -> Any:
+    def _answer(self, sent: Result, task: str, patience: float) -> JsonObject | BaseException:
         """Return the answer; check at intervals that the broker could still store one."""
         deadline = time.monotonic() + patience
         while (left := deadline - time.monotonic()) > 0:
@@ -84,18 +84,18 @@ class Client:
         with quick_producer(self.app) as producer:
             try:
                 # a producer's user of the broker may do this, and not SET
-                producer.channel.client.execute_command("SETEX", PROBE, 1, 1)
+                producer.channel.client.setex(PROBE, 1, 1)
             except ResponseError as error:
                 # a user of the broker who may not write this is no trouble
                 if refuses_writes(error):
                     raise OperationalError(str(error)) from error
 
-    def call(self, task: str, **kwargs: Any) -> Data:
+    def call(self, task: str, *, queue: str | None = None, patience: float = PATIENCE, **kwargs: object) -> JsonObject:
         """Return the data of a task's answer."""
-        data: Data = self.envelope(task, **kwargs)["data"]
+        data: JsonObject = self.envelope(task, queue=queue, patience=patience, **kwargs)["data"]
         return data
 
-    def follow(self, job_id: str, show: Callable[[int, int], None]) -> Data:
+    def follow(self, job_id: str, show: Callable[[int, int], None]) -> JsonObject:
         """Wait for a job, showing (done, total); return its last state as `hearth.jobs.status` gives it."""
         while True:
             job = self.call("hearth.jobs.status", job_id=job_id)
@@ -105,7 +105,7 @@ class Client:
             time.sleep(LOOK_INTERVAL)
 
 
-def explain(error: BaseException, sent: Mapping[str, Any]) -> str:
+def explain(error: BaseException, sent: JsonMapping) -> str:
     """Return a task's error in one line: its places when it names them, with the keys of what was sent; no values."""
     details = error.args[1] if len(error.args) > 1 else None
     if isinstance(details, list):

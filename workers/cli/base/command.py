@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 from kombu.exceptions import OperationalError
@@ -23,7 +23,7 @@ _REFUSAL = re.compile(r"\b(?:MISCONF|OOM|READONLY|NOREPLICAS)\b")
 #: failures that are explained in one line; any other is a bug and shows its traceback
 EXPLAINED = (DatabaseError, WorkersError, OperationalError, OSError)
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class CommandFailed(click.ClickException):
@@ -36,7 +36,7 @@ class CommandFailed(click.ClickException):
 class Command(click.Command):
     """A command that explains its failures and stops cleanly."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         try:
             return super().invoke(ctx)

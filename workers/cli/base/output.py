@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import click
 from rich.console import Console
@@ -20,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from domain.documents import JsonMapping
 from workers.cli.base.terminal import drawing, escaped, line
 
 #: seconds between two plain lines of progress
@@ -38,7 +38,7 @@ def say(text: str) -> None:
     click.echo(line(text))
 
 
-def emit(document: Mapping[str, Any]) -> None:
+def emit(document: JsonMapping) -> None:
     """Print one JSON object on stdout; NaN and infinity raise, since other readers do not know them."""
     click.echo(escaped(json.dumps(document, ensure_ascii=False, allow_nan=False)))
 
@@ -105,15 +105,15 @@ class PlainProgress:
     """Progress as lines, one every few seconds and one at the end."""
 
     label: str
-    said_at: float = 0.0
-    said: tuple[int, int] | None = None
+    printed_at: float = 0.0
+    printed: tuple[int, int] | None = None
 
     def __call__(self, done: int, total: int) -> None:
         """Print the progress when it has changed."""
         now = time.monotonic()
-        if (done, total) == self.said or (done < total and now - self.said_at < PLAIN_INTERVAL):
+        if (done, total) == self.printed or (done < total and now - self.printed_at < PLAIN_INTERVAL):
             return
-        self.said_at, self.said = now, (done, total)
+        self.printed_at, self.printed = now, (done, total)
         notice(f"{self.label}: {done} of {total}")
 
 

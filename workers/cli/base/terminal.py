@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TextIO, cast
+from typing import TextIO, cast
 
 #: what text may hold besides printable characters
 _KEPT = "\n\t"
@@ -29,7 +29,7 @@ def clean(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() or one in _KEPT else " " for one in text)
+    return "".join(character if character.isprintable() or character in _KEPT else " " for character in text)
 
 
 def line(text: str) -> str:
@@ -38,7 +38,7 @@ def line(text: str) -> str:
     >>> line("a\\nscore: 1\\tb")
     'a score: 1 b'
     """
-    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
+    return text if text.isprintable() else "".join(character if character.isprintable() else " " for character in text)
 
 
 def drawn(text: str) -> str:
@@ -54,7 +54,7 @@ def escaped(document: str) -> str:
     >>> escaped('{"a": "\\u202e\\x9b"}')
     '{"a": "\\\\u202e\\\\u009b"}'
     """
-    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in document)
+    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in document)
 
 
 class Clean:
@@ -80,7 +80,7 @@ class Clean:
         for text in lines:
             self.write(text)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name == "buffer":
             raise AttributeError(name)  # no way around `write`
         return getattr(self.below, name)

@@ -79,11 +79,11 @@ def up() -> None:
 
 def places(cluster: Cluster, chosen: Settings) -> list[str]:
     """Return the addresses of a running cluster's parts, without passwords."""
-    own = chosen.database_url.get_secret_value().startswith("sqlite")
+    is_sqlite = chosen.database_url.get_secret_value().startswith("sqlite")
     return [
         f"broker    its address with the password is redis_url in {chosen.cluster_file}",
         f"Flower    {cluster.flower_url} as {cluster.facts.get('flower_user')}, password in {chosen.cluster_file}",
-        f"database  {chosen.home if own else 'the one of DATABASE_URL'}",
+        f"database  {chosen.home if is_sqlite else 'the one of DATABASE_URL'}",
         f"logs      {chosen.home / 'logs'}",
     ]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from db.repositories.models import models as registry
 from db.repositories.predictions import predictions
 from db.session import reading
+from domain.documents import JsonMapping
 from workers.base.settings import Settings
 from workers.cli.backfill import report, run_import
 from workers.cli.base.client import Client
@@ -91,7 +91,7 @@ class Walk:
             "Nobody's churn is known yet, so the written scorecard judged: a judgement, not measured on anybody."
         )
         done = caller.call("hearth.interventions.plan", patience=PATIENCE, lead_ids=lead_ids)
-        facts("simulated leads planned for", {plain(name): told for name, told in done.items() if told})
+        facts("simulated leads planned for", {plain(name): count for name, count in done.items() if count})
         for card in _one_of_each(caller, lead_ids[:LOOKED_AT]):
             click.echo()
             say(f"simulated lead {card['external_id']}, {plain(card['stage'])}")
@@ -124,15 +124,15 @@ def _most_at_risk() -> list[str]:
     ]
 
 
-def _one_of_each(caller: Client, lead_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+def _one_of_each(caller: Client, lead_ids: Sequence[str]) -> Iterator[JsonMapping]:
     """Return the card of the first lead for each outcome of planning."""
-    seen = set()
+    shown = set()
     for lead_id in lead_ids:
         card = caller.call("hearth.leads.card", lead_id=lead_id)
         actions = card["actions"]
-        became = "held_out" if actions["held_out"] else actions["running"][0]["state"] if actions["running"] else None
-        if became not in seen:
-            seen.add(became)
+        result = "held_out" if actions["held_out"] else actions["running"][0]["state"] if actions["running"] else None
+        if result not in shown:
+            shown.add(result)
             yield card
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import click
 
+from domain.documents import JsonMapping
 from domain.interventions import INTERVENTIONS
 from tasks.contracts.interventions import PauseInterventions
 from workers.base.settings import settings
@@ -31,12 +31,10 @@ IDS = click.argument("action_ids", nargs=-1, required=True, metavar="ACTION...")
 TYPE = click.argument("intervention", type=click.Choice((*INTERVENTIONS, ALL)), metavar="TYPE")
 REASONS = get_args(PauseInterventions.model_fields["reason"].annotation)
 
-Data = Mapping[str, Any]
-
 
 @click.group(epilog=example("hearth interventions report --tenant demo"))
 def interventions() -> None:
-    """What is done for leads at risk: whether it helps, approve and pause."""
+    """Interventions for leads at risk: measure their effect, approve and pause them."""
 
 
 @interventions.command(
@@ -49,7 +47,7 @@ def interventions() -> None:
 @page_option
 @json_option
 def report(tenant: str, page: Path | None, as_json: bool) -> None:
-    """Whether interventions help, beside leads that were held out."""
+    """Report whether interventions help, compared with held-out leads."""
     with client(tenant) as caller:
         answer = caller.envelope("hearth.interventions.report")
     data = answer["data"]
@@ -61,7 +59,7 @@ def report(tenant: str, page: Path | None, as_json: bool) -> None:
         show_report(data)
 
 
-def show_report(data: Data) -> None:
+def show_report(data: JsonMapping) -> None:
     """Print a report: the verdict, then the figures, then each type."""
     say(f"interventions of {data['tenant_id']}: {VERDICTS.get(data['verdict'], plain(data['verdict']))}")
     say(data["reason"])
@@ -78,11 +76,11 @@ def show_report(data: Data) -> None:
         facts("actions", {STATES.get(state, plain(state)): count for state, count in data["actions"].items()})
 
 
-def _pause(pause: Data) -> str:
+def _pause(pause: JsonMapping) -> str:
     return f"{PAUSES.get(pause['reason'], plain(pause['reason']))} ({pause['by']}, {moment(pause['at'])})"
 
 
-def _figures(data: Data) -> dict[str, object]:
+def _figures(data: JsonMapping) -> dict[str, object]:
     counted = {
         name: f"{data[key]}, of them settled {data['settled'][key]}, kept {share(data['rates'][key])}"
         for key, name in (("sent", "leads sent to"), ("held_out", "leads held out"))
@@ -106,7 +104,7 @@ def _still(needed: int | None) -> str:
     return f"not enough yet: {needed} weeks" if needed else "nothing"
 
 
-def _type(row: Data) -> tuple[object, ...]:
+def _type(row: JsonMapping) -> tuple[object, ...]:
     rates = row["rates"]
     return (
         plain(row["intervention"]),
@@ -138,7 +136,7 @@ def _type(row: Data) -> tuple[object, ...]:
 def list_actions(tenant: str, lead: str | None, limit: int, as_json: bool) -> None:
     """Actions that wait for a person's approval, oldest first, with their texts."""
     with client(tenant) as caller, database(settings()):
-        leads_in_doubt: list[Data] = []
+        leads_in_doubt: list[JsonMapping] = []
         if lead is None:
             answer = caller.call("hearth.interventions.waiting", limit=limit)
             actions, leads_in_doubt = answer["actions"], answer["in_doubt"]
@@ -155,7 +153,7 @@ def list_actions(tenant: str, lead: str | None, limit: int, as_json: bool) -> No
         say(f"no actions of lead {lead}" if lead else f"no actions of {tenant} wait for approval")
 
 
-def _of_lead(caller: Client, lead_id: str) -> list[Data]:
+def _of_lead(caller: Client, lead_id: str) -> list[JsonMapping]:
     card = caller.call("hearth.leads.card", lead_id=lead_id)
     ids = {name: card[name] for name in ("lead_id", "external_id")}
     return [{**ids, **action} for part in ("running", "blocked", "past") for action in card["actions"][part]]
@@ -203,7 +201,7 @@ def _review(action_ids: tuple[str, ...], tenant: str, decision: str, *, actor: s
 @json_option
 def pause(intervention: str, tenant: str, actor: str, reason: str, as_json: bool) -> None:
     """Plan and send nothing of a TYPE, or of `all`, until it is resumed."""
-    _stop(intervention, tenant, "pause", as_json=as_json, actor=actor, reason=reason)
+    _stop(intervention, tenant, "pause", {"actor": actor, "reason": reason}, as_json=as_json)
 
 
 @interventions.command(cls=Command, epilog=example("hearth interventions resume incentive_offer --tenant demo"))
@@ -213,10 +211,10 @@ def pause(intervention: str, tenant: str, actor: str, reason: str, as_json: bool
 @json_option
 def resume(intervention: str, tenant: str, actor: str, as_json: bool) -> None:
     """Plan and send a TYPE again that was paused."""
-    _stop(intervention, tenant, "resume", as_json=as_json, actor=actor)
+    _stop(intervention, tenant, "resume", {"actor": actor}, as_json=as_json)
 
 
-def _stop(intervention: str, tenant: str, command: str, *, as_json: bool, **arguments: str) -> None:
+def _stop(intervention: str, tenant: str, command: str, arguments: JsonMapping, *, as_json: bool) -> None:
     with client(tenant) as caller:
         named = "*" if intervention == ALL else intervention
         data = caller.call(f"hearth.interventions.{command}", intervention=named, **arguments)

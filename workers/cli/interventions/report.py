@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
+from domain.documents import JsonMapping
 from workers.cli.base.client import client
 from workers.cli.base.command import Command, example, json_option, tenant_option
 from workers.cli.base.output import emit, facts, say, table
@@ -16,14 +15,12 @@ from workers.cli.interventions.interventions import page_option
 from workers.pages import load, write
 from workers.pages.labels import VERDICTS, interval, moment, plain, points, share
 
-Data = Mapping[str, Any]
-
 USE = ("leads", "contacted", "executed", "rejected", "replied", "overrides", "marks")
 
 
 @click.group(epilog=example("hearth report value --tenant demo"))
 def report() -> None:
-    """What Hearth brings: closed leads by band, use by agents, effect."""
+    """Report what Hearth brings: closed leads by band, use by agents, effect."""
 
 
 @report.command(
@@ -52,7 +49,7 @@ def value(tenant: str, days: int, page: Path | None, as_json: bool) -> None:
         show_value(data)
 
 
-def show_value(data: Data) -> None:
+def show_value(data: JsonMapping) -> None:
     """Print a value report: bands, use, effect, money."""
     say(f"{data['tenant_id']} since {moment(data['since'])}")
     columns = ("band", "leads", "closed", "share", "95 % interval")
@@ -70,13 +67,13 @@ def show_value(data: Data) -> None:
     facts("what interventions change", {"leads at risk": f"{verdict}: {measured}", "money": _money(data["money"])})
 
 
-def _band(band: Data) -> tuple[object, ...]:
+def _band(band: JsonMapping) -> tuple[object, ...]:
     bounds = band["interval"]
     between = "-" if bounds is None else f"{share(bounds[0])} to {share(bounds[1])}"
     return band["band"], band["leads"], band["converted"], share(band["rate"]), between
 
 
-def _money(money: Data | None) -> str:
+def _money(money: JsonMapping | None) -> str:
     if money is None:
         return "none is named: it takes [worth] in the tenant's settings, and leads whose 30 days are over"
     low, high = f"{money['low']:,.0f}", f"{money['high']:,.0f}"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from domain.documents import JsonMapping
 from workers.cli.base.output import facts
 from workers.pages.labels import CHANNELS, STANDINGS, STATES, drivers, gate, moment, plain, refusals, share
-
-Data = Mapping[str, Any]
 
 #: drivers of a risk that are shown
 DRIVERS = 5
@@ -16,19 +14,19 @@ _NEXT: Mapping[str, str] = {"not_before": "not before", "due_by": "due by"}
 _TIMES: Mapping[str, str] = {"not_before": "not before", "expires_at": "expires", "dispatched_at": "handed over"}
 
 
-def show_risk(risk: Data) -> None:
+def show_risk(risk: JsonMapping) -> None:
     """Print a lead's churn risk: its level, its drivers, and when it is assessed again."""
     facts("risk of going cold", {**_risk(risk), **dict(drivers(risk["drivers"], DRIVERS)), **_outlook(risk)})
 
 
-def _risk(risk: Data) -> dict[str, object]:
+def _risk(risk: JsonMapping) -> dict[str, object]:
     who = "the written scorecard" if risk["scope"] == "scorecard" else risk["model"]
     sentence = f"{plain(risk['level'])}: {share(risk['probability'])} within {risk['horizon_days']} days, says {who}"
     note = {"note": plain(risk["note"])} if risk.get("note") else {}
     return {"risk": sentence, **note, "as of": moment(risk["as_of"]), "confidence": share(risk["confidence"])}
 
 
-def _outlook(risk: Data) -> dict[str, object]:
+def _outlook(risk: JsonMapping) -> dict[str, object]:
     members = ", ".join(f"{name} {share(probability)}" for name, probability in risk["members"].items())
     days = risk["days_to_churn"]
     rows = {
@@ -39,7 +37,7 @@ def _outlook(risk: Data) -> dict[str, object]:
     return {name: value for name, value in rows.items() if value}
 
 
-def show_next(step: Data) -> None:
+def show_next(step: JsonMapping) -> None:
     """Print the one next action of a lead, or why it may not be contacted."""
     planned = f", {STATES.get(step['state'], step['state'])}" if step.get("state") else ""
     pairs: dict[str, object] = {"action": "none" if step["action"] is None else f"{way(step)}{planned}"}
@@ -49,24 +47,24 @@ def show_next(step: Data) -> None:
     facts("next", pairs)
 
 
-def show_consent(consent: Data) -> None:
+def show_consent(consent: JsonMapping) -> None:
     """Print the consent of each channel, and its last source."""
     newest = next((statement for statement in consent["statements"] if statement["decision"] != "settled"), None)
     facts("may be contacted", standings(consent) | ({} if newest is None else {"last statement": _statement(newest)}))
 
 
-def _statement(statement: Data) -> str:
+def _statement(statement: JsonMapping) -> str:
     where = f"{plain(statement['basis'])} {statement['reference']}".strip()
     when = moment(statement["said_at"] or statement["recorded_at"])
     return f"{plain(statement['channel'])} {plain(statement['decision'])}: {where}, {when}"
 
 
-def standings(consent: Data) -> dict[str, object]:
+def standings(consent: JsonMapping) -> dict[str, object]:
     """Return the consent of each channel in words."""
     return {plain(channel): STANDINGS[state] for channel, state in consent["channels"].items()}
 
 
-def show_actions(actions: Data) -> None:
+def show_actions(actions: JsonMapping) -> None:
     """Print a lead's actions: planned, blocked by gates, done."""
     if actions["held_out"]:
         facts("actions", {"held out": "nothing is sent to this lead, so that the others can be compared with it"})
@@ -79,7 +77,7 @@ def show_actions(actions: Data) -> None:
             show_action(action)
 
 
-def show_action(action: Data) -> None:
+def show_action(action: JsonMapping) -> None:
     """Print one action."""
     lead = action.get("external_id") or action.get("lead_id")
     of_lead = f"lead {lead}: " if lead else ""
@@ -90,7 +88,7 @@ def show_action(action: Data) -> None:
     facts(f"{of_lead}{title(action)}", {"state": state, **_details(action)})
 
 
-def title(action: Data) -> str:
+def title(action: JsonMapping) -> str:
     """Return intervention, action, channel and urgency as one line.
 
     >>> title({"intervention": "value_reinforcement", "action": "market_report", "channel": "email", "urgency": "low"})
@@ -100,7 +98,7 @@ def title(action: Data) -> str:
     return f"{plain(action['intervention'])}: {way(action)}{urgency}"
 
 
-def way(action: Data) -> str:
+def way(action: JsonMapping) -> str:
     """Return the action, and its channel where the name does not include it.
 
     >>> way({"action": "call_task", "channel": "call"}), way({"action": "market_report", "channel": "email"})
@@ -114,7 +112,7 @@ def way(action: Data) -> str:
     )
 
 
-def _details(action: Data) -> dict[str, object]:
+def _details(action: JsonMapping) -> dict[str, object]:
     times = {name: moment(action[key]) for key, name in _TIMES.items() if action.get(key)}
     because = ", ".join(plain(code) for code in action.get("reason_codes") or ())
     rows = {
@@ -127,7 +125,7 @@ def _details(action: Data) -> dict[str, object]:
     return {name: value for name, value in rows.items() if value}
 
 
-def gates(action: Data) -> str:
+def gates(action: JsonMapping) -> str:
     """Return the gates' decisions: the rules that passed, then each that did not.
 
     >>> allowed = {"gate": "consent", "rule": "consent.call", "decision": "allow"}
@@ -139,9 +137,9 @@ def gates(action: Data) -> str:
     return "; ".join(filter(None, (passed and f"passed {passed}", _refusing_gates(action))))
 
 
-def _refusing_gates(action: Data) -> str:
+def _refusing_gates(action: JsonMapping) -> str:
     return "; ".join(gate(ruling) for ruling in _rules(action) if ruling["decision"] != "allow")
 
 
-def _rules(action: Data) -> Sequence[Data]:
+def _rules(action: JsonMapping) -> Sequence[JsonMapping]:
     return (action.get("compliance") or {}).get("rules") or ()

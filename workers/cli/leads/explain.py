@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import click
 
 from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading
+from domain.documents import JsonMapping
 from tasks.services.leads.explanation import Explanation, explain_prediction
 from workers.base.settings import settings
 from workers.cli.base.command import Command, CommandFailed, example, json_option
@@ -16,7 +16,6 @@ from workers.cli.base.database import database
 from workers.cli.base.output import emit, facts, say, table
 from workers.pages.labels import evidence, plain
 
-Data = Mapping[str, Any]
 #: what the verdict of a replay names, the first that it has computed again
 FIGURES = ("log_odds", "probability")
 #: of a risk, besides its probability
@@ -34,21 +33,21 @@ RISK = ("days_silent", "threshold", "days_to_churn", "neglected", "confidence", 
 @json_option
 @click.pass_context
 def explain(context: click.Context, prediction: str, tenant: str | None, as_json: bool) -> None:
-    """What stands behind one score, and its replay: 1 when computing it again gives another score.
+    """Explain one score and compute it again; exits with 1 when the new score differs.
 
     PREDICTION is the id of a score, as cards, worklists and the history name it. Shows the snapshot, events, what was
     missing, the model, its reasons and what stands between the score and a call.
     """
     with database(settings()), reading(tenant or EVERY_TENANT) as session:
         owner = tenant or predictions.tenant_of(session, prediction_id=prediction)
-        found = explain_prediction(session, owner, prediction) if owner else None
-    if found is None:
+        explanation = explain_prediction(session, owner, prediction) if owner else None
+    if explanation is None:
         raise CommandFailed("no score has this id; `hearth card` names the scores of a lead")
     if as_json:
-        emit(found.evidence)
+        emit(explanation.evidence)
     else:
-        _show(found)
-    if not found.reproduced:
+        _show(explanation)
+    if not explanation.reproduced:
         context.exit(1)
 
 
@@ -68,7 +67,7 @@ def _show(explanation: Explanation) -> None:
     say(_verdict(evidence_record["replay"]))
 
 
-def _reasons(answer: Data) -> None:
+def _reasons(answer: JsonMapping) -> None:
     rows = [
         (way, reason["contribution"], reason["text"], reason["feature"])
         for way in ("up", "down")
@@ -78,7 +77,7 @@ def _reasons(answer: Data) -> None:
         table("reasons, in log-odds", ("way", "contribution", "reason", "feature"), rows)
 
 
-def _indicators(answer: Data) -> None:
+def _indicators(answer: JsonMapping) -> None:
     """Print the indicators of a risk, strongest first."""
     indicators = sorted(answer.get("indicators") or (), key=lambda indicator: (-indicator["value"], indicator["name"]))
     rows = [
@@ -92,7 +91,7 @@ def _indicators(answer: Data) -> None:
         table("indicators, from 0 to 1", ("indicator", "value", "from"), rows)
 
 
-def _verdict(replay: Data) -> str:
+def _verdict(replay: JsonMapping) -> str:
     if replay["same"] is None:
         return f"replay: {replay['why']}"
     if replay["same"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import click
 
@@ -12,6 +11,7 @@ from db.repositories import tenants
 from db.repositories.leads import leads
 from db.repositories.predictions import predictions
 from db.session import reading
+from domain.documents import JsonMapping, JsonObject
 from workers.base.settings import settings
 from workers.cli.base.client import Client, client
 from workers.cli.base.command import Command, Function, example, json_option, tenant_option
@@ -43,14 +43,12 @@ NO_CONSENT = (
     "set attested (docs/compliance.md)"
 )
 #: parts of a card that are printed in words
-PARTS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+PARTS: Mapping[str, Callable[[JsonMapping], None]] = {
     "next": show_next,
     "consent": show_consent,
     "risk": show_risk,
     "actions": show_actions,
 }
-
-Data = dict[str, Any]
 
 
 def leads_options(function: Function) -> Function:
@@ -161,7 +159,7 @@ def run_assessment(caller: Client, lead_ids: Sequence[str], *, as_of: str | None
                 notice(f"assessment {job['job_id']}: {job['error']}")
 
 
-def ranking(tenant: str, lead_ids: Sequence[str], top: int) -> list[Data]:
+def ranking(tenant: str, lead_ids: Sequence[str], top: int) -> list[JsonObject]:
     """Return the newest scores of these leads, highest first, as JSON objects."""
     with reading(tenant) as session:
         scores = predictions.latest(session, tenant, kind=KIND, lead_ids=lead_ids)
@@ -170,7 +168,7 @@ def ranking(tenant: str, lead_ids: Sequence[str], top: int) -> list[Data]:
     return [_scored(prediction, external.get(prediction.lead_id)) for prediction in scores]
 
 
-def _scored(prediction: PredictionRecord, external_id: str | None) -> Data:
+def _scored(prediction: PredictionRecord, external_id: str | None) -> JsonObject:
     reasons = {name: prediction.detail[name] for name in ("log_odds", "base", "up", "down", "rest")}
     return {
         "lead_id": prediction.lead_id,
@@ -182,7 +180,7 @@ def _scored(prediction: PredictionRecord, external_id: str | None) -> Data:
     }
 
 
-def show_ranking(title: str, ranked: Sequence[Data], *, as_json: bool) -> None:
+def show_ranking(title: str, ranked: Sequence[JsonObject], *, as_json: bool) -> None:
     """Print scored leads."""
     if as_json:
         emit({"leads": list(ranked)})
@@ -194,7 +192,7 @@ def show_ranking(title: str, ranked: Sequence[Data], *, as_json: bool) -> None:
     table(title, ("rank", "lead", "probability", "band", "up", "down", "model"), rows)
 
 
-def show_worklist(title: str, data: Data) -> None:
+def show_worklist(title: str, data: JsonObject) -> None:
     """Print a worklist, and the number of leads left out because they may not be contacted."""
     rows = [_call(lead) for lead in data["leads"]]
     table(f"{title}, as of {data['as_of']}", WORKLIST_COLUMNS, rows)
@@ -210,7 +208,7 @@ def _many(number: int) -> str:
     return "1 lead" if number == 1 else f"{number} leads"
 
 
-def _call(lead: Data) -> tuple[object, ...]:
+def _call(lead: JsonObject) -> tuple[object, ...]:
     band = f"{lead['band']}, says {lead['override']['actor']}" if lead.get("override") else lead["band"]
     plain = (lead["why_now"], _action(lead), lead["due_by"])
     new = (lead.get("changed") or {}).get("text")
@@ -218,26 +216,26 @@ def _call(lead: Data) -> tuple[object, ...]:
     return (*who, *plain, new, _risk(lead.get("risk")), _texts(lead["reasons"]), lead["model"])
 
 
-def _action(lead: Data) -> str:
+def _action(lead: JsonObject) -> str:
     """Return the action, and its earliest time if that is not now."""
     later = f", not before {moment(lead['not_before'])}" if lead["not_before"] else ""
     return f"{way(lead)}{later}"
 
 
-def _risk(risk: Data | None) -> str | None:
+def _risk(risk: JsonObject | None) -> str | None:
     """Return a lead's risk level, or that it has never been contacted."""
     return None if risk is None else str(risk["note"] or risk["level"]).replace("_", " ")
 
 
-def _name(lead: Data) -> str:
+def _name(lead: JsonObject) -> str:
     return str(lead["external_id"] or lead["lead_id"])
 
 
-def _texts(reasons: Sequence[Any]) -> str:
+def _texts(reasons: Sequence[object]) -> str:
     return "; ".join(str(reason["text"] if isinstance(reason, dict) else reason) for reason in reasons)
 
 
-def show_card(lead: str, data: Data) -> None:
+def show_card(lead: str, data: JsonObject) -> None:
     """Print a card: single values as lines, risk and actions in words, lists item by item."""
     facts(f"lead {lead}", {name: value for name, value in data.items() if not isinstance(value, (dict, list))})
     for name, value in data.items():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
+from domain.documents import JsonObject
+from ml.arrays import Bools
 from ml.churn.scorer import ChurnScorer
 from ml.ensemble.intervals import covered
 from ml.ensemble.scorer import EnsembleScorer
@@ -35,8 +37,6 @@ FIGURES = ("auc", "pr_auc", "accuracy", "brier", "ece", "lift_top_decile", "reca
 #: features that are shown to people
 MOST_SHOWN = 10
 
-Data = dict[str, Any]
-
 
 OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
     click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=FILE),
@@ -52,7 +52,7 @@ OPTIONS: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...] = (
         metavar="SHARE",
         help="Also train on the first rows and judge on this last share of them, in file order.",
     ),
-    click.option("--allow-leaks", is_flag=True, help="Use columns that alone predict the outcome (AUC above .95)."),
+    click.option("--allow-leaks", is_flag=True, help="Also use the columns that know the outcome."),
     click.option("--fair", is_flag=True, help="Leave out columns that may not be features of real leads (age, zip …)."),
     json_option,
 )
@@ -89,7 +89,7 @@ class Question:
 
 @click.group(epilog=example("hearth evaluate leads leads.csv --target Converted"))
 def evaluate() -> None:
-    """How good the models are on a file of your own."""
+    """Measure the models on a file of your own."""
 
 
 def asking(command: Callable[..., None]) -> Callable[..., None]:
@@ -105,7 +105,7 @@ def leads(*, as_json: bool, **options: Any) -> None:
     """Cross-validate the lead scorer on any table: FILE is delimited text with any columns, or such as .gz.
 
     Several files with the same columns are put below each other, others are joined by their common key. Columns that
-    tell the outcome alone are named and left out.
+    know the outcome are named and left out.
     """
     _answer(Options(**options), LeadScorer, as_json=as_json)
 
@@ -152,7 +152,7 @@ def _answer(options: Options, kind: type[EnsembleScorer], *, as_json: bool) -> N
     request = question(joined, options)
     report = _report(request, kind)
     if options.holdout_last is not None:
-        report["out_of_time"] = _out_of_time(request, kind, options.holdout_last)
+        report["out_of_time"] = _out_of_time(_without_leaks(request, report), kind, options.holdout_last)
     report["seconds"] = round(time.monotonic() - started, 1)
     if as_json:
         emit(report)
@@ -223,12 +223,12 @@ def _require(joined: Table, target: str, labels: Target, folds: int) -> None:
         raise CommandFailed(f"{joined.name}, column {target!r}: {counts}; {folds} folds need {folds} of each")
 
 
-def figures(metrics: Metrics) -> Data:
+def figures(metrics: Metrics) -> JsonObject:
     """Return the figures of every report."""
     return {name: getattr(metrics, name) for name in FIGURES}
 
 
-def _report(request: Question, kind: type[EnsembleScorer]) -> Data:
+def _report(request: Question, kind: type[EnsembleScorer]) -> JsonObject:
     training = _trained(request.matrix, request.target.labels, request, kind, label="evaluating")
     return {
         "rows": training.rows,
@@ -237,7 +237,10 @@ def _report(request: Question, kind: type[EnsembleScorer]) -> Data:
         **figures(training.metrics),
         "intervals": {name: list(bounds) for name, bounds in training.metrics.intervals.items()},
         "baselines": _baselines(training),
-        "leakage": [{"column": _plain(name), "auc": auc} for name, auc in training.leaks.items()],
+        "leakage": [
+            {"column": _plain(name), "auc": auc, "why": training.leak_reasons[name]}
+            for name, auc in training.leaks.items()
+        ],
         "members": {
             name: {"rows": metrics.rows, "base_rate": metrics.base_rate, **figures(metrics)}
             for name, metrics in training.members.items()
@@ -253,7 +256,7 @@ def _report(request: Question, kind: type[EnsembleScorer]) -> Data:
 
 
 def _trained(
-    matrix: FeatureMatrix, labels: Any, request: Question, kind: type[EnsembleScorer], *, label: str
+    matrix: FeatureMatrix, labels: Bools, request: Question, kind: type[EnsembleScorer], *, label: str
 ) -> Training:
     with progress(label) as show_progress:
         return train(
@@ -267,14 +270,23 @@ def _trained(
         )
 
 
-def _baselines(training: Training) -> Data:
+def _baselines(training: Training) -> JsonObject:
     """Return the base rate, and the best column alone of those that may be learnt from."""
     alone = next(((name, auc) for name, auc in training.alone.items() if name not in training.dropped), None)
     baselines = {name: figures(metrics) for name, metrics in training.baselines.items()}
     return baselines if alone is None else {**baselines, "best_column": {"column": _plain(alone[0]), "auc": alone[1]}}
 
 
-def _out_of_time(request: Question, kind: type[EnsembleScorer], share: float) -> Data:
+def _without_leaks(request: Question, report: JsonObject) -> Question:
+    """Leave out what leaks over all rows, which the first rows alone may be too few to show."""
+    named = {leak["column"] for leak in report["leakage"]}
+    if request.allow_leaks or not named:
+        return request
+    kept = [name for name in request.matrix.columns if _plain(name) not in named]
+    return replace(request, matrix=request.matrix.select(kept))
+
+
+def _out_of_time(request: Question, kind: type[EnsembleScorer], share: float) -> JsonObject:
     """Train on the first rows, evaluate on the last."""
     labels = request.target.labels
     cut = len(labels) - round(share * len(labels))
@@ -302,7 +314,7 @@ def _plain(name: str) -> str:
     return name.removeprefix(COLUMN)
 
 
-def show(title: str, report: Data) -> None:
+def show(title: str, report: JsonObject) -> None:
     """Print a report for people."""
     facts(title, {"rows": report["rows"], "positive": report["positive"], "base rate": report["base_rate"]})
     rows = [("hearth", report), *report["members"].items(), *report["baselines"].items()]
@@ -320,7 +332,7 @@ def show(title: str, report: Data) -> None:
     notice(f"{report['seconds']} s")
 
 
-def _interval(report: Data) -> Data:
+def _interval(report: JsonObject) -> JsonObject:
     interval = report["interval"]
     return (
         {}
@@ -329,9 +341,11 @@ def _interval(report: Data) -> Data:
     )
 
 
-def _asides(report: Data) -> dict[str, Data]:
+def _asides(report: JsonObject) -> dict[str, JsonObject]:
     return {
-        "LEAKAGE: these columns alone predict the outcome": {leak["column"]: leak["auc"] for leak in report["leakage"]},
+        "LEAKAGE: these columns know the outcome": {
+            leak["column"]: f"{leak['auc']:.3f} alone; {leak['why']}" for leak in report["leakage"]
+        },
         "unused columns": report["dropped"],
         "columns that a model for real leads would not get (--fair)": report["not_for_real_leads"],
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,6 +13,7 @@ from db.repositories.models import models as registry
 from db.repositories.outbound import outbound
 from db.repositories.overrides import score_feedback
 from db.session import Session, reading, transaction
+from domain.documents import JsonObject
 from domain.model_kinds import KIND_LABELS, words_of
 from workers.base.settings import settings
 from workers.cli.base.client import client
@@ -55,7 +55,7 @@ def train(kind: str, tenant: str, promote: str, scope: str, as_json: bool) -> No
         show_training(data)
 
 
-def show_training(data: dict[str, Any]) -> None:
+def show_training(data: JsonObject) -> None:
     """Print the result of a training beside the base rate that it has to beat."""
     version = data.get("version") or "no version"
     title = f"{version}: {'promoted' if data['promoted'] else 'not promoted'}, {data['reason']}"
@@ -75,11 +75,11 @@ def list_models(tenant: str, as_json: bool) -> None:
     """All versions of a tenant's models, newest first."""
     with database(settings()), reading(tenant) as session:
         tenants.require(session, tenant)
-        found = registry.versions(session, tenant)
+        versions = registry.versions(session, tenant)
     if as_json:
-        emit({"models": [_brief(model) for model in found]})
+        emit({"models": [_brief(model) for model in versions]})
         return
-    rows = [(m.version, m.state, m.scope, m.rows, _metric(m, "auc"), m.trained_at) for m in found]
+    rows = [(m.version, m.state, m.scope, m.rows, _metric(m, "auc"), m.trained_at) for m in versions]
     table(f"models of {tenant}", ("version", "state", "scope", "rows", "auc", "trained at"), rows)
 
 
@@ -123,7 +123,7 @@ def show_scores(title: str, model: ModelRecord) -> None:
         table(title, ("scored", words.unit, words.ended), rows)
 
 
-def _marks(tally: FeedbackTally | None) -> dict[str, Any]:
+def _marks(tally: FeedbackTally | None) -> JsonObject:
     """Return how often people marked this model's scores as wrong, and why."""
     if tally is None:
         return {"wrong": 0, "right": 0}
@@ -216,7 +216,7 @@ def _metric(model: ModelRecord, name: str) -> object:
     return model.metrics.get(name)
 
 
-def _brief(model: ModelRecord) -> dict[str, Any]:
+def _brief(model: ModelRecord) -> JsonObject:
     return {
         "version": model.version,
         "kind": model.kind,

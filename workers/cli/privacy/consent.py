@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import click
 
 from db.repositories.consent import consent as ledger
 from db.repositories.leads import leads
 from db.session import reading
+from domain.documents import JsonMapping, JsonObject
 from tasks.contracts.base.wire import to_wire
 from tasks.services.leads import refusals
 from workers.base.settings import settings
@@ -22,7 +22,6 @@ from workers.cli.leads.scores import chosen
 from workers.pages.labels import moment, plain
 
 LEAD = click.argument("lead", metavar="LEAD")
-Data = dict[str, Any]
 
 
 @click.command(
@@ -36,7 +35,7 @@ Data = dict[str, Any]
 @click.option("--reveal", is_flag=True, help="Show the words of messages and notes too; they are personal data.")
 @json_option
 def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
-    """Who agreed or refused, when, by what, from which source: the proof that a complaint asks for.
+    """Show a lead's consent ledger: who agreed or refused, when and in which source. It is the proof for a complaint.
 
     LEAD is Hearth's id or the CRM's.
     """
@@ -58,7 +57,7 @@ def consent(tenant: str, lead: str, reveal: bool, as_json: bool) -> None:
         _show(lead, data)
 
 
-def _show(lead: str, data: Data) -> None:
+def _show(lead: str, data: JsonObject) -> None:
     facts(f"may {lead} be contacted?", standings(data))
     columns = ("said", "recorded", "channel", "what", "by", "which", "read by", "source", "import")
     table("statements about contact, newest first", columns, [_row(entry) for entry in data["statements"]])
@@ -69,7 +68,7 @@ def _show(lead: str, data: Data) -> None:
         )
 
 
-def _row(statement: Mapping[str, Any]) -> tuple[Any, ...]:
+def _row(statement: JsonMapping) -> tuple[object, ...]:
     return (
         moment(statement["said_at"]) if statement["said_at"] else None,
         moment(statement["recorded_at"]),
@@ -90,15 +89,16 @@ def _row(statement: Mapping[str, Any]) -> tuple[Any, ...]:
 @json_option
 def doubts(tenant: str, agent: str | None, top: int, as_json: bool) -> None:
     """Leads that may have refused: nothing is sent to them until a person has read what they said and decided."""
+    named: JsonObject = {"assigned_to": agent} if agent else {}
     with client(tenant) as caller:
-        data = caller.call("hearth.privacy.doubts", limit=top, **({"assigned_to": agent} if agent else {}))
+        data = caller.call("hearth.privacy.doubts", limit=top, **named)
     if as_json:
         emit({"tenant_id": tenant, **data})
     else:
         show_doubts(tenant, data["leads"])
 
 
-def show_doubts(tenant: str, leads: Sequence[Mapping[str, Any]]) -> None:
+def show_doubts(tenant: str, leads: Sequence[JsonMapping]) -> None:
     """Print the leads in doubt and how to decide."""
     rows = [
         (
@@ -135,7 +135,7 @@ def show_doubts(tenant: str, leads: Sequence[Mapping[str, Any]]) -> None:
 @json_option
 def decide(*, tenant: str, lead: str, refused: bool, channels: tuple[str, ...], actor: str, as_json: bool) -> None:
     """Decide whether a lead in doubt has refused. A clear refusal is not changed."""
-    decision: Data = {"decision": "refused" if refused else "open", "actor": actor}
+    decision: JsonObject = {"decision": "refused" if refused else "open", "actor": actor}
     if channels:
         decision["channels"] = list(channels)
     with client(tenant) as caller, database(settings()):

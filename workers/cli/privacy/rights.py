@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any
+from typing import TypedDict, Unpack
 
 import click
 
 from db.privacy import DAYS, STORES
+from domain.documents import JsonObject
 from workers.cli.base.client import client
 from workers.cli.base.command import Command, Function, example, json_option, tenant_option
 from workers.cli.base.output import emit, facts, table
@@ -20,8 +21,6 @@ PATIENCE = 600.0
 #: what Hearth's own ids look like
 _OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-Data = dict[str, Any]
-
 
 @click.group(
     epilog=example(
@@ -29,7 +28,7 @@ Data = dict[str, Any]
     )
 )
 def privacy() -> None:
-    """What people may ask, and what they said of being contacted.
+    """Privacy requests of people, and their consent to being contacted.
 
     A copy, erasure, a stop to scoring them; who agreed and who refused.
     """
@@ -37,6 +36,15 @@ def privacy() -> None:
 
 for _command in (consent.consent, consent.doubts, consent.decide, consent.reread):
     privacy.add_command(_command)
+
+
+class Who(TypedDict):
+    """The options that identify a person, and why."""
+
+    lead: str | None
+    external_ids: tuple[str, ...]
+    source_system: str | None
+    reason: str
 
 
 def person_options(function: Function) -> Function:
@@ -52,14 +60,17 @@ def person_options(function: Function) -> Function:
     return click.option("--lead", metavar="ID", help="The lead: Hearth's id or the CRM's.")(function)
 
 
-def person(lead: str | None, external_ids: tuple[str, ...], source_system: str | None, reason: str) -> Data:
+def person(lead: str | None, external_ids: tuple[str, ...], source_system: str | None, reason: str) -> JsonObject:
     """Return the request's part that identifies the person; raise for none or both ids."""
     if bool(lead) == bool(external_ids):
         raise click.UsageError("give --lead, or --external-id")
     if lead and _OURS.fullmatch(lead):
         return {"lead_id": lead, "reason": reason}
     external_ids = (lead,) if lead else external_ids
-    ids = [{"external_id": one, **({"source_system": source_system} if source_system else {})} for one in external_ids]
+    ids = [
+        {"external_id": external_id, **({"source_system": source_system} if source_system else {})}
+        for external_id in external_ids
+    ]
     return {"external_ids": ids, "reason": reason}
 
 
@@ -67,7 +78,7 @@ def person(lead: str | None, external_ids: tuple[str, ...], source_system: str |
 @tenant_option
 @person_options
 @json_option
-def export(tenant: str, as_json: bool, **who: Any) -> None:
+def export(tenant: str, as_json: bool, **who: Unpack[Who]) -> None:
     """Write everything that is kept of a person, with scores and reasons, to a file; prints counts and its place."""
     data = _call(tenant, "export", **person(**who))
     _show(f"export {data['export_id']}", data, as_json=as_json)
@@ -85,7 +96,7 @@ def export(tenant: str, as_json: bool, **who: Any) -> None:
 @click.option("--dry-run", is_flag=True, help="Only count what would be erased.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
-def forget(tenant: str, dry_run: bool, yes: bool, as_json: bool, **who: Any) -> None:
+def forget(tenant: str, dry_run: bool, yes: bool, as_json: bool, **who: Unpack[Who]) -> None:
     """Erase a person everywhere; this cannot be undone. The same command again prints the first result."""
     identity = person(**who)
     if not (dry_run or yes or as_json) and sys.stdin.isatty():
@@ -107,7 +118,7 @@ def forget(tenant: str, dry_run: bool, yes: bool, as_json: bool, **who: Any) -> 
 @click.option("--lift", is_flag=True, help="Lift it after a person has reviewed the case; needs --actor.")
 @click.option("--actor", metavar="NAME", help="Who has reviewed it.")
 @json_option
-def restrict(tenant: str, objected: bool, lift: bool, actor: str | None, as_json: bool, **who: Any) -> None:
+def restrict(tenant: str, objected: bool, lift: bool, actor: str | None, as_json: bool, **who: Unpack[Who]) -> None:
     """Stop that anything is computed of a person and acted on, until somebody has reviewed it."""
     if lift and not actor:
         raise click.UsageError("--lift needs the review of a person: name the person with --actor")
@@ -138,7 +149,7 @@ def readmit(erasure: str, tenant: str, actor: str, as_json: bool) -> None:
 @json_option
 def registry(as_json: bool) -> None:
     """Every table: what kind of data it holds, how long, and what erasure does to it."""
-    days: dict[str, int | None] = {str(name): kept for name, kept in DAYS.items()}
+    days: dict[str, int | None] = {str(name): retention for name, retention in DAYS.items()}
     if as_json:
         stores = [
             {"table": s.table, "category": s.category, "subject": s.subject, "days": days.get(s.category)}
@@ -151,14 +162,14 @@ def registry(as_json: bool) -> None:
     table("what is kept", ("table", "category", "subject", "days", "on erasure", "note"), rows)
 
 
-def _call(tenant: str, task: str, **kwargs: Any) -> Data:
+def _call(tenant: str, task: str, **kwargs: object) -> JsonObject:
     with client(tenant) as caller:
-        answer = caller.envelope(f"hearth.privacy.{task}", patience=PATIENCE, **kwargs)
-    data: Data = answer["data"]
+        answer = caller.envelope(f"hearth.privacy.{task}", queue=None, patience=PATIENCE, **kwargs)
+    data: JsonObject = answer["data"]
     return data | ({"duplicate": True} if answer.get("duplicate") else {})
 
 
-def _show(title: str, data: Data, *, as_json: bool) -> None:
+def _show(title: str, data: JsonObject, *, as_json: bool) -> None:
     if as_json:
         emit(data)
         return

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from db.base import new_id, utc
+from db.base import NewRow, new_id, utc
 from db.encryption import DataKey
 from db.merging import LeadContent, changed_columns, merge
 from db.records import ConsentStatement, EventDraft, LeadDraft, Outcome, UpsertResult
@@ -22,20 +21,18 @@ AMBIGUOUS = "row.ambiguous_identity"
 DUPLICATE = "row.duplicate_in_file"
 _FORGOTTEN = UpsertResult(outcome="rejected", lead_id=None, codes=(tombstones.FORGOTTEN,))
 
-Row = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """Rows to be written."""
 
-    created: Sequence[Row]
-    updated: Sequence[Row]
+    created: Sequence[NewRow]
+    updated: Sequence[NewRow]
     #: leads that the import brought and did not change
     unchanged: Sequence[str]
-    identities: Sequence[Row]
-    events: Sequence[Row]
-    consent_entries: Sequence[Row]
+    identities: Sequence[NewRow]
+    events: Sequence[NewRow]
+    consent_entries: Sequence[NewRow]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,11 +45,11 @@ class LeadState:
     external_id: str | None
     observed_at: datetime
     #: None: not stored yet
-    row: lead_mapper.Row | None = None
+    row: lead_mapper.LeadRow | None = None
     #: None: not opened yet, or new
     content: LeadContent | None = None
     #: the columns of the content, sealed; None: to be sealed
-    columns: Row | None = None
+    columns: NewRow | None = None
     version: int = 0
     import_ref: str | None = None
     changed: bool = False
@@ -79,7 +76,7 @@ class LeadState:
         self.changed = self.changed or changed
         self.version += changed
 
-    def sealed(self, context: UpsertContext) -> Row:
+    def sealed(self, context: UpsertContext) -> NewRow:
         """Return the columns of the content; they are sealed once for each change."""
         if self.columns is None:
             self.columns = lead_mapper.to_columns(
@@ -94,7 +91,7 @@ class LeadState:
                 self.columns |= {"data_key": wrapped, "stored_at": context.now}
         return self.columns
 
-    def to_row(self, context: UpsertContext) -> Row:
+    def to_row(self, context: UpsertContext) -> NewRow:
         """Return the row to be written."""
         return self.sealed(context) | {
             "source_system": self.source_system,
@@ -112,8 +109,8 @@ class NewLead:
 
     lead: LeadState
     codes: tuple[str, ...]
-    events: Sequence[Row]
-    consent_entries: Sequence[Row]
+    events: Sequence[NewRow]
+    consent_entries: Sequence[NewRow]
     refusals: tuple[ConsentStatement, ...]
 
 
@@ -171,9 +168,9 @@ class _BatchMerge:
             self._index.add_hashes(row["lead_id"], row["email_hash"], row["phone_hash"])
         self._event_keys = set(stored.event_keys)
         self._consent_ids = set(stored.consent_ids)
-        self._identities: list[Row] = []
-        self._events: list[Row] = []
-        self._consent_entries: list[Row] = []
+        self._identities: list[NewRow] = []
+        self._events: list[NewRow] = []
+        self._consent_entries: list[NewRow] = []
 
     def merge(self, draft: LeadDraft, keys: LookupKeys, prepared: NewLead | None) -> UpsertResult:
         if not keys.any():
@@ -215,7 +212,7 @@ class _BatchMerge:
     def _update(self, lead: LeadState, draft: LeadDraft, keys: LookupKeys) -> UpsertResult:
         before = lead.open()
         skipping = self._context.policy == "skip_existing"
-        draft = consent_mapper.without_known_doubts(draft, lead_id=lead.lead_id, known=self._consent_ids)
+        draft = consent_mapper.without_known_doubts(draft, lead_id=lead.lead_id, stored_ids=self._consent_ids)
         codes = lead.merge(draft, self._context)
         stated = consent_mapper.refusals_only(draft) if skipping else draft
         entries, refusals = _consent_entries(lead, stated, self._consent_ids, self._context)
@@ -265,7 +262,7 @@ class _BatchMerge:
         return len(self._events) > before
 
 
-def _stored_lead(row: lead_mapper.Row, context: UpsertContext) -> LeadState:
+def _stored_lead(row: lead_mapper.LeadRow, context: UpsertContext) -> LeadState:
     return LeadState(
         lead_id=row["lead_id"],
         key=lead_mapper.unwrap_data_key(context.ring, row),
@@ -279,9 +276,9 @@ def _stored_lead(row: lead_mapper.Row, context: UpsertContext) -> LeadState:
 
 
 def _consent_entries(
-    lead: LeadState, draft: LeadDraft, known: set[str], context: UpsertContext
-) -> tuple[list[Row], tuple[ConsentStatement, ...]]:
-    """Return the rows that a draft adds to the consent ledger, and what it newly refuses; add their ids to `known`."""
+    lead: LeadState, draft: LeadDraft, stored_ids: set[str], context: UpsertContext
+) -> tuple[list[NewRow], tuple[ConsentStatement, ...]]:
+    """Return the ledger rows that a draft adds, and its new refusals; add their ids to `stored_ids`."""
     if not (draft.consent or draft.statements):
         return [], ()
     return consent_mapper.new_rows(
@@ -291,11 +288,11 @@ def _consent_entries(
         lead_id=lead.lead_id,
         now=context.now,
         import_ref=context.import_ref,
-        known=known,
+        stored_ids=stored_ids,
     )
 
 
-def _event_row(lead: LeadState, draft: EventDraft, context: UpsertContext) -> Row:
+def _event_row(lead: LeadState, draft: EventDraft, context: UpsertContext) -> NewRow:
     return event_mapper.to_row(draft, key=lead.key, tenant_id=context.tenant_id, lead_id=lead.lead_id)
 
 

@@ -11,14 +11,14 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from db.encryption import KeyRing
-from db.identity import email_key, phone_key
 from db.models import Lead, LeadIdentity
 from db.records import LeadDraft
+from db.repositories import sql
 from db.repositories.consent import consent_mapper
 from db.repositories.events import event_mapper
 from db.repositories.leads import lead_mapper
+from db.repositories.leads.lead_mapper import email_key, phone_key
 from db.repositories.privacy import tombstones
-from db.repositories.sql import filters
 from domain.leads import MergePolicy
 
 #: source system and the lead's id in it
@@ -29,7 +29,7 @@ EventKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpsertContext:
-    """What holds for all drafts of one call."""
+    """The parameters that all drafts of one call share."""
 
     tenant_id: str
     policy: MergePolicy
@@ -60,7 +60,7 @@ class StoredLeads:
     forgotten: Collection[int]
     identities: Mapping[Identity, str]
     #: rows of `leads`, locked
-    rows: Sequence[lead_mapper.Row]
+    rows: Sequence[lead_mapper.LeadRow]
     event_keys: Collection[EventKey]
     #: ids of entries of the consent ledger
     consent_ids: Collection[str]
@@ -129,7 +129,7 @@ def stored_identities(session: Session, context: UpsertContext, keys: Sequence[L
     wanted = {key.identity for key in keys if key.identity}
     if not wanted:
         return {}
-    named = filters.column_in(session, LeadIdentity.external_id, {external for _, external in wanted})
+    named = sql.column_in(session, LeadIdentity.external_id, {external for _, external in wanted})
     stored = select(LeadIdentity.source_system, LeadIdentity.external_id, LeadIdentity.lead_id).where(
         LeadIdentity.tenant_id == context.tenant_id, named
     )
@@ -139,7 +139,7 @@ def stored_identities(session: Session, context: UpsertContext, keys: Sequence[L
 
 def _lead_rows(
     session: Session, context: UpsertContext, keys: Sequence[LookupKeys], identities: Mapping[Identity, str]
-) -> list[lead_mapper.Row]:
+) -> list[lead_mapper.LeadRow]:
     # The rows are locked, so that a label set at the same time is not written over (SQLite has one writer anyway).
     named = _named(session, keys, identities)
     rows = select(Lead.__table__).where(Lead.tenant_id == context.tenant_id, named).with_for_update()
@@ -151,9 +151,9 @@ def _named(session: Session, keys: Sequence[LookupKeys], identities: Mapping[Ide
     emails = {key.email for key in keys if key.email}
     phones = {key.phone for key in keys if key.phone}
     return or_(
-        filters.column_in(session, Lead.lead_id, lead_ids),
-        filters.column_in(session, Lead.email_hash, emails),
-        filters.column_in(session, Lead.phone_hash, phones),
+        sql.column_in(session, Lead.lead_id, lead_ids),
+        sql.column_in(session, Lead.email_hash, emails),
+        sql.column_in(session, Lead.phone_hash, phones),
     )
 
 
@@ -162,7 +162,7 @@ def _forgotten(session: Session, context: UpsertContext, keys: Sequence[LookupKe
         return set()
     hashes = [_identity_hashes(session, context.tenant_id, key) for key in keys]
     refused = tombstones.match(session, context.tenant_id, hashes=sorted(set().union(*hashes)))
-    return {position for position, own in enumerate(hashes) if not refused.isdisjoint(own)}
+    return {position for position, key_hashes in enumerate(hashes) if not refused.isdisjoint(key_hashes)}
 
 
 def _identity_hashes(session: Session, tenant_id: str, keys: LookupKeys) -> set[bytes]:

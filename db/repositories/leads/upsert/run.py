@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from db.models import ConsentEntry, Event, Lead, LeadIdentity
 from db.records import LeadDraft, UpsertResult
-from db.repositories import tenants
-from db.repositories.leads.upsert.merge import NewLead, merge_drafts, new_lead
+from db.repositories import sql, tenants
+from db.repositories.leads.upsert.merge import Changes, NewLead, merge_drafts, new_lead
 from db.repositories.leads.upsert.resolve import (
     LookupKeys,
     UpsertContext,
@@ -20,9 +22,8 @@ from db.repositories.leads.upsert.resolve import (
     lookup_keys,
     stored_identities,
 )
-from db.repositories.leads.upsert.write import write
-from db.repositories.sql.locks import lock_tenant
-from db.repositories.sql.statements import in_batches
+from db.repositories.sql import in_batches
+from db.session import lock_tenant
 
 _BATCH = 1_000
 #: drafts of a batch from which on preparing is worth its query
@@ -39,7 +40,7 @@ def upsert(session: Session, drafts: Sequence[LeadDraft], context: UpsertContext
     for (batch, keys), new_leads in zip(batches, prepared, strict=True):
         stored = load_stored(session, context, batch, keys)
         batch_results, changes = merge_drafts(batch, keys, stored, new_leads, context)
-        write(session, context, changes)
+        _write(session, context, changes)
         results += batch_results
     return results
 
@@ -50,9 +51,25 @@ def _prepare(
     """Make the leads that seem to be new, by position; nothing for a small batch."""
     if len(drafts) < _MANY:
         return {}
-    known = stored_identities(session, context, keys)
+    stored = stored_identities(session, context, keys)
     return {
         position: new_lead(draft, draft_keys, context)
         for position, (draft, draft_keys) in enumerate(zip(drafts, keys, strict=True))
-        if draft_keys.identity is not None and draft_keys.identity not in known
+        if draft_keys.identity is not None and draft_keys.identity not in stored
     }
+
+
+def _write(session: Session, context: UpsertContext, changes: Changes) -> None:
+    """Write rows; parents go before the rows that refer to them."""
+    sql.insert_many(session, Lead, changes.created)
+    sql.update_many(session, Lead, changes.updated)
+    _set_import_ref(session, context, changes.unchanged)
+    sql.insert_many(session, LeadIdentity, changes.identities)
+    sql.insert_many(session, Event, changes.events)
+    sql.insert_many(session, ConsentEntry, changes.consent_entries)
+
+
+def _set_import_ref(session: Session, context: UpsertContext, lead_ids: Sequence[str]) -> None:
+    if lead_ids and context.import_ref is not None:
+        leads = update(Lead).where(Lead.tenant_id == context.tenant_id, Lead.lead_id.in_(lead_ids))
+        session.execute(leads.values(import_ref=context.import_ref), execution_options={"synchronize_session": False})

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.churn.activity import ENDS, TERMINAL, over
-from ml.churn.labels import HORIZON, History, Label, Standing, labels, past, settled, weekly
+from ml.churn.activity import ENDS, TERMINAL, closed_reason
+from ml.churn.labels import HORIZON, History, Label, StageRecord, labels, snapshot_state, week_start, weekly_dates
 from ml.features import extract
 from ml.profiles import Interaction, LeadProfile
 from tests.support.leads import NOW
@@ -39,8 +39,8 @@ def history(*happened: Interaction, stage: str = "engaged", timeline: str | None
         lead_id="1", as_of=NOW, created_at=NOW - 40 * DAY, source="portal", interactions=(CALLED, *happened)
     )
     came = NOW - 40 * DAY
-    standing = Standing(since=came, recorded_at=came, stage=stage, timeline=timeline)
-    return History(profile=profile, observed_at=came, standings=(standing,))
+    standing = StageRecord(since=came, recorded_at=came, stage=stage, timeline=timeline)
+    return History(profile=profile, observed_at=came, stage_history=(standing,))
 
 
 def untouched(told: History) -> History:
@@ -59,7 +59,7 @@ def test_silence_through_the_horizon_is_churn_from_the_day_the_threshold_is_reac
     assert (found.outcome, found.reason, found.churned) == ("churned", "silence", True)
     assert found.at == NOW + 10 * DAY
     assert (found.days, found.event) == (10, "churned")
-    assert (found.past.silent_days, found.past.threshold) == (4, 14)
+    assert (found.snapshot.silent_days, found.snapshot.threshold) == (4, 14)
 
 
 def test_one_who_was_silent_too_long_already_has_churned_at_the_snapshot() -> None:
@@ -143,8 +143,8 @@ def test_an_end_that_is_told_late_is_the_end_of_what_the_snapshot_did_not_know()
 def test_a_stage_may_be_an_end() -> None:
     told = history()
     for stage, outcome in (("lost", "churned"), ("closed", "won"), ("archived", "churned"), ("past_client", "won")):
-        entered = Standing(since=NOW + 2 * DAY, recorded_at=NOW + 2 * DAY, stage=stage)
-        found = label(replace(told, standings=(*told.standings, entered)))
+        entered = StageRecord(since=NOW + 2 * DAY, recorded_at=NOW + 2 * DAY, stage=stage)
+        found = label(replace(told, stage_history=(*told.stage_history, entered)))
         assert (found.outcome, found.at) == (outcome, NOW + 2 * DAY)
 
 
@@ -182,8 +182,8 @@ def test_one_row_a_lead_and_date_at_which_something_could_come() -> None:
     before, after = NOW - 50 * DAY, NOW + 11 * DAY
     found = labels([told], [NOW, NOW, before, after, LATER + DAY], until=LATER)
     assert [row.as_of for row in found] == [NOW]
-    entered = Standing(since=NOW + 10.5 * DAY, recorded_at=NOW + 10.5 * DAY, stage="engaged")
-    again = replace(told, standings=(*told.standings, entered))
+    entered = StageRecord(since=NOW + 10.5 * DAY, recorded_at=NOW + 10.5 * DAY, stage="engaged")
+    again = replace(told, stage_history=(*told.stage_history, entered))
     assert [row.as_of for row in labels([again], [after], until=LATER)] == [after]
 
 
@@ -205,36 +205,36 @@ EVENTS = st.builds(
     st.sampled_from([None, "inbound", "outbound"]),
 )
 STANDINGS = st.builds(
-    lambda stage, day, late: Standing(since=NOW + day * DAY, recorded_at=NOW + (day + late) * DAY, stage=stage),
+    lambda stage, day, late: StageRecord(since=NOW + day * DAY, recorded_at=NOW + (day + late) * DAY, stage=stage),
     st.sampled_from(["new", "engaged", "offer", "nurture", "lost", "closed"]),
     MOMENTS,
     st.floats(0, 60),
 )
 
 
-def told(events: list[Interaction], stood: list[Standing]) -> History:
+def told(events: list[Interaction], stood: list[StageRecord]) -> History:
     """Make a history of drawn parts."""
     drawn = history(*events)
-    return replace(drawn, standings=(*drawn.standings, *stood))
+    return replace(drawn, stage_history=(*drawn.stage_history, *stood))
 
 
 @given(st.lists(EVENTS, max_size=8), st.lists(STANDINGS, max_size=3), st.integers(-30, 60))
 @settings(max_examples=200, deadline=None)
 def test_nothing_after_the_snapshot_changes_its_past_or_its_features(
-    events: list[Interaction], stood: list[Standing], day: int
+    events: list[Interaction], stood: list[StageRecord], day: int
 ) -> None:
     as_of = NOW + day * DAY
     known = [one for one in events if one.occurred_at <= as_of and one.recorded_at <= as_of]
     stood_then = [one for one in stood if one.since <= as_of and one.recorded_at <= as_of]
     all_, then = told(events, stood), told(known, stood_then)
-    assert past(all_, as_of) == past(then, as_of)
+    assert snapshot_state(all_, as_of) == snapshot_state(then, as_of)
     assert extract([all_.at(as_of)]).to_rows() == extract([then.at(as_of)]).to_rows()
 
 
 @given(st.lists(EVENTS, max_size=8), st.lists(STANDINGS, max_size=3), st.integers(-30, 60), st.integers(0, 90))
 @settings(max_examples=200, deadline=None)
 def test_nothing_recorded_after_until_changes_a_label(
-    events: list[Interaction], stood: list[Standing], day: int, later: int
+    events: list[Interaction], stood: list[StageRecord], day: int, later: int
 ) -> None:
     as_of, until = NOW + day * DAY, NOW + (day + later) * DAY
     known = [one for one in events if one.occurred_at <= until and one.recorded_at <= until]
@@ -256,10 +256,10 @@ def test_what_happens_beyond_the_horizon_changes_no_outcome(events: list[Interac
 
 
 def test_a_week_settles_what_is_known_and_training_looks_back_by_weeks() -> None:
-    until = settled(NOW)
+    until = week_start(NOW)
     assert until.weekday() == 0
-    assert {settled(until + day * DAY) for day in (0, 1, 6.99)} == {until}
-    dates = weekly(until)
+    assert {week_start(until + day * DAY) for day in (0, 1, 6.99)} == {until}
+    dates = weekly_dates(until)
     assert dates == sorted(dates)
     assert (len(dates), dates[-1]) == (26, until - HORIZON)
     assert {later - earlier for earlier, later in pairwise(dates)} == {7 * DAY}
@@ -281,7 +281,7 @@ def test_a_week_settles_what_is_known_and_training_looks_back_by_weeks() -> None
 def test_an_end_that_was_taken_back_is_none_but_a_refusal_stays(
     happened: tuple[Interaction, ...], reason: str | None
 ) -> None:
-    assert over(history(*happened).profile, None) == reason
+    assert closed_reason(history(*happened).profile, None) == reason
 
 
 @pytest.mark.parametrize(
@@ -295,4 +295,4 @@ def test_an_end_that_was_taken_back_is_none_but_a_refusal_stays(
     ],
 )
 def test_stages_and_kinds_of_people_are_over_for_a_reason(changes: dict[str, str], reason: str | None) -> None:
-    assert over(replace(history().profile, **changes), None) == reason
+    assert closed_reason(replace(history().profile, **changes), None) == reason

@@ -10,14 +10,13 @@ import pytest
 from domain.risk import HORIZON_DAYS, RISK_STARTS
 from ml.artifacts import dump, load
 from ml.churn import derived_sums
-from ml.churn.labels import Label, Past
+from ml.churn.labels import Label, SnapshotState
 from ml.churn.risk import CADENCE, assess, level_of, levels_of
 from ml.churn.scorer import ChurnScorer
-from ml.churn.survival import Curves, follow
-from ml.ensemble.cross_validation import FittedEnsemble
+from ml.churn.survival import Curves, fit_curves
 from ml.errors import ArtifactCorruptedError, LabelsError
 from ml.features import extract
-from ml.leads import train
+from ml.leads import Training, train
 from ml.profiles import FeatureMatrix, Interaction, LeadProfile
 from tests.support.leads import NOW, closed, leads
 
@@ -25,14 +24,14 @@ LEAD = LeadProfile(lead_id="1", as_of=NOW, created_at=NOW - timedelta(days=60), 
 
 
 @pytest.fixture(scope="module")
-def learnt(brokerage: tuple[FeatureMatrix, list[bool]]) -> tuple[ChurnScorer, FittedEnsemble]:
-    scorer = ChurnScorer()
-    return scorer, scorer.learn(*brokerage, seed=0)
+def trained(brokerage: tuple[FeatureMatrix, list[bool]]) -> Training:
+    return train(*brokerage, seed=0, folds=3, scorer=ChurnScorer())
 
 
 @pytest.fixture(scope="module")
-def scorer(learnt: tuple[ChurnScorer, FittedEnsemble]) -> ChurnScorer:
-    return learnt[0]
+def scorer(trained: Training) -> ChurnScorer:
+    assert isinstance(trained.scorer, ChurnScorer)
+    return trained.scorer
 
 
 def said(days: float, direction: str) -> Interaction:
@@ -52,14 +51,11 @@ def test_all_members_are_kept_whatever_they_count(scorer: ChurnScorer) -> None:
     assert all(((one >= 0) & (one <= 1)).all() for one in members.values())
 
 
-def test_the_ensemble_is_no_worse_than_its_best_member_by_more_than_noise(
-    brokerage: tuple[FeatureMatrix, list[bool]],
-) -> None:
-    found = train(*brokerage, seed=0, scorer=ChurnScorer())
-    best = min(found.members.values(), key=lambda one: one.log_loss)
+def test_the_ensemble_is_no_worse_than_its_best_member_by_more_than_noise(trained: Training) -> None:
+    best = min(trained.members.values(), key=lambda one: one.log_loss)
     low, high = best.intervals["log_loss"]
-    assert sorted(found.members) == ["gb", "lr", "rf"]
-    assert found.metrics.log_loss <= best.log_loss + (high - low) / 4
+    assert sorted(trained.members) == ["gb", "lr", "rf"]
+    assert trained.metrics.log_loss <= best.log_loss + (high - low) / 4
 
 
 def test_a_batch_says_what_reasons_add_up_to_and_what_one_lead_alone_gets(scorer: ChurnScorer) -> None:
@@ -127,7 +123,8 @@ def test_a_model_with_sums_reads_leads_that_lack_their_parts() -> None:
     rng = np.random.default_rng(0)
     parts = rng.uniform(0, 10, (400, 3))
     rows = [dict(zip(("custom:a min", "custom:b min", "custom:c min"), row, strict=True)) for row in parts.tolist()]
-    scorer = ChurnScorer().fit(FeatureMatrix.from_rows(rows), parts.sum(axis=1) > 15, seed=0)
+    scorer = ChurnScorer()
+    scorer.learn(FeatureMatrix.from_rows(rows), parts.sum(axis=1) > 15, seed=0, folds=2)
     assert "custom:sum of min" in scorer.features_
     high, low = scorer.probabilities(
         FeatureMatrix.from_rows([dict.fromkeys(rows[0], 8.0), dict.fromkeys(rows[0], 2.0)])
@@ -137,11 +134,11 @@ def test_a_model_with_sums_reads_leads_that_lack_their_parts() -> None:
 
 
 def labelled(days: float, event: str | None) -> Label:
-    past = Past(stage=None, timeline=None, threshold=7, quiet_since=NOW, silent_days=0, contacted=True)
+    past = SnapshotState(stage=None, timeline=None, threshold=7, quiet_since=NOW, silent_days=0, contacted=True)
     return Label(
         lead_id="1",
         as_of=NOW,
-        past=past,
+        snapshot=past,
         outcome="kept",
         reason=None,
         at=None,
@@ -153,20 +150,20 @@ def labelled(days: float, event: str | None) -> Label:
 def test_followed_leads_count_for_as_long_as_they_were_followed() -> None:
     # of 100 half go cold on day 10, the others were followed for 5 days only: all that reached day 10 went
     told = [labelled(10, "churned")] * 50 + [labelled(5, None)] * 50
-    cold = follow(told, np.zeros(100, dtype=np.intp), count=1).cold[0]
+    cold = fit_curves(told, np.zeros(100, dtype=np.intp), count=1).cold[0]
     assert (cold[9], round(cold[10], 6)) == (0, 1)
 
 
 def test_who_has_won_cannot_go_cold_any_more() -> None:
     told = [labelled(3, "won")] * 60 + [labelled(10, "churned")] * 40
-    cold = follow(told, np.zeros(100, dtype=np.intp), count=1).cold[0]
+    cold = fit_curves(told, np.zeros(100, dtype=np.intp), count=1).cold[0]
     assert cold[-1] == pytest.approx(0.4)
 
 
 def test_a_level_with_few_leads_leans_on_all() -> None:
     told = [labelled(10, "churned")] * 100 + [labelled(50, None)] * 2
     levels = np.array([0] * 100 + [1] * 2)
-    cold = follow(told, levels, count=3).cold
+    cold = fit_curves(told, levels, count=3).cold
     assert cold[0, 10] > cold[1, 10] > 0.5
     # nobody had the third
     assert cold[2, 10] == pytest.approx(100 / 102)
@@ -180,7 +177,7 @@ def test_a_truth_that_is_simulated_is_found_again() -> None:
         labelled(float(day), "churned" if day == c else "won" if day == w else None)
         for day, c, w in zip(first.tolist(), cold.tolist(), won.tolist(), strict=True)
     ]
-    found = follow(told, np.zeros(4000, dtype=np.intp), count=1).cold[0]
+    found = fit_curves(told, np.zeros(4000, dtype=np.intp), count=1).cold[0]
     rates = 1 / 40, 1 / 120
     truth = rates[0] / sum(rates) * (1 - np.exp(-sum(rates) * 61))
     assert found[60] == pytest.approx(truth, abs=0.03)
@@ -188,7 +185,7 @@ def test_a_truth_that_is_simulated_is_found_again() -> None:
 
 def test_nobody_followed_is_no_curve() -> None:
     with pytest.raises(LabelsError):
-        follow([], np.zeros(0, dtype=np.intp), count=5)
+        fit_curves([], np.zeros(0, dtype=np.intp), count=5)
 
 
 def test_the_calendar_bounds_the_days_until_a_lead_is_cold() -> None:

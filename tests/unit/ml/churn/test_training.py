@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from ml.artifacts import dump, load
-from ml.churn.labels import History, Label, Standing, labels
+from ml.churn.labels import History, Label, StageRecord, labels
 from ml.churn.risk import assess
-from ml.churn.scorecard import added_up
+from ml.churn.scorecard import probability_of
 from ml.churn.scorer import ChurnScorer
-from ml.churn.training import MOST_ROWS, gate, thinned, train, written
+from ml.churn.training import MOST_ROWS, gate, scorecard_probabilities, thinned, train
 from ml.ensemble.cross_validation import split
 from ml.errors import LabelsError
 from ml.features import extract
@@ -39,8 +39,8 @@ def history(rng: np.random.Generator, number: int) -> History:
     ours = [said(day + 0.1, "outbound") for day in moments.tolist()]
     since = NOW + came * DAY
     profile = LeadProfile(lead_id=str(number), as_of=NOW, created_at=since, interactions=(*replies, *ours))
-    standing = Standing(since=since, recorded_at=since, stage="engaged")
-    return History(profile=profile, observed_at=since, standings=(standing,))
+    standing = StageRecord(since=since, recorded_at=since, stage="engaged")
+    return History(profile=profile, observed_at=since, stage_history=(standing,))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def brokerage() -> tuple[FeatureMatrix, list[Label], list[LeadProfile]]:
 @pytest.fixture(scope="module")
 def trained(brokerage: tuple[FeatureMatrix, list[Label], list[LeadProfile]]) -> Training:
     matrix, told, _ = brokerage
-    return train(matrix, told, seed=0)
+    return train(matrix, told, seed=0, folds=3)
 
 
 def test_who_goes_is_told_by_who_slows_down(trained: Training) -> None:
@@ -132,9 +132,11 @@ def test_what_a_model_has_to_beat_is_what_the_scorecard_says(
     matrix, _, profiles = brokerage
     few = matrix.take(range(5))
     risks = assess(profiles[:5], few)
-    assert written(profiles[:5], few).tolist() == [risk.probability for risk in risks if risk is not None]
+    assert scorecard_probabilities(profiles[:5], few).tolist() == [
+        risk.probability for risk in risks if risk is not None
+    ]
     assert all(
-        added_up({one.name: one.value for one in risk.indicators}) == pytest.approx(risk.probability, abs=1e-12)
+        probability_of({one.name: one.value for one in risk.indicators}) == pytest.approx(risk.probability, abs=1e-12)
         for risk in risks
         if risk is not None
     )

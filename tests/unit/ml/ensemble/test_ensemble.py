@@ -36,6 +36,11 @@ def numbers() -> tuple[np.ndarray, np.ndarray]:
     return inputs, labels
 
 
+@pytest.fixture(scope="module")
+def trees(numbers: tuple[np.ndarray, np.ndarray]) -> Trees:
+    return forest.fit(*numbers, seed=0)
+
+
 def tricky(inputs: np.ndarray, trees: Trees) -> np.ndarray:
     """Rows that lie on the thresholds, beyond everything, or miss all."""
     on = np.clip(np.repeat(trees.threshold[:200, None], inputs.shape[1], axis=1), -1e30, 1e30)
@@ -54,9 +59,8 @@ def test_boosted_trees_say_what_scikit_learn_says(numbers: tuple[np.ndarray, np.
     assert start + trees.totals(trees.leaves(rows)) == pytest.approx(theirs.decision_function(rows), abs=1e-12)
 
 
-def test_a_forest_says_what_scikit_learn_says(numbers: tuple[np.ndarray, np.ndarray]) -> None:
+def test_a_forest_says_what_scikit_learn_says(trees: Trees, numbers: tuple[np.ndarray, np.ndarray]) -> None:
     inputs, labels = numbers
-    trees = forest.fit(inputs, labels, seed=0)
     theirs: Any = RandomForestClassifier(
         forest.TREES, max_samples=400, min_samples_leaf=5, max_depth=10, max_features=0.4, random_state=0
     ).fit(inputs, labels)
@@ -64,10 +68,8 @@ def test_a_forest_says_what_scikit_learn_says(numbers: tuple[np.ndarray, np.ndar
     assert trees.totals(trees.leaves(rows)) == pytest.approx(theirs.predict_proba(rows)[:, 1], abs=1e-12)
 
 
-def test_both_walks_end_in_the_same_leaves(numbers: tuple[np.ndarray, np.ndarray]) -> None:
-    inputs, labels = numbers
-    trees = forest.fit(inputs, labels, seed=1)
-    rows = tricky(inputs, trees)
+def test_both_walks_end_in_the_same_leaves(trees: Trees, numbers: tuple[np.ndarray, np.ndarray]) -> None:
+    rows = tricky(numbers[0], trees)
     assert len(rows) > COMPILED_FROM
     together = trees.leaves(rows)
     alone = np.vstack([trees.leaves(rows[row : row + 1]) for row in range(len(rows))])
@@ -75,16 +77,16 @@ def test_both_walks_end_in_the_same_leaves(numbers: tuple[np.ndarray, np.ndarray
     assert (trees.contributions(together) == np.vstack([trees.contributions(one[None]) for one in alone])).all()
 
 
-def test_contributions_of_trees_add_up_to_what_the_leaves_are_worth(numbers: tuple[np.ndarray, np.ndarray]) -> None:
-    inputs, labels = numbers
-    trees = forest.fit(inputs, labels, seed=0)
+def test_contributions_of_trees_add_up_to_what_the_leaves_are_worth(
+    trees: Trees, numbers: tuple[np.ndarray, np.ndarray]
+) -> None:
+    inputs, _ = numbers
     leaves = trees.leaves(inputs)
     assert trees.base + trees.contributions(leaves).sum(axis=1) == pytest.approx(trees.totals(leaves), abs=1e-12)
 
 
 @pytest.mark.parametrize("broken", ["loop", "beyond", "feature", "value", "roots", "short"])
-def test_arrays_that_are_no_trees_are_refused(numbers: tuple[np.ndarray, np.ndarray], broken: str) -> None:
-    trees = forest.fit(*numbers, seed=0)
+def test_arrays_that_are_no_trees_are_refused(trees: Trees, broken: str) -> None:
     state = {name: np.copy(value) for name, value in trees.state().items()} | {"width": trees.width}
     inner = int(np.flatnonzero(trees.child[:, 0] != np.arange(len(trees.child)))[1])
     if broken == "loop":
@@ -115,7 +117,7 @@ def crossed(rows: int, seed: int = 0) -> tuple[FeatureMatrix, list[bool]]:
 
 
 def test_trees_earn_their_place_where_a_line_cannot_follow() -> None:
-    found = train(*crossed(1000), seed=0)
+    found = train(*crossed(1000), seed=0, folds=3)
     assert found.members[LR].auc < 0.6
     assert found.metrics.auc > 0.85
     assert found.weights[LR] == 0

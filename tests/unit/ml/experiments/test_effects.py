@@ -60,7 +60,7 @@ def test_the_interval_covers_at_small_and_uneven_arms(sent: int, held: int, base
 def test_an_empty_arm_tells_nothing(treated: Arm, held: Arm) -> None:
     found = difference(treated, held)
     assert (found.difference, found.low, found.high, sequence(treated, held)) == (None, None, None, None)
-    assert (found.treated_rate, found.held_rate) == (treated.rate, held.rate)
+    assert (found.treated_rate, found.holdout_rate) == (treated.rate, held.rate)
 
 
 @pytest.mark.parametrize("kept", [0, 1])

@@ -40,7 +40,7 @@ def test_a_reason_names_the_figures() -> None:
 
 def test_arms_are_pooled_over_types() -> None:
     found = report({"a": (Arm(90, 20), Arm(10, 3)), "b": (Arm(45, 5), Arm(5, 0))}, share=0.1, weekly=10)
-    assert (found.treated, found.held) == (Arm(135, 25), Arm(15, 3))
+    assert (found.treated, found.holdout) == (Arm(135, 25), Arm(15, 3))
     assert found.effect == difference(Arm(135, 25), Arm(15, 3))
     assert found.types["b"].effect == difference(Arm(45, 5), Arm(5, 0))
 

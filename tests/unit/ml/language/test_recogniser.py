@@ -38,6 +38,7 @@ def test_a_changed_byte_is_seen():
             load(changed)
 
 
+@pytest.mark.slow
 def test_features_are_the_same_in_every_process():
     code = "from ml.language.recogniser import features; print(sorted(features(['stop', 'texting'], {'stop': 'STOP'})))"
     told = {
@@ -91,6 +92,7 @@ def test_the_corpus_is_large_enough_and_in_four_languages():
     assert counts["none"] >= 900
 
 
+@pytest.mark.slow
 def test_nothing_of_scikit_learn_is_imported_to_read():
     read = "from ml.language import refusals; refusals.read_message('stop it')"
     code = f"import sys; {read}; print('sklearn' in sys.modules)"

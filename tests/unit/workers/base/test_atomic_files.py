@@ -32,7 +32,7 @@ def home(tmp_path):
 
 
 def test_others_lose_their_rights(home):
-    atomic_files.own(home)
+    atomic_files.restrict_to_owner(home)
     assert rights(home) == 0o700
     assert {name: rights(home / name) for name in WRITTEN} == dict.fromkeys(WRITTEN, 0o600)
     assert rights(home / "notes.txt") == 0o644, "what is not ours to write stays as it is"
@@ -44,12 +44,12 @@ def test_a_link_in_the_home_leads_no_rights_astray(home, tmp_path):
     other.chmod(0o644)
     (home / "hearth.db").unlink()
     (home / "hearth.db").symlink_to(other)
-    atomic_files.own(home)
+    atomic_files.restrict_to_owner(home)
     assert rights(other) == 0o644
 
 
 def test_a_home_that_is_not_there_is_left_to_who_makes_it(tmp_path):
-    atomic_files.own(tmp_path / "none")
+    atomic_files.restrict_to_owner(tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
@@ -57,9 +57,9 @@ def test_a_home_that_is_not_there_is_left_to_who_makes_it(tmp_path):
 def test_a_home_of_somebody_else_is_refused_while_others_may_read_it(home):
     os.chown(home, 65534, -1)
     with pytest.raises(HomeNotPrivate, match="set HEARTH_HOME"):
-        atomic_files.own(home)
+        atomic_files.restrict_to_owner(home)
     assert rights(home) == 0o755
     with pytest.raises(HomeNotPrivate):
         database.bind(Settings(home=home))
     home.chmod(0o700)
-    atomic_files.own(home)
+    atomic_files.restrict_to_owner(home)

@@ -107,6 +107,7 @@ def test_schemas_writes_one_file_a_task_and_prints_one_object(hearth, tmp_path):
             assert json.load(schema)["type"] == "object"
 
 
+@pytest.mark.slow
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; from workers.cli import main; main(['--help'], standalone_mode=False);"
@@ -117,6 +118,7 @@ def test_help_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_no_command_imports_ml_into_the_callers_process_but_those_that_compute_there():
     code = (
         "import sys; from workers.cli import COMMANDS; from importlib import import_module;"

@@ -41,6 +41,7 @@ def test_its_memory_is_bounded(tmp_path):
     assert len(state.workers) == MAX_WORKERS
 
 
+@pytest.mark.slow
 def test_the_process_refuses_too(tmp_path):
     env = {k: v for k, v in os.environ.items() if k != "HEARTH_FLOWER_AUTH"} | {"HEARTH_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "workers.cluster.flower"]

@@ -15,6 +15,8 @@ from workers.base.errors import ClusterFailed
 from workers.cluster import supervisor
 from workers.cluster.supervisor import ProcessSpec, Supervisor
 
+pytestmark = pytest.mark.slow
+
 PYTHON = (sys.executable, "-u", "-c")
 #: a process that has a deaf child of its own session, and says the child's pid
 FAMILY = """

@@ -65,6 +65,7 @@ def test_a_page_that_cannot_be_put_in_its_place_leaves_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["card.html"]
 
 
+@pytest.mark.slow
 def test_workers_load_nothing_that_draws_pages():
     code = "import sys, workers.bootstrap; print([name for name in ('jinja2', 'matplotlib') if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

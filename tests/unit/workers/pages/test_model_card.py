@@ -74,14 +74,14 @@ def test_the_band_table_says_what_came_of_what_was_said():
 
 
 def test_the_lift_of_an_old_version_comes_from_its_bands():
-    found = card(OLD, tenant="acme").reached
+    found = card(OLD, tenant="acme").deciles
     assert [point.depth for point in found] == pytest.approx([step / 10 for step in range(1, 11)])
     assert found[0].wins == WON[-1] / sum(WON)
     assert found[-1].lift == 1.0
 
 
 def test_a_fine_curve_is_told_in_tenths():
-    found = card(NEW, tenant="acme").reached
+    found = card(NEW, tenant="acme").deciles
     assert [point.depth for point in found] == pytest.approx([step / 10 for step in range(1, 11)])
     assert found[0].wins == pytest.approx(0.1**0.5)
 
@@ -120,7 +120,7 @@ def test_the_data_the_decision_and_the_libraries_are_told():
         (model(metrics={**METRICS, "auc": 0.97}), "too good to be true"),
         (model(metrics=BASE_RATE), "the same probability"),
         (model(retrain_at=datetime(2026, 11, 1, tzinfo=UTC)), "was erased"),
-        (model(report={**REPORT, "features": ["custom:Agent note"]}), "alone predicts the outcome"),
+        (model(report={**REPORT, "features": ["custom:Agent note"]}), "learnt from a column that knows the outcome"),
     ],
 )
 def test_what_an_auditor_must_not_miss_stands_on_top(record, said):

@@ -80,11 +80,11 @@ def test_other_full_stops_end_a_sentence():
     )
 
 
-@pytest.mark.parametrize(("rule", "marked"), [(rule, text) for rule, text in HITS if rule.startswith(("fh", "prom"))])
-def test_case_and_spacing_make_no_difference(rule, marked):
-    text = re.sub("[«»]", "", marked)
-    if "<" not in text and "\n" not in text:
-        assert spans(rule, text.upper().replace(" ", "\u00a0\u2009"))
+def test_case_and_spacing_make_no_difference():
+    texts = [(rule, re.sub("[«»]", "", marked)) for rule, marked in HITS if rule.startswith(("fh", "prom"))]
+    changed = [(rule, text.upper().replace(" ", "\u00a0\u2009")) for rule, text in texts if not set("<\n") & set(text)]
+    assert len(changed) > 300
+    assert [(rule, text) for rule, text in changed if not spans(rule, text)] == []
 
 
 #: harmless listing copy, some of it near what is forbidden

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tasks.contracts.base import locations
-from tasks.contracts.base.json_values import MESSAGE_LIMIT
 from tasks.contracts.base.locations import with_key_names
 from tasks.contracts.base.request import Request, parse
+from tasks.contracts.base.wire import MESSAGE_LIMIT
 from tasks.contracts.events import IngestEvents
 from tasks.contracts.jobs import JobStatus
 from tasks.contracts.leads import ScoreLeads, UpsertLeads

@@ -36,7 +36,7 @@ GIVEN_BACK = {"delivery_info": {"redelivered": True}}
     ],
 )
 def test_what_may_follow_a_death_is_counted(told, counted):
-    assert delivery_attempts.to_count(told) == counted
+    assert delivery_attempts.unrecorded_attempts(told) == counted
 
 
 def test_examples():

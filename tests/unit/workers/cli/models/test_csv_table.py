@@ -46,12 +46,16 @@ def test_few_rows_of_another_width_are_left_out_and_counted(tmp_path):
         ("", "empty"),
         ("a,b\n", "no rows"),
         ('{"a": 1}', "JSON"),
-        ("a,a\n1,2\n", "same name"),
     ],
 )
 def test_what_is_no_table_is_refused_by_name(tmp_path, text, said):
     with pytest.raises(TableUnreadable, match=rf"leads\.csv: .*{said}"):
         read(written(tmp_path, text))
+
+
+def test_the_second_column_of_a_name_is_numbered_and_titles_are_passed_over(tmp_path):
+    assert read(written(tmp_path, "a,a\n1,2\n")).columns == {"a": ["1"], "a (2)": ["2"]}
+    assert read(written(tmp_path, "Deals of May\n\na,b,c\n1,2,3\n")).columns == {"a": ["1"], "b": ["2"], "c": ["3"]}
 
 
 def test_files_of_the_same_columns_are_put_below_each_other(tmp_path):

@@ -65,19 +65,45 @@ def test_the_same_question_has_the_same_answer(evaluate, tmp_path):
 
 def test_a_column_that_tells_the_outcome_is_named_and_left_out(evaluate, tmp_path):
     path = leads(tmp_path / "a.csv", mark=";", Stage=lambda _, good, __: "signed" if good else "lost")
-    found = json.loads(evaluate(path, "--target", "Converted", "--json").stdout)
+    found = json.loads(evaluate(path, "--target", "Converted", "--folds", "3", "--json").stdout)
     assert [leak["column"] for leak in found["leakage"]] == ["Stage"]
     assert found["auc"] < 0.95
     assert "leaks" in found["dropped"]["Stage"]
-    allowed = json.loads(evaluate(path, "--target", "Converted", "--json", "--allow-leaks").stdout)
+    allowed = json.loads(evaluate(path, "--target", "Converted", "--folds", "3", "--json", "--allow-leaks").stdout)
     assert allowed["auc"] > 0.99
-    dropped = json.loads(evaluate(path, "--target", "Converted", "--json", "--drop", "Stage").stdout)
+    dropped = json.loads(evaluate(path, "--target", "Converted", "--folds", "3", "--json", "--drop", "Stage").stdout)
     assert (dropped["auc"], dropped["leakage"]) == (found["auc"], [])
+
+
+def test_a_column_that_is_filled_in_for_one_outcome_only_is_named_and_left_out(evaluate, tmp_path):
+    path = leads(
+        tmp_path / "a.csv",
+        Motivo=lambda _, good, rng: "" if good or rng.random() < 0.4 else f"reason {rng.randrange(4)}",
+        **{"Signed on": lambda row, good, rng: f"2025-03-{row % 28 + 1:02}" if good and rng.random() < 0.7 else ""},
+        Company=lambda row, _, rng: f"company {row % 9}" if rng.random() < 0.2 else "",
+    )
+    asked = [path, "--target", "Converted", "--folds", "3", "--holdout-last", "0.3", "--json"]
+    found = json.loads(evaluate(*asked).stdout)
+    named = {leak["column"]: leak["why"] for leak in found["leakage"]}
+    assert {"Motivo", "Signed on"} <= named.keys()
+    assert "Company" not in named
+    assert "filled in for 0 of" in named["Motivo"]
+    assert found["dropped"]["Motivo"] == f"leaks the outcome: {named['Motivo']}"
+    assert max(found["auc"], found["out_of_time"]["auc"]) < 0.85
+    allowed = json.loads(evaluate(*asked, "--allow-leaks").stdout)
+    assert allowed["leakage"] == found["leakage"]
+    assert "Motivo" not in allowed["dropped"]
+    assert min(allowed["auc"], allowed["out_of_time"]["auc"]) > 0.9
+    told = evaluate(path, "--target", "Converted").stdout
+    assert "LEAKAGE" in told
+    assert "Motivo" in told
 
 
 def test_the_last_rows_are_judged_by_what_the_first_have_taught(evaluate, tmp_path):
     path = leads(tmp_path / "a.csv", rows=400)
-    found = json.loads(evaluate(path, "--target", "Converted", "--holdout-last", "0.3", "--json").stdout)
+    found = json.loads(
+        evaluate(path, "--target", "Converted", "--folds", "3", "--holdout-last", "0.3", "--json").stdout
+    )
     later = found["out_of_time"]
     assert (later["rows"], later["trained_on"]) == (120, 280)
     assert later["auc"] > later["baselines"]["base_rate"]["auc"] == 0.5
@@ -86,9 +112,9 @@ def test_the_last_rows_are_judged_by_what_the_first_have_taught(evaluate, tmp_pa
 
 def test_columns_that_real_leads_may_not_be_judged_by_are_named(evaluate, tmp_path):
     path = leads(tmp_path / "a.csv", Age=lambda _, __, rng: rng.randrange(20, 80))
-    plain = json.loads(evaluate(path, "--target", "Converted", "--json").stdout)
+    plain = json.loads(evaluate(path, "--target", "Converted", "--folds", "3", "--json").stdout)
     assert plain["not_for_real_leads"] == {"Age": "age"}
-    fair = json.loads(evaluate(path, "--target", "Converted", "--json", "--fair").stdout)
+    fair = json.loads(evaluate(path, "--target", "Converted", "--folds", "3", "--json", "--fair").stdout)
     assert "Age" in plain["top"]
     assert "Age" not in fair["top"]
 

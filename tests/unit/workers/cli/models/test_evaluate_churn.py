@@ -43,6 +43,7 @@ def report(files):
     return json.loads(shown.stdout)
 
 
+@pytest.mark.slow
 def test_the_report_has_the_figures_of_all_and_of_each_member(report):
     assert set(report) >= SHARED
     assert set(report["members"]) == {"lr", "rf", "gb"}
@@ -50,6 +51,7 @@ def test_the_report_has_the_figures_of_all_and_of_each_member(report):
     assert report["rows"] == 300
 
 
+@pytest.mark.slow
 def test_the_ensemble_learns_and_is_calibrated_enough_to_beat_the_base_rate(report):
     assert report["auc"] > 0.85
     assert report["brier"] < report["baselines"]["base_rate"]["brier"]
@@ -57,11 +59,13 @@ def test_the_ensemble_learns_and_is_calibrated_enough_to_beat_the_base_rate(repo
     assert any("sum of calls" in name for name in report["top"])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_report(files, report):
     again = json.loads(evaluate("churn", *files, "--target", "left", "--json").stdout)
     assert {**again, "seconds": 0} == {**report, "seconds": 0}
 
 
+@pytest.mark.slow
 def test_people_see_the_members_side_by_side(files):
     shown = evaluate("churn", files[0], "--target", "left", "--folds", "2")
     assert shown.exit_code == 0
@@ -80,6 +84,7 @@ def test_what_is_wrong_is_said_in_a_line(files, tmp_path):
 DATA = Path(os.environ.get("HEARTH_DATA", Path(__file__).parents[6] / "shared" / "data")) / "churn_sgi_telecom"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="HEARTH_DATA holds no churn_sgi_telecom")
 def test_parts_of_a_real_table_are_one_table():
     parts = sorted(DATA.glob("*.csv"))

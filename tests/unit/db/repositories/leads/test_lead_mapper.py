@@ -1,8 +1,8 @@
-"""Who is who."""
+"""The texts by which a contact is looked up."""
 
 import pytest
 
-from db.identity import email_key, phone_key
+from db.repositories.leads.lead_mapper import email_key, phone_key
 
 
 @pytest.mark.parametrize("email", ["A@Example.com", " a@example.com "])

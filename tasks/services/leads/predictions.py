@@ -1,20 +1,22 @@
-"""Take snapshots of leads: their features as of a moment, stored once a scoring interval.
+"""Store what answers stand on, and the answers: snapshots of leads, once a scoring interval, and predictions.
 
-Also tells the leads of whom nothing may be computed (GDPR Art. 18 and 22).
+A snapshot holds the features of a lead as of a moment; a prediction is one row, with a row of the audit chain. Also
+tells the leads of whom nothing may be computed (GDPR Art. 18 and 22).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from db.records import AssessmentRecord, SnapshotDraft, SnapshotRecord
+from db.records import AssessmentRecord, PredictionDraft, SnapshotDraft, SnapshotRecord
 from db.repositories.leads import leads
-from db.repositories.predictions import snapshots
+from db.repositories.predictions import predictions, snapshots
 from db.session import Session
 from ml.features import SCHEMA_VERSION, extract
 from tasks.runtime.context import TaskContext
-from tasks.services.leads import profile_codec, profiles
+from tasks.services.leads import profiles
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -61,14 +63,14 @@ def take_snapshots(
             bucket=bucket,
             feature_schema=SCHEMA_VERSION,
             features=row,
-            profile=profile_codec.encode(lead.profile) if with_profiles else None,
+            profile=profiles.encode_profile(lead.profile) if with_profiles else None,
         )
         for lead, row in zip(stored, features, strict=True)
     ]
     return snapshots.insert(session, context.tenant_id, drafts=drafts)
 
 
-def load_taken(
+def load_snapshots(
     session: Session, tenant_id: str, assessment: AssessmentRecord
 ) -> tuple[list[SnapshotRecord], list[profiles.StoredLead]]:
     """Return the snapshots of an assessment and the leads as they were read for them, in the same order.
@@ -78,7 +80,7 @@ def load_taken(
     version took it, or it was purged.
     """
     taken = snapshots.get(session, tenant_id, snapshot_ids=assessment.snapshot_ids, with_profiles=True)
-    decoded = [profile_codec.decode(snapshot.profile) for snapshot in taken]
+    decoded = [profiles.decode_profile(snapshot.profile) for snapshot in taken]
     complete = [profile for profile in decoded if profile is not None and profile.as_of == assessment.as_of]
     if len(complete) < len(taken):
         return taken, profiles.load(session, tenant_id, assessment.lead_ids, assessment.as_of)
@@ -100,3 +102,48 @@ def due_after(moment: datetime, as_of: datetime, context: TaskContext) -> dateti
     """Return when to look again at a lead that is due at a moment; within one scoring interval it keeps its answer."""
     now, then = bucket_of(as_of, context), bucket_of(moment, context)
     return moment if then > now else now + interval_of(context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPredictions:
+    """Predictions as they are stored now."""
+
+    #: each prediction with its id; those of leads that were restricted meanwhile are left out
+    saved: tuple[tuple[PredictionDraft, str], ...]
+    #: ids of those that are new; an unchanged one keeps the id that it had
+    new: frozenset[str]
+    #: lead -> band and probability of its newest prediction before
+    before: Mapping[str, tuple[str, float] | None]
+
+    def fresh(self) -> list[tuple[PredictionDraft, str]]:
+        """Return those that are new."""
+        return [(draft, prediction_id) for draft, prediction_id in self.saved if prediction_id in self.new]
+
+
+def save_predictions(
+    session: Session, context: TaskContext, drafts: Sequence[PredictionDraft], *, kind: str
+) -> StoredPredictions:
+    """Store each prediction once, with its audit row; `before` of the result holds predictions of this `kind`.
+
+    A lead that was restricted since its snapshot was taken gets none.
+    """
+    before = predictions.bands(session, context.tenant_id, kind=kind, lead_ids=[draft.lead_id for draft in drafts])
+    allowed = [draft for draft in drafts if draft.lead_id in before]
+    saved = predictions.save_each(session, context.tenant_id, drafts=allowed, now=context.now) if allowed else []
+    stored = StoredPredictions(
+        saved=tuple((draft, prediction_id) for draft, (prediction_id, _) in zip(allowed, saved, strict=True)),
+        new=frozenset(prediction_id for prediction_id, new in saved if new),
+        before=before,
+    )
+    for draft, prediction_id in stored.fresh():
+        context.audit(
+            "prediction",
+            prediction_id=prediction_id,
+            lead_id=draft.lead_id,
+            snapshot_id=draft.snapshot_id,
+            of=draft.kind,
+            model=draft.model_version,
+            probability=draft.probability,
+            as_of=draft.as_of,
+        )
+    return stored

@@ -1,1 +1,0 @@
-"""SQL that several repositories share."""
