@@ -1,108 +1,116 @@
-"""What may never be a feature, by law and by sense, told from the words of a column's header.
+"""Columns that may never be features, by law or because they are senseless, recognised by the words of their headers.
 
-Whole words are compared, never parts of words: `Page Views Per Visit` passes, `Language` does not. In doubt a column is
-refused, since a refused column costs a little accuracy and a wrong one breaks the law. Not legal advice.
+Whole words are compared, never parts of words: `Page Views Per Visit` passes, `Language` does not. The words are data,
+`prohibited.toml`, one section a language. In doubt a column is refused, since a refused column costs a little accuracy
+and a wrong one breaks the law. Not legal advice.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import tomllib
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+
+from domain.documents import TomlMapping
+from ml.errors import CatalogueError
+from ml.language.patterns import read_data_file
+
+_KEYS = frozenset({"little", "words", "accented", "stems", "phrases", "unless"})
+#: a run of letters, and the words in it by their capitals: `A` stands for one, `a` for any other letter
+_LETTERS, _CASED = re.compile(r"[^\W\d_]+"), re.compile(r"A+(?!a)|A?a+")
+_MAIL = re.compile(r"\b([Ee])-([Mm]ails?)\b")
+#: how letters are written where a keyboard lacks them
+_SPELT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """The words of all languages together, in small letters; without accents unless they say otherwise."""
+
+    #: word -> reason
+    words: Mapping[str, str]
+    #: word with its accents -> reason; without them it means something else
+    accented: Mapping[str, str]
+    #: beginning of a compound word -> reason
+    stems: Mapping[str, str]
+    #: words side by side -> reason
+    phrases: Mapping[tuple[str, ...], str]
+    #: words that part no others
+    little: frozenset[str]
+    #: word -> neighbours that give it another meaning
+    unless: Mapping[str, frozenset[str]]
+
+    def phrase(self, tokens: tuple[str, ...]) -> str | None:
+        """Return the reason of a phrase among words, None where there is none."""
+        found = (
+            self.phrases.get(tokens[first : first + size])
+            for size in sorted({len(phrase) for phrase in self.phrases}, reverse=True)
+            for first in range(len(tokens) - size + 1)
+        )
+        return next((reason for reason in found if reason is not None), None)
+
+    def word(self, word: str) -> str | None:
+        """Return the reason of a single word, None where it may stand in a header."""
+        plain = unaccented(word)
+        stem = next((stem for stem in self.stems if plain.startswith(stem)), None)
+        return self.words.get(plain) or self.accented.get(word) or (None if stem is None else self.stems[stem])
+
+    def means_another(self, tokens: tuple[str, ...], index: int) -> bool:
+        """Return whether a neighbour gives the word at a place another meaning."""
+        neighbours = {*tokens[max(index - 1, 0) : index], *tokens[index + 1 : index + 2]}
+        return bool(neighbours & self.unless.get(tokens[index], frozenset()))
 
 
-#: reason -> words that refuse a header
-WORDS: dict[str, frozenset[str]] = {
-    "name": _set("name names firstname lastname fullname surname forename nickname middlename initials"),
-    "e-mail": _set("email emails mail mailbox emailaddress"),
-    "phone": _set("phone phones telephone mobile cell cellphone fax phonenumber whatsapp"),
-    "language": _set("language languages bilingual accent lang locale"),
-    "postal code": _set("postal postcode postcodes zip zipcode zipcodes plz"),
-    "neighbourhood": _set(
-        "neighbourhood neighborhood neighbourhoods neighborhoods neighbourhd address addresses street "
-        "lat lng lon latitude longitude coordinates geolocation"
-    ),
-    "age": _set("age ages aged agegroup senior seniors seniorcitizen elderly retired retiree generation"),
-    "birth date": _set("birth birthday birthdate birthyear birthplace dob born"),
-    "marital status": _set(
-        "marital married marriage spouse spouses wife husband partner divorced divorce widow widowed widower "
-        "single unmarried fiance fiancee relationship"
-    ),
-    "children": _set(
-        "child children kid kids son sons daughter daughters dependent dependents dependant dependants familial "
-        "pregnant pregnancy baby babies parent parents"
-    ),
-    "gender": _set(
-        "gender genders sex sexes sexual male female man woman men women pronoun pronouns salutation honorific "
-        "transgender lgbt lgbtq"
-    ),
-    "religion": _set("religion religions religious faith church mosque synagogue temple christian muslim jewish hindu"),
-    "race or ethnicity": _set(
-        "race races racial ethnic ethnicity ethnicities caste ancestry tribe tribal hispanic latino latina minority"
-    ),
-    "nationality": _set(
-        "nationality nationalities citizen citizens citizenship immigrant immigration passport foreign foreigner"
-    ),
-    "disability": _set("disability disabilities disabled handicap handicapped wheelchair medical health illness"),
-    "photo": _set("photo photos photograph picture pictures avatar headshot selfie portrait image images"),
-    "identifier": _set("id ids uuid guid identifier identifiers ssn iban licence license ip hash url uri"),
-}
+def load(text: str) -> Vocabulary:
+    """Return the vocabulary of a data file. Raises CatalogueError, which names an unknown key of a language."""
+    sections: Mapping[str, TomlMapping] = tomllib.loads(text)
+    for language, section in sections.items():
+        if unknown := sorted(section.keys() - _KEYS):
+            raise CatalogueError(f"{language}: {unknown[0]} is not known here")
+    little = frozenset(unaccented(word) for section in sections.values() for word in section.get("little", ()))
+    phrases = {_tokens(phrase, little): reason for phrase, reason in _listed(sections, "phrases")}
+    glued = {
+        unaccented(phrase.replace(" ", "").replace("'", "")): reason for phrase, reason in _listed(sections, "phrases")
+    }
+    glued |= {"".join(phrase): reason for phrase, reason in phrases.items()}
+    unless: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
+    for rule in (rule for section in sections.values() for rule in section.get("unless", ())):
+        for word in rule["words"]:
+            unless[unaccented(word)] |= frozenset(
+                spelling for beside in rule["beside"] for spelling in _spellings(beside)
+            )
+    return Vocabulary(
+        words=glued | _by_word(sections, "words"),
+        accented=dict(_listed(sections, "accented")),
+        stems=_by_word(sections, "stems"),
+        phrases=phrases,
+        little=little,
+        unless=dict(unless),
+    )
 
-#: two words side by side that refuse a header although each alone may pass
-PAIRS: dict[tuple[str, str], str] = {
-    ("skin", "color"): "race or ethnicity",
-    ("skin", "colour"): "race or ethnicity",
-    ("national", "origin"): "nationality",
-    ("visa", "status"): "nationality",
-    ("family", "status"): "children",
-    ("family", "size"): "children",
-    ("household", "size"): "children",
-    ("mother", "tongue"): "language",
-    ("year", "old"): "age",
-    ("years", "old"): "age",
-    ("social", "security"): "identifier",
-    ("post", "code"): "postal code",
-    ("census", "tract"): "neighbourhood",
-    ("account", "number"): "identifier",
-    ("bank", "account"): "identifier",
-}
 
-_COUNTED = _set(
-    "opened opens open sent clicked clicks click replied replies count counts rate bounced viewed views view "
-    "call calls answered missed minutes"
-)
-_BUILDING = _set("listing property house home building roof page domain")
-#: word -> neighbours that give it another meaning: `Emails Opened` counts, `Age of Roof` is no person's, `Single
-#: Family` is a house; a little word between them does not matter
-UNLESS: dict[str, frozenset[str]] = {
-    **dict.fromkeys(("email", "emails", "mail", "phone", "photo", "photos", "picture", "pictures", "images"), _COUNTED),
-    **dict.fromkeys(("address", "addresses", "neighborhoods", "neighbourhoods", "url"), _COUNTED),
-    "age": _BUILDING,
-    "mobile": _set("app sessions visits visit"),
-    "name": frozenset({"domain"}),
-    "partner": _set("agent agency source referral program programme"),
-    "single": _set("family story storey level"),
-    "generation": frozenset({"lead"}),
-}
-_LITTLE = frozenset({"of", "the", "a"})
+def unaccented(word: str) -> str:
+    """Return a word in small letters without accents.
 
-_REASON_OF: dict[str, str] = {word: reason for reason, banned in WORDS.items() for word in banned}
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+")
+    >>> unaccented("Género"), unaccented("Straße")
+    ('genero', 'strasse')
+    """
+    parts = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(letter for letter in parts if not unicodedata.combining(letter))
 
 
 def words(header: str) -> tuple[str, ...]:
     """Return the words of a header in small letters, `PostalCode` and `postal_code` alike.
 
-    >>> words("PostalCode / e-mail (home)")
-    ('postal', 'code', 'email', 'home')
+    >>> words("PostalCode / e-mail (home)"), words("estadoCivil"), words("Année de naissance")
+    (('postal', 'code', 'email', 'home'), ('estado', 'civil'), ('année', 'de', 'naissance'))
     """
-    joined = re.sub(r"\b([Ee])-([Mm]ail)", r"\1\2", header)
-    return tuple(word.casefold() for word in _WORD.findall(joined))
+    joined = _MAIL.sub(r"\1\2", unicodedata.normalize("NFKC", header))
+    return tuple(word.casefold() for run in _LETTERS.findall(joined) for word in _parted(run))
 
 
 @lru_cache(maxsize=4096)
@@ -111,13 +119,17 @@ def refusal(header: str) -> str | None:
 
     >>> refusal("Preferred Language"), refusal("age"), refusal("Page Views Per Visit")
     ('language', 'age', None)
+    >>> refusal("Geburtsdatum"), refusal("ESTADO_CIVIL"), refusal("Nationalité"), refusal("Cidade")
+    ('birth date', 'marital status', 'nationality', None)
     """
-    tokens = tuple(word for word in words(header) if word not in _LITTLE)
-    pair = next((PAIRS[both] for both in pairwise(tokens) if both in PAIRS), None)
-    if pair is not None:
-        return pair
-    banned = (_REASON_OF.get(word) for index, word in enumerate(tokens) if not _means_another(tokens, index))
-    return next((reason for reason in banned if reason is not None), None)
+    written = [word for word in words(header) if unaccented(word) not in VOCABULARY.little]
+    tokens = tuple(map(unaccented, written))
+    if (reason := VOCABULARY.phrase(tokens)) is not None:
+        return reason
+    reasons = (
+        VOCABULARY.word(word) for place, word in enumerate(written) if not VOCABULARY.means_another(tokens, place)
+    )
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def refused(headers: Iterable[str]) -> dict[str, str]:
@@ -130,6 +142,30 @@ def refused(headers: Iterable[str]) -> dict[str, str]:
     return {header: reason for header, reason in reasons.items() if reason is not None}
 
 
-def _means_another(tokens: tuple[str, ...], index: int) -> bool:
-    neighbours = {*tokens[max(index - 1, 0) : index], *tokens[index + 1 : index + 2]}
-    return bool(neighbours & UNLESS.get(tokens[index], frozenset()))
+def _parted(run: str) -> Iterator[str]:
+    shape = "".join("A" if letter.isupper() else "a" for letter in run)
+    return (run[part.start() : part.end()] for part in _CASED.finditer(shape))
+
+
+def _tokens(phrase: str, little: frozenset[str]) -> tuple[str, ...]:
+    return tuple(word for word in map(unaccented, words(phrase)) if word not in little)
+
+
+def _listed(sections: Mapping[str, TomlMapping], key: str) -> Iterator[tuple[str, str]]:
+    """Yield what the languages list under a key, each with its reason."""
+    for section in sections.values():
+        for reason, listed in section.get(key, {}).items():
+            yield from ((text, reason) for text in listed)
+
+
+def _by_word(sections: Mapping[str, TomlMapping], key: str) -> dict[str, str]:
+    return {spelling: reason for word, reason in _listed(sections, key) for spelling in _spellings(word)}
+
+
+def _spellings(word: str) -> set[str]:
+    return {unaccented(word), unaccented(word.translate(_SPELT))}
+
+
+VOCABULARY = load(read_data_file(__package__, "prohibited.toml"))
+#: what a column may be refused for
+REASONS = frozenset({*VOCABULARY.words.values(), *VOCABULARY.accented.values()})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ml.ensemble.explained import Explained
+from ml.leads.leaks import probe
 from ml.leads.results import LeadScore, band
 from ml.leads.scorecard import Scorecard
 from ml.leads.scorer import LeadScorer
-from ml.leads.training import LABELLED, METHOD, RARER, Gate, Training, gate, probe, train
+from ml.leads.training import LABELLED, METHOD, RARER, Gate, Training, gate, train
 
 __all__ = [
     "LABELLED",

@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold
 from domain.leads import SCORED_LEAD_TYPES
 from ml.arrays import Floats32
 from ml.features.catalogue import FEATURES
-from ml.features.levels import normalised_level
+from ml.features.contextual import normalised_level
 from ml.leads import LeadScore, LeadScorer
 from ml.leads.scorecard import LEVELS
 from ml.leads.training import LABELLED, RARER
@@ -43,35 +43,35 @@ VOCABULARY: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Pooled:
+class PooledScorer:
     """A scorer trained on several tenants; it uses only the features that all of them share."""
 
     scorer: LeadScorer
 
     def score(self, matrix: FeatureMatrix, *, explain: int = 3) -> list[LeadScore]:
         """Score leads, each with up to `explain` reasons for and against it."""
-        return self.scorer.score(shared(matrix), explain=explain)
+        return self.scorer.score(shared_features(matrix), explain=explain)
 
 
-def shared(matrix: FeatureMatrix) -> FeatureMatrix:
+def shared_features(matrix: FeatureMatrix) -> FeatureMatrix:
     """Return the features that mean the same for every tenant.
 
     >>> rows = [{"showings": 2.0, "source": "Referral", "campaign": "spring", "custom:Pool": "yes"}]
-    >>> shared(FeatureMatrix.from_rows(rows)).to_rows()
+    >>> shared_features(FeatureMatrix.from_rows(rows)).to_rows()
     [{'showings': 2.0, 'source': 'referral'}]
-    >>> shared(FeatureMatrix.from_rows([{"source": "uncle bob"}])).to_rows()
+    >>> shared_features(FeatureMatrix.from_rows([{"source": "uncle bob"}])).to_rows()
     [{'source': None}]
     """
     names = [name for name in matrix.columns if name in FEATURES and _means_alike(name)]
-    kept = matrix.select(names)
-    values = kept.values.copy()
-    for index, name in enumerate(kept.columns):
+    selected = matrix.select(names)
+    values = selected.values.copy()
+    for index, name in enumerate(selected.columns):
         if name in VOCABULARY:
-            values[:, index] = _codes(kept, index, VOCABULARY[name])
-        elif name in kept.levels:
+            values[:, index] = _codes(selected, index, VOCABULARY[name])
+        elif name in selected.levels:
             values[:, index] = np.nan
     return FeatureMatrix(
-        columns=kept.columns, values=values, levels={name: VOCABULARY[name] for name in names if name in VOCABULARY}
+        columns=selected.columns, values=values, levels={name: VOCABULARY[name] for name in names if name in VOCABULARY}
     )
 
 
@@ -101,15 +101,17 @@ def fair_share(sizes: Mapping[str, int]) -> dict[str, int]:
     return {name: min(size, total - size) for name, size in sizes.items()}
 
 
-def across(matrix: FeatureMatrix, labels: Sequence[bool], tenants: Sequence[str], *, seed: int) -> tuple[float, ...]:
+def leave_tenant_out(
+    matrix: FeatureMatrix, labels: Sequence[bool], tenants: Sequence[str], *, seed: int
+) -> tuple[float, ...]:
     """Return each row's probability from a scorer trained without its tenant: what a new tenant would get."""
     truth = np.asarray(labels, dtype=np.bool_)
-    said = np.empty(len(truth))
+    probabilities = np.empty(len(truth))
     parts = GroupKFold(min(PARTS, len(set(tenants))))
-    for seen, held in parts.split(truth, truth, np.asarray(tenants)):
-        scorer = LeadScorer().fit(matrix.take(seen), truth[seen], seed=seed)
-        said[held] = scorer.probabilities(matrix.take(held))
-    return tuple(said.tolist())
+    for train_rows, test_rows in parts.split(truth, truth, np.asarray(tenants)):
+        scorer = LeadScorer().fit(matrix.take(train_rows), truth[train_rows], seed=seed)
+        probabilities[test_rows] = scorer.probabilities(matrix.take(test_rows))
+    return tuple(probabilities.tolist())
 
 
 def _means_alike(name: str) -> bool:
@@ -124,5 +126,5 @@ def _codes(matrix: FeatureMatrix, index: int, written: tuple[str, ...]) -> Float
     table = np.array([*places, np.nan], dtype=np.float32)
     cells = matrix.values[:, index]
     unknown = np.isnan(cells) | (not levels)
-    found: Floats32 = table[np.where(unknown, -1.0, cells).astype(np.intp)]
-    return found
+    codes: Floats32 = table[np.where(unknown, -1.0, cells).astype(np.intp)]
+    return codes

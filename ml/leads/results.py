@@ -58,12 +58,12 @@ def band(probability: float, *, hot: float = HOT, warm: float = WARM) -> Band:
 
 def assemble(explained: Explained, *, explain: int) -> list[LeadScore]:
     """Make the scores of many leads, each with up to `explain` reasons for and against it."""
-    found = explained.contributions
+    contributions = explained.contributions
     log_odds = explained.log_odds()
     probabilities = clamped(log_odds)
-    fit, engagement = (_axis(found[:, mask]) for mask in (explained.contextual, ~explained.contextual))
-    quality = explained.known.mean(axis=1) if found.shape[1] else np.zeros(len(found))
-    shown = np.where(explained.absurd, 0.0, found)
+    fit, engagement = (_axis(contributions[:, mask]) for mask in (explained.contextual, ~explained.contextual))
+    quality = explained.known.mean(axis=1) if contributions.shape[1] else np.zeros(len(contributions))
+    shown = np.where(explained.absurd, 0.0, contributions)
     intervals = _intervals(explained, probabilities)
     ups, downs = _strongest(explained, -shown, explain), _strongest(explained, shown, explain)
     return [
@@ -80,7 +80,7 @@ def assemble(explained: Explained, *, explain: int) -> list[LeadScore]:
             data_quality=float(quality[row]),
             interval=intervals[row],
         )
-        for row in range(len(found))
+        for row in range(len(contributions))
     ]
 
 

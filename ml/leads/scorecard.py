@@ -6,19 +6,18 @@ the scorecard gave it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from ml.arrays import Bools, Floats
+from ml.arrays import Bools, Floats, ModelState
 from ml.ensemble.column_types import mask, numbers, read_codes
 from ml.ensemble.explained import Explained, clamped
 from ml.errors import ArtifactFormatError
 from ml.explain import OTHER, describe
 from ml.features.catalogue import group_of
-from ml.features.levels import normalised_level
+from ml.features.contextual import normalised_level
 from ml.leads.results import LeadScore, assemble
 from ml.profiles import FeatureMatrix
 
@@ -115,10 +114,10 @@ class Scorecard:
 
     def explained(self, matrix: FeatureMatrix) -> Explained:
         """Return what each feature adds to each lead's log-odds; what is not known adds nothing."""
-        found = np.column_stack([numbers(matrix, name) for name in (*AMOUNTS, *RECENCIES)])
+        values = np.column_stack([numbers(matrix, name) for name in (*AMOUNTS, *RECENCIES)])
         levels = {name: _levels(matrix, name) for name in LEVELS}
-        known = np.column_stack([~np.isnan(found), *(levels_known for _, levels_known, _ in levels.values())])
-        contributions = np.column_stack([_numeric(found), *(added for added, _, _ in levels.values())])
+        known = np.column_stack([~np.isnan(values), *(levels_known for _, levels_known, _ in levels.values())])
+        contributions = np.column_stack([_numeric(values), *(added for added, _, _ in levels.values())])
         return Explained(
             features=self.features_,
             base=BASE,
@@ -126,29 +125,29 @@ class Scorecard:
             known=known,
             absurd=~known,
             contextual=mask([group_of(name) == "contextual" for name in self.features_]),
-            text=lambda row, index: self._text(found, levels, row, index),
+            text=lambda row, index: self._text(values, levels, row, index),
         )
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> ModelState:
         """Return the version of the table, for an artifact."""
         return {"version": VERSION}
 
     @classmethod
-    def restore(cls, state: Mapping[str, Any]) -> Self:
+    def restore(cls, state: ModelState) -> Self:
         """Make the scorecard again. Raises ArtifactFormatError for another table than today's."""
         if state["version"] != VERSION:
             raise ArtifactFormatError("the scorecard's table has changed since; use the present one")
         return cls()
 
-    def _text(self, found: Floats, levels: dict[str, tuple[Floats, Bools, list[str]]], row: int, index: int) -> str:
+    def _text(self, values: Floats, levels: dict[str, tuple[Floats, Bools, list[str]]], row: int, index: int) -> str:
         name = self.features_[index]
-        if index < found.shape[1]:
-            return describe(name, float(found[row, index]))
+        if index < values.shape[1]:
+            return describe(name, float(values[row, index]))
         return describe(name, levels[name][2][row])
 
 
-def _numeric(found: Floats) -> Floats:
-    amounts, recencies = found[:, : len(AMOUNTS)], found[:, len(AMOUNTS) :]
+def _numeric(values: Floats) -> Floats:
+    amounts, recencies = values[:, : len(AMOUNTS)], values[:, len(AMOUNTS) :]
     most, at = np.array(list(AMOUNTS.values())).T
     counted = most * np.clip(amounts / at, 0.0, 1.0)
     first, last, half_life = np.array(list(RECENCIES.values())).T

@@ -1,4 +1,4 @@
-"""Train a scorer and judge it out of fold; find columns that leak the outcome; refuse where outcomes are too few."""
+"""Train a scorer without columns that leak the outcome, judge it out of fold; refuse where outcomes are too few."""
 
 from __future__ import annotations
 
@@ -7,25 +7,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ml.arrays import Bools, Floats, Ints
-from ml.ensemble.column_types import numbers
+from ml.arrays import Bools, Ints
 from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress, split
 from ml.ensemble.explained import clamped
 from ml.ensemble.intervals import Coverage
 from ml.ensemble.scorer import EnsembleScorer, checked_labels
-from ml.ensemble.stacking import Folds
+from ml.leads.leaks import ColumnAlone, columns_alone, single_column_scores
 from ml.leads.scorer import LeadScorer
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bin, bins
-from ml.training.evaluation import Metrics, auc, evaluate, lift_curve
+from ml.training.evaluation import Metrics, evaluate, lift_curve
 
 #: changes when the same data would give another model
-METHOD = "2"
-#: a single column that ranks better than this knows the outcome until proved otherwise
-LEAK_AUC = 0.95
+METHOD = "3"
 #: what an own model needs
 LABELLED, RARER = 200, 40
-#: columns whose own AUC a report keeps
+#: columns beside the leaking ones whose own AUC a report keeps
 MOST_ALONE = 30
 #: rows that the size of contributions is taken from
 _ROWS_FOR_TOP = 2000
@@ -35,7 +32,7 @@ _SILENCE = "silence_days"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """Whether the outcomes suffice for a model of the tenant's own."""
+    """The result of the check that a tenant has enough outcomes for its own model."""
 
     ok: bool
     #: what to gather still: labelled, won, lost; empty when ok
@@ -77,6 +74,8 @@ class Training:
     top: Mapping[str, float]
     #: column -> its own out-of-fold AUC, strongest first: of the leaking ones and of the best others
     alone: Mapping[str, float] = field(default_factory=dict)
+    #: column that knows too much -> how that was found out
+    leak_reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def gate(labels: Sequence[bool | None]) -> Gate:
@@ -108,10 +107,9 @@ def train(
     Raises LabelsError with fewer rows of an outcome than folds; ask `gate` whether there are enough to be worth it.
     """
     truth = checked_labels(matrix, labels, least=folds)
-    alone = single_column_aucs(matrix, truth, seed=seed)
-    leaks = {name: value for name, value in alone.items() if value > LEAK_AUC}
-    banned = {name: f"leaks the outcome: AUC {value:.3f} alone" for name, value in leaks.items()}
-    banned = {name: reason for name, reason in banned.items() if name not in allow_leaks}
+    alone = columns_alone(matrix, truth, seed=seed)
+    leaks = {name: column.leak for name, column in alone.items() if column.leak is not None}
+    banned = {name: f"leaks the outcome: {reason}" for name, reason in leaks.items() if name not in allow_leaks}
     usable = matrix.select([name for name in matrix.columns if name not in banned])
     scorer = scorer or LeadScorer()
     fitted = scorer.learn(usable, truth, seed=seed, folds=folds, groups=groups, progress=progress)
@@ -124,7 +122,8 @@ def train(
         positives=int(truth.sum()),
         features=scorer.features_,
         dropped=dict(scorer.dropped_) | banned,
-        leaks=leaks,
+        leaks={name: alone[name].auc for name in leaks},
+        leak_reasons=leaks,
         baselines=_baselines(matrix, truth, seed),
         bands=bins(truth, oof_probabilities),
         members={name: evaluate(truth, clamped(odds), seed=seed) for name, odds in fitted.members.items()},
@@ -133,52 +132,22 @@ def train(
         interval=scorer.coverage(),
         lift=lift_curve(truth, oof_probabilities),
         top=_top(scorer, usable),
-        alone=dict(list(alone.items())[:MOST_ALONE]),
+        alone=_most_telling(alone),
     )
 
 
-def probe(matrix: FeatureMatrix, labels: Bools, *, seed: int) -> dict[str, float]:
-    """Return each column that alone ranks the rows better than `LEAK_AUC`, out of fold; missing counts as a value."""
-    return {name: value for name, value in single_column_aucs(matrix, labels, seed=seed).items() if value > LEAK_AUC}
-
-
-def single_column_aucs(matrix: FeatureMatrix, labels: Bools, *, seed: int) -> dict[str, float]:
-    """Return the out-of-fold AUC of each column alone, strongest first; a missing value counts as a value."""
-    folds = split(labels, seed=seed)
-    found = {
-        name: auc(labels, _single_column_scores(_value_codes(matrix, name), labels, folds)) for name in matrix.columns
-    }
-    return {name: round(found[name], 4) for name in sorted(found, key=lambda name: (-found[name], name))}
-
-
-def _value_codes(matrix: FeatureMatrix, name: str) -> Ints:
-    """Return a code for each row's value: the level, or one of 50 ranges of a number."""
-    if name in matrix.levels:
-        cells = matrix.values[:, matrix.positions()[name]].astype(np.float64)
-    else:
-        cells = numbers(matrix, name)
-        known = cells[~np.isnan(cells)]
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, 51)[1:-1])) if len(known) else known
-        cells = np.where(np.isnan(cells), np.nan, np.searchsorted(edges, cells, side="right"))
-    return np.where(np.isnan(cells), -1.0, cells).astype(np.intp) + 1
-
-
-def _single_column_scores(cells: Ints, labels: Bools, folds: Folds) -> Floats:
-    scores = np.empty(len(labels))
-    size, rate = int(cells.max()) + 1, labels.mean()
-    for train_rows, validation in folds:
-        rows = np.bincount(cells[train_rows], minlength=size)
-        good = np.bincount(cells[train_rows], weights=labels[train_rows], minlength=size)
-        scores[validation] = ((good + rate) / (rows + 1))[cells[validation]]
-    return scores
-
-
 def _baselines(matrix: FeatureMatrix, labels: Bools, seed: int) -> dict[str, Metrics]:
-    found = {"base_rate": evaluate(labels, np.full(len(labels), labels.mean()), seed=seed)}
+    baselines = {"base_rate": evaluate(labels, np.full(len(labels), labels.mean()), seed=seed)}
     if np.isfinite(matrix.select([_SILENCE]).values).any():
-        oof_probabilities = _single_column_scores(_value_codes(matrix, _SILENCE), labels, split(labels, seed=seed))
-        found[_SILENCE] = evaluate(labels, oof_probabilities, seed=seed)
-    return found
+        oof_probabilities = single_column_scores(matrix, _SILENCE, labels, split(labels, seed=seed))
+        baselines[_SILENCE] = evaluate(labels, oof_probabilities, seed=seed)
+    return baselines
+
+
+def _most_telling(alone: Mapping[str, ColumnAlone]) -> dict[str, float]:
+    """Return the AUC of the columns that leak and of the best others, strongest first."""
+    others = [name for name, column in alone.items() if column.leak is None][:MOST_ALONE]
+    return {name: column.auc for name, column in alone.items() if column.leak is not None or name in others}
 
 
 def _weights(fitted: FittedEnsemble) -> dict[str, float]:

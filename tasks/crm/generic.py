@@ -17,7 +17,7 @@ from tasks.contracts.leads import LeadIn
 from tasks.crm.adapter import CrmAdapter, EventReader
 from tasks.intake import consent, payload
 from tasks.intake.errors import EventRefused
-from tasks.intake.lead_drafts import to_draft
+from tasks.intake.lead_drafts import CONTACT_FIELDS, to_draft
 from tasks.intake.parsed_event import Closing, IgnoredEvent, ParsedEvent, ReaderContext, fingerprint, with_key
 from tasks.intake.payload import MAX_BODY, Raw
 
@@ -27,6 +27,8 @@ ENDS: Mapping[str, tuple[Closing, bool]] = {
     "lost": ("lost", False),
     "abandoned": ("abandoned", False),
 }
+#: fields that would make two people one if they held the same words for both
+_WHO = ("external_id", *CONTACT_FIELDS)
 #: kinds that are stored although no feature counts them
 ALSO = frozenset({"note", "unsubscribed", "opted_out", *ENDS})
 
@@ -56,6 +58,9 @@ def read(raw: Any, setup: ReaderContext) -> ParsedEvent | IgnoredEvent:
 def _lead(fields: Any, at: datetime) -> LeadDraft:
     if not isinstance(fields, Mapping):
         raise EventRefused("missing" if fields is None else "type", "lead")
+    for name in _WHO:
+        if isinstance(told := fields.get(name), str) and payload.holds_placeholder(told):
+            raise EventRefused(payload.PLACEHOLDER, f"lead.{name}", payload.PLACEHOLDER_HINT)
     try:
         draft = to_draft(LeadIn.model_validate(fields), at)
     except ValidationError as error:

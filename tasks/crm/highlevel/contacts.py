@@ -2,70 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from db.records import EventDraft, LeadDraft
+from db.records import ConsentStatement, EventDraft, LeadDraft
+from ml.language import consent_words
+from tasks.crm.highlevel import attribution, dnd, field_names
+from tasks.crm.highlevel.body import Body, is_missing
 from tasks.crm.highlevel.custom_fields import Custom, custom_of, is_ours
-from tasks.intake import payload
-from tasks.intake.consent import from_mark, with_marks
-from tasks.intake.errors import BadValue
+from tasks.crm.highlevel.fields import Field, is_blank
+from tasks.intake import consent, payload
+from tasks.intake.errors import BadValue, EventRefused
 from tasks.intake.parsed_event import WRITE_BACK_PREFIX, ParsedEvent, ReaderContext
-from tasks.intake.payload import Raw
 from tasks.intake.values import phones, scalars
 
 SYSTEM = "ghl"
-#: what an event calls a channel -> our consent
-CHANNELS = {"sms": "dnd_sms", "call": "dnd_call", "email": "dnd_email"}
-#: what an event calls a column -> our column
-TEXTS = {
-    "source": ("source",),
-    "campaign": ("campaign",),
-    "assigned_to": ("assignedTo", "assignedUserId"),
-    "state": ("state",),
-}
-NAMES = {"first_name": ("firstName",), "last_name": ("lastName",), "full_name": ("name", "fullName", "contactName")}
+#: what an event calls a field -> our column
+TEXTS = {"source": "source", "campaign": "campaign", "assignedTo": "assigned_to", "state": "state"}
+NAMES = {"firstName": "first_name", "lastName": "last_name", "name": "full_name"}
+#: what a user's own object says of the event, and not of the contact
+_NO_OWN = frozenset({"type", "contactid", "locationid"})
+_TWO_CONTACTS = "two ids of contacts; send one event for each contact"
 
 
-def read(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
-    """Read a contact event; `id` is the contact."""
-    contact_id = payload.identifier(raw, "id", "contactId")
-    custom = custom_of(_custom_fields(raw), setup)
-    tags = payload.text_list(raw, "tags")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """What an event says of its contact, however it is nested."""
+
+    contact_id: str
+    #: name of the webhooks -> what the event says under it, the likeliest first
+    values: Mapping[str, Sequence[Any]]
+    tags: list[str] | None
+    consent: Mapping[str, bool]
+    #: the user's own fields
+    custom: Sequence[Field]
+    #: names and cells of fields about consent that are nowhere else
+    consent_cells: Mapping[str, Any]
+    #: tags of other things, and short notes: only refusals in them count
+    marks: Sequence[str]
+    notes: Sequence[str]
+    attribution: attribution.Attribution
+
+
+def contact_of(body: Body, contact_id: str, *, own: Sequence[Field]) -> Contact:
+    """Return what an event says of a contact; `own` are its outermost fields that are about the contact."""
+    people = [*body.of("contact"), *own]
+    custom = [one for one in body.of("custom") if not _is_person(one)]
+    counted = {id(one) for one in (*people, *body.of("custom"))}
+    elsewhere = [one for one in body.fields if id(one) not in counted and one.owner not in {"other", "mail"}]
+    # a flag elsewhere may close a channel and never opens one
+    asides = (*elsewhere, *body.of("custom"))
+    closed = [
+        name.removeprefix("dnd_") for name, value in dnd.consent(_values_of(asides, field_names.DND)).items() if value
+    ]
+    return Contact(
+        contact_id=contact_id,
+        values=_values([*people, *(one for one in body.of("custom") if _is_person(one))]),
+        tags=_tags([*people, *body.of("custom")]),
+        consent=dnd.consent([*_values_of(people, field_names.DND), *({name: True} for name in closed)]),
+        custom=[one for one in custom if one.word not in field_names.WHOLE and one.word not in _NO_OWN],
+        consent_cells=_consent_cells(body.fields),
+        marks=_tags(elsewhere) or [],
+        notes=_notes(body),
+        attribution=attribution.read(body.of("event", "contact", "custom")),
+    )
+
+
+def _values_of(fields: Iterable[Field], words: frozenset[str]) -> list[Any]:
+    return [one.value for one in fields if one.word in words]
+
+
+def id_of(body: Body, *candidates: tuple[str, Any]) -> str | None:
+    """Return the id of the contact that an event is about, by its nested contact or by `candidates`, (place, value).
+
+    Raises:
+        EventRefused: it names two contacts, or an id is no text.
+
+    """
+    nested = [one for one in body.of("contact") if one.word in {"id", "contactid"}]
+    custom = [one for one in body.of("custom") if one.word == "contactid"]
+    found: dict[str, str] = {}
+    for place, value in [*((one.loc, one.value) for one in (*nested, *custom)), *candidates]:
+        if isinstance(value, bool | list | Mapping):
+            raise EventRefused("type", place)
+        told = payload.text({"": value}, "")
+        if not is_missing(told):
+            found[str(told)] = place
+    if len(found) > 1:
+        raise EventRefused("too_many", list(found.values())[-1], _TWO_CONTACTS)
+    return next(iter(found), None)
+
+
+def read(kind: str, contact: Contact, setup: ReaderContext, at: datetime) -> ParsedEvent:
+    """Read a contact event."""
+    custom = custom_of(contact.custom, setup)
     lead = LeadDraft(
         source_system=SYSTEM,
-        external_id=contact_id,
-        contact=_contact(raw),
-        fields={**_fields(raw, setup, tags), **custom.fields},
+        external_id=contact.contact_id,
+        contact=_reach(contact),
+        fields={**_fields(contact, setup), **custom.fields},
         custom=custom.custom,
-        consent=consent(raw),
+        consent=dict(contact.consent),
         as_of=at,
     )
+    marked = consent.with_marks(lead, at=at)
+    aside = tuple(dict.fromkeys(_statements(contact, custom, at)))
+    # a refusal that lies where the state does not look must not pass for an event that changed nothing
+    said = {"said": str(sorted({(one.channel, one.decision) for one in aside}))} if aside else {}
     return ParsedEvent(
-        type=str(raw["type"]),
+        type=kind,
         at=at,
-        lead=_with_type(with_marks(lead, at=at), raw, at),
-        entity=("contact", contact_id),
-        state=state_of(lead, custom, tags),
-        refusal=_refusal(contact_id, at, setup) if blocked(lead.consent) else None,
+        lead=replace(marked, statements=(*marked.statements, *aside)),
+        entity=("contact", contact.contact_id),
+        state={**state_of(lead, custom, contact.tags), **said},
+        refusal=_refusal(contact.contact_id, at, setup) if dnd.blocked(lead.consent) else None,
         refused_by=frozenset(lead.consent),
     )
 
 
-def _with_type(lead: LeadDraft, raw: Raw, at: datetime) -> LeadDraft:
-    """Read the type too: brokerages have one for people who are not to be contacted."""
-    statements = from_mark(payload.text(raw, "contactType") or "", "status", at=at)
-    return replace(lead, statements=(*lead.statements, *statements)) if statements else lead
+def says_nothing(contact: Contact) -> bool:
+    """Return whether an event about something else says nothing of its contact."""
+    told = (contact.consent, contact.tags, contact.marks, contact.consent_cells, contact.values, contact.notes)
+    return not (any(told) or contact.custom or contact.attribution.utm)
 
 
-def deleted(raw: Raw, setup: ReaderContext, at: datetime) -> ParsedEvent:
+def deleted(kind: str, contact_id: str, at: datetime) -> ParsedEvent:
     """Read that a contact is gone."""
-    contact_id = payload.identifier(raw, "id", "contactId")
     lead = LeadDraft(source_system=SYSTEM, external_id=contact_id, as_of=at)
-    entity = ("contact", contact_id)
-    return ParsedEvent(type=str(raw["type"]), at=at, lead=lead, entity=entity, state={"gone": "yes"}, gone=True)
+    return ParsedEvent(type=kind, at=at, lead=lead, entity=("contact", contact_id), state={"gone": "yes"}, gone=True)
 
 
 def state_of(lead: LeadDraft, custom: Custom, tags: list[str] | None) -> dict[str, str]:
@@ -79,23 +145,79 @@ def state_of(lead: LeadDraft, custom: Custom, tags: list[str] | None) -> dict[st
     return {name: str(value) for name, value in values.items()}
 
 
-def consent(raw: Raw) -> dict[str, bool]:
-    """Return what is blocked; `dnd` blocks everything, whatever the channels say beside it."""
-    everything = raw.get("dnd")
-    everything = str(everything).casefold() in {"true", "yes", "1"} if everything is not None else None
-    blocks = {} if everything is None else {"dnd_all": everything}
-    for name, setting in payload.nested(raw, "dndSettings").items():
-        status = setting.get("status") if isinstance(setting, Mapping) else setting
-        if name.casefold() == "all" and _blocks(status):
-            blocks["dnd_all"] = True
-        elif name.casefold() in CHANNELS and status is not None and (_blocks(status) or not everything):
-            blocks[CHANNELS[name.casefold()]] = _blocks(status)
-    return blocks
+def _is_person(field: Field) -> bool:
+    """Return whether a user's own field is one of the person's: `Phone Number`."""
+    return not field_names.CONTACT.isdisjoint(map(field_names.person_name, field.words))
 
 
-def blocked(values: Mapping[str, Any]) -> bool:
-    """Return whether every channel is closed, all at once or one by one."""
-    return values.get("dnd_all") is True or all(values.get(name) is True for name in CHANNELS.values())
+def _values(fields: Iterable[Field]) -> dict[str, list[Any]]:
+    """Return the values of a person's fields; the webhooks' own name of a field counts before any other."""
+    found: dict[str, list[Any]] = {}
+    for one in sorted(fields, key=lambda one: one.name not in field_names.WEBHOOK_NAMES and "_" not in one.name):
+        name = next((name for word in one.words if (name := _person_name(word, one))), None)
+        if name is not None and name != "id" and not is_blank(one.value):
+            values = one.value if isinstance(one.value, list) else [one.value]
+            found.setdefault(name, []).extend(value for value in values if payload.is_scalar(value))
+    return found
+
+
+def _person_name(word: str, field: Field) -> str | None:
+    return "contactType" if (word, field.owner) == ("type", "contact") else field_names.person_name(word)
+
+
+def _tags(fields: Iterable[Field]) -> list[str] | None:
+    """Return the tags under all of these fields; None when there is no such field."""
+    lists = [payload.text_list({"": _named(one.value)}, "") for one in fields if one.word in field_names.TAGS]
+    told = [tags for tags in lists if tags is not None]
+    return list(dict.fromkeys(tag for tags in told for tag in tags)) if told else None
+
+
+def _named(value: Any) -> Any:
+    """Return tags that are sent as objects by their names."""
+    items = [value] if isinstance(value, Mapping) else value
+    if not isinstance(items, list):
+        return value
+    return [
+        payload.text(item, "name", "tag", "label", "value") if isinstance(item, Mapping) else item for item in items
+    ]
+
+
+def _consent_cells(fields: Iterable[Field]) -> dict[str, Any]:
+    """Return the fields that speak of consent by their name and lie where nothing else is read."""
+    cells: dict[str, Any] = {}
+    for one in fields:
+        is_flag = one.word in field_names.WHOLE or one.owner in {"other", "mail"}
+        for name in () if is_flag or is_blank(one.value) else one.names or (one.name,):
+            if consent_words.column_meaning(name) is not None:
+                cells.setdefault(name, one.value)
+    return cells
+
+
+def _notes(body: Body) -> list[str]:
+    """Return the texts of notes that come with a contact."""
+    told = [one.value for one in body.of("note") if one.word in field_names.PROSE]
+    told += [one.value for one in body.of("event", "contact") if one.word in {"note", "notes"}]
+    return [text for text in told if isinstance(text, str)]
+
+
+def _statements(contact: Contact, custom: Custom, at: datetime) -> Iterator[ConsentStatement]:
+    """Yield what the event says of consent elsewhere than in the contact's own tags and fields."""
+    # brokerages have a type for people who are not to be contacted
+    for word in contact.values.get("contactType", ()):
+        yield from consent.from_mark(str(word), "status", at=at)
+    for tag in contact.marks:
+        yield from consent.from_mark(tag, "tag", at=at)
+    for number, note in enumerate(contact.notes):
+        yield from consent.from_note(note, "note", at=at, reference=f"note {number}")
+    cells = {name: _cell(value) for name, value in contact.consent_cells.items() if name not in custom.custom}
+    yield from consent.from_custom_fields(cells, at=at)[0]
+
+
+def _cell(value: Any) -> Any:
+    """Return a flag as the word that cells of files have for it."""
+    if isinstance(value, list):
+        return "; ".join(str(item) for item in value)
+    return ("yes" if value else "no") if isinstance(value, bool) else value
 
 
 def _refusal(contact_id: str, at: datetime, setup: ReaderContext) -> EventDraft:
@@ -109,57 +231,63 @@ def _refusal(contact_id: str, at: datetime, setup: ReaderContext) -> EventDraft:
     )
 
 
-def _blocks(status: Any) -> bool:
-    return str(status).casefold() in {"active", "permanent", "true"}
-
-
-def _contact(raw: Raw) -> dict[str, str]:
-    values = {ours: payload.text(raw, *theirs) for ours, theirs in NAMES.items()}
-    values["email"] = _email(payload.text(raw, "email"))
-    values["phone"] = _phone(payload.text(raw, "phone"), payload.text(raw, "country"))
+def _reach(contact: Contact) -> dict[str, str]:
+    values = {ours: _name(contact.values.get(theirs, ())) for theirs, ours in NAMES.items()}
+    values["email"] = next(filter(None, map(_email, _texts(contact, "email"))), None)
+    country = next(iter(_texts(contact, "country")), None)
+    values["phone"] = next(filter(None, (_phone(cell, country) for cell in _texts(contact, "phone"))), None)
     return {name: value for name, value in values.items() if value}
 
 
-def _email(cell: str | None) -> str | None:
+def _texts(contact: Contact, name: str) -> list[str]:
+    told = (payload.text({"": value}, "") for value in contact.values.get(name, ()))
+    return [text for text in told if text is not None and not is_missing(text)]
+
+
+def _name(values: Iterable[Any]) -> str | None:
+    """Return a name; `null` is none, and Null is."""
+    told = (payload.text({"": value}, "") for value in values)
+    return next((text for text in told if text and (not is_missing(text) or text.istitle())), None)
+
+
+def _email(cell: str) -> str | None:
     try:
-        return scalars.emails(cell)[0] if cell else None
+        return scalars.emails(cell)[0]
     except BadValue:
         return None
 
 
-def _phone(cell: str | None, country: str | None) -> str | None:
+def _phone(cell: str, country: str | None) -> str | None:
     region = country.upper() if country and country.upper() in phones.COUNTRIES else None
     try:
-        return phones.read(cell, region)[0] if cell else None
+        return phones.read(cell, region)[0]
     except BadValue:
         return None
 
 
-def _fields(raw: Raw, setup: ReaderContext, tags: list[str] | None) -> dict[str, Any]:
-    values: dict[str, Any] = {ours: payload.text(raw, *theirs) for ours, theirs in TEXTS.items()}
-    created = payload.moment(raw, "dateAdded", zone=setup.zone)
+def _fields(contact: Contact, setup: ReaderContext) -> dict[str, Any]:
+    values: dict[str, Any] = {ours: next(iter(_texts(contact, theirs)), None) for theirs, ours in TEXTS.items()}
+    values["source"] = values["source"] or contact.attribution.session
+    times = (
+        payload.moment({"dateAdded": told}, "dateAdded", zone=setup.zone)
+        for told in contact.values.get("dateAdded", ())
+    )
+    created = next(filter(None, times), None)
     values["created_at"] = created if created and created <= setup.now else None
-    values["timezone"] = _or_none(scalars.zone, payload.text(raw, "timezone"))
-    values["lead_type"] = _or_none(lambda cell: scalars.level("lead_type", cell), payload.text(raw, "contactType"))
-    values["tags"] = None if tags is None else [tag for tag in tags if not is_ours(tag)]
+    values["timezone"] = _first(scalars.zone, _texts(contact, "timezone"))
+    values["lead_type"] = _first(lambda cell: scalars.level("lead_type", cell), _texts(contact, "contactType"))
+    values["tags"] = None if contact.tags is None else [tag for tag in contact.tags if not is_ours(tag)]
+    values |= contact.attribution.utm
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _or_none(read_cell: Any, cell: str | None) -> Any:
-    try:
-        return read_cell(cell) if cell else None
-    except BadValue:
-        return None
-
-
-def _custom_fields(raw: Raw) -> Iterable[tuple[str, Any]]:
-    """Yield each custom field with its id and value; the value has several names."""
-    listed = raw.get("customFields", raw.get("customField"))
-    for field in listed if isinstance(listed, list) else ():
-        if isinstance(field, Mapping) and (name := payload.text(field, "id", "key", "name")):
-            values = [field[key] for key in ("value", "field_value", "fieldValue") if field.get(key) is not None]
-            if values:
-                yield name, values[0]
+def _first(read_cell: Any, cells: Iterable[str]) -> str | None:
+    for cell in cells:
+        try:
+            return str(read_cell(cell))
+        except BadValue:
+            continue
+    return None
 
 
 def merged(contact: ParsedEvent, other: ParsedEvent) -> ParsedEvent:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ml.language import consent_words
+from tasks.crm.highlevel import field_names
+from tasks.crm.highlevel.field_names import reduced
+from tasks.crm.highlevel.fields import Field
+from tasks.intake import payload
 from tasks.intake.errors import BadValue
 from tasks.intake.parsed_event import ReaderContext
 from tasks.intake.values import scalars
@@ -14,7 +19,8 @@ from tasks.intake.values import scalars
 _OURS = ("ml:", "ml_", "contact.ml_", "ml ")
 NUMBERS = frozenset({"budget_min", "budget_max", "beds_min", "baths_min", "deal_value"})
 LEVELS = frozenset({"lead_type", "timeline", "preapproval"})
-TEXTS = frozenset({"property_type", "campaign", "source", "state"})
+TEXTS = frozenset({"property_type", "campaign", "source", "state", *field_names.UTM.values()})
+COLUMNS = NUMBERS | LEVELS | TEXTS | {"budget", "locations"}
 _LONGEST = 500
 
 
@@ -34,26 +40,46 @@ def is_ours(name: str) -> bool:
     return name.casefold().startswith(_OURS)
 
 
-def custom_of(values: Iterable[tuple[str, Any]], setup: ReaderContext) -> Custom:
-    """Sort custom fields, each given by id or name."""
-    custom = Custom()
-    for name, value in values:
-        column = setup.custom_fields.get(name, name)
-        cell = _cell(value)
-        if is_ours(column) or is_ours(name):
-            custom.ours[column] = str(value)
-        elif cell is not None:
-            _sort(custom, column, cell)
+def custom_of(values: Iterable[Field], setup: ReaderContext) -> Custom:
+    """Sort custom fields, each given by its id, its key or the name that people see; the first of one column counts."""
+    custom, mapped = Custom(), {reduced(name): column for name, column in setup.custom_fields.items()}
+    for one in values:
+        names = one.names or (one.name,)
+        column = next((found for name in names if (found := _told(name, setup, mapped))), None)
+        ours = next((name for name in (column, *names) if name is not None and is_ours(name)), None)
+        cell = _cell(one.value)
+        if ours is not None:
+            custom.ours[column or ours] = str(one.value)
+        elif cell is not None and not _is_not_kept(names):
+            _sort(custom, column, names, cell)
     return custom
 
 
-def _sort(custom: Custom, column: str, cell: float | str) -> None:
-    if column == "budget" or column in NUMBERS | LEVELS | TEXTS:
-        custom.fields.update(_canonical(column, cell))
-    elif column == "locations":
-        custom.fields[column] = scalars.split_list(str(cell), ";|,")
-    else:
-        custom.custom[column[:120]] = cell
+def _told(name: str, setup: ReaderContext, mapped: Mapping[str, str]) -> str | None:
+    """Return what the tenant's settings say of a field, else nothing."""
+    return setup.custom_fields.get(name) or mapped.get(reduced(name))
+
+
+def _is_not_kept(names: Iterable[str]) -> bool:
+    """Return whether a field is of a kind that is not stored, such as a date of birth."""
+    return any(reduced(name.removeprefix("contact.")) in field_names.NEVER_KEPT for name in names)
+
+
+def _sort(custom: Custom, told: str | None, names: tuple[str, ...], cell: float | str) -> None:
+    meant = (name if name in COLUMNS else field_names.lead_column(name) for name in names)
+    column = told or next(filter(None, meant), None)
+    if column in COLUMNS:
+        values = _canonical(column, cell)
+        custom.fields.update({name: value for name, value in values.items() if name not in custom.fields})
+        if values or told or column in names:
+            return
+    # what only looks like a column by its name, and is not understood, stays the user's own
+    custom.custom.setdefault((told or _display(names))[:120], cell)
+
+
+def _display(names: tuple[str, ...]) -> str:
+    """Return the name under which a tenant's own field is kept: one that speaks of consent goes first."""
+    return next((name for name in names if consent_words.column_meaning(name)), names[0])
 
 
 def _canonical(column: str, cell: float | str) -> dict[str, Any]:
@@ -61,9 +87,11 @@ def _canonical(column: str, cell: float | str) -> dict[str, Any]:
         if column == "budget":
             low, high = scalars.span(str(cell))
             return {name: amount for name, amount in (("budget_min", low), ("budget_max", high)) if amount is not None}
+        if column == "locations":
+            return {column: scalars.split_list(str(cell), ";|,")}
         if column in NUMBERS:
             return {column: cell if isinstance(cell, float) else scalars.number(cell)}
-        return {column: scalars.level(column, str(cell)) if column in LEVELS else str(cell)}
+        return {column: scalars.level(column, str(cell)) if column in LEVELS else str(cell)[: payload.MAX_TEXT]}
     except BadValue:
         return {}
 
@@ -77,5 +105,10 @@ def _cell(value: Any) -> float | str | None:
         case str():
             return value.strip()[:_LONGEST] or None
         case list():
-            return "; ".join(item.strip() for item in value if isinstance(item, str))[:_LONGEST] or None
+            cells = [_cell(item) for item in value if not isinstance(item, list)]
+            return "; ".join(_spelled(cell) for cell in cells if cell is not None)[:_LONGEST] or None
     return None
+
+
+def _spelled(cell: float | str) -> str:
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)

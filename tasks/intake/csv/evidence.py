@@ -73,7 +73,7 @@ def complete(plan: ColumnPlan, evidence: Mapping[int, Evidence], defaults: FileD
     """Return the plan with the order of its dates, the style of its amounts and the ends that its words tell.
 
     For dates the mapping's `date_order` counts first, then the order that all unambiguous cells of the column agree on,
-    then the profile's. Amounts are read as their own column shows, else as the file's other amounts do. A warning says
+    then that of the file's other columns, then the profile's. Amounts are read as their own column shows, else as the file's other amounts do. A warning says
     where a doubt remains.
     """
     dated = {at: column for at, column in evidence.items() if isinstance(column, dates.DateOrderEvidence)}
@@ -95,21 +95,30 @@ def _date_orders(
     plan: ColumnPlan, evidence: Mapping[int, dates.DateOrderEvidence], defaults: FileDefaults
 ) -> tuple[dict[str, dates.DateOrder], list[Issue]]:
     orders, doubts = dict(plan.date_orders), []
+    together = dates.DateOrderEvidence(
+        day_first=sum(column.day_first for column in evidence.values()),
+        month_first=sum(column.month_first for column in evidence.values()),
+    ).order
     for position, column_evidence in evidence.items():
         column = plan.columns[position]
         name = column.name or column.header
-        if column_evidence.day_first or column_evidence.month_first:
+        own = bool(column_evidence.day_first or column_evidence.month_first)
+        if own:
             orders.pop(name, None)
-        if column_evidence.order:
-            orders[name] = column_evidence.order
-        if doubt := _order_doubt(column_evidence, defaults.date_order, orders.get(name)):
+        if order := column_evidence.order if own else together:
+            orders[name] = order
+        shown = "as its other dates are" if own else "as the file's other dates are" if together else ""
+        if doubt := _order_doubt(column_evidence, defaults.date_order, orders.get(name), shown):
             hint = f"{doubt}; set date_order under [defaults] of the mapping to be sure"
             doubts.append(_warning("value.date_ambiguous", column.header, hint))
     return orders, doubts
 
 
 def _order_doubt(
-    evidence: dates.DateOrderEvidence, mapping_order: dates.DateOrder | None, plan_order: dates.DateOrder | None
+    evidence: dates.DateOrderEvidence,
+    mapping_order: dates.DateOrder | None,
+    plan_order: dates.DateOrder | None,
+    shown: str,
 ) -> str | None:
     if mapping_order:
         against = evidence.month_first if mapping_order == "dmy" else evidence.day_first
@@ -117,7 +126,7 @@ def _order_doubt(
         return f"{against} dates cannot be {words}, as the mapping says they are" if against else None
     if not evidence.either or plan_order is None:
         return None  # no cell is ambiguous, or each ambiguous cell gets its own warning
-    reason = "as its other dates are" if evidence.order else "as this system writes them"
+    reason = shown or "as this system writes them"
     return f"{evidence.either} dates such as 1/2/2026 were read {_ORDER_WORDS[plan_order]}, {reason}"
 
 
@@ -148,8 +157,8 @@ def _unread_ends(plan: ColumnPlan, end_columns: tuple[EndColumn, ...]) -> Iterat
     read = plan.outcomes or any(end.words for end in end_columns)
     for end in () if read else end_columns:
         hint = (
-            "this looks like how it ended, and no outcome was read from the file; say which words are won and lost "
-            "under [label] of the mapping, or [outcomes]"
+            "this looks like how it ended, and no outcome was read from the file; name it as column under [label] of "
+            "the mapping, with its words as positive and negative"
         )
         yield _warning("label.unread", end.header, hint)
 

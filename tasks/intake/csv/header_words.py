@@ -19,9 +19,12 @@ ContactKind = Literal["email", "phone", "email_or_phone"]
 _DATA: Mapping[str, Sequence[str]] = tomllib.loads(
     (resources.files("tasks.intake.csv") / "header_words.toml").read_text("utf-8")
 )
-_EMAIL, _PHONE, _NEUTRAL, _OTHERS, _NAME, _BESIDE_NAME, _COUNTRY, _DIALLING, _END = (
+_EMAIL, _PHONE, _NEUTRAL, _OTHERS, _NAME, _BESIDE_NAME, _FIRST, _LAST, _COUNTRY, _DIALLING, _END = (
     frozenset(_DATA[name])
-    for name in ("email", "phone", "neutral", "others", "name", "beside_name", "country", "dialling", "end")
+    for name in (
+        *("email", "phone", "neutral", "others", "name", "beside_name", "first_name", "last_name"),
+        *("country", "dialling", "end"),
+    )
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -30,6 +33,12 @@ _PAIRS = (("e", "mail", "email"), ("e", "mails", "emails"), ("whats", "app", "wh
 #: what a record is, in front of the name of its column: `Person - Owner`
 _ENTITY = re.compile(
     r"(?:person|people|contact|lead|client|customer|deal|opportunity)\s*+(?:-|:|\.|/|»|>|\u2013)\s*+(?=\S)",
+    re.IGNORECASE,
+)
+#: how forms ask for what a column holds
+_QUESTION = re.compile(
+    r"(?:(?:what(?:['\u2019]?s|[\s_]is|[\s_]are)|please[\s_](?:enter|provide)|enter|\u00bf?cu[a\u00e1]l[\s_]es|qual[\s_](?:\u00e9|e)"
+    r"|quel(?:le)?[\s_]est|wie[\s_](?:ist|lautet))[\s_]+)?(?:your|tu|su|seu|sua|votre|ihre?)[\s_]+(?=\S)",
     re.IGNORECASE,
 )
 #: signs that stand for a phone or an e-mail address
@@ -61,6 +70,16 @@ def without_entity(header: str) -> str | None:
     ('Status', None)
     """
     match = _ENTITY.match(header.strip())
+    return header.strip()[match.end() :] if match else None
+
+
+def without_question(header: str) -> str | None:
+    """Return `budget?` for `What is your budget?`; None when the header is no such question.
+
+    >>> without_question("What's your budget?"), without_question("what_is_your_email"), without_question("Budget")
+    ('budget?', 'email', None)
+    """
+    match = _QUESTION.match(header.strip())
     return header.strip()[match.end() :] if match else None
 
 
@@ -98,6 +117,23 @@ def is_full_name(header: str) -> bool:
     """
     words = set(words_of(header))
     return bool(words & _NAME) and words <= _NAME | _BESIDE_NAME
+
+
+def name_part(header: str) -> Literal["first_name", "last_name"] | None:
+    """Return the part of the lead's name that a header names.
+
+    >>> name_part("Primary First Name"), name_part("contact_last_name"), name_part("Spouse First Name")
+    ('first_name', 'last_name', None)
+    >>> name_part("First Contact"), name_part("Vorname")
+    (None, 'first_name')
+    """
+    words = set(words_of(header))
+    telling = words - _BESIDE_NAME - _NAME | words & {"first", "last"}
+    if telling <= {"first", "last", "given", "family"} and not words & _NAME:
+        return None
+    if telling and telling <= _FIRST:
+        return "first_name"
+    return "last_name" if telling and telling <= _LAST else None
 
 
 def is_bare_name(header: str) -> bool:

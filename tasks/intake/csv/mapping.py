@@ -16,6 +16,7 @@ timezone = "America/New_York"      # of times without an offset
 date_order = "mdy"                 # or "dmy": how 1/2/2026 is read; without it, as the column's other dates are
 country = "US"                     # of phone numbers without a code
 kind = "call"                      # of events without one
+encoding = "mac_roman"             # of a file that is not UTF-8; without it cp1252, with a warning
 [missing]
 values = ["Select"]                # cells that count as blank
 [words.stage]                      # words of one column's cells: what they stand for = the words
@@ -28,6 +29,8 @@ row_number = true                  # the file has no id: rows are identified by 
 
 from __future__ import annotations
 
+import codecs
+import io
 import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
@@ -45,7 +48,7 @@ _NEGATIVE = ("0", "false", "no", "n", "f", "lost", "closed lost", "loss")
 _OPEN = ("open", "unknown", "pending")
 _SECTIONS = {
     "label": {"column", "positive", "negative", "open"},
-    "defaults": {"source_system", "lead_type", "timezone", "date_order", "country", "kind"},
+    "defaults": {"source_system", "lead_type", "timezone", "date_order", "country", "kind", "encoding"},
     "missing": {"values"},
     "identity": {"row_number"},
 }
@@ -255,11 +258,22 @@ def _defaults(given: Mapping[str, Any]) -> dict[str, str]:
             raise MappingRejected(f"defaults.{name}", f"write one of {', '.join(known)}")
     if "kind" in values and not _CODE.fullmatch(values["kind"]):
         raise MappingRejected("defaults.kind", "write a short code such as listing_view")
+    if "encoding" in values and not _is_encoding(values["encoding"]):
+        raise MappingRejected("defaults.encoding", "not a known encoding; write one such as mac_roman or cp1250")
     try:
         scalars.zone(values.get("timezone", "UTC"))
     except BadValue as error:
         raise MappingRejected("defaults.timezone", error.hint) from None
     return values
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        # refuses codecs that are no encoding of text, such as base64
+        io.TextIOWrapper(io.BytesIO(), codecs.lookup(name).name)
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def _section(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 from ml.language import consent_words
 from tasks.contracts.base.locations import key_location
-from tasks.intake.csv import error_file, export_profiles, header_words, lead_schema
+from tasks.intake.csv import error_file, export_profiles, header_words, lead_schema, other_people
 from tasks.intake.csv.columns import ColumnPlan, How, PlannedColumn, Role
 from tasks.intake.csv.export_profiles import Profile, RowSubject, reduced_header
 from tasks.intake.csv.issues import Issue
 from tasks.intake.csv.mapping import LabelWords, MappingRules, parse_mapping
 from tasks.intake.errors import BadValue, MappingRejected
-from tasks.intake.values import dates, phones, scalars, vocabulary
+from tasks.intake.values import dates, ends, phones, scalars, vocabulary
 
 #: headers that mean the time at which somebody unsubscribed from everything
 _UNSUBSCRIBED_HEADERS = frozenset(
@@ -72,7 +72,9 @@ def plan_columns(
         header, rules, subject, cast("Mapping[str, object]", (mapping or {}).get("columns", {}))
     )
     _add_ignored(meanings, used)
-    _add_consent(meanings)
+    _add_consent(meanings, used)
+    if subject == "leads":
+        _add_second_person(meanings)
     for how, columns in (("profile", used.columns), ("generic", used.common)):
         _add_known(meanings, columns, "profile" if how == "profile" and used.name != "generic" else "generic")
     if subject == "leads":
@@ -138,17 +140,34 @@ class _Meanings:
             self.found[index] = Meaning(name, how, rank=max(meaning.rank for meaning in before) + 1)
 
     def cells(self, index: int) -> list[str]:
-        """Return the filled cells of a column among the first rows."""
+        """Return the filled cells of a column among the first rows, without those too long for any value."""
         texts = (row[index].strip() for row in self.sample if index < len(row))
-        return [text for text in texts if text and not vocabulary.is_missing(text)]
+        return [text for text in texts if text and len(text) <= scalars.MAX_NAME and not vocabulary.is_missing(text)]
 
     def release_misread(self, rules: MappingRules) -> None:
         """Take back a meaning that the column's values contradict: it is an attribute."""
         for index, meaning in list(self.found.items()):
-            if meaning.how != "mapping" and _contradicts(meaning, self.cells(index), rules.label):
+            if meaning.how != "mapping" and (
+                _contradicts(meaning, self.cells(index), rules.label) or self._is_title(index, meaning)
+            ):
                 self.misread[index] = meaning.name
                 self.found[index] = Meaning("custom", "values")
         self._settle_bare_names()
+        self._settle_label()
+
+    def _is_title(self, index: int, meaning: Meaning) -> bool:
+        if meaning.name != "full_name":
+            return False
+        parts = [at for at, other in self.found.items() if other.name in ("first_name", "last_name")]
+        rows = [row for row in self.sample if max(index, *parts, index) < len(row)]
+        return other_people.is_title((row[index].strip(), [row[at].strip() for at in parts]) for row in rows)
+
+    def _settle_label(self) -> None:
+        """Take `Converted` beside a stage for what it says of ends: a no then means not yet, and is no loss."""
+        for index, meaning in list(self.found.items()):
+            told = meaning.name == "label" and meaning.how != "mapping" and ends.read_yes(self.header[index])
+            if told and self.names() & {"stage", "opportunity_status"}:
+                self.found[index] = Meaning("custom", "words")
 
     def _settle_bare_names(self) -> None:
         """Decide what a column called just `Name` is: a whole name, a part of one, or a deal's title."""
@@ -157,7 +176,7 @@ class _Meanings:
                 continue
             if not header_words.is_bare_name(self.header[index]):
                 continue
-            part = _bare_name(self.names_beside(index), self.cells(index))
+            part = _bare_name(self.names_beside(index), self.cells(index), apart=self._is_title(index, meaning))
             del self.found[index]
             if part is None:
                 self.found[index] = Meaning("custom", "values")
@@ -169,10 +188,10 @@ class _Meanings:
         return {meaning.name for at, meaning in self.found.items() if at != index}
 
 
-def _bare_name(others: Collection[str], cells: Sequence[str]) -> str | None:
+def _bare_name(others: Collection[str], cells: Sequence[str], *, apart: bool = False) -> str | None:
     if "full_name" in others or 2 * sum(1 for cell in cells if _TITLE.search(cell)) > len(cells) > 0:
         return None
-    single = bool(cells) and 2 * sum(1 for cell in cells if " " not in cell) > len(cells)
+    single = apart or (bool(cells) and 2 * sum(1 for cell in cells if " " not in cell) > len(cells))
     if single and "first_name" in others and "last_name" not in others:
         return "last_name"
     return "first_name" if single and "last_name" in others and "first_name" not in others else "full_name"
@@ -241,8 +260,12 @@ def _add_ignored(meanings: _Meanings, profile: Profile) -> None:
             meanings.found[index] = Meaning("custom", "profile")
 
 
-def _add_consent(meanings: _Meanings) -> None:
-    """Find every column that is about consent; none of them may become an attribute of a person."""
+def _add_consent(meanings: _Meanings, profile: Profile) -> None:
+    """Find every column that is about consent; none of them may become an attribute of a person.
+
+    A profile may tell of which channel a consent is, never of which a refusal is.
+    """
+    own = {word: name for name, words in profile.columns.items() if name.startswith("opt_in_") for word in words}
     for index, name in enumerate(meanings.header):
         decided = meanings.found.get(index)
         # a mapping may say what a consent column means, but not that it is an attribute or ignored
@@ -253,7 +276,14 @@ def _add_consent(meanings: _Meanings) -> None:
         about = consent_words.column_meaning(name)
         if about is not None:
             target = "ignored" if about.means == "about" else lead_schema.consent_column_name(about)
+            if about.means == "consent":
+                target = own.get(reduced_header(name), target)
             meanings.found[index] = Meaning(target, "consent")
+
+
+def _add_second_person(meanings: _Meanings) -> None:
+    for index in other_people.second_person(meanings.header):
+        meanings.found.setdefault(index, Meaning("custom", "words"))
 
 
 def _add_known(meanings: _Meanings, columns: Mapping[str, Sequence[str]], how: How) -> None:
@@ -264,7 +294,8 @@ def _add_known(meanings: _Meanings, columns: Mapping[str, Sequence[str]], how: H
     """
     free: dict[str, int] = {}
     for index, name in reversed(list(meanings.open())):
-        if (inner := header_words.without_entity(name)) is not None:
+        inner = header_words.without_entity(name) or header_words.without_question(name)
+        if inner is not None:
             free.setdefault(reduced_header(inner), index)
     free |= {reduced_header(name): index for index, name in reversed(list(meanings.open()))}
     given = meanings.mapped_names()
@@ -282,7 +313,11 @@ def _add_by_words(meanings: _Meanings) -> None:
         kind = header_words.contact_kind(name)
         if kind is not None and kind not in meanings.mapped_names() and _may_be(kind, meanings.cells(index)):
             meanings.add(index, kind, "words")
-    if not meanings.names() & {"full_name", "last_name", "first_name"}:
+    for index, name in list(meanings.open()):
+        part = header_words.name_part(name)
+        if part is not None and part not in meanings.names():
+            meanings.add(index, part, "words")
+    if not meanings.names() & {"full_name", "first_name"}:
         for index, name in list(meanings.open()):
             if header_words.is_full_name(name) and "full_name" not in meanings.names():
                 meanings.add(index, "full_name", "words")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from ml.language import consent_words, refusals
 from tasks.intake.csv.columns import ColumnPlan
 from tasks.intake.csv.issues import Issue, Severity
 from tasks.intake.csv.source import CsvRecord
@@ -18,7 +19,10 @@ _CLOSING = re.compile(
     r"|page\s\d|\d{1,9}\s(?:records?|rows?|leads?|contacts?|results?)\b|end\sof\s(?:report|file|export)|filtered\sby|as\sof\s",
     re.IGNORECASE,
 )
-_FIGURE = re.compile(r"[-+(\[]?[^\w\s]?\s?[\d.,\s%]+[^\w\s]?[)\]]?(?:\s?[A-Z]{3})?")
+_FIGURE = re.compile(
+    r"(?:[A-Z]{3}\s|(?:count|sum|avg|average|total|records?)\s?:?\s?)?[-+(\[]?[^\w\s]?\s?[\d.,\s%]+[^\w\s]?[)\]]?(?:\s?[A-Z]{3})?",
+    re.IGNORECASE,
+)
 _ADDRESS = re.compile(r"@|\d{7}|\d{3}[\s.-]\d{4}")
 #: kinds of columns in which no e-mail address stands
 _WITHOUT_ADDRESSES = frozenset(
@@ -56,10 +60,13 @@ def unreadable(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
 
 
 def _no_row_of_data(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
-    if _is_footer(record.cells, plan):
+    if _is_footer(record.cells, plan) or _repeats_header(record.cells, plan):
         hint = "a title, a total or a closing line and no row of data; passed over"
         return row_issue(record, "row.footer", hint, "info")
     if _is_child_row(record.cells, plan):
+        if any(consent_words.read_mark(cell) or refusals.read_message(cell).verdict != "none" for cell in record.cells):
+            hint = "it belongs to the row above it and holds a refusal; write the refusal into that row"
+            return row_issue(record, "consent.not_understood", hint)
         hint = "it holds only what belongs to the row above it; passed over"
         return row_issue(record, "row.child", hint, "info")
     return None
@@ -102,6 +109,16 @@ def _is_footer(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
         return _are_figures(others) or (len(others) < 2 and not any(map(_ADDRESS.search, (first, *others))))
     # one cell of prose in a table; a single id or address may be all that a row has
     return len(row_cells) < len(plan.columns) > 2 and " " in first and not _ADDRESS.search(first)
+
+
+def _repeats_header(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
+    """Return whether a row is the header once more, as above each group of a board or each page of a report."""
+    columns = plan.columns
+    return row_cells[0] == columns[0].header and all(
+        cell.strip() == column.header
+        for cell, column in zip(row_cells, columns, strict=False)
+        if column.role != "unnamed" and not column.header.endswith(")")
+    )
 
 
 def _are_figures(texts: Sequence[str]) -> bool:

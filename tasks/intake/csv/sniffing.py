@@ -16,6 +16,8 @@ DELIMITERS = (",", ";", "\t", "|")
 MAX_COLUMNS = 500
 _BLOCK = 1 << 20
 _HEAD = 1 << 18
+#: share of the characters of a UTF-16 text that have a NUL, at least: Latin letters, digits and marks have one
+_MOST_NULS = 0.5
 _SAMPLE = 1 << 20
 _SAMPLE_RECORDS = 100
 #: records among which the header is looked for
@@ -55,12 +57,15 @@ _NUMBER = re.compile(r"(?!(?:19|20)\d\d$)[-+$€£]?\d[\d.,]*%?")
 
 
 def encoding(path: Path, declared: str | None, limits: files.FileLimits = files.LIMITS) -> str:
-    """Return the codec: by byte order mark, else UTF-8, else `declared`, else cp1252. Raises `FileRejected`."""
+    """Return the codec: UTF-16 or UTF-32 as its bytes show, else UTF-8, else the codec `declared`, else cp1252.
+
+    Raises `FileRejected`.
+    """
     head = _head(path)
-    marked = next((codec for mark, codec in _MARKS if head.startswith(mark)), None)
+    marked = next((codec for mark, codec in _MARKS if head.startswith(mark)), None) or _unmarked_utf16(head)
     if marked is None:
         _require_text(head)
-    candidates = [marked] if marked else ["utf-8", *_declared_codec(declared), "cp1252"]
+    candidates = [marked] if marked else list(dict.fromkeys(filter(None, ("utf-8", declared, "cp1252"))))
     for codec in candidates:
         if _decodes(path, codec, limits):
             return codec
@@ -110,8 +115,12 @@ def records(text: str, mark: str, *, whole: bool) -> list[list[str]]:
 def count_titles(first_records: Sequence[Sequence[str]]) -> int:
     """Return how many records stand above the header: one or two cells each, above a record of many names.
 
+    A spreadsheet writes a title as wide as the table, with blank cells; above names only is it one.
+
     >>> count_titles([["Leads of May"], ["As of", "1 June"], ["Id", "Name", "Email", "Phone", "Source", "City"], ["1"]])
     2
+    >>> count_titles([["Leads", "", "", ""], ["Id", "Name", "Email", "Phone"], ["1", "Ann", "a@example.com", ""]])
+    1
     """
     filled = [sum(map(bool, map(str.strip, cells))) for cells in first_records[:_MOST_TITLES]]
     widest = max(filled, default=0)
@@ -119,11 +128,22 @@ def count_titles(first_records: Sequence[Sequence[str]]) -> int:
         return 0
     # a title may have two cells in a wide report; a header may have two names among many blank cells
     most = 2 if widest >= 6 else 1
-    return next(
+    first = next(
         index
         for index, count in enumerate(filled)
         if count > most or (count > 0 and len(first_records[index]) >= widest)
     )
+    if filled[first] > most:
+        return first
+    wide = next(index for index, count in enumerate(filled) if count > most)
+    return wide if _are_names(first_records[wide]) else first
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    """Return whether a record may be a header: three or more words, each once, none of them data."""
+    named = [name for cell in cells if (name := cell.strip())]
+    distinct = len({name.casefold() for name in named}) == len(named) > 2
+    return distinct and not any(_DATA_CELL.fullmatch(name) or _NUMBER.fullmatch(name) for name in named)
 
 
 def is_torn(cells: Sequence[str], mark: str) -> bool:
@@ -179,6 +199,18 @@ def _head(path: Path) -> bytes:
     return head
 
 
+def _unmarked_utf16(head: bytes) -> str | None:
+    """Return the UTF-16 codec of a text without a byte order mark: every second byte of most letters is a NUL."""
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    pairs = len(head) // 2
+    codec = "utf-16-le" if odd > even else "utf-16-be"
+    # the other half of a text holds almost no NUL; numbers and pictures are known by their control characters
+    if max(even, odd) < max(_MOST_NULS * pairs, 1) or min(even, odd) * 20 > max(even, odd):
+        return None
+    _require_text(head.decode(codec, "ignore").encode())
+    return codec
+
+
 def _require_text(head: bytes) -> None:
     kind = next((name for magic, name in _BINARY_FORMATS if head.startswith(magic)), None)
     if kind:
@@ -191,13 +223,13 @@ def _require_text(head: bytes) -> None:
         raise FileRejected("file.binary", "this is not text; export the data as CSV (UTF-8)")
 
 
-def _declared_codec(name: str | None) -> list[str]:
-    if name is None:
-        return []
+def declared_codec(name: str | None) -> str | None:
+    """Return the codec of an encoding that a mapping names. Raises `FileRejected`."""
     try:
-        return [codecs.lookup(name).name]
+        return None if name is None else codecs.lookup(name).name
     except LookupError:
-        raise FileRejected("file.encoding", "the declared encoding is not known; name one such as cp1250") from None
+        message = "the declared encoding is not known; name one such as cp1250 as encoding under [defaults]"
+        raise FileRejected("file.encoding", message) from None
 
 
 def _decodes(path: Path, codec: str, limits: files.FileLimits) -> bool:

@@ -109,9 +109,11 @@ class Chunk(Protocol):
 def inspect(path: Path, declared: str | None = None, limits: FileLimits = LIMITS) -> Source:
     """Return encoding, delimiter and header; the whole file is decoded once to be sure of its encoding.
 
-    `declared` is the codec to try when the file is not UTF-8. Raises `FileRejected`.
+    `declared` is the encoding to try when the file is not UTF-8, as the mapping's `[defaults]` names it. Raises
+    `FileRejected`.
     """
-    codec = sniffing.encoding(path, declared, limits)
+    named = sniffing.declared_codec(declared)
+    codec = sniffing.encoding(path, named, limits)
     text, whole = sniffing.sample(path, codec)
     lines = io.StringIO(text, newline="")
     delimiter = sniffing.separator_line(lines.readline())
@@ -130,7 +132,7 @@ def inspect(path: Path, declared: str | None = None, limits: FileLimits = LIMITS
         header=header,
         titles=titles,
         guarded=guarded,
-        warnings=tuple(_header_warnings(codec, header, titles, repeated)),
+        warnings=tuple(_header_warnings(header, titles, repeated, guessed=codec == "cp1252" != named)),
         sample=tuple(tuple(map(error_file.unguard, cells)) if guarded else tuple(cells) for cells in sample),
     )
 
@@ -212,7 +214,7 @@ def _header(first_records: list[list[str]]) -> tuple[str, ...]:
 
 
 def _header_warnings(
-    codec: str, header: tuple[str, ...], titles: int, repeated: Sequence[tuple[int, int]]
+    header: tuple[str, ...], titles: int, repeated: Sequence[tuple[int, int]], *, guessed: bool
 ) -> Iterator[Issue]:
     if titles:
         message = f"{titles} line{'s' if titles > 1 else ''} above the column names were passed over"
@@ -224,8 +226,11 @@ def _header_warnings(
             f"map {name} to choose it"
         )
         yield Issue(severity="warning", code="file.duplicate_header", column=name, message=message)
-    if codec == "cp1252":
-        message = "the text is not UTF-8 and was read as cp1252; check accents and quotes, or name the encoding"
+    if guessed:
+        message = (
+            "the text is not UTF-8 and was read as cp1252; check accents and quotes, or name the encoding under "
+            '[defaults] of the mapping, such as encoding = "mac_roman"'
+        )
         yield Issue(severity="warning", code="file.encoding", message=message)
     last = max(index for index, name in enumerate(header) if name)
     for index, name in enumerate(header[:last]):

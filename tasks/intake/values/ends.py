@@ -6,6 +6,7 @@ also has words of loss, and a question in any other.
 
 from __future__ import annotations
 
+import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,11 @@ End = Literal["won", "lost", "abandoned", "over"]
 
 _DATA: Mapping[str, Any] = tomllib.loads((resources.files("tasks.intake.values") / "end_words.toml").read_text("utf-8"))
 _ENDS: tuple[End, ...] = get_args(End)
+#: what parts a stage from what is said about it: `Lost - No Response`, `6. Closed Won`, `Closed (Won)`
+_PARTING = re.compile(r"\s[-/]\s|[:|()>»\u2013\u2014-]|^\W*\d{1,3}%?[.)\s]")
+_EDGES = re.compile(r"^\W+|\W+$")
+#: a longer text is a note, not a stage
+_LONGEST = 60
 
 
 @lru_cache(maxsize=4096)
@@ -28,16 +34,41 @@ def _key(text: str) -> str:
 
 
 _END_OF: Mapping[str, End] = {_key(word): end for end in _ENDS for word in _DATA[end]}
+_DENYING, _BEGINNINGS = frozenset(_DATA["part"]["denying"]), dict(_DATA["part"]["beginning"])
 _YES_OF: Mapping[str, End] = {word: end for end in _ENDS for word in _DATA["yes"].get(end, ())}
 
 
 def read(text: str) -> End | None:
     """Return what a word tells of the end; None when it tells nothing.
 
+    A part of it may tell it: `Lost - No Response`, `6. Closed Won`.
+
     >>> read("Closed - Not Converted"), read("SALE_DONE"), read("Closed"), read("Nurturing")
     ('lost', 'won', 'over', None)
+    >>> read("Closed-Lost to Competition"), read("PROSPECT-Closed Won"), read("Pre - Sold")
+    ('lost', 'won', None)
     """
-    return _END_OF.get(_key(text))
+    return _END_OF.get(_key(text)) or _read_parts(text)
+
+
+@lru_cache(maxsize=4096)
+def _read_parts(text: str) -> End | None:
+    """Return the end that the parts of a stage tell; None where one of them denies it or two disagree."""
+    parts = [key for part in _PARTING.split(text) if (key := _key(_EDGES.sub("", part)))]
+    if len(text) > _LONGEST or _DENYING & set(parts):
+        return None
+    ends = {key: _END_OF.get(key) or _beginning(key) for key in parts}
+    told = {end for end in ends.values() if end}
+    denied = any(end is None and key.split()[0] in _DENYING for key, end in ends.items())
+    certain = told - {"over"}
+    if len(certain) == 1:
+        return None if denied and "won" in certain else certain.pop()
+    return "over" if set(ends.values()) == {"over"} else None  # `Closed - Duplicate` is no `Closed`
+
+
+def _beginning(key: str) -> End | None:
+    """Return the end with which a part begins, such as `lost to competition`."""
+    return next((end for words, end in _BEGINNINGS.items() if key.startswith(f"{words} ")), None)
 
 
 def read_yes(header: str) -> End | None:

@@ -82,6 +82,18 @@ MISSING = frozenset(
         *("n/a", "#n/a", "na", "n.a.", "n.a", "<na>", "#nv", "n/d", "n.d.", "s/d", "k.a.", "k. a.", "keine angabe"),
         *("null", "\\n", "nil", "<null>", "(null)", "[null]", "<nil>", "#null!", "nan", "nat", "undefined", "<none>"),
         *("(blank)", "(empty)", "(not set)", "#value!", "#ref!", "#name?", "#num!", "#div/0!", "#error!"),
+        # the first line of a list that nobody chose from
+        *("please select", "select", "select one", "-select-", "--select--", "- select -", "--none--", "-none-"),
+        *(
+            "choose one",
+            "please choose",
+            "bitte wählen",
+            "bitte auswählen",
+            "seleccione",
+            "selecione",
+            "sélectionner",
+            "selezionare",
+        ),
         *("not available", "not applicable", "no data", "sin datos", "sem dados", "non renseigné"),
         *("-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "\u2026", '""', "''", "[]", "{}"),
         *("0000-00-00", "0000-00-00 00:00:00", "0000-00-00 00:00", "0000-00-00t00:00:00", "0000-00-00t00:00:00z"),

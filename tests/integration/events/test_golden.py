@@ -18,7 +18,7 @@ from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.events import events, raw_events
 from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading, transaction
-from tasks.crm.highlevel.envelope import READERS
+from tasks.crm.highlevel.envelope import TYPES
 from tasks.events import ingest
 from tasks.tenants import configure
 
@@ -90,4 +90,4 @@ def test_every_type_of_the_contract_has_a_fixture() -> None:
         for event in call["events"]
         if isinstance(event, dict)
     }
-    assert set(READERS) <= told
+    assert set(TYPES) <= told

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from db import clock
 from db.models import Lead, RescoreDue
 from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.events import raw_events
 from db.repositories.leads import leads
 from db.repositories.predictions import predictions
-from db.session import EVERY_TENANT, reading, transaction
+from db.session import EVERY_TENANT, database_time, reading, transaction
 from tasks.events import ingest
 from tasks.leads import card, rescore, worklist
 from tasks.privacy import purge
@@ -159,7 +158,7 @@ def test_closed_leads_are_settled_without_a_score() -> None:
 def test_soonest_wins() -> None:
     lead_id = ingest(tenant_id=T, events=[created(1)])["data"]["lead_ids"][0]
     with transaction(EVERY_TENANT) as session:
-        now = clock.now(session)
+        now = database_time(session)
         rescore_queue.schedule(session, T, due={lead_id: now + timedelta(days=1)})
     assert due() == 1
     with transaction(EVERY_TENANT) as session:

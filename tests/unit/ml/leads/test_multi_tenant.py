@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ml.errors import LabelsError
-from ml.leads.multi_tenant import TENANTS, VOCABULARY, across, fair_share, shared, wanting
+from ml.leads.multi_tenant import TENANTS, VOCABULARY, fair_share, leave_tenant_out, shared_features, wanting
 from ml.profiles import FeatureMatrix
 from ml.training.score_bands import by_score
 
@@ -14,23 +14,23 @@ ALIKE = {"showings": 3.0, "lead_type": "buyer", "timeline": "0-3", "preapproval"
 
 def test_what_a_tenant_calls_its_own_is_not_shared() -> None:
     matrix = FeatureMatrix.from_rows([OWN | ALIKE, {**ALIKE, "source": "Referral", "stage": "under_contract"}])
-    found = shared(matrix).to_rows()
+    found = shared_features(matrix).to_rows()
     assert found[0] == ALIKE | {"source": None, "stage": None}
     assert found[1] == ALIKE | {"source": "referral", "stage": "under contract"}
-    assert shared(matrix).refused == {}
+    assert shared_features(matrix).refused == {}
 
 
 def test_alone_or_among_others_a_lead_is_read_alike() -> None:
     rows = [ALIKE | {"source": source} for source in ("portal", "Uncle Bob", "website", None)]
-    together = shared(FeatureMatrix.from_rows(rows))
+    together = shared_features(FeatureMatrix.from_rows(rows))
     for index, row in enumerate(rows):
-        alone = shared(FeatureMatrix.from_rows([row]))
+        alone = shared_features(FeatureMatrix.from_rows([row]))
         assert alone.to_rows()[0] == together.to_rows()[index]
 
 
 def test_levels_of_the_vocabulary_are_spelt_as_they_are_read() -> None:
     for name, levels in VOCABULARY.items():
-        rows = shared(FeatureMatrix.from_rows([{name: level} for level in levels])).to_rows()
+        rows = shared_features(FeatureMatrix.from_rows([{name: level} for level in levels])).to_rows()
         assert [row[name] for row in rows] == list(levels)
 
 
@@ -52,7 +52,7 @@ def test_each_row_is_judged_by_who_has_not_seen_its_tenant() -> None:
     tenants = [f"t{index % 3}" for index in range(600)]
     labels = [(value > 2) != (tenant == "t0") for value, tenant in zip(showings, tenants, strict=True)]
     matrix = FeatureMatrix.from_rows([{"showings": value} for value in showings])
-    said = np.array(across(matrix, labels, tenants, seed=0))
+    said = np.array(leave_tenant_out(matrix, labels, tenants, seed=0))
     odd = np.array([tenant == "t0" for tenant in tenants])
     assert said[odd & (showings > 2)].min() > said[odd & (showings <= 2)].max()
 

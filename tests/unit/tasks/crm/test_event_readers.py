@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.crm import generic, highlevel
 from tasks.crm.highlevel.custom_fields import is_ours
-from tasks.crm.highlevel.envelope import READERS
+from tasks.crm.highlevel.envelope import TYPES
 from tasks.intake.errors import EventRefused
 from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext
 
@@ -52,7 +52,7 @@ def test_what_is_ours(name: str, ours: bool) -> None:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from([*READERS, "Other"]), st.dictionaries(st.sampled_from(NAMES), JSON))
+@given(st.sampled_from([*TYPES, "Other"]), st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_no_event_breaks_the_reader(kind: str, told: dict[str, object]) -> None:
     for read, raw in (
         (highlevel.read, {**told, "type": kind, "locationId": "L1"}),

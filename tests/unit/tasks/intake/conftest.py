@@ -52,7 +52,7 @@ class Importer:
     def file(
         self, path: Path, mapping: Mapping[str, Any] | None = None, *, profile="auto", timezone="UTC", subject="leads"
     ) -> Intake:
-        found = source.inspect(path)
+        found = source.inspect(path, mapping_file.parse_mapping(mapping).defaults.get("encoding"))
         plan = planning.plan_columns(found.header, profile, mapping, subject=subject, sample=found.sample)
         spool = self.folder / "spool"
         collected = evidence.collectors(plan)

@@ -91,8 +91,10 @@ def test_the_guide_s_mapping_can_be_used(importer):
     (example,) = blocks("toml")
     mapping = tomllib.loads(example) | {"identity": {}}
     header = "ID,Internal score,Where from,Budget up to,Result,Stage,Phone,Added"
-    intake = importer.take(f"{header}\n1,9,web,400k,Signed,left voicemail,305 555 1212,\n", mapping)
+    row = "1,9,café,400k,Signed,left voicemail,305 555 1212,"
+    intake = importer.take(f"{header}\n{row}\n".encode("mac_roman"), mapping)
     draft = intake.drafts[0]
+    assert (draft.fields["source"], intake.source.warnings) == ("café", ())
     assert (draft.label, draft.fields["stage"], draft.source_system) == (True, "contacted", "our_crm")
     assert (draft.fields["budget_max"], draft.contact["phone"]) == (400_000.0, "+13055551212")
 

@@ -52,6 +52,24 @@ def test_utf16_of_either_byte_order(importer, order):
     assert intake.records[0].cells == ("A1", "Zoë")
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark_is_known_by_its_zero_bytes(importer, codec):
+    intake = importer.take("external_id\tfirst_name\r\nA1\tZoë Āķis €\r\n".encode(codec))
+    assert (intake.source.encoding, intake.source.warnings) == (codec, ())
+    assert intake.source.header == ("external_id", "first_name")
+    assert intake.drafts[0].contact["first_name"] == "Zoë Āķis €"
+
+
+@pytest.mark.parametrize("numbers", [range(1, 400), range(256, 60_000, 256), [1] * 400])
+def test_small_numbers_are_no_utf16_text(importer, numbers):
+    content = b"".join(number.to_bytes(2, "little") for number in numbers)
+    assert refusal(importer, content).code == "file.binary"
+
+
+def test_what_is_no_csv_is_known_in_utf16_too(importer):
+    assert refusal(importer, '<?xml version="1.0"?><leads/>'.encode("utf-16-le")).code == "file.not_csv"
+
+
 def test_cp1252_quotes_are_read_with_a_warning(importer):
     intake = importer.take(b"external_id,source\nA1,\x93open house\x94\n")
     assert intake.source.encoding == "cp1252"
@@ -68,6 +86,22 @@ def test_the_declared_encoding_comes_before_cp1252(importer):
     path = importer.write("external_id,first_name\nA1,Łukasz\n".encode("cp1250"))
     assert source.inspect(path, "windows-1250").encoding == "cp1250"
     assert source.inspect(path).encoding == "cp1252"
+
+
+@pytest.mark.parametrize(
+    ("written", "declared", "warned"),
+    [("mac_roman", "macintosh", []), ("cp1252", "windows-1252", []), ("cp1252", None, 1)],
+)
+def test_only_an_encoding_that_was_guessed_is_warned_of(importer, written, declared, warned):
+    path = importer.write("external_id,first_name\nA1,Zoë\n".encode(written))
+    found = source.inspect(path, declared)
+    assert found.encoding == {"mac_roman": "mac-roman"}.get(written, written)
+    assert [issue.code for issue in found.warnings] == (["file.encoding"] if warned else [])
+
+
+def test_utf8_comes_before_the_declared_encoding(importer):
+    path = importer.write("external_id,first_name\nA1,Zoë\n")
+    assert source.inspect(path, "mac_roman").encoding == "utf-8"
 
 
 def test_an_unknown_declared_encoding_is_refused(importer):
@@ -387,7 +421,7 @@ def test_files_without_permission(importer):
         (b"PK\x03\x04" + bytes(100), "workbook"),
         (b"%PDF-1.7\n%\xe2\xe3\n", "PDF"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "not text"),
-        ("external_id\nA1\n".encode("utf-16-le"), "not text"),
+        (b"\x00\x00\x00\x14ftypisom" + bytes(64), "not text"),
     ],
 )
 def test_binary_files_are_refused(importer, content, word):
