@@ -24,7 +24,7 @@ from benchmarks import harness, simulated
 from benchmarks.figures import Figures, Outcome, Ratio, rounded, spread
 from benchmarks.harness import SEED, Site
 from benchmarks.imports import import_file
-from tasks.runtime import queue_depth
+from tasks.runtime.broker import queue_depth
 from workers.app import app
 from workers.worker.fair_queue import keys_of
 

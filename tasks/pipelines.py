@@ -18,7 +18,8 @@ from tasks import churn
 from tasks import leads as lead_tasks
 from tasks.contracts.pipelines import Assess, StageCall
 from tasks.contracts.system import Upkeep
-from tasks.runtime import admission_control, schedule, stage_completion
+from tasks.runtime import schedule, stage_completion
+from tasks.runtime.broker import admission_control
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, job, step
 from tasks.services.leads.predictions import may_score

@@ -18,7 +18,8 @@ from ml.features import SCHEMA_VERSION
 from tasks.contracts.base.request import CONTRACT
 from tasks.contracts.base.wire import to_wire
 from tasks.contracts.system import CanaryCall, Ping, Status, Upkeep
-from tasks.runtime import queue_depth, schedule
+from tasks.runtime import schedule
+from tasks.runtime.broker import queue_depth
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.files import workspace
 from tasks.runtime.task import job, query

@@ -33,7 +33,7 @@ from db import session as sessions
 from db.errors import DatabaseUnavailable
 from db.repositories import tenants
 from migrations.commands import upgrade
-from tasks.runtime import queue_depth
+from tasks.runtime.broker import queue_depth
 from workers.app import app
 from workers.base import database
 from workers.base.settings import Settings

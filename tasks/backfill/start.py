@@ -21,7 +21,7 @@ from tasks.errors import InvalidPayload
 from tasks.intake.csv import columns, error_file, evidence, planning, source
 from tasks.intake.csv import mapping as mapping_file
 from tasks.intake.errors import FileRejected, MappingRejected
-from tasks.runtime import admission_control
+from tasks.runtime.broker import admission_control
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.files import workspace
 from tasks.runtime.task import job

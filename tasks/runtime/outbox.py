@@ -17,8 +17,8 @@ from db.errors import DatabaseUnavailable
 from db.records import OutboxRecord
 from db.repositories.jobs import outbox
 from db.session import Session, transaction
+from tasks.runtime.broker.publisher import quick_producer
 from tasks.runtime.celery_types import Delivery, Producer
-from tasks.runtime.publisher import quick_producer
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from tasks.contracts.base.destinations import KOMBU_SEPARATORS, OWN_QUEUES
-from tasks.runtime import queue_depth
+from tasks.runtime.broker import queue_depth
 from workers.base import lua, malformed
 from workers.base.broker_epoch import EPOCH
 from workers.base.celery_types import Channel

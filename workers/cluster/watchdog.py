@@ -25,7 +25,7 @@ from pydantic import SecretStr
 from redis.exceptions import RedisError
 
 from domain.documents import JsonMapping
-from tasks.runtime.queue_depth import depths
+from tasks.runtime.broker.queue_depth import depths
 from workers.app import app
 from workers.base.settings import settings
 from workers.telemetry import logs

@@ -21,7 +21,7 @@ from db.records import OutboxRecord
 from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, dispose, transaction
 from tasks.contracts.base.destinations import is_bookkeeping
-from tasks.runtime.queue_depth import depths
+from tasks.runtime.broker.queue_depth import depths
 from workers.app import app
 from workers.base import internal_keys
 from workers.base.broker_epoch import Epoch

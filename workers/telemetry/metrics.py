@@ -19,7 +19,7 @@ from db.repositories import audit
 from db.repositories.jobs import outbox, quarantine
 from db.repositories.outbound import outbound
 from db.session import EVERY_TENANT, Session, reading
-from tasks.runtime.queue_depth import depths
+from tasks.runtime.broker.queue_depth import depths
 from workers.base import internal_keys
 from workers.base.settings import Settings
 from workers.telemetry import audit_checkpoints

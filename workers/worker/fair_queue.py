@@ -7,7 +7,8 @@ few back at the end of the list that is taken next. Each step is one Lua script 
 the list or aside, byte by byte as it was sent, and never only in the memory of a process.
 
 Of each queue four keys are used: the list itself, `aside` (a sorted set of messages by turn), `turns` (a hash of each
-tenant's last turn) and `ready` (a hash of the messages on the list that had their turn). See tasks.runtime.queue_depth.
+tenant's last turn) and `ready` (a hash of the messages on the list that had their turn). See
+tasks.runtime.broker.queue_depth.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from hashlib import sha1
 
 from redis import Redis
 
-from tasks.runtime import queue_depth
+from tasks.runtime.broker import queue_depth
 from workers.base import internal_keys, lua, messages
 
 #: a list of up to this many messages is left as it is

@@ -29,12 +29,12 @@ from db.errors import (
 from domain.documents import JsonObject
 from tasks.contracts.base.request import Request
 from tasks.errors import InvalidPayload, TaskError, TimedOut, Unexpected
+from tasks.runtime.broker.queue_depth import DepthUnknown
 from tasks.runtime.celery_types import RunningTask
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.failures import retries, retry_policy
 from tasks.runtime.failures.retry_policy import RetryPolicy
 from tasks.runtime.leases import LeaseBusy
-from tasks.runtime.queue_depth import DepthUnknown
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ import time
 import pytest
 import redis
 
-from tasks.runtime import queue_depth
+from tasks.runtime.broker import queue_depth
 from tests.support.messages import message
 from workers.worker import fair_queue
 from workers.worker.fair_queue import CLOSE, READY, SHORT, FairQueue, keys_of, tenant_of

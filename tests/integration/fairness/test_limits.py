@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from db.session import EVERY_TENANT, reading
 from tasks.errors import Overloaded, Unavailable
 from tasks.pipelines import assess
-from tasks.runtime import admission_control, queue_depth
+from tasks.runtime.broker import admission_control, queue_depth
 from tasks.system import status
 from tasks.tenants import configure
 from tests.support.broker import running

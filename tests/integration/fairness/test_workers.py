@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tasks.runtime import queue_depth
+from tasks.runtime.broker import queue_depth
 from tests.support.messages import message
 from tests.support.processes import ROOT, environment, until
 from workers.worker.fair_queue import READY, tenant_of

@@ -11,7 +11,7 @@ import pytest
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from tasks.runtime.publisher import quick_producer
+from tasks.runtime.broker.publisher import quick_producer
 
 
 class Slammed:

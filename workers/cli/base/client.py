@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 
 from domain.documents import JsonMapping, JsonObject
 from tasks.contracts.base.locations import with_key_names
-from tasks.runtime.publisher import quick_producer
+from tasks.runtime.broker.publisher import quick_producer
 from workers.app import app
 from workers.base.celery_types import Result
 from workers.base.settings import settings

@@ -16,8 +16,8 @@ from db.repositories.jobs import queue_probes
 from db.repositories.predictions import assessments
 from db.session import Session
 from tasks.errors import Overloaded
-from tasks.runtime import queue_depth
-from tasks.runtime.publisher import quick_producer
+from tasks.runtime.broker import queue_depth
+from tasks.runtime.broker.publisher import quick_producer
 
 log = structlog.get_logger(__name__)
 
