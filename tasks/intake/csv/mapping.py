@@ -189,7 +189,7 @@ def _columns(given: Mapping[str, Any]) -> dict[str, str]:
         if (
             target in targets.values()
             and target != "custom"
-            and lead_schema.column_kind(target) not in lead_schema.SHARED
+            and lead_schema.column_kind(target) not in lead_schema.SHARED | lead_schema.FALLBACK
         ):
             raise MappingRejected(place, "another header is mapped to the same column; keep one of them")
         targets[header] = target

@@ -28,8 +28,8 @@ _PLAIN = frozenset(
     {"choice", "amount", "budget", "least", "count", "time", "dnd", "opt_in", "label", "zone", "unsubscribed"}
 )
 _PLAIN_NAMES = frozenset({"stage", "pipeline", "source", "campaign", "property_type", "state"})
-#: an own column's cell that occurs so often among few is a category
-_REPEATS = 3
+#: cells of an own column that name nobody: yes and no, and figures too short for an id or a phone number
+_HARMLESS = re.compile(r"-?\d{1,4}(?:[.,]\d{1,3})?|yes|no|true|false|y|n", re.IGNORECASE)
 _INSIDE = re.compile(r"(?<=\w)\w")
 
 
@@ -114,15 +114,15 @@ def _reading(column: PlannedColumn, findings: _Findings) -> dict[str, Any]:
         "decided_by": column.how,
         "counts_after": column.rank,
         "filled": sum(cells.values()),
-        "examples": [_shown(text, column, cells) for text in list(cells)[:EXAMPLES]],
+        "examples": [_shown(text, column) for text in list(cells)[:EXAMPLES]],
         "advice": f"{len(doubts)} cells: {_hint(doubts[0])}" if doubts else None,
     }
 
 
-def _shown(text: str, column: PlannedColumn, cells: Mapping[str, int]) -> str:
+def _shown(text: str, column: PlannedColumn) -> str:
     """Return an example as it may be shown: words of a system as they are, what may name a person masked."""
-    is_word = column.role == "custom" and cells[text] >= _REPEATS
-    if column.kind in _PLAIN or column.name in _PLAIN_NAMES or is_word:
+    harmless = column.role == "custom" and _HARMLESS.fullmatch(text) is not None
+    if column.kind in _PLAIN or column.name in _PLAIN_NAMES or harmless:
         return text[:40]
     return mask(text[:40])
 

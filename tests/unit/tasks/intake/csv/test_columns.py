@@ -72,7 +72,7 @@ def test_columns_of_an_error_file_are_left_out_unless_claimed():
     [
         ({"columns": {"Mail": "e_mail"}}, "columns.[0]"),
         ({"columns": {"Nope": "email"}}, "columns.[0]"),
-        ({"columns": {"Mail": "email", "ID": "email"}}, "columns.[1]"),
+        ({"columns": {"Mail": "stage", "ID": "stage"}}, "columns.[1]"),
         ({"columns": {"Mail": 5}}, "columns.[0]"),
         ({"columns": ["Mail"]}, "columns"),
         ({"ignore": "Mail"}, "ignore"),
