@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from celery import chord
 
@@ -142,7 +141,7 @@ def _layout(
     file_source: source.Source,
     column_plan: columns.ColumnPlan,
     defaults: mapping_file.FileDefaults,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return everything that a chunk needs to read its rows, as `file_layout.load` reads it."""
     archiving = {"archive_missing": True} if request.archive_missing else {}
     return {

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
+from functools import lru_cache
+from typing import cast
 
 from db.records import ConsentStatement, EventDraft, LeadDraft
 from domain.channels import ConsentChannel
 from domain.consent import ConsentBasis
+from domain.documents import JsonMapping, JsonObject
 from ml.language import consent_words, refusals
 
 #: rule of a statement from a column or mark that looks like consent and is not understood
@@ -91,9 +93,13 @@ def unsubscribed(
 
 def from_mark(text: str, basis: ConsentBasis, *, at: datetime) -> tuple[ConsentStatement, ...]:
     """Return what a tag, a stage, a status or another short mark says of contact."""
-    if not consent_words.may_mention_consent(text):
-        return ()
-    return from_signal(consent_words.read_mark(text), basis, reference=text, at=at)
+    signal = _signal_of_mark(text) if len(text) <= consent_words.LONGEST else None
+    return from_signal(signal, basis, reference=text, at=at) if signal is not None else ()
+
+
+@lru_cache(maxsize=4096)  # tags and stages repeat from lead to lead
+def _signal_of_mark(text: str) -> consent_words.ConsentSignal | None:
+    return consent_words.read_mark(text) if consent_words.may_mention_consent(text) else None
 
 
 def from_note(text: str, basis: ConsentBasis, *, at: datetime, reference: str) -> tuple[ConsentStatement, ...]:
@@ -124,12 +130,10 @@ def from_consent_cell(
     return from_signal(signal, "column", reference=reference, at=at, said_at=dated)
 
 
-def from_custom_fields(
-    custom: Mapping[str, Any], *, at: datetime
-) -> tuple[tuple[ConsentStatement, ...], dict[str, Any]]:
+def from_custom_fields(custom: JsonMapping, *, at: datetime) -> tuple[tuple[ConsentStatement, ...], JsonObject]:
     """Return what custom fields say of contact, and the fields that stay attributes of the lead."""
     statements: list[ConsentStatement] = []
-    attributes: dict[str, Any] = {}
+    attributes: JsonObject = {}
     for name, value in custom.items():
         about = consent_words.column_meaning(name)
         if about is not None:
@@ -182,7 +186,7 @@ def _from_tags(tags: object, at: datetime) -> Iterator[ConsentStatement]:
         yield from from_mark(str(tag), "tag", at=at)
 
 
-def _from_fields(fields: Mapping[str, Any], at: datetime) -> Iterator[ConsentStatement]:
+def _from_fields(fields: JsonMapping, at: datetime) -> Iterator[ConsentStatement]:
     for name, basis in _MARK_FIELDS.items():
         if isinstance(value := fields.get(name), str):
             yield from from_mark(value, basis, at=at)

@@ -10,13 +10,16 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from domain.documents import JsonMapping
 from tasks.intake.errors import BadValue, EventRefused
 from tasks.intake.values import dates, scalars
 
-Raw = Mapping[str, Any]
+Raw = JsonMapping
 UTC = ZoneInfo("UTC")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_TEXT, MAX_BODY = 255, 32_000
+# a union of types would be made again by each call
+_NUMBERS, _SCALARS = (int, float), (str, int, float)
 #: a number of this size is no Unix time, not even in milliseconds; it may be infinite
 _NO_TIME = 1e15
 #: code of a field that holds a placeholder instead of a value, and what to do about it
@@ -32,6 +35,8 @@ _PLACEHOLDER = re.compile(
     rf"|%%{_NAME}%%|%[A-Za-z]\w{{0,40}}\.[\w.]{{1,80}}%|(?:^|(?<=\s))%[A-Za-z]\w{{0,60}}%(?=\s|$)"  # %contact.id%
     rf"|\*\|{_NAME}\|\*|<%[^<>]{{0,200}}%>|<<{_NAME}>>|\[object Object\]"  # *|X|*, <%= x %>, <<x>>
 )
+#: every placeholder contains one of these; most texts contain none
+_OPENING = re.compile(r"[{\[%*<]")
 
 
 def without_nul(value: Any) -> Any:
@@ -49,7 +54,7 @@ def holds_placeholder(cell: str) -> bool:
     >>> holds_placeholder("Hi {{contact.first_name}}"), holds_placeholder("$450k")
     (True, False)
     """
-    return _PLACEHOLDER.search(cell) is not None
+    return _OPENING.search(cell) is not None and _PLACEHOLDER.search(cell) is not None
 
 
 def without_placeholders(cell: str) -> str:
@@ -64,12 +69,16 @@ def without_placeholders(cell: str) -> str:
 def text(raw: Raw, *names: str, limit: int = MAX_TEXT) -> str | None:
     """Return the first of these fields that is not blank, as text of at most `limit` characters."""
     for name in names:
-        value = raw.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            value = str(value)
-        if isinstance(value, str) and value.strip():
-            return value.strip()[:limit]
+        if (value := raw.get(name)) is not None and (told := as_text(value, limit)):
+            return told
     return None
+
+
+def as_text(value: Any, limit: int = MAX_TEXT) -> str | None:
+    """Return a value as text of at most `limit` characters; None when it is blank, or no text and no number."""
+    if isinstance(value, _NUMBERS) and not isinstance(value, bool):
+        value = str(value)
+    return value.strip()[:limit] or None if isinstance(value, str) else None
 
 
 def identifier(raw: Raw, *names: str) -> str:
@@ -130,7 +139,7 @@ def text_list(raw: Raw, *names: str, most: int = 200) -> list[str] | None:
 
 def is_scalar(value: Any) -> bool:
     """Return whether a value is a text or a number."""
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+    return isinstance(value, _SCALARS) and not isinstance(value, bool)
 
 
 def _listed(cell: str) -> list[Any]:

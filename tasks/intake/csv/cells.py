@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo
 
 from db.records import ConsentStatement
 from domain.consent import ConsentBasis
+from domain.documents import JsonObject
 from ml.language import consent_words
 from tasks.intake import consent
+from tasks.intake.csv import header_words
 from tasks.intake.csv.columns import AmountReading, ColumnPlan, ReadColumn
 from tasks.intake.csv.issues import Issue
 from tasks.intake.csv.mapping import FileDefaults
@@ -45,7 +47,27 @@ _BLANK_IN: dict[str, frozenset[str]] = {
         {"unassigned", "not assigned", "nobody", "no owner", "no one", "sin asignar", "nao atribuido", "não atribuído"}
         | {"non attribué", "non assigné", "nicht zugewiesen", "non assegnato"}
     ),
+    # what every contact is
+    "lead_type": frozenset(
+        {
+            "lead",
+            "leads",
+            "contact",
+            "customer",
+            "client",
+            "prospect",
+            "person",
+            "individual",
+            "other",
+            "potential customer",
+        }
+        | {"current customer", "new lead", "inquiry", "consumer"}
+    ),
 }
+#: words in the name of a refusal column whose cells say why or where it was refused
+_HOW = frozenset({"reason", "campaign", "title", "source", "method", "id", "by", "other", "name"})
+#: `Ann Lee <ann@example.com>`, `Ann Lee (ann@example.com)`
+_MAILBOX = re.compile(r"([^<>()@;,]{2,100}?)\s*+[<(][^<>()\s]++[>)]")
 #: groups that Google puts every contact into
 _SYSTEM_TAGS = frozenset({"mycontacts", "starred", "my contacts", "starred in android"})
 #: values that are remembered per column, and the longest cell that is remembered
@@ -56,6 +78,8 @@ _MARK_COLUMNS: Mapping[str, ConsentBasis] = {
     "stage": "stage",
     "opportunity_status": "status",
     "lost_reason": "status",
+    "label": "status",
+    "pipeline": "stage",
     "lead_type": "status",
     "tags": "tag",
 }
@@ -80,7 +104,7 @@ class RowValues:
     issues: list[Issue] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
     contact: dict[str, str] = field(default_factory=dict)
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: JsonObject = field(default_factory=dict)
     custom: dict[str, float | str] = field(default_factory=dict)
     statements: list[ConsentStatement] = field(default_factory=list)
     #: flags that are off, `dnd_sms: false`: they refuse nothing and allow nothing
@@ -171,9 +195,14 @@ def _read_consent(
         return None
     if consent.any_not_understood(statements):
         row.warn(consent.UNCLEAR, column.header, "neither yes nor no; the channel is closed until a person decides")
-    elif about.means == "refusal" and statements and dated is None and not consent_words.is_understood(text):
+    elif about.means == "refusal" and statements and dated is None and not _is_plain_refusal(column.header, text):
         row.warn("value.enum", column.header, "neither yes nor no; write true or false; taken as a refusal")
     return statements
+
+
+def _is_plain_refusal(header: str, text: str) -> bool:
+    """Return whether a cell of a refusal column needs no warning: a known word, or why somebody refused."""
+    return consent_words.is_understood(text) or bool(_HOW & set(header_words.words_of(header)))
 
 
 def _time_in(row: RowValues, name: str, text: str) -> datetime | None:
@@ -215,6 +244,8 @@ def _read_id(row: RowValues, column: ReadColumn, text: str) -> None:
 def _read_email(row: RowValues, column: ReadColumn, text: str) -> None:
     addresses = scalars.emails(text)
     row.contact[column.name] = addresses[0]
+    if text[-1] in ")>" and (mailbox := _MAILBOX.fullmatch(text)):
+        row.contact.setdefault("full_name", _name("full_name", mailbox[1].strip(" \"'")))
     if len(addresses) > 1:
         row.warn("value.email", column.header, "several addresses in one cell; the first was imported")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from domain.documents import JsonMapping, JsonObject
 from ml.language import consent_words
 from tasks.intake.csv import header_words, lead_schema
 from tasks.intake.csv.export_profiles import RowSubject
@@ -137,6 +138,11 @@ class ColumnPlan:
         return any(column.name == "label" for column in self.columns)
 
     @cached_property
+    def has_status(self) -> bool:
+        """Return whether a column says whether the opportunity is open, won or lost."""
+        return any(column.name == "opportunity_status" for column in self.columns)
+
+    @cached_property
     def consent_headers(self) -> tuple[tuple[int, str], ...]:
         """Position and header of each column that says whether a lead may be contacted."""
         return tuple((c.index, c.header) for c in self.columns if c.name and c.kind in lead_schema.CONSENT)
@@ -175,7 +181,7 @@ class ColumnPlan:
     def _headers(self, role: Role) -> list[str]:
         return [column.header for column in self.columns if column.role == role]
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self) -> JsonObject:
         """Return the plan as JSON, for `load`."""
         return {
             "profile": self.profile,
@@ -197,7 +203,7 @@ class ColumnPlan:
         }
 
     @classmethod
-    def load(cls, stored: Mapping[str, Any]) -> ColumnPlan:
+    def load(cls, stored: JsonMapping) -> ColumnPlan:
         """Return the plan that `dump` stored."""
         ranks = stored.get("ranks") or [["", 0]] * len(stored["columns"])
         columns = (

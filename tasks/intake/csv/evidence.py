@@ -73,8 +73,8 @@ def complete(plan: ColumnPlan, evidence: Mapping[int, Evidence], defaults: FileD
     """Return the plan with the order of its dates, the style of its amounts and the ends that its words tell.
 
     For dates the mapping's `date_order` counts first, then the order that all unambiguous cells of the column agree on,
-    then that of the file's other columns, then the profile's. Amounts are read as their own column shows, else as the file's other amounts do. A warning says
-    where a doubt remains.
+    then that of the file's other columns, then the profile's. Amounts are read as their own column shows, else as the
+    file's other amounts do. A warning says where a doubt remains.
     """
     dated = {at: column for at, column in evidence.items() if isinstance(column, dates.DateOrderEvidence)}
     amounts = {at: column for at, column in evidence.items() if isinstance(column, AmountEvidence)}

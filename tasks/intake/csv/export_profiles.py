@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, Literal
+from typing import Literal
 
+from domain.documents import TomlMapping
 from tasks.intake.csv import error_file
 from tasks.intake.values import vocabulary
 
@@ -22,7 +23,7 @@ RowSubject = Literal["leads", "events"]
 
 FALLBACK: Mapping[RowSubject, str] = {"leads": "generic", "events": "events"}
 #: weight of marks that a header must show before a profile is chosen for it
-LEAST_MARKS = 3
+LEAST_MARKS = 4
 _NOISE = re.compile(r"[\W_]+")
 
 
@@ -94,7 +95,7 @@ def best_profile(header: Sequence[str], subject: RowSubject = "leads") -> Profil
 @lru_cache(maxsize=64)
 def load_profile(name: str) -> Profile:
     """Return a profile by its name."""
-    table: dict[str, Any] = tomllib.loads((_folder() / f"{name}.toml").read_text("utf-8"))
+    table: TomlMapping = tomllib.loads((_folder() / f"{name}.toml").read_text("utf-8"))
     words: Mapping[str, Mapping[str, Sequence[str]]] = table.get("words", {})
     subject: RowSubject = table.get("subject", "leads")
     columns = {column: _reduced_headers(column, *headers) for column, headers in table["columns"].items()}

@@ -41,6 +41,8 @@ _QUESTION = re.compile(
     r"|quel(?:le)?[\s_]est|wie[\s_](?:ist|lautet))[\s_]+)?(?:your|tu|su|seu|sua|votre|ihre?)[\s_]+(?=\S)",
     re.IGNORECASE,
 )
+#: a currency or a zone behind a header
+_UNIT = re.compile(r"\s*+[(\[](?:[A-Z]{3}|[^\w\s()]{1,3})[)\]]$")
 #: signs that stand for a phone or an e-mail address
 _SIGNS = re.compile("[\u260e\u260f\u2706\u2709\U0001f4de\U0001f4f1\U0001f4e7\U0001f4e8]")
 #: columns that belong to rows below the lead's own, as ERPNext writes them: `Note (Notes)`
@@ -73,14 +75,18 @@ def without_entity(header: str) -> str | None:
     return header.strip()[match.end() :] if match else None
 
 
-def without_question(header: str) -> str | None:
-    """Return `budget?` for `What is your budget?`; None when the header is no such question.
+def without_frame(header: str) -> str | None:
+    """Return `budget?` for `What is your budget?` and `Price` for `Price (AED)`; None when nothing stands around it.
 
-    >>> without_question("What's your budget?"), without_question("what_is_your_email"), without_question("Budget")
+    >>> without_frame("What's your budget?"), without_frame("what_is_your_email"), without_frame("Budget")
     ('budget?', 'email', None)
+    >>> without_frame("Min Price (AED)"), without_frame("ID (Notes)")
+    ('Min Price', None)
     """
-    match = _QUESTION.match(header.strip())
-    return header.strip()[match.end() :] if match else None
+    bare = _UNIT.sub("", header.strip())
+    match = _QUESTION.match(bare)
+    inner = bare[match.end() :] if match else bare
+    return inner if inner != header.strip() else None
 
 
 def contact_kind(header: str) -> ContactKind | None:
@@ -128,7 +134,7 @@ def name_part(header: str) -> Literal["first_name", "last_name"] | None:
     (None, 'first_name')
     """
     words = set(words_of(header))
-    telling = words - _BESIDE_NAME - _NAME | words & {"first", "last"}
+    telling = words - (_BESIDE_NAME - _FIRST - _LAST) - _NAME
     if telling <= {"first", "last", "given", "family"} and not words & _NAME:
         return None
     if telling and telling <= _FIRST:

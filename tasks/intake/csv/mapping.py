@@ -36,8 +36,9 @@ import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
+from domain.documents import JsonMapping, JsonObject
 from tasks.contracts.base.locations import key_location
 from tasks.intake.csv import export_profiles, lead_schema
 from tasks.intake.errors import BadValue, MappingRejected
@@ -90,12 +91,12 @@ class FileDefaults:
     #: beginning of the file's SHA-256, part of the ids that are made from row numbers
     file: str = ""
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self) -> JsonObject:
         """Return the defaults as JSON, for `load`."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
-    def load(cls, stored: Mapping[str, Any]) -> FileDefaults:
+    def load(cls, stored: JsonMapping) -> FileDefaults:
         """Return the defaults that `dump` stored."""
         return cls(**stored)
 
@@ -119,7 +120,7 @@ class MappingRules:
     defaults: Mapping[str, str] = field(default_factory=dict)
 
 
-def load_mapping(path: Path) -> dict[str, Any]:
+def load_mapping(path: Path) -> JsonObject:
     """Read a mapping file. Raises `MappingRejected`, naming the line where the TOML is broken."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
@@ -133,7 +134,7 @@ def load_mapping(path: Path) -> dict[str, Any]:
 
 
 def file_defaults(
-    mapping: Mapping[str, Any] | None, *, profile: str = "generic", timezone: str = "UTC", sha256: str = ""
+    mapping: JsonMapping | None, *, profile: str = "generic", timezone: str = "UTC", sha256: str = ""
 ) -> FileDefaults:
     """Return the defaults of every row: those of the mapping, then of the profile, then the tenant's `timezone`.
 
@@ -153,7 +154,7 @@ def file_defaults(
     )
 
 
-def parse_mapping(mapping: Mapping[str, Any] | None) -> MappingRules:
+def parse_mapping(mapping: JsonMapping | None) -> MappingRules:
     """Check the content of a mapping file. Raises `MappingRejected`."""
     given = mapping or {}
     _require_keys("", given, _TOP_KEYS)
@@ -175,7 +176,7 @@ def parse_mapping(mapping: Mapping[str, Any] | None) -> MappingRules:
     )
 
 
-def _columns(given: Mapping[str, Any]) -> dict[str, str]:
+def _columns(given: JsonMapping) -> dict[str, str]:
     columns = given.get("columns", {})
     if not isinstance(columns, Mapping):
         raise MappingRejected("columns", 'write a table: [columns] and lines such as "Header" = "email"')
@@ -202,7 +203,7 @@ def _add_label_column(columns: dict[str, str], header: str) -> dict[str, str]:
     return columns | {header: "label"}
 
 
-def _label(label: Mapping[str, Any]) -> LabelWords:
+def _label(label: JsonMapping) -> LabelWords:
     names = ("positive", "negative", "open")
     words = {name: _folded_words(f"label.{name}", label[name]) for name in names if name in label}
     for left, right in (("positive", "negative"), ("positive", "open"), ("negative", "open")):
@@ -246,7 +247,7 @@ def _outcomes(given: object) -> dict[str, str]:
     return dict(table)
 
 
-def _defaults(given: Mapping[str, Any]) -> dict[str, str]:
+def _defaults(given: JsonMapping) -> dict[str, str]:
     values = {name: _word(f"defaults.{name}", value) for name, value in given.items()}
     allowed = (
         ("date_order", ("mdy", "dmy")),
@@ -276,19 +277,19 @@ def _is_encoding(name: str) -> bool:
     return True
 
 
-def _section(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _section(given: JsonMapping, name: str) -> JsonMapping:
     section = _table(name, given.get(name, {}))
     _require_keys(f"{name}.", section, _SECTIONS[name])
     return section
 
 
-def _table(place: str, given: object) -> Mapping[str, Any]:
+def _table(place: str, given: object) -> JsonMapping:
     if not isinstance(given, Mapping):
         raise MappingRejected(place, "write a table here: its name in brackets, then its lines")
-    return cast("Mapping[str, Any]", given)
+    return cast("JsonMapping", given)
 
 
-def _require_keys(place: str, given: Mapping[str, Any], known: set[str]) -> None:
+def _require_keys(place: str, given: JsonMapping, known: set[str]) -> None:
     for key in given:
         if key not in known:
             raise MappingRejected(

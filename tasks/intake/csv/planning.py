@@ -33,6 +33,7 @@ _FEWEST = 5
 _TITLE = re.compile(r"[\d_]")
 #: as `header_words.distinct` numbers the second column of a name
 _REPEATED = re.compile(r"(.+) \(\d+\)")
+_APART = re.compile(r"(?:[;,|\s]|:::|##|\^)+")
 #: written with marks as only phone numbers are; or digits alone, which ids are too
 _WRITTEN_PHONE = re.compile(
     r"(?:[a-z]{1,8}:)?\s*+(?:\+|00)[\d\s().\-/]{8,}|\(?\d{3}\)?[\s.\-/]\d{3}[\s.\-]\d{4}", re.IGNORECASE
@@ -147,9 +148,10 @@ class _Meanings:
     def release_misread(self, rules: MappingRules) -> None:
         """Take back a meaning that the column's values contradict: it is an attribute."""
         for index, meaning in list(self.found.items()):
-            if meaning.how != "mapping" and (
-                _contradicts(meaning, self.cells(index), rules.label) or self._is_title(index, meaning)
-            ):
+            # `Nombre` beside `Apellidos` is a part of the name and no title
+            part = header_words.is_bare_name(self.header[index]) and not {"first_name", "last_name"} <= self.names()
+            title = not part and (self._is_title(index, meaning) or self._is_flag(index, meaning))
+            if meaning.how != "mapping" and (title or _contradicts(meaning, self.cells(index), rules.label)):
                 self.misread[index] = meaning.name
                 self.found[index] = Meaning("custom", "values")
         self._settle_bare_names()
@@ -161,6 +163,13 @@ class _Meanings:
         parts = [at for at, other in self.found.items() if other.name in ("first_name", "last_name")]
         rows = [row for row in self.sample if max(index, *parts, index) < len(row)]
         return other_people.is_title((row[index].strip(), [row[at].strip() for at in parts]) for row in rows)
+
+    def _is_flag(self, index: int, meaning: Meaning) -> bool:
+        """Return whether a column called `Client` or `Customer` says something else than names of two words."""
+        if meaning.name != "full_name" or header_words.is_full_name(self.header[index]):
+            return False
+        cells = self.cells(index)
+        return meaning.how == "generic" and 2 * sum(1 for cell in cells if " " in cell) < len(cells)
 
     def _settle_label(self) -> None:
         """Take `Converted` beside a stage for what it says of ends: a no then means not yet, and is no loss."""
@@ -294,7 +303,7 @@ def _add_known(meanings: _Meanings, columns: Mapping[str, Sequence[str]], how: H
     """
     free: dict[str, int] = {}
     for index, name in reversed(list(meanings.open())):
-        inner = header_words.without_entity(name) or header_words.without_question(name)
+        inner = header_words.without_entity(name) or header_words.without_frame(name)
         if inner is not None:
             free.setdefault(reduced_header(inner), index)
     free |= {reduced_header(name): index for index, name in reversed(list(meanings.open()))}
@@ -348,6 +357,8 @@ def _may_be(kind: str, cells: Sequence[str]) -> bool:
 def _holds(kind: str, header: str, cells: Sequence[str]) -> bool:
     if not cells:
         return False
+    if not header_words.says_only_contact(header) and 2 * len(set(map(str.casefold, cells))) < len(cells) + 1:
+        return False  # the same few again and again: the addresses of those who work here
     if kind == "email":
         return sum(map(_is_email, cells)) >= _ENOUGH * len(cells)
     if sum(1 for cell in cells if _WRITTEN_PHONE.fullmatch(cell)) >= _ENOUGH * len(cells):
@@ -359,7 +370,8 @@ def _holds(kind: str, header: str, cells: Sequence[str]) -> bool:
 
 def _is_email(text: str) -> bool:
     try:
-        return bool(scalars.emails(text))
+        # of other words beside addresses, a row without its delimiter may be read
+        return bool(scalars.emails(text)) and all("@" in part for part in _APART.split(text))
     except BadValue:
         return False
 
@@ -437,7 +449,9 @@ def _require_identity(meanings: _Meanings, rules: MappingRules, subject: RowSubj
     by_phone = bool(names & {"phone", "email_or_phone"}) and bool(names & {"last_name", "full_name"})
     identified = by_phone or rules.row_number or bool(names & {"external_id", "email", "email_or_phone"})
     somebody = {*lead_schema.IDENTITY, "opportunity_id"}
-    nobody = subject == "leads" and bool(meanings.sample) and not names & somebody
+    # a column alone is no table, but rows that were not parted
+    table = len(meanings.header) > 1 and bool(meanings.sample)
+    nobody = subject == "leads" and table and not names & somebody
     if not identified and not nobody:
         message = "no column identifies a lead; map external_id, email, or phone with last_name"
         raise MappingRejected("columns", f"{message}, or set row_number = true under [identity]")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
-from ml.language import consent_words, refusals
-from tasks.intake.csv.columns import ColumnPlan
+from tasks.intake import consent
+from tasks.intake.csv.columns import ColumnPlan, PlannedColumn
 from tasks.intake.csv.issues import Issue, Severity
 from tasks.intake.csv.source import CsvRecord
 from tasks.intake.values import scalars
@@ -28,9 +29,21 @@ _ADDRESS = re.compile(r"@|\d{7}|\d{3}[\s.-]\d{4}")
 _WITHOUT_ADDRESSES = frozenset(
     {"phone", "name", "choice", "amount", "budget", "least", "count", "time", "zone", "label"}
 )
+#: forms that tell what a cell holds, and the kinds of columns in which they stand
+_FORMS = (
+    (re.compile(r"[^\s@]{1,64}@[^\s@]+"), frozenset({"email", "email_or_phone"})),
+    (
+        re.compile(r"\d{4}-\d\d-\d\d.{0,20}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}.{0,20}"),
+        frozenset({"time", "unsubscribed", "dnd", "opt_in"}),
+    ),
+    (re.compile(r"\+?[\d\s().-]{8,20}"), frozenset({"phone", "email_or_phone"})),
+)
 #: codes of cells that cannot be what their header says
 _UNREADABLE = frozenset({"value.email", "value.phone", "value.date", "value.number", "value.enum"})
 _TOTAL = re.compile(r"(?:grand\s*|sub\s*-?)?totals?\b.*|sum\b.*", re.IGNORECASE)
+
+#: a refusal below a row is not stored, so its time does not matter
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: codes of rows that are passed over: no lead is in them
 PASSED_OVER = frozenset({"row.blank", "row.footer", "row.child"})
@@ -52,19 +65,29 @@ def unreadable(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
     if record.torn:
         hint = "a quote opened in this row is closed by a later row only; close it"
         return row_issue(record, "file.unclosed_quote", f"{hint}: the rows between were not imported either")
-    if record.short:
-        return row_issue(record, "row.column_count", "cells are still marked #MISSING; fill them in or clear them")
+    if (incomplete := _incomplete(record, plan)) is not None:
+        return incomplete
     if any(map(str.strip, record.cells[len(plan.columns) :])):
         return wrong_width(record, plan)
     return _no_row_of_data(record, plan)
 
 
+def _incomplete(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
+    if record.short:
+        return row_issue(record, "row.column_count", "cells are still marked #MISSING; fill them in or clear them")
+    if record.cut_off and lacks_cells(record, plan):
+        hint = "the file ends in the middle of this row and may have been cut off; export it again, or complete the row"
+        return row_issue(record, "row.column_count", hint)
+    return None
+
+
 def _no_row_of_data(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
-    if _is_footer(record.cells, plan) or _repeats_header(record.cells, plan):
+    repeated = record.cells[0] == plan.columns[0].header and _repeats_header(record.cells, plan)
+    if repeated or _is_footer(record.cells, plan):
         hint = "a title, a total or a closing line and no row of data; passed over"
         return row_issue(record, "row.footer", hint, "info")
     if _is_child_row(record.cells, plan):
-        if any(consent_words.read_mark(cell) or refusals.read_message(cell).verdict != "none" for cell in record.cells):
+        if any(consent.from_note(cell, "custom", at=_ANY_TIME, reference="") for cell in record.cells):
             hint = "it belongs to the row above it and holds a refusal; write the refusal into that row"
             return row_issue(record, "consent.not_understood", hint)
         hint = "it holds only what belongs to the row above it; passed over"
@@ -98,6 +121,37 @@ def is_shifted(record: CsvRecord, plan: ColumnPlan, issues: Sequence[Issue]) -> 
     return strange or any(issue.code in _UNREADABLE for issue in issues)
 
 
+def is_cut_in_two(record: CsvRecord, plan: ColumnPlan) -> bool:
+    """Return whether a short row and the one beside it are one row, which a line break without quotes cuts.
+
+    The addresses, numbers and dates of the second half tell: in the whole row they stand below headers that they fit,
+    at least as well as where they stand now.
+    """
+    if record.halves is None:
+        return False
+    head, tail = record.halves
+    together = _fit(tail[1:], plan.columns[len(head) :])
+    return together > 0 and together >= _fit(tail, plan.columns)
+
+
+def joined(halves: tuple[tuple[str, ...], tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the cells of two halves as one row."""
+    head, tail = halves
+    return (*head[:-1], f"{head[-1]}\n{tail[0]}", *tail[1:])
+
+
+def _fit(row_cells: Sequence[str], columns: Sequence[PlannedColumn]) -> int:
+    """Return how many cells of a telling form fit their columns, less those that do not."""
+    return sum(_cell_fit(cell.strip(), column) for cell, column in zip(row_cells, columns, strict=False))
+
+
+def _cell_fit(text: str, column: PlannedColumn) -> int:
+    kinds = next((kinds for form, kinds in _FORMS if form.fullmatch(text)), None)
+    if kinds is None or column.kind in kinds:
+        return 0 if kinds is None else 1
+    return 0 if column.kind == "custom" or column.name == "assigned_to" else -1
+
+
 def _is_footer(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
     first = next(filter(str.strip, row_cells)).strip()
     closing = _CLOSING.match(first)
@@ -113,10 +167,9 @@ def _is_footer(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
 
 def _repeats_header(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
     """Return whether a row is the header once more, as above each group of a board or each page of a report."""
-    columns = plan.columns
-    return row_cells[0] == columns[0].header and all(
+    return all(
         cell.strip() == column.header
-        for cell, column in zip(row_cells, columns, strict=False)
+        for cell, column in zip(row_cells, plan.columns, strict=False)
         if column.role != "unnamed" and not column.header.endswith(")")
     )
 

@@ -7,10 +7,11 @@ name line and column, never the value.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from db.records import EventDraft, LeadDraft, RejectedRow
+from db.consent import CLOSING
+from db.records import ConsentStatement, EventDraft, LeadDraft, RejectedRow
 from ml.language import consent_words
 from tasks.intake import consent
 from tasks.intake.csv import cells, error_file, row_checks
@@ -61,9 +62,10 @@ def convert(record: CsvRecord, plan: ColumnPlan, defaults: FileDefaults, now: da
         return ConvertedLead(draft=None, issues=(unreadable,))
     row = cells.read_cells(row_checks.filled_up(record, plan), plan, defaults, now)
     if row_checks.lacks_cells(record, plan):
-        if row_checks.is_shifted(record, plan, row.issues):
+        if row_checks.is_shifted(record, plan, row.issues) or row_checks.is_cut_in_two(record, plan):
             return ConvertedLead(draft=None, issues=(row_checks.wrong_width(record, plan), *row.issues))
         _doubt_missing_consent(row, len(record.cells))
+        _doubt_refusal_beyond(row, record, now)
     resolve_row(row, now)
     if reason := row_checks.unidentified(record, row.ids, row.contact, numbered=plan.row_number):
         no_identity = row_checks.row_issue(record, "row.no_identity", reason)
@@ -95,6 +97,10 @@ def _shortened(row_cells: Sequence[str]) -> tuple[str, ...]:
 
 def resolve_row(row: RowValues, now: datetime) -> None:
     """Apply the rules that need more than one cell."""
+    if row.plan.outcomes or row.plan.ends:
+        _status_from_ends(row)
+    if "lost_reason" in row.fields and not row.plan.has_status:
+        row.fields.setdefault("opportunity_status", "lost")
     if row.times:
         _drop_future(row, now)
         _drop_after_as_of(row)
@@ -103,8 +109,6 @@ def resolve_row(row: RowValues, now: datetime) -> None:
         _join_spans(row)
     if row.statements:
         _prefer_refusals(row)
-    if row.plan.outcomes or row.plan.ends:
-        _status_from_ends(row)
     if "full_name" in row.contact and "last_name" not in row.contact:
         row.contact = _split_name(row.contact["full_name"]) | row.contact
 
@@ -113,16 +117,31 @@ def _doubt_missing_consent(row: RowValues, width: int) -> None:
     """Close every channel until a person decides, where a row ends before a column that may refuse."""
     lacking = [header for position, header in row.plan.consent_headers if position >= width]
     if lacking:
-        unclear = consent_words.ConsentSignal(unclear=consent_words.ALL)
-        row.statements += consent.from_signal(unclear, "column", reference=lacking[0], at=row.now)
-        row.warn(consent.UNCLEAR, lacking[0], "the row ends before this column; a person must decide")
+        _doubt(row, lacking[0], "the row ends before this column; a person must decide")
+
+
+def _doubt(row: RowValues, header: str | None, hint: str) -> None:
+    unclear = consent_words.ConsentSignal(unclear=consent_words.ALL)
+    row.statements += consent.from_signal(unclear, "column", reference=header or "row", at=row.now)
+    row.warn(consent.UNCLEAR, header, hint)
+
+
+def _doubt_refusal_beyond(row: RowValues, record: CsvRecord, now: datetime) -> None:
+    """Close every channel until a person decides, where a row and the one beside it may be one row that refuses."""
+    if record.halves is None:
+        return
+    whole = cells.read_cells(replace(record, cells=row_checks.joined(record.halves)), row.plan, row.defaults, now)
+    if any(statement.decision in CLOSING for statement in whole.statements):
+        _doubt(row, None, "a line break may cut this row, and its other part refuses; a person must decide")
 
 
 def _drop_future(row: RowValues, now: datetime) -> None:
     latest = now + TOLERANCE
     for name, (header, at) in list(row.times.items()):
         if at > latest:
-            row.warn("time.future", header, "this lies in the future; correct the date or its time zone")
+            # an open deal has the day on which it is hoped to close
+            if name != "closed_at" or row.fields.get("opportunity_status", "open") != "open":
+                row.warn("time.future", header, "this lies in the future; correct the date or its time zone")
             del row.times[name]
 
 
@@ -172,14 +191,22 @@ def _prefer_refusals(row: RowValues) -> None:
     remaining = []
     for statement in row.statements:
         if statement.decision == "granted" and (blocked | withheld) & {statement.channel, "all"}:
-            hint = "a refusal in the same row contradicts this; the refusal counts"
-            row.warn("consent.conflict", statement.reference, hint)
+            if not _refused_later(row, statement):
+                hint = "a refusal in the same row contradicts this; the refusal counts"
+                row.warn("consent.conflict", statement.reference, hint)
         else:
             remaining.append(statement)
     row.statements = remaining
     # a flag that is off contradicts nothing and gives way without a warning
     still_off = (name for name in row.consent if not blocked & {name.removeprefix("dnd_"), "all"})
     row.consent = dict.fromkeys(still_off, False)
+
+
+def _refused_later(row: RowValues, granted: ConsentStatement) -> bool:
+    """Return whether a refusal is dated after a grant: who subscribed and later unsubscribed contradicts nothing."""
+    said = granted.said_at
+    refusals = (statement for statement in row.statements if statement.decision in ("refused", "unsubscribed"))
+    return said is not None and any(refusal.said_at and refusal.said_at >= said for refusal in refusals)
 
 
 def _status_from_ends(row: RowValues) -> None:

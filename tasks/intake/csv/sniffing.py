@@ -94,7 +94,7 @@ def delimiter(text: str, *, whole: bool) -> str:
         return best
     # One column; or titles above a wider table.
     below_titles = {mark: table[count_titles(table) :] for mark, table in tables.items()}
-    fitting = (mark for mark, table in below_titles.items() if _delimiter_fit(table) >= 0.6 and len(table[0]) > 2)
+    fitting = (mark for mark, table in below_titles.items() if _is_table(table))
     return next(fitting, ",")
 
 
@@ -184,6 +184,12 @@ def _delimiter_fit(table: list[list[str]]) -> float:
         return 0.0
     share = sum(1 for cells in table if _is_sound(cells, width)) / len(table)
     return share * (1 - 1 / width) if share >= 0.4 else 0.0
+
+
+def _is_table(table: list[list[str]]) -> bool:
+    # Rows may lack cells at their end, but none has more cells than there are names.
+    fit, width = _delimiter_fit(table), len(table[0]) if table else 0
+    return width > 2 and (fit >= 0.6 or (fit > 0 and width == max(map(len, table))))
 
 
 def _is_sound(cells: list[str], width: int) -> bool:

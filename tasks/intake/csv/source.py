@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from db.records import ChunkDraft
+from domain.documents import JsonMapping, JsonObject
 from tasks.intake import files
 from tasks.intake.csv import error_file, header_words, sniffing
 from tasks.intake.csv.evidence import Evidence
@@ -44,14 +46,14 @@ class Source:
     #: the first rows, which speak for columns whose headers say nothing; not stored
     sample: tuple[tuple[str, ...], ...] = field(default=(), repr=False, compare=False)
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self) -> JsonObject:
         """Return the source as JSON, for `load`."""
         stored = asdict(replace(self, sample=())) | {"header": list(self.header)}
         del stored["sample"]
         return stored | {"warnings": [asdict(issue) for issue in self.warnings]}
 
     @classmethod
-    def load(cls, stored: Mapping[str, Any]) -> Source:
+    def load(cls, stored: JsonMapping) -> Source:
         """Return the source that `dump` stored."""
         warnings = tuple(Issue(**issue) for issue in stored["warnings"])
         return cls(**{**stored, "header": tuple(stored["header"]), "warnings": warnings})
@@ -82,6 +84,10 @@ class CsvRecord:
     torn: bool = False
     #: True: a row of an error file that is still too short, with cells marked as missing
     short: bool = False
+    #: True: the file ends in the middle of this row, without a line break
+    cut_off: bool = False
+    #: this short row and the one beside it, which a line break without quotes may have cut in two
+    halves: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +97,13 @@ class RecordPosition:
     offset: int
     first_record: int
     first_line: int
+
+
+class CsvLines(Iterator[list[str]], Protocol):
+    """What `csv.reader` returns, which has no type of its own."""
+
+    @property
+    def line_num(self) -> int: ...
 
 
 class Chunk(Protocol):
@@ -164,16 +177,42 @@ def spool(
 def read_records(target: Path, chunk: Chunk, source: Source) -> Iterator[CsvRecord]:
     """Yield the records of one chunk of a spooled file, in order."""
     with target.open("rb") as raw:
+        raw.seek(-1, os.SEEK_END)
+        ended = raw.read() in b"\r\n"
         raw.seek(chunk.offset)
         reader = csv.reader(io.TextIOWrapper(raw, "utf-8", newline=""), delimiter=source.delimiter)
-        line = chunk.first_line
-        for number, cells in enumerate(islice(reader, chunk.records), chunk.first_record):
-            unguarded = map(error_file.unguard, cells) if source.guarded else cells
-            next_line = chunk.first_line + reader.line_num
-            torn = next_line - line > 1 and sniffing.is_torn(cells, source.delimiter)
-            short = source.guarded and error_file.MISSING in cells
-            yield CsvRecord(number=number, line=line, cells=tuple(unguarded), torn=torn, short=short)
-            line = next_line
+        records = _records(reader, chunk, source)
+        width, last = len(source.header), chunk.first_record + chunk.records
+        before, record = None, next(records, None)
+        while record is not None and record.number < last:
+            after = next(records, None)
+            if len(record.cells) < width:
+                halves = _halves(record, after, width) or _halves(before, record, width)
+                yield replace(record, halves=halves, cut_off=after is None and not ended)
+            else:
+                yield record
+            before, record = record, after
+
+
+def _records(reader: CsvLines, chunk: Chunk, source: Source) -> Iterator[CsvRecord]:
+    """Yield the records of a chunk, and the one after it."""
+    line = chunk.first_line
+    for number, cells in enumerate(islice(reader, chunk.records + 1), chunk.first_record):
+        unguarded = map(error_file.unguard, cells) if source.guarded else cells
+        next_line = chunk.first_line + reader.line_num
+        torn = next_line - line > 1 and sniffing.is_torn(cells, source.delimiter)
+        short = source.guarded and error_file.MISSING in cells
+        yield CsvRecord(number=number, line=line, cells=tuple(unguarded), torn=torn, short=short)
+        line = next_line
+
+
+def _halves(
+    head: CsvRecord | None, tail: CsvRecord | None, width: int
+) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the cells of two short records that are as wide as one row together; None when they are not."""
+    if not (head and tail and head.cells and tail.cells) or len(head.cells) + len(tail.cells) - 1 != width:
+        return None
+    return head.cells, tail.cells
 
 
 def position_after(target: Path, chunk: Chunk, source: Source, records: int) -> RecordPosition:

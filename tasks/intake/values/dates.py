@@ -56,6 +56,8 @@ _DATE_FORMS = {
     True: tuple(re.compile(f"{date}{_CLOCK}", re.IGNORECASE) for date in _DATES[:-1]),
     False: tuple(re.compile(f"{_WEEKDAY}{date}{_CLOCK}", re.IGNORECASE) for date in _DATES),
 }
+#: an offset in brackets, `(UTC+0)`; what else stands there is a comment
+_ENCLOSED_ZONE = re.compile(r"\s*+\(((?:GMT|UTC)(?:[+-]\d{1,2}(?::?\d{2})?)?)\)$")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _SERIAL = re.compile(r"\d{5}(?:[.,]\d+)?")
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?")
@@ -127,6 +129,7 @@ def moment(text: str, zone: ZoneInfo, order: DateOrder | None = None) -> datetim
 
 
 def _parsed(text: str, order: DateOrder | None) -> datetime:
+    text = _ENCLOSED_ZONE.sub(r" \1", text) if text[-1:] == ")" else text
     if text[:1].isdigit() and text.isascii():
         if text[4:5] == "-":  # nearly all of them
             return _iso(text, order)

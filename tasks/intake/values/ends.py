@@ -12,13 +12,14 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
+from domain.documents import TomlMapping
 from tasks.intake.values import vocabulary
 
 End = Literal["won", "lost", "abandoned", "over"]
 
-_DATA: Mapping[str, Any] = tomllib.loads((resources.files("tasks.intake.values") / "end_words.toml").read_text("utf-8"))
+_DATA: TomlMapping = tomllib.loads((resources.files("tasks.intake.values") / "end_words.toml").read_text("utf-8"))
 _ENDS: tuple[End, ...] = get_args(End)
 #: what parts a stage from what is said about it: `Lost - No Response`, `6. Closed Won`, `Closed (Won)`
 _PARTING = re.compile(r"\s[-/]\s|[:|()>»\u2013\u2014-]|^\W*\d{1,3}%?[.)\s]")
@@ -77,7 +78,7 @@ def read_yes(header: str) -> End | None:
     >>> read_yes("Is Won"), read_yes("Closed"), read_yes("Interested?")
     ('won', 'over', None)
     """
-    return _YES_OF.get("".join(_key(header).split()))
+    return _YES_OF.get("".join(_key(_EDGES.sub("", header)).split()))
 
 
 def decided(words: Iterable[str], header: str = "") -> tuple[dict[str, End], tuple[str, ...]]:

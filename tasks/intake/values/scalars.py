@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from tasks.intake.errors import BadValue
 from tasks.intake.values import amounts, vocabulary
@@ -172,12 +173,19 @@ def _item(text: str) -> str:
 
 
 def zone(text: str) -> str:
-    """Return the name of a time zone if it is a known IANA name."""
+    """Return the name of a time zone if it is a known IANA name, or one as HubSpot writes it: `us_slash_eastern`."""
     try:
+        if "_slash_" in text:
+            return _zone_of()[text.casefold().replace("_slash_", "/")]
         ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    except (ZoneInfoNotFoundError, ValueError, OSError, KeyError):
         raise BadValue("value.enum", "not a time zone; write an IANA name such as America/New_York") from None
     return text
+
+
+@lru_cache(maxsize=1)
+def _zone_of() -> dict[str, str]:
+    return {name.casefold(): name for name in available_timezones()}
 
 
 def checked_length(text: str, limit: int) -> str:

@@ -7,14 +7,15 @@ understood as consent and as ends, which rows will be rejected, and one line of 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from db.records import BackfillDraft, LeadDraft
+from domain.documents import JsonObject
 from tasks.intake.csv import source
 from tasks.intake.csv.columns import ColumnPlan, PlannedColumn
 from tasks.intake.csv.issues import Issue
@@ -30,7 +31,6 @@ _PLAIN = frozenset(
 _PLAIN_NAMES = frozenset({"stage", "pipeline", "source", "campaign", "property_type", "state"})
 #: cells of an own column that name nobody: yes and no, and figures too short for an id or a phone number
 _HARMLESS = re.compile(r"-?\d{1,4}(?:[.,]\d{1,3})?|yes|no|true|false|y|n", re.IGNORECASE)
-_INSIDE = re.compile(r"(?<=\w)\w")
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class _Findings:
             self.consent.setdefault(source_of, Counter())[told] += 1
 
 
-def preview(draft: BackfillDraft, spooled: source.SpooledFile, now: datetime) -> dict[str, Any]:
+def preview(draft: BackfillDraft, spooled: source.SpooledFile, now: datetime) -> JsonObject:
     """Return how the file is read, from its first 1,000 records; store nothing and discard the spool."""
     file_source, plan, defaults = file_layout.load(draft.source)
     read_row = file_layout.READERS[draft.source["kind"]]
@@ -102,7 +102,7 @@ def preview(draft: BackfillDraft, spooled: source.SpooledFile, now: datetime) ->
     }
 
 
-def _reading(column: PlannedColumn, findings: _Findings) -> dict[str, Any]:
+def _reading(column: PlannedColumn, findings: _Findings) -> JsonObject:
     """Return how one column is read."""
     cells = findings.cells.get(column.index, Counter())
     doubts = findings.doubts.get(column.header, [])
@@ -122,7 +122,7 @@ def _reading(column: PlannedColumn, findings: _Findings) -> dict[str, Any]:
 def _shown(text: str, column: PlannedColumn) -> str:
     """Return an example as it may be shown: words of a system as they are, what may name a person masked."""
     harmless = column.role == "custom" and _HARMLESS.fullmatch(text) is not None
-    if column.kind in _PLAIN or column.name in _PLAIN_NAMES or harmless:
+    if "@" not in text and (column.kind in _PLAIN or column.name in _PLAIN_NAMES or harmless):
         return text[:40]
     return mask(text[:40])
 
@@ -133,10 +133,17 @@ def mask(text: str) -> str:
     >>> mask("ada.larkmoor@example.com"), mask("+1 (305) 555-0101")
     ('a••.l•••••••@e••••••.c••', '+1 (3••) 5••-0•••')
     """
-    return _INSIDE.sub("\u2022", text)
+    shown, inside = [], False
+    for sign in text:
+        # marks such as accents and vowel signs belong to the word whose letters they follow
+        category = unicodedata.category(sign)
+        of_word = category[0] in "LNM" or category in ("Cf", "Pc")
+        shown.append("\u2022" if of_word and inside else sign)
+        inside = of_word
+    return "".join(shown)
 
 
-def _reasons(issues_by_code: Mapping[str, Sequence[Issue]]) -> list[dict[str, Any]]:
+def _reasons(issues_by_code: Mapping[str, Sequence[Issue]]) -> list[JsonObject]:
     return [
         {"code": code, "rows": len(issues), "examples": [issue.message for issue in issues[:LINES]]}
         for code, issues in sorted(issues_by_code.items())

@@ -1,6 +1,7 @@
 """The commands against a real cluster: their JSON, and nothing else on stdout."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def trained(ask, imported) -> dict:
 def test_an_import_counts_every_row_once(imported):
     rows = imported["rows"]
     bad = [row for row in generate.rows(7, 1200) if not (row["external_id"] or row["email"])]
-    assert set(imported) == IMPORT_KEYS
+    assert set(imported) == {*IMPORT_KEYS, "advice"}
     assert imported["state"] == "finished"
     assert rows["read"] == sum(count for name, count in rows.items() if name != "read")
     assert rows["created"] == 1200
@@ -98,16 +99,21 @@ def test_a_finished_import_can_be_looked_up_and_not_cancelled(ask, hearth, impor
 
 def test_a_preview_writes_nothing(ask, imported):
     seen = ask("backfill", "examples/leads.csv", "--tenant", TENANT, "--mode", "preview")
-    assert set(seen) == IMPORT_KEYS
+    shown = {"profile_why", "readings", "consent", "ends", "rejected", "passed_over", "advice"}
+    assert set(seen) == {*IMPORT_KEYS, *shown}
     assert seen["state"] == "preview"
+    assert {reading["column"] for reading in seen["readings"]} >= {"external_id", "email", "Pool wanted"}
+    assert seen["ends"] == [{"column": "opportunity_status", "words": {"lost": "lost", "won": "won"}, "not_read": []}]
 
 
 def test_a_preview_tells_what_each_column_is_taken_for(hearth, imported):
     seen = hearth("backfill", "examples/leads.csv", "--tenant", TENANT, "--mode", "preview")
     assert seen.exit_code == 0, seen.stderr
-    told = {line.split("  ")[0]: line.split("  ")[-1].strip() for line in seen.stdout.splitlines()}
-    assert told["external_id"] == "external_id"
-    assert "an attribute of your own" in told.values()
+    cells = [re.split(r"\s{2,}", line.strip()) for line in seen.stdout.splitlines()]
+    read_as = {row[0]: row[1] for row in cells if len(row) > 2}
+    assert read_as["external_id"] == "external_id"
+    assert read_as["Pool wanted"] == "an attribute of your own"
+    assert "@example.com" not in seen.stdout
 
 
 def test_training_reports_and_registers_a_version(ask, trained):

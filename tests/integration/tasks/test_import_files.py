@@ -90,6 +90,29 @@ def test_below_an_import_folder_all_may_be_read_but_the_home(home, tmp_path, lea
             assert refused(home / name)
 
 
+def test_a_preview_says_how_the_file_is_read(home, tmp_path, leads):
+    workspace.bind(home, import_roots=[tmp_path])
+    shown = preview(leads)
+    assert shown.keys() >= {
+        *("profile", "profile_why", "encoding", "delimiter", "rows", "warnings", "columns", "readings", "consent"),
+        *("ends", "labels", "rejected", "passed_over", "advice"),
+    }
+    assert [reading["read_as"] for reading in shown["readings"]] == ["external_id", "first_name", "email"]
+    assert shown["readings"][2]["examples"] == ["a••@e••••••.c••", "b••@e••••••.c••"]
+    assert list((home / "spool").iterdir()) == []
+
+
+def test_a_mapping_names_the_encoding_of_a_file_that_is_not_utf8(home, tmp_path):
+    workspace.bind(home, import_roots=[tmp_path])
+    path = tmp_path / "mac.csv"
+    path.write_bytes("external_id,stage\n1,Café\n".encode("mac_roman"))
+    shown = preview(path, mapping={"defaults": {"encoding": "mac_roman"}})
+    assert (shown["encoding"], shown["readings"][1]["examples"]) == ("mac-roman", ["Café"])
+    with pytest.raises(InvalidPayload) as caught:
+        preview(path, mapping={"defaults": {"encoding": "klingon"}})
+    assert caught.value.args[1][0]["loc"] == "mapping.defaults.encoding"
+
+
 def test_the_home_is_known_by_any_name(home, tmp_path):
     workspace.bind(home, import_roots=[tmp_path])
     (tmp_path / "other").symlink_to(home)

@@ -83,8 +83,8 @@ class Client:
     def _ask_broker(self) -> None:
         with quick_producer(self.app) as producer:
             try:
-                # a producer's user of the broker may do this, and not SET
-                producer.channel.client.setex(PROBE, 1, 1)
+                # a producer's user of the broker may do this, and not SET, and redis-py deprecates setex
+                producer.channel.client.execute_command("SETEX", PROBE, 1, 1)  # type: ignore[no-untyped-call]
             except ResponseError as error:
                 # a user of the broker who may not write this is no trouble
                 if refuses_writes(error):

@@ -59,7 +59,10 @@ class Importer:
         spooled = source.spool(path, spool, found, evidence=collected)
         defaults = mapping_file.file_defaults(mapping, profile=plan.profile, timezone=timezone, sha256=spooled.sha256)
         plan = evidence.complete(plan, collected, defaults)
-        plan = columns.ColumnPlan.load(json.loads(json.dumps(plan.dump())))
+        planned, plan = plan, columns.ColumnPlan.load(json.loads(json.dumps(plan.dump())))
+        assert plan == planned, "a worker reads what the task has planned"
+        assert source.Source.load(json.loads(json.dumps(found.dump()))) == found
+        assert mapping_file.FileDefaults.load(json.loads(json.dumps(defaults.dump()))) == defaults
         records = [record for chunk in spooled.chunks for record in source.read_records(spool, chunk, found)]
         convert = rows.convert if subject == "leads" else event_rows.convert
         return Intake(

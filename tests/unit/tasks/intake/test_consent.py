@@ -123,6 +123,12 @@ def test_what_looks_like_consent_and_is_not_understood_closes_the_channel_and_wa
     assert row not in " ".join(problem.message for problem in found.issues)
 
 
+@pytest.mark.parametrize("header", ["Outcome", "Pipeline", "Status", "Loss Reason"])
+def test_whatever_says_where_a_lead_stands_may_refuse(importer, header):
+    _, found = only(importer, header, "do not contact")
+    assert draft_view(found.draft) == {"dnd_all": True}
+
+
 def test_a_refusing_word_that_nobody_knows_refuses_and_warns(importer):
     _, found = only(importer, "Unsubscribed Mode", "Manual")
     assert draft_view(found.draft) == {"dnd_email": True}

@@ -126,6 +126,9 @@ def test_the_data_the_decision_and_the_libraries_are_told():
 def test_what_an_auditor_must_not_miss_stands_on_top(record, said):
     assert any(said in warning for warning in card(record, tenant="acme").warnings)
     assert said in read(record).all("header")[0].text
+
+
+def test_a_model_with_nothing_to_be_told_has_no_warning():
     assert not card(OLD, tenant="acme").warnings
 
 

@@ -139,6 +139,7 @@ def allowed(place, moments):
     return [one for one in moments if first_open(clocks, one) == one]
 
 
+@pytest.mark.slow
 def test_for_an_unknown_place_no_moment_of_a_year_is_allowed_that_any_state_forbids():
     place, winter = place_of(None, None, "+18005550101"), [one for one in HALF_HOURS if one.month in {1, 2, 12}]
     found = allowed(place, winter)

@@ -99,6 +99,21 @@ def test_values_are_silent_where_the_file_has_such_a_column():
     assert meanings(["Email", "Reach me"], rows)["Reach me"] == "custom"
 
 
+@pytest.mark.parametrize("header", ["Reach me", "Last edited by", "Bearbeitet von"])
+def test_the_same_address_again_and_again_is_that_of_somebody_who_works_there(header):
+    assert meanings(["ID", header], [[str(n), "agent@example.com"] for n in range(3)])[header] == "custom"
+
+
+@pytest.mark.parametrize("header", ["Created by", "Creado por", "Bearbeitet von"])
+def test_who_wrote_a_row_is_not_its_lead(header):
+    assert meanings(["ID", header], [["1", "ann@example.com"]])[header] == "custom"
+
+
+def test_rows_that_were_not_parted_are_no_addresses():
+    with pytest.raises(MappingRejected):
+        meanings(["Leads of May"], [["1;ann@example.com;Ann"], ["2;bob@example.com;Bob"]])
+
+
 def test_a_sign_or_a_neutral_word_is_another_column_of_the_lead():
     rows = [["305-555-0101", "305-555-0102"]] * 2
     assert by_rank(["ID", "Phone", "☎ Contact"], "phone", [["1", *row] for row in rows]) == ["Phone", "☎ Contact"]

@@ -10,7 +10,7 @@ import pytest
 from db.consent import draft_view
 from db.merging import merge
 from db.records import EventDraft
-from tasks.intake.csv import rows
+from tasks.intake.csv import rows, spool
 
 
 def one(importer, header, row, mapping=None, **options):
@@ -111,6 +111,42 @@ def test_a_row_that_ends_before_a_column_that_may_refuse_is_closed_until_a_perso
     found = importer.take("external_id,email,dnd_sms\nA1,a@example.com\n").rows[0]
     assert draft_view(found.draft) == {"doubt_all_at": now}
     assert codes(found) == [("warning", "consent.not_understood", "dnd_sms")]
+
+
+def test_a_file_that_ends_in_the_middle_of_a_row_loses_that_row_only(importer):
+    found = importer.take("external_id,source,stage\nA1,web,new\nA1")
+    assert [draft.fields["stage"] for draft in found.drafts] == ["new"]
+    assert codes(found.rows[1]) == [("error", "row.column_count", None)]
+
+
+def test_a_last_row_without_a_line_break_is_a_row(importer):
+    assert len(importer.take("external_id,source,stage\nA1,web,new\nA2,web,").drafts) == 2
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 1_000])
+def test_the_halves_of_a_row_that_a_line_break_cuts_are_no_leads(importer, monkeypatch, chunk):
+    monkeypatch.setattr(spool, "CHUNK", chunk)
+    header = "external_id,last_name,notes,email,phone"
+    broken = "A2,Lee,call\nafter six,ann@example.com,+13055550101"
+    found = importer.take(f"{header}\nA1,Fox,,bob@example.com,\n{broken}\nA3,Sun,,cy@example.com,\n")
+    assert [draft.external_id for draft in found.drafts] == ["A1", "A3"]
+    assert [codes(row)[0] for row in found.rows[1:3]] == [("error", "row.column_count", None)] * 2
+
+
+def test_short_rows_side_by_side_are_rows(importer):
+    rows_of_three = "".join(f"A{n},a{n}@example.com,web\n" for n in range(4))
+    found = importer.take(f"external_id,email,source,stage,notes\n{rows_of_three}")
+    assert [draft.contact["email"] for draft in found.drafts] == [f"a{n}@example.com" for n in range(4)]
+    assert found.codes == []
+
+
+def test_a_refusal_behind_a_line_break_is_not_lost(importer, now):
+    found = importer.take("external_id,notes,source,tags\nA1,call\nafter six,web,do not contact\n")
+    assert {draft.external_id: draft_view(draft) for draft in found.drafts} == {
+        "A1": {"doubt_all_at": now},
+        "after six": {"doubt_all_at": now},
+    }
+    assert {code for _, code in found.codes} == {"consent.not_understood"}
 
 
 @pytest.mark.parametrize("row", ["line two,a@example.com", "A1,Ann,new,b@", "A1,Ann,new,a@example.com,no date"])
