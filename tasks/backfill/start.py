@@ -17,8 +17,10 @@ from tasks.backfill.finish import finish
 from tasks.contracts.backfill import BackfillCsv
 from tasks.contracts.base.wire import digest
 from tasks.errors import InvalidPayload
-from tasks.intake.csv import columns, error_file, evidence, planning, source
-from tasks.intake.csv import mapping as mapping_file
+from tasks.intake.csv import error_file, source
+from tasks.intake.csv.columns import evidence, planning
+from tasks.intake.csv.columns import mapping as mapping_file
+from tasks.intake.csv.columns.column_plan import ColumnPlan
 from tasks.intake.errors import FileRejected, MappingRejected
 from tasks.runtime.broker import admission_control
 from tasks.runtime.context import TaskContext, TaskResult
@@ -114,7 +116,7 @@ def _compares(request: BackfillCsv) -> bool:
     return request.mode == "reconcile" or request.archive_missing
 
 
-def _require_comparable(file_source: source.Source, column_plan: columns.ColumnPlan) -> None:
+def _require_comparable(file_source: source.Source, column_plan: ColumnPlan) -> None:
     if column_plan.row_number:
         message = "rows identified by their number cannot be compared with stored leads; map an id or an address"
         raise InvalidPayload.at("conflict", "mapping.identity.row_number", message)
@@ -128,7 +130,7 @@ def _written_at(path: Path) -> str:
 
 
 def _defaults(
-    request: BackfillCsv, context: TaskContext, column_plan: columns.ColumnPlan, spooled: source.SpooledFile
+    request: BackfillCsv, context: TaskContext, column_plan: ColumnPlan, spooled: source.SpooledFile
 ) -> mapping_file.FileDefaults:
     zone = request.timezone or str(context.settings().get("timezone", "UTC"))
     return mapping_file.file_defaults(
@@ -139,7 +141,7 @@ def _defaults(
 def _layout(
     request: BackfillCsv,
     file_source: source.Source,
-    column_plan: columns.ColumnPlan,
+    column_plan: ColumnPlan,
     defaults: mapping_file.FileDefaults,
 ) -> JsonObject:
     """Return everything that a chunk needs to read its rows, as `file_layout.load` reads it."""

@@ -26,7 +26,7 @@ PACKAGES = ("workers", "tasks", "db", "ml")
 #: patterns in tuples and records, and how they are used
 USED = {
     "tasks.intake.values.dates._DATE_FORMS": {"fullmatch"},
-    "tasks.intake.csv.lead_schema.PATTERNS": {"fullmatch"},
+    "tasks.intake.csv.columns.lead_schema.PATTERNS": {"fullmatch"},
 }
 #: patterns that are not linear, and the most characters they are given
 BOUNDED = {

@@ -15,7 +15,7 @@ from db.repositories import tenants
 from db.repositories.backfills import backfills
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.backfill.finish import summary
-from tasks.intake.csv import export_profiles
+from tasks.intake.csv.columns import export_profiles
 from tasks.runtime.files.file_grants import handed_over
 from workers.base.settings import settings
 from workers.cli.base.client import Client, client

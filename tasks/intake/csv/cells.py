@@ -18,10 +18,10 @@ from domain.consent import ConsentBasis
 from domain.documents import JsonObject
 from ml.language import consent_words
 from tasks.intake import consent
-from tasks.intake.csv import header_words
-from tasks.intake.csv.columns import AmountReading, ColumnPlan, ReadColumn
+from tasks.intake.csv.columns import header_words
+from tasks.intake.csv.columns.column_plan import AmountReading, ColumnPlan, ReadColumn
+from tasks.intake.csv.columns.mapping import FileDefaults
 from tasks.intake.csv.issues import Issue
-from tasks.intake.csv.mapping import FileDefaults
 from tasks.intake.csv.source import CsvRecord
 from tasks.intake.errors import BadValue
 from tasks.intake.values import amounts, dates, ends, phones, scalars, vocabulary

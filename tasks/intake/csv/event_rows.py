@@ -16,9 +16,9 @@ from domain.channels import ConsentChannel
 from tasks.intake import consent
 from tasks.intake.csv import cells, row_checks, rows
 from tasks.intake.csv.cells import RowValues
-from tasks.intake.csv.columns import ColumnPlan
+from tasks.intake.csv.columns.column_plan import ColumnPlan
+from tasks.intake.csv.columns.mapping import FileDefaults
 from tasks.intake.csv.issues import Issue
-from tasks.intake.csv.mapping import FileDefaults
 from tasks.intake.csv.source import CsvRecord
 
 #: columns that an event must have -> what to do when one is missing

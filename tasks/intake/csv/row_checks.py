@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from tasks.intake import consent
-from tasks.intake.csv.columns import ColumnPlan, PlannedColumn
+from tasks.intake.csv.columns.column_plan import ColumnPlan, PlannedColumn
 from tasks.intake.csv.issues import Issue, Severity
 from tasks.intake.csv.source import CsvRecord
 from tasks.intake.values import scalars

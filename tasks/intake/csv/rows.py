@@ -16,9 +16,9 @@ from ml.language import consent_words
 from tasks.intake import consent
 from tasks.intake.csv import cells, error_file, row_checks
 from tasks.intake.csv.cells import RowValues
-from tasks.intake.csv.columns import ColumnPlan
+from tasks.intake.csv.columns.column_plan import ColumnPlan
+from tasks.intake.csv.columns.mapping import FileDefaults
 from tasks.intake.csv.issues import Issue
-from tasks.intake.csv.mapping import FileDefaults
 from tasks.intake.csv.source import CsvRecord
 from tasks.intake.values import scalars
 

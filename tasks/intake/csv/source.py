@@ -21,8 +21,9 @@ from typing import Protocol
 from db.records import ChunkDraft
 from domain.documents import JsonMapping, JsonObject
 from tasks.intake import files
-from tasks.intake.csv import error_file, header_words, sniffing
-from tasks.intake.csv.evidence import Evidence
+from tasks.intake.csv import error_file, sniffing
+from tasks.intake.csv.columns import header_words
+from tasks.intake.csv.columns.evidence import Evidence
 from tasks.intake.csv.issues import Issue
 from tasks.intake.csv.spool import copy_and_chunk
 from tasks.intake.errors import FileRejected

@@ -12,7 +12,7 @@ from functools import partial
 from typing import BinaryIO, TextIO
 
 from db.records import ChunkDraft
-from tasks.intake.csv.evidence import Evidence
+from tasks.intake.csv.columns.evidence import Evidence
 from tasks.intake.errors import FileRejected
 from tasks.intake.files import LIMITS, FileLimits
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from db.records import LeadDraft
 from domain.documents import JsonMapping
 from tasks.intake.csv import event_rows, rows
-from tasks.intake.csv.columns import ColumnPlan
+from tasks.intake.csv.columns.column_plan import ColumnPlan
+from tasks.intake.csv.columns.mapping import FileDefaults
 from tasks.intake.csv.issues import Issue
-from tasks.intake.csv.mapping import FileDefaults
 from tasks.intake.csv.source import CsvRecord, Source
 
 #: a draft to be stored, or None, and what was found in the row

@@ -17,7 +17,7 @@ from pathlib import Path
 from db.records import BackfillDraft, LeadDraft
 from domain.documents import JsonObject
 from tasks.intake.csv import source
-from tasks.intake.csv.columns import ColumnPlan, PlannedColumn
+from tasks.intake.csv.columns.column_plan import ColumnPlan, PlannedColumn
 from tasks.intake.csv.issues import Issue
 from tasks.runtime.files import workspace
 from tasks.services.backfill import file_layout

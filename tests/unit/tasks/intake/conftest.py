@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tasks.intake.csv import columns, error_file, event_rows, evidence, planning, rows, source
-from tasks.intake.csv import mapping as mapping_file
+from tasks.intake.csv import error_file, event_rows, rows, source
+from tasks.intake.csv.columns import column_plan, evidence, planning
+from tasks.intake.csv.columns import mapping as mapping_file
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -21,7 +22,7 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 class Intake:
     source: source.Source
     spooled: source.SpooledFile
-    plan: columns.ColumnPlan
+    plan: column_plan.ColumnPlan
     defaults: mapping_file.FileDefaults
     records: list[source.CsvRecord]
     rows: list[Any]
@@ -59,7 +60,7 @@ class Importer:
         spooled = source.spool(path, spool, found, evidence=collected)
         defaults = mapping_file.file_defaults(mapping, profile=plan.profile, timezone=timezone, sha256=spooled.sha256)
         plan = evidence.complete(plan, collected, defaults)
-        planned, plan = plan, columns.ColumnPlan.load(json.loads(json.dumps(plan.dump())))
+        planned, plan = plan, column_plan.ColumnPlan.load(json.loads(json.dumps(plan.dump())))
         assert plan == planned, "a worker reads what the task has planned"
         assert source.Source.load(json.loads(json.dumps(found.dump()))) == found
         assert mapping_file.FileDefaults.load(json.loads(json.dumps(defaults.dump()))) == defaults

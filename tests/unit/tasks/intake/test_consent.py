@@ -13,7 +13,7 @@ from db.records import LeadDraft
 from tasks.contracts.leads import LeadIn
 from tasks.crm import generic, highlevel
 from tasks.intake import consent
-from tasks.intake.csv import planning
+from tasks.intake.csv.columns import planning
 from tasks.intake.lead_drafts import to_draft
 from tasks.intake.parsed_event import IgnoredEvent, ReaderContext
 

@@ -8,7 +8,7 @@ import pytest
 
 from db.consent import draft_view
 from db.records import EventDraft
-from tasks.intake.csv import planning
+from tasks.intake.csv.columns import planning
 from tasks.intake.errors import MappingRejected
 
 HEADER = "lead external id,kind,occurred_at,direction,channel,text,duration,value,source_id"

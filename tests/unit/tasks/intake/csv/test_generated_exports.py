@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 from db.consent import draft_view, refuses
 from db.records import BackfillDraft
 from ml.language import consent_words
-from tasks.intake.csv import evidence, export_profiles, planning, source
-from tasks.intake.csv import mapping as mapping_file
+from tasks.intake.csv import source
+from tasks.intake.csv.columns import evidence, export_profiles, planning
+from tasks.intake.csv.columns import mapping as mapping_file
 from tasks.intake.errors import FileRejected, MappingRejected
 from tasks.services.backfill.preview import mask, preview
 

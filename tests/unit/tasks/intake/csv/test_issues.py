@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from db.merging import merge
-from tasks.intake.csv import export_profiles, lead_schema, sniffing
+from tasks.intake.csv import sniffing
+from tasks.intake.csv.columns import export_profiles, lead_schema
 from tasks.intake.errors import FileRejected
 from tasks.intake.files import LIMITS
 from tasks.intake.values import scalars, vocabulary

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.intake.csv import mapping as mapping_file
+from tasks.intake.csv.columns import mapping as mapping_file
 
 PROJECT = Path(__file__).parents[5]
 

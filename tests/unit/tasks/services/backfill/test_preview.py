@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from db.records import BackfillDraft
-from tasks.intake.csv import evidence, planning, source
-from tasks.intake.csv import mapping as mapping_file
+from tasks.intake.csv import source
+from tasks.intake.csv.columns import evidence, planning
+from tasks.intake.csv.columns import mapping as mapping_file
 from tasks.services.backfill.preview import EXAMPLES, mask, preview
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -17,7 +17,7 @@ from typing import Literal
 ContactKind = Literal["email", "phone", "email_or_phone"]
 
 _DATA: Mapping[str, Sequence[str]] = tomllib.loads(
-    (resources.files("tasks.intake.csv") / "header_words.toml").read_text("utf-8")
+    (resources.files("tasks.intake.csv.columns") / "header_words.toml").read_text("utf-8")
 )
 _EMAIL, _PHONE, _NEUTRAL, _OTHERS, _NAME, _BESIDE_NAME, _FIRST, _LAST, _COUNTRY, _DIALLING, _END = (
     frozenset(_DATA[name])

@@ -4,7 +4,8 @@ import doctest
 
 import pytest
 
-from tasks.intake.csv import export_profiles, header_words, lead_schema, planning, sniffing
+from tasks.intake.csv import sniffing
+from tasks.intake.csv.columns import export_profiles, header_words, lead_schema, planning
 from tasks.intake.errors import MappingRejected
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from tasks.intake.csv import header_words
+from tasks.intake.csv.columns import header_words
 
 #: words and figures that tell a second person's columns from the lead's own
 _SECOND = re.compile(

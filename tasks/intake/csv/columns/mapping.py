@@ -40,7 +40,7 @@ from typing import cast
 
 from domain.documents import JsonMapping, JsonObject
 from tasks.contracts.base.locations import key_location
-from tasks.intake.csv import export_profiles, lead_schema
+from tasks.intake.csv.columns import export_profiles, lead_schema
 from tasks.intake.errors import BadValue, MappingRejected
 from tasks.intake.values import dates, phones, scalars, vocabulary
 

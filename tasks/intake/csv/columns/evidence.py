@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from tasks.intake.csv import header_words
-from tasks.intake.csv.columns import AmountReading, ColumnPlan, EndColumn, PlannedColumn
+from tasks.intake.csv.columns import header_words
+from tasks.intake.csv.columns.column_plan import AmountReading, ColumnPlan, EndColumn, PlannedColumn
+from tasks.intake.csv.columns.mapping import FileDefaults
 from tasks.intake.csv.issues import Issue
-from tasks.intake.csv.mapping import FileDefaults
 from tasks.intake.values import dates, ends
 from tasks.intake.values.amounts import AmountEvidence
 

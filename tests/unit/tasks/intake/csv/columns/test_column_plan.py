@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.intake.csv import columns, export_profiles, lead_schema, planning
-from tasks.intake.csv import mapping as mapping_file
+from tasks.intake.csv.columns import column_plan, export_profiles, lead_schema, planning
+from tasks.intake.csv.columns import mapping as mapping_file
 from tasks.intake.errors import MappingRejected
 
-EXAMPLES = Path(__file__).parents[5] / "examples" / "mappings"
+EXAMPLES = Path(__file__).parents[6] / "examples" / "mappings"
 
 
 def place(header, mapping=None, profile="auto"):
@@ -140,7 +140,7 @@ def test_mapping_files_that_cannot_be_read(tmp_path, content, word):
 def test_the_plan_and_the_defaults_survive_json():
     mapping = {"label": {"column": "Won", "positive": ["J"]}, "missing": {"values": ["Select"]}, "ignore": ["x"]}
     plan = planning.plan_columns(["ID", "Won", "x", "y", ""], "generic", mapping)
-    assert columns.ColumnPlan.load(json.loads(json.dumps(plan.dump()))) == plan
+    assert column_plan.ColumnPlan.load(json.loads(json.dumps(plan.dump()))) == plan
     defaults = mapping_file.file_defaults(
         {"defaults": {"date_order": "mdy"}}, timezone="America/Chicago", sha256="ab" * 32
     )

@@ -9,10 +9,10 @@ from typing import Any, Literal, NamedTuple
 
 from domain.documents import JsonMapping, JsonObject
 from ml.language import consent_words
-from tasks.intake.csv import header_words, lead_schema
-from tasks.intake.csv.export_profiles import RowSubject
+from tasks.intake.csv.columns import header_words, lead_schema
+from tasks.intake.csv.columns.export_profiles import RowSubject
+from tasks.intake.csv.columns.mapping import LabelWords
 from tasks.intake.csv.issues import Issue
-from tasks.intake.csv.mapping import LabelWords
 from tasks.intake.values import dates
 from tasks.intake.values.amounts import AmountStyle
 

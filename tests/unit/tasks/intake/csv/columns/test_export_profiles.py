@@ -8,7 +8,7 @@ import pytest
 
 from db.consent import draft_view
 from ml.features import events as known
-from tasks.intake.csv import export_profiles, lead_schema, planning
+from tasks.intake.csv.columns import export_profiles, lead_schema, planning
 from tasks.intake.errors import MappingRejected
 from tasks.intake.values import vocabulary
 

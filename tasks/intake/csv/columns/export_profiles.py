@@ -135,4 +135,4 @@ def _profile_files() -> tuple[str, ...]:
 
 
 def _folder() -> Traversable:
-    return resources.files("tasks.intake.csv") / "profiles"
+    return resources.files("tasks.intake.csv.columns") / "profiles"

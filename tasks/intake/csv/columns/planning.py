@@ -6,52 +6,25 @@ words of the header, the values of the column. What then has no meaning is an at
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import cast
-from zoneinfo import ZoneInfo
 
 from ml.language import consent_words
 from tasks.contracts.base.locations import key_location
-from tasks.intake.csv import error_file, export_profiles, header_words, lead_schema, other_people
-from tasks.intake.csv.columns import ColumnPlan, How, PlannedColumn, Role
-from tasks.intake.csv.export_profiles import Profile, RowSubject, reduced_header
+from tasks.intake.csv import error_file
+from tasks.intake.csv.columns import column_values, export_profiles, header_words, lead_schema, other_people
+from tasks.intake.csv.columns.column_plan import ColumnPlan, How, PlannedColumn, Role
+from tasks.intake.csv.columns.export_profiles import Profile, RowSubject, reduced_header
+from tasks.intake.csv.columns.mapping import MappingRules, parse_mapping
+from tasks.intake.csv.columns.meanings import Meaning, Meanings, Sample
 from tasks.intake.csv.issues import Issue
-from tasks.intake.csv.mapping import LabelWords, MappingRules, parse_mapping
-from tasks.intake.errors import BadValue, MappingRejected
-from tasks.intake.values import dates, ends, phones, scalars, vocabulary
+from tasks.intake.errors import MappingRejected
+from tasks.intake.values import dates
 
 #: headers that mean the time at which somebody unsubscribed from everything
 _UNSUBSCRIBED_HEADERS = frozenset(
     word for word in export_profiles.load_profile("generic").columns["unsubscribed_at"]
 ) | {reduced_header("unsubscribed_at")}
-#: share of the filled cells that must be readable before values speak for a column, and against its header
-_ENOUGH, _HARDLY = 0.8, 0.2
-#: filled cells that can speak against a header
-_FEWEST = 5
-_TITLE = re.compile(r"[\d_]")
-#: as `header_words.distinct` numbers the second column of a name
-_REPEATED = re.compile(r"(.+) \(\d+\)")
-_APART = re.compile(r"(?:[;,|\s]|:::|##|\^)+")
-#: written with marks as only phone numbers are; or digits alone, which ids are too
-_WRITTEN_PHONE = re.compile(
-    r"(?:[a-z]{1,8}:)?\s*+(?:\+|00)[\d\s().\-/]{8,}|\(?\d{3}\)?[\s.\-/]\d{3}[\s.\-]\d{4}", re.IGNORECASE
-)
-_NO_NAME_OF_ID = re.compile(
-    r"(?:^|[\W_])(?:id|ids|uuid|guid|number|no|nr|code|zip|ref|mls|sku)(?:$|[\W_])", re.IGNORECASE
-)
-
-Sample = Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a column means: a canonical column, `custom` or `ignored`; and what decided it."""
-
-    name: str
-    how: How
-    rank: int = 0
 
 
 def plan_columns(
@@ -68,7 +41,7 @@ def plan_columns(
     """
     rules = parse_mapping(mapping)
     used, why = _chosen_profile(header, profile, subject)
-    meanings = _Meanings(header=header, sample=sample)
+    meanings = Meanings(header=header, sample=sample)
     meanings.found |= _mapped_columns(
         header, rules, subject, cast("Mapping[str, object]", (mapping or {}).get("columns", {}))
     )
@@ -102,108 +75,6 @@ def plan_columns(
         countries=_countries(header, meanings.found),
         warnings=tuple(_warnings(meanings, anonymous=anonymous)),
     )
-
-
-@dataclass(slots=True, kw_only=True)
-class _Meanings:
-    """The meanings found so far, by position."""
-
-    header: Sequence[str]
-    sample: Sample
-    found: dict[int, Meaning] = field(default_factory=dict)
-    #: columns whose values contradict their header, and the canonical column that the header names
-    misread: dict[int, str] = field(default_factory=dict)
-
-    def names(self) -> set[str]:
-        """Return the canonical columns that some column means."""
-        return {meaning.name for meaning in self.found.values()}
-
-    def mapped_names(self) -> set[str]:
-        """Return the canonical columns that the mapping gives."""
-        return {meaning.name for meaning in self.found.values() if meaning.how == "mapping"}
-
-    def open(self) -> Iterator[tuple[int, str]]:
-        """Yield position and header of each column without a meaning; the second of a name is left to the mapping."""
-        names = {name.casefold() for name in self.header}
-        for index, name in enumerate(self.header):
-            repeated = (match := _REPEATED.fullmatch(name)) is not None and match[1].casefold() in names
-            if name and index not in self.found and name not in error_file.NOTES and not repeated:
-                yield index, name
-
-    def add(self, index: int, name: str, how: How) -> None:
-        """Give a column its meaning, after the columns of the same meaning; keep it open if it is taken already."""
-        kind = lead_schema.column_kind(name)
-        before = [meaning for meaning in self.found.values() if meaning.name == name]
-        if not before or kind in lead_schema.SHARED:
-            # a column of either counts after the columns of one kind
-            self.found[index] = Meaning(name, how, rank=100 if name == "email_or_phone" else 0)
-        elif kind in lead_schema.FALLBACK and all(meaning.how != "mapping" for meaning in before):
-            self.found[index] = Meaning(name, how, rank=max(meaning.rank for meaning in before) + 1)
-
-    def cells(self, index: int) -> list[str]:
-        """Return the filled cells of a column among the first rows, without those too long for any value."""
-        texts = (row[index].strip() for row in self.sample if index < len(row))
-        return [text for text in texts if text and len(text) <= scalars.MAX_NAME and not vocabulary.is_missing(text)]
-
-    def release_misread(self, rules: MappingRules) -> None:
-        """Take back a meaning that the column's values contradict: it is an attribute."""
-        for index, meaning in list(self.found.items()):
-            # `Nombre` beside `Apellidos` is a part of the name and no title
-            part = header_words.is_bare_name(self.header[index]) and not {"first_name", "last_name"} <= self.names()
-            title = not part and (self._is_title(index, meaning) or self._is_flag(index, meaning))
-            if meaning.how != "mapping" and (title or _contradicts(meaning, self.cells(index), rules.label)):
-                self.misread[index] = meaning.name
-                self.found[index] = Meaning("custom", "values")
-        self._settle_bare_names()
-        self._settle_label()
-
-    def _is_title(self, index: int, meaning: Meaning) -> bool:
-        if meaning.name != "full_name":
-            return False
-        parts = [at for at, other in self.found.items() if other.name in ("first_name", "last_name")]
-        rows = [row for row in self.sample if max(index, *parts, index) < len(row)]
-        return other_people.is_title((row[index].strip(), [row[at].strip() for at in parts]) for row in rows)
-
-    def _is_flag(self, index: int, meaning: Meaning) -> bool:
-        """Return whether a column called `Client` or `Customer` says something else than names of two words."""
-        if meaning.name != "full_name" or header_words.is_full_name(self.header[index]):
-            return False
-        cells = self.cells(index)
-        return meaning.how == "generic" and 2 * sum(1 for cell in cells if " " in cell) < len(cells)
-
-    def _settle_label(self) -> None:
-        """Take `Converted` beside a stage for what it says of ends: a no then means not yet, and is no loss."""
-        for index, meaning in list(self.found.items()):
-            told = meaning.name == "label" and meaning.how != "mapping" and ends.read_yes(self.header[index])
-            if told and self.names() & {"stage", "opportunity_status"}:
-                self.found[index] = Meaning("custom", "words")
-
-    def _settle_bare_names(self) -> None:
-        """Decide what a column called just `Name` is: a whole name, a part of one, or a deal's title."""
-        for index, meaning in list(self.found.items()):
-            if meaning.how == "mapping" or meaning.name not in {"full_name", "last_name", "first_name"}:
-                continue
-            if not header_words.is_bare_name(self.header[index]):
-                continue
-            part = _bare_name(self.names_beside(index), self.cells(index), apart=self._is_title(index, meaning))
-            del self.found[index]
-            if part is None:
-                self.found[index] = Meaning("custom", "values")
-            else:
-                self.add(index, part, meaning.how)
-
-    def names_beside(self, index: int) -> set[str]:
-        """Return the canonical columns that the other columns mean."""
-        return {meaning.name for at, meaning in self.found.items() if at != index}
-
-
-def _bare_name(others: Collection[str], cells: Sequence[str], *, apart: bool = False) -> str | None:
-    if "full_name" in others or 2 * sum(1 for cell in cells if _TITLE.search(cell)) > len(cells) > 0:
-        return None
-    single = apart or (bool(cells) and 2 * sum(1 for cell in cells if " " not in cell) > len(cells))
-    if single and "first_name" in others and "last_name" not in others:
-        return "last_name"
-    return "first_name" if single and "last_name" in others and "first_name" not in others else "full_name"
 
 
 def _chosen_profile(header: Sequence[str], profile: str, subject: RowSubject) -> tuple[Profile, str]:
@@ -258,7 +129,7 @@ def _position(header: Sequence[str], name: str, place: str) -> int:
     raise MappingRejected(place, f"{state}; check the header")
 
 
-def _add_ignored(meanings: _Meanings, profile: Profile) -> None:
+def _add_ignored(meanings: Meanings, profile: Profile) -> None:
     notes = error_file.NOTES if error_file.is_error_file(meanings.header) else ()
     for index, name in enumerate(meanings.header):
         if index in meanings.found or not name:
@@ -269,7 +140,7 @@ def _add_ignored(meanings: _Meanings, profile: Profile) -> None:
             meanings.found[index] = Meaning("custom", "profile")
 
 
-def _add_consent(meanings: _Meanings, profile: Profile) -> None:
+def _add_consent(meanings: Meanings, profile: Profile) -> None:
     """Find every column that is about consent; none of them may become an attribute of a person.
 
     A profile may tell of which channel a consent is, never of which a refusal is.
@@ -290,12 +161,12 @@ def _add_consent(meanings: _Meanings, profile: Profile) -> None:
             meanings.found[index] = Meaning(target, "consent")
 
 
-def _add_second_person(meanings: _Meanings) -> None:
+def _add_second_person(meanings: Meanings) -> None:
     for index in other_people.second_person(meanings.header):
         meanings.found.setdefault(index, Meaning("custom", "words"))
 
 
-def _add_known(meanings: _Meanings, columns: Mapping[str, Sequence[str]], how: How) -> None:
+def _add_known(meanings: Meanings, columns: Mapping[str, Sequence[str]], how: How) -> None:
     """Add the columns whose whole headers are known, also behind the kind of record: `Person - Owner` is `Owner`.
 
     For each canonical column the first synonym in the file counts; of consent columns all do, of names, addresses and
@@ -316,11 +187,15 @@ def _add_known(meanings: _Meanings, columns: Mapping[str, Sequence[str]], how: H
                 meanings.add(free[word], name, how)
 
 
-def _add_by_words(meanings: _Meanings) -> None:
+def _add_by_words(meanings: Meanings) -> None:
     """Add the addresses, numbers and names that the words of a header name."""
     for index, name in list(meanings.open()):
         kind = header_words.contact_kind(name)
-        if kind is not None and kind not in meanings.mapped_names() and _may_be(kind, meanings.cells(index)):
+        if (
+            kind is not None
+            and kind not in meanings.mapped_names()
+            and column_values.may_be(kind, meanings.cells(index))
+        ):
             meanings.add(index, kind, "words")
     for index, name in list(meanings.open()):
         part = header_words.name_part(name)
@@ -332,7 +207,7 @@ def _add_by_words(meanings: _Meanings) -> None:
                 meanings.add(index, "full_name", "words")
 
 
-def _add_by_values(meanings: _Meanings) -> None:
+def _add_by_values(meanings: Meanings) -> None:
     """Add columns of addresses and of numbers whose headers say nothing.
 
     Where the file has such a column already, only a header such as `Contact` or ☎ may be another of the lead's own: any
@@ -343,65 +218,9 @@ def _add_by_values(meanings: _Meanings) -> None:
         for index, name in list(meanings.open()):
             if known and (kind in meanings.mapped_names() or not header_words.says_only_contact(name)):
                 continue
-            if header_words.may_hold_contact(name) and _holds(kind, name, meanings.cells(index)):
+            if header_words.may_hold_contact(name) and column_values.holds(kind, name, meanings.cells(index)):
                 meanings.add(index, kind, "values")
                 known = True
-
-
-def _may_be(kind: str, cells: Sequence[str]) -> bool:
-    """Return whether a column whose header names addresses or numbers may hold them: few cells, or some readable."""
-    readable = sum(1 for cell in cells if ("@" in cell and kind != "phone") or (kind != "email" and _is_phone(cell)))
-    return len(cells) < _FEWEST or readable >= _HARDLY * len(cells)
-
-
-def _holds(kind: str, header: str, cells: Sequence[str]) -> bool:
-    if not cells:
-        return False
-    if not header_words.says_only_contact(header) and 2 * len(set(map(str.casefold, cells))) < len(cells) + 1:
-        return False  # the same few again and again: the addresses of those who work here
-    if kind == "email":
-        return sum(map(_is_email, cells)) >= _ENOUGH * len(cells)
-    if sum(1 for cell in cells if _WRITTEN_PHONE.fullmatch(cell)) >= _ENOUGH * len(cells):
-        return True
-    # digits alone may be ids: they must be many, be numbers of North America and not be called ids
-    plain = len(set(cells)) >= _FEWEST and not _NO_NAME_OF_ID.search(header)
-    return plain and all(len(cell) == 10 and cell.isdecimal() and _is_phone(cell) for cell in cells)
-
-
-def _is_email(text: str) -> bool:
-    try:
-        # of other words beside addresses, a row without its delimiter may be read
-        return bool(scalars.emails(text)) and all("@" in part for part in _APART.split(text))
-    except BadValue:
-        return False
-
-
-def _is_phone(text: str) -> bool:
-    try:
-        return bool(phones.read(text))
-    except BadValue:
-        return False
-
-
-def _contradicts(meaning: Meaning, cells: Sequence[str], label: LabelWords) -> bool:
-    """Return whether the values of a column cannot be what its header says."""
-    if meaning.name == "label":
-        known = label.positive | label.negative | label.open
-        fitting = sum(1 for cell in cells if cell.casefold().removesuffix(".0") in known)
-        return len(cells) >= _FEWEST and fitting < _ENOUGH * len(cells)
-    if lead_schema.column_kind(meaning.name) == "time":
-        return len(cells) >= _FEWEST and sum(map(_is_time, cells)) < _HARDLY * len(cells)
-    return False
-
-
-def _is_time(text: str) -> bool:
-    try:
-        return bool(dates.moment(text, _UTC, "mdy"))
-    except BadValue:
-        return False
-
-
-_UTC = ZoneInfo("UTC")
 
 
 def _countries(header: Sequence[str], meanings: Mapping[int, Meaning]) -> tuple[int, ...]:
@@ -414,7 +233,7 @@ def _countries(header: Sequence[str], meanings: Mapping[int, Meaning]) -> tuple[
 _NOTHING = Meaning("custom", "")
 
 
-def _warnings(meanings: _Meanings, *, anonymous: bool) -> Iterator[Issue]:
+def _warnings(meanings: Meanings, *, anonymous: bool) -> Iterator[Issue]:
     for index, name in meanings.misread.items():
         header = meanings.header[index]
         message = f"column {header}: its cells are not what {name} holds; it is kept as an attribute"
@@ -440,7 +259,7 @@ def _planned_column(index: int, header: str, meaning: Meaning | None, *, keep_un
     )
 
 
-def _require_identity(meanings: _Meanings, rules: MappingRules, subject: RowSubject) -> bool:
+def _require_identity(meanings: Meanings, rules: MappingRules, subject: RowSubject) -> bool:
     """Require columns that identify leads; return whether the file has none and names nobody, as data sets do."""
     names = meanings.names()
     if rules.row_number and ("external_id" in names or subject == "events"):
