@@ -15,6 +15,8 @@ _SESSION = ("sessionsource", "utmsessionsource")
 #: the campaign has these words too where HighLevel tells them
 _ALSO: Mapping[str, str] = {"utm_campaign": "campaign", "utm_term": "utmkeyword"}
 #: HighLevel's own words for a visit; beside them `medium` is the kind of page, such as a form
+_TOUCHES = field_names.FIRST_TOUCH | field_names.LAST_TOUCH
+_WORDS = _TOUCHES | field_names.UTM.keys()
 _OWN = frozenset({*_SESSION, "mediumid", "useragent", "gclientid", "gasessionid"})
 
 
@@ -28,8 +30,14 @@ class Attribution:
     session: str | None = None
 
 
+_NOTHING = Attribution()
+
+
 def read(fields: Sequence[Field]) -> Attribution:
     """Return the first touch, or the last where the first says nothing; the words of two visits are never mixed."""
+    fields = [one for one in fields if one.word in _WORDS]
+    if not fields:
+        return _NOTHING
     touches = [touch for _, touch in sorted(_touches(fields), key=lambda pair: pair[0])]
     own = {
         field_names.UTM[one.word]: text
@@ -43,11 +51,7 @@ def read(fields: Sequence[Field]) -> Attribution:
 def _touches(fields: Sequence[Field]) -> Iterator[tuple[int, Attribution]]:
     """Yield each visit with its rank: the first touch before the last."""
     for one in fields:
-        if one.word in {*field_names.FIRST_TOUCH, *field_names.LAST_TOUCH} and one.owner not in {
-            "other",
-            "unknown",
-            "mail",
-        }:
+        if one.word in _TOUCHES and one.owner not in {"other", "unknown", "mail"}:
             visits = one.value if isinstance(one.value, list) else [one.value]
             last = one.word in field_names.LAST_TOUCH
             yield from ((2 * last + _is_later(visit), _touch(visit)) for visit in visits)
@@ -73,4 +77,4 @@ def _touch(visit: Any) -> Attribution:
 
 def _text(value: Any) -> str | None:
     value = next(iter(value), None) if isinstance(value, list) else value
-    return payload.text({"": value}, "")
+    return payload.as_text(value)

@@ -6,21 +6,21 @@ would become one. Elsewhere it is dropped with a warning.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from operator import is_
 from typing import Any
 
 from ml.language import consent_words
 from tasks.crm.highlevel import field_names
-from tasks.crm.highlevel.fields import Field, Owner, is_blank
+from tasks.crm.highlevel.fields import SINGLE, Field, Owner, is_blank
 from tasks.intake import consent, payload
 from tasks.intake.errors import EventRefused
 from tasks.intake.parsed_event import ParsedEvent
 from tasks.intake.values import vocabulary
 
 _REFUSING = frozenset({"refused", "unsubscribed", "doubtful"})
+_MISSING = vocabulary.MISSING | vocabulary.NOTHING
 #: what is about a person or a thing of theirs
 _SOUND: Collection[Owner] = frozenset(
     {
@@ -48,34 +48,36 @@ class Body:
     warnings: tuple[tuple[str, str], ...] = ()
     #: why the event is refused unless it refuses contact; None where nothing speaks against it
     doubt: EventRefused | None = None
+    _by_owner: dict[Owner, list[Field]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _views: dict[Owner, dict[str, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def of(self, *owners: Owner) -> list[Field]:
         """Return the fields that are about one of these."""
-        return [one for owner in owners for one in self._by_owner.get(owner, ())]
-
-    @cached_property
-    def _by_owner(self) -> Mapping[Owner, list[Field]]:
-        found: dict[Owner, list[Field]] = {}
-        for one in self.fields:
-            found.setdefault(one.owner, []).append(one)
-        return found
+        by_owner = self._by_owner
+        if not by_owner:
+            for one in self.fields:
+                by_owner.setdefault(one.owner, []).append(one)
+        return [one for owner in owners if owner in by_owner for one in by_owner[owner]]
 
     def view(self, owner: Owner) -> Mapping[str, Any]:
         """Return the fields that are about one thing, under the names of the webhooks; the outermost counts."""
-        if owner not in self._views:
-            self._views[owner] = _view(self.of(owner), field_names.OF_OWNER.get(owner, {}))
-        return self._views[owner]
+        found = self._views.get(owner)
+        if found is None:
+            found = self._views[owner] = _view(self.of(owner), field_names.OF_OWNER.get(owner, {}))
+        return found
 
     def with_fields(self, fields: Sequence[Field]) -> Body:
         """Return it with other fields; itself when they are the same."""
-        is_same = len(fields) == len(self.fields) and all(map(operator.is_, fields, self.fields))
+        is_same = len(fields) == len(self.fields) and all(map(is_, fields, self.fields))
         return self if is_same else replace(self, fields=fields)
 
 
 def _view(fields: Sequence[Field], further: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for one in sorted(fields, key=lambda one: one.name not in field_names.WEBHOOK_NAMES):
+    if not fields:
+        return found
+    likeliest = [one for one in fields if one.name in field_names.WEBHOOK_NAMES]
+    for one in (*likeliest, *(one for one in fields if one.name not in field_names.WEBHOOK_NAMES)):
         name = further.get(one.word) or field_names.WEBHOOK.get(one.word)
         if name and (name not in found or is_blank(found[name])):
             found[name] = one.value
@@ -84,6 +86,8 @@ def _view(fields: Sequence[Field], further: Mapping[str, str]) -> dict[str, Any]
 
 def sound(body: Body, *, of_person: bool) -> Body:
     """Return what holds no placeholder; `of_person`: the outermost object is about the contact."""
+    if not _holds_placeholder([one.value for one in body.fields]):
+        return body
     kept: list[Field] = []
     warnings: list[tuple[str, str]] = []
     doubt: EventRefused | None = None
@@ -122,7 +126,7 @@ def refuses(parsed: ParsedEvent) -> bool:
 
 def is_missing(text: str | None) -> bool:
     """Return whether a text is how systems write that there is nothing: `null`, `undefined`."""
-    return text is None or text.casefold() in vocabulary.MISSING | vocabulary.NOTHING
+    return text is None or text.casefold() in _MISSING
 
 
 def _says_who(field: Field, *, of_person: bool) -> bool:
@@ -133,7 +137,20 @@ def _says_who(field: Field, *, of_person: bool) -> bool:
     if is_id and (field.owner != "custom" or (field.word != "id" and not field.names)):
         return True
     is_persons = field.owner in {"contact", "custom"} or (field.owner == "event" and of_person)
-    return is_persons and bool(field_names.CONTACT & set(map(field_names.person_name, field.words)))
+    return is_persons and field.is_reach
+
+
+def _holds_placeholder(values: Iterable[Any]) -> bool:
+    for value in values:
+        if isinstance(value, str):
+            found = payload.holds_placeholder(value)
+        elif isinstance(value, list):
+            found = _holds_placeholder(value)
+        else:
+            found = type(value) not in SINGLE and isinstance(value, Mapping) and _holds_placeholder(value.values())
+        if found:
+            return True
+    return False
 
 
 def _clean(value: Any, field: Field) -> Any:

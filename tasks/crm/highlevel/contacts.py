@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from db.records import ConsentStatement, EventDraft, LeadDraft
-from ml.language import consent_words
 from tasks.crm.highlevel import attribution, dnd, field_names
 from tasks.crm.highlevel.body import Body, is_missing
 from tasks.crm.highlevel.custom_fields import Custom, custom_of, is_ours
+from tasks.crm.highlevel.field_names import meaning
 from tasks.crm.highlevel.fields import Field, is_blank
 from tasks.intake import consent, payload
 from tasks.intake.errors import BadValue, EventRefused
@@ -23,7 +23,9 @@ SYSTEM = "ghl"
 TEXTS = {"source": "source", "campaign": "campaign", "assignedTo": "assigned_to", "state": "state"}
 NAMES = {"firstName": "first_name", "lastName": "last_name", "name": "full_name"}
 #: what a user's own object says of the event, and not of the contact
-_NO_OWN = frozenset({"type", "contactid", "locationid"})
+_NO_OWN = field_names.WHOLE | {"type", "contactid", "locationid"}
+#: types of what is no id
+_NO_ID = (bool, list, Mapping)
 _TWO_CONTACTS = "two ids of contacts; send one event for each contact"
 
 
@@ -48,21 +50,21 @@ class Contact:
 
 def contact_of(body: Body, contact_id: str, *, own: Sequence[Field]) -> Contact:
     """Return what an event says of a contact; `own` are its outermost fields that are about the contact."""
-    people = [*body.of("contact"), *own]
-    custom = [one for one in body.of("custom") if not _is_person(one)]
-    counted = {id(one) for one in (*people, *body.of("custom"))}
-    elsewhere = [one for one in body.fields if id(one) not in counted and one.owner not in {"other", "mail"}]
+    people, custom = [*body.of("contact"), *own], body.of("custom")
+    reach = [one for one in custom if one.is_reach] if custom else []
+    marks, custom_marks = _marks(people), _marks(custom)
+    counted = {id(one) for one in (*marks, *custom_marks)}
+    elsewhere = [one for one in _marks(body.fields) if id(one) not in counted and one.owner not in {"other", "mail"}]
     # a flag elsewhere may close a channel and never opens one
-    asides = (*elsewhere, *body.of("custom"))
     closed = [
-        name.removeprefix("dnd_") for name, value in dnd.consent(_values_of(asides, field_names.DND)).items() if value
+        name.removeprefix("dnd_") for name, value in dnd.consent(_flags((*elsewhere, *custom_marks))).items() if value
     ]
     return Contact(
         contact_id=contact_id,
-        values=_values([*people, *(one for one in body.of("custom") if _is_person(one))]),
-        tags=_tags([*people, *body.of("custom")]),
-        consent=dnd.consent([*_values_of(people, field_names.DND), *({name: True} for name in closed)]),
-        custom=[one for one in custom if one.word not in field_names.WHOLE and one.word not in _NO_OWN],
+        values=_values([*people, *reach]),
+        tags=_tags([*marks, *custom_marks]),
+        consent=dnd.consent([*_flags(marks), *({name: True} for name in closed)]),
+        custom=[one for one in custom if one.word not in _NO_OWN and not (reach and one.is_reach)],
         consent_cells=_consent_cells(body.fields),
         marks=_tags(elsewhere) or [],
         notes=_notes(body),
@@ -70,8 +72,13 @@ def contact_of(body: Body, contact_id: str, *, own: Sequence[Field]) -> Contact:
     )
 
 
-def _values_of(fields: Iterable[Field], words: frozenset[str]) -> list[Any]:
-    return [one.value for one in fields if one.word in words]
+def _marks(fields: Iterable[Field]) -> list[Field]:
+    """Return flags and tags."""
+    return [one for one in fields if one.word in field_names.MARKS]
+
+
+def _flags(fields: Iterable[Field]) -> list[Any]:
+    return [one.value for one in fields if one.word in field_names.DND]
 
 
 def id_of(body: Body, *candidates: tuple[str, Any]) -> str | None:
@@ -85,9 +92,9 @@ def id_of(body: Body, *candidates: tuple[str, Any]) -> str | None:
     custom = [one for one in body.of("custom") if one.word == "contactid"]
     found: dict[str, str] = {}
     for place, value in [*((one.loc, one.value) for one in (*nested, *custom)), *candidates]:
-        if isinstance(value, bool | list | Mapping):
+        if isinstance(value, _NO_ID):
             raise EventRefused("type", place)
-        told = payload.text({"": value}, "")
+        told = payload.as_text(value)
         if not is_missing(told):
             found[str(told)] = place
     if len(found) > 1:
@@ -114,7 +121,7 @@ def read(kind: str, contact: Contact, setup: ReaderContext, at: datetime) -> Par
     return ParsedEvent(
         type=kind,
         at=at,
-        lead=replace(marked, statements=(*marked.statements, *aside)),
+        lead=replace(marked, statements=(*marked.statements, *aside)) if aside else marked,
         entity=("contact", contact.contact_id),
         state={**state_of(lead, custom, contact.tags), **said},
         refusal=_refusal(contact.contact_id, at, setup) if dnd.blocked(lead.consent) else None,
@@ -145,35 +152,46 @@ def state_of(lead: LeadDraft, custom: Custom, tags: list[str] | None) -> dict[st
     return {name: str(value) for name, value in values.items()}
 
 
-def _is_person(field: Field) -> bool:
-    """Return whether a user's own field is one of the person's: `Phone Number`."""
-    return not field_names.CONTACT.isdisjoint(map(field_names.person_name, field.words))
-
-
 def _values(fields: Iterable[Field]) -> dict[str, list[Any]]:
     """Return the values of a person's fields; the webhooks' own name of a field counts before any other."""
-    found: dict[str, list[Any]] = {}
-    for one in sorted(fields, key=lambda one: one.name not in field_names.WEBHOOK_NAMES and "_" not in one.name):
-        name = next((name for word in one.words if (name := _person_name(word, one))), None)
+    likely: list[tuple[str, Any]] = []
+    others: list[tuple[str, Any]] = []
+    for one in fields:
+        name = _person_field(one)
         if name is not None and name != "id" and not is_blank(one.value):
-            values = one.value if isinstance(one.value, list) else [one.value]
-            found.setdefault(name, []).extend(value for value in values if payload.is_scalar(value))
+            is_likely = one.name in field_names.WEBHOOK_NAMES or "_" in one.name
+            (likely if is_likely else others).append((name, one.value))
+    found: dict[str, list[Any]] = {}
+    for name, told in (*likely, *others):
+        values = told if isinstance(told, list) else [told]
+        found.setdefault(name, []).extend(filter(payload.is_scalar, values))
     return found
 
 
-def _person_name(word: str, field: Field) -> str | None:
-    return "contactType" if (word, field.owner) == ("type", "contact") else field_names.person_name(word)
+def _person_field(field: Field) -> str | None:
+    """Return what the webhooks call a field of the person, by the first of its names that is one."""
+    if field.owner == "contact":
+        names = ("contactType" if word == "type" else field_names.person_name(word) for word in field.words)
+        return next(filter(None, names), None)
+    if not field.names:
+        return field.meaning.person
+    return next(filter(None, (meaning(name).person for name in field.names)), None)
 
 
 def _tags(fields: Iterable[Field]) -> list[str] | None:
     """Return the tags under all of these fields; None when there is no such field."""
-    lists = [payload.text_list({"": _named(one.value)}, "") for one in fields if one.word in field_names.TAGS]
+    fields = [one for one in fields if one.word in field_names.TAGS]
+    if not fields:
+        return None
+    lists = [payload.text_list({"": _named(one.value)}, "") for one in fields]
     told = [tags for tags in lists if tags is not None]
     return list(dict.fromkeys(tag for tags in told for tag in tags)) if told else None
 
 
 def _named(value: Any) -> Any:
     """Return tags that are sent as objects by their names."""
+    if isinstance(value, str):
+        return value
     items = [value] if isinstance(value, Mapping) else value
     if not isinstance(items, list):
         return value
@@ -186,11 +204,16 @@ def _consent_cells(fields: Iterable[Field]) -> dict[str, Any]:
     """Return the fields that speak of consent by their name and lie where nothing else is read."""
     cells: dict[str, Any] = {}
     for one in fields:
-        is_flag = one.word in field_names.WHOLE or one.owner in {"other", "mail"}
-        for name in () if is_flag or is_blank(one.value) else one.names or (one.name,):
-            if consent_words.column_meaning(name) is not None:
+        if not (one.names or one.meaning.is_consent) or not _is_cell(one):
+            continue
+        for name in one.names or (one.name,):
+            if meaning(name).is_consent:
                 cells.setdefault(name, one.value)
     return cells
+
+
+def _is_cell(field: Field) -> bool:
+    return field.word not in field_names.WHOLE and field.owner not in {"other", "mail"} and not is_blank(field.value)
 
 
 def _notes(body: Body) -> list[str]:
@@ -209,8 +232,9 @@ def _statements(contact: Contact, custom: Custom, at: datetime) -> Iterator[Cons
         yield from consent.from_mark(tag, "tag", at=at)
     for number, note in enumerate(contact.notes):
         yield from consent.from_note(note, "note", at=at, reference=f"note {number}")
-    cells = {name: _cell(value) for name, value in contact.consent_cells.items() if name not in custom.custom}
-    yield from consent.from_custom_fields(cells, at=at)[0]
+    if contact.consent_cells:
+        cells = {name: _cell(value) for name, value in contact.consent_cells.items() if name not in custom.custom}
+        yield from consent.from_custom_fields(cells, at=at)[0]
 
 
 def _cell(value: Any) -> Any:
@@ -240,13 +264,15 @@ def _reach(contact: Contact) -> dict[str, str]:
 
 
 def _texts(contact: Contact, name: str) -> list[str]:
-    told = (payload.text({"": value}, "") for value in contact.values.get(name, ()))
+    if name not in contact.values:
+        return []
+    told = map(payload.as_text, contact.values.get(name, ()))
     return [text for text in told if text is not None and not is_missing(text)]
 
 
 def _name(values: Iterable[Any]) -> str | None:
     """Return a name; `null` is none, and Null is."""
-    told = (payload.text({"": value}, "") for value in values)
+    told = map(payload.as_text, values)
     return next((text for text in told if text and (not is_missing(text) or text.istitle())), None)
 
 

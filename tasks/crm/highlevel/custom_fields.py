@@ -8,7 +8,7 @@ from typing import Any
 
 from ml.language import consent_words
 from tasks.crm.highlevel import field_names
-from tasks.crm.highlevel.field_names import reduced
+from tasks.crm.highlevel.field_names import meaning, reduced
 from tasks.crm.highlevel.fields import Field
 from tasks.intake import payload
 from tasks.intake.errors import BadValue
@@ -62,7 +62,7 @@ def _told(name: str, setup: ReaderContext, mapped: Mapping[str, str]) -> str | N
 
 def _is_not_kept(names: Iterable[str]) -> bool:
     """Return whether a field is of a kind that is not stored, such as a date of birth."""
-    return any(reduced(name.removeprefix("contact.")) in field_names.NEVER_KEPT for name in names)
+    return any(meaning(name).bare in field_names.NEVER_KEPT for name in names)
 
 
 def _sort(custom: Custom, told: str | None, names: tuple[str, ...], cell: float | str) -> None:

@@ -58,7 +58,9 @@ def closes(value: Any) -> bool | None:
 
 
 def _flags(value: Any) -> Iterator[Flag]:
-    if isinstance(value, Mapping):
+    if isinstance(value, bool):
+        yield "dnd_all", value
+    elif isinstance(value, Mapping):
         yield from _of_object(value)
     elif isinstance(value, list):
         for item in value:

@@ -201,10 +201,10 @@ def _is_text_of(field: Field, owner: Owner) -> bool:
 
 def _as_own(field: Field) -> Field:
     """Return a field of a contact that is one of the user's own by its name: `Budget Max`."""
-    is_named = field.word in field_names.KNOWN or field_names.person_name(field.word) is not None
-    if is_named or field.owner not in {"event", "contact"} or field_names.lead_column(field.name) is None:
+    if field.meaning.column is None or field.owner not in {"event", "contact"}:
         return field
-    return field._replace(owner="custom")
+    is_named = field.word in field_names.KNOWN or field_names.person_name(field.word) is not None
+    return field if is_named else field._replace(owner="custom")
 
 
 def _wrong_ids(raw: Raw) -> dict[str, Any]:
@@ -214,6 +214,6 @@ def _wrong_ids(raw: Raw) -> dict[str, Any]:
 
 def _beside(body: Body, contact_id: str, owner: Owner, setup: ReaderContext) -> ParsedEvent | None:
     """Return what an event about something else says of its contact; None when it says nothing."""
-    within = [_within(one) for one in body.fields if is_in_contact(one) or not _is_text_of(one, owner)]
+    within = [_within(one) for one in body.fields if not _is_text_of(one, owner) or is_in_contact(one)]
     contact = contacts.contact_of(Body(within), contact_id, own=())
     return None if contacts.says_nothing(contact) else read_contact("ContactUpdate", body, contact, setup)

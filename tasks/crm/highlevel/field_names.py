@@ -8,13 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
-from tasks.intake.csv.export_profiles import load_profile, reduced_header
+from ml.language import consent_words
+from tasks.intake.csv.columns.export_profiles import load_profile, reduced_header
 
 #: a longer name is no field of a form, and is not remembered
 _LONGEST = 120
 #: names repeat from event to event
-_reduced = lru_cache(maxsize=4096)(reduced_header)
+_REMEMBERED = 4096
+_reduced = lru_cache(maxsize=_REMEMBERED)(reduced_header)
+
+
+class Meaning(NamedTuple):
+    """What a name says by itself, wherever it stands."""
+
+    #: as names are compared
+    word: str
+    #: so too, without the `contact.` that keys of custom fields begin with
+    bare: str
+    #: it may stand in an answer as it came; any other key may hold anything
+    is_known: bool
+    #: what the webhooks call this field of a person
+    person: str | None
+    #: the column of the lead that a user's own field of this name is
+    column: str | None
+    is_consent: bool
 
 
 def reduced(name: str) -> str:
@@ -24,6 +43,15 @@ def reduced(name: str) -> str:
     ('phonenumber', 'dndsettings')
     """
     return _reduced(name) if len(name) <= _LONGEST else reduced_header(name)
+
+
+def meaning(name: str) -> Meaning:
+    """Return what a name says by itself.
+
+    >>> meaning("contact.lead_type").column, meaning("E-Mail").person, meaning("SMS opt out").is_consent
+    ('lead_type', 'email', True)
+    """
+    return _meaning(name) if len(name) <= _LONGEST else _meaning.__wrapped__(name)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -67,10 +95,12 @@ CUSTOM_VALUES = _words(
 
 DND = _words("dnd donotdisturb dndsettings dndsetting inbounddndsettings dndstatus")
 TAGS = _words("tags tag contacttags labels")
-FIRST_TOUCH = ("attributionsource", "firstattributionsource", "attribution", "attributions", "utm", "utms")
-LAST_TOUCH = ("lastattributionsource", "latestattributionsource")
+FIRST_TOUCH = _words("attributionsource firstattributionsource attribution attributions utm utms")
+LAST_TOUCH = _words("lastattributionsource latestattributionsource")
+#: fields of which refusals count wherever they lie
+MARKS = DND | TAGS
 #: fields that are read as a whole, whatever they hold
-WHOLE = DND | TAGS | {*FIRST_TOUCH, *LAST_TOUCH}
+WHOLE = MARKS | FIRST_TOUCH | LAST_TOUCH
 
 UTM = {f"utm{part}": f"utm_{part}" for part in ("source", "medium", "campaign", "term", "content")}
 #: names of the webhooks that readers ask for
@@ -169,9 +199,17 @@ KNOWN = frozenset(
 )
 
 
-def is_known(word: str) -> bool:
-    """Return whether a name may stand in an answer as it came; any other key may hold anything."""
-    return word in KNOWN or person_name(word) is not None or lead_column(word) is not None
+@lru_cache(maxsize=_REMEMBERED)
+def _meaning(name: str) -> Meaning:
+    word, bare = reduced_header(name), reduced_header(name.removeprefix("contact."))
+    return Meaning(
+        word=word,
+        bare=bare,
+        is_known=word in KNOWN or person_name(word) is not None or _column(word) is not None,
+        person=person_name(bare),
+        column=_column(bare),
+        is_consent=consent_words.column_meaning(name) is not None,
+    )
 
 
 def person_name(word: str) -> str | None:
@@ -185,7 +223,10 @@ def lead_column(name: str) -> str | None:
     >>> lead_column("Budget Max"), lead_column("contact.lead_type"), lead_column("Favourite street")
     ('budget_max', 'lead_type', None)
     """
-    word = reduced(name.removeprefix("contact."))
+    return meaning(name).column
+
+
+def _column(word: str) -> str | None:
     return "budget" if word in _BUDGET else UTM.get(word) or _lead_columns().get(word)
 
 

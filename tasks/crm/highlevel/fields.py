@@ -7,12 +7,15 @@ their own: `contact: {...}`, `Phone Number`, lists. Names are compared by their 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
+from types import NoneType
 from typing import Any, Literal, NamedTuple
 
 from ml.language import consent_words
 from tasks.crm.highlevel import field_names
-from tasks.crm.highlevel.field_names import reduced
+from tasks.crm.highlevel.field_names import Meaning, meaning, reduced
 from tasks.intake.errors import EventRefused
 
 #: what a field is about; `custom` are the user's own fields; of `unknown` objects nothing but refusals is read
@@ -38,6 +41,14 @@ UNREAD = ""
 _ONE_CONTACT = "send one event for each contact"
 _TOO_DEEP = "send the fields of the contact in one object"
 _LONGEST_JSON = 20_000
+_DEPTH = attrgetter("depth")
+#: types of values that hold no fields
+SINGLE = frozenset({str, int, float, bool, NoneType})
+_NAMING = (str, int)
+#: types of values that hold fields; the first is nearly always the one
+_OBJECTS, _NESTED = (dict, Mapping), (dict, list, Mapping)
+#: more keys, or longer ones, are not remembered
+_MOST_KEYS, _LONGEST_KEYS = 60, 1000
 
 
 class Field(NamedTuple):
@@ -55,11 +66,20 @@ class Field(NamedTuple):
     depth: int
     #: every name of a custom field: id, key and display name
     names: tuple[str, ...] = ()
+    #: what its name says by itself
+    meaning: Meaning = field_names.meaning(UNREAD)
 
     @property
     def words(self) -> tuple[str, ...]:
         """Return all of its names as names are compared; the key of a custom field begins with `contact.`."""
-        return tuple(reduced(name.removeprefix("contact.")) for name in self.names or (self.name,))
+        return tuple(meaning(name).bare for name in self.names or (self.name,))
+
+    @property
+    def is_reach(self) -> bool:
+        """Return whether it says who somebody is or how to reach them: `Phone Number`."""
+        if not self.names:
+            return self.meaning.person in field_names.CONTACT
+        return any(meaning(name).person in field_names.CONTACT for name in self.names)
 
 
 def flatten(raw: Mapping[str, Any]) -> list[Field]:
@@ -69,62 +89,95 @@ def flatten(raw: Mapping[str, Any]) -> list[Field]:
         EventRefused: it is about several contacts, or nested deeper than 40 levels.
 
     """
-    return sorted(_object(raw, "event", "", 0), key=lambda field: field.depth)
+    fields: list[Field] = []
+    _add_object(fields, raw, "event", "", 0)
+    fields.sort(key=_DEPTH)
+    return fields
 
 
 def is_in_contact(field: Field) -> bool:
     """Return whether a field lies in an object about the contact."""
-    return any(field_names.OBJECTS.get(reduced(part)) == "contact" for part in field.loc.split(".")[:-1])
+    outer = field.loc.split(".")[:-1] if "." in field.loc else ()
+    return any(field_names.OBJECTS.get(reduced(part)) == "contact" for part in outer)
 
 
 def is_blank(value: Any) -> bool:
     """Return whether a value says nothing."""
-    return value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or value in ([], {})
 
 
-def _object(part: Mapping[str, Any], owner: Owner, loc: str, depth: int) -> Iterator[Field]:
+def _add_object(fields: list[Field], part: Mapping[str, Any], owner: Owner, loc: str, depth: int) -> None:
     if depth > DEEPEST:
         raise EventRefused("too_many", loc, _TOO_DEEP)
-    for position, (name, value) in enumerate(part.items()):
-        key = str(name)
-        word = reduced(key)
-        shown = key if field_names.is_known(word) else f"[{position}]"
-        yield from _entry(Field(owner, key, word, value, f"{loc}.{shown}" if loc else shown, depth))
+    keys, before = tuple(part), f"{loc}." if loc else ""
+    shape = (_shape if _is_short(keys) else _shape.__wrapped__)(keys)
+    for (key, word, place, known, is_whole, may_open), value in zip(shape, part.values(), strict=True):
+        field = Field(owner, key, word, value, before + place, depth, (), known)
+        # nearly all of them
+        if is_whole or (type(value) in SINGLE and not may_open):
+            fields.append(field)
+        else:
+            _add_inner(fields, field)
 
 
-def _entry(field: Field) -> Iterator[Field]:
-    """Yield a field, or the fields of the object or list of objects that it holds."""
+def _is_short(keys: Sequence[object]) -> bool:
+    """Return whether the keys of an object may be remembered: those of one sender are the same each time."""
+    return len(keys) <= _MOST_KEYS and len("".join(map(str, keys))) <= _LONGEST_KEYS
+
+
+@lru_cache(maxsize=256)
+def _shape(keys: tuple[str, ...]) -> tuple[tuple[str, str, str, Meaning, bool, bool], ...]:
+    """Return for each key its text, its word, its place, what it says, and how its value is read."""
+    names = [(str(key), meaning(str(key))) for key in keys]
+    return tuple(
+        (
+            name,
+            known.word,
+            name if known.is_known else f"[{position}]",
+            known,
+            known.word in field_names.WHOLE,
+            known.word in field_names.CUSTOM_OBJECTS,
+        )
+        for position, (name, known) in enumerate(names)
+    )
+
+
+def _add_inner(fields: list[Field], field: Field) -> None:
+    """Add a field, or the fields of the object or list of objects that it holds."""
     about = _about(field.owner, field.word)
-    if field.word in field_names.WHOLE or about == "other":
-        yield field
+    if about == "other":
+        fields.append(field)
     elif field.word in field_names.CUSTOM_OBJECTS and field.owner != "mail":
         owner: Owner = "custom" if field.owner in {"event", "contact", "custom"} else "unknown"
-        yield from _custom(field.value, owner, field.loc, field.depth + 1)
+        _add_custom(fields, field.value, owner, field.loc, field.depth + 1)
     else:
-        yield from _plain(field, about)
+        _add_plain(fields, field, about)
 
 
-def _plain(field: Field, about: Owner) -> Iterator[Field]:
+def _add_plain(fields: list[Field], field: Field, about: Owner) -> None:
     objects = list(_objects(field.value, field.loc))
     if about == "contact" and len(objects) > 1:
         raise EventRefused("too_many", field.loc, _ONE_CONTACT)
     owner = about if len(objects) == 1 or about in {"note", "custom"} else "unknown"
     if objects and owner == "unknown" != field.owner and field.word not in field_names.NOT_OWN:
-        yield Field("unknown", UNREAD, UNREAD, None, field.loc, field.depth)
+        fields.append(Field("unknown", UNREAD, UNREAD, None, field.loc, field.depth))
+    first = len(fields)
     for part, loc in objects:
-        fields = _object(part, owner, loc, field.depth + 1)
-        yield from _named_after(field.name, fields) if owner in {"unknown", "custom"} else fields
+        _add_object(fields, part, owner, loc, field.depth + 1)
     if not objects:
-        yield field
+        fields.append(field)
+    elif owner in {"unknown", "custom"} and consent_words.column_meaning(field.name) is not None:
+        fields[first:] = [_named_after(field.name, one) for one in fields[first:]]
 
 
-def _named_after(name: str, fields: Iterator[Field]) -> Iterator[Field]:
-    """Yield the fields of an object; where its name speaks of consent, theirs do: `optOut: {sms: true}`."""
-    if consent_words.column_meaning(name) is None:
-        yield from fields
-        return
-    for field in fields:
-        yield field._replace(name=f"{name} {field.name}") if field.name != UNREAD else field
+def _named_after(name: str, field: Field) -> Field:
+    """Return a field of an object whose name speaks of consent: its own does too: `optOut: {sms: true}`."""
+    if field.name == UNREAD:
+        return field
+    named = f"{name} {field.name}"
+    return field._replace(name=named, meaning=meaning(named))
 
 
 def _about(owner: Owner, word: str) -> Owner:
@@ -140,26 +193,35 @@ def _about(owner: Owner, word: str) -> Owner:
 
 
 def _objects(value: Any, loc: str) -> Iterator[tuple[Mapping[str, Any], str]]:
-    if isinstance(value, Mapping):
+    if isinstance(value, _OBJECTS):
         yield value, loc
     elif isinstance(value, list):
         for position, item in enumerate(value):
-            if isinstance(item, Mapping | list):
+            if isinstance(item, _NESTED):
                 yield from _objects(item, f"{loc}.[{position}]")
 
 
-def _custom(value: Any, owner: Owner, loc: str, depth: int) -> Iterator[Field]:
-    """Yield the user's own fields: `{name: value}`, a list of `{id, value}`, or one of them as JSON text."""
+def _add_custom(fields: list[Field], value: Any, owner: Owner, loc: str, depth: int) -> None:
+    """Add the user's own fields: `{name: value}`, a list of `{id, value}`, or one of them as JSON text."""
     value = _parsed(value) if isinstance(value, str) else value
     for part, place in _objects(value, loc):
-        words = {reduced(str(name)): item for name, item in part.items()}
-        names = tuple(str(words[word]) for word in field_names.CUSTOM_NAMES if isinstance(words.get(word), str | int))
-        values = [words[word] for word in words if word in field_names.CUSTOM_VALUES]
-        if names and values:
-            told = next((item for item in values if not is_blank(item)), None)
-            yield Field(owner, names[0], reduced(names[0]), told, place, depth, names)
+        keys = tuple(part)
+        naming, valued = (_custom_keys if _is_short(keys) else _custom_keys.__wrapped__)(keys)
+        names = tuple(str(part[key]) for key in naming if isinstance(part[key], _NAMING))
+        if names and valued:
+            told = next((part[key] for key in valued if not is_blank(part[key])), None)
+            known = meaning(names[0])
+            fields.append(Field(owner, names[0], known.word, told, place, depth, names, known))
         else:
-            yield from _object(part, owner, place, depth)
+            _add_object(fields, part, owner, place, depth)
+
+
+@lru_cache(maxsize=256)
+def _custom_keys(keys: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which keys of an object are names of a custom field, and which are its value."""
+    words = {reduced(str(key)): key for key in keys}
+    naming = tuple(words[word] for word in field_names.CUSTOM_NAMES if word in words)
+    return naming, tuple(key for word, key in words.items() if word in field_names.CUSTOM_VALUES)
 
 
 def _parsed(text: str) -> Any:

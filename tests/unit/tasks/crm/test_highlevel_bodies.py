@@ -443,7 +443,7 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
     return {**nested, **({"extra": refusal} if clashes else refusal), "noise": draw(JSON)}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(bodies())
 def test_no_nesting_and_no_spelling_loses_a_refusal(told: dict[str, Any]) -> None:
     found = workflow(**told)

@@ -122,7 +122,7 @@ FILLING = {
     "campaign": ("Spring",),
     "locations": ("Austin, TX; Waco",),
 }
-PROFILES = resources.files("tasks.intake.csv") / "profiles"
+PROFILES = resources.files("tasks.intake.csv.columns") / "profiles"
 
 
 @dataclass(frozen=True)
