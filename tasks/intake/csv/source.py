@@ -39,8 +39,8 @@ class Source:
     delimiter: str
     #: stripped of outer blanks, each name once; "" is a column without a name
     header: tuple[str, ...]
-    #: records above the header, such as a report's title; they are passed over
-    titles: int = 0
+    #: records above the header, such as a report's title; they are passed over in the copy, and not stored
+    titles: int = field(default=0, compare=False)
     #: True: an error file of ours, whose cells carry a guard against formulas that `read_records` removes
     guarded: bool = False
     warnings: tuple[Issue, ...] = ()
@@ -48,10 +48,14 @@ class Source:
     sample: tuple[tuple[str, ...], ...] = field(default=(), repr=False, compare=False)
 
     def dump(self) -> JsonObject:
-        """Return the source as JSON, for `load`."""
-        stored = asdict(replace(self, sample=())) | {"header": list(self.header)}
-        del stored["sample"]
-        return stored | {"warnings": [asdict(issue) for issue in self.warnings]}
+        """Return the source as JSON, for `load`; without what only copying needs, so older workers can read it."""
+        return {
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "header": list(self.header),
+            "guarded": self.guarded,
+            "warnings": [asdict(issue) for issue in self.warnings],
+        }
 
     @classmethod
     def load(cls, stored: JsonMapping) -> Source:

@@ -524,3 +524,8 @@ def test_reading_by_offsets_is_reading_the_whole(tmp_path, monkeypatch, table, c
     whole = csv.reader(io.StringIO(text.getvalue(), newline=""))
     starts = [whole.line_num + 1 for _ in whole]  # where the next one starts
     assert [record.line for record in records] == starts[:-1]
+
+
+def test_what_is_stored_of_a_source_is_what_workers_of_the_version_before_know(importer):
+    stored = importer.take("Leads of May\n\nID,Email,Source\nA1,a@example.com,web\n").source.dump()
+    assert set(stored) == {"encoding", "delimiter", "header", "guarded", "warnings"}
