@@ -140,6 +140,16 @@ def column_meaning(header: str) -> ConsentColumn | None:
     return None
 
 
+def is_known(word: str) -> bool:
+    """Return whether a word is one of those by which consent is said, so that it names nobody.
+
+    >>> is_known("unsubscribed"), is_known("DND"), is_known("Maria")
+    (True, True, False)
+    """
+    words = split_words(word)
+    return bool(words) and all(part in _WORDS or part in _STEMS or part in _SPELT for part in words)
+
+
 def may_mention_consent(text: str) -> bool:
     """Return quickly whether a text may contain a word of consent; False is certain.
 

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from db.records import ConsentStatement
+from domain.channels import ConsentChannel
 from domain.consent import ConsentBasis
 from domain.documents import JsonObject
 from ml.language import consent_words
@@ -191,6 +192,8 @@ def _read_consent(
     """Return the statements of a cell that is about consent; None when it is a flag that is off."""
     dated = _time_in(row, column.name, text)
     statements = consent.from_consent_cell(about, text, reference=column.header, at=row.now, dated=dated)
+    if (only := row.plan.grants.get(column.position)) is not None:
+        statements = tuple(_narrowed(statement, only) for statement in statements)
     if not statements and about.means == "refusal" and len(about.channels) == 1 and not consent_words.is_blank(text):
         return None
     if consent.any_not_understood(statements):
@@ -198,6 +201,12 @@ def _read_consent(
     elif about.means == "refusal" and statements and dated is None and not _is_plain_refusal(column.header, text):
         row.warn("value.enum", column.header, "neither yes nor no; write true or false; taken as a refusal")
     return statements
+
+
+def _narrowed(statement: ConsentStatement, channel: str) -> ConsentStatement:
+    """Return a consent, given or withheld, for one channel only; a refusal or a doubt as it is."""
+    consents = statement.decision in {"granted", "withheld"} and statement.channel == "all"
+    return replace(statement, channel=cast("ConsentChannel", channel)) if consents else statement
 
 
 def _is_plain_refusal(header: str, text: str) -> bool:

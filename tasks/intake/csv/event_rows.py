@@ -63,7 +63,7 @@ def convert(record: CsvRecord, plan: ColumnPlan, defaults: FileDefaults, now: da
         return _not_taken(row_checks.wrong_width(record, plan))
     row = cells.read_cells(row_checks.filled_up(record, plan), plan, defaults, now)
     rows.resolve_row(row, now)
-    if reason := row_checks.unidentified(record, row.ids, row.contact):
+    if reason := row_checks.unidentified(row.ids, row.contact):
         return _not_taken(row_checks.row_issue(record, "row.no_identity", reason), row.issues)
     if defaults.kind:
         row.fields.setdefault("kind", defaults.kind)

@@ -15,7 +15,10 @@ from tasks.intake.values import scalars
 
 #: how closing lines of reports begin
 _CLOSING = re.compile(
-    r"(?:grand\s*|sub\s*-?)?totals?\b|sum\b|gesamt|insgesamt|summe\b|somme\b|suma\b|totale\b|copyright\b|\u00a9|\(c\)\s"
+    # the words for a total are also names, so nothing but a figure or a mark may follow them
+    r"(?:(?:grand\s*|sub\s*-?)?totals?|sum|gesamt|insgesamt|summe|somme|suma|totale)"
+    r"(?=\s*(?:$|[:=(,\d]|general\b|generale\b|amount\b|count\b|of\b|records?\b|leads?\b))"
+    r"|copyright\b|\u00a9|\(c\)\s"
     r"|confidential\b|generated\s(?:by|on|at)|exported\s(?:by|on|at|from)|report\s(?:generated|run|created)|printed\s(?:by|on)"
     r"|page\s\d|\d{1,9}\s(?:records?|rows?|leads?|contacts?|results?)\b|end\sof\s(?:report|file|export)|filtered\sby|as\sof\s",
     re.IGNORECASE,
@@ -25,6 +28,8 @@ _FIGURE = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"@|\d{7}|\d{3}[\s.-]\d{4}")
+#: kinds of columns that say who somebody is, or whether he may be contacted
+_TELLING = frozenset({"id", "email", "phone", "email_or_phone", "dnd", "opt_in", "unsubscribed"})
 #: kinds of columns in which no e-mail address stands
 _WITHOUT_ADDRESSES = frozenset(
     {"phone", "name", "choice", "amount", "budget", "least", "count", "time", "zone", "label"}
@@ -40,7 +45,6 @@ _FORMS = (
 )
 #: codes of cells that cannot be what their header says
 _UNREADABLE = frozenset({"value.email", "value.phone", "value.date", "value.number", "value.enum"})
-_TOTAL = re.compile(r"(?:grand\s*|sub\s*-?)?totals?\b.*|sum\b.*", re.IGNORECASE)
 
 #: a refusal below a row is not stored, so its time does not matter
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -156,13 +160,22 @@ def _is_footer(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
     first = next(filter(str.strip, row_cells)).strip()
     closing = _CLOSING.match(first)
     filled = sum(map(bool, row_cells))
-    if closing is None and filled > 1:
+    if (closing is None and filled > 1) or _may_be_a_lead(row_cells, plan, first):
         return False
     others = [text for cell in row_cells if (text := cell.strip()) and text != first]
     if closing is not None:
         return _are_figures(others) or (len(others) < 2 and not any(map(_ADDRESS.search, (first, *others))))
     # one cell of prose in a table; a single id or address may be all that a row has
     return len(row_cells) < len(plan.columns) > 2 and " " in first and not _ADDRESS.search(first)
+
+
+def _may_be_a_lead(row_cells: Sequence[str], plan: ColumnPlan, first: str) -> bool:
+    """Return whether a cell beside the first one says who somebody is, or whether he may be contacted."""
+    return any(
+        column.kind in _TELLING and (text := cell.strip()) and text != first
+        for cell, column in zip(row_cells, plan.columns, strict=False)
+        if column.role == "canonical"
+    )
 
 
 def _repeats_header(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
@@ -179,7 +192,7 @@ def _are_figures(texts: Sequence[str]) -> bool:
 
 
 def _is_child_row(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
-    if not plan.child_positions:
+    if not plan.child_positions or plan.row_number:
         return False
     filled = {index for index, cell in enumerate(row_cells) if cell.strip()}
     return filled <= plan.child_positions
@@ -190,13 +203,8 @@ def _readable_length(row_cells: Sequence[str]) -> int:
     return sum(min(len(cell), scalars.MAX_CELL) for cell in row_cells)
 
 
-def unidentified(
-    record: CsvRecord, ids: Mapping[str, str], contact: Mapping[str, str], *, numbered: bool = False
-) -> str | None:
+def unidentified(ids: Mapping[str, str], contact: Mapping[str, str], *, numbered: bool = False) -> str | None:
     """Return why the lead of a row cannot be identified; None when it can, or when rows are known by their number."""
-    first = next(text for cell in record.cells if (text := cell.strip()))
-    if not {"email", "phone"} & contact.keys() and _TOTAL.fullmatch(first):
-        return "this looks like a line of totals; remove it"
     if numbered or "external_id" in ids or "email" in contact or {"phone", "last_name"} <= contact.keys():
         return None
     return "nothing identifies the lead; give an id, an e-mail address, or a phone number with a last name"

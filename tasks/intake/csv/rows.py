@@ -67,7 +67,7 @@ def convert(record: CsvRecord, plan: ColumnPlan, defaults: FileDefaults, now: da
         _doubt_missing_consent(row, len(record.cells))
         _doubt_refusal_beyond(row, record, now)
     resolve_row(row, now)
-    if reason := row_checks.unidentified(record, row.ids, row.contact, numbered=plan.row_number):
+    if reason := row_checks.unidentified(row.ids, row.contact, numbered=plan.row_number):
         no_identity = row_checks.row_issue(record, "row.no_identity", reason)
         return ConvertedLead(draft=None, issues=(no_identity, *row.issues))
     return ConvertedLead(draft=_draft(row, defaults), issues=tuple(row.issues))

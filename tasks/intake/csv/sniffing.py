@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def count_titles(first_records: Sequence[Sequence[str]]) -> int:
     """
     filled = [sum(map(bool, map(str.strip, cells))) for cells in first_records[:_MOST_TITLES]]
     widest = max(filled, default=0)
-    if widest < 3:
+    if widest < 3 or _is_whole(first_records):
         return 0
     # a title may have two cells in a wide report; a header may have two names among many blank cells
     most = 2 if widest >= 6 else 1
@@ -144,6 +145,14 @@ def _are_names(cells: Sequence[str]) -> bool:
     named = [name for cell in cells if (name := cell.strip())]
     distinct = len({name.casefold() for name in named}) == len(named) > 2
     return distinct and not any(_DATA_CELL.fullmatch(name) or _NUMBER.fullmatch(name) for name in named)
+
+
+def _is_whole(first_records: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first record is as wide as most records and has no blank cell: it is no title."""
+    widths = Counter(map(len, first_records[1:]))
+    first = first_records[0]
+    most = widths.most_common(1)[0][0] if widths else len(first)
+    return len(first) > 1 and all(map(str.strip, first)) and most == len(first)
 
 
 def is_torn(cells: Sequence[str], mark: str) -> bool:

@@ -57,7 +57,7 @@ _DATE_FORMS = {
     False: tuple(re.compile(f"{_WEEKDAY}{date}{_CLOCK}", re.IGNORECASE) for date in _DATES),
 }
 #: an offset in brackets, `(UTC+0)`; what else stands there is a comment
-_ENCLOSED_ZONE = re.compile(r"\s*+\(((?:GMT|UTC)(?:[+-]\d{1,2}(?::?\d{2})?)?)\)$")
+_ENCLOSED_ZONE = re.compile(r"(?<!\s)\s*+\(((?:GMT|UTC)(?:[+-]\d{1,2}(?::?\d{2})?)?)\)$")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _SERIAL = re.compile(r"\d{5}(?:[.,]\d+)?")
 _EPOCH = re.compile(r"\d{10}(?:\d{3})?")

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from db.records import BackfillDraft, LeadDraft
+from db.records import BackfillDraft, ConsentStatement, LeadDraft
 from domain.documents import JsonObject
+from ml.language import consent_words
 from tasks.intake.csv import source
 from tasks.intake.csv.columns.column_plan import ColumnPlan, PlannedColumn
 from tasks.intake.csv.issues import Issue
@@ -24,13 +25,30 @@ from tasks.services.backfill import file_layout
 
 #: examples of a column, and lines named of each reason for which rows are rejected
 EXAMPLES, LINES = 3, 3
+#: characters of an example; different marks that are listed; words of a stage that people add nothing to
+LONGEST, MOST_SOURCES, MOST_WORDS = 40, 200, 4
+_ADDRESS = re.compile(r"@|\d{7}|\d{3}[\s.-]\d{3}")
+#: what people add to a word of a system: `Referral: John Smith`
+_ADDED = re.compile(r":\s*\S|\bper\b|\bby\b", re.IGNORECASE)
 #: kinds of columns whose cells name nobody and are shown as they are
-_PLAIN = frozenset(
-    {"choice", "amount", "budget", "least", "count", "time", "dnd", "opt_in", "label", "zone", "unsubscribed"}
-)
+_PLAIN = frozenset({"choice", "amount", "budget", "least", "count", "time", "label", "zone"})
 _PLAIN_NAMES = frozenset({"stage", "pipeline", "source", "campaign", "property_type", "state"})
 #: cells of an own column that name nobody: yes and no, and figures too short for an id or a phone number
 _HARMLESS = re.compile(r"-?\d{1,4}(?:[.,]\d{1,3})?|yes|no|true|false|y|n", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class _Issues:
+    """Issues of one kind: how many, and the messages of the first."""
+
+    count: int = 0
+    messages: list[str] = field(default_factory=list)
+
+    def add(self, issue: Issue) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.messages) < LINES:
+            self.messages.append(issue.message)
 
 
 @dataclass(slots=True)
@@ -40,32 +58,54 @@ class _Findings:
     codes: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=lambda: Counter(won=0, lost=0, open=0))
     rows: Counter[str] = field(default_factory=lambda: Counter(rejected=0, skipped=0))
-    cells: dict[int, Counter[str]] = field(default_factory=dict)
+    filled: Counter[int] = field(default_factory=Counter)
+    #: position -> the beginnings of its first distinct cells
+    examples: dict[int, list[str]] = field(default_factory=dict)
     #: source of a statement -> decision and channel -> rows
     consent: dict[str, Counter[str]] = field(default_factory=dict)
-    #: code -> the first issues of rows that are rejected, or passed over
-    rejected: dict[str, list[Issue]] = field(default_factory=dict)
-    passed_over: dict[str, list[Issue]] = field(default_factory=dict)
+    #: code -> rows that are rejected, or passed over
+    rejected: dict[str, _Issues] = field(default_factory=dict)
+    passed_over: dict[str, _Issues] = field(default_factory=dict)
     #: header -> its warnings
-    doubts: dict[str, list[Issue]] = field(default_factory=dict)
+    doubts: dict[str, _Issues] = field(default_factory=dict)
 
     def add(self, record: source.CsvRecord, lead: LeadDraft | None, issues: Sequence[Issue]) -> None:
         """Add one row."""
         self.codes.update(issue.code for issue in issues)
         for position, cell in enumerate(record.cells):
             if text := cell.strip():
-                self.cells.setdefault(position, Counter())[text] += 1
+                self.filled[position] += 1
+                examples = self.examples.setdefault(position, [])
+                if len(examples) < EXAMPLES and text[:LONGEST] not in examples:
+                    examples.append(text[:LONGEST])
         for issue in issues:
             if issue.severity == "warning" and issue.column:
-                self.doubts.setdefault(issue.column, []).append(issue)
+                self.doubts.setdefault(issue.column, _Issues()).add(issue)
         if lead is None:
             refused = issues[0].severity == "error"
             self.rows["rejected" if refused else "skipped"] += 1
-            (self.rejected if refused else self.passed_over).setdefault(issues[0].code, []).append(issues[0])
+            (self.rejected if refused else self.passed_over).setdefault(issues[0].code, _Issues()).add(issues[0])
             return
         self.labels["open" if lead.label is None else "won" if lead.label else "lost"] += 1
-        for source_of, told in {(s.reference or s.basis, f"{s.decision} {s.channel}") for s in lead.statements}:
-            self.consent.setdefault(source_of, Counter())[told] += 1
+        for source_of, told in {(_source_of(s), f"{s.decision} {s.channel}") for s in lead.statements}:
+            if source_of in self.consent or len(self.consent) < MOST_SOURCES:
+                self.consent.setdefault(source_of, Counter())[told] += 1
+
+
+def _source_of(statement: ConsentStatement) -> str:
+    """Return where something was said: the header of a column, or the words of a mark that are words of consent."""
+    if statement.basis == "column":
+        return statement.reference or statement.basis
+    return f"{statement.basis}: {_words_of_systems(statement.reference or '')}"
+
+
+def _words_of_systems(text: str) -> str:
+    """Return a mark as it may be shown: what people add to it, such as a name, is masked.
+
+    >>> _words_of_systems("do not contact"), _words_of_systems("DNC per wife Maria 305-555-0177")
+    ('do not contact', 'DNC p•• w••• M•••• 3••-5••-0•••')
+    """
+    return " ".join(word if consent_words.is_known(word) else mask(word) for word in text[:LONGEST].split())
 
 
 def preview(draft: BackfillDraft, spooled: source.SpooledFile, now: datetime) -> JsonObject:
@@ -88,11 +128,18 @@ def preview(draft: BackfillDraft, spooled: source.SpooledFile, now: datetime) ->
         "columns": {
             "mapped": dict(plan.mapped),
             "custom": list(plan.custom),
-            "empty": [column.header for column in plan.columns if column.header and column.index not in findings.cells],
+            "empty": [column.header for column in plan.columns if column.header and not findings.filled[column.index]],
         },
         "readings": [_reading(column, findings) for column in plan.columns],
         "consent": [{"from": name, "understood": dict(told)} for name, told in sorted(findings.consent.items())],
-        "ends": [{"column": end.header, "words": dict(end.words), "not_read": list(end.unclear)} for end in plan.ends],
+        "ends": [
+            {
+                "column": end.header,
+                "words": {_word_of_stage(word): outcome for word, outcome in end.words.items()},
+                "not_read": list(map(_word_of_stage, end.unclear)),
+            }
+            for end in plan.ends
+        ],
         "labels": dict(findings.labels),
         "rejected": _reasons(findings.rejected),
         "passed_over": _reasons(findings.passed_over),
@@ -104,8 +151,7 @@ def preview(draft: BackfillDraft, spooled: source.SpooledFile, now: datetime) ->
 
 def _reading(column: PlannedColumn, findings: _Findings) -> JsonObject:
     """Return how one column is read."""
-    cells = findings.cells.get(column.index, Counter())
-    doubts = findings.doubts.get(column.header, [])
+    doubts = findings.doubts.get(column.header)
     read_as = {"unnamed": "nothing", "ignored": "nothing", "custom": "attribute"}.get(column.role, column.name)
     return {
         "position": column.index + 1,
@@ -113,18 +159,22 @@ def _reading(column: PlannedColumn, findings: _Findings) -> JsonObject:
         "read_as": read_as,
         "decided_by": column.how,
         "counts_after": column.rank,
-        "filled": sum(cells.values()),
-        "examples": [_shown(text, column) for text in list(cells)[:EXAMPLES]],
-        "advice": f"{len(doubts)} cells: {_hint(doubts[0])}" if doubts else None,
+        "filled": findings.filled[column.index],
+        "examples": [_shown(text, column) for text in findings.examples.get(column.index, ())],
+        "advice": f"{doubts.count} cells: {_hint(doubts.messages[0])}" if doubts else None,
     }
 
 
 def _shown(text: str, column: PlannedColumn) -> str:
     """Return an example as it may be shown: words of a system as they are, what may name a person masked."""
     harmless = column.role == "custom" and _HARMLESS.fullmatch(text) is not None
-    if "@" not in text and (column.kind in _PLAIN or column.name in _PLAIN_NAMES or harmless):
-        return text[:40]
-    return mask(text[:40])
+    plain = column.kind in _PLAIN or harmless or (column.name in _PLAIN_NAMES and not _ADDED.search(text))
+    return text if plain and not _ADDRESS.search(text) else mask(text)
+
+
+def _word_of_stage(word: str) -> str:
+    """Return a stage as it may be shown: a number or an address in it is somebody's."""
+    return mask(word) if _ADDRESS.search(word) or len(word.split()) > MOST_WORDS else word
 
 
 def mask(text: str) -> str:
@@ -143,15 +193,15 @@ def mask(text: str) -> str:
     return "".join(shown)
 
 
-def _reasons(issues_by_code: Mapping[str, Sequence[Issue]]) -> list[JsonObject]:
+def _reasons(issues_by_code: Mapping[str, _Issues]) -> list[JsonObject]:
     return [
-        {"code": code, "rows": len(issues), "examples": [issue.message for issue in issues[:LINES]]}
+        {"code": code, "rows": issues.count, "examples": list(issues.messages)}
         for code, issues in sorted(issues_by_code.items())
     ]
 
 
-def _hint(issue: Issue) -> str:
-    return issue.message.partition(": ")[2]
+def _hint(message: str) -> str:
+    return message.partition(": ")[2]
 
 
 def _advice(file_source: source.Source, plan: ColumnPlan, findings: _Findings) -> list[str]:

@@ -37,6 +37,11 @@ class PlannedColumn:
     rank: int = 0
 
     @property
+    def falls_back(self) -> bool:
+        """Return whether it counts only where another column of its meaning has nothing."""
+        return bool(self.rank)
+
+    @property
     def kind(self) -> str:
         """Return how its cells are read: a key of `lead_schema.KINDS` or `EVENT_KINDS`, or `custom`."""
         return (lead_schema.column_kind(self.name) if self.name else None) or "custom"
@@ -110,6 +115,8 @@ class ColumnPlan:
     amounts: Mapping[int, AmountReading] = field(default_factory=dict)
     #: positions of columns that hold the country of phone numbers or its dialling code, the surest first
     countries: tuple[int, ...] = ()
+    #: position of a consent column -> the only channel that its yes opens; its refusals close what they name
+    grants: Mapping[int, str] = field(default_factory=dict)
     #: issues of columns as a whole
     warnings: tuple[Issue, ...] = ()
 
@@ -150,6 +157,8 @@ class ColumnPlan:
     @cached_property
     def child_positions(self) -> frozenset[int]:
         """Positions of the columns of child rows, such as `Note (Notes)`, that are attributes."""
+        if not any(c.kind in ("id", "email", "phone") for c in self.columns):
+            return frozenset()  # `Age (years)` of a data set
         return frozenset(c.index for c in self.columns if c.role == "custom" and header_words.is_child_column(c.header))
 
     @cached_property
@@ -187,9 +196,12 @@ class ColumnPlan:
             "profile": self.profile,
             "why": self.why,
             "subject": self.subject,
-            "columns": [[column.header, column.role, column.name] for column in self.columns],
-            # beside the columns, so that a worker of the version before can read them
-            "ranks": [[column.how, column.rank] for column in self.columns],
+            # a worker of the version before takes the columns that fall back for attributes, and not for the only ones
+            "columns": [
+                [column.header, "custom", None] if column.falls_back else [column.header, column.role, column.name]
+                for column in self.columns
+            ],
+            "ranks": [[column.how, column.rank, column.role, column.name] for column in self.columns],
             "label": {name: sorted(getattr(self.label, name)) for name in ("positive", "negative", "open")},
             "missing": sorted(self.missing),
             "row_number": self.row_number,
@@ -199,16 +211,19 @@ class ColumnPlan:
             "orders": dict(self.date_orders),
             "amounts": [[position, reading.style, reading.own] for position, reading in self.amounts.items()],
             "countries": list(self.countries),
+            "grants": [[position, channel] for position, channel in self.grants.items()],
             "warnings": [[issue.severity, issue.code, issue.column, issue.message] for issue in self.warnings],
         }
 
     @classmethod
     def load(cls, stored: JsonMapping) -> ColumnPlan:
         """Return the plan that `dump` stored."""
-        ranks = stored.get("ranks") or [["", 0]] * len(stored["columns"])
+        ranks = stored.get("ranks") or [["", 0, role, name] for _, role, name in stored["columns"]]
         columns = (
             PlannedColumn(index=index, header=header, role=role, name=name, how=how, rank=rank)
-            for index, ((header, role, name), (how, rank)) in enumerate(zip(stored["columns"], ranks, strict=True))
+            for index, ((header, _, _), (how, rank, role, name)) in enumerate(
+                zip(stored["columns"], ranks, strict=True)
+            )
         )
         warnings = (
             Issue(severity=severity, code=code, column=column, message=message)
@@ -232,5 +247,6 @@ class ColumnPlan:
             date_orders=stored.get("orders", {}),
             amounts={position: AmountReading(style, own) for position, style, own in stored.get("amounts", ())},
             countries=tuple(stored.get("countries", ())),
+            grants=dict(stored.get("grants", ())),
             warnings=tuple(warnings),
         )

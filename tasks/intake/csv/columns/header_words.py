@@ -28,6 +28,8 @@ _EMAIL, _PHONE, _NEUTRAL, _OTHERS, _NAME, _BESIDE_NAME, _FIRST, _LAST, _COUNTRY,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W\d_]+")
+#: characters of a header that are read word by word
+_LONGEST = 200
 #: two words that are one
 _PAIRS = (("e", "mail", "email"), ("e", "mails", "emails"), ("whats", "app", "whatsapp"), ("full", "name", "fullname"))
 #: what a record is, in front of the name of its column: `Person - Owner`
@@ -42,11 +44,17 @@ _QUESTION = re.compile(
     re.IGNORECASE,
 )
 #: a currency or a zone behind a header
-_UNIT = re.compile(r"\s*+[(\[](?:[A-Z]{3}|[^\w\s()]{1,3})[)\]]$")
+_UNIT = re.compile(r"(?<!\s)\s*+[(\[](?:[A-Z]{3}|[^\w\s()]{1,3})[)\]]$")
 #: signs that stand for a phone or an e-mail address
 _SIGNS = re.compile("[\u260e\u260f\u2706\u2709\U0001f4de\U0001f4f1\U0001f4e7\U0001f4e8]")
 #: columns that belong to rows below the lead's own, as ERPNext writes them: `Note (Notes)`
-_CHILD = re.compile(r"\S.*\s\([^()]++\)")
+_CHILD = re.compile(r"\S.*\s\([^()\d][^()]*+\)")
+#: a second person of the same kind: `Buyer 2 Email`, `Second Buyer Phone`
+_ANOTHER_PERSON = re.compile(
+    r"(?:second|secondary|third|2nd|other|alternate|alternative|alt|additional|co)[\s_-]*+(?:buyer|client|customer|person|applicant"
+    r"|borrower)|(?:buyer|client|customer|person|applicant|borrower)[\s_-]*+[2-9]",
+    re.IGNORECASE,
+)
 
 
 @lru_cache(maxsize=4096)
@@ -56,7 +64,8 @@ def words_of(header: str) -> tuple[str, ...]:
     >>> words_of("Adresse e-mail"), words_of("doNotEmail")
     (('adresse', 'email'), ('do', 'not', 'email'))
     """
-    plain = "".join(c for c in unicodedata.normalize("NFKD", _CAMEL.sub(" ", header)) if not unicodedata.combining(c))
+    short = _CAMEL.sub(" ", header[:_LONGEST])
+    plain = "".join(c for c in unicodedata.normalize("NFKD", short) if not unicodedata.combining(c))
     words = _WORD.findall(plain.casefold())
     for first, second, joined in _PAIRS:
         for at in range(len(words) - 2, -1, -1):
@@ -83,7 +92,7 @@ def without_frame(header: str) -> str | None:
     >>> without_frame("Min Price (AED)"), without_frame("ID (Notes)")
     ('Min Price', None)
     """
-    bare = _UNIT.sub("", header.strip())
+    bare = _UNIT.sub("", header.strip()[:_LONGEST])
     match = _QUESTION.match(bare)
     inner = bare[match.end() :] if match else bare
     return inner if inner != header.strip() else None
@@ -95,9 +104,11 @@ def contact_kind(header: str) -> ContactKind | None:
     >>> contact_kind("Person - Email - Work"), contact_kind("Email / Phone"), contact_kind("Agent Email")
     ('email', 'email_or_phone', None)
     """
+    if words_of(header) == ("email", "from"):  # of the sender, who is the lead
+        return "email"
     words = set(words_of(header))
     telling = words - _NEUTRAL
-    if not telling or telling & _OTHERS or not telling <= _EMAIL | _PHONE:
+    if not telling or words & _OTHERS or _ANOTHER_PERSON.search(header) or not telling <= _EMAIL | _PHONE:
         return None
     if telling & _EMAIL and telling & _PHONE:
         return "email_or_phone"
@@ -105,8 +116,18 @@ def contact_kind(header: str) -> ContactKind | None:
 
 
 def may_hold_contact(header: str) -> bool:
-    """Return whether the values of a column may speak for a header that says nothing: no word of somebody else."""
-    return not set(words_of(header)) & _OTHERS
+    """Return whether the values of a column may speak for a header that says nothing: no word of somebody else.
+
+    A word for an address beside one that is not known, as in `Closer Email`, may be somebody else's too.
+
+    >>> may_hold_contact("Reach me"), may_hold_contact("Closer Email"), may_hold_contact("Godmother e-mail")
+    (True, False, False)
+    """
+    words = set(words_of(header))
+    addresses = words & (_EMAIL | _PHONE)
+    return (
+        not words & _OTHERS and not (addresses and words - _NEUTRAL - addresses) and not _ANOTHER_PERSON.search(header)
+    )
 
 
 def says_only_contact(header: str) -> bool:

@@ -35,6 +35,8 @@ class Meanings:
     header: Sequence[str]
     sample: Sample
     found: dict[int, Meaning] = field(default_factory=dict)
+    #: consent columns whose yes opens one channel only, by the profile: position -> channel
+    grants: dict[int, str] = field(default_factory=dict)
     #: columns whose values contradict their header, and the canonical column that the header names
     misread: dict[int, str] = field(default_factory=dict)
 

@@ -13,7 +13,8 @@ from tasks.intake.csv.columns import header_words
 
 #: words and figures that tell a second person's columns from the lead's own
 _SECOND = re.compile(
-    r"(?:^|[\W_])(secondary|second|2nd|alternate|alternative|alt|other|additional|2|3)(?=[\W_]|$)", re.IGNORECASE
+    r"(?:^|[\W_])(secondary|second|2nd|alternate|alternative|alt|other|additional|2|3)(?=[\W_]|$)|(?<=[a-z])([23])(?=[\W_]|$)",
+    re.IGNORECASE,
 )
 #: rows that can show a title
 _FEWEST = 2
@@ -35,7 +36,7 @@ def second_person(header: Sequence[str]) -> frozenset[int]:
 
 def _mark(header: str) -> str | None:
     match = _SECOND.search(header)
-    return match[1].casefold() if match else None
+    return (match[1] or match[2]).casefold() if match else None
 
 
 def _is_name(header: str) -> bool:

@@ -73,6 +73,7 @@ def plan_columns(
         outcomes={**used.outcomes, **rules.outcomes},
         date_orders=_profile_date_orders(used, meanings.names()),
         countries=_countries(header, meanings.found),
+        grants=meanings.grants,
         warnings=tuple(_warnings(meanings, anonymous=anonymous)),
     )
 
@@ -156,9 +157,9 @@ def _add_consent(meanings: Meanings, profile: Profile) -> None:
         about = consent_words.column_meaning(name)
         if about is not None:
             target = "ignored" if about.means == "about" else lead_schema.consent_column_name(about)
-            if about.means == "consent":
-                target = own.get(reduced_header(name), target)
             meanings.found[index] = Meaning(target, "consent")
+            if about.means == "consent" and (only := own.get(reduced_header(name))):
+                meanings.grants[index] = only.removeprefix("opt_in_")
 
 
 def _add_second_person(meanings: Meanings) -> None:

@@ -485,3 +485,35 @@ def test_drafts_are_clean_as_they_say(importer, now):
     for draft in drafts:
         assert draft.clean
         assert merge(None, draft, "fill_blanks") == merge(None, replace(draft, clean=False), "fill_blanks")
+
+
+# --- what looks like a closing line and is a lead
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("full_name,phone,dnd_call", "Suma Rao,+91 98765 43210,1"),
+        ("full_name,phone,external_id", "Suma Rao,,1044"),
+        ("full_name,email,deal_value", "Total Homes,ann@example.com,5"),
+        ("full_name,external_id,source", "Sum Li,7,web"),
+    ],
+)
+def test_a_name_that_begins_like_a_total_is_a_lead(importer, header, row):
+    found = importer.take(f"{header}\n{row}\n").rows[0]
+    assert found.draft is not None
+
+
+def test_units_in_headers_are_no_child_rows(importer):
+    mapping = {"identity": {"row_number": True}}
+    text = "Age (years),Income (USD),Score (pts)\n30,5,1\n40,6,2\n"
+    assert len(importer.take(text, mapping).drafts) == len(importer.take(text).drafts) == 2
+
+
+def test_a_consent_for_one_channel_narrows_no_refusal(importer):
+    cells = ["yes", "no", "do not contact", "do not call", "maybe"]
+    text = "EMAIL,OPT_IN,BLACKLIST\n" + "".join(f"a{n}@example.com,{cell},\n" for n, cell in enumerate(cells))
+    views = [draft_view(draft) for draft in importer.take(text, profile="brevo").drafts]
+    assert views[:2] == [{"opt_in_email": True}, {"opt_in_email": False}]
+    assert (views[2], views[3]) == ({"dnd_all": True}, {"dnd_call": True})
+    assert set(views[4]) == {"doubt_all_at"}

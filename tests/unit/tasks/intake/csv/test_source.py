@@ -529,3 +529,10 @@ def test_reading_by_offsets_is_reading_the_whole(tmp_path, monkeypatch, table, c
 def test_what_is_stored_of_a_source_is_what_workers_of_the_version_before_know(importer):
     stored = importer.take("Leads of May\n\nID,Email,Source\nA1,a@example.com,web\n").source.dump()
     assert set(stored) == {"encoding", "delimiter", "header", "guarded", "warnings"}
+
+
+def test_rows_of_two_cells_above_a_row_of_many_are_no_titles(importer):
+    rows = "L1,ok\nL2,\nL7,wants pool, garage, garden, view, Miami\nL8,fine\n"
+    intake = importer.take(f"Lead ID,Notes\n{rows}")
+    assert [draft.external_id for draft in intake.drafts] == ["L1", "L2", "L8"]
+    assert ("error", "row.column_count") in intake.codes

@@ -124,7 +124,7 @@ def test_an_address_is_masked_in_every_column(previewed: Previewed) -> None:
 
 def test_it_says_what_was_understood_as_consent(previewed: Previewed) -> None:
     told = {entry["from"]: entry["understood"] for entry in previewed(FILE)["consent"]}
-    assert told == {"Opt Out": {"refused all": 1}, "sms opt out": {"refused sms": 1}}
+    assert told == {"Opt Out": {"refused all": 1}, "stage: sms opt out": {"refused sms": 1}}
 
 
 def test_it_says_what_was_taken_for_an_end(previewed: Previewed) -> None:

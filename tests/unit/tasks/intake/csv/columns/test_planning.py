@@ -221,3 +221,44 @@ def test_a_country_or_a_dialling_code_decides_how_its_row_s_numbers_are_read(imp
 @pytest.mark.parametrize("module", [header_words, sniffing])
 def test_examples(module):
     assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Cónyuge E-mail",
+        "Closer Email",
+        "Buyer 2 Email",
+        "Second Buyer Phone",
+        "E-mail vendedor",
+        "To Phone",
+        "From Phone",
+        "Responsable",
+        "Ansprechpartner",
+        "Captador",
+    ],
+)
+def test_values_do_not_make_somebody_else_the_lead(header):
+    cell = "305-555-0199" if "Phone" in header else "zed@example.com"
+    rows = [["Ann Lee", "305-555-0101", cell]]
+    meant = meanings(["Name", "ID", header], [[name, "1", own] for name, _, own in rows])[header]
+    assert meant not in ("email", "phone", "email_or_phone"), meant
+
+
+def test_a_second_contact_s_columns_are_not_the_lead_s():
+    header = ["Id", "Email", "Phone", "Contact2 First Name", "Contact2 Email"]
+    assert meanings(header)["Contact2 Email"] == "custom"
+
+
+def test_a_plan_can_be_read_by_workers_of_the_version_before():
+    plan = planning.plan_columns(["Id", "Email", "Email 2", "Email / Phone"])
+    stored = plan.dump()
+    assert stored["columns"] == [
+        ["Id", "canonical", "external_id"],
+        ["Email", "canonical", "email"],
+        ["Email 2", "custom", None],
+        ["Email / Phone", "custom", None],
+    ]
+    assert type(plan).load(stored).columns == plan.columns
+    del stored["ranks"]
+    assert [column.role for column in type(plan).load(stored).columns] == ["canonical", "canonical", "custom", "custom"]
