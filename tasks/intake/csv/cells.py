@@ -69,6 +69,8 @@ _BLANK_IN: dict[str, frozenset[str]] = {
 _HOW = frozenset({"reason", "campaign", "title", "source", "method", "id", "by", "other", "name"})
 #: `Ann Lee <ann@example.com>`, `Ann Lee (ann@example.com)`
 _MAILBOX = re.compile(r"([^<>()@;,]{2,100}?)\s*+[<(][^<>()\s]++[>)]")
+#: cells of a label column that say nothing else
+_PLAIN_LABELS = vocabulary.YES | vocabulary.NO
 #: groups that Google puts every contact into
 _SYSTEM_TAGS = frozenset({"mycontacts", "starred", "my contacts", "starred in android"})
 #: values that are remembered per column, and the longest cell that is remembered
@@ -128,13 +130,17 @@ class RowValues:
 
 def read_cells(record: CsvRecord, plan: ColumnPlan, defaults: FileDefaults, now: datetime) -> RowValues:
     """Return the values of every cell of a canonical or custom column."""
-    zone, country = ZoneInfo(defaults.timezone), _country(record, plan) or defaults.country
-    row = RowValues(record=record, plan=plan, zone=zone, defaults=defaults, now=now, country=country)
+    zone = ZoneInfo(defaults.timezone)
+    row = RowValues(record=record, plan=plan, zone=zone, defaults=defaults, now=now, country=defaults.country)
+    if plan.countries:
+        row.country = _country(record, plan) or defaults.country
     destinations: dict[str, dict[str, Any]] = {"contact": row.contact, "fields": row.fields, "custom": row.custom}
     record_cells = record.cells
     for column in plan.read_columns:
         index, _, name, kind, _, consent_column, cache, rank, _ = column
-        if not (cell := record_cells[index]) or (rank and name in row.contact):
+        if not (cell := record_cells[index]):
+            continue
+        if rank and name in row.contact:
             continue
         if (value := cache.get(cell, _NOT_CACHED)) is _NOT_CACHED:
             value = _read_cell(row, column, cell)
@@ -226,6 +232,8 @@ def _time_in(row: RowValues, name: str, text: str) -> datetime | None:
 def _note_consent_marks(row: RowValues, name: str, kind: str, header: str, text: str) -> bool:
     """Add what a tag, a stage, a status or a custom column says of contact; return whether it says anything."""
     basis = _MARK_COLUMNS.get(name) or _MARK_KINDS.get(kind)
+    if kind == "label" and text in _PLAIN_LABELS:  # nearly all of them
+        return False
     if basis is None or not consent_words.may_mention_consent(text):
         return False
     if kind == "list":

@@ -69,20 +69,20 @@ def unreadable(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
     if record.torn:
         hint = "a quote opened in this row is closed by a later row only; close it"
         return row_issue(record, "file.unclosed_quote", f"{hint}: the rows between were not imported either")
-    if (incomplete := _incomplete(record, plan)) is not None:
-        return incomplete
-    if any(map(str.strip, record.cells[len(plan.columns) :])):
-        return wrong_width(record, plan)
+    if record.short or len(record.cells) != len(plan.columns):
+        wrong = _of_another_width(record, plan)
+        if wrong is not None:
+            return wrong
     return _no_row_of_data(record, plan)
 
 
-def _incomplete(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
+def _of_another_width(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
     if record.short:
         return row_issue(record, "row.column_count", "cells are still marked #MISSING; fill them in or clear them")
     if record.cut_off and lacks_cells(record, plan):
         hint = "the file ends in the middle of this row and may have been cut off; export it again, or complete the row"
         return row_issue(record, "row.column_count", hint)
-    return None
+    return wrong_width(record, plan) if any(map(str.strip, record.cells[len(plan.columns) :])) else None
 
 
 def _no_row_of_data(record: CsvRecord, plan: ColumnPlan) -> Issue | None:
@@ -159,8 +159,9 @@ def _cell_fit(text: str, column: PlannedColumn) -> int:
 def _is_footer(row_cells: Sequence[str], plan: ColumnPlan) -> bool:
     first = next(filter(str.strip, row_cells)).strip()
     closing = _CLOSING.match(first)
-    filled = sum(map(bool, row_cells))
-    if (closing is None and filled > 1) or _may_be_a_lead(row_cells, plan, first):
+    if closing is None and sum(map(bool, row_cells)) > 1:
+        return False
+    if _may_be_a_lead(row_cells, plan, first):
         return False
     others = [text for cell in row_cells if (text := cell.strip()) and text != first]
     if closing is not None:

@@ -60,8 +60,9 @@ def convert(record: CsvRecord, plan: ColumnPlan, defaults: FileDefaults, now: da
     unreadable = row_checks.unreadable(record, plan)
     if unreadable is not None:
         return ConvertedLead(draft=None, issues=(unreadable,))
-    row = cells.read_cells(row_checks.filled_up(record, plan), plan, defaults, now)
-    if row_checks.lacks_cells(record, plan):
+    shorter = len(record.cells) < len(plan.columns)
+    row = cells.read_cells(row_checks.filled_up(record, plan) if shorter else record, plan, defaults, now)
+    if shorter and row_checks.lacks_cells(record, plan):
         if row_checks.is_shifted(record, plan, row.issues) or row_checks.is_cut_in_two(record, plan):
             return ConvertedLead(draft=None, issues=(row_checks.wrong_width(record, plan), *row.issues))
         _doubt_missing_consent(row, len(record.cells))
