@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import is_
-from typing import Any
+from typing import Any, get_args
 
 from ml.language import consent_words
 from tasks.crm.highlevel import field_names
@@ -22,21 +22,7 @@ from tasks.intake.values import vocabulary
 _REFUSING = frozenset({"refused", "unsubscribed", "doubtful"})
 _MISSING = vocabulary.MISSING | vocabulary.NOTHING
 #: what is about a person or a thing of theirs
-_SOUND: Collection[Owner] = frozenset(
-    {
-        "event",
-        "contact",
-        "opportunity",
-        "appointment",
-        "calendar",
-        "message",
-        "note",
-        "task",
-        "mail",
-        "location",
-        "custom",
-    }
-)
+_SOUND: Collection[Owner] = frozenset(get_args(Owner)) - {"other", "unknown"}
 
 
 @dataclass(frozen=True)
