@@ -16,8 +16,8 @@ from tasks.intake.csv.columns.evidence import Evidence
 from tasks.intake.errors import FileRejected
 from tasks.intake.files import LIMITS, FileLimits
 
-#: records per chunk
-CHUNK = 1000
+#: records per chunk, and how many more a chunk may take so as not to end with a short record
+CHUNK, SLACK = 1000, 10
 #: a line that no file contains: outside quotes csv.reader returns it unchanged, inside quotes it loses its quote
 _END = '\x1eend"of\x1e'
 
@@ -31,7 +31,7 @@ class CopyResult:
 
     #: records after the header, blank ones included
     records: int
-    #: one per 1,000 records, numbered from 0
+    #: one per about 1,000 records, numbered from 0
     chunks: tuple[ChunkDraft, ...]
 
 
@@ -51,8 +51,8 @@ def copy_and_chunk(
     lines = _CopiedLines(out, limits.record)
     reader = csv.reader(lines.read(text), delimiter=delimiter)
     try:
-        _skip_header(reader, lines, titles)
-        chunks, records = _cut_chunks(reader, lines, evidence, limits.records)
+        width = _skip_header(reader, lines, titles)
+        chunks, records = _cut_chunks(reader, lines, evidence, width, limits.records)
     except csv.Error:
         raise _unclosed_quote(lines.start) from None
     return CopyResult(records=records, chunks=tuple(chunks))
@@ -96,7 +96,7 @@ class _CopiedLines:
 
 
 def _cut_chunks(
-    reader: Iterator[list[str]], lines: _CopiedLines, evidence: Mapping[int, Evidence], limit: int
+    reader: Iterator[list[str]], lines: _CopiedLines, evidence: Mapping[int, Evidence], width: int, limit: int
 ) -> tuple[list[ChunkDraft], int]:
     chunks: list[ChunkDraft] = []
     observed = [(position, column.add) for position, column in evidence.items()]
@@ -109,7 +109,9 @@ def _cut_chunks(
             if position < len(cells):
                 add(cells[position])
         lines.begin(reader.line_num + 1)  # type: ignore[attr-defined]  # csv.reader has no type of its own
-        if (number + 1) % CHUNK == 0:
+        waiting = number + 2 - first
+        # after a short record, the other half of its row may follow
+        if waiting >= CHUNK and (len(cells) >= width or waiting >= CHUNK + SLACK):
             _require_room(number, limit)
             chunks.append(_chunk(len(chunks), start, first, first_line, number + 1))
             start, first, first_line = lines.bytes, number + 2, lines.start
@@ -123,7 +125,8 @@ def _chunk(number: int, offset: int, first: int, line: int, last: int) -> ChunkD
     return ChunkDraft(number=number, offset=offset, first_record=first, first_line=line, records=last - first + 1)
 
 
-def _skip_header(reader: Iterator[list[str]], lines: _CopiedLines, titles: int) -> None:
+def _skip_header(reader: Iterator[list[str]], lines: _CopiedLines, titles: int) -> int:
+    """Return the number of the header's cells; 0 where there is none."""
     # As in `source.inspect`: blank lines, Excel's `sep=;` and titles may stand before the header.
     for cells in reader:
         if lines.ended:
@@ -132,8 +135,9 @@ def _skip_header(reader: Iterator[list[str]], lines: _CopiedLines, titles: int) 
         if not any(cells) or (lines.bytes < 10 and _is_separator(cells)):
             continue
         if titles == 0:
-            return
+            return len(cells)
         titles -= 1
+    return 0
 
 
 def _is_separator(cells: list[str]) -> bool:

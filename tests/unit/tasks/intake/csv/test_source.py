@@ -536,3 +536,18 @@ def test_rows_of_two_cells_above_a_row_of_many_are_no_titles(importer):
     intake = importer.take(f"Lead ID,Notes\n{rows}")
     assert [draft.external_id for draft in intake.drafts] == ["L1", "L2", "L8"]
     assert ("error", "row.column_count") in intake.codes
+
+
+def test_a_row_that_is_cut_in_two_stays_in_one_chunk(importer):
+    rows = "".join(f"L{n},Ann,,Miami,no,a{n}@example.com\n" for n in range(1, 1000))
+    cut = "L1000,Ann,please\ncall later,Miami,yes,ann@example.com\nL1001,Ann,,Miami,no,b@example.com\n"
+    intake = importer.take(f"Id,Name,Note,City,Do Not Call,Email\n{rows}{cut}")
+    assert [chunk.records for chunk in intake.spooled.chunks] == [1002]
+    assert [draft.external_id for draft in intake.drafts][-2:] == ["L999", "L1001"]
+    assert intake.codes[-2:] == [("error", "row.column_count")] * 2
+
+
+def test_a_file_of_short_rows_is_cut_into_chunks_all_the_same(importer):
+    intake = importer.take("Id,Name,City\n" + "".join(f"L{n},Ann\n" for n in range(2100)))
+    assert [chunk.records for chunk in intake.spooled.chunks] == [1010, 1010, 80]
+    assert len(intake.drafts) == 2100
