@@ -73,7 +73,7 @@ class Backfill(click.Group):
 @click.group(
     cls=Backfill,
     subcommand_metavar="FILE --tenant T | status JOB | cancel JOB",
-    epilog=example("hearth backfill examples/leads.csv --tenant demo --mode dry_run"),
+    epilog=example("hearth backfill examples/leads.csv --tenant demo --mode preview"),
 )
 def backfill() -> None:
     """Import a CSV file of leads: FILE is .csv, .tsv or either as .gz, with a header.
@@ -149,7 +149,7 @@ def _left_behind(caller: Client, job_id: str) -> str:
 @click.option(
     "--max-error-rate", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Stop above this share."
 )
-@click.option("--mode", type=click.Choice(MODES), default="commit", show_default=True, help="How far to go.")
+@click.option("--mode", type=click.Choice(MODES), default="commit", show_default=True, help="Show how the file is read, try it, compare it, or load it.")
 @click.option("--archive-missing", is_flag=True, help="With commit: archive leads that the file does not have.")
 @click.option(
     "--policy",
