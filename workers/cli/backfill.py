@@ -149,7 +149,13 @@ def _left_behind(caller: Client, job_id: str) -> str:
 @click.option(
     "--max-error-rate", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Stop above this share."
 )
-@click.option("--mode", type=click.Choice(MODES), default="commit", show_default=True, help="Show how the file is read, try it, compare it, or load it.")
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default="commit",
+    show_default=True,
+    help="Show how the file is read, try it, compare it, or load it.",
+)
 @click.option("--archive-missing", is_flag=True, help="With commit: archive leads that the file does not have.")
 @click.option(
     "--policy",
