@@ -109,7 +109,10 @@ def mended(
     *args: Parameters.args,
     **options: Parameters.kwargs,
 ) -> Result:
-    """Call an operation of a channel; repeat it once when a key of a wrong type had to be mended first."""
+    """Call an operation of a channel; when a key has a wrong type, mend it and repeat the operation once.
+
+    It is repeated too when there was nothing left to mend: another process was faster.
+    """
     try:
         return act(name, *args, **options)
     except ResponseError as error:
@@ -118,8 +121,7 @@ def mended(
         # the list of a queue that is not ours is its owner's, whatever it is
         ours = name in OWN_QUEUES or name in channel.active_queues
         with channel.conn_or_acquire() as client:
-            if not mend(client, expected([name]) if ours else bindings([name])):
-                raise
+            mend(client, expected([name]) if ours else bindings([name]))
         return act(name, *args, **options)
 
 

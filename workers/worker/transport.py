@@ -252,7 +252,8 @@ class Channel(redis.Channel):
         if is_bookkeeping(queue):
             log.error("message_refused", reason="it names a key of the broker's bookkeeping as its queue")
         else:
-            super()._put(queue, message, **options)
+            put = super()._put
+            internal_keys.mended(self, lambda name: put(name, message, **options), queue)
 
     def _do_restore_message(
         self, payload: object, exchange: str, routing_key: str, pipe: Pipeline, leftmost: bool = False

@@ -181,6 +181,28 @@ def test_whoever_publishes_mends_the_bindings(broker, broker_url, key, bound, ma
     assert len(internal_keys.moved_aside(broker)) == (not bound or key != "_kombu.binding_permanent.inference")
 
 
+def test_whoever_publishes_mends_the_list_of_a_queue_it_has_declared(broker, broker_url):
+    with Connection(broker_url, transport=TRANSPORT) as connection:
+        Queue("inference")(connection.default_channel).declare()
+        set_wrong(broker, "inference", "string")
+        connection.Producer().publish("x", exchange="", routing_key="inference", retry=False)
+    assert broker.llen("inference") == 1
+
+
+def test_an_operation_is_repeated_when_another_process_mended_first(broker, broker_url, monkeypatch):
+    mend = internal_keys.mend
+
+    def after_another(client, kinds):
+        assert mend(client, kinds)
+        return mend(client, kinds)
+
+    monkeypatch.setattr(internal_keys, "mend", after_another)
+    set_wrong(broker, "inference", "string")
+    with Connection(broker_url, transport=TRANSPORT) as connection:
+        connection.Producer().publish("x", exchange="", routing_key="inference", retry=False)
+    assert broker.llen("inference") == 1
+
+
 def test_a_queue_of_the_crms_own_is_never_moved(broker, broker_url):
     broker.set("crm", "the CRM's")
     with Connection(broker_url, transport=TRANSPORT) as connection, pytest.raises(redis.ResponseError):
