@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal, get_args
 
 ScoredLeadType = Literal["buyer", "seller", "both", "investor", "renter"]
@@ -47,3 +48,19 @@ OPPORTUNITY_STATUSES: tuple[OpportunityStatus, ...] = get_args(OpportunityStatus
 
 #: what a source may change of a lead that is stored already
 MergePolicy = Literal["fill_blanks", "overwrite", "skip_existing"]
+
+_ROW_ID = re.compile(r"row-[0-9a-f]{12}-\d+")
+
+
+def row_id(file: str, number: int) -> str:
+    """Return the id of a row of a file that has no ids: the file, by 12 digits of its digest, and the row's position.
+
+    >>> row_id("0123456789ab", 7)
+    'row-0123456789ab-7'
+    """
+    return f"row-{file}-{number}"
+
+
+def is_row_id(external_id: str) -> bool:
+    """Return whether an id only says where a row stood: two rows may then be one person."""
+    return _ROW_ID.fullmatch(external_id) is not None

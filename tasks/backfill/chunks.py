@@ -265,6 +265,8 @@ MESSAGES = {
     "row.no_identity": "no id, e-mail, or phone with a last name: add one of them",
     "row.ambiguous_identity": "this could be more than one stored lead: add the id of the right one",
     "row.duplicate_in_file": "the same lead is in another row of this file; the two were merged",
+    "row.possible_duplicate": "another lead has the same e-mail address, or phone and last name; both are kept, see "
+    "`merge_on` of the tenant",
     FORGOTTEN: "this person was forgotten on request and is not imported; `hearth privacy readmit` lifts that",
     "consent.conflict": "a consent that was withdrawn before stays withdrawn",
     "stage.regression_ignored": "a stage does not move back; the stored stage was kept",

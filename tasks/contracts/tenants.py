@@ -184,6 +184,8 @@ class TenantSettings(Part):
     stages: Annotated[dict[ShortText, ShortText], Field(max_length=500)] | None = None
     #: id or name of a CRM's custom field -> canonical column, a name of your own, or `ml:…` for what we write back
     custom_fields: Annotated[dict[ShortText, ShortText], Field(max_length=1000)] | None = None
+    #: what makes leads of different ids one: `email`, or `phone` with last name; left out: nothing, since couples share
+    merge_on: Annotated[list[Literal["email", "phone"]], Field(max_length=2)] | None = None
     #: category of data -> days it is kept; only values below the default have an effect
     retention_days: dict[Category, Annotated[int, Field(ge=1, le=36_500)]] | None = None
     #: name -> score threshold whose crossing is reported as an event; `hot` if left out

@@ -55,8 +55,10 @@ def upsert(
 ) -> list[UpsertResult]:
     """Merge drafts into the tenant's leads and add their events; return one result each, in the order given.
 
-    Identity: (source system, external id), else e-mail, else phone with last name; a phone alone never merges. A draft
-    without any of them is rejected (`row.no_identity`), as is one that fits several leads (`row.ambiguous_identity`),
+    Identity: (source system, external id), else e-mail, else phone with last name; a phone alone never merges, nor do
+    two with different ids of one system, or with one phone and different e-mail addresses, unless the tenant's setting
+    `merge_on` says so: both are kept (`row.possible_duplicate`). A draft without any of them is rejected
+    (`row.no_identity`), as is one that fits several leads (`row.ambiguous_identity`),
     and one of an erased person (`privacy.forgotten`, see `db.repositories.privacy.tombstones`). A lead that the same
     `import_ref` brought before counts as `duplicate` and is merged. The version increases by one where anything
     changed, new events included. The rules of merging are in `db.merging`. It locks the tenant for other writers.

@@ -161,8 +161,14 @@ def identity_hashes(session: Session, tenant_id: str, subject: DataSubject) -> s
         if system is not None
     }
     contacts = [record.contact for record in leads.get(session, tenant_id, lead_ids=sorted(subject.lead_ids))]
-    keys = [key for contact in contacts for key in (email_key(contact), phone_key(contact)) if key]
-    return of_ids | {ring.lookup(tenant_id, key) for key in keys}
+    keys = [(email_key(contact), phone_key(contact)) for contact in contacts]
+    of_contacts = {ring.lookup(tenant_id, key) for pair in keys for key in pair if key}
+    apart = {
+        tombstones.apart_hash(ring, tenant_id, ring.lookup(tenant_id, phone))
+        for email, phone in keys
+        if email and phone
+    }
+    return of_ids | of_contacts | apart
 
 
 def get(session: Session, tenant_id: str, *, erasure_id: str) -> ErasureRecord | None:

@@ -5,12 +5,13 @@ Without the key ring and the identity itself a tombstone reveals nothing and loo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from db.encryption import KeyRing
 from db.models import Tombstone
 from db.records import LeadDraft
 from db.repositories.leads.lead_mapper import email_key, phone_key
@@ -62,6 +63,25 @@ def newest(session: Session, tenant_id: str) -> str | None:
     return session.scalar(query.order_by(Tombstone.erasure_id.desc()).limit(1))
 
 
+def is_person(
+    matched: Collection[bytes],
+    *,
+    identity: bytes | None,
+    email: bytes | None,
+    phone: bytes | None,
+    apart: bytes | None,
+    known: bool,
+) -> bool:
+    """Return whether a lead's hashes, of which these matched, are those of somebody who was erased.
+
+    A phone with last name is shared: it does not count for a lead that is stored under its own id (`known`), nor for
+    one with another e-mail address than the erased person's.
+    """
+    if {identity, email} & set(matched):
+        return True
+    return phone in matched and not known and not (email is not None and apart in matched)
+
+
 def match(session: Session, tenant_id: str, *, hashes: Sequence[bytes]) -> set[bytes]:
     """Return those hashes for which imports are rejected."""
     matching: set[bytes] = set()
@@ -74,11 +94,15 @@ def match(session: Session, tenant_id: str, *, hashes: Sequence[bytes]) -> set[b
 def is_forgotten(session: Session, tenant_id: str, *, draft: LeadDraft) -> bool:
     """Return whether a draft is about a person who was erased."""
     ring, external = keyring_of(session), (draft.external_id or "").strip()
-    keys = (email_key(draft.contact), phone_key(draft.contact))
-    hashes = [ring.lookup(tenant_id, key) for key in keys if key is not None]
-    if external:
-        hashes.append(identity_hash(session, tenant_id, draft.source_system, external))
-    return bool(match(session, tenant_id, hashes=hashes))
+    email, phone = (
+        None if key is None else ring.lookup(tenant_id, key)
+        for key in (email_key(draft.contact), phone_key(draft.contact))
+    )
+    identity = identity_hash(session, tenant_id, draft.source_system, external) if external else None
+    apart = None if phone is None else apart_hash(ring, tenant_id, phone)
+    hashes = [value for value in (identity, email, phone, apart) if value is not None]
+    matched = match(session, tenant_id, hashes=hashes)
+    return is_person(matched, identity=identity, email=email, phone=phone, apart=apart, known=False)
 
 
 def lift(session: Session, tenant_id: str, *, erasure_id: str) -> int:
@@ -90,6 +114,11 @@ def lift(session: Session, tenant_id: str, *, erasure_id: str) -> int:
 def identity_hash(session: Session, tenant_id: str, system: str, external_id: str) -> bytes:
     """Return the hash of a source's id of a person."""
     return keyring_of(session).lookup(tenant_id, f"identity:{len(system)}:{system}:{external_id.strip()}")
+
+
+def apart_hash(ring: KeyRing, tenant_id: str, phone: bytes) -> bytes:
+    """Return the hash that stands beside the phone's of an erased person who had an e-mail address."""
+    return ring.lookup(tenant_id, f"apart:{phone.hex()}")
 
 
 def lead_hash(session: Session, tenant_id: str, lead_id: str) -> bytes:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from db.consent import CLOSING
 from db.records import ConsentStatement, EventDraft, LeadDraft, RejectedRow
+from domain.leads import row_id
 from ml.language import consent_words
 from tasks.intake import consent
 from tasks.intake.csv import cells, error_file, row_checks
@@ -256,7 +257,7 @@ def _row_number_id(row: RowValues) -> str | None:
     position = row.plan.record_position
     cell = row.record.cells[position] if position is not None else ""
     file, number = error_file.origin(cell) or (row.defaults.file, row.record.number)
-    return f"row-{file}-{number}"
+    return row_id(file, number)
 
 
 def _label(row: RowValues) -> bool | None:

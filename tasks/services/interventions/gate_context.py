@@ -13,7 +13,7 @@ from db.consent import contactable, view
 from db.records import InterventionRecord, LeadDraft, LeadRecord
 from db.repositories.events import events
 from db.repositories.interventions import interventions
-from db.repositories.leads import leads
+from db.repositories.leads import leads, shared_refusals
 from db.session import Session
 from domain.action_states import UNREACHED
 from domain.documents import JsonObject
@@ -106,12 +106,16 @@ def load(
 ) -> dict[str, GateSubject]:
     """Load leads as of now, with the actions that may still count, by lead.
 
+    What another lead with the same address refuses, they refuse too.
+
     Raises:
         UnknownLead: some are not there for this tenant.
 
     """
     since = context.now - max(settings.cooldown, WEEK) - LONGEST
-    records = leads.get(session, context.tenant_id, lead_ids=lead_ids)
+    records = shared_refusals.with_shared(
+        session, context.tenant_id, leads.get(session, context.tenant_id, lead_ids=lead_ids)
+    )
     lead_events = events.for_leads(session, context.tenant_id, lead_ids=lead_ids)
     past = interventions.recent(session, context.tenant_id, lead_ids=lead_ids, since=since)
     return {

@@ -7,8 +7,9 @@ import pytest
 from db import session as sessions
 from db.errors import NaiveTime, UnknownLead, UnknownTenant
 from db.records import LeadDraft
+from db.repositories import tenants
 from db.repositories.events import events
-from db.repositories.leads import leads
+from db.repositories.leads import leads, shared_refusals
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 FULL = LeadDraft(
@@ -294,8 +295,82 @@ def test_a_systems_own_ids_of_leads_are_told(upsert, write):
         LeadDraft(source_system=system, external_id=external_id, contact=contact)
         for system, external_id in (("csv", "7"), ("crm", "9"), ("crm", "8"))
     ]
+    write(tenants.configure, settings={"merge_on": ["email"]}, actor="test", now=NOW)
     [both] = {one.lead_id for one in upsert(*drafts)}
     [alone] = [one.lead_id for one in upsert(LeadDraft(source_system="csv", external_id="x"))]
     asked = {"source_system": "crm", "lead_ids": [both, alone]}
     assert write(leads.identities, **asked) == {both: "8"}
     assert write(leads.identities, tenant_id="T2", **asked) == {}
+
+
+COUPLE = {"phone": "+13055550199", "last_name": "Quill"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        # different ids of one system
+        (LeadDraft(external_id="1", contact=COUPLE), LeadDraft(external_id="2", contact=COUPLE)),
+        (
+            LeadDraft(external_id="1", contact={"email": "q@example.com"}),
+            LeadDraft(external_id="2", contact={"email": "q@example.com"}),
+        ),
+        # different e-mail addresses
+        (
+            LeadDraft(contact=COUPLE | {"email": "ada@example.com"}),
+            LeadDraft(contact=COUPLE | {"email": "bea@example.com"}),
+        ),
+        (
+            LeadDraft(source_system="a", external_id="1", contact=COUPLE | {"email": "ada@example.com"}),
+            LeadDraft(source_system="b", external_id="1", contact=COUPLE | {"email": "bea@example.com"}),
+        ),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+def test_two_people_stay_two_without_a_persons_yes(upsert, tenant, first, second, together):
+    results = upsert(first, second) if together else [*upsert(first), *upsert(second)]
+    assert outcomes(results) == ["created", "created"]
+    assert [one.codes for one in results] == [(), ("row.possible_duplicate",)]
+    assert outcomes(upsert(first, second)) == ["unchanged"] * 2
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
+        settings = {"merge_on": ["email", "phone"]}
+        tenants.configure(session, "T2", settings=settings, actor="ada.quill", now=NOW)
+    one, other = upsert(first, second, tenant_id="T2")
+    assert (one.lead_id == other.lead_id, other.codes) == (True, ())
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (LeadDraft(external_id="1", contact=COUPLE), LeadDraft(contact=COUPLE)),
+        (LeadDraft(contact=COUPLE), LeadDraft(contact=COUPLE | {"email": "ada@example.com"})),
+        (LeadDraft(source_system="a", external_id="1", contact=COUPLE), LeadDraft(external_id="2", contact=COUPLE)),
+        (
+            LeadDraft(external_id="row-0123456789ab-1", contact={"email": "q@example.com"}),
+            LeadDraft(external_id="row-0123456789ab-2", contact={"email": "q@example.com"}),
+        ),
+    ],
+)
+def test_who_differs_in_nothing_is_one(upsert, first, second):
+    one, other = upsert(first, second)
+    assert (one.lead_id, other.codes) == (other.lead_id, ())
+
+
+def test_a_refusal_closes_the_address_for_whoever_shares_it(upsert, tenant):
+    said_at = NOW - timedelta(days=3)
+    drafts = [
+        LeadDraft(external_id="1", contact=COUPLE, consent={"dnd_sms": True, "opt_in_call": True}),
+        LeadDraft(external_id="2", contact=COUPLE | {"email": "ada@example.com"}, consent={"opt_in_sms": True}),
+        LeadDraft(external_id="3", contact={"email": "ada@example.com"}, consent={"unsubscribed_at": said_at}),
+        LeadDraft(external_id="4", contact={"email": "bea@example.com"}),
+    ]
+    first, second, third, fourth = (one.lead_id for one in upsert(*drafts))
+    with sessions.reading(tenant) as session:
+        others = shared_refusals.of_others(session, tenant, lead_ids=[first, second, third, fourth])
+        records = shared_refusals.with_shared(
+            session, tenant, leads.get(session, tenant, lead_ids=[first, second, third, fourth])
+        )
+    assert others == {second: {"dnd_sms": True, "unsubscribed_at": said_at}}
+    assert [record.contactable for record in records] == [True, False, False, True]
+    assert records[1].consent == {"opt_in_sms": True, "dnd_sms": True, "unsubscribed_at": said_at}
+    assert records[0].consent == drafts[0].consent

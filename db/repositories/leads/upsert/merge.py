@@ -19,6 +19,7 @@ from db.repositories.privacy import tombstones
 NO_IDENTITY = "row.no_identity"
 AMBIGUOUS = "row.ambiguous_identity"
 DUPLICATE = "row.duplicate_in_file"
+POSSIBLE_DUPLICATE = "row.possible_duplicate"
 _FORGOTTEN = UpsertResult(outcome="rejected", lead_id=None, codes=(tombstones.FORGOTTEN,))
 
 
@@ -162,10 +163,10 @@ class _BatchMerge:
 
     def __init__(self, stored: StoredLeads, context: UpsertContext) -> None:
         self._context = context
-        self._index = LeadIndex(stored.identities)
+        self._index = LeadIndex(stored, context.merge_on)
         self._leads = {row["lead_id"]: _stored_lead(row, context) for row in stored.rows}
         for row in stored.rows:
-            self._index.add_hashes(row["lead_id"], row["email_hash"], row["phone_hash"])
+            self._index.add_hashes(row["lead_id"], email=row["email_hash"], phone=row["phone_hash"])
         self._event_keys = set(stored.event_keys)
         self._consent_ids = set(stored.consent_ids)
         self._identities: list[NewRow] = []
@@ -175,12 +176,13 @@ class _BatchMerge:
     def merge(self, draft: LeadDraft, keys: LookupKeys, prepared: NewLead | None) -> UpsertResult:
         if not keys.any():
             return UpsertResult(outcome="rejected", lead_id=None, codes=(NO_IDENTITY,))
-        lead_ids = self._index.find(keys)
-        if len(lead_ids) > 1:
+        found = self._index.find(keys)
+        if len(found.lead_ids) > 1:
             return UpsertResult(outcome="rejected", lead_id=None, codes=(AMBIGUOUS,))
-        if not lead_ids:
-            return self._create(prepared or new_lead(draft, keys, self._context), keys)
-        lead = self._leads[next(iter(lead_ids))]
+        if not found.lead_ids:
+            created = self._create(prepared or new_lead(draft, keys, self._context), keys)
+            return replace(created, codes=(POSSIBLE_DUPLICATE, *created.codes)) if found.apart else created
+        lead = self._leads[next(iter(found.lead_ids))]
         again = self._context.import_ref is not None and lead.import_ref == self._context.import_ref
         result = self._update(lead, draft, keys)
         # It is merged all the same: what only the second row says, a refusal above all, must not be lost.
@@ -234,7 +236,7 @@ class _BatchMerge:
 
     def _index_hashes(self, lead: LeadState) -> None:
         columns = lead.sealed(self._context)
-        self._index.add_hashes(lead.lead_id, columns["email_hash"], columns["phone_hash"])
+        self._index.add_hashes(lead.lead_id, email=columns["email_hash"], phone=columns["phone_hash"])
 
     def _add_identity(self, lead: LeadState, keys: LookupKeys) -> bool:
         if keys.identity is None or not self._index.add_identity(lead.lead_id, keys.identity):

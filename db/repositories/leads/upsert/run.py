@@ -7,6 +7,7 @@ of the tenant go on; whether a lead is new indeed is decided under the lock.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -32,7 +33,8 @@ _MANY = 100
 
 def upsert(session: Session, drafts: Sequence[LeadDraft], context: UpsertContext) -> list[UpsertResult]:
     """Merge drafts in the order given; see `db.repositories.leads.leads.upsert`."""
-    tenants.require(session, context.tenant_id)
+    settings = tenants.require(session, context.tenant_id).settings
+    context = replace(context, merge_on=frozenset(settings.get("merge_on") or ()))
     batches = [(batch, [lookup_keys(draft, context) for draft in batch]) for batch in in_batches(drafts, _BATCH)]
     prepared = [_prepare(session, context, batch, keys) for batch, keys in batches]
     lock_tenant(session, context.tenant_id)

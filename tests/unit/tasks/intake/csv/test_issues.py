@@ -47,7 +47,10 @@ ROWS = {
     "time.order": ("external_id,created_at,last_replied_at", "A1,2026-02-01,2026-01-01"),
 }
 #: found by the store, which knows the other rows and what came before; tested with it
-STORED = {"privacy.forgotten", "row.ambiguous_identity", "row.duplicate_in_file", "stage.regression_ignored"}
+STORED = {
+    *("privacy.forgotten", "row.ambiguous_identity", "row.duplicate_in_file", "row.possible_duplicate"),
+    "stage.regression_ignored",
+}
 #: files that are refused for reasons other than their content; tested with sources
 OTHERS = {"file.too_large", "file.not_found", "file.not_a_file", "file.permission"}
 #: of the file or a column as a whole, which is read all the same; tested with sources, plans and ends
