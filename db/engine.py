@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 from sqlalchemy.exc import ArgumentError
@@ -25,8 +25,10 @@ from db.errors import (
     SchemaOutdated,
     StatementRefused,
 )
-from db.stalled_connection import WatchedConnection
 from db.tenancy import SETTING
+
+if TYPE_CHECKING:
+    from db.stalled_connection import WatchedConnection
 
 #: execution option that names how a transaction begins on SQLite
 BEGIN = "hearth_begin"
@@ -103,6 +105,9 @@ def _watch(engine: Engine, statement_timeout: float) -> None:
     def connect(
         _dialect: object, _record: object, arguments: Sequence[str], options: Mapping[str, object]
     ) -> WatchedConnection:
+        # PostgreSQL's driver, which a command on SQLite need not import
+        from db.stalled_connection import WatchedConnection
+
         return WatchedConnection.open(*arguments, statement_timeout=statement_timeout, **options)
 
 

@@ -1,6 +1,10 @@
 """Merge a draft of a lead into what is stored: pure rules, no database.
 
 Under every policy a blank never erases, a stage never moves back, and negative consent wins.
+
+A label closes a lead unless its source says otherwise: by a status of its own, which wins over a label that came with
+it or before it, or by a draft whose label is for learning alone (`LeadDraft.label_closes`). The source's own word stays
+in the field `opportunity_status`, and the lead's status is what follows from both.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ CONSENT_KEPT = "consent.conflict"
 #: a lead only moves forward; a stage beside the lifecycle, such as `nurture`, is entered and left at any time
 _RANK = {stage: rank for rank, stage in enumerate(LIFECYCLE)}
 _LABEL_OF_STATUS = {"won": True, "lost": False, "abandoned": False}
+_STATUS_OF_LABEL = {True: "won", False: "lost"}
+_OWN_STATUS = "opportunity_status"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,8 @@ def merge(current: LeadContent | None, draft: LeadDraft, policy: MergePolicy) ->
     keep = _KEEPS[policy]
     fields, regressed = _merge_fields(stored.fields, cleaned(draft.fields), keep)
     label, label_at = _merge_label(stored, draft, policy)
+    if draft.label is not None and not draft.label_closes:
+        fields = {_OWN_STATUS: "open", **fields}
     content = LeadContent(
         contact=_merge_values(
             stored.contact, cleaned(draft.contact), _keep_stored if policy != "overwrite" else _keep_none
@@ -76,7 +84,7 @@ def merge(current: LeadContent | None, draft: LeadDraft, policy: MergePolicy) ->
         fields=fields,
         custom=_merge_values(stored.custom, cleaned(draft.custom), keep),
         consent=consent,
-        status=_status(fields, stored.status),
+        status=_status(stored, draft, fields, label),
         label=label,
         label_at=label_at,
     )
@@ -97,6 +105,30 @@ def changed_columns(before: LeadContent, after: LeadContent) -> tuple[str, ...]:
     }
     labels = {name for name in ("label", "label_at") if getattr(before, name) != getattr(after, name)}
     return tuple(sorted(names | labels))
+
+
+def effective_status(status: str, label: bool | None, own_status: object) -> str:
+    """Return the status of a stored lead: one that is labelled is closed, unless its source itself calls it open.
+
+    `own_status` is the field `opportunity_status`. Rows that were stored before labels closed leads say `open`.
+
+    >>> [effective_status(*row) for row in (("open", False, None), ("open", False, "open"), ("won", True, None))]
+    ['lost', 'open', 'won']
+    """
+    if status != "open" or label is None or own_status == "open":
+        return status
+    return _STATUS_OF_LABEL[label]
+
+
+def draft_label(draft: LeadDraft) -> bool | None:
+    """Return the label of a draft: its own, else what its status says."""
+    return draft.label if draft.label is not None else _LABEL_OF_STATUS.get(str(draft.fields.get(_OWN_STATUS)))
+
+
+def draft_status(draft: LeadDraft) -> str:
+    """Return the status that a new lead of this draft would have."""
+    own = draft.fields.get(_OWN_STATUS)
+    return str(own) if own else effective_status("open", draft.label if draft.label_closes else None, None)
 
 
 def moves_back(stored: str | None, new: str | None) -> bool:
@@ -162,14 +194,20 @@ def _merge_fields(stored: JsonMapping, new: JsonObject, keep: _Keep) -> tuple[Js
     return _merge_values(stored, new, keep), regressed
 
 
-def _status(fields: JsonMapping, stored: str) -> str:
-    return str(fields.get("opportunity_status") or stored)
+def _status(stored: LeadContent, draft: LeadDraft, fields: JsonMapping, label: bool | None) -> str:
+    own = fields.get(_OWN_STATUS)
+    if own is not None and (own != stored.fields.get(_OWN_STATUS) or _clean(draft.fields.get(_OWN_STATUS)) is not None):
+        return str(own)
+    # a label that was known before closes nothing that the source called open since
+    is_news = own != "open" or stored.label != label
+    if draft.label is None or label != draft.label or not draft.label_closes or not is_news:
+        return stored.status
+    contradicts = _LABEL_OF_STATUS.get(stored.status) is (not label)
+    return _STATUS_OF_LABEL[label] if stored.status == "open" or contradicts else stored.status
 
 
 def _merge_label(stored: LeadContent, draft: LeadDraft, policy: MergePolicy) -> tuple[bool | None, datetime | None]:
-    label = draft.label
-    if label is None:
-        label = _LABEL_OF_STATUS.get(str(draft.fields.get("opportunity_status")))
+    label = draft_label(draft)
     at = draft.label_at or draft.fields.get("closed_at")
     label_at = utc(at) if label is not None and at else None
     if label is None or (stored.label is not None and stored.label != label and policy != "overwrite"):

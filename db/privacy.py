@@ -71,6 +71,13 @@ STORES: tuple[Store, ...] = (
         subject="lead_id",
         note="who agreed or refused, when, by which words: the proof stays as long as the lead; words are sealed",
     ),
+    Store(
+        table="corrections",
+        category="profile",
+        action="delete",
+        subject="lead_id",
+        note="facts that a person corrected: who, when, which; the values are sealed and stay as long as the lead",
+    ),
     Store(table="consent_readings", category="operation", action="keep", note="how far leads were read again, counts"),
     Store(
         table="events",
@@ -112,6 +119,12 @@ STORES: tuple[Store, ...] = (
         subject="lead_id",
         age="computed_at",
         note="scores and reasons",
+    ),
+    Store(
+        table="score_digests",
+        category="operation",
+        action="keep",
+        note="counts of scores by band until they are told as one event, no id of a lead",
     ),
     Store(
         table="score_overrides",
@@ -157,6 +170,12 @@ STORES: tuple[Store, ...] = (
         category="settings",
         action="keep",
         note="types of intervention that are not planned, figures over many leads, and who paused them",
+    ),
+    Store(
+        table="plan_releases",
+        category="settings",
+        action="keep",
+        note="what staff said to plans that waited: who, when, which types, how many actions; no lead",
     ),
     Store(
         table="assessments",
@@ -250,6 +269,12 @@ STORES: tuple[Store, ...] = (
         category="proof",
         action="keep",
         note="keyed hashes of identities, so that a forgotten person is not imported again",
+    ),
+    Store(
+        table="offboardings",
+        category="proof",
+        action="keep",
+        note="counts of what was deleted with a whole tenant, no id of a lead",
     ),
     Store(table="key_marks", category="operation", action="keep", note="keyed hashes of the key ring's own keys"),
     Store(table="leases", category="operation", action="scrub", note="who works on what, by ids of tasks"),

@@ -5,8 +5,8 @@
                ├── blocked                      a gate said no; the same day it may be decided again:
                │     └─> held_out, approval, planned
                │
-               ├── approval <────────┐          waits for a person
-               │     ├─> planned     │          a person approved it
+               ├── approval <────────┐          waits for a person, who approves it or says yes to its plan
+               │     ├─> planned     │          the person did
                │     └─> rejected, blocked, withdrawn
                │                     │
                └── planned ──────────┘          waits for its time; a gate may ask for a person after all
@@ -56,6 +56,10 @@ RUNNING: tuple[ActionState, ...] = ("approval", "planned", "dispatched")
 WAITING: tuple[ActionState, ...] = ("approval", "planned")
 #: it waits for a person
 UNREVIEWED: tuple[ActionState, ...] = ("approval",)
+#: it can wait for a person's yes to its plan: until then nobody knows of it, and its lead is in no arm
+AWAITING: tuple[ActionState, ...] = ("approval", "held_out")
+#: a plan that waits for a person's yes goes on without it: its lead gets no place in an arm by that yes
+NO_PART: frozenset[ActionState] = frozenset({"blocked", "withdrawn"})
 #: it waits for its time
 READY: tuple[ActionState, ...] = ("planned",)
 #: a gate said no, and the same day it may be decided again

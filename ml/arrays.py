@@ -1,4 +1,8 @@
-"""Types of the arrays that models pass to each other, and of what they store."""
+"""Types of the arrays that models pass to each other, and of what they store; log-odds and back.
+
+SciPy and scikit-learn are imported where they are called, here and in the modules that fit: they take two seconds, and
+who reads a list of calls on the command line needs neither. A worker loads them before it forks (workers.bootstrap).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 #: floats as matrices and trees keep them
@@ -18,3 +22,25 @@ Ints32 = NDArray[np.int32]
 
 #: what a fitted model learnt, by name: arrays, figures, texts, and lists and mappings of these
 ModelState: TypeAlias = Mapping[str, Any]
+
+
+def expit(log_odds: ArrayLike) -> Any:
+    """Return the probabilities of log-odds, an array or one: SciPy's, bit for bit.
+
+    >>> float(expit(0.0))
+    0.5
+    """
+    from scipy import special
+
+    return special.expit(log_odds)
+
+
+def logit(probabilities: ArrayLike) -> Any:
+    """Return the log-odds of probabilities, an array or one: SciPy's, bit for bit.
+
+    >>> float(logit(0.5))
+    0.0
+    """
+    from scipy import special
+
+    return special.logit(probabilities)

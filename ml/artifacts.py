@@ -10,11 +10,10 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import scipy
-import sklearn
 from numpy.typing import NDArray
 
 from domain.documents import JsonMapping, JsonObject
@@ -73,8 +72,8 @@ def libraries() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "scikit-learn": sklearn.__version__,
-        "scipy": scipy.__version__,
+        "scikit-learn": version("scikit-learn"),
+        "scipy": version("scipy"),
     }
 
 

@@ -15,10 +15,23 @@ OTHER = "other"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One feature's share of a score."""
+    """What one meaning adds to a score, such as what a lead looked at."""
 
+    #: the feature of that meaning that moves the score most
     feature: str
-    #: plain words with the value, free of personal data
+    #: plain words with the values of its strongest features, free of personal data
+    text: str
+    #: in log-odds, against the average lead: of all features of the meaning together
+    contribution: float
+    #: what the features tell of, in words
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestPart:
+    """A part of what the reasons leave out."""
+
+    #: plain words, free of personal data
     text: str
     #: in log-odds, against the average lead
     contribution: float

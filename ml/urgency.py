@@ -15,7 +15,8 @@ from ml.profiles import LeadProfile
 
 #: within this an inquiry is to be answered
 ANSWER_WITHIN = timedelta(minutes=5)
-#: after this an inquiry never answered is neglected, and a call within minutes saves nothing any more
+#: from here on an inquiry never answered is neglected: a call within minutes saves nothing any more. Three days, so
+#: that one of a Friday evening is still new on Monday morning
 FRESH = timedelta(days=3)
 
 #: days of silence a stage bears; `nurture:<timeline>` for leads in nurture
@@ -106,13 +107,32 @@ def _one(profile: LeadProfile, thresholds: Mapping[str, float]) -> Urgency:
 
 
 def waiting(inquiry: datetime, now: datetime) -> str:
-    """Return how long an unanswered inquiry has been waiting.
+    """Return how long an unanswered inquiry has been waiting; one of more than three days ago is not new any more.
 
     >>> from datetime import UTC
-    >>> waiting(datetime(2025, 3, 1, 12, tzinfo=UTC), datetime(2025, 3, 1, 12, 47, tzinfo=UTC))
-    'new inquiry, not contacted for 47 minutes'
+    >>> came = datetime(2025, 3, 1, 12, tzinfo=UTC)
+    >>> waiting(came, came + timedelta(minutes=47)), waiting(came, came + timedelta(days=13))
+    ('new inquiry, not contacted for 47 minutes', 'its inquiry of 13 days ago was never answered')
     """
-    return f"new inquiry, not contacted for {_waited(now - inquiry)}"
+    waited = _waited(now - inquiry)
+    if now - inquiry >= FRESH:
+        return f"its inquiry of {waited} ago was never answered"
+    return f"new inquiry, not contacted for {waited}"
+
+
+def next_look(urgency: Urgency, as_of: datetime) -> datetime | None:
+    """Return when a lead is more pressing, or pressing in another way, though nothing happens; None for never.
+
+    That is when it should have been seen to, and when an inquiry that nobody answers stops being new.
+
+    >>> from datetime import UTC
+    >>> came = datetime(2025, 3, 1, 12, tzinfo=UTC)
+    >>> asked = Urgency(due_by=came + ANSWER_WITHIN, inquiry_at=came)
+    >>> next_look(asked, came) == asked.due_by, next_look(asked, came + timedelta(hours=1)) == came + FRESH
+    (True, True)
+    """
+    stale_at = None if urgency.inquiry_at is None else urgency.inquiry_at + FRESH
+    return min((at for at in (urgency.due_by, stale_at) if at is not None and at > as_of), default=None)
 
 
 def _answer(as_of: datetime, inquiry: datetime, silent: float | None) -> Urgency:
@@ -146,7 +166,7 @@ def _unanswered(profile: LeadProfile) -> datetime | None:
     events = [(canonical(event.kind, event.direction), event) for event in visible(profile)]
     inquiries = [event.occurred_at for kind, event in events if kind == "inquiries"]
     inquiry = max(inquiries, default=_past(profile, profile.created_at))
-    if inquiry is None or profile.as_of - inquiry > FRESH:
+    if inquiry is None or profile.as_of - inquiry >= FRESH:
         return None
     contacts = [event.occurred_at for kind, event in events if kind is not None and side(kind, event.direction) < 0]
     last_contact = _past(profile, profile.times.get("last_contacted_at"))

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Literal
 
@@ -19,6 +19,9 @@ from ml.interventions.catalogue import CATALOGUE, Action
 Place = Literal["listed", "withheld", "left_out"]
 #: channels over which a lead is reached, with the plain action of each; the first way of a list of calls is a call
 REACHING: Mapping[str, str] = {"call": "call_task", "email": "email", "sms": "sms"}
+#: for so long an unanswered inquiry comes before all scores: minutes decide in the first hours, and a list that is made
+#: once a day shows each at its top once. After that it is ranked by what a call may bring, as every other lead
+INQUIRY_FIRST = timedelta(days=1)
 #: ranked leads that are looked at together at most
 MOST = 1600
 
@@ -74,6 +77,7 @@ def rank(
 ) -> list[Candidate]:
     """Return the first `capacity` contactable leads: unanswered inquiries, longest waiting first, then expected value.
 
+    An inquiry of more than a day ago (`INQUIRY_FIRST`) has no precedence any more.
     A value that is not known counts as `typical`, else as the median of the known ones, or 1 when none is. Ties are
     broken by lead id. With `limit` no agent gets more leads than it gives for them.
 
@@ -83,9 +87,10 @@ def rank(
     ...     Candidate(lead_id="a", probability=0.9, value=100.0),
     ...     Candidate(lead_id="b", probability=0.2, value=900.0),
     ...     Candidate(lead_id="c", probability=0.1, inquiry_at=now),
+    ...     Candidate(lead_id="d", probability=0.1, inquiry_at=now - timedelta(days=2)),
     ... ]
-    >>> [lead.lead_id for lead in rank(leads, now=now, capacity=2)]
-    ['c', 'b']
+    >>> [lead.lead_id for lead in rank(leads, now=now, capacity=3)]
+    ['c', 'b', 'a']
     """
     ordered = in_order(candidates, now=now, typical=typical)
     return list(fill(ordered, lambda ids: dict.fromkeys(ids, "listed"), capacity=capacity, limit=limit).chosen)
@@ -210,9 +215,10 @@ def expected_value(candidate: Candidate, typical: float) -> float:
 
 
 def _key(candidate: Candidate, now: datetime, typical: float) -> tuple[bool, float, float, str]:
-    waiting = candidate.inquiry_at is not None and candidate.inquiry_at <= now
-    since = candidate.inquiry_at.timestamp() if waiting and candidate.inquiry_at is not None else 0.0
-    return not waiting, since, -expected_value(candidate, typical), candidate.lead_id
+    inquiry = candidate.inquiry_at
+    waits = inquiry is not None and timedelta() <= now - inquiry <= INQUIRY_FIRST
+    since = inquiry.timestamp() if waits and inquiry is not None else 0.0
+    return not waits, since, -expected_value(candidate, typical), candidate.lead_id
 
 
 def _typical(candidates: Sequence[Candidate]) -> float:

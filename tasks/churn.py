@@ -19,7 +19,7 @@ from tasks.contracts.churn import CheckRisks, PredictChurn
 from tasks.contracts.leads import LeadIn
 from tasks.contracts.pipelines import StageCall
 from tasks.contracts.system import Upkeep
-from tasks.runtime import schedule, stage_completion
+from tasks.runtime import lead_references, schedule, stage_completion
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, job, step
 from tasks.services.churn import churn_risk
@@ -48,7 +48,11 @@ def predict(session: Session, request: PredictChurn, context: TaskContext) -> Ta
     warn_of_blocked(context, stored)
     assessment = churn_risk.assess_stored(session, context, stored, as_of)
     churn_risk.schedule_checks(session, context, assessment, as_of)
-    data = _one_lead(request.lead_id, assessment) if request.lead_id is not None else _many_leads(assessment)
+    if request.lead_id is not None:
+        data = _one_lead(request.lead_id, assessment)
+    else:
+        left_out = [*assessment.ended, *assessment.blocked]
+        data = lead_references.with_identities(session, context, _many_leads(assessment), left_out)
     blocked = len(assessment.blocked)
     return TaskResult(
         data=data,

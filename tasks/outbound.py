@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from db.repositories.outbound import outbound
 from db.session import Session
+from domain.documents import JsonObject
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.outbound import PullEvents
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import query
+from tasks.services.outbound import event_view, identities
 
 #: most bytes of the events: the envelope around them needs some too
 EVENTS_LIMIT = RESULT_LIMIT - 2_000
@@ -16,16 +18,12 @@ EVENTS_LIMIT = RESULT_LIMIT - 2_000
 @query("hearth.outbound.pull", PullEvents, queue="inference")
 def pull(session: Session, request: PullEvents, context: TaskContext) -> TaskResult:
     """Events after the cursor, oldest first, as many as fit; send the cursor that comes back to go on."""
-    events, size = [], 0
-    for record in outbound.pull(session, request.tenant_id, cursor=request.cursor, limit=request.limit):
-        event = {
-            "cursor": record.sequence,
-            "event_id": record.event_id,
-            "type": record.type,
-            "lead_id": record.lead_id,
-            "at": record.created_at,
-            "data": record.body,
-        }
+    events: list[JsonObject] = []
+    size = 0
+    records = outbound.pull(session, request.tenant_id, cursor=request.cursor, limit=request.limit)
+    known = identities(session, request.tenant_id, records)
+    for record in records:
+        event = event_view(record, known)
         size += len(canonical(event))
         if size > EVENTS_LIMIT:
             break

@@ -18,6 +18,7 @@ from domain.action_states import REPORTED, ActionState, reported_from
 from tasks.contracts.base.wire import digest
 from tasks.contracts.outcomes import OutcomeItem, RecordOutcomes
 from tasks.errors import InvalidPayload
+from tasks.runtime import lead_references
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
 from tasks.services.interventions import action_views
@@ -42,8 +43,8 @@ def record(session: Session, request: RecordOutcomes, context: TaskContext) -> T
     counts = {"recorded": 0, "duplicates": 0, "labels_created": 0, "online_updates": 0, "actions": 0}
     actions = _actions(session, request)
     touched = set()
-    for index, outcome in enumerate(request.outcomes):
-        lead_id = _lead_of(session, request.tenant_id, outcome, index)
+    lead_ids = _leads_of(session, request)
+    for index, (outcome, lead_id) in enumerate(zip(request.outcomes, lead_ids, strict=True)):
         action = actions.get((lead_id, outcome.action_id or ""))
         drafts = _events(outcome, lead_id, context.now, action)
         new = events.add(session, request.tenant_id, lead_id=lead_id, drafts=drafts)
@@ -74,18 +75,20 @@ def _unsubscribe(session: Session, context: TaskContext, lead_id: str, event: Ev
     refusals.announce(context, fresh)
 
 
-def _lead_of(session: Session, tenant_id: str, outcome: OutcomeItem, index: int) -> str:
-    """Return the id of the lead that an outcome names. Raises InvalidPayload."""
-    subject = outcome.subject
-    if subject.lead_id is not None:
-        lead_id = subject.lead_id if leads.exists(session, tenant_id, lead_id=subject.lead_id) else None
-    else:
-        lead_id = leads.find(
-            session, tenant_id, external_id=str(subject.external_id), source_system=subject.source_system
-        )
-    if lead_id is None:
-        raise InvalidPayload.at("unknown_lead", f"outcomes.{index}.subject", "no such lead of this tenant")
-    return lead_id
+def _leads_of(session: Session, request: RecordOutcomes) -> list[str]:
+    """Return our id of the lead of each outcome, in order. Raises InvalidPayload."""
+    places = [f"outcomes.{index}.subject" for index in range(len(request.outcomes))]
+    named = [(outcome.subject, place) for outcome, place in zip(request.outcomes, places, strict=True)]
+    ours = [subject.lead_id for subject, _ in named if subject.lead_id is not None]
+    stored = leads.external_ids(session, request.tenant_id, lead_ids=list(dict.fromkeys(ours)))
+    unknown = [place for subject, place in named if subject.lead_id is not None and subject.lead_id not in stored]
+    if unknown:
+        raise InvalidPayload("unknown_lead", [{"loc": at, "msg": "no such lead of this tenant"} for at in unknown[:50]])
+    theirs = [(subject.external_id, subject.source_system, at) for subject, at in named if subject.external_id]
+    asked = [(external_id, system) for external_id, system, _ in theirs]
+    found = lead_references.find(session, request.tenant_id, asked, [at for _, _, at in theirs])
+    lead_of = dict(zip((at for _, _, at in theirs), found, strict=True))
+    return [subject.lead_id or lead_of[at] for subject, at in named]
 
 
 def _events(outcome: OutcomeItem, lead_id: str, now: datetime, action: InterventionRecord | None) -> list[EventDraft]:

@@ -18,7 +18,7 @@ from tasks import churn
 from tasks import leads as lead_tasks
 from tasks.contracts.pipelines import Assess, StageCall
 from tasks.contracts.system import Upkeep
-from tasks.runtime import schedule, stage_completion
+from tasks.runtime import lead_references, schedule, stage_completion
 from tasks.runtime.broker import admission_control
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, job, step
@@ -37,7 +37,9 @@ def assess(session: Session, request: Assess, context: TaskContext) -> TaskResul
     admission_control.admit_assessment(session, request.tenant_id)
     lead_ids, blocked = may_score(session, context, lead_ids)
     if not lead_ids:
-        return TaskResult(data={"assessment_id": None, "leads": 0, "blocked": blocked}, status="blocked")
+        nobody: JsonObject = {"assessment_id": None, "leads": 0, "blocked": blocked}
+        data = lead_references.with_identities(session, context, nobody, blocked)
+        return TaskResult(data=data, status="blocked")
     record = assessments.create(
         session,
         request.tenant_id,
@@ -48,9 +50,10 @@ def assess(session: Session, request: Assess, context: TaskContext) -> TaskResul
         now=context.now,
     )
     context.enqueue("hearth.pipelines.start", tenant_id=request.tenant_id, assessment_id=record.assessment_id)
-    data: JsonObject = {"assessment_id": record.assessment_id, "leads": len(lead_ids)}
+    started: JsonObject = {"assessment_id": record.assessment_id, "leads": len(lead_ids)}
     if blocked:
-        data["blocked"] = blocked
+        started["blocked"] = blocked
+    data = lead_references.with_identities(session, context, started, blocked)
     return TaskResult(data=data, status="partial" if blocked else "ok", as_of=record.as_of)
 
 

@@ -7,7 +7,6 @@ from importlib.metadata import version
 
 from celery import current_app
 
-from db.records import QueueProbeRecord
 from db.repositories import audit
 from db.repositories.jobs import delivery_attempts, outbox, quarantine, queue_probes, schedule_locks
 from db.repositories.models import models
@@ -23,6 +22,7 @@ from tasks.runtime.broker import queue_depth
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.files import workspace
 from tasks.runtime.task import job, query
+from tasks.services import cluster_view
 
 #: how long bookkeeping of finished work is kept
 KEPT = timedelta(days=7)
@@ -48,28 +48,15 @@ def ping(session: Session, request: Ping, context: TaskContext) -> TaskResult:
 
 @query("hearth.system.status", Status, queue="inference")
 def status(session: Session, request: Status, context: TaskContext) -> TaskResult:
-    """Per queue: depth, age of the oldest message and estimated wait in seconds, as the newest canary tells."""
-    canaries = {canary.queue: canary for canary in queue_probes.latest(session)}
-    with across_tenants(session):
-        lag = outbox.lag(session)
+    """Per queue: depth, age of the oldest message and estimated wait in seconds; and what waits for a person."""
     with current_app.connection_for_read() as connection:
         depths = queue_depth.depths(connection.default_channel.client, _queues())
-    return TaskResult(
-        data={
-            "queues": {name: {"depth": depth, **_waits(canaries.get(name))} for name, depth in depths.items()},
-            "outbox": {"waiting": lag.waiting, "oldest_age": lag.age},
-        }
-    )
+    with across_tenants(session):
+        return TaskResult(data=cluster_view.backlog(session, depths))
 
 
 def _queues() -> list[str]:
     return sorted(queue.name for queue in current_app.conf.task_queues)
-
-
-def _waits(canary: QueueProbeRecord | None) -> dict[str, float | None]:
-    if canary is None:
-        return {"oldest_age": None, "estimated_wait": None}
-    return {"oldest_age": canary.age if canary.ran_at is None else 0.0, "estimated_wait": canary.age}
 
 
 @job("hearth.system.canaries", Upkeep, queue="inference", internal=True)

@@ -6,7 +6,9 @@ load `workers.app` and know tasks by name only.
 
 import gc
 import os
+from importlib import import_module
 
+from ml.interventions.wording import copy_check
 from tasks.runtime import registry
 from workers.app import app
 from workers.worker import hooks
@@ -18,6 +20,13 @@ gc.disable()
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 registry.load()
+# imported where they are called, since commands that only read need none of them: a child would load its own copy
+for _name in (
+    *("scipy.optimize", "scipy.special", "scipy.stats"),
+    *("sklearn.ensemble", "sklearn.linear_model", "sklearn.model_selection"),
+):
+    import_module(_name)
+copy_check.catalogue()
 gc.freeze()
 gc.enable()
 

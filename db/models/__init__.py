@@ -8,7 +8,7 @@ from db.models.backfills import Backfill, BackfillChunk, ComparedRow, RejectedEn
 from db.models.consent import ConsentEntry, ConsentReading
 from db.models.due_queues import RescoreDue, RiskCheck
 from db.models.events import EntityState, Event, RawEvent
-from db.models.interventions import Enrolment, Intervention, InterventionPause
+from db.models.interventions import Enrolment, Intervention, InterventionPause, PlanRelease
 from db.models.jobs import (
     DeliveryAttempt,
     IdempotencyKey,
@@ -23,6 +23,6 @@ from db.models.leads import Lead, LeadIdentity
 from db.models.models import ModelLineage, ModelVersion, PoolLineage
 from db.models.outbound import CircuitBreaker, OutboundCounter, OutboundDelivery, OutboundEvent
 from db.models.overrides import ScoreFeedback, ScoreOverride, ThresholdState
-from db.models.predictions import Assessment, Prediction, Snapshot
-from db.models.privacy import Erasure, KeyMark, Tombstone
+from db.models.predictions import Assessment, Prediction, ScoreDigest, Snapshot
+from db.models.privacy import Correction, Erasure, KeyMark, Offboarding, Tombstone
 from db.models.tenants import Tenant, TenantSettings

@@ -1,4 +1,4 @@
-"""Actions planned for leads at risk, enrolments in the experiment, and pauses."""
+"""Actions planned for leads at risk, what people said to plans, enrolments in the experiment, and pauses."""
 
 from datetime import datetime
 
@@ -13,6 +13,8 @@ _PLANNED = text("state = 'planned'")
 _STANDING = text("state IN ('approval', 'dispatched', 'planned')")
 _UNSETTLED = text("settled_at IS NULL")
 _UNLIFTED = text("lifted_at IS NULL")
+_AWAITING = text("awaits IS NOT NULL")
+_RELEASED = text("release_id IS NOT NULL")
 
 
 class Intervention(Base):
@@ -40,6 +42,12 @@ class Intervention(Base):
         Index("ix_interventions_due", "tenant_id", "not_before", sqlite_where=_PLANNED, postgresql_where=_PLANNED),
         Index(
             "ix_interventions_waiting", "tenant_id", "planned_at", sqlite_where=_APPROVAL, postgresql_where=_APPROVAL
+        ),
+        Index(
+            "ix_interventions_awaiting", "tenant_id", "planned_at", sqlite_where=_AWAITING, postgresql_where=_AWAITING
+        ),
+        Index(
+            "ix_interventions_released", "tenant_id", "release_id", sqlite_where=_RELEASED, postgresql_where=_RELEASED
         ),
     )
 
@@ -71,6 +79,28 @@ class Intervention(Base):
     reviewed_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
     withdrawn_reason: Mapped[str | None]
+    #: `plan.first` or `plan.large`: a person has said neither yes nor no to its plan, and its lead is not enrolled
+    awaits: Mapped[str | None]
+    #: what a person said to the plan that it was part of; None: nobody was asked
+    release_id: Mapped[str | None]
+
+
+class PlanRelease(Base):
+    """What a person said to the plan that waited: rows are added and never changed."""
+
+    __tablename__ = "plan_releases"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    release_id: Mapped[str] = mapped_column(primary_key=True)
+    #: yes or no
+    decision: Mapped[str]
+    decided_by: Mapped[str]
+    decided_at: Mapped[datetime]
+    #: the types of intervention it is about; None: all that waited
+    scope: Mapped[list[str] | None]
+    #: actions that it let go or withdrew, and their leads
+    actions: Mapped[int]
+    leads: Mapped[int]
 
 
 class Enrolment(Base):

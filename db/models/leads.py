@@ -50,6 +50,8 @@ class Lead(Base):
     phone_hash: Mapped[bytes | None]
     #: the import that last brought this lead
     import_ref: Mapped[str | None]
+    #: the version at which an import of a file last left this lead; another one: something happened since
+    loaded_version: Mapped[int | None]
     stored_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     #: since when nothing is computed for this lead (Art. 18, Art. 22) until a person decides; None = all is allowed

@@ -1,4 +1,4 @@
-"""Feature snapshots, predictions made from them, and runs of the assess pipeline."""
+"""Feature snapshots, predictions made from them, what of them is told as one, and runs of the assess pipeline."""
 
 from datetime import datetime
 
@@ -66,6 +66,28 @@ class Prediction(Base):
     detail: Mapped[JsonObject]
     as_of: Mapped[datetime]
     computed_at: Mapped[datetime]
+
+
+class ScoreDigest(Base):
+    """Scores of one transaction that are no news of single leads, counted by band; a sweep tells many rows as one."""
+
+    __tablename__ = "score_digests"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    digest_id: Mapped[str] = mapped_column(primary_key=True)
+    #: loaded or new_model
+    cause: Mapped[str]
+    #: kind of the predictions
+    kind: Mapped[str]
+    band: Mapped[str]
+    leads: Mapped[int]
+    #: leads that came to this band from a lower one, and from a higher one
+    up: Mapped[int]
+    down: Mapped[int]
+    #: the newest moment that these scores are as of
+    as_of: Mapped[datetime]
+    #: the database's time
+    added_at: Mapped[datetime]
 
 
 class Assessment(Base):

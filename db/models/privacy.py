@@ -1,8 +1,8 @@
-"""Erasure records and tombstones, and marks of the keys that this database was sealed with."""
+"""Erasures, tombstones, corrected facts, tenants that left, and marks of the keys that sealed this database."""
 
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import ForeignKeyConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
@@ -47,3 +47,43 @@ class KeyMark(Base):
     #: keyed hash; only the same key with the same lookup key has it
     mark: Mapped[bytes]
     created_at: Mapped[datetime]
+
+
+class Correction(Base):
+    """One stored fact of a lead that a person corrected; entries are added and never changed."""
+
+    __tablename__ = "corrections"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+        Index(None, "tenant_id", "lead_id"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    correction_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str]
+    #: the column; a tenant's own begins with `custom.`
+    field: Mapped[str]
+    #: the value before and after, sealed with the lead's key
+    change: Mapped[bytes]
+    #: a code
+    reason: Mapped[str]
+    actor: Mapped[str]
+    corrected_at: Mapped[datetime]
+
+
+class Offboarding(Base):
+    """One deletion of a whole tenant: while it is `deleting`, and only then, the tenant's audit chain may go."""
+
+    __tablename__ = "offboardings"
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    offboarding_id: Mapped[str] = mapped_column(primary_key=True)
+    actor: Mapped[str]
+    #: deleting or deleted
+    state: Mapped[str]
+    #: numbers of rows, files and messages by store when it began
+    before: Mapped[JsonObject]
+    #: the final statement, without its place in the chain; None: not finished
+    statement: Mapped[JsonObject | None]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]

@@ -26,6 +26,8 @@ from db.records.interventions import (
     InterventionDraft,
     InterventionRecord,
     PauseRecord,
+    PlanReleaseRecord,
+    PlanWait,
 )
 from db.records.jobs import (
     ClaimDraft,
@@ -57,10 +59,12 @@ from db.records.predictions import (
     ContactTally,
     PredictionDraft,
     PredictionRecord,
+    PriorScore,
     RealisedRecord,
     ReviewerTally,
+    ScoreTally,
     SnapshotDraft,
     SnapshotRecord,
 )
-from db.records.privacy import ErasureRecord, ErasureResult
+from db.records.privacy import CorrectionRecord, ErasureRecord, ErasureResult, FoundPerson, OffboardingRecord, Removal
 from db.records.tenants import TenantRecord

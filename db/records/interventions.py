@@ -1,11 +1,12 @@
-"""Actions planned for leads at risk, enrolments in the experiment, and pauses."""
+"""Actions planned for leads at risk, what people said to plans, enrolments in the experiment, and pauses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
-from domain.action_states import ActionState
+from domain.action_states import AWAITING, ActionState
 from domain.documents import JsonMapping
 
 
@@ -41,6 +42,13 @@ class InterventionDraft:
     planned_at: datetime
     not_before: datetime
     expires_at: datetime
+    #: the rule by which its plan waits for a person's yes; None: it does not, or somebody has answered
+    awaits: str | None = None
+
+    @property
+    def waits_for_plan(self) -> bool:
+        """Return whether a yes to its plan would hand it over; for a lead that is held out: would enrol the lead."""
+        return self.awaits is not None and self.state in AWAITING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +64,41 @@ class InterventionRecord(InterventionDraft):
     withdrawn_at: datetime | None
     #: why it was withdrawn or rejected: a code
     withdrawn_reason: str | None
+    #: what a person said to the plan that it was part of
+    release_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanWait:
+    """Actions of one kind that wait for a person's yes to their plan."""
+
+    intervention: str
+    action: str
+    channel: str
+    #: the rule by which they wait
+    awaits: str
+    actions: int
+    leads: int
+    #: when the first and the last of them was planned
+    since: datetime
+    until: datetime
+    #: when the first of them expires
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanReleaseRecord:
+    """What a person said to the plan that waited."""
+
+    release_id: str
+    decision: Literal["yes", "no"]
+    decided_by: str
+    decided_at: datetime
+    #: the types of intervention it is about; None: all that waited
+    scope: tuple[str, ...] | None
+    #: actions that it let go or withdrew, and their leads
+    actions: int
+    leads: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,8 @@ class LeadDraft:
     #: True won, False lost, None open or unknown
     label: bool | None = None
     label_at: datetime | None = None
+    #: False: the label is for learning alone, and the lead stays open; see `db.merging`
+    label_closes: bool = True
     events: tuple[EventDraft, ...] = ()
     #: nothing in contact, fields, custom and consent is blank, texts can be stored, numbers are finite, times in UTC
     clean: bool = False

@@ -81,6 +81,39 @@ class PredictionRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriorScore:
+    """The newest prediction of a lead before another one, and what happened to the lead since."""
+
+    #: band, probability and model of the prediction before; None where there is none
+    band: str | None
+    probability: float | None
+    model_version: str | None
+    #: the lead's version that it was made from
+    scored_version: int | None
+    #: the lead's version now, and the one at which an import last left it
+    version: int
+    loaded_version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreTally:
+    """A count of scores of one kind and band that are no news of single leads."""
+
+    #: why they are none: loaded, new_model
+    cause: str
+    kind: str
+    band: str
+    leads: int
+    #: leads that came to this band from a lower one, and from a higher one
+    up: int
+    down: int
+    #: the newest moment that these scores are as of
+    as_of: datetime
+    #: when the first of them was stored; None: not stored yet
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssessmentRecord:
     """A run of the assess pipeline over some leads."""
 

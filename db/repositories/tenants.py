@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from datetime import datetime
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, exists, insert, select
 from sqlalchemy.orm import Session
 
 from db.encryption import associated_data
@@ -86,8 +86,12 @@ def callback(session: Session, tenant_id: str) -> JsonObject | None:
 
 
 def ids(session: Session) -> list[str]:
-    """Return the ids of all tenants, without reserved owners; for schedules, which belong to no tenant."""
-    tenant_ids = session.scalars(select(Tenant.tenant_id).order_by(Tenant.tenant_id))
+    """Return the ids of all tenants, without reserved owners; for schedules, which belong to no tenant.
+
+    A tenant that is being deleted has no settings any more, and is left out.
+    """
+    configured = exists().where(TenantSettings.tenant_id == Tenant.tenant_id)
+    tenant_ids = session.scalars(select(Tenant.tenant_id).where(configured).order_by(Tenant.tenant_id))
     return [tenant_id for tenant_id in tenant_ids if not tenant_id.startswith(RESERVED)]
 
 

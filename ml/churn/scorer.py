@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
-from scipy.special import expit
 
-from ml.arrays import Bools, Floats, Ints, ModelState
+from ml.arrays import Bools, Floats, Ints, ModelState, expit
 from ml.churn import derived_sums
 from ml.churn.survival import Curves
 from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from ml.arrays import Bools, Floats
 from ml.ensemble.trees import GrownTree, Inputs, Trees, join
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 #: (leaves of a tree, trees): what is compared out of fold, simplest first
 OPTIONS: Final = tuple((leaves, rounds) for leaves in (8, 16) for rounds in (50, 100, 200, 300))
@@ -52,6 +54,8 @@ def fit(inputs: Inputs, labels: Bools, option: tuple[int, int], *, rows: int, se
 
 
 def _model(leaves: int, rounds: int, rows: int, seed: int) -> HistGradientBoostingClassifier:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     return HistGradientBoostingClassifier(
         max_iter=rounds,
         learning_rate=_SLOW if rows >= SMALL else _FAST,

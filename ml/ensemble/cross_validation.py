@@ -11,11 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logit
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from ml.arrays import Bools, Floats, Ints
+from ml.arrays import Bools, Floats, Ints, logit
 from ml.ensemble import boosting, forest, linear
 from ml.ensemble.ensemble import Ensemble
 from ml.ensemble.preprocessing import MIN_ROWS, MOST_LEVELS, EncodedRows, Preprocessing, fit_preprocessing
@@ -113,6 +111,8 @@ def split(labels: Bools, *, seed: int, folds: int = FOLDS, groups: Ints | None =
     most = min(folds, int(labels.sum()), int((~labels).sum()))
     if most < 2:
         raise LabelsError("fewer than 2 rows of one outcome; record more outcomes first")
+    from sklearn.model_selection import StratifiedKFold
+
     splitter = StratifiedKFold(most, shuffle=True, random_state=seed)
     return list(splitter.split(np.zeros(len(labels)), labels))
 
@@ -121,6 +121,8 @@ def _split_groups(labels: Bools, groups: Ints, *, seed: int, folds: int) -> Fold
     most = min(folds, *(len(np.unique(groups[labels == outcome])) for outcome in (True, False)))
     if most < 2:
         raise LabelsError("the rows of one outcome are all of one lead; record more outcomes first")
+    from sklearn.model_selection import StratifiedGroupKFold
+
     splitter = StratifiedGroupKFold(most, shuffle=True, random_state=seed)
     parts = list(splitter.split(np.zeros(len(labels)), labels, groups))
     if any(np.ptp(labels[train].astype(np.int8)) == 0 for train, _ in parts):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import skew
 
 from ml.arrays import Bools, Floats, Ints
 from ml.ensemble.column_types import as_text, mask, read_codes_at, read_numbers
@@ -147,6 +146,8 @@ def _codes_of(levels: tuple[str, ...]) -> dict[str, int]:
 
 
 def _fit_number(numbers: Floats) -> dict[str, float]:
+    from scipy.stats import skew
+
     finite = numbers[np.isfinite(numbers)]
     logged = len(finite) > 2 and finite.min() >= 0 and np.ptp(finite) > 0 and float(skew(finite)) > SKEWED
     values = np.log1p(finite) if logged else finite

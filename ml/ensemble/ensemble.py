@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Self, TypeVar
 
 import numpy as np
-from scipy.special import logit
 
-from ml.arrays import Floats, ModelState
+from ml.arrays import Floats, ModelState, logit
 from ml.ensemble.linear import LinearModel
 from ml.ensemble.preprocessing import EncodedRows, Preprocessing
 from ml.ensemble.stacking import GB, LR, RF, StackedModel

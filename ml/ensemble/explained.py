@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
-from ml.arrays import Bools, Floats
+from ml.arrays import Bools, Floats, expit
 from ml.ensemble.ensemble import added
 
 #: no probability is surer than these

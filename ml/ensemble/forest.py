@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.tree._tree import Tree
 
 from ml.arrays import Bools, Floats
 from ml.ensemble.trees import GrownTree, Inputs, Trees, join
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.tree._tree import Tree
 
 TREES = 60
 #: rows that a tree sees at most
@@ -29,6 +33,8 @@ def validation_probabilities(inputs: Inputs, labels: Bools, validation: Inputs, 
 
 
 def _model(rows: int, seed: int) -> RandomForestClassifier:
+    from sklearn.ensemble import RandomForestClassifier
+
     sample = min(rows, MOST_ROWS)
     return RandomForestClassifier(
         TREES,

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
-from ml.arrays import Bools, Floats, Ints
+from ml.arrays import Bools, Floats, Ints, expit
 
 LEVEL = 0.9
 #: the normal distribution holds `LEVEL` within these

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.special import logit
-from sklearn.linear_model import LogisticRegression
 
-from ml.arrays import Bools, Floats, ModelState
+from ml.arrays import Bools, Floats, ModelState, logit
 from ml.ensemble.preprocessing import EncodedRows, Preprocessing
 
 #: scikit-learn's C, small is strict
@@ -66,6 +64,8 @@ def path(terms: Floats, labels: Bools, penalties: Sequence[float]) -> list[Weigh
     """Fit one model for each penalty, strictest first: weights and intercept."""
     if terms.shape[1] == 0:
         return [(np.zeros(0), float(logit((labels.sum() + 1) / (len(labels) + 2))))] * len(penalties)
+    from sklearn.linear_model import LogisticRegression
+
     # each fit starts where the stricter one ended
     model = LogisticRegression(solver="newton-cholesky", warm_start=True, max_iter=100, tol=1e-5)
     coefficients = []

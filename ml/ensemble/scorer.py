@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import ClassVar, Self
 
 import numpy as np
@@ -182,11 +183,13 @@ def _texts(plan: Preprocessing, cells: EncodedRows) -> Callable[[int, int], str]
     """Return a function from (row, feature) positions to the feature in plain words."""
     names, width = plan.features, cells.numeric_cells.shape[1]
     levels = [(*category.levels, OTHER, None) for category in plan.categories]
+    # many leads of a batch share a value ("no showings"): each is put into words once
+    in_words = lru_cache(maxsize=4096)(describe)
 
     def text(row: int, index: int) -> str:
         if index < width:
-            value = float(cells.numeric_cells[row, index])
-            return describe(names[index], None if np.isnan(value) else value)
-        return describe(names[index], levels[index - width][int(cells.codes[index - width][row])])
+            value = float(cells.numeric_cells[row, index]) + 0.0  # no minus zero: it is the same key as zero
+            return in_words(names[index], value if value == value else None)  # noqa: PLR0124 - NaN alone differs from itself
+        return in_words(names[index], levels[index - width][int(cells.codes[index - width][row])])
 
     return text

@@ -5,21 +5,20 @@ A member is left out unless the others are worse without it by more than noise.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit, logit
 
-from ml.arrays import Bools, Floats, Ints
+from ml.arrays import Bools, Floats, Ints, expit
 
 #: members, simplest first
 LR, GB, RF = "lr", "gb", "rf"
 MEMBERS = (LR, GB, RF)
 #: what a member says is taken to lie within these log-odds: .001 to .999
-BOUND = float(logit(0.999))
+BOUND = math.log(0.999 / (1 - 0.999))
 
 #: log loss that no further member is worth, however sure it is
 _TRIFLE = 2e-4
@@ -65,6 +64,8 @@ def losses(log_odds: Floats, labels: Bools) -> Floats:
 
 def fit(margins: Margins, labels: Bools) -> StackedModel:
     """Fit the weights of some members to their out-of-fold log-odds; a member that only harms gets none."""
+    from scipy.optimize import minimize
+
     members = np.column_stack([np.clip(margin, -BOUND, BOUND) for margin in margins.values()])
     # Platt's targets: a little short of 0 and 1, so that few rows do not make us certain
     positives, rows = int(labels.sum()), len(labels)

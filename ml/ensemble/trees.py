@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.tree._tree import NODE_DTYPE, Tree
 
 from ml.arrays import Bools, Floats, Floats32, Ints, Ints32, ModelState
+
+if TYPE_CHECKING:
+    from sklearn.tree._tree import Tree
 
 Inputs = Floats32
 Leaves = Ints
@@ -165,6 +167,8 @@ class Trees:
         return [(start, self._tree(start, stop)) for start, stop in zip(self.roots.tolist(), stops, strict=True)]
 
     def _tree(self, start: int, stop: int) -> Tree:
+        from sklearn.tree._tree import NODE_DTYPE, Tree
+
         nodes = np.zeros(stop - start, dtype=NODE_DTYPE)
         leaf = self.child[start:stop, 0] == np.arange(start, stop)
         nodes["left_child"], nodes["right_child"] = np.where(leaf, -1, self.child[start:stop].T - start)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 
-from scipy.optimize import brentq
-
 from ml.experiments.effects import LEVEL, z_score
 
 POWER = 0.8
@@ -47,6 +45,8 @@ def detectable(
     """
     if not treated_n or not holdout_n:
         return None
+    from scipy.optimize import brentq
+
     holdout_variance = base_rate * (1 - base_rate) / holdout_n
 
     def short(effect: float) -> float:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from scipy.optimize import brentq
 
 from ml.arrays import Floats
 from ml.experiments.effects import LEVEL, Arm, newcombe
@@ -146,6 +145,8 @@ def _end(pair: tuple[Arm, Arm], deviation: float, expected: _Expected, error: fl
 
 def _root(surplus: Callable[[float], float]) -> float:
     """Return the share at which nothing is left over; `surplus` falls from one end to the other."""
+    from scipy.optimize import brentq
+
     least, most = _LEAST, 1 - _LEAST
     if surplus(least) <= 0:
         return least

@@ -120,7 +120,9 @@ def refusal(header: str) -> str | None:
     >>> refusal("Preferred Language"), refusal("age"), refusal("Page Views Per Visit")
     ('language', 'age', None)
     >>> refusal("Geburtsdatum"), refusal("ESTADO_CIVIL"), refusal("Nationalité"), refusal("Cidade")
-    ('birth date', 'marital status', 'nationality', None)
+    ('birth date', 'marital status', 'nationality', 'city')
+    >>> refusal("City of interest"), refusal("State")
+    (None, None)
     """
     written = [word for word in words(header) if unaccented(word) not in VOCABULARY.little]
     tokens = tuple(map(unaccented, written))

@@ -109,6 +109,15 @@ def load_phrases(texts: Mapping[str, str]) -> PhraseCatalogue:
         raise CatalogueError(f"{', '.join(texts)}: {type(error).__name__} {error}: install Hearth again") from None
 
 
+def version_of(*texts: str) -> str:
+    r"""Return the version of the catalogue of several files; only what stands above their first table is read.
+
+    >>> version_of('version = "3"\n[list]\nwords = ["a"]', "version = '1'\n[[entry]]")
+    '3, 1'
+    """
+    return ", ".join(str(tomllib.loads(text.partition("\n[")[0])["version"]) for text in texts)
+
+
 def _parse_file(name: str, text: str) -> TomlMapping:
     try:
         file = tomllib.loads(text)

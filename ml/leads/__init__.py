@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from domain.closed_leads import LABELLED, RARER
 from ml.ensemble.explained import Explained
 from ml.leads.leaks import probe
 from ml.leads.results import LeadScore, band
 from ml.leads.scorecard import Scorecard
 from ml.leads.scorer import LeadScorer
-from ml.leads.training import LABELLED, METHOD, RARER, Gate, Training, gate, train
+from ml.leads.training import METHOD, Gate, Training, gate, train
 
 __all__ = [
     "LABELLED",

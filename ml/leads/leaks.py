@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import hypergeom
 
 from ml.arrays import Bools, Floats, Ints
-from ml.ensemble.column_types import numbers
+from ml.ensemble.column_types import kind_of, numbers
 from ml.ensemble.cross_validation import split
 from ml.ensemble.stacking import Folds
 from ml.features.catalogue import FEATURES
@@ -25,6 +24,8 @@ LEAK_AUC = 0.95
 CHANCE = 1e-6
 #: filled rows below which a column is too rarely filled to be judged by them
 FEWEST_FILLED = 20
+#: rows of a level, on average, below which a column is text: what few rows share cannot be compared by outcome
+FEWEST_ALIKE = 2
 #: share of one outcome's rate that the other may reach: a reopened deal keeps its reason for losing
 EXCEPTIONS = 1 / 50
 #: share of one outcome that values tell apart; with `EXCEPTIONS`, as far as an ordinary column with an AUC of 0.95 gets
@@ -70,6 +71,8 @@ class _Marked:
     @property
     def chance(self) -> float:
         """Return the probability of so few marked rows in the other outcome, were marks dealt out at random."""
+        from scipy.stats import hypergeom
+
         rows, marked = self.of_positives + self.of_negatives, self.positives + self.negatives
         rarer_is_positive = self.positives / self.of_positives == self.less
         few, of = (self.positives, self.of_positives) if rarer_is_positive else (self.negatives, self.of_negatives)
@@ -100,6 +103,17 @@ def columns_alone(matrix: FeatureMatrix, labels: Bools, *, seed: int) -> dict[st
     return {name: alone[name] for name in sorted(alone, key=lambda name: (-alone[name].auc, name))}
 
 
+def unprobed(matrix: FeatureMatrix) -> dict[str, str]:
+    """Return the columns whose values cannot tell whether they know the outcome, each with the reason.
+
+    >>> rows = [{"note": f"call {row}", "rooms": row % 4, "gate": None} for row in range(60)]
+    >>> unprobed(FeatureMatrix.from_rows(rows))
+    {'gate': 'no value at all', 'note': 'text: nearly every value differs'}
+    """
+    reasons = {name: _unprobed(matrix, name) for name in sorted(matrix.columns)}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
 def single_column_scores(matrix: FeatureMatrix, name: str, labels: Bools, folds: Folds) -> Floats:
     """Return the share of positives among the other folds' rows of the same value, drawn towards the average."""
     cells, scores = _value_codes(matrix, name), np.empty(len(labels))
@@ -118,6 +132,17 @@ def _alone(matrix: FeatureMatrix, name: str, labels: Bools, folds: Folds) -> Col
         return ColumnAlone(auc=ranked, leak=f"AUC {ranked:.3f} alone")
     counted = name in FEATURES and FEATURES[name].group in _COUNTED
     return ColumnAlone(auc=ranked, leak=None if counted else _one_sided(_filled(matrix, name), scores, labels))
+
+
+def _unprobed(matrix: FeatureMatrix, name: str) -> str | None:
+    cells = matrix.values[:, matrix.positions()[name]]
+    filled = cells[~np.isnan(cells)]
+    if not len(filled):
+        return "no value at all"
+    if len(filled) < FEWEST_FILLED:
+        return f"fewer than {FEWEST_FILLED} values"
+    is_text = kind_of(matrix, name) == "category" and len(filled) < FEWEST_ALIKE * len(np.unique(filled))
+    return "text: nearly every value differs" if is_text else None
 
 
 def _filled(matrix: FeatureMatrix, name: str) -> Bools:

@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
 
+from domain.closed_leads import LABELLED, RARER
 from domain.leads import SCORED_LEAD_TYPES
 from ml.arrays import Floats32
 from ml.features.catalogue import FEATURES
 from ml.features.contextual import normalised_level
 from ml.leads import LeadScore, LeadScorer
 from ml.leads.scorecard import LEVELS
-from ml.leads.training import LABELLED, RARER
 from ml.profiles import FeatureMatrix
 
 #: tenants that a shared model needs, so that none can be told from it
@@ -105,6 +104,8 @@ def leave_tenant_out(
     matrix: FeatureMatrix, labels: Sequence[bool], tenants: Sequence[str], *, seed: int
 ) -> tuple[float, ...]:
     """Return each row's probability from a scorer trained without its tenant: what a new tenant would get."""
+    from sklearn.model_selection import GroupKFold
+
     truth = np.asarray(labels, dtype=np.bool_)
     probabilities = np.empty(len(truth))
     parts = GroupKFold(min(PARTS, len(set(tenants))))

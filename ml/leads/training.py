@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ml.arrays import Bools, Ints
+from domain.closed_leads import LABELLED, RARER
+from ml.arrays import Bools, Floats, Ints
 from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress, split
 from ml.ensemble.explained import clamped
 from ml.ensemble.intervals import Coverage
 from ml.ensemble.scorer import EnsembleScorer, checked_labels
-from ml.leads.leaks import ColumnAlone, columns_alone, single_column_scores
+from ml.features.meanings import meanings_of
+from ml.leads.leaks import ColumnAlone, columns_alone, single_column_scores, unprobed
 from ml.leads.scorer import LeadScorer
 from ml.profiles import FeatureMatrix
 from ml.training.calibration import Bin, bins
 from ml.training.evaluation import Metrics, evaluate, lift_curve
 
 #: changes when the same data would give another model
-METHOD = "3"
-#: what an own model needs
-LABELLED, RARER = 200, 40
+METHOD = "4"
 #: columns beside the leaking ones whose own AUC a report keeps
 MOST_ALONE = 30
 #: rows that the size of contributions is taken from
@@ -37,6 +37,20 @@ class Gate:
     ok: bool
     #: what to gather still: labelled, won, lost; empty when ok
     missing: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeaningWeight:
+    """How far the features of one meaning move scores, together."""
+
+    #: in words
+    meaning: str
+    #: the features that count, the one with the largest contributions first
+    features: tuple[str, ...]
+    #: mean size of what they add to a lead's log-odds together
+    log_odds: float
+    #: share of the mean movement of all meanings, 0 to 1
+    share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +90,12 @@ class Training:
     alone: Mapping[str, float] = field(default_factory=dict)
     #: column that knows too much -> how that was found out
     leak_reasons: Mapping[str, str] = field(default_factory=dict)
+    #: columns that were asked whether they know the outcome
+    probed: tuple[str, ...] = ()
+    #: column that could not be asked -> why
+    unprobed: Mapping[str, str] = field(default_factory=dict)
+    #: what moves scores, by meaning, strongest first
+    meanings: tuple[MeaningWeight, ...] = ()
 
 
 def gate(labels: Sequence[bool | None]) -> Gate:
@@ -114,6 +134,8 @@ def train(
     scorer = scorer or LeadScorer()
     fitted = scorer.learn(usable, truth, seed=seed, folds=folds, groups=groups, progress=progress)
     oof_probabilities = clamped(fitted.oof_log_odds)
+    not_probed = unprobed(matrix)
+    moved = _contributions(scorer, usable)
     return Training(
         scorer=scorer,
         metrics=evaluate(truth, oof_probabilities, seed=seed),
@@ -131,8 +153,11 @@ def train(
         choice=fitted.reason,
         interval=scorer.coverage(),
         lift=lift_curve(truth, oof_probabilities),
-        top=_top(scorer, usable),
+        top=_top(scorer, moved),
         alone=_most_telling(alone),
+        probed=tuple(name for name in sorted(alone) if name not in not_probed),
+        unprobed=not_probed,
+        meanings=_by_meaning(scorer, moved),
     )
 
 
@@ -155,7 +180,28 @@ def _weights(fitted: FittedEnsemble) -> dict[str, float]:
     return {name: chosen.get(name, 0.0) for name in fitted.members}
 
 
-def _top(scorer: EnsembleScorer, matrix: FeatureMatrix) -> dict[str, float]:
+def _contributions(scorer: EnsembleScorer, matrix: FeatureMatrix) -> Floats:
+    """Return the contributions of features to rows that are taken evenly: [rows, features]."""
     rows = np.unique(np.linspace(0, len(matrix) - 1, min(len(matrix), _ROWS_FOR_TOP)).astype(np.intp))
-    sizes = np.abs(scorer.explained(matrix.take(rows)).contributions).mean(axis=0)
+    return scorer.explained(matrix.take(rows)).contributions
+
+
+def _top(scorer: EnsembleScorer, contributions: Floats) -> dict[str, float]:
+    sizes = np.abs(contributions).mean(axis=0)
     return {scorer.features_[index]: float(sizes[index]) for index in np.argsort(-sizes, kind="stable").tolist()}
+
+
+def _by_meaning(scorer: EnsembleScorer, contributions: Floats) -> tuple[MeaningWeight, ...]:
+    meanings = meanings_of(scorer.features_)
+    strongest = list(_top(scorer, contributions))
+    sizes = np.abs(meanings.sums(contributions)).mean(axis=0)
+    whole = float(sizes.sum()) or 1.0
+    return tuple(
+        MeaningWeight(
+            meaning=meanings.words[place],
+            features=tuple(name for name in strongest if scorer.features_.index(name) in meanings.members[place]),
+            log_odds=float(sizes[place]),
+            share=float(sizes[place]) / whole,
+        )
+        for place in np.argsort(-sizes, kind="stable").tolist()
+    )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit
 
-from ml.arrays import Bools, Floats
+from ml.arrays import Bools, Floats, expit, logit
 
 _STEPS = 50
 #: keeps the fit finite when a score separates the classes

@@ -20,11 +20,13 @@ from domain.documents import JsonObject
 from tasks.contracts.backfill import ChunkCall
 from tasks.intake.csv import row_checks, rows, source
 from tasks.intake.csv.issues import Issue, Severity
+from tasks.intake.lead_drafts import counted_as
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.leases import LeaseBusy
 from tasks.runtime.task import job
 from tasks.services.backfill import file_layout, reconcile
 from tasks.services.leads import refusals
+from tasks.services.models import closed_leads
 
 #: seconds for which a chunk that a worker has begun is leased to it
 LEASE = 20.0
@@ -45,6 +47,8 @@ class ChunkTally:
 
     rows: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
+    #: the closed leads, for what can be learnt from them
+    closed: closed_leads.Tally = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     rejected: list[RejectedRow] = field(default_factory=list)
     #: cells of the widest row, and the indexes among them where every row so far is blank
@@ -66,7 +70,7 @@ class ChunkTally:
         self._add_issues(row, issues)
 
     def add_results(
-        self, converted: Sequence[tuple[source.CsvRecord, LeadDraft]], results: Sequence[UpsertResult]
+        self, converted: Sequence[tuple[source.CsvRecord, LeadDraft]], results: Sequence[UpsertResult], now: datetime
     ) -> None:
         """Count the store's results of the rows that were merged."""
         for (row, draft), result in zip(converted, results, strict=True):
@@ -74,7 +78,8 @@ class ChunkTally:
             self.rows[result.outcome] += 1
             self.systems.add(draft.source_system)
             if not rejected:
-                self.labels["open" if draft.label is None else "won" if draft.label else "lost"] += 1
+                self.labels.update(counted_as(draft))
+                self.closed.update(closed_leads.of_draft(draft, now, duplicate=result.outcome == "duplicate"))
             reported = self._without_cells(row) if FORGOTTEN in result.codes else row
             self._add_issues(reported, [_store_issue(row, code, rejected=rejected) for code in result.codes])
 
@@ -102,6 +107,7 @@ class ChunkTally:
         return {
             "rows": dict(self.rows),
             "labels": dict(self.labels),
+            "closed": dict(self.closed),
             "warnings": dict(self.warnings),
             "filled": sorted({*range(self.width)}.difference(self.blank)),
             "systems": sorted(self.systems),
@@ -212,11 +218,12 @@ def _merge_rows(
         now=context.now,
         # In a file of events many rows are about one lead, and each counts.
         import_ref=record.backfill_id if record.source["kind"] == "leads" else None,
+        loading=True,
     )
     if tombstones.newest(session, tenant_id) != newest_tombstone:
         # Somebody was forgotten since the rows were read, and may be in the rejected rows: read them again.
         raise LeaseBusy(f"chunk {chunk.number}")
-    tally.add_results(converted, results)
+    tally.add_results(converted, results, context.now)
     compared = reconcile.compare_rows(session, tenant_id, record, converted, results)
     abort = _too_many_rejected(session, tenant_id, record, tally)
     if abort or record.mode in TRIALS:
@@ -269,5 +276,6 @@ MESSAGES = {
     "`merge_on` of the tenant",
     FORGOTTEN: "this person was forgotten on request and is not imported; `hearth privacy readmit` lifts that",
     "consent.conflict": "a consent that was withdrawn before stays withdrawn",
+    "fact.corrected": "a person corrected this value; it was not brought back",
     "stage.regression_ignored": "a stage does not move back; the stored stage was kept",
 }

@@ -18,6 +18,7 @@ from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.files import workspace
 from tasks.runtime.task import step
 from tasks.services.backfill import file_layout, reconcile
+from tasks.services.models import closed_leads
 
 ROWS = ("read", "created", "updated", "unchanged", "skipped", "duplicate", "rejected")
 LABELS = ("won", "lost", "open")
@@ -53,7 +54,8 @@ def finish(session: Session, request: FinishCall, context: TaskContext) -> TaskR
         error_file=error_file,
         now=context.now,
     )
-    context.emit_event("backfill.finished", job_id=record.backfill_id, state=state)
+    if record.mode != "dry_run":
+        context.emit_event("backfill.finished", job_id=record.backfill_id, state=state)
     return TaskResult(data={"state": state})
 
 
@@ -79,6 +81,7 @@ def summary(
             "empty": [name for index, name in enumerate(file_source.header) if name and index not in filled],
         },
         "labels": {name: labels[name] for name in LABELS},
+        "usable": closed_leads.of_chunks(chunks),
         "advice": [issue.message for issue in (*file_source.warnings, *column_plan.warnings)],
         "error_file": error_file,
         "seconds": round((now - record.created_at).total_seconds(), 3),

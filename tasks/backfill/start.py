@@ -41,8 +41,11 @@ class BackfillPlan:
 def start(request: BackfillCsv, context: TaskContext) -> JsonObject:
     """Import a file: preview shows how it is read, dry_run runs the whole import without writing, commit writes.
 
-    reconcile runs like dry_run and reports the differences between the file and the store.
+    reconcile runs like dry_run and reports the differences between the file and the store. `dry_run` of every task
+    means the mode of that name here.
     """
+    if request.dry_run and request.mode == "commit":
+        request = request.model_copy(update={"mode": "dry_run"})
     _require_valid_mode(request)
     try:
         plan = _plan(request, context)

@@ -35,3 +35,7 @@ class ReplayEvents(Request):
 
 class RescoreLeads(Request):
     """Score leads that are due; the database knows which."""
+
+
+class TellRefreshed(Request):
+    """Tell of scores that changed by a load or by another model; the database knows which."""

@@ -9,35 +9,23 @@ from pydantic_core import PydanticCustomError
 
 from domain.crms import DEFAULT_CRM, ActionCrm
 from domain.interventions import ActionName, InterventionName, PauseReason
-from tasks.contracts.base.request import Identifier, Request, ShortText
+from tasks.contracts.base.lead_reference import LeadIds, LeadReferences
+from tasks.contracts.base.request import Identifier, PastTime, Request, ShortText
 from tasks.contracts.system import Upkeep
 
 Budget = Annotated[float, Field(ge=0, le=1e9)]
-LeadIds = Annotated[list[Identifier], Field(min_length=1, max_length=1000)]
 ActionIds = Annotated[list[Identifier], Field(min_length=1, max_length=1000)]
 
 
-class PlanInterventions(Request):
+class PlanInterventions(LeadReferences):
     """Plan what to do so that leads at risk stay: reasons, then an intervention, then an action that may be taken."""
 
-    lead_id: Identifier | None = None
-    lead_ids: LeadIds | None = None
     #: only these actions; those that the tenant's settings allow if left out
     allowed_actions: Annotated[list[ActionName], Field(min_length=1)] | None = None
     #: what the actions of this message may cost together; what is left of the tenant's budget if left out
     budget: Budget | None = None
     #: the CRM that requests are written for
     crm: ActionCrm = DEFAULT_CRM
-
-    @model_validator(mode="after")
-    def _one_of(self) -> PlanInterventions:
-        if (self.lead_id is None) == (self.lead_ids is None):
-            raise PydanticCustomError("missing_one", "give lead_id or lead_ids, one of the two")
-        return self
-
-    def ids(self) -> list[str]:
-        """Return the leads asked for, each once, in order."""
-        return list(dict.fromkeys(self.lead_ids or [str(self.lead_id)]))
 
 
 class PlanDue(Request):
@@ -71,9 +59,22 @@ class ReviewAction(Request):
 
 
 class WaitingActions(Request):
-    """List the actions that wait for approval, oldest first."""
+    """List the actions that wait for a person, oldest first, and count those that wait for a yes to their plan."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 50
+    #: `approval`: those that are approved one by one; `plan`: those that one yes hands over together
+    waiting_for: Literal["approval", "plan"] = "approval"
+
+
+class ReleasePlan(Request):
+    """Say yes or no to the plan that waits: yes hands its actions over, no withdraws them."""
+
+    actor: ShortText
+    decision: Literal["yes", "no"] = "yes"
+    #: only these types; all that wait if left out, and only that opens the way for later plans
+    interventions: Annotated[list[InterventionName], Field(min_length=1, max_length=30)] | None = None
+    #: only what was planned by then, such as the `until` of what was shown; all that wait if left out
+    until: PastTime | None = None
 
 
 class ExpireActions(Upkeep):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from domain.leads import LeadType, MergePolicy, OpportunityStatus, Preapproval, Timeline
 from domain.scores import Band
+from tasks.contracts.base.lead_reference import LeadReference, LeadReferences
 from tasks.contracts.base.request import Identifier, Part, PastTime, Request, ShortText
 
 Name = Annotated[str, StringConstraints(max_length=255, strip_whitespace=True)]
@@ -96,24 +97,15 @@ class UpsertLeads(Request):
     policy: MergePolicy = "overwrite"
 
 
-class ScoreLeads(Request):
+class ScoreLeads(LeadReferences):
     """Score leads: the calibrated probability of each, with reasons."""
 
-    lead_id: Identifier | None = None
+    WAYS: ClassVar = (*LeadReferences.WAYS, "lead")
+
+    #: a lead that is sent along and not stored
     lead: LeadIn | None = None
-    lead_ids: Annotated[list[Identifier], Field(min_length=1, max_length=1000)] | None = None
     as_of: PastTime | None = None
     explain: Annotated[int, Field(ge=0, le=10)] = 3
-
-    @model_validator(mode="after")
-    def _one_of(self) -> ScoreLeads:
-        if sum(given is not None for given in (self.lead_id, self.lead, self.lead_ids)) != 1:
-            raise PydanticCustomError("missing_one", "give lead_id, lead or lead_ids, one of the three")
-        return self
-
-    def ids(self) -> list[str]:
-        """Return the ids of the requested stored leads, each once, in order."""
-        return list(dict.fromkeys(self.lead_ids or ([self.lead_id] if self.lead_id else [])))
 
 
 class WorklistRequest(Request):
@@ -124,16 +116,13 @@ class WorklistRequest(Request):
     capacity: Annotated[int, Field(ge=1, le=200)] | None = None
 
 
-class CardRequest(Request):
+class CardRequest(LeadReference):
     """Show an agent everything about one lead."""
 
-    lead_id: Identifier
 
-
-class OverrideScore(Request):
+class OverrideScore(LeadReference):
     """Replace the score of a lead by a person's judgement, until that is withdrawn."""
 
-    lead_id: Identifier
     actor: ShortText
     band: Band | None = None
     probability: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -148,10 +137,9 @@ class OverrideScore(Request):
         return self
 
 
-class WithdrawOverride(Request):
+class WithdrawOverride(LeadReference):
     """Withdraw an override, so that the score counts again."""
 
-    lead_id: Identifier
     actor: ShortText
 
 
@@ -164,10 +152,9 @@ class MarkScore(Request):
     reason: Literal["too_high", "too_low", "wrong_facts", "other"] = "other"
 
 
-class ScoreHistory(Request):
+class ScoreHistory(LeadReference):
     """List the scores of a lead, newest first."""
 
-    lead_id: Identifier
     limit: Annotated[int, Field(ge=1, le=100)] = 30
     #: only scores as of earlier moments
     before: PastTime | None = None

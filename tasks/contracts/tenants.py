@@ -34,6 +34,7 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Days = Annotated[float, Field(gt=0, le=365)]
 Calls = Annotated[int, Field(ge=0, le=200)]
+AskBefore = Literal["first_and_large", "large", "never"]
 Vertical = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_\-]{0,39}$")]
 
 
@@ -115,6 +116,10 @@ class Interventions(Part):
     cooldown_days: Annotated[float, Field(ge=0, le=365)] | None = None
     #: total cost of the actions planned within 24 hours; null: 2,400
     budget: Budget | None = None
+    #: which plans wait for a person's yes; null: the first one, and those larger than `largest_plan_share`
+    ask_before: AskBefore | None = None
+    #: share of the open leads for which actions may go out within 24 hours without a person's yes; null: 0.1
+    largest_plan_share: Share | None = None
     #: null: all of them
     allowed_actions: Annotated[list[ActionName], Field(max_length=30)] | None = None
     #: what an action costs the tenant
@@ -211,6 +216,25 @@ class ConfigureTenant(Request):
     def needs_tenant(self) -> bool:
         """Return False: the task creates the tenant."""
         return False
+
+
+class DeleteTenant(Request):
+    """Delete a tenant with everything that is stored of it; it cannot be undone."""
+
+    #: who decided it
+    actor: Identifier
+    #: the tenant's id again, so that no slip deletes anybody; a dry run needs none
+    confirm: ShortText | None = None
+
+    def needs_tenant(self) -> bool:
+        """Return False: a deletion that is under way goes on when the tenant is unknown already."""
+        return False
+
+    @model_validator(mode="after")
+    def _confirmed(self) -> DeleteTenant:
+        if not self.dry_run and self.confirm != self.tenant_id:
+            raise PydanticCustomError("missing_one", "confirm must repeat the tenant's id; or ask for a dry run")
+        return self
 
 
 class TenantReadiness(Request):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from db import merging
 from db.records import LeadDraft
 from tasks.contracts.leads import LeadIn
 from tasks.intake.consent import with_marks
@@ -41,3 +42,15 @@ def to_draft(lead: LeadIn, at: datetime) -> LeadDraft:
         label_at=lead.label_at,
     )
     return with_marks(draft, at=at)
+
+
+def counted_as(draft: LeadDraft) -> tuple[str, ...]:
+    """Return what a draft counts as among the labels of a file: won, lost, open; a label that does not close is two.
+
+    >>> drafts = LeadDraft(label=False), LeadDraft(label=True, label_closes=False), LeadDraft()
+    >>> [counted_as(draft) for draft in drafts]
+    [('lost',), ('won', 'open'), ('open',)]
+    """
+    label = merging.draft_label(draft)
+    names = () if label is None else ("won",) if label else ("lost",)
+    return (*names, "open") if merging.draft_status(draft) == "open" else names

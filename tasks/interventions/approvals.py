@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from db.records import InterventionRecord
 from db.repositories.interventions import interventions
-from db.repositories.leads import leads
+from db.repositories.leads import lead_lookup
 from db.session import Session
 from domain.action_states import UNREVIEWED, WAITING
 from domain.documents import JsonObject
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.interventions import ReviewAction, WaitingActions
 from tasks.errors import InvalidPayload
+from tasks.runtime import lead_references
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, query
-from tasks.services.interventions import action_views
+from tasks.services.interventions import action_views, plan_wait
 from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.interventions.plan_store import hand_over
 from tasks.services.leads import refusals
@@ -62,21 +63,27 @@ def _move(
 
 @query("hearth.interventions.waiting", WaitingActions, queue="inference")
 def waiting(session: Session, request: WaitingActions, context: TaskContext) -> TaskResult:
-    """List the actions that wait for approval, oldest first, as many as fit, and the leads that may have refused."""
-    actions = interventions.waiting(session, context.tenant_id, limit=request.limit)
-    external_ids = leads.external_ids(session, context.tenant_id, lead_ids=[action.lead_id for action in actions])
+    """List the actions that wait for a person, oldest first, as many as fit, and the leads that may have refused.
+
+    `plan` counts those that wait for a yes to their plan; they are listed only where they are asked for.
+    """
+    with_plan = request.waiting_for == "plan"
+    actions = interventions.waiting(session, context.tenant_id, limit=request.limit, with_plan=with_plan)
+    lead_ids = {action.lead_id for action in actions}
+    identities = lead_lookup.identities(session, context.tenant_id, lead_ids=lead_ids)
     rows: list[JsonObject] = []
     size = 0
     for action in actions:
-        external_id = external_ids.get(action.lead_id)
-        row = {"lead_id": action.lead_id, "external_id": external_id, **action_views.card_view(action)}
+        identity = lead_references.view(identities.get(action.lead_id))
+        row = {"lead_id": action.lead_id, **identity, **action_views.card_view(action)}
         size += len(canonical(row))
         if size > ROOM:
             context.warn("too_many", f"actions.{len(rows)}")
             break
         rows.append(row)
     doubts = refusals.in_doubt(session, context.tenant_id, limit=DOUBTS)
-    return TaskResult(data={"actions": rows, "in_doubt": doubts}, as_of=context.now)
+    plan = plan_wait.wait_view(session, context.tenant_id)
+    return TaskResult(data={"actions": rows, "in_doubt": doubts, "plan": plan}, as_of=context.now)
 
 
 def _review_view(record: InterventionRecord, *, changed: bool) -> JsonObject:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from db.repositories.interventions import interventions
+from db.repositories.interventions import interventions, plan_releases
 from db.session import EVERY_TENANT, database_time, reading
 from domain.action_states import RUNNING
 from domain.documents import JsonObject
@@ -49,6 +49,9 @@ def _stop(context: TaskContext) -> int:
     """Withdraw all that is still to be carried out, and return how many; nothing where the kill switch is off again."""
     withdrawn = 0
     while settings_of(context.settings()).kill_switch:
+        with context.fork().transaction(context.tenant_id) as session:
+            # nor do actions of held-out leads wait for a yes any more
+            plan_releases.leave(session, context.tenant_id)
         with reading(context.tenant_id) as session:
             running = interventions.waiting(session, context.tenant_id, limit=LIMIT, states=RUNNING)
         # an action that closes all channels stays once the CRM has it: it sends nothing, it ends contact

@@ -30,10 +30,16 @@ _STOPPED = frozenset({"kill_switch", "paused", "restricted", "objected"})
 def plan(session: Session, request: PlanInterventions, context: TaskContext) -> TaskResult:
     """Decide what to do about leads at risk; the answer has one lead's actions, or counts for many.
 
-    A lead that is planned for twice a day has the same actions. What may go now is handed over after the commit.
+    A lead that is planned for twice a day has the same actions. What may go now is handed over after the commit: for
+    one lead at once, since somebody asked for it; a plan for many waits for a person's yes where the tenant wants that.
     """
     lead_ids = request.ids()
-    plan_request = PlanRequest(allowed_actions=request.allowed_actions, budget=request.budget, crm=request.crm)
+    plan_request = PlanRequest(
+        allowed_actions=request.allowed_actions,
+        budget=request.budget,
+        crm=request.crm,
+        by_name=request.lead_id is not None,
+    )
     plans = plan_leads(session, context, lead_ids, plan_request)
     for index, lead_plan in enumerate(plans):
         if lead_plan.reason in {"restricted", "objected"}:
@@ -71,6 +77,8 @@ def counts(plans: Sequence[LeadPlan]) -> JsonObject:
     return {
         "leads": len(plans),
         **{state: states[state] for state in RUNNING},
+        # of those in approval: they wait for a yes to their plan
+        "waiting_for_yes": sum(action.waits_for_plan for plan in plans for action in plan.actions),
         "held_out": reasons.pop("held_out", 0),
         "suppressed": reasons.pop("blocked", 0),
         "nothing_new": dict(sorted(reasons.items())),

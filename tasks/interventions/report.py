@@ -14,7 +14,7 @@ from ml.experiments.verdicts import Report, TypeVerdict
 from tasks.contracts.reports import InterventionsReport
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import query
-from tasks.services.interventions import experiment
+from tasks.services.interventions import experiment, plan_wait
 from tasks.services.interventions.effect_views import effect_view
 from tasks.services.interventions.intervention_settings import InterventionSettings, settings_of
 
@@ -29,6 +29,10 @@ LOPSIDED = (
     "But the sides do not hold the shares of leads that chance would have put there, so something else may have sorted "
     "them: trust no difference before it is known what."
 )
+WAITS = (
+    "A plan waits for a person's yes, and nobody is sent to before: {} actions for {} leads. Say yes or no by the task "
+    "hearth.interventions.release or `hearth interventions release`."
+)
 STOPPED = "Nothing is planned or sent at present: {}."
 
 
@@ -40,7 +44,9 @@ def report(session: Session, request: InterventionsReport, context: TaskContext)
     tallies = experiment.tallies(session, context.tenant_id)
     enrolled, states = _by_arm(tallies), _by_state(interventions.counts(session, context.tenant_id))
     paused = pauses.active(session, context.tenant_id)
-    reason = measured.reason if tallies else ALL_BLOCKED if states else NOTHING_YET
+    plan = plan_wait.wait_view(session, context.tenant_id)
+    waits = None if plan is None else WAITS.format(plan["actions"], plan["leads"])
+    reason = measured.reason if tallies else None if waits else ALL_BLOCKED if states else NOTHING_YET
     lopsided = LOPSIDED if experiment.lopsided(tallies) else None
     if lopsided is not None:
         context.warn("sample_ratio", "held_out")
@@ -56,9 +62,10 @@ def report(session: Session, request: InterventionsReport, context: TaskContext)
             "detectable_effect": measured.detectable,
             "weeks_needed": measured.weeks_needed,
             "verdict": measured.verdict,
-            "reason": " ".join(filter(None, (reason, lopsided, _stopped(settings, paused)))),
+            "reason": " ".join(filter(None, (waits, reason, lopsided, _stopped(settings, paused)))),
             "types": _types(measured, tallies, paused),
             "actions": states,
+            "plan": plan,
         },
         status="ok" if tallies else "insufficient_data",
         as_of=context.now,

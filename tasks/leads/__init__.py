@@ -4,7 +4,7 @@ from tasks.leads.assessment_stages import score_stage, snapshot_stage, urgency_s
 from tasks.leads.card import card
 from tasks.leads.history import history
 from tasks.leads.overrides import mark, override, withdraw_override
-from tasks.leads.rescoring import rescore, sweep
+from tasks.leads.rescoring import rescore, sweep, tell_refreshed
 from tasks.leads.score import score
 from tasks.leads.upsert import upsert
 from tasks.leads.worklist import worklist
@@ -19,6 +19,7 @@ __all__ = [
     "score_stage",
     "snapshot_stage",
     "sweep",
+    "tell_refreshed",
     "upsert",
     "urgency_stage",
     "withdraw_override",

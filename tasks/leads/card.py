@@ -33,7 +33,7 @@ STATEMENTS, EVENTS, OUTCOMES, SCORES = 10, 20, 50, 20
 @query("hearth.leads.card", CardRequest, queue="inference")
 def card(session: Session, request: CardRequest, context: TaskContext) -> TaskResult:
     """Return one lead: its state, its score with reasons and history, its risk, what to do now, what happened."""
-    lead = leads.get(session, request.tenant_id, lead_ids=[request.lead_id])[0]
+    lead = leads.get(session, request.tenant_id, lead_ids=[request.the_lead()])[0]
     happened = events.for_leads(session, request.tenant_id, lead_ids=[lead.lead_id]).get(lead.lead_id, [])
     outcomes = [event.kind for event in happened if event.kind.startswith("outcome.")]
     urgency = _urgency(session, lead.lead_id, context)
@@ -110,7 +110,7 @@ def _next(session: Session, lead_id: str, context: TaskContext, urgency: JsonMap
 
 def _score(newest: PredictionRecord, effective: EffectiveScore) -> JsonObject:
     """Return what counts, and beside it what the model says, for where a person set another score."""
-    names = ("log_odds", "base", "up", "down", "rest", "interval", "fit", "engagement", "data_quality")
+    names = ("log_odds", "base", "up", "down", "rest", "rest_parts", "interval", "fit", "engagement", "data_quality")
     return {
         "prediction_id": newest.prediction_id,
         "as_of": newest.as_of,

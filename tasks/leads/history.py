@@ -20,7 +20,7 @@ OVERRIDES = 50
 @query("hearth.leads.history", ScoreHistory, queue="inference")
 def history(session: Session, request: ScoreHistory, context: TaskContext) -> TaskResult:
     """Every score of a lead, newest first, with what people said of it; send `before` again for the next page."""
-    tenant_id, lead_id = context.tenant_id, request.lead_id
+    tenant_id, lead_id = context.tenant_id, request.the_lead()
     # raises UnknownLead
     leads.restricted(session, tenant_id, lead_ids=[lead_id])
     scores = predictions.history(

@@ -24,9 +24,10 @@ from tasks.services.leads.threshold_events import KIND, Move, emit_crossings, th
 @effect("hearth.leads.override", OverrideScore, queue="inference")
 def override(session: Session, request: OverrideScore, context: TaskContext) -> TaskResult:
     """Let a person's judgement of a lead count instead of its score until it is withdrawn; the next one replaces it."""
-    before = load_effective_score(session, context, request.lead_id)
+    lead_id = request.the_lead()
+    before = load_effective_score(session, context, lead_id)
     draft = OverrideDraft(
-        lead_id=request.lead_id,
+        lead_id=lead_id,
         kind=KIND,
         band=request.band or band(request.probability or 0.0, **(context.settings().get("bands") or {})),
         probability=request.probability,
@@ -43,14 +44,14 @@ def override(session: Session, request: OverrideScore, context: TaskContext) -> 
         reason=record.reason,
         actor=record.actor,
     )
-    after = _emit_changes(session, request.lead_id, context, before)
-    return TaskResult(data={"override": override_view(record), "standing": _brief(after)})
+    after = _emit_changes(session, lead_id, context, before)
+    return TaskResult(data={"lead_id": lead_id, "override": override_view(record), "standing": _brief(after)})
 
 
 @effect("hearth.leads.withdraw_override", WithdrawOverride, queue="inference")
 def withdraw_override(session: Session, request: WithdrawOverride, context: TaskContext) -> TaskResult:
     """Go back to the score; harmless where no override is active."""
-    lead_id = request.lead_id
+    lead_id = request.the_lead()
     # raises UnknownLead
     leads.restricted(session, context.tenant_id, lead_ids=[lead_id])
     before = load_effective_score(session, context, lead_id)
@@ -60,7 +61,7 @@ def withdraw_override(session: Session, request: WithdrawOverride, context: Task
     if withdrawn:
         context.audit("override_withdrawn", lead_id=lead_id, actor=request.actor)
     after = _emit_changes(session, lead_id, context, before)
-    return TaskResult(data={"withdrawn": withdrawn, "standing": _brief(after)})
+    return TaskResult(data={"lead_id": lead_id, "withdrawn": withdrawn, "standing": _brief(after)})
 
 
 @effect("hearth.leads.mark", MarkScore, queue="inference")

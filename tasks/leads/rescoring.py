@@ -1,7 +1,7 @@
 """Live scores: score again the leads that something happened to, or that have been silent too long.
 
 A sweep every two seconds asks for workers; each claims some of the leads that are due, scores them, and stores when
-their silence will be too long (see `tasks.services.leads.due_queue`).
+their silence will be too long (see `tasks.services.leads.due_queue`). The same sweep has told what is told as one.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from datetime import datetime
 from db.records import ClaimedLeads, LeadRecord
 from db.repositories.due_queues.queues import rescore_queue, risk_queue
 from db.repositories.leads import leads
+from db.repositories.predictions import score_digests
 from db.session import EVERY_TENANT, Session, reading
 from domain.documents import JsonObject
 from domain.leads import UNSCORED_LEAD_TYPES
-from tasks.contracts.events import RescoreLeads
+from tasks.contracts.events import RescoreLeads, TellRefreshed
 from tasks.contracts.system import Upkeep
 from tasks.runtime import schedule
 from tasks.runtime.context import TaskContext, TaskResult
-from tasks.runtime.task import job
-from tasks.services.leads import due_queue, profiles
+from tasks.runtime.task import job, step
+from tasks.services.leads import due_queue, profiles, score_digest
 from tasks.services.leads.predictions import take_snapshots, warn_of_blocked
 from tasks.services.leads.scoring import store_scores
 from tasks.services.leads.urgency import store_urgency
@@ -28,16 +29,26 @@ from tasks.services.models.model_kinds import LEAD_SCORE
 
 #: seconds between sweeps, and after which a message that asks for a worker is of no use any more
 EVERY, STALE = 2, 20
+#: seconds between looks for scores that are told as one
+TELL_EVERY = 15
 
 
 @job("hearth.leads.sweep", Upkeep, queue="inference", internal=True)
 def sweep(request: Upkeep, context: TaskContext) -> JsonObject:
-    """Ask for workers where leads are due."""
+    """Ask for workers where leads are due, and where scores are to be told as one."""
     if not schedule.is_due("leads.live", EVERY):
         return context.envelope(request, TaskResult(data={"due": 0}))
+    if schedule.is_due("leads.refreshed", TELL_EVERY):
+        _ask_to_tell()
     with reading(EVERY_TENANT) as session:
         waiting = rescore_queue.due(session)
     return context.envelope(request, TaskResult(data={"due": due_queue.ask_for_workers(rescore, waiting, stale=STALE)}))
+
+
+@step("hearth.leads.tell_refreshed", TellRefreshed, queue="inference")
+def tell_refreshed(session: Session, request: TellRefreshed, context: TaskContext) -> TaskResult:
+    """Tell the CRM of scores that changed by a load or by another model, in one event for each cause."""
+    return TaskResult(data={"events": score_digest.emit(session, context)})
 
 
 @job("hearth.leads.rescore", RescoreLeads, queue="inference", internal=True)
@@ -48,6 +59,13 @@ def rescore(request: RescoreLeads, context: TaskContext) -> JsonObject:
     """
     taken, scored = due_queue.process_due(rescore_queue, context, request.tenant_id, _score)
     return context.envelope(request, TaskResult(data={"due": taken, "scored": scored}))
+
+
+def _ask_to_tell() -> None:
+    with reading(EVERY_TENANT) as session:
+        ripe = score_digests.ripe(session, quiet=score_digest.QUIET, longest=score_digest.LONGEST)
+    for tenant_id in ripe:
+        tell_refreshed.apply_async(kwargs={"tenant_id": tenant_id}, expires=STALE, ignore_result=True)
 
 
 def _score(session: Session, context: TaskContext, taken: ClaimedLeads) -> list[str]:

@@ -6,6 +6,7 @@ from db.session import Session
 from domain.scores import BANDS
 from ml.features import extract
 from tasks.contracts.leads import ScoreLeads
+from tasks.runtime import lead_references
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
 from tasks.services.leads import profiles
@@ -32,19 +33,21 @@ def score(session: Session, request: ScoreLeads, context: TaskContext) -> TaskRe
     leads = profiles.load(session, request.tenant_id, request.ids(), as_of)
     allowed, blocked = [lead for lead in leads if not lead.blocked], warn_of_blocked(context, leads)
     if not allowed:
-        return TaskResult(data={"scored": 0, "blocked": blocked}, status="blocked", model=model, as_of=as_of)
+        data = lead_references.with_identities(session, context, {"scored": 0, "blocked": blocked}, blocked)
+        return TaskResult(data=data, status="blocked", model=model, as_of=as_of)
     taken = take_snapshots(session, context, allowed, as_of)
     scores = store_scores(session, context, taken, champion, request.explain)
     if request.lead_id is not None:
-        view = {"lead_id": request.lead_id, **lead_score_view(scores[0], settings)}
+        view = {"lead_id": request.the_lead(), **lead_score_view(scores[0], settings)}
         return TaskResult(data={"lead": view}, model=model, as_of=as_of)
     bands = [band_of(item, settings) for item in scores]
+    data = {
+        "scored": len(scores),
+        "bands": {name: bands.count(name) for name in BANDS},
+        **({"blocked": blocked} if blocked else {}),
+    }
     return TaskResult(
-        data={
-            "scored": len(scores),
-            "bands": {name: bands.count(name) for name in BANDS},
-            **({"blocked": blocked} if blocked else {}),
-        },
+        data=lead_references.with_identities(session, context, data, blocked),
         status="partial" if blocked else "ok",
         model=model,
         as_of=as_of,

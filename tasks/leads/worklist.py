@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from db.records import OverrideRecord, PredictionRecord
-from db.repositories.leads import leads
+from db.repositories.leads import lead_lookup, leads
 from db.repositories.overrides import overrides
 from db.repositories.predictions import predictions
 from db.session import Session
@@ -15,6 +16,7 @@ from domain.documents import JsonMapping, JsonObject
 from ml.worklist import Candidate, FilledList, Place, fill, in_order
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical
 from tasks.contracts.leads import WorklistRequest
+from tasks.runtime import lead_references
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import query
 from tasks.services.churn import churn_risk
@@ -65,18 +67,25 @@ def worklist(session: Session, request: WorklistRequest, context: TaskContext) -
     }
     news = changes_since_yesterday(session, context, [scores[lead_id] for lead_id in listed])
     risks = churn_risk.latest(session, context.tenant_id, listed)
+    identities = lead_lookup.identities(session, context.tenant_id, lead_ids=listed)
     rows = [
         _row(place, scores[lead_id], candidates[lead_id], decided[lead_id], context)
+        | lead_references.view(identities.get(lead_id))
         | {"changed": news.get(lead_id), "risk": churn_risk.risk_brief(risks.get(lead_id))}
         for place, lead_id in enumerate(listed, 1)
     ]
     in_doubt = refusals.in_doubt(session, context.tenant_id, assigned_to=request.assigned_to, limit=IN_DOUBT)
+    fitting = _within_limit(rows, context)
     data = {
         "as_of": context.now,
-        "leads": _within_limit(rows, context),
+        "leads": fitting,
+        "cut": len(rows) - len(fitting),
+        "scored": len(candidates),
+        "without_dates": sum(_is_undated(lead.urgency) for lead in candidates.values()),
+        "not_assessed": sum(not lead.urgency for lead in candidates.values()),
         "withheld": filled.withheld,
         "withheld_by": _withheld_by(decided.values()),
-        "in_doubt": in_doubt,
+        "in_doubt": _doubts_within_limit(in_doubt, fitting, context),
     }
     return TaskResult(data=data, as_of=context.now)
 
@@ -161,6 +170,11 @@ def _callable_leads(session: Session, request: WorklistRequest, context: TaskCon
     }
 
 
+def _is_undated(urgency: JsonMapping) -> bool:
+    """Return whether a lead was assessed and nothing says when it came in or was last heard of."""
+    return bool(urgency) and urgency.get("silent_days") is None and not urgency.get("inquiry_at")
+
+
 def _candidate(lead_id: str, lead: CallableLead) -> Candidate:
     return Candidate(
         lead_id=lead_id,
@@ -215,3 +229,14 @@ def _within_limit(rows: Sequence[JsonObject], context: TaskContext) -> list[Json
             break
         fitting.append(chosen)
     return fitting
+
+
+def _doubts_within_limit(
+    in_doubt: Sequence[JsonObject], rows: Sequence[JsonObject], context: TaskContext
+) -> list[JsonObject]:
+    """Return as many leads in doubt as fit beside the rows."""
+    sizes = accumulate((len(canonical(lead)) for lead in in_doubt), initial=len(canonical(rows)))
+    fitting = sum(size <= RESULT_LIMIT - lead_references.ENVELOPE for size in sizes) - 1
+    if fitting < len(in_doubt):
+        context.warn("too_many", f"in_doubt.{max(fitting, 0)}")
+    return list(in_doubt[: max(fitting, 0)])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 from db.records import AuditDraft, ModelDraft, ModelRecord
 from db.repositories import audit
 from db.repositories.models import lineage, models, pooled_models
 from db.session import EVERY_TENANT, Session, across_tenants, reading
+from domain.closed_leads import in_words
 from domain.documents import JsonObject
 from ml import artifacts
 from ml.features import SCHEMA_VERSION
@@ -134,6 +135,8 @@ def _result(
             "promoted": record.state == "champion",
             "reason": reason,
             "version": model_registry.version_of(dataset.owner, record),
+            **_closed(dataset),
+            "missing": {},
         }
     )
 
@@ -141,9 +144,18 @@ def _result(
 def _too_few_labels(request: TrainModel, dataset: Dataset, context: TaskContext) -> TaskResult:
     missing = dict(dataset.missing)
     gaps = [f"{gap} more {name.replace('_', ' ')}" for name, gap in sorted(missing.items())]
-    return _without_model(
-        request, "not enough labelled leads: " + ", ".join(gaps), len(dataset.truth), context, missing
-    )
+    reason = "not enough labelled leads: " + ", ".join(gaps)
+    if dataset.usable is not None and dataset.usable.left_out:
+        reason += f"; {in_words(dataset.usable.short())}"
+    data = _without_model(request, reason, len(dataset.truth), context, missing)
+    return replace(data, data={**data.data, **_closed(dataset)})
+
+
+def _closed(dataset: Dataset) -> JsonObject:
+    """Return which closed leads are learnt from, and why not the others, as an import and readiness say it."""
+    if dataset.usable is None:
+        return {"usable": None, "left_out": {}}
+    return {"usable": dataset.usable.short(), "left_out": dict(dataset.usable.left_out)}
 
 
 def _refused(request: TrainModel, context: TaskContext) -> TaskResult:
@@ -155,4 +167,7 @@ def _without_model(
     request: TrainModel, reason: str, rows: int, context: TaskContext, missing: dict[str, int]
 ) -> TaskResult:
     data = {"run_id": context.task_id, "kind": request.kind, "rows": rows, "metrics": {}, "promoted": False}
-    return TaskResult(data={**data, "reason": reason, "version": None, "missing": missing}, status="insufficient_data")
+    return TaskResult(
+        data={**data, "reason": reason, "version": None, "usable": None, "left_out": {}, "missing": missing},
+        status="insufficient_data",
+    )

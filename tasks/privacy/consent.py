@@ -25,7 +25,7 @@ MOST = 150
 @query("hearth.privacy.consent", ConsentLedger, queue="ingest")
 def consent(session: Session, request: ConsentLedger, context: TaskContext) -> TaskResult:
     """Return a lead's statements: when, by what, from which source and on which channel; without the words."""
-    record = leads.get(session, context.tenant_id, lead_ids=[request.lead_id])[0]
+    record = leads.get(session, context.tenant_id, lead_ids=[request.the_lead()])[0]
     ledger_view = refusals.ledger_view(session, context.tenant_id, record, most=MOST)
     return TaskResult(data={"lead_id": record.lead_id, **ledger_view}, as_of=context.now)
 
@@ -45,7 +45,7 @@ def decide(session: Session, request: DecideConsent, context: TaskContext) -> Ta
         InvalidPayload: there is no such lead, or nothing is in doubt.
 
     """
-    record = leads.get(session, context.tenant_id, lead_ids=[request.lead_id])[0]
+    record = leads.get(session, context.tenant_id, lead_ids=[request.the_lead()])[0]
     in_doubt = rules.doubts(record.consent)
     if not in_doubt:
         raise InvalidPayload.at("conflict", "lead_id", "nothing of this lead is in doubt; a clear refusal stays")

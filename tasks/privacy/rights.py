@@ -40,7 +40,7 @@ def export(request: ExportPerson, context: TaskContext) -> JsonObject:
         subject = erasure.find(session, request.tenant_id, lead_id=request.lead_id, identities=request.identities())
         stores = subject_access.collect(session, request.tenant_id, subject=subject)
     if not subject.lead_ids and not any(stores.values()):
-        raise _unknown(request)
+        raise unknown_person(request)
     name = sha256(context.task_id.encode()).hexdigest()[:32]
     lead_ids = sorted(subject.lead_ids)
     document = {
@@ -65,7 +65,7 @@ def export(request: ExportPerson, context: TaskContext) -> JsonObject:
         context.audit(
             "export",
             export_id=name,
-            reason=_reason(request),
+            reason=recorded_reason(request),
             subject=subject_hashes(session, request.tenant_id, lead_ids),
             sha256=export_file.sha256,
         )
@@ -160,7 +160,9 @@ def _erase(
         if ended or not begun.tombstoned:
             erasure.add_tombstones(session, tenant_id, erasure_id=erasure_id, hashes=person_hashes, now=context.now)
         result = _result(erasure_id, len(subject.lead_ids), erased, files)
-        record = ErasureRecord(erasure_id=erasure_id, reason=_reason(request), result=result, erased_at=context.now)
+        record = ErasureRecord(
+            erasure_id=erasure_id, reason=recorded_reason(request), result=result, erased_at=context.now
+        )
         erasure.save(session, tenant_id, record=record)
         context.audit("erasure", subject=hashes, reason=record.reason, **result)
         for lead_id in sorted(subject.lead_ids):
@@ -187,7 +189,7 @@ def _nothing_left(session: Session, request: ForgetPerson, context: TaskContext)
     )
     records = [identity.earlier for identity in requested if identity.earlier]
     if not records:
-        raise _unknown(request)
+        raise unknown_person(request)
     newest = max(records, key=lambda record: record.erasure_id)
     return context.envelope(request, TaskResult(data={**newest.result, **_identity_states(requested)})) | {
         "duplicate": True
@@ -230,7 +232,7 @@ def restrict(session: Session, request: RestrictPerson, context: TaskContext) ->
     tenant_id = request.tenant_id
     subject = erasure.find(session, tenant_id, lead_id=request.lead_id, identities=request.identities())
     if not subject.lead_ids:
-        raise _unknown(request)
+        raise unknown_person(request)
     blocked = {
         lead_id: restrictions.change(
             session,
@@ -248,7 +250,7 @@ def restrict(session: Session, request: RestrictPerson, context: TaskContext) ->
             lead_id=lead_id,
             restricted=request.restricted,
             objected=request.objected,
-            reason=_reason(request),
+            reason=recorded_reason(request),
             actor=request.actor,
         )
     if True in (request.restricted, request.objected):
@@ -269,7 +271,8 @@ def readmit(session: Session, request: ReadmitPerson, context: TaskContext) -> T
     return TaskResult(data={"erasure_id": request.erasure_id, "identities": lifted})
 
 
-def _reason(request: Person) -> str:
+def recorded_reason(request: Person) -> str:
+    """Return the reason that may be stored: a known code, else `other`, since it may be about a person."""
     return request.reason if request.reason in REASONS else "other"
 
 
@@ -278,6 +281,7 @@ def subject_hashes(session: Session, tenant_id: str, lead_ids: Sequence[str]) ->
     return [tombstones.lead_hash(session, tenant_id, lead_id).hex() for lead_id in lead_ids]
 
 
-def _unknown(request: Person) -> InvalidPayload:
-    place = "lead_id" if request.lead_id else "external_ids"
+def unknown_person(request: Person) -> InvalidPayload:
+    """Return the error for a person of whom the tenant has nothing."""
+    place = next(name for name in ("lead_id", "external_id", "external_ids") if getattr(request, name))
     return InvalidPayload.at("unknown_lead", place, "this tenant has no data of such a lead")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
-
-from redis import Redis
+from typing import TYPE_CHECKING, Any, Protocol
 
 from domain.documents import JsonMapping
+
+if TYPE_CHECKING:
+    # it takes a quarter of a second to import, and a command that only reads asks no broker
+    from redis import Redis
 
 
 class Channel(Protocol):

@@ -14,7 +14,7 @@ from db.repositories.jobs import quarantine
 from db.session import Session, reading
 from domain.documents import JsonObject
 from tasks.contracts.base.request import Request
-from tasks.runtime import idempotency, outbox
+from tasks.runtime import idempotency, lead_references, outbox
 from tasks.runtime.celery_types import RunningTask
 from tasks.runtime.context import TaskContext
 from tasks.runtime.leases import leased
@@ -34,7 +34,8 @@ def run(task: RunningTask, request: Request, context: TaskContext) -> JsonObject
 def _query(task: RunningTask, request: Request, context: TaskContext) -> JsonObject:
     with reading(request.tenant_id or quarantine.UNKNOWN_TENANT) as session:
         _set_tenant(session, request, context)
-        envelope = context.envelope(request, task.body(session, request, context))
+        request = lead_references.resolve(session, request, context)
+        envelope = _answer(task, session, request, context)
     outbox.finish_alone(request.tenant_id, task.request)
     return envelope
 
@@ -42,12 +43,13 @@ def _query(task: RunningTask, request: Request, context: TaskContext) -> JsonObj
 def _write(task: RunningTask, request: Request, context: TaskContext) -> JsonObject:
     with context.transaction(request.tenant_id, dry_run=request.dry_run) as session:
         _set_tenant(session, request, context)
+        resolved = lead_references.resolve(session, request, context)
 
         def body() -> JsonObject:
-            return context.envelope(request, task.body(session, request, context))
+            return _answer(task, session, resolved, context)
 
         if task.kind == "effect":
-            claim = context.claim(idempotency.key_of(request, context.task_id))
+            claim = context.claim(idempotency.key_of(resolved, context.task_id))
             envelope = idempotency.once(session, request.tenant_id, claim, body)
         else:
             envelope = body()
@@ -64,6 +66,12 @@ def _job(task: RunningTask, request: Request, context: TaskContext) -> JsonObjec
         envelope: JsonObject = task.body(request, context)
     outbox.finish_alone(request.tenant_id, task.request)
     return envelope
+
+
+def _answer(task: RunningTask, session: Session, request: Request, context: TaskContext) -> JsonObject:
+    """Return the envelope of what a body returns; it gives every lead by the caller's own id too."""
+    result = task.body(session, request, context)
+    return context.envelope(request, lead_references.identified(session, context, result))
 
 
 def _set_tenant(session: Session, request: Request, context: TaskContext) -> None:

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from domain.documents import JsonObject
+from tasks.contracts import answers, event_types
 from tasks.contracts.base.request import ENVELOPE_SCHEMA, Request
 
 #: the folders of `tasks` that declare no task; every other module of the package may declare some
@@ -72,8 +73,17 @@ def public_contracts() -> dict[str, type[Request]]:
 
 
 def schemas() -> dict[str, JsonObject]:
-    """Return the JSON Schema of every public task's kwargs, by task name, and that of their `envelope`."""
+    """Return the JSON Schemas of the contract, by the name of their file without `.json`.
+
+    A task's name has the schema of its kwargs, and below `answers/` that of its answer's data; `envelope` is around
+    that. `event` is what every receiver of an event gets, and below `events/` is the schema of each type's data.
+    """
+    public = public_contracts()
+    answered = [name for name in public if name in answers.ANSWERS]
     return {
-        **{name: contract.model_json_schema() for name, contract in public_contracts().items()},
+        **{name: contract.model_json_schema() for name, contract in public.items()},
         "envelope": ENVELOPE_SCHEMA,
+        **{f"answers/{name}": answers.adapter(name).json_schema() for name in answered},
+        "event": event_types.OutboundEvent.model_json_schema(),
+        **{f"events/{kind}": body.model_json_schema() for kind, body in sorted(event_types.EVENT_TYPES.items())},
     }

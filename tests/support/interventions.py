@@ -29,8 +29,8 @@ T = "acme"
 #: a Tuesday in May, noon in New York
 NOON = datetime(2025, 5, 6, 16, tzinfo=UTC)
 DAY = timedelta(days=1)
-#: nobody held out, so that a test's lead is acted on
-EVERYBODY = {"holdout": 0}
+#: nobody held out and nobody asked, so that a test's lead is acted on
+EVERYBODY = {"holdout": 0, "ask_before": "never"}
 PEOPLE = ["call_task", "manager_escalation", "agent_reassign"]
 
 

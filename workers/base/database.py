@@ -62,7 +62,7 @@ def begin(settings: Settings) -> None:
 
 def _warn_of_unbound_role(settings: Settings) -> None:
     """Say that row-level security is passed by; all works without it, so it is no reason to stop."""
-    if not _database_exists(settings):
+    if not database_exists(settings):
         return
     with session.reading(session.EVERY_TENANT) as asking:
         if not tenancy.is_bound(asking):
@@ -107,7 +107,7 @@ def _new_ring(settings: Settings, path: Path) -> str:
 
 def _table_needing_ring(settings: Settings, ring: KeyRing) -> str | None:
     """Return the table that needs an older ring; looking makes no database."""
-    if not _database_exists(settings):
+    if not database_exists(settings):
         return None
     session.configure(settings.database_url.get_secret_value(), ring)
     try:
@@ -117,7 +117,7 @@ def _table_needing_ring(settings: Settings, ring: KeyRing) -> str | None:
         session.dispose()
 
 
-def _database_exists(settings: Settings) -> bool:
+def database_exists(settings: Settings) -> bool:
     """Return whether there is a database to ask; to connect would make a SQLite file."""
     url = normal_url(settings.database_url.get_secret_value())
     return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
@@ -130,7 +130,7 @@ def _compare(settings: Settings) -> None:
         KeysForeign: it does not.
 
     """
-    if not _database_exists(settings):
+    if not database_exists(settings):
         return
     with session.reading(session.EVERY_TENANT) as asking:
         match = key_marks.check(asking)

@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import click
+
 from workers.cli.base.lazy import LazyGroup
 
 #: command -> where it is, and its line in `hearth --help`
 COMMANDS = {
     "demo": ("workers.cli.cluster.cluster:demo", "Simulated leads in, a ranked worklist out; leaves no process."),
     "up": ("workers.cli.cluster.cluster:up", "The cluster in the foreground until Ctrl-C."),
+    "status": (
+        "workers.cli.cluster.status:status",
+        "Queues, workers and dead letters of the running cluster.",
+    ),
     "migrate": ("workers.cli.cluster.cluster:migrate", "Bring the database to the newest schema."),
     "tenant": ("workers.cli.tenants:tenant", "Create and configure tenants; see what they are ready for."),
     "backfill": ("workers.cli.backfill:backfill", "Import a CSV file of leads."),
@@ -22,9 +28,15 @@ COMMANDS = {
     "explain": ("workers.cli.leads.explain:explain", "Explain one score and compute it again."),
     "worklist": ("workers.cli.leads.scores:worklist", "Today's calls in order, with reasons."),
     "card": ("workers.cli.leads.scores:card", "Everything known of one lead's score."),
+    "override": (
+        "workers.cli.leads.judgements:override",
+        "Let your own judgement of a lead count instead of its score.",
+    ),
+    "mark": ("workers.cli.leads.judgements:mark", "Call a score wrong, or right."),
+    "history": ("workers.cli.leads.judgements:history", "Every score of a lead, newest first."),
     "interventions": (
         "workers.cli.interventions.interventions:interventions",
-        "Interventions for leads at risk: measure their effect, approve and pause them.",
+        "Interventions for leads at risk: let plans go, measure their effect, approve and pause them.",
     ),
     "report": (
         "workers.cli.interventions.report:report",
@@ -48,3 +60,5 @@ main = LazyGroup(
     epilog="Start with `hearth demo`, then docs/quickstart.md. Every command has --help with an example.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# the version is looked up when somebody asks for it: that takes longer than the help
+click.version_option(package_name="hearth", message="hearth %(version)s")(main)

@@ -14,6 +14,7 @@ from db.records import BackfillRecord, ChunkRecord
 from db.repositories import tenants
 from db.repositories.backfills import backfills
 from db.session import EVERY_TENANT, reading, transaction
+from domain.closed_leads import in_words
 from tasks.backfill.finish import summary
 from tasks.intake.csv.columns import export_profiles
 from tasks.runtime.files.file_grants import handed_over
@@ -21,6 +22,7 @@ from workers.base.settings import settings
 from workers.cli.base.client import Client, client
 from workers.cli.base.command import Command, CommandFailed, example, json_option
 from workers.cli.base.database import database
+from workers.cli.base.forms import Verbatim
 from workers.cli.base.output import emit, facts, notice, progress, say, table
 
 MODES = ("preview", "dry_run", "reconcile", "commit")
@@ -97,6 +99,16 @@ def ensure_tenant(caller: Client) -> None:
     answer = caller.envelope("hearth.tenants.configure", settings={}, actor="hearth backfill")
     if answer["data"].get("created"):
         notice(f"tenant {caller.tenant_id} did not exist and was created")
+
+
+def require_tenant(caller: Client, mode: str) -> None:
+    """Raise CommandFailed for a tenant that does not exist: what stores nothing creates none."""
+    answer = caller.envelope("hearth.tenants.configure", settings={}, actor="hearth backfill", dry_run=True)
+    if answer["data"].get("created"):
+        raise CommandFailed(
+            f"tenant {caller.tenant_id} does not exist, and --mode {mode} stores nothing, so it creates none; "
+            f"the real load does. First look with --mode preview, or run: hearth tenant create {caller.tenant_id}"
+        )
 
 
 def run_import(caller: Client, path: Path, **options: Any) -> Data:
@@ -178,6 +190,8 @@ def import_file(
     with client(tenant) as caller:
         if options["mode"] == "commit":
             ensure_tenant(caller)
+        elif options["mode"] != "preview":
+            require_tenant(caller, options["mode"])
         if detach:
             report_job(start_import(caller, path, **options)["job_id"], as_json=as_json)
             return
@@ -281,22 +295,43 @@ def report(job: Data, *, as_json: bool) -> None:
 def _summary(result: Data) -> None:
     counted = {f"rows {name}": count for name, count in result["rows"].items()}
     labels = {f"labels {name}": count for name, count in result["labels"].items()}
-    warned = {f"warning {code}": count for code, count in result["warnings"].items()}
+    warned = {f"warning {code}": _warned(code, count, result) for code, count in result["warnings"].items()}
     differs = {_DIFFERS.get(name, name): count for name, count in result.get("reconcile", {}).items()}
     columns = {"columns mapped": len(result["columns"]["mapped"]), "columns custom": len(result["columns"]["custom"])}
     name = f"import {result['job_id']}" if result["job_id"] else "nothing is stored"
     title = f"{name}: {result['state']} in {result['seconds']:.1f} s"
     facts(title, {**counted, **labels, **warned, **columns, "file of rejected rows": result["error_file"], **differs})
+    if (usable := result.get("usable")) and any(result["labels"][outcome] for outcome in ("won", "lost")):
+        say(in_words(usable))
     if not result["job_id"]:
         _preview(result)
     else:
         _lines("advice", result.get("advice", ()))
 
 
+def _warned(code: str, count: int, result: Data) -> str:
+    """Return how many cells a warning is about, and where a preview knows them: in which columns, with examples."""
+    columns = [
+        f"{reading['column']} ({reading['warnings'][code]}{_such_as(reading)})"
+        for reading in result.get("readings", ())
+        if code in reading.get("warnings", ())
+    ]
+    return f"{count}: {', '.join(columns)}" if columns else str(count)
+
+
+def _such_as(reading: Data) -> str:
+    return f", such as {'  '.join(reading['doubtful'])}" if reading["doubtful"] else ""
+
+
 def _preview(result: Data) -> None:
     """Print how the file would be read: the profile and why, each column, consent, ends, what is rejected, advice."""
     say(f"profile {result['profile']}: {result['profile_why']}")
-    readings = [reading for reading in result["readings"] if reading["read_as"] != "nothing" or reading["filled"]]
+    ignored = {column["column"] for column in result.get("ignored", ())}
+    readings = [
+        reading
+        for reading in result["readings"]
+        if reading["column"] not in ignored and (reading["read_as"] != "nothing" or reading["filled"])
+    ]
     table(
         "how the columns are read",
         ("column", "read as", "because of", "examples"),
@@ -305,11 +340,12 @@ def _preview(result: Data) -> None:
                 reading["column"],
                 _read_as(reading),
                 _BECAUSE.get(reading["decided_by"], reading["decided_by"]),
-                "  ".join(reading["examples"]),
+                Verbatim("  ".join(reading["examples"])),
             )
             for reading in readings
         ],
     )
+    _lines("what is not read", _not_read(result.get("ignored", ())))
     _lines(
         "what was understood as consent",
         [f"{said['from']}: {_counted(said['understood'])}" for said in result["consent"]],
@@ -319,6 +355,14 @@ def _preview(result: Data) -> None:
         _lines(title, [f"{reason['rows']} x {reason['code']}: {reason['examples'][0]}" for reason in result[name]])
     doubts = [f"column {reading['column']}: {reading['advice']}" for reading in readings if reading["advice"]]
     _lines("advice", [*result["advice"], *doubts])
+
+
+def _not_read(ignored: Sequence[Data]) -> list[str]:
+    """Return the columns that are not read, by the reason."""
+    by_reason: dict[str, list[str]] = {}
+    for column in ignored:
+        by_reason.setdefault(column["text"], []).append(column["column"])
+    return [f"{', '.join(columns)}: {text}" for text, columns in by_reason.items()]
 
 
 def _read_as(reading: Data) -> str:

@@ -18,8 +18,7 @@ DIRECTORY = click.Path(file_okay=False, path_type=Path)
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 @json_option
 def schemas(directory: Path, as_json: bool) -> None:
-    """Write the JSON Schemas of the contract to DIR, one file a task, and the envelope's."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Write the JSON Schemas of the contract to DIR: of arguments, of answers and of events."""
     written = [_write(directory / f"{name}.json", schema) for name, schema in sorted(registry.schemas().items())]
     if as_json:
         emit({"files": written})
@@ -29,5 +28,6 @@ def schemas(directory: Path, as_json: bool) -> None:
 
 
 def _write(path: Path, schema: object) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(schema, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return str(path)

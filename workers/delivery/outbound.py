@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,9 +21,11 @@ from celery import Celery
 from db.errors import SealBroken
 from db.records import OutboundRecord
 from db.repositories import tenants
+from db.repositories.leads.lead_lookup import Identity
 from db.repositories.outbound import circuit_breakers, outbound
-from db.session import EVERY_TENANT, database_time, dispose, reading, transaction
+from db.session import EVERY_TENANT, Session, database_time, dispose, reading, transaction
 from domain.documents import JsonObject
+from tasks.services.outbound import event_view, identities
 from workers.app import app
 from workers.base import internal_keys
 from workers.base.settings import settings
@@ -126,14 +128,16 @@ class Deliverer:
 
     def _deliver_all(self, tenant_id: str, share: Sequence[ClaimedEvent]) -> None:
         began = time.monotonic()
-        target = self._target(tenant_id)
+        target, known = self._prepare(tenant_id, [record for record, _ in share])
         for position, (record, attempt) in enumerate(share):
             if position and (tenant_id in self._failing or time.monotonic() - began > self.limits.patience):
                 self._release(share[position:])
                 return
-            self._record(record, attempt, self._attempt(target, record, attempt))
+            self._record(record, attempt, self._attempt(target, record, attempt, known))
 
-    def _attempt(self, target: Target | Outcome, record: OutboundRecord, attempt: int) -> Outcome:
+    def _attempt(
+        self, target: Target | Outcome, record: OutboundRecord, attempt: int, known: Mapping[str, Identity]
+    ) -> Outcome:
         """Return the outcome of one attempt, also after any error: an unrecorded one would be retried for ever."""
         if isinstance(target, Outcome):
             return target
@@ -141,34 +145,40 @@ class Deliverer:
             # each of them took its deliverer with it
             return Outcome(state="dead", error="attempts")
         try:
-            return self._deliver(target, record)
+            return self._deliver(target, record, event_view(record, known))
         except Exception as error:  # noqa: BLE001  # a tenant chose the address
             log.error("delivery_failed", event_id=record.event_id, error=type(error).__name__)
             return Outcome(state="retry", error="unexpected")
 
-    def _target(self, tenant_id: str) -> Target | Outcome:
+    def _prepare(
+        self, tenant_id: str, records: Sequence[OutboundRecord]
+    ) -> tuple[Target | Outcome, dict[str, Identity]]:
+        """Return where a tenant's events go, and the own ids of their leads."""
+        with reading(tenant_id) as session:
+            return self._target(session, tenant_id), identities(session, tenant_id, records)
+
+    def _target(self, session: Session, tenant_id: str) -> Target | Outcome:
         try:
-            with reading(tenant_id) as session:
-                return target_of(tenants.callback(session, tenant_id), self._own_queues)
+            return target_of(tenants.callback(session, tenant_id), self._own_queues)
         except TargetUnusable as error:
             return Outcome(state="dead", error=str(error))
         except SealBroken:
             return Outcome(state="retry", error="target.sealed")
 
-    def _deliver(self, target: Target, record: OutboundRecord) -> Outcome:
+    def _deliver(self, target: Target, record: OutboundRecord, event: JsonObject) -> Outcome:
         if target.kind == "webhook":
-            body = json.dumps(event_payload(record), allow_nan=False, separators=(",", ":")).encode()
+            body = json.dumps(event, allow_nan=False, separators=(",", ":")).encode()
             return webhook.post(target, record.event_id, body, loopback=self.limits.loopback)
         if target.kind == "celery":
-            return self._send(target, record)
+            return self._send(target, record, event)
         # it waits to be pulled
         return DELIVERED
 
-    def _send(self, target: Target, record: OutboundRecord) -> Outcome:
+    def _send(self, target: Target, record: OutboundRecord, event: JsonObject) -> Outcome:
         try:
             self.celery.send_task(
                 target.task,
-                kwargs=event_payload(record),
+                kwargs=event,
                 queue=target.queue,
                 task_id=record.event_id,
                 ignore_result=True,
@@ -225,19 +235,6 @@ class Deliverer:
             now = database_time(session)
             for record, _ in rest:
                 outbound.mark_failed(session, record.tenant_id, event_id=record.event_id, next_at=now, error="waits")
-
-
-def event_payload(record: OutboundRecord) -> JsonObject:
-    """Return an event as every receiver gets it, by task or by webhook."""
-    return {
-        "event_id": record.event_id,
-        "sequence": record.sequence,
-        "tenant_id": record.tenant_id,
-        "type": record.type,
-        "lead_id": record.lead_id,
-        "created_at": record.created_at.isoformat().replace("+00:00", "Z"),
-        "data": dict(record.body),
-    }
 
 
 def main() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from domain.documents import JsonMapping
+from domain.documents import JsonMapping, JsonObject
 from ml.features.catalogue import CUSTOM, FEATURES, group_of
-from ml.features.prohibited import REASONS
+from ml.features.meanings import meaning_of
+from ml.features.prohibited import REASONS, refusal
 
 _TOP = 15
 #: where the words of a reason ("came in 40 days ago") make no title
@@ -19,6 +20,26 @@ _TITLES = {
     "stage_days": "days since its stage was entered",
 }
 _GROUPS = ("behavioral", "temporal", "contextual")
+#: reasons of refusal that tell who a person is, as no law would have to say
+_IDENTITY = frozenset({"name", "e-mail", "phone", "photo", "identifier"})
+_PLACES = frozenset({"country", "city", "postal code", "neighbourhood"})
+#: kind of a refusal -> its heading
+REFUSALS = {
+    "law": "Refused by law: protected attributes, and where a person lives",
+    "identity": "Refused: names, ways of contact and identifiers",
+    "leak": "Refused: they know the outcome",
+    "end": "Left out: known or stamped at the end of a deal",
+    "useless": "Nothing to learn from",
+}
+#: what a column's reason begins with, or holds -> kind of its refusal
+_MARKS = {
+    "leaks the outcome": "leak",
+    "counts the days to the end": "end",
+    "is set by the end": "end",
+    "at or after the end": "end",
+    "its absence may tell the outcome": "end",
+}
+_PROHIBITED, _LEAKS = "may not be a feature: ", "leaks the outcome: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +52,34 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """A feature's mean effect on scores, and its share of the strongest effect."""
+    """How far the features of one meaning move scores together, and its share of the strongest meaning."""
+
+    meaning: str
+    columns: tuple[Column, ...]
+    #: mean size of the contribution, in log-odds
+    log_odds: float
+    #: of the movement of all meanings, 0 to 1
+    share: float
+    #: length of its bar, 0 to 1
+    bar: float
+
+    def view(self) -> JsonObject:
+        """Return it as finite JSON."""
+        names = [column.words for column in self.columns]
+        return {"meaning": self.meaning, "share": self.share, "log_odds": self.log_odds, "columns": names}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A column that was not learnt from: which kind of refusal, one of `REFUSALS`, and the reason in words."""
 
     column: Column
-    value: float
-    share: float
+    kind: str
+    reason: str
+
+    def view(self) -> JsonObject:
+        """Return it as finite JSON."""
+        return {"column": self.column.words, "kind": self.kind, "why": REFUSALS[self.kind], "reason": self.reason}
 
 
 def column(name: str) -> Column:
@@ -56,12 +100,31 @@ def _title(name: str) -> str:
 
 
 def weights(report: JsonMapping) -> Iterator[Weight]:
-    """Return the strongest features, strongest first."""
-    effects: dict[str, float] = dict(report.get("top", {}))
-    most = max(effects.values(), default=0.0)
-    for name in sorted(effects, key=lambda name: -effects[name])[:_TOP]:
-        if effects[name] > 0:
-            yield Weight(column=column(name), value=effects[name], share=effects[name] / most)
+    """Return what moves scores most, by meaning, strongest first.
+
+    An older version stored single features only; theirs are added up.
+    """
+    found = [(each["meaning"], each["features"], each["log_odds"]) for each in report.get("meanings", ())]
+    found = found or _added(report.get("top", {}))
+    whole = sum(size for _, _, size in found)
+    strongest = max((size for _, _, size in found), default=0.0)
+    for meaning, names, size in found[:_TOP]:
+        if size > 0:
+            yield Weight(
+                meaning=meaning,
+                columns=tuple(map(column, names)),
+                log_odds=size,
+                share=size / whole,
+                bar=size / strongest,
+            )
+
+
+def _added(effects: Mapping[str, float]) -> list[tuple[str, list[str], float]]:
+    names: dict[str, list[str]] = {}
+    for name in sorted(effects, key=lambda name: -effects[name]):
+        names.setdefault(meaning_of(name), []).append(name)
+    sizes = {meaning: sum(effects[name] for name in members) for meaning, members in names.items()}
+    return [(meaning, names[meaning], sizes[meaning]) for meaning in sorted(sizes, key=lambda meaning: -sizes[meaning])]
 
 
 def groups(report: JsonMapping) -> dict[str, tuple[Column, ...]]:
@@ -71,16 +134,31 @@ def groups(report: JsonMapping) -> dict[str, tuple[Column, ...]]:
     return {group: named for group, named in members.items() if named}
 
 
-def by_reason(dropped: Mapping[str, str]) -> dict[str, tuple[Column, ...]]:
-    """Return the columns left out, by reason; prohibited ones first."""
-    reasons_by_name = {
-        name: f"not allowed: {reason}" if reason in REASONS else reason for name, reason in dropped.items()
-    }
-    reasons = sorted(set(reasons_by_name.values()), key=lambda reason: (not reason.startswith("not allowed"), reason))
-    return {
-        reason: tuple(column(name) for name in sorted(reasons_by_name) if reasons_by_name[name] == reason)
-        for reason in reasons
-    }
+def refusals(report: JsonMapping) -> Iterator[Refusal]:
+    """Return the columns that were not learnt from, those refused by law first."""
+    dropped: Mapping[str, str] = report.get("dropped", {})
+    found = [_refused(name, reason) for name, reason in dropped.items()]
+    kinds = list(REFUSALS)
+    yield from sorted(found, key=lambda each: (kinds.index(each.kind), each.reason, each.column.words))
+
+
+def _refused(name: str, reason: str) -> Refusal:
+    plain = reason.removeprefix(_PROHIBITED)
+    if plain in _IDENTITY:
+        return Refusal(column=column(name), kind="identity", reason=plain)
+    if plain in REASONS:
+        words = "where a person lives" if plain in _PLACES else "a protected attribute, or one that stands for it"
+        return Refusal(column=column(name), kind="law", reason=f"{plain}: {words}")
+    kind = next((kind for mark, kind in _MARKS.items() if mark in plain), "useless")
+    return Refusal(column=column(name), kind=kind, reason=plain.removeprefix(_LEAKS))
+
+
+def refused_today(report: JsonMapping) -> tuple[Column, ...]:
+    """Return columns that a version learnt from, and that no version learns from any more."""
+    names = report.get("features", ())
+    return tuple(
+        column(name) for name in names if name.startswith(CUSTOM) and refusal(name.removeprefix(CUSTOM)) is not None
+    )
 
 
 def leaks(report: JsonMapping) -> Iterator[tuple[Column, float, bool, str]]:

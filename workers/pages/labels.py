@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from domain.documents import JsonMapping
@@ -140,15 +140,17 @@ def _driver(indicator: JsonMapping) -> str:
     return f"{indicator['value']:.2f}, {text}" if text else f"{indicator['value']:.2f}"
 
 
-def gate(ruling: JsonMapping) -> str:
-    """Return a gate's decision that is not a plain pass: rule, reason and evidence.
+def gate(ruling: JsonMapping, when: Callable[[str], str] | None = None) -> str:
+    """Return a gate's decision that is not a plain pass: rule, reason and evidence; `when` writes its time.
 
     >>> told = {"gate": "quiet_hours", "rule": "quiet.fl", "note": "state: America/New_York"}
     >>> gate(told | {"decision": "defer", "until": "2026-11-24T14:00:00Z"})
     'quiet hours deferred until 2026-11-24 14:00 UTC (quiet.fl; state: America/New_York)'
     """
-    decision = {"defer": "deferred", "block": "blocked"}.get(str(ruling["decision"]), str(ruling["decision"]))
-    until = f" until {moment(ruling['until'])}" if ruling.get("until") else ""
+    decision = {"defer": "deferred", "block": "blocked", "wait": "waits for a person's yes"}.get(
+        str(ruling["decision"]), str(ruling["decision"])
+    )
+    until = f" until {(when or moment)(ruling['until'])}" if ruling.get("until") else ""
     note = f"; {ruling['note']}" if ruling.get("note") else ""
     return f"{plain(ruling['gate'])} {decision}{until} ({ruling['rule']}{note})"
 

@@ -13,14 +13,12 @@ from datetime import datetime
 from db.records import FeedbackTally, ModelRecord
 from domain.documents import JsonMapping
 from domain.model_kinds import KindWords, words_of
-from workers.pages import columns, quality
-from workers.pages.columns import Column, Weight
+from workers.pages import columns, provenance, quality
+from workers.pages.columns import Column, Refusal, Weight
 from workers.pages.figures import Drawing
 from workers.pages.layout import number, render
+from workers.pages.provenance import Probe, Timing
 from workers.pages.quality import Band, LiftPoint, MeasureRow, Member
-
-#: above this a ranking is too good to be true until proved otherwise
-TOO_GOOD = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +31,8 @@ class Card:
     rivals: tuple[str, ...]
     comparison: tuple[MeasureRow, ...]
     members: tuple[Member, ...]
+    #: why these members, as a sentence
+    choice: str
     calibration: Drawing | None
     #: the calibration error that chance alone would make
     chance: float | None
@@ -41,8 +41,12 @@ class Card:
     deciles: tuple[LiftPoint, ...]
     weights: tuple[Weight, ...]
     groups: Mapping[str, tuple[Column, ...]]
-    #: reason -> columns
-    dropped: Mapping[str, tuple[Column, ...]]
+    #: kind of refusal -> the columns that were not learnt from
+    refusals: Mapping[str, tuple[Refusal, ...]]
+    #: columns that it learnt from, and that no version learns from any more
+    refused_today: tuple[Column, ...]
+    timing: Timing
+    probe: Probe
     #: column, its AUC alone, whether it was used all the same, how it was found out
     leaks: tuple[tuple[Column, float, bool, str], ...]
     #: the column that predicts best alone, and its AUC
@@ -51,6 +55,8 @@ class Card:
     marks: FeedbackTally | None
     #: where the rows come from, in words
     sources: tuple[str, ...]
+    #: why closed leads were left out, in words
+    left_out: tuple[str, ...]
     #: name -> first and last moment
     period: Mapping[str, tuple[datetime, datetime]]
     decision: Mapping[str, object]
@@ -60,7 +66,8 @@ class Card:
 
 def page(model: ModelRecord, *, tenant: str, marks: FeedbackTally | None = None) -> str:
     """Return the card of a version as one self-contained HTML document."""
-    return render("model_card.html", {"card": card(model, tenant=tenant, marks=marks)})
+    values = {"card": card(model, tenant=tenant, marks=marks), "refusal_headings": columns.REFUSALS}
+    return render("model_card.html", values)
 
 
 def card(model: ModelRecord, *, tenant: str, marks: FeedbackTally | None = None) -> Card:
@@ -74,6 +81,7 @@ def card(model: ModelRecord, *, tenant: str, marks: FeedbackTally | None = None)
         rivals=tuple(quality.rivals(report)),
         comparison=tuple(quality.comparison(model)),
         members=tuple(quality.members(report)),
+        choice=quality.choice(report),
         calibration=quality.calibration(report.get("bands", ())),
         chance=quality.chance(report),
         bands=tuple(quality.bands(report)),
@@ -81,16 +89,26 @@ def card(model: ModelRecord, *, tenant: str, marks: FeedbackTally | None = None)
         deciles=tuple(quality.deciles(curve)),
         weights=tuple(columns.weights(report)),
         groups=columns.groups(report),
-        dropped=columns.by_reason(report.get("dropped", {})),
+        refusals=_by_kind(report),
+        refused_today=columns.refused_today(report),
+        timing=provenance.timing(model),
+        probe=provenance.probe(report),
         leaks=tuple(columns.leaks(report)),
         strongest=columns.strongest(report.get("alone", {})),
         marks=marks,
         sources=tuple(_sources(report)),
+        left_out=tuple(provenance.left_out(report)),
         period=_period(report),
         decision=_decision(report),
-        warnings=tuple(_warnings(model)),
+        warnings=tuple(provenance.warnings(model)),
         report=report,
     )
+
+
+def _by_kind(report: JsonMapping) -> dict[str, tuple[Refusal, ...]]:
+    refused = tuple(columns.refusals(report))
+    by_kind = {kind: tuple(each for each in refused if each.kind == kind) for kind in columns.REFUSALS}
+    return {kind: found for kind, found in by_kind.items() if found}
 
 
 def _sources(report: JsonMapping) -> Iterator[str]:
@@ -118,14 +136,3 @@ def _period(report: JsonMapping) -> dict[str, tuple[datetime, datetime]]:
 def _decision(report: JsonMapping) -> dict[str, object]:
     decision = report.get("decision", {})
     return {name: value for name, value in decision.items() if name != "promoted" and value is not None}
-
-
-def _warnings(model: ModelRecord) -> Iterator[str]:
-    if model.metrics.get("auc", 0) > TOO_GOOD:
-        yield f"An AUC above {TOO_GOOD} is too good to be true: look for a column that knows the outcome."
-    if any(used for _, _, used, _ in columns.leaks(model.report)):
-        yield "It learnt from a column that knows the outcome; see the leakage probe."
-    if model.retrain_at is not None:
-        yield "A person in its training data was erased: the next training replaces this model."
-    if model.metrics.get("slope") == 0:
-        yield "It gives every lead the same probability: no column separates the leads."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from db.records import ModelRecord
 from domain.documents import JsonMapping
 from workers.pages import figures
 from workers.pages.figures import Drawing, Point
-from workers.pages.layout import number, percent
+from workers.pages.layout import number, percent, sentence
 
 #: standard errors of a 95 % interval
 _Z = 1.96
@@ -36,7 +37,7 @@ MEASURES = tuple(
         ("log_loss", "Log loss", "penalty for confident mistakes; lower is better", 3),
         ("ece", "Calibration error", "mean distance between score and observed share; lower is better", 3),
         ("slope", "Calibration slope", "1 is right; below 1 the scores are too extreme, above 1 too cautious", 2),
-        ("accuracy", "Accuracy at 50 %", "share right when 50 % and more counts as yes", 3),
+        ("accuracy", "Accuracy at 50\u00a0%", "share right when 50\u00a0% and more counts as yes", 3),
     )
 )
 SCORERS = {
@@ -46,6 +47,25 @@ SCORERS = {
     "rf": "random forest",
     "gb": "gradient boosting",
 }
+#: how a training tells what it chose -> the same as a sentence; other texts stand as they are
+_CHOICES = (
+    (
+        re.compile(r"([a-z+]+): log loss (\S+) out of fold; too few rows to compare others"),
+        "{0}: there are too few leads to compare other choices (log loss {1} on unseen leads).",
+    ),
+    (
+        re.compile(r"([a-z+]+) won: log loss (\S+) out of fold"),
+        "{0}: no other choice was better (log loss {1} on unseen leads).",
+    ),
+    (
+        re.compile(r"([a-z+]+), the simplest within noise of ([a-z+]+): log loss (\S+) out of fold, (\S+)"),
+        "{0}: the simplest choice as good as the best, {1}, within noise (log loss {2} against {3} on unseen leads).",
+    ),
+    (
+        re.compile(r"([a-z+]+), whole within noise of ([a-z+]+): log loss (\S+) out of fold, (\S+)"),
+        "{0}: all are kept, as good as the best, {1}, within noise (log loss {2} against {3} on unseen leads).",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +150,24 @@ def members(report: JsonMapping) -> Iterator[Member]:
     weights = report.get("weights", {})
     for name, metrics in report.get("members", {}).items():
         yield Member(name=SCORERS.get(name, name), weight=weights.get(name), auc=metrics["auc"], brier=metrics["brier"])
+
+
+def choice(report: JsonMapping) -> str:
+    """Return why these members were chosen, as a sentence.
+
+    >>> choice({"choice": "lr+gb won: log loss 0.2853 out of fold"})
+    'Logistic regression and gradient boosting: no other choice was better (log loss 0.2853 on unseen leads).'
+    """
+    text = str(report.get("choice", ""))
+    for pattern, words in _CHOICES:
+        if found := pattern.fullmatch(text):
+            return sentence(words.format(*map(_members_in_words, found.groups())))
+    return text
+
+
+def _members_in_words(part: str) -> str:
+    names = [SCORERS[name] for name in part.split("+") if name in SCORERS]
+    return part if not names else " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def bands(report: JsonMapping) -> Iterator[Band]:

@@ -17,8 +17,6 @@ from types import TracebackType
 from typing import Any, TextIO, cast
 
 import structlog
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from structlog.types import EventDict, WrappedLogger
 
 HIDDEN = "[hidden]"
@@ -30,8 +28,9 @@ _PHRASE = re.compile(r"[\w\s.,:;@/*#()+\-…>%]{0,300}")
 _TASK_NAME = re.compile(r"\('[a-z_]\w*(\.\w+)+',\)")
 #: a Python warning as text: its place and category, then a message
 _WARNING = re.compile(r"\(['\"](?P<place>[^:]+:\d+: \w+):")
-#: errors of a connection name an address and an errno
-_CONNECTION_ERRORS = (OSError, RedisConnectionError, RedisTimeoutError)
+#: errors of a connection name an address and an errno; redis-py's are known by name, since who asks no broker does not
+#: import it
+_CONNECTION_ERRORS = frozenset({"ConnectionError", "TimeoutError"})
 #: loggers of libraries that have nothing to say below a warning
 _CHATTY = ("kombu", "amqp", "alembic", "tornado.access", "sqlalchemy", "httpx", "httpcore", "asyncio")
 
@@ -68,10 +67,16 @@ def _error(error: BaseException) -> str:
     if isinstance(error, KeyError) and _TASK_NAME.fullmatch(str(error.args[:1])):
         # how Celery reports the name of an unknown task
         return str(error.args[0])
-    if not isinstance(error, _CONNECTION_ERRORS):
+    if not _of_connection(error):
         return name
     detail = getattr(error, "strerror", None) or str(error)
     return f"{name}: {detail}" if _PHRASE.fullmatch(detail) else name
+
+
+def _of_connection(error: BaseException) -> bool:
+    return isinstance(error, OSError) or any(
+        kind.__module__ == "redis.exceptions" and kind.__name__ in _CONNECTION_ERRORS for kind in type(error).__mro__
+    )
 
 
 def message(record: logging.LogRecord) -> str:

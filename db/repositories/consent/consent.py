@@ -131,15 +131,26 @@ def decide(
 
 def in_doubt(
     session: Session, tenant_id: str, *, assigned_to: str | None = None, limit: int
-) -> list[tuple[str, str | None, str | None, dict[ConsentChannel, datetime]]]:
-    """Return leads that wait for a person's decision: id, CRM's id, assigned agent, channels with the time of doubt."""
-    query = select(Lead.lead_id, Lead.external_id, Lead.assigned_to, Lead.consent).where(
+) -> list[tuple[str, tuple[str, str] | None, str | None, dict[ConsentChannel, datetime]]]:
+    """Return leads that wait for a person's decision.
+
+    Of each: our id, its source system and id there (None without one), assigned agent, channels with the time of doubt.
+    """
+    query = select(Lead.lead_id, Lead.source_system, Lead.external_id, Lead.assigned_to, Lead.consent).where(
         Lead.tenant_id == tenant_id, Lead.contactable.is_(True), Lead.doubt_at.is_not(None)
     )
     if assigned_to is not None:
         query = query.where(Lead.assigned_to == assigned_to)
     rows = session.execute(query.order_by(Lead.doubt_at, Lead.lead_id).limit(limit))
-    return [(row[0], row[1], row[2], rules.doubts(lead_mapper.parse_times(row[3]))) for row in rows]
+    return [
+        (
+            row.lead_id,
+            (row.source_system, row.external_id) if row.external_id else None,
+            row.assigned_to,
+            rules.doubts(lead_mapper.parse_times(row.consent)),
+        )
+        for row in rows
+    ]
 
 
 def start_reading(session: Session, tenant_id: str, *, version: str, now: datetime) -> ConsentReadingRecord:

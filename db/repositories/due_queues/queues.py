@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from db.models import Lead, RescoreDue, RiskCheck
 from db.repositories.due_queues.due_queue import DueQueue
+from db.repositories.leads.lead_status import IS_OPEN
 from db.repositories.sql import table_of, upsert
 from db.session import database_time, lock_name
 from domain.leads import UNSCORED_LEAD_TYPES
@@ -14,7 +15,7 @@ from domain.leads import UNSCORED_LEAD_TYPES
 _LEAD, _CHECK = table_of(Lead).c, table_of(RiskCheck).c
 _UNCHECKED = (
     select(_LEAD.tenant_id, _LEAD.lead_id, bindparam("now", type_=_CHECK.due_at.type))
-    .where(_LEAD.tenant_id == bindparam("tenant"), _LEAD.status == "open")
+    .where(_LEAD.tenant_id == bindparam("tenant"), IS_OPEN)
     .where(or_(_LEAD.lead_type.is_(None), _LEAD.lead_type.not_in(UNSCORED_LEAD_TYPES)))
     .where(_LEAD.restricted_at.is_(None), _LEAD.objected_at.is_(None))
     .where(~select(1).where(_CHECK.tenant_id == _LEAD.tenant_id, _CHECK.lead_id == _LEAD.lead_id).exists())

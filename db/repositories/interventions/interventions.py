@@ -11,11 +11,12 @@ from sqlalchemy import ColumnElement, Executable, bindparam, func, literal_colum
 from sqlalchemy.orm import Session
 
 from db.base import NewRow
-from db.models import Intervention, Lead
+from db.models import Intervention, Lead, PlanRelease
 from db.records import InterventionDraft, InterventionRecord
 from db.repositories.sql import among, distribute, in_batches, insert_new_returning, table_of, tenants_where
 from db.session import lock_name
 from domain.action_states import (
+    NO_PART,
     READY,
     REPORTED,
     REVIEWED,
@@ -30,25 +31,28 @@ from domain.documents import JsonMapping
 _TABLE, _LEAD = table_of(Intervention), table_of(Lead)
 _C = _TABLE.c
 _DRAFT = tuple(column.name for column in fields(InterventionDraft))
-_COLUMNS = tuple(_C[column.name] for column in fields(InterventionRecord))
+#: of an InterventionRecord
+COLUMNS = tuple(_C[column.name] for column in fields(InterventionRecord))
 _OWN = _C.tenant_id == bindparam("tenant")
 _LEADS = among(_C.lead_id, "leads")
 
 
-def _in(*states: ActionState) -> ColumnElement[bool]:
+def in_states(*states: ActionState) -> ColumnElement[bool]:
+    """Return the condition that an action is in one of some states."""
     # literals as in the partial index, which serves only statements that name the same states themselves
     named: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in sorted(states)]
     return _C.state.in_(named) if len(named) > 1 else _C.state == named[0]
 
 
-_RUNNING, _PLANNED = _in(*RUNNING), _in(*READY)
+_RUNNING, _PLANNED = in_states(*RUNNING), in_states(*READY)
 _NEWEST = (_C.planned_at.desc(), _C.action_id.desc())
-_THESE = select(*_COLUMNS).where(_OWN, among(_C.action_id, "actions"))
-_OF_LEAD = select(*_COLUMNS).where(_OWN, _C.lead_id == bindparam("lead")).order_by(*_NEWEST).limit(bindparam("limit"))
+_THESE = select(*COLUMNS).where(_OWN, among(_C.action_id, "actions"))
+_OF_LEAD = select(*COLUMNS).where(_OWN, _C.lead_id == bindparam("lead")).order_by(*_NEWEST).limit(bindparam("limit"))
 # without ORDER BY, for which SQLite would read all rows of the tenant
-_ACTIVE = select(*_COLUMNS).where(_OWN, _LEADS, _RUNNING)
-_RECENT = select(*_COLUMNS).where(_OWN, _LEADS, _C.planned_at >= bindparam("since"))
-_WAITING = select(*_COLUMNS).where(_OWN).order_by(_C.planned_at, _C.action_id)
+_ACTIVE = select(*COLUMNS).where(_OWN, _LEADS, _RUNNING)
+_RECENT = select(*COLUMNS).where(_OWN, _LEADS, _C.planned_at >= bindparam("since"))
+_WAITING = select(*COLUMNS).where(_OWN).order_by(_C.planned_at, _C.action_id)
+_PLAN_WAITS = _C.awaits.is_not(None)
 _KEY = select(_C.tenant_id, _C.action_id).where(_OWN).limit(bindparam("limit"))
 _DUE = _KEY.where(_PLANNED, _C.not_before <= bindparam("now"), _C.expires_at > bindparam("now")).order_by(
     _C.not_before, _C.action_id
@@ -56,9 +60,19 @@ _DUE = _KEY.where(_PLANNED, _C.not_before <= bindparam("now"), _C.expires_at > b
 _EXPIRED = _KEY.where(_RUNNING, _C.expires_at <= bindparam("now")).order_by(_C.expires_at, _C.action_id)
 _COUNTS = select(_C.intervention, _C.state, func.count()).where(_OWN).group_by(_C.intervention, _C.state)
 _COUNTS_SINCE = _COUNTS.where(_C.planned_at >= bindparam("since"))
-_SPENT = select(func.coalesce(func.sum(_C.cost), 0.0)).where(
-    _OWN, _C.planned_at >= bindparam("since"), _C.state.not_in(sorted(UNSPENT))
+# three sums that count no action twice: an OR of them would read all rows of the tenant
+_BEFORE = _C.planned_at < bindparam("since")
+_RELEASED_SINCE = select(table_of(PlanRelease).c.release_id).where(
+    table_of(PlanRelease).c.tenant_id == bindparam("tenant"), table_of(PlanRelease).c.decided_at >= bindparam("since")
 )
+_SPENT = [
+    select(func.coalesce(func.sum(_C.cost), 0.0)).where(_OWN, _C.state.not_in(sorted(UNSPENT)), *which)
+    for which in (
+        (_C.planned_at >= bindparam("since"),),
+        (_BEFORE, _PLAN_WAITS, in_states(*UNREVIEWED)),
+        (_BEFORE, _C.release_id.in_(_RELEASED_SINCE)),
+    )
+]
 _BY_AGENT = (
     select(_LEAD.c.assigned_to, _C.state, func.count())
     .join(_LEAD, (_LEAD.c.tenant_id == _C.tenant_id) & (_LEAD.c.lead_id == _C.lead_id))
@@ -97,14 +111,14 @@ def get(session: Session, tenant_id: str, *, action_ids: Sequence[str]) -> list[
     """Return actions in the order requested; those that do not exist for this tenant are left out."""
     by_id: dict[str, InterventionRecord] = {}
     for batch in in_batches(action_ids):
-        records = _records(session, _THESE, tenant=tenant_id, actions=batch)
+        records = records_of(session, _THESE, tenant=tenant_id, actions=batch)
         by_id |= {record.action_id: record for record in records}
     return [by_id[action_id] for action_id in action_ids if action_id in by_id]
 
 
 def for_lead(session: Session, tenant_id: str, *, lead_id: str, limit: int = 20) -> list[InterventionRecord]:
     """Return a lead's actions, newest first."""
-    return _records(session, _OF_LEAD, tenant=tenant_id, lead=lead_id, limit=limit)
+    return records_of(session, _OF_LEAD, tenant=tenant_id, lead=lead_id, limit=limit)
 
 
 def active(
@@ -132,11 +146,21 @@ def lock(session: Session, tenant_id: str) -> None:
 
 
 def waiting(
-    session: Session, tenant_id: str, *, limit: int = 100, states: Collection[ActionState] = UNREVIEWED
+    session: Session,
+    tenant_id: str,
+    *,
+    limit: int = 100,
+    states: Collection[ActionState] = UNREVIEWED,
+    with_plan: bool | None = None,
 ) -> list[InterventionRecord]:
-    """Return the actions that wait for a person, or are in other states that are not final; oldest first."""
-    query = _WAITING.where(_in(*states)).limit(bindparam("limit"))
-    return _records(session, query, tenant=tenant_id, limit=limit)
+    """Return the actions that wait for a person, or are in other states that are not final; oldest first.
+
+    `with_plan` True: only those that wait for a yes to their plan; False: none of those; None: both.
+    """
+    query = _WAITING.where(in_states(*states)).limit(bindparam("limit"))
+    if with_plan is not None:
+        query = query.where(_PLAN_WAITS if with_plan else _C.awaits.is_(None))
+    return records_of(session, query, tenant=tenant_id, limit=limit)
 
 
 def due(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:
@@ -191,8 +215,8 @@ def move(
         _OWN, _C.action_id == bindparam("moved_id"), _C.state.in_(bindparam("of", expanding=True))
     )
     moved = moved.where(_C.dispatched_at.is_not(None)) if dispatched else moved
-    moved = moved.values(state=to, **values).returning(*_COLUMNS)
-    records = _records(session, moved, tenant=tenant_id, moved_id=action_id, of=sorted(of))
+    moved = moved.values(state=to, **values).returning(*COLUMNS)
+    records = records_of(session, moved, tenant=tenant_id, moved_id=action_id, of=sorted(of))
     return records[0] if records else None
 
 
@@ -204,8 +228,13 @@ def counts(session: Session, tenant_id: str, *, since: datetime | None = None) -
 
 
 def spent(session: Session, tenant_id: str, *, since: datetime) -> float:
-    """Return the total cost of actions planned since a time, without those that are not carried out."""
-    return float(session.connection().execute(_SPENT, {"tenant": tenant_id, "since": since}).scalar_one())
+    """Return the total cost of actions planned since a time, without those that are not carried out.
+
+    Older ones count too while their plan waits, and from the yes to it: however long it waits, no more is asked of
+    people at once than the budget of one day.
+    """
+    parameters = {"tenant": tenant_id, "since": since}
+    return float(sum(session.connection().execute(query, parameters).scalar_one() for query in _SPENT))
 
 
 def by_agent(session: Session, tenant_id: str, *, since: datetime) -> dict[tuple[str | None, str], int]:
@@ -229,6 +258,8 @@ def _times(to: ActionState, now: datetime, by: str | None) -> NewRow:
         times["dispatched_at"] = now
     if to == "withdrawn":
         times["withdrawn_at"] = now
+    if to in NO_PART:
+        times["awaits"] = None
     if by is not None and to in REVIEWED:
         times |= {"reviewed_by": by, "reviewed_at": now}
     elif to in REPORTED:
@@ -241,7 +272,7 @@ def _for_leads(
 ) -> dict[str, list[InterventionRecord]]:
     by_lead: dict[str, list[InterventionRecord]] = defaultdict(list)
     for batch in in_batches(lead_ids):
-        for record in sorted(_records(session, query, **parameters, leads=batch), key=_age):
+        for record in sorted(records_of(session, query, **parameters, leads=batch), key=_age):
             by_lead[record.lead_id].append(record)
     return dict(by_lead)
 
@@ -255,6 +286,7 @@ def _keys(session: Session, query: Executable, tenant_id: str, now: datetime, li
     return [(tenant, action_id) for tenant, action_id in session.connection().execute(query, parameters)]
 
 
-def _records(session: Session, query: Executable, **parameters: object) -> list[InterventionRecord]:
+def records_of(session: Session, query: Executable, **parameters: object) -> list[InterventionRecord]:
+    """Return the actions that a query of `COLUMNS` finds."""
     rows = session.connection().execute(query, parameters).mappings()
     return [InterventionRecord(**{**row, "reason_codes": tuple(row["reason_codes"])}) for row in rows]

@@ -14,7 +14,7 @@ from db.base import NewRow, to_json
 from db.consent import contactable, doubts
 from db.encryption import DataKey, KeyRing, associated_data
 from db.errors import SealBroken
-from db.merging import LeadContent
+from db.merging import LeadContent, effective_status
 from db.records import LeadRecord, LeadState, ScoringView
 from db.repositories.privacy.restrictions import restriction_names
 from domain.documents import JsonMapping, JsonObject
@@ -46,10 +46,15 @@ def to_content(row: LeadRow, key: DataKey) -> LeadContent:
         custom=_open(row, key, "custom"),
         fields=parse_times(row["fields"]),
         consent=parse_times(row["consent"]),
-        status=row["status"],
+        status=_status(row),
         label=row["label"],
         label_at=row["label_at"],
     )
+
+
+def to_contact(row: LeadRow, key: DataKey) -> dict[str, str]:
+    """Return the contact of a lead alone, decrypted; the row needs tenant_id, lead_id and contact."""
+    return _open(row, key, "contact")
 
 
 def to_columns(content: LeadContent, *, ring: KeyRing, key: DataKey, tenant_id: str, lead_id: str) -> NewRow:
@@ -101,6 +106,7 @@ def to_record(row: LeadRow, ring: KeyRing) -> LeadRecord:
     content = to_content(row, unwrap_data_key(ring, row))
     return LeadRecord(
         **{name: row[name] for name in _PLAIN},
+        status=content.status,
         fields=content.fields,
         custom=content.custom,
         contact=content.contact,
@@ -109,7 +115,7 @@ def to_record(row: LeadRow, ring: KeyRing) -> LeadRecord:
 
 
 def to_state(row: LeadRow) -> LeadState:
-    """Return what a row of `leads` says of being scored and contacted."""
+    """Return what a row of `leads`, whose status is `lead_status.STATUS`, says of being scored and contacted."""
     return LeadState(
         lead_id=row["lead_id"],
         version=row["version"],
@@ -133,7 +139,7 @@ def to_scoring_view(row: LeadRow, key: DataKey) -> ScoringView:
         fields=parse_times(row["fields"]),
         custom=_open(row, key, "custom"),
         restrictions=restriction_names(row["restricted_at"], row["objected_at"]),
-        status=row["status"],
+        status=_status(row),
         label=row["label"],
         contactable=row["contactable"],
     )
@@ -156,7 +162,6 @@ _PLAIN = (
     "version",
     "lead_type",
     "stage",
-    "status",
     "assigned_to",
     "contactable",
     "created_at",
@@ -165,6 +170,10 @@ _PLAIN = (
     "label",
     "label_at",
 )
+
+
+def _status(row: LeadRow) -> str:
+    return effective_status(row["status"], row["label"], row["fields"].get("opportunity_status"))
 
 
 def _last_name(contact: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Executable, RowMapping, bindparam, func, or_, select, update
+from sqlalchemy import Executable, RowMapping, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.encryption import DataKey
@@ -13,6 +13,7 @@ from db.errors import UnknownLead
 from db.models import Event, Lead, LeadIdentity
 from db.records import LeadDraft, LeadRecord, LeadState, ScoringView, UpsertResult
 from db.repositories.leads import lead_mapper
+from db.repositories.leads.lead_status import IS_OPEN, STATUS
 from db.repositories.leads.upsert import run
 from db.repositories.leads.upsert.resolve import UpsertContext
 from db.repositories.privacy.restrictions import restriction_names
@@ -25,8 +26,9 @@ _THESE = (_LEAD.tenant_id == bindparam("tenant"), among(_LEAD.lead_id, "leads"))
 _WHOLE = select(table_of(Lead)).where(*_THESE)
 _RESTRICTIONS = select(_LEAD.lead_id, _LEAD.restricted_at, _LEAD.objected_at).where(*_THESE)
 _STATES = select(
-    *(_LEAD[name] for name in ("lead_id", "version", "status", "label", "stage", "contactable")),
+    *(_LEAD[name] for name in ("lead_id", "version", "label", "stage", "contactable")),
     *(_LEAD[name] for name in ("restricted_at", "objected_at")),
+    STATUS.label("status"),
 ).where(*_THESE)
 _KEYS = select(_LEAD.tenant_id, _LEAD.lead_id, _LEAD.data_key).where(*_THESE)
 _SCORING_VIEWS = select(
@@ -52,6 +54,7 @@ def upsert(
     policy: MergePolicy,
     now: datetime,
     import_ref: str | None = None,
+    loading: bool = False,
 ) -> list[UpsertResult]:
     """Merge drafts into the tenant's leads and add their events; return one result each, in the order given.
 
@@ -61,7 +64,8 @@ def upsert(
     (`row.no_identity`), as is one that fits several leads (`row.ambiguous_identity`),
     and one of an erased person (`privacy.forgotten`, see `db.repositories.privacy.tombstones`). A lead that the same
     `import_ref` brought before counts as `duplicate` and is merged. The version increases by one where anything
-    changed, new events included. The rules of merging are in `db.merging`. It locks the tenant for other writers.
+    changed, new events included; with `loading` the lead is marked with it. The rules of merging are in `db.merging`.
+    It locks the tenant for other writers.
 
     Raises:
         UnknownTenant: not configured.
@@ -69,7 +73,12 @@ def upsert(
 
     """
     context = UpsertContext(
-        tenant_id=tenant_id, policy=policy, now=now, import_ref=import_ref, ring=keyring_of(session)
+        tenant_id=tenant_id,
+        policy=policy,
+        now=now,
+        import_ref=import_ref,
+        ring=keyring_of(session),
+        loading=loading,
     )
     return run.upsert(session, drafts, context)
 
@@ -101,10 +110,13 @@ def find(session: Session, tenant_id: str, *, external_id: str, source_system: s
 def ids(
     session: Session, tenant_id: str, *, status: str | None = None, after: str | None = None, limit: int | None = None
 ) -> list[str]:
-    """Return ids in ascending order, those above `after`; status `open` leaves out lead types that are never scored."""
+    """Return ids in ascending order, those above `after`; status `open` leaves out lead types that are never scored.
+
+    A label closes a lead, see `lead_status`.
+    """
     query = select(Lead.lead_id).where(Lead.tenant_id == tenant_id)
     if status is not None:
-        query = query.where(Lead.status == status)
+        query = query.where(IS_OPEN if status == "open" else STATUS.in_([status]))
     if status == "open":
         query = query.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED_LEAD_TYPES)))
     if after is not None:
@@ -129,11 +141,11 @@ def exists(session: Session, tenant_id: str, *, lead_id: str) -> bool:
 def callable_leads(session: Session, tenant_id: str, *, assigned_to: str | None = None) -> dict[str, str | None]:
     """Return the external ids of open leads that may be contacted, of one agent or of all.
 
-    An open lead that is labelled lost ("not converted yet") is among them; a lead that is labelled won, restricted, or
-    objects to being scored is not.
+    A lead that is labelled, restricted, or objects to being scored is not among them; a labelled one is where its own
+    source calls it open (see `lead_status`).
     """
     query = select(Lead.lead_id, Lead.external_id).where(
-        Lead.tenant_id == tenant_id, Lead.status == "open", Lead.contactable.is_(True), Lead.label.is_not(True)
+        Lead.tenant_id == tenant_id, IS_OPEN, Lead.contactable.is_(True)
     )
     query = query.where(Lead.restricted_at.is_(None), Lead.objected_at.is_(None))
     query = query.where(or_(Lead.lead_type.is_(None), Lead.lead_type.not_in(UNSCORED_LEAD_TYPES)))
@@ -144,7 +156,7 @@ def callable_leads(session: Session, tenant_id: str, *, assigned_to: str | None 
 
 def assigned_agents(session: Session, tenant_id: str) -> dict[str, str]:
     """Return the assigned agent of each open lead; leads that are assigned to nobody are left out."""
-    query = select(Lead.lead_id, Lead.assigned_to).where(Lead.tenant_id == tenant_id, Lead.status == "open")
+    query = select(Lead.lead_id, Lead.assigned_to).where(Lead.tenant_id == tenant_id, IS_OPEN)
     return {lead_id: agent for lead_id, agent in session.execute(query) if agent is not None}
 
 
@@ -156,21 +168,28 @@ def labelled(session: Session, tenant_id: str) -> list[LeadRecord]:
 
 
 def label_counts(session: Session, tenant_id: str) -> dict[str, int]:
-    """Count leads by label: won, lost, open (without label) and total."""
-    counted = select(Lead.label, func.count().label("number")).where(Lead.tenant_id == tenant_id).group_by(Lead.label)
-    by_label = {row.label: row.number for row in session.execute(counted)}
-    won, lost, unknown = (by_label.get(label, 0) for label in (True, False, None))
-    return {"won": won, "lost": lost, "open": unknown, "total": won + lost + unknown}
+    """Count leads labelled won and lost, those that are open, and all.
+
+    A lead that is labelled and open all the same counts twice; one that is deleted at its source and has no label only
+    in the total.
+    """
+    numbers = (func.count(case((condition, 1))) for condition in (Lead.label.is_(True), Lead.label.is_(False), IS_OPEN))
+    row = session.execute(select(*numbers, func.count()).where(Lead.tenant_id == tenant_id)).one()
+    return dict(zip(("won", "lost", "open", "total"), row, strict=True))
 
 
 def stage_outcomes(session: Session, tenant_id: str, *, limit: int = 100) -> dict[str, dict[str, int]]:
     """Count leads by stage and status, the commonest stages first: it shows which stages were taken for which end."""
+    ends = (
+        select(Lead.stage, STATUS.label("status"))
+        .where(Lead.tenant_id == tenant_id, Lead.stage.is_not(None))
+        .subquery("ends")
+    )
     number = func.count().label("number")
     counted = (
-        select(Lead.stage, Lead.status, number)
-        .where(Lead.tenant_id == tenant_id, Lead.stage.is_not(None))
-        .group_by(Lead.stage, Lead.status)
-        .order_by(number.desc(), Lead.stage, Lead.status)
+        select(ends.c.stage, ends.c.status, number)
+        .group_by(ends.c.stage, ends.c.status)
+        .order_by(number.desc(), ends.c.stage, ends.c.status)
     )
     outcomes: dict[str, dict[str, int]] = {}
     for row in session.execute(counted):

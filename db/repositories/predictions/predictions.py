@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, func, select
+from sqlalchemy import ColumnElement, FromClause, RowMapping, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from db.base import NewRow, new_id
-from db.models import Lead, Prediction
-from db.records import PredictionDraft, PredictionRecord
+from db.models import Lead, Prediction, Snapshot
+from db.records import PredictionDraft, PredictionRecord, PriorScore
 from db.repositories.sql import among, in_batches, insert_new_returning, table_of
 
 _COLUMNS = tuple(getattr(Prediction, column.name) for column in fields(PredictionRecord))
 _DRAFT = tuple(column.name for column in fields(PredictionDraft))
 #: newest first: by the time that a prediction is as of, then by the time of its computation
 _NEWEST = (Prediction.as_of.desc(), Prediction.computed_at.desc(), Prediction.prediction_id.desc())
+_PRIOR_NAMES = tuple(column.name for column in fields(PriorScore))
 _Key = tuple[str, str, str]
-_TABLE, _LEAD = table_of(Prediction), table_of(Lead)
+_TABLE, _LEAD, _SNAPSHOT = table_of(Prediction), table_of(Lead), table_of(Snapshot)
 _STORED = select(*(_TABLE.c[name] for name in ("snapshot_id", "kind", "model_version", "prediction_id"))).where(
     _TABLE.c.tenant_id == bindparam("tenant"),
     among(_TABLE.c.snapshot_id, "snapshots"),
@@ -27,22 +28,41 @@ _STORED = select(*(_TABLE.c[name] for name in ("snapshot_id", "kind", "model_ver
 )
 
 
-def _newest(name: str) -> ColumnElement[object]:
+def _newest(name: str, table: FromClause = _TABLE) -> ColumnElement[object]:
     return (
-        select(_TABLE.c[name])
-        .where(_TABLE.c.tenant_id == _LEAD.c.tenant_id, _TABLE.c.lead_id == _LEAD.c.lead_id)
-        .where(_TABLE.c.kind == bindparam("kind"))
-        .order_by(*(_TABLE.c[column].desc() for column in ("as_of", "computed_at", "prediction_id")))
+        select(table.c[name])
+        .where(table.c.tenant_id == _LEAD.c.tenant_id, table.c.lead_id == _LEAD.c.lead_id)
+        .where(table.c.kind == bindparam("kind"))
+        .order_by(*(table.c[column].desc() for column in ("as_of", "computed_at", "prediction_id")))
         .limit(1)
+        .correlate(_LEAD)
         .scalar_subquery()
     )
 
 
-_BANDS = select(_LEAD.c.lead_id, _newest("band"), _newest("probability")).where(
+_OTHER = _TABLE.alias("other")
+_SCORABLE = (
     _LEAD.c.tenant_id == bindparam("tenant"),
     among(_LEAD.c.lead_id, "leads"),
     _LEAD.c.restricted_at.is_(None),
     _LEAD.c.objected_at.is_(None),
+)
+_BANDS = select(_LEAD.c.lead_id, _newest("band"), _newest("probability")).where(*_SCORABLE)
+
+_PRIOR = (
+    select(
+        *(_LEAD.c[name] for name in ("lead_id", "version", "loaded_version")),
+        *(_TABLE.c[name] for name in ("band", "probability", "model_version")),
+        _SNAPSHOT.c.lead_version.label("scored_version"),
+    )
+    .select_from(_LEAD)
+    .outerjoin(
+        _TABLE, (_TABLE.c.tenant_id == _LEAD.c.tenant_id) & (_TABLE.c.prediction_id == _newest("prediction_id", _OTHER))
+    )
+    .outerjoin(
+        _SNAPSHOT, (_SNAPSHOT.c.tenant_id == _TABLE.c.tenant_id) & (_SNAPSHOT.c.snapshot_id == _TABLE.c.snapshot_id)
+    )
+    .where(*_SCORABLE)
 )
 
 
@@ -87,6 +107,19 @@ def bands(
         parameters = {"tenant": tenant_id, "kind": kind, "leads": batch}
         for lead_id, band, probability in session.connection().execute(_BANDS, parameters):
             by_lead[lead_id] = None if band is None or probability is None else (band, probability)
+    return by_lead
+
+
+def prior(session: Session, tenant_id: str, *, kind: str, lead_ids: Sequence[str]) -> dict[str, PriorScore]:
+    """Return each lead's newest prediction of a kind, and what happened to the lead since.
+
+    Leads for which nothing may be computed (restricted, objected) are left out.
+    """
+    by_lead: dict[str, PriorScore] = {}
+    for batch in in_batches(lead_ids):
+        parameters = {"tenant": tenant_id, "kind": kind, "leads": batch}
+        for row in session.connection().execute(_PRIOR, parameters).mappings():
+            by_lead[row["lead_id"]] = PriorScore(**{name: row[name] for name in _PRIOR_NAMES})
     return by_lead
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from db.models import Event, Lead, Prediction, ScoreFeedback, ScoreOverride
 from db.records import ContactTally, RealisedRecord, ReviewerTally
+from db.repositories.leads.lead_status import IS_OPEN
 from db.repositories.sql import table_of
 
 _LEAD, _PREDICTION, _EVENT = table_of(Lead).c, table_of(Prediction).c, table_of(Event).c
@@ -52,7 +53,7 @@ _REACHED = (
 )
 _CONTACTS = (
     select(_LEAD.assigned_to, func.count(), func.sum(case((_REACHED, 1), else_=0)))
-    .where(*_LEADS, or_(_LEAD.status == "open", _since(_LEAD.label_at)))
+    .where(*_LEADS, or_(IS_OPEN, _since(_LEAD.label_at)))
     .group_by(_LEAD.assigned_to)
 )
 _OVERRIDES = (

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Table, delete, select, tuple_
 from sqlalchemy.orm import Session
 
 from db.base import Base
-from db.models import Backfill, ComparedRow, Lead, OutboundDelivery, OutboundEvent, RejectedEntry
-from db.privacy import CATEGORIES, STORES, Store, retention_days
+from db.models import AuditEntry, Backfill, ComparedRow, Lead, OutboundDelivery, OutboundEvent, RejectedEntry
+from db.privacy import CATEGORIES, DAYS, STORES, Store, retention_days
+from db.records import Removal
 from db.repositories.sql import rowcount
+from domain.documents import JsonMapping, JsonObject
 
 #: rows in one statement, so that it blocks nobody for long
 BATCH = 5_000
+#: table -> the category whose rule ends its rows; a delivery goes with its event
+_CATEGORY = {store.table: store.category for store in STORES} | {"outbound_deliveries": "told"}
 
 
 def purge(session: Session, tenant_id: str, *, chosen: Mapping[str, int], now: datetime) -> dict[str, int]:
@@ -36,6 +41,46 @@ def purge(session: Session, tenant_id: str, *, chosen: Mapping[str, int], now: d
         for model in (RejectedEntry, ComparedRow):
             deleted[model.__tablename__] = _delete_of_old_imports(session, tenant_id, model, before)
     return {table: count for table, count in deleted.items() if count}
+
+
+def rules(chosen: Mapping[str, int]) -> dict[str, JsonObject]:
+    """Return the days that each category is kept now, and whose rule that is: ours or the tenant's."""
+    return {
+        category: {"days": days, "by": "tenant" if days != DAYS[category] else "default"}
+        for category in CATEGORIES
+        if (days := retention_days(category, chosen)) is not None
+    }
+
+
+def removals(session: Session, tenant_id: str, *, since: datetime | None = None) -> list[Removal]:
+    """Return what the purge took of a tenant, oldest first, as its audit chain has it."""
+    query = select(AuditEntry.sequence, AuditEntry.at, AuditEntry.kind, AuditEntry.body).where(
+        AuditEntry.tenant_id == tenant_id, AuditEntry.kind.in_(("purge", "erasure"))
+    )
+    if since is not None:
+        query = query.where(AuditEntry.at >= since)
+    rows = session.execute(query.order_by(AuditEntry.sequence))
+    return [removal for row in rows for removal in _removals(row.sequence, row.at, row.kind, json.loads(row.body))]
+
+
+def _removals(sequence: int, at: datetime, kind: str, body: JsonMapping) -> Iterator[Removal]:
+    """Yield what one row of the chain says; an erasure that a person asked for is no purge."""
+    if kind == "erasure" and body.get("reason") != "retention":
+        return
+    rules_then: JsonMapping = body.get("days") or {}
+    stores = {**(body.get("stores") or {}), **({"files": body["files"]} if body.get("files") else {})}
+    for store, count in stores.items():
+        category = "profile" if kind == "erasure" else _CATEGORY.get(store, "imports and exports")
+        rule = rules_then.get(category) or {}
+        yield Removal(
+            at=at,
+            store=store,
+            rows=count,
+            category=category,
+            days=rule.get("days"),
+            by=rule.get("by"),
+            sequence=sequence,
+        )
 
 
 def inactive(session: Session, tenant_id: str, *, before: datetime, limit: int) -> list[str]:

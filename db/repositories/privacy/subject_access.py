@@ -25,6 +25,7 @@ from db.repositories.events import events
 from db.repositories.leads import leads
 from db.repositories.models import lineage
 from db.repositories.predictions import snapshots
+from db.repositories.privacy import corrections
 from db.repositories.privacy.erasure import subject_tables
 from db.repositories.privacy.erasure_stores import may_name, rejected_cells
 from domain.documents import JsonMapping
@@ -40,18 +41,30 @@ def collect(session: Session, tenant_id: str, *, subject: DataSubject) -> dict[s
         SealBroken: a stored row was changed or moved.
 
     """
-    tables = {table.name: _rows(session, tenant_id, table, column, subject) for table, column in subject_tables()}
-    tables["leads"] = [_lead(session, tenant_id, lead_id) for lead_id in sorted(subject.lead_ids)]
-    _open_texts(session, tenant_id, tables["events"], subject)
-    _open_quotes(session, tenant_id, tables["consent_entries"], subject)
-    _open_features(session, tenant_id, tables["snapshots"])
-    _open_raw(session, tenant_id, tables["raw_events"])
+    tables = of_leads(session, tenant_id, subject=subject)
     tables["rejected_rows"] = [
         {"import": key[0], "cells": dict(zip(header, cells, strict=False)), "more": cells[len(header) :]}
         for key, header, cells in rejected_cells(session, tenant_id)
         if subject.in_row(header, cells, by_name=True)
     ]
     return tables | _mentions(session, tenant_id, subject)
+
+
+def of_leads(session: Session, tenant_id: str, *, subject: DataSubject) -> dict[str, list[JsonMapping]]:
+    """Return the rows of the subject's leads in every table that names leads in a column, decrypted, by table.
+
+    Raises:
+        SealBroken: a stored row was changed or moved.
+
+    """
+    tables = {table.name: _rows(session, tenant_id, table, column, subject) for table, column in subject_tables()}
+    tables["leads"] = [_lead(session, tenant_id, lead_id) for lead_id in sorted(subject.lead_ids)]
+    _open_texts(session, tenant_id, tables["events"], subject)
+    _open_quotes(session, tenant_id, tables["consent_entries"], subject)
+    tables["corrections"] = _corrections(session, tenant_id, subject)
+    _open_features(session, tenant_id, tables["snapshots"])
+    _open_raw(session, tenant_id, tables["raw_events"])
+    return tables
 
 
 def _rows(session: Session, tenant_id: str, table: Table, column: str, subject: DataSubject) -> list[JsonMapping]:
@@ -84,6 +97,14 @@ def _open_quotes(session: Session, tenant_id: str, rows: list[JsonMapping], subj
         entry for lead_id in sorted(subject.lead_ids) for entry in consent.for_lead(session, tenant_id, lead_id=lead_id)
     )
     _replace(rows, "quote", {entry.entry_id: entry.quote for entry in entries}, "entry_id")
+
+
+def _corrections(session: Session, tenant_id: str, subject: DataSubject) -> list[JsonMapping]:
+    return [
+        {"lead_id": lead_id, **asdict(record)}
+        for lead_id in sorted(subject.lead_ids)
+        for record in corrections.for_lead(session, tenant_id, lead_id=lead_id)
+    ]
 
 
 def _open_features(session: Session, tenant_id: str, rows: list[JsonMapping]) -> None:

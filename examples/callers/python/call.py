@@ -44,10 +44,11 @@ def call(task: str, queue: str, **kwargs: Any) -> dict[str, Any]:
 def main(tenant: str) -> None:
     """Upsert a lead, score it, read a refusal, and ask for a callback."""
     call("hearth.tenants.configure", "inference", tenant_id=tenant, settings={"name": "Simulated CRM"})
-    upserted = call("hearth.leads.upsert", "ingest", tenant_id=tenant, leads=[LEAD], idempotency_key="CRM-1001-v1")
-    lead_id = upserted["data"]["lead_ids"][0]
+    call("hearth.leads.upsert", "ingest", tenant_id=tenant, leads=[LEAD], idempotency_key="CRM-1001-v1")
+    # our own id names the lead; the answer gives Hearth's beside it
+    own = {"external_id": LEAD["external_id"], "source_system": LEAD["source_system"]}
 
-    scored = call("hearth.leads.score", "inference", tenant_id=tenant, lead_id=lead_id)
+    scored = call("hearth.leads.score", "inference", tenant_id=tenant, **own)
     print(f"score {scored['data']['lead']['probability']:.2f} by {scored['model']['version']} ({scored['status']})")
     for reason in scored["data"]["lead"]["up"]:
         print(f"  + {reason['text']}")
@@ -59,7 +60,7 @@ def main(tenant: str) -> None:
         print(f"refused {kind} {code} at {places[0]['loc']}: {places[0]['msg']}")
 
     done = signature("crm.lead_scored", queue="crm")
-    app.send_task("hearth.leads.score", kwargs={"tenant_id": tenant, "lead_id": lead_id}, queue="inference", link=done)
+    app.send_task("hearth.leads.score", kwargs={"tenant_id": tenant, **own}, queue="inference", link=done)
     print("asked for a callback on queue crm")
 
 

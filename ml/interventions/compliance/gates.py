@@ -39,9 +39,7 @@ _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 _MOST_A_DAY = 3
 _INQUIRY = timedelta(days=RULES["consent.call_inquiry"].days or 0)
 #: versions of all data that a judgement depends on
-VERSION = (
-    f"gates {RULES.version}, zones {PLACES.version}, holidays {HOLIDAYS.version}, copy {copy_check.CATALOGUE.version}"
-)
+VERSION = f"gates {RULES.version}, zones {PLACES.version}, holidays {HOLIDAYS.version}, copy {copy_check.VERSION}"
 #: hours that no brokerage has narrowed
 _ANY_HOUR = Hours(0, 24)
 _CONSENT_PREFIXES = ("opt_in_", "dnd_")

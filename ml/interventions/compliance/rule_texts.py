@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+
 from ml.interventions.compliance.holidays import HOLIDAYS
 from ml.interventions.compliance.rules import RULES, Rule
 from ml.interventions.compliance.zones import LAWS, LegalHours
@@ -14,7 +17,16 @@ def rule(rule_id: str) -> Rule | None:
     >>> rule("quiet.fl").source, rule("fh.adults_only").gate, rule("no.such")
     ('Fla. Stat. 501.616(6)(a)', 'content', None)
     """
-    return RULES.rules.get(rule_id) or LAW_RULES.get(rule_id) or _COPY_RULES.get(rule_id)
+    return RULES.rules.get(rule_id) or LAW_RULES.get(rule_id) or _copy_rules().get(rule_id)
+
+
+@cache
+def _copy_rules() -> Mapping[str, Rule]:
+    """Return the entries of the copy catalogues by their ids."""
+    return {
+        entry.id: Rule(id=entry.id, gate="content", text=entry.suggestion or entry.cls, source=entry.source)
+        for entry in (*copy_check.catalogue().entries, *(shape.entry for shape in copy_check.shapes()))
+    }
 
 
 def _law_text(law: LegalHours) -> str:
@@ -34,8 +46,3 @@ def _clock(hours: tuple[float, float]) -> str:
 
 #: legal hours and holidays by their ids
 LAW_RULES = {law.id: Rule(id=law.id, gate="quiet_hours", text=_law_text(law), source=law.source) for law in LAWS}
-#: entries of the copy catalogues by their ids
-_COPY_RULES = {
-    entry.id: Rule(id=entry.id, gate="content", text=entry.suggestion or entry.cls, source=entry.source)
-    for entry in (*copy_check.CATALOGUE.entries, *(shape.entry for shape in copy_check.SHAPES))
-}

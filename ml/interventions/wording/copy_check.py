@@ -9,14 +9,24 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from domain.documents import TomlMapping
 from ml.errors import CatalogueError
 from ml.interventions.wording import fair_housing
-from ml.language.patterns import Finding, PhraseCatalogue, PhraseEntry, Tier, load_phrases, parse_entry, read_data_file
+from ml.language.patterns import (
+    Finding,
+    PhraseCatalogue,
+    PhraseEntry,
+    Tier,
+    load_phrases,
+    parse_entry,
+    read_data_file,
+    version_of,
+)
 from ml.language.phrases import find_phrases, worst_tier
 
-__all__ = ["CATALOGUE", "SHAPES", "Finding", "Shape", "Tier", "check_copy", "load_shapes", "worst_tier"]
+__all__ = ["VERSION", "Finding", "Shape", "Tier", "catalogue", "check_copy", "load_shapes", "shapes", "worst_tier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +61,35 @@ def check_copy(text: str) -> list[Finding]:
     >>> check_copy("Three new homes near the park came up this week. Shall I send them?")
     []
     """
-    findings = [*find_phrases(text, CATALOGUE), *_shapes(text)]
+    findings = [*find_phrases(text, catalogue()), *_shapes(text)]
     return sorted(findings, key=lambda finding: (finding.start, -finding.end, finding.id))
 
 
+_TEXT = read_data_file(__package__, "copy_check.toml")
+#: that of `catalogue`, without reading it
+VERSION = version_of(fair_housing.TEXT, _TEXT)
+
+
+@cache
+def catalogue() -> PhraseCatalogue:
+    """Return the phrases of all copy, fair housing among them.
+
+    Read once, by whoever first checks copy: it takes a second, and a list of calls holds none.
+    """
+    return load_phrases({"fair_housing.toml": fair_housing.TEXT, "copy_check.toml": _TEXT})
+
+
+@cache
+def shapes() -> tuple[Shape, ...]:
+    """Return what is recognised by its shape; read once."""
+    return load_shapes(_TEXT)
+
+
 def _shapes(text: str) -> Iterator[Finding]:
-    for shape in SHAPES:
+    for shape in shapes():
         for match in shape.pattern.finditer(text):
             yield shape.entry.finding(match.start(), match.end())
 
 
 def _parse_shape(table: TomlMapping) -> Shape:
     return Shape(entry=parse_entry(table), pattern=re.compile(table["shape"]))
-
-
-_TEXT = read_data_file(__package__, "copy_check.toml")
-#: fair housing among them
-CATALOGUE: PhraseCatalogue = load_phrases({"fair_housing.toml": fair_housing.TEXT, "copy_check.toml": _TEXT})
-SHAPES = load_shapes(_TEXT)

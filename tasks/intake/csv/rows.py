@@ -245,6 +245,7 @@ def _draft(row: RowValues, defaults: FileDefaults) -> LeadDraft:
         as_of=as_of,
         label=label,
         label_at=None if label is None else _time(row, "label_at") or _time(row, "closed_at"),
+        label_closes=row.plan.label.closes,
         events=tuple(_event(name, at, as_of) for name, (_, at) in row.times.items() if name in EVENTS),
         clean=True,
     )

@@ -6,8 +6,10 @@ The keys are those of the fair queue (workers.worker.fair_queue).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from redis import Redis
+if TYPE_CHECKING:
+    from redis import Redis
 
 #: a field of the turns that is a tenant; the others are bookkeeping
 LANE = "@"

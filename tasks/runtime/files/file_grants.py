@@ -56,6 +56,19 @@ def sweep(home: Path) -> None:
             note.unlink(missing_ok=True)
 
 
+def notes_of(home: Path, tenant_id: str) -> list[Path]:
+    """Return the notes that grant a tenant anything."""
+    notes = [note for note in (home / FOLDER).glob("*") if _TOKEN.fullmatch(note.name)]
+    return [note for note in notes if _tenant_of(note) == tenant_id]
+
+
+def _tenant_of(note: Path) -> object:
+    try:
+        return json.loads(note.read_text()).get("tenant_id")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
 def _write(home: Path, text: str) -> Path:
     folder = home / FOLDER
     home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -19,9 +19,12 @@ from domain.documents import JsonObject
 from ml.language import consent_words
 from tasks.intake.csv import source
 from tasks.intake.csv.columns.column_plan import ColumnPlan, PlannedColumn
+from tasks.intake.csv.columns.ignored_columns import TEXTS, why_ignored
 from tasks.intake.csv.issues import Issue
+from tasks.intake.lead_drafts import counted_as
 from tasks.runtime.files import workspace
 from tasks.services.backfill import file_layout
+from tasks.services.models import closed_leads
 
 #: examples of a column, and lines named of each reason for which rows are rejected
 EXAMPLES, LINES = 3, 3
@@ -43,20 +46,32 @@ class _Issues:
 
     count: int = 0
     messages: list[str] = field(default_factory=list)
+    codes: Counter[str] = field(default_factory=Counter)
+    #: the beginnings of the first distinct cells
+    cells: list[str] = field(default_factory=list)
 
-    def add(self, issue: Issue) -> None:
+    def add(self, issue: Issue, cell: str = "") -> None:
         """Count one more."""
         self.count += 1
+        self.codes[issue.code] += 1
         if len(self.messages) < LINES:
             self.messages.append(issue.message)
+        if cell and len(self.cells) < EXAMPLES and cell not in self.cells:
+            self.cells.append(cell)
 
 
 @dataclass(slots=True)
 class _Findings:
     """The findings about the sampled rows."""
 
+    #: when they are read
+    now: datetime
+    #: header -> position
+    positions: Mapping[str, int]
     codes: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=lambda: Counter(won=0, lost=0, open=0))
+    #: the closed leads, for what can be learnt from them
+    closed: closed_leads.Tally = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=lambda: Counter(rejected=0, skipped=0))
     filled: Counter[int] = field(default_factory=Counter)
     #: position -> the beginnings of its first distinct cells
@@ -80,16 +95,22 @@ class _Findings:
                     examples.append(text[:LONGEST])
         for issue in issues:
             if issue.severity == "warning" and issue.column:
-                self.doubts.setdefault(issue.column, _Issues()).add(issue)
+                self.doubts.setdefault(issue.column, _Issues()).add(issue, self._cell(record, issue.column))
         if lead is None:
             refused = issues[0].severity == "error"
             self.rows["rejected" if refused else "skipped"] += 1
             (self.rejected if refused else self.passed_over).setdefault(issues[0].code, _Issues()).add(issues[0])
             return
-        self.labels["open" if lead.label is None else "won" if lead.label else "lost"] += 1
+        self.labels.update(counted_as(lead))
+        self.closed.update(closed_leads.of_draft(lead, self.now))
         for source_of, told in {(_source_of(s), f"{s.decision} {s.channel}") for s in lead.statements}:
             if source_of in self.consent or len(self.consent) < MOST_SOURCES:
                 self.consent.setdefault(source_of, Counter())[told] += 1
+
+    def _cell(self, record: source.CsvRecord, header: str) -> str:
+        """Return the beginning of a row's cell below a header; empty where the row is too short or has none."""
+        position = self.positions.get(header, len(record.cells))
+        return record.cells[position].strip()[:LONGEST] if position < len(record.cells) else ""
 
 
 def _source_of(statement: ConsentStatement) -> str:
@@ -112,7 +133,11 @@ def preview(draft: BackfillDraft, spooled: source.SpooledFile, now: datetime) ->
     """Return how the file is read, from its first 1,000 records; store nothing and discard the spool."""
     file_source, plan, defaults = file_layout.load(draft.source)
     read_row = file_layout.READERS[draft.source["kind"]]
-    findings = _Findings(codes=Counter(issue.code for issue in (*file_source.warnings, *plan.warnings)))
+    findings = _Findings(
+        now=now,
+        positions={column.header: column.index for column in plan.columns},
+        codes=Counter(issue.code for issue in (*file_source.warnings, *plan.warnings)),
+    )
     for record in source.read_records(Path(draft.spool), spooled.chunks[0], file_source):
         findings.add(record, *read_row(record, plan, defaults, now))
     workspace.discard(draft.spool)
@@ -131,6 +156,7 @@ def preview(draft: BackfillDraft, spooled: source.SpooledFile, now: datetime) ->
             "empty": [column.header for column in plan.columns if column.header and not findings.filled[column.index]],
         },
         "readings": [_reading(column, findings) for column in plan.columns],
+        "ignored": [_ignored(column) for column in plan.columns if column.role == "ignored"],
         "consent": [{"from": name, "understood": dict(told)} for name, told in sorted(findings.consent.items())],
         "ends": [
             {
@@ -141,6 +167,7 @@ def preview(draft: BackfillDraft, spooled: source.SpooledFile, now: datetime) ->
             for end in plan.ends
         ],
         "labels": dict(findings.labels),
+        "usable": closed_leads.usable(findings.closed).short(),
         "rejected": _reasons(findings.rejected),
         "passed_over": _reasons(findings.passed_over),
         "advice": _advice(file_source, plan, findings),
@@ -161,8 +188,20 @@ def _reading(column: PlannedColumn, findings: _Findings) -> JsonObject:
         "counts_after": column.rank,
         "filled": findings.filled[column.index],
         "examples": [_shown(text, column) for text in findings.examples.get(column.index, ())],
-        "advice": f"{doubts.count} cells: {_hint(doubts.messages[0])}" if doubts else None,
+        "advice": f"{_cells(doubts.count)}: {_hint(doubts.messages[0])}" if doubts else None,
+        "warnings": dict(doubts.codes) if doubts else {},
+        "doubtful": [_shown(text, column) for text in doubts.cells] if doubts else [],
     }
+
+
+def _cells(count: int) -> str:
+    return "1 cell" if count == 1 else f"{count} cells"
+
+
+def _ignored(column: PlannedColumn) -> JsonObject:
+    """Return a column that is not read, and why."""
+    why = why_ignored(column)
+    return {"column": column.header, "why": why, "text": TEXTS[why]}
 
 
 def _shown(text: str, column: PlannedColumn) -> str:

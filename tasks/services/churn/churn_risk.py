@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from db.records import PredictionDraft, PredictionRecord, SnapshotRecord
+from db.records import PredictionDraft, PredictionRecord, PriorScore, SnapshotRecord
 from db.repositories.due_queues.queues import risk_queue
 from db.repositories.overrides import threshold_state
 from db.repositories.predictions import predictions
@@ -23,7 +23,7 @@ from ml.profiles import FeatureMatrix, LeadProfile
 from tasks.contracts.base.wire import to_wire
 from tasks.runtime.context import TaskContext
 from tasks.services.interventions.intervention_settings import settings_of
-from tasks.services.leads import profiles
+from tasks.services.leads import profiles, score_digest
 from tasks.services.leads.predictions import due_after, interval_of, save_predictions, take_snapshots
 from tasks.services.models import model_registry
 from tasks.services.models.model_kind import ChurnChampion
@@ -75,8 +75,8 @@ def assess_leads(
 ) -> dict[str, StoredRisk]:
     """Assess leads as of a moment and store their risk; leave out those that ended or may not be assessed.
 
-    Unchanged within the scoring interval nothing new is written. Emits `risk.changed` where the level did, and sets
-    when each lead is looked at again. Raises UnknownLead.
+    Unchanged within the scoring interval nothing new is written. Emits `risk.changed` where the level did and that is
+    news of the lead alone (`score_digest`), and sets when each lead is looked at again. Raises UnknownLead.
     """
     stored = profiles.load(session, context.tenant_id, lead_ids, as_of)
     assessment = assess_stored(session, context, stored, as_of)
@@ -269,8 +269,12 @@ def _drafts(
 
 def _store(session: Session, context: TaskContext, drafts: Sequence[PredictionDraft]) -> dict[str, StoredRisk]:
     stored = save_predictions(session, context, drafts, kind=KIND)
-    for draft, prediction_id in stored.fresh():
-        _emit_change(context, draft, prediction_id, stored.before[draft.lead_id])
+    fresh = stored.fresh()
+    quiet = score_digest.causes(fresh, stored.before)
+    score_digest.add(session, context, fresh, stored.before, quiet)
+    for draft, prediction_id in fresh:
+        if draft.lead_id not in quiet:
+            _emit_change(context, draft, prediction_id, stored.before[draft.lead_id])
     unchanged = [prediction_id for _, prediction_id in stored.saved if prediction_id not in stored.new]
     # what counts of an unchanged one is the row that was stored first
     first = {row.prediction_id: row for row in predictions.get(session, context.tenant_id, prediction_ids=unchanged)}
@@ -280,10 +284,8 @@ def _store(session: Session, context: TaskContext, drafts: Sequence[PredictionDr
     }
 
 
-def _emit_change(
-    context: TaskContext, draft: PredictionDraft, prediction_id: str, was: tuple[str, float] | None
-) -> None:
-    if was is None or was[0] == draft.band:
+def _emit_change(context: TaskContext, draft: PredictionDraft, prediction_id: str, was: PriorScore) -> None:
+    if was.band is None or was.band == draft.band:
         return
     context.emit_event(
         "risk.changed",
@@ -291,7 +293,7 @@ def _emit_change(
         lead_id=draft.lead_id,
         prediction_id=prediction_id,
         level=draft.band,
-        was=was[0],
+        was=was.band,
         probability=draft.probability,
     )
 

@@ -30,7 +30,7 @@ def action_view(record: InterventionRecord) -> JsonObject:
         "reason_codes": list(record.reason_codes),
         "expected_uplift": record.detail.get("expected_uplift"),
         "evidence": record.evidence,
-        "compliance": compliance_view(record.decision),
+        "compliance": {**compliance_view(record.decision), "rules": rulings(record)},
         **({} if text is None else {"text": text}),
         **({} if crm is None else {"crm": crm}),
     }
@@ -84,9 +84,15 @@ def audit_action(context: TaskContext, action: InterventionDraft | InterventionR
         held_out=action.held_out,
         policy=action.policy,
         decision=action.decision.get("decision"),
-        rules=rule_ids(action.decision),
+        rules=[ruling["rule"] for ruling in rulings(action)],
         **more,
     )
+
+
+def rulings(record: InterventionDraft) -> list[JsonMapping]:
+    """Return the gates' rulings on an action, and that it waits for a person's yes to its plan, where it does."""
+    rules = list(record.decision.get("rules") or ())
+    return [*rules, {"gate": "plan", "rule": record.awaits, "decision": "wait"}] if record.waits_for_plan else rules
 
 
 def rule_ids(decision: JsonMapping) -> list[str]:

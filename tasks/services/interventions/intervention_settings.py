@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import get_args
 
 from domain.documents import JsonMapping, JsonObject
 from ml.interventions.compliance.gates import GateRules
 from ml.interventions.compliance.quiet_hours import Hours
 from ml.interventions.policy import COOLDOWN, ENTER, LEAVE
-from tasks.contracts.tenants import Interventions
+from tasks.contracts.tenants import AskBefore, Interventions
 
 #: share of leads that are held out of what is planned for them
 HOLDOUT = 0.10
@@ -17,6 +18,11 @@ HOLDOUT = 0.10
 APPROVAL = ("sms", "email")
 #: minutes of people's work planned within 24 hours, five people's: a large history is worked off day by day
 BUDGET = 2400.0
+#: share of the open leads for which actions may go out within 24 hours without a person's yes. A lead gets at most one
+#: action in the 7 days of the cooldown: where half of the open leads are at risk, that is a 14th of them on a usual day
+LARGEST_PLAN_SHARE = 0.1
+#: actions within 24 hours that are no large plan, however few leads a tenant has: one person's work of a day
+SMALL_PLAN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,8 @@ class InterventionSettings:
     cooldown: timedelta = COOLDOWN
     #: of 24 hours, over all batches of leads
     budget: float = BUDGET
+    ask_before: AskBefore = "first_and_large"
+    largest_plan_share: float = LARGEST_PLAN_SHARE
     #: of the gates
     rules: GateRules = field(default_factory=GateRules)
 
@@ -47,6 +55,8 @@ def settings_of(settings: JsonMapping) -> InterventionSettings:
         leave=min(float(block.get("leave", LEAVE)), enter),
         cooldown=timedelta(days=block["cooldown_days"]) if "cooldown_days" in block else COOLDOWN,
         budget=float(block.get("budget", BUDGET)),
+        ask_before=_ask_before(block),
+        largest_plan_share=float(block.get("largest_plan_share", LARGEST_PLAN_SHARE)),
         rules=_rules(block),
     )
 
@@ -61,6 +71,12 @@ def merged(settings: JsonMapping, update: Interventions) -> JsonObject:
     changed = update.model_dump(exclude_unset=True, exclude=set(update.model_extra or {}))
     both = {**block_of(settings), **changed}
     return {name: value for name, value in both.items() if value is not None}
+
+
+def _ask_before(block: JsonMapping) -> AskBefore:
+    """Return which plans wait for a person's yes; what a newer version wrote asks as often as can be."""
+    modes: tuple[AskBefore, ...] = get_args(AskBefore)
+    return next((mode for mode in modes if mode == block.get("ask_before")), "first_and_large")
 
 
 def _rules(block: JsonMapping) -> GateRules:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from db.records import EnrolmentRecord, InterventionDraft, InterventionRecord
-from db.repositories.interventions import enrolments, interventions
+from db.repositories.interventions import enrolments, interventions, plan_releases
 from db.repositories.leads import leads
 from db.session import Session
 from domain.action_states import BLOCKED, RUNNING, WAITING
 from domain.crms import LEAD_SYSTEMS
 from tasks.crm.adapter import CrmAdapter
 from tasks.runtime.context import TaskContext
+from tasks.services.interventions import plan_wait
 from tasks.services.interventions.action_rows import Selection, arm_of, draft_of, enrolment_of, record_of
 from tasks.services.interventions.action_views import audit_action, rule_ids
 from tasks.services.interventions.gate_context import GateSubject
@@ -42,6 +43,22 @@ def withdraw_waiting(
     return {
         lead_id: _withdraw_waiting(session, context, plan, selections.get(lead_id)) for lead_id, plan in plans.items()
     }
+
+
+def leave_plan(
+    session: Session,
+    context: TaskContext,
+    plans: Mapping[str, LeadPlan],
+    selections: Mapping[str, Selection],
+    held_back: Mapping[str, InterventionRecord],
+) -> None:
+    """Take the held-out actions of leads out of the plan that waits where `withdraw_waiting` would withdraw others'."""
+    left = [
+        lead_id
+        for lead_id, action in held_back.items()
+        if (plans[lead_id].reason in _IDLE if lead_id not in selections else selections[lead_id].record != action)
+    ]
+    plan_releases.leave(session, context.tenant_id, lead_ids=left)
 
 
 def _withdraw_waiting(session: Session, context: TaskContext, plan: LeadPlan, selection: Selection | None) -> LeadPlan:
@@ -90,7 +107,10 @@ def store(
     selections: Mapping[str, Selection],
 ) -> dict[str, LeadPlan]:
     """Store what was selected and blocked, enrol the leads, hand over what may go now; return the finished plans."""
-    drafts = _drafts(session, plan_context, batch, selections)
+    wanted = _drafts(session, plan_context, batch, selections)
+    rule = plan_wait.rule_of(session, plan_context, wanted.values())
+    drafts = {lead_id: plan_wait.held(draft, rule) for lead_id, draft in wanted.items()}
+    plan_wait.announce(session, context, rule, drafts.values())
     new = {lead_id: draft for lead_id, draft in drafts.items() if selections[lead_id].record is None}
     blocked = [draft for plan in plans.values() for draft in _news(plan_context, batch.subjects[plan.lead_id], plan)]
     _save(session, context, [*new.values(), *blocked])
@@ -100,12 +120,34 @@ def store(
         if lead_id not in new and (moved := _revive(session, context, draft)) is not None
     }
     actions = {lead_id: record_of(draft) for lead_id, draft in new.items()} | revived
+    actions |= _free(session, context, plan_context, selections)
     enrolled = _enrol(session, context, batch, selections, actions)
     hand_over(
         context,
         [action for action in actions.values() if action.state == "planned" and action.not_before <= context.now],
     )
+    actions = _held_out(selections) | actions
     return {lead_id: _finished(plan, actions.get(lead_id), enrolled.get(lead_id)) for lead_id, plan in plans.items()}
+
+
+def _free(
+    session: Session, context: TaskContext, plan_context: PlanContext, selections: Mapping[str, Selection]
+) -> dict[str, InterventionRecord]:
+    """Let the waiting actions go of the leads for which nobody need be asked any more."""
+    waiting = {
+        lead_id: selection.record
+        for lead_id, selection in selections.items()
+        if selection.record is not None and selection.record.waits_for_plan
+    }
+    return plan_wait.free(session, context, waiting) if plan_context.goes_unasked and waiting else {}
+
+
+def _held_out(selections: Mapping[str, Selection]) -> dict[str, InterventionRecord]:
+    return {
+        lead_id: selection.record
+        for lead_id, selection in selections.items()
+        if selection.record is not None and selection.record.state == "held_out"
+    }
 
 
 def hand_over(context: TaskContext, actions: Sequence[InterventionRecord]) -> None:
@@ -191,7 +233,7 @@ def _enrol(
     drafts = [
         enrolment_of(action, context.now)
         for lead_id, action in actions.items()
-        if lead_id not in batch.enrolments and not selections[lead_id].reasons.need.terminal
+        if lead_id not in batch.enrolments and action.awaits is None and not selections[lead_id].reasons.need.terminal
     ]
     return dict(enrolments.enrol(session, context.tenant_id, drafts=drafts)) if drafts else {}
 
@@ -201,6 +243,9 @@ def _finished(plan: LeadPlan, action: InterventionRecord | None, enrolment: Enro
         plan = replace(plan, held_out=enrolment.held_out, propensity=enrolment.propensity)
     if action is None:
         return plan
+    if action.awaits is not None:
+        plan = replace(plan, held_out=action.held_out, propensity=action.propensity)
     if action.state in RUNNING:
-        return replace(plan, actions=(*plan.actions, action))
+        others = (other for other in plan.actions if other.action_id != action.action_id)
+        return replace(plan, actions=(*others, action))
     return replace(plan, reason="held_out") if action.state == "held_out" else plan

@@ -24,6 +24,8 @@ class PlanRequest:
     budget: float | None = None
     #: the CRM that requests are written for
     crm: str = DEFAULT_CRM
+    #: somebody asked for one lead, and so is answered: no plan of others waits in it
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,13 @@ class PlanContext:
     paused: frozenset[str]
     #: the brokerage's name
     name: str | None
+    #: somebody asked for one lead by name
+    by_name: bool
+
+    @property
+    def goes_unasked(self) -> bool:
+        """Return whether no plan waits here: somebody asked for the lead itself, or the tenant has decided before."""
+        return self.by_name or self.settings.ask_before == "never"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

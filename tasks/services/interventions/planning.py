@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from db.records import EnrolmentRecord, InterventionDraft, InterventionRecord
-from db.repositories.interventions import enrolments, interventions, pauses
+from db.repositories.interventions import enrolments, interventions, pauses, plan_releases
 from db.repositories.leads import leads
 from db.session import Session
 from domain.action_states import RUNNING, UNDONE, WAITING
@@ -85,6 +85,7 @@ def _plan_context(session: Session, context: TaskContext, request: PlanRequest) 
         uplifts=experiment.uplifts(session, context.tenant_id),
         paused=frozenset(pauses.active(session, context.tenant_id)),
         name=all_settings.get("name"),
+        by_name=request.by_name,
     )
 
 
@@ -111,6 +112,7 @@ def _withdraw_restricted(session: Session, context: TaskContext, restricted: Map
     running = interventions.active(session, context.tenant_id, lead_ids=list(restricted), now=context.now)
     for lead_id, actions in running.items():
         withdrawal.withdraw(session, context, [action.action_id for action in actions], restricted[lead_id][0])
+    plan_releases.leave(session, context.tenant_id, lead_ids=list(restricted))
 
 
 def _plan(
@@ -142,6 +144,7 @@ def _plan(
     }
     selections = {lead_id: choice.selection for lead_id, choice in choices.items() if choice.selection is not None}
     plans = plan_store.withdraw_waiting(session, context, plans, selections)
+    plan_store.leave_plan(session, context, plans, selections, _held_back(plan_context, batch))
     free = {lead_id: selection for lead_id, selection in selections.items() if plans[lead_id].reason != "collision"}
     return plan_store.store(session, context, plan_context, batch, plans=plans, selections=free)
 
@@ -154,7 +157,7 @@ def _started(
     return LeadPlan(
         lead_id=subject.record.lead_id,
         actions=tuple(running),
-        reason=why_not or (_protected(subject) if subject.wants_out else _resting(subject, plan_context)),
+        reason=why_not or (_protected(subject) if subject.wants_out else _resting(subject, enrolment, plan_context)),
         held_out=enrolment is not None and enrolment.held_out,
         propensity=None if enrolment is None else enrolment.propensity,
     )
@@ -176,22 +179,25 @@ def _protected(subject: GateSubject) -> str | None:
     return "decided" if done else None
 
 
-def _resting(subject: GateSubject, plan_context: PlanContext) -> str | None:
+def _resting(subject: GateSubject, enrolment: EnrolmentRecord | None, plan_context: PlanContext) -> str | None:
     """Return why a lead is left alone though something could be done: something is being done, or was lately."""
     for action in reversed(subject.past):
         if action.state == "dispatched" and action.expires_at > plan_context.now:
             return "collision"
-        acted_at = _acted_at(action)
+        acted_at = _acted_at(action, enrolment)
         if acted_at is not None and acted_at > plan_context.now - plan_context.settings.cooldown:
             return "held_out" if action.state == "held_out" else "cooldown"
     return None
 
 
-def _acted_at(action: InterventionRecord) -> datetime | None:
+def _acted_at(action: InterventionRecord, enrolment: EnrolmentRecord | None) -> datetime | None:
     """Return when an action was handed over, would have been, or was refused by a person; None where it never was."""
     if action.state == "held_out":
-        return action.planned_at
-    if action.state == "rejected":
+        # it would have gone with the yes to its plan, by which its lead was enrolled; without one, never
+        if enrolment is None or action.awaits is not None:
+            return None
+        return max(action.planned_at, enrolment.enrolled_at)
+    if action.state == "rejected" or action.withdrawn_reason == "declined":
         return action.dispatched_at or action.reviewed_at
     return action.dispatched_at
 
@@ -201,7 +207,8 @@ def _choose(
 ) -> dict[str, LeadChoice]:
     """Return for each lead with reasons the first proposal that the budget bears and no gate blocks."""
     proposals = {lead_id: _proposals(plan_context, lead_reasons) for lead_id, lead_reasons in reasons.items()}
-    paid = {lead_id: plan.actions[0].cost for lead_id, plan in plans.items() if plan.actions}
+    paid = {lead_id: action.cost for lead_id, action in _held_back(plan_context, batch).items()}
+    paid |= {lead_id: plan.actions[0].cost for lead_id, plan in plans.items() if plan.actions}
     affordable = _affordable(plan_context, reasons, proposals, paid)
     choices = {}
     for lead_id, bearable in affordable.items():
@@ -210,6 +217,16 @@ def _choose(
             reason = "budget"
         choices[lead_id] = _first_allowed(plan_context, batch, reasons[lead_id], bearable, reason)
     return choices
+
+
+def _held_back(plan_context: PlanContext, batch: PlanBatch) -> dict[str, InterventionRecord]:
+    """Return by lead the actions of held-out leads that wait for the yes to their plan, as the others' do."""
+    return {
+        lead_id: action
+        for lead_id, subject in batch.subjects.items()
+        for action in subject.past
+        if action.state == "held_out" and action.waits_for_plan and action.expires_at > plan_context.now
+    }
 
 
 def _proposals(plan_context: PlanContext, reasons: Reasons) -> list[Proposal]:
@@ -291,7 +308,11 @@ def _is_placeless(selection: Selection) -> bool:
 
 
 def _still_open(record: InterventionRecord, now: datetime) -> bool:
-    return record.state == "blocked" or (record.state in WAITING and record.expires_at > now)
+    return record.state == "blocked" or _waits(record, now)
+
+
+def _waits(record: InterventionRecord, now: datetime) -> bool:
+    return (record.state in WAITING or record.waits_for_plan) and record.expires_at > now
 
 
 def _judge(plan_context: PlanContext, subject: GateSubject, reasons: Reasons, proposal: Proposal) -> Selection:
@@ -299,7 +320,7 @@ def _judge(plan_context: PlanContext, subject: GateSubject, reasons: Reasons, pr
     names = (subject.record.lead_id, proposal.intervention, proposal.action)
     todays_id = action_id(plan_context.tenant_id, *names, plan_context.now.date(), plan_context.catalogue.version)
     alike = [action for action in subject.past if (action.intervention, action.action) == names[1:]]
-    waiting = (action for action in alike if action.state in WAITING and action.expires_at > plan_context.now)
+    waiting = (action for action in alike if _waits(action, plan_context.now))
     record = next(waiting, None) or next((action for action in alike if action.action_id == todays_id), None)
     moment = plan_context.now + proposal.delay
     candidate = candidate_of_proposal(proposal, plan_context)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from db.records import AssessmentRecord, PredictionDraft, SnapshotDraft, SnapshotRecord
+from db.records import AssessmentRecord, PredictionDraft, PriorScore, SnapshotDraft, SnapshotRecord
 from db.repositories.leads import leads
 from db.repositories.predictions import predictions, snapshots
 from db.session import Session
@@ -112,8 +112,8 @@ class StoredPredictions:
     saved: tuple[tuple[PredictionDraft, str], ...]
     #: ids of those that are new; an unchanged one keeps the id that it had
     new: frozenset[str]
-    #: lead -> band and probability of its newest prediction before
-    before: Mapping[str, tuple[str, float] | None]
+    #: lead -> its newest prediction before, and what happened to it since
+    before: Mapping[str, PriorScore]
 
     def fresh(self) -> list[tuple[PredictionDraft, str]]:
         """Return those that are new."""
@@ -127,7 +127,7 @@ def save_predictions(
 
     A lead that was restricted since its snapshot was taken gets none.
     """
-    before = predictions.bands(session, context.tenant_id, kind=kind, lead_ids=[draft.lead_id for draft in drafts])
+    before = predictions.prior(session, context.tenant_id, kind=kind, lead_ids=[draft.lead_id for draft in drafts])
     allowed = [draft for draft in drafts if draft.lead_id in before]
     saved = predictions.save_each(session, context.tenant_id, drafts=allowed, now=context.now) if allowed else []
     stored = StoredPredictions(

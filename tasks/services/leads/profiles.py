@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from db import consent
+from db import consent, merging
 from db.records import EventRecord, LeadRecord, LeadState, ScoringView
 from db.repositories.events import events
 from db.repositories.leads import leads
@@ -119,7 +119,7 @@ def to_profile(record: LeadRecord | ScoringView, happened: Sequence[EventRecord]
 
 def ended(lead: LeadRecord | LeadState | ScoringView) -> str | None:
     """Return how a lead ended, as its record tells; None where it is open, as a past client is again."""
-    return _ended(lead.status, lead.label, lead.stage) if lead.contactable else "no_contact"
+    return _ended(lead.status, lead.stage) if lead.contactable else "no_contact"
 
 
 def ended_as_sent(lead: LeadIn, as_of: datetime) -> str | None:
@@ -127,12 +127,10 @@ def ended_as_sent(lead: LeadIn, as_of: datetime) -> str | None:
     draft = to_draft(lead, as_of)
     if not consent.contactable(consent.draft_view(draft)):
         return "no_contact"
-    return _ended(lead.opportunity_status or "open", draft.label, lead.stage)
+    return _ended(merging.draft_status(draft), lead.stage)
 
 
-def _ended(status: str, label: bool | None, stage: str | None) -> str | None:
-    # who bought is no longer called, also where a file told of the outcome and not of the status
-    status = "won" if status == "open" and label is True else status
+def _ended(status: str, stage: str | None) -> str | None:
     past_client = status == "won" and normalised_level(stage or "") == "past client"
     return None if status == "open" or past_client else status
 

@@ -76,12 +76,13 @@ def in_doubt(session: Session, tenant_id: str, *, assigned_to: str | None = None
     return [
         {
             "lead_id": lead_id,
-            "external_id": external_id,
+            "external_id": identity and identity[1],
+            "source_system": identity and identity[0],
             "assigned_to": agent,
             "channels": sorted(channels),
             "since": min(channels.values()),
         }
-        for lead_id, external_id, agent, channels in consent.in_doubt(
+        for lead_id, identity, agent, channels in consent.in_doubt(
             session, tenant_id, assigned_to=assigned_to, limit=limit
         )
     ]

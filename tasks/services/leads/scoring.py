@@ -81,6 +81,7 @@ def _detail(score: LeadScore) -> JsonObject:
         "up": [_reason(reason) for reason in score.up],
         "down": [_reason(reason) for reason in score.down],
         "rest": score.rest,
+        "rest_parts": [{"text": part.text, "contribution": part.contribution} for part in score.rest_parts],
         "fit": score.fit,
         "engagement": score.engagement,
         "data_quality": score.data_quality,
@@ -89,4 +90,9 @@ def _detail(score: LeadScore) -> JsonObject:
 
 
 def _reason(reason: Reason) -> JsonObject:
-    return {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
+    return {
+        "feature": reason.feature,
+        "meaning": reason.meaning,
+        "text": reason.text,
+        "contribution": reason.contribution,
+    }

@@ -1,22 +1,24 @@
 """Tell the CRM when a lead score moves: a band that changed, a threshold that was crossed.
 
-A threshold is entered at one height and left below a lower one. Entering it again within the cooldown is recorded but
-not told. While a person's override of a lead is active, no job tells anything about its score.
+What moved since a file was loaded or another model scores is told as one (`score_digest`), not lead by lead. A
+threshold is entered at one height and left below a lower one. Entering it again within the cooldown is recorded but not
+told. While a person's override of a lead is active, no job tells anything about its score.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from db.records import PredictionDraft, ThresholdCrossing
+from db.records import PredictionDraft, PriorScore, ThresholdCrossing
 from db.repositories.overrides import overrides, threshold_state
 from db.session import Session
 from domain.documents import JsonMapping, JsonObject
 from domain.model_kinds import LEAD_SCORE
 from ml.thresholds import Threshold, hot, moved
 from tasks.runtime.context import TaskContext
+from tasks.services.leads import score_digest
 
 KIND = LEAD_SCORE.name
 #: for this long entering the same threshold again is not told
@@ -46,14 +48,19 @@ def emit_score_changes(
     session: Session,
     context: TaskContext,
     saved: Sequence[tuple[PredictionDraft, str]],
-    before: Mapping[str, tuple[str, float] | None],
+    before: Mapping[str, PriorScore],
 ) -> None:
-    """Emit what new scores changed against the ones before; leads with an active override are left out."""
+    """Emit what new scores changed against the ones before; leads with an active override are left out.
+
+    A score that is no news of its lead alone is counted instead; on which side of thresholds the lead is, is recorded.
+    """
+    quiet = score_digest.causes(saved, before)
+    score_digest.add(session, context, saved, before, quiet)
     thresholds = thresholds_of(context.settings())
     changes = [
         (
-            _move(draft, prediction_id, before.get(draft.lead_id), thresholds),
-            _band_change(draft, prediction_id, before.get(draft.lead_id)),
+            _move(draft, prediction_id, before[draft.lead_id], thresholds),
+            _band_change(draft, prediction_id, before[draft.lead_id]),
         )
         for draft, prediction_id in saved
     ]
@@ -64,13 +71,18 @@ def emit_score_changes(
     overridden = overrides.active(session, context.tenant_id, kind=KIND, lead_ids=lead_ids)
     free = [(move, band) for move, band in moved_leads if move.lead_id not in overridden]
     for move, band in free:
-        if band is not None:
+        if band is not None and move.lead_id not in quiet:
             context.emit_event("band.changed", move.lead_id, **band)
-    emit_crossings(session, context, [move for move, _ in free])
+    emit_crossings(session, context, [move for move, _ in free], quiet=quiet)
 
 
-def emit_crossings(session: Session, context: TaskContext, moves: Sequence[Move]) -> None:
-    """Record on which side of thresholds leads are now, and emit `threshold.crossed` where that is news."""
+def emit_crossings(
+    session: Session, context: TaskContext, moves: Sequence[Move], *, quiet: Collection[str] = ()
+) -> None:
+    """Record on which side of thresholds leads are now, and emit `threshold.crossed` where that is news.
+
+    Of the leads in `quiet` nothing is emitted: their crossings count as told, so that the next one is news.
+    """
     sides = [
         ThresholdCrossing(lead_id=move.lead_id, threshold=name, above=above)
         for move in moves
@@ -82,6 +94,8 @@ def emit_crossings(session: Session, context: TaskContext, moves: Sequence[Move]
     )
     by_lead = {move.lead_id: move for move in moves}
     for crossing in crossings:
+        if crossing.lead_id in quiet:
+            continue
         move = by_lead[crossing.lead_id]
         context.emit_event(
             "threshold.crossed",
@@ -94,14 +108,12 @@ def emit_crossings(session: Session, context: TaskContext, moves: Sequence[Move]
         )
 
 
-def _move(
-    draft: PredictionDraft, prediction_id: str, was: tuple[str, float] | None, thresholds: Sequence[Threshold]
-) -> Move | None:
+def _move(draft: PredictionDraft, prediction_id: str, was: PriorScore, thresholds: Sequence[Threshold]) -> Move | None:
     """Return the thresholds that a new score may have crossed; None where neither they nor its band moved."""
     if draft.band is None or draft.probability is None:
         return None
-    sides = moved(thresholds, was[1] if was else None, draft.probability)
-    band_changed = was is not None and was[0] != draft.band
+    sides = moved(thresholds, was.probability, draft.probability)
+    band_changed = was.band is not None and was.band != draft.band
     if band_changed:
         # The borders themselves may have moved: the score may lie beyond one that it was beyond all along.
         sides = {each.name: True for each in thresholds if draft.probability >= each.enter} | sides
@@ -111,14 +123,14 @@ def _move(
     return Move(lead_id=draft.lead_id, probability=draft.probability, sides=sides, facts=facts)
 
 
-def _band_change(draft: PredictionDraft, prediction_id: str, was: tuple[str, float] | None) -> JsonObject | None:
+def _band_change(draft: PredictionDraft, prediction_id: str, was: PriorScore) -> JsonObject | None:
     """Return the body of `band.changed`; None where the band is the one before, or the first."""
-    if was is None or was[0] == draft.band:
+    if was.band is None or was.band == draft.band:
         return None
     return {
         "lead_id": draft.lead_id,
         "prediction_id": prediction_id,
         "band": draft.band,
-        "was": was[0],
+        "was": was.band,
         "probability": draft.probability,
     }

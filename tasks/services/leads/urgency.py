@@ -9,7 +9,7 @@ from datetime import datetime
 from db.records import PredictionDraft
 from db.session import Session
 from ml.profiles import LeadProfile
-from ml.urgency import Urgency, assess
+from ml.urgency import Urgency, assess, next_look
 from tasks.contracts.base.wire import to_wire
 from tasks.runtime.context import TaskContext
 from tasks.services.leads.predictions import due_after
@@ -22,7 +22,7 @@ def store_urgency(
 ) -> dict[str, datetime | None]:
     """Store how pressing leads are, each with its snapshot's id.
 
-    Returns when each one's silence becomes too long; None where it already is, or where it never will be.
+    Returns when to look at each one again, as `ml.urgency.next_look` tells; None where only an event changes anything.
     """
     profiles = [lead.profile for lead in stored]
     urgencies = assess(profiles, context.settings().get("silence_days") or {})
@@ -44,9 +44,8 @@ def worth(profile: LeadProfile) -> float | None:
 
 
 def _next_look(urgency: Urgency, as_of: datetime, context: TaskContext) -> datetime | None:
-    if urgency.due_by is None or urgency.due_by <= as_of:
-        return None
-    return due_after(urgency.due_by, as_of, context)
+    at = next_look(urgency, as_of)
+    return None if at is None else due_after(at, as_of, context)
 
 
 def _draft(profile: LeadProfile, snapshot_id: str, urgency: Urgency) -> PredictionDraft:

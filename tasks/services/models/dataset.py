@@ -10,6 +10,7 @@ from domain.documents import JsonMapping
 from ml.leads import Training
 from ml.profiles import FeatureMatrix
 from ml.training.promotion import Decision
+from tasks.services.models.closed_leads import Usable
 
 #: rows, and of each outcome, that a champion must not have seen before a new model can be compared with it
 FRESH, FRESH_RARER = 100, 10
@@ -30,6 +31,8 @@ class Dataset(ABC):
     missing: Mapping[str, int]
     #: what the report says of the rows
     facts: JsonMapping
+    #: which closed leads are learnt from, and why not the others; None where the kind learns from no closed leads
+    usable: Usable | None = None
 
     @property
     @abstractmethod

@@ -7,7 +7,7 @@ another.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from db.repositories.models import pooled_models
@@ -17,7 +17,7 @@ from ml.leads import Gate, Training, gate, multi_tenant, train
 from ml.training.promotion import Decision, decide
 from tasks.contracts.models import TrainModel
 from tasks.runtime.context import TaskContext
-from tasks.services.models import lead_training_data
+from tasks.services.models import closed_leads, lead_training_data
 from tasks.services.models.dataset import Dataset, too_few
 from tasks.services.models.model_kind import LeadChampion
 
@@ -34,6 +34,8 @@ class LeadDataset(Dataset):
     tenants: tuple[str, ...]
     #: what scores now, and has to be beaten
     champion: LeadChampion
+    #: columns that no row has, each with the reason: they would tell when, and so how, a lead ended
+    withheld: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def truth(self) -> tuple[bool, ...]:
@@ -42,7 +44,8 @@ class LeadDataset(Dataset):
 
     def learn(self, seed: int) -> Training:
         """Train the lead scorer."""
-        return train(self.matrix, self.labels, seed=seed)
+        training = train(self.matrix, self.labels, seed=seed)
+        return replace(training, dropped={**training.dropped, **self.withheld})
 
     def decide(self, training: Training, seed: int) -> Decision:
         """Compare with the base rate, and with what scores now on rows that neither has seen.
@@ -86,7 +89,9 @@ def tenant_dataset(session: Session, request: TrainModel, context: TaskContext, 
     """Read the tenant's own labelled leads."""
     available = lead_training_data.rows_of(session, request.tenant_id, request.as_of)
     rows = list(available.by_lead.values())
-    matrix = lead_training_data.matrix_of(rows, available.refused)
+    whole = lead_training_data.matrix_of(rows, available.refused)
+    withheld = lead_training_data.withheld(whole, available)
+    matrix = whole.select([name for name in whole.columns if name not in withheld])
     labels = tuple(row.label for row in rows)
     return LeadDataset(
         owner=request.tenant_id,
@@ -99,22 +104,27 @@ def tenant_dataset(session: Session, request: TrainModel, context: TaskContext, 
         fingerprint=lead_training_data.fingerprint(matrix, labels, request.kind, request.scope, request.seed),
         champion=champion,
         missing=gate(labels).missing,
-        facts=lead_training_data.facts(rows, available.blocked),
+        facts=lead_training_data.facts(rows, available.usable) | lead_training_data.facts_of_end(matrix, available),
+        usable=available.usable,
+        withheld=withheld,
     )
 
 
 def pooled_dataset(session: Session, request: TrainModel, context: TaskContext, champion: LeadChampion) -> LeadDataset:
-    """Read the rows of every tenant that agreed, the newest first where one has more than all the others together."""
+    """Read the rows of every tenant that agreed, the newest first where one has more than all the others together.
+
+    Leads that were seen only after their end are left out: with one tenant's the others would lose all days since.
+    """
     vertical = pooled_models.vertical_of(context.settings())
     available = {
-        member.tenant_id: lead_training_data.rows_of(session, member.tenant_id, request.as_of)
+        member.tenant_id: lead_training_data.rows_of(session, member.tenant_id, request.as_of, after_end=False)
         for member in pooled_models.members(session, vertical)
     }
     share = multi_tenant.fair_share({tenant_id: len(rows.by_lead) for tenant_id, rows in available.items()})
     chosen = {tenant_id: _newest(rows, share[tenant_id]) for tenant_id, rows in available.items() if share[tenant_id]}
     rows = [row for part in chosen.values() for row in part.values()]
     matrix, labels = multi_tenant.shared_features(lead_training_data.matrix_of(rows)), tuple(row.label for row in rows)
-    blocked = sum(part.blocked for part in available.values())
+    usable = closed_leads.pooled([part.usable for part in available.values()], labels)
     return LeadDataset(
         owner=pooled_models.owner(vertical),
         scope=request.scope,
@@ -126,12 +136,14 @@ def pooled_dataset(session: Session, request: TrainModel, context: TaskContext, 
         fingerprint=lead_training_data.fingerprint(matrix, labels, request.kind, vertical, request.seed),
         champion=champion,
         missing=multi_tenant.wanting(labels, len(chosen)),
-        facts=lead_training_data.facts(rows, blocked) | {"tenants": len(chosen)},
+        facts=lead_training_data.facts(rows, usable)
+        | {"stamped_later": {}, "may_include_later": [], "tenants": len(chosen)},
+        usable=usable,
     )
 
 
 def ready(session: Session, context: TaskContext, counts: Mapping[str, int]) -> Gate:
-    """Return whether the tenant's closed leads suffice for an own model, else what is missing."""
+    """Return whether the closed leads that can be learnt from suffice for an own model, else what is missing."""
     return gate([True] * counts["won"] + [False] * counts["lost"])
 
 

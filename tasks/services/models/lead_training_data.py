@@ -1,4 +1,4 @@
-"""Read the closed leads of a tenant for training: one row each, as the lead was known before its label."""
+"""Read the closed leads of a tenant for training: one row each, as the lead was before its label, or at its end."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from db.records import LeadRecord
+from db.records import EventRecord, LeadRecord
+from db.repositories.events import events
+from db.repositories.leads import closed_leads as stored
 from db.repositories.leads import leads
 from db.repositories.predictions import snapshots
-from db.repositories.privacy import restrictions
 from db.session import Session
+from domain.closed_leads import OBSERVED, ClosedLead, reading
 from domain.documents import JsonObject
 from ml import artifacts
 from ml.features import SCHEMA_VERSION, extract, refused
-from ml.leads import METHOD
-from ml.profiles import FeatureMatrix
+from ml.leads import METHOD, ended
+from ml.profiles import FeatureMatrix, LeadProfile
 from tasks.contracts.base.wire import canonical
 from tasks.services.leads import profiles
+from tasks.services.models import closed_leads
+from tasks.services.models.closed_leads import Usable
 
 #: what makes another model of the same data: the way we train, and the libraries that do it
 CODE = canonical([METHOD, artifacts.FORMAT, SCHEMA_VERSION, artifacts.libraries()])
@@ -26,16 +30,18 @@ CODE = canonical([METHOD, artifacts.FORMAT, SCHEMA_VERSION, artifacts.libraries(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledRow:
-    """One lead before its label, and the label."""
+    """One lead before its label, or at it, and the label."""
 
     features: Mapping[str, float | str | None]
     label: bool
-    #: the moment at which the features were so
+    #: the moment at which the lead was observed
     seen_at: datetime
     #: when we learnt the label
     known_at: datetime
     #: leads (an import or upsert) or snapshots (live scoring)
     source: str
+    #: before, same_moment, after: when it was observed, by its end
+    observed: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,22 +49,40 @@ class LabelledRows:
     """A tenant's rows by lead, and what was left out."""
 
     by_lead: Mapping[str, LabelledRow]
-    #: leads of which nothing may be computed
-    blocked: int
+    usable: Usable
     #: attributes that may not be features, each with the reason
     refused: Mapping[str, str]
+    #: columns of times that are stamped at or after the end, each with the share of the leads
+    stamped_later: Mapping[str, float]
 
 
-def rows_of(session: Session, tenant_id: str, as_of: datetime | None) -> LabelledRows:
-    """Return a tenant's labelled leads, or those labelled by a moment; live scoring's row wins over an import's."""
-    records = leads.labelled(session, tenant_id)
-    rows = {**_from_leads(session, tenant_id, records, as_of), **_from_snapshots(session, tenant_id, as_of)}
-    blocked = [rows.pop(lead_id, None) for lead_id in restrictions.blocked(session, tenant_id)]
+def closed_of(session: Session, tenant_id: str, as_of: datetime | None = None) -> list[tuple[ClosedLead, str]]:
+    """Return a tenant's closed leads by id, each with when it was observed or why it is left out."""
+    closed = stored.of_tenant(session, tenant_id, feature_schema=SCHEMA_VERSION, as_of=as_of)
+    return [(lead, reading(lead, as_of=as_of)) for lead in closed]
+
+
+def rows_of(session: Session, tenant_id: str, as_of: datetime | None, *, after_end: bool = True) -> LabelledRows:
+    """Return a tenant's labelled leads, or those labelled by a moment; live scoring's row wins over an import's.
+
+    Without `after_end` none is among them that was seen only after its end.
+    """
+    closed = closed_of(session, tenant_id, as_of)
+    usable = closed_leads.usable(closed_leads.tallied(closed), after_end=after_end)
+    learnable = {lead.lead_id: (lead, read) for lead, read in closed if usable.observed.get(read)}
+    imported = [lead_id for lead_id, (lead, _) in learnable.items() if not lead.scored_before]
+    records = leads.get(session, tenant_id, lead_ids=imported)
+    readings = {lead_id: read for lead_id, (_, read) in learnable.items()}
+    known = _profiles(session, tenant_id, records, readings)
+    rows = _from_leads(records, known, readings) | _from_snapshots(session, tenant_id, learnable, as_of)
     # Sorted by lead, so that the same data has the same fingerprint in whatever order the database returns it.
     return LabelledRows(
         by_lead={lead_id: rows[lead_id] for lead_id in sorted(rows)},
-        blocked=sum(row is not None for row in blocked),
+        usable=usable,
         refused=refused(sorted({name for record in records for name in record.custom})),
+        stamped_later=ended.stamped_later(
+            (profile.as_of, profile.times) for profile in known if readings[profile.lead_id] == "after"
+        ),
     )
 
 
@@ -76,25 +100,57 @@ def fingerprint(matrix: FeatureMatrix, labels: Sequence[bool], *request: object)
     return digest.hexdigest()
 
 
-def facts(rows: Sequence[LabelledRow], blocked: int) -> JsonObject:
-    """Return what a report says of the rows: where they come from and the time they span."""
+def withheld(matrix: FeatureMatrix, rows: LabelledRows) -> dict[str, str]:
+    """Return the columns that no row may have since leads are read as of their end, each with the reason."""
+    return ended.withheld(matrix, rows.stamped_later) if rows.usable.reads_after_end else {}
+
+
+def facts_of_end(matrix: FeatureMatrix, rows: LabelledRows) -> JsonObject:
+    """Return what a report says of leads that were seen only after their end."""
+    later = ended.counted_later(matrix) if rows.usable.reads_after_end else []
+    return {"stamped_later": dict(rows.stamped_later), "may_include_later": later}
+
+
+def facts(rows: Sequence[LabelledRow], usable: Usable) -> JsonObject:
+    """Return what a report says of the rows: where they come from, the time they span, and what was left out."""
     seen_at, known_at = [row.seen_at for row in rows], [row.known_at for row in rows]
     sources = [row.source for row in rows]
     return {
-        "sources": {name: sources.count(name) for name in ("leads", "snapshots")} | {"blocked": blocked},
+        "sources": {name: sources.count(name) for name in ("leads", "snapshots")}
+        | {"blocked": usable.left_out.get("blocked", 0)},
         "period": (
             {"observed": [min(seen_at), max(seen_at)], "labelled": [min(known_at), max(known_at)]} if rows else {}
         ),
+        "closed": {**usable.closed, "usable": len(rows), "left_out": dict(usable.left_out)},
+        "observed": {name: [row.observed for row in rows].count(name) for name in OBSERVED},
     }
 
 
+def _profiles(
+    session: Session, tenant_id: str, records: Sequence[LeadRecord], readings: Mapping[str, str]
+) -> list[LeadProfile]:
+    """Return leads as they were observed, or as of their end where that was earlier."""
+    happened = events.for_leads(session, tenant_id, lead_ids=[record.lead_id for record in records])
+    return [
+        _at_end(record, happened.get(record.lead_id, ()))
+        if readings[record.lead_id] == "after"
+        else profiles.to_profile(record, happened.get(record.lead_id, ()), record.observed_at)
+        for record in records
+    ]
+
+
+def _at_end(record: LeadRecord, happened: Sequence[EventRecord]) -> LeadProfile:
+    """Return a lead as of its end: all that its record says, and what had happened by then, learnt then or later."""
+    # one of the two may be a date without a time
+    end = max(moment for moment in (record.label_at, record.created_at) if moment is not None)
+    happened = [replace(event, recorded_at=event.occurred_at) for event in happened]
+    return profiles.to_profile(replace(record, observed_at=end), happened, end)
+
+
 def _from_leads(
-    session: Session, tenant_id: str, records: Sequence[LeadRecord], as_of: datetime | None
+    records: Sequence[LeadRecord], known: Sequence[LeadProfile], readings: Mapping[str, str]
 ) -> dict[str, LabelledRow]:
-    """Return closed leads whose fields were observed before their label, as of that moment: what an import brings."""
-    labelled = [record for record in records if _usable(record, as_of)]
-    moments = {record.lead_id: record.observed_at for record in labelled}
-    features = extract(profiles.load_profiles(session, tenant_id, labelled, moments)).to_rows()
+    """Return closed leads as an import or upsert brought them."""
     return {
         record.lead_id: LabelledRow(
             features=row,
@@ -102,12 +158,15 @@ def _from_leads(
             seen_at=record.observed_at,
             known_at=record.changed_at,
             source="leads",
+            observed=readings[record.lead_id],
         )
-        for record, row in zip(labelled, features, strict=True)
+        for record, row in zip(records, extract(known).to_rows(), strict=True)
     }
 
 
-def _from_snapshots(session: Session, tenant_id: str, as_of: datetime | None) -> dict[str, LabelledRow]:
+def _from_snapshots(
+    session: Session, tenant_id: str, learnable: Mapping[str, tuple[ClosedLead, str]], as_of: datetime | None
+) -> dict[str, LabelledRow]:
     """Return the newest snapshot of each lead from before its label: what live scoring leaves behind."""
     labelled = snapshots.labelled(session, tenant_id)
     return {
@@ -117,16 +176,10 @@ def _from_snapshots(session: Session, tenant_id: str, as_of: datetime | None) ->
             seen_at=snapshot.as_of,
             known_at=snapshot.label_at or snapshot.as_of,
             source="snapshots",
+            observed="before",
         )
         for snapshot in sorted(labelled, key=lambda snapshot: snapshot.as_of)
-        if snapshot.feature_schema == SCHEMA_VERSION and _in_time(snapshot.label_at, as_of)
+        if snapshot.lead_id in learnable
+        and snapshot.feature_schema == SCHEMA_VERSION
+        and (as_of is None or snapshot.label_at is None or snapshot.label_at <= as_of)
     }
-
-
-def _usable(record: LeadRecord, as_of: datetime | None) -> bool:
-    seen_before = record.label_at is None or record.observed_at <= record.label_at
-    return seen_before and _in_time(record.label_at, as_of)
-
-
-def _in_time(label_at: datetime | None, as_of: datetime | None) -> bool:
-    return as_of is None or label_at is None or label_at <= as_of

@@ -92,7 +92,8 @@ class ModelKind(Generic[ScorerT]):
     fallback: Champion[ScorerT]
     #: what to learn from, by scope
     datasets: Mapping[Scope, DatasetReader[ScorerT]]
-    #: whether the tenant's own leads suffice for a model, else what is missing; is given the counts of leads by label
+    #: whether the tenant's own leads suffice for a model, else what is missing; is given how many won and
+    #: lost leads can be learnt from
     gate: Callable[[Session, TaskContext, Mapping[str, int]], Gate]
     #: the count of which one lead suffices for an answer: total or open
     answers_for: str

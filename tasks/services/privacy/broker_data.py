@@ -1,7 +1,8 @@
-"""Remove a person's data from the broker: the results of earlier tasks, and the append-only file of all messages."""
+"""Remove a person's or a tenant's data from the broker: results, waiting messages, the append-only file of them all."""
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Collection, Iterator
@@ -13,6 +14,7 @@ from celery import current_app
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from db.data_subject import DataSubject
+from tasks.runtime.broker import queue_depth
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +37,25 @@ class _ResultStore(Protocol):
         """Return the values of keys, None where there is none."""
 
 
+class _Queues(Protocol):
+    """A Redis client that decodes nothing, as far as queues are concerned."""
+
+    def lrange(self, name: str, start: int, end: int) -> list[bytes]:
+        """Return the entries of a list."""
+
+    def zrange(self, name: str, start: int, end: int) -> list[bytes]:
+        """Return the members of a sorted set."""
+
+    def lrem(self, name: str, count: int, value: bytes) -> int:
+        """Remove entries of a list that equal a value; return how many."""
+
+    def zrem(self, name: str, value: bytes) -> int:
+        """Remove a member of a sorted set; return whether it was there, as a number."""
+
+    def hdel(self, name: str, field: str) -> int:
+        """Remove a field of a hash."""
+
+
 def forget_results(
     tenant_id: str, subject: DataSubject, *, task_ids: Collection[str] = (), dry_run: bool = False
 ) -> int | None:
@@ -49,6 +70,47 @@ def forget_results(
         for key, raw in _results(backend.client, prefix):
             task_id = key.removeprefix(prefix).decode(errors="replace")
             if task_id in wanted or _names(tenant_id, subject, task_id, raw):
+                removed += 1 if dry_run else backend.client.delete(key)
+    except _UNREACHABLE as error:
+        log.warning("results_kept", error=type(error).__name__)
+        return None
+    return removed
+
+
+def withdraw_messages(tenant_id: str, *, dry_run: bool = False) -> int | None:
+    """Remove a tenant's waiting messages from every queue; return how many, None when the broker cannot be reached.
+
+    What a worker has in its hands is not among them.
+    """
+    client: _Queues = current_app.backend.client
+    removed = 0
+    try:
+        for queue in sorted(each.name for each in current_app.conf.task_queues):
+            aside = queue_depth.set_aside_key(queue)
+            listed = [raw for raw in client.lrange(queue, 0, -1) if _tenant_of(raw) == tenant_id]
+            waiting = [raw for raw in client.zrange(aside, 0, -1) if _tenant_of(raw) == tenant_id]
+            if dry_run:
+                removed += len(listed) + len(waiting)
+                continue
+            removed += sum(client.lrem(queue, 1, raw) for raw in listed)
+            removed += sum(client.zrem(aside, raw) for raw in waiting)
+            client.hdel(queue_depth.turns_key(queue), queue_depth.LANE + tenant_id)
+    except _UNREACHABLE as error:
+        log.warning("messages_kept", error=type(error).__name__)
+        return None
+    return removed
+
+
+def forget_tenant_results(tenant_id: str, *, dry_run: bool = False) -> int | None:
+    """Remove the results of a tenant's tasks; return how many, None when the broker cannot be reached.
+
+    Failures name no tenant: they hold no values, and expire within a day.
+    """
+    backend, removed = current_app.backend, 0
+    try:
+        prefix = _bytes(backend.get_key_for_task("*")).removesuffix(b"*")
+        for key, raw in _results(backend.client, prefix):
+            if _tenant_in_result(_document(raw)) == tenant_id:
                 removed += 1 if dry_run else backend.client.delete(key)
     except _UNREACHABLE as error:
         log.warning("results_kept", error=type(error).__name__)
@@ -97,12 +159,29 @@ def _results(client: _ResultStore, prefix: bytes) -> Iterator[tuple[bytes, bytes
 
 def _names(tenant_id: str, subject: DataSubject, task_id: str, raw: bytes) -> bool:
     document = _document(raw)
-    result = document.get("result") if isinstance(document, dict) else None
-    tenant = result.get("tenant_id") if isinstance(result, dict) else None
+    tenant = _tenant_in_result(document)
     if tenant not in (None, tenant_id):  # a failure names no tenant
         return False
     text = json.dumps(document, ensure_ascii=False)
     return subject.in_key(task_id) or subject.in_document(document) or subject.in_key(text)
+
+
+def _tenant_in_result(document: object) -> object:
+    result = document.get("result") if isinstance(document, dict) else None
+    return result.get("tenant_id") if isinstance(result, dict) else None
+
+
+def _tenant_of(raw: bytes) -> object:
+    """Return the tenant that a message in a queue names in its keyword arguments, or in its only argument."""
+    try:
+        entry = json.loads(raw)
+        body = entry["body"]
+        encoded = entry["properties"].get("body_encoding") == "base64"
+        args, kwargs, *_ = json.loads(base64.b64decode(body) if encoded else body)
+        first = args[0] if args else None
+        return kwargs.get("tenant_id") or (first.get("tenant_id") if isinstance(first, dict) else None)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None
 
 
 def _document(raw: bytes) -> object:

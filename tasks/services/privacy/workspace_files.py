@@ -68,6 +68,32 @@ def discard_exports(tenant_id: str, before: datetime) -> int:
     return sum(_unlink(path) for path in _exports(tenant_id) if _older(path, before))
 
 
+def discard_tenant(tenant_id: str, imports: Sequence[BackfillFiles], *, dry_run: bool) -> dict[str, int]:
+    """Remove all files of a tenant but the anchors of its audit chain; return the numbers by kind."""
+    reports = [path for files_of_import in imports for path in _report_paths(files_of_import)]
+    paths = {
+        "spool": [Path(files_of_import.spool) for files_of_import in imports],
+        "errors": reports,
+        "exports": list(_exports(tenant_id)),
+        "handover": file_grants.notes_of(workspace.folder(file_grants.FOLDER).parent, tenant_id),
+    }
+    remove = _exists if dry_run else _unlink
+    return {kind: sum(map(remove, of_kind)) for kind, of_kind in paths.items()}
+
+
+def discard_anchors(tenant_id: str) -> int:
+    """Remove the anchors of a chain that is deleted; return how many files."""
+    return _unlink(workspace.folder("audit") / f"{tenant_id}.json")
+
+
+def write_proof(tenant_id: str, name: str, document: JsonObject) -> Path:
+    """Write the proof that a tenant was deleted, readable by its owner only; the same document gives the same bytes."""
+    path = workspace.folder("offboarding") / f"{tenant_id}{_MARK}{name}.json"
+    with files.replacing(path) as out:
+        out.write(json.dumps(document, indent=2, sort_keys=True).encode() + b"\n")
+    return path
+
+
 def discard_orphans(used: set[str], before: datetime) -> int:
     """Remove copies, half-written files and hand-overs older than a moment, except the files that imports use (`used`).
 
@@ -176,6 +202,10 @@ def _older(path: Path, before: datetime) -> bool:
         return path.stat().st_mtime < before.timestamp()
     except FileNotFoundError:
         return False
+
+
+def _exists(path: Path) -> int:
+    return int(path.exists())
 
 
 def _unlink(path: Path) -> int:

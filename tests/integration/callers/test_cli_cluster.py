@@ -27,7 +27,9 @@ IMPORT_KEYS = {
     "error_file",
     "seconds",
 }
-LEAD_KEYS = {"lead_id", "external_id", "probability", "band", "log_odds", "base", "up", "down", "rest", "model"}
+LEAD_KEYS = {
+    *("lead_id", "external_id", "probability", "band", "log_odds", "base", "up", "down", "rest", "rest_parts", "model"),
+}
 CALL_KEYS = {
     "rank",
     "lead_id",
@@ -99,7 +101,7 @@ def test_a_finished_import_can_be_looked_up_and_not_cancelled(ask, hearth, impor
 
 def test_a_preview_writes_nothing(ask, imported):
     seen = ask("backfill", "examples/leads.csv", "--tenant", TENANT, "--mode", "preview")
-    shown = {"profile_why", "readings", "consent", "ends", "rejected", "passed_over", "advice"}
+    shown = {"profile_why", "readings", "ignored", "consent", "ends", "rejected", "passed_over", "advice"}
     assert set(seen) == {*IMPORT_KEYS, *shown}
     assert seen["state"] == "preview"
     assert {reading["column"] for reading in seen["readings"]} >= {"external_id", "email", "Pool wanted"}
@@ -151,7 +153,10 @@ def test_scores_agree_with_the_hidden_truth(ask, trained):
 def test_assessed_leads_make_a_worklist_and_cards(ask, trained):
     assert len(ask("assess", "--tenant", TENANT, "--all")["leads"]) == 20
     worklist = ask("worklist", "--tenant", TENANT, "--top", "10")
-    assert set(worklist) == {"as_of", "leads", "withheld", "withheld_by", "in_doubt"}
+    counts = {"withheld", "withheld_by", "in_doubt", "cut", "scored", "without_dates", "not_assessed"}
+    assert set(worklist) == {"as_of", "leads", *counts}
+    assert (worklist["cut"], worklist["without_dates"], worklist["not_assessed"]) == (0, 0, 0)
+    assert worklist["scored"] > 10
     assert [lead["rank"] for lead in worklist["leads"]] == list(range(1, 11))
     assert all(set(lead) >= CALL_KEYS for lead in worklist["leads"])
     card = ask("card", "--tenant", TENANT, worklist["leads"][0]["external_id"])
@@ -190,6 +195,46 @@ def test_a_score_is_explained_and_replayed_whatever_was_asked(ask, hearth, train
     shown = hearth("explain", prediction_id, "--tenant", TENANT)
     assert "the same bit for bit" in shown.stdout
     assert "no score has this id" in hearth("explain", "nothing", "--json").stderr
+    newest = hearth("explain", "--lead", lead["external_id"], "--tenant", TENANT, "--all").stdout
+    assert newest.startswith("the chance that this lead closes: ")
+    assert newest.index("how sure") < newest.index("for an audit") < newest.index("reasons, in log-odds")
+    missing = evidence["snapshot"]["missing"]
+    assert f"missing: {', '.join(missing)}\n" in newest
+    assert f"missing: {len(missing)} of " in shown.stdout
+
+
+def test_people_judge_a_score_by_command_and_go_back(ask, hearth, trained):
+    lead = ask("score", "--tenant", TENANT, "--all", "--top", "1")["leads"][0]
+    of_lead, by = ("--tenant", TENANT, lead["external_id"]), ("--by", "ada.quill")
+    said = hearth("override", *of_lead, "--band", "cold", *by, "--reason", "not_serious")
+    assert (said.exit_code, said.stderr) == (0, "")
+    assert said.stdout.startswith(f"lead {lead['external_id']}: cold, ")
+    assert said.stdout.endswith("says ada.quill (not serious)\n")
+    assert ask("card", *of_lead)["score"]["band"] == "cold"
+    assert ask("override", *of_lead, "--withdraw", *by)["withdrawn"]
+    assert "no override was active" in hearth("override", *of_lead, "--withdraw", *by).stdout
+    by_lead = ask("mark", *of_lead, "--verdict", "wrong", *by, "--reason", "too_high")
+    by_score = ask("mark", "--tenant", TENANT, by_lead["prediction_id"], "--verdict", "right", *by)
+    assert by_score["prediction_id"] == by_lead["prediction_id"]
+    told = ask("history", *of_lead)
+    assert told["points"][0]["marks"][-1]["verdict"] == "right"
+    assert told["overrides"][0]["reason"] == "not_serious"
+    assert "right (other), says ada.quill" in hearth("history", *of_lead).stdout
+    nobody = hearth("mark", "--tenant", TENANT, "nobody", "--verdict", "wrong", *by)
+    assert (nobody.exit_code, "no lead and no score" in nobody.stderr) == (1, True)
+
+
+def test_one_view_of_the_cluster(ask, hearth, imported):
+    told = ask("status")
+    assert told["ok"]
+    assert {queue for worker in told["workers"] for queue in worker["queues"]} == set(told["queues"])
+    assert set(told["queues"]["batch"]) == {"depth", "oldest_age", "estimated_wait", "canary"}
+    with client(TENANT) as caller:
+        by_task = caller.call("hearth.system.status")
+    assert by_task.keys() == told.keys() - {"version", "ok", "workers"}
+    shown = hearth("status").stdout
+    assert f"{len(told['workers'])} of {len(told['workers'])} workers answer" in shown
+    assert "dead letters" in shown
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +243,56 @@ def planned(ask, trained) -> dict:
     lead_ids = [lead["lead_id"] for lead in ask("score", "--tenant", TENANT, "--all", "--top", "1000")["leads"]]
     with client(TENANT) as caller:
         return caller.call("hearth.interventions.plan", lead_ids=lead_ids)
+
+
+@pytest.fixture(scope="module")
+def released(ask, hearth, planned) -> dict:
+    """The first plan and the yes to it, as commands show them, and what the CRM was told before and after."""
+    whose = ("--tenant", TENANT)
+    listed = ask("interventions", "list", *whose, "--plan", "--limit", "100")
+    before, unasked = told_actions(), hearth("interventions", "release", *whose)
+    shown = hearth("interventions", "report", *whose).stdout
+    yes = hearth("interventions", "release", *whose, "--by", "ada.quill", "--yes")
+    in_house = {one["action_id"] for one in listed["actions"] if one["channel"] == "internal"}
+    assert wait_until(lambda: in_house <= set(told_actions()), 60), (
+        "what no hour of the day stands against goes at once"
+    )
+    again = hearth("interventions", "release", *whose, "--by", "bo", "--yes")
+    return {
+        "listed": listed,
+        "before": before,
+        "unasked": unasked,
+        "shown": shown,
+        "yes": yes,
+        "again": again,
+        "in_house": in_house,
+    }
+
+
+def told_actions() -> list[str]:
+    """The actions that the CRM was handed, as often as it was."""
+    events: list[dict] = []
+    with client(TENANT) as caller:
+        while page := caller.call("hearth.outbound.pull", cursor=events[-1]["cursor"] if events else 0)["events"]:
+            events += page
+    return [event["data"]["action_id"] for event in events if event["type"] == "action.planned"]
+
+
+def test_the_first_plan_is_shown_waits_for_a_yes_and_goes_out_once(planned, released):
+    plan = released["listed"]["plan"]
+    assert (plan["reason"], plan["actions"]) == ("plan.first", planned["waiting_for_yes"])
+    ids = {one["action_id"] for one in released["listed"]["actions"]}
+    assert released["in_house"]
+    assert not ids & set(released["before"])
+    assert released["unasked"].exit_code == 1
+    assert "give --yes" in released["unasked"].stderr
+    assert "A plan waits for a person's yes" in released["shown"]
+    assert f"hearth interventions release --tenant {TENANT}" in released["shown"]
+    assert released["yes"].exit_code == 0, released["yes"].stderr
+    assert f"{plan['actions']:,} actions for {plan['leads']:,} leads released" in released["yes"].stdout
+    assert released["again"].stdout == f"no plan of {TENANT} waits for a yes\n"
+    handed_over = [action for action in told_actions() if action in released["in_house"]]
+    assert sorted(handed_over) == sorted(released["in_house"]), "each once"
 
 
 def test_what_waits_is_approved_or_rejected_once_and_a_lead_shows_its_actions(ask, hearth, planned):
@@ -234,11 +329,11 @@ def test_a_risk_is_explained_and_computed_again(ask, hearth, planned):
     risk = ask("card", "--tenant", TENANT, action["external_id"])["risk"]
     shown = hearth("explain", risk["prediction_id"])
     assert shown.exit_code == 0, shown.stderr
-    assert f"the same bit for bit, probability {round(risk['probability'], 9)!r}" in shown.stdout
+    assert f"the same bit for bit, probability {risk['probability']:.3f}" in shown.stdout
     assert risk["drivers"][0]["name"].replace("_", " ") in shown.stdout
 
 
-def test_the_report_counts_who_was_sent_to_and_held_out_and_is_a_page(ask, hearth, planned, tmp_path):
+def test_the_report_counts_who_was_sent_to_and_held_out_and_is_a_page(ask, hearth, planned, released, tmp_path):
     path = tmp_path / "report.html"
     told = ask("interventions", "report", "--tenant", TENANT, "--page", str(path))
     assert told["held_out"] == planned["held_out"] > 0
@@ -304,9 +399,11 @@ def test_tenants_are_created_once_and_configured(ask, hearth, tmp_path):
     assert ask("tenant", "configure", "fresh", "--settings", str(settings))["version"] == 2
     assert not ask("tenant", "readiness", "fresh")["answers"]["lead_score"]["own_model_possible"]
     assert "hearth assess" in ask("interventions", "report", "--tenant", "fresh")["reason"]
-    unfit = ask("train", "lead_score", "--tenant", "fresh")
-    assert not unfit["promoted"]
-    assert "not enough" in unfit["reason"]
+    unfit = hearth("train", "lead_score", "--tenant", "fresh", "--json")
+    answer = json.loads(unfit.stdout)
+    assert (unfit.exit_code, answer["promoted"], answer["missing"]["won"], answer["left_out"]) == (1, False, 40, {})
+    assert unfit.stderr.splitlines()[-1] == f"Error: nothing was trained: {answer['reason']}"
+    assert hearth("train", "lead_score", "--tenant", "fresh").stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -318,7 +415,7 @@ def test_tenants_are_created_once_and_configured(ask, hearth, tmp_path):
         (["report", "value", "--tenant", "nobody"], "unknown_tenant"),
         (["score", "--tenant", "nobody", "--all"], "unknown tenant"),
         (["train", "lead_score", "--tenant", "nobody"], "unknown_tenant"),
-        (["backfill", "examples/leads.csv", "--tenant", "nobody", "--mode", "dry_run"], "unknown_tenant"),
+        (["backfill", "examples/leads.csv", "--tenant", "nobody", "--mode", "dry_run"], "stores nothing, so it creates none"),
         (["backfill", "pyproject.toml", "--tenant", "not a tenant"], "tenant_id"),
         (["backfill", "examples/leads.csv", "--tenant", "nobody", "--mode", "preview", "--timezone", "Mars"], "time"),
         (["tenant", "configure", "nobody", "--settings", "examples/mappings/x_education.toml"], "unknown_tenant"),

@@ -3,11 +3,14 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import select, update
 
 from db import session as sessions
 from db.errors import NaiveTime, UnknownLead, UnknownTenant
+from db.models import Lead
 from db.records import LeadDraft
 from db.repositories import tenants
+from db.repositories.due_queues.queues import risk_queue
 from db.repositories.events import events
 from db.repositories.leads import leads, shared_refusals
 
@@ -245,14 +248,16 @@ def test_callable_leads_are_open_contactable_and_not_won(upsert, tenant):
     agent = {"assigned_to": "agent-7"}
     results = upsert(
         LeadDraft(external_id="a", fields=agent),
-        LeadDraft(external_id="b", label=False),
+        LeadDraft(external_id="b", label=False, fields={"opportunity_status": "open"}),
+        LeadDraft(external_id="c", label=True, label_closes=False),
+        LeadDraft(external_id="lost", label=False),
         LeadDraft(external_id="won", label=True),
         LeadDraft(external_id="closed", fields={"opportunity_status": "lost"}),
         LeadDraft(external_id="silent", consent={"dnd": True}),
         LeadDraft(external_id="vendor", fields={"lead_type": "vendor"}),
     )
     with sessions.reading(sessions.EVERY_TENANT) as session:
-        assert set(leads.callable_leads(session, tenant).values()) == {"a", "b"}
+        assert set(leads.callable_leads(session, tenant).values()) == {"a", "b", "c"}
         assert leads.callable_leads(session, tenant, assigned_to="agent-7") == {results[0].lead_id: "a"}
         assert leads.callable_leads(session, "T2") == {}
         assert leads.exists(session, tenant, lead_id=results[0].lead_id)
@@ -268,7 +273,38 @@ def test_labels_are_counted_and_listed(upsert, tenant):
     with sessions.reading(sessions.EVERY_TENANT) as session:
         assert leads.label_counts(session, tenant) == {"won": 1, "lost": 1, "open": 1, "total": 3}
         found = {lead.external_id: (lead.label, lead.label_at, lead.status) for lead in leads.labelled(session, tenant)}
-    assert found == {"a": (True, NOW, "open"), "b": (False, NOW, "lost")}
+    assert found == {"a": (True, NOW, "won"), "b": (False, NOW, "lost")}
+
+
+def test_leads_that_were_stored_before_labels_closed_leads_are_closed_to_every_reader(upsert, read, write, tenant):
+    results = upsert(
+        LeadDraft(external_id="old", label=False, fields={"stage": "new", "assigned_to": "ada"}),
+        LeadDraft(external_id="learning", label=True, label_closes=False),
+        LeadDraft(external_id="open", fields={"stage": "new"}),
+    )
+    old, learning, open_lead = (result.lead_id for result in results)
+    with sessions.transaction(sessions.EVERY_TENANT) as session:
+        session.execute(update(Lead).where(Lead.lead_id == old).values(status="open"))
+    still_open = sorted([learning, open_lead])
+    with sessions.reading(sessions.EVERY_TENANT) as session:
+        assert leads.ids(session, tenant, status="open") == still_open
+        assert leads.ids(session, tenant, status="lost") == [old]
+        assert sorted(leads.callable_leads(session, tenant)) == still_open
+        assert leads.assigned_agents(session, tenant) == {}
+        assert leads.label_counts(session, tenant) == {"won": 1, "lost": 1, "open": 2, "total": 3}
+        assert leads.stage_outcomes(session, tenant) == {"new": {"lost": 1, "open": 1}}
+        states = leads.states(session, tenant, lead_ids=[old, learning, open_lead])
+        views = leads.scoring_views(session, tenant, lead_ids=[old, learning, open_lead])
+    assert [state.status for state in states] == [view.status for view in views] == ["lost", "open", "open"]
+    assert read(old).status == "lost"
+    write(risk_queue.seed, limit=10)
+    claimed = write(risk_queue.claim, limit=10)
+    assert sorted(claimed.lead_ids) == still_open
+    # what is loaded again changes nothing, and what changes something writes the status too
+    assert outcomes(upsert(LeadDraft(external_id="old", label=False))) == ["unchanged"]
+    upsert(LeadDraft(external_id="old", fields={"campaign": "x"}))
+    with sessions.reading(sessions.EVERY_TENANT) as session:
+        assert session.scalar(select(Lead.status).where(Lead.lead_id == old)) == "lost"
 
 
 def test_a_label_is_set_once_and_survives_the_next_import(lead_ids, upsert, read, tenant):

@@ -131,6 +131,7 @@ def test_the_task_answers_with_the_actions_of_the_contract_and_once_for_each_mes
     assert plan_due(tenant_id=T, lead_ids=[lead_id])["data"] == {
         "leads": 1,
         "approval": 1,
+        "waiting_for_yes": 0,
         "planned": 0,
         "dispatched": 0,
         "held_out": 0,

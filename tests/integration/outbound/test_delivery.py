@@ -13,6 +13,9 @@ import redis
 
 from db.repositories.outbound import circuit_breakers, outbound
 from db.session import EVERY_TENANT, database_time, reading, transaction
+from tasks.contracts.event_types import OutboundEvent
+from tasks.leads import upsert
+from tasks.outbound import pull
 from tests.support.broker import app_of, queued, running
 from tests.support.outbound import NOW, SECRET, states, subscribe, tell, until, webhook
 from tests.support.processes import ROOT, environment
@@ -42,8 +45,27 @@ def test_events_arrive_signed_and_in_order(receiver, deliverer):
     assert abs(int(moment) - time.time()) < 30
     assert path == "/hook"
     assert headers["X-Hearth-Event-Id"] == json.loads(body)["event_id"]
-    assert json.loads(body).keys() == {"event_id", "sequence", "tenant_id", "type", "lead_id", "created_at", "data"}
+    assert json.loads(body).keys() == set(OutboundEvent.model_fields)
     assert json.loads(body)["data"] == {"band": "hot"}
+
+
+def test_a_pull_a_webhook_and_a_task_give_an_event_the_same_shape(receiver, deliverer, tmp_path):
+    subscribe("acme", webhook(receiver.url))
+    (lead_id,) = upsert(tenant_id="acme", leads=[{"external_id": "C-1"}])["data"]["lead_ids"]
+    tell("acme", lead_id, None)
+    until(lambda: states() == DONE, deliverer())
+    pulled = pull(tenant_id="acme")["data"]["events"]
+    assert sorted(receiver.got, key=lambda event: event["sequence"]) == pulled
+    assert [(event["external_id"], event["source_system"]) for event in pulled] == [("C-1", "crm"), (None, None)]
+    for event in pulled:
+        OutboundEvent.model_validate(event)
+        assert (event["cursor"], event["at"]) == (event["sequence"], event["created_at"])
+    subscribe("acme", {"kind": "celery", "task": "crm.told", "queue": "crm"})
+    tell("acme", lead_id)
+    with running(tmp_path) as url, app_of(url) as celery:
+        until(lambda: states() == DONE, deliverer(celery=celery))
+        (message,) = queued(url, "crm")
+    assert json.loads(base64.b64decode(message["body"]))[1] == pull(tenant_id="acme")["data"]["events"][-1]
 
 
 def test_a_failure_is_tried_again_and_keeps_the_leads_order(receiver, deliverer):

@@ -114,6 +114,7 @@ def test_the_ordinary_flow_works_and_reaches_no_neighbour(
     assert override(tenant_id=tenant, lead_id=canary, band="hot", actor="ada")["status"] == "ok"
     assert card(tenant_id=tenant, lead_id=canary)["status"] == "ok"
     assert interventions.plan(tenant_id=tenant, lead_ids=known)["status"] == "ok"
+    assert interventions.release(tenant_id=tenant, actor="ada")["status"] == "ok"
     for each in (readiness, interventions.report, reports.value_report, events.replay, system.status):
         assert each(tenant_id=tenant)["status"] in {"ok", "insufficient_data"}, each.name
     upkeep()

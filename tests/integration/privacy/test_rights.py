@@ -16,7 +16,7 @@ from db.repositories import audit, tenants
 from db.repositories.events import events
 from db.repositories.leads import leads
 from db.repositories.predictions import predictions
-from db.repositories.privacy import restrictions
+from db.repositories.privacy import restrictions, retention
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload, TaskError
 from tasks.leads import card, score, upsert, worklist
@@ -116,6 +116,20 @@ def test_what_was_kept_long_enough_goes_and_a_tenant_may_shorten_it(tenant, cana
         configure(tenant_id=tenant, settings={"retention_days": {"nonsense": 30}})
 
 
+def test_what_the_purge_took_is_on_record_with_its_rule(tenant, canary):
+    old_events(tenant, canary, 2000, 1500, 40)
+    purge()
+    configure(tenant_id=tenant, settings={"retention_days": {"behaviour": 30}})
+    forget_slots()
+    purge()
+    with reading(EVERY_TENANT) as session:
+        taken = retention.removals(session, tenant)
+        assert audit.verify(session, tenant).ok
+        assert retention.removals(session, tenant, since=datetime.now(UTC) + timedelta(hours=1)) == []
+    told = [(row.store, row.rows, row.category, row.days, row.by) for row in taken]
+    assert told == [("events", 2, "behaviour", 1095, "default"), ("events", 1, "behaviour", 30, "tenant")]
+
+
 def kept_events(tenant, lead_id):
     with reading(EVERY_TENANT) as session:
         return len(events.for_leads(session, tenant, lead_ids=[lead_id])[lead_id])
@@ -137,6 +151,8 @@ def test_leads_nobody_heard_of_for_too_long_go_as_a_whole_and_may_come_back(tena
     with reading(EVERY_TENANT) as session:
         assert leads.ids(session, tenant) == [other]
         assert audit.verify(session, tenant).ok
+        taken = {(row.store, row.rows, row.days, row.by) for row in retention.removals(session, tenant)}
+        assert ("leads", 1, 700, "tenant") in taken
     assert upsert(tenant_id=tenant, leads=[CANARY])["data"]["created"] == 1
 
 

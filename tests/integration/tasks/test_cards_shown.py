@@ -19,7 +19,7 @@ from tasks.outcomes import record
 from tasks.privacy import restrict
 from tests.support.interventions import DAY, EVERYBODY, T, at_risk, brokerage, dispatched, planned
 from tests.support.training import closed
-from workers.cli.leads.scores import show_card
+from workers.cli.leads.card_view import show_card
 
 pytestmark = [
     pytest.mark.usefixtures("database", "workspace_folder"),
@@ -67,19 +67,19 @@ def test_every_mark(capsys: pytest.CaptureFixture[str]) -> None:
     for number, (verdict, reason) in enumerate(product(VERDICTS, REASONS)):
         marked(lead_id, actor=f"agent {number}", verdict=verdict, reason=reason)
         told = shown(lead_id, capsys)
-        assert f"verdict {verdict}, reason {reason}, actor agent {number}" in told
+        assert f"{verdict} ({reason.replace('_', ' ')}), says agent {number}" in told
     scored(lead_id)
-    assert "actor agent 0" in shown(lead_id, capsys), "the marks of the score before are still told"
+    assert "says agent 0" in shown(lead_id, capsys), "the marks of the score before are still told"
 
 
 def test_judged_by_a_person_and_not_any_more(capsys: pytest.CaptureFixture[str]) -> None:
     lead_id = at_risk(at=NOW)
     scored(lead_id)
     override(tenant_id=T, lead_id=lead_id, band="hot", actor="ada.quill", reason="met_in_person")
-    assert "met_in_person" in shown(lead_id, capsys)
+    assert "says ada.quill (met in person)" in shown(lead_id, capsys)
     withdraw_override(tenant_id=T, lead_id=lead_id, actor="ada.quill")
     marked(lead_id, actor="ada.quill")
-    assert "verdict wrong" in shown(lead_id, capsys)
+    assert "wrong (other), says ada.quill" in shown(lead_id, capsys)
 
 
 @pytest.mark.parametrize("kind", ["restricted", "objected"])
@@ -107,7 +107,7 @@ def test_what_became_of_it(outcome: str, capsys: pytest.CaptureFixture[str]) -> 
     marked(lead_id, actor="ada.quill")
     told = {"subject": {"lead_id": lead_id}, "type": outcome, "at": NOW.isoformat()}
     record(tenant_id=T, outcomes=[told])
-    assert outcome in shown(lead_id, capsys)
+    assert outcome.replace("_", " ") in shown(lead_id, capsys)
 
 
 @pytest.mark.parametrize("holdout", [0, 0.5])
@@ -128,4 +128,4 @@ def test_a_model_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     marked(lead_id, actor="ada.quill", verdict="right")
     told = shown(lead_id, capsys)
     assert "lead_score-0001" in told
-    assert "verdict right" in told
+    assert "right (other), says ada.quill" in told

@@ -194,7 +194,7 @@ def test_who_bought_has_no_risk_also_where_a_file_told_no_status(leads: list[str
     told = [{"external_id": f"L{number}", "label": number == 0} for number in range(2)]
     upsert(tenant_id=T, leads=told)
     data = churn.predict(tenant_id=T, lead_ids=leads)["data"]
-    assert data["ended"] == {"won": [leads[0]]}
+    assert data["ended"] == {"won": [leads[0]], "lost": [leads[1]]}
     upsert(tenant_id=T, leads=[{"external_id": "L0", "stage": "past_client"}])
     assert churn.predict(tenant_id=T, lead_id=leads[0])["data"]["level"], "who may buy again is open again"
 
@@ -358,7 +358,8 @@ def test_many_leads_take_as_many_statements_as_one(leads: list[str]) -> None:
         churn.predict(tenant_id=T, lead_id=leads[0], as_of=ago(5).isoformat())
     with counted() as many:
         churn.predict(tenant_id=T, lead_ids=leads, as_of=ago(6).isoformat())
-    assert len(many) == len(one) <= 13, one
+    # the answer about one lead also gives its own id, which takes one statement
+    assert len(many) + 1 == len(one) <= 14, one
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from benchmarks.attacks.fuzzing import CANARY, Payloads, spoilt
 from db.repositories import audit
 from db.session import EVERY_TENANT, reading
+from tasks.contracts.answers import ANSWERS, faults
 from tasks.contracts.base.wire import RESULT_LIMIT
 from tasks.errors import InvalidPayload, TaskError, Unexpected
 from tasks.runtime import registry
@@ -137,6 +138,8 @@ def _checked(name: str, number: int, end: Any) -> str:
         return type(end).__name__
     assert len(json.dumps(end, allow_nan=False).encode()) <= 1.2 * RESULT_LIMIT
     assert CANARY not in json.dumps(end["warnings"]), f"{name} {number}: {end['warnings']}"
+    if name in ANSWERS:
+        assert faults(name, end["data"]) == [], f"{name} {number}"
     return "ok"
 
 

@@ -16,7 +16,7 @@ from db.repositories.overrides import score_feedback
 from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
-from tasks.leads import card, history, mark, override, score, upsert, withdraw_override, worklist
+from tasks.leads import card, history, mark, override, rescore, score, upsert, withdraw_override, worklist
 from tasks.models import train_model
 from tasks.outbound import pull
 from tasks.services.leads.explanation import explain_prediction
@@ -261,6 +261,16 @@ def test_a_long_worklist_fits_one_answer(tenant: str) -> None:
     assert "interval" in rows[0]
     assert "interval" not in rows[-1]
     assert len(rows) == 200 or {"code": "too_many", "path": f"leads.{len(rows)}"} in answer["warnings"]
+    counts = {name: answer["data"][name] for name in ("cut", "scored", "not_assessed", "without_dates")}
+    assert counts == {"cut": 200 - len(rows), "scored": 200, "not_assessed": 200, "without_dates": 0}
+
+
+def test_a_list_counts_the_leads_of_whom_no_date_is_known(tenant: str) -> None:
+    dated, undated = lead(1), {name: value for name, value in lead(2).items() if not name.endswith("_at")}
+    lead_ids = upsert(tenant_id=tenant, leads=[dated, undated | {"email": "no-date@example.com"}])["data"]["lead_ids"]
+    rescore(tenant_id=tenant, lead_ids=lead_ids)
+    answer = worklist(tenant_id=tenant)["data"]
+    assert (answer["scored"], answer["not_assessed"], answer["without_dates"]) == (2, 0, 1)
 
 
 def test_readiness_names_the_rung_and_what_the_next_one_lacks(tenant: str) -> None:

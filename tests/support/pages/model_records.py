@@ -57,6 +57,19 @@ NEWER = {
     "period": {"observed": ["2025-01-03T10:00:00+00:00", "2026-10-01T09:00:00+00:00"]},
     "sources": {"leads": 480, "snapshots": 20, "blocked": 3},
 }
+#: what a version trained today records beside that
+NEWEST = {
+    "closed": {"won": 110, "lost": 405, "usable": 500, "left_out": {"not_a_client": 12, "blocked": 3}},
+    "observed": {"before": 500, "same_moment": 0, "after": 0},
+    "stamped_later": {},
+    "probed": ["custom:Agent note", "custom:Pool wanted", "offers", "reply_days", "showings", "source"],
+    "unprobed": {},
+    "meanings": [
+        {"meaning": "showings and offers", "features": ["showings"], "log_odds": 0.6, "share": 0.6},
+        {"meaning": "how they answer", "features": ["reply_days", "calls"], "log_odds": 0.3, "share": 0.3},
+        {"meaning": "Pool wanted", "features": ["custom:Pool wanted"], "log_odds": 0.1, "share": 0.1},
+    ],
+}
 
 
 def model(report=REPORT, **changed):

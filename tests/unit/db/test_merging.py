@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from db.consent import contactable
 from db.errors import NaiveTime
-from db.merging import LeadContent, merge, moves_back
+from db.merging import LeadContent, draft_label, draft_status, effective_status, merge, moves_back
 from db.records import LeadDraft
 from domain.leads import LIFECYCLE
 
@@ -164,6 +164,66 @@ def test_an_open_lead_is_closed_even_where_only_blanks_are_filled():
 def test_a_label_is_never_erased(policy):
     known = merge(None, LeadDraft(label=True, label_at=NOW), policy).content
     assert merge(known, LeadDraft(fields={"opportunity_status": ""}), policy).content == known
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(("label", "status"), [(True, "won"), (False, "lost"), (None, "open")])
+def test_a_label_alone_closes_a_lead(label, status, policy):
+    content = merge(None, LeadDraft(label=label), policy).content
+    assert (content.status, content.fields) == (status, {}), "what the source said of its status stays what it said"
+
+
+def test_a_label_closes_a_lead_that_its_source_called_open_before():
+    known = merge(None, LeadDraft(fields={"opportunity_status": "open"}), "fill_blanks").content
+    closed = merge(known, LeadDraft(label=False), "fill_blanks").content
+    assert (closed.status, closed.fields) == ("lost", {"opportunity_status": "open"})
+    later = merge(closed, LeadDraft(fields={"campaign": "x"}), "fill_blanks").content
+    assert later.status == "lost"
+
+
+@pytest.mark.parametrize("policy", ["fill_blanks", "overwrite"])
+def test_the_sources_own_word_opens_it_again_and_an_old_label_does_not_close_it(policy):
+    closed = merge(None, LeadDraft(label=False), policy).content
+    opened = merge(closed, LeadDraft(fields={"opportunity_status": "open"}), policy).content
+    assert (opened.status, opened.label) == ("open", False)
+    assert merge(opened, LeadDraft(label=False), policy).content == opened
+
+
+def test_the_status_of_a_row_goes_before_its_label():
+    content = merge(None, LeadDraft(label=False, fields={"opportunity_status": "open"}), "fill_blanks").content
+    assert (content.status, content.label) == ("open", False)
+
+
+@pytest.mark.parametrize("status", ["archived", "abandoned", "lost"])
+def test_a_label_leaves_a_lead_closed_as_it_was(status):
+    known = LeadContent(status=status, label=False)
+    assert merge(known, LeadDraft(label=False), "overwrite").content.status == status
+
+
+def test_a_label_for_learning_alone_closes_nothing_and_opens_nothing():
+    learning = LeadDraft(label=True, label_closes=False)
+    content = merge(None, learning, "fill_blanks").content
+    assert (content.status, content.label) == ("open", True)
+    # a reader tells it from a lead of before labels closed by the field alone
+    assert content.fields == {"opportunity_status": "open"}
+    assert effective_status("open", label=True, own_status="open") == "open"
+    closed = merge(None, LeadDraft(fields={"opportunity_status": "won"}), "overwrite").content
+    assert merge(closed, learning, "overwrite").content.status == "won"
+
+
+@pytest.mark.parametrize(
+    ("draft", "label", "status"),
+    [
+        (LeadDraft(), None, "open"),
+        (LeadDraft(label=False), False, "lost"),
+        (LeadDraft(label=False, label_closes=False), False, "open"),
+        (LeadDraft(fields={"opportunity_status": "abandoned"}), False, "abandoned"),
+        (LeadDraft(label=True, fields={"opportunity_status": "open"}), True, "open"),
+    ],
+)
+def test_a_draft_says_what_a_new_lead_of_it_is(draft, label, status):
+    content = merge(None, draft, "fill_blanks").content
+    assert (draft_label(draft), draft_status(draft)) == (content.label, content.status) == (label, status)
 
 
 def test_a_missing_label_time_is_filled():

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ml.profiles import Interaction, LeadProfile
-from ml.urgency import THRESHOLDS, assess
+from ml.urgency import FRESH, THRESHOLDS, assess, next_look
 from tests.support.leads import NOW
 
 LEAD = LeadProfile(lead_id="1", as_of=NOW, created_at=NOW - timedelta(days=1000))
@@ -61,6 +61,13 @@ def test_an_answered_old_or_future_inquiry_is_none() -> None:
     old = replace(LEAD, interactions=(happened("inquiry", timedelta(days=30)),))
     unknown = replace(LEAD, interactions=(happened("inquiry", timedelta(hours=2), known=timedelta(hours=-1)),))
     assert [urgency.inquiry_at for urgency in assess([answered, told, old, unknown, LEAD])] == [None] * 5
+
+
+def test_an_inquiry_that_nobody_answers_is_looked_at_again_when_it_stops_being_new() -> None:
+    asked = replace(LEAD, interactions=(happened("inquiry", timedelta(hours=2)),))
+    stale_at = next_look(assess([asked])[0], NOW)
+    assert stale_at == NOW - timedelta(hours=2) + FRESH
+    assert assess([replace(asked, as_of=stale_at)])[0].inquiry_at is None
 
 
 def test_a_contact_before_the_inquiry_does_not_answer_it() -> None:

@@ -32,6 +32,15 @@ def test_an_inquiry_to_come_is_not_first() -> None:
     assert ids(leads) == "ab"
 
 
+@pytest.mark.parametrize(("waited", "order"), [(timedelta(days=1), "ba"), (timedelta(days=1, seconds=1), "ab")])
+def test_an_inquiry_that_nobody_answered_for_a_day_is_ranked_as_any_other_lead(waited, order) -> None:
+    leads = [
+        Candidate(lead_id="a", probability=0.9),
+        Candidate(lead_id="b", probability=0.06, inquiry_at=NOW - waited),
+    ]
+    assert ids(leads) == order
+
+
 def test_an_unknown_value_counts_as_the_median() -> None:
     leads = [
         Candidate(lead_id="a", probability=0.5, value=100.0),

@@ -1,28 +1,32 @@
-"""Call tasks as a client: send a task by name, wait for it, explain a failure."""
+"""Call tasks as a client: send a task by name, wait for it, explain a failure.
+
+What only reads needs no cluster: `reader` answers in this process where none runs. So what speaks to a broker is
+imported by whoever does: it takes half a second.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from celery import Celery
-from celery.exceptions import TimeoutError as NoAnswer
-from kombu.exceptions import OperationalError
-from redis.exceptions import ResponseError
-
+from db.errors import UnknownTenant
 from domain.documents import JsonMapping, JsonObject
-from tasks.contracts.base.locations import with_key_names
-from tasks.runtime.broker.publisher import quick_producer
-from workers.app import app
-from workers.base.celery_types import Result
-from workers.base.settings import settings
+from workers.base.database import database_exists
+from workers.base.settings import read_cluster, settings
 from workers.cli.base.command import CommandFailed, refuses_writes
+from workers.cli.base.database import database
+from workers.cli.base.lazy import no_collection
 from workers.cli.base.output import notice
-from workers.cluster.embedded import connected
-from workers.cluster.result_cleanup import drop
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from workers.base.celery_types import Result
 
 #: seconds a command waits for one task's answer
 PATIENCE = 120.0
@@ -32,6 +36,20 @@ PROBE = "celery-hearth-probe"
 #: seconds between two looks at a job
 LOOK_INTERVAL = 0.25
 ENDED = frozenset({"finished", "failed", "cancelled", "ok", "partial"})
+#: the tasks that only read, and so may run in the process of a command -> the module that declares each
+QUERIES: Mapping[str, str] = {
+    "hearth.interventions.report": "tasks.interventions.report",
+    "hearth.interventions.waiting": "tasks.interventions.approvals",
+    "hearth.jobs.status": "tasks.jobs",
+    "hearth.leads.card": "tasks.leads.card",
+    "hearth.leads.history": "tasks.leads.history",
+    "hearth.leads.worklist": "tasks.leads.worklist",
+    "hearth.outbound.pull": "tasks.outbound",
+    "hearth.privacy.consent": "tasks.privacy.consent",
+    "hearth.privacy.doubts": "tasks.privacy.consent",
+    "hearth.reports.value": "tasks.reports",
+    "hearth.tenants.readiness": "tasks.tenants",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,8 @@ class Client:
             OperationalError: the broker is away or refuses writes, now or while the answer is waited for.
 
         """
+        from workers.cluster.result_cleanup import drop
+
         sent: Result = self.app.send_task(task, kwargs={"tenant_id": self.tenant_id, **kwargs}, queue=queue)
         try:
             answer = self._answer(sent, task, patience)
@@ -67,6 +87,10 @@ class Client:
 
     def _answer(self, sent: Result, task: str, patience: float) -> JsonObject | BaseException:
         """Return the answer; check at intervals that the broker could still store one."""
+        from celery.exceptions import TimeoutError as NoAnswer
+        from kombu.exceptions import OperationalError
+        from redis.exceptions import ResponseError
+
         deadline = time.monotonic() + patience
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -81,6 +105,11 @@ class Client:
         raise CommandFailed(f"{task}: no worker answered within {patience:.0f} s; is one running?")
 
     def _ask_broker(self) -> None:
+        from kombu.exceptions import OperationalError
+        from redis.exceptions import ResponseError
+
+        from tasks.runtime.broker.publisher import quick_producer
+
         with quick_producer(self.app) as producer:
             try:
                 # a producer's user of the broker may do this, and not SET, and redis-py deprecates setex
@@ -105,8 +134,40 @@ class Client:
             time.sleep(LOOK_INTERVAL)
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One tenant's view of the database, without a cluster: runs a task that only reads in this process.
+
+    Checks, envelopes and errors are those of a worker, since it is the same task.
+    """
+
+    tenant_id: str
+
+    def envelope(self, task: str, /, **kwargs: object) -> JsonObject:
+        """Return a task's envelope; raise CommandFailed with its error, KeyError for a task that may write."""
+        from tasks.errors import TaskError
+        from tasks.runtime.failures.retry_policy import SCHEMA_OUTDATED
+        from workers.app import app
+
+        import_module(QUERIES[task])
+        try:
+            answer: JsonObject = app.tasks[task](tenant_id=self.tenant_id, **kwargs)
+        except TaskError as error:
+            if error.args == (SCHEMA_OUTDATED.message,):
+                raise CommandFailed("the database is of an earlier version; run `hearth migrate`") from None
+            raise CommandFailed(f"{task}: {explain(error, kwargs)}") from None
+        return answer
+
+    def call(self, task: str, /, **kwargs: object) -> JsonObject:
+        """Return the data of a task's answer."""
+        data: JsonObject = self.envelope(task, **kwargs)["data"]
+        return data
+
+
 def explain(error: BaseException, sent: JsonMapping) -> str:
     """Return a task's error in one line: its places when it names them, with the keys of what was sent; no values."""
+    from tasks.contracts.base.locations import with_key_names
+
     details = error.args[1] if len(error.args) > 1 else None
     if isinstance(details, list):
         issues = [
@@ -120,5 +181,29 @@ def explain(error: BaseException, sent: JsonMapping) -> str:
 @contextmanager
 def client(tenant_id: str) -> Iterator[Client]:
     """Yield a client of the running cluster, else of a private one that lives as long as the block."""
+    from workers.app import app
+    from workers.cluster.embedded import connected
+
     with connected(settings(), notice) as connection:
         yield Client(app, tenant_id, connection.private)
+
+
+@contextmanager
+def reader(tenant_id: str) -> Iterator[Client | Reader]:
+    """Yield a caller of tasks that only read (`QUERIES`): the cluster of REDIS_URL or of the home, else this process.
+
+    Nothing is started, and no database is made.
+
+    Raises:
+        UnknownTenant: there is no database yet.
+
+    """
+    chosen = settings()
+    if chosen.redis_url or read_cluster(chosen):
+        with client(tenant_id) as caller:
+            yield caller
+        return
+    if not database_exists(chosen):
+        raise UnknownTenant
+    with no_collection(), database(chosen):
+        yield Reader(tenant_id)

@@ -11,17 +11,19 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import click
-from kombu.exceptions import OperationalError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
 from db.errors import DatabaseError, UnknownTenant
 from workers.base.errors import WorkersError
+from workers.cli.base.forms import local
 from workers.cli.base.terminal import line
 
 #: how a Redis says that it takes no writes
 _REFUSAL = re.compile(r"\b(?:MISCONF|OOM|READONLY|NOREPLICAS)\b")
-#: failures that are explained in one line; any other is a bug and shows its traceback
-EXPLAINED = (DatabaseError, WorkersError, OperationalError, OSError)
+#: Redis's error codes for which redis-py has a class of its own, whose message leaves the code out. By name, as is the
+#: broker's error below: a command that asks no broker does not import its client, which takes a third of a second
+_CODES = {"OutOfMemoryError": "OOM", "ReadOnlyError": "READONLY"}
+#: failures that are explained in one line, besides those of the broker; any other is a bug and shows its traceback
+EXPLAINED = (DatabaseError, WorkersError, OSError)
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -46,16 +48,27 @@ class Command(click.Command):
             raise CommandFailed(_line(error)) from error
         except KeyboardInterrupt:
             raise SystemExit(128 + signal.SIGINT) from None
+        except Exception as error:
+            if not _of_broker(error):
+                raise
+            raise CommandFailed(_line(error)) from error
 
 
 def _line(error: BaseException) -> str:
     if isinstance(error, UnknownTenant):
         return "unknown tenant; `hearth tenant create` makes one, and so does `hearth backfill`"
-    if isinstance(error, OperationalError):
+    if _of_broker(error):
         if refuses_writes(error):
             return f"the broker takes no work ({_code(error)}): its disk or memory is full; make room and try again"
         return "the broker does not answer; check REDIS_URL, or start a cluster with `hearth up`"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _of_broker(error: BaseException) -> bool:
+    """Return whether an error is kombu's OperationalError."""
+    return any(
+        kind.__name__ == "OperationalError" and kind.__module__ == "kombu.exceptions" for kind in type(error).__mro__
+    )
 
 
 def refuses_writes(error: BaseException) -> bool:
@@ -64,9 +77,9 @@ def refuses_writes(error: BaseException) -> bool:
 
 
 def _code(error: BaseException) -> str | None:
-    """Return Redis's error code; redis-py drops it where it has a separate exception class."""
-    if isinstance(error, OutOfMemoryError | ReadOnlyError):
-        return "OOM" if isinstance(error, OutOfMemoryError) else "READONLY"
+    """Return Redis's error code; None for an error that is no refusal."""
+    if code := _CODES.get(type(error).__name__):
+        return code
     match = _REFUSAL.search(str(error))
     return match[0] if match else _code(error.__cause__) if error.__cause__ else None
 
@@ -78,9 +91,21 @@ def example(*lines: str) -> str:
 
 def tenant_option(function: Function) -> Function:
     """`--tenant T`, required."""
-    return click.option("--tenant", required=True, metavar="T", help="The tenant (HighLevel: the locationId).")(
-        function
-    )
+    text = "The tenant (HighLevel: the locationId)."
+    return click.option("--tenant", required=True, metavar="T", help=text, callback=in_its_zone)(function)
+
+
+def in_its_zone(context: click.Context, _parameter: click.Parameter, tenant: str) -> str:
+    """Tell the times that a command prints in the zone of its tenant."""
+
+    def zone() -> str | None:
+        # what reads the database is imported when the first time is told
+        from workers.cli.base.zones import tenant_zone
+
+        return tenant_zone(tenant)
+
+    context.with_resource(local(zone))
+    return tenant
 
 
 def json_option(function: Function) -> Function:

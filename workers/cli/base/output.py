@@ -7,7 +7,9 @@ value cannot begin a new line; `workers.cli.base.terminal` removes control codes
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.documents import JsonMapping
+from workers.cli.base.forms import form
 from workers.cli.base.terminal import drawing, escaped, line
 
 #: seconds between two plain lines of progress
@@ -44,10 +47,8 @@ def emit(document: JsonMapping) -> None:
 
 
 def plain(value: object) -> str:
-    """Return a value as one line of text without the control characters of foreign data."""
-    if value is None:
-        return "-"
-    return line(f"{value:.3f}" if isinstance(value, float) else str(value))
+    """Return a value as one line of text in a person's form, without the control characters of foreign data."""
+    return line(form(value))
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -58,6 +59,16 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
         _drawn(line(title), names, cells)
     else:
         _lines(line(title), names, cells)
+
+
+def filled(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> tuple[list[str], list[list[object]]]:
+    """Return a table without the columns that are empty in all rows; one without rows keeps them all.
+
+    >>> filled(("lead", "due by", "note"), [("A", None, ""), ("B", None, "new")])
+    (['lead', 'note'], [['A', ''], ['B', 'new']])
+    """
+    told = [at for at in range(len(columns)) if not rows or any(row[at] not in (None, "") for row in rows)]
+    return [columns[at] for at in told], [[row[at] for at in told] for row in rows]
 
 
 def _drawn(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -82,7 +93,7 @@ def _stacked(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) 
         click.echo()
         for column, cell in zip(columns, row, strict=True):
             if cell:
-                click.echo(f"  {column.ljust(width)}  {cell}")
+                _named(column, cell, width)
 
 
 def _lines(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -97,7 +108,19 @@ def facts(title: str, pairs: Mapping[str, object]) -> None:
     width = max((len(name) for name in pairs), default=0)
     say(title)
     for name, value in pairs.items():
-        click.echo(f"  {line(name).ljust(width)}  {plain(value)}")
+        _named(line(name), plain(value), width)
+
+
+def _named(name: str, text: str, width: int) -> None:
+    """Print a name and its value; on a terminal the value is broken between words and goes on below itself."""
+    start = f"  {name.ljust(width)}  "
+    room = shutil.get_terminal_size().columns - len(start)
+    is_wide = not sys.stdout.isatty() or room < NARROW
+    # an id that is too long stays whole, for people to copy
+    parts = [text] if is_wide else textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    click.echo(f"{start}{parts[0] if parts else ''}".rstrip())
+    for part in parts[1:]:
+        click.echo(" " * len(start) + part)
 
 
 @dataclass(slots=True)

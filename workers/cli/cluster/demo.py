@@ -1,11 +1,16 @@
-"""Run the demo: import, train, assess, plan, rank; print what each step does."""
+"""Run the demo: import, train, assess, plan, rank; print what each step does.
+
+Every step is as of now: the sample's times are moved there first.
+"""
 
 from __future__ import annotations
 
-import csv
+import shlex
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -14,24 +19,32 @@ from db.repositories.models import models as registry
 from db.repositories.predictions import predictions
 from db.session import reading
 from domain.documents import JsonMapping
-from workers.base.settings import Settings
+from workers.base.settings import Settings, settings
 from workers.cli.backfill import report, run_import
 from workers.cli.base.client import Client
 from workers.cli.base.command import CommandFailed
 from workers.cli.base.output import facts, say
-from workers.cli.leads.action_views import show_actions, show_risk
-from workers.cli.leads.scores import chosen, run_assessment, show_worklist
+from workers.cli.base.zones import lead_zones, times_of
+from workers.cli.cluster.sample import SAMPLE, moved_to
+from workers.cli.leads.action_views import show_actions, show_risk, way
+from workers.cli.leads.scores import chosen, run_assessment
+from workers.cli.leads.worklist_view import show_worklist
 from workers.cli.models.models import PATIENCE, show_bands, show_comparison
 from workers.cluster.embedded import Cluster
-from workers.pages.labels import plain
+from workers.pages.labels import STATES, plain, refusals
 
 TENANT = "demo"
-SAMPLE = Path(__file__).parents[3] / "examples" / "leads.csv"
 #: calls that the demo's worklist shows
 CALLS = 20
 #: leads most at risk for whom the demo plans, and those of them among whom it looks for some to show
 AT_RISK, LOOKED_AT = 100, 30
 STEPS = 5
+#: where the set-up of README puts the command
+COMMAND = ".venv/bin/hearth"
+#: what may become of a lead that is planned for; the first that is found is told in full
+RESULTS = ("dispatched", "planned", "approval", "held_out", "blocked", "nothing")
+#: settings whose variable must not reach the commands that look at the demo, which has its own
+VARIABLES = {"redis_url": "REDIS_URL", "keys": "HEARTH_KEYS", "database_url": "DATABASE_URL"}
 
 
 @dataclass(slots=True)
@@ -41,6 +54,10 @@ class Walk:
     #: monotonic seconds
     started: float
     step: int = 0
+    #: a lead of the list
+    example: str = ""
+    #: one sentence
+    brought: str = ""
 
     def _say(self, text: str) -> None:
         self.step += 1
@@ -58,14 +75,17 @@ class Walk:
         self._plan(caller)
         self._say("today's worklist")
         data = caller.call("hearth.leads.worklist", capacity=CALLS)
-        # the scores are as of the sample's moment, whenever the list is asked for
-        show_worklist("simulated leads to call today", {**data, "as_of": _moment()})
+        zones = lead_zones(TENANT, [lead["lead_id"] for lead in data["leads"]])
+        with times_of(TENANT):
+            show_worklist("simulated leads to call today", data, zones)
         if not data["leads"]:
             raise CommandFailed("no lead was assessed; the log says why")
+        self.example = str(data["leads"][0]["external_id"])
 
     def _import(self, caller: Client) -> None:
-        self._say(f"importing {SAMPLE.name}, a few rows of it bad on purpose")
-        report(run_import(caller, SAMPLE, profile="canonical"), as_json=False)
+        self._say(f"importing {SAMPLE.name}, a few rows of it bad on purpose, with all its times moved to end now")
+        with moved_to(datetime.now(UTC)) as copy:
+            report(run_import(caller, copy, profile="canonical"), as_json=False)
 
     def _train(self, caller: Client) -> None:
         self._say("training the lead scorer on the closed leads")
@@ -78,39 +98,41 @@ class Walk:
         if model is not None:
             show_comparison(model)
             show_bands("simulated leads, scored out of fold", model)
+            self.brought = brought(model.metrics["lift_top_decile"])
 
     def _assess(self, caller: Client) -> None:
         lead_ids = chosen(TENANT, None)
-        self._say(f"assessing {len(lead_ids)} open leads as of the sample's moment: a snapshot each, then a chord")
-        run_assessment(caller, lead_ids, as_of=_moment())
+        self._say(f"assessing {len(lead_ids)} open leads: a snapshot each, then a chord")
+        run_assessment(caller, lead_ids)
 
     def _plan(self, caller: Client) -> None:
         lead_ids = _most_at_risk()
-        self._say(f"planning for the {len(lead_ids)} leads most at risk of going cold, as of today")
+        self._say(f"planning for the {len(lead_ids)} leads most at risk of going cold")
         click.echo(
             "Nobody's churn is known yet, so the written scorecard judged: a judgement, not measured on anybody."
         )
         done = caller.call("hearth.interventions.plan", patience=PATIENCE, lead_ids=lead_ids)
-        facts("simulated leads planned for", {plain(name): count for name, count in done.items() if count})
-        for card in _one_of_each(caller, lead_ids[:LOOKED_AT]):
-            click.echo()
-            say(f"simulated lead {card['external_id']}, {plain(card['stage'])}")
-            show_risk(card["risk"])
-            show_actions(card["actions"])
+        counts = {**done, **done.pop("nothing_new", {})}
+        facts("simulated leads planned for", {plain(name): count for name, count in counts.items() if count})
+        if done.get("waiting_for_yes"):
+            _say_yes(caller)
+        click.echo()
+        _show_examples([caller.call("hearth.leads.card", lead_id=lead_id) for lead_id in lead_ids[:LOOKED_AT]])
 
-    def where_to_look(self, cluster: Cluster, settings: Settings, *, keep: bool) -> None:
-        """Print what to open and call next."""
-        home = f"HEARTH_HOME={settings.home}"
+    def where_to_look(self, cluster: Cluster, chosen: Settings, *, keep: bool) -> None:
+        """Print what to open and call next; every command can be pasted where the demo was started."""
+        command = f"{_environment(chosen)} {_command()}"
         click.echo("\nWhere to look next")
         if keep:
             click.echo(f"  Flower            {cluster.flower_url} as {cluster.facts.get('flower_user')}")
-            click.echo(f"  its password      in {settings.cluster_file}")
-        click.echo(f"  this worklist     {home} hearth worklist --tenant {TENANT}")
-        click.echo(f"  one lead          {home} hearth card --tenant {TENANT} SIM-00001")
-        click.echo(f"  what helps        {home} hearth interventions report --tenant {TENANT}")
-        click.echo(f"  logs              {settings.home / 'logs'}")
-        click.echo("  your own leads    hearth up, then hearth backfill FILE --tenant NAME")
+            click.echo(f"  its password      in {chosen.cluster_file}")
+        click.echo(f"  this worklist     {command} worklist --tenant {TENANT}")
+        click.echo(f"  one lead          {command} card --tenant {TENANT} {self.example}")
+        click.echo(f"  what helps        {command} interventions report --tenant {TENANT}")
+        click.echo(f"  logs              {chosen.home / 'logs'}")
+        click.echo(f"  your own leads    {_command()} backfill --help")
         click.echo("  your own CRM      docs/quickstart.md")
+        click.echo(f"\n{self.brought}")
         if keep:
             click.echo("The cluster stays up until Ctrl-C.")
 
@@ -124,19 +146,83 @@ def _most_at_risk() -> list[str]:
     ]
 
 
-def _one_of_each(caller: Client, lead_ids: Sequence[str]) -> Iterator[JsonMapping]:
-    """Return the card of the first lead for each outcome of planning."""
-    shown = set()
-    for lead_id in lead_ids:
-        card = caller.call("hearth.leads.card", lead_id=lead_id)
-        actions = card["actions"]
-        result = "held_out" if actions["held_out"] else actions["running"][0]["state"] if actions["running"] else None
-        if result not in shown:
-            shown.add(result)
-            yield card
+def _say_yes(caller: Client) -> None:
+    """Say the yes for which the first plan of a tenant waits, as a person would."""
+    released = caller.call("hearth.interventions.release", actor="hearth demo")
+    say(
+        "a first plan waits for a person's yes (hearth interventions release); the demo said it: "
+        f"{released['actions']} actions for {released['leads']} leads may go"
+    )
 
 
-def _moment() -> str:
-    """Return the sample's "today", whatever day the demo runs on."""
-    with SAMPLE.open(encoding="utf-8", newline="") as source:
-        return max(row["as_of"] for row in csv.DictReader(source))
+def _show_examples(cards: Sequence[JsonMapping]) -> None:
+    """Print the first lead for each result of planning: in full where something is done, the others in a line."""
+    first: dict[str, JsonMapping] = {}
+    for card in cards:
+        first.setdefault(_result(card["actions"]), card)
+    told, *others = sorted(first, key=RESULTS.index)
+    say(f"simulated lead {first[told]['external_id']}, {plain(first[told]['stage'])}")
+    show_risk(first[told]["risk"])
+    show_actions(first[told]["actions"])
+    if others:
+        click.echo()
+        facts(
+            "and others, in short",
+            {f"simulated lead {first[name]['external_id']}": _short(first[name]) for name in others},
+        )
+
+
+def _result(actions: JsonMapping) -> str:
+    """Return what became of a lead, one of RESULTS."""
+    if actions["held_out"]:
+        return "held_out"
+    if actions["running"]:
+        return str(actions["running"][0]["state"])
+    return "blocked" if actions["blocked"] else "nothing"
+
+
+def _short(card: JsonMapping) -> str:
+    """Return in a line what is done for a lead, or why nothing is."""
+    match result := _result(card["actions"]):
+        case "held_out":
+            return "held out: nothing is sent, so that the others can be compared with it"
+        case "blocked":
+            reasons = dict(refusals(card["next"]["why_not"]))
+            return f"nothing may be sent: {'; '.join(f'{name} {why}' for name, why in reasons.items())}"
+        case "nothing":
+            return "nothing to do"
+        case _:
+            return f"{way(card['actions']['running'][0])}: {STATES[result]}"
+
+
+def brought(lift: float) -> str:
+    """Return what the promoted model brought, by its lift in the best tenth, out of fold.
+
+    >>> brought(2.473)
+    'What it brought, on SIMULATED leads: calling the best tenth first finds 2.5 times as many buyers as any tenth.'
+    """
+    found = f"calling the best tenth first finds {lift:.1f} times as many buyers as any tenth"
+    return f"What it brought, on SIMULATED leads: {found}."
+
+
+def _environment(chosen: Settings) -> str:
+    """Return what a shell must set for a command to look at the demo's home and at nothing else."""
+    usual = settings()
+    unset = [
+        variable
+        for name, variable in VARIABLES.items()
+        if name in usual.model_fields_set and getattr(usual, name) is not None
+    ]
+    cleared = f"env {' '.join(f'-u {variable}' for variable in unset)} " if unset else ""
+    return f"{cleared}HEARTH_HOME={shlex.quote(_from_here(chosen.home))}"
+
+
+def _command() -> str:
+    """Return the command by which the demo was started, as it can be pasted."""
+    started = Path(sys.argv[0])
+    return shlex.quote(_from_here(started.absolute())) if started.name == "hearth" and started.is_file() else COMMAND
+
+
+def _from_here(path: Path) -> str:
+    """Return a path as it is written in this folder."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

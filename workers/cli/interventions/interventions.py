@@ -12,15 +12,17 @@ from domain.documents import JsonMapping
 from domain.interventions import INTERVENTIONS
 from tasks.contracts.interventions import PauseInterventions
 from workers.base.settings import settings
-from workers.cli.base.client import Client, client
+from workers.cli.base.client import Client, Reader, client, reader
 from workers.cli.base.command import Command, example, json_option, tenant_option
 from workers.cli.base.database import database
+from workers.cli.base.forms import moment
 from workers.cli.base.output import emit, facts, say, table
+from workers.cli.interventions.release import release, show_plan
 from workers.cli.leads.action_views import show_action
 from workers.cli.leads.scores import chosen
 from workers.cli.privacy.consent import show_doubts
 from workers.pages import load, write
-from workers.pages.labels import PAUSES, STATES, VERDICTS, interval, moment, plain, points, share, weeks
+from workers.pages.labels import PAUSES, STATES, VERDICTS, interval, plain, points, share, weeks
 
 #: what stands for every type, where a shell would take `*` for files
 ALL = "all"
@@ -34,7 +36,10 @@ REASONS = get_args(PauseInterventions.model_fields["reason"].annotation)
 
 @click.group(epilog=example("hearth interventions report --tenant demo"))
 def interventions() -> None:
-    """Interventions for leads at risk: measure their effect, approve and pause them."""
+    """Interventions for leads at risk: let plans go, measure their effect, approve and pause them."""
+
+
+interventions.add_command(release)
 
 
 @interventions.command(
@@ -48,7 +53,7 @@ def interventions() -> None:
 @json_option
 def report(tenant: str, page: Path | None, as_json: bool) -> None:
     """Report whether interventions help, compared with held-out leads."""
-    with client(tenant) as caller:
+    with reader(tenant) as caller:
         answer = caller.envelope("hearth.interventions.report")
     data = answer["data"]
     if page:
@@ -63,6 +68,9 @@ def show_report(data: JsonMapping) -> None:
     """Print a report: the verdict, then the figures, then each type."""
     say(f"interventions of {data['tenant_id']}: {VERDICTS.get(data['verdict'], plain(data['verdict']))}")
     say(data["reason"])
+    if data.get("plan"):
+        show_plan(data["tenant_id"], data["plan"])
+        say(f"to decide: hearth interventions release --tenant {data['tenant_id']}")
     for row in data["types"]:
         if row["paused"]:
             say(f"PAUSED: {plain(row['intervention'])}: {_pause(row['paused'])}")
@@ -132,19 +140,25 @@ def _type(row: JsonMapping) -> tuple[object, ...]:
 @click.option(
     "--limit", type=click.IntRange(1, 100), default=50, show_default=True, help="The most waiting actions to list."
 )
+@click.option("--plan", "with_plan", is_flag=True, help="The actions of the plan that waits, instead.")
 @json_option
-def list_actions(tenant: str, lead: str | None, limit: int, as_json: bool) -> None:
-    """Actions that wait for a person's approval, oldest first, with their texts."""
-    with client(tenant) as caller, database(settings()):
+def list_actions(tenant: str, lead: str | None, limit: int, with_plan: bool, as_json: bool) -> None:
+    """Actions that wait for a person's approval, oldest first, with their texts; and whether a plan waits."""
+    with reader(tenant) as caller, database(settings()):
         leads_in_doubt: list[JsonMapping] = []
+        plan: JsonMapping | None = None
         if lead is None:
-            answer = caller.call("hearth.interventions.waiting", limit=limit)
-            actions, leads_in_doubt = answer["actions"], answer["in_doubt"]
+            waiting_for = "plan" if with_plan else "approval"
+            answer = caller.call("hearth.interventions.waiting", limit=limit, waiting_for=waiting_for)
+            actions, leads_in_doubt, plan = answer["actions"], answer["in_doubt"], answer["plan"]
         else:
             actions = _of_lead(caller, chosen(tenant, lead)[0])
     if as_json:
-        emit({"actions": actions, **({"in_doubt": leads_in_doubt} if lead is None else {})})
+        emit({"actions": actions, **({"in_doubt": leads_in_doubt, "plan": plan} if lead is None else {})})
         return
+    if plan:
+        show_plan(tenant, plan)
+        say(f"to decide: hearth interventions release --tenant {tenant}")
     if leads_in_doubt:
         show_doubts(tenant, leads_in_doubt)
     for action in actions:
@@ -153,7 +167,7 @@ def list_actions(tenant: str, lead: str | None, limit: int, as_json: bool) -> No
         say(f"no actions of lead {lead}" if lead else f"no actions of {tenant} wait for approval")
 
 
-def _of_lead(caller: Client, lead_id: str) -> list[JsonMapping]:
+def _of_lead(caller: Client | Reader, lead_id: str) -> list[JsonMapping]:
     card = caller.call("hearth.leads.card", lead_id=lead_id)
     ids = {name: card[name] for name in ("lead_id", "external_id")}
     return [{**ids, **action} for part in ("running", "blocked", "past") for action in card["actions"][part]]

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from domain.documents import JsonMapping
-from workers.cli.base.client import client
+from workers.cli.base.client import reader
 from workers.cli.base.command import Command, example, json_option, tenant_option
+from workers.cli.base.forms import moment
 from workers.cli.base.output import emit, facts, say, table
 from workers.cli.interventions.interventions import page_option
 from workers.pages import load, write
-from workers.pages.labels import VERDICTS, interval, moment, plain, points, share
+from workers.pages.labels import VERDICTS, interval, plain, points, share
 
 USE = ("leads", "contacted", "executed", "rejected", "replied", "overrides", "marks")
 
@@ -38,7 +39,7 @@ def value(tenant: str, days: int, page: Path | None, as_json: bool) -> None:
 
     Money is named only from figures of your own (`worth` in the tenant's settings), and never without its interval.
     """
-    with client(tenant) as caller:
+    with reader(tenant) as caller:
         answer = caller.envelope("hearth.reports.value", days=days)
     data = answer["data"]
     if page:

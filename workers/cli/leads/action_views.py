@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from domain.documents import JsonMapping
+from workers.cli.base.forms import days, moment, percent
 from workers.cli.base.output import facts
-from workers.pages.labels import CHANNELS, STANDINGS, STATES, drivers, gate, moment, plain, refusals, share
+from workers.pages.labels import CHANNELS, STANDINGS, STATES, drivers, gate, plain, refusals
 
 #: drivers of a risk that are shown
 DRIVERS = 5
+#: where a confidence is called fair and high
+FAIR, HIGH = 0.5, 0.75
 _NEXT: Mapping[str, str] = {"not_before": "not before", "due_by": "due by"}
 _TIMES: Mapping[str, str] = {"not_before": "not before", "expires_at": "expires", "dispatched_at": "handed over"}
 
@@ -21,16 +24,39 @@ def show_risk(risk: JsonMapping) -> None:
 
 def _risk(risk: JsonMapping) -> dict[str, object]:
     who = "the written scorecard" if risk["scope"] == "scorecard" else risk["model"]
-    sentence = f"{plain(risk['level'])}: {share(risk['probability'])} within {risk['horizon_days']} days, says {who}"
-    note = {"note": plain(risk["note"])} if risk.get("note") else {}
-    return {"risk": sentence, **note, "as of": moment(risk["as_of"]), "confidence": share(risk["confidence"])}
+    sentence = f"{plain(risk['level'])}: {percent(risk['probability'])} within {risk['horizon_days']} days, says {who}"
+    rows = {
+        "risk": sentence,
+        "already cold": _cold(risk),
+        "note": risk.get("note") and plain(risk["note"]),
+        "as of": moment(risk["as_of"]),
+        "how sure": f"{surety(risk['confidence'])}, {percent(risk['confidence'])}",
+    }
+    return {name: value for name, value in rows.items() if value}
+
+
+def _cold(risk: JsonMapping) -> str | None:
+    """Return since when a lead counts as cold; None while it is silent for no longer than its stage allows."""
+    silent, allowed = risk["days_silent"], risk["threshold"]
+    if silent is None or silent <= allowed:
+        return None
+    return f"silent for {days(silent)}, its stage allows {days(allowed)}"
+
+
+def surety(confidence: float) -> str:
+    """Return in words how far a probability is trusted: the written scorecard never gets beyond low and fair.
+
+    >>> surety(0.35), surety(0.5), surety(0.9)
+    ('low', 'fair', 'high')
+    """
+    return "low" if confidence < FAIR else "fair" if confidence < HIGH else "high"
 
 
 def _outlook(risk: JsonMapping) -> dict[str, object]:
-    members = ", ".join(f"{name} {share(probability)}" for name, probability in risk["members"].items())
-    days = risk["days_to_churn"]
+    members = ", ".join(f"{name} {percent(probability)}" for name, probability in risk["members"].items())
+    ahead = risk["days_to_churn"]
     rows = {
-        "likely cold in": None if days is None else f"{days:.0f} days" if days >= 1 else "less than a day",
+        "likely cold in": None if ahead is None or _cold(risk) else days(ahead),
         "next check": moment(risk["next_check_at"]),
         "members": members,
     }
@@ -44,7 +70,7 @@ def show_next(step: JsonMapping) -> None:
     pairs |= {"why now": step["why_now"]} if step.get("why_now") else {}
     pairs |= {name: moment(step[key]) for key, name in _NEXT.items() if step.get(key)}
     pairs |= dict(refusals(step["why_not"]))
-    facts("next", pairs)
+    facts("what to do next", pairs)
 
 
 def show_consent(consent: JsonMapping) -> None:
@@ -71,10 +97,18 @@ def show_actions(actions: JsonMapping) -> None:
     for action in actions["running"]:
         show_action(action)
     if actions["blocked"]:
-        facts("not allowed", {title(action): _refusing_gates(action) for action in actions["blocked"]})
+        facts("not allowed", _blocked(actions["blocked"]))
     for action in actions["past"]:
         if "intervention" in action:
             show_action(action)
+
+
+def _blocked(actions: Sequence[JsonMapping]) -> dict[str, object]:
+    """Return what the gates refused, once for each reason: the first action, and how many more."""
+    by_reason: dict[str, list[str]] = {}
+    for action in actions:
+        by_reason.setdefault(_refusing_gates(action), []).append(title(action))
+    return {f"{first} and {len(more)} more" if more else first: why for why, (first, *more) in by_reason.items()}
 
 
 def show_action(action: JsonMapping) -> None:
@@ -126,19 +160,21 @@ def _details(action: JsonMapping) -> dict[str, object]:
 
 
 def gates(action: JsonMapping) -> str:
-    """Return the gates' decisions: the rules that passed, then each that did not.
+    """Return the gates' decisions: how many passed, then each that did not.
 
     >>> allowed = {"gate": "consent", "rule": "consent.call", "decision": "allow"}
     >>> stopped = {"gate": "do_not_call", "rule": "dnc.listed", "decision": "block"}
     >>> gates({"compliance": {"rules": [allowed, stopped]}})
-    'passed consent.call; do not call blocked (dnc.listed)'
+    'passed 1 of 2; do not call blocked (dnc.listed)'
     """
-    passed = ", ".join(ruling["rule"] for ruling in _rules(action) if ruling["decision"] == "allow")
-    return "; ".join(filter(None, (passed and f"passed {passed}", _refusing_gates(action))))
+    rules = _rules(action)
+    passed = sum(ruling["decision"] == "allow" for ruling in rules)
+    told = f"passed {passed} of {len(rules)}" if rules else ""
+    return "; ".join(filter(None, (told, _refusing_gates(action))))
 
 
 def _refusing_gates(action: JsonMapping) -> str:
-    return "; ".join(gate(ruling) for ruling in _rules(action) if ruling["decision"] != "allow")
+    return "; ".join(gate(ruling, moment) for ruling in _rules(action) if ruling["decision"] != "allow")
 
 
 def _rules(action: JsonMapping) -> Sequence[JsonMapping]:

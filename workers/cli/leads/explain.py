@@ -13,11 +13,22 @@ from tasks.services.leads.explanation import Explanation, explain_prediction
 from workers.base.settings import settings
 from workers.cli.base.command import Command, CommandFailed, example, json_option
 from workers.cli.base.database import database
+from workers.cli.base.forms import form, moment, number, percent
 from workers.cli.base.output import emit, facts, say, table
+from workers.cli.base.zones import times_of
+from workers.cli.leads.action_views import surety
+from workers.cli.leads.card_view import how_sure, marked, reasons
+from workers.cli.leads.scores import newest_score
 from workers.pages.labels import evidence, plain
 
 #: what the verdict of a replay names, the first that it has computed again
 FIGURES = ("log_odds", "probability")
+#: who made a model
+SCOPES: Mapping[str, str] = {
+    "tenant": "trained on your own leads",
+    "pooled": "trained on the leads of several brokerages",
+    "scorecard": "a written table of points",
+}
 #: of a risk, besides its probability
 RISK = ("days_silent", "threshold", "days_to_churn", "neglected", "confidence", "members", "next_check_at")
 
@@ -25,46 +36,114 @@ RISK = ("days_silent", "threshold", "days_to_churn", "neglected", "confidence", 
 @click.command(
     cls=Command,
     epilog=example(
-        "hearth explain 0190c0de-1111-7222-8333-444455556666", "hearth explain 0190c0de --tenant demo --json"
+        "hearth explain 0190c0de-1111-7222-8333-444455556666", "hearth explain --lead SIM-00001 --tenant demo --all"
     ),
 )
-@click.argument("prediction", metavar="PREDICTION")
-@click.option("--tenant", metavar="T", help="The tenant it belongs to; found by the id where it is left out.")
+@click.argument("prediction", metavar="[PREDICTION]", required=False)
+@click.option("--lead", metavar="ID", help="Explain the newest score of this lead, by your own id or Hearth's.")
+@click.option("--tenant", metavar="T", help="The tenant; needed for --lead, else found by the id of the score.")
+@click.option("--all", "everything", is_flag=True, help="List every value that was missing, too.")
 @json_option
 @click.pass_context
-def explain(context: click.Context, prediction: str, tenant: str | None, as_json: bool) -> None:
+def explain(
+    context: click.Context,
+    *,
+    prediction: str | None,
+    lead: str | None,
+    tenant: str | None,
+    everything: bool,
+    as_json: bool,
+) -> None:
     """Explain one score and compute it again; exits with 1 when the new score differs.
 
-    PREDICTION is the id of a score, as cards, worklists and the history name it. Shows the snapshot, events, what was
-    missing, the model, its reasons and what stands between the score and a call.
+    PREDICTION is the id of a score, as cards, worklists and the history name it. Tells first what was said and why,
+    how sure it is and by which model; then, for an audit, the snapshot, events, what was missing, and the replay.
     """
-    with database(settings()), reading(tenant or EVERY_TENANT) as session:
-        owner = tenant or predictions.tenant_of(session, prediction_id=prediction)
-        explanation = explain_prediction(session, owner, prediction) if owner else None
-    if explanation is None:
-        raise CommandFailed("no score has this id; `hearth card` names the scores of a lead")
-    if as_json:
-        emit(explanation.evidence)
-    else:
-        _show(explanation)
+    if (prediction is None) == (lead is None):
+        raise click.UsageError("give the id of a score, or --lead, one of the two")
+    if lead is not None and tenant is None:
+        raise click.UsageError("--lead needs --tenant")
+    with database(settings()):
+        score_id = prediction or newest_score(tenant or "", lead or "")
+        explanation, owner = _explained(score_id, tenant)
+        if explanation is None or owner is None:
+            raise CommandFailed("no score has this id; `hearth card` names the scores of a lead")
+        if as_json:
+            emit(explanation.evidence)
+        else:
+            with times_of(owner):
+                show_explanation(explanation, everything=everything)
     if not explanation.reproduced:
         context.exit(1)
 
 
-def _show(explanation: Explanation) -> None:
+def _explained(prediction: str, tenant: str | None) -> tuple[Explanation | None, str | None]:
+    with reading(tenant or EVERY_TENANT) as session:
+        owner = tenant or predictions.tenant_of(session, prediction_id=prediction)
+        return (explain_prediction(session, owner, prediction) if owner else None), owner
+
+
+def show_explanation(explanation: Explanation, *, everything: bool = False) -> None:
+    """Print what a manager asks, then what an audit asks; `everything`: each missing value by its name."""
     evidence_record = explanation.evidence
-    answer, snapshot = evidence_record["answer"], evidence_record["snapshot"]
-    names = ("probability", "band", "interval", "fit", "engagement", "as_of", "computed_at", "log_odds", "base", "rest")
-    lead = {"lead": evidence_record["lead_id"], "tenant": evidence_record["tenant_id"], "kind": evidence_record["kind"]}
-    facts(f"score {answer['prediction_id']}", lead | {name: answer.get(name) for name in names})
-    _reasons(answer)
+    answer = evidence_record["answer"]
+    facts(
+        f"{_title(evidence_record)}: {percent(answer['probability'])}, {plain(answer['band'])}", _told(evidence_record)
+    )
     _indicators(answer)
-    facts("model", {name: _flat(value) for name, value in evidence_record["model"].items()})
-    facts(f"snapshot {snapshot['snapshot_id']} as of {snapshot['as_of']}", snapshot["features"])
-    say(f"missing: {', '.join(snapshot['missing']) or 'nothing'}")
-    table("events seen", ("kind", "times"), list(evidence_record["events"]["counts"].items()))
-    facts("between the score and a call", {name: _flat(value) for name, value in evidence_record["gates"].items()})
+    say("for an audit")
+    names = ("as_of", "computed_at", "log_odds", "base", "rest")
+    ids = {"lead": evidence_record["lead_id"], "tenant": evidence_record["tenant_id"], "kind": evidence_record["kind"]}
+    facts(f"score {answer['prediction_id']}", ids | {plain(name): answer.get(name) for name in names})
+    _reasons(answer)
+    facts("model", {plain(name): _flat(value) for name, value in evidence_record["model"].items()})
+    _snapshot(evidence_record["snapshot"], everything=everything)
+    counts = evidence_record["events"]["counts"]
+    if counts:
+        table("events seen", ("kind", "times"), [(plain(kind), times) for kind, times in counts.items()])
     say(_verdict(evidence_record["replay"]))
+
+
+def _title(record: JsonMapping) -> str:
+    if record["kind"] == "lead_score":
+        return "the chance that this lead closes"
+    return "the risk that this lead goes cold" if record["kind"] == "churn" else plain(record["kind"])
+
+
+def _told(record: JsonMapping) -> dict[str, object]:
+    """Return the manager's half: why, how sure, by which model, from when, and what stands in the way of a call."""
+    answer, model, gates = record["answer"], record["model"], record["gates"]
+    trained = f", trained {moment(model['trained_at'])} on {model['rows']:,} leads" if model.get("trained_at") else ""
+    closed = [*gates["blocked"], *(() if gates["contactable"] else ("may not be contacted",))]
+    said = gates["override"]
+    rows = {
+        **reasons(answer),
+        "how sure": _how_sure(answer),
+        "data known": percent(answer["data_quality"]) if answer.get("data_quality") is not None else None,
+        "model": f"{model['version']}, {SCOPES.get(model['scope'], model['scope'])}{trained}",
+        "from when": moment(answer["as_of"]),
+        "lead now": ", ".join([gates["status"], *closed]),
+        "what counts": f"{said['band']}, says {said['actor']} ({plain(said['reason'])})" if said else None,
+        "marks": ", ".join(marked(answer["marks"])),
+    }
+    return {name: value for name, value in rows.items() if value}
+
+
+def _how_sure(answer: JsonMapping) -> str:
+    """Return how far a score is trusted, by its interval, or a risk, by its confidence."""
+    confidence = answer.get("confidence")
+    return how_sure(answer) if confidence is None else f"{surety(confidence)}, {percent(confidence)}"
+
+
+def _snapshot(snapshot: JsonMapping, *, everything: bool) -> None:
+    facts(f"snapshot {snapshot['snapshot_id']} as of {moment(snapshot['as_of'])}", snapshot["features"])
+    missing = snapshot["missing"]
+    if not missing:
+        say("missing: nothing")
+    elif everything:
+        say(f"missing: {', '.join(missing)}")
+    else:
+        say(f"missing: {len(missing)} of {len(missing) + len(snapshot['features'])} values; --all lists them")
 
 
 def _reasons(answer: JsonMapping) -> None:
@@ -73,6 +152,7 @@ def _reasons(answer: JsonMapping) -> None:
         for way in ("up", "down")
         for reason in answer.get(way) or ()
     ]
+    rows += [("rest", part["contribution"], part["text"], None) for part in answer.get("rest_parts") or ()]
     if rows:
         table("reasons, in log-odds", ("way", "contribution", "reason", "feature"), rows)
 
@@ -86,7 +166,7 @@ def _indicators(answer: JsonMapping) -> None:
         if indicator["known"]
     ]
     if rows:
-        risk = {name: _flat(answer.get(name)) for name in RISK}
+        risk = {plain(name): _flat(answer[name]) for name in RISK if answer.get(name) not in (None, {})}
         facts("risk", risk)
         table("indicators, from 0 to 1", ("indicator", "value", "from"), rows)
 
@@ -97,13 +177,13 @@ def _verdict(replay: JsonMapping) -> str:
     if replay["same"]:
         name = next(name for name in FIGURES if name in replay["computed"])
         figure = replay["computed"][name]
-        return f"replay: the same bit for bit, {name.replace('_', '-')} {figure!r}"
+        return f"replay: the same bit for bit, {name.replace('_', '-')} {number(figure)}"
     return f"replay: NOT the same: {replay['why']}"
 
 
 def _flat(value: object) -> object:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_flat(inner)}" for name, inner in value.items() if inner is not None)
+        return ", ".join(f"{plain(name)} {form(_flat(inner))}" for name, inner in value.items() if inner is not None)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(str(item) for item in value) or "nothing"
+        return ", ".join(form(item) for item in value) or "nothing"
     return value

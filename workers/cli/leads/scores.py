@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
@@ -11,44 +11,23 @@ from db.repositories import tenants
 from db.repositories.leads import leads
 from db.repositories.predictions import predictions
 from db.session import reading
-from domain.documents import JsonMapping, JsonObject
+from domain.documents import JsonObject
+from workers.base.database import database_exists
 from workers.base.settings import settings
-from workers.cli.base.client import Client, client
-from workers.cli.base.command import Command, Function, example, json_option, tenant_option
+from workers.cli.base.client import Client, client, reader
+from workers.cli.base.command import Command, CommandFailed, Function, example, json_option, tenant_option
 from workers.cli.base.database import database
-from workers.cli.base.output import emit, facts, notice, progress, table
-from workers.cli.leads.action_views import show_actions, show_consent, show_next, show_risk, way
-from workers.pages.labels import moment
+from workers.cli.base.forms import percent
+from workers.cli.base.output import emit, filled, notice, progress, table
+from workers.cli.base.zones import lead_zones
+from workers.cli.leads.card_view import show_card, texts
+from workers.cli.leads.worklist_view import empty_hint, show_worklist
 
 #: leads in one message
 BATCH = 1000
 KIND = "lead_score"
-WORKLIST_COLUMNS = (
-    "rank",
-    "lead",
-    "probability",
-    "band",
-    "why now",
-    "action",
-    "due by",
-    "new",
-    "risk",
-    "reasons",
-    "model",
-)
 #: code of a worklist's warning -> what it says
 WARNINGS: Mapping[str, str] = {"kill_switch": "the kill switch is on: no lead may be contacted, so the list is empty"}
-NO_CONSENT = (
-    "most leads have no stored consent to calls: import opt_in_call, or, if the brokerage has the consent of all, "
-    "set attested (docs/compliance.md)"
-)
-#: parts of a card that are printed in words
-PARTS: Mapping[str, Callable[[JsonMapping], None]] = {
-    "next": show_next,
-    "consent": show_consent,
-    "risk": show_risk,
-    "actions": show_actions,
-}
 
 
 def leads_options(function: Function) -> Function:
@@ -99,15 +78,35 @@ def assess(tenant: str, lead: str | None, every: bool, top: int, as_json: bool) 
 @json_option
 def worklist(tenant: str, agent: str | None, top: int | None, as_json: bool) -> None:
     """Today's calls in order, with reasons."""
-    with client(tenant) as caller:
+    with reader(tenant) as caller:
         answer = caller.envelope("hearth.leads.worklist", assigned_to=agent, capacity=top)
     if as_json:
         emit(answer["data"])
         return
-    show_worklist(f"worklist of {tenant}", answer["data"])
-    for warning in answer["warnings"]:
-        if warning["code"] in WARNINGS:
-            notice(WARNINGS[warning["code"]])
+    zones = lead_zones(tenant, [lead["lead_id"] for lead in answer["data"]["leads"]])
+    show_worklist(f"worklist of {tenant}", answer["data"], zones)
+    _warn(tenant, answer)
+
+
+def _warn(tenant: str, answer: JsonObject) -> None:
+    """Print what a worklist was warned of, and what to do where it is empty since nothing has a score."""
+    warned = {warning["code"]: warning["path"] for warning in answer["warnings"]}
+    for code in WARNINGS.keys() & warned.keys():
+        notice(WARNINGS[code])
+    if not answer["data"]["scored"] and "kill_switch" not in warned:
+        unscored = "not_scored" in warned
+        notice(empty_hint(tenant, stored=unscored or _has_leads(tenant), unscored=unscored))
+    elif "not_scored" in warned:
+        notice(f"{warned['not_scored']} have no score yet: `hearth assess --tenant {tenant} --all` makes them")
+
+
+def _has_leads(tenant: str) -> bool:
+    """Return whether any lead is stored; True where there is no database to ask."""
+    chosen_settings = settings()
+    if not database_exists(chosen_settings):
+        return True
+    with database(chosen_settings), reading(tenant) as session:
+        return bool(leads.ids(session, tenant, limit=1))
 
 
 @click.command(cls=Command, epilog=example("hearth card --tenant demo SIM-00001"))
@@ -116,12 +115,12 @@ def worklist(tenant: str, agent: str | None, top: int | None, as_json: bool) -> 
 @json_option
 def card(tenant: str, lead: str, as_json: bool) -> None:
     """Everything known of one lead's score: LEAD is Hearth's id or the CRM's."""
-    with client(tenant) as caller, database(settings()):
+    with reader(tenant) as caller, database(settings()):
         data = caller.call("hearth.leads.card", lead_id=chosen(tenant, lead)[0])
-    if as_json:
-        emit(data)
-    else:
-        show_card(lead, data)
+        if as_json:
+            emit(data)
+            return
+        show_card(lead, data, lead_zones(tenant, [data["lead_id"]]).get(data["lead_id"]))
 
 
 def _one_of(lead: str | None, *, every: bool) -> None:
@@ -130,12 +129,27 @@ def _one_of(lead: str | None, *, every: bool) -> None:
 
 
 def chosen(tenant: str, lead: str | None) -> list[str]:
-    """Return the lead with either id, else all open leads; raise UnknownTenant."""
+    """Return the lead with either id, else all open leads, and say where there are none; raise UnknownTenant."""
     with reading(tenant) as session:
         tenants.require(session, tenant)
-        if lead is None:
-            return leads.ids(session, tenant, status="open")
-        return [leads.find(session, tenant, external_id=lead) or lead]
+        if lead is not None:
+            return [leads.find(session, tenant, external_id=lead) or lead]
+        lead_ids = leads.ids(session, tenant, status="open")
+    if not lead_ids:
+        notice(f"no lead of {tenant} is open: `hearth tenant readiness {tenant}` counts them; a label closes a lead")
+    return lead_ids
+
+
+def newest_score(tenant: str, lead: str) -> str:
+    """Return the id of a lead's newest score; raise CommandFailed where it has none, or is not there."""
+    lead_id = chosen(tenant, lead)[0]
+    with reading(tenant) as session:
+        if not leads.exists(session, tenant, lead_id=lead_id):
+            raise CommandFailed("no lead of this tenant has this id, or several systems have one of this id")
+        scores = predictions.latest(session, tenant, kind=KIND, lead_ids=[lead_id])
+    if not scores:
+        raise CommandFailed("this lead has no score yet; `hearth score --lead` makes one")
+    return scores[0].prediction_id
 
 
 def _batches(lead_ids: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
@@ -170,6 +184,9 @@ def ranking(tenant: str, lead_ids: Sequence[str], top: int) -> list[JsonObject]:
 
 def _scored(prediction: PredictionRecord, external_id: str | None) -> JsonObject:
     reasons = {name: prediction.detail[name] for name in ("log_odds", "base", "up", "down", "rest")}
+    # scores of before name no parts
+    if "rest_parts" in prediction.detail:
+        reasons["rest_parts"] = prediction.detail["rest_parts"]
     return {
         "lead_id": prediction.lead_id,
         "external_id": external_id,
@@ -185,76 +202,14 @@ def show_ranking(title: str, ranked: Sequence[JsonObject], *, as_json: bool) -> 
     if as_json:
         emit({"leads": list(ranked)})
         return
-    rows = [
-        (rank, _name(lead), lead["probability"], lead["band"], _texts(lead["up"]), _texts(lead["down"]), lead["model"])
-        for rank, lead in enumerate(ranked, 1)
-    ]
-    table(title, ("rank", "lead", "probability", "band", "up", "down", "model"), rows)
+    rows = [_ranked(rank, lead) for rank, lead in enumerate(ranked, 1)]
+    table(title, *filled(("rank", "lead", "chance", "band", "for it", "against it", "model"), rows))
 
 
-def show_worklist(title: str, data: JsonObject) -> None:
-    """Print a worklist, and the number of leads left out because they may not be contacted."""
-    rows = [_call(lead) for lead in data["leads"]]
-    table(f"{title}, as of {data['as_of']}", WORKLIST_COLUMNS, rows)
-    if data.get("in_doubt"):
-        click.echo(f"possible refusals: {_many(len(data['in_doubt']))} in doubt; `hearth privacy doubts` lists them")
-    if data["withheld"]:
-        click.echo(f"left out: {_many(data['withheld'])} that may not be contacted; `hearth card` says why")
-    if data.get("withheld_by", {}).get("consent.call_missing"):
-        click.echo(NO_CONSENT)
-
-
-def _many(number: int) -> str:
-    return "1 lead" if number == 1 else f"{number} leads"
-
-
-def _call(lead: JsonObject) -> tuple[object, ...]:
-    band = f"{lead['band']}, says {lead['override']['actor']}" if lead.get("override") else lead["band"]
-    plain = (lead["why_now"], _action(lead), lead["due_by"])
-    new = (lead.get("changed") or {}).get("text")
-    who = (lead["rank"], _name(lead), lead["probability"], band)
-    return (*who, *plain, new, _risk(lead.get("risk")), _texts(lead["reasons"]), lead["model"])
-
-
-def _action(lead: JsonObject) -> str:
-    """Return the action, and its earliest time if that is not now."""
-    later = f", not before {moment(lead['not_before'])}" if lead["not_before"] else ""
-    return f"{way(lead)}{later}"
-
-
-def _risk(risk: JsonObject | None) -> str | None:
-    """Return a lead's risk level, or that it has never been contacted."""
-    return None if risk is None else str(risk["note"] or risk["level"]).replace("_", " ")
+def _ranked(rank: int, lead: JsonObject) -> tuple[object, ...]:
+    reasons = texts(lead["up"]), texts(lead["down"])
+    return (rank, _name(lead), percent(lead["probability"]), lead["band"], *reasons, lead["model"])
 
 
 def _name(lead: JsonObject) -> str:
     return str(lead["external_id"] or lead["lead_id"])
-
-
-def _texts(reasons: Sequence[object]) -> str:
-    return "; ".join(str(reason["text"] if isinstance(reason, dict) else reason) for reason in reasons)
-
-
-def show_card(lead: str, data: JsonObject) -> None:
-    """Print a card: single values as lines, risk and actions in words, lists item by item."""
-    facts(f"lead {lead}", {name: value for name, value in data.items() if not isinstance(value, (dict, list))})
-    for name, value in data.items():
-        if value and name in PARTS:
-            PARTS[name](value)
-        elif isinstance(value, dict):
-            facts(name, {key: _short(inner) for key, inner in value.items()})
-        elif isinstance(value, list):
-            facts(name, {str(index): _short(item) for index, item in enumerate(value, 1)})
-
-
-def _short(value: object) -> object:
-    """Return a value in a line: a dict as names and values, a list as its items; of a reason its text."""
-    if isinstance(value, list):
-        return "; ".join(str(item["text"] if _has_text(item) else _short(item)) for item in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_short(inner)}" for name, inner in value.items() if inner is not None)
-    return value
-
-
-def _has_text(item: object) -> bool:
-    return isinstance(item, dict) and "text" in item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,17 +14,19 @@ from db.repositories.models import models as registry
 from db.repositories.outbound import outbound
 from db.repositories.overrides import score_feedback
 from db.session import Session, reading, transaction
-from domain.documents import JsonObject
+from domain.closed_leads import in_words
+from domain.documents import JsonMapping, JsonObject
 from domain.model_kinds import KIND_LABELS, words_of
 from workers.base.settings import settings
 from workers.cli.base.client import client
 from workers.cli.base.command import Command, CommandFailed, example, json_option, tenant_option
 from workers.cli.base.database import database
-from workers.cli.base.output import emit, facts, say, table
+from workers.cli.base.forms import moment
+from workers.cli.base.output import emit, facts, filled, say, table
 from workers.pages import load, write
 
 KINDS = tuple(KIND_LABELS)
-TRAINED = ("run_id", "kind", "rows", "metrics", "promoted", "reason", "version")
+TRAINED = ("run_id", "kind", "rows", "metrics", "promoted", "reason", "version", "usable", "left_out", "missing")
 #: metrics shown beside the baselines
 COMPARED = ("auc", "pr_auc", "brier", "lift_top_decile")
 PAGE = click.Path(dir_okay=False, path_type=Path)
@@ -46,13 +49,18 @@ PATIENCE = 600.0
 )
 @json_option
 def train(kind: str, tenant: str, promote: str, scope: str, as_json: bool) -> None:
-    """Train a model on what became of a tenant's leads and promote it if it earns it."""
+    """Train a model on what became of a tenant's leads and promote it if it earns it.
+
+    Fails where nothing is trained, as with too few closed leads; the same data trained before is no failure.
+    """
     with client(tenant) as caller:
         data = caller.call("hearth.models.train", patience=PATIENCE, kind=kind, promote=promote, scope=scope)
     if as_json:
-        emit({name: data[name] for name in TRAINED})
-    else:
+        emit({name: data.get(name) for name in TRAINED})
+    elif data["version"] is not None:
         show_training(data)
+    if data["version"] is None:
+        raise CommandFailed(f"nothing was trained: {data['reason']}")
 
 
 def show_training(data: JsonObject) -> None:
@@ -61,6 +69,8 @@ def show_training(data: JsonObject) -> None:
     title = f"{version}: {'promoted' if data['promoted'] else 'not promoted'}, {data['reason']}"
     figures = {name: value for name, value in (data["metrics"] or {}).items() if isinstance(value, (int, float))}
     facts(title, {"kind": data["kind"], "rows": data["rows"], **figures})
+    if usable := data.get("usable"):
+        say(in_words(usable))
 
 
 @click.group(epilog=example("hearth models list --tenant demo"))
@@ -79,8 +89,12 @@ def list_models(tenant: str, as_json: bool) -> None:
     if as_json:
         emit({"models": [_brief(model) for model in versions]})
         return
-    rows = [(m.version, m.state, m.scope, m.rows, _metric(m, "auc"), m.trained_at) for m in versions]
-    table(f"models of {tenant}", ("version", "state", "scope", "rows", "auc", "trained at"), rows)
+    if not versions:
+        say(f"{tenant} has no model of its own yet; `hearth tenant readiness {tenant}` says what is missing")
+        return
+    rows = [(m.version, m.state, m.scope, m.rows, _metric(m, "auc"), m.trained_at, _retrain(m)) for m in versions]
+    columns = ("version", "state", "scope", "rows", "auc", "trained at", "to be retrained")
+    table(f"models of {tenant}", *filled(columns, rows))
 
 
 @models.command(
@@ -103,15 +117,61 @@ def show_model(version: str, tenant: str, card: Path | None, as_json: bool) -> N
     if card:
         write(load("model_card").page(model, tenant=tenant, marks=tally), card)
     if as_json:
-        emit({**_brief(model), "report": dict(model.report), "marks": _marks(tally)})
+        emit({**_brief(model), "report": dict(model.report), "marks": _marks(tally), **_vouched(model)})
         return
     plain = {name: value for name, value in model.metrics.items() if isinstance(value, (int, float))}
     facts(f"{model.version} of {tenant}", {"state": model.state, "rows": model.rows, **plain})
+    for warning in _vouched(model)["warnings"]:
+        say(f"look twice: {warning}")
     show_comparison(model)
     show_bands(f"{model.version}, scored out of fold", model)
     show_scores(f"{model.version}, by score", model)
+    show_columns(model)
     decision = model.report.get("decision") or {}
     facts("marks by people, and the decision", {**_marks(tally), "decision": decision.get("reason")})
+
+
+def show_columns(model: ModelRecord) -> None:
+    """Print what moves scores, what was not learnt from and why, and what was probed for leaks."""
+    told = _vouched(model)
+    weights = [(each["meaning"], f"{each['share']:.1%}", _first(each["columns"], 4)) for each in told["importance"]]
+    if weights:
+        table("what moves scores", ("what it means", "share", "made of"), weights)
+    refused: dict[tuple[str, str], list[str]] = {}
+    for each in told["refused"]:
+        refused.setdefault((each["why"], each["reason"]), []).append(each["column"])
+    if refused:
+        rows = [(why, reason, _first(names, 12)) for (why, reason), names in refused.items()]
+        table("columns not used", ("why", "reason", "columns"), rows)
+    say(f"leakage probe: {_probed(told['probe'], leaks=len(model.report.get('leaks', {})))}")
+
+
+def _first(names: Sequence[str], most: int) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _probed(probe: JsonMapping, *, leaks: int) -> str:
+    """Return the result of the leakage probe, which vouches for nothing that it could not ask."""
+    found = f"{leaks} columns know too much" if leaks else "no column stood out"
+    if probe["probed"] is None:
+        return f"{found}; which columns were probed is not recorded by this version"
+    if not probe["unprobed"]:
+        return f"{found}; all {probe['probed']} columns that it learnt from were probed"
+    unprobed = ", ".join(f"{name} ({reason})" for name, reason in probe["unprobed"].items())
+    return f"{found}; {probe['probed']} columns were probed, {len(probe['unprobed'])} could not be: {unprobed}"
+
+
+def _vouched(model: ModelRecord) -> JsonObject:
+    """Return what the model's card says of its columns and of what it can know, as finite JSON."""
+    columns, provenance = load("columns"), load("provenance")
+    return {
+        "importance": [weight.view() for weight in columns.weights(model.report)],
+        "refused": [refusal.view() for refusal in columns.refusals(model.report)],
+        "probe": provenance.probe(model.report).view(),
+        "observed": provenance.timing(model).view(),
+        "warnings": list(provenance.warnings(model)),
+    }
 
 
 def show_scores(title: str, model: ModelRecord) -> None:
@@ -210,6 +270,11 @@ def _require(session: Session, tenant: str, version: str) -> ModelRecord:
     if model is None:
         raise CommandFailed(f"no such version of tenant {tenant}; `hearth models list --tenant {tenant}` names them")
     return model
+
+
+def _retrain(model: ModelRecord) -> str | None:
+    """Return since when a model is to be trained again, since it learned from somebody who was forgotten."""
+    return f"yes, since {moment(model.retrain_at)}" if model.retrain_at else None
 
 
 def _metric(model: ModelRecord, name: str) -> object:

@@ -13,13 +13,14 @@ from domain.documents import JsonMapping, JsonObject
 from tasks.contracts.base.wire import to_wire
 from tasks.services.leads import refusals
 from workers.base.settings import settings
-from workers.cli.base.client import client
+from workers.cli.base.client import client, reader
 from workers.cli.base.command import Command, example, json_option, tenant_option
 from workers.cli.base.database import database
+from workers.cli.base.forms import moment
 from workers.cli.base.output import emit, facts, table
 from workers.cli.leads.action_views import standings
 from workers.cli.leads.scores import chosen
-from workers.pages.labels import moment, plain
+from workers.pages.labels import plain
 
 LEAD = click.argument("lead", metavar="LEAD")
 
@@ -90,7 +91,7 @@ def _row(statement: JsonMapping) -> tuple[object, ...]:
 def doubts(tenant: str, agent: str | None, top: int, as_json: bool) -> None:
     """Leads that may have refused: nothing is sent to them until a person has read what they said and decided."""
     named: JsonObject = {"assigned_to": agent} if agent else {}
-    with client(tenant) as caller:
+    with reader(tenant) as caller:
         data = caller.call("hearth.privacy.doubts", limit=top, **named)
     if as_json:
         emit({"tenant_id": tenant, **data})

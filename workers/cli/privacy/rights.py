@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TypedDict, Unpack
 
@@ -10,16 +9,14 @@ import click
 
 from db.privacy import DAYS, STORES
 from domain.documents import JsonObject
-from workers.cli.base.client import client
+from workers.cli.base.client import Client, client
 from workers.cli.base.command import Command, Function, example, json_option, tenant_option
 from workers.cli.base.output import emit, facts, table
-from workers.cli.privacy import consent
+from workers.cli.privacy import consent, people
+from workers.cli.privacy.people import identified
 
 #: seconds that looking through every store may take
 PATIENCE = 600.0
-
-#: what Hearth's own ids look like
-_OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @click.group(
@@ -30,11 +27,19 @@ _OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def privacy() -> None:
     """Privacy requests of people, and their consent to being contacted.
 
-    A copy, erasure, a stop to scoring them; who agreed and who refused.
+    Find somebody; a copy, a correction, erasure, a stop to scoring them; who agreed and who refused.
     """
 
 
-for _command in (consent.consent, consent.doubts, consent.decide, consent.reread):
+for _command in (
+    consent.consent,
+    consent.doubts,
+    consent.decide,
+    consent.reread,
+    people.find,
+    people.correct,
+    people.purged,
+):
     privacy.add_command(_command)
 
 
@@ -57,21 +62,27 @@ def person_options(function: Function) -> Function:
     function = click.option(
         "--external-id", "external_ids", multiple=True, metavar="ID", help="An id of the CRM; several of one person."
     )(function)
-    return click.option("--lead", metavar="ID", help="The lead: Hearth's id or the CRM's.")(function)
+    text = "The lead: Hearth's id or the CRM's, an e-mail address or a phone number."
+    return click.option("--lead", metavar="ID", help=text)(function)
 
 
-def person(lead: str | None, external_ids: tuple[str, ...], source_system: str | None, reason: str) -> JsonObject:
-    """Return the request's part that identifies the person; raise for none or both ids."""
-    if bool(lead) == bool(external_ids):
-        raise click.UsageError("give --lead, or --external-id")
-    if lead and _OURS.fullmatch(lead):
-        return {"lead_id": lead, "reason": reason}
-    external_ids = (lead,) if lead else external_ids
+def person(
+    caller: Client, lead: str | None, external_ids: tuple[str, ...], source_system: str | None, reason: str
+) -> JsonObject:
+    """Return the request's part that identifies the person; raise for an address that several have."""
+    if lead:
+        return {**identified(caller, lead, source_system), "reason": reason}
     ids = [
         {"external_id": external_id, **({"source_system": source_system} if source_system else {})}
         for external_id in external_ids
     ]
     return {"external_ids": ids, "reason": reason}
+
+
+def _one_of(who: Who) -> None:
+    """Raise for neither or both of the two ways to say who it is."""
+    if bool(who["lead"]) == bool(who["external_ids"]):
+        raise click.UsageError("give --lead, or --external-id")
 
 
 @privacy.command(cls=Command, epilog=example("hearth privacy export --tenant demo --external-id X1 --json"))
@@ -80,7 +91,7 @@ def person(lead: str | None, external_ids: tuple[str, ...], source_system: str |
 @json_option
 def export(tenant: str, as_json: bool, **who: Unpack[Who]) -> None:
     """Write everything that is kept of a person, with scores and reasons, to a file; prints counts and its place."""
-    data = _call(tenant, "export", **person(**who))
+    data = _call(tenant, "export", who)
     _show(f"export {data['export_id']}", data, as_json=as_json)
 
 
@@ -98,10 +109,10 @@ def export(tenant: str, as_json: bool, **who: Unpack[Who]) -> None:
 @json_option
 def forget(tenant: str, dry_run: bool, yes: bool, as_json: bool, **who: Unpack[Who]) -> None:
     """Erase a person everywhere; this cannot be undone. The same command again prints the first result."""
-    identity = person(**who)
+    _one_of(who)
     if not (dry_run or yes or as_json) and sys.stdin.isatty():
         click.confirm(f"Erase this person from tenant {tenant} for good?", abort=True)
-    data = _call(tenant, "forget", **identity, dry_run=dry_run)
+    data = _call(tenant, "forget", who, dry_run=dry_run)
     _show("would be erased" if dry_run else f"erased: {data['erasure_id']}", data, as_json=as_json)
 
 
@@ -123,7 +134,7 @@ def restrict(tenant: str, objected: bool, lift: bool, actor: str | None, as_json
     if lift and not actor:
         raise click.UsageError("--lift needs the review of a person: name the person with --actor")
     name = "objected" if objected else "restricted"
-    data = _call(tenant, "restrict", **person(**who), **{name: not lift}, **({"actor": actor} if actor else {}))
+    data = _call(tenant, "restrict", who, **{name: not lift}, **({"actor": actor} if actor else {}))
     if as_json:
         emit({"tenant_id": tenant, **data})
         return
@@ -138,7 +149,7 @@ def restrict(tenant: str, objected: bool, lift: bool, actor: str | None, as_json
 @json_option
 def readmit(erasure: str, tenant: str, actor: str, as_json: bool) -> None:
     """Let a person who was forgotten be imported again, by the id that `forget` printed."""
-    data = _call(tenant, "readmit", erasure_id=erasure, actor=actor)
+    data = _call(tenant, "readmit", None, erasure_id=erasure, actor=actor)
     if as_json:
         emit({"tenant_id": tenant, **data})
     else:
@@ -162,9 +173,12 @@ def registry(as_json: bool) -> None:
     table("what is kept", ("table", "category", "subject", "days", "on erasure", "note"), rows)
 
 
-def _call(tenant: str, task: str, **kwargs: object) -> JsonObject:
+def _call(tenant: str, task: str, who: Who | None, **kwargs: object) -> JsonObject:
+    if who is not None:
+        _one_of(who)
     with client(tenant) as caller:
-        answer = caller.envelope(f"hearth.privacy.{task}", queue=None, patience=PATIENCE, **kwargs)
+        identity = {} if who is None else person(caller, **who)
+        answer = caller.envelope(f"hearth.privacy.{task}", queue=None, patience=PATIENCE, **identity, **kwargs)
     data: JsonObject = answer["data"]
     return data | ({"duplicate": True} if answer.get("duplicate") else {})
 

@@ -14,7 +14,8 @@ from db.repositories.consent import consent_mapper
 from db.repositories.events import event_mapper
 from db.repositories.leads import lead_mapper
 from db.repositories.leads.upsert.resolve import LeadIndex, LookupKeys, StoredLeads, UpsertContext
-from db.repositories.privacy import tombstones
+from db.repositories.privacy import corrections, tombstones
+from db.repositories.privacy.corrections import RefusedValues
 
 NO_IDENTITY = "row.no_identity"
 AMBIGUOUS = "row.ambiguous_identity"
@@ -53,6 +54,7 @@ class LeadState:
     columns: NewRow | None = None
     version: int = 0
     import_ref: str | None = None
+    loaded_version: int | None = None
     changed: bool = False
     #: whether this import brought it for the first time
     touched: bool = False
@@ -100,6 +102,7 @@ class LeadState:
             "version": self.version,
             "observed_at": self.observed_at,
             "import_ref": self.import_ref,
+            "loaded_version": self.version if context.loading else self.loaded_version,
             "changed_at": context.now,
         }
 
@@ -145,12 +148,15 @@ def merge_drafts(
     stored: StoredLeads,
     prepared: Mapping[int, NewLead],
     context: UpsertContext,
+    *,
+    refused: RefusedValues,
 ) -> tuple[list[UpsertResult], Changes]:
     """Merge the drafts of a batch; return one result each and the rows to be written.
 
     `prepared` are leads made before the lock, by position; one whose lead turns out to be stored is not used.
+    `refused` are values of stored leads that a person corrected: a draft does not bring them back.
     """
-    batch = _BatchMerge(stored, context)
+    batch = _BatchMerge(stored, context, refused)
     results = [
         _FORGOTTEN if position in stored.forgotten else batch.merge(draft, draft_keys, prepared.get(position))
         for position, (draft, draft_keys) in enumerate(zip(drafts, keys, strict=True))
@@ -161,8 +167,9 @@ def merge_drafts(
 class _BatchMerge:
     """The leads of a batch; a draft finds what the drafts before it have made of them."""
 
-    def __init__(self, stored: StoredLeads, context: UpsertContext) -> None:
+    def __init__(self, stored: StoredLeads, context: UpsertContext, refused: RefusedValues) -> None:
         self._context = context
+        self._refused = refused
         self._index = LeadIndex(stored, context.merge_on)
         self._leads = {row["lead_id"]: _stored_lead(row, context) for row in stored.rows}
         for row in stored.rows:
@@ -214,8 +221,10 @@ class _BatchMerge:
     def _update(self, lead: LeadState, draft: LeadDraft, keys: LookupKeys) -> UpsertResult:
         before = lead.open()
         skipping = self._context.policy == "skip_existing"
-        draft = consent_mapper.without_known_doubts(draft, lead_id=lead.lead_id, stored_ids=self._consent_ids)
-        codes = lead.merge(draft, self._context)
+        kept = corrections.without_refused(draft, self._refused.get(lead.lead_id, {}))
+        corrected = (corrections.CORRECTED,) if kept is not draft else ()
+        draft = consent_mapper.without_known_doubts(kept, lead_id=lead.lead_id, stored_ids=self._consent_ids)
+        codes = (*lead.merge(draft, self._context), *corrected)
         stated = consent_mapper.refusals_only(draft) if skipping else draft
         entries, refusals = _consent_entries(lead, stated, self._consent_ids, self._context)
         self._consent_entries += entries
@@ -274,6 +283,7 @@ def _stored_lead(row: lead_mapper.LeadRow, context: UpsertContext) -> LeadState:
         row=row,
         version=row["version"],
         import_ref=row["import_ref"],
+        loaded_version=row["loaded_version"],
     )
 
 

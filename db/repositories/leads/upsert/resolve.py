@@ -37,6 +37,8 @@ class UpsertContext:
     #: the import that brings the drafts; a lead that it brought before is a duplicate
     import_ref: str | None
     ring: KeyRing
+    #: whether a file is loaded: what changes is no news of a single lead
+    loading: bool = False
     #: `email`, `phone`: a person of the tenant said that those who share it are one lead, whatever else differs
     merge_on: frozenset[str] = frozenset()
 

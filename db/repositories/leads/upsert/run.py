@@ -23,6 +23,7 @@ from db.repositories.leads.upsert.resolve import (
     lookup_keys,
     stored_identities,
 )
+from db.repositories.privacy import corrections
 from db.repositories.sql import in_batches
 from db.session import lock_tenant
 
@@ -41,7 +42,8 @@ def upsert(session: Session, drafts: Sequence[LeadDraft], context: UpsertContext
     results: list[UpsertResult] = []
     for (batch, keys), new_leads in zip(batches, prepared, strict=True):
         stored = load_stored(session, context, batch, keys)
-        batch_results, changes = merge_drafts(batch, keys, stored, new_leads, context)
+        refused = corrections.refused_values(session, context.tenant_id, rows=stored.rows, ring=context.ring)
+        batch_results, changes = merge_drafts(batch, keys, stored, new_leads, context, refused=refused)
         _write(session, context, changes)
         results += batch_results
     return results

@@ -203,6 +203,8 @@ class ColumnPlan:
             ],
             "ranks": [[column.how, column.rank, column.role, column.name] for column in self.columns],
             "label": {name: sorted(getattr(self.label, name)) for name in ("positive", "negative", "open")},
+            # where it is the usual, it is left out: the same file stays the same import
+            **({} if self.label.closes else {"label_closes": False}),
             "missing": sorted(self.missing),
             "row_number": self.row_number,
             "words": {column: dict(words) for column, words in self.words.items()},
@@ -238,7 +240,10 @@ class ColumnPlan:
             why=stored.get("why", ""),
             subject=stored.get("subject", "leads"),
             columns=tuple(columns),
-            label=LabelWords(**{name: frozenset(words) for name, words in stored["label"].items()}),
+            label=LabelWords(
+                **{name: frozenset(words) for name, words in stored["label"].items()},
+                closes=stored.get("label_closes", True),
+            ),
             missing=frozenset(stored["missing"]),
             row_number=stored["row_number"],
             words=stored.get("words", {}),

@@ -9,6 +9,7 @@ column = "Converted"
 positive = ["1", "yes"]            # won; without the lists: 1, true, yes, won … and 0, false, no, lost …
 negative = ["0", "no"]             # lost
 open = [""]                        # not decided; other words are value.enum
+closes = true                      # a lead with a label is closed; false: it is for learning alone
 [defaults]
 source_system = "x"                # names the system that the ids are from
 lead_type = "buyer"                # of rows without one
@@ -48,7 +49,7 @@ _POSITIVE = ("1", "true", "yes", "y", "t", "won", "closed won", "win")
 _NEGATIVE = ("0", "false", "no", "n", "f", "lost", "closed lost", "loss")
 _OPEN = ("open", "unknown", "pending")
 _SECTIONS = {
-    "label": {"column", "positive", "negative", "open"},
+    "label": {"column", "positive", "negative", "open", "closes"},
     "defaults": {"source_system", "lead_type", "timezone", "date_order", "country", "kind", "encoding"},
     "missing": {"values"},
     "identity": {"row_number"},
@@ -67,11 +68,13 @@ _STATUSES = vocabulary.LEVELS["opportunity_status"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelWords:
-    """The words of the label column, in lower case."""
+    """The words of the label column, in lower case, and what a label means."""
 
     positive: frozenset[str] = frozenset(_POSITIVE)
     negative: frozenset[str] = frozenset(_NEGATIVE)
     open: frozenset[str] = frozenset(_OPEN)
+    #: whether a lead with a label and no status of its own is closed
+    closes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +212,7 @@ def _label(label: JsonMapping) -> LabelWords:
     for left, right in (("positive", "negative"), ("positive", "open"), ("negative", "open")):
         if {left, right} <= set(words) and words[left] & words[right]:
             raise MappingRejected(f"label.{right}", f"a word is also among label.{left}; keep it in one list")
-    return LabelWords(**words)
+    return LabelWords(**words, closes=_flag("label.closes", label.get("closes", True)))
 
 
 def _all_words(given: object) -> dict[str, dict[str, str]]:

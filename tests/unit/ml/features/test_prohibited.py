@@ -37,7 +37,8 @@ LISTED = sorted(
         "birthday", "Marital Status", "spouse", "Married?", "Number of Children", "Kids", "Dependents", "Gender", "Sex",
         "Religion", "Race", "Ethnicity", "Nationality", "Citizenship", "Country of Birth", "National Origin",
         "Disability", "disabled", "Photo", "avatar", "Prospect ID", "contactId", "uuid", "SSN", "Family Size",
-        "Senior", "skin color", "Year Old", "Partner", "single",
+        "Senior", "skin color", "Year Old", "Partner", "single", "City", "Mailing City", "Country", "Billing Country",
+        "Home Town",
     ],
 )  # fmt: skip
 def test_the_law_refuses(header: str) -> None:
@@ -49,9 +50,10 @@ def test_the_law_refuses(header: str) -> None:
     [
         "Page Views Per Visit", "page views", "Total Time Spent on Website", "Usage", "Average Price", "Message Count",
         "Stage", "Mortgage", "Village", "Package", "Emails Opened", "Email Open Rate", "Phone Calls", "Photos Viewed",
-        "Roof Age", "Age of the Home", "Single Family", "Lead Generation Source", "Lead Origin", "Occupation", "City",
+        "Roof Age", "Age of the Home", "Single Family", "Lead Generation Source", "Lead Origin", "Occupation",
         "Bedrooms", "Income", "Property Type", "Sextant", "Trace", "Racetrack", "Personal Loan", "Grandson Ave",
-        "", "123",
+        "City of interest", "Preferred City", "Property city", "Country Club", "City View", "State", "Capacity", "",
+        "123",
     ],
 )  # fmt: skip
 def test_parts_of_words_do_not_refuse(header: str) -> None:
@@ -67,10 +69,12 @@ def test_parts_of_words_do_not_refuse(header: str) -> None:
         ("Género", "gender"), ("Sexo (M/F)", "gender"), ("Religión", "religion"), ("Nacionalidad", "nationality"),
         ("País de origen", "nationality"), ("Número de hijos", "children"), ("¿Embarazada?", "children"),
         ("Edad del cliente", "age"), ("Discapacidad", "disability"), ("Raza", "race or ethnicity"),
+        ("Ciudad", "city"), ("País", "country"),
         ("Orientación sexual", "sexual orientation"), ("Código postal", "postal code"), ("N.º de teléfono", "phone"),
         # Portuguese
         ("Data de nascimento", "birth date"), ("dt_nasc", "birth date"), ("Estado Civil", "marital status"),
         ("Gênero", "gender"), ("Religião", "religion"), ("Nacionalidade", "nationality"), ("Filhos", "children"),
+        ("Cidade", "city"),
         ("Faixa etária", "age"), ("Idade", "age"), ("Deficiência", "disability"), ("Cor/Raça", "race or ethnicity"),
         # French
         ("Date de naissance", "birth date"), ("Né(e) le", "birth date"), ("État civil", "marital status"),
@@ -78,17 +82,19 @@ def test_parts_of_words_do_not_refuse(header: str) -> None:
         ("Pays d'origine", "nationality"), ("Pays d\u2019origine", "nationality"), ("Sexe", "gender"),
         ("Civilité", "gender"), ("Âge", "age"), ("Tranche d'âge", "age"), ("Nombre d'enfants", "children"),
         ("Handicapé", "disability"), ("Origine ethnique", "race or ethnicity"),
-        ("Anciens combattants", "veteran status"),
+        ("Anciens combattants", "veteran status"), ("Pays", "country"), ("Ville", "city"),
         # German
         ("Geburtsdatum", "birth date"), ("GEBURTSTAG", "birth date"), ("Geburtsdatum__c", "birth date"),
         ("Familienstand", "marital status"), ("Geschlecht", "gender"), ("Anrede", "gender"), ("Konfession", "religion"),
         ("Religionszugehörigkeit", "religion"), ("Staatsangehörigkeit", "nationality"),
         ("Staatsangehoerigkeit", "nationality"), ("Herkunftsland", "nationality"), ("Alter", "age"),
         ("Altersgruppe", "age"), ("Anzahl Kinder", "children"), ("Haushaltsgröße", "children"),
+        ("Wohnort", "city"),
         ("Schwerbehinderung", "disability"), ("Hautfarbe", "race or ethnicity"), ("Sozialhilfe", "public assistance"),
         # Italian and Dutch
         ("Data di nascita", "birth date"), ("Stato civile", "marital status"), ("Età", "age"), ("Fascia d'età", "age"),
         ("Cittadinanza", "nationality"), ("Geboortedatum", "birth date"), ("Burgerlijke staat", "marital status"),
+        ("Città", "city"), ("Stad", "city"),
         ("Leeftijdscategorie", "age"), ("Nationaliteit", "nationality"), ("Geslacht", "gender"),
         # English
         ("DATEOFBIRTH", "birth date"), ("MaritalStatus", "marital status"), ("Country of origin", "nationality"),
@@ -104,20 +110,21 @@ def test_a_header_is_refused_by_its_meaning_in_each_language(header: str, reason
     "header",
     [
         # Spanish
-        "Etapa", "Mensaje", "Página", "Ciudad", "Estado", "Estado del lead", "Origen", "País", "Casa familiar",
+        "Etapa", "Mensaje", "Página", "Ciudad de interés", "Estado", "Estado del lead", "Origen", "Casa familiar",
         "Vivienda unifamiliar", "Antigüedad", "Edad del inmueble", "Correos abiertos", "Presupuesto", "Semana",
         "Motivo de pérdida", "Propiedad", "Habitaciones",
         # Portuguese
-        "Cidade", "Etapa do funil", "Mensagem", "Unidade", "Novidade", "Quantidade", "Origem", "Orçamento",
+        "Cidade do imóvel", "Etapa do funil", "Mensagem", "Unidade", "Novidade", "Quantidade", "Origem", "Orçamento",
         "Cor do imóvel", "Idade do imóvel", "Nome da campanha", "Situação",
         # French
-        "Étage", "Ménage", "Nombre de visites", "Nombre de pièces", "Avantage", "Pourcentage", "Courtage", "Pays",
+        "Étage", "Ménage", "Nombre de visites", "Nombre de pièces", "Avantage", "Pourcentage", "Courtage", "Pays cash",
         "Origine", "Genre de bien", "Maison familiale", "Âge du bâtiment", "E-mails ouverts", "Message",
         # German
         "Etage", "Alternative", "Herkunft", "Lead-Herkunft", "Anfrage", "Einfamilienhaus", "Alter des Hauses",
         "Gebäudealter", "Nachricht", "Garage", "Zimmer", "E-Mails geöffnet", "Verwalter", "Zeitalter",
         # Italian and Dutch
-        "Città", "Stagione", "Provenienza", "ETA", "Genere di immobile", "Herkomst", "Stad", "Kamers", "Fase",
+        "Città di interesse", "Stagione", "Provenienza", "ETA", "Genere di immobile", "Herkomst", "Gewenste stad",
+        "Kamers", "Fase",
         # English
         "Kind of property", "Percentage", "Storage", "Manager", "Human", "Middlesex", "Essex", "Grace", "Terrace",
         "Parking", "Images viewed", "Woodland", "Skilled", "Region", "Origin",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ml.arrays import Bools, Floats
 from ml.leads import probe, train
-from ml.leads.leaks import columns_alone
+from ml.leads.leaks import FEWEST_FILLED, columns_alone, unprobed
 from ml.profiles import FeatureMatrix, Value
 
 Cells = Sequence[Value | None]
@@ -146,3 +146,35 @@ def test_few_rows_name_nothing_by_one_side_and_break_nothing(cells: list[Value |
     assert 0 <= alone.auc <= 1
     if len(cells) < 20:
         assert alone.leak is None or alone.auc > 0.95
+
+
+@pytest.mark.parametrize(
+    "cells, reason",
+    [
+        ([None] * ROWS, "no value at all"),
+        ([1.0] * (FEWEST_FILLED - 1) + [None] * (ROWS - FEWEST_FILLED + 1), f"fewer than {FEWEST_FILLED} values"),
+        ([f"called back on {row}" for row in range(ROWS)], "text: nearly every value differs"),
+        ([f"agent {row % 40}" for row in range(ROWS)], None),
+        ([float(row) for row in range(ROWS)], None),
+        ([1.0] * FEWEST_FILLED + [None] * (ROWS - FEWEST_FILLED), None),
+    ],
+)
+def test_a_column_that_cannot_be_asked_is_named_with_the_reason(cells: Cells, reason: str | None) -> None:
+    assert unprobed(matrix(it=cells)) == ({} if reason is None else {"it": reason})
+
+
+def test_a_training_tells_which_columns_were_asked() -> None:
+    found = train(
+        matrix(rooms=[float(x) for x in NOISE], note=[f"called back on {row}" for row in range(ROWS)]), WON, seed=0
+    )
+    assert found.probed == ("rooms",)
+    assert found.unprobed == {"note": "text: nearly every value differs"}
+
+
+def test_a_training_tells_what_moves_scores_by_meaning() -> None:
+    rows = {"showings": [float(x > 0.5) for x in NOISE], "offers": [float(x > 0.8) for x in NOISE], "it": [*NOISE]}
+    found = train(matrix(**rows), NOISE > 0.6, seed=0, allow_leaks=tuple(rows))
+    assert {each.meaning for each in found.meanings} == {"showings and offers", "it"}
+    assert sum(each.share for each in found.meanings) == pytest.approx(1)
+    assert [each.log_odds for each in found.meanings] == sorted((e.log_odds for e in found.meanings), reverse=True)
+    assert sorted(name for each in found.meanings for name in each.features) == sorted(found.features)

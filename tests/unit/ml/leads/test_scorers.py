@@ -10,8 +10,10 @@ import pytest
 
 from ml.artifacts import Scorer, dump, load
 from ml.features import extract
+from ml.features.meanings import meaning_of
 from ml.features.prohibited import refusal
-from ml.leads import LeadScore, LeadScorer, Scorecard, Training
+from ml.leads import Explained, LeadScore, LeadScorer, Scorecard, Training
+from ml.leads.results import ALL_ELSE, NAMED_PARTS, assemble
 from ml.profiles import FeatureMatrix, LeadProfile
 from tests.support.leads import NOW, closed, leads
 
@@ -39,6 +41,65 @@ def test_reasons_add_up_to_the_log_odds(scorer: Scorer, fresh: FeatureMatrix, ex
         assert all(reason.contribution > 0 for reason in score.up)
         assert all(reason.contribution < 0 for reason in score.down)
         assert list(score.up) == sorted(score.up, key=lambda reason: -reason.contribution)
+
+
+@pytest.mark.parametrize("explain", [1, 3])
+def test_the_rest_is_told_in_parts_that_add_up_to_it(scorer: Scorer, fresh: FeatureMatrix, explain: int) -> None:
+    for score in scorer.score(fresh, explain=explain):
+        assert sum(part.contribution for part in score.rest_parts) == pytest.approx(score.rest, abs=1e-9)
+        assert len(score.rest_parts) <= NAMED_PARTS + 1
+        named = [part for part in score.rest_parts if part.text != ALL_ELSE]
+        assert named == sorted(named, key=lambda part: -abs(part.contribution))
+        assert not any("not known" in part.text for part in named if part.contribution > 0)
+    assert all(not score.rest_parts for score in scorer.score(fresh, explain=0))
+
+
+def test_what_is_not_named_is_below_a_third_of_the_movement(scorer: Scorer, fresh: FeatureMatrix) -> None:
+    shares = [unnamed(score) for score in scorer.score(fresh)]
+    assert sum(share < 1 / 3 for share in shares) >= 0.95 * len(shares)
+
+
+def unnamed(score: LeadScore) -> float:
+    """Return the share of the movement that has no words of its own."""
+    parts = [(part.text, abs(part.contribution)) for part in score.rest_parts]
+    left = sum(size for text, size in parts if text == ALL_ELSE)
+    return left / (sum(abs(reason.contribution) for reason in score.up + score.down) + sum(size for _, size in parts))
+
+
+def test_a_meaning_is_one_reason_and_names_its_strongest_features(scorer: Scorer, fresh: FeatureMatrix) -> None:
+    for score in scorer.score(fresh, explain=100):
+        meanings = [reason.meaning for reason in score.up + score.down]
+        assert len(meanings) == len(set(meanings))
+        assert all(meaning_of(reason.feature) == reason.meaning for reason in score.up + score.down)
+
+
+def test_features_of_one_meaning_are_added_up_and_what_contradicts_sense_is_not_named() -> None:
+    names = ("listing_views", "view_days", "source", "saved_listings")
+    sizes = np.array([[1.0, -0.4, 0.2, 0.5], [0.1, 0.9, 0.2, -0.2]])
+    absurd = np.array([[False, False, False, False], [False, True, False, False]])
+    explained = Explained(
+        features=names,
+        base=-1.0,
+        contributions=sizes,
+        known=np.ones(sizes.shape, dtype=np.bool_),
+        absurd=absurd,
+        contextual=np.array([False, False, True, False]),
+        text=lambda row, index: names[index],
+    )
+    first, second = assemble(explained, explain=3)
+    assert [(reason.text, round(reason.contribution, 9)) for reason in first.up] == [
+        ("listing_views, saved_listings", 1.1),
+        ("source", 0.2),
+    ]
+    assert first.down == first.rest_parts == ()
+    # most of its 0.8 comes from what contradicts sense: it is no reason, and its values are not told
+    assert [reason.text for reason in second.up] == ["source"]
+    assert [(part.text, round(part.contribution, 9)) for part in second.rest_parts] == [
+        ("what they looked at, taken together", 0.8)
+    ]
+    unknown = replace(explained, known=~absurd & np.array([False, False, True, False]))
+    told = assemble(unknown, explain=3)[1]
+    assert [(part.text, round(part.contribution, 9)) for part in told.rest_parts] == [(ALL_ELSE, 0.8)]
 
 
 def test_probability_is_the_clamped_sigmoid_of_the_log_odds(scorer: Scorer, fresh: FeatureMatrix) -> None:

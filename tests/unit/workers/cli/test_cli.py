@@ -5,14 +5,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from workers.base.settings import settings
 from workers.cli import COMMANDS, main
 from workers.cli.base.command import Command
-from workers.cli.base.output import PlainProgress, emit, plain, table
+from workers.cli.base.output import PlainProgress, emit, filled, plain, table
 
 
 def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -68,6 +70,16 @@ def test_the_help_of_backfill_shows_what_an_import_takes(hearth):
         ["worklist"],
         ["worklist", "--tenant", "x", "--top", "201"],
         ["card", "--tenant", "x"],
+        ["override", "--tenant", "x", "1", "--by", "me"],
+        ["override", "--tenant", "x", "1", "--by", "me", "--band", "hot", "--withdraw"],
+        ["override", "--tenant", "x", "1", "--by", "me", "--withdraw", "--reason", "agreed"],
+        ["override", "--tenant", "x", "1", "--by", "me", "--probability", "1"],
+        ["override", "--tenant", "x", "1", "--band", "hot"],
+        ["override", "--tenant", "x", "1", "--by", "me", "--band", "hot", "--reason", "bought elsewhere"],
+        ["mark", "--tenant", "x", "1", "--by", "me"],
+        ["explain"],
+        ["explain", "p", "--lead", "1", "--tenant", "x"],
+        ["explain", "--lead", "1"],
         ["schemas"],
         ["tenant", "configure", "x"],
         ["models", "promote", "--tenant", "x"],
@@ -161,9 +173,9 @@ def test_nothing_of_a_table_is_cut_off_on_a_narrow_terminal(capsys, monkeypatch,
     monkeypatch.setenv("COLUMNS", width)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     names = ("rank", "lead", "why now", "action", "due by", "reasons")
-    table("calls", names, [(1, "SIM-00377", "a reply " * 5, "showing_invite", "2026-11-30T02:58:10Z", "views; " * 9)])
+    table("calls", names, [(1, "SIM-00377", "a reply " * 5, "showing_invite", "2020-11-30T02:58:10Z", "views; " * 9)])
     told = capsys.readouterr().out
-    assert ("  due by   2026-11-30T02:58:10Z\n" in told) == blocks
+    assert ("  due by   2020-11-30 02:58 UTC\n" in told) == blocks
     assert ("showing_invite" in told, "…" in told) == (True, False)
 
 
@@ -174,3 +186,28 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(capsys):
     shown = capsys.readouterr()
     assert not shown.out
     assert shown.err == "importing: 0 of 100\nimporting: 100 of 100\n"
+
+
+def test_the_version_is_named(hearth):
+    assert hearth("--version").output == f"hearth {version('hearth')}\n"
+
+
+def test_status_without_a_cluster_is_one_line_and_exit_1_and_starts_nothing(hearth, tmp_path, monkeypatch):
+    for name in ("REDIS_URL", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HEARTH_HOME", str(tmp_path / "home"))
+    settings.cache_clear()
+    try:
+        refused = hearth("status", "--json")
+    finally:
+        settings.cache_clear()
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert (
+        refused.stderr == "Error: no cluster is running: start one with `hearth up`, or set REDIS_URL to its broker\n"
+    )
+    assert not (tmp_path / "home").exists()
+
+
+def test_columns_that_are_empty_in_all_rows_are_left_out():
+    assert filled(("a", "b"), []) == (["a", "b"], [])
+    assert filled(("a", "b", "c"), [(1, None, ""), (0, None, "x")]) == (["a", "c"], [[1, ""], [0, "x"]])

@@ -9,7 +9,7 @@ import pytest
 
 from db.records import FeedbackTally
 from tests.support.pages.document import Document, can_be_heard, keeps_to_itself
-from tests.support.pages.model_records import BASE_RATE, METRICS, NEWER, REPORT, SECTIONS, WON, model
+from tests.support.pages.model_records import BASE_RATE, METRICS, NEWER, NEWEST, REPORT, SECTIONS, WON, model
 from workers.pages.model_card import card, page
 
 OLDEST = model(report={"positives": 100})
@@ -59,9 +59,9 @@ def test_the_blend_its_intervals_and_the_features_are_told():
     assert "the blend beats each of its members by more than noise" in document.told("quality")
     assert "Gradient boosting 0.41 0.781 0.138" in document.told("members")
     assert "of leads held out it did so 91.2 % of the time" in document.told("calibration")
-    assert (
-        document.told("top").split("log-odds ")[1].startswith("showings 0.610 days since last reply reply_days 0.350")
-    )
+    # an older version knows single features only: 0.61 + 0.35 + 0.2
+    told = document.told("top").split("share ")[1]
+    assert told == "Showings and offers 52.6 % How they answer 30.2 % Where the inquiry came from 17.2 %"
     assert "Pool wanted" not in document.told("top"), "it moves nothing"
     assert "Contextual (2) source Pool wanted" in document.told("features")
 
@@ -96,13 +96,113 @@ def test_chance_explains_less_of_a_distance_the_more_leads_there_are():
 def test_leaks_and_columns_that_were_left_out_are_named_with_the_reason():
     document = shown("old")
     assert "Agent note 0.981 refused" in document.told("leaks")
-    assert "The same value everywhere (1) offers" in document.told("unused")
-    refused = {"custom:Age": "age", "offers": "the same value everywhere"}
-    told = read(model(report={**REPORT, "dropped": refused, "leaks": {}, "alone": {"showings": 0.71, "source": 0.6}}))
-    assert "Not allowed: age (1) Age The same value everywhere (1) offers" in told.told("unused")
-    assert "The strongest single column is showings, with an AUC of 0.710" in told.told("leakage")
+    assert "Refused: they know the outcome (1) Agent note AUC 0.981 alone" in document.told("unused")
+    assert "Nothing to learn from (1) The same value everywhere: offers" in document.told("unused")
     allowed = {**REPORT, "features": [*REPORT["features"], "custom:Agent note"]}
     assert "allowed: it was learnt from" in read(model(report=allowed)).told("leaks")
+
+
+@pytest.mark.parametrize(
+    "name, reason, said",
+    [
+        ("Age", "age", "Refused by law: protected attributes, and where a person lives (1) Age age: a protected"),
+        (
+            "custom:Marital",
+            "may not be a feature: marital status",
+            "where a person lives (1) Marital marital status: a",
+        ),
+        ("City", "city", "where a person lives (1) City city: where a person lives"),
+        ("Surname", "name", "Refused: names, ways of contact and identifiers (1) Surname name"),
+        (
+            "age_days",
+            "counts the days to the end",
+            "at the end of a deal (1) Counts the days to the end: days since it",
+        ),
+        (
+            "silence_days",
+            "last_activity_at lies at or after the end of 50% of the closed leads",
+            "at the end of a deal",
+        ),
+    ],
+)
+def test_what_was_refused_stands_under_the_reason_in_words(name, reason, said):
+    assert said in read(model(report={**REPORT, "dropped": {name: reason}})).told("unused")
+
+
+def test_what_moves_scores_is_told_by_meaning():
+    told = read(model(report={**REPORT, **NEWER, **NEWEST})).told("top").split("share ")[1]
+    assert told == "Showings and offers 60.0 % How they answer days since last reply, calls 30.0 % Pool wanted 10.0 %"
+
+
+@pytest.mark.parametrize(
+    "observed, words",
+    [
+        ({"before": 0, "same_moment": 500, "after": 0}, "For 500 of 500 leads the file does not tell"),
+        ({"before": 400, "same_moment": 100, "after": 0}, "For 100 of 500 leads the file does not tell"),
+        ({"before": 0, "same_moment": 0, "after": 500}, "500 of 500 leads were seen only after their outcome"),
+    ],
+)
+def test_what_the_file_does_not_tell_is_not_vouched_for(observed, words):
+    document = read(model(report={**REPORT, **NEWER, **NEWEST, "observed": observed, "leaks": {}}))
+    assert words in document.all("header")[0].text
+    assert "as it was before its outcome" not in document.told("purpose")
+    assert "None found" not in document.told("leakage")
+    assert "This does not prove that none knows the outcome" in document.told("leakage")
+
+
+def test_an_older_version_whose_leads_came_with_their_outcome_is_warned_of():
+    span = ["2026-11-29T10:00:01+00:00", "2026-11-29T10:00:31+00:00"]
+    later = ["2026-11-29T10:00:02+00:00", "2026-11-29T10:00:40+00:00"]
+    told = read(model(report={**REPORT, "period": {"observed": span, "labelled": later}})).all("header")[0].text
+    assert "For 500 of 500 leads the file does not tell" in told
+
+
+def test_it_vouches_where_every_row_was_seen_before_its_outcome_and_every_column_probed():
+    document = read(model(report={**REPORT, **NEWER, **NEWEST, "leaks": {}}))
+    assert "each as it was before its outcome was known" in document.told("purpose")
+    assert "None found All 4 columns that it learnt from were probed" in document.told("leakage")
+    assert "Closed leads 515, 500 of them learnt from; 12 are agents or vendors, 3 may not be used" in document.told(
+        "data"
+    )
+    assert not card(model(report={**REPORT, **NEWER, **NEWEST, "leaks": {}}), tenant="acme").warnings
+
+
+def test_columns_that_could_not_be_probed_are_named_and_nothing_is_green():
+    asked = {"probed": ["showings", "reply_days", "source"], "unprobed": {"custom:Pool wanted": "fewer than 20 values"}}
+    report = {**REPORT, **NEWER, **NEWEST, **asked, "leaks": {}}
+    told = read(model(report=report)).told("leakage")
+    assert "None found" not in told
+    assert "3 were probed, 1 could not be: Pool wanted: fewer than 20 values" in told
+    old = read(model(report={**REPORT, "leaks": {}, "alone": {"showings": 0.71, "source": 0.6}})).told("leakage")
+    assert "None found" not in old
+    assert "Which columns were probed is not recorded" in old
+    assert "The strongest single column is showings, with an AUC of 0.710" in old
+
+
+def test_it_does_not_claim_to_look_away_from_columns_that_it_learnt_from():
+    claim = "country, city, postal code and neighbourhood of a person are not among what it looks at"
+    assert claim in shown("old").told("purpose")
+    document = read(model(report={**REPORT, "features": ["showings", "custom:City", "state"]}))
+    assert claim not in document.told("purpose")
+    assert "It learnt from columns that are refused today: City" in document.all("header")[0].text
+
+
+@pytest.mark.parametrize(
+    "stored, sentence",
+    [
+        ("lr+gb won: log loss 0.2853 out of fold", "Logistic regression and gradient boosting: no other choice"),
+        ("gb: log loss 0.3 out of fold; too few rows to compare others", "Gradient boosting: there are too few leads"),
+        (
+            "gb, the simplest within noise of lr+rf+gb: log loss 0.28 out of fold, 0.27",
+            "as good as the best, logistic regression, random forest and gradient boosting, within noise",
+        ),
+        ("lr+rf+gb, whole within noise of gb: log loss 0.28 out of fold, 0.27", "all are kept, as good as the best"),
+    ],
+)
+def test_why_its_members_were_chosen_is_a_sentence(stored, sentence):
+    told = read(model(report={**REPORT, **NEWER, "choice": stored})).told("quality")
+    assert sentence in told
+    assert "out of fold" not in told
 
 
 def test_the_data_the_decision_and_the_libraries_are_told():

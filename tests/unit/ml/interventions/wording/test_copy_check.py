@@ -22,7 +22,9 @@ GOLDEN = tomllib.loads(Path(__file__).with_name("golden_copy.toml").read_text(en
 WORST = [(tier, text) for tier, texts in GOLDEN.pop("worst").items() for text in texts]
 #: cases from the field, which stand beside the repository where there are any
 CASES = Path(os.environ.get("HEARTH_CASES", Path(__file__).parents[6] / "shared" / "cases"))
-ENTRIES = {entry.id: entry for entry in (*copy_check.CATALOGUE.entries, *(shape.entry for shape in copy_check.SHAPES))}
+ENTRIES = {
+    entry.id: entry for entry in (*copy_check.catalogue().entries, *(shape.entry for shape in copy_check.shapes()))
+}
 HITS = [(rule, text) for rule, texts in GOLDEN.items() for text in texts["hits"]]
 PASSES = [(rule, text) for rule, texts in GOLDEN.items() for text in texts["passes"]]
 
@@ -139,7 +141,7 @@ def unbounded(tree):
     return False
 
 
-@pytest.mark.parametrize("shape", copy_check.SHAPES, ids=lambda shape: shape.entry.id)
+@pytest.mark.parametrize("shape", copy_check.shapes(), ids=lambda shape: shape.entry.id)
 def test_shapes_repeat_nothing_without_an_end(shape):
     assert not unbounded(parser.parse(shape.pattern.pattern))
 
@@ -153,7 +155,7 @@ def depth(trie):
 
 
 def test_phrases_are_short_so_each_word_of_a_text_costs_the_same():
-    assert 3 < depth(copy_check.CATALOGUE.phrases) <= 15
+    assert 3 < depth(copy_check.catalogue().phrases) <= 15
 
 
 def forms(trie):
@@ -164,7 +166,7 @@ def forms(trie):
 
 
 def test_patterns_are_written_as_texts_are_read():
-    catalogue = copy_check.CATALOGUE
+    catalogue = copy_check.catalogue()
     written = {*forms(catalogue.phrases), *forms(catalogue.exceptions), *catalogue.lists} - {
         "_",
         ",",

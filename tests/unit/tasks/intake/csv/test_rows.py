@@ -11,6 +11,8 @@ from db.consent import draft_view
 from db.merging import merge
 from db.records import EventDraft
 from tasks.intake.csv import rows, spool
+from tasks.intake.csv.columns.column_plan import ColumnPlan
+from tasks.intake.lead_drafts import counted_as
 
 
 def one(importer, header, row, mapping=None, **options):
@@ -407,6 +409,16 @@ def test_labels_of_a_mapping(importer):
     intake = importer.take("ID,Result\n1,j\n2,N\n3,?\n4,yes\n", mapping)
     assert [draft.label for draft in intake.drafts] == [True, False, None, None]
     assert intake.codes == [("warning", "value.enum")]
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_mapping_says_whether_a_label_closes_a_lead(importer, closes):
+    mapping = {"label": {"column": "Result", "closes": closes}}
+    intake = importer.take("external_id,Result\n1,yes\n2,\n", mapping)
+    assert [draft.label_closes for draft in intake.drafts] == [closes, closes]
+    assert ColumnPlan.load(intake.plan.dump()).label == intake.plan.label
+    assert ("label_closes" in intake.plan.dump()) is not closes, "a file as before stays the same import"
+    assert [counted_as(draft) for draft in intake.drafts] == [("won",) if closes else ("won", "open"), ("open",)]
 
 
 @pytest.mark.parametrize(

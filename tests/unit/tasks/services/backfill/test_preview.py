@@ -19,9 +19,11 @@ from tasks.services.backfill.preview import EXAMPLES, mask, preview
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEYS = {
     *("job_id", "state", "profile", "profile_why", "encoding", "delimiter", "rows", "warnings", "columns", "readings"),
-    *("consent", "ends", "labels", "rejected", "passed_over", "advice", "error_file", "seconds"),
+    *("consent", "ends", "labels", "rejected", "passed_over", "advice", "error_file", "seconds", "ignored", "usable"),
 }
-READING = {"position", "column", "read_as", "decided_by", "counts_after", "filled", "examples", "advice"}
+READING = {"position", "column", "read_as", "decided_by", "counts_after", "filled", "examples", "advice"} | {
+    *("warnings", "doubtful"),
+}
 FILE = """\
 Leads of May
 Lead ID,Full Name,Reach me,Lead Status,Opt Out,Budget,Pets,Notes
@@ -99,8 +101,34 @@ def test_it_says_how_each_column_is_read_and_what_decided_it(previewed: Previewe
 
 def test_a_cell_that_cannot_be_read_is_an_advice_of_its_column(previewed: Previewed) -> None:
     readings = by_column(previewed(FILE))
-    assert readings["Budget"]["advice"].startswith("1 cells: ")
+    assert readings["Budget"]["advice"].startswith("1 cell: ")
     assert readings["Full Name"]["advice"] is None
+
+
+def test_a_warning_names_its_column_with_masked_examples_of_the_cells(previewed: Previewed) -> None:
+    text = FILE.replace("Notes\n", "Notes,Create Date\n").replace("after six", "after six,soon")
+    told = previewed(text)
+    doubted = {r["column"]: (r["warnings"], r["doubtful"]) for r in told["readings"] if r["warnings"]}
+    assert doubted["Create Date"] == ({"value.date": 1}, ["soon"])
+    by_code = {code: sum(codes.get(code, 0) for codes, _ in doubted.values()) for code in told["warnings"]}
+    assert by_code["value.date"] == told["warnings"]["value.date"]
+    names = previewed("Lead ID,Full Name,Reach me\n1,Ada Larkmoor,ada at home\n2,Bo Quill,bo@example.com\n")
+    (address,) = [r for r in names["readings"] if r["column"] == "Reach me"]
+    assert "ada" not in json.dumps([address["doubtful"], address["advice"]])
+
+
+def test_what_is_not_read_is_named_with_the_reason(previewed: Previewed) -> None:
+    text = (
+        "Record ID,Email,Lifecycle Stage,Lead Status,Became a Customer Date,Days To Close,Secret Notes,Pool\n"
+        "1,a@example.com,Lead,New,,,x,yes\n2,b@example.com,Customer,Open,2026-01-02,3,y,no\n"
+    )
+    told = previewed(text, {"ignore": ["Secret Notes"]})
+    assert {column["column"]: column["why"] for column in told["ignored"]} == {
+        "Became a Customer Date": "outcome",
+        "Days To Close": "outcome",
+        "Secret Notes": "mapping",
+    }
+    assert all(column["text"] for column in told["ignored"])
 
 
 def test_examples_name_nobody(previewed: Previewed) -> None:

@@ -10,8 +10,9 @@ from tasks.contracts.tenants import ConfigureTenant
 from tests.support.pages.report_answers import FRESH, NOTHING, REPORT, VALUE
 from workers.cli.interventions.interventions import show_report
 from workers.cli.interventions.report import show_value
-from workers.cli.leads import action_views
-from workers.cli.leads.scores import show_card, show_worklist
+from workers.cli.leads import action_views, card_view, judgements, worklist_view
+from workers.cli.leads.card_view import show_card
+from workers.cli.leads.worklist_view import show_worklist
 from workers.pages import labels
 
 EXAMPLE = Path(__file__).parents[5] / "examples" / "tenant.toml"
@@ -67,7 +68,7 @@ ACTION = {
 HELD_OUT = {"state": "held_out", "planned_at": "2026-11-23T09:00:00Z"}
 
 
-@pytest.mark.parametrize("module", [labels, action_views])
+@pytest.mark.parametrize("module", [labels, action_views, card_view, judgements, worklist_view])
 def test_examples(module):
     tried = doctest.testmod(module)
     assert (tried.failed, tried.attempted > 0) == (0, True)
@@ -119,12 +120,13 @@ def test_a_card_tells_risk_and_actions_in_words(capsys):
     nothing = {"held_out": False, "running": [ACTION], "blocked": [], "past": []}
     show_card("L1", {"lead_id": "1", "stage": "showing", "risk": RISK, "actions": nothing, "history": []})
     told = capsys.readouterr().out
-    assert "critical: 83.0 % within 30 days, says the written scorecard" in told
+    assert "critical: 83 % within 30 days, says the written scorecard" in told
     assert "communication gaps  1.00, silent for 21 days, its stage allows 7" in told
     assert "behavioral changes  0.20\n" in told
     assert "proactive outreach: sms, urgency urgent" in told
     assert "waits for a person's approval" in told
-    assert "passed kill.off; quiet hours deferred until 2026-11-24 14:00 UTC (quiet.hours; state" in told
+    assert "passed 1 of 2; quiet hours deferred until 2026-11-24 14:00 UTC (quiet.hours; state" in told
+    assert "how sure            low, 31 %" in told
     assert "not allowed" not in told
     assert "We wanted to check in." in told
 
@@ -134,7 +136,7 @@ def test_a_model_is_named_with_its_members_and_what_is_unknown_is_left_out(capsy
     action_views.show_risk(RISK | own | {"note": "nobody has contacted this lead"})
     told = capsys.readouterr().out
     assert "says churn-0001" in told
-    assert "lr 50.0 %, gb 75.0 %" in told
+    assert "lr 50 %, gb 75 %" in told
     assert "nobody has contacted this lead" in told
     assert "likely cold" not in told
 
@@ -184,7 +186,7 @@ GONE = {"rule": "refusal.unsubscribed", "text": "The lead has unsubscribed."}
 def test_a_card_names_the_next_action_and_from_when_on(capsys):
     action_views.show_next(NEXT)
     assert capsys.readouterr().out.splitlines() == [
-        "next",
+        "what to do next",
         "  action      market report by e-mail, waits for a person's approval",
         "  why now     last sign 40 days ago, limit 14 days",
         "  not before  2026-11-24 14:00 UTC",
@@ -197,8 +199,12 @@ def test_a_card_says_why_a_lead_may_not_be_contacted(capsys):
     closed = nothing | {"why_not": [CALL, {"channel": "email", **GONE}, {"channel": "sms", **GONE}]}
     show_card("L1", {"lead_id": "1", "next": closed})
     told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert told[2:] == [
-        "next",
+    assert told == [
+        "lead L1",
+        "MAY NOT BE CONTACTED by call, by e-mail, by text",
+        "lead",
+        "Hearth's id 1",
+        "what to do next",
         "action none",
         "may not be contacted by call A call needs the lead's consent. (consent.call_missing)",
         "may not be contacted by e-mail, by text The lead has unsubscribed. (refusal.unsubscribed)",
@@ -215,7 +221,8 @@ def test_a_worklist_says_what_to_do_from_when_on_and_how_many_are_left_out(capsy
     rows = [row | {"channel": "call", "not_before": at} for at in (None, "2026-11-24T14:00:00Z")]
     show_worklist("worklist of acme", {"as_of": "2026-11-23", "leads": rows, "withheld": 3})
     lines = capsys.readouterr().out.splitlines()
-    assert "call task  " in lines[2]
+    assert lines[1].split() == ["rank", "lead", "chance", "action"], "columns that are empty in all rows are left out"
+    assert lines[2].endswith("call task")
     assert "call task, not before 2026-11-24 14:00 UTC" in lines[3]
     assert lines[4] == "left out: 3 leads that may not be contacted; `hearth card` says why"
     show_worklist("worklist of acme", {"as_of": "2026-11-23", "leads": rows[:1], "withheld": 0})

@@ -89,6 +89,7 @@ def test_columns_of_an_error_file_are_left_out_unless_claimed():
         ({"label": {"column": "Won"}, "columns": {"Won": "stage"}}, "label.column"),
         ({"label": {"column": "Won"}, "columns": {"Mail": "label"}}, "label.column"),
         ({"label": "Won"}, "label"),
+        ({"label": {"closes": "no"}}, "label.closes"),
         ({"defaults": {"timezone": "Mars"}}, "defaults.timezone"),
         ({"defaults": {"date_order": "ymd"}}, "defaults.date_order"),
         ({"defaults": {"encoding": "klingon"}}, "defaults.encoding"),
