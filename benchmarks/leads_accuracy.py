@@ -7,7 +7,7 @@ each is tuned over a small grid on the very folds it is judged by, which flatter
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from benchmarks.figures import Figures, Outcome, Ratio, rounded
 from ml.arrays import Bools, Floats
 from ml.ensemble.cross_validation import split
 from ml.ensemble.preprocessing import fit_preprocessing
-from ml.leads import Training, train
+from ml.leads import LeadScore, Training, train
+from ml.leads.results import ALL_ELSE, assemble
 from ml.profiles import FeatureMatrix
 from ml.training.evaluation import auc
 
@@ -28,6 +29,8 @@ SEED = 0
 ECE_GOAL, GAIN_GOAL = 0.02, 0.005
 #: share of the rows, in the order of the file, that the out-of-time figure is taken from
 LAST = 0.3
+#: below any movement of a score
+TINY = 1e-12
 
 
 def measure(quick: bool) -> Outcome:
@@ -54,6 +57,7 @@ def _figures(matrix: FeatureMatrix, labels: Bools, *, quick: bool) -> Figures:
     return {
         **_told(found),
         "seconds": rounded(seconds),
+        "reasons": _left_by_reasons(assemble(found.scorer.explained(matrix), explain=3)),
         "single_models": {name: rounded(value) for name, value in rivals.items()},
         "out_of_time_auc": _later(matrix, labels, cut, _rivals(quick=True)),
     }
@@ -65,6 +69,20 @@ def _told(found: Training) -> Figures:
     members = {name: rounded(member.auc) for name, member in found.members.items()}
     held = None if found.interval is None else rounded(found.interval.coverage)
     return {"rows": found.rows, **shown, "members_auc": members, "choice": found.choice, "interval_coverage": held}
+
+
+def _left_by_reasons(scores: Sequence[LeadScore]) -> Figures:
+    """Shares of the movement that reasons leave: to `rest`, and without words of its own; p50 and p95."""
+    shares = [_left(score) for score in scores]
+    quantiles = np.quantile(shares, (0.5, 0.95), axis=0)
+    return {name: [rounded(float(value)) for value in quantiles[:, at]] for at, name in enumerate(("rest", "unnamed"))}
+
+
+def _left(score: LeadScore) -> tuple[float, float]:
+    listed = sum(abs(reason.contribution) for reason in score.up + score.down)
+    parts = sum(abs(part.contribution) for part in score.rest_parts)
+    unnamed = sum(abs(part.contribution) for part in score.rest_parts if part.text == ALL_ELSE)
+    return abs(score.rest) / max(listed + abs(score.rest), TINY), unnamed / max(listed + parts, TINY)
 
 
 def _rivals(quick: bool) -> Mapping[str, Callable[[], Any]]:

@@ -19,8 +19,6 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "closed_before_created": "closed before they were created",
     "labelled_after_as_of": "were labelled after the moment asked for",
     "seen_after_end": "were seen only after their end, and enough others were seen before theirs",
-    "duplicate": "are in another row of the file",
-    "beyond_fair_share": "are more than one tenant's fair share",
 }
 #: what an own model needs: closed leads, and of each outcome
 LABELLED, RARER = 200, 40

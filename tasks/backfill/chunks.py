@@ -77,9 +77,10 @@ class ChunkTally:
             rejected = result.outcome == "rejected"
             self.rows[result.outcome] += 1
             self.systems.add(draft.source_system)
-            if not rejected:
+            # another row of the same lead is no further lead: readiness counts the same
+            if result.outcome not in ("rejected", "duplicate"):
                 self.labels.update(counted_as(draft))
-                self.closed.update(closed_leads.of_draft(draft, now, duplicate=result.outcome == "duplicate"))
+                self.closed.update(closed_leads.of_draft(draft, now))
             reported = self._without_cells(row) if FORGOTTEN in result.codes else row
             self._add_issues(reported, [_store_issue(row, code, rejected=rejected) for code in result.codes])
 

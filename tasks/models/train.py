@@ -143,7 +143,7 @@ def _result(
 
 def _too_few_labels(request: TrainModel, dataset: Dataset, context: TaskContext) -> TaskResult:
     missing = dict(dataset.missing)
-    gaps = [f"{gap} more {name.replace('_', ' ')}" for name, gap in sorted(missing.items())]
+    gaps = [f"{gap} more {name.replace('_', ' ')}" for name, gap in missing.items()]
     reason = "not enough labelled leads: " + ", ".join(gaps)
     if dataset.usable is not None and dataset.usable.left_out:
         reason += f"; {in_words(dataset.usable.short())}"

@@ -12,6 +12,7 @@ from tasks.contracts.privacy import CHANGED_ELSEWHERE, CorrectPerson, FindPerson
 from tasks.errors import InvalidPayload
 from tasks.intake.lead_drafts import to_draft
 from tasks.privacy.rights import recorded_reason, unknown_person
+from tasks.runtime import lead_references
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
 
@@ -76,8 +77,9 @@ def correct(request: CorrectPerson, context: TaskContext) -> JsonObject:
         if changed:
             _tell(session, context, request, lead_id, changed)
         key = request.idempotency_key or f"task:{context.task_id}"
-        data = {"lead_id": lead_id, "corrected": list(changed)}
-        return context.store_result(session, request, key, TaskResult(data=data))
+        result = TaskResult(data={"lead_id": lead_id, "corrected": list(changed)})
+        identified = lead_references.identified(session, context, result)
+        return context.store_result(session, request, key, identified)
 
 
 def _tell(

@@ -49,11 +49,16 @@ def export(request: ExportPerson, context: TaskContext) -> JsonObject:
         "exported_at": context.now,
         "stores": stores,
         "registry": [asdict(store) for store in registry.STORES],
+        "kept_days": {
+            category: registry.retention_days(category, context.settings().get("retention_days") or {})
+            for category in registry.CATEGORIES
+        },
     }
     export_file = workspace_files.write_export(request.tenant_id, name, to_wire(document))
     data = {
         "export_id": name,
         "file": str(export_file.path),
+        "page": str(export_file.path.with_suffix(".html")),
         "bytes": export_file.size,
         "sha256": export_file.sha256,
         "leads": len(lead_ids),

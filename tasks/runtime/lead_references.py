@@ -108,9 +108,11 @@ def _refusal(code: str, places: Sequence[str], message: str) -> InvalidPayload:
 
 
 def _unidentified(value: Any) -> Iterator[JsonMapping]:
-    """Yield each object that gives a lead's id and not yet whose id it is elsewhere."""
+    """Yield each object that gives a lead's id alone; one that gives its own id too was written as a whole."""
     if isinstance(value, Mapping):
-        if isinstance(value.get("lead_id"), str) and "source_system" not in value:
+        if _is_identified(value):
+            return
+        if isinstance(value.get("lead_id"), str):
             yield value
         for item in value.values():
             yield from _unidentified(item)
@@ -121,7 +123,13 @@ def _unidentified(value: Any) -> Iterator[JsonMapping]:
 
 def _with_identities(value: Any, views: JsonMapping) -> Any:
     if isinstance(value, Mapping):
+        if _is_identified(value):
+            return value
         below = {name: _with_identities(item, views) for name, item in value.items()}
-        mine = value.get("lead_id") if "source_system" not in value else None
-        return {**below, **views[mine]} if isinstance(mine, str) else below
+        lead_id = value.get("lead_id")
+        return {**below, **views[lead_id]} if isinstance(lead_id, str) else below
     return [_with_identities(item, views) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _is_identified(value: JsonMapping) -> bool:
+    return "lead_id" in value and "source_system" in value

@@ -293,7 +293,7 @@ def report(job: Data, *, as_json: bool) -> None:
 
 
 def _summary(result: Data) -> None:
-    counted = {f"rows {name}": count for name, count in result["rows"].items()}
+    counted = {f"rows {name}".replace("_", " "): count for name, count in result["rows"].items()}
     labels = {f"labels {name}": count for name, count in result["labels"].items()}
     warned = {f"warning {code}": _warned(code, count, result) for code, count in result["warnings"].items()}
     differs = {_DIFFERS.get(name, name): count for name, count in result.get("reconcile", {}).items()}

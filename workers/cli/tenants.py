@@ -131,7 +131,7 @@ def delete(*, tenant: str, actor: str, dry_run: bool, confirm: str | None, as_js
     """
     if not dry_run and confirm != tenant:
         raise click.UsageError(f"this deletes everything of {tenant}: repeat its name with --yes, or try --dry-run")
-    request = {"actor": actor, "dry_run": dry_run, **({} if dry_run else {"confirm": confirm})}
+    request: JsonObject = {"actor": actor, "dry_run": dry_run, **({} if dry_run else {"confirm": confirm})}
     with client(tenant) as caller:
         data = caller.call("hearth.tenants.delete", patience=DELETING, **request)
         while data["state"] == "deleting":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, func, select
 
 from db.models import Lead, Snapshot
 from db.repositories.sql import table_of
@@ -25,13 +25,19 @@ def of_tenant(
     """
     labelled = select(*_COLUMNS).where(_LEAD.tenant_id == tenant_id, _LEAD.label.is_not(None))
     closed = {row["lead_id"]: _closed_lead(row) for row in session.execute(labelled).mappings()}
-    same_lead = (_SNAPSHOT.tenant_id == _LEAD.tenant_id) & (_SNAPSHOT.lead_id == _LEAD.lead_id)
-    seen = (
-        select(*_COLUMNS[:-2], _SNAPSHOT.label, _SNAPSHOT.label_at)
-        .join_from(table_of(Snapshot), table_of(Lead), same_lead)
+    # all snapshots from before an end have its outcome: one row a lead but for those that were opened again
+    ends = (
+        select(_SNAPSHOT.lead_id, _SNAPSHOT.label, _SNAPSHOT.label_at, func.max(_SNAPSHOT.as_of).label("as_of"))
         .where(_SNAPSHOT.tenant_id == tenant_id, _SNAPSHOT.label.is_not(None))
         .where(_SNAPSHOT.feature_schema == feature_schema)
-        .order_by(_SNAPSHOT.as_of, _SNAPSHOT.snapshot_id)
+        .group_by(_SNAPSHOT.lead_id, _SNAPSHOT.label, _SNAPSHOT.label_at)
+        .subquery()
+    )
+    seen = (
+        select(*_COLUMNS[:-2], ends.c.label, ends.c.label_at)
+        .join(ends, ends.c.lead_id == _LEAD.lead_id)
+        .where(_LEAD.tenant_id == tenant_id)
+        .order_by(ends.c.as_of)
     )
     for row in session.execute(seen).mappings():
         if as_of is None or row["label_at"] is None or row["label_at"] <= as_of:

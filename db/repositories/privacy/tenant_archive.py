@@ -53,7 +53,7 @@ def of_tenant(session: Session, tenant_id: str, *, table: str) -> Iterator[JsonM
     shown = [column for column in stored.columns if column.name not in OF_TENANT[table]]
     query = select(*shown).where(stored.c.tenant_id == tenant_id).order_by(*stored.primary_key.columns)
     for row in session.execute(query.execution_options(yield_per=_STREAM)).mappings():
-        yield _without_secret(row) if table == "tenant_settings" else dict(row)
+        yield _without_secret(dict(row)) if table == "tenant_settings" else dict(row)
 
 
 def _without_secret(row: JsonMapping) -> JsonMapping:

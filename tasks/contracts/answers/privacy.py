@@ -31,6 +31,8 @@ class Exported(Answer):
     export_id: str
     #: on the workers' machine
     file: str
+    #: the same as a page that a person can read, beside the file
+    page: str | None = None
     bytes: Count
     sha256: str
     leads: Count

@@ -23,6 +23,7 @@ from domain.action_states import READY, UNREVIEWED
 from domain.documents import JsonObject
 from tasks.runtime.context import TaskContext
 from tasks.services.interventions.action_rows import enrolment_of
+from tasks.services.interventions.action_views import audit_action
 from tasks.services.interventions.intervention_settings import SMALL_PLAN
 from tasks.services.interventions.plan_types import PlanContext
 
@@ -106,6 +107,8 @@ def free(
         for record in plan_releases.release(session, context.tenant_id, action_ids=ids, release_id=None)
     }
     plan_releases.settle(session, context.tenant_id, action_ids=ids, release_id=None)
+    for record in moved.values():
+        audit_action(context, record)
     return {
         lead_id: moved.get(record.action_id, replace(record, awaits=None))
         for lead_id, record in records.items()

@@ -45,7 +45,7 @@ def tallied(closed: Iterable[tuple[ClosedLead, str]]) -> Tally:
     return Counter(_name(lead.label, read) for lead, read in closed)
 
 
-def of_draft(draft: LeadDraft, now: datetime, *, duplicate: bool = False) -> Tally:
+def of_draft(draft: LeadDraft, now: datetime) -> Tally:
     """Return the tally of one row of a file that is read now: nothing for a lead without outcome."""
     label = merging.draft_label(draft)
     if label is None:
@@ -58,7 +58,7 @@ def of_draft(draft: LeadDraft, now: datetime, *, duplicate: bool = False) -> Tal
         created_at=draft.fields.get("created_at"),
         lead_type=draft.fields.get("lead_type"),
     )
-    return Counter([_name(label, "duplicate" if duplicate else reading(lead))])
+    return Counter([_name(label, reading(lead))])
 
 
 def of_chunks(chunks: Sequence[ChunkRecord]) -> JsonObject | None:
@@ -103,20 +103,18 @@ def usable(tally: Mapping[str, int], *, after_end: bool = True) -> Usable:
 
 
 def pooled(parts: Sequence[Usable], labels: Sequence[bool]) -> Usable:
-    """Return what several tenants' closed leads come to, of whom those with `labels` were chosen."""
-    left_out, closed, observed = Counter[str](), Counter[str](), Counter[str]()
-    for part in parts:
-        left_out.update(part.left_out)
-        closed.update(part.closed)
-        observed.update(part.observed)
-    if beyond := sum(part.won + part.lost for part in parts) - len(labels):
-        left_out["beyond_fair_share"] = beyond
+    """Return what is told of several tenants' closed leads: those that were chosen, and how many were blocked.
+
+    More would tell one tenant how many leads another has.
+    """
+    won, blocked = sum(labels), sum(part.left_out.get("blocked", 0) for part in parts)
+    lost = len(labels) - won
     return Usable(
-        won=sum(labels),
-        lost=len(labels) - sum(labels),
-        left_out=dict(sorted(left_out.items())),
-        closed={outcome: closed[outcome] for outcome in _OUTCOMES},
-        observed={read: observed[read] for read in OBSERVED},
+        won=won,
+        lost=lost,
+        left_out={"blocked": blocked} if blocked else {},
+        closed={"won": won, "lost": lost},
+        observed=dict.fromkeys(OBSERVED, 0),
     )
 
 

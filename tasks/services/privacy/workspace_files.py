@@ -20,6 +20,7 @@ from tasks.contracts.base.wire import canonical
 from tasks.intake import files
 from tasks.intake.csv import error_file
 from tasks.runtime.files import file_grants, workspace
+from tasks.services.privacy import person_page
 
 #: separates the tenant's id from the export's in a file name; no tenant's id contains it
 _MARK = "~"
@@ -27,7 +28,7 @@ _MARK = "~"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportFile:
-    """An export on disk."""
+    """An export on disk; the page for the person has the same name and ends with `.html`."""
 
     path: Path
     size: int
@@ -35,9 +36,14 @@ class ExportFile:
 
 
 def write_export(tenant_id: str, name: str, document: JsonObject) -> ExportFile:
-    """Write an export in one step, readable by its owner only; an export of the same name is replaced."""
+    """Write an export, readable by its owner only: JSON, and a page for the person; an older pair is replaced.
+
+    `document` is as it goes over the wire.
+    """
     raw = canonical(document)
     path = _folder() / f"{tenant_id}{_MARK}{name}.json"
+    with files.replacing(path.with_suffix(".html")) as out:
+        out.write(person_page.render(document).encode())
     with files.replacing(path) as out:
         out.write(raw)
     return ExportFile(path=path, size=len(raw), sha256=hashlib.sha256(raw).hexdigest())
@@ -54,7 +60,7 @@ def scrub(tenant_id: str, subject: DataSubject, imports: Sequence[BackfillFiles]
     exported = [path for path in _exports(tenant_id) if _is_of(path, subject)]
     for path in exported if not dry_run else ():
         path.unlink(missing_ok=True)
-    return {"spool_rows": spooled, "error_file_rows": rejected, "exports": len(exported)}
+    return {"spool_rows": spooled, "error_file_rows": rejected, "exports": len({path.stem for path in exported})}
 
 
 def discard_imports(imports: Sequence[BackfillFiles]) -> int:
@@ -64,7 +70,7 @@ def discard_imports(imports: Sequence[BackfillFiles]) -> int:
 
 
 def discard_exports(tenant_id: str, before: datetime) -> int:
-    """Remove the tenant's exports written before a moment; return how many."""
+    """Remove the tenant's exports written before a moment; return how many files."""
     return sum(_unlink(path) for path in _exports(tenant_id) if _older(path, before))
 
 
@@ -116,12 +122,16 @@ def _folder() -> Path:
 
 
 def _exports(tenant_id: str) -> Iterator[Path]:
-    for path in sorted(_folder().glob("*.json")):
+    for path in sorted([*_folder().glob("*.json"), *_folder().glob("*.html")]):
         if path.name.partition(_MARK)[0] == tenant_id:
             yield path
 
 
 def _is_of(path: Path, subject: DataSubject) -> bool:
+    """Return whether an export is about a lead of the subject; a page names its leads too, since it may be alone."""
+    if path.suffix == ".html":
+        text = path.read_text(encoding="utf-8")
+        return any(lead_id in text for lead_id in subject.lead_ids)
     return not subject.lead_ids.isdisjoint(json.loads(path.read_bytes())["lead_ids"])
 
 

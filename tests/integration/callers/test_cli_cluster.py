@@ -24,6 +24,7 @@ IMPORT_KEYS = {
     "warnings",
     "columns",
     "labels",
+    "usable",
     "error_file",
     "seconds",
 }

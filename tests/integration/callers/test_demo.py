@@ -1,7 +1,14 @@
 """The demo and a command with a cluster of its own, ended in every way: nothing stays running."""
 
+import importlib.util
+import os
+import re
+import shlex
 import signal
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -26,16 +33,70 @@ def test_the_demo_ends_with_a_worklist_of_simulated_leads_and_no_process(tmp_pat
     assert demo.wait(110) == 0, log.read_text()
     told = log.read_text()
     assert "rows created                   1200" in told
-    assert "simulated leads to call today" in told
+    assert "simulated leads to call today, as of today" in told
     assert told.count("lead_score-0001") >= 10
     plans = told.partition("[4/5]")[2].partition("[5/5]")[0]
     assert "the written scorecard judged" in plans
-    assert plans.count("simulated lead ") == plans.count("risk of going cold\n") >= 2
-    assert "communication gaps  " in plans
-    assert "gates  " in plans
+    assert "a first plan waits for a person's yes" in plans
+    # a lead for whom something is done is told in full, the others in a line each
+    first, _, others = plans.partition("and others, in short")
+    assert first.count("simulated lead ") == first.count("risk of going cold\n") == 1
+    assert "communication gaps  " in first
+    assert "handed to the CRM" in first or "planned, not due yet" in first or "waits for a person's approval" in first
+    assert "gates  " in first
+    assert others.count("simulated lead ") >= 1
+    _check_end(told)
     assert not living(home)
     assert not (tmp_path / "mine.db").exists()
     assert sorted(path.name for path in home.iterdir()) == ["demo", "demo.lock"]
+
+
+def _check_end(told):
+    """What the demo prints last: commands that run when they are pasted, and what it brought."""
+    assert re.search(
+        r"\nWhat it brought, on SIMULATED leads: calling the best tenth first finds \d\.\d times as many", told
+    )
+    commands = re.findall(r"^  [a-z ]+?  +((?:env |HEARTH_HOME=|\S*\.venv/bin/hearth).*)$", told, re.MULTILINE)
+    assert len(commands) == 4
+    for command in commands:
+        there = command.replace(".venv/bin/hearth", shlex.join(HEARTH))
+        done = subprocess.run(there, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), command
+        assert done.stdout
+
+
+def _faked_clock(days):
+    """The variables under which every program believes in another day; skips where the library does not work."""
+    found = importlib.util.find_spec("libfaketime")
+    library = Path(found.origin).parent / "vendor/libfaketime/src/libfaketime.so.1" if found and found.origin else None
+    if library is None or not library.exists():
+        pytest.skip("there is no libfaketime: `.venv/bin/pip install libfaketime` brings one")
+    faked = {"LD_PRELOAD": str(library), "FAKETIME": f"{days:+}d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    look = "import time; time.sleep(0.01); print(time.time())"
+    looked = subprocess.run(
+        [sys.executable, "-c", look],
+        env={**os.environ, **faked},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    if looked.returncode or abs(float(looked.stdout) - time.time() - days * 86_400) > 60:
+        pytest.skip("this libfaketime does not work with this Python")
+    return faked
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("days", [-365, 365])
+def test_the_demo_works_a_year_ago_and_in_a_year(tmp_path, days):
+    faked = _faked_clock(days)
+    home, log = tmp_path / "home", tmp_path / "demo.log"
+    assert _demo(home, log, **faked).wait(300) == 0, log.read_text()
+    told = log.read_text()
+    assert "rows created                   1200" in told
+    assert "20 of " in told.partition("[5/5]")[2]
+    assert "What it brought" in told
+    assert not living(home)
 
 
 @pytest.mark.parametrize(

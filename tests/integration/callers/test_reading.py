@@ -31,6 +31,7 @@ COMMANDS = [
     ("worklist",),
     ("card", "R-1"),
     ("models", "list"),
+    ("score", "--top", "3"),
     ("interventions", "report"),
     ("interventions", "list"),
     ("interventions", "list", "--lead", "R-2"),

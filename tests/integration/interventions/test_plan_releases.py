@@ -258,6 +258,7 @@ def test_one_lead_that_is_asked_for_goes_at_once_even_out_of_a_plan_that_waits()
         action = only(plan(tenant_id=T, lead_id=lead_id, allowed_actions=CALLS)["data"]["actions"])
         assert "plan.first" not in [ruling["rule"] for ruling in action["compliance"]["rules"]]
         assert [(one.state, one.awaits) for one in actions_of(lead_id)] == [("planned", None)]
+    assert [proof["state"] for proof in proofs()] == ["approval", "planned", "planned"]
     assert enrolled(first, second).keys() == {first, second}
 
 

@@ -11,6 +11,7 @@ import time
 import pytest
 import redis
 
+from db.records import OutboundDraft
 from db.repositories.outbound import circuit_breakers, outbound
 from db.session import EVERY_TENANT, database_time, reading, transaction
 from tasks.contracts.event_types import OutboundEvent
@@ -52,7 +53,10 @@ def test_events_arrive_signed_and_in_order(receiver, deliverer):
 def test_a_pull_a_webhook_and_a_task_give_an_event_the_same_shape(receiver, deliverer, tmp_path):
     subscribe("acme", webhook(receiver.url))
     (lead_id,) = upsert(tenant_id="acme", leads=[{"external_id": "C-1"}])["data"]["lead_ids"]
-    tell("acme", lead_id, None)
+    draft = OutboundDraft(type="lead.forgotten", lead_id=lead_id, body={"lead_id": lead_id, "erasure_id": "e"})
+    with transaction(EVERY_TENANT) as session:
+        outbound.emit(session, "acme", events=[draft], now=NOW)
+    tell("acme", None)
     until(lambda: states() == DONE, deliverer())
     pulled = pull(tenant_id="acme")["data"]["events"]
     assert sorted(receiver.got, key=lambda event: event["sequence"]) == pulled

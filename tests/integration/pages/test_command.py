@@ -1,5 +1,6 @@
 """`hearth models show VERSION --card FILE`: a version trained a moment ago, as a page."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,7 +26,11 @@ def closed(number):
         "created_at": (NOW - timedelta(days=40)).isoformat(),
         "as_of": (NOW - timedelta(days=2)).isoformat(),
         "showings": 3 if number % 2 else 0,
-        "custom": {"Pool <wanted>": "yes" if number % 3 else "no"},
+        "custom": {
+            "Pool <wanted>": "yes" if number % 3 else "no",
+            "City": f"town {number % 4}",
+            "Age": 30 + number % 40,
+        },
         "label": (number * 7919) % 10 < (6 if number % 2 else 2),
         "label_at": (NOW - timedelta(days=1)).isoformat(),
     }
@@ -65,3 +70,20 @@ def test_a_card_that_cannot_be_written_is_told_in_one_line(hearth, tmp_path):
     missing = hearth("lead_score-0099", "--card", str(tmp_path / "card.html"))
     assert missing.exit_code == 1
     assert not (tmp_path / "card.html").exists()
+
+
+def test_the_columns_and_what_can_be_known_are_told_in_the_terminal_and_as_json(hearth):
+    shown = hearth("lead_score-0001").stdout
+    assert "what moves scores" in shown
+    assert "Refused by law: protected attributes, and where a person lives" in shown
+    assert "custom:" not in shown
+    told = json.loads(hearth("lead_score-0001", "--json").stdout)
+    assert sum(each["share"] for each in told["importance"]) == pytest.approx(1)
+    assert "showings and offers" in {each["meaning"] for each in told["importance"]}
+    refused = {each["column"]: each for each in told["refused"]}
+    assert refused["City"]["kind"] == refused["Age"]["kind"] == "law"
+    assert refused["City"]["reason"] == "city: where a person lives"
+    assert told["observed"] == {"before": 240, "same_moment": 0, "after": 0, "known_before_outcome": True}
+    assert told["probe"]["complete"]
+    assert told["probe"]["probed"] == len(told["report"]["features"])
+    assert told["warnings"] == []

@@ -94,7 +94,12 @@ def test_a_search_names_one_thing_and_who_searches(tenant):
 def test_a_corrected_fact_is_stored_told_and_rescored(tenant, canary):
     before = stored(tenant, canary)
     answer = correct(tenant_id=tenant, lead_id=canary, fields=RIGHT, actor="ada")
-    assert answer["data"] == {"lead_id": canary, "corrected": ["budget_max", "custom.dog", "email"]}
+    assert answer["data"] == {
+        "lead_id": canary,
+        "external_id": EXTERNAL,
+        "source_system": "crm",
+        "corrected": ["budget_max", "custom.dog", "email"],
+    }
     after = stored(tenant, canary)
     assert (after.contact["email"], after.fields["budget_max"], after.custom["dog"]) == (
         "right@example.com",

@@ -169,7 +169,7 @@ def test_every_task_answers_as_its_schema_says(call: Caller, live_broker: str, t
     for event in told:
         jsonschema.validate(event, SCHEMAS["event"])
         jsonschema.validate(event["data"], SCHEMAS[f"events/{event['type']}"])
-        assert event_types.faults(event["type"], event["data"]) == []
+        assert event_types.faults(event["type"], event["data"]) == [], event["type"]
     assert set(call.seen) == set(answers.ANSWERS)
     unseen = {task: models_of(task) - seen for task, seen in call.seen.items() if models_of(task) - seen}
     assert unseen == {}

@@ -122,6 +122,7 @@ def test_the_scorecard_answers_before_there_is_a_model_and_adds_up(tenant: str) 
     told = answer["data"]["lead"]
     assert answer["model"]["scope"] == "scorecard"
     added = told["base"] + sum(reason["contribution"] for reason in (*told["up"], *told["down"])) + told["rest"]
+    assert sum(part["contribution"] for part in told["rest_parts"]) == pytest.approx(told["rest"], abs=1e-9)
     assert added == pytest.approx(told["log_odds"], abs=1e-9)
 
 

@@ -28,7 +28,7 @@ NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 REPORT_KEYS = (
     *("tenant_id", "experiment", "share", "sent", "held_out", "settled", "rates", "difference", "interval"),
-    *("detectable_effect", "weeks_needed", "verdict", "reason", "types", "actions"),
+    *("detectable_effect", "weeks_needed", "verdict", "reason", "types", "actions", "plan"),
 )
 TYPE_KEYS = ("intervention", "sent", "held_out", "rates", "difference", "interval", "paused")
 USE_KEYS = ("agent", "leads", "contacted", "executed", "rejected", "replied", "overrides", "marks")

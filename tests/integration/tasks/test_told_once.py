@@ -134,6 +134,13 @@ def test_after_a_file_of_labels_alone_nobody_is_assessed_listed_or_planned_for(t
     assert types() == {"backfill.finished": 1}
 
 
+def test_import_and_readiness_count_the_same_where_a_lead_has_two_rows(tmp_path: Path) -> None:
+    given = [row(number % 10, label=("1", "0", "")[number % 10 % 3]) for number in range(12)]
+    counts = load(tmp_path / "twice.csv", given)["labels"]
+    assert readiness(tenant_id=T)["data"]["leads"] == {**counts, "total": 10}
+    assert counts == {"won": 4, "lost": 3, "open": 3}
+
+
 def test_a_mapping_keeps_labelled_leads_open(tmp_path: Path) -> None:
     mapping = {"label": {"column": "label", "closes": False}}
     summary = load(tmp_path / "l.csv", [row(number, label=number % 2) for number in range(20)], mapping=mapping)

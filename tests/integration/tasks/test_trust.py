@@ -208,6 +208,26 @@ def test_a_score_that_was_changed_in_the_database_does_not_replay(tenant: str) -
     assert found.evidence["replay"]["why"] == "another value of log_odds"
 
 
+def test_a_score_of_before_reasons_were_told_by_meaning_replays_and_is_shown(tenant: str) -> None:
+    lead_id = one(tenant)
+    scored(tenant, lead_id)
+    point = history(tenant_id=tenant, lead_id=lead_id)["data"]["points"][0]["prediction_id"]
+    assert card(tenant_id=tenant, lead_id=lead_id)["data"]["score"]["rest_parts"] is not None
+    with transaction(EVERY_TENANT) as session:
+        [stored] = predictions.get(session, tenant, prediction_ids=[point])
+        older = {name: value for name, value in stored.detail.items() if name != "rest_parts"}
+        for way in ("up", "down"):
+            older[way] = [{name: told[name] for name in told if name != "meaning"} for told in older[way]]
+        session.execute(update(Prediction).where(Prediction.prediction_id == point).values(detail=older))
+    with reading(EVERY_TENANT) as session:
+        found = explain_prediction(session, tenant, point)
+    assert found is not None
+    assert found.reproduced
+    shown = card(tenant_id=tenant, lead_id=lead_id)["data"]["score"]
+    assert shown["rest_parts"] is None
+    assert shown["up"] == older["up"]
+
+
 def test_a_new_champion_scores_at_once_and_the_former_one_after_a_rollback(tenant: str) -> None:
     first = champion_of(tenant)
     upsert(tenant_id=tenant, leads=[closed(number) for number in range(400, 430)])
@@ -267,8 +287,9 @@ def test_a_long_worklist_fits_one_answer(tenant: str) -> None:
 
 def test_a_list_counts_the_leads_of_whom_no_date_is_known(tenant: str) -> None:
     dated, undated = lead(1), {name: value for name, value in lead(2).items() if not name.endswith("_at")}
-    lead_ids = upsert(tenant_id=tenant, leads=[dated, undated | {"email": "no-date@example.com"}])["data"]["lead_ids"]
-    rescore(tenant_id=tenant, lead_ids=lead_ids)
+    upsert(tenant_id=tenant, leads=[dated, undated | {"email": "no-date@example.com"}])
+    while rescore(tenant_id=tenant)["data"]["due"]:
+        pass
     answer = worklist(tenant_id=tenant)["data"]
     assert (answer["scored"], answer["not_assessed"], answer["without_dates"]) == (2, 0, 1)
 

@@ -9,7 +9,7 @@ import pytest
 
 from db.records import LeadDraft
 from domain.closed_leads import LEFT_OUT, OBSERVED, ClosedLead, in_words, reading
-from tasks.services.models.closed_leads import of_draft, tallied, usable
+from tasks.services.models.closed_leads import of_draft, pooled, tallied, usable
 
 DAY = timedelta(days=1)
 END = datetime(2026, 3, 1, tzinfo=UTC)
@@ -52,7 +52,6 @@ def test_a_row_of_a_file_is_read_as_the_lead_that_it_makes():
     assert of_draft(LeadDraft(fields={**fields, "closed_at": END}, label=False), now) == {"lost after": 1}
     assert of_draft(LeadDraft(fields={**fields, "opportunity_status": "won"}), now) == {"won same_moment": 1}
     assert of_draft(LeadDraft(fields=fields, label=True, label_at=END, as_of=END - DAY), now) == {"won before": 1}
-    assert of_draft(LeadDraft(fields=fields, label=True), now, duplicate=True) == {"won duplicate": 1}
     assert tallied([(LEAD, reading(LEAD))]) == {"won before": 1}
 
 
@@ -86,12 +85,18 @@ def test_a_shared_model_never_learns_from_who_was_seen_after_the_end():
     assert usable({"won after": 200, "lost after": 400}, after_end=False).left_out == {"seen_after_end": 600}
 
 
+def test_of_a_shared_model_nothing_is_told_of_the_leads_that_were_not_chosen():
+    parts = [usable({"won before": 50, "lost before": 500, "lost blocked": 2, "won after": 9}, after_end=False)] * 2
+    told = pooled(parts, [True] * 90 + [False] * 300)
+    assert (told.won, told.lost, told.closed, told.left_out) == (90, 300, {"won": 90, "lost": 300}, {"blocked": 4})
+
+
 def test_counts_are_told_in_one_line():
     assert in_words({"won": 223, "lost": 391, "left_out": {}}) == "614 of 614 closed leads can be learnt from"
     assert in_words({"won": 0, "lost": 0, "left_out": {}}) == "there are no closed leads to learn from"
-    told = in_words({"won": 1, "lost": 1, "left_out": {"blocked": 1, "duplicate": 3}})
+    told = in_words({"won": 1, "lost": 1, "left_out": {"blocked": 1, "not_a_client": 3}})
     assert told == (
         "2 of 6 closed leads can be learnt from: 1 may not be used: restricted, or the person objected, "
-        "3 are in another row of the file"
+        "3 are agents or vendors"
     )
     assert not set(LEFT_OUT) & set(OBSERVED)

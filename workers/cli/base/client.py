@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from db.errors import UnknownTenant
 from domain.documents import JsonMapping, JsonObject
 from workers.base.database import database_exists
@@ -22,6 +24,7 @@ from workers.cli.base.command import CommandFailed, refuses_writes
 from workers.cli.base.database import database
 from workers.cli.base.lazy import no_collection
 from workers.cli.base.output import notice
+from workers.telemetry import logs
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -205,5 +208,8 @@ def reader(tenant_id: str) -> Iterator[Client | Reader]:
         return
     if not database_exists(chosen):
         raise UnknownTenant
+    if not structlog.is_configured():
+        # as a worker's, to stderr: stdout is for the answer
+        logs.configure("WARNING")
     with no_collection(), database(chosen):
         yield Reader(tenant_id)

@@ -112,7 +112,8 @@ class Walk:
             "Nobody's churn is known yet, so the written scorecard judged: a judgement, not measured on anybody."
         )
         done = caller.call("hearth.interventions.plan", patience=PATIENCE, lead_ids=lead_ids)
-        counts = {**done, **done.pop("nothing_new", {})}
+        reasons = done.pop("nothing_new", {})
+        counts = {**done, **reasons}
         facts("simulated leads planned for", {plain(name): count for name, count in counts.items() if count})
         if done.get("waiting_for_yes"):
             _say_yes(caller)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import click
+from click.core import ParameterSource
 
 from db.records import PredictionRecord
 from db.repositories import tenants
@@ -26,6 +27,8 @@ from workers.cli.leads.worklist_view import empty_hint, show_worklist
 #: leads in one message
 BATCH = 1000
 KIND = "lead_score"
+#: of an option that somebody wrote
+_GIVEN = ParameterSource.COMMANDLINE
 #: code of a worklist's warning -> what it says
 WARNINGS: Mapping[str, str] = {"kill_switch": "the kill switch is on: no lead may be contacted, so the list is empty"}
 
@@ -37,12 +40,22 @@ def leads_options(function: Function) -> Function:
     return click.option("--lead", metavar="ID", help="One lead: Hearth's id or the CRM's.")(function)
 
 
-@click.command(cls=Command, epilog=example("hearth score --tenant demo --all --top 20"))
+@click.command(
+    cls=Command, epilog=example("hearth score --tenant demo --all --top 20", "hearth score --tenant demo --top 20")
+)
 @tenant_option
 @leads_options
 @json_option
 def score(tenant: str, lead: str | None, every: bool, top: int, as_json: bool) -> None:
-    """Score leads now and print them ranked by their probability."""
+    """Score leads now and print them ranked by their probability.
+
+    With --top alone nothing is scored: the stored scores of all open leads are ranked, which needs no cluster.
+    """
+    if lead is None and not every and click.get_current_context().get_parameter_source("top") is _GIVEN:
+        with reader(tenant), database(settings()):
+            ranked = ranking(tenant, chosen(tenant, None), top)
+        show_ranking(f"leads of {tenant}, by their stored scores", ranked, as_json=as_json)
+        return
     _one_of(lead, every=every)
     with client(tenant) as caller, database(settings()):
         lead_ids = chosen(tenant, lead)

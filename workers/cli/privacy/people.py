@@ -172,7 +172,9 @@ def identified(caller: Client, lead: str, source_system: str | None = None, *, a
     if OURS.fullmatch(lead):
         return {"lead_id": lead}
     kind = "email" if "@" in lead else "phone" if _WRITTEN.fullmatch(lead) else None
-    found = search(caller, **{kind: lead}, actor=actor) if kind else {"found": 0, "leads": [], "forgotten": []}
+    found: JsonObject = {"found": 0, "leads": [], "forgotten": []}
+    if kind is not None:
+        found = search(caller, **{kind: lead}, actor=actor)
     if found["found"] > 1:
         ids = ", ".join(person["lead_id"] for person in found["leads"])
         raise CommandFailed(f"{found['found']} leads share it: {ids}; choose one with --lead")

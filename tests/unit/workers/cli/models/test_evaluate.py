@@ -113,7 +113,7 @@ def test_the_last_rows_are_judged_by_what_the_first_have_taught(evaluate, tmp_pa
 def test_columns_that_real_leads_may_not_be_judged_by_are_named(evaluate, tmp_path):
     path = leads(tmp_path / "a.csv", Age=lambda _, __, rng: rng.randrange(20, 80))
     plain = json.loads(evaluate(path, "--target", "Converted", "--folds", "3", "--json").stdout)
-    assert plain["not_for_real_leads"] == {"Age": "age"}
+    assert plain["not_for_real_leads"] == {"Age": "age", "town": "city"}
     fair = json.loads(evaluate(path, "--target", "Converted", "--folds", "3", "--json", "--fair").stdout)
     assert "Age" in plain["top"]
     assert "Age" not in fair["top"]
