@@ -119,10 +119,7 @@ class Found(Answer):
     forgotten: list[FoundErasure]
 
 
-class Corrected(Answer):
+class Corrected(Answer, Identified):
     """The columns of a lead that were corrected."""
 
-    lead_id: str
-    external_id: str | None = None
-    source_system: str | None = None
     corrected: list[str]

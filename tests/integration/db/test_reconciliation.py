@@ -157,4 +157,5 @@ def test_an_update_names_what_changed(upsert, event):
     told = ("beds_min", "custom.x", "dnd_sms", "email", "label", "stage", "events")
     assert upsert(news, policy="overwrite")[0].columns == told
     assert upsert(news, policy="overwrite")[0].columns == ()
-    assert upsert(draft("a2", contact={"email": "b@example.com"}))[0].columns == ("external_id",)
+    other = draft("a2", system="other", contact={"email": "b@example.com"})
+    assert upsert(other)[0].columns == ("external_id",)

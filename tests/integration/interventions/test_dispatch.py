@@ -310,6 +310,8 @@ def test_an_approval_stands_a_rejection_too_and_neither_is_said_twice() -> None:
     assert review(**named, action_id=first, decision="approve")["data"] == {
         "action_id": first,
         "lead_id": yes,
+        "external_id": "ct1",
+        "source_system": "ghl",
         "state": "planned",
         "changed": True,
     }

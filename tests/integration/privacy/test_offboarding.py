@@ -77,7 +77,7 @@ def test_a_tenant_goes_wholly_and_the_other_stays_byte_for_byte(full, broker, wo
     answer = gone(full)
     assert (answer["state"], answer["left"], answer["before"]["rows"]) == ("deleted", 0, stored)
     assert answer["before"]["messages"] >= 1
-    assert answer["before"]["files"]["exports"] == 1
+    assert answer["before"]["files"]["exports"] == 2, "the file and the page of one copy"
     assert answer["before"]["chain"]["whole"]
     assert not any(rows(full).values())
     assert rows(NEIGHBOUR) == theirs

@@ -58,7 +58,7 @@ def test_a_copy_is_made_once_a_message(tenant, canary):
 def test_who_objects_is_left_out_until_a_person_has_looked(tenant, canary, other, kind):
     score(tenant_id=tenant, lead_ids=[canary, other])
     assert restrict(tenant_id=tenant, lead_id=canary, **{kind: True})["data"]["leads"] == [
-        {"lead_id": canary, "blocked": [kind]}
+        {"lead_id": canary, "blocked": [kind], "external_id": EXTERNAL, "source_system": "crm"}
     ]
     upsert(tenant_id=tenant, leads=[CANARY | {"listing_views": 9}])
     alone = score(tenant_id=tenant, lead_id=canary)

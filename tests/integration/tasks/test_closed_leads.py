@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 
@@ -11,12 +13,16 @@ from db.session import reading
 from ml.features import extract
 from ml.training.evaluation import auc
 from tasks.backfill import finish, import_chunk, start
+from tasks.leads import score, upsert
 from tasks.models import train_model
+from tasks.outcomes import record
+from tasks.privacy import restrict
 from tasks.services.leads import profiles
-from tasks.services.models import model_registry
+from tasks.services.models import lead_training_data, model_registry
 from tasks.services.models.model_kinds import LEAD_SCORE
 from tasks.tenants import configure, readiness
 from tests.support import exports
+from tests.support.training import NOW, lead
 
 pytestmark = pytest.mark.usefixtures("live_broker", "database", "workspace_folder")
 
@@ -29,7 +35,6 @@ STATUSES = {
     "negative": ["Unqualified"],
     "open": ["In Progress"],
 }
-NO_DATES = ["Close Date", "Last Status Change Date"]
 
 
 def loaded(tenant, path, **options):
@@ -128,3 +133,29 @@ def test_what_cannot_be_learnt_from_is_told_with_the_reason(tmp_path):
     assert answer["data"]["reason"].endswith(
         "0 of 40 closed leads can be learnt from: 40 closed before they were created"
     )
+
+
+def test_a_lead_that_was_scored_while_open_was_seen_before_its_end_and_a_restricted_one_teaches_nothing():
+    configure(tenant_id="acme")
+    sent = [lead(number, created_at=(NOW - timedelta(days=40)).isoformat()) for number in range(4)]
+    lead_ids = upsert(tenant_id="acme", leads=sent)["data"]["lead_ids"]
+    for lead_id in lead_ids[:2]:
+        score(tenant_id="acme", lead_id=lead_id)
+    ended = datetime.now(UTC)
+    told = [{"subject": {"lead_id": lead_id}, "type": "won", "at": ended.isoformat()} for lead_id in lead_ids]
+    record(tenant_id="acme", outcomes=told)
+    # all are observed once more, after their end
+    upsert(tenant_id="acme", leads=[one | {"source": "portal"} for one in sent])
+    restrict(tenant_id="acme", lead_id=lead_ids[3], restricted=True, actor="ada.quill")
+    usable = readiness(tenant_id="acme")["data"]["usable"]
+    assert usable == {"won": 3, "lost": 0, "left_out": {"blocked": 1}}
+    answer = train_model(tenant_id="acme", kind="lead_score")["data"]
+    assert (answer["rows"], answer["usable"], answer["left_out"]) == (3, usable, {"blocked": 1})
+    with reading("acme") as session:
+        rows = lead_training_data.rows_of(session, "acme", None)
+    assert {lead_id: row.observed for lead_id, row in rows.by_lead.items()} == {
+        lead_ids[0]: "before",
+        lead_ids[1]: "before",
+        lead_ids[2]: "after",
+    }
+    assert [rows.by_lead[lead_id].features["source"] for lead_id in lead_ids[:3]] == [None, None, "portal"]

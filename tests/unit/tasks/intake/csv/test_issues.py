@@ -49,7 +49,7 @@ ROWS = {
 #: found by the store, which knows the other rows and what came before; tested with it
 STORED = {
     *("privacy.forgotten", "row.ambiguous_identity", "row.duplicate_in_file", "row.possible_duplicate"),
-    "stage.regression_ignored",
+    *("stage.regression_ignored", "fact.corrected"),
 }
 #: files that are refused for reasons other than their content; tested with sources
 OTHERS = {"file.too_large", "file.not_found", "file.not_a_file", "file.permission"}
