@@ -14,7 +14,7 @@ from db import privacy as registry
 from db.base import new_id
 from db.data_subject import DataSubject
 from db.records import ErasureRecord, ErasureResult
-from db.repositories.privacy import erasure, restrictions, storage, subject_access, tombstones
+from db.repositories.privacy import erasure, erasure_stores, restrictions, storage, subject_access, tombstones
 from db.repositories.privacy.erasure import ErasureStart, RequestedIdentity
 from db.session import Session, reading, transaction
 from domain.documents import JsonObject
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 REASONS = frozenset({"request", "consent_withdrawn", "objection", "no_longer_needed", "unlawful", "legal", "test"})
 #: seconds after which the message of an erasure has certainly been handled and acknowledged
 SOON = 30.0
+#: seconds that transactions which write beside an erasure are waited for
+WRITERS = 5.0
 
 
 @job("hearth.privacy.export", ExportPerson, queue="ingest")
@@ -108,8 +110,13 @@ def forget(request: ForgetPerson, context: TaskContext) -> JsonObject:
 def _erase_again(tenant_id: str, subject: DataSubject, task_ids: tuple[str, ...]) -> None:
     """Clean files and results once more, for tasks that ended between the first cleaning and the deletion of rows.
 
-    Tasks that end later cannot bring the person back, since the rows are gone.
+    Tasks that begin later cannot bring the person back, since the rows are gone; those that write now are waited for,
+    since their answers may name the person.
     """
+    with reading(tenant_id) as session:
+        storage.wait_for_writers(session, seconds=WRITERS)
+    with transaction(tenant_id) as session:
+        erasure_stores.scrub_answers(session, tenant_id, subject=subject)
     with reading(tenant_id) as session:
         places = erasure.backfill_files(session, tenant_id)
     workspace_files.scrub(tenant_id, subject, places, dry_run=False)
@@ -159,7 +166,9 @@ def _erase(
         hashes = subject_hashes(session, tenant_id, sorted(subject.lead_ids))
         person_hashes = erasure.person_hashes(session, tenant_id, subject=_without_earlier(subject, request, begun))
         erased = erasure.erase(session, tenant_id, subject=subject, now=context.now)
-        anything_erased = bool(subject.lead_ids) or any(erased.stores.values())
+        # an answer of a task that ended beside the first erasure is cleaned, and is no erasure of its own
+        counted = [count for name, count in erased.stores.items() if not (ended and name == "processed")]
+        anything_erased = bool(subject.lead_ids) or any(counted)
         if not anything_erased and (ended or not _in_files(files)):
             return _nothing_left(session, request, context), erased.task_ids
         if ended or not begun.tombstoned:

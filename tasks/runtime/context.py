@@ -57,6 +57,8 @@ class TaskContext:
     lease: JobLease | None = None
     #: the system whose ids the request names leads by; None where it uses ours, or named none
     source_system: str | None = None
+    #: the field by which the request names many leads, where that is not `lead_ids`
+    leads_field: str = "lead_ids"
     warnings: list[JsonObject] = field(default_factory=list)
     follow_ups: list[OutboxDraft] = field(default_factory=list)
     events: list[OutboundDraft] = field(default_factory=list)
@@ -79,6 +81,8 @@ class TaskContext:
 
     def warn(self, code: str, path: str) -> None:
         """Warn the caller of a part of the message that was ignored instead of refused."""
+        if path.startswith("lead_ids."):
+            path = self.leads_field + path.removeprefix("lead_ids")
         self.warnings.append({"code": code, "path": path})
 
     def enqueue(self, task: str, **kwargs: object) -> None:

@@ -34,6 +34,8 @@ def resolve(session: Session, request: Request, context: TaskContext) -> Request
     asked = [(external_id, request.source_system) for external_id in request.external()]
     places = ["external_id"] if request.external_id else [f"external_ids.{index}" for index in range(len(asked))]
     context.source_system = request.source_system
+    if request.external_id is None:
+        context.leads_field = "external_ids"
     resolved = request.with_lead_ids(find(session, request.tenant_id, asked, places))
     context.args_hash = idempotency.args_hash(resolved)
     return resolved

@@ -70,6 +70,14 @@ def scrub(session: Session, tenant_id: str, *, subject: DataSubject, now: dateti
     return ScrubResult(stores=stores, task_ids=tuple(dict.fromkeys([*outbox_ids, *processed_ids])))
 
 
+def scrub_answers(session: Session, tenant_id: str, *, subject: DataSubject) -> int:
+    """Remove a person from answers and follow-ups of tasks that ended beside the erasure; return how many.
+
+    Events stay: the newest one tells the CRM of the erasure itself.
+    """
+    return len(outbox(session, tenant_id, subject)) + len(processed(session, tenant_id, subject))
+
+
 def outbox(session: Session, tenant_id: str, subject: DataSubject) -> list[str]:
     """Delete tasks about the person, and remove the person from tasks about many; return the ids of these tasks."""
     candidates = (OutboxEntry.tenant_id == tenant_id, may_name(OutboxEntry.kwargs, subject))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
-from sqlalchemy import Engine
+from sqlalchemy import BigInteger, Engine, Text, cast, func, select
 from sqlalchemy.orm import Session
+
+#: PostgreSQL's number of the next transaction, and of the oldest one that writes now
+_NEWEST = select(cast(cast(func.pg_snapshot_xmax(func.pg_current_snapshot()), Text), BigInteger))
+_OLDEST = select(cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger))
 
 
 def empty_log(session: Session) -> bool:
@@ -17,6 +22,20 @@ def empty_log(session: Session) -> bool:
         return True
     [(busy, *_)] = _outside(session, ["PRAGMA busy_timeout=2000", "PRAGMA wal_checkpoint(TRUNCATE)"])
     return not busy
+
+
+def wait_for_writers(session: Session, *, seconds: float) -> bool:
+    """Wait until every transaction that writes now has ended, at most some seconds; return whether all have.
+
+    Such a transaction read what was there before, and may store what follows from it. SQLite has one writer anyway.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    until = time.monotonic() + seconds
+    newest = session.scalar(_NEWEST) or 0
+    while (oldest := session.scalar(_OLDEST) or 0) < newest and time.monotonic() < until:
+        time.sleep(0.05)
+    return oldest >= newest
 
 
 def vacuum(session: Session, *, tables: Iterable[str]) -> None:

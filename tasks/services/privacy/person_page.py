@@ -149,7 +149,7 @@ def _computed(stores: Mapping[str, Sequence[JsonMapping]]) -> str:
     parts = [_score(row) for row in newest[:20]]
     if len(newest) > len(parts):
         parts.append(f'<p class="muted">{len(newest) - len(parts)} earlier scores are in the file.</p>')
-    people = [(_when(row["created_at"]), row["band"], row["actor"]) for row in stores.get("score_overrides", ())]
+    people = [(_when(row["set_at"]), row["band"], row["actor"]) for row in stores.get("score_overrides", ())]
     if people:
         parts.append(_table(("a person judged", "as", "who"), people))
     models = [(row["kind"], row["version"], row["scope"]) for row in stores.get("model_versions", ())]

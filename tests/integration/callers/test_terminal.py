@@ -124,6 +124,8 @@ def ids(hearth, files):
         caller.call("hearth.leads.score", lead_ids=lead_ids)
         caller.call("hearth.churn.predict", lead_ids=lead_ids)
         plan = caller.call("hearth.interventions.plan", lead_ids=lead_ids)
+        # who is planned for counts in the report from the yes on
+        caller.call("hearth.interventions.release", actor=f"who {MARK}")
         scored = caller.call("hearth.leads.history", lead_id=lead_ids[1])["points"][0]["prediction_id"]
         caller.call("hearth.leads.mark", prediction_id=scored, actor=f"who {MARK}")
         caller.call("hearth.leads.override", lead_id=lead_ids[1], band="hot", actor=f"who {MARK}")

@@ -62,7 +62,9 @@ def test_who_objects_is_left_out_until_a_person_has_looked(tenant, canary, other
     ]
     upsert(tenant_id=tenant, leads=[CANARY | {"listing_views": 9}])
     alone = score(tenant_id=tenant, lead_id=canary)
-    assert (alone["status"], alone["data"]) == ("blocked", {"scored": 0, "blocked": [canary]})
+    own = {"lead_id": canary, "external_id": EXTERNAL, "source_system": "crm"}
+    nobody = {"scored": 0, "blocked": [canary], "identities": [own]}
+    assert (alone["status"], alone["data"]) == ("blocked", nobody)
     both = score(tenant_id=tenant, lead_ids=[other, canary])
     assert (both["status"], both["data"]["scored"], both["data"]["blocked"]) == ("partial", 1, [canary])
     assert both["warnings"] == [{"code": f"lead.{kind}", "path": "lead_ids.1"}]

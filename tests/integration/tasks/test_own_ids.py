@@ -96,6 +96,9 @@ def test_an_assessment_by_own_ids(lead_id: str, live_broker: str) -> None:
     restrict(tenant_id=T, external_id="C-1", source_system="crm", restricted=True)
     answer = assess(tenant_id=T, external_id="C-1")
     assert (answer["status"], answer["data"]["identities"]) == ("blocked", [{"lead_id": lead_id, **OWN}])
+    many = score(tenant_id=T, external_ids=["C-1"])
+    assert many["data"]["identities"] == answer["data"]["identities"]
+    assert many["warnings"] == [{"code": "lead.restricted", "path": "external_ids.0"}]
 
 
 def test_an_id_of_two_leads_needs_its_system(lead_id: str) -> None:
