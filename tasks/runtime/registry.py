@@ -83,7 +83,8 @@ def schemas() -> dict[str, JsonObject]:
     return {
         **{name: contract.model_json_schema() for name, contract in public.items()},
         "envelope": ENVELOPE_SCHEMA,
-        **{f"answers/{name}": answers.adapter(name).json_schema() for name in answered},
+        # an answer of several forms is an object in each of them
+        **{f"answers/{name}": {"type": "object", **answers.adapter(name).json_schema()} for name in answered},
         "event": event_types.OutboundEvent.model_json_schema(),
         **{f"events/{kind}": body.model_json_schema() for kind, body in sorted(event_types.EVENT_TYPES.items())},
     }

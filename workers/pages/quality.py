@@ -50,19 +50,23 @@ SCORERS = {
 #: how a training tells what it chose -> the same as a sentence; other texts stand as they are
 _CHOICES = (
     (
-        re.compile(r"([a-z+]+): log loss (\S+) out of fold; too few rows to compare others"),
+        re.compile(r"([a-z+]{2,8}): log loss ([\d.]{1,8}) out of fold; too few rows to compare others"),
         "{0}: there are too few leads to compare other choices (log loss {1} on unseen leads).",
     ),
     (
-        re.compile(r"([a-z+]+) won: log loss (\S+) out of fold"),
+        re.compile(r"([a-z+]{2,8}) won: log loss ([\d.]{1,8}) out of fold"),
         "{0}: no other choice was better (log loss {1} on unseen leads).",
     ),
     (
-        re.compile(r"([a-z+]+), the simplest within noise of ([a-z+]+): log loss (\S+) out of fold, (\S+)"),
+        re.compile(
+            r"([a-z+]{2,8}), the simplest within noise of ([a-z+]{2,8}): log loss ([\d.]{1,8}) out of fold, ([\d.]{1,8})"
+        ),
         "{0}: the simplest choice as good as the best, {1}, within noise (log loss {2} against {3} on unseen leads).",
     ),
     (
-        re.compile(r"([a-z+]+), whole within noise of ([a-z+]+): log loss (\S+) out of fold, (\S+)"),
+        re.compile(
+            r"([a-z+]{2,8}), whole within noise of ([a-z+]{2,8}): log loss ([\d.]{1,8}) out of fold, ([\d.]{1,8})"
+        ),
         "{0}: all are kept, as good as the best, {1}, within noise (log loss {2} against {3} on unseen leads).",
     ),
 )
