@@ -8,7 +8,9 @@ import gc
 import os
 from importlib import import_module
 
+from ml.features import prohibited
 from ml.interventions.wording import copy_check
+from tasks.contracts.base import request
 from tasks.runtime import registry
 from workers.app import app
 from workers.worker import hooks
@@ -20,6 +22,7 @@ gc.disable()
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 registry.load()
+request.build()
 # imported where they are called, since commands that only read need none of them: a child would load its own copy
 for _name in (
     *("scipy.optimize", "scipy.special", "scipy.stats"),
@@ -27,6 +30,7 @@ for _name in (
 ):
     import_module(_name)
 copy_check.catalogue()
+prohibited.vocabulary()
 gc.freeze()
 gc.enable()
 

@@ -13,7 +13,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from domain.documents import TomlMapping
 from ml.errors import CatalogueError
@@ -124,14 +124,13 @@ def refusal(header: str) -> str | None:
     >>> refusal("City of interest"), refusal("State")
     (None, None)
     """
-    written = [word for word in words(header) if unaccented(word) not in VOCABULARY.little]
+    known = vocabulary()
+    written = [word for word in words(header) if unaccented(word) not in known.little]
     tokens = tuple(map(unaccented, written))
-    if (reason := VOCABULARY.phrase(tokens)) is not None:
+    if (reason := known.phrase(tokens)) is not None:
         return reason
-    reasons = (
-        VOCABULARY.word(word) for place, word in enumerate(written) if not VOCABULARY.means_another(tokens, place)
-    )
-    return next((reason for reason in reasons if reason is not None), None)
+    found = (known.word(word) for place, word in enumerate(written) if not known.means_another(tokens, place))
+    return next((reason for reason in found if reason is not None), None)
 
 
 def refused(headers: Iterable[str]) -> dict[str, str]:
@@ -140,8 +139,8 @@ def refused(headers: Iterable[str]) -> dict[str, str]:
     >>> refused(["budget", "Marital Status", "zip"])
     {'Marital Status': 'marital status', 'zip': 'postal code'}
     """
-    reasons = {header: refusal(header) for header in headers}
-    return {header: reason for header, reason in reasons.items() if reason is not None}
+    found = {header: refusal(header) for header in headers}
+    return {header: reason for header, reason in found.items() if reason is not None}
 
 
 def _parted(run: str) -> Iterator[str]:
@@ -168,6 +167,16 @@ def _spellings(word: str) -> set[str]:
     return {unaccented(word), unaccented(word.translate(_SPELT))}
 
 
-VOCABULARY = load(read_data_file(__package__, "prohibited.toml"))
-#: what a column may be refused for
-REASONS = frozenset({*VOCABULARY.words.values(), *VOCABULARY.accented.values()})
+@cache
+def vocabulary() -> Vocabulary:
+    """Return the words of Hearth's data file. It is read at the first use: what shows a list asks about no column."""
+    return load(read_data_file(__package__, "prohibited.toml"))
+
+
+def reasons() -> frozenset[str]:
+    """Return what a column may be refused for.
+
+    >>> "marital status" in reasons()
+    True
+    """
+    return frozenset({*vocabulary().words.values(), *vocabulary().accented.values()})

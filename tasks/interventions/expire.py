@@ -18,7 +18,7 @@ from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
 from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.interventions.per_tenant import for_tenant
-from tasks.services.interventions.planning import PROTECTING
+from tasks.services.interventions.plan_types import PROTECTING
 from tasks.services.interventions.withdrawal import withdraw
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from ml.urgency import Urgency
 from tasks.contracts.leads import CardRequest
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import query
-from tasks.services.churn import churn_risk
+from tasks.services.churn import risk_views
 from tasks.services.interventions import action_views, gate_context
 from tasks.services.interventions.next_action import conditions, decide
 from tasks.services.leads import profiles, refusals
@@ -56,7 +56,7 @@ def _risk(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObjec
     """Return the risk that the lead goes cold; a lead that has ended has none."""
     if profiles.ended(lead) is not None:
         return None
-    return churn_risk.risk_view(churn_risk.latest(session, context.tenant_id, [lead.lead_id]).get(lead.lead_id))
+    return risk_views.risk_view(risk_views.latest(session, context.tenant_id, [lead.lead_id]).get(lead.lead_id))
 
 
 def _lead(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObject:

@@ -19,7 +19,7 @@ from tasks.contracts.leads import WorklistRequest
 from tasks.runtime import lead_references
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import query
-from tasks.services.churn import churn_risk
+from tasks.services.churn import risk_views
 from tasks.services.interventions.next_action import NextAction, conditions, next_actions
 from tasks.services.leads import refusals
 from tasks.services.leads.call_details import deal_price, due_by, expected_value, unanswered_since, why_now
@@ -66,12 +66,12 @@ def worklist(session: Session, request: WorklistRequest, context: TaskContext) -
         score.lead_id: score for score in predictions.latest(session, context.tenant_id, kind=KIND, lead_ids=listed)
     }
     news = changes_since_yesterday(session, context, [scores[lead_id] for lead_id in listed])
-    risks = churn_risk.latest(session, context.tenant_id, listed)
+    risks = risk_views.latest(session, context.tenant_id, listed)
     identities = lead_lookup.identities(session, context.tenant_id, lead_ids=listed)
     rows = [
         _row(place, scores[lead_id], candidates[lead_id], decided[lead_id], context)
         | lead_references.view(identities.get(lead_id))
-        | {"changed": news.get(lead_id), "risk": churn_risk.risk_brief(risks.get(lead_id))}
+        | {"changed": news.get(lead_id), "risk": risk_views.risk_brief(risks.get(lead_id))}
         for place, lead_id in enumerate(listed, 1)
     ]
     in_doubt = refusals.in_doubt(session, context.tenant_id, assigned_to=request.assigned_to, limit=IN_DOUBT)

@@ -16,7 +16,6 @@ from db.repositories.jobs import leases, outbox
 from db.repositories.outbound import outbound
 from db.session import Session, transaction
 from domain.documents import JsonMapping, JsonObject
-from tasks.contracts import event_types
 from tasks.contracts.base.request import CONTRACT, Request
 from tasks.contracts.base.wire import RESULT_LIMIT, canonical, to_wire
 from tasks.runtime import idempotency
@@ -95,6 +94,9 @@ class TaskContext:
         A body that does not fit its model (tasks.contracts.event_types) is told all the same, with a warning: tests
         fail on it, a worker does not.
         """
+        # what only reads tells nobody
+        from tasks.contracts import event_types
+
         draft = OutboundDraft(type=kind, lead_id=lead_id, body=to_wire(body))
         if faults := event_types.faults(kind, draft.body):
             warnings.warn(f"{kind}: {'; '.join(faults)}", event_types.EventOffContract, stacklevel=2)

@@ -12,7 +12,6 @@ from importlib import import_module
 from pathlib import Path
 
 from domain.documents import JsonObject
-from tasks.contracts import answers, event_types
 from tasks.contracts.base.request import ENVELOPE_SCHEMA, Request
 
 #: the folders of `tasks` that declare no task; every other module of the package may declare some
@@ -78,6 +77,9 @@ def schemas() -> dict[str, JsonObject]:
     A task's name has the schema of its kwargs, and below `answers/` that of its answer's data; `envelope` is around
     that. `event` is what every receiver of an event gets, and below `events/` is the schema of each type's data.
     """
+    # a hundred models that only this writes
+    from tasks.contracts import answers, event_types
+
     public = public_contracts()
     answered = [name for name in public if name in answers.ANSWERS]
     return {

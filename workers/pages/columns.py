@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from domain.documents import JsonMapping, JsonObject
 from ml.features.catalogue import CUSTOM, FEATURES, group_of
 from ml.features.meanings import meaning_of
-from ml.features.prohibited import REASONS, refusal
+from ml.features.prohibited import reasons, refusal
 
 _TOP = 15
 #: where the words of a reason ("came in 40 days ago") make no title
@@ -146,7 +146,7 @@ def _refused(name: str, reason: str) -> Refusal:
     plain = reason.removeprefix(_PROHIBITED)
     if plain in _IDENTITY:
         return Refusal(column=column(name), kind="identity", reason=plain)
-    if plain in REASONS:
+    if plain in reasons():
         words = "where a person lives" if plain in _PLACES else "a protected attribute, or one that stands for it"
         return Refusal(column=column(name), kind="law", reason=f"{plain}: {words}")
     kind = next((kind for mark, kind in _MARKS.items() if mark in plain), "useless")

@@ -73,7 +73,17 @@ PastTime = Annotated[AwareDatetime, BeforeValidator(_bounded_length), AfterValid
 class Part(BaseModel):
     """A part of a request. Unknown keys are kept, so that the result can warn about them."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+    # most processes use few of them
+    model_config = ConfigDict(
+        extra="allow", frozen=True, defer_build=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+def build(part: type[Part] = Part) -> None:
+    """Build what checks each imported kind of part, as its first use would: a worker does so before it forks."""
+    for kind in part.__subclasses__():
+        kind.model_rebuild()
+        build(kind)
 
 
 class Request(Part):

@@ -22,6 +22,7 @@ from ml.features import extract
 from ml.profiles import FeatureMatrix, LeadProfile
 from tasks.contracts.base.wire import to_wire
 from tasks.runtime.context import TaskContext
+from tasks.services.churn.risk_views import KIND
 from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.leads import profiles, score_digest
 from tasks.services.leads.predictions import due_after, interval_of, save_predictions, take_snapshots
@@ -29,9 +30,6 @@ from tasks.services.models import model_registry
 from tasks.services.models.model_kind import ChurnChampion
 from tasks.services.models.model_kinds import CHURN
 
-KIND = CHURN.name
-#: what is said of a lead whose risk is the agent's doing
-NEGLECTED = "nobody has contacted this lead"
 #: ends after which nothing may contact a lead
 REFUSED = TERMINAL | {"no_contact"}
 
@@ -112,46 +110,6 @@ def assess_stored(
         blocked=tuple(lead.profile.lead_id for lead in stored if lead.blocked),
         champion=champion,
     )
-
-
-def latest(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> dict[str, PredictionRecord]:
-    """Return the newest risk of each lead, by lead; leads without one are left out."""
-    return {row.lead_id: row for row in predictions.latest(session, tenant_id, kind=KIND, lead_ids=lead_ids)}
-
-
-def risk_view(risk: PredictionRecord | None) -> JsonObject | None:
-    """Return a risk as a card shows it: what drives it, strongest first, and all that goes with it."""
-    if risk is None:
-        return None
-    detail = {name: value for name, value in risk.detail.items() if name != "indicators"}
-    warning = [indicator for indicator in risk.detail["indicators"] if indicator["known"] and indicator["value"] > 0]
-    return {
-        "prediction_id": risk.prediction_id,
-        "as_of": risk.as_of,
-        "probability": risk.probability,
-        **detail,
-        "drivers": sorted(warning, key=lambda indicator: (-indicator["value"], indicator["name"])),
-        "note": _note(risk),
-        "model": risk.model_version,
-        "scope": risk.scope,
-    }
-
-
-def risk_brief(risk: PredictionRecord | None) -> JsonObject | None:
-    """Return a risk in short."""
-    if risk is None:
-        return None
-    return {
-        "probability": risk.probability,
-        "level": risk.band,
-        "neglected": risk.detail["neglected"],
-        "note": _note(risk),
-    }
-
-
-def _note(risk: PredictionRecord) -> str | None:
-    """Return what the brokerage itself has to put right."""
-    return NEGLECTED if risk.detail["neglected"] else None
 
 
 def schedule_checks(session: Session, context: TaskContext, assessment: RiskAssessment, as_of: datetime) -> None:

@@ -16,7 +16,7 @@ from domain.documents import JsonMapping
 from domain.leads import UNSCORED_LEAD_TYPES
 from ml.interventions.policy import Need, is_acted_on
 from tasks.runtime.context import TaskContext
-from tasks.services.churn import churn_risk
+from tasks.services.churn import churn_risk, risk_views
 from tasks.services.interventions.gate_context import GateSubject
 from tasks.services.interventions.intervention_settings import InterventionSettings
 from tasks.services.leads.predictions import interval_of
@@ -124,7 +124,7 @@ def _of_this_interval(session: Session, context: TaskContext, leads: Mapping[str
             as_of=row.as_of,
             detail=row.detail,
         )
-        for lead_id, row in churn_risk.latest(session, context.tenant_id, list(leads)).items()
+        for lead_id, row in risk_views.latest(session, context.tenant_id, list(leads)).items()
         if row.as_of > since and not leads[lead_id].changed_since(row.computed_at)
     }
 

@@ -15,6 +15,9 @@ from tasks.crm.adapter import CrmAdapter
 from tasks.services.interventions.gate_context import GateSubject
 from tasks.services.interventions.intervention_settings import InterventionSettings
 
+#: reasons of what is done so that nothing more reaches a lead
+PROTECTING = ("terminal",)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:

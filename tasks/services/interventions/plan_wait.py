@@ -25,12 +25,12 @@ from tasks.runtime.context import TaskContext
 from tasks.services.interventions.action_rows import enrolment_of
 from tasks.services.interventions.action_views import audit_action
 from tasks.services.interventions.intervention_settings import SMALL_PLAN
-from tasks.services.interventions.plan_types import PlanContext
+from tasks.services.interventions.plan_types import PROTECTING, PlanContext
 
 FIRST: Final = "plan.first"
 LARGE: Final = "plan.large"
-#: actions that only protect a lead: nobody is asked before
-PROTECTIVE = frozenset({"suppress", "pause_automation"})
+#: the action that only protects a lead, by closing its channels: nobody is asked before
+PROTECTIVE = frozenset({"suppress"})
 #: a plan is large by what goes out in this time: leads at risk come in many small batches
 DAY = timedelta(days=1)
 
@@ -59,7 +59,8 @@ def rule_of(session: Session, plan_context: PlanContext, drafts: Iterable[Interv
 
 def _takes_part(draft: InterventionDraft) -> bool:
     """Return whether a draft would be handed over unasked; of a lead that is held out, whether it would have been."""
-    free = not draft.requires_approval and draft.action not in PROTECTIVE
+    protects = draft.action in PROTECTIVE or tuple(draft.reason_codes) == PROTECTING
+    free = not draft.requires_approval and not protects
     return free and (draft.state in READY or draft.state == "held_out")
 
 

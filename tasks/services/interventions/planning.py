@@ -26,12 +26,10 @@ from tasks.services.interventions.action_rows import Selection, arm_of, candidat
 from tasks.services.interventions.eligibility import Reasons
 from tasks.services.interventions.gate_context import GateSubject
 from tasks.services.interventions.intervention_settings import InterventionSettings, block_of, settings_of
-from tasks.services.interventions.plan_types import LeadPlan, PlanBatch, PlanContext, PlanRequest
+from tasks.services.interventions.plan_types import PROTECTING, LeadPlan, PlanBatch, PlanContext, PlanRequest
 
 #: a tenant's budget is for this time
 DAY = timedelta(days=1)
-#: reasons of what is done so that nothing more reaches a lead
-PROTECTING = ("terminal",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,7 +120,10 @@ def test_a_preview_tells_what_each_column_is_taken_for(hearth, imported):
 
 
 def test_training_reports_and_registers_a_version(ask, trained):
-    assert set(trained) == {"run_id", "kind", "rows", "metrics", "promoted", "reason", "version"}
+    assert set(trained) == {
+        *("run_id", "kind", "rows", "metrics", "promoted", "reason", "version"),
+        *("usable", "left_out", "missing"),
+    }
     assert trained["promoted"]
     assert trained["metrics"]["auc"] > 0.75
     listed = ask("models", "list", "--tenant", TENANT)["models"]
@@ -416,7 +419,10 @@ def test_tenants_are_created_once_and_configured(ask, hearth, tmp_path):
         (["report", "value", "--tenant", "nobody"], "unknown_tenant"),
         (["score", "--tenant", "nobody", "--all"], "unknown tenant"),
         (["train", "lead_score", "--tenant", "nobody"], "unknown_tenant"),
-        (["backfill", "examples/leads.csv", "--tenant", "nobody", "--mode", "dry_run"], "stores nothing, so it creates none"),
+        (
+            ["backfill", "examples/leads.csv", "--tenant", "nobody", "--mode", "dry_run"],
+            "stores nothing, so it creates none",
+        ),
         (["backfill", "pyproject.toml", "--tenant", "not a tenant"], "tenant_id"),
         (["backfill", "examples/leads.csv", "--tenant", "nobody", "--mode", "preview", "--timezone", "Mars"], "time"),
         (["tenant", "configure", "nobody", "--settings", "examples/mappings/x_education.toml"], "unknown_tenant"),

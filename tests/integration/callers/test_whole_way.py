@@ -5,8 +5,12 @@ import re
 
 import pytest
 
+from db.repositories.predictions import predictions
+from db.session import reading
 from tests.support import exports
+from workers.base.settings import settings
 from workers.cli.base.client import client
+from workers.cli.base.database import database
 
 pytestmark = pytest.mark.cluster("callers")
 
@@ -97,6 +101,13 @@ def events(tenant):
     return told
 
 
+def lead_ids_at_risk(tenant):
+    """The leads that are likeliest to go cold."""
+    with database(settings()), reading(tenant) as session:
+        risks = predictions.latest(session, tenant, kind="churn")
+    return [risk.lead_id for risk in sorted(risks, key=lambda risk: -risk.probability)[:60]]
+
+
 @pytest.mark.parametrize(("tenant", "rows", "mapping"), CRMS)
 def test_from_the_file_to_the_list(ask, tmp_path, tenant, rows, mapping):
     path = str(exports.write(tmp_path / "export.csv", rows))
@@ -135,10 +146,15 @@ def test_from_the_file_to_the_list(ask, tmp_path, tenant, rows, mapping):
 
     # plan: the first waits for a yes, and nobody is told of single leads
     with client(tenant) as caller:
-        planned = caller.call("hearth.interventions.plan", lead_ids=[lead["lead_id"] for lead in listed["leads"]])
-    assert planned["leads"] == len(listed["leads"])
-    assert planned["planned"] + planned["handed_over"] == 0 if "handed_over" in planned else True
+        at_risk = caller.call("hearth.interventions.plan", lead_ids=lead_ids_at_risk(tenant))
+        waits = caller.call("hearth.interventions.waiting", waiting_for="plan")["plan"]
+    assert (at_risk["planned"], at_risk["dispatched"]) == (0, 0)
+    assert waits["actions"] > 0
     told = [event["type"] for event in events(tenant)]
-    print([e for e in events(tenant) if e["type"]=="action.planned"][:2], planned, __import__("collections").Counter(told))
     assert OF_ONE_LEAD.isdisjoint(told)
-    assert told.count("model.promoted") == 1
+    assert (told.count("model.promoted"), told.count("plan.waiting")) == (1, 1)
+
+    # the yes: what was shown goes out, once
+    said = ask("interventions", "release", "--tenant", tenant, "--by", "ada.quill", "--yes")
+    assert said["actions"] == waits["actions"]
+    assert ask("interventions", "release", "--tenant", tenant, "--by", "ada.quill", "--yes")["changed"] is False

@@ -232,11 +232,11 @@ def test_who_wants_out_is_protected_at_once_while_the_plan_waits() -> None:
     assert said("yes", NOON + 3 * HOUR)[0] == []
 
 
-def test_a_pause_of_automation_protects_and_does_not_wait() -> None:
+def test_a_pause_of_automation_changes_the_crm_and_waits() -> None:
     lead_id = at_risk()
     found = only(only(planned(NOON, lead_id, allowed_actions=["pause_automation"])).actions)
-    assert (found.state, found.awaits) == ("planned", None)
-    assert told("plan.waiting") == []
+    assert (found.state, found.awaits) == ("approval", "plan.first")
+    assert len(told("plan.waiting")) == 1
 
 
 def test_what_is_approved_one_by_one_is_no_part_of_the_plan() -> None:

@@ -50,10 +50,10 @@ def rows(tenant_id):
     """Return all rows of a tenant by table, as text."""
     with reading(EVERY_TENANT) as session:
         return {
-            name: [
+            name: sorted(
                 str(row)
                 for row in session.execute(text(f'SELECT * FROM "{name}" WHERE tenant_id = :t'), {"t": tenant_id})
-            ]
+            )
             for name in offboarding.tables()
         }
 

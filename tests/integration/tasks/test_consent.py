@@ -271,7 +271,7 @@ def test_a_persons_copy_has_the_words_and_erasure_takes_the_ledger(tenant: str, 
     wrote(tenant, unsure)
     data = export(tenant_id=tenant, lead_id=lead_id)["data"]
     assert data["stores"]["consent_entries"] == 2
-    copied = json.loads(next(tmp_path.rglob(f"*{data['export_id']}*")).read_text())["stores"]["consent_entries"]
+    copied = json.loads(next(tmp_path.rglob(f"*{data['export_id']}*.json")).read_text())["stores"]["consent_entries"]
     assert [row["quote"] for row in copied if row["quote"]] == [unsure]
     assert forget(tenant_id=tenant, lead_id=lead_id)["data"]["stores"]["consent_entries"] == 2
     with reading(EVERY_TENANT) as session:

@@ -14,16 +14,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from domain.documents import JsonMapping
 from workers.cli.base.forms import form
 from workers.cli.base.terminal import drawing, escaped, line
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 #: seconds between two plain lines of progress
 PLAIN_INTERVAL = 5.0
@@ -72,6 +72,11 @@ def filled(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> tuple[li
 
 
 def _drawn(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    # what draws takes a tenth of a second to import, and only a terminal needs it
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     drawn, console = Table(title=Text(title), title_justify="left"), Console(file=drawing(sys.stdout))
     needed = 1
     for name, *cells in zip(columns, *rows, strict=True):
@@ -158,6 +163,9 @@ def progress(label: str) -> Iterator[PlainProgress | DrawnProgress]:
     if not sys.stderr.isatty():
         yield PlainProgress(label)
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     name = TextColumn("{task.description}", markup=False)
     columns = (name, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(file=drawing(sys.stderr))) as bar:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ml.errors import CatalogueError
 from ml.features import extract
-from ml.features.prohibited import REASONS, VOCABULARY, load, refusal, unaccented
+from ml.features.prohibited import load, reasons, refusal, unaccented, vocabulary
 from ml.language.patterns import read_data_file
 from ml.profiles import LeadProfile
 from tests.support.leads import NOW
@@ -155,13 +155,13 @@ def test_listed_words_are_refused_however_they_are_written(listed, style, form, 
 @given(listed=st.sampled_from(LISTED))
 def test_accents_may_be_left_out_where_the_word_means_nothing_else_without(listed: tuple[str, str]) -> None:
     text, reason = listed
-    if text not in VOCABULARY.accented:
+    if text not in vocabulary().accented:
         assert refusal(unaccented(text)) == reason
 
 
 @given(st.text(max_size=40))
 def test_any_header_has_an_answer(header: str) -> None:
-    assert refusal(header) is None or refusal(header) in REASONS
+    assert refusal(header) is None or refusal(header) in reasons()
 
 
 def test_no_word_has_two_reasons_and_no_neighbour_is_of_a_word_that_passes() -> None:
@@ -169,9 +169,9 @@ def test_no_word_has_two_reasons_and_no_neighbour_is_of_a_word_that_passes() -> 
     for text, reason in LISTED:
         reasons[unaccented(text)].add(reason)
     assert {text: found for text, found in reasons.items() if len(found) > 1} == {}
-    known = {*VOCABULARY.words, *map(unaccented, VOCABULARY.accented)}
-    assert VOCABULARY.unless.keys() <= known
-    assert not known & VOCABULARY.little
+    known = {*vocabulary().words, *map(unaccented, vocabulary().accented)}
+    assert vocabulary().unless.keys() <= known
+    assert not known & vocabulary().little
 
 
 def test_a_refused_attribute_is_named_and_no_feature() -> None:
