@@ -59,7 +59,8 @@ _CHOICES = (
     ),
     (
         re.compile(
-            r"([a-z+]{2,8}), the simplest within noise of ([a-z+]{2,8}): log loss ([\d.]{1,8}) out of fold, ([\d.]{1,8})"
+            r"([a-z+]{2,8}), the simplest within noise of ([a-z+]{2,8}): "
+            r"log loss ([\d.]{1,8}) out of fold, ([\d.]{1,8})"
         ),
         "{0}: the simplest choice as good as the best, {1}, within noise (log loss {2} against {3} on unseen leads).",
     ),
