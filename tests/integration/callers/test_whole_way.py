@@ -124,7 +124,8 @@ def test_from_the_file_to_the_list(ask, tmp_path, tenant, rows, mapping):
     assert shown["labels"] == tried["labels"] == loaded["labels"] == labels
     assert shown["usable"] == tried["usable"] == loaded["usable"] == ready["usable"] == usable
     assert {name: ready["leads"][name] for name in labels} == labels
-    assert [event["type"] for event in events(tenant)] == ["backfill.finished"]
+    # the schedule may read consent again meanwhile
+    assert [event["type"] for event in events(tenant) if event["type"] != "consent.reread"] == ["backfill.finished"]
 
     # train: it promotes or says exactly why not
     trained = ask("train", "lead_score", "--tenant", tenant)
