@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from db.records import LeadRecord, PredictionRecord
 from db.repositories.events import events
-from db.repositories.leads import leads
+from db.repositories.leads import leads, shared_refusals
 from db.repositories.overrides import overrides, score_feedback, threshold_state
 from db.repositories.predictions import predictions
 from db.repositories.privacy import restrictions
@@ -60,9 +60,15 @@ def _risk(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObjec
 
 
 def _lead(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObject:
-    names = ("lead_id", "external_id", "lead_type", "stage", "status", "assigned_to", "contactable")
+    names = ("lead_id", "external_id", "lead_type", "stage", "status", "assigned_to")
     blocked = restrictions.blocked(session, context.tenant_id, lead_ids=[lead.lead_id])
-    return {**{name: getattr(lead, name) for name in names}, "blocked": list(blocked.get(lead.lead_id, ()))}
+    # as the gates see it: who shares an address with somebody that refused may not be contacted either
+    (as_judged,) = shared_refusals.with_shared(session, context.tenant_id, [lead])
+    return {
+        **{name: getattr(lead, name) for name in names},
+        "contactable": as_judged.contactable,
+        "blocked": list(blocked.get(lead.lead_id, ())),
+    }
 
 
 def _scores(session: Session, lead_id: str, context: TaskContext, urgency: JsonMapping) -> JsonObject:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from db.records import PredictionDraft, PredictionRecord, PriorScore, SnapshotRecord
 from db.repositories.due_queues.queues import risk_queue
+from db.repositories.leads import shared_refusals
 from db.repositories.overrides import threshold_state
 from db.repositories.predictions import predictions
 from db.session import Session
@@ -122,17 +123,25 @@ def schedule_checks(session: Session, context: TaskContext, assessment: RiskAsse
         return
     checks = _new_checks(context, assessment, as_of)
     pressing = [
-        lead_id for lead_id in _to_plan_for(context, assessment) if lead_id in checks or lead_id in assessment.ended
+        lead_id
+        for lead_id in [*_at_risk(context, assessment), *_refused(assessment)]
+        if lead_id in checks or lead_id in assessment.ended
     ]
     risk_queue.reschedule(session, context.tenant_id, due=checks | dict.fromkeys(pressing, context.now))
 
 
 def enqueue_plans(session: Session, context: TaskContext, assessment: RiskAssessment) -> None:
-    """Have those planned for that are or were at risk, that nobody contacted, or that want to hear no more."""
+    """Have those planned for that are or were at risk, that nobody contacted, or that want to hear no more.
+
+    Who shares an address with somebody that wants to hear no more is among them.
+    """
     were_at_risk = threshold_state.above_each(
         session, context.tenant_id, threshold=KIND, lead_ids=list(assessment.risks)
     )
-    lead_ids = list(dict.fromkeys([*_to_plan_for(context, assessment), *were_at_risk]))
+    refused = _refused(assessment)
+    # what runs for whoever shares an address with them is to be withdrawn too
+    sharing = shared_refusals.sharing(session, context.tenant_id, lead_ids=refused)
+    lead_ids = list(dict.fromkeys([*_at_risk(context, assessment), *refused, *sharing, *were_at_risk]))
     if lead_ids:
         context.enqueue("hearth.interventions.plan_due", tenant_id=context.tenant_id, lead_ids=lead_ids)
 
@@ -142,13 +151,13 @@ def next_checks(context: TaskContext, assessment: RiskAssessment, as_of: datetim
     return {lead_id: due_after(risk.next_check_at, as_of, context) for lead_id, risk in assessment.risks.items()}
 
 
-def _to_plan_for(context: TaskContext, assessment: RiskAssessment) -> list[str]:
+def _refused(assessment: RiskAssessment) -> list[str]:
+    return [lead_id for lead_id, reason in assessment.ended.items() if reason in REFUSED]
+
+
+def _at_risk(context: TaskContext, assessment: RiskAssessment) -> list[str]:
     leave = settings_of(context.settings()).leave
-    refused = [lead_id for lead_id, reason in assessment.ended.items() if reason in REFUSED]
-    at_risk = [
-        risk.lead_id for risk in assessment.risks.values() if risk.probability >= leave or risk.detail["neglected"]
-    ]
-    return at_risk + refused
+    return [risk.lead_id for risk in assessment.risks.values() if risk.probability >= leave or risk.detail["neglected"]]
 
 
 def _new_checks(context: TaskContext, assessment: RiskAssessment, as_of: datetime) -> dict[str, datetime]:
