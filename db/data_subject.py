@@ -137,7 +137,7 @@ class DataSubject:
     def _has_phone(self, text: str) -> bool:
         if not self.phones:
             return False
-        runs = (strip_country_code("".join(filter(str.isdecimal, run))) for run in _DIGITS.findall(text))
+        runs = (phone_digits(run) for run in _DIGITS.findall(text))
         return any(run in self.phones for run in runs)
 
     def _has_full_name(self, text: str) -> bool:
@@ -152,8 +152,13 @@ class DataSubject:
         )
 
 
-def strip_country_code(digits: str) -> str:
-    """Return a phone number's digits without North America's leading 1."""
+def phone_digits(number: str) -> str:
+    """Return a phone number's digits without North America's leading 1, however it is written.
+
+    >>> phone_digits("+1 (305) 555-0147")
+    '3055550147'
+    """
+    digits = "".join(filter(str.isdecimal, number))
     return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
 
 

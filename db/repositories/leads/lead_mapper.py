@@ -12,6 +12,7 @@ from sqlalchemy import RowMapping
 
 from db.base import NewRow, to_json
 from db.consent import contactable, doubts
+from db.data_subject import phone_digits
 from db.encryption import DataKey, KeyRing, associated_data
 from db.errors import SealBroken
 from db.merging import LeadContent, effective_status
@@ -23,7 +24,6 @@ from domain.documents import JsonMapping, JsonObject
 LeadRow: TypeAlias = RowMapping | NewRow
 #: suffixes of the names of columns that hold times
 _TIMES = ("_at", "as_of")
-_NANP_DIGITS = 11
 
 
 def unwrap_data_key(ring: KeyRing, row: LeadRow) -> DataKey:
@@ -89,9 +89,7 @@ def email_key(contact: Mapping[str, str]) -> str | None:
 
 def phone_key(contact: Mapping[str, str]) -> str | None:
     """Return the look-up text of phone and last name together, or None when either lacks: phones are shared."""
-    digits = "".join(letter for letter in contact.get("phone", "") if letter.isdecimal())
-    if len(digits) == _NANP_DIGITS and digits.startswith("1"):
-        digits = digits[1:]
+    digits = phone_digits(contact.get("phone", ""))
     name = _last_name(contact)
     return f"phone:{digits}:{name}" if digits and name else None
 

@@ -17,7 +17,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from db.base import new_id, to_json, utc
-from db.data_subject import strip_country_code
+from db.data_subject import phone_digits
 from db.encryption import DataKey, KeyRing, associated_data
 from db.errors import UnknownLead
 from db.merging import LeadContent, merge
@@ -140,7 +140,7 @@ def same_value(name: str, one: object, other: object) -> bool:
 
 def _comparable(name: str, value: object) -> object:
     if name == "phone":
-        return strip_country_code("".join(filter(str.isdecimal, str(value))))
+        return phone_digits(str(value))
     match value:
         case str():
             return " ".join(value.casefold().split())

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, Table, delete, insert, select
 from sqlalchemy.orm import Session
 
 from db.base import Base, new_id
-from db.data_subject import DataSubject, first_and_last_names, strip_country_code
+from db.data_subject import DataSubject, first_and_last_names, phone_digits
 from db.models import Backfill, Erasure, Lead, LeadIdentity
 from db.privacy import STORES
 from db.records import BackfillFiles, ErasureRecord, ErasureResult, LeadRecord
@@ -129,12 +129,12 @@ def for_leads(
     existing = session.scalars(select(Lead.lead_id).where(Lead.tenant_id == tenant_id, Lead.lead_id.in_(lead_ids)))
     records = leads.get(session, tenant_id, lead_ids=sorted(existing))
     contacts = [record.contact for record in records]
-    digits = ("".join(filter(str.isdecimal, contact.get("phone", ""))) for contact in contacts)
+    numbers = (phone_digits(contact.get("phone", "")) for contact in contacts)
     return DataSubject(
         lead_ids=frozenset(record.lead_id for record in records),
         identities=frozenset({*_identities(session, tenant_id, records), *identities}),
         emails=frozenset(contact["email"].strip().lower() for contact in contacts if contact.get("email", "").strip()),
-        phones=frozenset(strip_country_code(number) for number in digits if len(number) >= 7),
+        phones=frozenset(number for number in numbers if len(number) >= 7),
         names=frozenset(name for contact in contacts for name in first_and_last_names(contact)),
     )
 

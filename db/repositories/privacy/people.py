@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.data_subject import strip_country_code
+from db.data_subject import phone_digits
 from db.models import Lead, LeadIdentity
 from db.records import ErasureRecord, FoundPerson
 from db.repositories.leads import lead_mapper
@@ -40,8 +40,8 @@ def by_phone(session: Session, tenant_id: str, *, phone: str) -> list[FoundPerso
         SealBroken: a stored lead was changed or moved.
 
     """
-    wanted = _digits(phone)
-    found = [lead_id for lead_id, number in _numbers(session, tenant_id) if _digits(number) == wanted]
+    wanted = phone_digits(phone)
+    found = [lead_id for lead_id, number in _numbers(session, tenant_id) if phone_digits(number) == wanted]
     return _people(session, tenant_id, found)
 
 
@@ -89,7 +89,3 @@ def _people(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> list[F
         )
         for row in rows
     ]
-
-
-def _digits(number: str) -> str:
-    return strip_country_code("".join(filter(str.isdecimal, number)))
