@@ -15,9 +15,9 @@ from db.repositories.predictions import assessments
 from db.session import EVERY_TENANT, Session, reading
 from domain.documents import JsonObject
 from tasks import churn
-from tasks import leads as lead_tasks
 from tasks.contracts.pipelines import Assess, StageCall
 from tasks.contracts.system import Upkeep
+from tasks.leads.assessment_stages import score_stage, snapshot_stage, urgency_stage
 from tasks.runtime import lead_references, schedule, stage_completion
 from tasks.runtime.broker import admission_control
 from tasks.runtime.context import TaskContext, TaskResult
@@ -25,7 +25,7 @@ from tasks.runtime.task import effect, job, step
 from tasks.services.leads.predictions import may_score
 
 #: the stages of the chord, by the name an answer calls them
-STAGES = {"score": lead_tasks.score_stage, "churn": churn.churn_stage, "urgency": lead_tasks.urgency_stage}
+STAGES = {"score": score_stage, "churn": churn.churn_stage, "urgency": urgency_stage}
 #: what one lead's stages may take, and what each further lead of a batch adds
 DEADLINE, DEADLINE_PER_LEAD = timedelta(seconds=2), timedelta(milliseconds=120)
 
@@ -66,7 +66,7 @@ def start(request: StageCall, context: TaskContext) -> JsonObject:
     if record.state != "running":
         return context.envelope(request, TaskResult(data={"published": False}))
     stages = chord([stage.si(**arguments) for stage in STAGES.values()], finish.si(**arguments))
-    chain(lead_tasks.snapshot_stage.si(**arguments), stages).apply_async()
+    chain(snapshot_stage.si(**arguments), stages).apply_async()
     if len(record.lead_ids) == 1:
         finish.apply_async(kwargs=arguments, countdown=max(0.0, (record.due_at - context.now).total_seconds()))
     return context.envelope(request, TaskResult(data={"published": True}))

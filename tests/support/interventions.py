@@ -17,7 +17,7 @@ from db.session import EVERY_TENANT, reading
 from tasks.contracts.tenants import Interventions
 from tasks.events import ingest
 from tasks.interventions.dispatch import dispatch_actions
-from tasks.leads import upsert
+from tasks.leads.upsert import upsert
 from tasks.outbound import pull
 from tasks.runtime.context import TaskContext
 from tasks.services.interventions import experiment

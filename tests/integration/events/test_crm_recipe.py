@@ -17,7 +17,7 @@ from tasks.crm.adapter import CrmAction, CrmAdapter, EventReader, Json
 from tasks.crm.adapters import ADAPTERS
 from tasks.events.ingest import ingest_many
 from tasks.intake.parsed_event import WRITE_BACK_PREFIX, IgnoredEvent, ParsedEvent, ReaderContext
-from tasks.leads import upsert
+from tasks.leads.upsert import upsert
 from tests.support.interventions import DAY, NOON, T, brokerage, only, planned, work_at
 
 pytestmark = pytest.mark.usefixtures("sqlite_database", "workspace_folder")

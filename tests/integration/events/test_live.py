@@ -16,8 +16,10 @@ from db.repositories.leads import leads
 from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, database_time, reading, transaction
 from tasks.events import ingest
-from tasks.leads import card, rescore, worklist
-from tasks.privacy import purge
+from tasks.leads.card import card
+from tasks.leads.rescoring import rescore
+from tasks.leads.worklist import worklist
+from tasks.privacy.retention import purge
 from tasks.tenants import configure
 
 pytestmark = pytest.mark.usefixtures("database")

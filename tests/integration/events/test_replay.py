@@ -12,7 +12,7 @@ from db.repositories.events import events, raw_events
 from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.events import ingest, replay
-from tasks.leads import upsert
+from tasks.leads.upsert import upsert
 from tasks.tenants import configure
 
 pytestmark = pytest.mark.usefixtures("database")

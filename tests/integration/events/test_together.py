@@ -14,7 +14,7 @@ from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading
 from tasks.errors import InvalidPayload
 from tasks.events import ingest
-from tasks.privacy import forget
+from tasks.privacy.rights import forget
 from tasks.runtime.batching import Call
 from tasks.tenants import configure
 from tests.integration.events.test_golden import FIXTURES, LOCATION

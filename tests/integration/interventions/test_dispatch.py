@@ -14,10 +14,15 @@ from db.records import InterventionRecord
 from db.repositories.interventions import interventions
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
-from tasks.interventions import dispatch, expire, pause, plan, review, waiting
-from tasks.leads import card, upsert
+from tasks.interventions.approvals import review, waiting
+from tasks.interventions.dispatch import dispatch
+from tasks.interventions.expire import expire
+from tasks.interventions.pauses import pause
+from tasks.interventions.plan import plan
+from tasks.leads.card import card
+from tasks.leads.upsert import upsert
 from tasks.outcomes import record
-from tasks.privacy import restrict
+from tasks.privacy.rights import restrict
 from tasks.services.interventions import gate_context
 from tasks.services.interventions.intervention_settings import settings_of
 from tasks.tenants import configure

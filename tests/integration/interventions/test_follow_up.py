@@ -11,11 +11,11 @@ from db.models import Enrolment
 from db.records import EnrolmentDraft
 from db.repositories.interventions import enrolments, pauses
 from db.session import EVERY_TENANT, reading, transaction
-from tasks.interventions import follow_up, pause, resume
-from tasks.interventions.follow_up import judge
-from tasks.leads import upsert
+from tasks.interventions.follow_up import follow_up, judge
+from tasks.interventions.pauses import pause, resume
+from tasks.leads.upsert import upsert
 from tasks.outcomes import record
-from tasks.privacy import forget
+from tasks.privacy.rights import forget
 from tasks.services.interventions import experiment
 from tests.support.interventions import (
     DAY,

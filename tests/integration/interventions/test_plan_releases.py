@@ -11,9 +11,12 @@ import pytest
 from db.records import EnrolmentRecord, InterventionRecord, OutboxRecord
 from db.repositories.interventions import enrolments, plan_releases
 from db.session import EVERY_TENANT, reading
-from tasks.interventions import plan, plan_due, release, report, review, waiting
+from tasks.interventions.approvals import review, waiting
 from tasks.interventions.expire import expire
-from tasks.privacy import restrict
+from tasks.interventions.plan import plan, plan_due
+from tasks.interventions.releases import release
+from tasks.interventions.report import report
+from tasks.privacy.rights import restrict
 from tasks.services.interventions import experiment, plan_wait
 from tasks.services.interventions.plan_store import hand_over
 from tasks.tenants import configure

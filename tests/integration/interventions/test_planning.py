@@ -16,9 +16,11 @@ from db.repositories.overrides import threshold_state
 from db.session import EVERY_TENANT, reading, transaction
 from ml.interventions.compliance.gates import ActionCandidate
 from tasks.errors import InvalidPayload
-from tasks.interventions import pause, plan, plan_due, resume
-from tasks.leads import card, upsert
-from tasks.privacy import restrict
+from tasks.interventions.pauses import pause, resume
+from tasks.interventions.plan import plan, plan_due
+from tasks.leads.card import card
+from tasks.leads.upsert import upsert
+from tasks.privacy.rights import restrict
 from tasks.services.interventions import experiment, gate_context, plan_store
 from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.interventions.planning import plan_leads

@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 
 from tasks.events import ingest
-from tasks.interventions import review
-from tasks.leads import card, rescore, upsert, worklist
+from tasks.interventions.approvals import review
+from tasks.leads.card import card
+from tasks.leads.rescoring import rescore
+from tasks.leads.upsert import upsert
+from tasks.leads.worklist import worklist
 from tests.support.interventions import DAY, T, actions_of, brokerage, dispatched, planned, told
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")

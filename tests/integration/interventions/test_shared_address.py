@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from db.records import OutboxRecord
-from tasks.leads import card, score, worklist
+from tasks.leads.card import card
+from tasks.leads.score import score
+from tasks.leads.worklist import worklist
 from tasks.services.churn import churn_risk
 from tasks.services.leads import profiles
 from tests.support.interventions import (

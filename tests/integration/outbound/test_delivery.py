@@ -15,7 +15,7 @@ from db.records import OutboundDraft
 from db.repositories.outbound import circuit_breakers, outbound
 from db.session import EVERY_TENANT, database_time, reading, transaction
 from tasks.contracts.event_types import OutboundEvent
-from tasks.leads import upsert
+from tasks.leads.upsert import upsert
 from tasks.outbound import pull
 from tests.support.broker import app_of, queued, running
 from tests.support.outbound import NOW, SECRET, states, subscribe, tell, until, webhook

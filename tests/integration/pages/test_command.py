@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from db.repositories import tenants
 from db.session import EVERY_TENANT, transaction
-from tasks.leads import upsert
+from tasks.leads.upsert import upsert
 from tasks.models import train_model
 from tests.support.pages.document import Document
 from tests.support.pages.model_records import SECTIONS

@@ -18,7 +18,7 @@ from db.repositories.jobs import quarantine
 from db.repositories.privacy.erasure_stores import rejected_cells
 from db.session import EVERY_TENANT, reading, transaction
 from db.tenancy import MARK, SETTING
-from tasks.leads import upsert
+from tasks.leads.upsert import upsert
 from tasks.tenants import configure
 from tests.support.broker import running
 from tests.support.privacy import CANARY, EXTERNAL, NEEDLES, NOW, TENANT, TEXT, written

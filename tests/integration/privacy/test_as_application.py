@@ -10,22 +10,25 @@ from db.repositories import audit
 from db.repositories.jobs import outbox, quarantine
 from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading
-from tasks import backfill, churn, events, interventions, jobs, outbound, pipelines, privacy, reports, system
-from tasks.leads import (
-    card,
-    history,
-    mark,
-    override,
-    rescore,
-    score,
-    score_stage,
-    snapshot_stage,
-    sweep,
-    upsert,
-    urgency_stage,
-    worklist,
-)
+from tasks import backfill, churn, events, jobs, outbound, pipelines, reports, system
+from tasks.interventions.dispatch import dispatch
+from tasks.interventions.expire import expire
+from tasks.interventions.follow_up import follow_up
+from tasks.interventions.plan import plan
+from tasks.interventions.releases import release
+from tasks.interventions.report import report
+from tasks.leads.assessment_stages import score_stage, snapshot_stage, urgency_stage
+from tasks.leads.card import card
+from tasks.leads.history import history
+from tasks.leads.overrides import mark, override
+from tasks.leads.rescoring import rescore, sweep
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.leads.worklist import worklist
 from tasks.outcomes import record
+from tasks.privacy.reread import reread
+from tasks.privacy.retention import purge
+from tasks.privacy.rights import export, forget, restrict
 from tasks.tenants import configure, readiness
 from tests.support.privacy import CANARY, EMAIL, EXTERNAL, NOW, OTHER, PHONE, TENANT, import_file
 from workers.app import app
@@ -80,11 +83,11 @@ def upkeep():
         churn.sweep,
         pipelines.sweep,
         backfill.sweep,
-        interventions.dispatch,
-        interventions.expire,
-        interventions.follow_up,
-        privacy.reread,
-        privacy.purge,
+        dispatch,
+        expire,
+        follow_up,
+        reread,
+        purge,
         system.send_canaries,
         system.anchor,
         system.purge,
@@ -113,9 +116,9 @@ def test_the_ordinary_flow_works_and_reaches_no_neighbour(
     assert mark(tenant_id=tenant, prediction_id=point, verdict="right", actor="ada")["status"] == "ok"
     assert override(tenant_id=tenant, lead_id=canary, band="hot", actor="ada")["status"] == "ok"
     assert card(tenant_id=tenant, lead_id=canary)["status"] == "ok"
-    assert interventions.plan(tenant_id=tenant, lead_ids=known)["status"] == "ok"
-    assert interventions.release(tenant_id=tenant, actor="ada")["status"] == "ok"
-    for each in (readiness, interventions.report, reports.value_report, events.replay, system.status):
+    assert plan(tenant_id=tenant, lead_ids=known)["status"] == "ok"
+    assert release(tenant_id=tenant, actor="ada")["status"] == "ok"
+    for each in (readiness, report, reports.value_report, events.replay, system.status):
         assert each(tenant_id=tenant)["status"] in {"ok", "insufficient_data"}, each.name
     upkeep()
     for each in (rescore, churn.check):
@@ -126,9 +129,9 @@ def test_the_ordinary_flow_works_and_reaches_no_neighbour(
     relay.close()
     deliverer.close()
     assert outbound.pull(tenant_id=tenant, cursor=0)["data"]["events"]
-    assert privacy.export(tenant_id=tenant, lead_id=canary)["status"] == "ok"
-    assert privacy.restrict(tenant_id=tenant, lead_id=other, restricted=True, reason="request", actor="ada")
-    gone = privacy.forget(tenant_id=tenant, external_ids=[EXTERNAL])["data"]
+    assert export(tenant_id=tenant, lead_id=canary)["status"] == "ok"
+    assert restrict(tenant_id=tenant, lead_id=other, restricted=True, reason="request", actor="ada")
+    gone = forget(tenant_id=tenant, external_ids=[EXTERNAL])["data"]
     assert gone["leads"] == 1
     with reading(EVERY_TENANT) as session:
         assert audit.verify(session, tenant).ok

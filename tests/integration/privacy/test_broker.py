@@ -9,8 +9,10 @@ from pydantic import SecretStr
 
 from db.data_subject import DataSubject
 from tasks.errors import InvalidPayload
-from tasks.leads import card, upsert
-from tasks.privacy import compact, forget, purge
+from tasks.leads.card import card
+from tasks.leads.upsert import upsert
+from tasks.privacy.retention import purge
+from tasks.privacy.rights import compact, forget
 from tasks.services.privacy import broker_data
 from tasks.tenants import configure
 from tests.support.privacy import CANARY, EMAIL, EXTERNAL, answered, written

@@ -21,9 +21,12 @@ from db.repositories.privacy import erasure
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.backfill import finish
 from tasks.errors import InvalidPayload
-from tasks.leads import card, score, upsert, worklist
+from tasks.leads.card import card
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.leads.worklist import worklist
 from tasks.pipelines import assess
-from tasks.privacy import export, forget, readmit
+from tasks.privacy.rights import export, forget, readmit
 from tasks.services.privacy import workspace_files
 from tests.support.privacy import CANARY, EMAIL, EXTERNAL, HEADER, NOW, OTHER, PHONE, answered, import_file, written
 from tests.support.rows import enrolled, planned

@@ -12,8 +12,9 @@ from db.repositories.outbound import outbound
 from db.repositories.privacy import corrections
 from db.session import EVERY_TENANT, reading
 from tasks.errors import InvalidPayload
-from tasks.leads import upsert
-from tasks.privacy import correct, export, find, forget, restrict
+from tasks.leads.upsert import upsert
+from tasks.privacy.people import correct, find
+from tasks.privacy.rights import export, forget, restrict
 from tasks.tenants import configure
 from tests.support.databases import TEST_KEYRING
 from tests.support.privacy import CANARY, EMAIL, EXTERNAL, NEEDLES, PHONE

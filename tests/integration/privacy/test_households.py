@@ -4,8 +4,8 @@ import pytest
 
 from db.repositories.leads import leads
 from db.session import reading
-from tasks.leads import upsert
-from tasks.privacy import forget
+from tasks.leads.upsert import upsert
+from tasks.privacy.rights import forget
 
 SHARED = {"phone": "+13055550188", "last_name": "Quill"}
 ADA = SHARED | {"external_id": "ada-1", "email": "ada@example.com"}

@@ -8,9 +8,9 @@ from db.records import ModelDraft
 from db.repositories.leads import leads
 from db.repositories.models import lineage, models
 from db.session import EVERY_TENANT, reading, transaction
-from tasks.leads import upsert
+from tasks.leads.upsert import upsert
 from tasks.models import train_model
-from tasks.privacy import forget, restrict
+from tasks.privacy.rights import forget, restrict
 from tests.support.privacy import NOW
 
 

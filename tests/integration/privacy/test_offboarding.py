@@ -15,8 +15,11 @@ from db.repositories.privacy import offboarding
 from db.repositories.privacy.offboarding import INSTALLATION
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
-from tasks.leads import score, upsert
-from tasks.privacy import correct, export, forget, purge
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.privacy.people import correct
+from tasks.privacy.retention import purge
+from tasks.privacy.rights import export, forget
 from tasks.services.privacy import offboarding as service
 from tasks.services.privacy import tenant_archive
 from tasks.system import anchor

@@ -7,8 +7,9 @@ from db.base import Base
 from db.repositories import audit
 from db.repositories.privacy.offboarding import INSTALLATION
 from db.session import EVERY_TENANT, reading
-from tasks.leads import score, upsert
-from tasks.privacy import correct, find
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.privacy.people import correct, find
 from tasks.tenants import configure, delete
 from tests.support.privacy import CANARY, EMAIL
 

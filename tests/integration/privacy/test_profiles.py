@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from db.models import Snapshot
 from db.repositories.predictions import assessments
 from db.session import EVERY_TENANT, reading, transaction
-from tasks.leads import snapshot_stage
-from tasks.privacy import export, forget
+from tasks.leads.assessment_stages import snapshot_stage
+from tasks.privacy.rights import export, forget
 from tests.support.privacy import CANARY, EXTERNAL, NEEDLES
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from tasks.churn import predict
-from tasks.leads import score, upsert
-from tasks.privacy import correct, export, forget, purge
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.privacy.people import correct
+from tasks.privacy.retention import purge
+from tasks.privacy.rights import export, forget
 from tests.support.privacy import CANARY, EMAIL, EXTERNAL, PHONE, TEXT
 
 

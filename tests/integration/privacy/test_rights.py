@@ -19,9 +19,13 @@ from db.repositories.predictions import predictions
 from db.repositories.privacy import restrictions, retention
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload, TaskError
-from tasks.leads import card, score, upsert, worklist
+from tasks.leads.card import card
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.leads.worklist import worklist
 from tasks.pipelines import assess
-from tasks.privacy import export, forget, purge, restrict
+from tasks.privacy.retention import purge
+from tasks.privacy.rights import export, forget, restrict
 from tasks.tenants import configure
 from tests.support.privacy import CANARY, EMAIL, EXTERNAL, NEEDLES, NOW, TEXT
 

@@ -10,8 +10,8 @@ from db.repositories.jobs import quarantine
 from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
-from tasks.leads import upsert
-from tasks.privacy import forget, readmit
+from tasks.leads.upsert import upsert
+from tasks.privacy.rights import forget, readmit
 from tests.support.privacy import CANARY, EXTERNAL, NOW, OTHER, import_file
 
 ROW = [EXTERNAL, "", "", "Zyxcanary", "Quuxworth", "2026-01-01", "lots", "one cell too many"]

@@ -8,7 +8,8 @@ from db.models import ModelVersion
 from db.records import ModelDraft
 from db.repositories.models import models
 from db.session import EVERY_TENANT, transaction
-from tasks.leads import score, upsert
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
 from tasks.tenants import configure
 
 

@@ -13,10 +13,14 @@ from db.repositories.leads import archives
 from db.session import EVERY_TENANT, transaction
 from tasks.contracts.base.wire import to_wire
 from tasks.contracts.leads import MarkScore
-from tasks.leads import card, history, mark, override, score, upsert, withdraw_override
+from tasks.leads.card import card
+from tasks.leads.history import history
+from tasks.leads.overrides import mark, override, withdraw_override
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
 from tasks.models import train_model
 from tasks.outcomes import record
-from tasks.privacy import restrict
+from tasks.privacy.rights import restrict
 from tests.support.interventions import DAY, EVERYBODY, T, at_risk, brokerage, dispatched, planned
 from tests.support.training import closed
 from workers.cli.leads.card_view import show_card

@@ -25,10 +25,15 @@ from domain.risk import INDICATORS, RISK_LEVELS
 from tasks import churn, pipelines
 from tasks.contracts.base.request import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
-from tasks.leads import card, rescore, score, snapshot_stage, upsert, worklist
+from tasks.leads.assessment_stages import snapshot_stage
+from tasks.leads.card import card
+from tasks.leads.rescoring import rescore
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.leads.worklist import worklist
 from tasks.outbound import pull
 from tasks.outcomes import record
-from tasks.privacy import restrict
+from tasks.privacy.rights import restrict
 from tasks.services.leads.explanation import explain_prediction
 from tasks.tenants import configure
 from tests.support.statements import counted

@@ -21,9 +21,9 @@ from ml.features import extract
 from ml.leads import Scorecard
 from tasks import churn
 from tasks.errors import InvalidPayload
-from tasks.leads import upsert
+from tasks.leads.upsert import upsert
 from tasks.models import train_model
-from tasks.privacy import restrict
+from tasks.privacy.rights import restrict
 from tasks.services.leads.explanation import explain_prediction
 from tasks.services.models import churn_training_data, model_registry
 from tasks.services.models.model_kinds import CHURN

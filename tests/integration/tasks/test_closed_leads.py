@@ -13,10 +13,11 @@ from db.session import reading
 from ml.features import extract
 from ml.training.evaluation import auc
 from tasks.backfill import finish, import_chunk, start
-from tasks.leads import score, upsert
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
 from tasks.models import train_model
 from tasks.outcomes import record
-from tasks.privacy import restrict
+from tasks.privacy.rights import restrict
 from tasks.services.leads import profiles
 from tasks.services.models import lead_training_data, model_registry
 from tasks.services.models.model_kinds import LEAD_SCORE

@@ -17,11 +17,16 @@ from db.repositories.leads import leads
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
 from tasks.events import ingest
-from tasks.interventions import waiting
-from tasks.leads import card, score, upsert, worklist
+from tasks.interventions.approvals import waiting
+from tasks.leads.card import card
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.leads.worklist import worklist
 from tasks.outbound import pull
 from tasks.outcomes import record
-from tasks.privacy import consent, decide, doubts, export, forget, reread
+from tasks.privacy.consent import consent, decide, doubts
+from tasks.privacy.reread import reread
+from tasks.privacy.rights import export, forget
 from tasks.tenants import configure
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")

@@ -17,7 +17,10 @@ from db.session import EVERY_TENANT, reading, transaction
 from tasks.contracts.base.request import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
 from tasks.jobs import status
-from tasks.leads import card, score, upsert, worklist
+from tasks.leads.card import card
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.leads.worklist import worklist
 from tasks.models import train_model
 from tasks.outcomes import record
 from tasks.system import ping

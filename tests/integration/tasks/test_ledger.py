@@ -14,7 +14,8 @@ from db.repositories import audit, tenants
 from db.repositories.jobs import leases, outbox
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import Unavailable
-from tasks.leads import score, upsert
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
 from tasks.models import train_model
 from tasks.outbound import pull
 from tasks.outcomes import record

@@ -22,7 +22,7 @@ from domain.model_kinds import KIND_LABELS, LEAD_SCORE, KindLabel
 from ml.leads import LeadScorer, Scorecard, Training, train
 from tasks.contracts.models import TrainModel
 from tasks.errors import InvalidPayload
-from tasks.leads import upsert
+from tasks.leads.upsert import upsert
 from tasks.models import train_model
 from tasks.runtime.context import TaskContext
 from tasks.services.leads import profiles

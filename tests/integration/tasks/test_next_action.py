@@ -17,10 +17,15 @@ from db.session import EVERY_TENANT, reading, transaction
 from domain.action_states import ActionState
 from ml.interventions.compliance.gates import ActionCandidate
 from tasks.events import ingest
-from tasks.interventions import pause, plan
-from tasks.leads import card, override, rescore, upsert, worklist
+from tasks.interventions.pauses import pause
+from tasks.interventions.plan import plan
+from tasks.leads.card import card
+from tasks.leads.overrides import override
+from tasks.leads.rescoring import rescore
+from tasks.leads.upsert import upsert
+from tasks.leads.worklist import worklist
 from tasks.outcomes import record
-from tasks.privacy import restrict
+from tasks.privacy.rights import restrict
 from tasks.services.interventions import experiment, gate_context, next_action
 from tasks.services.interventions.next_action import NextAction
 from tasks.services.leads.call_details import due_by

@@ -12,7 +12,12 @@ from tasks.churn import predict
 from tasks.errors import InvalidPayload
 from tasks.interventions.approvals import waiting
 from tasks.interventions.plan import plan
-from tasks.leads import card, history, mark, override, score, upsert, withdraw_override, worklist
+from tasks.leads.card import card
+from tasks.leads.history import history
+from tasks.leads.overrides import mark, override, withdraw_override
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.leads.worklist import worklist
 from tasks.outbound import pull
 from tasks.outcomes import record
 from tasks.pipelines import assess

@@ -11,7 +11,9 @@ from db.repositories import tenants
 from db.repositories.models import lineage, models, pooled_models
 from db.session import EVERY_TENANT, reading, transaction
 from ml import artifacts
-from tasks.leads import history, score, upsert
+from tasks.leads.history import history
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
 from tasks.models import train_model
 from tasks.services.leads.explanation import explain_prediction
 from tasks.services.models import model_registry

@@ -15,7 +15,10 @@ from db.repositories.predictions import assessments, predictions, snapshots
 from db.session import EVERY_TENANT, reading, transaction
 from tasks import pipelines
 from tasks.churn import churn_stage
-from tasks.leads import rescore, score, score_stage, snapshot_stage, upsert, urgency_stage
+from tasks.leads.assessment_stages import score_stage, snapshot_stage, urgency_stage
+from tasks.leads.rescoring import rescore
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
 from tasks.outcomes import record
 from tasks.services.leads import profiles
 from tasks.system import purge

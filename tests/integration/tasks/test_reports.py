@@ -16,7 +16,9 @@ from db.session import EVERY_TENANT, transaction
 from tasks.contracts.base.request import ENVELOPE_SCHEMA
 from tasks.errors import InvalidPayload
 from tasks.interventions.report import LOPSIDED, report
-from tasks.leads import override, score, upsert
+from tasks.leads.overrides import override
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
 from tasks.outcomes import record
 from tasks.reports import value_report
 from tasks.services.interventions.experiment import EXPERIMENT

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.leads import score, upsert
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
 from tasks.tenants import configure
 from tests.support.statements import counted
 

@@ -24,8 +24,11 @@ from db.session import EVERY_TENANT, reading, transaction
 from domain.documents import JsonObject
 from tasks import churn
 from tasks.backfill import finish, import_chunk, start
-from tasks.interventions import plan_due
-from tasks.leads import score, sweep, tell_refreshed, upsert, worklist
+from tasks.interventions.plan import plan_due
+from tasks.leads.rescoring import sweep, tell_refreshed
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.leads.worklist import worklist
 from tasks.outbound import pull
 from tasks.runtime.context import TaskContext
 from tasks.services.leads import score_digest

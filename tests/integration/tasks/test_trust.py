@@ -16,7 +16,13 @@ from db.repositories.overrides import score_feedback
 from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading, transaction
 from tasks.errors import InvalidPayload
-from tasks.leads import card, history, mark, override, rescore, score, upsert, withdraw_override, worklist
+from tasks.leads.card import card
+from tasks.leads.history import history
+from tasks.leads.overrides import mark, override, withdraw_override
+from tasks.leads.rescoring import rescore
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
+from tasks.leads.worklist import worklist
 from tasks.models import train_model
 from tasks.outbound import pull
 from tasks.services.leads.explanation import explain_prediction

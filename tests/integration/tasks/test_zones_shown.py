@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from db.repositories.leads import leads
 from db.session import reading
-from tasks.leads import score, upsert
+from tasks.leads.score import score
+from tasks.leads.upsert import upsert
 from tasks.tenants import configure
 from tests.support.databases import TEST_KEYRING
 from tests.support.interventions import T, brokerage

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from typing import TypeVar
 
 import click
@@ -25,6 +27,9 @@ _CODES = {"OutOfMemoryError": "OOM", "ReadOnlyError": "READONLY"}
 #: failures that are explained in one line, besides those of the broker; any other is a bug and shows its traceback
 EXPLAINED = (DatabaseError, WorkersError, OSError)
 
+#: key of the context's `meta`: the tenant of `--tenant`
+_TENANT = "hearth.tenant"
+
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
@@ -39,9 +44,10 @@ class Command(click.Command):
     """A command that explains its failures and stops cleanly."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command."""
+        """Run the command; tell the times that it prints in the zone of its tenant."""
         try:
-            return super().invoke(ctx)
+            with local(partial(_zone_of, ctx.meta[_TENANT])) if _TENANT in ctx.meta else nullcontext():
+                return super().invoke(ctx)
         except BrokenPipeError:
             raise  # who reads, such as `head`, has enough: click ends without a word
         except EXPLAINED as error:
@@ -96,16 +102,16 @@ def tenant_option(function: Function) -> Function:
 
 
 def in_its_zone(context: click.Context, _parameter: click.Parameter, tenant: str) -> str:
-    """Tell the times that a command prints in the zone of its tenant."""
-
-    def zone() -> str | None:
-        # what reads the database is imported when the first time is told
-        from workers.cli.base.zones import tenant_zone
-
-        return tenant_zone(tenant)
-
-    context.with_resource(local(zone))
+    """Remember whose zone the command prints its times in."""
+    context.meta[_TENANT] = tenant
     return tenant
+
+
+def _zone_of(tenant: str) -> str | None:
+    # what reads the database is imported when the first time is told
+    from workers.cli.base.zones import tenant_zone
+
+    return tenant_zone(tenant)
 
 
 def json_option(function: Function) -> Function:
