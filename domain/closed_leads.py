@@ -21,11 +21,11 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "seen_after_end": "were seen only after their end, and enough others were seen before theirs",
 }
 #: what an own model needs: closed leads, and of each outcome
-LABELLED, RARER = 200, 40
+MIN_LABELLED, MIN_OF_EACH = 200, 40
 #: share of the ended leads, or of their values of a column, up to which they count as rare
-RARELY = 0.05
+RARE_SHARE = 0.05
 #: one of the two times may be a date without a time
-GRACE = timedelta(days=1)
+DATE_TOLERANCE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +53,10 @@ def reading(lead: ClosedLead, *, as_of: datetime | None = None) -> str:
     With `as_of` nothing counts that was labelled later.
 
     >>> from datetime import UTC
-    >>> end = datetime(2026, 3, 1, tzinfo=UTC)
-    >>> lead = ClosedLead(lead_id="1", label=True, label_at=end, observed_at=end + GRACE, created_at=end - 9 * GRACE,
+    >>> end, day = datetime(2026, 3, 1, tzinfo=UTC), timedelta(days=1)
+    >>> lead = ClosedLead(lead_id="1", label=True, label_at=end, observed_at=end + day, created_at=end - 9 * day,
     ...                   lead_type="buyer")
-    >>> reading(lead), reading(lead, as_of=end - GRACE)
+    >>> reading(lead), reading(lead, as_of=end - day)
     ('after', 'labelled_after_as_of')
     """
     if lead.blocked:
@@ -67,7 +67,7 @@ def reading(lead: ClosedLead, *, as_of: datetime | None = None) -> str:
         return "labelled_after_as_of"
     if lead.scored_before:
         return "before"
-    if lead.label_at is not None and lead.created_at is not None and lead.label_at < lead.created_at - GRACE:
+    if lead.label_at is not None and lead.created_at is not None and lead.label_at < lead.created_at - DATE_TOLERANCE:
         return "closed_before_created"
     return _observed(lead)
 

@@ -18,7 +18,7 @@ from ml.churn.scorer import ChurnScorer
 from ml.churn.survival import fit_curves
 from ml.ensemble.cross_validation import FOLDS, Progress
 from ml.errors import LabelsError
-from ml.leads import LABELLED, RARER, Gate, Training
+from ml.leads import MIN_LABELLED, MIN_OF_EACH, Gate, Training
 from ml.leads import train as train_scorer
 from ml.profiles import FeatureMatrix, LeadProfile
 from ml.urgency import THRESHOLDS
@@ -36,9 +36,9 @@ def gate(labels: Sequence[Label]) -> Gate:
     cold = {label.lead_id for label in labels if label.churned is True}
     active = {label.lead_id for label in labels if label.churned is False}
     shortfalls = {
-        "labelled": LABELLED - len(cold | active),
-        "gone_cold": RARER - len(cold),
-        "kept": RARER - len(active),
+        "labelled": MIN_LABELLED - len(cold | active),
+        "gone_cold": MIN_OF_EACH - len(cold),
+        "kept": MIN_OF_EACH - len(active),
     }
     missing = {name: count for name, count in shortfalls.items() if count > 0}
     return Gate(ok=not missing, missing=missing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.closed_leads import LABELLED, RARER
+from domain.closed_leads import MIN_LABELLED, MIN_OF_EACH
 from ml.ensemble.explained import Explained
 from ml.leads.leaks import probe
 from ml.leads.results import LeadScore, band
@@ -11,9 +11,9 @@ from ml.leads.scorer import LeadScorer
 from ml.leads.training import METHOD, Gate, Training, gate, train
 
 __all__ = [
-    "LABELLED",
     "METHOD",
-    "RARER",
+    "MIN_LABELLED",
+    "MIN_OF_EACH",
     "Explained",
     "Gate",
     "LeadScore",

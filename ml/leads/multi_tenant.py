@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from domain.closed_leads import LABELLED, RARER
+from domain.closed_leads import MIN_LABELLED, MIN_OF_EACH
 from domain.leads import SCORED_LEAD_TYPES
 from ml.arrays import Floats32
 from ml.features.catalogue import FEATURES
@@ -83,9 +83,9 @@ def wanting(labels: Sequence[bool], tenants: int) -> dict[str, int]:
     won = sum(labels)
     lacking = {
         "tenants": TENANTS - tenants,
-        "labelled": LABELLED - len(labels),
-        "won": RARER - won,
-        "lost": RARER - (len(labels) - won),
+        "labelled": MIN_LABELLED - len(labels),
+        "won": MIN_OF_EACH - won,
+        "lost": MIN_OF_EACH - (len(labels) - won),
     }
     return {name: count for name, count in lacking.items() if count > 0}
 

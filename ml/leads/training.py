@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from domain.closed_leads import LABELLED, RARER
+from domain.closed_leads import MIN_LABELLED, MIN_OF_EACH
 from ml.arrays import Bools, Floats, Ints
 from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress, split
 from ml.ensemble.explained import clamped
@@ -105,7 +105,7 @@ def gate(labels: Sequence[bool | None]) -> Gate:
     {'won': 10}
     """
     won, lost = sum(label is True for label in labels), sum(label is False for label in labels)
-    wanting = {"labelled": LABELLED - won - lost, "won": RARER - won, "lost": RARER - lost}
+    wanting = {"labelled": MIN_LABELLED - won - lost, "won": MIN_OF_EACH - won, "lost": MIN_OF_EACH - lost}
     missing = {name: count for name, count in wanting.items() if count > 0}
     return Gate(ok=not missing, missing=missing)
 

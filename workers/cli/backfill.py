@@ -22,7 +22,7 @@ from workers.base.settings import settings
 from workers.cli.base.client import Client, client
 from workers.cli.base.command import Command, CommandFailed, example, json_option
 from workers.cli.base.database import database
-from workers.cli.base.forms import Verbatim
+from workers.cli.base.formatting import Verbatim
 from workers.cli.base.output import emit, facts, notice, progress, say, table
 
 MODES = ("preview", "dry_run", "reconcile", "commit")

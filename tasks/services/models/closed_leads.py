@@ -9,7 +9,7 @@ from datetime import datetime
 
 from db import merging
 from db.records import ChunkRecord, LeadDraft
-from domain.closed_leads import LABELLED, OBSERVED, RARELY, RARER, ClosedLead, reading
+from domain.closed_leads import MIN_LABELLED, MIN_OF_EACH, OBSERVED, RARE_SHARE, ClosedLead, reading
 from domain.documents import JsonObject
 
 #: outcome and reading of closed leads, as `won after`, and how many there are
@@ -71,12 +71,12 @@ def of_chunks(chunks: Sequence[ChunkRecord]) -> JsonObject | None:
     return usable(tally).short()
 
 
-def usable(tally: Mapping[str, int], *, after_end: bool = True) -> Usable:
-    """Return which of the tallied leads can be learnt from; without `after_end` none that was seen only after its end.
+def usable(tally: Mapping[str, int], *, seen_after_end: bool = True) -> Usable:
+    """Return which of the tallied leads can be learnt from; without `seen_after_end` none seen only after its end.
 
-    Who was seen after the end teaches less: the days to the end tell how it ended (see `ml.leads.ended`), so that no
-    row of such a training may have them. Such leads are left out where the others suffice and they are few, or where
-    those seen before their end suffice.
+    Who was seen after the end teaches less: the days to the end tell how it ended (see `ml.leads.after_end`), so no row
+    of such a training may have them. Such leads are left out where the others suffice and they are few, or where those
+    seen before their end suffice.
 
     >>> usable({"won after": 60, "lost after": 200}).short()
     {'won': 60, 'lost': 200, 'left_out': {}}
@@ -89,7 +89,7 @@ def usable(tally: Mapping[str, int], *, after_end: bool = True) -> Usable:
         read = name.partition(" ")[2]
         if read not in OBSERVED:
             left_out[read] += count
-    readings = [read for read in OBSERVED if read != "after" or (after_end and _teaches(tally))]
+    readings = [read for read in OBSERVED if read != "after" or (seen_after_end and _teaches(tally))]
     if "after" not in readings and any(after):
         left_out["seen_after_end"] += sum(after)
     won, lost = _counted(tally, *readings)
@@ -122,12 +122,12 @@ def _teaches(tally: Mapping[str, int]) -> bool:
     """Return whether those that were seen only after their end are needed."""
     before, others = _counted(tally, "before"), _counted(tally, "before", "same_moment")
     after = sum(_counted(tally, "after"))
-    few = after <= RARELY * (after + sum(others))
+    few = after <= RARE_SHARE * (after + sum(others))
     return not (_suffices(before) or (few and _suffices(others)))
 
 
 def _suffices(counts: tuple[int, int]) -> bool:
-    return sum(counts) >= LABELLED and min(counts) >= RARER
+    return sum(counts) >= MIN_LABELLED and min(counts) >= MIN_OF_EACH
 
 
 def _counted(tally: Mapping[str, int], *readings: str) -> tuple[int, int]:

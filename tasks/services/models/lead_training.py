@@ -117,7 +117,7 @@ def pooled_dataset(session: Session, request: TrainModel, context: TaskContext, 
     """
     vertical = pooled_models.vertical_of(context.settings())
     available = {
-        member.tenant_id: lead_training_data.rows_of(session, member.tenant_id, request.as_of, after_end=False)
+        member.tenant_id: lead_training_data.rows_of(session, member.tenant_id, request.as_of, seen_after_end=False)
         for member in pooled_models.members(session, vertical)
     }
     share = multi_tenant.fair_share({tenant_id: len(rows.by_lead) for tenant_id, rows in available.items()})

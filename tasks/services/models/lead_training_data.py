@@ -17,7 +17,7 @@ from domain.closed_leads import OBSERVED, ClosedLead, reading
 from domain.documents import JsonObject
 from ml import artifacts
 from ml.features import SCHEMA_VERSION, extract, refused
-from ml.leads import METHOD, ended
+from ml.leads import METHOD, after_end
 from ml.profiles import FeatureMatrix, LeadProfile
 from tasks.contracts.base.wire import canonical
 from tasks.services.leads import profiles
@@ -62,13 +62,13 @@ def closed_of(session: Session, tenant_id: str, as_of: datetime | None = None) -
     return [(lead, reading(lead, as_of=as_of)) for lead in closed]
 
 
-def rows_of(session: Session, tenant_id: str, as_of: datetime | None, *, after_end: bool = True) -> LabelledRows:
+def rows_of(session: Session, tenant_id: str, as_of: datetime | None, *, seen_after_end: bool = True) -> LabelledRows:
     """Return a tenant's labelled leads, or those labelled by a moment; live scoring's row wins over an import's.
 
-    Without `after_end` none is among them that was seen only after its end.
+    Without `seen_after_end` none is among them that was seen only after its end.
     """
     closed = closed_of(session, tenant_id, as_of)
-    usable = closed_leads.usable(closed_leads.tallied(closed), after_end=after_end)
+    usable = closed_leads.usable(closed_leads.tallied(closed), seen_after_end=seen_after_end)
     learnable = {lead.lead_id: (lead, read) for lead, read in closed if usable.observed.get(read)}
     imported = [lead_id for lead_id, (lead, _) in learnable.items() if not lead.scored_before]
     records = leads.get(session, tenant_id, lead_ids=imported)
@@ -80,7 +80,7 @@ def rows_of(session: Session, tenant_id: str, as_of: datetime | None, *, after_e
         by_lead={lead_id: rows[lead_id] for lead_id in sorted(rows)},
         usable=usable,
         refused=refused(sorted({name for record in records for name in record.custom})),
-        stamped_later=ended.stamped_later(
+        stamped_later=after_end.stamped_later(
             (profile.as_of, profile.times) for profile in known if readings[profile.lead_id] == "after"
         ),
     )
@@ -102,12 +102,12 @@ def fingerprint(matrix: FeatureMatrix, labels: Sequence[bool], *request: object)
 
 def withheld(matrix: FeatureMatrix, rows: LabelledRows) -> dict[str, str]:
     """Return the columns that no row may have since leads are read as of their end, each with the reason."""
-    return ended.withheld(matrix, rows.stamped_later) if rows.usable.reads_after_end else {}
+    return after_end.withheld(matrix, rows.stamped_later) if rows.usable.reads_after_end else {}
 
 
 def facts_of_end(matrix: FeatureMatrix, rows: LabelledRows) -> JsonObject:
     """Return what a report says of leads that were seen only after their end."""
-    later = ended.counted_later(matrix) if rows.usable.reads_after_end else []
+    later = after_end.counted_later(matrix) if rows.usable.reads_after_end else []
     return {"stamped_later": dict(rows.stamped_later), "may_include_later": later}
 
 

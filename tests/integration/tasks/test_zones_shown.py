@@ -20,7 +20,7 @@ from tests.support.interventions import T, brokerage
 from workers.base.settings import settings
 from workers.cli.base import zones
 from workers.cli.base.command import Command, CommandFailed, tenant_option
-from workers.cli.base.forms import moment
+from workers.cli.base.formatting import moment
 from workers.cli.leads.scores import newest_score
 
 pytestmark = [

@@ -82,11 +82,13 @@ def test_a_few_seen_after_the_end_do_not_cost_the_others_their_days_since():
 
 
 def test_a_shared_model_never_learns_from_who_was_seen_after_the_end():
-    assert usable({"won after": 200, "lost after": 400}, after_end=False).left_out == {"seen_after_end": 600}
+    assert usable({"won after": 200, "lost after": 400}, seen_after_end=False).left_out == {"seen_after_end": 600}
 
 
 def test_of_a_shared_model_nothing_is_told_of_the_leads_that_were_not_chosen():
-    parts = [usable({"won before": 50, "lost before": 500, "lost blocked": 2, "won after": 9}, after_end=False)] * 2
+    parts = [
+        usable({"won before": 50, "lost before": 500, "lost blocked": 2, "won after": 9}, seen_after_end=False)
+    ] * 2
     told = pooled(parts, [True] * 90 + [False] * 300)
     assert (told.won, told.lost, told.closed, told.left_out) == (90, 300, {"won": 90, "lost": 300}, {"blocked": 4})
 

@@ -16,7 +16,7 @@ import click
 
 from db.errors import DatabaseError, UnknownTenant
 from workers.base.errors import WorkersError
-from workers.cli.base.forms import local
+from workers.cli.base.formatting import local
 from workers.cli.base.terminal import line
 
 #: how a Redis says that it takes no writes

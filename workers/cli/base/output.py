@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.documents import JsonMapping
-from workers.cli.base.forms import form
+from workers.cli.base.formatting import form
 from workers.cli.base.terminal import drawing, escaped, line
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from db.session import reading
 from workers.base.database import database_exists
 from workers.base.settings import settings
 from workers.cli.base.database import database
-from workers.cli.base.forms import local
+from workers.cli.base.formatting import local
 
 
 def tenant_zone(tenant: str) -> str | None:

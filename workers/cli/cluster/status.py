@@ -23,7 +23,7 @@ from workers.app import app
 from workers.base.settings import Settings, settings
 from workers.cli.base.command import Command, CommandFailed, example, json_option
 from workers.cli.base.database import database
-from workers.cli.base.forms import moment, seconds
+from workers.cli.base.formatting import moment, seconds
 from workers.cli.base.output import emit, facts, say, table
 from workers.cluster import embedded
 

@@ -15,7 +15,7 @@ from workers.base.settings import settings
 from workers.cli.base.client import Client, Reader, client, reader
 from workers.cli.base.command import Command, example, json_option, tenant_option
 from workers.cli.base.database import database
-from workers.cli.base.forms import moment
+from workers.cli.base.formatting import moment
 from workers.cli.base.output import emit, facts, say, table
 from workers.cli.interventions.release import release, show_plan
 from workers.cli.leads.action_views import show_action

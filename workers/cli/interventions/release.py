@@ -12,7 +12,7 @@ from domain.documents import JsonMapping
 from domain.interventions import INTERVENTIONS
 from workers.cli.base.client import client
 from workers.cli.base.command import Command, CommandFailed, example, json_option, tenant_option
-from workers.cli.base.forms import moment
+from workers.cli.base.formatting import moment
 from workers.cli.base.output import emit, say, table
 from workers.pages.labels import CHANNELS, plain
 

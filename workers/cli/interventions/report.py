@@ -10,7 +10,7 @@ import click
 from domain.documents import JsonMapping
 from workers.cli.base.client import reader
 from workers.cli.base.command import Command, example, json_option, tenant_option
-from workers.cli.base.forms import moment
+from workers.cli.base.formatting import moment
 from workers.cli.base.output import emit, facts, say, table
 from workers.cli.interventions.interventions import page_option
 from workers.pages import load, write

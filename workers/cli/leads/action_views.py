@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from domain.documents import JsonMapping
-from workers.cli.base.forms import days, moment, percent
+from workers.cli.base.formatting import days, moment, percent
 from workers.cli.base.output import facts
 from workers.pages.labels import CHANNELS, STANDINGS, STATES, drivers, gate, plain, refusals
 

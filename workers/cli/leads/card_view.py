@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from domain.documents import JsonMapping
-from workers.cli.base.forms import between, moment, money, number, percent, there
+from workers.cli.base.formatting import between, moment, money, number, percent, there
 from workers.cli.base.output import facts, filled, say, table
 from workers.cli.leads.action_views import show_actions, show_consent, show_next, show_risk
 from workers.pages.labels import CHANNELS, plain

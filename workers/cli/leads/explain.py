@@ -13,7 +13,7 @@ from tasks.services.leads.explanation import Explanation, explain_prediction
 from workers.base.settings import settings
 from workers.cli.base.command import Command, CommandFailed, example, json_option
 from workers.cli.base.database import database
-from workers.cli.base.forms import form, moment, number, percent
+from workers.cli.base.formatting import form, moment, number, percent
 from workers.cli.base.output import emit, facts, say, table
 from workers.cli.base.zones import times_of
 from workers.cli.leads.action_views import surety

@@ -15,7 +15,7 @@ from workers.base.settings import settings
 from workers.cli.base.client import client, reader
 from workers.cli.base.command import Command, CommandFailed, example, json_option, tenant_option
 from workers.cli.base.database import database
-from workers.cli.base.forms import percent
+from workers.cli.base.formatting import percent
 from workers.cli.base.output import emit, facts, filled, notice, say, table
 from workers.cli.leads.card_view import SCORES, score_rows
 from workers.cli.leads.scores import chosen, newest_score

@@ -18,7 +18,7 @@ from workers.base.settings import settings
 from workers.cli.base.client import Client, client, reader
 from workers.cli.base.command import Command, CommandFailed, Function, example, json_option, tenant_option
 from workers.cli.base.database import database
-from workers.cli.base.forms import percent
+from workers.cli.base.formatting import percent
 from workers.cli.base.output import emit, filled, notice, progress, table
 from workers.cli.base.zones import lead_zones
 from workers.cli.leads.card_view import show_card, texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from domain.documents import JsonMapping
-from workers.cli.base.forms import moment, percent
+from workers.cli.base.formatting import moment, percent
 from workers.cli.base.output import filled, say, table
 from workers.cli.leads.action_views import way
 from workers.cli.leads.card_view import texts

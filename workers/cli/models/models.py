@@ -21,7 +21,7 @@ from workers.base.settings import settings
 from workers.cli.base.client import client
 from workers.cli.base.command import Command, CommandFailed, example, json_option, tenant_option
 from workers.cli.base.database import database
-from workers.cli.base.forms import moment
+from workers.cli.base.formatting import moment
 from workers.cli.base.output import emit, facts, filled, say, table
 from workers.pages import load, write
 

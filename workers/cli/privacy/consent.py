@@ -16,7 +16,7 @@ from workers.base.settings import settings
 from workers.cli.base.client import client, reader
 from workers.cli.base.command import Command, example, json_option, tenant_option
 from workers.cli.base.database import database
-from workers.cli.base.forms import moment
+from workers.cli.base.formatting import moment
 from workers.cli.base.output import emit, facts, table
 from workers.cli.leads.action_views import standings
 from workers.cli.leads.scores import chosen

@@ -20,7 +20,7 @@ from workers.base.settings import settings
 from workers.cli.base.client import Client, client
 from workers.cli.base.command import Command, CommandFailed, example, json_option, tenant_option
 from workers.cli.base.database import database
-from workers.cli.base.forms import moment
+from workers.cli.base.formatting import moment
 from workers.cli.base.output import emit, say, table
 
 #: who searches, where the operating system does not say it in a form that the audit chain takes

@@ -3,7 +3,7 @@
 import click
 from click.testing import CliRunner
 
-from workers.cli.base import forms
+from workers.cli.base import formatting
 from workers.cli.base.command import Command, tenant_option
 
 
@@ -14,8 +14,8 @@ def test_a_refused_command_line_leaves_the_zone_of_times_as_it_was():
     def counting(tenant, count):
         click.echo(f"{tenant} {count}")
 
-    before = forms._CLOCK.get()
+    before = formatting._CLOCK.get()
     assert CliRunner().invoke(counting, ["--tenant", "acme", "--count", "many"]).exit_code == 2
-    assert forms._CLOCK.get() is before
+    assert formatting._CLOCK.get() is before
     assert CliRunner().invoke(counting, ["--tenant", "acme", "--count", "3"]).output == "acme 3\n"
-    assert forms._CLOCK.get() is before
+    assert formatting._CLOCK.get() is before

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from tests.support.pages.report_answers import NOTHING
-from workers.cli.base.forms import local
+from workers.cli.base.formatting import local
 from workers.cli.interventions.interventions import show_report
 from workers.cli.interventions.release import _of_types, show_plan
 from workers.pages import labels

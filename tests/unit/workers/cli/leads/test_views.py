@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from tasks.contracts.leads import MarkScore, OverrideScore
-from workers.cli.base.forms import local
+from workers.cli.base.formatting import local
 from workers.cli.leads import action_views, judgements
 from workers.cli.leads.card_view import show_card
 from workers.cli.leads.judgements import MARK_REASONS, OVERRIDE_REASONS, show_history

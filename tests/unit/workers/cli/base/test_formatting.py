@@ -8,15 +8,15 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from workers.cli.base import forms, output
+from workers.cli.base import formatting, output
 from workers.cli.base.command import Command, tenant_option
-from workers.cli.base.forms import local, moment, number, there
+from workers.cli.base.formatting import local, moment, number, there
 from workers.cli.base.output import facts, table
 
 NOW = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("module", [forms, output])
+@pytest.mark.parametrize("module", [formatting, output])
 def test_examples(module):
     tried = doctest.testmod(module)
     assert (tried.failed, tried.attempted > 0) == (0, True)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from domain.closed_leads import RARELY
+from domain.closed_leads import RARE_SHARE
 from ml.features.catalogue import CUSTOM, FEATURES, FOLLOWS_OUTCOME
 from ml.profiles import FeatureMatrix
 
@@ -48,7 +48,7 @@ def stamped_later(rows: Iterable[tuple[datetime, Mapping[str, datetime]]]) -> di
             filled[column] += 1
             late[column] += times[column] >= end
     shares = {column: late[column] / filled[column] for column in DERIVED if filled[column]}
-    return {column: share for column, share in shares.items() if share > RARELY}
+    return {column: share for column, share in shares.items() if share > RARE_SHARE}
 
 
 def withheld(matrix: FeatureMatrix, stamped: Mapping[str, float]) -> dict[str, str]:

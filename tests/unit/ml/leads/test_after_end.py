@@ -9,7 +9,7 @@ import pytest
 
 from ml.features import extract
 from ml.features.catalogue import FEATURES
-from ml.leads import ended, train
+from ml.leads import after_end, train
 from ml.leads.leaks import probe
 from ml.profiles import FeatureMatrix, Interaction, LeadProfile
 from ml.training.evaluation import auc
@@ -43,7 +43,7 @@ def profile(person: Person) -> LeadProfile:
 
 def stamped() -> dict[str, float]:
     known = [profile(person) for person in CLOSED]
-    return ended.stamped_later((lead.as_of, lead.times) for lead in known)
+    return after_end.stamped_later((lead.as_of, lead.times) for lead in known)
 
 
 def without(matrix: FeatureMatrix, names: set[str]) -> FeatureMatrix:
@@ -62,19 +62,19 @@ def test_columns_that_are_stamped_after_the_end_are_named_with_their_share():
 def test_a_stamp_that_is_late_but_rarely_costs_nothing():
     lead = profile(CLOSED[0])
     late, early = {"last_replied_at": lead.as_of}, {"last_replied_at": lead.created_at}
-    assert ended.stamped_later([(lead.as_of, late), *[(lead.as_of, early)] * 19]) == {}
-    assert ended.stamped_later([(lead.as_of, late), *[(lead.as_of, early)] * 18]) == {"last_replied_at": 1 / 19}
-    assert ended.stamped_later([]) == {}
+    assert after_end.stamped_later([(lead.as_of, late), *[(lead.as_of, early)] * 19]) == {}
+    assert after_end.stamped_later([(lead.as_of, late), *[(lead.as_of, early)] * 18]) == {"last_replied_at": 1 / 19}
+    assert after_end.stamped_later([]) == {}
 
 
 def test_every_feature_of_time_goes_and_no_other():
     whole = FeatureMatrix.from_rows([dict.fromkeys(FEATURES, 0.0), dict.fromkeys(FEATURES, 1.0)])
-    gone = ended.withheld(whole, {})
+    gone = after_end.withheld(whole, {})
     assert {FEATURES[name].group for name in gone} == {"temporal", "behavioral", "contextual"}
     assert gone.keys() == {
         name for name, feature in FEATURES.items() if feature.group == "temporal" or feature.kind == "weight"
     } | {"stage"}
-    more = ended.withheld(whole, {"last_replied_at": 0.5})
+    more = after_end.withheld(whole, {"last_replied_at": 0.5})
     assert more.keys() - gone.keys() == {"reply_hours", "response_rate"}
 
 
@@ -82,11 +82,11 @@ def test_every_column_that_is_made_of_a_stamp_is_known():
     """A moved stamp changes no feature but those that are named as made of it."""
     lead = replace(profile(CLOSED[0]), stage="talking", as_of=EXPORTED)
     before = extract([lead]).to_rows()[0]
-    for column in ended.DERIVED:
+    for column in after_end.DERIVED:
         after = extract([replace(lead, times={**lead.times, column: EXPORTED})]).to_rows()[0]
         moved = {name for name in before if before[name] != after[name]}
         assert moved, column
-        assert moved <= ended.DERIVED[column]
+        assert moved <= after_end.DERIVED[column]
 
 
 def test_days_to_the_end_would_tell_the_outcome_and_nothing_of_an_open_lead():
@@ -96,7 +96,7 @@ def test_days_to_the_end_would_tell_the_outcome_and_nothing_of_an_open_lead():
     now, chances = extract([profile(person) for person in still_open]), [person.chance for person in still_open]
     truth = auc(WON, np.array([person.chance for person in CLOSED]))
     naive, ours = (
-        train(without(matrix, names), WON, seed=0) for names in (late, set(ended.withheld(matrix, stamped())))
+        train(without(matrix, names), WON, seed=0) for names in (late, set(after_end.withheld(matrix, stamped())))
     )
     assert naive.metrics.auc > truth + 0.1
     assert truth - 0.12 < ours.metrics.auc < truth + 0.03
@@ -113,5 +113,5 @@ def test_a_column_that_leaks_is_still_found_among_what_is_left():
         row | {"custom:Why lost": None if person.won else "price"} for row, person in zip(rows, CLOSED, strict=True)
     ]
     matrix = FeatureMatrix.from_rows(why_lost)
-    left = without(matrix, set(ended.withheld(matrix, stamped())))
+    left = without(matrix, set(after_end.withheld(matrix, stamped())))
     assert probe(left, WON, seed=0).keys() == {"custom:Why lost"}
