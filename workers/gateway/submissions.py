@@ -1,0 +1,43 @@
+"""Hand an accepted request over: what the routes need from the broker and the outbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.documents import JsonObject
+
+
+class BrokerAway(Exception):  # noqa: N818 - says the fact
+    """Neither the broker nor the outbox took the request: the caller may send it again."""
+
+
+class KeyConflict(Exception):  # noqa: N818 - says the fact
+    """The idempotency key was used with other arguments."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A checked request of one tenant."""
+
+    tenant_id: str
+    task: str
+    queue: str
+    #: as the task takes them, `tenant_id` included
+    kwargs: JsonObject
+    task_id: str
+    #: True where losing it would lose something: it is written to the outbox before it is answered
+    durable: bool = True
+
+
+class Submitter(Protocol):
+    """Takes submissions, those that come together in one transaction and one round trip."""
+
+    async def submit(self, submission: Submission) -> None:
+        """Return once the outbox or the broker has it.
+
+        Raises:
+            BrokerAway: nobody has it.
+            KeyConflict: the same id stands for other arguments.
+
+        """
