@@ -113,6 +113,17 @@ def test_a_refusal_is_that_of_a_cluster(hearth, assessed, without_cluster, comma
     assert ours.exit_code == 1
 
 
+def test_the_stored_scores_leave_out_who_objected(hearth, assessed, without_cluster):
+    def ranked():
+        done = without_cluster("score", "--top", "9", *WHO, "--json")
+        return {lead["external_id"] for lead in json.loads(done.stdout)["leads"]}
+
+    assert "R-5" in ranked()
+    done = hearth("privacy", "restrict", *WHO, "--lead", "R-5", "--objected", "--reason", "objection")
+    assert done.exit_code == 0, done.stderr
+    assert ranked() == {"R-1", "R-2", "R-3", "R-4"}
+
+
 def test_no_process_is_started(assessed, alone, tmp_path):
     more = {**alone, "HEARTH_HOME": str(tmp_path / "home")}
     command = [*HEARTH, "worklist", *WHO]

@@ -187,9 +187,14 @@ def run_assessment(caller: Client, lead_ids: Sequence[str], *, as_of: str | None
 
 
 def ranking(tenant: str, lead_ids: Sequence[str], top: int) -> list[JsonObject]:
-    """Return the newest scores of these leads, highest first, as JSON objects."""
+    """Return the newest scores of these leads, highest first, as JSON objects.
+
+    Leads for which nothing may be computed any more (restricted, objected) are left out: they keep an old score.
+    """
     with reading(tenant) as session:
         scores = predictions.latest(session, tenant, kind=KIND, lead_ids=lead_ids)
+        closed = leads.restricted(session, tenant, lead_ids=[prediction.lead_id for prediction in scores])
+        scores = [prediction for prediction in scores if prediction.lead_id not in closed]
         scores = sorted(scores, key=lambda p: (-(p.probability or 0.0), p.lead_id))[:top]
         external = leads.external_ids(session, tenant, lead_ids=[prediction.lead_id for prediction in scores])
     return [_scored(prediction, external.get(prediction.lead_id)) for prediction in scores]
