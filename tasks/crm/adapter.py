@@ -1,15 +1,16 @@
 """The one interface between Hearth and a CRM: read its events, write its requests, recognise our own echoes.
 
-An adapter is pure: it knows no task, no database and no network. Hearth holds no tokens of a CRM either: a request
-that an adapter writes is handed over as data, and whoever holds the tokens sends it.
+An adapter is pure: it knows no task, no database, no network and no token. A request that it writes is handed over as
+data, and whoever holds the tokens sends it: the brokerage's own back end, or the sender, a process of its own that is off
+by default (docs/sender.md). What a sender must know of a CRM is `CrmApi`.
 """
 
 # ruff: noqa: ARG002  the methods of a source that carries no action out ask for nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -18,6 +19,10 @@ from tasks.intake.parsed_event import WRITE_BACK_PREFIX, IgnoredEvent, ParsedEve
 Json = dict[str, Any]
 #: why an action has no request
 Missing = Literal["unknown_action", "no_contact_id", "no_workflow", "no_text"]
+#: what may be written into a lead's own fields; the setting `custom_fields` maps a field of the CRM to one of them
+WriteBack = Literal["ml:score", "ml:band", "ml:reason", "ml:next_action"]
+#: None empties the field
+WriteBackValues = Mapping[WriteBack, str | float | None]
 
 
 class EventReader(Protocol):
@@ -51,6 +56,46 @@ class CrmAction:
     settings: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remaining:
+    """How many requests a CRM says it will still take; None where it does not say."""
+
+    in_window: int | None = None
+    in_day: int | None = None
+
+
+def _says_nothing(_headers: Mapping[str, str]) -> Remaining:
+    return Remaining()
+
+
+def _names_nothing(_answer: Any) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrmApi:
+    """What a sender must know of a CRM's public API."""
+
+    #: https, without a slash at the end; the path of a request is appended
+    base_url: str
+    #: a token -> the headers that carry it
+    authorization: Callable[[str], Mapping[str, str]]
+    #: whether a request that is sent twice has the effect of one: only such a request is sent again after an outcome
+    #: that is unknown (time-out, crash)
+    is_idempotent: Callable[[Json], bool]
+    #: headers of every request; those of the request itself win
+    headers: Mapping[str, str] = field(default_factory=dict)
+    #: the most requests of one account in any `window` seconds
+    per_window: int
+    window: float
+    #: the most requests of one account in a day; None = no limit
+    per_day: int | None = None
+    #: headers of an answer, names in lower case -> what is left
+    remaining: Callable[[Mapping[str, str]], Remaining] = _says_nothing
+    #: decoded JSON of an answer -> id of the message that was sent, under which the CRM's events speak of it
+    message_id: Callable[[Any], str | None] = _names_nothing
+
+
 class CrmAdapter(Protocol):
     """What Hearth asks of a CRM. The methods as they stand here are those of a source that carries no action out."""
 
@@ -58,6 +103,8 @@ class CrmAdapter(Protocol):
     provider: str
     #: word of `hearth.events.ingest` -> reader: a CRM may send events in several shapes about the same entities
     readers: Mapping[str, EventReader]
+    #: how its requests are sent; None = the sender cannot send them
+    api: CrmApi | None = None
 
     def request_of(self, action: CrmAction) -> Json | None:
         """Return an action as a request: provider, method, path, body, headers; None where `why_not` has a code."""
@@ -80,3 +127,11 @@ class CrmAdapter(Protocol):
     def is_own(self, field: str) -> bool:
         """Return whether a field of an entity's state is one that Hearth writes back: its change is our own echo."""
         return field.startswith(WRITE_BACK_PREFIX)
+
+    def write_back(self, contact_id: str, values: WriteBackValues, settings: Mapping[str, Any]) -> Json | None:
+        """Return the request that writes values into a lead's own fields, as `request_of` does; idempotent.
+
+        `settings` are all of the tenant's: `custom_fields` says which field of the CRM holds which value. None where no
+        field is mapped to any of the values.
+        """
+        return None
