@@ -15,6 +15,8 @@ UNIQUE_LENGTH = 8
 _DIGITS = re.compile(r"\+?\d[\d\s().\-]{5,}\d")
 _EMAIL = re.compile(r"[^@\s]++@[^@\s][^@\s.]*+\.[^@\s]++")
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+#: an id of the gateway's: random, or a keyed hash
+_GATEWAY_ID = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{16}")
 _NOT_ALNUM = re.compile(r"[^a-z0-9]")
 #: the placeholder for something that was removed and whose position must stay
 GONE: Mapping[str, bool] = {"forgotten": True}
@@ -177,7 +179,8 @@ def _is_id(key: str) -> bool:
 
 def is_generated_id(text: str) -> bool:
     """Return whether an id is random, as Celery's and ours are, and so says nothing about a person."""
-    return _UUID.fullmatch(text.removeprefix("task:")) is not None
+    bare = text.removeprefix("task:")
+    return (_UUID.fullmatch(bare) or _GATEWAY_ID.fullmatch(bare)) is not None
 
 
 def _follows(first: str, last: str, text: str) -> bool:

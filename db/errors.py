@@ -16,6 +16,7 @@ DatabaseError
 │   ├── InvalidKeyRing
 │   └── SealBroken          sealed bytes were changed, moved or belong to another key or tenant
 ├── KeyConflict             an idempotency key came again with other arguments
+├── ApiKeyEnded             a key of the gateway that is not good any more, so it cannot be rotated
 ├── FenceLost               another worker took the lease over: work under it must not be committed
 └── UnknownRecord           not there, or another tenant's: the answer is the same
     ├── UnknownTenant
@@ -23,7 +24,8 @@ DatabaseError
     ├── UnknownSnapshot
     ├── UnknownModel
     ├── UnknownBackfill
-    └── UnknownAssessment
+    ├── UnknownAssessment
+    └── UnknownApiKey
 """
 
 from __future__ import annotations
@@ -93,6 +95,10 @@ class KeyConflict(DatabaseError):
     """An idempotency key was used before with other arguments."""
 
 
+class ApiKeyEnded(DatabaseError):
+    """A key was revoked, replaced, or has expired."""
+
+
 class FenceLost(DatabaseError):
     """Another worker took the lease over; nothing done under the old fence may be committed."""
 
@@ -129,3 +135,7 @@ class UnknownBackfill(UnknownRecord):
 
 class UnknownAssessment(UnknownRecord):
     """No such assessment, or no such stage of it."""
+
+
+class UnknownApiKey(UnknownRecord):
+    """No such key of the gateway."""

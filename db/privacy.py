@@ -51,6 +51,12 @@ STORES: tuple[Store, ...] = (
     Store(table="tenants", category="settings", action="keep", note="the customer, no lead"),
     Store(table="tenant_settings", category="settings", action="keep", note="settings and who changed them"),
     Store(
+        table="api_keys",
+        category="settings",
+        action="keep",
+        note="keys of the tenant's programs, who made them and when; no lead",
+    ),
+    Store(
         table="leads",
         category="profile",
         action="delete",
@@ -230,14 +236,16 @@ STORES: tuple[Store, ...] = (
         category="messages",
         action="scrub",
         age="done_at",
-        note="tasks to be published; one about this lead alone is dropped",
+        note="tasks to be published; one about this lead alone is dropped; what came by HTTP is sealed until it has "
+        "ended, and opened and searched",
     ),
     Store(
         table="quarantine",
         category="messages",
         action="scrub",
         age="settled_at",
-        note="messages nobody could run, sealed; opened, and the lead's part is taken out",
+        note="messages nobody could run, and events that came before their tenant, sealed; opened, and the lead's part "
+        "is taken out; what waits for a tenant is deleted after 30 days",
     ),
     Store(table="quarantine_tallies", category="operation", action="keep", note="counts"),
     Store(
@@ -256,6 +264,23 @@ STORES: tuple[Store, ...] = (
     ),
     Store(table="outbound_counters", category="operation", action="keep", note="a number"),
     Store(table="outbound_targets", category="operation", action="keep", note="the receiver's circuit breaker"),
+    Store(
+        table="crm_sends",
+        category="told",
+        action="delete",
+        subject="lead_id",
+        age="changed_at",
+        note="requests that the sender sent to the CRM: which, when, how they ended; never what they said",
+    ),
+    Store(
+        table="crm_messages",
+        category="told",
+        action="delete",
+        subject="lead_id",
+        age="sent_at",
+        note="the CRM's ids of messages that the sender sent, so that their echo is no news",
+    ),
+    Store(table="crm_senders", category="operation", action="keep", note="how far the sender is with a tenant"),
     Store(
         table="audit",
         category="proof",

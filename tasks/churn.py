@@ -34,7 +34,7 @@ EVERY, STALE = 15, 300
 SEED_EVERY, SEEDED = 600, 2_000
 
 
-@effect("hearth.churn.predict", PredictChurn, queue="inference")
+@effect("hearth.churn.predict", PredictChurn, queue="inference", scope="read")
 def predict(session: Session, request: PredictChurn, context: TaskContext) -> TaskResult:
     """Return the risk that a lead, stored or sent along, or many leads go cold within 30 days, and what warns of it.
 

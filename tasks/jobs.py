@@ -17,7 +17,7 @@ from tasks.runtime.task import query
 Status = dict[str, Any]
 
 
-@query("hearth.jobs.status", JobStatus, queue="inference")
+@query("hearth.jobs.status", JobStatus, queue="inference", scope="read")
 def status(session: Session, request: JobStatus, context: TaskContext) -> TaskResult:
     """State, progress, error and result of a job, by the id its task answered with or by its task id."""
     for look_up in LOOK_UPS:

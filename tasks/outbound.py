@@ -15,7 +15,7 @@ from tasks.services.outbound import event_view, identities
 EVENTS_LIMIT = RESULT_LIMIT - 2_000
 
 
-@query("hearth.outbound.pull", PullEvents, queue="inference")
+@query("hearth.outbound.pull", PullEvents, queue="inference", scope="read")
 def pull(session: Session, request: PullEvents, context: TaskContext) -> TaskResult:
     """Events after the cursor, oldest first, as many as fit; send the cursor that comes back to go on."""
     events: list[JsonObject] = []

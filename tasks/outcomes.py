@@ -31,7 +31,7 @@ INBOUND = frozenset({"replied", "appointment_kept", "showing", "offer", "unsubsc
 ENDS: Mapping[str, ActionState] = {state: state for state in REPORTED}
 
 
-@effect("hearth.outcomes.record", RecordOutcomes, queue="ingest")
+@effect("hearth.outcomes.record", RecordOutcomes, queue="ingest", scope="write")
 def record(session: Session, request: RecordOutcomes, context: TaskContext) -> TaskResult:
     """Store each outcome once; won, lost and abandoned label the lead and every snapshot taken before.
 

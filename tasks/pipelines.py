@@ -30,7 +30,7 @@ STAGES = {"score": score_stage, "churn": churn.churn_stage, "urgency": urgency_s
 DEADLINE, DEADLINE_PER_LEAD = timedelta(seconds=2), timedelta(milliseconds=120)
 
 
-@effect("hearth.pipelines.assess", Assess, queue="inference")
+@effect("hearth.pipelines.assess", Assess, queue="inference", scope="write")
 def assess(session: Session, request: Assess, context: TaskContext) -> TaskResult:
     """Start an assessment of some leads; its stages land one by one, `hearth.jobs.status` tells how far it is."""
     lead_ids = request.ids()

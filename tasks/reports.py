@@ -30,7 +30,7 @@ PEOPLE_LIMIT = RESULT_LIMIT * 9 // 10
 USE = ("leads", "contacted", "executed", "rejected", "replied", "overrides", "marks")
 
 
-@query("hearth.reports.value", ValueReport, queue="inference")
+@query("hearth.reports.value", ValueReport, queue="inference", scope="read")
 def value_report(session: Session, request: ValueReport, context: TaskContext) -> TaskResult:
     """Closed leads by band, what agents do with suggestions, what interventions change, and money at own figures."""
     since = context.now - timedelta(days=request.days)

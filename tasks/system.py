@@ -8,9 +8,10 @@ from importlib.metadata import version
 from celery import current_app
 
 from db.repositories import audit
-from db.repositories.jobs import delivery_attempts, outbox, quarantine, queue_probes, schedule_locks
+from db.repositories.jobs import awaited_tenants, delivery_attempts, outbox, quarantine, queue_probes, schedule_locks
 from db.repositories.models import models
 from db.repositories.predictions import snapshots
+from db.repositories.privacy import offboarding
 from db.session import EVERY_TENANT, Session, across_tenants, reading, transaction
 from domain.documents import JsonObject
 from ml.features import SCHEMA_VERSION
@@ -26,11 +27,13 @@ from tasks.services import cluster_view
 
 #: how long bookkeeping of finished work is kept
 KEPT = timedelta(days=7)
+#: how long a message waits for a tenant that does not exist
+AWAITED = timedelta(days=30)
 #: how long a snapshot keeps the lead as it was read, for the later stages of its assessment; they read it again after
 PROFILES_KEPT = timedelta(hours=1)
 
 
-@query("hearth.system.ping", Ping, queue="inference")
+@query("hearth.system.ping", Ping, queue="inference", scope="read")
 def ping(session: Session, request: Ping, context: TaskContext) -> TaskResult:
     """Versions, queues, the tenant's champions and the time."""
     versions = models.versions(session, request.tenant_id) if request.tenant_id else []
@@ -103,6 +106,7 @@ def purge(request: Upkeep, context: TaskContext) -> JsonObject:
             "slots": schedule_locks.purge(session, before=old),
             "attempts": delivery_attempts.purge(session, before=old),
             "quarantine": quarantine.purge(session, before=old),
+            "awaited": awaited_tenants.purge(session, before=context.now - AWAITED, left=offboarding.left(session)),
             "profiles": snapshots.purge_profiles(session, before=context.now - PROFILES_KEPT),
         }
     return context.envelope(request, TaskResult(data=removed))

@@ -24,7 +24,7 @@ from tasks.services.models.model_kinds import MODEL_KINDS
 from tasks.services.privacy import offboarding as deletion
 
 
-@effect("hearth.tenants.configure", ConfigureTenant, queue="inference")
+@effect("hearth.tenants.configure", ConfigureTenant, queue="inference", scope="settings")
 def configure(session: Session, request: ConfigureTenant, context: TaskContext) -> TaskResult:
     """Create the tenant or change what is given; every change is a new version."""
     lock_tenant(session, request.tenant_id)
@@ -56,7 +56,7 @@ def delete(request: DeleteTenant, context: TaskContext) -> JsonObject:
     return context.envelope(request, TaskResult(data=data))
 
 
-@query("hearth.tenants.readiness", TenantReadiness, queue="inference")
+@query("hearth.tenants.readiness", TenantReadiness, queue="inference", scope="read")
 def readiness(session: Session, request: TenantReadiness, context: TaskContext) -> TaskResult:
     """Return the answers that are possible now, the model of each, and the data that is missing for a better one."""
     counts = leads.label_counts(session, request.tenant_id)

@@ -38,6 +38,7 @@ from workers.app import app
 from workers.base import database
 from workers.base.settings import Settings
 from workers.cluster import broker, embedded
+from workers.cluster.addresses import free_port
 from workers.cluster.supervisor import ProcessSpec
 from workers.cluster.topology import Topology, processes, worker_specs
 
@@ -241,7 +242,7 @@ def _specs(settings: Settings, url: SecretStr, proxies: Mapping[str, Proxy]) -> 
             "postgresql", postgres.ROLE, host="127.0.0.1", port=proxies["database"].port, database="hearth"
         )
         settings = settings.model_copy(update={"database_url": SecretStr(far.render_as_string(hide_password=False))})
-    ports = {"flower_port": 0, "metrics_port": broker.free_port()}
+    ports = {"flower_port": 0, "metrics_port": free_port()}
     plan = Topology(url=url, workers=worker_specs(fold=True), tasks=SHIM, beat=True, flower_auth=None, **ports)
     for spec in processes(plan, settings):
         if spec.name == "relay":

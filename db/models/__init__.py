@@ -3,9 +3,11 @@
 # mypy: implicit-reexport
 # ruff: noqa: F401 - this module is where the names are imported from; each stands here once
 
+from db.models.api_keys import ApiKey
 from db.models.audit import AuditEntry, AuditHead
 from db.models.backfills import Backfill, BackfillChunk, ComparedRow, RejectedEntry
 from db.models.consent import ConsentEntry, ConsentReading
+from db.models.crm_sends import CrmMessage, CrmSend, CrmSender
 from db.models.due_queues import RescoreDue, RiskCheck
 from db.models.events import EntityState, Event, RawEvent
 from db.models.interventions import Enrolment, Intervention, InterventionPause, PlanRelease

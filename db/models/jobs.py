@@ -45,6 +45,8 @@ class OutboxEntry(Base):
     taken_until: Mapped[datetime | None]
     #: when the task had its effect
     done_at: Mapped[datetime | None]
+    #: the arguments of a task that the gateway accepted, sealed under the key ring until it has ended
+    sealed_kwargs: Mapped[bytes | None]
 
 
 class IdempotencyKey(Base):

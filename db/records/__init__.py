@@ -6,6 +6,7 @@
 # mypy: implicit-reexport
 # ruff: noqa: F401 - this module is where the names are imported from; each stands here once
 
+from db.records.api_keys import ApiKeyCredentials, ApiKeyDraft, ApiKeyRecord, IssuedApiKey
 from db.records.audit import AuditAnchor, AuditDraft, AuditFault, AuditReport
 from db.records.backfills import (
     BackfillDraft,
@@ -17,6 +18,7 @@ from db.records.backfills import (
     RejectedRow,
 )
 from db.records.consent import ConsentReadingRecord, ConsentRecord, ConsentStatement
+from db.records.crm_sends import CrmSenderRecord, CrmSendRecord, SendState
 from db.records.due_queues import ClaimedLeads
 from db.records.events import EntityKey, EntityRecord, EventDraft, EventRecord, RawEventDraft, RawEventRecord
 from db.records.interventions import (
@@ -30,6 +32,8 @@ from db.records.interventions import (
     PlanWait,
 )
 from db.records.jobs import (
+    AcceptDraft,
+    AcceptResult,
     ClaimDraft,
     ClaimResult,
     IdempotencyRecord,

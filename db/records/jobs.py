@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.documents import JsonMapping
@@ -31,6 +31,34 @@ class OutboxRecord:
     published_at: datetime | None
     #: number of times that a relay claimed it; 0 = published right after the commit, or waiting
     attempts: int = 0
+    #: the arguments, where they are sealed and not opened yet
+    sealed_kwargs: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptDraft:
+    """A task that a caller sent from outside: its arguments hold personal data."""
+
+    tenant_id: str
+    #: also the task's id
+    outbox_id: str
+    task: str
+    queue: str
+    kwargs: JsonMapping = field(repr=False)
+    #: the caller's idempotency key; None: the id stands for this one request
+    key: str | None = None
+    #: of the arguments, where there is a key
+    args_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptResult:
+    """The result of accepting one of many tasks; without record and conflict it stood in the outbox already."""
+
+    #: as written, with its arguments open
+    record: OutboxRecord | None
+    #: True when the key was used before with other arguments
+    conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +142,8 @@ class QuarantineDraft:
     attempts: int = 0
     #: the message's own id; the same message with the same reason and body is stored once; None: each time
     message_id: str | None = None
+    #: the tenant that it names, where there is none of this name (yet)
+    awaited_tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

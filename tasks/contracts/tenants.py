@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from db.privacy import Category
 from domain.channels import ActionChannel
+from domain.crms import DEFAULT_CRM, ActionCrm
 from domain.interventions import ActionName
 from domain.scores import HOT, WARM
 from tasks.contracts.base.destinations import QueueName, TaskName
@@ -152,6 +153,20 @@ class Interventions(Part):
         return self
 
 
+class Sender(Part):
+    """Whether the sender, a process of its own, carries out this tenant's actions in its CRM; given as a whole."""
+
+    enabled: bool = False
+    #: the CRM to which it sends
+    crm: ActionCrm = DEFAULT_CRM
+    #: whether it writes score, band, reason and next action into the fields that `custom_fields` maps to `ml:…`
+    write_back: bool = True
+    #: seconds in which the fields of a lead are written once
+    debounce_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
+    #: True: it prints what it would send, and sends nothing
+    dry_run: bool = False
+
+
 class CallbackTask(Part):
     """Send events to a task on the CRM's own queue."""
 
@@ -203,6 +218,7 @@ class TenantSettings(Part):
     pool: Literal["off", "use", "share"] | None = None
     vertical: Vertical | None = None
     interventions: Interventions | None = None
+    sender: Sender | None = None
     #: where events of the outbound stream go
     callback: Annotated[CallbackTask | CallbackWebhook | CallbackPull, Field(discriminator="kind")] | None = None
 

@@ -1,8 +1,8 @@
 """The one interface between Hearth and a CRM: read its events, write its requests, recognise our own echoes.
 
 An adapter is pure: it knows no task, no database, no network and no token. A request that it writes is handed over as
-data, and whoever holds the tokens sends it: the brokerage's own back end, or the sender, a process of its own that is off
-by default (docs/sender.md). What a sender must know of a CRM is `CrmApi`.
+data, and whoever holds the tokens sends it: the brokerage's own back end, or the sender, a process of its own that is
+off by default (docs/sender.md). What a sender must know of a CRM is `CrmApi`.
 """
 
 # ruff: noqa: ARG002  the methods of a source that carries no action out ask for nothing
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from tasks.intake.parsed_event import WRITE_BACK_PREFIX, IgnoredEvent, ParsedEvent, ReaderContext
 
@@ -21,6 +21,7 @@ Json = dict[str, Any]
 Missing = Literal["unknown_action", "no_contact_id", "no_workflow", "no_text"]
 #: what may be written into a lead's own fields; the setting `custom_fields` maps a field of the CRM to one of them
 WriteBack = Literal["ml:score", "ml:band", "ml:reason", "ml:next_action"]
+WRITE_BACKS: frozenset[str] = frozenset(get_args(WriteBack))
 #: None empties the field
 WriteBackValues = Mapping[WriteBack, str | float | None]
 
@@ -68,8 +69,8 @@ def _says_nothing(_headers: Mapping[str, str]) -> Remaining:
     return Remaining()
 
 
-def _names_nothing(_answer: Any) -> str | None:
-    return None
+def _names_nothing(_answer: Any) -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +93,8 @@ class CrmApi:
     per_day: int | None = None
     #: headers of an answer, names in lower case -> what is left
     remaining: Callable[[Mapping[str, str]], Remaining] = _says_nothing
-    #: decoded JSON of an answer -> id of the message that was sent, under which the CRM's events speak of it
-    message_id: Callable[[Any], str | None] = _names_nothing
+    #: decoded JSON of an answer -> ids under which the CRM's events may speak of the message that was sent
+    message_ids: Callable[[Any], tuple[str, ...]] = _names_nothing
 
 
 class CrmAdapter(Protocol):

@@ -39,6 +39,11 @@ def verify_highlevel(raw_body: bytes, headers: Headers, keys: Sequence[str]) -> 
     return older is not None and _verify(raw_body, older, [key for key in public_keys if isinstance(key, RSAPublicKey)])
 
 
+def unreadable_keys(keys: Sequence[str]) -> list[int]:
+    """Return the numbers, from 1, of the keys that `verify_highlevel` cannot use."""
+    return [number for number, text in enumerate(keys, 1) if _key(text) is None]
+
+
 def _headers(headers: Headers) -> dict[str, str | None]:
     """Return the headers by lower-case name; a header that comes twice cannot be trusted and becomes empty."""
     values: dict[str, str | None] = {}

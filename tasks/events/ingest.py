@@ -23,7 +23,7 @@ def ingest_many(session: Session, calls: Sequence[tuple[IngestEvents, TaskContex
     return [TaskResult(data=counts(items)) for items in items_by_call]
 
 
-@effect("hearth.events.ingest", IngestEvents, queue="ingest", many=ingest_many)
+@effect("hearth.events.ingest", IngestEvents, queue="ingest", scope="write", many=ingest_many, awaits_tenant=True)
 def ingest(session: Session, request: IngestEvents, context: TaskContext) -> TaskResult:
     """Apply events, each once; leads that changed become due for scoring, and a refusal of contact holds at once."""
     return ingest_many(session, [(request, context)])[0]

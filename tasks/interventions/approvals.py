@@ -25,7 +25,7 @@ DOUBTS = 20
 ROOM = RESULT_LIMIT - 10_000
 
 
-@effect("hearth.interventions.review", ReviewAction, queue="inference")
+@effect("hearth.interventions.review", ReviewAction, queue="inference", scope="write")
 def review(session: Session, request: ReviewAction, context: TaskContext) -> TaskResult:
     """Approve an action, or reject it; an action that is decided already, or is over, stays as it is."""
     actions = interventions.get(session, context.tenant_id, action_ids=[request.action_id])
@@ -61,7 +61,7 @@ def _move(
     )
 
 
-@query("hearth.interventions.waiting", WaitingActions, queue="inference")
+@query("hearth.interventions.waiting", WaitingActions, queue="inference", scope="read")
 def waiting(session: Session, request: WaitingActions, context: TaskContext) -> TaskResult:
     """List the actions that wait for a person, oldest first, as many as fit, and the leads that may have refused.
 

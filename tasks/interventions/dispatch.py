@@ -8,27 +8,24 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
 from db.records import InterventionRecord
-from db.repositories.interventions import interventions, pauses
-from db.repositories.privacy import restrictions
+from db.repositories.interventions import interventions
 from db.session import EVERY_TENANT, Session, database_time, reading
 from domain.action_states import READY, ActionState
 from domain.documents import JsonObject
 from ml.interventions.compliance.gates import GateDecision
-from ml.interventions.policy import EVERY_INTERVENTION
 from tasks.contracts.interventions import DispatchActions
 from tasks.runtime import schedule
 from tasks.runtime.bisect_batch import bisect
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
-from tasks.services.interventions import action_views, gate_context
-from tasks.services.interventions.action_rows import candidate_of_record, decision_json
-from tasks.services.interventions.gate_context import GateSubject
-from tasks.services.interventions.intervention_settings import InterventionSettings, settings_of
+from tasks.services.interventions import action_views, hand_over
+from tasks.services.interventions.action_rows import decision_json
+from tasks.services.interventions.hand_over import Conditions, Ruling
 from tasks.services.interventions.plan_store import CHUNK
 from tasks.services.interventions.withdrawal import withdraw
 
@@ -36,6 +33,13 @@ log = structlog.get_logger(__name__)
 
 #: seconds between two sweeps, seconds after which a sweep's message expires, and actions that one sweep finds at most
 EVERY, EXPIRES, LIMIT = 15, 60, 2000
+#: what is decided of an action that the gates judged -> its next state
+_STATES: Mapping[Ruling, ActionState] = {
+    "go": "dispatched",
+    "wait": "planned",
+    "ask": "approval",
+    "block": "blocked",
+}
 
 
 @job("hearth.interventions.dispatch", DispatchActions, queue="inference", internal=True)
@@ -74,29 +78,6 @@ def _sweep() -> int:
     return len(due)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Moment:
-    """The conditions that all actions of one hand-over share."""
-
-    settings: InterventionSettings
-    paused: frozenset[str]
-    #: lead -> why nothing may be computed about it
-    blocked: Mapping[str, tuple[str, ...]]
-    subjects: Mapping[str, GateSubject]
-
-    def stopped(self, action: InterventionRecord) -> str | None:
-        """Return why an action is withdrawn; None where it is not."""
-        if self.settings.kill_switch:
-            return "kill_switch"
-        if self.paused & {EVERY_INTERVENTION, action.intervention}:
-            return "paused"
-        if action.lead_id in self.blocked:
-            return self.blocked[action.lead_id][0]
-        subject = self.subjects[action.lead_id]
-        # the actions for a lead that wants out protect it
-        return None if subject.open or subject.wants_out else "ended"
-
-
 def dispatch_actions(session: Session, context: TaskContext, action_ids: Sequence[str]) -> dict[str, int]:
     """Hand over the actions whose time has come, in one transaction; return how many went which way."""
     actions = interventions.get(session, context.tenant_id, action_ids=action_ids)
@@ -107,34 +88,16 @@ def dispatch_actions(session: Session, context: TaskContext, action_ids: Sequenc
     ]
     if not ready:
         return {}
-    moment = _moment(session, context, [action.lead_id for action in ready])
-    return dict(Counter(_decide(session, context, moment, action) for action in ready))
+    conditions = hand_over.load(session, context, [action.lead_id for action in ready])
+    return dict(Counter(_decide(session, context, conditions, action) for action in ready))
 
 
-def _moment(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> _Moment:
-    settings = settings_of(context.settings())
-    return _Moment(
-        settings=settings,
-        paused=frozenset(pauses.active(session, context.tenant_id)),
-        blocked=restrictions.blocked(session, context.tenant_id, lead_ids=lead_ids),
-        subjects=gate_context.load(session, context, list(dict.fromkeys(lead_ids)), settings),
-    )
-
-
-def _decide(session: Session, context: TaskContext, moment: _Moment, action: InterventionRecord) -> str:
-    reason = moment.stopped(action)
-    if reason is not None:
+def _decide(session: Session, context: TaskContext, conditions: Conditions, action: InterventionRecord) -> str:
+    judgement = hand_over.judge(action, conditions)
+    if judgement.decision is None:
+        reason = judgement.code or "expired"
         return "withdrawn" if withdraw(session, context, [action.action_id], reason, of=READY) else "passed"
-    return _judge(session, context, moment, action)
-
-
-def _judge(session: Session, context: TaskContext, moment: _Moment, action: InterventionRecord) -> str:
-    subject = moment.subjects[action.lead_id]
-    candidate = candidate_of_record(action)
-    decision = gate_context.judge_action(candidate, subject, context.now, moment.settings, but=action.action_id)
-    if decision.decision == "defer" and (decision.not_before or action.expires_at) >= action.expires_at:
-        return "withdrawn" if withdraw(session, context, [action.action_id], "expired", of=READY) else "passed"
-    moved = _move(session, context, action, decision)
+    moved = _move(session, context, action, judgement.ruling, judgement.decision)
     if moved is None:
         return "passed"
     action_views.audit_action(context, moved)
@@ -144,25 +107,16 @@ def _judge(session: Session, context: TaskContext, moment: _Moment, action: Inte
 
 
 def _move(
-    session: Session, context: TaskContext, action: InterventionRecord, decision: GateDecision
+    session: Session, context: TaskContext, action: InterventionRecord, ruling: Ruling, decision: GateDecision
 ) -> InterventionRecord | None:
-    """Move an action to the state that the gates' decision gives it; None where another worker was quicker."""
+    """Move an action to the state that its ruling gives it; None where another worker was quicker."""
     return interventions.move(
         session,
         context.tenant_id,
         action_id=action.action_id,
-        to=_next_state(action, decision),
+        to=_STATES[ruling],
         of=READY,
         now=context.now,
         decision=decision_json(decision),
-        not_before=decision.not_before if decision.decision == "defer" else None,
+        not_before=decision.not_before if ruling == "wait" else None,
     )
-
-
-def _next_state(action: InterventionRecord, decision: GateDecision) -> ActionState:
-    if decision.decision == "block":
-        return "blocked"
-    if decision.decision == "defer":
-        return "planned"
-    approved = action.reviewed_at is not None or not decision.requires_approval
-    return "dispatched" if approved else "approval"

@@ -10,14 +10,14 @@ from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
 
 
-@effect("hearth.interventions.pause", PauseInterventions, queue="inference")
+@effect("hearth.interventions.pause", PauseInterventions, queue="inference", scope="write")
 def pause(session: Session, request: PauseInterventions, context: TaskContext) -> TaskResult:
     """Stop proposing a type, and withdraw what waits of it when its turn comes; nothing happens if it is paused."""
     changed = set_pause(session, context, request.intervention, request.reason, {}, by=request.actor)
     return TaskResult(data={"intervention": request.intervention, "paused": True, "changed": changed})
 
 
-@effect("hearth.interventions.resume", ResumeInterventions, queue="inference")
+@effect("hearth.interventions.resume", ResumeInterventions, queue="inference", scope="write")
 def resume(session: Session, request: ResumeInterventions, context: TaskContext) -> TaskResult:
     """Propose a type again; nothing happens if it is not paused."""
     name, actor = request.intervention, request.actor

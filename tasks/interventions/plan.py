@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 _STOPPED = frozenset({"kill_switch", "paused", "restricted", "objected"})
 
 
-@effect("hearth.interventions.plan", PlanInterventions, queue="inference")
+@effect("hearth.interventions.plan", PlanInterventions, queue="inference", scope="write")
 def plan(session: Session, request: PlanInterventions, context: TaskContext) -> TaskResult:
     """Decide what to do about leads at risk; the answer has one lead's actions, or counts for many.
 

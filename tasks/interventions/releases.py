@@ -12,7 +12,7 @@ from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.interventions.plan_store import hand_over
 
 
-@effect("hearth.interventions.release", ReleasePlan, queue="inference")
+@effect("hearth.interventions.release", ReleasePlan, queue="inference", scope="write")
 def release(session: Session, request: ReleasePlan, context: TaskContext) -> TaskResult:
     """Hand over the actions of the plan that waits, or withdraw them; nothing happens where none waits.
 

@@ -36,7 +36,7 @@ WAITS = (
 STOPPED = "Nothing is planned or sent at present: {}."
 
 
-@query("hearth.interventions.report", InterventionsReport, queue="inference")
+@query("hearth.interventions.report", InterventionsReport, queue="inference", scope="read")
 def report(session: Session, request: InterventionsReport, context: TaskContext) -> TaskResult:
     """Leads sent to and held out, how they ended, the difference with its interval, and the verdict with its reason."""
     settings = settings_of(context.settings())

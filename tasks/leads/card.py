@@ -30,7 +30,7 @@ from tasks.services.leads.threshold_events import KIND
 STATEMENTS, EVENTS, OUTCOMES, SCORES = 10, 20, 50, 20
 
 
-@query("hearth.leads.card", CardRequest, queue="inference")
+@query("hearth.leads.card", CardRequest, queue="inference", scope="read")
 def card(session: Session, request: CardRequest, context: TaskContext) -> TaskResult:
     """Return one lead: its state, its score with reasons and history, its risk, what to do now, what happened."""
     lead = leads.get(session, request.tenant_id, lead_ids=[request.the_lead()])[0]

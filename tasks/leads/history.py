@@ -17,7 +17,7 @@ from tasks.services.leads.threshold_events import KIND
 OVERRIDES = 50
 
 
-@query("hearth.leads.history", ScoreHistory, queue="inference")
+@query("hearth.leads.history", ScoreHistory, queue="inference", scope="read")
 def history(session: Session, request: ScoreHistory, context: TaskContext) -> TaskResult:
     """Every score of a lead, newest first, with what people said of it; send `before` again for the next page."""
     tenant_id, lead_id = context.tenant_id, request.the_lead()

@@ -21,7 +21,7 @@ from tasks.services.leads.overrides import EffectiveScore, load_effective_score,
 from tasks.services.leads.threshold_events import KIND, Move, emit_crossings, thresholds_of
 
 
-@effect("hearth.leads.override", OverrideScore, queue="inference")
+@effect("hearth.leads.override", OverrideScore, queue="inference", scope="write")
 def override(session: Session, request: OverrideScore, context: TaskContext) -> TaskResult:
     """Let a person's judgement of a lead count instead of its score until it is withdrawn; the next one replaces it."""
     lead_id = request.the_lead()
@@ -48,7 +48,7 @@ def override(session: Session, request: OverrideScore, context: TaskContext) -> 
     return TaskResult(data={"lead_id": lead_id, "override": override_view(record), "standing": _brief(after)})
 
 
-@effect("hearth.leads.withdraw_override", WithdrawOverride, queue="inference")
+@effect("hearth.leads.withdraw_override", WithdrawOverride, queue="inference", scope="write")
 def withdraw_override(session: Session, request: WithdrawOverride, context: TaskContext) -> TaskResult:
     """Go back to the score; harmless where no override is active."""
     lead_id = request.the_lead()
@@ -64,7 +64,7 @@ def withdraw_override(session: Session, request: WithdrawOverride, context: Task
     return TaskResult(data={"lead_id": lead_id, "withdrawn": withdrawn, "standing": _brief(after)})
 
 
-@effect("hearth.leads.mark", MarkScore, queue="inference")
+@effect("hearth.leads.mark", MarkScore, queue="inference", scope="write")
 def mark(session: Session, request: MarkScore, context: TaskContext) -> TaskResult:
     """Store that somebody calls a score wrong, or right after all; each person's last mark counts."""
     scores = predictions.get(session, context.tenant_id, prediction_ids=[request.prediction_id])

@@ -16,7 +16,7 @@ from tasks.services.models import model_registry
 from tasks.services.models.model_kinds import LEAD_SCORE
 
 
-@effect("hearth.leads.score", ScoreLeads, queue="inference")
+@effect("hearth.leads.score", ScoreLeads, queue="inference", scope="read")
 def score(session: Session, request: ScoreLeads, context: TaskContext) -> TaskResult:
     """Score one lead, stored or sent along, with its reasons; or many, whose rows the worklist and the card show.
 

@@ -20,7 +20,7 @@ from tasks.runtime.task import effect
 from tasks.services.leads import refusals
 
 
-@effect("hearth.leads.upsert", UpsertLeads, queue="ingest")
+@effect("hearth.leads.upsert", UpsertLeads, queue="ingest", scope="write")
 def upsert(session: Session, request: UpsertLeads, context: TaskContext) -> TaskResult:
     """Create or change leads; a lead without a usable identity is rejected by its index and the rest goes on.
 

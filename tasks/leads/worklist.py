@@ -51,7 +51,7 @@ class CallableLead:
     agent: str | None
 
 
-@query("hearth.leads.worklist", WorklistRequest, queue="inference")
+@query("hearth.leads.worklist", WorklistRequest, queue="inference", scope="read")
 def worklist(session: Session, request: WorklistRequest, context: TaskContext) -> TaskResult:
     """Today's calls: open leads that may be contacted, an inquiry nobody answered first, then by expected value.
 

@@ -22,7 +22,7 @@ from tasks.services.leads import refusals
 MOST = 150
 
 
-@query("hearth.privacy.consent", ConsentLedger, queue="ingest")
+@query("hearth.privacy.consent", ConsentLedger, queue="ingest", scope="privacy")
 def consent(session: Session, request: ConsentLedger, context: TaskContext) -> TaskResult:
     """Return a lead's statements: when, by what, from which source and on which channel; without the words."""
     record = leads.get(session, context.tenant_id, lead_ids=[request.the_lead()])[0]
@@ -30,14 +30,14 @@ def consent(session: Session, request: ConsentLedger, context: TaskContext) -> T
     return TaskResult(data={"lead_id": record.lead_id, **ledger_view}, as_of=context.now)
 
 
-@query("hearth.privacy.doubts", OpenDoubts, queue="ingest")
+@query("hearth.privacy.doubts", OpenDoubts, queue="ingest", scope="privacy")
 def doubts(session: Session, request: OpenDoubts, context: TaskContext) -> TaskResult:
     """Return the leads that get no message until a person decides whether they refused, the longest waiting first."""
     in_doubt = refusals.in_doubt(session, context.tenant_id, assigned_to=request.assigned_to, limit=request.limit)
     return TaskResult(data={"leads": in_doubt}, as_of=context.now)
 
 
-@effect("hearth.privacy.decide", DecideConsent, queue="ingest")
+@effect("hearth.privacy.decide", DecideConsent, queue="ingest", scope="privacy")
 def decide(session: Session, request: DecideConsent, context: TaskContext) -> TaskResult:
     """Record a person's decision on a lead in doubt: it refused, on these channels, or it did not.
 

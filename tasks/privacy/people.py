@@ -20,7 +20,7 @@ from tasks.runtime.task import job
 MOST = 100
 
 
-@job("hearth.privacy.find", FindPerson, queue="ingest")
+@job("hearth.privacy.find", FindPerson, queue="ingest", scope="privacy")
 def find(request: FindPerson, context: TaskContext) -> JsonObject:
     """Find people by an e-mail address or a phone number; the answer and the audit row have neither.
 
@@ -51,7 +51,7 @@ def find(request: FindPerson, context: TaskContext) -> JsonObject:
     return context.envelope(request, TaskResult(data=data, as_of=context.now))
 
 
-@job("hearth.privacy.correct", CorrectPerson, queue="ingest")
+@job("hearth.privacy.correct", CorrectPerson, queue="ingest", scope="privacy")
 def correct(request: CorrectPerson, context: TaskContext) -> JsonObject:
     """Correct stored facts of one lead: recorded without values, scored again, and told to the CRM by column names."""
     tenant_id = request.tenant_id

@@ -35,7 +35,7 @@ SOON = 30.0
 WRITERS = 5.0
 
 
-@job("hearth.privacy.export", ExportPerson, queue="ingest")
+@job("hearth.privacy.export", ExportPerson, queue="ingest", scope="privacy")
 def export(request: ExportPerson, context: TaskContext) -> JsonObject:
     """Write everything that is stored about a person to a file of the workspace; the result has counts only."""
     with reading(request.tenant_id) as session:
@@ -80,7 +80,7 @@ def export(request: ExportPerson, context: TaskContext) -> JsonObject:
         return context.store_result(session, request, key, TaskResult(data=data))
 
 
-@job("hearth.privacy.forget", ForgetPerson, queue="ingest")
+@job("hearth.privacy.forget", ForgetPerson, queue="ingest", scope="privacy")
 def forget(request: ForgetPerson, context: TaskContext) -> JsonObject:
     """Erase a person everywhere, once: first refuse their data from now on, then clean files, then delete all rows."""
     with transaction(request.tenant_id) as session:
@@ -240,7 +240,7 @@ def _result(erasure_id: str, leads: int, erased: ErasureResult, files: Mapping[s
     }
 
 
-@effect("hearth.privacy.restrict", RestrictPerson, queue="ingest")
+@effect("hearth.privacy.restrict", RestrictPerson, queue="ingest", scope="privacy")
 def restrict(session: Session, request: RestrictPerson, context: TaskContext) -> TaskResult:
     """Restrict processing of a person's data, or lift the restriction after a review."""
     tenant_id = request.tenant_id
@@ -274,7 +274,7 @@ def restrict(session: Session, request: RestrictPerson, context: TaskContext) ->
     return TaskResult(data={"leads": leads})
 
 
-@effect("hearth.privacy.readmit", ReadmitPerson, queue="ingest")
+@effect("hearth.privacy.readmit", ReadmitPerson, queue="ingest", scope="privacy")
 def readmit(session: Session, request: ReadmitPerson, context: TaskContext) -> TaskResult:
     """Allow a forgotten person to be imported again, for example when they contact the tenant again."""
     if erasure.get(session, request.tenant_id, erasure_id=request.erasure_id) is None:

@@ -79,6 +79,8 @@ class RunningTask(Protocol):
     #: the declared function; its request is of the task's own contract
     body: Callable[..., Any]
     on_fault: OnFault | None
+    #: True where a message of a tenant that does not exist is held until it does
+    awaits_tenant: bool
 
     def signature_from_request(self, *, countdown: float, retries: int, headers: JsonMapping) -> Signature:
         """Return a copy of the message that is run, to be sent after `countdown` seconds."""

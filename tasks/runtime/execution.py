@@ -9,19 +9,37 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
+from db.errors import UnknownTenant
 from db.repositories import tenants
 from db.repositories.jobs import quarantine
 from db.session import Session, reading
 from domain.documents import JsonObject
 from tasks.contracts.base.request import Request
+from tasks.errors import InvalidPayload
 from tasks.runtime import idempotency, lead_references, outbox
 from tasks.runtime.celery_types import RunningTask
 from tasks.runtime.context import TaskContext
+from tasks.runtime.failures import unknown_tenants
 from tasks.runtime.leases import leased
 
 
 def run(task: RunningTask, request: Request, context: TaskContext) -> JsonObject:
-    """Return the envelope of a checked request."""
+    """Return the envelope of a checked request.
+
+    Raises:
+        InvalidPayload: its tenant does not exist yet, and the message waits for it.
+        UnknownTenant: its tenant does not exist, and the message is not kept.
+
+    """
+    try:
+        return _run(task, request, context)
+    except UnknownTenant:
+        if task.awaits_tenant and not request.dry_run and unknown_tenants.keep(task, request.tenant_id, context.now):
+            raise InvalidPayload.at("unknown_tenant", "tenant_id", "no such tenant; kept until it is created") from None
+        raise
+
+
+def _run(task: RunningTask, request: Request, context: TaskContext) -> JsonObject:
     match task.kind:
         case "query":
             return _query(task, request, context)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 from domain.documents import JsonObject
 from tasks.contracts.base.request import ENVELOPE_SCHEMA, Request
@@ -20,6 +21,9 @@ SHELVES = frozenset({"contracts", "runtime", "intake", "crm", "services"})
 PREFIX = "hearth."
 
 _TASKS = Path(__file__).parents[1]
+
+#: what a key of the gateway must be good for before it may send a task
+Scope = Literal["read", "write", "settings", "privacy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,10 @@ class Declaration:
     queue: str
     #: True for a task that only Hearth sends: its contract is not published
     internal: bool
+    #: the scope of a gateway's key that may send it; None: it is not open at the gateway
+    scope: Scope | None = None
+    #: True for a task that only reads: what is lost of it is asked again
+    reads: bool = False
 
 
 _declared: dict[str, Declaration] = {}
@@ -68,6 +76,16 @@ def public_contracts() -> dict[str, type[Request]]:
         name: declaration.contract
         for name, declaration in sorted(_declared.items())
         if name.startswith(PREFIX) and not declaration.internal
+    }
+
+
+def open_tasks() -> dict[str, Declaration]:
+    """Return the tasks that the gateway takes, by name; imports all tasks."""
+    load()
+    return {
+        name: declaration
+        for name, declaration in sorted(_declared.items())
+        if name.startswith(PREFIX) and declaration.scope is not None and not declaration.internal
     }
 
 

@@ -40,7 +40,7 @@ from tasks.runtime.celery_types import OnFault
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.failures import delivery_attempts, retries, retry_policy
 from tasks.runtime.failures.error_mapping import absorbed, translated
-from tasks.runtime.registry import Declaration
+from tasks.runtime.registry import Declaration, Scope
 
 Kind = Literal["query", "effect", "step", "job"]
 #: its request is of the task's own contract
@@ -53,8 +53,12 @@ class Options(TypedDict, total=False):
 
     #: True for a task that only Hearth sends: its contract is not published
     internal: bool
+    #: the scope of a gateway's key that may send the task; without it, the gateway does not take it
+    scope: Scope
     on_fault: OnFault
     many: Bodies
+    #: True where a message of a tenant that does not exist is held until it does, instead of only refused
+    awaits_tenant: bool
     #: Celery's: True where nobody waits for an answer, and none is stored
     ignore_result: bool
 
@@ -77,6 +81,8 @@ class HearthTask(Task):
     on_fault: OnFault | None = None
     #: runs several messages of one tenant in one transaction; None: each message has its own
     many: Bodies | None = None
+    #: see Options
+    awaits_tenant: bool = False
 
     def prepare(self, calls: Sequence[Call]) -> None:
         """Run messages of one tenant in one transaction; each is then answered as if it had come alone."""
@@ -166,7 +172,15 @@ def job(
 def _declare(
     kind: Kind, name: str, contract: type[Request], queue: str, options: Options
 ) -> Callable[[Body | JobBody], HearthTask]:
-    """Register a task; what its options say beyond `internal` is set on the task."""
+    """Register a task; what its options say beyond the declaration is set on the task."""
+    declaration = Declaration(
+        name=name,
+        contract=contract,
+        queue=queue,
+        internal=options.get("internal", False),
+        scope=options.get("scope"),
+        reads=kind == "query",
+    )
 
     def declare(body: Body | JobBody) -> HearthTask:
         # positional only: a caller may name a key `self`
@@ -178,9 +192,9 @@ def _declare(
         attributes = {
             each: staticmethod(value) if callable(value) else value
             for each, value in options.items()
-            if each != "internal"
+            if each not in ("internal", "scope")
         }
-        registry.add(Declaration(name=name, contract=contract, queue=queue, internal=options.get("internal", False)))
+        registry.add(declaration)
         task: HearthTask = shared_task(
             run,
             name=name,

@@ -11,6 +11,7 @@ import pytest
 from tasks.contracts import answers
 from tasks.contracts.event_types import EVENT_TYPES
 from tasks.runtime import registry
+from workers.gateway import openapi, typescript
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 GENERATED = registry.schemas()
@@ -22,9 +23,19 @@ def test_the_published_schema_is_the_generated_one(name: str) -> None:
     assert published == GENERATED[name], "run `hearth schemas docs/schemas` and look at the difference"
 
 
+def test_the_published_description_of_the_gateway_is_the_generated_one() -> None:
+    published = json.loads((FOLDER / "openapi.json").read_text())
+    assert published == openapi.document(), "run `hearth schemas docs/schemas` and look at the difference"
+
+
+def test_the_published_types_are_the_generated_ones() -> None:
+    published = (FOLDER / "hearth.d.ts").read_text()
+    assert published == typescript.declarations(GENERATED), "run `hearth schemas docs/schemas`"
+
+
 def test_no_published_schema_is_left_over() -> None:
     published = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.json")}
-    assert published == {f"{name}.json" for name in GENERATED}
+    assert published == {f"{name}.json" for name in (*GENERATED, "openapi")}
 
 
 def test_every_public_task_says_what_it_answers() -> None:

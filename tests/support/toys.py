@@ -8,6 +8,7 @@ from pathlib import Path
 from celery import shared_task, signals
 from celery.worker.control import control_command
 
+from tasks.errors import InvalidPayload
 from workers.app import app
 from workers.worker import hooks
 
@@ -31,6 +32,17 @@ def work(*, started, done, seconds):
 @shared_task(name="toys.fail")
 def fail(**kwargs):
     raise ValueError(f"cannot use {kwargs}")
+
+
+@shared_task(name="toys.refuse")
+def refuse(**kwargs):
+    raise InvalidPayload.at("unknown_lead", "lead_ids.0", f"no {kwargs}")
+
+
+@shared_task(name="toys.upkeep", send_events=False)
+def upkeep(*, fails):
+    if fails:
+        raise ValueError(fails)
 
 
 @shared_task(name="toys.again", bind=True, max_retries=1)

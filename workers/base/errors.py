@@ -3,12 +3,14 @@
 WorkersError
 ├── BrokerNotFound       no broker to talk to and no program to start one
 ├── BrokerSilent         a broker is there and does not answer
+├── BrokerForbids        the user of REDIS_URL has not the rights of a worker
 ├── ClusterRunning       another process runs the cluster of this home
 ├── ClusterFailed        a process crashed again and again; its log is named
 ├── ClusterSlow          the cluster was not ready in time
 ├── FlowerUnprotected    Flower was to start without a password
 ├── HomeNotPrivate       others may read Hearth's home, and we may not change that
 ├── KeysUnreadable       the key file is there and cannot be used
+└── WebhookKeysUnusable  no key that verifies webhooks, or one that is none
 """
 
 
@@ -22,6 +24,10 @@ class BrokerNotFound(WorkersError):  # noqa: N818 - says the fact
 
 class BrokerSilent(WorkersError):  # noqa: N818
     """The broker does not answer or refuses the password."""
+
+
+class BrokerForbids(WorkersError):  # noqa: N818
+    """The broker's user in REDIS_URL may not do what the processes of a cluster do."""
 
 
 class ClusterRunning(WorkersError):  # noqa: N818
@@ -46,3 +52,7 @@ class HomeNotPrivate(WorkersError):  # noqa: N818
 
 class KeysUnreadable(WorkersError):  # noqa: N818
     """The key file cannot be used; without it, sealed columns stay closed."""
+
+
+class WebhookKeysUnusable(WorkersError):  # noqa: N818
+    """Signed webhooks cannot be verified with the keys that are set."""

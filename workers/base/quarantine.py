@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -18,8 +18,8 @@ from redis import Redis
 
 from db.records import OutboxDraft, QuarantineDraft, QuarantineEntry, QuarantineRecord
 from db.repositories import tenants
+from db.repositories.jobs import awaited_tenants, outbox, quarantine
 from db.repositories.jobs import delivery_attempts as attempt_rows
-from db.repositories.jobs import outbox, quarantine
 from db.session import EVERY_TENANT, Session, reading, transaction
 from domain.documents import JsonObject
 from tasks.contracts.base.destinations import is_bookkeeping
@@ -34,13 +34,24 @@ from workers.base.decoding import BODY_LIMIT
 log = structlog.get_logger(__name__)
 
 Reason = Literal[
-    "malformed", "undecodable", "unknown_message", "unknown_task", "invalid", "poison", "attempts", "unavailable"
+    "malformed",
+    "undecodable",
+    "unknown_message",
+    "unknown_task",
+    "unknown_tenant",
+    "no_location",
+    "invalid",
+    "poison",
+    "attempts",
+    "unavailable",
 ]
 
 #: the tenant of a message that does not tell its own
 NOBODY = quarantine.UNKNOWN_TENANT
 #: the reason of a message that was started too often
 ATTEMPTS: Literal["attempts"] = quarantine.ATTEMPTS
+#: the reasons of what no worker could run, however often it were sent
+NO_MESSAGE = frozenset({"malformed", awaited_tenants.NO_TENANT})
 #: stands in an outbox row for a held message; the relay knows it, no worker does
 REPLAY = "hearth.quarantine.replay"
 #: a message's header that counts how often it was parked
@@ -111,14 +122,13 @@ def take_over(client: Redis) -> int:
 def replay(session: Session, entry: QuarantineEntry, *, now: datetime, by_hand: bool = False) -> bool:
     """Send a held message again by way of the outbox; False when it is not held, or no message.
 
-    `by_hand` forgets its attempts.
+    `by_hand` forgets its attempts. What awaits its tenant is sent by `workers.base.awaited_messages`.
     """
-    if entry.reason == "malformed" or not quarantine.replay(
+    if entry.reason in {*NO_MESSAGE, quarantine.AWAITS_TENANT} or not quarantine.replay(
         session, entry.tenant_id, quarantine_id=entry.quarantine_id, now=now
     ):
         return False
-    kwargs = {"quarantine_id": entry.quarantine_id, "fresh": by_hand}
-    outbox.add(session, entry.tenant_id, drafts=[OutboxDraft(task=REPLAY, queue=entry.queue, kwargs=kwargs)], now=now)
+    publish_later(session, [entry], now=now, fresh=by_hand)
     if by_hand and entry.task:
         record = quarantine.get(session, entry.tenant_id, quarantine_id=entry.quarantine_id)
         if task_id := record and _task_id(record):
@@ -144,6 +154,16 @@ def replay_known(tasks: Collection[str]) -> int:
     return sent
 
 
+def publish_later(session: Session, entries: Sequence[QuarantineEntry], *, now: datetime, fresh: bool) -> None:
+    """Write messages of one tenant to the outbox, which the relay opens and publishes."""
+    drafts = [
+        OutboxDraft(task=REPLAY, queue=each.queue, kwargs={"quarantine_id": each.quarantine_id, "fresh": fresh})
+        for each in entries
+    ]
+    if drafts:
+        outbox.add(session, entries[0].tenant_id, drafts=drafts, now=now)
+
+
 def find(session: Session, quarantine_id: str) -> QuarantineEntry | None:
     """Return a message by its id, in whichever state and of whichever tenant."""
     for state in ("held", "replayed", "dropped"):
@@ -160,7 +180,7 @@ def raw_message(record: QuarantineRecord, *, outbox_id: str, fresh: bool) -> Raw
         ValueError: it cannot be sent again, since it was too long to be kept whole or was no message.
 
     """
-    if record.entry.reason == "malformed":
+    if record.entry.reason in NO_MESSAGE:
         raise ValueError("the entry was no message; correct it and send it anew")
     if record.headers.get("truncated"):
         raise ValueError("the message was too long to be kept whole")

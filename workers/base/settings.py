@@ -42,10 +42,12 @@ class Settings(BaseSettings):
     import_dirs: str = ""
     #: public keys (PEM, one after another) that may sign HighLevel's webhooks; none: no webhook is believed
     ghl_keys: str = ""
+    #: False: the gateway takes no signed webhooks, and starts without `ghl_keys`
+    gateway_webhooks: bool = True
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    #: `user:password` of Flower's basic auth; None: made anew at each start of the embedded cluster
+    #: `user:password` of Flower's basic auth; None: the embedded cluster makes one and keeps it
     flower_auth: SecretStr | None = None
-    #: TCP port of Flower on 127.0.0.1; 0: any free one
+    #: TCP port of Flower on 127.0.0.1; 0: one that the embedded cluster finds free and keeps, elsewhere 5555
     flower_port: int = Field(default=0, ge=0, le=65535)
     #: False lets Flower's users revoke tasks and stop workers
     flower_read_only: bool = True

@@ -11,6 +11,7 @@ from db.records import QuarantineEntry, QuarantineRecord
 from db.repositories.jobs import quarantine as repository
 from db.session import EVERY_TENANT, Session, reading, transaction
 from domain.documents import JsonObject
+from workers.base import awaited_messages
 from workers.base import quarantine as raw_quarantine
 from workers.base.settings import settings
 from workers.cli.base.command import Command, CommandFailed, example, json_option
@@ -64,7 +65,12 @@ def show(message: str, reveal: bool, as_json: bool) -> None:
         record = repository.get(session, entry.tenant_id, quarantine_id=message)
     if record is None:
         raise CommandFailed(f"message {message} has just been removed")
-    description = {**_brief(entry), "body_bytes": len(record.body), "header_names": raw_quarantine.header_names(record)}
+    description = {
+        **_brief(entry),
+        **({"awaits": awaited_messages.tenant_of(record)} if awaited_messages.waits(entry) else {}),
+        "body_bytes": len(record.body),
+        "header_names": raw_quarantine.header_names(record),
+    }
     if reveal:
         description |= _content(record)
     if as_json:
@@ -83,10 +89,15 @@ def replay(messages: tuple[str, ...], everything: bool, task: str | None, as_jso
     now = datetime.now(UTC)
 
     def again(session: Session, entry: QuarantineEntry) -> bool:
-        if messages and entry.reason == "malformed":
+        if messages and entry.reason in raw_quarantine.NO_MESSAGE:
             hint = "is not a message that a worker can run; correct its sender, and drop it"
             raise CommandFailed(f"{entry.quarantine_id} {hint}")
-        return raw_quarantine.replay(session, entry, now=now, by_hand=True)
+        if not awaited_messages.waits(entry):
+            return raw_quarantine.replay(session, entry, now=now, by_hand=True)
+        sent = awaited_messages.replay(session, entry, now=now)
+        if messages and not sent:
+            raise CommandFailed(f"{entry.quarantine_id} waits for a tenant that does not exist; create it first")
+        return sent
 
     _report("replayed", _settle(messages, task, again, everything=everything), as_json=as_json)
 

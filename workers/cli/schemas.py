@@ -1,4 +1,4 @@
-"""`hearth schemas`: write the contract as JSON Schemas, for callers in other languages."""
+"""`hearth schemas`: write the contract as JSON Schemas, OpenAPI and TypeScript, for callers in other languages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from tasks.runtime import registry
 from workers.cli.base.command import Command, example, json_option
 from workers.cli.base.output import emit, say
+from workers.gateway import openapi, typescript
 
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
@@ -18,8 +19,11 @@ DIRECTORY = click.Path(file_okay=False, path_type=Path)
 @click.argument("directory", metavar="DIR", type=DIRECTORY)
 @json_option
 def schemas(directory: Path, as_json: bool) -> None:
-    """Write the JSON Schemas of the contract to DIR: of arguments, of answers and of events."""
-    written = [_write(directory / f"{name}.json", schema) for name, schema in sorted(registry.schemas().items())]
+    """Write the contract to DIR: JSON Schemas of arguments, answers and events, openapi.json and hearth.d.ts."""
+    found = registry.schemas()
+    texts = {f"{name}.json": _json(schema) for name, schema in sorted(found.items())}
+    texts |= {"openapi.json": _json(openapi.document()), "hearth.d.ts": typescript.declarations(found)}
+    written = [_write(directory / name, text) for name, text in texts.items()]
     if as_json:
         emit({"files": written})
     else:
@@ -27,7 +31,11 @@ def schemas(directory: Path, as_json: bool) -> None:
             say(path)
 
 
-def _write(path: Path, schema: object) -> str:
+def _json(schema: object) -> str:
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+def _write(path: Path, text: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(schema, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return str(path)

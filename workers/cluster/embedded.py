@@ -5,13 +5,12 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from kombu.exceptions import OperationalError
 from pydantic import SecretStr
@@ -22,6 +21,7 @@ from workers.base import atomic_files, database
 from workers.base.errors import ClusterRunning, ClusterSlow
 from workers.base.settings import Settings, read_cluster
 from workers.cluster import broker
+from workers.cluster.addresses import Addresses, Notice
 from workers.cluster.locks import Lock
 from workers.cluster.result_cleanup import release
 from workers.cluster.signals import Signals
@@ -33,8 +33,6 @@ from workers.cluster.watchdog import Patience, Stopped, Watch, Watcher
 READY = 60.0
 #: the module that workers load
 TASKS = "workers.bootstrap"
-
-Notice = Callable[[str], object]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -147,14 +145,16 @@ def start(
     fold: bool | None = None,
     tasks: str = TASKS,
     patience: Patience | None = None,
+    notice: Notice = print,
 ) -> Cluster:
     """Start the cluster of settings.home and join workers.app to it; `wait_ready` returns when it answers.
 
-    A worker that consumes nothing for longer than `patience` is restarted.
+    A worker that consumes nothing for longer than `patience` is restarted. Ports and passwords are those of the last
+    start; `notice` is called when a port has to be another one.
 
     Raises:
         ClusterRunning: it runs already.
-        BrokerNotFound, BrokerSilent, ClusterFailed, HomeNotPrivate, KeysUnreadable: as they say.
+        BrokerNotFound, BrokerSilent, BrokerForbids, ClusterFailed, HomeNotPrivate, KeysUnreadable: as they say.
 
     """
     atomic_files.restrict_to_owner(settings.home)
@@ -167,8 +167,11 @@ def start(
     # should an exception slip past the `with` block
     atexit.register(cluster.stop)
     signals.install()
+    addresses = Addresses.of(settings, notice)
     try:
-        plan = _plan(settings, _start_broker(settings, supervisor), flower=flower, beat=beat, fold=fold, tasks=tasks)
+        url = _start_broker(settings, supervisor, addresses)
+        workers = worker_specs(fold=fold)
+        plan = _plan(settings, url, addresses, flower=flower, beat=beat, workers=workers, tasks=tasks)
         _start_processes(cluster, supervisor, plan)
         cluster._watcher = _watcher(supervisor, plan, patience or Patience())  # noqa: SLF001 - of this module
         cluster._watcher.start()  # noqa: SLF001
@@ -235,7 +238,7 @@ def _private(settings: Settings, users: Lock, notice: Notice, tasks: str) -> Clu
     notice("no cluster is running: starting a private one for this command")
     while time.monotonic() < deadline:
         try:
-            return start(settings, flower=False, tasks=tasks)
+            return start(settings, flower=False, tasks=tasks, notice=notice)
         except ClusterRunning:
             time.sleep(0.2)
         if cluster := _guest_of(settings, users):
@@ -250,26 +253,28 @@ def _wait_for_guests(users: Lock, notice: Notice) -> None:
             time.sleep(0.1)
 
 
-def _start_broker(settings: Settings, supervisor: Supervisor) -> SecretStr:
-    chosen = broker.prepare(settings)
+def _start_broker(settings: Settings, supervisor: Supervisor, addresses: Addresses) -> SecretStr:
+    chosen = broker.prepare(settings, addresses=addresses)
     if chosen.process:
         supervisor.add(chosen.process)
     broker.wait_for(chosen.url, supervisor.check)
+    broker.check_rights(chosen.url)
     join(chosen.url)
     return chosen.url
 
 
-def _plan(settings: Settings, url: SecretStr, *, flower: bool, beat: bool, fold: bool | None, tasks: str) -> Topology:
-    auth = settings.flower_auth or SecretStr(f"hearth:{secrets.token_urlsafe(24)}")
+def _plan(settings: Settings, url: SecretStr, addresses: Addresses, *, flower: bool, **chosen: Any) -> Topology:
     return Topology(
         url=url,
-        workers=worker_specs(fold=fold),
-        tasks=tasks,
-        beat=beat,
-        flower_auth=auth if flower else None,
-        flower_port=settings.flower_port or broker.free_port(),
-        metrics_port=settings.metrics_port or broker.free_port(),
+        flower_auth=_flower_auth(settings, addresses) if flower else None,
+        flower_port=settings.flower_port or (addresses.port("flower") if flower else 0),
+        metrics_port=settings.metrics_port or addresses.port("metrics"),
+        **chosen,
     )
+
+
+def _flower_auth(settings: Settings, addresses: Addresses) -> SecretStr:
+    return settings.flower_auth or SecretStr(f"hearth:{addresses.password('flower').get_secret_value()}")
 
 
 def _start_processes(cluster: Cluster, supervisor: Supervisor, plan: Topology) -> None:

@@ -11,6 +11,8 @@ from workers.base.settings import Settings, settings
 
 #: tasks that Flower remembers, some 5 KB each; its own 100,000 would take half a gigabyte
 MAX_TASKS = 5_000
+#: columns of its list of tasks; the last says by which code a message was refused
+COLUMNS = "name,uuid,state,received,runtime,worker,exception"
 #: workers that it remembers, and the seconds after which it forgets one that is gone: each has a name of its own for
 #: every host it ran on, and metrics for each task
 MAX_WORKERS, GONE = 200, 3600
@@ -34,6 +36,9 @@ def environment(chosen: Settings) -> Mapping[str, str]:
         "FLOWER_READ_ONLY": str(chosen.flower_read_only),
         "FLOWER_UNAUTHENTICATED_API": "false",
         "FLOWER_MAX_TASKS": str(MAX_TASKS),
+        "FLOWER_TASKS_COLUMNS": COLUMNS,
+        # our workers send events by themselves; a CRM's own worker on this broker need not, and is then not listed
+        "FLOWER_ENABLE_EVENTS": "false",
         "FLOWER_MAX_WORKERS": str(MAX_WORKERS),
         "FLOWER_PURGE_OFFLINE_WORKERS": str(GONE),
         # Flower needs no results; without a backend it has none to show

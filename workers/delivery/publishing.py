@@ -10,6 +10,7 @@ from kombu.messaging import Producer
 from redis import Redis
 
 from db.records import OutboxRecord, QuarantineRecord
+from domain.documents import JsonMapping
 from tasks.contracts.base.destinations import is_bookkeeping
 from tasks.runtime.failures.delivery_attempts import AGAIN
 from tasks.runtime.outbox import FROM_OUTBOX
@@ -25,8 +26,10 @@ BATCH = 500
 class Publisher:
     """A producer's connection to the broker; after an error the next use opens a new one."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: Celery, transport_options: Mapping[str, object] | None = None) -> None:
         self._app = app
+        # an absent broker is reported at once: the caller waits and tries again
+        self._options = {"max_retries": 1, "interval_start": 0.1, **(transport_options or {})}
         self._connection: Connection | None = None
 
     @property
@@ -38,8 +41,16 @@ class Publisher:
         """Return the queues that our workers consume."""
         return {queue.name for queue in self._app.conf.task_queues}
 
-    def publish(self, rows: Sequence[OutboxRecord], letters: Mapping[str, RawMessage]) -> None:
+    def publish(
+        self,
+        rows: Sequence[OutboxRecord],
+        letters: Mapping[str, RawMessage],
+        *,
+        unstored: Sequence[OutboxRecord] = (),
+    ) -> None:
         """Publish rows under their ids; a row that stands for a quarantined message is published as that message.
+
+        `unstored` are tasks without a row in the outbox: nobody publishes them again.
 
         Raises:
             kombu.exceptions.BatchPublishError, redis.RedisError: some rows may have arrived; publish all again.
@@ -47,14 +58,16 @@ class Publisher:
         """
         producer = self._app.amqp.Producer(self._channel(), auto_declare=False)
         # once for all, not once a message: that took a quarter of the time
-        for name in {self._queue_of(row) for row in rows}:
+        for name in {self._queue_of(row) for row in (*rows, *unstored)}:
             producer.maybe_declare(self._app.amqp.queues[name])
         with producer.batch(max_size=BATCH):
             for row in rows:
                 if row.task == REPLAY:
                     self._post(producer, letters[row.outbox_id])
                 else:
-                    self._send(producer, row)
+                    self._send(producer, row, {FROM_OUTBOX: row.outbox_id, **_again(row)})
+            for row in unstored:
+                self._send(producer, row, {})
 
     def close(self) -> None:
         """Close the connection; the next use opens another."""
@@ -64,17 +77,16 @@ class Publisher:
 
     def _channel(self) -> Channel:
         if self._connection is None:
-            # an absent broker is reported at once: the caller waits and tries again
-            options = {**self._app.conf.broker_transport_options, "max_retries": 1, "interval_start": 0.1}
+            options = {**self._app.conf.broker_transport_options, **self._options}
             self._connection = self._app.connection_for_write(transport_options=options)
         return self._connection.default_channel
 
-    def _send(self, producer: Producer, row: OutboxRecord) -> None:
+    def _send(self, producer: Producer, row: OutboxRecord, headers: JsonMapping) -> None:
         amqp = self._app.amqp
         message = amqp.create_task_message(
             row.outbox_id, row.task, (), dict(row.kwargs), argsrepr=HIDDEN, kwargsrepr=HIDDEN, origin="hearth.relay"
         )
-        options = {"headers": {FROM_OUTBOX: row.outbox_id, **_again(row)}, "declare": [], "retry": False}
+        options = {"headers": headers, "declare": [], "retry": False}
         amqp.send_task_message(producer, row.task, message, queue=self._queue_of(row), **options)
 
     def _queue_of(self, row: OutboxRecord) -> str:

@@ -74,7 +74,7 @@ def signature(secret: bytes, moment: int, body: bytes) -> str:
 def post(target: Target, event_id: str, body: bytes, *, loopback: bool = False) -> Outcome:
     """Deliver a body in at most `WHOLE` seconds; `loopback` allows receivers on this machine, by plain http too."""
     try:
-        url, name = _guarded(target.url, loopback=loopback)
+        url, name = guarded_url(target.url, loopback=loopback)
     except TargetUnusable as error:
         return Outcome(state="dead", error=str(error))
     except OSError:
@@ -101,7 +101,7 @@ async def _send(url: httpx.URL, headers: dict[str, str], body: bytes) -> Outcome
     host = httpx.URL(f"https://{headers['Host']}").host
     # the answer's body is nothing to us and may be endless: its head decides
     async with (
-        httpx.AsyncClient(verify=_tls(), timeout=timeout, follow_redirects=False, trust_env=False) as client,
+        httpx.AsyncClient(verify=tls_context(), timeout=timeout, follow_redirects=False, trust_env=False) as client,
         client.stream("POST", url, headers=headers, content=body, extensions={"sni_hostname": host}) as answer,
     ):
         return outcome_of(answer.status_code, answer.headers.get("Retry-After"))
@@ -112,11 +112,11 @@ def outcome_of(status: int, retry_after: str | None = None) -> Outcome:
     if 200 <= status < 300:
         return DELIVERED
     passing = status >= 500 or status in _PASSING
-    after = _seconds(retry_after) if passing else None
+    after = seconds_to_wait(retry_after) if passing else None
     return Outcome(state="retry" if passing else "dead", error=f"http.{status}", after=after)
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def seconds_to_wait(retry_after: str | None) -> float | None:
     """Return Retry-After, a number or a date, in seconds, bounded."""
     if not retry_after:
         return None
@@ -132,8 +132,14 @@ def _until(date: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
 
 
-def _guarded(text: str, *, loopback: bool) -> tuple[httpx.URL, str]:
-    """Return the URL with the resolved address as host, and the host's name: a second look-up could lead elsewhere."""
+def guarded_url(text: str, *, loopback: bool) -> tuple[httpx.URL, str]:
+    """Return the URL with the resolved address as host, and the host's name: a second look-up could lead elsewhere.
+
+    Raises:
+        TargetUnusable: it is no address that may be reached.
+        OSError: the name is not found.
+
+    """
     try:
         url = httpx.URL(text)
         # some hosts are looked at only here
@@ -168,6 +174,7 @@ def _is_public(address: _Address) -> bool:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """Return the TLS settings of every request: certificates are checked against those of this machine."""
     # reading the certificates takes longer than a delivery
     return ssl.create_default_context()

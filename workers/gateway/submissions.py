@@ -6,14 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domain.documents import JsonObject
+from workers.gateway.errors import BrokerAway, KeyConflict
 
-
-class BrokerAway(Exception):  # noqa: N818 - says the fact
-    """Neither the broker nor the outbox took the request: the caller may send it again."""
-
-
-class KeyConflict(Exception):  # noqa: N818 - says the fact
-    """The idempotency key was used with other arguments."""
+__all__ = ["BrokerAway", "KeyConflict", "Submission", "Submitter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +23,10 @@ class Submission:
     task_id: str
     #: True where losing it would lose something: it is written to the outbox before it is answered
     durable: bool = True
+    #: the idempotency key; None where the id stands for this one request
+    key: str | None = None
+    #: of the arguments (`tasks.runtime.idempotency.args_hash`), where there is a key
+    args_hash: str = ""
 
 
 class Submitter(Protocol):
@@ -39,5 +38,7 @@ class Submitter(Protocol):
         Raises:
             BrokerAway: nobody has it.
             KeyConflict: the same id stands for other arguments.
+            Unavailable: the database does not answer; nobody has it.
+            Overloaded: too many wait to be written.
 
         """

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from db.errors import DatabaseError
 from tasks.errors import InvalidPayload
-from workers.base import malformed, messages, quarantine
+from workers.base import awaited_messages, malformed, messages, quarantine
 from workers.base.celery_types import Message, Request, TaskConsumer, Timer, TimerEntry
 from workers.base.quarantine import Reason
 from workers.worker import crash_counter
@@ -173,11 +173,12 @@ class Consumer(CeleryConsumer):
         self.timer.call_after(WAIT, give_back)
 
     def _look(self) -> None:
-        """Replay quarantined messages whose task is known by now, and put parked ones back on their queues."""
+        """Replay quarantined messages whose task or tenant exists by now, and put parked ones back on their queues."""
         if database_breaker.is_open():
             return
         try:
             quarantine.replay_known(self.app.tasks)
+            awaited_messages.replay_all()
         except DatabaseError as error:
             log.warning("parked_messages_wait", error=type(error).__name__)
             database_breaker.record_failure()

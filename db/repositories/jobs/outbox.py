@@ -13,10 +13,23 @@ from db.base import new_id
 from db.models import OutboxEntry
 from db.records import OutboxDraft, OutboxLag, OutboxRecord
 from db.repositories.jobs.outbox_relay import claim, mark
+from db.repositories.jobs.sealed_outbox import accept
 from db.repositories.sql import among, in_batches, insert_many, on_postgresql, rowcount, table_of
 from db.session import database_time
 
-__all__ = ["add", "claim", "confirm", "confirm_all", "fail", "finish", "finish_many", "lag", "pending", "purge"]
+__all__ = [
+    "accept",
+    "add",
+    "claim",
+    "confirm",
+    "confirm_all",
+    "fail",
+    "finish",
+    "finish_many",
+    "lag",
+    "pending",
+    "purge",
+]
 
 _NAMES = tuple(column.name for column in fields(OutboxRecord))
 _COLUMNS = tuple(getattr(OutboxEntry, name) for name in _NAMES)
@@ -29,8 +42,8 @@ _NOTE = update(table_of(OutboxEntry)).where(_ROW.tenant_id == bindparam("tenant"
 _CONFIRM = _NOTE.values(published_at=_AT, taken_until=None)
 _CONFIRM_BY_CLOCK = _NOTE.values(published_at=func.clock_timestamp(), taken_until=None)
 _END = update(table_of(OutboxEntry)).where(*_OWN)
-# a task that ran was published, even if nobody has confirmed it
-_END = _END.values(done_at=_AT, published_at=func.coalesce(_ROW.published_at, _AT))
+# a task that ran was published, even if nobody has confirmed it; what it was told is needed no more
+_END = _END.values(done_at=_AT, published_at=func.coalesce(_ROW.published_at, _AT), sealed_kwargs=None)
 
 
 def add(session: Session, tenant_id: str, *, drafts: Sequence[OutboxDraft], now: datetime) -> list[OutboxRecord]:

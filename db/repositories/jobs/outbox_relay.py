@@ -27,8 +27,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.models import OutboxEntry
 from db.records import OutboxRecord
+from db.repositories.jobs import sealed_outbox
 from db.repositories.sql import in_batches, json_recordset, json_rows, on_postgresql, table_of, tenants_where
-from db.session import database_time
+from db.session import database_time, keyring_of
 
 _COLUMNS = tuple(getattr(OutboxEntry, column.name) for column in fields(OutboxRecord))
 #: a row this far in the future was written by a worker with a wrong clock: do not wait for its time
@@ -68,6 +69,7 @@ def claim(
     First come tasks written more than `older_than` seconds ago and not confirmed; then, with `redo_after`, tasks
     published more than so many seconds ago that have not ended (the broker lost its data). For `hold` seconds no other
     relay claims them. `after` is the last tenant of the previous call, where there are more tenants than `limit`.
+    Sealed arguments are opened; a row that does not open is left out, and claimed again after `hold` seconds.
     """
     now = database_time(session)
     free = or_(OutboxEntry.taken_until.is_(None), OutboxEntry.taken_until <= now)
@@ -85,7 +87,14 @@ def claim(
             kind=_UNDONE, age=OutboxEntry.published_at, ready=and_(free, long_ago), per_tenant=per_tenant, until=until
         )
         claimed += _claim_fairly(session, undone, limit - len(claimed), after)
-    return claimed
+    return _opened(session, claimed)
+
+
+def _opened(session: Session, records: Sequence[OutboxRecord]) -> list[OutboxRecord]:
+    pairs = [(record, sealed_outbox.opened(keyring_of(session), record)) for record in records]
+    if closed := [record for record, opened in pairs if opened is None]:
+        mark(session, closed, last_error="not_opened")
+    return [opened for _, opened in pairs if opened is not None]
 
 
 def _claim_fairly(session: Session, search: _Search, limit: int, after: str) -> list[OutboxRecord]:

@@ -24,6 +24,8 @@ from db.session import keyring_of
 UNKNOWN_TENANT = "*"
 #: the reason of a message with too many delivery attempts
 ATTEMPTS: Literal["attempts"] = "attempts"
+#: the reason of a message whose tenant does not exist (yet)
+AWAITS_TENANT: Literal["unknown_tenant"] = "unknown_tenant"
 _COLUMNS = tuple(getattr(QuarantinedMessage, column.name) for column in fields(QuarantineEntry))
 
 
@@ -41,7 +43,7 @@ def hold(session: Session, tenant_id: str, *, draft: QuarantineDraft, now: datet
     if state is not None:
         session.execute(delete(QuarantinedMessage).where(*_own(tenant_id, quarantine_id)))
     content = to_json({"headers": dict(draft.headers), "body": base64.b64encode(draft.body).decode()})
-    sealed = keyring_of(session).seal(content.encode(errors="replace"), _place(tenant_id, quarantine_id))
+    sealed = keyring_of(session).seal(content.encode(errors="replace"), place_of(tenant_id, quarantine_id))
     row = {
         "tenant_id": tenant_id,
         "quarantine_id": quarantine_id,
@@ -118,16 +120,27 @@ def purge(session: Session, *, before: datetime) -> int:
     return rowcount(session, deleted.execution_options(synchronize_session=False))
 
 
+def mark_of(awaited_tenant: str) -> str:
+    """Return what the ids of messages begin with that wait for a tenant: so they are found without being opened."""
+    return hashlib.sha256(b"awaits\0" + awaited_tenant.encode()).hexdigest()[:16]
+
+
+def place_of(tenant_id: str, quarantine_id: str) -> bytes:
+    """Return the place to which the content of an entry is sealed: it opens nowhere else."""
+    return associated_data(tenant_id, "quarantine.content", quarantine_id)
+
+
 def _id_of(tenant_id: str, draft: QuarantineDraft) -> str:
     """Return an entry's id; the body is part of it, since foreign producers may reuse an id for different work.
 
     Attempts are counted by task id alone, so for those the body does not count.
     """
-    if draft.message_id is None:
+    mark = mark_of(draft.awaited_tenant) if draft.awaited_tenant else ""
+    if draft.message_id is None and not mark:
         return new_id()
-    identity = to_json([tenant_id, draft.task, draft.message_id, draft.reason])
+    identity = to_json([tenant_id, draft.task, draft.message_id or new_id(), draft.reason])
     body = b"" if draft.reason == ATTEMPTS else draft.body
-    return hashlib.sha256(identity.encode() + b"\0" + body).hexdigest()[:32]
+    return (mark + hashlib.sha256(identity.encode() + b"\0" + body).hexdigest())[:32]
 
 
 def _locked_state(session: Session, tenant_id: str, quarantine_id: str) -> str | None:
@@ -169,14 +182,10 @@ def _release(session: Session, tenant_id: str, quarantine_id: str, state: str, n
 
 
 def _opened(session: Session, row: RowMapping) -> QuarantineRecord:
-    place = _place(row["tenant_id"], row["quarantine_id"])
+    place = place_of(row["tenant_id"], row["quarantine_id"])
     try:
         content = json.loads(keyring_of(session).open(row["content"], place))
     except SealBroken as error:
         raise SealBroken(f"quarantine.content: {error}") from None
     entry = QuarantineEntry(**{column.name: row[column.name] for column in fields(QuarantineEntry)})
     return QuarantineRecord(entry=entry, headers=content["headers"], body=base64.b64decode(content["body"]))
-
-
-def _place(tenant_id: str, quarantine_id: str) -> bytes:
-    return associated_data(tenant_id, "quarantine.content", quarantine_id)

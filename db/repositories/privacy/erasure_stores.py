@@ -29,6 +29,8 @@ from db.models import (
     RawEvent,
     RejectedEntry,
 )
+from db.repositories.jobs import sealed_outbox
+from db.repositories.jobs.quarantine import AWAITS_TENANT, mark_of
 from db.repositories.sql import in_batches, rowcount
 from db.session import keyring_of
 from db.tenancy import across_tenants
@@ -60,7 +62,7 @@ def scrub(session: Session, tenant_id: str, *, subject: DataSubject, now: dateti
         "processed": len(processed_ids),
         "attempts": task_ids(session, tenant_id, subject),
         "assessments": assessments(session, tenant_id, subject, now),
-        "quarantine": quarantine(session, tenant_id, subject) + _quarantine_of_unknown_tenant(session, subject),
+        "quarantine": quarantine(session, tenant_id, subject) + _messages_without_tenant(session, tenant_id, subject),
         "rejected_rows": rejected_rows(session, tenant_id, subject),
         "outbound_events": outbound_events(session, tenant_id, subject),
         "raw_events": raw_events(session, tenant_id, subject),
@@ -95,7 +97,28 @@ def outbox(session: Session, tenant_id: str, subject: DataSubject) -> list[str]:
             else update(OutboxEntry).where(*row).values(kwargs=remaining),
         )
         outbox_ids.append(outbox_id)
+    return [*outbox_ids, *_sealed_outbox(session, tenant_id, subject)]
+
+
+def _sealed_outbox(session: Session, tenant_id: str, subject: DataSubject) -> list[str]:
+    ring, outbox_ids = keyring_of(session), []
+    for outbox_id, kwargs in sealed_outbox.open_all(session, tenant_id, lock=True):
+        if not names(kwargs, subject):
+            continue
+        remaining = _body_without(kwargs, subject)
+        row = (OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id == outbox_id)
+        if isinstance(remaining, dict):
+            sealed = sealed_outbox.seal_kwargs(ring, tenant_id, outbox_id, remaining)
+            _run(session, update(OutboxEntry).where(*row).values(sealed_kwargs=sealed))
+        else:
+            _run(session, delete(OutboxEntry).where(*row))
+        outbox_ids.append(outbox_id)
     return outbox_ids
+
+
+def names(kwargs: JsonMapping, subject: DataSubject) -> bool:
+    """Return whether the arguments of a task name the person, also by first and last name together."""
+    return subject.in_document(kwargs) or subject.in_bytes(to_json(dict(kwargs)).encode(errors="replace"))
 
 
 def processed(session: Session, tenant_id: str, subject: DataSubject) -> list[str]:
@@ -172,13 +195,13 @@ def assessments(session: Session, tenant_id: str, subject: DataSubject, now: dat
     return len(rows)
 
 
-def quarantine(session: Session, tenant_id: str, subject: DataSubject) -> int:
-    """Remove the person from every message; delete a message about nobody else, or one that cannot be parsed."""
+def quarantine(session: Session, tenant_id: str, subject: DataSubject, *those: ColumnElement[bool]) -> int:
+    """Remove the person from messages, of `those` if given; delete one about nobody else, or that cannot be parsed."""
     # the tally first, in the order of all other code that locks both
     tally = QuarantineTally.tenant_id == tenant_id
     session.execute(select(QuarantineTally.held).where(tally).with_for_update())
     deleted = changes = 0
-    for quarantine_id, state, content in _messages(session, tenant_id):
+    for quarantine_id, state, content in _messages(session, tenant_id, those):
         remaining = _message_without(content, subject)
         if remaining is content:
             continue
@@ -195,9 +218,14 @@ def quarantine(session: Session, tenant_id: str, subject: DataSubject) -> int:
     return changes
 
 
-def _quarantine_of_unknown_tenant(session: Session, subject: DataSubject) -> int:
+def _messages_without_tenant(session: Session, tenant_id: str, subject: DataSubject) -> int:
+    """Remove the person from messages that name no tenant, and from those that waited for this one.
+
+    What waits for another tenant is about that tenant's people.
+    """
+    own = QuarantinedMessage.quarantine_id.startswith(mark_of(tenant_id), autoescape=True)
     with across_tenants(session):
-        return quarantine(session, _UNKNOWN_TENANT, subject)
+        return quarantine(session, _UNKNOWN_TENANT, subject, or_(QuarantinedMessage.reason != AWAITS_TENANT, own))
 
 
 def rejected_rows(session: Session, tenant_id: str, subject: DataSubject) -> int:
@@ -297,10 +325,12 @@ def _late(stages: Mapping[str, str]) -> dict[str, str]:
     return {stage: "late" if state == "pending" else state for stage, state in stages.items()}
 
 
-def _messages(session: Session, tenant_id: str) -> list[tuple[str, str, JsonMapping]]:
+def _messages(
+    session: Session, tenant_id: str, those: Sequence[ColumnElement[bool]]
+) -> list[tuple[str, str, JsonMapping]]:
     ring = keyring_of(session)
     query = select(QuarantinedMessage.quarantine_id, QuarantinedMessage.state, QuarantinedMessage.content).where(
-        QuarantinedMessage.tenant_id == tenant_id
+        QuarantinedMessage.tenant_id == tenant_id, *those
     )
     rows = session.execute(query.with_for_update()).all()
     return [

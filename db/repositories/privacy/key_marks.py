@@ -17,10 +17,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from db.encryption import KeyRing, associated_data, sealing_key_id
 from db.errors import SealBroken
 from db.models import (
+    ApiKey,
     KeyMark,
     Lead,
     ModelLineage,
     ModelVersion,
+    OutboxEntry,
     PoolLineage,
     QuarantinedMessage,
     RawEvent,
@@ -70,6 +72,8 @@ _SEALED = (
     _Column(ModelLineage.leads, "model_lineages.leads", (ModelLineage.model_id,)),
     _Column(PoolLineage.leads, "model_lineages.leads", (PoolLineage.model_id,)),
     _Column(QuarantinedMessage.content, "quarantine.content", (QuarantinedMessage.quarantine_id,)),
+    _Column(OutboxEntry.sealed_kwargs, "outbox.sealed_kwargs", (OutboxEntry.outbox_id,)),
+    _Column(ApiKey.sealed_secret, "api_keys.sealed_secret", (ApiKey.key_id,)),
     _Column(RawEvent.payload, "raw_events.payload", (RawEvent.raw_id,)),
     _Column(
         RejectedEntry.cells,

@@ -22,12 +22,14 @@ from db.models import (
 )
 from db.repositories.consent import consent
 from db.repositories.events import events
+from db.repositories.jobs import sealed_outbox
 from db.repositories.leads import leads
 from db.repositories.models import lineage
 from db.repositories.predictions import snapshots
-from db.repositories.privacy import corrections
+from db.repositories.privacy import corrections, erasure_stores
 from db.repositories.privacy.erasure import subject_tables
 from db.repositories.privacy.erasure_stores import may_name, rejected_cells
+from db.repositories.sql import in_batches
 from domain.documents import JsonMapping
 
 #: columns that are not about the person: keys, hashes, and sealed bytes that the copy contains decrypted
@@ -144,7 +146,20 @@ def _mentions(session: Session, tenant_id: str, subject: DataSubject) -> dict[st
         "audit": (AuditEntry.body, AuditEntry.sequence, AuditEntry.kind, AuditEntry.at),
     }
     mentions = {name: _naming(session, tenant_id, subject, columns) for name, columns in columns_by_table.items()}
+    mentions["outbox"] += _sealed_tasks(session, tenant_id, subject)
     return mentions | {"model_versions": [dict(row) for row in session.execute(trained).mappings()]}
+
+
+def _sealed_tasks(session: Session, tenant_id: str, subject: DataSubject) -> list[JsonMapping]:
+    """Return the tasks that were sent from outside, have not ended, and name the person."""
+    sealed = sealed_outbox.open_all(session, tenant_id)
+    about = [outbox_id for outbox_id, kwargs in sealed if erasure_stores.names(kwargs, subject)]
+    columns = (OutboxEntry.task, OutboxEntry.created_at)
+    rows: list[JsonMapping] = []
+    for batch in in_batches(about):
+        query = select(*columns).where(OutboxEntry.tenant_id == tenant_id, OutboxEntry.outbox_id.in_(batch))
+        rows += [dict(row) for row in session.execute(query).mappings()]
+    return rows
 
 
 def _naming(

@@ -22,6 +22,7 @@ _OPERATION = frozenset(store.table for store in STORES if store.category == "ope
 #: table that belongs to no single lead -> columns that are left out: secrets, and bytes that only Hearth reads
 OF_TENANT: Mapping[str, frozenset[str]] = {
     "tenant_settings": frozenset(),
+    "api_keys": frozenset({"secret_hash", "sealed_secret"}),
     "model_versions": frozenset({"artifact"}),
     "backfills": frozenset({"spool", "error_file"}),
     "assessments": frozenset(),

@@ -3,6 +3,9 @@
 #
 #   REDIS_URL=redis://… ./call.sh inference hearth.system.ping '{"echo": "shell"}'
 #
+# Where a private authority signed the broker's certificate, the address names its file, as it does for Python:
+# rediss://user:password@host:6380/0?ssl_ca_certs=/etc/hearth/ca.crt
+#
 # Exit code: 0 the task answered, 1 it refused, 2 wrong use, 3 no answer within 30 s.
 set -euo pipefail
 
@@ -12,8 +15,9 @@ fail() {
 }
 
 name='^[A-Za-z0-9_.]+$'
-# redis[s]://user:password@host:port/database
-address='^(rediss?)://(([^:@/]*)(:([^@/]*))?@)?([^:@/]+)(:([0-9]+))?(/([0-9]*))?$'
+# redis[s]://user:password@host:port/database?options
+address='^(rediss?)://(([^:@/]*)(:([^@/]*))?@)?([^:@/?]+)(:([0-9]+))?(/([0-9]*))?([?](.*))?$'
+authority='(^|&)ssl_ca_certs=([^&]+)'
 
 [[ $# -eq 3 ]] || fail 2 "usage: REDIS_URL=redis://… $0 QUEUE TASK KWARGS"
 queue=$1 task=$2 kwargs=$3
@@ -29,6 +33,7 @@ at=(-h "${BASH_REMATCH[6]}" -p "${BASH_REMATCH[8]:-6379}" -n "${BASH_REMATCH[10]
 [[ -z ${BASH_REMATCH[3]} ]] || at+=(--user "${BASH_REMATCH[3]}")
 REDISCLI_AUTH=$(printf '%b' "${BASH_REMATCH[5]//%/\\x}")
 [[ -z $REDISCLI_AUTH ]] || export REDISCLI_AUTH
+[[ ! ${BASH_REMATCH[12]} =~ $authority ]] || at+=(--cacert "$(printf '%b' "${BASH_REMATCH[2]//%/\\x}")")
 
 id=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 body=$(printf '[[],%s,{}]' "$kwargs" | base64 | tr -d '\n')

@@ -239,7 +239,14 @@ ENVELOPE_SCHEMA: dict[str, Any] = {
         "model": {
             "type": ["object", "null"],
             "required": ["name", "version", "trained_at", "rows", "calibrated", "scope"],
-            "properties": {"scope": {"enum": ["tenant", "pooled", "scorecard"]}},
+            "properties": {
+                "name": {"type": "string"},
+                "version": {"type": "string"},
+                "trained_at": {"type": ["string", "null"], "format": "date-time"},
+                "rows": {"type": "integer", "minimum": 0},
+                "calibrated": {"type": "boolean"},
+                "scope": {"enum": ["tenant", "pooled", "scorecard"]},
+            },
         },
         "as_of": {"type": ["string", "null"], "format": "date-time"},
         "computed_at": {"type": "string", "format": "date-time"},

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from tasks.crm.adapter import CrmAction, CrmAdapter, EventReader, Json, Missing
-from tasks.crm.highlevel import envelope, requests, workflow
+from tasks.crm.adapter import CrmAction, CrmAdapter, EventReader, Json, Missing, WriteBackValues
+from tasks.crm.highlevel import api, envelope, requests, workflow
 
 
 class HighLevel(CrmAdapter):
@@ -15,6 +15,7 @@ class HighLevel(CrmAdapter):
 
     provider = requests.PROVIDER
     readers: Mapping[str, EventReader] = MappingProxyType({"ghl": envelope.read, "ghl_workflow": workflow.read})
+    api = api.API
 
     def request_of(self, action: CrmAction) -> Json | None:
         """Return an action as a request to the public API."""
@@ -33,6 +34,10 @@ class HighLevel(CrmAdapter):
     def is_tenant_run(self, action: str, settings: Mapping[str, Any]) -> bool:
         """Return whether the tenant's own workflow or tag carries an action out."""
         return requests.is_tenant_run(action, settings)
+
+    def write_back(self, contact_id: str, values: WriteBackValues, settings: Mapping[str, Any]) -> Json | None:
+        """Return the request that writes values into a contact's custom fields."""
+        return api.write_back(contact_id, values, settings)
 
 
 HIGHLEVEL = HighLevel()

@@ -56,7 +56,12 @@ class _Builder:
 
     def contact_request(self, method: str, end: str, body: Any, resource: Resource = "contacts") -> Json:
         """Return a request about the contact."""
-        return self.request(resource, method, f"/contacts/{_part(self.contact_id)}{end}", body)
+        return self.request(resource, method, f"{contact_path(self.contact_id)}{end}", body)
+
+
+def contact_path(contact_id: str) -> str:
+    """Return the path of a contact."""
+    return f"/contacts/{_part(contact_id)}"
 
 
 def request_of(action: CrmAction) -> Json | None:

@@ -176,6 +176,29 @@ def test_a_secret_is_in_no_event_log_or_flower_page(cluster, send):
     assert not [name for name, text in logs.items() if SECRET in text or "ann.secret" in text]
 
 
+def test_flower_tells_refusals_from_failures_and_hides_upkeep_that_goes_well(cluster, send):
+    refused, failed = send("toys.refuse", note=SECRET), send("toys.fail", note=SECRET)
+    well, badly = send("toys.upkeep", fails=""), send("toys.upkeep", fails=SECRET)
+    for result in (refused, failed, well, badly):
+        result.get(timeout=10, propagate=False)
+    # who asks for the answer gets what the contract says
+    assert refused.state == failed.state == "FAILURE"
+
+    def shown():
+        tasks = json.loads(flower(cluster, "/api/tasks")[1])
+        told = {one.id: tasks[one.id] for one in (refused, failed, well, badly) if one.id in tasks}
+        return {key: (one["name"], one["state"], one["exception"]) for key, one in told.items() if one["exception"]}
+
+    until(lambda: len(shown()) == 3)
+    assert shown() == {
+        refused.id: ("toys.refuse", "REFUSED", "InvalidPayload: unknown_lead"),
+        failed.id: ("toys.fail", "FAILURE", "ValueError"),
+        badly.id: ("toys.upkeep", "FAILURE", "ValueError"),
+    }
+    assert well.id not in json.loads(flower(cluster, "/api/tasks")[1])
+    assert "Exception" in flower(cluster, "/tasks")[1]
+
+
 def test_log_lines_are_json_and_name_task_tenant_and_queue(cluster, send):
     task_id = send("toys.echo", tenant_id="LOC7").id
     log = cluster.settings.home / "logs" / "interactive.log"

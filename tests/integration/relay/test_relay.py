@@ -19,7 +19,7 @@ from db.repositories.jobs import outbox
 from db.session import EVERY_TENANT, reading, transaction
 from tests.support.broker import ids, queued
 from tests.support.processes import ROOT, environment, until
-from workers.cluster.broker import free_port
+from workers.cluster.addresses import free_port
 from workers.delivery.poll_loop import TRANSIENT_ERRORS
 from workers.delivery.publishing import Publisher
 from workers.delivery.relay import Relay, RelayLimits

@@ -66,15 +66,23 @@ def _line(error: BaseException) -> str:
     if _of_broker(error):
         if refuses_writes(error):
             return f"the broker takes no work ({_code(error)}): its disk or memory is full; make room and try again"
+        if _is_forbidden(error):
+            return "the user of REDIS_URL may not do this: take the address of the broker's user `worker`"
         return "the broker does not answer; check REDIS_URL, or start a cluster with `hearth up`"
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def _of_broker(error: BaseException) -> bool:
-    """Return whether an error is kombu's OperationalError."""
-    return any(
+    """Return whether an error is kombu's OperationalError, or says that the broker's user may not do something."""
+    return _is_forbidden(error) or any(
         kind.__name__ == "OperationalError" and kind.__module__ == "kombu.exceptions" for kind in type(error).__mro__
     )
+
+
+def _is_forbidden(error: BaseException) -> bool:
+    """Return whether an error is redis-py's NoPermissionError, or was raised from one."""
+    forbidden = type(error).__name__ == "NoPermissionError" and type(error).__module__ == "redis.exceptions"
+    return forbidden or (error.__cause__ is not None and _is_forbidden(error.__cause__))
 
 
 def refuses_writes(error: BaseException) -> bool:

@@ -56,7 +56,7 @@ def _alone(usual: Settings) -> Iterator[Settings]:
 def _running(chosen: Settings) -> Iterator[Cluster]:
     notice("starting broker, database, workers, beat and Flower")
     began = time.monotonic()
-    with start(chosen) as cluster:
+    with start(chosen, notice=notice) as cluster:
         try:
             cluster.wait_ready()
             notice(f"every worker answers after {time.monotonic() - began:.1f} s")
@@ -69,7 +69,7 @@ def _running(chosen: Settings) -> Iterator[Cluster]:
 def up() -> None:
     """The cluster in the foreground until Ctrl-C.
 
-    Ctrl-C lets the workers finish; a second one hastens them.
+    Ctrl-C lets the workers finish; a second one hastens them. Ports and passwords are those of the last start.
     """
     chosen = settings()
     with _running(chosen) as cluster:

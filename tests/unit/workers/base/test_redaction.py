@@ -5,6 +5,7 @@ from celery.worker.request import Request
 from kombu import Connection
 from kombu.transport.virtual import Message
 
+from tasks.errors import InvalidPayload, Overloaded, Unavailable
 from workers.app import app
 from workers.base.redaction import HIDDEN, RedactedRequest
 
@@ -65,3 +66,31 @@ def test_events_carry_no_values(make):
         ("task-failed", {"uuid": "1", "exception": "ValueError", "traceback": HIDDEN}),
         ("task-retried", {"uuid": "1", "exception": HIDDEN, "traceback": HIDDEN}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "told"),
+    [
+        (InvalidPayload.at("unknown_lead", f"leads.{SECRET}", SECRET), "task-refused", "InvalidPayload: unknown_lead"),
+        (InvalidPayload(SECRET, []), "task-refused", "InvalidPayload"),
+        (Overloaded(SECRET), "task-refused", "Overloaded"),
+        (Unavailable("the_database"), "task-failed", "Unavailable"),
+        (ValueError("a_word"), "task-failed", "ValueError"),
+    ],
+)
+def test_what_was_refused_has_not_failed_and_says_its_code(make, error, kind, told):
+    eventer = Eventer()
+    make(RedactedRequest, eventer).send_event("task-failed", exception=repr(error), traceback=SECRET)
+    assert eventer.sent == [(kind, {"uuid": "1", "exception": told, "traceback": HIDDEN})]
+
+
+def test_upkeep_is_seen_when_it_fails_only(make, monkeypatch):
+    eventer = Eventer()
+    request = make(RedactedRequest, eventer)
+    monkeypatch.setattr(request.task, "send_events", False)
+    request.send_event("task-started")
+    request.send_event("task-succeeded", result=SECRET, runtime=0.5)
+    assert eventer.sent == []
+    request.send_event("task-failed", exception="InvalidPayload('missing', [])", traceback=SECRET)
+    shown = {"uuid": "1", "name": "celery.accumulate", "exception": "InvalidPayload: missing", "traceback": HIDDEN}
+    assert eventer.sent == [("task-failed", shown)]

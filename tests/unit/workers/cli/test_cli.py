@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 import pytest
@@ -113,10 +114,11 @@ def test_schemas_writes_one_file_a_task_and_prints_one_object(hearth, tmp_path):
     files = json.loads(done.stdout)["files"]
     assert done.exit_code == 0
     assert not done.stderr
-    assert {"hearth.leads.score.json", "envelope.json"} <= {name.rsplit("/", 1)[1] for name in files}
-    for name in files:
-        with open(name, encoding="utf-8") as schema:
-            assert json.load(schema)["type"] == "object"
+    named = {name.rsplit("/", 1)[1]: Path(name).read_text(encoding="utf-8") for name in files}
+    assert {"hearth.leads.score.json", "envelope.json"} <= named.keys()
+    assert json.loads(named.pop("openapi.json"))["openapi"] == "3.1.0"
+    assert "export interface UpsertLeads {" in named.pop("hearth.d.ts")
+    assert {json.loads(text)["type"] for text in named.values()} == {"object"}
 
 
 @pytest.mark.slow

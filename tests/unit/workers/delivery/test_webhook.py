@@ -112,9 +112,9 @@ def test_loopback_opens_loopback_only(url):
 
 
 def test_the_address_that_was_checked_is_the_one_that_is_called():
-    url, name = webhook._guarded("https://93.184.216.34:8443/a?b=c", loopback=False)
+    url, name = webhook.guarded_url("https://93.184.216.34:8443/a?b=c", loopback=False)
     assert (str(url), name) == ("https://93.184.216.34:8443/a?b=c", "93.184.216.34:8443")
-    url, name = webhook._guarded("http://localhost:81/a", loopback=True)
+    url, name = webhook.guarded_url("http://localhost:81/a", loopback=True)
     assert (url.host in ("127.0.0.1", "::1"), name) == (True, "localhost:81")
 
 
@@ -124,7 +124,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_called():
 )
 def test_public_addresses_are_public(address):
     host = f"[{address}]" if ":" in address else address
-    url, _ = webhook._guarded(f"https://{host}/", loopback=False)
+    url, _ = webhook.guarded_url(f"https://{host}/", loopback=False)
     assert ip_address(url.host) == ip_address(address)
 
 

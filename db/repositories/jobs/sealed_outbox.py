@@ -1,0 +1,149 @@
+"""Tasks that callers sent from outside: written to the outbox before they are answered, with their arguments sealed.
+
+Where the caller gave an idempotency key, a row keeps a keyed hash of its arguments in the open, so that the same key
+with other arguments is noticed without opening them. The sealed arguments go when the task has ended.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy.orm import Session
+
+from db.base import to_json
+from db.encryption import KeyRing, associated_data
+from db.errors import SealBroken
+from db.models import IdempotencyKey, OutboxEntry
+from db.records import AcceptDraft, AcceptResult, OutboxRecord
+from db.repositories.sql import among, in_batches, insert_new_returning, table_of
+from db.session import keyring_of
+from domain.documents import JsonMapping
+
+_NAMES = tuple(column.name for column in fields(OutboxRecord))
+_ROW = table_of(OutboxEntry).c
+_STANDING = select(_ROW.outbox_id, _ROW.tenant_id, _ROW.kwargs).where(among(_ROW.outbox_id, "rows"))
+#: the name of the hash among a row's open arguments
+_HASH = "args_hash"
+#: keys in one list
+_KEYS = 200
+
+
+def accept(session: Session, *, drafts: Sequence[AcceptDraft], now: datetime) -> list[AcceptResult]:
+    """Write tasks of any tenants, in the order given; one whose id stands already is not written again.
+
+    A key that was used before with other arguments, here or by a task that ended, is a conflict.
+    """
+    ring = keyring_of(session)
+    used = _used_keys(session, drafts)
+    refused = {at for at, draft in enumerate(drafts) if used.get(_key_of(draft), draft.args_hash) != draft.args_hash}
+    firsts: dict[str, AcceptDraft] = {}
+    for at, draft in enumerate(drafts):
+        if at not in refused:
+            firsts.setdefault(draft.outbox_id, draft)
+    records = {draft.outbox_id: _record(ring, draft, now) for draft in firsts.values()}
+    # in one order, so that two batches wait for each other in one direction only
+    rows = [{name: getattr(records[each], name) for name in _NAMES} for each in sorted(records)]
+    written = insert_new_returning(session, OutboxEntry, rows, "outbox_id") if rows else set()
+    hashes = {each: records[each].kwargs for each in written}
+    hashes |= _standing(session, [draft for draft in firsts.values() if draft.outbox_id not in written])
+    results = []
+    for at, draft in enumerate(drafts):
+        open_part = _open_part(ring, draft)
+        conflict = at in refused or hashes.get(draft.outbox_id, open_part) != open_part
+        new = not conflict and draft.outbox_id in written and firsts[draft.outbox_id] is draft
+        opened = replace(records[draft.outbox_id], kwargs=draft.kwargs, sealed_kwargs=None) if new else None
+        results.append(AcceptResult(record=opened, conflict=conflict))
+    return results
+
+
+def opened(ring: KeyRing, record: OutboxRecord) -> OutboxRecord | None:
+    """Return a record with its arguments open; None where they do not open."""
+    if record.sealed_kwargs is None:
+        return record
+    try:
+        kwargs = open_kwargs(ring, record.tenant_id, record.outbox_id, record.sealed_kwargs)
+    except SealBroken:
+        return None
+    return replace(record, kwargs=kwargs, sealed_kwargs=None)
+
+
+def seal_kwargs(ring: KeyRing, tenant_id: str, outbox_id: str, kwargs: JsonMapping) -> bytes:
+    """Return the arguments of a row as they are stored."""
+    return ring.seal(to_json(dict(kwargs)).encode(), _place(tenant_id, outbox_id))
+
+
+def open_kwargs(ring: KeyRing, tenant_id: str, outbox_id: str, sealed: bytes) -> JsonMapping:
+    """Return the arguments of a row.
+
+    Raises:
+        SealBroken: they were changed or moved, or sealed with a key that the ring does not hold.
+
+    """
+    kwargs: JsonMapping = json.loads(ring.open(sealed, _place(tenant_id, outbox_id)))
+    return kwargs
+
+
+def open_all(session: Session, tenant_id: str, *, lock: bool = False) -> list[tuple[str, JsonMapping]]:
+    """Return id and arguments of every task of a tenant that has not ended and whose arguments are sealed.
+
+    Raises:
+        SealBroken: as `open_kwargs`.
+
+    """
+    query = select(OutboxEntry.outbox_id, OutboxEntry.sealed_kwargs).where(
+        OutboxEntry.tenant_id == tenant_id, OutboxEntry.sealed_kwargs.is_not(None)
+    )
+    ring, rows = keyring_of(session), session.execute(query.with_for_update() if lock else query).all()
+    return [(outbox_id, open_kwargs(ring, tenant_id, outbox_id, sealed)) for outbox_id, sealed in rows]
+
+
+def _record(ring: KeyRing, draft: AcceptDraft, now: datetime) -> OutboxRecord:
+    return OutboxRecord(
+        outbox_id=draft.outbox_id,
+        tenant_id=draft.tenant_id,
+        task=draft.task,
+        queue=draft.queue,
+        kwargs=_open_part(ring, draft),
+        created_at=now,
+        published_at=None,
+        sealed_kwargs=seal_kwargs(ring, draft.tenant_id, draft.outbox_id, draft.kwargs),
+    )
+
+
+def _open_part(ring: KeyRing, draft: AcceptDraft) -> JsonMapping:
+    """Return what a row says in the open of its arguments."""
+    if draft.key is None:
+        return {}
+    return {_HASH: ring.lookup(draft.tenant_id, draft.args_hash).hex()}
+
+
+def _standing(session: Session, drafts: Sequence[AcceptDraft]) -> dict[str, JsonMapping]:
+    found: dict[str, JsonMapping] = {}
+    owners = {draft.outbox_id: draft.tenant_id for draft in drafts}
+    for batch in in_batches(sorted(owners)):
+        rows = session.connection().execute(_STANDING, {"rows": batch})
+        found |= {outbox_id: kwargs for outbox_id, tenant_id, kwargs in rows if owners[outbox_id] == tenant_id}
+    return found
+
+
+def _key_of(draft: AcceptDraft) -> tuple[str, str, str | None]:
+    return draft.tenant_id, draft.task, draft.key
+
+
+def _used_keys(session: Session, drafts: Sequence[AcceptDraft]) -> dict[tuple[str, str, str | None], str]:
+    """Return the hash of the arguments under which tasks that ended used the keys of drafts."""
+    columns = (IdempotencyKey.tenant_id, IdempotencyKey.task, IdempotencyKey.key)
+    query = select(*columns, IdempotencyKey.args_hash).where(tuple_(*columns).in_(bindparam("keys", expanding=True)))
+    keys = sorted({(draft.tenant_id, draft.task, draft.key) for draft in drafts if draft.key is not None})
+    used: dict[tuple[str, str, str | None], str] = {}
+    for batch in in_batches(keys, _KEYS):
+        used |= {(row[0], row[1], row[2]): row[3] for row in session.execute(query, {"keys": list(batch)})}
+    return used
+
+
+def _place(tenant_id: str, outbox_id: str) -> bytes:
+    return associated_data(tenant_id, "outbox.sealed_kwargs", outbox_id)

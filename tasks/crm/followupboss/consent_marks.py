@@ -1,0 +1,73 @@
+"""Read what a resource says of contact elsewhere than in its tags: its status, notes, and any field named for consent.
+
+Follow Up Boss has no flag of its own for people who are not to be contacted. Brokerages say it in words, and each of
+them wherever it is used to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from db.records import ConsentStatement
+from ml.language import consent_words
+from ml.language.consent_words import ConsentSignal
+from tasks.crm.followupboss.notification import entries, is_hidden
+from tasks.intake import consent, payload
+from tasks.intake.payload import Raw
+
+#: list of addresses or numbers -> the channels that a refusal in the state of one of them closes
+_REACH: Mapping[str, frozenset[str]] = {"emails": frozenset({"email"}), "phones": frozenset({"sms", "call"})}
+#: levels of objects and lists below a resource
+_DEEPEST = 3
+#: one resource has no more of such fields
+_MOST = 200
+
+
+def of_person(person: Raw, *, at: datetime) -> Iterator[ConsentStatement]:
+    """Yield what a person says of contact: type, stage, states of addresses and numbers, background, other fields."""
+    for name, basis in (("type", "status"), ("stage", "stage"), ("dealStage", "stage")):
+        yield from consent.from_mark(payload.text(person, name) or "", basis, at=at)  # type: ignore[arg-type]
+    for name, channels in _REACH.items():
+        for entry in entries(person, name):
+            yield from _of_reach(entry, name, channels, at)
+    background = payload.text(person, "background", limit=payload.MAX_BODY)
+    if background is not None and not is_hidden(background):
+        yield from consent.from_note(background, "note", at=at, reference="background")
+    yield from of_fields({name: value for name, value in person.items() if not name.startswith("custom")}, at=at)
+
+
+def of_fields(resource: Raw, *, at: datetime) -> Iterator[ConsentStatement]:
+    """Yield what the fields say that are named for consent, such as `doNotCall` or `communicationsConsent.text`."""
+    for number, (name, value) in enumerate(_leaves(resource, "", 0)):
+        if number == _MOST:
+            return
+        about = consent_words.column_meaning(name)
+        cell = ("yes" if value else "no") if isinstance(value, bool) else payload.as_text(value)
+        if about is not None and cell is not None:
+            yield from consent.from_consent_cell(about, cell, reference=name, at=at)
+
+
+def _of_reach(entry: Raw, name: str, channels: frozenset[str], at: datetime) -> Iterator[ConsentStatement]:
+    """Yield what the state or the label of one address or number says; it is about the channels it is reached over."""
+    for word in filter(None, (payload.text(entry, "status"), payload.text(entry, "type"))):
+        said = consent_words.read_mark(word)
+        if said:
+            signal = ConsentSignal(refused=channels) if said.refused else ConsentSignal(unclear=channels)
+            yield from consent.from_signal(signal, "status", reference=f"{name}.status", at=at)
+
+
+def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
+    """Yield the values within an object with their names, behind that of the object around them; a list adds no name."""
+    if isinstance(value, Mapping):
+        if depth < _DEEPEST:
+            for key, item in value.items():
+                yield from _leaves(item, f"{name} {key}".strip(), depth + 1)
+    elif isinstance(value, list):
+        if depth < _DEEPEST:
+            for item in value:
+                if isinstance(item, Mapping):
+                    yield from _leaves(item, "", depth + 1)
+    elif len(name) <= consent_words.LONGEST:
+        yield name, value

@@ -1,0 +1,1 @@
+"""Who may come in: keys, signatures, and how often each key may ask."""

@@ -1,0 +1,192 @@
+"""Submissions that come together share one transaction and one round trip to the broker (`BatchSubmitter`).
+
+A commit and a publication each cost milliseconds, so requests gather while the batch before them is written. What must
+not be lost is committed to the outbox, then published; the relay publishes what this process could not, or did not live
+to. All tenants of a batch share one transaction: a commit each would multiply the waiting by the number of tenants. The
+tenant of a row is that of the caller's key, never of a message's content, and its arguments are sealed for that tenant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import structlog
+from celery import Celery
+
+from db.errors import DatabaseError
+from db.records import AcceptDraft, OutboxRecord
+from db.repositories.jobs import outbox
+from db.session import EVERY_TENANT, transaction
+from tasks.errors import Overloaded, Unavailable
+from workers.delivery.poll_loop import TRANSIENT_ERRORS
+from workers.delivery.publishing import Publisher
+from workers.gateway.submissions import BrokerAway, KeyConflict, Submission
+
+log = structlog.get_logger(__name__)
+
+#: seconds that the first submission after a silence waits for others
+GATHER = 0.002
+#: submissions in one transaction, and those that may wait for theirs
+BATCH, WAITING = 500, 5_000
+#: seconds after which published rows are confirmed although nothing new comes; the relay publishes what is not
+#: confirmed after a second
+CONFIRM = 0.3
+#: a broker that does not answer within half a second takes nothing
+_QUICK = {"max_retries": 0, "socket_connect_timeout": 0.5, "socket_timeout": 0.5}
+
+Outcome = Exception | None
+_Waiting = tuple[Submission, "asyncio.Future[None]"]
+
+
+class BatchSubmitter:
+    """Writes and publishes submissions, batch by batch, in a thread of its own."""
+
+    def __init__(self, celery: Celery) -> None:
+        self._writer = BatchWriter(celery)
+        self._thread = ThreadPoolExecutor(1, "gateway-writer")
+        self._waiting: list[_Waiting] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def submit(self, submission: Submission) -> None:
+        """Return once the outbox or the broker has it; raises as `Submitter.submit`."""
+        if len(self._waiting) >= WAITING:
+            raise Overloaded("too many requests wait to be written; send it again later")
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((submission, future))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        await future
+
+    async def close(self) -> None:
+        """Write what waits, confirm what was published, and end."""
+        if self._writing is not None:
+            await self._writing
+        self._thread.shutdown()
+        self._writer.close()
+
+    async def _write(self) -> None:
+        """Write batches until none waits and all is confirmed."""
+        await asyncio.sleep(GATHER)
+        try:
+            while self._waiting or self._writer.unconfirmed:
+                if not self._waiting:
+                    await self._idle()
+                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                await self._write_batch(batch)
+        finally:
+            self._writing = None
+
+    async def _idle(self) -> None:
+        """Wait for the next submission, but not for longer than the confirmation of those before may wait."""
+        deadline = asyncio.get_running_loop().time() + CONFIRM
+        while not self._waiting and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(GATHER)
+
+    async def _write_batch(self, batch: Sequence[_Waiting]) -> None:
+        submissions = [submission for submission, _ in batch]
+        loop = asyncio.get_running_loop()
+        try:
+            outcomes = await loop.run_in_executor(self._thread, self._writer.write, submissions)
+        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
+            outcomes = [error] * len(batch)
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():  # its caller has gone
+                continue
+            if outcome is None:
+                future.set_result(None)
+            else:
+                future.set_exception(outcome)
+
+
+class BatchWriter:
+    """Writes one batch after another; of one thread."""
+
+    def __init__(self, celery: Celery) -> None:
+        self._publisher = Publisher(celery, _QUICK)
+        #: rows that the broker has and the outbox does not know of yet
+        self.unconfirmed: list[OutboxRecord] = []
+
+    def write(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Write and publish submissions; return an error, or None, for each."""
+        if submissions and not self._broker_answers():
+            return [BrokerAway()] * len(submissions)
+        durable = [submission for submission in submissions if submission.durable]
+        rows, outcomes = self._accept(durable)
+        published = self._publish(rows, [_record(each) for each in submissions if not each.durable])
+        return [
+            outcomes.get(id(each)) if each.durable else None if published else BrokerAway() for each in submissions
+        ]
+
+    def close(self) -> None:
+        """Close the connection to the broker."""
+        self._publisher.close()
+
+    def _broker_answers(self) -> bool:
+        try:
+            self._publisher.client.ping()
+        except TRANSIENT_ERRORS:
+            self._publisher.close()
+            return False
+        return True
+
+    def _accept(self, submissions: Sequence[Submission]) -> tuple[list[OutboxRecord], dict[int, Outcome]]:
+        """Commit submissions to the outbox; return the new rows, and the errors of those that were not accepted.
+
+        The same commit confirms what was published before.
+        """
+        confirmed, self.unconfirmed = self.unconfirmed, []
+        if not (submissions or confirmed):
+            return [], {}
+        drafts = [_draft(each) for each in submissions]
+        try:
+            with transaction(EVERY_TENANT) as session:
+                outbox.confirm_all(session, records=confirmed)
+                results = outbox.accept(session, drafts=drafts, now=datetime.now(UTC)) if drafts else []
+        except DatabaseError as error:
+            # the relay publishes again what is not confirmed, which is harmless
+            log.warning("not_accepted", error=type(error).__name__, submissions=len(submissions))
+            away = Unavailable("the database does not answer; send the same request again")
+            return [], {id(each): away for each in submissions}
+        conflicts = {id(each): KeyConflict() for each, result in zip(submissions, results, strict=True) if result.conflict}
+        return [result.record for result in results if result.record is not None], dict(conflicts)
+
+    def _publish(self, rows: Sequence[OutboxRecord], queries: Sequence[OutboxRecord]) -> bool:
+        """Publish in one round trip; return whether the broker took all. The relay publishes rows that it did not."""
+        if not (rows or queries):
+            return True
+        try:
+            self._publisher.publish(rows, {}, unstored=queries)
+        except TRANSIENT_ERRORS as error:
+            log.warning("left_to_the_relay", error=type(error).__name__, rows=len(rows))
+            self._publisher.close()
+            return False
+        self.unconfirmed.extend(rows)
+        return True
+
+
+def _draft(submission: Submission) -> AcceptDraft:
+    return AcceptDraft(
+        tenant_id=submission.tenant_id,
+        outbox_id=submission.task_id,
+        task=submission.task,
+        queue=submission.queue,
+        kwargs=submission.kwargs,
+        key=submission.key,
+        args_hash=submission.args_hash,
+    )
+
+
+def _record(submission: Submission) -> OutboxRecord:
+    """Return a submission that is published without a row of its own."""
+    return OutboxRecord(
+        outbox_id=submission.task_id,
+        tenant_id=submission.tenant_id,
+        task=submission.task,
+        queue=submission.queue,
+        kwargs=submission.kwargs,
+        created_at=datetime.now(UTC),
+        published_at=None,
+    )
