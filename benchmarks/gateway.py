@@ -12,6 +12,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from itertools import count
 
 from sqlalchemy import func, select
@@ -48,7 +49,7 @@ def measure(quick: bool) -> Outcome:
     return Outcome(data="simulated leads, one a request", rows=number, seed=SEED, figures=figures, ratios=ratios)
 
 
-def _gateway(site: Site):  # type: ignore[no-untyped-def]
+def _gateway(site: Site) -> AbstractContextManager[int]:
     redis_url = str(site.client.conf.broker_url)
     env = gateway_client.environment(site.home, site.url, redis_url, os.environ)
     return gateway_client.running(env, site.home / "logs" / "gateway.log")

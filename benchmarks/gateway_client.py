@@ -8,12 +8,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.error import URLError
 
 from db.records import ApiKeyDraft
@@ -65,19 +65,19 @@ def running(env: Mapping[str, str], log: Path) -> Iterator[int]:
     with log.open("ab") as out:
         process = subprocess.Popen(GATEWAY, env={**env, "HEARTH_GATEWAY_PORT": str(port)}, stdout=out, stderr=out)
     try:
-        wait_ready(port)
+        wait_ready(port, alive=lambda: process.poll() is None)
         yield port
     finally:
         process.terminate()
         process.wait(30)
 
 
-def wait_ready(port: int, seconds: float = READY) -> None:
-    """Return when the gateway is healthy; raises TimeoutError when it is not in time."""
+def wait_ready(port: int, seconds: float = READY, alive: Callable[[], bool] = lambda: True) -> None:
+    """Return when the gateway is healthy; raises TimeoutError when it is not in time, or has ended."""
     deadline = time.monotonic() + seconds
     while not healthy(port):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the gateway does not answer after {seconds:.0f} s")
+        if not alive() or time.monotonic() > deadline:
+            raise TimeoutError(f"the gateway has ended, or does not answer after {seconds:.0f} s")
         time.sleep(0.1)
 
 
@@ -157,6 +157,7 @@ async def send(port: int, key: Key, names: Sequence[str], *, connections: int, r
     return found
 
 
-def environment(home: Path, database_url: str, redis_url: str, base: Mapping[str, Any]) -> dict[str, str]:
+def environment(home: Path, database_url: str, redis_url: str, base: Mapping[str, str]) -> dict[str, str]:
     """The environment of a gateway that belongs to a cluster."""
-    return {**base, "HEARTH_HOME": str(home), "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    own = {"HEARTH_HOME": str(home), "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    return {**base, **own, "HEARTH_GATEWAY_WEBHOOKS": "false"}

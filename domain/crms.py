@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final, Literal
 
 #: what sends events: `ghl_workflow` is HighLevel too, by the webhook action of its workflows
-EventProvider = Literal["ghl", "ghl_workflow", "generic"]
+EventProvider = Literal["ghl", "ghl_workflow", "followupboss", "generic"]
 #: a CRM that carries actions out
-ActionCrm = Literal["ghl"]
+ActionCrm = Literal["ghl", "followupboss"]
 #: the CRM that actions are made ready for where a message names none
 DEFAULT_CRM: Final[ActionCrm] = "ghl"
 #: CRMs that leads come from: an id of one of them means nothing to another

@@ -15,9 +15,9 @@ from workers.delivery.publishing import Publisher
 class Killed(Publisher):
     """Dies after a batch while `home/kill_relay` is there; the file goes with it."""
 
-    def publish(self, rows: Any, letters: Any) -> None:
+    def publish(self, rows: Any, letters: Any, **more: Any) -> None:
         """Publish, then perhaps die."""
-        super().publish(rows, letters)
+        super().publish(rows, letters, **more)
         told = settings().home / "kill_relay"
         if rows and told.exists():
             told.unlink()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
 
-from benchmarks.faults import broker, clocks, database, disks, imports, messages, workers
+from benchmarks.faults import broker, clocks, database, disks, gateway, imports, messages, workers
 from benchmarks.faults.plan import Round
 from benchmarks.faults.site import Site, site
 from benchmarks.faults.tally import Tally
@@ -50,6 +50,7 @@ FAULTS: Mapping[str, Fault] = {
     "F13": Fault(strike=imports.f13, rounds=3, env=SHORT),
     "F14": Fault(strike=imports.f14, rounds=1),
     "F15": Fault(strike=disks.f15, rounds=2, bounded=True),
+    "G1": Fault(strike=gateway.g1, rounds=12),
 }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tasks.crm.adapter import CrmAdapter
+from tasks.crm.followupboss.adapter import FOLLOWUPBOSS
 from tasks.crm.generic import GENERIC
 from tasks.crm.highlevel.adapter import HIGHLEVEL
 
 #: provider -> adapter
-ADAPTERS: dict[str, CrmAdapter] = {adapter.provider: adapter for adapter in (HIGHLEVEL, GENERIC)}
+ADAPTERS: dict[str, CrmAdapter] = {adapter.provider: adapter for adapter in (HIGHLEVEL, FOLLOWUPBOSS, GENERIC)}
 
 
 class UnknownCrmError(LookupError):

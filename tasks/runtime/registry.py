@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
 
+from domain.access import AccessScope
 from domain.documents import JsonObject
 from tasks.contracts.base.request import ENVELOPE_SCHEMA, Request
 
@@ -21,9 +21,6 @@ SHELVES = frozenset({"contracts", "runtime", "intake", "crm", "services"})
 PREFIX = "hearth."
 
 _TASKS = Path(__file__).parents[1]
-
-#: what a key of the gateway must be good for before it may send a task
-Scope = Literal["read", "write", "settings", "privacy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +34,7 @@ class Declaration:
     #: True for a task that only Hearth sends: its contract is not published
     internal: bool
     #: the scope of a gateway's key that may send it; None: it is not open at the gateway
-    scope: Scope | None = None
+    scope: AccessScope | None = None
     #: True for a task that only reads: what is lost of it is asked again
     reads: bool = False
 

@@ -31,6 +31,7 @@ from uuid import uuid4
 from celery import Task, shared_task
 from celery.exceptions import Reject, Retry
 
+from domain.access import AccessScope
 from domain.documents import JsonObject
 from tasks.contracts.base.request import Request, parse
 from tasks.errors import InvalidPayload, TaskError, Unavailable
@@ -40,7 +41,7 @@ from tasks.runtime.celery_types import OnFault
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.failures import delivery_attempts, retries, retry_policy
 from tasks.runtime.failures.error_mapping import absorbed, translated
-from tasks.runtime.registry import Declaration, Scope
+from tasks.runtime.registry import Declaration
 
 Kind = Literal["query", "effect", "step", "job"]
 #: its request is of the task's own contract
@@ -54,7 +55,7 @@ class Options(TypedDict, total=False):
     #: True for a task that only Hearth sends: its contract is not published
     internal: bool
     #: the scope of a gateway's key that may send the task; without it, the gateway does not take it
-    scope: Scope
+    scope: AccessScope
     on_fault: OnFault
     many: Bodies
     #: True where a message of a tenant that does not exist is held until it does, instead of only refused

@@ -117,7 +117,12 @@ class Terminal:
         draft.replace(block)
         session = self._python
         return _result(
-            text.strip(), log, block.with_suffix(".ended"), patience, lambda: None if session.lives else 1, before=before
+            text.strip(),
+            log,
+            block.with_suffix(".ended"),
+            patience,
+            lambda: None if session.lives else 1,
+            before=before,
         )
 
     def javascript(self, text: str) -> str:

@@ -8,6 +8,7 @@ WorkersError
 ├── ClusterFailed        a process crashed again and again; its log is named
 ├── ClusterSlow          the cluster was not ready in time
 ├── FlowerUnprotected    Flower was to start without a password
+├── GatewayUnready       the gateway cannot listen where it was told to, or not with this certificate
 ├── HomeNotPrivate       others may read Hearth's home, and we may not change that
 ├── KeysUnreadable       the key file is there and cannot be used
 └── WebhookKeysUnusable  no key that verifies webhooks, or one that is none
@@ -44,6 +45,10 @@ class ClusterSlow(WorkersError):  # noqa: N818
 
 class FlowerUnprotected(WorkersError):  # noqa: N818
     """Flower shows the cluster's insides: it never runs without a user and a password."""
+
+
+class GatewayUnready(WorkersError):  # noqa: N818
+    """The gateway cannot listen where it was told to, or not with this certificate."""
 
 
 class HomeNotPrivate(WorkersError):  # noqa: N818

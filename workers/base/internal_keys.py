@@ -33,9 +33,16 @@ HELD, HELD_INDEX = "unacked", "unacked_index"
 _HELD = {HELD: "hash", HELD_INDEX: "zset", "unacked_mutex": "string"}
 #: crashes of main processes by delivery tag (see workers.worker.crash_counter)
 STARTS = "hearth.starts"
+#: figures for the metrics (see workers.telemetry.figures): tasks by result and duration; starts of each process, and
+#: when it last reported
+TASKS_COUNTED = "hearth.figures.tasks"
+PROCESSES_STARTED, PROCESSES_SEEN = "hearth.figures.started", "hearth.figures.seen"
 _ALONE = {
     BROKEN: "set",
     STARTS: "hash",
+    TASKS_COUNTED: "hash",
+    PROCESSES_STARTED: "hash",
+    PROCESSES_SEEN: "hash",
     "_kombu.binding_deadlines": "zset",
     EPOCH: "string",
     malformed.MALFORMED: "list",

@@ -60,10 +60,28 @@ class Settings(BaseSettings):
     fair_share: bool = True
     #: seconds after which a published follow-up that has not ended is published again; above task_time_limit
     redo_after: float = Field(default=900.0, ge=1)
-    #: TCP port of the metrics on 127.0.0.1; 0: any free one
+    #: where the relay serves metrics: who can reach it reads figures of every tenant together, and no names
+    metrics_host: str = "127.0.0.1"
+    #: TCP port of the metrics; 0: any free one
     metrics_port: int = Field(default=0, ge=0, le=65535)
     #: True lets webhooks go to loopback addresses and by plain http there; None: only from the embedded cluster
     webhook_loopback: bool | None = None
+    #: where the HTTP gateway listens; port 0: any free one
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(default=8080, ge=0, le=65535)
+    #: certificate chain and key (PEM files) with which the gateway speaks TLS itself; none: a proxy before it does
+    gateway_tls_cert: Path | None = None
+    gateway_tls_key: Path | None = None
+
+    #: a folder with one file `<tenant>.token` for each tenant for which the sender sends
+    sender_tokens: Path | None = None
+    #: the token of the one tenant `sender_tenant`, where there is only one
+    sender_token: SecretStr | None = None
+    sender_tenant: str = ""
+    #: True: the sender prints what it would send, and sends nothing
+    sender_dry_run: bool = False
+    #: another address of the CRM's API, for tests; by plain http only on this machine and with webhook_loopback
+    sender_base_url: str = ""
 
     @field_validator("home")
     @classmethod
@@ -88,7 +106,9 @@ class Settings(BaseSettings):
     def highlevel_keys(self) -> tuple[str, ...]:
         """Return the keys one by one, for `tasks.crm.webhook_signatures.verify_highlevel`."""
         end = "-----END PUBLIC KEY-----"
-        return tuple(f"{text.strip()}\n{end}\n" for text in self.ghl_keys.split(end) if text.strip())
+        # a file of variables often has one line for each
+        parts = self.ghl_keys.replace("\\n", "\n").split(end)
+        return tuple(f"{text.strip()}\n{end}\n" for text in parts if text.strip())
 
     @property
     def cluster_file(self) -> Path:

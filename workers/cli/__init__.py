@@ -17,6 +17,7 @@ COMMANDS = {
         "workers.cli.cluster.status:status",
         "Queues, workers and dead letters of the running cluster.",
     ),
+    "gateway": ("workers.cli.gateway:gateway", "The HTTP gateway in the foreground until Ctrl-C."),
     "migrate": ("workers.cli.cluster.cluster:migrate", "Bring the database to the newest schema."),
     "tenant": ("workers.cli.tenants:tenant", "Create and configure tenants; see what they are ready for."),
     "backfill": ("workers.cli.backfill:backfill", "Import a CSV file of leads."),
@@ -43,6 +44,10 @@ COMMANDS = {
         "Report what Hearth brings: closed leads by band, use by agents, effect.",
     ),
     "outbound": ("workers.cli.outbound:outbound", "The stream of events to the CRM: dead letters and their replay."),
+    "sender": (
+        "workers.cli.sender:sender",
+        "The sender, which carries actions out in the CRM: its state, its ledger, requests that are unsure.",
+    ),
     "quarantine": ("workers.cli.quarantine:quarantine", "Messages that could not run: list, show, replay and drop."),
     "events": ("workers.cli.events:events", "Events of CRMs that failed or were ignored: read them again."),
     "audit": ("workers.cli.audit:audit", "The audit chains: verify that nothing was changed or cut off."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,21 +24,30 @@ from workers.cli.privacy.people import user_name
 KEY_ID = click.argument("key_id", metavar="KEY")
 #: characters of a key's name
 LONGEST_NAME = 100
+LONGEST_SPAN = timedelta(days=3660)
 _SPAN = re.compile(r"(0|[1-9][0-9]{0,5})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class Span(click.ParamType):
-    """A span of time: a whole number and its unit."""
+def span(context: click.Context, parameter: click.Parameter, text: str | None) -> timedelta | None:
+    """Return a span of time that is written as a whole number and its unit; refuse what is none."""
+    if text is None:
+        return None
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        problem = "give a whole number and its unit, such as 30m, 24h or 90d"
+        raise click.BadParameter(problem, ctx=context, param=parameter)
+    length = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if length > LONGEST_SPAN:
+        raise click.BadParameter("give at most ten years", ctx=context, param=parameter)
+    return length
 
-    name = "span"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the span; refuse what is none."""
-        match = _SPAN.fullmatch(str(value))
-        if match is None:
-            self.fail("give a whole number and its unit, such as 30m, 24h or 90d", param, ctx)
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+def finite(context: click.Context, parameter: click.Parameter, rate: float) -> float:
+    """Return the rate; refuse NaN, which is in no range and out of none."""
+    if not math.isfinite(rate):
+        raise click.BadParameter("give a number", ctx=context, param=parameter)
+    return rate
 
 
 def actor_option(function: Function) -> Function:
@@ -82,9 +92,14 @@ _SCOPES = "\b\nScopes:\n" + "\n".join(f"  {name:<9} {what}" for name, what in SC
     help="What it may do, as often as it takes.",
 )
 @click.option(
-    "--rate", type=click.FloatRange(0.1, 100_000), default=500, show_default=True, help="Most requests a second."
+    "--rate",
+    type=click.FloatRange(0.1, 100_000),
+    callback=finite,
+    default=500,
+    show_default=True,
+    help="Most requests a second.",
 )
-@click.option("--expires", type=Span(), metavar="SPAN", help="When it ends by itself, such as 90d; never without it.")
+@click.option("--expires", callback=span, metavar="SPAN", help="When it ends by itself, such as 90d; never without it.")
 @actor_option
 @json_option
 def create(
@@ -161,7 +176,7 @@ def list_keys(tenant: str, as_json: bool) -> None:
 )
 @KEY_ID
 @click.option(
-    "--grace", type=Span(), metavar="SPAN", default="24h", show_default=True, help="How long the old one goes on."
+    "--grace", callback=span, metavar="SPAN", default="24h", show_default=True, help="How long the old one goes on."
 )
 @actor_option
 @json_option

@@ -29,7 +29,7 @@ DELETING = 900.0
 
 @click.group(epilog=example("hearth tenant readiness demo"))
 def tenant() -> None:
-    """Create and configure tenants, and keys for their programs; take a copy of a tenant, and delete it."""
+    """Create and configure tenants; see what they are ready for; make keys; take a copy of one, and delete it."""
 
 
 tenant.add_command(key)

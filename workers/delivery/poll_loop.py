@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,7 +18,7 @@ from db.errors import DatabaseUnavailable, SchemaOutdated
 from workers.base import database
 from workers.base.errors import WorkersError
 from workers.base.settings import Settings
-from workers.telemetry import logs
+from workers.telemetry import figures, logs
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +36,9 @@ class Service:
     #: seconds between two steps that found nothing to do
     idle: float = 0.2
     _stopping: threading.Event = field(default_factory=threading.Event)
+    #: tells the broker that this process lives, for the metrics
+    reporter: figures.Reporter | None = None
+    _report_due: float = 0.0
     #: passing troubles in a row
     _troubles: int = 0
 
@@ -49,6 +54,7 @@ class Service:
     def run(self, step: Callable[[], bool]) -> None:
         """Call `step` until `stop`; again at once when it returns True, else after `idle` seconds."""
         while not self.stopping:
+            self._report()
             try:
                 more = step()
             except TRANSIENT_ERRORS as error:
@@ -57,6 +63,11 @@ class Service:
             self._recovered()
             if not more:
                 self._stopping.wait(self.idle)
+
+    def _report(self) -> None:
+        if self.reporter is not None and time.monotonic() >= self._report_due:
+            self._report_due = time.monotonic() + figures.INTERVAL
+            self.reporter.report()
 
     def _patience(self, error: Exception) -> float:
         self._troubles += 1
@@ -77,6 +88,7 @@ def prepare_process(service: Service, chosen: Settings) -> None:
         database.begin(chosen)
     except WorkersError as error:
         raise SystemExit(str(error)) from None
+    service.reporter = figures.Reporter(chosen.broker().get_secret_value(), f"{service.name}@{socket.gethostname()}")
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: service.stop())
     log.info("started", service=service.name)

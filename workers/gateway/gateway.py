@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from domain.documents import JsonObject
@@ -35,6 +35,9 @@ class Results(Protocol):
 
         """
 
+    def hasten(self) -> None:
+        """Let nobody wait any longer, since the process ends."""
+
 
 class Health(Protocol):
     """Whether the stores answer."""
@@ -56,3 +59,5 @@ class Gateway:
     #: the tasks that callers may send (`tasks.runtime.registry.open_tasks`), by name
     tasks: Mapping[str, Declaration]
     settings: Settings
+    #: requests that are not answered yet
+    in_hand: set[object] = field(default_factory=set)

@@ -61,6 +61,7 @@ class Handler(RequestHandler):
     def initialize(self, gateway: Gateway) -> None:
         """Take the parts of the gateway."""
         self.gateway = gateway
+        gateway.in_hand.add(self)
 
     def set_default_headers(self) -> None:
         """Set what every answer carries."""
@@ -73,6 +74,14 @@ class Handler(RequestHandler):
         length = self.request.headers.get("Content-Length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > READ_ON:
             raise _too_large(self.body_limit)
+
+    def on_finish(self) -> None:
+        """Record that the request is answered."""
+        self.gateway.in_hand.discard(self)
+
+    def on_connection_close(self) -> None:
+        """Record that nobody waits for the answer any more."""
+        self.gateway.in_hand.discard(self)
 
     def data_received(self, chunk: bytes) -> None:
         """Take a part of the body; what is beyond the limit is dropped."""

@@ -26,7 +26,10 @@ _STATUS: Mapping[type[TaskError], int] = {
     errors.Unexpected: 500,
 }
 #: errors by the name under which Celery stores them; those of Celery's own are told by name alone
-_TASK_ERRORS: Mapping[str, type[TaskError]] = {kind.__name__: kind for kind in (InvalidPayload, *_STATUS)}
+_TASK_ERRORS: Mapping[str, type[TaskError]] = {
+    InvalidPayload.__name__: InvalidPayload,
+    **{kind.__name__: kind for kind in _STATUS},
+}
 _HTTP = {
     400: ("bad_request", "this is no request that can be read"),
     404: ("not_found", "there is nothing under this path"),

@@ -33,7 +33,7 @@ class StoredResults:
         self._backend = celery.backend
         self._thread = ThreadPoolExecutor(1, "gateway-results")
         #: task id -> those who wait for it
-        self._waiting: dict[str, list[asyncio.Future[JsonObject]]] = {}
+        self._waiting: dict[str, list[asyncio.Future[JsonObject | None]]] = {}
         self._of_tenant: Counter[str] = Counter()
         self._looking: asyncio.Task[None] | None = None
 
@@ -45,7 +45,7 @@ class StoredResults:
         """Return a task's outcome as soon as there is one, as `Results.wait`."""
         if self._of_tenant.total() >= WAITING or self._of_tenant[tenant_id] >= WAITING_OF_TENANT:
             raise Overloaded("too many requests wait for an answer; ask for it later by the task's id")
-        future: asyncio.Future[JsonObject] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[JsonObject | None] = asyncio.get_running_loop().create_future()
         self._of_tenant[tenant_id] += 1
         self._waiting.setdefault(task_id, []).append(future)
         if self._looking is None:
@@ -57,13 +57,19 @@ class StoredResults:
         finally:
             self._leave(tenant_id, task_id, future)
 
+    def hasten(self) -> None:
+        """Let nobody wait any longer: whoever waits now is told that there is no answer yet."""
+        for future in [each for waiting in self._waiting.values() for each in waiting]:
+            if not future.done():
+                future.set_result(None)
+
     async def close(self) -> None:
         """End; nobody waits any more."""
         if self._looking is not None:
             self._looking.cancel()
         self._thread.shutdown()
 
-    def _leave(self, tenant_id: str, task_id: str, future: asyncio.Future[JsonObject]) -> None:
+    def _leave(self, tenant_id: str, task_id: str, future: asyncio.Future[JsonObject | None]) -> None:
         self._of_tenant[tenant_id] -= 1
         self._of_tenant += Counter()  # drops those at zero
         others = [each for each in self._waiting.get(task_id, ()) if each is not future]

@@ -9,8 +9,10 @@ tenant of a row is that of the caller's key, never of a message's content, and i
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -27,15 +29,15 @@ from workers.gateway.submissions import BrokerAway, KeyConflict, Submission
 
 log = structlog.get_logger(__name__)
 
-#: seconds that the first submission after a silence waits for others
-GATHER = 0.002
+#: seconds that submissions wait for others, unless so many wait already
+GATHER, ENOUGH = 0.004, 32
 #: submissions in one transaction, and those that may wait for theirs
 BATCH, WAITING = 500, 5_000
 #: seconds after which published rows are confirmed although nothing new comes; the relay publishes what is not
 #: confirmed after a second
 CONFIRM = 0.3
 #: a broker that does not answer within half a second takes nothing
-_QUICK = {"max_retries": 0, "socket_connect_timeout": 0.5, "socket_timeout": 0.5}
+QUICK = {"max_retries": 0, "socket_connect_timeout": 0.5, "socket_timeout": 0.5}
 
 Outcome = Exception | None
 _Waiting = tuple[Submission, "asyncio.Future[None]"]
@@ -49,6 +51,7 @@ class BatchSubmitter:
         self._thread = ThreadPoolExecutor(1, "gateway-writer")
         self._waiting: list[_Waiting] = []
         self._writing: asyncio.Task[None] | None = None
+        self._arrived = asyncio.Event()
 
     async def submit(self, submission: Submission) -> None:
         """Return once the outbox or the broker has it; raises as `Submitter.submit`."""
@@ -56,6 +59,7 @@ class BatchSubmitter:
             raise Overloaded("too many requests wait to be written; send it again later")
         future = asyncio.get_running_loop().create_future()
         self._waiting.append((submission, future))
+        self._arrived.set()
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
         await future
@@ -69,20 +73,21 @@ class BatchSubmitter:
 
     async def _write(self) -> None:
         """Write batches until none waits and all is confirmed."""
-        await asyncio.sleep(GATHER)
         try:
             while self._waiting or self._writer.unconfirmed:
-                if not self._waiting:
-                    await self._idle()
+                await self._gather()
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
                 await self._write_batch(batch)
         finally:
             self._writing = None
 
-    async def _idle(self) -> None:
-        """Wait for the next submission, but not for longer than the confirmation of those before may wait."""
-        deadline = asyncio.get_running_loop().time() + CONFIRM
-        while not self._waiting and asyncio.get_running_loop().time() < deadline:
+    async def _gather(self) -> None:
+        """Wait for submissions, but not for longer than the confirmation of those before may wait."""
+        if not self._waiting:
+            self._arrived.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), CONFIRM)
+        if self._waiting and len(self._waiting) < ENOUGH:
             await asyncio.sleep(GATHER)
 
     async def _write_batch(self, batch: Sequence[_Waiting]) -> None:
@@ -105,9 +110,10 @@ class BatchWriter:
     """Writes one batch after another; of one thread."""
 
     def __init__(self, celery: Celery) -> None:
-        self._publisher = Publisher(celery, _QUICK)
-        #: rows that the broker has and the outbox does not know of yet
+        self._publisher = Publisher(celery, QUICK)
+        #: rows that the broker has and the outbox does not know of yet, and since when
         self.unconfirmed: list[OutboxRecord] = []
+        self._since = 0.0
 
     def write(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Write and publish submissions; return an error, or None, for each."""
@@ -116,9 +122,7 @@ class BatchWriter:
         durable = [submission for submission in submissions if submission.durable]
         rows, outcomes = self._accept(durable)
         published = self._publish(rows, [_record(each) for each in submissions if not each.durable])
-        return [
-            outcomes.get(id(each)) if each.durable else None if published else BrokerAway() for each in submissions
-        ]
+        return [outcomes.get(id(each)) if each.durable else None if published else BrokerAway() for each in submissions]
 
     def close(self) -> None:
         """Close the connection to the broker."""
@@ -135,22 +139,28 @@ class BatchWriter:
     def _accept(self, submissions: Sequence[Submission]) -> tuple[list[OutboxRecord], dict[int, Outcome]]:
         """Commit submissions to the outbox; return the new rows, and the errors of those that were not accepted.
 
-        The same commit confirms what was published before.
+        The same commit may confirm what was published before.
         """
-        confirmed, self.unconfirmed = self.unconfirmed, []
+        confirmed: list[OutboxRecord] = []
+        # now and then, since each costs the round trips of a transaction; an idle writer is asked for nothing else
+        if not submissions or time.monotonic() - self._since > CONFIRM:
+            confirmed, self.unconfirmed = self.unconfirmed, []
         if not (submissions or confirmed):
             return [], {}
         drafts = [_draft(each) for each in submissions]
         try:
             with transaction(EVERY_TENANT) as session:
-                outbox.confirm_all(session, records=confirmed)
+                if confirmed:
+                    outbox.confirm_all(session, records=confirmed)
                 results = outbox.accept(session, drafts=drafts, now=datetime.now(UTC)) if drafts else []
         except DatabaseError as error:
             # the relay publishes again what is not confirmed, which is harmless
             log.warning("not_accepted", error=type(error).__name__, submissions=len(submissions))
             away = Unavailable("the database does not answer; send the same request again")
             return [], {id(each): away for each in submissions}
-        conflicts = {id(each): KeyConflict() for each, result in zip(submissions, results, strict=True) if result.conflict}
+        conflicts = {
+            id(each): KeyConflict() for each, result in zip(submissions, results, strict=True) if result.conflict
+        }
         return [result.record for result in results if result.record is not None], dict(conflicts)
 
     def _publish(self, rows: Sequence[OutboxRecord], queries: Sequence[OutboxRecord]) -> bool:
@@ -163,6 +173,8 @@ class BatchWriter:
             log.warning("left_to_the_relay", error=type(error).__name__, rows=len(rows))
             self._publisher.close()
             return False
+        if not self.unconfirmed:
+            self._since = time.monotonic()
         self.unconfirmed.extend(rows)
         return True
 

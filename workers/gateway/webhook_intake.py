@@ -72,6 +72,8 @@ class WebhookIntake:
         self._ids = ids
         self._seconds = seconds
         self._waiting: dict[Origin, Batch] = {}
+        #: the event loop keeps none of them
+        self._deliveries: set[asyncio.Task[None]] = set()
         #: tenants that exist -> when that was seen, in monotonic seconds
         self._known: dict[str, float] = {}
 
@@ -87,6 +89,8 @@ class WebhookIntake:
         if batch is None or not batch.has_room(size):
             batch = self._waiting[origin] = Batch()
             batch.delivery = asyncio.create_task(self._deliver(origin, batch))
+            self._deliveries.add(batch.delivery)
+            batch.delivery.add_done_callback(self._ended)
         batch.events.append(event)
         batch.size += size
         assert batch.delivery is not None
@@ -102,6 +106,12 @@ class WebhookIntake:
         """
         draft = QuarantineDraft(task=TASK, queue=QUEUE, reason=awaited_tenants.NO_TENANT, headers={}, body=raw)
         await self._keep(draft)
+
+    def _ended(self, delivery: asyncio.Task[None]) -> None:
+        self._deliveries.discard(delivery)
+        if not delivery.cancelled():
+            # all who waited may have hung up
+            delivery.exception()
 
     async def _deliver(self, origin: Origin, batch: Batch) -> None:
         await asyncio.sleep(self._seconds)

@@ -17,6 +17,7 @@ from tasks.errors import InvalidPayload
 from workers.base import awaited_messages, malformed, messages, quarantine
 from workers.base.celery_types import Message, Request, TaskConsumer, Timer, TimerEntry
 from workers.base.quarantine import Reason
+from workers.telemetry import figures
 from workers.worker import crash_counter
 from workers.worker.circuit_breaker import database_breaker
 
@@ -38,21 +39,34 @@ class Consumer(CeleryConsumer):
     task_consumer: TaskConsumer
     #: the timer entry of the periodic look for parked messages
     _periodic_look: TimerEntry | None = None
+    #: the same of the report of figures
+    _periodic_report: TimerEntry | None = None
+    #: the name of the worker, with its host
+    hostname: str
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **options)
+        self._reporter = figures.Reporter(self.app.conf.broker_url, self.hostname)
         if hasattr(self.controller, "_quick_release"):
             self._release_rejected_requests()
 
     def on_ready(self) -> None:
-        """Start to look for parked messages: an old worker may park some after a new one has started."""
+        """Start to report figures, and to look for parked messages: an old worker may park some after we have started."""
         super().on_ready()
         self.task_consumer.channel.on_malformed = lambda: self.timer.call_after(0, self._store_malformed)
         self._look()
-        if self._periodic_look is not None:
-            # this is a new connection; the timer entries of the old one may be gone
-            self._periodic_look.cancel()
+        for entry in (self._periodic_look, self._periodic_report):
+            if entry is not None:
+                # this is a new connection; the timer entries of the old one may be gone
+                entry.cancel()
         self._periodic_look = self.timer.call_repeatedly(LOOK, self._look)
+        self._reporter.report()
+        self._periodic_report = self.timer.call_repeatedly(figures.INTERVAL, self._reporter.report)
+
+    def shutdown(self) -> None:
+        """End as Celery does, when the last task has ended, and report the figures since the last report."""
+        super().shutdown()
+        self._reporter.close()
 
     def create_task_handler(self, *args: object, **options: object) -> Callable[[Message], None]:
         """Return Celery's handler behind our checks; a message that would end the worker is quarantined as invalid."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -18,6 +19,7 @@ from workers.base import messages, quarantine
 from workers.base.celery_types import Failure, Message
 from workers.base.quarantine import Reason
 from workers.base.redaction import RedactedRequest
+from workers.telemetry import figures
 from workers.worker.circuit_breaker import database_breaker
 
 log = structlog.get_logger(__name__)
@@ -53,6 +55,8 @@ class GuardedRequest(RedactedRequest):
     def on_failure(self, exc_info: Failure, send_failed_event: bool = True, return_ok: bool = False) -> object:
         """End a failed task as Celery does; quarantine a poison message, or give it back while that is not possible."""
         self._failed = True
+        if result := figures.result_of(_error(exc_info)):
+            figures.ended.record(self.name, result, self._seconds())
         reason = self._poison(exc_info)
         if reason and (self._has_attempts_left(reason) or not self._quarantine(reason)):
             state.task_ready(self)
@@ -67,11 +71,20 @@ class GuardedRequest(RedactedRequest):
         return super().on_retry(exc_info)
 
     def acknowledge(self) -> None:
-        """Acknowledge as Celery does; a task that has written shows that the database answers."""
+        """Acknowledge as Celery does, and count what succeeded; a task that has written shows that the database answers.
+
+        Celery has no other call of ours for a success: it makes a class for each task, with its own `on_success`.
+        """
         ended = self.time_start is not None and not self._failed and not self._already_revoked
+        if ended and not self.acknowledged:
+            figures.ended.record(self.name, "succeeded", self._seconds())
         if ended and isinstance(self.task, HearthTask) and self.task.kind != "query":
             database_breaker.record_success()
         super().acknowledge()
+
+    def _seconds(self) -> float | None:
+        """Return for how long it has run; None where no child has begun."""
+        return None if self.time_start is None else max(0.0, time.time() - self.time_start)
 
     def _poison(self, exc_info: Failure) -> Reason | None:
         """Return the reason to quarantine this message, or None."""

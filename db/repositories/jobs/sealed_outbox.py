@@ -53,8 +53,10 @@ def accept(session: Session, *, drafts: Sequence[AcceptDraft], now: datetime) ->
     results = []
     for at, draft in enumerate(drafts):
         open_part = _open_part(ring, draft)
-        conflict = at in refused or hashes.get(draft.outbox_id, open_part) != open_part
-        new = not conflict and draft.outbox_id in written and firsts[draft.outbox_id] is draft
+        first = firsts.get(draft.outbox_id, draft)
+        same = first.tenant_id == draft.tenant_id and hashes.get(draft.outbox_id, open_part) == open_part
+        conflict = at in refused or not same
+        new = not conflict and draft.outbox_id in written and first is draft
         opened = replace(records[draft.outbox_id], kwargs=draft.kwargs, sealed_kwargs=None) if new else None
         results.append(AcceptResult(record=opened, conflict=conflict))
     return results
@@ -98,7 +100,7 @@ def open_all(session: Session, tenant_id: str, *, lock: bool = False) -> list[tu
         OutboxEntry.tenant_id == tenant_id, OutboxEntry.sealed_kwargs.is_not(None)
     )
     ring, rows = keyring_of(session), session.execute(query.with_for_update() if lock else query).all()
-    return [(outbox_id, open_kwargs(ring, tenant_id, outbox_id, sealed)) for outbox_id, sealed in rows]
+    return [(outbox_id, open_kwargs(ring, tenant_id, outbox_id, sealed)) for outbox_id, sealed in rows if sealed]
 
 
 def _record(ring: KeyRing, draft: AcceptDraft, now: datetime) -> OutboxRecord:

@@ -37,8 +37,11 @@ def take(session: Session, tenant_id: str, *, holder: str, now: datetime, hold: 
         "sequence": newest_sequence(session, tenant_id),
         "requests": 0,
     }
-    if get(session, tenant_id) is None:
+    known = get(session, tenant_id)
+    if known is None:
         insert_if_new(session, CrmSender, first)
+    elif known.holder == holder and known.held_until and known.held_until > now + timedelta(seconds=hold / 2):
+        return known
     free = or_(CrmSender.holder == holder, CrmSender.held_until.is_(None), CrmSender.held_until <= now)
     taken = update(CrmSender).where(CrmSender.tenant_id == tenant_id, free)
     taken = taken.values(holder=holder, held_until=now + timedelta(seconds=hold))

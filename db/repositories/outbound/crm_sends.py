@@ -92,7 +92,7 @@ def end(
     key: str,
     state: SendState,
     now: datetime,
-    of: Collection[SendState] = ("sending",),
+    of: Collection[str] = ("sending",),
     code: str | None = None,
     written: str | None = None,
 ) -> bool:
@@ -140,8 +140,8 @@ def resend(session: Session, tenant_id: str, *, key: str, now: datetime) -> bool
 
 
 def withdraw(session: Session, tenant_id: str, *, action_id: str, code: str, now: datetime) -> None:
-    """Take back the request of an action that has not left."""
-    end(session, tenant_id, key=action_key(action_id), state="withdrawn", of=("pending", "unsure"), code=code, now=now)
+    """Take back the request of an action that has not left; one that is unsure stays so until a person has looked."""
+    end(session, tenant_id, key=action_key(action_id), state="withdrawn", of=("pending",), code=code, now=now)
 
 
 def get(session: Session, tenant_id: str, *, key: str) -> CrmSendRecord | None:

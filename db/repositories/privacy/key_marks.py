@@ -49,7 +49,7 @@ class KeyRingCheck:
 class _Column:
     """A column that is sealed under the ring, with the associated data of its values."""
 
-    sealed: InstrumentedAttribute[bytes]
+    sealed: InstrumentedAttribute[bytes] | InstrumentedAttribute[bytes | None]
     #: the table argument of `associated_data`
     name: str
     row: tuple[InstrumentedAttribute[object], ...]

@@ -140,16 +140,24 @@ _SAFE_CONTEXT = {
 def parse(contract: type[RequestT], payload: Mapping[str, Any]) -> tuple[RequestT, list[dict[str, str]]]:
     """Return the request in a message, and a warning for each unknown key.
 
+    Raises InvalidPayload as `check`.
+    """
+    request = check(contract, payload)
+    unknown = islice(_unknown_keys(request, payload), MOST_WARNINGS)
+    return request, [_warning(contract, payload, path, near) for path, near in unknown]
+
+
+def check(contract: type[RequestT], payload: Mapping[str, Any]) -> RequestT:
+    """Return the request in a message, without a look at keys that are unknown.
+
     Raises InvalidPayload with the locations that are wrong, never their values and never a key that the caller made up.
     """
     if fault := wire.first_fault(payload):
         raise InvalidPayload.at(fault.code, locations.location(contract, payload, fault.path), fault.message)
     try:
-        request = contract.model_validate(payload)
+        return contract.model_validate(payload)
     except ValidationError as error:
         raise invalid_payload(contract, payload, error) from None
-    unknown = islice(_unknown_keys(request, payload), MOST_WARNINGS)
-    return request, [_warning(contract, payload, path, near) for path, near in unknown]
 
 
 def invalid_payload(contract: type[BaseModel], payload: Mapping[str, Any], error: ValidationError) -> InvalidPayload:

@@ -11,12 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from db.records import ConsentStatement
+from domain.consent import ConsentBasis
 from ml.language import consent_words
 from ml.language.consent_words import ConsentSignal
 from tasks.crm.followupboss.notification import entries, is_hidden
 from tasks.intake import consent, payload
+from tasks.intake.parsed_event import fingerprint
 from tasks.intake.payload import Raw
 
+#: fields with a short word about the person
+_MARKS: Mapping[str, ConsentBasis] = {"type": "status", "stage": "stage", "dealStage": "stage"}
 #: list of addresses or numbers -> the channels that a refusal in the state of one of them closes
 _REACH: Mapping[str, frozenset[str]] = {"emails": frozenset({"email"}), "phones": frozenset({"sms", "call"})}
 #: levels of objects and lists below a resource
@@ -27,15 +31,20 @@ _MOST = 200
 
 def of_person(person: Raw, *, at: datetime) -> Iterator[ConsentStatement]:
     """Yield what a person says of contact: type, stage, states of addresses and numbers, background, other fields."""
-    for name, basis in (("type", "status"), ("stage", "stage"), ("dealStage", "stage")):
-        yield from consent.from_mark(payload.text(person, name) or "", basis, at=at)  # type: ignore[arg-type]
+    for name, basis in _MARKS.items():
+        yield from consent.from_mark(payload.text(person, name) or "", basis, at=at)
     for name, channels in _REACH.items():
         for entry in entries(person, name):
             yield from _of_reach(entry, name, channels, at)
     background = payload.text(person, "background", limit=payload.MAX_BODY)
     if background is not None and not is_hidden(background):
-        yield from consent.from_note(background, "note", at=at, reference="background")
+        yield from consent.from_note(background, "note", at=at, reference=f"background:{mark_of(background)}")
     yield from of_fields({name: value for name, value in person.items() if not name.startswith("custom")}, at=at)
+
+
+def mark_of(text: str) -> str:
+    """Return a few digits that tell a text from the one before it: a doubt that was settled is of that text alone."""
+    return fingerprint(text)[:6]
 
 
 def of_fields(resource: Raw, *, at: datetime) -> Iterator[ConsentStatement]:
@@ -59,7 +68,7 @@ def _of_reach(entry: Raw, name: str, channels: frozenset[str], at: datetime) -> 
 
 
 def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """Yield the values within an object with their names, behind that of the object around them; a list adds no name."""
+    """Yield the values within an object by their names, behind that of the object around them; a list adds none."""
     if isinstance(value, Mapping):
         if depth < _DEEPEST:
             for key, item in value.items():

@@ -6,7 +6,7 @@ from typing import Any
 
 from db.records import EventDraft, LeadDraft
 from tasks.crm.followupboss import people, stages
-from tasks.crm.followupboss.notification import PROVIDER, Notification, entries, id_of, need_id
+from tasks.crm.followupboss.notification import PROVIDER, Notification, entries, id_of, letters, need_id
 from tasks.intake import consent, payload
 from tasks.intake.errors import BadValue
 from tasks.intake.parsed_event import Closing, ParsedEvent
@@ -14,8 +14,6 @@ from tasks.intake.payload import Raw
 from tasks.intake.values import scalars
 
 COLLECTION = "deals"
-#: words of the status that say nothing of the end: an archived deal of a closing stage was won
-_NO_END = frozenset({"active", "archived"})
 _CLOSINGS: dict[str, Closing] = {"open": "open", "won": "won", "lost": "lost", "abandoned": "abandoned"}
 
 
@@ -27,6 +25,8 @@ def read(deal: Raw, told: Notification) -> ParsedEvent:
 
     """
     deal_id, at = need_id(deal, COLLECTION), told.state_at(deal)
+    if letters(payload.text(deal, "status")) == "deleted":
+        return deleted(deal_id, told)
     parties = [found for one in entries(deal, "people") if (found := id_of(one, "id", "personId"))]
     stage = stages.stage_of(deal, told.setup, name="stageName")
     details, closing = _details(deal), _closing(deal, stage)
@@ -77,13 +77,14 @@ def _details(deal: Raw) -> dict[str, Any]:
 
 
 def _closing(deal: Raw, stage: stages.Stage) -> Closing | None:
-    """Return how a deal ended: what its status says, else what its stage means."""
-    word = payload.text(deal, "status") or "active"
-    if word.casefold() not in _NO_END:
-        try:
-            return _CLOSINGS[scalars.level("opportunity_status", word)]
-        except BadValue:
-            return stage.outcome
-    if stage.outcome is None and word.casefold() == "active":
-        return "open"
-    return stage.outcome
+    """Return how a deal ended: what its status says, else what its stage means.
+
+    Follow Up Boss' own statuses say only whether a deal is in use: an archived one of a closing stage was won.
+    """
+    word = payload.text(deal, "status") or "Active"
+    if word.casefold() == "active":
+        return stage.outcome or "open"
+    try:
+        return _CLOSINGS[scalars.level("opportunity_status", word)]
+    except BadValue:
+        return stage.outcome if stage.outcome in people.ENDS else None

@@ -8,7 +8,8 @@ from typing import Any
 
 from db.records import ConsentStatement, EventDraft, LeadDraft
 from ml.language.text import without_markup
-from tasks.crm.followupboss.notification import PROVIDER, Notification, is_hidden, is_set, need_id
+from tasks.crm.followupboss.consent_marks import mark_of
+from tasks.crm.followupboss.notification import PROVIDER, Notification, is_hidden, is_set, letters, need_id
 from tasks.intake import consent, payload
 from tasks.intake.parsed_event import ParsedEvent
 from tasks.intake.payload import MAX_BODY, Raw
@@ -19,7 +20,7 @@ _SHAPES: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "calls": ("call", ("note",), ("startedAt", "created")),
     "emails": ("email", ("body",), ("date", "sent", "created")),
 }
-#: outcome of a call, by its letters in lower case -> status of the event
+#: outcome of a call, by its letters -> status of the event
 _OUTCOMES: Mapping[str, str] = {
     "interested": "completed",
     "notinterested": "completed",
@@ -80,13 +81,14 @@ def _direction(message: Raw) -> str | None:
 def _statements(message: Raw, event: EventDraft, text: str | None, subject: str | None) -> tuple[ConsentStatement, ...]:
     """Return what a message refuses: what a lead writes, and what an agent notes of a call or of its outcome."""
     at, reference = event.occurred_at, event.source_id
-    if event.kind == "call":
-        outcome = consent.from_mark(payload.text(message, "outcome") or "", "status", at=at)
-        return (*outcome, *consent.from_note(text or "", "note", at=at, reference=reference))
-    if event.direction == "inbound":
+    if event.direction == "inbound" and event.kind != "call":
         return consent.from_message(text, event.channel, subject=subject, at=at, reference=reference)
-    # nobody says who wrote it: what may be a refusal is decided by a person
-    return () if event.direction else consent.from_note(text or "", "note", at=at, reference=reference)
+    if event.direction == "outbound" and event.kind != "call":
+        return ()
+    # an agent wrote it, or nobody says who did: what may be a refusal is decided by a person
+    outcome = consent.from_mark(payload.text(message, "outcome") or "", "status", at=at)
+    noted = f"{reference}:{mark_of(text or '')}"
+    return (*outcome, *consent.from_note(text or "", "note", at=at, reference=noted))
 
 
 def _refusal_of(event: EventDraft) -> EventDraft:
@@ -98,6 +100,6 @@ def _plain(subject: str | None, text: str | None) -> str | None:
 
 
 def _facts(call: Raw) -> dict[str, Any]:
-    outcome = "".join(filter(str.isalpha, (payload.text(call, "outcome") or "").casefold()))
-    facts = {"duration": payload.number(call, "duration"), "status": _OUTCOMES.get(outcome)}
+    status = _OUTCOMES.get(letters(payload.text(call, "outcome")))
+    facts = {"duration": payload.number(call, "duration"), "status": status}
     return {name: value for name, value in facts.items() if value is not None}

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
 from tasks.intake.parsed_event import ReaderContext
 from tasks.intake.payload import Raw
 
-PROVIDER: Final[Literal["followupboss"]] = "followupboss"
+PROVIDER: Final = "followupboss"
 #: how Follow Up Boss writes a text that it does not hand out
 _HIDDEN = "hidden for privacy reasons"
 
@@ -110,6 +110,15 @@ def entries(resource: Raw, name: str) -> Iterator[Raw]:
             yield entry
         elif isinstance(entry, str):
             yield {"value": entry}
+
+
+def letters(text: str | None) -> str:
+    """Return the letters of a word in lower case, by which words of accounts are compared.
+
+    >>> letters("No-Show"), letters("didn't show"), letters(None)
+    ('noshow', 'didntshow', '')
+    """
+    return "".join(filter(str.isalpha, (text or "").casefold()))
 
 
 def is_set(value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from db.records import ConsentStatement, EventDraft, LeadDraft
 from tasks.crm.followupboss import consent_marks, stages
 from tasks.crm.followupboss.custom_fields import CustomFields, custom_of, is_ours
-from tasks.crm.followupboss.notification import PROVIDER, Notification, entries, id_of, is_set, need_id
+from tasks.crm.followupboss.notification import PROVIDER, Notification, entries, id_of, is_set, letters, need_id
 from tasks.intake import consent, payload
 from tasks.intake.errors import BadValue
 from tasks.intake.parsed_event import WRITE_BACK_PREFIX, Closing, ParsedEvent
@@ -19,7 +19,7 @@ from tasks.intake.values import phones, scalars
 
 COLLECTION = "people"
 #: the event that says when a person came to a stage
-STAGE_EVENT = "peoplestageupdated"
+STAGE_EVENT = "peopleStageUpdated"
 ENDS: Mapping[str, bool] = {"won": True, "lost": False, "abandoned": False}
 _NAMES: Mapping[str, str] = {"firstName": "first_name", "lastName": "last_name", "name": "full_name"}
 #: states of an address or a number at which nobody is reached, by their letters in lower case
@@ -49,11 +49,12 @@ def read(person: Raw, told: Notification) -> ParsedEvent:
     if is_set(person.get("deleted")):
         return deleted(person_id, told)
     found = person_of(person, told, at)
-    is_stage_event = told.event.casefold() == STAGE_EVENT
+    is_stage_event = told.event == STAGE_EVENT
     stage = stages.stage_of(person, told.setup, name="stage")
     # any later event repeats the stage: of a sale it must be known when it happened
     closing = stage.outcome if is_stage_event or stage.outcome != "won" else None
-    lead = replace(found.lead, fields={**found.lead.fields, "stage_changed_at": told.at} if is_stage_event else found.lead.fields)
+    moved = {"stage_changed_at": told.at} if is_stage_event and stage.ours else {}
+    lead = replace(found.lead, fields={**found.lead.fields, **moved})
     return ParsedEvent(
         type=told.event,
         at=at,
@@ -88,7 +89,7 @@ def refusal(told: Notification) -> ParsedEvent | None:
 
 def closed(lead: LeadDraft, closing: Closing | None, *, at: datetime, told: Notification, source_id: str) -> LeadDraft:
     """Return the lead with its end; itself where nothing ended."""
-    if closing not in ENDS:
+    if closing is None or closing not in ENDS:
         return lead
     event = EventDraft(
         kind=f"outcome.{closing}",
@@ -155,8 +156,8 @@ def _reached(person: Raw, name: str, read_cell: Any) -> Iterator[str]:
     """Yield the person's own addresses or numbers that can be read and reach them, the main one first."""
     own = [entry for entry in entries(person, name) if id_of(entry, "relationshipId") is None]
     for entry in sorted(own, key=lambda entry: not is_set(entry.get("isPrimary"))):
-        cell, status = payload.text(entry, "value"), payload.text(entry, "status") or ""
-        if cell is None or "".join(filter(str.isalpha, status.casefold())) in _DEAD:
+        cell = payload.text(entry, "value")
+        if cell is None or letters(payload.text(entry, "status")) in _DEAD:
             continue
         try:
             yield read_cell(cell)

@@ -11,6 +11,7 @@ from db.repositories.due_queues.queues import rescore_queue
 from db.repositories.events import entity_states, events, raw_events
 from db.repositories.leads import archives, lead_lookup, leads
 from db.repositories.leads.lead_mapper import email_key
+from db.repositories.outbound import crm_sends
 from db.repositories.predictions import snapshots
 from db.repositories.privacy import tombstones
 from db.session import Session
@@ -91,7 +92,8 @@ def _next(item: Item, parsed: ParsedEvent, hashes: Mapping[str, str], before: En
     silent = {name for name, value in parsed.state.items() if value in BLANK and name not in before.marks}
     item.changed = frozenset(name for name, mark in hashes.items() if before.marks.get(name) != mark) - silent
     item.stale = parsed.at < before.at
-    item.back = not parsed.gone and ("gone" in before.marks or {"status"} <= before.marks.keys() & item.changed)
+    item.was_gone = not parsed.gone and "gone" in before.marks
+    item.back = item.was_gone or (not parsed.gone and {"status"} <= before.marks.keys() & item.changed)
     if parsed.lead.external_id is None and before.subject is not None:
         item.parsed = replace(parsed, lead=replace(parsed.lead, external_id=before.subject))
     if not item.changed:
@@ -104,8 +106,27 @@ def _next(item: Item, parsed: ParsedEvent, hashes: Mapping[str, str], before: En
     return replace(before, marks={**old, **hashes}, at=parsed.at, subject=parsed.lead.external_id or before.subject)
 
 
+def _mark_own_messages(session: Session, tenant_id: str, items: Sequence[Item]) -> None:
+    """Note on a message that our sender sent which action it is: nobody of the brokerage wrote it."""
+    sent = {
+        event.source_id
+        for _, parsed in still_open(items)
+        for event in parsed.lead.events
+        if event.direction == "outbound"
+    }
+    own = crm_sends.own_messages(session, tenant_id, message_ids=sent)
+    for item, parsed in still_open(items) if own else ():
+        drafts = tuple(_of_action(event, own.get(event.source_id)) for event in parsed.lead.events)
+        item.parsed = replace(parsed, lead=replace(parsed.lead, events=drafts))
+
+
+def _of_action(event: EventDraft, action_id: str | None) -> EventDraft:
+    return event if action_id is None else replace(event, facts={**event.facts, "action_id": action_id})
+
+
 def _merge(session: Session, tenant_id: str, items: Sequence[Item], now: datetime) -> None:
     _find_known(session, tenant_id, items)
+    _mark_own_messages(session, tenant_id, items)
     fresh = [(item, parsed) for item, parsed in still_open(items) if not item.stale]
     stale = [(item, parsed) for item, parsed in still_open(items) if item.stale]
     _upsert(session, tenant_id, fresh, "overwrite", now)
@@ -179,7 +200,7 @@ def _label(session: Session, tenant_id: str, items: Sequence[Item]) -> None:
         label, closes = parsed.lead.label, parsed.entity is None or _closes(item)
         if parsed.gone:
             archives.archive(session, tenant_id, lead_ids=[item.lead_id], at=parsed.at)
-        elif item.back and parsed.entity and parsed.entity[0] == "contact":
+        elif item.was_gone and parsed.entity and parsed.entity[0] == "contact":
             archives.restore(session, tenant_id, lead_ids=[item.lead_id], at=parsed.at)
         elif parsed.closing == "open" and item.back and closes:
             leads.set_label(session, tenant_id, lead_id=item.lead_id, label=None, label_at=None, status="open")

@@ -58,7 +58,9 @@ class Item:
     hint: str = ""
     #: it is older than what is stored: it fills gaps and overwrites nothing
     stale: bool = False
-    #: its entity had been deleted, or its opportunity had ended
+    #: its entity had been deleted
+    was_gone: bool = False
+    #: its entity had been deleted, or what it told of had ended
     back: bool = False
     #: it created or changed the lead
     news: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from db.records import CrmSenderRecord, OutboundRecord
 from db.repositories.outbound import crm_senders, crm_sends, outbound
@@ -56,7 +55,7 @@ def fill(session: Session, context: TaskContext, sender: CrmSenderRecord, settin
         return False
     page = crm_sends.leads_after(session, context.tenant_id, after=after, limit=PAGE)
     now = context.now
-    crm_sends.make_fields_due(session, context.tenant_id, lead_ids=page, due_at=now + timedelta(0), now=now)
+    crm_sends.make_fields_due(session, context.tenant_id, lead_ids=page, due_at=now, now=now)
     crm_senders.fill(session, context.tenant_id, after=page[-1] if len(page) == PAGE else None)
     return bool(page)
 

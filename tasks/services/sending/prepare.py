@@ -59,6 +59,14 @@ def prepare(session: Session, context: TaskContext, entry: CrmSendRecord, adapte
     return _action(session, context, found[0], adapter) if found else Ended(state="withdrawn", code="action.gone")
 
 
+def stored_request(session: Session, context: TaskContext, entry: CrmSendRecord) -> Json | None:
+    """Return the request of an entry's action, whether it may go or not; None where there is none any more."""
+    if entry.action_id is None:
+        return None
+    found = interventions.get(session, context.tenant_id, action_ids=[entry.action_id])
+    return found[0].detail.get("crm") if found else None
+
+
 def _action(session: Session, context: TaskContext, action: InterventionRecord, adapter: CrmAdapter) -> Prepared:
     if action.state != "dispatched":
         return Ended(state="withdrawn", code=action.withdrawn_reason or f"action.{action.state}")

@@ -8,11 +8,14 @@ from typing import Literal
 from db.records import CrmSendRecord, SendState
 from db.repositories.outbound import crm_sends
 from db.session import Session
+from domain.action_states import ActionState
 from tasks.runtime.context import TaskContext
 from tasks.services.interventions.withdrawal import withdraw
 from tasks.services.sending.prepare import Ended
 
 _RECORD = "hearth.outcomes.record"
+#: the state of an action whose request is in the ledger
+_HANDED_OVER: tuple[ActionState, ...] = ("dispatched",)
 #: what a person may say of a request whose outcome nobody knows -> its state, and the outcome of its action
 SETTLED: dict[bool, tuple[SendState, Literal["executed", "rejected"]]] = {
     True: ("sent", "executed"),
@@ -50,7 +53,7 @@ def record_ended(session: Session, context: TaskContext, entry: CrmSendRecord, e
     tenant_id, now = context.tenant_id, context.now
     crm_sends.end(session, tenant_id, key=entry.key, state=ended.state, of=("pending",), code=ended.code, now=now)
     if entry.action_id is not None and ended.withdraws:
-        withdraw(session, context, [entry.action_id], ended.code, of=("dispatched",))
+        withdraw(session, context, [entry.action_id], ended.code, of=_HANDED_OVER)
     elif entry.action_id is not None and ended.state == "refused":
         _report(context, entry, "rejected")
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import click
 import pytest
 
-from db.records import AuditDraft, OutboundDraft, QuarantineDraft
-from db.repositories import audit
+from db.records import ApiKeyDraft, AuditDraft, OutboundDraft, QuarantineDraft
+from db.repositories import api_keys, audit
 from db.repositories.jobs import quarantine as held
 from db.repositories.outbound import outbound
 from db.repositories.predictions import predictions
@@ -43,6 +43,7 @@ TOLD = {
     ("outbound", "dead"),
     ("evaluate", "churn"),
     ("report", "value"),
+    ("tenant", "key", "list"),
 }
 
 
@@ -137,12 +138,16 @@ def ids(hearth, files):
         event, message = _troubles()
         with reading(EVERY_TENANT) as session:
             risks = predictions.latest(session, TENANT, kind="churn", lead_ids=lead_ids)
+        key = ApiKeyDraft(name=MARK, kind="signing", scopes=("read",), rate=1.0, created_by=MARK)
+        with transaction(TENANT) as session:
+            issued = api_keys.create(session, TENANT, draft=key, now=NOW)
     return {
         "lead": lead_ids[1],
         "score": scored,
         "risk": risks[0].prediction_id,
         "version": trained["version"],
         "erasure": forgotten,
+        "key": issued.record.key_id,
         "actions": [one["action_id"] for one in waiting] or [MARK.replace("\n", " ")],
         "event": event,
         "message": message,
@@ -174,6 +179,13 @@ def steps(ids, files):
         (("tenant", "configure"), (TENANT, "--settings", files["settings"])),
         (("tenant", "configure"), (TENANT, "--settings", files["leads"])),
         (("tenant", "readiness"), (TENANT,)),
+        (("tenant", "key", "create"), (*WHO, "--name", MARK, "--by", MARK)),
+        (("tenant", "key", "create"), (*WHO, "--name", MARK, "--signing", "--scope", MARK)),
+        (("tenant", "key", "list"), WHO),
+        (("tenant", "key", "rotate"), (ids["key"], "--by", MARK)),
+        (("tenant", "key", "rotate"), (MARK, "--grace", MARK)),
+        (("tenant", "key", "revoke"), (ids["key"], "--by", MARK)),
+        (("tenant", "key", "revoke"), (MARK,)),
         (("backfill", "import"), (files["leads"], *WHO, "--mode", "preview")),
         (("backfill", "import"), (files["leads"], *WHO)),
         (("backfill", "import"), (files["odd"], *WHO)),
@@ -222,6 +234,10 @@ def steps(ids, files):
         (("report", "value"), WHO),
         (("outbound", "dead"), WHO),
         (("outbound", "replay"), (MARK, *WHO)),
+        (("sender", "status"), WHO),
+        (("sender", "list"), (*WHO, "--state", "unsure")),
+        (("sender", "resend"), (MARK, *WHO, "--by", MARK)),
+        (("sender", "settle"), (MARK, *WHO, "--not-sent", "--by", MARK)),
         (("quarantine", "list"), ()),
         (("quarantine", "show"), (ids["message"], "--reveal")),
         (("quarantine", "show"), (MARK,)),

@@ -1,6 +1,7 @@
 """A running cluster, from outside: what answers, what it loads, and what it tells to nobody."""
 
 import json
+import socket
 import stat
 import sys
 import threading
@@ -65,6 +66,30 @@ def scraped(url):
             return answer.read().decode()
     except OSError:
         return None
+
+
+def test_metrics_tell_of_tasks_and_processes(cluster, send):
+    for name in ("toys.echo", "toys.refuse"):
+        send(name).get(timeout=10, propagate=False)
+    ours = ("interactive", "background", "relay", "outbound")
+    wanted = {
+        *(
+            'hearth_tasks_total{result="succeeded",task="toys.echo"}',
+            'hearth_task_duration_seconds_sum{task="toys.echo"}',
+        ),
+        'hearth_tasks_total{result="refused",task="toys.refuse"}',
+        *(f'hearth_process_starts_total{{process="{name}@{socket.gethostname()}"}}' for name in ours),
+    }
+
+    def figures():
+        told = (line.rpartition(" ") for line in (scraped(cluster.facts["metrics_url"]) or "").splitlines())
+        return {name: float(value) for name, _, value in told if name in wanted}
+
+    # a process reports every ten seconds
+    until(lambda: figures().keys() == wanted or print(wanted - figures().keys()))
+    address = cluster.facts["metrics_url"].removesuffix("/metrics")
+    assert json.loads(scraped(f"{address}/healthz")) == {"ok": True, "broker": True, "database": True}
+    assert scraped(f"{address}/health") is None
 
 
 def test_it_runs_once(cluster):

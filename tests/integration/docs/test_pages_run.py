@@ -18,10 +18,12 @@ from uuid import uuid4
 
 import pytest
 import redis
+from celery import Celery
 
 from tests.support.commands import ROOT, living, wait_until
 from tests.support.page_rules import Needs, NoCommands, NotRun, Prints, Rule, Sent, Stays, Step, pages, steps
-from tests.support.page_shell import PageFailed, Running, Terminal, environment
+from tests.support.page_shell import Running, Terminal, environment
+from tests.support.receiver import Receiver
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster("pages"), pytest.mark.timeout(420)]
 
@@ -96,9 +98,9 @@ def _follow(checkout: Checkout, terminal: Terminal, page: str, step: Step) -> No
             SENT[rule.how](checkout, json.loads(step.text))
         else:
             printed = _run(terminal, step)
-            if isinstance(rule, Prints) and rule.text not in printed:
-                raise PageFailed(f"{printed[-3000:]}\nit did not print {rule.text!r}")
-    except PageFailed as failure:
+            wanted = rule.text if isinstance(rule, Prints) else ""
+            assert wanted in printed, f"{step.text}\n{printed[-3000:]}\nit did not print {wanted!r}"
+    except AssertionError as failure:
         pytest.fail(f"{page}:{step.line}: {failure}", pytrace=False)
 
 
@@ -131,8 +133,34 @@ def _address(checkout: Checkout, terminal: Terminal) -> None:
     terminal.run(f"export REDIS_URL={checkout.broker()}")
 
 
+#: variable -> the command that lists what it names one of, the list in its answer, and the name there
+WAITING = (
+    ("HELD", "quarantine list", "messages", "id"),
+    ("DEAD", "outbound dead --tenant refused", "dead", "event_id"),
+)
+
+
+def _listed(terminal: Terminal, command: str) -> dict:
+    return json.loads(terminal.run(f".venv/bin/hearth {command} --json"))
+
+
 def _held(checkout: Checkout, terminal: Terminal) -> None:
-    """A message that no worker can run, and an event that a receiver refuses."""
+    """A message that no worker can run, and an event that a receiver refuses; the shell has their ids."""
+    url, receiver = checkout.broker(), Receiver()
+    receiver.plan = lambda event: (404, {})
+    settings = {"callback": {"kind": "webhook", "url": receiver.url, "secret": "s" * 32}}
+    lead = {"source_system": "crm", "external_id": "C-1", "email": "ada.larkmoor@example.com", "timeline": "0-3"}
+    try:
+        with Celery("crm", broker=url, backend=url, set_as_current=False) as crm:
+            crm.send_task("crm.of_next_year", kwargs={"tenant_id": "acme"}, queue="inference")
+            for task, kwargs in (("tenants.configure", {"settings": settings}), ("leads.upsert", {"leads": [lead]})):
+                sent = crm.send_task(f"hearth.{task}", kwargs={"tenant_id": "refused", **kwargs}, queue="ingest")
+                sent.get(timeout=30)
+        for name, listed, rows, key in WAITING:
+            assert wait_until(lambda listed=listed, rows=rows: _listed(terminal, listed)[rows], 60), listed
+            terminal.run(f"export {name}={_listed(terminal, listed)[rows][0][key]}")
+    finally:
+        receiver.close()
 
 
 def _message(checkout: Checkout, message: dict) -> None:

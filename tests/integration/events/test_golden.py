@@ -38,8 +38,8 @@ def test_a_lead_stands_as_the_events_of_the_fixture_say(name: str) -> None:
     assert play(f"LOC-{name}", FIXTURES[name]) == []
 
 
-def play(tenant: str, text: str) -> list[Any]:
-    """Send a fixture's messages; return what differs from what it expects, as pairs."""
+def play(tenant: str, text: str, system: str = "ghl") -> list[Any]:
+    """Send a fixture's messages; return what differs from what it expects, as pairs. `system` knows its leads."""
     fixture = json.loads(text.replace(LOCATION, tenant))
     configure(tenant_id=tenant, settings=fixture["settings"])
     pairs, kept = [], 0
@@ -52,7 +52,7 @@ def play(tenant: str, text: str) -> list[Any]:
         stored = [raw for raw in raw_events.read_all(session, tenant) if raw.outcome in {"accepted", "ignored"}]
         pairs.append((len(stored), kept))
         for external_id, expected in fixture["leads"].items():
-            lead_id = leads.find(session, tenant, external_id=external_id, source_system="ghl")
+            lead_id = leads.find(session, tenant, external_id=external_id, source_system=system)
             record = leads.get(session, tenant, lead_ids=[str(lead_id)])[0]
             pairs.append((known_of(session, tenant, record, expected), expected))
     if "due" in fixture:

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from db.base import Base, to_json
 from db.errors import StatementRefused
-from db.repositories import audit
+from db.records import ApiKeyDraft
+from db.repositories import api_keys, audit
 from db.repositories.privacy import offboarding
 from db.repositories.privacy.offboarding import INSTALLATION
 from db.session import EVERY_TENANT, reading, transaction
@@ -39,6 +40,8 @@ def full(tenant, canary, other, tmp_path_factory):
         score(tenant_id=name, lead_id=lead_id)
         correct(tenant_id=name, lead_id=lead_id, fields={"state": "FL"}, actor="ada")
         export(tenant_id=name, lead_id=lead_id)
+    for name in (NEIGHBOUR, tenant):
+        issued_keys(name)
     path = tmp_path_factory.mktemp("given") / "leads.csv"
     import_file(tenant, path, [OTHER, ["", "", "", "", "", "", ""]])
     forget(tenant_id=tenant, lead_id=other)
@@ -47,6 +50,16 @@ def full(tenant, canary, other, tmp_path_factory):
         app.send_task("hearth.leads.score", kwargs={"tenant_id": name, "lead_ids": ["x"]})
     anchor()
     return tenant
+
+
+def issued_keys(tenant_id):
+    """Make a key of each kind."""
+    shared = {"name": "web", "scopes": ("read",), "rate": 5.0, "created_by": "ada"}
+    with transaction(tenant_id) as session:
+        return [
+            api_keys.create(session, tenant_id, draft=ApiKeyDraft(kind=kind, **shared), now=NOW)
+            for kind in ("bearer", "signing")
+        ]
 
 
 def rows(tenant_id):
@@ -192,7 +205,16 @@ def test_a_copy_of_everything_is_documented_and_complete(full, tmp_path):
     told = tenant_archive.write(full, folder, actor="ada", now=NOW)
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     lines = {name: [json.loads(line) for line in (folder / name).read_text().splitlines()] for name in told["files"]}
-    for table in ("leads", "events", "consent_entries", "corrections", "audit", "tenant_settings", "erasures"):
+    for table in (
+        "leads",
+        "events",
+        "consent_entries",
+        "corrections",
+        "audit",
+        "tenant_settings",
+        "erasures",
+        "api_keys",
+    ):
         name = f"{tenant_archive.FILES.get(table, table)}.jsonl"
         assert len(lines[name]) == len(before[table]) == told["files"][name]["lines"], name
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == told["files"][name]["sha256"]
@@ -218,7 +240,15 @@ def test_a_copy_holds_no_secret(tenant, tmp_path):
     secret = "a-secret-of-sixteen-letters"
     callback = {"kind": "webhook", "url": "https://crm.example/hook", "secret": secret}
     configure(tenant_id=tenant, settings={"callback": callback})
+    issued = issued_keys(tenant)
     tenant_archive.write(tenant, tmp_path / "copy", actor="ada", now=NOW)
     settings = (tmp_path / "copy" / "settings.jsonl").read_text()
     assert "https://crm.example/hook" in settings
     assert "sealed" not in settings
+    copied = b"".join(path.read_bytes() for path in (tmp_path / "copy").iterdir())
+    for one in issued:
+        stored = (one.secret[-64:], api_keys.secret_hash(one.secret).hex())
+        assert one.record.key_id.encode() in copied
+        assert not any(told.encode() in copied for told in stored)
+    columns = json.loads((tmp_path / "copy" / "api_keys.jsonl").read_text().splitlines()[0])
+    assert not {"secret_hash", "sealed_secret"} & set(columns)

@@ -23,7 +23,7 @@ def test_fenced_and_indented_blocks_are_found_and_a_continued_sentence_is_none()
 @pytest.mark.parametrize("page", pages())
 def test_each_block_is_run_or_has_its_reason(page):
     without = [
-        f"{page}:{step.line}: {step.language}: {step.key}"
+        f"{page}:{step.line}: {step.language}: {step.text.splitlines()[0]}"
         for step in steps(page)
         if step.language not in RUN and not isinstance(step.rule, NotRun | NoCommands)
     ]

@@ -24,6 +24,9 @@ _REFUSAL = re.compile(r"\b(?:MISCONF|OOM|READONLY|NOREPLICAS)\b")
 #: Redis's error codes for which redis-py has a class of its own, whose message leaves the code out. By name, as is the
 #: broker's error below: a command that asks no broker does not import its client, which takes a third of a second
 _CODES = {"OutOfMemoryError": "OOM", "ReadOnlyError": "READONLY"}
+_FORBIDDEN = "redis.exceptions.NoPermissionError"
+#: Celery hides that a broker is away in a RuntimeError, of which redis-py's error is the cause
+_BROKER_ERRORS = frozenset({"kombu.exceptions.OperationalError", "redis.exceptions.ConnectionError", _FORBIDDEN})
 #: failures that are explained in one line, besides those of the broker; any other is a bug and shows its traceback
 EXPLAINED = (DatabaseError, WorkersError, OSError)
 
@@ -73,16 +76,22 @@ def _line(error: BaseException) -> str:
 
 
 def _of_broker(error: BaseException) -> bool:
-    """Return whether an error is kombu's OperationalError, or says that the broker's user may not do something."""
-    return _is_forbidden(error) or any(
-        kind.__name__ == "OperationalError" and kind.__module__ == "kombu.exceptions" for kind in type(error).__mro__
-    )
+    """Return whether an error is the broker's, or was raised from one of its."""
+    return any(kind in _BROKER_ERRORS for kind in _kinds(error))
 
 
 def _is_forbidden(error: BaseException) -> bool:
-    """Return whether an error is redis-py's NoPermissionError, or was raised from one."""
-    forbidden = type(error).__name__ == "NoPermissionError" and type(error).__module__ == "redis.exceptions"
-    return forbidden or (error.__cause__ is not None and _is_forbidden(error.__cause__))
+    """Return whether the broker's user may not do what was asked."""
+    return _FORBIDDEN in _kinds(error)
+
+
+def _kinds(error: BaseException | None) -> set[str]:
+    """Return the names, with their modules, of an error's classes and of its causes'."""
+    kinds: set[str] = set()
+    while error is not None:
+        kinds |= {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
+        error = error.__cause__
+    return kinds
 
 
 def refuses_writes(error: BaseException) -> bool:

@@ -43,11 +43,7 @@ def parse(header: str) -> Signature | None:
 
 
 def sign(secret: str, *, method: str, target: str, body: bytes, at: int) -> str:
-    """Return the value of `X-Hearth-Signature` for a request, as a caller computes it.
-
-    >>> sign("hs_secret", method="POST", target="/v1/tasks/hearth.system.ping", body=b"{}", at=1764500000)[:18]
-    't=1764500000,v1=cc'
-    """
+    """Return the value of `X-Hearth-Signature` for a request, as a caller computes it; `at` is in Unix seconds."""
     return f"t={at},v1={_digest(secret, str(at), method, target, body)}"
 
 

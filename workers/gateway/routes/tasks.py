@@ -7,7 +7,7 @@ import re
 from tornado.web import HTTPError
 
 from domain.documents import JsonObject
-from tasks.contracts.base.request import Request, parse
+from tasks.contracts.base.request import Request, check
 from tasks.errors import InvalidPayload
 from tasks.runtime import idempotency
 from tasks.runtime.registry import Declaration
@@ -46,7 +46,8 @@ class TaskHandler(Handler):
 
     def _submission(self, caller: Caller, declaration: Declaration) -> Submission:
         kwargs = self._arguments(caller)
-        request, _ = parse(declaration.contract, kwargs)
+        # the worker's answer warns of keys that are unknown
+        request = check(declaration.contract, kwargs)
         key = request.idempotency_key
         if key is not None:
             task_id = self.gateway.ids.for_key(caller.tenant_id, declaration.name, key)

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from domain.crms import EventProvider
 from domain.documents import JsonMapping, JsonObject
@@ -23,6 +24,8 @@ from workers.gateway.webhook_intake import LIMIT, Origin, WebhookIntake
 
 #: the most levels of objects and lists in an event; a message has a hundred, and needs a few of its own
 DEPTH = 90
+#: for so long an event is recognised that comes again (docs/receiver.md); one that is older is not believed
+REMEMBERED = timedelta(days=30)
 #: what a tenant may be called, as the contract has it
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,63}")
 #: the place of the application's intake among its settings
@@ -39,6 +42,8 @@ class SignedSource:
     keys: Callable[[Settings], Sequence[str]]
     #: the tenant that an event names, or None
     tenant_of: Callable[[JsonMapping], str | None]
+    #: when it was sent, or None where it does not say
+    sent_at: Callable[[JsonMapping], datetime | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +68,27 @@ def location_of(event: JsonMapping) -> str | None:
     return (str(told).strip() or None) if isinstance(told, str | int) and not isinstance(told, bool) else None
 
 
+def timestamp_of(event: JsonMapping) -> datetime | None:
+    """Return when HighLevel sent an event; None where it does not say so.
+
+    >>> timestamp_of({"timestamp": "2026-11-01T10:00:00Z"}).isoformat(), timestamp_of({"timestamp": 17})
+    ('2026-11-01T10:00:00+00:00', None)
+    """
+    told = event.get("timestamp")
+    try:
+        moment = datetime.fromisoformat(told) if isinstance(told, str) else None
+    except ValueError:
+        return None
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 SIGNED: Mapping[str, SignedSource] = {
     "highlevel": SignedSource(
-        provider="ghl", verify=verify_highlevel, keys=Settings.highlevel_keys, tenant_of=location_of
+        provider="ghl",
+        verify=verify_highlevel,
+        keys=Settings.highlevel_keys,
+        tenant_of=location_of,
+        sent_at=timestamp_of,
     ),
 }
 KEYED: Mapping[str, KeyedSource] = {
@@ -80,7 +103,7 @@ class WebhookHandler(Handler):
     body_limit = LIMIT
 
     def event(self) -> JsonObject:
-        """Return the event in the body.
+        """Return the event in the body, with `?` for half a character: a worker would refuse the events beside it too.
 
         Raises:
             BadEvent: it is no JSON object, has a number that is not finite, or is nested too deep.
@@ -88,7 +111,7 @@ class WebhookHandler(Handler):
         """
         try:
             event = json.loads(decoding.shallow(self.body().decode(), DEPTH))
-            json.dumps(event, allow_nan=False)
+            event = json.loads(json.dumps(event, allow_nan=False, ensure_ascii=False).encode(errors="replace"))
         except decoding.TooDeep:
             raise BadEvent("too_deep", f"more than {DEPTH} levels of nesting") from None
         except (ValueError, RecursionError):
@@ -125,8 +148,9 @@ class SignedWebhookHandler(WebhookHandler):
         try:
             event = self.event()
             tenant_id = _named(source, event)
-        except BadEvent:
-            await self.intake().keep_unread(raw)
+        except BadEvent as error:
+            if error.code != "stale":
+                await self.intake().keep_unread(raw)
             raise
         await self.take(Origin(tenant_id=tenant_id, provider=source.provider, verified=True), event)
 
@@ -149,6 +173,9 @@ class KeyedWebhookHandler(WebhookHandler):
 
 
 def _named(source: SignedSource, event: JsonObject) -> str:
+    sent_at = source.sent_at(event)
+    if sent_at is not None and datetime.now(UTC) - sent_at > REMEMBERED:
+        raise BadEvent("stale", f"the event was sent more than {REMEMBERED.days} days ago")
     tenant_id = source.tenant_of(event)
     if tenant_id is None or not _TENANT.fullmatch(tenant_id):
         raise BadEvent("no_location", "the event names no location; it is kept for a person to look at")
