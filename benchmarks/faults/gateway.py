@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from random import Random
 from uuid import uuid4
@@ -48,8 +48,8 @@ def g1(here: Round, tally: Tally) -> None:
     tally.kills += 1
     time.sleep(here.seconds * random.random())
     site.processes.start(*targets)
-    back = programs.again(site, struck)
     programs.end()
+    back = programs.again(site, struck)
     tally.recoveries.append(back)
     tally.must("the gateway takes work again", hold=back < PATIENCE)
     tally.must("no good request is refused for good", hold=not programs.refused)
@@ -100,7 +100,7 @@ class Programs:
             thread.start()
 
     def end(self) -> None:
-        """No more requests."""
+        """No more requests than those that have no 202 yet."""
         self._ended.set()
         for thread in self._threads:
             thread.join()
@@ -137,11 +137,13 @@ class Programs:
 
     def _post(self, body: bytes, headers: dict[str, str]) -> int:
         """The status of one try; 0: the connection broke."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        with suppress(OSError, http.client.HTTPException):
+        with (
+            suppress(OSError, http.client.HTTPException),
+            closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection,
+        ):
             connection.request("POST", UPSERT, body, headers)
-            return connection.getresponse().status
-        connection.close()
+            with closing(connection.getresponse()) as answer:
+                return answer.status
         return 0
 
 

@@ -15,7 +15,8 @@ from benchmarks.faults.suite import QUICK
 from benchmarks.faults.tally import Tally
 from tests.support.faults.struck import SEED
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow]
+# killed processes start anew, which takes long on a machine that others use too
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def gateway_site():
 def test_whatever_is_killed_an_accepted_request_takes_effect_once(gateway_site, number):
     """G1"""
     tally, random = Tally(), Random(f"{SEED}-{number}")
-    g1(Round(site=gateway_site, random=random, number=number, rate=40, seconds=1.0, whole=False), tally)
+    g1(Round(site=gateway_site, random=random, number=number, rate=30, seconds=1.0, whole=False), tally)
     told = tally.shown()
     sys.stdout.write(f"G1 {json.dumps(told)}\n")
     assert tally.broken == [], told

@@ -5,6 +5,7 @@ Each test process has its own PostgreSQL server. Tests use a plain role, since a
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import warnings
@@ -101,18 +102,18 @@ def migrated_postgresql(
 
 @pytest.fixture(scope="session")
 def production(postgresql_server: Callable[[str], URL], postgresql_admin: psycopg.Connection) -> Iterator[Production]:
-    """A migrated database with the roles that docs/reliability.md writes down, made by those very statements."""
-    roles, grants, after = _documented()
+    """A migrated database with the roles of deploy/postgresql, made by those very statements."""
+    roles, grants, after = _deployed()
     for statement in roles:
         postgresql_admin.execute(statement)
     host = str(postgresql_server("hearth").query["host"])
-    with psycopg.connect(host=host, user="hearth_owner", dbname="hearth", autocommit=True) as owner:
+    with psycopg.connect(host=host, user="postgres", dbname="hearth", autocommit=True) as admin:
         for statement in grants:
-            owner.execute(statement)
+            admin.execute(statement)
         made = Production(url=postgresql_server("hearth"), host=host)
         commands.upgrade(made.of("hearth_owner"))
         for statement in after:
-            owner.execute(statement)
+            admin.execute(statement)
     yield made
     postgresql_admin.execute("DROP DATABASE hearth WITH (FORCE)")
 
@@ -197,14 +198,17 @@ def empty(admin: psycopg.Connection) -> None:
     admin.execute("; ".join(f'DELETE FROM "{table.name}"' for table in reversed(Base.metadata.sorted_tables)))
 
 
-def _documented() -> tuple[list[str], list[str], list[str]]:
-    """Give the statements of docs/reliability.md: of the superuser, of the owner, and of the owner after migrating."""
-    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
-    block = page.partition("## PostgreSQL in production")[2].partition("```sql\n")[2].partition("```")[0]
-    roles, _, rest = block.partition("\\c hearth hearth_owner\n")
-    grants, _, after = rest.partition("-- after `hearth migrate` as hearth_owner:\n")
-    assert after, "the page names the statements for after the migration"
-    return roles.splitlines(), grants.splitlines(), after.splitlines()
+def _deployed() -> tuple[list[str], list[str], list[str]]:
+    """Give the statements of deploy/postgresql: in any database, in Hearth's, and in Hearth's after migrating."""
+    folder = Path(__file__).parents[2] / "deploy" / "postgresql"
+    first, _, second = (folder / "roles.sql").read_text().partition("\\connect hearth\n")
+    return _statements(first), _statements(second), _statements((folder / "after_migrate.sql").read_text())
+
+
+def _statements(text: str) -> list[str]:
+    """Give the statements of a file of psql's, with a password in place of its variables."""
+    lines = [re.sub(r":'\w+'", "'secret'", line) for line in text.splitlines()]
+    return [line for line in lines if line and not line.startswith(("--", "\\"))]
 
 
 def _prepare(uri: str) -> None:

@@ -45,7 +45,9 @@ class Machine:
     def told(self, text: str) -> str:
         """A text of the page, or of a file in deploy/, for this machine."""
         text = re.sub(r"(?<![\w.])/(etc|root|var|opt|usr/local)/", rf"{self.root}/\1/", text)
-        text = text.replace("@127.0.0.1/hearth", f"@/hearth?host={self.socket}").replace("-h 127.0.0.1", f"-h {self.socket}")
+        text = text.replace("@127.0.0.1/hearth", f"@/hearth?host={self.socket}").replace(
+            "-h 127.0.0.1", f"-h {self.socket}"
+        )
         for number, ours in self.ports.items():
             text = re.sub(rf"\b{number}\b", str(ours), text)
         return text.replace("redis.internal", "localhost")
@@ -56,7 +58,15 @@ class Machine:
 
     def prepare(self) -> None:
         """Make what is there before the page's first command, and what its section `Programs` leaves."""
-        for folder in ("bin", "etc/redis", "etc/systemd/system", "root", "usr/local/bin", "var/backups", "var/lib/redis"):
+        for folder in (
+            "bin",
+            "etc/redis",
+            "etc/systemd/system",
+            "root",
+            "usr/local/bin",
+            "var/backups",
+            "var/lib/redis",
+        ):
             (self.root / folder).mkdir(parents=True)
         (self.root / "var/lib/hearth").mkdir(mode=0o700)
         for name in _LEFT_OUT:
@@ -87,7 +97,9 @@ class Machine:
 
         A command that contains `without` is left out.
         """
-        lines = [line for block in blocks(section_of(section)) if block.language == "sh" for line in block.text.split("\n")]
+        lines = [
+            line for block in blocks(section_of(section)) if block.language == "sh" for line in block.text.split("\n")
+        ]
         assert lines, section
         known = next(line for line in PAGE.splitlines() if line.startswith("password()"))
         chosen = [line for line in lines if without is None or without not in line]
@@ -96,7 +108,13 @@ class Machine:
     def shell(self, script: str) -> str:
         command = ["bash", "-euo", "pipefail", "-c", self.told(script)]
         done = subprocess.run(
-            command, env=self.env, cwd=self.root / "opt/hearth", capture_output=True, text=True, timeout=120, check=False
+            command,
+            env=self.env,
+            cwd=self.root / "opt/hearth",
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr

@@ -83,14 +83,14 @@ class Terminal:
             )
         self._type(PROFILE)
 
-    def run(self, command: str, patience: float = 150.0) -> str:
+    def run(self, command: str, patience: float = 300.0) -> str:
         """What the command printed; raises PageFailed when its exit code is not 0 or it takes longer than that."""
         self._count += 1
         log, ended = (self.folder / f"{self._count}.{kind}" for kind in ("log", "ended"))
         self._type(f"{{ {command}\n}} </dev/null >{log} 2>&1; echo $? >{ended}.draft; mv {ended}.draft {ended}\n")
         return _result(command, log, ended, patience, self._shell.poll)
 
-    def leave_running(self, command: str, *, ready: str, patience: float = 120.0) -> Running:
+    def leave_running(self, command: str, *, ready: str, patience: float = 180.0) -> Running:
         """The command in the background, once it has printed the text `ready`."""
         self._count += 1
         log, pid = (self.folder / f"{self._count}.{kind}" for kind in ("log", "pid"))
@@ -103,7 +103,7 @@ class Terminal:
             raise PageFailed(f"{command}\n{log.read_text()[-3000:]}\nit ended at once")
         return running
 
-    def python(self, text: str, patience: float = 60.0) -> str:
+    def python(self, text: str, patience: float = 120.0) -> str:
         """What a Python block printed, pasted into this terminal's one Python session."""
         folder = self.folder / "python"
         if self._python is None:

@@ -95,7 +95,7 @@ def _lock(session: Session) -> None:
     session.execute(select(_TALLY.held).where(_TALLY.tenant_id == UNKNOWN_TENANT).with_for_update())
 
 
-def _oldest(tenant_id: str) -> Select[tuple[QuarantinedMessage]]:
+def _oldest(tenant_id: str) -> Select[QuarantinedMessage]:
     mark = QuarantinedMessage.quarantine_id.startswith(mark_of(tenant_id), autoescape=True)
     order = (QuarantinedMessage.created_at, QuarantinedMessage.quarantine_id)
     return select(QuarantinedMessage).where(*_HELD, mark).order_by(*order)

@@ -87,8 +87,8 @@ _SETTINGS = str(TenantSettings.__tablename__)
 def table_needing_ring(session: Session) -> str | None:
     """Return the first table that is useless without the ring that it was written with; None where there is none."""
     existing = _tables(session)
-    for column in _SEALED:
-        if column.table in existing and column.sample(session):
+    for column in _sealed(session, existing):
+        if column.sample(session):
             return column.table
     if _SETTINGS in existing and next(_secrets(session), None):
         return _SETTINGS
@@ -128,8 +128,8 @@ def save(session: Session, *, now: datetime) -> None:
 
 
 def _foreign_table(session: Session, ring: KeyRing, existing: set[str]) -> str | None:
-    for column in _SEALED:
-        if column.table in existing and not _opens(session, ring, column):
+    for column in _sealed(session, existing):
+        if not _opens(session, ring, column):
             return column.table
     if _SETTINGS in existing and not all(sealing_key_id(sealed) in ring.key_ids() for sealed in _secrets(session)):
         return _SETTINGS
@@ -156,8 +156,21 @@ def _secrets(session: Session) -> Iterator[bytes]:
             yield b64decode(sealed)
 
 
-def _part(column: InstrumentedAttribute[bytes], start: int, length: int) -> ColumnElement[bytes]:
+def _part(
+    column: InstrumentedAttribute[bytes] | InstrumentedAttribute[bytes | None], start: int, length: int
+) -> ColumnElement[bytes]:
     return func.substr(column, start, length, type_=LargeBinary)
+
+
+def _sealed(session: Session, existing: set[str]) -> list[_Column]:
+    """Return the sealed columns of this database: an older one lacks some, and tables too, until it is migrated."""
+    known = inspect(session.connection())
+    return [
+        column
+        for column in _SEALED
+        if column.table in existing
+        and any(found["name"] == column.sealed.key for found in known.get_columns(column.table))
+    ]
 
 
 def _tables(session: Session) -> set[str]:

@@ -6,7 +6,8 @@ them wherever it is used to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from ml.language import consent_words
 from ml.language.consent_words import ConsentSignal
 from tasks.crm.followupboss.notification import entries, is_hidden
 from tasks.intake import consent, payload
-from tasks.intake.parsed_event import fingerprint
+from tasks.intake.parsed_event import ParsedEvent, fingerprint
 from tasks.intake.payload import Raw
 
 #: fields with a short word about the person
@@ -40,6 +41,21 @@ def of_person(person: Raw, *, at: datetime) -> Iterator[ConsentStatement]:
     if background is not None and not is_hidden(background):
         yield from consent.from_note(background, "note", at=at, reference=f"background:{mark_of(background)}")
     yield from of_fields({name: value for name, value in person.items() if not name.startswith("custom")}, at=at)
+
+
+def with_fields(parsed: ParsedEvent, resource: Raw) -> ParsedEvent:
+    """Return an event about something else than a person, with what the fields of its resource say of contact."""
+    said = tuple(dict.fromkeys(of_fields(resource, at=parsed.at)))
+    if not said:
+        return parsed
+    lead = replace(parsed.lead, statements=(*parsed.lead.statements, *said))
+    return replace(parsed, lead=lead, state={**parsed.state, **state_of(said)})
+
+
+def state_of(said: Collection[ConsentStatement]) -> dict[str, str]:
+    """Return the part of a state that is about refusals: without it they would pass for no change at all."""
+    found = sorted({(statement.channel, statement.decision) for statement in said})
+    return {"said": str(found)} if found else {}
 
 
 def mark_of(text: str) -> str:

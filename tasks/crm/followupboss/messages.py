@@ -11,6 +11,7 @@ from ml.language.text import without_markup
 from tasks.crm.followupboss.consent_marks import mark_of
 from tasks.crm.followupboss.notification import PROVIDER, Notification, is_hidden, is_set, letters, need_id
 from tasks.intake import consent, payload
+from tasks.intake.errors import EventRefused
 from tasks.intake.parsed_event import ParsedEvent
 from tasks.intake.payload import MAX_BODY, Raw
 
@@ -32,13 +33,14 @@ _OUTCOMES: Mapping[str, str] = {
 #: code of a text that Follow Up Boss does not hand out, so that no refusal in it can be read
 _NOT_READ = "not_read"
 _NO_PERSON = "send personId: the message is nobody's"
+_NO_DIRECTION = "send isIncoming: whether the lead wrote it"
 
 
 def read(collection: str, message: Raw, told: Notification) -> ParsedEvent:
     """Read a message or a call; `isIncoming` says who wrote.
 
     Raises:
-        EventRefused: it has no id, or no person.
+        EventRefused: it has no id or no person, or it is an e-mail of which nobody says who wrote it.
 
     """
     kind, texts, times = _SHAPES[collection]
@@ -48,6 +50,9 @@ def read(collection: str, message: Raw, told: Notification) -> ParsedEvent:
     hidden = is_hidden(raw_text)
     text, subject = None if hidden else raw_text, payload.text(message, "subject") if kind == "email" else None
     happened, direction = told.moment(message, *times), _direction(message)
+    if kind == "email" and direction is None:
+        # the small print of a brokerage's own mails would pass for refusals
+        raise EventRefused("missing", "emails.isIncoming", _NO_DIRECTION)
     event = EventDraft(
         kind=kind,
         occurred_at=happened,

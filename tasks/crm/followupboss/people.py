@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -84,7 +84,7 @@ def refusal(told: Notification) -> ParsedEvent | None:
     if not said:
         return None
     lead = LeadDraft(source_system=PROVIDER, external_id=told.resource_ids[0], statements=tuple(dict.fromkeys(said)))
-    return ParsedEvent(type=told.event, at=told.at, lead=lead, state={"said": _said(lead.statements)})
+    return ParsedEvent(type=told.event, at=told.at, lead=lead, state=consent_marks.state_of(said))
 
 
 def closed(lead: LeadDraft, closing: Closing | None, *, at: datetime, told: Notification, source_id: str) -> LeadDraft:
@@ -105,7 +105,7 @@ def closed(lead: LeadDraft, closing: Closing | None, *, at: datetime, told: Noti
 
 def person_of(person: Raw, told: Notification, at: datetime) -> Person:
     """Return what a resource says of a person, at a time."""
-    custom, tags = custom_of(person, told.setup), payload.text_list(person, "tags")
+    custom, tags = custom_of(person, told.setup), _tags(person)
     stage = stages.stage_of(person, told.setup, name="stage")
     fields = _fields(person, told, stage.ours, tags)
     lead = LeadDraft(
@@ -136,12 +136,14 @@ def _state(
     if tags is not None:
         values["tags"] = sorted(tag for tag in tags if not is_ours(tag))
         values[f"{WRITE_BACK_PREFIX}tags"] = sorted(tag for tag in tags if is_ours(tag))
-    # a refusal that lies where the values do not look must not pass for an event that changed nothing
-    return {name: str(value) for name, value in values.items()} | ({"said": _said(aside)} if aside else {})
+    return {name: str(value) for name, value in values.items()} | consent_marks.state_of(aside)
 
 
-def _said(statements: Iterable[ConsentStatement]) -> str:
-    return str(sorted({(statement.channel, statement.decision) for statement in statements}))
+def _tags(person: Raw) -> list[str] | None:
+    told = person.get("tags")
+    if isinstance(told, list):
+        told = [payload.text(tag, "name", "tag") if isinstance(tag, Mapping) else tag for tag in told]
+    return payload.text_list({"tags": told}, "tags")
 
 
 def _contact(person: Raw) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from tasks.crm.followupboss import activities, appointments, deals, messages, notes_and_tasks, people
+from tasks.crm.followupboss import activities, appointments, consent_marks, deals, messages, notes_and_tasks, people
 from tasks.crm.followupboss.notification import Notification, as_id, notification_of
 from tasks.intake import payload
 from tasks.intake.errors import EventRefused
@@ -92,6 +92,8 @@ def _with_resource(raw: Raw, collection: str, told: Notification) -> ParsedEvent
     resources = _resources(raw, collection)
     if len(resources) == 1:
         found = _COLLECTIONS[collection][1](resources[0], told)
+        if isinstance(found, ParsedEvent) and collection != people.COLLECTION:
+            found = consent_marks.with_fields(found, resources[0])
         return _keyed(found, told, as_id(resources[0].get("id")) or "")
     if not resources and (said := people.refusal(told)) is not None:
         # with its resource it is another event: it says more

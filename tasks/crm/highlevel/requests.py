@@ -1,4 +1,4 @@
-"""Write actions as ready requests to HighLevel. Hearth holds no tokens of a CRM: whoever does sends them.
+"""Write actions as ready requests to HighLevel. Nothing here holds a token: whoever does sends them.
 
 Host `services.leadconnectorhq.com`; each resource has its version header, which a tenant's settings may override.
 What a tenant has set up goes first: its workflow for an action, then its tag. Without either, a message goes out in

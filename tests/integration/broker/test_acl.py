@@ -225,7 +225,9 @@ def test_a_cluster_asks_for_the_rights_of_a_worker(address):
 @pytest.mark.parametrize("command", ["up", "status"])
 def test_a_producers_address_is_refused_in_one_line(address, tmp_path, command):
     env = environment(tmp_path / "home", REDIS_URL=url_of("producer", address))
-    told = subprocess.run([*HEARTH, command], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+    told = subprocess.run(
+        [*HEARTH, command], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
     assert told.returncode == 1
     assert told.stderr.splitlines()[-1].startswith("Error: the user of REDIS_URL may not ")
     assert "Traceback" not in told.stderr

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.cluster("callers")
 
 TENANT = "marked"
 NOW = datetime.now(UTC)
-#: they run a cluster of their own on our own sample
-APART = {("demo",), ("up",)}
+#: they run a cluster of their own on our own sample; the gateway runs until Ctrl-C (tests of the gateway start it)
+APART = {("demo",), ("up",), ("gateway",)}
 WHO = ("--tenant", TENANT)
 #: a file with bells and backspaces is taken for no text
 IN_FILES = MARK.replace("\x07", "\x1b\\").replace("\x08", "")

@@ -18,7 +18,7 @@ NEIGHBOUR = "brook"
 
 @pytest.fixture
 def database(production_database):
-    """Instead of the owner's: that of the role which docs/reliability.md gives to workers."""
+    """Instead of the owner's: that of the role which deploy/postgresql gives to workers."""
     return production_database
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import httpx
 import pytest
@@ -24,6 +26,7 @@ from tasks.crm.followupboss.reader import DELETIONS, EVENTS, NO_MEANING
 from tasks.crm.followupboss.requests import LONGEST_TASK, is_tenant_run, possible, request_of, why_not
 from tasks.intake.errors import EventRefused
 from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext
+from tests.support.markdown import blocks
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SETUP = ReaderContext(tenant_id="T1", now=NOW, received_at=NOW)
@@ -231,6 +234,12 @@ def test_a_signature_of_a_known_system_key_is_good(headers) -> None:
 )
 def test_in_doubt_a_signature_is_bad(body, headers, keys) -> None:
     assert not verify_followupboss(body, headers, keys)
+
+
+def test_the_events_of_the_page_are_read() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "crms.md").read_text(encoding="utf-8")
+    found = [read(json.loads(block.text), SETUP) for block in blocks(page) if block.language == "json"]
+    assert [one.type for one in found if isinstance(one, ParsedEvent)] == ["peopleUpdated", "Property Inquiry"]
 
 
 JSON = st.recursive(
