@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.error import URLError
 
+import psutil
+
 from db.records import ApiKeyDraft
 from db.repositories import api_keys
 from db.session import EVERY_TENANT, transaction
@@ -58,15 +60,29 @@ def make_key(tenant_id: str, auth: Auth) -> Key:
     return Key(tenant_id=tenant_id, auth=auth, key_id=issued.record.key_id, secret=issued.secret)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A gateway that runs."""
+
+    #: on 127.0.0.1
+    port: int
+    pid: int
+
+    def cpu(self) -> float:
+        """Seconds of processor time that it has used."""
+        used = psutil.Process(self.pid).cpu_times()
+        return float(used.user + used.system)
+
+
 @contextmanager
-def running(env: Mapping[str, str], log: Path) -> Iterator[int]:
-    """A gateway in a process of its own, until the block ends; gives its port on 127.0.0.1."""
+def running(env: Mapping[str, str], log: Path) -> Iterator[Running]:
+    """A gateway in a process of its own, until the block ends."""
     port = free_port()
     with log.open("ab") as out:
         process = subprocess.Popen(GATEWAY, env={**env, "HEARTH_GATEWAY_PORT": str(port)}, stdout=out, stderr=out)
     try:
         wait_ready(port, alive=lambda: process.poll() is None)
-        yield port
+        yield Running(port=port, pid=process.pid)
     finally:
         process.terminate()
         process.wait(30)

@@ -16,6 +16,7 @@ MODULES = (
     "pipeline",
     "throughput",
     "live",
+    "gateway",
     "fairness",
     "backfill",
     "leads_accuracy",

@@ -57,6 +57,8 @@ class AcceptResult:
 
     #: as written, with its arguments open
     record: OutboxRecord | None
+    #: True when it stood there, had failed, and is open again
+    reopened: bool = False
     #: True when the key was used before with other arguments
     conflict: bool = False
 

@@ -84,7 +84,12 @@ def main(arguments: list[str]) -> int:
             print(keys())
             return 0
         case ["send", url, *location] if len(location) <= 1:
-            status, text = send(url, sample(location[0] if location else "LOC1"))
+            if not KEY.exists():
+                sys.exit(f"no {KEY} here: make it with `keys`, in this folder")
+            try:
+                status, text = send(url, sample(location[0] if location else "LOC1"))
+            except urllib.error.URLError as error:
+                sys.exit(f"nobody answers at {url}: {error.reason}")
             print(status, text)
             return 0 if status == 200 else 1
     print(__doc__, file=sys.stderr)

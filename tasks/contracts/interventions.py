@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from domain.crms import DEFAULT_CRM, ActionCrm
+from domain.crms import ActionCrm
 from domain.interventions import ActionName, InterventionName, PauseReason
 from tasks.contracts.base.lead_reference import LeadIds, LeadReferences
 from tasks.contracts.base.request import Identifier, PastTime, Request, ShortText
@@ -24,8 +24,8 @@ class PlanInterventions(LeadReferences):
     allowed_actions: Annotated[list[ActionName], Field(min_length=1)] | None = None
     #: what the actions of this message may cost together; what is left of the tenant's budget if left out
     budget: Budget | None = None
-    #: the CRM that requests are written for
-    crm: ActionCrm = DEFAULT_CRM
+    #: the CRM that requests are written for; if left out the one of the setting `sender`, else HighLevel
+    crm: ActionCrm | None = None
 
 
 class PlanDue(Request):

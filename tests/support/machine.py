@@ -1,6 +1,7 @@
-"""A machine on which docs/production.md is followed: its folders are below one folder, what only root may do is left out.
+"""A machine on which docs/production.md is followed: all its folders are below one folder.
 
-The text of the page and of the files in deploy/ is the real one, but for paths, ports, host names and PostgreSQL's socket.
+What only root may do is left out. The text of the page and of the files in deploy/ is the real one, but for paths,
+ports, host names and PostgreSQL's socket.
 """
 
 from __future__ import annotations

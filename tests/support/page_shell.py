@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.commands import wait_until
+from workers.cluster.addresses import free_port
 
 PYTHON = Path(__file__).with_name("page_python.py")
 #: `make` takes the environment that is linked as ready; `pip` is that of an environment that the reader has activated
@@ -157,7 +158,7 @@ def _result(what: str, log: Path, ended: Path, patience: float, gone, before: in
 
 
 def environment(venv: Path) -> dict[str, str]:
-    """A reader's environment: nothing of Hearth is set, and npm asks its store before the network."""
+    """A reader's environment: only the gateway's port is set, and npm asks its store before the network."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -166,6 +167,7 @@ def environment(venv: Path) -> dict[str, str]:
     return kept | {
         "PAGES_PIP": str(venv / "bin" / "pip"),
         "PAGES_PYTHON": str(venv / "bin" / "python"),
+        "HEARTH_GATEWAY_PORT": str(free_port()),
         "npm_config_prefer_offline": "true",
         "npm_config_audit": "false",
         "npm_config_fund": "false",

@@ -12,7 +12,9 @@ from workers.cluster.embedded import start
 
 def main():
     whole = sys.argv[1:] != ["lean"]
-    with start(settings(), tasks=toys.__name__, fold=True, flower=whole, beat=whole) as cluster:
+    # what it says besides is not for who waits for the word below
+    chosen = {"tasks": toys.__name__, "fold": True, "flower": whole, "beat": whole, "notice": sys.stderr.write}
+    with start(settings(), **chosen) as cluster:
         cluster.wait_ready()
         print("ready", flush=True)
         cluster.wait()

@@ -90,3 +90,8 @@ def test_json_only():
 
 def test_every_task_hides_its_values():
     assert {app.tasks[name].Request for name in app.tasks} == {"workers.worker.poison_request:GuardedRequest"}
+
+
+def test_upkeep_sends_no_events():
+    upkeep = {"hearth.system.canary", *(entry["task"] for entry in app.conf.beat_schedule.values())}
+    assert all(app.conf.task_annotations[task] == {"send_events": False} for task in upkeep)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ class Addresses:
     path: Path
     #: called when a port is another than at the last start
     notice: Notice = print
+    #: seconds that a port has to become free: the broker of a runner that was killed ends a moment later
+    patience: float = 2.0
 
     @classmethod
     def of(cls, settings: Settings, notice: Notice = print) -> Addresses:
@@ -37,7 +40,7 @@ class Addresses:
     def port(self, name: str) -> int:
         """Return the port that `name` had last if it is free, else a free one, which it has from now on."""
         kept = self._read()["ports"].get(name)
-        if isinstance(kept, int) and _is_free(kept):
+        if isinstance(kept, int) and self._becomes_free(kept):
             return kept
         port = free_port()
         self._keep("ports", name, port)
@@ -52,6 +55,12 @@ class Addresses:
             kept = secrets.token_urlsafe(32)
             self._keep("passwords", name, kept)
         return SecretStr(kept)
+
+    def _becomes_free(self, port: int) -> bool:
+        deadline = time.monotonic() + self.patience
+        while not (free := _is_free(port)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return free
 
     def _read(self) -> dict[str, JsonObject]:
         """Return what is kept; nothing where the file is gone or is none of ours."""

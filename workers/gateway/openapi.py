@@ -10,6 +10,7 @@ from tasks.contracts.base.request import CONTRACT
 from tasks.runtime import registry
 from workers.gateway import components, shapes
 from workers.gateway.components import REFERENCE, Components
+from workers.gateway.routes import webhooks
 
 _SCHEMAS = "#/components/schemas/"
 _INTRODUCTION = (
@@ -21,6 +22,12 @@ _INTRODUCTION = (
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`hk_<key id>_<secret>`, from `hearth tenant key`"},
     "key": {"type": "apiKey", "in": "header", "name": "X-Hearth-Key", "description": "id of a key that signs"},
+    "sender": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-GHL-Signature",
+        "description": "Ed25519 signature of the body, by a key in `HEARTH_GHL_KEYS`",
+    },
     "signature": {
         "type": "apiKey",
         "in": "header",
@@ -48,10 +55,10 @@ _PARAMETERS = {
 _RETRY_AFTER = {"description": "seconds to wait before the next try", "schema": {"type": "integer", "minimum": 1}}
 #: status -> when it is the answer
 _ERRORS = {
-    "400": "This is no request that can be read.",
+    "400": "This is no request that can be read, or no event.",
     "401": "No key, or one that is unknown, revoked or wrongly signed.",
     "403": "The key may not do this: another tenant's `tenant_id`, or a scope that it does not have.",
-    "404": "No such path or task; or no task of this key's tenant has this id.",
+    "404": "No such path, task or location; or no task of this key's tenant has this id.",
     "405": "This path has another method.",
     "409": "The idempotency key was used with other arguments.",
     "413": "The body is too large.",
@@ -77,6 +84,8 @@ def document() -> JsonObject:
                 f"/v1/tasks/{name}": {"post": _task(name, str(declaration.scope), found)}
                 for name, declaration in registry.open_tasks().items()
             },
+            **{f"/v1/webhooks/{name}": {"post": _webhook(name, [{"sender": []}])} for name in webhooks.SIGNED},
+            **{f"/v1/webhooks/{name}": {"post": _webhook(name, _security("write"))} for name in webhooks.KEYED},
             **_fixed_paths(),
         },
         "webhooks": {kind: {"post": _event(kind, body)} for kind, body in found.events.items()},
@@ -154,6 +163,21 @@ def _fixed_paths() -> dict[str, JsonObject]:
                 "security": [],
                 "responses": {"200": {"description": "This document.", "content": _json({"type": "object"})}},
             }
+        },
+    }
+
+
+def _webhook(name: str, security: list[JsonObject]) -> JsonObject:
+    """Return the operation by which a source of webhooks hands over one event."""
+    return {
+        "operationId": "webhooks" + "".join(part.capitalize() for part in name.split("/")),
+        "tags": ["webhooks"],
+        "summary": "Take one event as its source sends it.",
+        "security": security,
+        "requestBody": {"required": True, "content": _json({"type": "object"})},
+        "responses": {
+            "200": {"description": "The event is taken and is not lost any more.", "content": _json(_ref("Taken"))},
+            **_errors("400", "401", "403", "404", "405", "413", "429"),
         },
     }
 

@@ -55,6 +55,12 @@ SHAPES: Mapping[str, JsonObject] = MappingProxyType(
                 "error": {"description": "where it failed", "$ref": f"{REFERENCE}GatewayError"},
             },
         },
+        "Taken": {
+            "description": "A webhook that is taken.",
+            "type": "object",
+            "required": ["state"],
+            "properties": {"state": {"const": "accepted"}},
+        },
         "Health": {
             "description": "Whether the broker and the database answer.",
             "type": "object",

@@ -114,6 +114,9 @@ class BatchWriter:
         #: rows that the broker has and the outbox does not know of yet, and since when
         self.unconfirmed: list[OutboxRecord] = []
         self._since = 0.0
+        #: rows of the batch at hand whose tasks had failed before
+        self._reopened: list[str] = []
+        self._results = celery.backend
 
     def write(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Write and publish submissions; return an error, or None, for each."""
@@ -121,7 +124,9 @@ class BatchWriter:
             return [BrokerAway()] * len(submissions)
         durable = [submission for submission in submissions if submission.durable]
         rows, outcomes = self._accept(durable)
-        published = self._publish(rows, [_record(each) for each in submissions if not each.durable])
+        queries = [each for each in submissions if not each.durable]
+        self._forget([*self._reopened, *(each.task_id for each in queries if each.key is not None)])
+        published = self._publish(rows, [_record(each) for each in queries])
         return [outcomes.get(id(each)) if each.durable else None if published else BrokerAway() for each in submissions]
 
     def close(self) -> None:
@@ -142,6 +147,7 @@ class BatchWriter:
         The same commit may confirm what was published before.
         """
         confirmed: list[OutboxRecord] = []
+        self._reopened = []
         # now and then, since each costs the round trips of a transaction; an idle writer is asked for nothing else
         if not submissions or time.monotonic() - self._since > CONFIRM:
             confirmed, self.unconfirmed = self.unconfirmed, []
@@ -161,7 +167,15 @@ class BatchWriter:
         conflicts = {
             id(each): KeyConflict() for each, result in zip(submissions, results, strict=True) if result.conflict
         }
+        self._reopened = [result.record.outbox_id for result in results if result.record and result.reopened]
         return [result.record for result in results if result.record is not None], dict(conflicts)
+
+    def _forget(self, task_ids: Sequence[str]) -> None:
+        """Delete the answers of tasks that run again: who waits must not get the last one's."""
+        if task_ids:
+            # without them, the worst is an old error that the new answer replaces
+            with suppress(*TRANSIENT_ERRORS):
+                self._results.client.delete(*map(self._results.get_key_for_task, task_ids))
 
     def _publish(self, rows: Sequence[OutboxRecord], queries: Sequence[OutboxRecord]) -> bool:
         """Publish in one round trip; return whether the broker took all. The relay publishes rows that it did not."""

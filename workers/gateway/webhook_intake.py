@@ -7,6 +7,7 @@ exist, the quarantine, from which it is sent by itself as soon as there is that 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from dataclasses import dataclass, field
@@ -104,7 +105,15 @@ class WebhookIntake:
             BrokerAway: it could not be kept, and may come again.
 
         """
-        draft = QuarantineDraft(task=TASK, queue=QUEUE, reason=awaited_tenants.NO_TENANT, headers={}, body=raw)
+        draft = QuarantineDraft(
+            task=TASK,
+            queue=QUEUE,
+            reason=awaited_tenants.NO_TENANT,
+            headers={},
+            body=raw,
+            # one that comes again is kept once
+            message_id=hashlib.sha256(raw).hexdigest(),
+        )
         await self._keep(draft)
 
     def _ended(self, delivery: asyncio.Task[None]) -> None:

@@ -145,7 +145,10 @@ class Reporter:
     def _write(self, counts: Mapping[str, int], seconds: Mapping[str, float]) -> None:
         pipeline = self._client.pipeline(transaction=True)
         pipeline.hset(PROCESSES_SEEN, self._name, repr(time.time()))
-        if not self._started:
+        if self._started:
+            # a broker that lost its data shows the process again
+            pipeline.hsetnx(PROCESSES_STARTED, self._name, "1")
+        else:
             self._forget_gone(pipeline)
             pipeline.hincrby(PROCESSES_STARTED, self._name)
         for name, count in counts.items():

@@ -7,11 +7,11 @@ with other arguments is noticed without opening them. The sealed arguments go wh
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from db.base import to_json
@@ -25,41 +25,85 @@ from domain.documents import JsonMapping
 
 _NAMES = tuple(column.name for column in fields(OutboxRecord))
 _ROW = table_of(OutboxEntry).c
-_STANDING = select(_ROW.outbox_id, _ROW.tenant_id, _ROW.kwargs).where(among(_ROW.outbox_id, "rows"))
+_STANDING = select(_ROW.outbox_id, _ROW.tenant_id, _ROW.kwargs, _ROW.done_at).where(among(_ROW.outbox_id, "rows"))
 #: the name of the hash among a row's open arguments
 _HASH = "args_hash"
 #: keys in one list
 _KEYS = 200
+#: tenant, task and idempotency key
+_Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A row that stands already: the open part of its arguments, and whether its task has ended."""
+
+    kwargs: JsonMapping
+    ended: bool
 
 
 def accept(session: Session, *, drafts: Sequence[AcceptDraft], now: datetime) -> list[AcceptResult]:
     """Write tasks of any tenants, in the order given; one whose id stands already is not written again.
 
-    A key that was used before with other arguments, here or by a task that ended, is a conflict.
+    A key that was used before with other arguments, here or by a task that ended, is a conflict. A task that ended
+    without a result has failed, and is open again.
     """
     ring = keyring_of(session)
-    used = _used_keys(session, drafts)
-    refused = {at for at, draft in enumerate(drafts) if used.get(_key_of(draft), draft.args_hash) != draft.args_hash}
+    used = _used_keys(session, {_key_of(draft) for draft in drafts if draft.key is not None})
+    usable = [draft for draft in drafts if used.get(_key_of(draft), draft.args_hash) == draft.args_hash]
     firsts: dict[str, AcceptDraft] = {}
-    for at, draft in enumerate(drafts):
-        if at not in refused:
-            firsts.setdefault(draft.outbox_id, draft)
-    records = {draft.outbox_id: _record(ring, draft, now) for draft in firsts.values()}
+    for draft in usable:
+        firsts.setdefault(draft.outbox_id, draft)
+    records = {outbox_id: _record(ring, draft, now) for outbox_id, draft in firsts.items()}
     # in one order, so that two batches wait for each other in one direction only
     rows = [{name: getattr(records[each], name) for name in _NAMES} for each in sorted(records)]
     written = insert_new_returning(session, OutboxEntry, rows, "outbox_id") if rows else set()
-    hashes = {each: records[each].kwargs for each in written}
-    hashes |= _standing(session, [draft for draft in firsts.values() if draft.outbox_id not in written])
-    results = []
-    for at, draft in enumerate(drafts):
-        open_part = _open_part(ring, draft)
-        first = firsts.get(draft.outbox_id, draft)
-        same = first.tenant_id == draft.tenant_id and hashes.get(draft.outbox_id, open_part) == open_part
-        conflict = at in refused or not same
-        new = not conflict and draft.outbox_id in written and first is draft
-        opened = replace(records[draft.outbox_id], kwargs=draft.kwargs, sealed_kwargs=None) if new else None
-        results.append(AcceptResult(record=opened, conflict=conflict))
-    return results
+    standing = _standing(session, [draft for draft in firsts.values() if draft.outbox_id not in written])
+    same = {id(draft) for draft in usable if _is_same(ring, draft, firsts[draft.outbox_id], standing)}
+    ended = [draft for draft in firsts.values() if id(draft) in same and _has_ended(draft, standing)]
+    reopened = _reopen(session, ended, records)
+    return [
+        _result(draft, firsts, records, written=written, reopened=reopened, same=id(draft) in same) for draft in drafts
+    ]
+
+
+def _result(
+    draft: AcceptDraft,
+    firsts: Mapping[str, AcceptDraft],
+    records: Mapping[str, OutboxRecord],
+    *,
+    written: Collection[str],
+    reopened: Collection[str],
+    same: bool,
+) -> AcceptResult:
+    first = same and firsts[draft.outbox_id] is draft
+    if not first or draft.outbox_id not in {*written, *reopened}:
+        return AcceptResult(record=None, conflict=not same)
+    opened = replace(records[draft.outbox_id], kwargs=draft.kwargs, sealed_kwargs=None)
+    return AcceptResult(record=opened, reopened=draft.outbox_id in reopened)
+
+
+def _is_same(ring: KeyRing, draft: AcceptDraft, first: AcceptDraft, standing: Mapping[str, _Standing]) -> bool:
+    """Return whether a draft asks for what its id stands for: in the outbox, else by the first draft of this id."""
+    stored = standing.get(draft.outbox_id)
+    open_part = _open_part(ring, first) if stored is None else stored.kwargs
+    return first.tenant_id == draft.tenant_id and open_part == _open_part(ring, draft)
+
+
+def _has_ended(draft: AcceptDraft, standing: Mapping[str, _Standing]) -> bool:
+    return draft.outbox_id in standing and standing[draft.outbox_id].ended
+
+
+def _reopen(session: Session, ended: Sequence[AcceptDraft], records: Mapping[str, OutboxRecord]) -> set[str]:
+    """Open those again that ended without a result under their key; return their ids."""
+    used = _used_keys(session, {_key_of(draft) for draft in ended})
+    failed = [records[draft.outbox_id] for draft in ended if _key_of(draft) not in used]
+    for record in failed:
+        row = (OutboxEntry.tenant_id == record.tenant_id, OutboxEntry.outbox_id == record.outbox_id)
+        values = {"sealed_kwargs": record.sealed_kwargs, "created_at": record.created_at, "attempts": 0}
+        anew = update(table_of(OutboxEntry)).where(*row).values(done_at=None, published_at=None, taken_until=None)
+        session.connection().execute(anew.values(**values))
+    return {record.outbox_id for record in failed}
 
 
 def opened(ring: KeyRing, record: OutboxRecord) -> OutboxRecord | None:
@@ -123,26 +167,26 @@ def _open_part(ring: KeyRing, draft: AcceptDraft) -> JsonMapping:
     return {_HASH: ring.lookup(draft.tenant_id, draft.args_hash).hex()}
 
 
-def _standing(session: Session, drafts: Sequence[AcceptDraft]) -> dict[str, JsonMapping]:
-    found: dict[str, JsonMapping] = {}
+def _standing(session: Session, drafts: Sequence[AcceptDraft]) -> dict[str, _Standing]:
+    found: dict[str, _Standing] = {}
     owners = {draft.outbox_id: draft.tenant_id for draft in drafts}
     for batch in in_batches(sorted(owners)):
         rows = session.connection().execute(_STANDING, {"rows": batch})
-        found |= {outbox_id: kwargs for outbox_id, tenant_id, kwargs in rows if owners[outbox_id] == tenant_id}
+        found |= {row[0]: _Standing(row[2], ended=row[3] is not None) for row in rows if owners[row[0]] == row[1]}
     return found
 
 
-def _key_of(draft: AcceptDraft) -> tuple[str, str, str | None]:
-    return draft.tenant_id, draft.task, draft.key
+def _key_of(draft: AcceptDraft) -> _Key:
+    """Return the key under which the task's result is stored (`tasks.runtime.idempotency.key_of`)."""
+    return draft.tenant_id, draft.task, draft.key or f"task:{draft.outbox_id}"
 
 
-def _used_keys(session: Session, drafts: Sequence[AcceptDraft]) -> dict[tuple[str, str, str | None], str]:
-    """Return the hash of the arguments under which tasks that ended used the keys of drafts."""
+def _used_keys(session: Session, keys: Collection[_Key]) -> dict[_Key, str]:
+    """Return the hash of the arguments for each of the keys that a task used."""
     columns = (IdempotencyKey.tenant_id, IdempotencyKey.task, IdempotencyKey.key)
     query = select(*columns, IdempotencyKey.args_hash).where(tuple_(*columns).in_(bindparam("keys", expanding=True)))
-    keys = sorted({(draft.tenant_id, draft.task, draft.key) for draft in drafts if draft.key is not None})
-    used: dict[tuple[str, str, str | None], str] = {}
-    for batch in in_batches(keys, _KEYS):
+    used: dict[_Key, str] = {}
+    for batch in in_batches(sorted(keys), _KEYS):
         used |= {(row[0], row[1], row[2]): row[3] for row in session.execute(query, {"keys": list(batch)})}
     return used
 

@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import get_args
 
+from domain.crms import DEFAULT_CRM
 from domain.documents import JsonMapping, JsonObject
 from ml.interventions.compliance.gates import GateRules
 from ml.interventions.compliance.quiet_hours import Hours
 from ml.interventions.policy import COOLDOWN, ENTER, LEAVE
 from tasks.contracts.tenants import AskBefore, Interventions
+from tasks.crm.adapter import CrmAdapter
+from tasks.crm.adapters import ADAPTERS
+from tasks.crm.generic import GENERIC
 
 #: share of leads that are held out of what is planned for them
 HOLDOUT = 0.10
@@ -64,6 +68,18 @@ def settings_of(settings: JsonMapping) -> InterventionSettings:
 def block_of(settings: JsonMapping) -> JsonObject:
     """Return the settings about interventions as they were given."""
     return dict(settings.get("interventions") or {})
+
+
+def crm_of(settings: JsonMapping) -> CrmAdapter:
+    """Return the adapter of a tenant's CRM, the one that its sender sends to.
+
+    For a CRM that only a newer version knows it is one that carries nothing out.
+
+    >>> crm_of({}).provider, crm_of({"sender": {"crm": "followupboss"}}).provider
+    ('ghl', 'followupboss')
+    """
+    word = (settings.get("sender") or {}).get("crm") or DEFAULT_CRM
+    return ADAPTERS.get(word, GENERIC)
 
 
 def merged(settings: JsonMapping, update: Interventions) -> JsonObject:

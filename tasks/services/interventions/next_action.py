@@ -18,18 +18,16 @@ from db.records import InterventionRecord
 from db.repositories.interventions import pauses
 from db.session import Session
 from domain.action_states import RUNNING, WAITING
-from domain.crms import DEFAULT_CRM
 from domain.leads import UNSCORED_LEAD_TYPES
 from ml.interventions.catalogue import CATALOGUE, Action
 from ml.interventions.compliance.gates import ActionCandidate, GateDecision
 from ml.interventions.compliance.rule_texts import rule
 from ml.interventions.policy import EVERY_INTERVENTION, traits_of
 from ml.worklist import REACHING, Place, ways
-from tasks.crm.adapters import adapter_of
 from tasks.runtime.context import TaskContext
 from tasks.services.interventions import gate_context
 from tasks.services.interventions.gate_context import GateSubject, candidate_of
-from tasks.services.interventions.intervention_settings import InterventionSettings, block_of, settings_of
+from tasks.services.interventions.intervention_settings import InterventionSettings, block_of, crm_of, settings_of
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +102,7 @@ def conditions(session: Session, context: TaskContext) -> Conditions:
     """Return what holds for all leads of a tenant now."""
     settings = context.settings()
     raw_settings = block_of(settings)
-    possible = adapter_of(DEFAULT_CRM).possible(raw_settings)
+    possible = crm_of(settings).possible(raw_settings)
     used = CATALOGUE.for_tenant(raw_settings).actions
     return Conditions(
         now=context.now,

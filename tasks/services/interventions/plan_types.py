@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.records import EnrolmentRecord, InterventionDraft, InterventionRecord
-from domain.crms import DEFAULT_CRM
 from domain.documents import JsonMapping
 from ml.interventions.catalogue import Catalogue
 from ml.interventions.policy import Uplift
@@ -25,8 +24,8 @@ class PlanRequest:
 
     allowed_actions: Collection[str] | None = None
     budget: float | None = None
-    #: the CRM that requests are written for
-    crm: str = DEFAULT_CRM
+    #: the CRM that requests are written for; None: the tenant's
+    crm: str | None = None
     #: somebody asked for one lead, and so is answered: no plan of others waits in it
     by_name: bool = False
 

@@ -25,7 +25,7 @@ from tasks.services.interventions import eligibility, experiment, gate_context, 
 from tasks.services.interventions.action_rows import Selection, arm_of, candidate_of_proposal, draft_of
 from tasks.services.interventions.eligibility import Reasons
 from tasks.services.interventions.gate_context import GateSubject
-from tasks.services.interventions.intervention_settings import InterventionSettings, block_of, settings_of
+from tasks.services.interventions.intervention_settings import InterventionSettings, block_of, crm_of, settings_of
 from tasks.services.interventions.plan_types import PROTECTING, LeadPlan, PlanBatch, PlanContext, PlanRequest
 
 #: a tenant's budget is for this time
@@ -69,7 +69,7 @@ def plan_leads(
 def _plan_context(session: Session, context: TaskContext, request: PlanRequest) -> PlanContext:
     all_settings = context.settings()
     settings, raw_settings = settings_of(all_settings), block_of(all_settings)
-    crm = adapter_of(request.crm)
+    crm = crm_of(all_settings) if request.crm is None else adapter_of(request.crm)
     possible = crm.possible(raw_settings)
     return PlanContext(
         tenant_id=context.tenant_id,

@@ -11,6 +11,7 @@ import redis
 
 from tests.support.processes import ROOT, environment, of_home, runner, settings_of, until
 from workers.app import app
+from workers.base.settings import read_cluster
 from workers.cluster import broker
 from workers.cluster.embedded import attach
 from workers.cluster.supervisor import Supervisor
@@ -43,10 +44,11 @@ def test_a_signal_lets_tasks_finish_and_leaves_nothing(tmp_path, signum, code, h
     assert not (tmp_path / "cluster.json").exists()
 
 
-def waiting(home, queue):
-    """The tasks that wait in a queue of a stopped cluster: its broker alone is started on the same data."""
+def waiting(home, queue, url):
+    """The tasks that wait in a queue of a stopped cluster: its broker alone is started, at the same address."""
     alone = Supervisor(logs=home / "logs")
     chosen = broker.prepare(settings_of(home))
+    assert chosen.url.get_secret_value() == url
     try:
         alone.add(chosen.process)
         broker.wait_for(chosen.url, alone.check)
@@ -59,6 +61,7 @@ def waiting(home, queue):
 def test_a_second_signal_gives_the_work_back(tmp_path):
     with runner(tmp_path, "lean") as process:
         begin(tmp_path, seconds=60)
+        url = read_cluster(settings_of(tmp_path))["redis_url"]
         process.send_signal(signal.SIGINT)
         time.sleep(0.5)
         began = time.monotonic()
@@ -67,7 +70,7 @@ def test_a_second_signal_gives_the_work_back(tmp_path):
         assert time.monotonic() - began < 8
     assert of_home(tmp_path) == []
     assert not (tmp_path / "done").exists()
-    assert waiting(tmp_path, "inference") == ["toys.work"]
+    assert waiting(tmp_path, "inference", url) == ["toys.work"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")

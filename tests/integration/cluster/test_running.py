@@ -86,7 +86,7 @@ def test_metrics_tell_of_tasks_and_processes(cluster, send):
         return {name: float(value) for name, _, value in told if name in wanted}
 
     # a process reports every ten seconds
-    until(lambda: figures().keys() == wanted or print(wanted - figures().keys()))
+    until(lambda: figures().keys() == wanted, patience=60)
     address = cluster.facts["metrics_url"].removesuffix("/metrics")
     assert json.loads(scraped(f"{address}/healthz")) == {"ok": True, "broker": True, "database": True}
     assert scraped(f"{address}/health") is None

@@ -71,9 +71,20 @@ def test_what_stands_already_is_not_written_again(accept, write):
     again, twice, same_batch = accept(draft(key="k", args_hash="h"), draft(2), draft(2))
     assert (again.record, again.conflict) == (None, False)
     assert (twice.record is None, same_batch.record, same_batch.conflict) == (False, None, False)
+    write(idempotency_keys.claim, task="t", key="k", args_hash="h", task_id="x", now=NOW)
     write(outbox.finish, outbox_id=first.record.outbox_id, now=NOW)
     [ended] = accept(draft(key="k", args_hash="h"))
     assert (ended.record, ended.conflict) == (None, False)
+
+
+@pytest.mark.parametrize("given", [{"key": "k", "args_hash": "h"}, {}])
+def test_what_failed_is_open_again_when_it_is_sent_again(accept, write, take, given):
+    [first] = accept(draft(**given))
+    write(outbox.finish, outbox_id=first.record.outbox_id, now=NOW)
+    assert take() == []
+    [again] = accept(draft(**given))
+    assert (again.record.outbox_id, again.reopened, again.conflict) == (first.record.outbox_id, True, False)
+    assert [record.kwargs for record in take()] == [draft().kwargs]
 
 
 def test_a_key_with_other_arguments_is_a_conflict(accept):

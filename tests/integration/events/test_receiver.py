@@ -239,3 +239,5 @@ def test_the_sample_is_signed_with_the_key_whose_export_it_prints(
     assert example.verify_highlevel(body, {"X-GHL-Signature": signature}, example.pem_keys(pem))
     assert example.parse(body)["locationId"] == "LOC1"
     assert subprocess.run([*command[:-1], "help"], capture_output=True, check=False).returncode == 2
+    sent = subprocess.run([*command[:-1], "send", "http://127.0.0.1:1/"], capture_output=True, text=True, check=False)
+    assert (sent.returncode, sent.stderr.startswith("nobody answers at")) == (1, True)

@@ -2,10 +2,14 @@
 
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 
+from db.repositories.jobs import outbox
+from db.session import transaction
 from tasks.errors import InvalidPayload, Overloaded, Poisonous, TimedOut, Unavailable, Unexpected
+from tests.support.broker import ids
 from tests.support.privacy import answered
 from tests.support.processes import until
 from workers.gateway import results
@@ -64,6 +68,17 @@ def test_who_waits_gets_the_error_as_a_status(gateway, keys, error, status, code
     told = gateway.post("hearth.leads.upsert", body, key=keys.acme, query="?wait=5", **header)
     assert (told.status, told.code) == (status, code)
     assert ("Retry-After" in told.headers) == (status in (429, 503))
+
+
+def test_what_was_refused_for_now_runs_when_it_is_sent_again(gateway, keys, emptied_broker):
+    body, header = {"leads": [LEAD]}, {"Idempotency_Key": "sync-1"}
+    task_id = gateway.post("hearth.leads.upsert", body, key=keys.acme, **header).json["task_id"]
+    answered(task_id, Overloaded("full"), "FAILURE")
+    with transaction("acme") as session:
+        outbox.finish(session, "acme", outbox_id=task_id, now=datetime.now(UTC))
+    again = gateway.post("hearth.leads.upsert", body, key=keys.acme, query="?wait=0.1", **header)
+    assert (again.status, again.json["task_id"]) == (202, task_id)
+    assert ids(emptied_broker, "ingest") == [task_id, task_id]
 
 
 def test_who_waits_gets_the_answer_when_it_comes(gateway, keys):

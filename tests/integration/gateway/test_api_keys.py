@@ -156,6 +156,21 @@ def test_a_revoked_key_ends_within_the_stated_seconds(keys, door):
     assert door.refuses(headers)[0] == "credentials_refused"
 
 
+def test_the_seconds_count_from_before_the_look_up(keys, door):
+    engine = sessions._engine()
+
+    def slow(*_):
+        door.seconds += 3
+
+    event.listen(engine, "before_cursor_execute", slow)
+    door.ask(bearer(keys[0]))
+    door.close()
+    event.remove(engine, "before_cursor_execute", slow)
+    change(api_keys.revoke, keys[0])
+    door.seconds = FRESH
+    assert door.refuses(bearer(keys[0]))[0] == "credentials_refused"
+
+
 @pytest.mark.parametrize("kind", [0, 1], ids=["bearer", "signing"])
 def test_both_keys_are_good_while_one_replaces_the_other(keys, door, kind):
     proof, old = (bearer, signed)[kind], keys[kind]

@@ -191,6 +191,8 @@ def test_what_is_no_event_is_refused_and_kept_where_it_is_signed(send, empty_bro
     with reading(EVERY_TENANT) as session:
         kept = {held.get(session, "*", quarantine_id=entry.quarantine_id).body for entry in entries()}
     assert kept >= {*bodies, b'{"type": "INSTALL"}'}, "as they came"
+    assert codes(send(*map(signed, bodies))) == [(400, code) for code in refusals[:5]]
+    assert len(entries()) == 7, "what comes again is kept once"
 
 
 @pytest.mark.usefixtures("database")
@@ -292,6 +294,8 @@ def test_it_does_not_start_without_a_key_that_verifies_unless_told_so():
         assert "--without-webhooks" in str(refused.value)
         check_keys(Settings(ghl_keys=keys, gateway_webhooks=False))
     check_keys(Settings(ghl_keys=KEYS))
+    with pytest.raises(WebhookKeysUnusable):
+        process.run(Settings(ghl_keys=""))
 
 
 @pytest.mark.usefixtures("database")

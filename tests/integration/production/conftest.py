@@ -3,10 +3,12 @@
 import shutil
 import signal
 import subprocess
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.support import machine as machines
 from tests.support.commands import wait_until
@@ -46,39 +48,32 @@ def url(machine):
     return of
 
 
-class _broker:
+@contextmanager
+def _broker(machine, logs):
     """The page's Redis; where the program at hand speaks no TLS, without its TLS lines and behind a forwarder."""
-
-    def __init__(self, machine, folder):
-        self.machine, self.supervisor = machine, Supervisor(logs=folder / "logs")
-        self.port = machine.ports["6380"]
-
-    def __enter__(self):
-        program, config = brokers.find(), self.machine.path("/etc/redis/redis.conf")
-        self.tls = nullcontext()
+    program, config, port = brokers.find(), machine.path("/etc/redis/redis.conf"), machine.ports["6380"]
+    supervisor = Supervisor(logs=logs)
+    with ExitStack() as stack:
+        stack.callback(supervisor.stop)
         if not speaks_tls(program):
-            inner, tls = free_port(), self.machine.path("/etc/redis/tls")
+            inner, tls = free_port(), machine.path("/etc/redis/tls")
             lines = [line for line in config.read_text().splitlines() if not line.startswith("tls-")]
             config.write_text("\n".join(lines).replace("port 0", f"port {inner}"))
-            self.tls = forwarding(self.port, inner, certificate=tls / "server.crt", key=tls / "server.key")
-        self.supervisor.add(
-            ProcessSpec(name="broker", argv=(program, str(config)), orphan_signal=signal.SIGTERM, phase=1)
-        )
-        self.tls.__enter__()
-        assert wait_until(self._answers, 20), (self.supervisor.logs / "broker.log").read_text()
+            stack.enter_context(forwarding(port, inner, certificate=tls / "server.crt", key=tls / "server.key"))
+        argv = (program, str(config))
+        supervisor.add(ProcessSpec(name="broker", argv=argv, orphan_signal=signal.SIGTERM, phase=1))
+        assert wait_until(lambda: _answers(machine), 20), (logs / "broker.log").read_text()
+        yield
 
-    def _answers(self):
-        ca = str(self.machine.path("/etc/hearth/ca.crt"))
-        shown = {"username": "admin", "password": self.machine.password("admin")}
-        with redis.Redis(host="localhost", port=self.port, ssl=True, ssl_ca_certs=ca, **shown) as client:
-            try:
-                return client.ping()
-            except redis.ConnectionError:
-                return False
 
-    def __exit__(self, *told):
-        self.supervisor.stop()
-        self.tls.__exit__(*told)
+def _answers(machine):
+    ca = str(machine.path("/etc/hearth/ca.crt"))
+    shown = {"username": "admin", "password": machine.password("admin"), "retry": Retry(NoBackoff(), 0)}
+    with redis.Redis(host="localhost", port=machine.ports["6380"], ssl=True, ssl_ca_certs=ca, **shown) as client:
+        try:
+            return client.ping()
+        except redis.ConnectionError:
+            return False
 
 
 def speaks_tls(program):

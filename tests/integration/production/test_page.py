@@ -1,4 +1,4 @@
-"""docs/production.md as pasted: TLS, users and roles hold, callers of three languages get answers, a backup comes back."""
+"""docs/production.md as pasted: TLS, users and roles hold, callers in three languages get answers, backups return."""
 
 import json
 import os
@@ -50,8 +50,12 @@ def connected(url=None, **more):
     return redis.Redis.from_url(url, **once) if url else redis.Redis(host="localhost", **once)
 
 
+def call(app, task, **kwargs):
+    return app.send_task(f"hearth.{task}", kwargs=kwargs, queue="inference").get(timeout=120)["data"]
+
+
 def pinged(app):
-    return app.send_task("hearth.system.ping", kwargs={"echo": "hi"}, queue="inference").get(timeout=60)["data"]["echo"]
+    return call(app, "system.ping", echo="hi")["echo"]
 
 
 def test_python_calls_through_tls_as_a_producer(crm):
@@ -62,12 +66,11 @@ def test_the_broker_is_nobodys_without_tls_the_authority_and_a_password(machine,
     port, ca = machine.ports["6380"], str(machine.path("/etc/hearth/ca.crt"))
     with connected(port=port) as plain, pytest.raises(redis.ConnectionError):
         plain.ping()
-    with connected(url("worker").partition("?")[0]) as strange:
-        with pytest.raises((redis.ConnectionError, ssl.SSLError), match="certificate verify failed"):
-            strange.ping()
-    with connected(port=port, ssl=True, ssl_ca_certs=ca) as nobody:
-        with pytest.raises(redis.AuthenticationError):
-            nobody.ping()
+    unverified = pytest.raises((redis.ConnectionError, ssl.SSLError), match="certificate verify failed")
+    with connected(url("worker").partition("?")[0]) as strange, unverified:
+        strange.ping()
+    with connected(port=port, ssl=True, ssl_ca_certs=ca) as nobody, pytest.raises(redis.AuthenticationError):
+        nobody.ping()
     for user in ("worker", "producer", "default"):
         with connected(url(user, "guess")) as guess, pytest.raises(redis.AuthenticationError):
             guess.ping()
@@ -181,7 +184,7 @@ def as_role(machine):
 
 
 def test_the_roles_may_do_their_part(machine, as_role, crm):
-    crm.send_task("hearth.tenants.configure", kwargs={"tenant_id": "roles", "settings": {}}, queue="inference").get(60)
+    call(crm, "tenants.configure", tenant_id="roles", settings={})
     with as_role("hearth_app") as app:
         assert app.execute("SELECT count(*) FROM audit").fetchone() == (0,), "who names no tenant reaches nothing"
         app.execute("SET hearth.tenant_id = 'roles'")
@@ -207,9 +210,8 @@ def test_the_roles_may_do_their_part(machine, as_role, crm):
 
 def test_a_backup_comes_back_on_a_new_machine_with_its_keys_alone(machine, crm, tmp_path):
     lead = {"external_id": "C-1", "email": "ada@example.com", "source_system": "crm"}
-    for task, more in (("tenants.configure", {"settings": {}}), ("leads.upsert", {"leads": [lead]})):
-        crm.send_task(f"hearth.{task}", kwargs={"tenant_id": "acme", **more}, queue="inference").get(timeout=60)
-    (machine.path("/var/lib/hearth/") / "audit").mkdir(exist_ok=True)
+    call(crm, "tenants.configure", tenant_id="acme", settings={})
+    call(crm, "leads.upsert", tenant_id="acme", leads=[lead])
     machine.run("Backups")
     with machines.made(tmp_path) as new:
         new.run("Passwords")

@@ -54,6 +54,14 @@ def test_each_start_of_a_process_counts_once(broker, broker_url):
     assert figures.read(broker).starts == {"relay@a": 3}
 
 
+def test_a_broker_that_lost_its_data_shows_the_process_again(broker, broker_url):
+    reporter = Reporter(broker_url, "relay@a", TaskCounts())
+    reporter.report()
+    broker.flushall()
+    reporter.close()
+    assert figures.read(broker).starts == {"relay@a": 1}
+
+
 def test_what_a_broker_did_not_take_it_gets_later(broker, broker_url):
     counts = TaskCounts()
     counts.record(SCORE, "succeeded", 0.5)

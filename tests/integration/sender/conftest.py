@@ -13,7 +13,8 @@ from tests.support.highlevel import TOKEN, HighLevel
 from tests.support.interventions import T
 from tests.support.sender import START, Desk
 from workers.delivery.sender.client import Client
-from workers.delivery.sender.tenant_sender import SenderLimits, TenantSender
+from workers.delivery.sender.limits import SenderLimits
+from workers.delivery.sender.tenant_sender import TenantSender
 from workers.delivery.sender.tokens import Tokens
 
 

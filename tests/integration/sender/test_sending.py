@@ -8,10 +8,12 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from sqlalchemy import update
 
+from db.models import CrmSender, Lead
 from db.repositories.events import events
 from db.repositories.outbound import crm_sends
-from db.session import EVERY_TENANT, reading
+from db.session import EVERY_TENANT, reading, transaction
 from tasks.events import ingest
 from tasks.interventions.pauses import pause
 from tasks.privacy.rights import forget, restrict
@@ -321,3 +323,30 @@ def test_erasure_takes_the_ledger_with_it(desk: Desk, highlevel: HighLevel) -> N
         assert not crm_sends.listing(session, T)
         assert not crm_sends.own_messages(session, T, message_ids=["msg-1"])
         assert crm_sends.get(session, T, key=crm_sends.action_key(waiting.action_id)) is None
+
+
+def test_a_lead_that_cannot_be_read_holds_up_no_other(desk: Desk, highlevel: HighLevel) -> None:
+    broken, whole = desk.handed_over(at_risk(1), CALL), desk.handed_over(at_risk(2), CALL)
+    with transaction(EVERY_TENANT) as session:
+        session.execute(update(Lead).where(Lead.lead_id == broken.lead_id).values(contact=b"no seal"))
+    assert desk.serve() == 1
+    assert state(whole) == ("sent", None)
+    assert (entry(broken).state, entry(broken).code, entry(broken).attempts) == ("pending", "unexpected", 1)
+
+
+def test_what_a_day_allows_is_not_exceeded(desk: Desk, highlevel: HighLevel) -> None:
+    action = desk.handed_over(at_risk(), CALL)
+    with transaction(EVERY_TENANT) as session:
+        session.execute(update(CrmSender).values(day=desk.now.date().isoformat(), requests=200_000))
+    assert desk.serve() == 0
+    desk.later(24 * 3600)
+    assert desk.serve() == 1
+    assert state(action) == ("sent", None)
+
+
+def test_the_stream_is_read_once_and_from_where_the_sender_was_switched_on(desk: Desk, highlevel: HighLevel) -> None:
+    for number in (1, 2):
+        desk.handed_over(at_risk(number), TAG)
+        assert desk.serve() == 1
+        desk.be_patient()  # another process of the same holder reads on from the cursor
+    assert [taken.path for taken in highlevel.taken] == ["/contacts/ct1/tags", "/contacts/ct2/tags"]

@@ -18,7 +18,8 @@ from tasks.services.sending.sender_settings import sender_settings_of
 from workers.delivery.poll_loop import TRANSIENT_ERRORS
 from workers.delivery.sender.client import Client
 from workers.delivery.sender.dry_run import DryRun
-from workers.delivery.sender.tenant_sender import SenderLimits, TenantSender
+from workers.delivery.sender.limits import SenderLimits
+from workers.delivery.sender.tenant_sender import TenantSender
 from workers.delivery.sender.tokens import Tokens
 
 log = structlog.get_logger(__name__)

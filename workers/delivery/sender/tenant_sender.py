@@ -7,7 +7,6 @@ outcome is unknown: what does no harm twice is sent again, anything else waits f
 from __future__ import annotations
 
 import hashlib
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,10 +24,13 @@ from tasks.runtime.context import TaskContext
 from tasks.services.sending import due_requests, results
 from tasks.services.sending.prepare import Ended, Later, Prepared, Ready, prepare, stored_request
 from tasks.services.sending.sender_settings import SenderSettings, SenderUnusable, crm_of, sender_settings_of
+from workers.delivery.poll_loop import TRANSIENT_ERRORS
 from workers.delivery.sender.breaker import Breaker
 from workers.delivery.sender.client import Answer, Client
 from workers.delivery.sender.context import context_of
+from workers.delivery.sender.limits import SenderLimits
 from workers.delivery.sender.rate_limit import RateLimit
+from workers.delivery.sender.recorder import Recorder
 from workers.delivery.sender.tokens import Tokens, TokenUnusable
 from workers.delivery.sender.verdicts import Verdict, verdict_of
 
@@ -36,33 +38,6 @@ log = structlog.get_logger(__name__)
 
 #: codes of a token that the CRM refused: another token ends the wait
 _REFUSED = frozenset({"http.401", "http.403"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SenderLimits:
-    """Time-outs, back-off and batch sizes of the sender."""
-
-    #: tenants served at once
-    threads: int = 8
-    #: seconds for which one process sends for a tenant; another one goes on after it has died
-    lease: float = 60.0
-    #: seconds after which a request that is on its way has lost its sender; above the client's longest
-    hold: float = 45.0
-    #: seconds after which others have their turn
-    patience: float = 15.0
-    #: entries that are looked at together
-    batch: int = 20
-    #: failures that count until an entry is dead
-    attempts: int = 12
-    #: seconds of the first wait between two tries, doubled each time, and the most
-    backoff: float = 5.0
-    backoff_limit: float = 3600.0
-    #: failures in a row after which a CRM is left alone, for so many seconds
-    failures: int = 5
-    open_for: float = 60.0
-    #: seconds until a token that is missing, or that the CRM refused, is tried again
-    token_wait: float = 60.0
-    refused_wait: float = 300.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,11 +54,13 @@ class TenantSender:
     monotonic: Callable[[], float] = time.monotonic
     _rate: RateLimit | None = None
     _breaker: Breaker = field(init=False)
+    _recorder: Recorder = field(init=False)
     #: digest of the token that the CRM refused
     _refused: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         self._breaker = Breaker(failures=self.limits.failures, open_for=self.limits.open_for)
+        self._recorder = Recorder(limits=self.limits)
 
     def serve(self) -> int:
         """Read what is new and send what is due, for at most `patience` seconds; return the number of requests.
@@ -93,8 +70,8 @@ class TenantSender:
 
         """
         context, settings = self._context()
-        sender = self._take(context)
-        if sender is None or not settings.enabled:
+        sender = self._take(context) if settings.enabled else None
+        if sender is None:
             return 0
         try:
             adapter, api = crm_of(settings)
@@ -160,7 +137,9 @@ class TenantSender:
             for entry in crm_sends.overdue(session, self.tenant_id, now=context.now):
                 request = stored_request(session, context, entry)
                 harmless = entry.action_id is None or (request is not None and api.is_idempotent(request))
-                self._record(session, context, entry, Verdict(kind="again" if harmless else "unsure", code="lost"))
+                self._recorder.record(
+                    session, context, entry, Verdict(kind="again" if harmless else "unsure", code="lost")
+                )
                 log.warning("request_lost", tenant_id=self.tenant_id, key=entry.key, harmless=harmless)
 
     def _send_due(self, adapter: CrmAdapter, api: CrmApi, token: SecretStr) -> int:
@@ -184,16 +163,18 @@ class TenantSender:
         assert self._rate is not None
         if self._rate.wait(self.monotonic()) > 0:
             return False
+        context, settings = self._context()
         with reading(self.tenant_id) as session:
-            now, sender = self.clock(session), crm_senders.get(session, self.tenant_id)
-        if sender is None or sender.holder != self.holder:
+            sender = crm_senders.get(session, self.tenant_id)
+        if sender is None or sender.holder != self.holder or not settings.enabled or settings.dry_run:
             return False
-        full = api.per_day is not None and sender.day == now.date().isoformat() and sender.requests >= api.per_day
-        return not full and (sender.closed_until is None or sender.closed_until <= now)
+        today = sender.day == context.now.date().isoformat()
+        full = api.per_day is not None and today and sender.requests >= api.per_day
+        return not full and (sender.closed_until is None or sender.closed_until <= context.now)
 
     def _send(self, entry: CrmSendRecord, adapter: CrmAdapter, api: CrmApi, token: SecretStr) -> int:
         """Send one entry if it may go; return the number of requests."""
-        ready = self._begin(entry, adapter)
+        ready = self._begin_alone(entry, adapter)
         if ready is None:
             return 0
         assert self._rate is not None
@@ -215,15 +196,26 @@ class TenantSender:
         with context.transaction(self.tenant_id) as session:
             if answers:
                 crm_senders.count_request(session, self.tenant_id, day=context.now.date().isoformat())
-            self._record(session, context, entry, verdict, written=ready.written, message_ids=message_ids)
+            self._recorder.record(session, context, entry, verdict, written=ready.written, message_ids=message_ids)
             self._close_after(session, context, verdict)
         return len(answers)
+
+    def _begin_alone(self, entry: CrmSendRecord, adapter: CrmAdapter) -> Ready | None:
+        """Begin with an entry so that one that cannot be judged holds up no other."""
+        try:
+            return self._begin(entry, adapter)
+        except TRANSIENT_ERRORS:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever went wrong, nobody is contacted for it
+            log.error("entry_failed", tenant_id=self.tenant_id, key=entry.key, error=type(error).__name__)
+        context, _ = self._context()
+        with transaction(self.tenant_id) as session:
+            self._recorder.record(session, context, entry, Verdict(kind="again", code="unexpected"))
+        return None
 
     def _begin(self, entry: CrmSendRecord, adapter: CrmAdapter) -> Ready | None:
         """Judge an entry by what is known now and mark it as being on its way; None where it does not go."""
         context, settings = self._context()
-        if not settings.enabled or settings.dry_run:
-            return None
         with context.transaction(self.tenant_id) as session:
             prepared: Prepared = Ended(state="withdrawn", code="write_back.off")
             if entry.action_id is not None or settings.write_back:
@@ -233,51 +225,11 @@ class TenantSender:
                 begun = crm_sends.begin(session, self.tenant_id, key=entry.key, now=context.now, hold=hold)
                 return prepared if begun else None
             if isinstance(prepared, Later):
-                self._put_back(session, context, entry, prepared.not_before, prepared.code, counts=False)
+                self._recorder.put_back(session, context, entry, prepared.not_before, prepared.code)
             else:
                 results.record_ended(session, context, entry, prepared)
         log.info("not_sent", tenant_id=self.tenant_id, key=entry.key, code=prepared.code)
         return None
-
-    def _record(
-        self,
-        session: Session,
-        context: TaskContext,
-        entry: CrmSendRecord,
-        verdict: Verdict,
-        *,
-        written: str | None = None,
-        message_ids: tuple[str, ...] = (),
-    ) -> None:
-        code = verdict.code or "unknown"
-        later = context.now + timedelta(seconds=self._pause(entry, verdict))
-        if verdict.kind == "sent":
-            results.record_sent(session, context, entry, written=written, message_ids=message_ids, code=verdict.code)
-        elif verdict.kind == "refused":
-            results.record_refused(session, context, entry, code)
-        elif verdict.kind == "unsure":
-            crm_sends.end(session, self.tenant_id, key=entry.key, state="unsure", code=code, now=context.now)
-        elif verdict.kind == "again" and entry.attempts + 1 >= self.limits.attempts:
-            crm_sends.end(session, self.tenant_id, key=entry.key, state="dead", code=code, now=context.now)
-        else:
-            self._put_back(session, context, entry, later, code, counts=verdict.kind == "again")
-        if verdict.kind != "sent":
-            log.warning("send_failed", tenant_id=self.tenant_id, key=entry.key, outcome=verdict.kind, code=code)
-
-    def _put_back(
-        self, session: Session, context: TaskContext, entry: CrmSendRecord, at: datetime, code: str, *, counts: bool
-    ) -> None:
-        crm_sends.put_back(
-            session, self.tenant_id, key=entry.key, next_at=at, code=code, counts=counts, now=context.now
-        )
-
-    def _pause(self, entry: CrmSendRecord, verdict: Verdict) -> float:
-        """Return a delay with full jitter, or what the CRM asked for; a token is no fault of the entry."""
-        if verdict.kind == "token":
-            return 0.0
-        if verdict.after is not None:
-            return verdict.after
-        return random.random() * min(self.limits.backoff * 2.0 ** min(entry.attempts, 30), self.limits.backoff_limit)
 
     def _close_after(self, session: Session, context: TaskContext, verdict: Verdict) -> None:
         """Send nothing for a while after 429, a refused token, or failures in a row; go on after a success."""

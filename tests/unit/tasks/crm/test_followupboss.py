@@ -238,7 +238,8 @@ def test_in_doubt_a_signature_is_bad(body, headers, keys) -> None:
 
 def test_the_events_of_the_page_are_read() -> None:
     page = (Path(__file__).parents[4] / "docs" / "crms.md").read_text(encoding="utf-8")
-    found = [read(json.loads(block.text), SETUP) for block in blocks(page) if block.language == "json"]
+    told = [json.loads(block.text) for block in blocks(page) if block.language == "json"]
+    found = [read(event, SETUP) for event in told if "sender" not in event]
     assert [one.type for one in found if isinstance(one, ParsedEvent)] == ["peopleUpdated", "Property Inquiry"]
 
 

@@ -3,6 +3,8 @@
 import json
 import socket
 import stat
+import threading
+from dataclasses import replace
 
 import pytest
 
@@ -20,7 +22,12 @@ def told():
 @pytest.fixture
 def addresses(tmp_path, told):
     """Those of one home; each call is another start."""
-    return lambda: Addresses.of(Settings(home=tmp_path / "home", redis_url=None), told.append)
+
+    def start(patience=0.0):
+        found = Addresses.of(Settings(home=tmp_path / "home", redis_url=None), told.append)
+        return replace(found, patience=patience)
+
+    return start
 
 
 def test_a_start_has_the_addresses_of_the_last_one(addresses, told, tmp_path):
@@ -43,6 +50,19 @@ def test_a_port_that_is_taken_is_another_one_from_then_on_and_is_told(addresses,
     assert moved != port
     assert told == [f"broker: port {port} is taken by another program, so it has port {moved} from now on"]
     assert (addresses().port("broker"), addresses().port("flower")) == (moved, other)
+
+
+def test_a_broker_that_is_about_to_end_keeps_its_port(addresses, told):
+    port = addresses().port("broker")
+    server = socket.create_server(("127.0.0.1", port))
+    ending = threading.Timer(0.2, server.close)
+    ending.start()
+    try:
+        assert addresses(patience=30.0).port("broker") == port
+    finally:
+        ending.join()
+        server.close()
+    assert told == []
 
 
 def test_connections_that_have_just_ended_do_not_keep_a_port(addresses, told):
