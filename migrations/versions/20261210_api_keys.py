@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("secret_hash", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_secret", sa.LargeBinary(), nullable=True),
         sa.Column("scopes", JSON, nullable=False),
-        sa.Column("rate", sa.Float(), nullable=False),
+        sa.Column("rate", sa.Double(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("created_by", sa.String(), nullable=False),
         sa.Column("expires_at", TIME, nullable=True),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import secrets
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -54,6 +56,7 @@ class Handler(RequestHandler):
         self.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         self._chunks: list[bytes] = []
         self._received = 0
+        self._waiting: asyncio.Task[JsonObject | None] | None = None
         #: whose request this is, once that is known
         self.caller: Caller | None = None
         super().__init__(application, request, **kwargs)
@@ -82,6 +85,8 @@ class Handler(RequestHandler):
     def on_connection_close(self) -> None:
         """Record that nobody waits for the answer any more."""
         self.gateway.in_hand.discard(self)
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     def data_received(self, chunk: bytes) -> None:
         """Take a part of the body; what is beyond the limit is dropped."""
@@ -159,6 +164,20 @@ class Handler(RequestHandler):
         if not 0 <= seconds <= MOST_WAIT:
             raise InvalidPayload.at("range", "wait", f"wait a number of seconds from 0 to {MOST_WAIT:.0f}")
         return seconds
+
+    async def outcome(self, tenant_id: str, task_id: str, seconds: float) -> JsonObject | None:
+        """Return a task's outcome as soon as there is one; None when none came in time, or the caller hung up.
+
+        Raises:
+            Overloaded: too many wait already.
+
+        """
+        if not seconds:
+            return None
+        self._waiting = asyncio.create_task(self.gateway.results.wait(tenant_id, task_id, seconds))
+        with suppress(asyncio.CancelledError):
+            return await self._waiting
+        return None
 
     def answer(self, status: int, body: JsonObject) -> None:
         """End the request with JSON."""

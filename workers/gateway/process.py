@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -33,9 +32,6 @@ from workers.gateway.webhook_keys import check_keys
 
 log = structlog.get_logger(__name__)
 
-#: seconds for which one thread may keep the interpreter from the others. Each wait for a socket gives it away, and by
-#: Python's own 5 ms the loop and the writer would wait for each other longer than for broker and database
-SWITCH = 0.0005
 #: seconds that requests in hand have after the gateway was told to stop
 LAST = 10.0
 
@@ -51,7 +47,6 @@ def run(chosen: Settings, *, listening: Callable[[str], None] = lambda _: None) 
     """
     check_keys(chosen)
     database.begin(chosen)
-    sys.setswitchinterval(SWITCH)
     try:
         asyncio.run(_run(chosen, listening))
     finally:

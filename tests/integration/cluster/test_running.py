@@ -73,10 +73,8 @@ def test_metrics_tell_of_tasks_and_processes(cluster, send):
         send(name).get(timeout=10, propagate=False)
     ours = ("interactive", "background", "relay", "outbound")
     wanted = {
-        *(
-            'hearth_tasks_total{result="succeeded",task="toys.echo"}',
-            'hearth_task_duration_seconds_sum{task="toys.echo"}',
-        ),
+        'hearth_tasks_total{result="succeeded",task="toys.echo"}',
+        'hearth_task_duration_seconds_sum{task="toys.echo"}',
         'hearth_tasks_total{result="refused",task="toys.refuse"}',
         *(f'hearth_process_starts_total{{process="{name}@{socket.gethostname()}"}}' for name in ours),
     }

@@ -50,6 +50,7 @@ def _keys():
     return SimpleNamespace(
         acme=support.make_key("acme", EVERYTHING).secret,
         reading=support.make_key("acme", ("read",)).secret,
+        writing=support.make_key("acme", ("write",)).secret,
         slow=support.make_key("acme", EVERYTHING, rate=1.0).secret,
         other=support.make_key("other", EVERYTHING).secret,
         signing=support.make_key("acme", EVERYTHING, kind="signing"),

@@ -1,8 +1,10 @@
 """What became of a task: told to its own tenant only, by its id or to whoever waits."""
 
+import socket
 import threading
 import time
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -49,6 +51,12 @@ def test_another_tenant_s_task_is_not_there(gateway, keys):
     assert len({answer.raw for answer in told}) == 1, "the answer does not tell whether there is such a task"
     assert gateway.get(f"/v1/tasks/{task_id}?wait=1", key=keys.other).status == 404
     assert gateway.get(f"/v1/tasks/{task_id}").status == 401
+
+
+def test_a_key_that_only_writes_reads_no_answers(gateway, keys):
+    task_id = accepted(gateway, keys.writing)
+    answer = gateway.get(f"/v1/tasks/{task_id}", key=keys.writing)
+    assert (answer.status, answer.code) == (403, "scope_missing")
 
 
 @pytest.mark.parametrize(("error", "status", "code"), ERRORS, ids=lambda each: type(each).__name__)
@@ -102,6 +110,19 @@ def test_a_retry_is_no_end(gateway, keys):
     task_id = accepted(gateway, keys.acme)
     answered(task_id, Unavailable("away"), "RETRY")
     assert gateway.get(f"/v1/tasks/{task_id}?wait=0.1", key=keys.acme).json["state"] == "pending"
+
+
+def test_who_hangs_up_waits_no_longer(gateway, keys):
+    place = urlsplit(gateway.url)
+    lines = (
+        f"GET /v1/tasks/{accepted(gateway, keys.acme)}?wait=20 HTTP/1.1",
+        "Host: a",
+        f"Authorization: Bearer {keys.acme}",
+    )
+    with socket.create_connection((place.hostname, place.port)) as connection:
+        connection.sendall("\r\n".join((*lines, "", "")).encode())
+        until(lambda: gateway.gateway.results._of_tenant["acme"] == 1)
+    until(lambda: gateway.gateway.results._of_tenant["acme"] == 0, patience=5)
 
 
 def test_only_so_many_may_wait(gateway, keys, monkeypatch):

@@ -14,11 +14,11 @@ class AnswerHandler(Handler):
     async def get(self, task_id: str) -> None:
         """Answer with the task's state, after `?wait=` seconds or as soon as it has ended."""
         caller, seconds = await self.authenticated(), self.wait_seconds()
+        caller.require("read")
         if not self.gateway.ids.belongs(task_id, caller.tenant_id):
             raise NotFound("unknown_task_id", "no task of this tenant has this id")
-        results = self.gateway.results
-        outcome = await results.wait(caller.tenant_id, task_id, seconds) if seconds else None
-        outcome = outcome or await results.get(caller.tenant_id, task_id)
+        outcome = await self.outcome(caller.tenant_id, task_id, seconds)
+        outcome = outcome or await self.gateway.results.get(caller.tenant_id, task_id)
         self.answer(200, {"task_id": task_id, **state_of(outcome)})
 
 

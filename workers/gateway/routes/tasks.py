@@ -82,7 +82,7 @@ class TaskHandler(Handler):
 
     async def _answer(self, submission: Submission, seconds: float) -> None:
         task_id = submission.task_id
-        outcome = await self.gateway.results.wait(submission.tenant_id, task_id, seconds) if seconds else None
+        outcome = await self.outcome(submission.tenant_id, task_id, seconds)
         if outcome is None:
             self.set_header("Location", f"/v1/tasks/{task_id}")
             self.answer(202, {"task_id": task_id, "task": submission.task, "state": "accepted"})
