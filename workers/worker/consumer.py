@@ -51,7 +51,7 @@ class Consumer(CeleryConsumer):
             self._release_rejected_requests()
 
     def on_ready(self) -> None:
-        """Start to report figures, and to look for parked messages: an old worker may park some after we have started."""
+        """Start to report figures, and to look for parked messages: an old worker may park some after this start."""
         super().on_ready()
         self.task_consumer.channel.on_malformed = lambda: self.timer.call_after(0, self._store_malformed)
         self._look()

@@ -71,7 +71,7 @@ class GuardedRequest(RedactedRequest):
         return super().on_retry(exc_info)
 
     def acknowledge(self) -> None:
-        """Acknowledge as Celery does, and count what succeeded; a task that has written shows that the database answers.
+        """Acknowledge as Celery does and count what succeeded; a task that has written shows that the database answers.
 
         Celery has no other call of ours for a success: it makes a class for each task, with its own `on_success`.
         """
