@@ -103,7 +103,7 @@ def _done(tenant_id: str) -> int:
 
 
 def _of(tenant_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (IdempotencyKey.tenant_id == tenant_id, IdempotencyKey.task == UPSERT, IdempotencyKey.done)
+    return (IdempotencyKey.tenant_id == tenant_id, IdempotencyKey.task == UPSERT, IdempotencyKey.done.is_(True))
 
 
 def _results(tenant_id: str) -> list[int]:

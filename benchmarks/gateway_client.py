@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.error import URLError
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from db.records import ApiKeyDraft
 from db.repositories import api_keys

@@ -24,6 +24,10 @@ CHANNELS: tuple[ConsentChannel, ...] = ("email", "sms", "call")
 ALL_CHANNELS: tuple[ConsentChannel, ...] = ("all", "email", "sms", "call", "mail")
 UNSUBSCRIBED = "unsubscribed_at"
 _DND_EVERYWHERE = ("dnd", "dnd_all")
+#: characters of a person's words that are stored; a refusal stands before
+QUOTE_LIMIT = 1_000
+#: what an entry keeps of a statement, without the words
+_NAMES = ("channel", "decision", "basis", "reference", "rule")
 #: decisions that close something
 CLOSING: frozenset[ConsentDecision] = frozenset({"refused", "unsubscribed", "doubtful"})
 _DOUBTS: Mapping[ConsentChannel, str] = {channel: f"doubt_{channel}_at" for channel in ALL_CHANNELS}
@@ -175,8 +179,14 @@ class Entry:
     quote: str | None
 
     def id_of(self, lead_id: str, source: str) -> str:
-        """Return the entry's id, a hash: the same statements of the same source always have the same id."""
+        """Return the entry's id, a hash: the same statements of the same source always have the same id.
+
+        The words of a doubt are part of it: a note or a field that says something else now is a new doubt, although the
+        one before, of the same name, was settled.
+        """
         content = f"{lead_id}\n{source}\n{self.text}"
+        if self.quote is not None and all(statement.decision == "doubtful" for statement in self.statements):
+            content += f"\n{self.quote[:QUOTE_LIMIT]}"
         return hashlib.sha256(content.encode(errors="replace")).hexdigest()[:32]
 
 
@@ -193,15 +203,19 @@ def _entries(statements: tuple[ConsentStatement, ...]) -> tuple[Entry, ...]:
 
 
 def _entry(group: tuple[ConsentStatement, ...]) -> Entry:
-    names = ("channel", "decision", "basis", "reference", "rule")
-    values = sorted([getattr(statement, name) or "" for name in names] for statement in group)
+    values = sorted([getattr(statement, name) or "" for name in _NAMES] for statement in group)
     return Entry(
         statements=group,
-        document=tuple({name: value for name in names if (value := getattr(statement, name))} for statement in group),
+        document=tuple({name: value for name in _NAMES if (value := getattr(statement, name))} for statement in group),
         text=json.dumps(values, separators=(",", ":")),
         said_at=next((statement.said_at for statement in group if statement.said_at is not None), None),
         quote=next((statement.quote for statement in group if statement.quote), None),
     )
+
+
+def stored_entry(documents: Iterable[JsonMapping], quote: str) -> Entry:
+    """Return a stored entry as its source made it, with its words."""
+    return _entry(tuple(replace(ConsentStatement(**document), quote=quote) for document in documents))
 
 
 def stored_statements(documents: Iterable[JsonMapping], said_at: datetime | None) -> tuple[ConsentStatement, ...]:

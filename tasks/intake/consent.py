@@ -127,7 +127,9 @@ def from_consent_cell(
 ) -> tuple[ConsentStatement, ...]:
     """Return what a cell of a consent column says; `dated` is the time in the cell, if there is one."""
     signal = consent_words.read_cell(about, text, dated=dated is not None)
-    return from_signal(signal, "column", reference=reference, at=at, said_at=dated)
+    statements = from_signal(signal, "column", reference=reference, at=at, said_at=dated)
+    # whoever settles a doubt reads the words, and other words in the column are another doubt
+    return tuple(replace(one, quote=text) if one.decision == "doubtful" else one for one in statements)
 
 
 def from_custom_fields(custom: JsonMapping, *, at: datetime) -> tuple[tuple[ConsentStatement, ...], JsonObject]:

@@ -65,6 +65,8 @@ UP = Stays(ready="Flower    http", name="cluster")
 PLACEHOLDERS: Mapping[str, Mapping[str, str]] = {
     "README.md": {
         "backfill leads.csv": "backfill examples/leads.csv",
+        # it asks the person at the terminal
+        "interventions release ": "interventions release --yes ",
         # docs/quickstart.md loads the same file into the tenant acme
         "--tenant acme": "--tenant readme",
     },

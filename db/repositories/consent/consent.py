@@ -54,8 +54,8 @@ def record(
 
     """
     by_lead = {lead_id: tuple(group) for lead_id, group in statements.items() if group}
-    stored_ids = consent_mapper.stored_entry_ids(session, tenant_id, lead_ids=list(by_lead))
     keys = leads.data_keys(session, tenant_id, lead_ids=list(by_lead))
+    stored_ids = consent_mapper.stored_entry_ids(session, tenant_id, lead_ids=list(by_lead), key_of=keys.__getitem__)
     rows: list[NewRow] = []
     new: dict[str, tuple[ConsentStatement, ...]] = {}
     for lead_id, group in by_lead.items():

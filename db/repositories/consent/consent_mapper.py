@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, String, cast, select
 from sqlalchemy.orm import Session
 
 from db import consent
@@ -16,14 +16,23 @@ from db.models import ConsentEntry
 from db.records import ConsentRecord, ConsentStatement, LeadDraft
 from db.repositories import sql
 
-#: characters of a quote that are stored; a refusal stands before
-_QUOTE = 1_000
 
+def stored_entry_ids(
+    session: Session, tenant_id: str, *, lead_ids: Sequence[str], key_of: Callable[[str], DataKey]
+) -> set[str]:
+    """Return the ids of the stored entries of some leads, as `Entry.id_of` gives them.
 
-def stored_entry_ids(session: Session, tenant_id: str, *, lead_ids: Sequence[str]) -> set[str]:
-    """Return the ids of the stored entries of some leads."""
+    A doubt that an older version stored has an id without its words: the one with them is returned instead.
+    """
     conditions = (ConsentEntry.tenant_id == tenant_id, sql.column_in(session, ConsentEntry.lead_id, lead_ids))
-    return set(session.scalars(select(ConsentEntry.entry_id).where(*conditions)))
+    stored = set(session.scalars(select(ConsentEntry.entry_id).where(*conditions)))
+    # of the same words in a JSON document on either database
+    doubts = (ConsentEntry.quote.is_not(None), cast(ConsentEntry.said, String).contains("doubtful"))
+    for row in session.execute(select(ConsentEntry.__table__).where(*conditions, *doubts)).mappings():
+        record = to_record(row, key_of(row["lead_id"]))
+        stored.discard(record.entry_id)
+        stored.add(consent.stored_entry(record.said, record.quote or "").id_of(record.lead_id, record.source))
+    return stored
 
 
 def new_rows(
@@ -88,7 +97,7 @@ def to_row(
 
 
 def _sealed(quote: str, key: DataKey, tenant_id: str, entry_id: str) -> bytes:
-    return key.seal(quote[:_QUOTE].encode(errors="replace"), quote_binding(tenant_id, entry_id))
+    return key.seal(quote[: consent.QUOTE_LIMIT].encode(errors="replace"), quote_binding(tenant_id, entry_id))
 
 
 def without_known_doubts(draft: LeadDraft, *, lead_id: str, stored_ids: set[str]) -> LeadDraft:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -203,6 +204,48 @@ def test_a_column_that_is_not_understood_closes_its_channel_until_a_person_decid
     decide(tenant_id=tenant, lead_id=lead_id, decision="open", actor="ada.quill")
     upsert(tenant_id=tenant, leads=[{"external_id": "a", "source_system": "ghl", "custom": {"SMS Consent": "perhaps"}}])
     assert state(tenant, lead_id)["sms"] == "granted"
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "others"), [("SMS Consent", "perhaps", "not sure"), ("Remarks", None, "please let her be")]
+)
+def test_other_words_under_the_same_name_are_a_new_doubt(
+    tenant: str, unsure: str, name: str, words: str | None, others: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _also_unsure(monkeypatch, f"{others} {unsure}")
+    second = others if words else f"{others} {unsure}"
+    lead_id = one(tenant, custom={name: words or unsure})
+    assert state(tenant, lead_id)["sms"] == "in_doubt"
+    decide(tenant_id=tenant, lead_id=lead_id, decision="open", actor="ada.quill")
+    one(tenant, custom={name: words or unsure})
+    assert state(tenant, lead_id)["sms"] != "in_doubt"
+    one(tenant, custom={name: second})
+    assert state(tenant, lead_id)["sms"] == "in_doubt"
+
+
+def test_a_doubt_that_an_older_version_stored_is_known_by_its_words(
+    tenant: str, unsure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(rules.Entry, "id_of", _id_without_words)
+        lead_id = one(tenant, custom={"Remarks": unsure})
+    decide(tenant_id=tenant, lead_id=lead_id, decision="open", actor="ada.quill")
+    one(tenant, custom={"Remarks": unsure})
+    assert state(tenant, lead_id)["sms"] != "in_doubt"
+
+
+def _id_without_words(entry: rules.Entry, lead_id: str, source: str) -> str:
+    return hashlib.sha256(f"{lead_id}\n{source}\n{entry.text}".encode()).hexdigest()[:32]
+
+
+def _also_unsure(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    from ml.language import refusals
+
+    own = refusals.read_message
+    doubt = refusals.MessageRefusal(verdict="doubt", channels=frozenset({"all"}), rule="recogniser")
+    monkeypatch.setattr(
+        refusals, "read_message", lambda said, channel=None: doubt if said == text else own(said, channel)
+    )
 
 
 def test_an_outcome_that_unsubscribed_is_in_the_ledger(tenant: str) -> None:

@@ -158,7 +158,13 @@ def load_stored(
     event_keys = event_mapper.stored_keys(session, context.tenant_id, lead_ids=lead_ids, drafts=events)
     consent_ids: set[str] = set()
     if lead_ids and any(draft.consent or draft.statements for draft in drafts):
-        consent_ids = consent_mapper.stored_entry_ids(session, context.tenant_id, lead_ids=lead_ids)
+        wrapped = {row["lead_id"]: row for row in rows}
+        consent_ids = consent_mapper.stored_entry_ids(
+            session,
+            context.tenant_id,
+            lead_ids=lead_ids,
+            key_of=lambda lead_id: lead_mapper.unwrap_data_key(context.ring, wrapped[lead_id]),
+        )
     return StoredLeads(
         forgotten=forgotten,
         identities=identities,
