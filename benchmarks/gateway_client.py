@@ -12,17 +12,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.error import URLError
-
-import psutil  # type: ignore[import-untyped]
 
 from db.records import ApiKeyDraft
 from db.repositories import api_keys
 from db.session import EVERY_TENANT, transaction
 from workers.cluster.addresses import free_port
 from workers.gateway.access import signatures
+
+psutil: Any = import_module("psutil")
 
 GATEWAY = (sys.executable, "-P", "-m", "workers.gateway")
 UPSERT = "/v1/tasks/hearth.leads.upsert"

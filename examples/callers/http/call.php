@@ -64,16 +64,6 @@ function call(string $task, array $arguments, ?string $key = null, int $patience
     return $told['result'] ?? $told; // 200 at once is the answer itself
 }
 
-function refusal(callable $asked): string
-{
-    try {
-        $asked();
-    } catch (Refused $refused) {
-        return trim("{$refused->status} {$refused->getMessage()} " . ($refused->error['errors'][0]['loc'] ?? ''));
-    }
-    return 'taken';
-}
-
 if (!getenv('GATEWAY_URL') || !getenv('GATEWAY_KEY_ID') || !getenv('GATEWAY_SECRET')) {
     fwrite(STDERR, "set GATEWAY_URL, GATEWAY_KEY_ID and GATEWAY_SECRET\n");
     exit(2);
@@ -81,8 +71,13 @@ if (!getenv('GATEWAY_URL') || !getenv('GATEWAY_KEY_ID') || !getenv('GATEWAY_SECR
 $lead = ['external_id' => 'CRM-6001', 'first_name' => 'Otis', 'email' => 'otis.fernhill@example.com', 'timeline' => '3-6'];
 $key = bin2hex(random_bytes(16));
 $upserted = call('hearth.leads.upsert', ['leads' => [$lead]], $key);
-$scored = call('hearth.leads.score', ['external_id' => 'CRM-6001']);
-printf("created %d, %.2f by %s\n", $upserted['data']['created'], $scored['data']['lead']['probability'], $scored['model']['version']);
-$other = ['leads' => [['timeline' => '0-3'] + $lead]];
-printf("other arguments: %s\n", refusal(fn () => call('hearth.leads.upsert', $other, $key)));
-printf("wrong: %s\n", refusal(fn () => call('hearth.leads.upsert', ['leads' => [['timeline' => 'soon'] + $lead]])));
+$lead_score = call('hearth.leads.score', ['external_id' => 'CRM-6001'])['data']['lead'];
+printf("created %d, %.2f %s\n", $upserted['data']['created'], $lead_score['probability'], $lead_score['band']);
+foreach (['other arguments' => ['0-3', $key], 'wrong' => ['soon', null]] as $what => [$timeline, $under]) {
+    try {
+        call('hearth.leads.upsert', ['leads' => [['timeline' => $timeline] + $lead]], $under);
+    } catch (Refused $refused) {
+        $loc = $refused->error['errors'][0]['loc'] ?? '';
+        printf("%s: %s\n", $what, trim("{$refused->status} {$refused->getMessage()} $loc"));
+    }
+}

@@ -146,7 +146,7 @@ def _waits(data: JsonMapping) -> dict[str, object]:
     return {
         "tasks for the broker": f"{outbox['waiting']}{oldest}",
         "events for the CRM": f"{events['pending']} to be delivered",
-        "dead letters": _with_hint(events["dead"], "", "hearth outbound dead"),
+        "dead letters": _with_hint(events["dead"], "", "hearth outbound dead --tenant T"),
         "quarantine": _with_hint(held["held"], overflowed, "hearth quarantine list"),
     }
 
