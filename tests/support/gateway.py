@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,9 +52,14 @@ class Running:
         try:
             connection.request(method, path, raw, {**sent, **(headers or {})})
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            answer = Answer(response.status, response.headers, response.read())
         finally:
             connection.close()
+        # a 202 comes before the broker has the message
+        deadline = time.monotonic() + timeout
+        while self.gateway.submitter.busy and time.monotonic() < deadline:
+            time.sleep(0.002)
+        return answer
 
     def post(self, task, body=None, *, key=None, query="", **headers):
         named = {name.replace("_", "-"): value for name, value in headers.items()}

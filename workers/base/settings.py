@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     #: seconds a worker told to quit (SIGQUIT, or SIGTERM with REMAP_SIGTERM=SIGQUIT) leaves its running tasks
     soft_shutdown: float = Field(default=25.0, ge=0, le=300)
 
+    #: how far workers stand back where the processor is short, as a nice value: who waits at the gateway goes first
+    worker_nice: int = Field(default=5, ge=0, le=19)
+
     #: a queue with more messages gets none from the outbox until it is shorter
     queue_depth: int = Field(default=10_000, ge=1)
     #: False: whoever comes first to a queue is served first, however many others wait

@@ -55,7 +55,7 @@ COMMANDS = {
         "workers.cli.privacy.rights:privacy",
         "Privacy requests of people, and their consent to being contacted.",
     ),
-    "schemas": ("workers.cli.schemas:schemas", "Write the JSON Schemas of the contract."),
+    "schemas": ("workers.cli.schemas:schemas", "Write the contract to DIR."),
 }
 
 main = LazyGroup(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -33,13 +33,13 @@ log = structlog.get_logger(__name__)
 GATHER, ENOUGH = 0.004, 32
 #: submissions in one transaction, and those that may wait for theirs
 BATCH, WAITING = 500, 5_000
-#: seconds after which published rows are confirmed although nothing new comes; the relay publishes what is not
-#: confirmed after a second
-CONFIRM = 0.3
+#: seconds after which published rows are confirmed, many at once, and for which the relay leaves new rows to us
+CONFIRM, HOLD = 1.0, 5.0
 #: a broker that does not answer within half a second takes nothing
 QUICK = {"max_retries": 0, "socket_connect_timeout": 0.5, "socket_timeout": 0.5}
 
 Outcome = Exception | None
+Told = Callable[[Sequence[tuple[Submission, Outcome]]], None]
 _Waiting = tuple[Submission, "asyncio.Future[None]"]
 
 
@@ -52,6 +52,8 @@ class BatchSubmitter:
         self._waiting: list[_Waiting] = []
         self._writing: asyncio.Task[None] | None = None
         self._arrived = asyncio.Event()
+        #: whether a batch is being written
+        self._in_hand = False
 
     async def submit(self, submission: Submission) -> None:
         """Return once the outbox or the broker has it; raises as `Submitter.submit`."""
@@ -63,6 +65,11 @@ class BatchSubmitter:
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
         await future
+
+    @property
+    def busy(self) -> bool:
+        """Whether something that was submitted is not with the broker yet, nor left to the relay."""
+        return bool(self._waiting) or self._in_hand
 
     async def close(self) -> None:
         """Write what waits, confirm what was published, and end."""
@@ -77,7 +84,9 @@ class BatchSubmitter:
             while self._waiting or self._writer.unconfirmed:
                 await self._gather()
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                self._in_hand = True
                 await self._write_batch(batch)
+                self._in_hand = False
         finally:
             self._writing = None
 
@@ -91,19 +100,27 @@ class BatchSubmitter:
             await asyncio.sleep(GATHER)
 
     async def _write_batch(self, batch: Sequence[_Waiting]) -> None:
-        submissions = [submission for submission, _ in batch]
+        futures = {id(submission): future for submission, future in batch}
         loop = asyncio.get_running_loop()
+
+        def told(outcomes: Sequence[tuple[Submission, Outcome]]) -> None:
+            loop.call_soon_threadsafe(_settle, [(futures[id(each)], outcome) for each, outcome in outcomes])
+
+        submissions = [submission for submission, _ in batch]
         try:
-            outcomes = await loop.run_in_executor(self._thread, self._writer.write, submissions)
+            await loop.run_in_executor(self._thread, self._writer.write, submissions, told)
         except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
-            outcomes = [error] * len(batch)
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if future.done():  # its caller has gone
-                continue
-            if outcome is None:
-                future.set_result(None)
-            else:
-                future.set_exception(outcome)
+            _settle([(future, error) for _, future in batch])
+
+
+def _settle(outcomes: Sequence[tuple[asyncio.Future[None], Outcome]]) -> None:
+    for future, outcome in outcomes:
+        if future.done():  # its caller has gone, or was told before
+            continue
+        if outcome is None:
+            future.set_result(None)
+        else:
+            future.set_exception(outcome)
 
 
 class BatchWriter:
@@ -118,16 +135,21 @@ class BatchWriter:
         self._reopened: list[str] = []
         self._results = celery.backend
 
-    def write(self, submissions: Sequence[Submission]) -> list[Outcome]:
-        """Write and publish submissions; return an error, or None, for each."""
+    def write(self, submissions: Sequence[Submission], told: Told) -> None:
+        """Write and publish submissions; tell of each an error, or None, as soon as that is known.
+
+        What is durable is told once it is committed, before it is published: it cannot be lost any more.
+        """
         if submissions and not self._broker_answers():
-            return [BrokerAway()] * len(submissions)
-        durable = [submission for submission in submissions if submission.durable]
-        rows, outcomes = self._accept(durable)
+            told([(each, BrokerAway()) for each in submissions])
+            return
+        durable = [each for each in submissions if each.durable]
         queries = [each for each in submissions if not each.durable]
+        rows, errors = self._accept(durable)
         self._forget([*self._reopened, *(each.task_id for each in queries if each.key is not None)])
+        told([(each, errors.get(id(each))) for each in durable])
         published = self._publish(rows, [_record(each) for each in queries])
-        return [outcomes.get(id(each)) if each.durable else None if published else BrokerAway() for each in submissions]
+        told([(each, None if published else BrokerAway()) for each in queries])
 
     def close(self) -> None:
         """Close the connection to the broker."""
@@ -158,7 +180,7 @@ class BatchWriter:
             with transaction(EVERY_TENANT) as session:
                 if confirmed:
                     outbox.confirm_all(session, records=confirmed)
-                results = outbox.accept(session, drafts=drafts, now=datetime.now(UTC)) if drafts else []
+                results = outbox.accept(session, drafts=drafts, now=datetime.now(UTC), hold=HOLD) if drafts else []
         except DatabaseError as error:
             # the relay publishes again what is not confirmed, which is harmless
             log.warning("not_accepted", error=type(error).__name__, submissions=len(submissions))

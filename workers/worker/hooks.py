@@ -27,6 +27,7 @@ from tasks.runtime.files import workspace
 from workers.base import database
 from workers.base.errors import WorkersError
 from workers.base.parent_death_signal import die_with_parent
+from workers.base.priority import yield_processor
 from workers.base.settings import settings
 from workers.telemetry import logs
 from workers.worker import fair_consumer, worker_status
@@ -49,6 +50,7 @@ def on_worker_start(instance: WorkController | None = None, **_: object) -> None
 @worker_init.connect
 def on_worker_init(**_: object) -> None:
     """Bind database and workspace before the fork; connect nothing, so that children share no connection."""
+    yield_processor(settings().worker_nice)
     # what is loaded stays: the collector of each child skips it, and the memory pages stay shared
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
