@@ -21,8 +21,13 @@ def forwarding(port: int, target: int, *, certificate: Path, key: Path) -> Itera
     loop = asyncio.new_event_loop()
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        try:
             inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", target)
+        except OSError:
+            # the server is not there yet
+            writer.close()
+            return
+        with suppress(OSError):
             opened.update((writer, inner_writer))
             await asyncio.gather(_copy(reader, inner_writer), _copy(inner_reader, writer))
 

@@ -72,7 +72,7 @@ def _answers(machine):
     with redis.Redis(host="localhost", port=machine.ports["6380"], ssl=True, ssl_ca_certs=ca, **shown) as client:
         try:
             return client.ping()
-        except redis.ConnectionError:
+        except (redis.ConnectionError, redis.TimeoutError):
             return False
 
 
