@@ -31,6 +31,8 @@ ActionState = Literal[
     "held_out", "blocked", "approval", "planned", "dispatched", "executed", "rejected", "replied", "withdrawn"
 ]
 STATES: tuple[ActionState, ...] = get_args(ActionState)
+#: what whoever sends an action's request reports of it
+SendingOutcome = Literal["executed", "rejected"]
 
 #: state -> the states that may follow it
 MOVES: Mapping[ActionState, tuple[ActionState, ...]] = MappingProxyType(

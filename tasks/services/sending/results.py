@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Literal
 
 from db.records import CrmSendRecord, SendState
 from db.repositories.outbound import crm_sends
 from db.session import Session
-from domain.action_states import ActionState
+from domain.action_states import ActionState, SendingOutcome
 from tasks.runtime.context import TaskContext
 from tasks.services.interventions.withdrawal import withdraw
 from tasks.services.sending.prepare import Ended
@@ -17,7 +16,7 @@ _RECORD = "hearth.outcomes.record"
 #: the state of an action whose request is in the ledger
 _HANDED_OVER: tuple[ActionState, ...] = ("dispatched",)
 #: what a person may say of a request whose outcome nobody knows -> its state, and the outcome of its action
-SETTLED: dict[bool, tuple[SendState, Literal["executed", "rejected"]]] = {
+SETTLED: dict[bool, tuple[SendState, SendingOutcome]] = {
     True: ("sent", "executed"),
     False: ("refused", "rejected"),
 }
@@ -85,7 +84,7 @@ def resend(session: Session, context: TaskContext, entry: CrmSendRecord, *, acto
     return changed
 
 
-def _report(context: TaskContext, entry: CrmSendRecord, outcome: Literal["executed", "rejected"]) -> None:
+def _report(context: TaskContext, entry: CrmSendRecord, outcome: SendingOutcome) -> None:
     """Enqueue the outcome of an action with the record of its sending, so that it is told once in either case."""
     told = {
         "subject": {"lead_id": entry.lead_id},
