@@ -45,9 +45,7 @@ class _Standing:
     ended: bool
 
 
-def accept(
-    session: Session, *, drafts: Sequence[AcceptDraft], now: datetime, hold: float = 0.0
-) -> list[AcceptResult]:
+def accept(session: Session, *, drafts: Sequence[AcceptDraft], now: datetime, hold: float = 0.0) -> list[AcceptResult]:
     """Write tasks of any tenants, in the order given; one whose id stands already is not written again.
 
     A key that was used before with other arguments, here or by a task that ended, is a conflict. A task that ended
