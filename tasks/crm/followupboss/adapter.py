@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from tasks.crm import action_rules
 from tasks.crm.adapter import CrmAction, CrmAdapter, EventReader, Json, Missing, WriteBackValues
 from tasks.crm.followupboss import api, reader, requests
 from tasks.crm.followupboss.notification import PROVIDER
@@ -34,7 +35,7 @@ class FollowUpBoss(CrmAdapter):
 
     def is_tenant_run(self, action: str, settings: Mapping[str, Any]) -> bool:
         """Return whether the tenant's own action plan or tag carries an action out."""
-        return requests.is_tenant_run(action, settings)
+        return action_rules.is_tenant_run(action, settings)
 
     def write_back(self, contact_id: str, values: WriteBackValues, settings: Mapping[str, Any]) -> Json | None:
         """Return the request that writes values into a person's custom fields."""

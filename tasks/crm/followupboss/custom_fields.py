@@ -11,18 +11,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from tasks.crm.canonical_cells import LEVELS, NUMBERS, canonical
 from tasks.crm.followupboss.notification import PROVIDER
 from tasks.intake import payload
 from tasks.intake.csv.columns.export_profiles import load_profile, reduced_header
-from tasks.intake.errors import BadValue
 from tasks.intake.parsed_event import ReaderContext
 from tasks.intake.payload import Raw
-from tasks.intake.values import scalars
 
 PREFIX = "custom"
 #: columns that a field of the account's own may be
-NUMBERS = frozenset({"budget_min", "budget_max", "beds_min", "baths_min", "deal_value"})
-LEVELS = frozenset({"lead_type", "timeline", "preapproval"})
 TEXTS = frozenset({"property_type", "campaign", "state"})
 COLUMNS = NUMBERS | LEVELS | TEXTS | {"budget", "locations"}
 #: how what we write back begins: tags `ml:hot`, values of the setting `custom_fields`
@@ -73,7 +70,7 @@ def _custom(person: Raw) -> Iterator[tuple[str, str, Any]]:
 def _sort(sorted_out: CustomFields, told: str | None, name: str, word: str, cell: float | str) -> None:
     column = told or _columns().get(word)
     if column in COLUMNS:
-        values = _canonical(column, cell)
+        values = canonical(column, cell)
         sorted_out.fields.update({key: value for key, value in values.items() if key not in sorted_out.fields})
         if values or told:
             return
@@ -89,21 +86,6 @@ def _columns() -> Mapping[str, str]:
         for column in COLUMNS
         for word in (reduced_header(column), *profile.columns.get(column, ()), *profile.common.get(column, ()))
     }
-
-
-def _canonical(column: str, cell: float | str) -> dict[str, Any]:
-    """Return a cell as the value of a column; nothing when it cannot be read."""
-    try:
-        if column == "budget":
-            low, high = scalars.span(str(cell))
-            return {name: amount for name, amount in (("budget_min", low), ("budget_max", high)) if amount is not None}
-        if column == "locations":
-            return {column: scalars.split_list(str(cell), ";|,")}
-        if column in NUMBERS:
-            return {column: cell if isinstance(cell, float) else scalars.number(cell)}
-        return {column: scalars.level(column, str(cell)) if column in LEVELS else str(cell)[: payload.MAX_TEXT]}
-    except BadValue:
-        return {}
 
 
 def _cell(value: Any) -> float | str | None:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from domain.interventions import ACTIONS
 from ml.interventions.catalogue import CATALOGUE
 from tasks.contracts.base.wire import to_wire
+from tasks.crm import action_rules
 from tasks.crm.adapter import CrmAction, Json, Missing
 from tasks.crm.followupboss.notes_and_tasks import OUR_NOTE
 from tasks.crm.followupboss.notification import PROVIDER
@@ -25,7 +26,6 @@ _TAGS: Mapping[str, str] = MappingProxyType(
     {"pause_automation": "ml:pause_automation", "suppress": "ml:do_not_contact"}
 )
 #: actions that no action plan of the tenant's may stand in for
-_OUR_OWN = frozenset({"suppress", "pause_automation"})
 #: most characters of a task's name, which is all the text that a task has
 LONGEST_TASK = 255
 _INT_DIGITS = 18
@@ -40,11 +40,11 @@ class _Builder:
 
     def setting(self, group: str) -> str | None:
         """Return what the tenant has set up for the action."""
-        return _setting(self.action.settings, group, self.action.action)
+        return action_rules.setting(self.action.settings, group, self.action.action)
 
     def user(self, name: str) -> str | None:
         """Return a user whom the tenant has named."""
-        return _setting(self.action.settings, "users", name)
+        return action_rules.setting(self.action.settings, "users", name)
 
 
 def request(method: str, path: str, body: Json) -> Json:
@@ -81,15 +81,7 @@ def why_not(action: str, *, contact_id: str | None, text: str | None, settings: 
     'no_workflow'
     >>> why_not("reengagement_drip", contact_id="12", text=None, settings={"workflows": {"reengagement_drip": "7"}})
     """
-    if action not in ACTIONS:
-        return "unknown_action"
-    if not contact_id:
-        return "no_contact_id"
-    if action in _SHAPES or _has_tenant_way(action, settings):
-        return None
-    if CATALOGUE.actions[action].writes == "nothing":
-        return "no_workflow"
-    return None if text else "no_text"
+    return action_rules.why_not(action, contact_id=contact_id, text=text, settings=settings, shapes=_SHAPES)
 
 
 def possible(settings: Mapping[str, Any]) -> frozenset[str]:
@@ -97,14 +89,9 @@ def possible(settings: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name in ACTIONS if why_not(name, contact_id="any", text="any", settings=settings) is None)
 
 
-def is_tenant_run(action: str, settings: Mapping[str, Any]) -> bool:
-    """Return whether a tenant's own action plan or tag carries an action out, so that no text of ours is needed."""
-    return action in ACTIONS and action not in _OUR_OWN and _has_tenant_way(action, settings)
-
-
 def _tenant_request(builder: _Builder) -> Json | None:
     """Return the request that starts what the tenant has set up for an action."""
-    if builder.action.action in _OUR_OWN:
+    if builder.action.action in action_rules.OUR_OWN:
         return None
     plan, tag = builder.setting("workflows"), builder.setting("tags")
     if plan is not None:
@@ -183,12 +170,3 @@ def _assigned(user: str) -> Json:
 
 def _id(told: str) -> int | str:
     return int(told) if told.isascii() and told.isdecimal() and len(told) <= _INT_DIGITS else told
-
-
-def _has_tenant_way(action: str, settings: Mapping[str, Any]) -> bool:
-    return any(_setting(settings, group, action) is not None for group in ("workflows", "tags"))
-
-
-def _setting(settings: Mapping[str, Any], group: str, name: str) -> str | None:
-    value: str | None = (settings.get(group) or {}).get(name)
-    return value or None

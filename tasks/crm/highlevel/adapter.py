@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from tasks.crm import action_rules
 from tasks.crm.adapter import CrmAction, CrmAdapter, EventReader, Json, Missing, WriteBackValues
 from tasks.crm.highlevel import api, envelope, requests, workflow
 
@@ -33,7 +34,7 @@ class HighLevel(CrmAdapter):
 
     def is_tenant_run(self, action: str, settings: Mapping[str, Any]) -> bool:
         """Return whether the tenant's own workflow or tag carries an action out."""
-        return requests.is_tenant_run(action, settings)
+        return action_rules.is_tenant_run(action, settings)
 
     def write_back(self, contact_id: str, values: WriteBackValues, settings: Mapping[str, Any]) -> Json | None:
         """Return the request that writes values into a contact's custom fields."""

@@ -7,18 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ml.language import consent_words
+from tasks.crm.canonical_cells import LEVELS, NUMBERS, canonical
 from tasks.crm.highlevel import field_names
 from tasks.crm.highlevel.field_names import meaning, reduced
 from tasks.crm.highlevel.fields import Field
-from tasks.intake import payload
-from tasks.intake.errors import BadValue
 from tasks.intake.parsed_event import ReaderContext
-from tasks.intake.values import scalars
 
 #: how what we write back begins: tags `ml:hot`, fields `ml:score`, keys `contact.ml_score`
 _OURS = ("ml:", "ml_", "contact.ml_", "ml ")
-NUMBERS = frozenset({"budget_min", "budget_max", "beds_min", "baths_min", "deal_value"})
-LEVELS = frozenset({"lead_type", "timeline", "preapproval"})
 TEXTS = frozenset({"property_type", "campaign", "source", "state", *field_names.UTM.values()})
 COLUMNS = NUMBERS | LEVELS | TEXTS | {"budget", "locations"}
 _LONGEST = 500
@@ -69,7 +65,7 @@ def _sort(custom: Custom, told: str | None, names: tuple[str, ...], cell: float 
     meant = (name if name in COLUMNS else field_names.lead_column(name) for name in names)
     column = told or next(filter(None, meant), None)
     if column in COLUMNS:
-        values = _canonical(column, cell)
+        values = canonical(column, cell)
         custom.fields.update({name: value for name, value in values.items() if name not in custom.fields})
         if values or told or column in names:
             return
@@ -80,20 +76,6 @@ def _sort(custom: Custom, told: str | None, names: tuple[str, ...], cell: float 
 def _display(names: tuple[str, ...]) -> str:
     """Return the name under which a tenant's own field is kept: one that speaks of consent goes first."""
     return next((name for name in names if consent_words.column_meaning(name)), names[0])
-
-
-def _canonical(column: str, cell: float | str) -> dict[str, Any]:
-    try:
-        if column == "budget":
-            low, high = scalars.span(str(cell))
-            return {name: amount for name, amount in (("budget_min", low), ("budget_max", high)) if amount is not None}
-        if column == "locations":
-            return {column: scalars.split_list(str(cell), ";|,")}
-        if column in NUMBERS:
-            return {column: cell if isinstance(cell, float) else scalars.number(cell)}
-        return {column: scalars.level(column, str(cell)) if column in LEVELS else str(cell)[: payload.MAX_TEXT]}
-    except BadValue:
-        return {}
 
 
 def _cell(value: Any) -> float | str | None:

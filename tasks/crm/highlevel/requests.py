@@ -18,6 +18,7 @@ from urllib.parse import quote
 from domain.interventions import ACTIONS
 from ml.interventions.catalogue import CATALOGUE
 from tasks.contracts.base.wire import to_wire
+from tasks.crm import action_rules
 from tasks.crm.adapter import CrmAction, Json, Missing
 
 Resource = Literal["contacts", "workflows", "conversations"]
@@ -31,8 +32,6 @@ VERSIONS: Mapping[str, str] = MappingProxyType(
 _CLOSED = ("SMS", "Email", "Call")
 #: tag of an action for which the tenant named none; when a tag of ours comes back it is no news
 _TAGS: Mapping[str, str] = MappingProxyType({"pause_automation": "ml:pause_automation"})
-#: actions that a tenant's workflow or tag must not replace
-_OUR_OWN = frozenset({"suppress", "pause_automation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ class _Builder:
 
     def setting(self, group: str, name: str) -> str | None:
         """Return what the tenant has set up under a name of a group."""
-        return _setting(self.action.settings, group, name)
+        return action_rules.setting(self.action.settings, group, name)
 
     def request(self, resource: Resource, method: str, path: str, body: Any) -> Json:
         """Return a request to a resource."""
@@ -88,15 +87,7 @@ def why_not(action: str, *, contact_id: str | None, text: str | None, settings: 
     'no_workflow'
     >>> why_not("reengagement_drip", contact_id="c1", text=None, settings={"tags": {"reengagement_drip": "win back"}})
     """
-    if action not in ACTIONS:
-        return "unknown_action"
-    if not contact_id:
-        return "no_contact_id"
-    if action in _SHAPES or _has_tenant_way(action, settings):
-        return None
-    if CATALOGUE.actions[action].writes == "nothing":
-        return "no_workflow"
-    return None if text else "no_text"
+    return action_rules.why_not(action, contact_id=contact_id, text=text, settings=settings, shapes=_SHAPES)
 
 
 def possible(settings: Mapping[str, Any]) -> frozenset[str]:
@@ -104,15 +95,10 @@ def possible(settings: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name in ACTIONS if why_not(name, contact_id="any", text="any", settings=settings) is None)
 
 
-def is_tenant_run(action: str, settings: Mapping[str, Any]) -> bool:
-    """Return whether a tenant's own workflow or tag carries an action out, so that no text of ours goes out."""
-    return action in ACTIONS and action not in _OUR_OWN and _has_tenant_way(action, settings)
-
-
 def _tenant_request(builder: _Builder) -> Json | None:
     """Return the request that starts what the tenant has set up for an action."""
     action = builder.action.action
-    if action in _OUR_OWN:
+    if action in action_rules.OUR_OWN:
         return None
     workflow, tag = builder.setting("workflows", action), builder.setting("tags", action)
     if workflow is not None:
@@ -181,15 +167,6 @@ _SHAPES: Mapping[str, Callable[[_Builder], Json]] = MappingProxyType(
         "suppress": _suppress,
     }
 )
-
-
-def _has_tenant_way(action: str, settings: Mapping[str, Any]) -> bool:
-    return any(_setting(settings, group, action) is not None for group in ("workflows", "tags"))
-
-
-def _setting(settings: Mapping[str, Any], group: str, name: str) -> str | None:
-    value: str | None = (settings.get(group) or {}).get(name)
-    return value or None
 
 
 def _html(text: str) -> str:

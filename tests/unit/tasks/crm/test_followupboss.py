@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from domain.interventions import ACTIONS
 from ml.interventions.catalogue import CATALOGUE
 from ml.interventions.policy import Need, options, propose
+from tasks.crm.action_rules import is_tenant_run
 from tasks.crm.adapter import CrmAction
 from tasks.crm.adapters import adapter_of
 from tasks.crm.followupboss import read, verify_followupboss
 from tasks.crm.followupboss.custom_fields import custom_of, is_ours
 from tasks.crm.followupboss.notes_and_tasks import OUR_NOTE
 from tasks.crm.followupboss.reader import DELETIONS, EVENTS, NO_MEANING
-from tasks.crm.followupboss.requests import LONGEST_TASK, is_tenant_run, possible, request_of, why_not
+from tasks.crm.followupboss.requests import LONGEST_TASK, possible, request_of, why_not
 from tasks.intake.errors import EventRefused
 from tasks.intake.parsed_event import IgnoredEvent, ParsedEvent, ReaderContext
 from tests.support.markdown import blocks

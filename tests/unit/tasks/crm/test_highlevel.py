@@ -10,8 +10,9 @@ import pytest
 from domain.interventions import ACTIONS
 from ml.interventions.catalogue import CATALOGUE
 from ml.interventions.policy import Need, options, propose
+from tasks.crm.action_rules import is_tenant_run
 from tasks.crm.adapter import CrmAction
-from tasks.crm.highlevel.requests import is_tenant_run, possible, request_of, why_not
+from tasks.crm.highlevel.requests import possible, request_of, why_not
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 CONTACTS, MESSAGES = {"Version": "2021-07-28"}, {"Version": "2021-04-15"}
