@@ -27,6 +27,8 @@ from db.session import EVERY_TENANT, reading
 #: accepted upserts a second, and the most milliseconds to the 202 at that rate
 RATE_GOAL, P95_GOAL = 300.0, 50.0
 CONNECTIONS = 32
+#: connections of a caller with few programs, each of which waits for its answer
+FEW = 8
 WAYS: tuple[Auth, ...] = ("bearer", "signed")
 #: requests before the first that counts: the gateway opens its connections and builds its models
 WARM_UP = 50
@@ -38,7 +40,11 @@ UPSERT = "hearth.leads.upsert"
 def measure(quick: bool) -> Outcome:
     """Send upserts on both databases and in both ways; `quick`: on PostgreSQL, with a bearer key."""
     number = 600 if quick else 3000
-    figures: Figures = {"unit": "ms from the moment a request was due to its 202", "connections": CONNECTIONS}
+    figures: Figures = {
+        "unit": "ms from the moment a request was due to its 202",
+        "connections": CONNECTIONS,
+        "few": FEW,
+    }
     ratios: dict[str, Ratio] = {}
     for kind in harness.kinds(quick):
         with harness.site(kind) as site, _gateway(site) as gateway:
@@ -61,17 +67,21 @@ def _measured(site: Site, gateway: Running, auth: Auth, number: int) -> Figures:
     key, names = gateway_client.make_key(tenant_id, auth), (f"l{each}" for each in count())
     sent = _send(gateway.port, key, [next(names) for _ in range(WARM_UP)], None)
     told: Figures = {}
-    for way, rate in (("as_fast_as_answered", None), ("at_the_goals_rate", RATE_GOAL)):
+    for way, rate, connections in (
+        ("as_fast_as_answered", None, CONNECTIONS),
+        ("few_connections", None, FEW),
+        ("at_the_goals_rate", RATE_GOAL, CONNECTIONS),
+    ):
         began, used = time.perf_counter(), gateway.cpu()
-        found = _send(gateway.port, key, [next(names) for _ in range(number)], rate)
+        found = _send(gateway.port, key, [next(names) for _ in range(number)], rate, connections)
         told[way] = _shown(found, time.perf_counter() - began, gateway.cpu() - used)
         sent += found
         _drain(tenant_id, sent)
     return {**told, **_checked(tenant_id, sent)}
 
 
-def _send(port: int, key: Key, names: Sequence[str], rate: float | None) -> list[Sent]:
-    return asyncio.run(gateway_client.send(port, key, names, connections=CONNECTIONS, rate=rate))
+def _send(port: int, key: Key, names: Sequence[str], rate: float | None, connections: int = CONNECTIONS) -> list[Sent]:
+    return asyncio.run(gateway_client.send(port, key, names, connections=connections, rate=rate))
 
 
 def _shown(found: Sequence[Sent], seconds: float, cpu: float) -> Figures:
