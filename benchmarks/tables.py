@@ -13,7 +13,7 @@ from benchmarks.harness import SEED
 from ml.arrays import Bools
 from ml.profiles import FeatureMatrix
 from ml.training.tabular import read_columns, read_labels
-from workers.cli.models import csv_table
+from workers.cli.evaluate import csv_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

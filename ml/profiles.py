@@ -11,6 +11,8 @@ from typing import Self
 
 import numpy as np
 
+from domain.emotions import EmotionalState
+from domain.facts import Bound, FactKind
 from ml.arrays import Floats32, Ints
 from ml.errors import FeatureError
 
@@ -36,6 +38,38 @@ class Interaction:
     channel: str | None = None
     #: minutes, amount or whatever the kind measures
     value: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactSignal:
+    """Something a lead said of itself: figures and codes, no text."""
+
+    kind: FactKind
+    value: float | str | tuple[float | None, float | None] | None
+    bound: Bound | None
+    #: 0 to 1
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSignal:
+    """What was read in one inbound message when it came: figures and codes, no text. Times are aware."""
+
+    event_id: str
+    occurred_at: datetime
+    recorded_at: datetime
+    channel: str | None = None
+    #: -1 to 1; None where it was not read
+    polarity: float | None = None
+    vader: float | None = None
+    textblob: float | None = None
+    #: None where too little was written, or in another language than the model's
+    state: EmotionalState | None = None
+    #: of the state, 0 to 1
+    confidence: float = 0.0
+    #: state -> probability; empty without a state
+    tones: Mapping[EmotionalState, float] = field(default_factory=dict)
+    facts: tuple[FactSignal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +99,8 @@ class LeadProfile:
     #: the tenant's own columns
     custom: Mapping[str, Value] = field(default_factory=dict)
     interactions: tuple[Interaction, ...] = ()
+    #: inbound messages that were read, oldest first; only those known at `as_of` count
+    messages: tuple[MessageSignal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -23,7 +23,7 @@ COMMANDS = {
     "backfill": ("workers.cli.backfill:backfill", "Import a CSV file of leads."),
     "train": ("workers.cli.models.models:train", "Train a model on what became of a tenant's leads."),
     "models": ("workers.cli.models.models:models", "The registry: list, show and promote versions, and go back."),
-    "evaluate": ("workers.cli.models.evaluate:evaluate", "Measure the models on a file of your own."),
+    "evaluate": ("workers.cli.evaluate.group:evaluate", "Measure the models on a file of your own."),
     "score": ("workers.cli.leads.scores:score", "Score leads now and print them ranked."),
     "assess": ("workers.cli.leads.scores:assess", "Run the whole assessment of leads and wait for it."),
     "explain": ("workers.cli.leads.explain:explain", "Explain one score and compute it again."),

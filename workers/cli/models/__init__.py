@@ -1,1 +1,1 @@
-"""`hearth train`, `models` and `evaluate`."""
+"""`hearth train` and `models`."""

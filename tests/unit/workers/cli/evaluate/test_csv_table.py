@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from workers.cli.models.csv_table import TableUnreadable, join, moments, read
+from workers.cli.evaluate.csv_table import TableUnreadable, join, moments, read
 
 
 def written(folder, text, name="leads.csv"):

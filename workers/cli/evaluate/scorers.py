@@ -1,9 +1,9 @@
-"""`hearth evaluate`: measure the models on a file of one's own, with the code that trains them."""
+"""`hearth evaluate leads` and `churn`: cross-validate a model on any table, with the code that trains it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from ml.ensemble.scorer import EnsembleScorer
 from ml.errors import LabelsError
 from ml.features.catalogue import COLUMN
 from ml.features.prohibited import refused
-from ml.language import evaluation
 from ml.leads import LeadScorer, Training, train
 from ml.profiles import FeatureMatrix
 from ml.training.evaluation import Metrics
@@ -27,11 +26,10 @@ from ml.training.evaluation import evaluate as judge
 from ml.training.tabular import Target, read_columns, read_labels
 from workers.cli.base.command import Command, CommandFailed, example, json_option
 from workers.cli.base.output import emit, facts, notice, progress, table
-from workers.cli.base.terminal import line
-from workers.cli.models import csv_table
-from workers.cli.models.csv_table import Table
+from workers.cli.evaluate import csv_table
+from workers.cli.evaluate.csv_table import Table
+from workers.cli.evaluate.tables import FILE, open_tables
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 #: figures of every report, in its order
 FIGURES = ("auc", "pr_auc", "accuracy", "brier", "ece", "lift_top_decile", "recall_top_decile")
 #: features that are shown to people
@@ -87,11 +85,6 @@ class Question:
     allow_leaks: bool
 
 
-@click.group(epilog=example("hearth evaluate leads leads.csv --target Converted"))
-def evaluate() -> None:
-    """Measure the models on a file of your own."""
-
-
 def asking(command: Callable[..., None]) -> Callable[..., None]:
     """Return the options of an evaluation of any table."""
     for option in reversed(OPTIONS):
@@ -99,7 +92,7 @@ def asking(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@evaluate.command(cls=Command, epilog=example("hearth evaluate leads leads.csv --target Converted --drop Tags,Notes"))
+@click.command(cls=Command, epilog=example("hearth evaluate leads leads.csv --target Converted --drop Tags,Notes"))
 @asking
 def leads(*, as_json: bool, **options: Any) -> None:
     """Cross-validate the lead scorer on any table: FILE is delimited text with any columns, or such as .gz.
@@ -110,7 +103,7 @@ def leads(*, as_json: bool, **options: Any) -> None:
     _answer(Options(**options), LeadScorer, as_json=as_json)
 
 
-@evaluate.command(cls=Command, epilog=example("hearth evaluate churn customers.csv --target Churn"))
+@click.command(cls=Command, epilog=example("hearth evaluate churn customers.csv --target Churn"))
 @asking
 def churn(*, as_json: bool, **options: Any) -> None:
     """Cross-validate the churn model on any table, with its three members beside it.
@@ -119,31 +112,6 @@ def churn(*, as_json: bool, **options: Any) -> None:
     random forest, gb gradient boosting.
     """
     _answer(Options(**options), ChurnScorer, as_json=as_json)
-
-
-@evaluate.command(cls=Command, epilog=example("hearth evaluate refusals messages.csv --text body --label label"))
-@click.argument("path", metavar="FILE", type=FILE)
-@click.option("--text", required=True, metavar="COL", help="The column that holds the messages.")
-@click.option("--label", required=True, metavar="COL", help="The column that says refusal or none.")
-@click.option("--columns", metavar="A,B", help="Names of the columns of a file without a header.")
-@json_option
-def refusals(*, path: Path, text: str, label: str, columns: str | None, as_json: bool) -> None:
-    """Measure how refusals of contact are read: FILE is delimited text, or such as .gz, of labelled messages.
-
-    recall is the share of the refusals that are read as clear or in doubt; the other two are shares of the messages
-    that refuse nothing.
-    """
-    messages = open_tables([path], columns, label)
-    if text not in messages.columns:
-        raise click.BadParameter(f"no column {text!r}; there are: {_names(messages)}", param_hint="--text")
-    try:
-        metrics = asdict(evaluation.evaluate(messages.columns[text], messages.columns[label]))
-    except LabelsError as error:
-        raise CommandFailed(f"{messages.name}, column {label!r}: {error}") from error
-    if as_json:
-        emit(metrics)
-    else:
-        facts(path.name, metrics)
 
 
 def _answer(options: Options, kind: type[EnsembleScorer], *, as_json: bool) -> None:
@@ -158,26 +126,6 @@ def _answer(options: Options, kind: type[EnsembleScorer], *, as_json: bool) -> N
         emit(report)
     else:
         show(options.paths[0].name, report)
-
-
-def open_tables(paths: Sequence[Path], columns: str | None, target: str) -> Table:
-    """Read and join files; print what was left out. Raise TableUnreadable; a missing target is wrong usage."""
-    names = None if columns is None else [name.strip() for name in columns.split(",")]
-    read = [csv_table.read(path, names) for path in paths]
-    for file in read:
-        if file.misfits:
-            notice(
-                f"{file.name}: {file.misfits} rows with another number of cells are left out, "
-                f"the first on line {file.first_misfit}"
-            )
-    joined = csv_table.join(read, target)
-    if target not in joined.columns:
-        raise click.BadParameter(f"no column {target!r}; there are: {_names(joined)}", param_hint="--target")
-    return joined
-
-
-def _names(read: Table) -> str:
-    return line(", ".join(read.columns))
 
 
 def names_of(drop: str, joined: Table, target: str) -> list[str]:

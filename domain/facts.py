@@ -1,0 +1,25 @@
+"""What a lead says of itself in a message, by kind; and how a figure of it is bound."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+FactKind = Literal[
+    "budget",
+    "visit_time",
+    "timeline",
+    "beds",
+    "baths",
+    "property_type",
+    "preapproval",
+    "question",
+    "appointment_wish",
+    "price_objection",
+    "competitor",
+    "opt_out",
+]
+FACT_KINDS: tuple[FactKind, ...] = get_args(FactKind)
+
+#: how the figures of a fact are meant: exactly, at least, at most, about, or between two
+Bound = Literal["exact", "min", "max", "around", "range"]
+BOUNDS: tuple[Bound, ...] = get_args(Bound)

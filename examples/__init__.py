@@ -1,0 +1,1 @@
+"""Simulated leads, a settings file, callers and a receiver to begin with."""

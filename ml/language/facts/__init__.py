@@ -1,0 +1,1 @@
+"""Facts that leads tell of themselves: a small grammar, one module a kind."""

@@ -1,0 +1,1 @@
+"""Sentiment: VADER, TextBlob and n-grams, blended so that unlike text falls back to VADER."""

@@ -1,0 +1,1 @@
+"""`hearth.conversations.*`: what messages say."""

@@ -1,0 +1,1 @@
+"""`hearth evaluate`: one file a thing that is measured."""

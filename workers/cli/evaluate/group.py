@@ -1,0 +1,20 @@
+"""`hearth evaluate`: measure the models on a file of one's own, with the code that trains and serves them."""
+
+from __future__ import annotations
+
+from workers.cli.base.command import example
+from workers.cli.base.lazy import LazyGroup
+
+#: what is measured -> where its command is, and its line in `hearth evaluate --help`
+EVALUATIONS = {
+    "leads": ("workers.cli.evaluate.scorers:leads", "Cross-validate the lead scorer on any table."),
+    "churn": ("workers.cli.evaluate.scorers:churn", "Cross-validate the churn model on any table."),
+    "refusals": ("workers.cli.evaluate.refusals:refusals", "Measure how refusals of contact are read."),
+}
+
+evaluate = LazyGroup(
+    "evaluate",
+    table=EVALUATIONS,
+    help="Measure the models on a file of your own.",
+    epilog=example("hearth evaluate leads leads.csv --target Converted"),
+)
