@@ -157,6 +157,12 @@ beat_schedule: dict[str, dict[str, object]] = {
         "schedule": 3600.0,
         "options": {"expires": 3599, "ignore_result": True},
     },
+    # each tenant's counts once a day; asked every hour, for those that have few replies and those that erased a lead
+    "reply-clocks": {
+        "task": "hearth.leads.refresh_reply_clocks",
+        "schedule": 3600.0,
+        "options": {"expires": 3599, "ignore_result": True},
+    },
     "backfill-sweep": {
         "task": "hearth.backfill.sweep",
         "schedule": 15.0,

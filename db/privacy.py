@@ -94,6 +94,13 @@ STORES: tuple[Store, ...] = (
         note="message texts are sealed with the lead's key",
     ),
     Store(
+        table="message_analyses",
+        category="behaviour",
+        action="delete",
+        subject="lead_id",
+        note="what was read in a message (sentiment, tone, facts), sealed with the lead's key; goes with its event",
+    ),
+    Store(
         table="raw_events",
         category="messages",
         action="scrub",
@@ -131,6 +138,13 @@ STORES: tuple[Store, ...] = (
         category="operation",
         action="keep",
         note="counts of scores by band until they are told as one event, no id of a lead",
+    ),
+    Store(
+        table="reply_clocks",
+        category="operation",
+        action="keep",
+        note="counts of a tenant's replies by hour and channel, no id of a lead; counted anew each day, and within the "
+        "hour after a lead was erased",
     ),
     Store(
         table="score_overrides",

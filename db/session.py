@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from sqlalchemy import URL, Engine, func, select
+from sqlalchemy import URL, Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from db.encryption import KeyRing
@@ -27,6 +27,7 @@ __all__ = [
     "Scope",
     "Session",
     "across_tenants",
+    "after_commit",
     "check",
     "configure",
     "database_time",
@@ -54,6 +55,8 @@ class _Binding:
 
 
 _bound = _Binding()
+#: where a session that writes keeps what waits for its commit
+_PENDING = "after_commit"
 _READING: dict[str, str | bool] = {BEGIN: "BEGIN", "postgresql_readonly": True}
 
 
@@ -109,8 +112,14 @@ def transaction(scope: Scope) -> Iterator[Session]:
         SchemaOutdated, StatementRefused: a permanent error.
 
     """
+    pending: list[Callable[[], None]] = []
     with translate_errors(), _session(scope) as session, session.begin():
+        session.info[_PENDING] = pending
+        # what was done before a rollback, even one to a savepoint, may be undone
+        event.listen(session, "after_soft_rollback", lambda *_: pending.clear())
         yield session
+    for act in pending:
+        act()
 
 
 @contextmanager
@@ -123,6 +132,18 @@ def reading(scope: Scope) -> Iterator[Session]:
     """
     with translate_errors(), _session(scope, **_READING) as session:
         yield session
+
+
+def after_commit(session: Session, act: Callable[[], None]) -> None:
+    """Call `act` once the session's transaction has committed, and at once where it only reads.
+
+    A rollback forgets it. It must not raise, and must not count on being called: the process may end before.
+    """
+    pending: list[Callable[[], None]] | None = session.info.get(_PENDING)
+    if pending is None:
+        act()
+    else:
+        pending.append(act)
 
 
 def keyring_of(session: Session) -> KeyRing:

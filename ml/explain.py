@@ -108,6 +108,7 @@ _PHRASES: dict[str, Callable[[Feature, float], str]] = {
     "rate": lambda feature, value: feature.words[0].format(f"{value:.0%}"),
     "days": lambda feature, value: feature.words[0].format(ago(value)),
     "trend": _trend,
+    "slope": _trend,
     "number": lambda feature, value: feature.words[0].format(number(value)),
     "money": lambda feature, value: feature.words[0].format(number(value)),
 }

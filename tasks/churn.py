@@ -23,6 +23,7 @@ from tasks.runtime import lead_references, schedule, stage_completion
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, job, step
 from tasks.services.churn import churn_risk
+from tasks.services.conversations.analyses import analyse_new
 from tasks.services.leads import due_queue, profiles
 from tasks.services.leads.predictions import load_snapshots, warn_of_blocked
 from tasks.services.models import model_registry
@@ -44,6 +45,7 @@ def predict(session: Session, request: PredictChurn, context: TaskContext) -> Ta
     as_of = request.as_of or context.now
     if request.lead is not None:
         return _sent_lead(session, request.lead, context, as_of)
+    analyse_new(session, context, request.ids())
     stored = profiles.load(session, request.tenant_id, request.ids(), as_of)
     warn_of_blocked(context, stored)
     assessment = churn_risk.assess_stored(session, context, stored, as_of)
@@ -92,7 +94,7 @@ def check(request: CheckRisks, context: TaskContext) -> JsonObject:
 
     A lead that cannot be assessed waits a scoring interval for its next turn, and holds up nobody.
     """
-    taken, assessed = due_queue.process_due(risk_queue, context, request.tenant_id, _check)
+    taken, assessed = due_queue.process_due(risk_queue, context, request.tenant_id, _check, first=analyse_new)
     return context.envelope(request, TaskResult(data={"due": taken, "assessed": assessed}))
 
 

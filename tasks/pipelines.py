@@ -17,7 +17,7 @@ from domain.documents import JsonObject
 from tasks import churn
 from tasks.contracts.pipelines import Assess, StageCall
 from tasks.contracts.system import Upkeep
-from tasks.leads.assessment_stages import score_stage, snapshot_stage, urgency_stage
+from tasks.leads.assessment_stages import personalize_stage, score_stage, snapshot_stage, urgency_stage
 from tasks.runtime import lead_references, schedule, stage_completion
 from tasks.runtime.broker import admission_control
 from tasks.runtime.context import TaskContext, TaskResult
@@ -25,7 +25,12 @@ from tasks.runtime.task import effect, job, step
 from tasks.services.leads.predictions import may_score
 
 #: the stages of the chord, by the name an answer calls them
-STAGES = {"score": score_stage, "churn": churn.churn_stage, "urgency": urgency_stage}
+STAGES = {
+    "score": score_stage,
+    "churn": churn.churn_stage,
+    "urgency": urgency_stage,
+    "personalize": personalize_stage,
+}
 #: what one lead's stages may take, and what each further lead of a batch adds
 DEADLINE, DEADLINE_PER_LEAD = timedelta(seconds=2), timedelta(milliseconds=120)
 
@@ -65,7 +70,9 @@ def start(request: StageCall, context: TaskContext) -> JsonObject:
         record = stage_completion.record(session, request)
     if record.state != "running":
         return context.envelope(request, TaskResult(data={"published": False}))
-    stages = chord([stage.si(**arguments) for stage in STAGES.values()], finish.si(**arguments))
+    # an assessment that an earlier version of Hearth started lacks the stages that it did not know
+    known = [stage for name, stage in STAGES.items() if name in record.stages]
+    stages = chord([stage.si(**arguments) for stage in known], finish.si(**arguments))
     chain(snapshot_stage.si(**arguments), stages).apply_async()
     if len(record.lead_ids) == 1:
         finish.apply_async(kwargs=arguments, countdown=max(0.0, (record.due_at - context.now).total_seconds()))

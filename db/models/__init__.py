@@ -9,7 +9,7 @@ from db.models.backfills import Backfill, BackfillChunk, ComparedRow, RejectedEn
 from db.models.consent import ConsentEntry, ConsentReading
 from db.models.crm_sends import CrmMessage, CrmSend, CrmSender
 from db.models.due_queues import RescoreDue, RiskCheck
-from db.models.events import EntityState, Event, RawEvent
+from db.models.events import EntityState, Event, MessageAnalysis, RawEvent
 from db.models.interventions import Enrolment, Intervention, InterventionPause, PlanRelease
 from db.models.jobs import (
     DeliveryAttempt,
@@ -27,4 +27,5 @@ from db.models.outbound import CircuitBreaker, OutboundCounter, OutboundDelivery
 from db.models.overrides import ScoreFeedback, ScoreOverride, ThresholdState
 from db.models.predictions import Assessment, Prediction, ScoreDigest, Snapshot
 from db.models.privacy import Correction, Erasure, KeyMark, Offboarding, Tombstone
+from db.models.reply_clocks import ReplyClock
 from db.models.tenants import Tenant, TenantSettings

@@ -1,4 +1,4 @@
-"""Events of leads: as read, as providers sent them, and the last state of the entities they describe."""
+"""Events of leads: as read, as providers sent them, what was read in messages, and the last state of entities."""
 
 from datetime import datetime
 
@@ -31,6 +31,28 @@ class Event(Base):
     text: Mapped[bytes | None]
     source: Mapped[str]
     source_id: Mapped[str]
+
+
+class MessageAnalysis(Base):
+    """What was read in the text of one event, once; sealed with the lead's key."""
+
+    __tablename__ = "message_analyses"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "lead_id"], ["leads.tenant_id", "leads.lead_id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["tenant_id", "event_id"], ["events.tenant_id", "events.event_id"], ondelete="CASCADE"),
+        Index(None, "tenant_id", "lead_id"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str]
+    #: of the readers
+    version: Mapped[str]
+    #: of the JSON in `result`
+    format: Mapped[int]
+    #: language, sentiment, tone and facts as figures, codes and places in the text; never a word of it
+    result: Mapped[bytes]
+    analysed_at: Mapped[datetime]
 
 
 class RawEvent(Base):

@@ -20,7 +20,17 @@ from db.records.backfills import (
 from db.records.consent import ConsentReadingRecord, ConsentRecord, ConsentStatement
 from db.records.crm_sends import CrmSenderRecord, CrmSendRecord, SendState
 from db.records.due_queues import ClaimedLeads
-from db.records.events import EntityKey, EntityRecord, EventDraft, EventRecord, RawEventDraft, RawEventRecord
+from db.records.events import (
+    EntityKey,
+    EntityRecord,
+    EventDraft,
+    EventRecord,
+    MessageAnalysisDraft,
+    MessageAnalysisRecord,
+    RawEventDraft,
+    RawEventRecord,
+    UnreadMessage,
+)
 from db.records.interventions import (
     EnrolmentDraft,
     EnrolmentRecord,
@@ -71,4 +81,5 @@ from db.records.predictions import (
     SnapshotRecord,
 )
 from db.records.privacy import CorrectionRecord, ErasureRecord, ErasureResult, FoundPerson, OffboardingRecord, Removal
+from db.records.reply_clocks import LeadPlace, ReplyClockRecord
 from db.records.tenants import TenantRecord

@@ -48,6 +48,47 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadMessage:
+    """A stored inbound message that was not read yet."""
+
+    event_id: str
+    lead_id: str
+    occurred_at: datetime
+    recorded_at: datetime
+    channel: str | None
+    text: str
+    #: the lead's own time zone and state, as far as known
+    timezone: str | None
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAnalysisDraft:
+    """What was read in the message of one event."""
+
+    event_id: str
+    lead_id: str
+    #: of the readers
+    version: str
+    #: figures, codes and places in the text; never a word of it
+    result: JsonMapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAnalysisRecord:
+    """What was read in the message of one event, with what the event says of it."""
+
+    event_id: str
+    lead_id: str
+    occurred_at: datetime
+    recorded_at: datetime
+    channel: str | None
+    version: str
+    analysed_at: datetime
+    result: JsonMapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RawEventDraft:
     """An event as a provider sent it."""
 

@@ -15,10 +15,11 @@ import numpy as np
 
 from ml.arrays import Bools, Floats
 from ml.churn.activity import plain_kind
+from ml.churn.conversation import PROMISED, facts_told, recent_messages, times_put_off, told_timelines, tone_of
 from ml.ensemble.column_types import numbers
 from ml.features.contextual import normalised_level
 from ml.features.events import CANONICAL, Events, collect, visible
-from ml.profiles import FeatureMatrix, LeadProfile
+from ml.profiles import FeatureMatrix, LeadProfile, MessageSignal
 from ml.urgency import THRESHOLDS, patience
 
 #: days of the newer window, and of both windows together
@@ -31,8 +32,6 @@ USUAL_ANSWERS = 0.3
 _FADES = 60.0
 #: stays of a stage, in times of its patience with silence, from which a decision is late
 _STAYS = 3.0
-#: days that a timeline promises at most
-_PROMISED: Mapping[str, float] = MappingProxyType({"0-3": 91, "3-6": 183, "6-12": 365})
 #: how much missing financing weighs by timeline
 _UNFINANCED: Mapping[str, float] = MappingProxyType({"0-3": 0.6, "3-6": 0.4, "6-12": 0.2})
 #: digits to which an indicator is given
@@ -40,6 +39,8 @@ DIGITS = 4
 _BROWSING = ("listing_views", "saved_listings", "saved_searches", "searches", "site_visits")
 _ANSWERS = ("sms_in", "replies")
 _MESSAGES = ("sms_out", "emails_sent", "messages")
+#: messages with a price objection that delay a decision half
+_FEW_OBJECTIONS = 4.0
 _MENTIONS = frozenset({"competitor", "competitor_mention", "competitor_mentioned"})
 
 
@@ -54,18 +55,6 @@ class Indicator:
     evidence: Mapping[str, float]
     #: False where the snapshot holds nothing to tell it from
     known: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tone:
-    """The sentiment of a lead's recent messages."""
-
-    #: messages that were read
-    messages: int
-    #: -1 to 1, newer ones counting more
-    polarity: float
-    #: change of the polarity against the messages before
-    trend: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +73,8 @@ class Snapshots:
     profiles: Sequence[LeadProfile]
     matrix: FeatureMatrix
     events: Events
-    tones: Sequence[Tone | None]
+    #: what was read in each lead's messages that still tell something (`recent_messages`), oldest first
+    messages: Sequence[Sequence[MessageSignal]]
     #: days of silence that each lead's stage bears
     patience: Floats
 
@@ -101,7 +91,6 @@ def measure(
     profiles: Sequence[LeadProfile],
     matrix: FeatureMatrix,
     *,
-    tones: Sequence[Tone | None] | None = None,
     thresholds: Mapping[str, float] = THRESHOLDS,
 ) -> dict[str, Measured]:
     """Measure the ten indicators of many leads; `matrix` holds their features, `thresholds` must be whole."""
@@ -109,7 +98,7 @@ def measure(
         profiles=profiles,
         matrix=matrix,
         events=collect(profiles),
-        tones=tones or [None] * len(profiles),
+        messages=[recent_messages(profile) for profile in profiles],
         patience=np.array([patience(lead.stage, lead.timeline, thresholds) for lead in profiles], dtype=np.float64),
     )
     return {name: measure_one(snapshots) for name, measure_one in _MEASURES.items()}
@@ -165,15 +154,15 @@ def _decline(snapshots: Snapshots, mask: Bools, label: str) -> Measured:
 
 
 def _sentiment(snapshots: Snapshots) -> Measured:
-    tones = [Tone(messages=0, polarity=0.0) if tone is None else tone for tone in snapshots.tones]
-    messages, polarity, trend = (
-        np.array([getattr(tone, part) for tone in tones], dtype=np.float64)
-        for part in ("messages", "polarity", "trend")
-    )
-    heard = messages > 0
-    negative = np.maximum(-polarity, 0.0) + 0.5 * np.maximum(-trend, 0.0)
-    evidence = {"messages": messages, "polarity": np.where(heard, polarity, np.nan)}
-    return _measured(negative * messages / (messages + 2), heard, evidence)
+    """Return how negative the lead's messages are, newer ones counting more, and how much more than before."""
+    tones = np.array(
+        [tone_of(lead.as_of, said) for lead, said in zip(snapshots.profiles, snapshots.messages, strict=True)],
+        dtype=np.float64,
+    ).reshape(-1, 4)
+    messages, negative, polarity, trend = tones.T
+    worse = np.maximum(-polarity, 0.0) + 0.5 * np.maximum(-np.nan_to_num(trend), 0.0)
+    evidence = {"messages": messages, "negative_messages": negative, "polarity": polarity}
+    return _measured(worse * messages / (messages + 2), messages > 0, evidence)
 
 
 def _responses(snapshots: Snapshots) -> Measured:
@@ -210,7 +199,10 @@ def _missed(snapshots: Snapshots) -> Measured:
 
 def _competitor(snapshots: Snapshots) -> Measured:
     """Named by the lead, or still looking around while our messages go unanswered."""
-    named = np.array([_mentions(profile) for profile in snapshots.profiles], dtype=np.float64)
+    told = [facts_told(said, "competitor") for said in snapshots.messages]
+    named = np.array(
+        [_mentions(profile) + facts for profile, facts in zip(snapshots.profiles, told, strict=True)], dtype=np.float64
+    )
     views = snapshots.count(snapshots.events.of(*_BROWSING), -1.0, RECENT)
     sent = snapshots.count(snapshots.events.of(*_MESSAGES) & (snapshots.events.side < 0), -1.0, RECENT)
     silent = snapshots.count(snapshots.events.of(*_ANSWERS), -1.0, RECENT) == 0
@@ -221,12 +213,26 @@ def _competitor(snapshots: Snapshots) -> Measured:
 
 
 def _delayed(snapshots: Snapshots) -> Measured:
-    """Longer in one stage than stages last, or beyond the time that the lead gave itself."""
+    """Longer in one stage than stages last, beyond the time that the lead gave itself, or put off in its own words."""
     stay, age = snapshots.column("stage_days"), snapshots.column("age_days")
     usual = _STAYS * snapshots.patience
-    promised = np.array([_PROMISED.get(normalised_level(lead.timeline or ""), np.nan) for lead in snapshots.profiles])
-    late = np.fmax(stay / usual - 1, age / promised - 1)
-    evidence = {"stage_days": stay, "usual_days": usual, "age_days": age, "promised_days": promised}
+    promised = np.array([PROMISED.get(normalised_level(lead.timeline or ""), np.nan) for lead in snapshots.profiles])
+    told = [told_timelines(said) for said in snapshots.messages]
+    put_off = np.array([times_put_off(timelines) or np.nan for timelines in told], dtype=np.float64)
+    objections = np.array(
+        [facts_told(said, "price_objection") or np.nan for said in snapshots.messages], dtype=np.float64
+    )
+    # one that moved its own date counts half; an objection to the price alone, little
+    late = np.fmax(np.fmax(stay / usual - 1, age / promised - 1), 1 - np.exp2(-put_off))
+    late = np.fmax(late, objections / (objections + _FEW_OBJECTIONS))
+    evidence = {
+        "stage_days": stay,
+        "usual_days": usual,
+        "age_days": age,
+        "promised_days": promised,
+        "put_off": put_off,
+        "price_objections": objections,
+    }
     return _measured(late, np.isfinite(late), evidence)
 
 

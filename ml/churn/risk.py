@@ -14,7 +14,7 @@ from domain.risk import HORIZON_DAYS, RISK_LEVELS, RISK_STARTS, RiskLevel
 from ml.arrays import Floats, Ints
 from ml.churn import scorecard
 from ml.churn.activity import closed_reason, contacts, point_in_time, quiet_since
-from ml.churn.indicators import Indicator, Measured, Tone, measure, spread
+from ml.churn.indicators import Indicator, Measured, measure, spread
 from ml.churn.scorer import ChurnScorer
 from ml.profiles import FeatureMatrix, LeadProfile
 from ml.urgency import THRESHOLDS, patience
@@ -84,7 +84,6 @@ def assess(
     matrix: FeatureMatrix,
     *,
     scorer: ChurnScorer | None = None,
-    tones: Sequence[Tone | None] | None = None,
     thresholds: Mapping[str, float] = THRESHOLDS,
 ) -> list[ChurnRisk | None]:
     """Assess leads, each as of its own moment; None for one that has ended or is no client.
@@ -96,7 +95,7 @@ def assess(
         return []
     every = {**THRESHOLDS, **thresholds}
     leads = [point_in_time(profile) for profile in profiles]
-    measured = measure(leads, matrix, tones=tones, thresholds=every)
+    measured = measure(leads, matrix, thresholds=every)
     predictions = _of_card(measured) if scorer is None else _of_model(scorer, matrix)
     quiet_from = [quiet_since(profile) for profile in leads]
     silent = np.array([_days(lead.as_of, when) for lead, when in zip(leads, quiet_from, strict=True)], dtype=np.float64)

@@ -58,6 +58,16 @@ def probability_of(values: Mapping[str, float]) -> float:
     return float(clamped(np.array([odds]))[0])
 
 
+def without_tone(values: Mapping[str, float]) -> float:
+    """Return the risk without what the tone of a lead's messages adds: a hint, for whose sake nobody is acted on.
+
+    >>> calm = {"communication_gaps": 0.9}
+    >>> without_tone({**calm, "negative_sentiment": 1.0}) == probability_of(calm)
+    True
+    """
+    return probability_of({**values, "negative_sentiment": 0.0})
+
+
 def probabilities(measured: Mapping[str, Measured]) -> Floats:
     """Return the risk of many leads, 0.01 to 0.99."""
     return clamped(BASE + contributions(measured).sum(axis=1))

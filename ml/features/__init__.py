@@ -5,13 +5,15 @@ Only what had happened and was known at `as_of` counts; what is not known is NaN
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
 from ml.arrays import Floats
-from ml.features import behavioral, contextual, temporal
-from ml.features.catalogue import CUSTOM, group_of
+from ml.features import behavioral, contextual, emotional, temporal
+from ml.features.catalogue import CUSTOM, FEATURES, group_of
 from ml.features.events import collect
 from ml.features.prohibited import refusal, refused
 from ml.profiles import FeatureMatrix, LeadProfile, Value, encode
@@ -19,7 +21,7 @@ from ml.profiles import FeatureMatrix, LeadProfile, Value, encode
 #: changes when a feature changes its meaning; models and snapshots of another version do not go together
 SCHEMA_VERSION = "1"
 
-__all__ = ["CUSTOM", "SCHEMA_VERSION", "extract", "group_of", "refusal", "refused"]
+__all__ = ["CUSTOM", "SCHEMA_VERSION", "extract", "fingerprint", "group_of", "refusal", "refused"]
 
 
 def extract(profiles: Sequence[LeadProfile]) -> FeatureMatrix:
@@ -34,10 +36,26 @@ def extract(profiles: Sequence[LeadProfile]) -> FeatureMatrix:
     >>> matrix.refused
     {'Age': 'age'}
     """
-    events = collect(profiles)
+    events, messages = collect(profiles), emotional.collect(profiles)
     numbers = behavioral.columns(profiles, events) | temporal.columns(profiles, events) | contextual.columns(profiles)
+    numbers |= emotional.columns(profiles, messages)
     custom, forbidden = contextual.custom(profiles)
-    return _joined(len(profiles), numbers, contextual.categories(profiles) | custom, forbidden)
+    categories = contextual.categories(profiles) | emotional.categories(profiles, messages)
+    return _joined(len(profiles), numbers, categories | custom, forbidden)
+
+
+@cache
+def fingerprint() -> str:
+    """Return 16 hexadecimal digits that change with the features of the catalogue, for the key of what is cached.
+
+    `SCHEMA_VERSION` says which features go together with a model; this also tells two versions of Hearth apart of which
+    one knows more features. A stored snapshot without the newer ones stays valid: they are missing in it.
+
+    >>> len(fingerprint())
+    16
+    """
+    known = [SCHEMA_VERSION, emotional.DEFINITION, [(feature.name, feature.kind) for feature in FEATURES.values()]]
+    return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
 
 
 def _joined(

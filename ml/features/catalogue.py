@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Group = Literal["behavioral", "temporal", "contextual"]
-Kind = Literal["count", "weight", "rate", "days", "trend", "number", "money", "category"]
+from domain.emotions import EMOTIONAL_STATES
+
+Group = Literal["behavioral", "temporal", "contextual", "emotional"]
+#: `trend` compares what was done in two windows that end at `as_of`; `slope` is the course of what was said
+Kind = Literal["count", "weight", "rate", "days", "trend", "slope", "number", "money", "category"]
 
 CUSTOM = "custom:"
 #: a column of a free table that a model is tried on and never scores for: no law asks what it is
@@ -33,6 +36,9 @@ class Feature:
 def _all(group: Group, kind: Kind, better: int, *words: tuple[str, ...]) -> list[Feature]:
     return [Feature(name=name, group=group, kind=kind, better=better, words=tuple(rest)) for name, *rest in words]
 
+
+#: states that should point one way only; the others say little of a deal by themselves
+_BETTER_TONES = {"excited": 1, "confident": 1, "frustrated": -1, "disappointed": -1, "angry": -1}
 
 _FEATURES = [
     *_all(
@@ -115,6 +121,59 @@ _FEATURES = [
     ),
     Feature(name="budget", group="contextual", kind="money", words=("budget {}",)),
     *_all("contextual", "number", 0, ("beds_min", "bedrooms from {}"), ("baths_min", "bathrooms from {}")),
+    *(
+        Feature(
+            name=f"tone_{state}",
+            group="emotional",
+            kind="rate",
+            better=_BETTER_TONES.get(state, 0),
+            words=(f"{{}} of the tone is {state}", f"{state} tone"),
+        )
+        for state in EMOTIONAL_STATES
+    ),
+    *_all(
+        "emotional",
+        "number",
+        1,
+        ("polarity", "how positive messages are, -1 to 1: {}", "how positive messages are"),
+        ("vader_polarity", "how positive messages are by VADER, -1 to 1: {}", "how positive messages are by VADER"),
+        (
+            "textblob_polarity",
+            "how positive messages are by TextBlob, -1 to 1: {}",
+            "how positive messages are by TextBlob",
+        ),
+    ),
+    Feature(name="polarity_trend", group="emotional", kind="slope", better=1, words=("mood is {}", "mood of messages")),
+    *_all(
+        "emotional",
+        "number",
+        0,
+        ("polarity_disagreement", "readers of sentiment differ by {}", "difference between readers of sentiment"),
+        ("polarity_volatility", "mood varies by {}", "how far the mood varies"),
+    ),
+    *_all(
+        "emotional",
+        "count",
+        1,
+        ("messages_read", "message read", "messages read"),
+        ("appointment_wishes", "message that wishes an appointment", "messages that wish an appointment"),
+        ("questions_asked", "message with a question", "messages with a question"),
+        ("visit_times", "message that names a time to visit", "messages that name a time to visit"),
+    ),
+    *_all(
+        "emotional",
+        "count",
+        0,
+        ("price_objections", "message that objects to a price", "messages that object to a price"),
+    ),
+    *_all(
+        "emotional",
+        "count",
+        -1,
+        ("competitor_mentions", "message that names a competitor", "messages that name a competitor"),
+    ),
+    Feature(name="told_budget", group="emotional", kind="money", words=("told a budget of {}", "budget told")),
+    *_all("emotional", "category", 0, ("last_tone", "newest tone"), ("told_preapproval", "pre-approval told")),
 ]
 
 FEATURES: MappingProxyType[str, Feature] = MappingProxyType({feature.name: feature for feature in _FEATURES})

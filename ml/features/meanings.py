@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from domain.emotions import EMOTIONAL_STATES
 from ml.arrays import Floats, Ints
 from ml.features.catalogue import COLUMN, CUSTOM
 
@@ -67,6 +68,26 @@ MEANINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "budget, pre-approval and timeline": ("budget", "preapproval", "timeline"),
         "what they look for": ("lead_type", "property_type", "beds_min", "baths_min", "state"),
         "where the inquiry came from": ("source", "campaign"),
+        "the tone of their messages": (
+            *(f"tone_{state}" for state in EMOTIONAL_STATES),
+            "polarity",
+            "vader_polarity",
+            "textblob_polarity",
+            "polarity_disagreement",
+            "polarity_trend",
+            "polarity_volatility",
+            "last_tone",
+        ),
+        "what they ask and tell": (
+            "messages_read",
+            "appointment_wishes",
+            "questions_asked",
+            "price_objections",
+            "competitor_mentions",
+            "visit_times",
+            "told_budget",
+            "told_preapproval",
+        ),
     }
 )
 _MEANING = {name: words for words, names in MEANINGS.items() for name in names}

@@ -31,7 +31,7 @@ EXCEPTIONS = 1 / 50
 #: share of one outcome that values tell apart; with `EXCEPTIONS`, as far as an ordinary column with an AUC of 0.95 gets
 TOLD = 0.5
 #: groups that count what happened before the moment of a row: no outcome fills them
-_COUNTED = frozenset({"behavioral", "temporal"})
+_COUNTED = frozenset({"behavioral", "temporal", "emotional"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

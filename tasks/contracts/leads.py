@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from domain.leads import LeadType, MergePolicy, OpportunityStatus, Preapproval, Timeline
+from domain.purposes import Purpose
 from domain.scores import Band
 from tasks.contracts.base.lead_reference import LeadReference, LeadReferences
 from tasks.contracts.base.request import Identifier, Part, PastTime, Request, ShortText
@@ -106,6 +107,18 @@ class ScoreLeads(LeadReferences):
     lead: LeadIn | None = None
     as_of: PastTime | None = None
     explain: Annotated[int, Field(ge=0, le=10)] = 3
+
+
+class PersonalizeLead(LeadReference):
+    """Tell how to speak to one lead: tone, stage, channel, hours, guide, talking points and one suggestion."""
+
+    WAYS: ClassVar = (*LeadReference.WAYS, "lead")
+
+    #: a lead that is sent along and not stored
+    lead: LeadIn | None = None
+    #: what it is asked for; adds what to do and to avoid there
+    purpose: Purpose | None = None
+    as_of: PastTime | None = None
 
 
 class WorklistRequest(Request):

@@ -25,6 +25,7 @@ from tasks.services.leads.daily_changes import changes_since_yesterday
 from tasks.services.leads.overrides import EffectiveScore, effective_score, override_view
 from tasks.services.leads.score_views import score_view
 from tasks.services.leads.threshold_events import KIND
+from tasks.services.personalization import views
 
 #: newest statements about being contacted, events, outcomes and scores that a card shows
 STATEMENTS, EVENTS, OUTCOMES, SCORES = 10, 20, 50, 20
@@ -43,6 +44,7 @@ def card(session: Session, request: CardRequest, context: TaskContext) -> TaskRe
             "next": _next(session, lead.lead_id, context, urgency),
             **_scores(session, lead.lead_id, context, urgency),
             "risk": _risk(session, lead, context),
+            "personalization": _personalization(session, lead, context),
             "actions": action_views.card_section(session, context.tenant_id, lead.lead_id),
             "consent": refusals.ledger_view(session, context.tenant_id, lead, most=STATEMENTS),
             "events": [{"kind": event.kind, "at": event.occurred_at} for event in happened[-EVENTS:]],
@@ -57,6 +59,16 @@ def _risk(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObjec
     if profiles.ended(lead) is not None:
         return None
     return risk_views.risk_view(risk_views.latest(session, context.tenant_id, [lead.lead_id]).get(lead.lead_id))
+
+
+def _personalization(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObject | None:
+    """Return how to speak to the lead; nothing of a lead that has ended, or of whom nothing may be computed."""
+    # who refused contact has not ended: what is said of it then names no hours and no suggestion
+    if profiles.ended(lead) not in (None, "no_contact"):
+        return None
+    if restrictions.blocked(session, context.tenant_id, lead_ids=[lead.lead_id]).get(lead.lead_id):
+        return None
+    return views.card_section(views.latest(session, context.tenant_id, [lead.lead_id]).get(lead.lead_id))
 
 
 def _lead(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObject:

@@ -20,12 +20,14 @@ from tasks.contracts.system import Upkeep
 from tasks.runtime import schedule
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job, step
+from tasks.services.conversations.analyses import analyse_new
 from tasks.services.leads import due_queue, profiles, score_digest
 from tasks.services.leads.predictions import take_snapshots, warn_of_blocked
 from tasks.services.leads.scoring import store_scores
 from tasks.services.leads.urgency import store_urgency
 from tasks.services.models import model_registry
 from tasks.services.models.model_kinds import LEAD_SCORE
+from tasks.services.personalization.personalize import store_personalizations
 
 #: seconds between sweeps, and after which a message that asks for a worker is of no use any more
 EVERY, STALE = 2, 20
@@ -55,9 +57,10 @@ def tell_refreshed(session: Session, request: TellRefreshed, context: TaskContex
 def rescore(request: RescoreLeads, context: TaskContext) -> JsonObject:
     """Score leads of a tenant that are due; an unchanged score within a scoring interval writes nothing.
 
-    A lead that cannot be scored waits a scoring interval for its next turn, and holds up nobody.
+    What they wrote since is read first, once; scores are computed from what was read. A lead that cannot be scored
+    waits a scoring interval for its next turn, and holds up nobody.
     """
-    taken, scored = due_queue.process_due(rescore_queue, context, request.tenant_id, _score)
+    taken, scored = due_queue.process_due(rescore_queue, context, request.tenant_id, _score, first=analyse_new)
     return context.envelope(request, TaskResult(data={"due": taken, "scored": scored}))
 
 
@@ -81,6 +84,7 @@ def _score(session: Session, context: TaskContext, taken: ClaimedLeads) -> list[
         store_scores(session, context, snapshots, champion)
         ids = [snapshot.snapshot_id for snapshot in snapshots]
         next_looks = store_urgency(session, context, allowed, ids, context.now)
+        store_personalizations(session, context, allowed, snapshots, context.now)
     rescore_queue.complete(session, context.tenant_id, taken=taken, due=next_looks)
     risk_queue.touch(session, context.tenant_id, lead_ids=taken.lead_ids)
     # who wants to hear no more waits for no window: what runs for them is to be withdrawn

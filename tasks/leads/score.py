@@ -9,8 +9,9 @@ from tasks.contracts.leads import ScoreLeads
 from tasks.runtime import lead_references
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
+from tasks.services.conversations.analyses import analyse_new
 from tasks.services.leads import profiles
-from tasks.services.leads.predictions import take_snapshots, warn_of_blocked
+from tasks.services.leads.predictions import snapshots_of
 from tasks.services.leads.scoring import band_of, lead_score_view, store_scores
 from tasks.services.models import model_registry
 from tasks.services.models.model_kinds import LEAD_SCORE
@@ -30,12 +31,11 @@ def score(session: Session, request: ScoreLeads, context: TaskContext) -> TaskRe
         sent = champion.scorer.score(features, explain=request.explain)[0]
         view = {"lead_id": None, **lead_score_view(sent, settings)}
         return TaskResult(data={"lead": view}, model=model, as_of=as_of)
-    leads = profiles.load(session, request.tenant_id, request.ids(), as_of)
-    allowed, blocked = [lead for lead in leads if not lead.blocked], warn_of_blocked(context, leads)
-    if not allowed:
+    analyse_new(session, context, request.ids())
+    taken, blocked = snapshots_of(session, context, request.ids(), as_of)
+    if not taken:
         data = lead_references.with_identities(session, context, {"scored": 0, "blocked": blocked}, blocked)
         return TaskResult(data=data, status="blocked", model=model, as_of=as_of)
-    taken = take_snapshots(session, context, allowed, as_of)
     scores = store_scores(session, context, taken, champion, request.explain)
     if request.lead_id is not None:
         view = {"lead_id": request.the_lead(), **lead_score_view(scores[0], settings)}

@@ -26,13 +26,14 @@ from tasks.services.leads.call_details import deal_price, due_by, expected_value
 from tasks.services.leads.daily_changes import changes_since_yesterday
 from tasks.services.leads.overrides import EffectiveScore, apply_override, override_view
 from tasks.services.leads.threshold_events import KIND
+from tasks.services.personalization import views
 
 #: calls on a list for which nobody has set a number
 CALLS = 20
 #: keys of a row beyond those of the contract; the last rows of a long list go without them
 OPTIONAL = (
     *("expected_value", "interval", "fit", "engagement", "changed", "override", "assigned_to", "prediction_id"),
-    *("risk", "action_id"),
+    *("risk", "action_id", "tone", "journey", "send_window", "suggestion"),
 )
 #: most leads in doubt that a list names, for a person to decide whether they refused
 IN_DOUBT = 20
@@ -67,11 +68,13 @@ def worklist(session: Session, request: WorklistRequest, context: TaskContext) -
     }
     news = changes_since_yesterday(session, context, [scores[lead_id] for lead_id in listed])
     risks = risk_views.latest(session, context.tenant_id, listed)
+    how_to_speak = views.latest(session, context.tenant_id, listed)
     identities = lead_lookup.identities(session, context.tenant_id, lead_ids=listed)
     rows = [
         _row(place, scores[lead_id], candidates[lead_id], decided[lead_id], context)
         | lead_references.view(identities.get(lead_id))
         | {"changed": news.get(lead_id), "risk": risk_views.risk_brief(risks.get(lead_id))}
+        | views.worklist_brief(how_to_speak.get(lead_id))
         for place, lead_id in enumerate(listed, 1)
     ]
     in_doubt = refusals.in_doubt(session, context.tenant_id, assigned_to=request.assigned_to, limit=IN_DOUBT)

@@ -16,11 +16,12 @@ from db.data_subject import DataSubject
 from db.records import ErasureRecord, ErasureResult
 from db.repositories.privacy import erasure, erasure_stores, restrictions, storage, subject_access, tombstones
 from db.repositories.privacy.erasure import ErasureStart, RequestedIdentity
-from db.session import Session, reading, transaction
+from db.session import Session, keyring_of, reading, transaction
 from domain.documents import JsonObject
 from tasks.contracts.base.wire import digest, to_wire
 from tasks.contracts.privacy import Compact, ExportPerson, ForgetPerson, Person, ReadmitPerson, RestrictPerson
 from tasks.errors import InvalidPayload
+from tasks.runtime.cache import lead_cache
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, job
 from tasks.services.privacy import broker_data, workspace_files
@@ -123,6 +124,8 @@ def _erase_again(tenant_id: str, subject: DataSubject, task_ids: tuple[str, ...]
     broker_data.forget_results(tenant_id, subject, task_ids=task_ids)
     with reading(tenant_id) as session:
         storage.empty_log(session)
+        # sealed with a key that is gone, it opens no more; still, it need not wait until its time is over
+        lead_cache.bound().forget(tenant_id, sorted(subject.lead_ids), keyring_of(session))
 
 
 def _rewrite(envelope: JsonObject) -> None:

@@ -30,6 +30,7 @@ def assess(site, tenant_id, lead_id):
         ("hearth.leads.score_snapshots", "score"),
         ("hearth.churn.assess", "churn"),
         ("hearth.leads.urgency", "urgency"),
+        ("hearth.leads.personalize_snapshots", "personalize"),
         ("hearth.pipelines.finish", None),
     ],
 )

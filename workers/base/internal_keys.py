@@ -37,12 +37,15 @@ STARTS = "hearth.starts"
 #: when it last reported
 TASKS_COUNTED = "hearth.figures.tasks"
 PROCESSES_STARTED, PROCESSES_SEEN = "hearth.figures.started", "hearth.figures.seen"
+#: lookups of the cache by kind, tier and what was found (see workers.telemetry.cache_figures)
+CACHE_COUNTED = "hearth.figures.cache"
 _ALONE = {
     BROKEN: "set",
     STARTS: "hash",
     TASKS_COUNTED: "hash",
     PROCESSES_STARTED: "hash",
     PROCESSES_SEEN: "hash",
+    CACHE_COUNTED: "hash",
     "_kombu.binding_deadlines": "zset",
     EPOCH: "string",
     malformed.MALFORMED: "list",

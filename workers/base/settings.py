@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     #: how far workers stand back where the processor is short, as a nice value: who waits at the gateway goes first
     worker_nice: int = Field(default=5, ge=0, le=19)
 
+    #: seconds for which workers keep what they computed of a lead, in memory and in Redis; 0: nothing is kept
+    cache_seconds: float = Field(default=900.0, ge=0, le=86_400)
+
     #: a queue with more messages gets none from the outbox until it is shorter
     queue_depth: int = Field(default=10_000, ge=1)
     #: False: whoever comes first to a queue is served first, however many others wait

@@ -19,7 +19,7 @@ _TITLES = {
     "beds_min": "bedrooms wanted",
     "stage_days": "days since its stage was entered",
 }
-_GROUPS = ("behavioral", "temporal", "contextual")
+_GROUPS = ("behavioral", "temporal", "contextual", "emotional")
 #: reasons of refusal that tell who a person is, as no law would have to say
 _IDENTITY = frozenset({"name", "e-mail", "phone", "photo", "identifier"})
 _PLACES = frozenset({"country", "city", "postal code", "neighbourhood"})

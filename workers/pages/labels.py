@@ -44,6 +44,31 @@ VERDICTS: Mapping[str, str] = MappingProxyType(
 CHANNELS: Mapping[str, str] = MappingProxyType(
     {"sms": "by text", "email": "by e-mail", "call": "by call", "internal": "in house"}
 )
+#: why no tone is told of a lead or of a message -> that in words
+NO_TONE: Mapping[str, str] = MappingProxyType(
+    {
+        "no_messages": "it has written nothing that could be read",
+        "nothing_read": "nothing it wrote was long enough and in a language that is read",
+        "too_old": "it has written nothing in the last 90 days",
+        "too_short": "too few words",
+        "other_language": "another language than the one that is read",
+        "unknown_words": "too few words that the model knows",
+    }
+)
+#: stage of the journey to a decision -> what it means
+JOURNEY: Mapping[str, str] = MappingProxyType(
+    {
+        "initial_interest": "initial interest",
+        "active_exploration": "active exploration",
+        "serious_consideration": "serious consideration",
+        "decision_making": "decision making",
+        "ready_to_buy": "ready to buy",
+    }
+)
+#: how a lead moved on its journey -> how that is said
+MOVES: Mapping[str, str] = MappingProxyType(
+    {"first": "seen for the first time", "same": "as before", "up": "moved on", "down": "moved back"}
+)
 #: code of a pause -> why
 PAUSES: Mapping[str, str] = MappingProxyType(
     {
@@ -76,9 +101,13 @@ _EVIDENCE: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "another broker named: {mentions}",
         ),
         "delayed_decisions": (
+            "days in its stage: {stage_days}, usual: {usual_days}; put off in its own words: {put_off}",
+            "days in its stage: {stage_days}, usual: {usual_days}; messages against the price: {price_objections}",
             "days in its stage: {stage_days}, usual: {usual_days}; days here: {age_days}, meant: {promised_days}",
             "days in its stage: {stage_days}, usual: {usual_days}",
             "days here: {age_days}, meant: {promised_days}",
+            "put off in its own words: {put_off}",
+            "messages against the price: {price_objections}",
         ),
         "communication_gaps": (
             "silent for {silent_days} days, its stage allows {threshold_days}",

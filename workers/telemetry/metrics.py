@@ -21,7 +21,7 @@ from db.session import EVERY_TENANT, Session, database_time, reading
 from tasks.runtime.broker.queue_depth import depths
 from workers.base import internal_keys
 from workers.base.settings import Settings
-from workers.telemetry import audit_checkpoints, figures, scrapes
+from workers.telemetry import audit_checkpoints, cache_figures, figures, scrapes
 from workers.telemetry.figures import Figures
 from workers.telemetry.scrapes import MetricsServer
 
@@ -80,12 +80,15 @@ class MetricsCollector(Collector):
     def _broker(self) -> list[Metric]:
         with self._client() as client:
             waiting, broken = depths(client, self._queues), internal_keys.moved_aside(client)
-            known = figures.read(client)
+            known, looked_up = figures.read(client), cache_figures.read(client)
         return [
             _family("queue_depth", "Messages that wait.", "queue", waiting),
             _gauge("broken_keys", "Keys of the broker that had a wrong type and were moved aside.", len(broken)),
             *_processes(known),
             *_tasks(known),
+            _counter(
+                "cache_lookups", "Lookups of the cache, by what was found.", ("kind", "tier", "result"), looked_up
+            ),
         ]
 
     def _database(self) -> list[Metric]:

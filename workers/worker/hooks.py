@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import os
@@ -24,12 +25,13 @@ from celery.worker import WorkController
 
 from db import session
 from tasks.runtime.files import workspace
-from workers.base import database
+from workers.base import cache_tier, database
 from workers.base.errors import WorkersError
 from workers.base.parent_death_signal import die_with_parent
 from workers.base.priority import yield_processor
 from workers.base.settings import settings
 from workers.telemetry import logs
+from workers.telemetry.cache_figures import CacheReporter
 from workers.worker import fair_consumer, worker_status
 
 #: the process that loaded this module: the parent of the pool's children
@@ -49,7 +51,7 @@ def on_worker_start(instance: WorkController | None = None, **_: object) -> None
 
 @worker_init.connect
 def on_worker_init(**_: object) -> None:
-    """Bind database and workspace before the fork; connect nothing, so that children share no connection."""
+    """Bind database, workspace and cache before the fork; connect nothing, so that children share no connection."""
     yield_processor(settings().worker_nice)
     # what is loaded stays: the collector of each child skips it, and the memory pages stay shared
     gc.freeze()
@@ -59,6 +61,7 @@ def on_worker_init(**_: object) -> None:
     except WorkersError as error:
         raise SystemExit(str(error)) from None  # Celery would log any other exception and start without a database
     workspace.bind(settings().home, import_roots=settings().import_roots())
+    cache_tier.bind(settings())
 
 
 @worker_process_init.connect
@@ -71,8 +74,9 @@ def on_child_init(**_: object) -> None:
 @worker_process_shutdown.connect
 @worker_shutdown.connect
 def on_shutdown(**_: object) -> None:
-    """Close the database."""
+    """Close the database, and tell what the cache found since the last report."""
     session.dispose()
+    _cache_reporter().close()
 
 
 @task_prerun.connect
@@ -86,8 +90,14 @@ def on_prerun(task_id: str, task: Task, args: object = (), kwargs: object = None
 
 @task_postrun.connect
 def on_postrun(**_: object) -> None:
-    """Take the task out of the log lines again."""
+    """Take the task out of the log lines again, and tell now and then what the cache found."""
     structlog.contextvars.clear_contextvars()
+    _cache_reporter().report_when_due()
+
+
+@functools.cache
+def _cache_reporter() -> CacheReporter:
+    return CacheReporter(settings().broker().get_secret_value())
 
 
 def _tenant(args: object, kwargs: object) -> str | None:

@@ -36,6 +36,11 @@ _WITH_KEY = (
 )
 _NAMED = _WITH_KEY.where(among(_TABLE.c.snapshot_id, "snapshots"))
 _NAMED_WITH_PROFILE = _NAMED.add_columns(_TABLE.c.profile)
+_OF_BUCKET = _WITH_KEY.where(
+    among(_TABLE.c.lead_id, "leads"),
+    _TABLE.c.bucket == bindparam("bucket"),
+    _TABLE.c.feature_schema == bindparam("schema"),
+)
 _PURGE = update(_TABLE).where(_TABLE.c.profile.is_not(None), _TABLE.c.as_of < bindparam("before")).values(profile=None)
 _LABELLED = _WITH_KEY.where(_TABLE.c.label.is_not(None)).order_by(
     _TABLE.c.lead_id, _TABLE.c.as_of, _TABLE.c.snapshot_id
@@ -111,6 +116,20 @@ def get(
     if missing:
         raise UnknownSnapshot(f"{missing} of {len(snapshot_ids)} snapshots are not there; take them again")
     return [by_id[snapshot_id] for snapshot_id in snapshot_ids]
+
+
+def of_bucket(
+    session: Session, tenant_id: str, *, versions: Mapping[str, int], bucket: datetime, feature_schema: str
+) -> dict[str, SnapshotRecord]:
+    """Return the snapshots of leads, at these versions, that a scoring interval has; leads without one are left out.
+
+    Raises:
+        SealBroken: a stored one was changed or moved.
+
+    """
+    parameters = {"tenant": tenant_id, "leads": sorted(versions), "bucket": utc(bucket), "schema": feature_schema}
+    records = _read(session, _OF_BUCKET, **parameters)
+    return {record.lead_id: record for record in records if versions[record.lead_id] == record.lead_version}
 
 
 def purge_profiles(session: Session, *, before: datetime) -> int:

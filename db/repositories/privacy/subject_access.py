@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
+import orjson
 from sqlalchemy import Table, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -21,7 +22,7 @@ from db.models import (
     OutboxEntry,
 )
 from db.repositories.consent import consent
-from db.repositories.events import events
+from db.repositories.events import events, message_analyses
 from db.repositories.jobs import sealed_outbox
 from db.repositories.leads import leads
 from db.repositories.models import lineage
@@ -62,6 +63,7 @@ def of_leads(session: Session, tenant_id: str, *, subject: DataSubject) -> dict[
     tables = {table.name: _rows(session, tenant_id, table, column, subject) for table, column in subject_tables()}
     tables["leads"] = [_lead(session, tenant_id, lead_id) for lead_id in sorted(subject.lead_ids)]
     _open_texts(session, tenant_id, tables["events"], subject)
+    _open_analyses(session, tenant_id, tables["message_analyses"])
     _open_quotes(session, tenant_id, tables["consent_entries"], subject)
     tables["corrections"] = _corrections(session, tenant_id, subject)
     _open_features(session, tenant_id, tables["snapshots"])
@@ -92,6 +94,17 @@ def _open_texts(session: Session, tenant_id: str, rows: list[JsonMapping], subje
     for lead_id in sorted(subject.lead_ids):
         texts |= events.texts(session, tenant_id, lead_id=lead_id)
     _replace(rows, "text", {row["event_id"]: texts.get(row["event_id"]) for row in rows}, "event_id")
+
+
+def _open_analyses(session: Session, tenant_id: str, rows: list[JsonMapping]) -> None:
+    keys = leads.data_keys(session, tenant_id, lead_ids=sorted({row["lead_id"] for row in rows}))
+    results = {
+        row["event_id"]: orjson.loads(
+            message_analyses.open_result(keys[row["lead_id"]], tenant_id, row["event_id"], row["result"])
+        )
+        for row in rows
+    }
+    _replace(rows, "result", results, "event_id")
 
 
 def _open_quotes(session: Session, tenant_id: str, rows: list[JsonMapping], subject: DataSubject) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "clocks_of",
     "first_open",
     "is_open",
+    "next_open_span",
     "open_at",
     "zones_of",
 ]
@@ -108,16 +109,31 @@ def first_open(clocks: tuple[Clock, ...], now: datetime) -> datetime:
     '2026-07-06T14:00:00+00:00'
 
     """
+    return next_open_span(clocks, now)[0]
+
+
+def next_open_span(clocks: tuple[Clock, ...], now: datetime) -> tuple[datetime, datetime]:
+    """Return when every clock is next inside its hours, from `now` on and in UTC, and when the first one leaves them.
+
+    Raises:
+        NoCommonHourError: no such moment within two weeks.
+
+    >>> clocks = (("America/New_York", Hours()), ("America/Chicago", Hours(16, 18)))
+    >>> [at.isoformat() for at in next_open_span(clocks, datetime(2026, 7, 6, 12, tzinfo=UTC))]
+    ['2026-07-06T21:00:00+00:00', '2026-07-06T23:00:00+00:00']
+
+    """
     moment = now.astimezone(UTC)
     for opens, closes in _common_openings(clocks, moment.date()):
         if moment < closes:
-            return max(moment, opens)
+            return max(moment, opens), _closing(clocks, closes)
     later = _next_opening(clocks, moment.date() + _DAY)
     if later is None:
         raise NoCommonHourError(
             f"no hour suits all of {len(clocks)} zones: tell the state or zone, or open longer hours"
         )
-    return later
+    opens, closes = later
+    return opens, _closing(clocks, closes)
 
 
 def open_at(zones: Sequence[str], now: datetime, hours: Hours = Hours()) -> datetime:
@@ -151,10 +167,18 @@ def _clocks(place: Place, hours: Hours) -> tuple[Clock, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _next_opening(clocks: tuple[Clock, ...], day: date) -> datetime | None:
-    """Return when all clocks are first open, from the beginning of a day in UTC on; None beyond the horizon."""
+def _next_opening(clocks: tuple[Clock, ...], day: date) -> tuple[datetime, datetime] | None:
+    """Return the first span in which all clocks are open, from a day in UTC on; None beyond the horizon."""
     days = (day + timedelta(days=ahead) for ahead in range(_HORIZON))
-    return next((opens for later in days for opens, _ in _common_openings(clocks, later)), None)
+    return next((span for later in days for span in _common_openings(clocks, later)), None)
+
+
+def _closing(clocks: tuple[Clock, ...], closes: datetime) -> datetime:
+    """Return when a span ends; one that lasts until midnight in UTC may go on in the next day."""
+    for opens, later in _common_openings(clocks, closes.date()) if closes.time() == time() else ():
+        if opens == closes:
+            return later
+    return closes
 
 
 @lru_cache(maxsize=4096)

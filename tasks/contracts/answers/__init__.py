@@ -9,13 +9,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.contracts.answers import actions, data, leads, privacy, risk, tenants
+from tasks.contracts.answers import actions, conversations, data, leads, personalized, privacy, risk, tenants
 
 #: task -> what its data is; several where it depends on the request
 ANSWERS: Mapping[str, Any] = MappingProxyType(
     {
         "hearth.backfill.csv": data.StartedImport | data.FinishedImport | data.ImportPreview,
         "hearth.churn.predict": risk.LeadRisk | risk.NoRisk | risk.LeadRisks,
+        "hearth.conversations.analyze": conversations.Conversation | conversations.NoConversation,
         "hearth.events.ingest": data.IngestedEvents,
         "hearth.events.replay": data.ReplayedEvents,
         "hearth.interventions.pause": actions.PauseState,
@@ -30,6 +31,7 @@ ANSWERS: Mapping[str, Any] = MappingProxyType(
         "hearth.leads.history": leads.History,
         "hearth.leads.mark": leads.Marked,
         "hearth.leads.override": leads.Overridden,
+        "hearth.leads.personalize": personalized.PersonalizedLead | personalized.NotPersonalized,
         "hearth.leads.score": leads.ScoredLead | leads.ScoredLeads,
         "hearth.leads.upsert": leads.UpsertedLeads,
         "hearth.leads.withdraw_override": leads.OverrideWithdrawn,

@@ -11,6 +11,13 @@ from domain.scores import Band
 from tasks.contracts.answers.actions import ActionOnCard, HeldOutAction
 from tasks.contracts.answers.base import Answer, Identified, Interval, LeadInDoubt, Standing
 from tasks.contracts.answers.consent import ConsentView
+from tasks.contracts.answers.personalization import (
+    Advice,
+    JourneyBrief,
+    Personalization,
+    SendWindowBrief,
+    ToneBrief,
+)
 from tasks.contracts.answers.risk import Risk
 from tasks.contracts.base.published import Count, Probability, Published, Time
 
@@ -245,6 +252,11 @@ class WorklistRow(Identified):
     prediction_id: str | None = None
     changed: Change | None = None
     risk: RiskBrief | None = None
+    #: how to speak to the lead; null: never assessed
+    tone: ToneBrief | None = None
+    journey: JourneyBrief | None = None
+    send_window: SendWindowBrief | None = None
+    suggestion: Advice | None = None
 
 
 class Worklist(Answer):
@@ -340,6 +352,8 @@ class Card(Answer, Identified):
     history: list[PastScore]
     #: null: never assessed, or the lead has ended
     risk: Risk | None
+    #: how to speak to it; null: never assessed, or nothing may be computed
+    personalization: Personalization | None
     actions: CardActions
     consent: ConsentView
     events: list[CardEvent]

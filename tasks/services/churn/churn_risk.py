@@ -24,6 +24,7 @@ from ml.profiles import FeatureMatrix, LeadProfile
 from tasks.contracts.base.wire import to_wire
 from tasks.runtime.context import TaskContext
 from tasks.services.churn.risk_views import KIND
+from tasks.services.conversations.analyses import analyse_new
 from tasks.services.interventions.intervention_settings import settings_of
 from tasks.services.leads import profiles, score_digest
 from tasks.services.leads.predictions import due_after, interval_of, save_predictions, take_snapshots
@@ -77,6 +78,7 @@ def assess_leads(
     Unchanged within the scoring interval nothing new is written. Emits `risk.changed` where the level did and that is
     news of the lead alone (`score_digest`), and sets when each lead is looked at again. Raises UnknownLead.
     """
+    analyse_new(session, context, lead_ids)
     stored = profiles.load(session, context.tenant_id, lead_ids, as_of)
     assessment = assess_stored(session, context, stored, as_of)
     if _is_current(context, as_of):

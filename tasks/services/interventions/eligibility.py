@@ -14,6 +14,7 @@ from db.repositories.overrides import threshold_state
 from db.session import Session
 from domain.documents import JsonMapping
 from domain.leads import UNSCORED_LEAD_TYPES
+from ml.churn import scorecard
 from ml.interventions.policy import Need, is_acted_on
 from tasks.runtime.context import TaskContext
 from tasks.services.churn import churn_risk, risk_views
@@ -38,6 +39,16 @@ class Risk:
     as_of: datetime
     #: as in the prediction
     detail: JsonMapping
+
+    def without_tone(self) -> float:
+        """Return the probability by which something is done: that of the scorecard without the tone of messages.
+
+        A model's own probability stays: what the tone adds to it was learnt from how leads ended.
+        """
+        if self.detail.get("members"):
+            return self.probability
+        values = {each["name"]: each["value"] for each in self.detail.get("indicators") or ()}
+        return min(self.probability, scorecard.without_tone(values)) if values else self.probability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +101,7 @@ def find(
     acted_on = {
         lead_id
         for lead_id, risk in risks.items()
-        if is_acted_on(lead_id in above, risk.probability, enter=settings.enter, leave=settings.leave)
+        if is_acted_on(lead_id in above, risk.without_tone(), enter=settings.enter, leave=settings.leave)
     }
     reasons = {lead_id: _of_refusal(subject, now) for lead_id, subject in subjects.items() if subject.wants_out}
     for lead_id, risk in risks.items():

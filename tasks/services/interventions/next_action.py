@@ -163,6 +163,20 @@ def decide(
     )
 
 
+def closed_channels(subject: GateSubject, conditions: Conditions, blocked_by: Sequence[str] = ()) -> dict[str, str]:
+    """Return the channels on which a lead may not be contacted now, each with the first rule that forbids it."""
+    ended = [f"record.{why}" for why in blocked_by] or _ended(subject)
+    if ended:
+        return dict.fromkeys(REACHING, ended[0])
+    used = {action.channel for action in conditions.actions.values()}
+    refused = {
+        channel: decision.rules[-1].rule
+        for channel, decision in _decisions(subject, conditions).items()
+        if decision.decision == "block"
+    }
+    return {channel: "settings.allowed_actions" for channel in REACHING if channel not in used} | refused
+
+
 def _ended(subject: GateSubject) -> list[str]:
     """Return why nothing is to be done about a lead that has ended without refusing."""
     # a lead that refused has ended too, and its refusal is the better reason

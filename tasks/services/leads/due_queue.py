@@ -38,10 +38,13 @@ def process_due(
     context: TaskContext,
     tenant_id: str,
     body: Callable[[Session, TaskContext, ClaimedLeads], Sequence[str]],
+    *,
+    first: Callable[[Session, TaskContext, Sequence[str]], object] | None = None,
 ) -> tuple[int, int]:
     """Claim leads that are due and run `body` on them in one transaction; return how many were due and were done.
 
-    `body` completes what it was given. Where it fails, its leads are halved until one fails alone: that one waits a
+    `first` runs on the same leads in a transaction of its own before, so that what it locks is free again. `body`
+    completes what it was given. Where it fails, its leads are halved until one fails alone: that one waits a
     scoring interval for its next turn.
     """
     with transaction(tenant_id) as session:
@@ -49,6 +52,10 @@ def process_due(
     done: list[str] = []
 
     def run(lead_ids: Sequence[str]) -> None:
+        if first is not None:
+            before = context.fork()
+            with before.transaction(tenant_id) as session:
+                first(session, before, lead_ids)
         fork = context.fork()
         with fork.transaction(tenant_id) as session:
             completed = body(session, fork, replace(claimed, lead_ids=tuple(lead_ids)))

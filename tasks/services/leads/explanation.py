@@ -22,6 +22,8 @@ from tasks.services.leads.overrides import override_view
 from tasks.services.leads.score_views import score_view
 from tasks.services.models import model_registry
 from tasks.services.models.model_kinds import MODEL_KINDS
+from tasks.services.personalization.personalize import replay_journey
+from tasks.services.personalization.views import KIND as PERSONALIZATION
 
 #: newest events that are listed; all are counted
 LISTED = 50
@@ -127,6 +129,8 @@ def _model(session: Session, tenant_id: str, prediction: PredictionRecord) -> Js
 
 def _replay(session: Session, tenant_id: str, prediction: PredictionRecord, snapshot: SnapshotRecord) -> JsonObject:
     """Put the stored snapshot through the stored artifact once more."""
+    if prediction.kind == PERSONALIZATION:
+        return replay_journey(prediction, snapshot)
     kind = MODEL_KINDS.get(prediction.kind)
     if kind is None:
         return {"same": None, "why": "rules over events gave this answer; there is no model to compute it again"}

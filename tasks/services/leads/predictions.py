@@ -6,9 +6,10 @@ tells the leads of whom nothing may be computed (GDPR Art. 18 and 22).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from db.records import AssessmentRecord, PredictionDraft, PriorScore, SnapshotDraft, SnapshotRecord
 from db.repositories.leads import leads
@@ -16,7 +17,7 @@ from db.repositories.predictions import predictions, snapshots
 from db.session import Session
 from ml.features import SCHEMA_VERSION, extract
 from tasks.runtime.context import TaskContext
-from tasks.services.leads import profiles
+from tasks.services.leads import profiles, snapshot_cache
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -53,14 +54,74 @@ def take_snapshots(
 
     `with_profiles` also stores what the features were made of, for stages that other workers do next.
     """
-    features = extract([lead.profile for lead in stored]).to_rows()
+    if len(stored) > snapshot_cache.FEW:
+        return _taken(session, context, stored, as_of, with_profiles=with_profiles)
+    by_id = {lead.profile.lead_id: lead for lead in stored}
+    versions = {lead_id: lead.version for lead_id, lead in by_id.items()}
+    take = partial(_taken, session, context, as_of=as_of, with_profiles=with_profiles)
+    found = _found_or_taken(session, context, versions, as_of, lambda missing: take([by_id[each] for each in missing]))
+    return [found[lead.profile.lead_id] for lead in stored]
+
+
+def snapshots_of(
+    session: Session, context: TaskContext, lead_ids: Sequence[str], as_of: datetime
+) -> tuple[list[SnapshotRecord], list[str]]:
+    """Return the snapshots of the leads that may be scored, in their order, and the ids of those that may not.
+
+    Of a few leads, only those are read whose snapshot of this scoring interval is neither cached nor stored. Warns of
+    those that may not be scored. Raises UnknownLead.
+    """
+    if len(lead_ids) > snapshot_cache.FEW:
+        stored = profiles.load(session, context.tenant_id, lead_ids, as_of)
+        blocked = warn_of_blocked(context, stored)
+        return take_snapshots(session, context, [lead for lead in stored if not lead.blocked], as_of), blocked
+    states = leads.states(session, context.tenant_id, lead_ids=lead_ids, open_keys=True)
+    for index, state in enumerate(states):
+        if state.restrictions:
+            context.warn(f"lead.{state.restrictions[0]}", f"lead_ids.{index}")
+    versions = {state.lead_id: state.version for state in states if not state.restrictions}
+
+    def take(missing: Sequence[str]) -> list[SnapshotRecord]:
+        return _taken(session, context, profiles.load(session, context.tenant_id, missing, as_of), as_of)
+
+    found = _found_or_taken(session, context, versions, as_of, take)
+    blocked = [state.lead_id for state in states if state.restrictions]
+    return [found[lead_id] for lead_id in versions], blocked
+
+
+def _found_or_taken(
+    session: Session,
+    context: TaskContext,
+    versions: Mapping[str, int],
+    as_of: datetime,
+    take: Callable[[Sequence[str]], list[SnapshotRecord]],
+) -> dict[str, SnapshotRecord]:
+    """Return the snapshots of a few leads by lead: those that are cached or stored, and those that `take` makes."""
     bucket = bucket_of(as_of, context)
+    found = snapshot_cache.find(session, context.tenant_id, versions=versions, bucket=bucket, now=context.now)
+    missing = [lead_id for lead_id in versions if lead_id not in found]
+    if not missing:
+        return found
+    taken = take(missing)
+    snapshot_cache.keep(session, context.tenant_id, taken, bucket=bucket, now=context.now)
+    return found | {snapshot.lead_id: snapshot for snapshot in taken}
+
+
+def _taken(
+    session: Session,
+    context: TaskContext,
+    stored: Sequence[profiles.StoredLead],
+    as_of: datetime,
+    *,
+    with_profiles: bool = False,
+) -> list[SnapshotRecord]:
+    features = extract([lead.profile for lead in stored]).to_rows()
     drafts = [
         SnapshotDraft(
             lead_id=lead.profile.lead_id,
             lead_version=lead.version,
             as_of=as_of,
-            bucket=bucket,
+            bucket=bucket_of(as_of, context),
             feature_schema=SCHEMA_VERSION,
             features=row,
             profile=profiles.encode_profile(lead.profile) if with_profiles else None,

@@ -12,14 +12,15 @@ from datetime import datetime
 
 from db import consent, merging
 from db.records import EventRecord, LeadRecord, LeadState, ScoringView
-from db.repositories.events import events
+from db.repositories.events import events, message_analyses
 from db.repositories.leads import leads
 from db.session import Session
 from domain.documents import JsonMapping, JsonObject
 from ml.features.contextual import normalised_level
-from ml.profiles import Interaction, LeadProfile
+from ml.profiles import Interaction, LeadProfile, MessageSignal
 from tasks.contracts.leads import LeadIn
 from tasks.intake.lead_drafts import to_draft
+from tasks.services.conversations import reading_cache, stored_results
 
 #: canonical columns by how the models read them
 NUMBERS = (
@@ -61,7 +62,7 @@ UNANSWERED = frozenset(
 )
 TEXTS = ("source", "campaign", "timeline", "preapproval", "property_type", "state", "timezone")
 #: changes with what a profile holds: a worker of another version reads the lead again instead
-PROFILE_FORMAT = 1
+PROFILE_FORMAT = 2
 #: texts that an encoded profile holds
 _ENCODED_TEXTS = (
     *("lead_type", "source", "campaign", "stage", "status", "timeline", "preapproval", "property_type", "state"),
@@ -96,12 +97,34 @@ def with_state(profile: LeadProfile, state: LeadState | ScoringView) -> StoredLe
 def load_profiles(
     session: Session, tenant_id: str, records: Sequence[LeadRecord | ScoringView], as_of: Mapping[str, datetime]
 ) -> list[LeadProfile]:
-    """Return the profiles of leads with their events, each as of its own moment."""
-    happened = events.for_leads(session, tenant_id, lead_ids=[record.lead_id for record in records])
-    return [to_profile(record, happened.get(record.lead_id, ()), as_of[record.lead_id]) for record in records]
+    """Return the profiles of leads with their events and what was read in their messages, each as of its own moment."""
+    lead_ids = [record.lead_id for record in records]
+    happened = events.for_leads(session, tenant_id, lead_ids=lead_ids)
+    said = reading_cache.load(session, tenant_id, versions={record.lead_id: record.version for record in records})
+    return [
+        to_profile(
+            record, happened.get(record.lead_id, ()), as_of[record.lead_id], messages=said.get(record.lead_id, ())
+        )
+        for record in records
+    ]
 
 
-def to_profile(record: LeadRecord | ScoringView, happened: Sequence[EventRecord], as_of: datetime) -> LeadProfile:
+def load_messages(session: Session, tenant_id: str, lead_ids: Sequence[str]) -> dict[str, tuple[MessageSignal, ...]]:
+    """Return what was read in the newest messages of leads when they came, oldest first; no text is opened.
+
+    A lead of whom nothing was read is left out.
+    """
+    stored = message_analyses.for_leads(session, tenant_id, lead_ids=lead_ids)
+    return {lead_id: tuple(map(stored_results.to_signal, records)) for lead_id, records in stored.items()}
+
+
+def to_profile(
+    record: LeadRecord | ScoringView,
+    happened: Sequence[EventRecord],
+    as_of: datetime,
+    *,
+    messages: Sequence[MessageSignal] = (),
+) -> LeadProfile:
     """Return a stored lead as of a moment; fields that were observed later are not known yet."""
     is_known = record.observed_at <= as_of
     fields: JsonMapping = record.fields if is_known else {}
@@ -113,6 +136,7 @@ def to_profile(record: LeadRecord | ScoringView, happened: Sequence[EventRecord]
         stage=record.stage if is_known else None,
         custom=dict(record.custom) if is_known else {},
         interactions=tuple(to_interaction(event) for event in happened),
+        messages=tuple(messages),
         **_typed(fields),
     )
 
@@ -207,6 +231,7 @@ def encode_profile(profile: LeadProfile) -> JsonObject:
             ]
             for event in profile.interactions
         ],
+        "messages": [stored_results.encode_signal(signal) for signal in profile.messages],
     }
 
 
@@ -233,5 +258,6 @@ def decode_profile(stored: JsonMapping | None) -> LeadProfile | None:
             )
             for kind, occurred_at, recorded_at, direction, channel, value in stored["interactions"]
         ),
+        messages=tuple(map(stored_results.decode_signal, stored["messages"])),
         **stored["texts"],
     )

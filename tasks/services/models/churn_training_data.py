@@ -21,7 +21,7 @@ from ml.churn.activity import STAGES, ends
 from ml.churn.labels import History, Label, StageRecord, labels, week_start, weekly_dates
 from ml.churn.training import gate, thinned
 from ml.leads import Gate
-from ml.profiles import Interaction, LeadProfile
+from ml.profiles import Interaction, LeadProfile, MessageSignal
 from tasks.services.leads import profiles
 
 #: leads that are read at once, and leads of which `ready` looks at most
@@ -97,9 +97,13 @@ def _histories(
     for start in range(0, len(lead_ids), CHUNK):
         chunk = lead_ids[start : start + CHUNK]
         happened = events.for_leads(session, tenant_id, lead_ids=chunk)
+        said = profiles.load_messages(session, tenant_id, chunk)
         taken = snapshots.newest_at(session, tenant_id, lead_ids=chunk, dates=dates)
         for record in leads.get(session, tenant_id, lead_ids=chunk):
-            history = history_of(record, happened[record.lead_id], taken.get(record.lead_id, ()), until)
+            lead_id = record.lead_id
+            history = history_of(
+                record, happened[lead_id], taken.get(lead_id, ()), until, messages=said.get(lead_id, ())
+            )
             # an archived lead of which no event says when it ended would count as silent
             if record.status != "archived" or ends(history.profile):
                 yield history
@@ -115,10 +119,15 @@ def _as_then(history: History) -> History:
 
 
 def history_of(
-    record: LeadRecord, happened: Sequence[EventRecord], taken: Sequence[SnapshotRecord], until: datetime
+    record: LeadRecord,
+    happened: Sequence[EventRecord],
+    taken: Sequence[SnapshotRecord],
+    until: datetime,
+    *,
+    messages: Sequence[MessageSignal] = (),
 ) -> History:
     """Return all that is known of a lead by now."""
-    profile = profiles.to_profile(record, happened, max(until, record.observed_at))
+    profile = profiles.to_profile(record, happened, max(until, record.observed_at), messages=messages)
     before = _past_stages(taken)
     return History(
         profile=replace(profile, interactions=(*profile.interactions, *_endings(record))),

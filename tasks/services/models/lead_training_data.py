@@ -18,7 +18,7 @@ from domain.documents import JsonObject
 from ml import artifacts
 from ml.features import SCHEMA_VERSION, extract, refused
 from ml.leads import METHOD, after_end
-from ml.profiles import FeatureMatrix, LeadProfile
+from ml.profiles import FeatureMatrix, LeadProfile, MessageSignal
 from tasks.contracts.base.wire import canonical
 from tasks.services.leads import profiles
 from tasks.services.models import closed_leads
@@ -130,21 +130,26 @@ def _profiles(
     session: Session, tenant_id: str, records: Sequence[LeadRecord], readings: Mapping[str, str]
 ) -> list[LeadProfile]:
     """Return leads as they were observed, or as of their end where that was earlier."""
-    happened = events.for_leads(session, tenant_id, lead_ids=[record.lead_id for record in records])
+    lead_ids = [record.lead_id for record in records]
+    happened = events.for_leads(session, tenant_id, lead_ids=lead_ids)
+    said = profiles.load_messages(session, tenant_id, lead_ids)
     return [
-        _at_end(record, happened.get(record.lead_id, ()))
+        _at_end(record, happened.get(record.lead_id, ()), said.get(record.lead_id, ()))
         if readings[record.lead_id] == "after"
-        else profiles.to_profile(record, happened.get(record.lead_id, ()), record.observed_at)
+        else profiles.to_profile(
+            record, happened.get(record.lead_id, ()), record.observed_at, messages=said.get(record.lead_id, ())
+        )
         for record in records
     ]
 
 
-def _at_end(record: LeadRecord, happened: Sequence[EventRecord]) -> LeadProfile:
+def _at_end(record: LeadRecord, happened: Sequence[EventRecord], said: Sequence[MessageSignal]) -> LeadProfile:
     """Return a lead as of its end: all that its record says, and what had happened by then, learnt then or later."""
     # one of the two may be a date without a time
     end = max(moment for moment in (record.label_at, record.created_at) if moment is not None)
     happened = [replace(event, recorded_at=event.occurred_at) for event in happened]
-    return profiles.to_profile(replace(record, observed_at=end), happened, end)
+    said = [replace(signal, recorded_at=signal.occurred_at) for signal in said]
+    return profiles.to_profile(replace(record, observed_at=end), happened, end, messages=said)
 
 
 def _from_leads(

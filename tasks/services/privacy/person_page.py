@@ -61,6 +61,7 @@ def render(document: JsonMapping) -> str:
         _who(stores.get("leads", ())),
         _sources(stores),
         _behaviour(stores.get("events", ())),
+        _read_in_messages(stores.get("message_analyses", ()), stores.get("events", ())),
         _consent(stores.get("consent_entries", ())),
         _computed(stores),
         _planned(stores.get("interventions", ())),
@@ -123,6 +124,22 @@ def _behaviour(events: Sequence[JsonMapping]) -> str:
     ]
     parts = [_table(("when", "what", "by", "words"), rows), _more(len(events))]
     return _section("What you did and wrote", "Newest first.", parts)
+
+
+def _read_in_messages(read: Sequence[JsonMapping], events: Sequence[JsonMapping]) -> str:
+    written_at = {event["event_id"]: _when(event["occurred_at"]) for event in events}
+    rows = [
+        (
+            written_at.get(row["event_id"], ""),
+            row["result"]["language"],
+            _words(row["result"]["tone"]["state"] or "not told"),
+            f"{row['result']['tone']['confidence']:.2f}",
+            ", ".join(sorted({_words(fact["kind"]) for fact in row["result"]["facts"]})),
+        )
+        for row in read[:MOST]
+    ]
+    parts = [_table(("written", "language", "tone", "how sure (0 to 1)", "what it tells"), rows), _more(len(read))]
+    return _section("What was read in your messages", "By a program: a hint, no fact about you.", parts)
 
 
 def _consent(entries: Sequence[JsonMapping]) -> str:

@@ -35,6 +35,8 @@ def test_the_demo_ends_with_a_worklist_of_simulated_leads_and_no_process(tmp_pat
     assert "rows created                   1200" in told
     assert "simulated leads to call today, as of today" in told
     assert told.count("lead_score-0001") >= 10
+    assert re.search(r"^and \d,\d{3} SIMULATED messages from them and to them$", told, re.MULTILINE)
+    _check_how_to_speak(told.partition("[5/5]")[2])
     plans = told.partition("[4/5]")[2].partition("[5/5]")[0]
     assert "the written scorecard judged" in plans
     assert "a first plan waits for a person's yes" in plans
@@ -49,6 +51,18 @@ def test_the_demo_ends_with_a_worklist_of_simulated_leads_and_no_process(tmp_pat
     assert not living(home)
     assert not (tmp_path / "mine.db").exists()
     assert sorted(path.name for path in home.iterdir()) == ["demo", "demo.lock"]
+
+
+def _check_how_to_speak(told):
+    """The list tells of each lead how to speak to it, and of one that wrote everything, with where it comes from."""
+    assert "stands at" in told
+    assert "tone: " in told
+    assert re.search(r"\d\d:00 to \d\d:00 New York time \((own|tenant's) habit\): \w", told)
+    shown = told.partition("how to speak to it\n")[2]
+    assert re.search(r"^  tone +\w+ \d+ %.*\[model\]$", shown, re.MULTILINE)
+    assert re.search(r"^  stage of its journey +.*\[rule\]$", shown, re.MULTILINE)
+    assert re.search(r"^  best time +\d\d:00 to \d\d:00 New York time, .*\[model\]$", shown, re.MULTILINE)
+    assert re.search(r"^  suggestion +.*\[rule\]$", shown, re.MULTILINE)
 
 
 def _check_end(told):

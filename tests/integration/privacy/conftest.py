@@ -72,7 +72,14 @@ def canary(tenant):
     """The lead that is everywhere, with a message."""
     key = f"key-of-{EXTERNAL}"
     lead_id = upsert(tenant_id=tenant, leads=[CANARY], idempotency_key=key)["data"]["lead_ids"][0]
-    told = EventDraft(kind="reply", occurred_at=NOW, recorded_at=NOW, text=TEXT, source_id=f"sms-{EXTERNAL}")
+    told = EventDraft(
+        kind="reply",
+        direction="inbound",
+        occurred_at=NOW,
+        recorded_at=NOW,
+        text=TEXT,
+        source_id=f"sms-{EXTERNAL}",
+    )
     with transaction(EVERY_TENANT) as session:
         events.add(session, tenant, lead_id=lead_id, drafts=[told])
     return lead_id

@@ -130,7 +130,9 @@ def test_a_forgotten_person_is_found_nowhere(tenant, everywhere, other, places, 
     assert answer["models"] == ["lead_score-0001"]
     assert answer["files"] == {"spool_rows": 3, "error_file_rows": 5, "exports": 1}
     assert {"leads", "events", "snapshots", "predictions", "processed", "outbox", "quarantine"} <= set(answer["stores"])
-    assert all(answer["stores"][name] == 1 for name in ("interventions", "enrolments", "risk_checks"))
+    assert all(
+        answer["stores"][name] == 1 for name in ("message_analyses", "interventions", "enrolments", "risk_checks")
+    )
     # A queued message cannot be searched: it runs, finds that nobody may be taken in, and is gone.
     assert broker_keys() == ["ingest"]
     written(broker)

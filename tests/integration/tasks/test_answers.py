@@ -83,6 +83,9 @@ def scores(call: Caller, lead_id: str) -> None:
         call(task, external_ids=["ct1", "ct2"])
         call(task, lead={"external_id": "x", "created_at": NOW.isoformat(), "showings": 1})
     call("churn.predict", lead={"external_id": "x", "stage": "closed", "opportunity_status": "won"})
+    asked = {"id": "m1", "text": "Is it still for sale?", "at": NOW.isoformat(), "direction": "inbound"}
+    call("conversations.analyze", **OWN)
+    call("conversations.analyze", messages=[asked])
     call("leads.override", **OWN, actor="ann", band="hot")
     (row, *_) = call("leads.worklist")["leads"]
     call("leads.mark", prediction_id=row["prediction_id"], actor="ann", verdict="right")
@@ -129,6 +132,7 @@ def people(call: Caller) -> None:
     call("privacy.find", email="c7@example.com", actor="ann")
     call("privacy.correct", external_id="C-7", fields={"first_name": "Cy"}, actor="ann")
     call("privacy.restrict", external_id="C-7", restricted=True)
+    call("conversations.analyze", external_id="C-7")
     for task in ("leads.score", "churn.predict", "pipelines.assess"):
         call(task, external_id="C-7")
         call(task, external_ids=["C-7", "ct2"])

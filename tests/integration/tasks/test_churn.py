@@ -275,7 +275,7 @@ def test_the_stage_lands_with_the_others(leads: list[str]) -> None:
     for stage in pipelines.STAGES.values():
         assert stage(**call)["data"]["state"] == "ok"
     ended = pipelines.finish(**call)
-    assert ended["data"]["stages"] == dict.fromkeys(["snapshot", "score", "churn", "urgency"], "ok")
+    assert ended["data"]["stages"] == dict.fromkeys(["snapshot", *pipelines.STAGES], "ok")
     assert [risk_rows(lead_id) for lead_id in leads] == [1, 1, 1]
 
 

@@ -23,10 +23,12 @@ from workers.base.settings import Settings, settings
 from workers.cli.backfill import report, run_import
 from workers.cli.base.client import Client
 from workers.cli.base.command import CommandFailed
+from workers.cli.base.formatting import there
 from workers.cli.base.output import facts, say
 from workers.cli.base.zones import lead_zones, times_of
-from workers.cli.cluster.sample import SAMPLE, moved_to
+from workers.cli.cluster.sample import MESSAGES, SAMPLE, messages_moved_to, moved_to
 from workers.cli.leads.action_views import show_actions, show_risk, way
+from workers.cli.leads.personalization_view import show_personalization
 from workers.cli.leads.scores import chosen, run_assessment
 from workers.cli.leads.worklist_view import show_worklist
 from workers.cli.models.models import PATIENCE, show_bands, show_comparison
@@ -39,6 +41,8 @@ CALLS = 20
 #: leads most at risk for whom the demo plans, and those of them among whom it looks for some to show
 AT_RISK, LOOKED_AT = 100, 30
 STEPS = 5
+#: file of the sample -> the module that writes it
+WRITERS = {SAMPLE: "generate", MESSAGES: "messages"}
 #: where the set-up of README puts the command
 COMMAND = ".venv/bin/hearth"
 #: what may become of a lead that is planned for; the first that is found is told in full
@@ -65,8 +69,8 @@ class Walk:
 
     def through(self, caller: Client) -> None:
         """Run every step; raise CommandFailed when one fails."""
-        if not SAMPLE.is_file():
-            raise CommandFailed(f"{SAMPLE} is missing; write it with `python examples/generate.py`")
+        if missing := [file for file in (SAMPLE, MESSAGES) if not file.is_file()]:
+            raise CommandFailed(f"{missing[0]} is missing; `python -m examples.{WRITERS[missing[0]]}` writes it")
         click.echo("Hearth's demo: SIMULATED leads of an invented brokerage; no real person is in it.")
         caller.call("hearth.tenants.configure", settings={"name": "Simulated brokerage"}, actor="hearth demo")
         self._import(caller)
@@ -80,12 +84,21 @@ class Walk:
             show_worklist("simulated leads to call today", data, zones)
         if not data["leads"]:
             raise CommandFailed("no lead was assessed; the log says why")
-        self.example = str(data["leads"][0]["external_id"])
+        lead = _who_wrote(data["leads"])
+        self.example = str(lead["external_id"])
+        with times_of(TENANT), there(zones.get(lead["lead_id"])):
+            _show_how_to_speak(self.example, caller.call("hearth.leads.card", lead_id=lead["lead_id"]))
 
     def _import(self, caller: Client) -> None:
         self._say(f"importing {SAMPLE.name}, a few rows of it bad on purpose, with all its times moved to end now")
-        with moved_to(datetime.now(UTC)) as copy:
+        now = datetime.now(UTC)
+        with moved_to(now) as copy:
             report(run_import(caller, copy, profile="canonical"), as_json=False)
+        with messages_moved_to(now) as copy:
+            job = run_import(caller, copy, kind="events")
+        if job["state"] != "finished":
+            report(job, as_json=False)
+        say(f"and {job['result']['rows']['read']:,} SIMULATED messages from them and to them")
 
     def _train(self, caller: Client) -> None:
         self._say("training the lead scorer on the closed leads")
@@ -136,6 +149,18 @@ class Walk:
         click.echo(f"\n{self.brought}")
         if keep:
             click.echo("The cluster stays up until Ctrl-C.")
+
+
+def _who_wrote(leads: Sequence[JsonMapping]) -> JsonMapping:
+    """Return the first lead of a list whose messages have a tone; the first of all where none has."""
+    return next((lead for lead in leads if (lead["tone"] or {}).get("state")), leads[0])
+
+
+def _show_how_to_speak(lead: str, card: JsonMapping) -> None:
+    if card["personalization"]:
+        click.echo()
+        say(f"simulated lead {lead}; messages of simulated leads are invented")
+        show_personalization(card["personalization"])
 
 
 def _most_at_risk() -> list[str]:

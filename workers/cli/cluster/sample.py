@@ -1,7 +1,7 @@
-"""The demo's sample of leads, moved in time: its "today" becomes the moment at which the demo runs.
+"""The demo's sample of leads and their messages, moved in time: its "today" becomes the moment at which the demo runs.
 
-The file in `examples/` ends on a written day, so that it is the same for everybody. What is computed of leads depends
-on how long ago something was, so a demo on any other day would show leads that nobody has called for weeks.
+The files in `examples/` end on a written day, so that they are the same for everybody. What is computed of leads
+depends on how long ago something was, so a demo on any other day would show leads that nobody has called for weeks.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-SAMPLE = Path(__file__).parents[3] / "examples" / "leads.csv"
+_EXAMPLES = Path(__file__).parents[3] / "examples"
+SAMPLE, MESSAGES = _EXAMPLES / "leads.csv", _EXAMPLES / "messages.csv"
 #: a time of the sample, in whatever column
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+Table = tuple[list[str], list[dict[str, str]]]
 
 
 @contextmanager
@@ -25,15 +28,41 @@ def moved_to(now: datetime, sample: Path = SAMPLE) -> Iterator[Path]:
 
     The copy is gone when the block ends. `now` is aware; it counts to the second.
     """
-    with sample.open(encoding="utf-8", newline="") as source:
+    columns, rows = _read(sample)
+    with _copy_of(sample, columns, moved(rows, _span(rows, now))) as copy:
+        yield copy
+
+
+@contextmanager
+def messages_moved_to(now: datetime, sample: Path = SAMPLE, messages: Path = MESSAGES) -> Iterator[Path]:
+    """Yield a copy of the messages of the sample's leads, moved with them but by whole days.
+
+    So people still write at the hours at which they wrote, at most a day before what is told of them.
+    """
+    days = timedelta(days=_span(_read(sample)[1], now) // timedelta(days=1))
+    columns, rows = _read(messages)
+    with _copy_of(messages, columns, moved(rows, days)) as copy:
+        yield copy
+
+
+def _span(rows: Sequence[Mapping[str, str]], now: datetime) -> timedelta:
+    return now.replace(microsecond=0) - today_of(rows)
+
+
+def _read(path: Path) -> Table:
+    with path.open(encoding="utf-8", newline="") as source:
         reader = csv.DictReader(source)
-        columns, rows = list(reader.fieldnames or ()), list(reader)
+        return list(reader.fieldnames or ()), list(reader)
+
+
+@contextmanager
+def _copy_of(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> Iterator[Path]:
     with TemporaryDirectory(prefix="hearth-demo-") as folder:
-        copy = Path(folder) / sample.name
+        copy = Path(folder) / path.name
         with copy.open("w", encoding="utf-8", newline="") as target:
             writer = csv.DictWriter(target, columns, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(moved(rows, now.replace(microsecond=0) - today_of(rows)))
+            writer.writerows(rows)
         yield copy
 
 

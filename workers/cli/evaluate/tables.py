@@ -15,8 +15,11 @@ from workers.cli.evaluate.csv_table import Table
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-def open_tables(paths: Sequence[Path], columns: str | None, target: str) -> Table:
-    """Read and join files; print what was left out. Raise TableUnreadable; a missing target is wrong usage."""
+def open_tables(paths: Sequence[Path], columns: str | None, target: str, *, option: str = "--target") -> Table:
+    """Read and join files; print what was left out. Raise TableUnreadable; a missing target is wrong usage.
+
+    `option` is the one that named the target.
+    """
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     read = [csv_table.read(path, names) for path in paths]
     for file in read:
@@ -26,7 +29,7 @@ def open_tables(paths: Sequence[Path], columns: str | None, target: str) -> Tabl
                 f"the first on line {file.first_misfit}"
             )
     joined = csv_table.join(read, target)
-    require_column(joined, target, "--target")
+    require_column(joined, target, option)
     return joined
 
 

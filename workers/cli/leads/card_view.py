@@ -1,4 +1,4 @@
-"""Print a lead's card in words: what forbids a call first, then what to do, the score, the risk, and what happened."""
+"""Print a lead's card in words: what forbids a call, what to do and to say, the score, the risk, what happened."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from domain.documents import JsonMapping
 from workers.cli.base.formatting import between, moment, money, number, percent, there
 from workers.cli.base.output import facts, filled, say, table
 from workers.cli.leads.action_views import show_actions, show_consent, show_next, show_risk
+from workers.cli.leads.personalization_view import show_personalization
 from workers.pages.labels import CHANNELS, plain
 
 #: parts of a card that have words of their own below; any other is printed by its name
@@ -15,7 +16,7 @@ _SAID = frozenset(
     {
         *("lead_id", "external_id", "lead_type", "stage", "status", "assigned_to", "contactable", "blocked"),
         *("next", "score", "override", "changed", "expected_value", "above", "history"),
-        *("risk", "actions", "consent", "events", "outcomes"),
+        *("risk", "personalization", "actions", "consent", "events", "outcomes"),
     }
 )
 #: what a lead is reported for, where the name of the threshold is no word for it
@@ -31,6 +32,9 @@ def show_card(lead: str, data: JsonMapping, zone: str | None = None) -> None:
     if data.get("next"):
         with there(zone):
             show_next(data["next"])
+    if data.get("personalization"):
+        with there(zone):
+            show_personalization(data["personalization"])
     if data.get("score"):
         show_score(data)
     if data.get("risk"):

@@ -9,8 +9,12 @@ from workers.cli.base.formatting import moment, percent
 from workers.cli.base.output import filled, say, table
 from workers.cli.leads.action_views import way
 from workers.cli.leads.card_view import texts
+from workers.cli.leads.personalization_view import approach, missing, standing
 
-COLUMNS = ("rank", "lead", "chance", "band", "why now", "action", "due by", "new", "risk", "reasons", "model")
+COLUMNS = (
+    *("rank", "lead", "chance", "band", "why now", "action", "due by", "stands at", "speak to it"),
+    *("new", "risk", "reasons", "model"),
+)
 NO_DATES = "no dates in your file: when to call cannot be told; the order is by chance alone"
 NO_CONSENT = (
     "most leads have no stored consent to calls: import opt_in_call, or, if the brokerage has the consent of all, "
@@ -20,13 +24,14 @@ NO_CONSENT = (
 
 def show_worklist(title: str, data: JsonMapping, zones: Mapping[str, str] | None = None) -> None:
     """Print a worklist; the times of a lead are told in its zone, where `zones` has one by its id."""
-    rows = [_row(lead, (zones or {}).get(lead["lead_id"])) for lead in data["leads"]]
+    with_tone = any((lead.get("tone") or {}).get("state") for lead in data["leads"])
+    rows = [_row(lead, (zones or {}).get(lead["lead_id"]), with_tone=with_tone) for lead in data["leads"]]
     heading = f"{title}, as of {moment(data['as_of'])}"
     if rows:
         table(heading, *filled(COLUMNS, rows))
     else:
         say(f"{heading}: nobody to call")
-    for line in (*_left_out(data), *_doubtful(data)):
+    for line in (*_left_out(data), *_doubtful(data), *missing(data["leads"])):
         say(line)
 
 
@@ -84,7 +89,7 @@ def many(number: int) -> str:
     return "1 lead" if number == 1 else f"{number:,} leads"
 
 
-def _row(lead: JsonMapping, zone: str | None) -> Sequence[object]:
+def _row(lead: JsonMapping, zone: str | None, *, with_tone: bool) -> Sequence[object]:
     band = f"{lead['band']}, says {lead['override']['actor']}" if lead.get("override") else lead["band"]
     return (
         lead["rank"],
@@ -94,6 +99,8 @@ def _row(lead: JsonMapping, zone: str | None) -> Sequence[object]:
         lead["why_now"],
         _action(lead, zone),
         moment(lead["due_by"], zone=zone) if lead["due_by"] else None,
+        standing(lead, with_tone=with_tone),
+        approach(lead),
         (lead.get("changed") or {}).get("text"),
         _risk(lead.get("risk")),
         texts(lead["reasons"]),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 
 from domain.risk import INDICATORS
 from ml.churn import scorecard
-from ml.churn.indicators import Indicator, Tone, measure, spread
+from ml.churn.indicators import Indicator, measure, spread
 from ml.features import extract
 from ml.features.events import KINDS
-from ml.profiles import FeatureMatrix, Interaction, LeadProfile
+from ml.interventions.policy import LEAVE
+from ml.profiles import FactSignal, FeatureMatrix, Interaction, LeadProfile, MessageSignal
 from ml.urgency import THRESHOLDS
 from tests.support.leads import NOW, leads
 
@@ -30,8 +32,24 @@ def lead(*groups: tuple[Interaction, ...], **changes: object) -> LeadProfile:
     return replace(LEAD, interactions=tuple(one for group in groups for one in group), **changes)
 
 
-def signs_of(profile: LeadProfile, tone: Tone | None = None) -> dict[str, Indicator]:
-    measured = measure([profile], extract([profile]), tones=[tone])
+def said(days: float, polarity: float | None = None, **told: Any) -> MessageSignal:
+    """Make what was read in a message so many days ago; `told` are facts by kind, or state and confidence."""
+    at = NOW - timedelta(days=days)
+    state, confidence = told.pop("state", None), told.pop("confidence", 0.0)
+    facts = tuple(FactSignal(kind=kind, value=value, bound=None, confidence=0.9) for kind, value in told.items())
+    return MessageSignal(
+        event_id=f"{days}",
+        occurred_at=at,
+        recorded_at=at,
+        polarity=polarity,
+        state=state,
+        confidence=confidence,
+        facts=facts,
+    )
+
+
+def signs_of(profile: LeadProfile) -> dict[str, Indicator]:
+    measured = measure([profile], extract([profile]))
     return {one.name: one for one in spread(measured)[0]}
 
 
@@ -85,11 +103,69 @@ def test_missed_appointments_fade_and_weigh_against_kept_ones() -> None:
     assert signs_of(kept)["missed_appointments"].value < 0.25
 
 
+def tone(*messages: MessageSignal) -> Indicator:
+    return signs_of(replace(LEAD, messages=messages))["negative_sentiment"]
+
+
 def test_tone_counts_by_how_much_was_read() -> None:
-    few, many = (signs_of(LEAD, Tone(messages=count, polarity=-0.8))["negative_sentiment"] for count in (1, 18))
+    few, many = (tone(*(said(day, -0.8) for day in range(count))) for count in (1, 18))
     assert (few.value, many.value) == (pytest.approx(0.8 / 3, abs=1e-4), pytest.approx(0.72))
-    assert signs_of(LEAD, Tone(messages=9, polarity=0.5))["negative_sentiment"].value == 0
-    assert not signs_of(LEAD)["negative_sentiment"].known
+    assert tone(*(said(day, 0.5) for day in range(9))).value == 0
+    assert not tone().known
+    assert not tone(said(3)).known, "a message that was not read for its polarity"
+
+
+def test_newer_messages_count_more_and_a_turn_for_the_worse_counts_too() -> None:
+    better, worse = tone(said(40, -0.6), said(2, 0.6)), tone(said(40, 0.6), said(2, -0.6))
+    assert better.value == 0
+    assert worse.value > tone(said(2, -0.6), said(1, -0.6)).value / 2
+    weight = 2 ** (-38 / 21)
+    assert worse.evidence["polarity"] == pytest.approx((-0.6 + 0.6 * weight) / (1 + weight), abs=0.01)
+
+
+def test_a_tone_that_is_not_sure_does_not_count() -> None:
+    messages = [said(1, -0.5, state="angry", confidence=0.49), said(2, -0.5, state="frustrated", confidence=0.5)]
+    assert tone(*messages).evidence == {"messages": 2, "negative_messages": 1, "polarity": -0.5}
+
+
+def test_old_messages_and_those_not_yet_known_tell_nothing() -> None:
+    assert not tone(said(113, -0.9), said(-1, -0.9)).known
+    late = replace(said(5, -0.9), recorded_at=NOW + timedelta(days=1))
+    assert not tone(late).known
+
+
+def test_tone_alone_comes_to_no_plan() -> None:
+    """The worst tone there is, of somebody of whom nothing else warns, in more messages than anybody reads."""
+    furious = [said(day / 4, -1.0, state="angry", confidence=0.99) for day in range(200)]
+    calm = replace(lead(happened("reply", 1)), messages=())
+    quiet, angry = calm, replace(calm, messages=tuple(furious))
+    measured = measure([quiet, angry], extract([quiet, angry]))
+    before, after = scorecard.probabilities(measured).tolist()
+    assert before < after < LEAVE
+    values = {name: float(one.values[1]) for name, one in measured.items()}
+    assert values["negative_sentiment"] > 0.98
+    assert scorecard.without_tone(values) == pytest.approx(before, abs=1e-4)
+
+
+def test_a_competitor_counts_where_the_lead_names_one() -> None:
+    named = replace(LEAD, messages=(said(3, competitor="brokerage"), said(9, competitor="has_agent")))
+    found = signs_of(named)["competitor_activity"]
+    assert (found.value, found.evidence["mentions"], found.known) == (0.75, 2, True)
+    unsure = replace(named.messages[0].facts[0], confidence=0.3)
+    doubtful = replace(LEAD, messages=(replace(named.messages[0], facts=(unsure,)),))
+    assert signs_of(doubtful)["competitor_activity"].value == 0
+
+
+def test_a_decision_is_put_off_where_the_lead_says_so() -> None:
+    later = replace(LEAD, messages=(said(30, timeline="0-3"), said(10, timeline="3-6")))
+    found = signs_of(later)["delayed_decisions"]
+    assert (found.value, found.evidence["put_off"]) == (0.5, 1)
+    sooner = replace(LEAD, messages=(said(30, timeline="12+"), said(10, timeline="0-3")))
+    assert signs_of(sooner)["delayed_decisions"].value == 0
+    dear = replace(LEAD, messages=tuple(said(day, price_objection="too_expensive") for day in (1, 2, 3, 4)))
+    assert signs_of(dear)["delayed_decisions"].value == 0.5
+    assert signs_of(dear)["delayed_decisions"].evidence["price_objections"] == 4
+    assert "put_off" not in signs_of(dear)["delayed_decisions"].evidence
 
 
 def test_who_looks_around_and_does_not_answer_is_served_elsewhere() -> None:

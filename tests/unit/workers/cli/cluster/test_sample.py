@@ -54,6 +54,30 @@ def test_moved_back_it_is_the_sample_byte_for_byte():
         assert copy.read_bytes() == sample.SAMPLE.read_bytes()
 
 
+@pytest.mark.parametrize("now", [NOW, datetime(2027, 6, 1, 3, tzinfo=UTC)])
+def test_messages_are_moved_by_whole_days_and_never_later_than_their_lead(now):
+    with sample.messages_moved_to(now) as copy, sample.moved_to(now) as leads_copy:
+        assert copy.name == sample.MESSAGES.name
+        told, leads = rows_of(copy), {row["external_id"]: row for row in rows_of(leads_copy)}
+    assert not copy.parent.exists()
+    spans = set()
+    for before, after in zip(rows_of(sample.MESSAGES), told, strict=True):
+        moved = datetime.fromisoformat(after["occurred_at"])
+        spans.add(moved - datetime.fromisoformat(before["occurred_at"]))
+        assert before | {"occurred_at": after["occurred_at"]} == after
+        if after["direction"] == "inbound":
+            lead = leads[after["external_id"]]
+            assert lead["created_at"] < after["occurred_at"] <= lead["last_replied_at"]
+    (span,) = spans
+    assert span % timedelta(days=1) == timedelta(0)
+    assert timedelta(0) <= (now - generate.NOW) - span < timedelta(days=1, seconds=1)
+
+
+def test_moved_to_their_own_day_the_messages_are_the_sample_byte_for_byte():
+    with sample.messages_moved_to(generate.NOW) as copy:
+        assert copy.read_bytes() == sample.MESSAGES.read_bytes()
+
+
 def test_no_lead_was_contacted_before_it_came_nor_later_than_now(copied):
     told = ("last_contacted_at", "last_activity_at", "last_replied_at", "stage_changed_at")
     for row in copied:

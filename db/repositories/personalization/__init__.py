@@ -1,0 +1,1 @@
+"""What is kept for the way to speak to leads."""

@@ -1,0 +1,152 @@
+"""Find phrases by which a lead says how it feels, in words of buying and selling homes.
+
+They stand in `cues.toml`, for the states of which the training data has few examples or none.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from domain.documents import TomlMapping
+from domain.emotions import EMOTIONAL_STATES, EmotionalState
+from ml.errors import CatalogueError
+from ml.language.patterns import ENTRIES, Trie, expand, read_data_file
+
+#: a word, or a mark that ends a phrase; a dash between blanks does, one within a word does not
+_TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[.,;:!?()\n]| [-\u2013\u2014] ")
+#: words that turn what follows into its opposite, within so many words
+_NEGATIONS = frozenset(
+    "not no never nothing isnt arent wasnt werent dont doesnt didnt wont wouldnt cannot cant hardly without stop".split()
+)
+_REACH = 3
+_ANY = "_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cue:
+    """A phrase that was found: characters [start, end) of the text."""
+
+    id: str
+    state: EmotionalState
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class CueCatalogue:
+    """The phrases of all cues as a trie of words; at the end of a phrase stands the id of its cue."""
+
+    version: str
+    states: Mapping[str, EmotionalState]
+    phrases: Trie
+    lists: Mapping[str, tuple[str, ...]]
+
+
+def find_cues(text: str) -> tuple[Cue, ...]:
+    """Return the cues of a text, in its order; the longest phrase counts where several begin at one word.
+
+    >>> [cue.id for cue in find_cues("Honestly, I'm a bit overwhelmed.")]
+    ['overwhelmed.said']
+    >>> find_cues("I'm not worried at all")
+    ()
+    """
+    words, spans = _words(text)
+    return tuple(_found(words, spans, catalogue()))
+
+
+@cache
+def catalogue() -> CueCatalogue:
+    """Return the cues that ship with Hearth. Raises CatalogueError."""
+    return load_cues(read_data_file("ml.language.emotion", "cues.toml"))
+
+
+def load_cues(text: str) -> CueCatalogue:
+    """Return the cues of a data file. Raises CatalogueError, which names the cue."""
+    try:
+        file = tomllib.loads(text)
+        states = {table["id"]: _state(table) for table in file["cue"]}
+        if len(states) < len(file["cue"]):
+            raise ValueError("a cue is defined twice")  # noqa: TRY301 - reported with the errors below
+        lists: dict[str, list[str]] = file.get("list", {})
+        phrases: Trie = {}
+        for table in file["cue"]:
+            for pattern in table["phrases"]:
+                _add(phrases, expand(pattern, lists), table["id"])
+        return CueCatalogue(str(file["version"]), states, phrases, _lists_by_word(lists))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CatalogueError(f"cues.toml: {type(error).__name__} {error}: install Hearth again") from None
+
+
+def _state(table: TomlMapping) -> EmotionalState:
+    for state in EMOTIONAL_STATES:
+        if table["state"] == state and table["id"].startswith(f"{state}."):
+            return state
+    raise ValueError(f"{table['id']} is named after no state")
+
+
+def _add(trie: Trie, phrases: Sequence[tuple[str, ...]], cue: str) -> None:
+    for phrase in phrases:
+        node = trie
+        for word in phrase:
+            node = node.setdefault(word, {})
+        node[ENTRIES] = cue
+
+
+def _lists_by_word(lists: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    names: dict[str, tuple[str, ...]] = {}
+    for name, members in lists.items():
+        for member in members:
+            names[member] = (*names.get(member, ()), f"<{name}>")
+    return names
+
+
+def _words(text: str) -> tuple[list[str], list[tuple[int, int]]]:
+    """Return the words as phrases write them, with their characters; a mark that no phrase goes over is empty."""
+    words: list[str] = []
+    spans: list[tuple[int, int]] = []
+    for match in _TOKEN.finditer(text):
+        token = match[0].lower()
+        if not token.isalnum():
+            token = "".join(filter(str.isalnum, token))
+        words.append(token)
+        spans.append(match.span())
+    return words, spans
+
+
+def _found(words: Sequence[str], spans: Sequence[tuple[int, int]], known: CueCatalogue) -> Iterator[Cue]:
+    forms = [(word, *known.lists.get(word, ()), _ANY) if word else () for word in words]
+    at = 0
+    while at < len(words):
+        longest = _longest(forms, at, known.phrases)
+        if longest is None or _negated(words, at):
+            at += 1
+            continue
+        last, cue = longest
+        yield Cue(id=cue, state=known.states[cue], start=spans[at][0], end=spans[last][1])
+        at = last + 1
+
+
+def _longest(forms: Sequence[tuple[str, ...]], first: int, phrases: Trie) -> tuple[int, str] | None:
+    """Return the last word and the cue of the longest phrase that begins at a word."""
+    longest = None
+    nodes = [phrases]
+    for at in range(first, len(forms)):
+        nodes = [node[form] for node in nodes for form in forms[at] if form in node]
+        if not nodes:
+            break
+        ends = [node[ENTRIES] for node in nodes if ENTRIES in node]
+        longest = (at, ends[0]) if ends else longest
+    return longest
+
+
+def _negated(words: Sequence[str], at: int) -> bool:
+    for word in reversed(words[max(0, at - _REACH) : at]):
+        if not word:
+            return False
+        if word in _NEGATIONS:
+            return True
+    return False

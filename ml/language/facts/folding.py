@@ -1,0 +1,90 @@
+"""Fold a message for reading, letter by letter, so that a place in the folded text is the same place in the message."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_DIGIT = re.compile(r"[0-9]")
+_SENTENCE_END = re.compile(r"[!?\n]+|(?<!\bst)(?<!\bapprox)(?<!\bsq)\.+(?=[ \n]|\Z)")
+_SAME = {
+    **dict.fromkeys("\u2018\u2019\u02bc\u00b4`", "'"),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+    **dict.fromkeys("\t\u00a0\u2009\u202f\u2007", " "),
+    **dict.fromkeys("\r\x0b\x0c\u2028", "\n"),
+}
+#: words that only a Spanish text has
+_SPANISH = frozenset(
+    """presupuesto dolares hasta quiero quisiera manana casa casas busco buscamos necesito entre menos maximo minimo
+    para por habitaciones cuartos recamaras banos renta hola gracias tengo puedo podemos nosotros lunes martes miercoles
+    jueves viernes sabado domingo alrededor departamento""".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedText:
+    """A message in lower-case letters without accents; as long as the message, place by place."""
+
+    text: str
+    #: the words that occur, so that a kind of fact that needs one of them costs one comparison of sets
+    words: frozenset[str]
+    has_digit: bool
+
+    @property
+    def is_spanish(self) -> bool:
+        return not self.words.isdisjoint(_SPANISH)
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceSpan:
+    """A sentence of a folded text: characters [start, end), and whether a question mark ends it."""
+
+    start: int
+    end: int
+    asks: bool
+
+
+def folded(text: str) -> FoldedText:
+    r"""Return a text in lower case, without accents and typographic signs, of the same length.
+
+    >>> folded("Ma\u00f1ana \u2013 3 PM?").text
+    'manana - 3 pm?'
+    """
+    plain = text.lower() if text.isascii() else "".join(map(_plain_letter, text))
+    return FoldedText(plain, frozenset(_WORD.findall(plain)), _DIGIT.search(plain) is not None)
+
+
+@lru_cache(maxsize=4096)
+def _plain_letter(letter: str) -> str:
+    """Return one lower-case character for one character."""
+    letter = _SAME.get(letter, letter)
+    base = unicodedata.normalize("NFD", letter)[0].lower() if letter.isalpha() else letter
+    return base if len(base) == 1 else letter
+
+
+def sentence_at(message: FoldedText, place: int) -> str:
+    """Return the sentence in which a place stands.
+
+    >>> sentence_at(folded("No. We can meet at 3. Bye"), 8)
+    ' we can meet at 3'
+    """
+    return next((message.text[s.start : s.end] for s in sentences(message) if place < s.end), "")
+
+
+def sentences(message: FoldedText) -> Iterator[SentenceSpan]:
+    """Yield the sentences of a message.
+
+    >>> [(span.start, span.end, span.asks) for span in sentences(folded("Hi. Is it 2.5?"))]
+    [(0, 2, False), (3, 13, True)]
+    """
+    start = 0
+    for end in _SENTENCE_END.finditer(message.text):
+        if end.start() > start:
+            yield SentenceSpan(start, end.start(), "?" in end[0])
+        start = end.end()
+    if start < len(message.text):
+        yield SentenceSpan(start, len(message.text), asks=False)
