@@ -140,7 +140,7 @@ def site(kind: Kind, *, beat: bool = False) -> Iterator[Site]:
     with ExitStack() as stack:
         files = stack.enter_context(_folder("hearth-bench-"))
         home = files / "home"
-        url = f"sqlite:///{home / 'hearth.db'}" if kind == "sqlite" else stack.enter_context(_postgresql())
+        url = f"sqlite:///{home / 'hearth.db'}" if kind == "sqlite" else stack.enter_context(postgresql())
         settings = Settings(home=home, redis_url=None, database_url=SecretStr(url), keys=None)
         running = stack.enter_context(
             embedded.start(settings, flower=False, beat=beat, fold=True, tasks="benchmarks.noops")
@@ -154,7 +154,7 @@ def site(kind: Kind, *, beat: bool = False) -> Iterator[Site]:
 
 
 @contextmanager
-def _postgresql() -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """A PostgreSQL server of our own, with its own durable defaults: the URL of an empty database for a plain role."""
     with (
         _folder("hearth-bench-pg-") as folder,

@@ -11,6 +11,7 @@ from celery import chain, chord
 from sqlalchemy import text
 
 from db.session import EVERY_TENANT, transaction
+from tasks.pipelines import STAGES
 from workers.bootstrap import app
 
 INSERT = text("INSERT INTO bench_rows (id, run, at) VALUES (:id, :run, :at)")
@@ -48,9 +49,9 @@ def entry(finish_id: str, run: str | None = None) -> str:
 
 @task("bench.start")
 def start(finish_id: str, run: str | None = None) -> str:
-    """Publishes the canvas: one stage, then a chord of three with its callback."""
+    """Publishes the canvas: one stage, then a chord of as many as an assessment has, with its callback."""
     at = commit(run)
-    stages = chord([stage.si(run) for _ in range(3)], finish.si(run).set(task_id=finish_id))
+    stages = chord([stage.si(run) for _ in STAGES], finish.si(run).set(task_id=finish_id))
     chain(stage.si(run), stages).apply_async()
     return at
 

@@ -28,6 +28,7 @@ MODULES = (
     "planning",
     "interventions",
     "refusals",
+    "journey",
 )
 BUILD = ROOT / "build"
 Found = dict[str, Any]

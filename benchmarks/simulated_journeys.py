@@ -162,7 +162,7 @@ def _message(random: Random, lead: int, at: datetime, stage: int) -> MessageSign
         for kind, chances in FACTS.items()
         if random.random() < (chances[stage] * (1 - OVERLOOKED) + FALSE * (1 - chances[stage]))
     ]
-    values = {"budget": (None, 400_000.0), "preapproval": "preapproved"}
+    values: dict[str, str | tuple[None, float]] = {"budget": (None, 400_000.0), "preapproval": "preapproved"}
     facts = [FactSignal(kind=kind, value=values.get(kind), bound=None, confidence=0.9) for kind in kinds]
     return MessageSignal(
         event_id=f"{lead}-{at:%j%H%M}", occurred_at=at, recorded_at=at, channel="sms", facts=tuple(facts)

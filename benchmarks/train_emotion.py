@@ -74,10 +74,10 @@ def labelled(path: Path, mapped: LabelMap) -> Labelled:
 
 
 def rows(path: Path) -> tuple[list[str], Sequence[str]]:
-    """Give the texts and the label cells of a file without a header and without quoting."""
+    """Give the texts and the label cells of a file without a header; a text with quotation marks is in such marks."""
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", encoding="utf-8", newline="") as file:
-        read = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        read = list(csv.reader(file, delimiter="\t"))
     return [row[0] for row in read], [row[1] for row in read]
 
 

@@ -24,8 +24,10 @@ from examples.generate import Row
 COLUMNS = ("external_id", "source_system", "kind", "occurred_at", "direction", "channel", "text", "source_id")
 #: most texts from a lead, and to it; below that as many to it for each from it as its row counts
 FROM_LEAD, TO_LEAD = 3, 4
-#: every so many leads that clicked in an e-mail, one answered it
-EMAIL_REPLY = 3
+#: every so many leads that clicked in an e-mail one answered it, and of those who got some one has one unanswered
+EMAIL_REPLY, EMAIL_SENT = 3, 2
+#: how far back the brokerage's export of messages goes
+EXPORTED = timedelta(days=120)
 #: hour in the leads' zone -> weight: the leads write most after work, the brokerage from nine to six
 CLOCK = (1, 0, 0, 0, 0, 0, 1, 3, 5, 5, 5, 4, 7, 5, 4, 4, 5, 8, 12, 13, 9, 5, 3, 1)
 OFFICE = tuple(int(9 <= hour < 18) for hour in range(24))
@@ -188,8 +190,11 @@ def _sent(random: Random, row: Row, replies: Sequence[tuple[datetime, str, str]]
     for at, kind, _ in replies:
         asked = _before(random, min(at, last), random.expovariate(1 / 0.2), OFFICE)
         yield max(asked, first), "email_sent" if kind == "email_reply" else "sms_sent"
-    for _ in range(_texts_to(row, texts) - texts):
-        yield max(_before(random, last, random.expovariate(1 / 8), OFFICE), first), "sms_sent"
+    unanswered = ["sms_sent"] * (_texts_to(row, texts) - texts)
+    if int(row["emails_sent"] or 0) and random.randrange(EMAIL_SENT) == 0:
+        unanswered.append("email_sent")
+    for kind in unanswered:
+        yield max(_before(random, last, random.expovariate(1 / 8), OFFICE), first), kind
 
 
 def _texts_to(row: Row, texts: int) -> int:
@@ -221,10 +226,11 @@ def _of_lead(seed: int, row: Row) -> Iterator[Row]:
 
 
 def messages(seed: int, n: int, now: datetime = generate.NOW) -> list[Row]:
-    """Return the file's rows: messages of the `n` leads of `seed`, oldest first."""
+    """Return the file's rows: the late messages of the `n` leads of `seed`, oldest first."""
     leads = {row["external_id"]: row for row in generate.rows(seed, n, now) if row["external_id"]}
     told = [message for row in leads.values() for message in _of_lead(seed, row)]
-    return sorted(told, key=lambda message: (message["occurred_at"], message["source_id"]))
+    late = [message for message in told if _moment(message["occurred_at"]) > now - EXPORTED]
+    return sorted(late, key=lambda message: (message["occurred_at"], message["source_id"]))
 
 
 def write(target: TextIO, table: Sequence[Row]) -> None:

@@ -10,6 +10,7 @@ from importlib import import_module
 
 from ml.features import prohibited
 from ml.interventions.wording import copy_check
+from ml.language import analysis
 from tasks.contracts.base import request
 from tasks.runtime import registry
 from workers.app import app
@@ -31,6 +32,7 @@ for _name in (
     import_module(_name)
 copy_check.catalogue()
 prohibited.vocabulary()
+analysis.load()
 gc.freeze()
 gc.enable()
 

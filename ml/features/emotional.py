@@ -49,7 +49,6 @@ NUMBERS = (*MEASURED, "polarity_trend", "polarity_volatility", "messages_read", 
 #: changes when a column changes its meaning; part of the fingerprint of the features
 DEFINITION = (HALF_LIFE_DAYS, TREND_HALF_LIVES, MIN_FOR_TREND, SURE_FACT, TOLD_DAYS, CAP)
 
-
 _NO_TONE, _NO_FACT = (None,) * len(EMOTIONAL_STATES), (0.0,) * len(COUNTED)
 
 

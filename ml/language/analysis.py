@@ -6,7 +6,7 @@ A tone and a sentiment are read only in the language of their models; facts (a r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from ml.language.emotion import reader as emotion
@@ -25,6 +25,11 @@ def version() -> str:
     return f"1+{sentiment.VERSION}+{emotion.VERSION}+{facts.VERSION}"
 
 
+def load() -> None:
+    """Load every model and word list, as the first message would: a worker does so before it forks."""
+    analyse(["When could we see it? Under 450k."], at=[datetime(2026, 1, 1, tzinfo=UTC)], zones=[ZoneInfo("UTC")])
+
+
 def __getattr__(name: str) -> str:
     if name == "VERSION":
         return version()
@@ -37,7 +42,6 @@ def analyse(texts: Sequence[str], *, at: Sequence[datetime], zones: Sequence[Zon
     `at` are the moments at which they were written (aware), `zones` the writers' time zones: a visit "tomorrow at 3" is
     told by them. Many at once cost less a message than one.
 
-    >>> from datetime import UTC
     >>> said = analyse(["Can we see it tomorrow at 3pm?\n> Reply STOP to opt out"],
     ...                at=[datetime(2026, 3, 2, 15, tzinfo=UTC)], zones=[ZoneInfo("America/New_York")])
     >>> said[0].words, said[0].language, any(fact.kind == "opt_out" for fact in said[0].facts)

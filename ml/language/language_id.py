@@ -16,7 +16,7 @@ from pathlib import Path
 
 UNKNOWN = "und"
 #: most characters that are looked at; a language is told long before
-_LONGEST = 2_000
+_LONGEST = 600
 #: what one letter that few languages write counts beside a small word
 _LETTER = 0.5
 #: what the end of an unknown word counts

@@ -8,6 +8,7 @@ Letters are bytes of UTF-8: in English one each; an emoji is a run of four.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _Part: TypeAlias = tuple[Hashes, Ints, Ints]
 LONGEST = 5
 #: how the hash of each kind begins, so that a word and the same run of letters are two features
 _WORD, _LETTERS = b"w ", b"c "
+#: runs of letters and digits, and of marks
+_PARTS = re.compile(rb"[0-9A-Za-z'\x80-\xff]+|[^0-9A-Za-z'\x80-\xff]+")
 _APOSTROPHES = str.maketrans("\u2019\u2018\u02bc`\u00b4", "'''''")
 
 
@@ -61,7 +64,7 @@ class Joined:
 
     def __init__(self, texts: Sequence[str]) -> None:
         """Join texts."""
-        parts = [_lowered(text).encode("utf-8", "replace") for text in texts]
+        parts = [lowered(text).encode("utf-8", "replace") for text in texts]
         lengths = np.fromiter(map(len, parts), np.intp, len(parts))
         self.data = b" %b " % b" ".join(parts)
         self.codes = np.frombuffer(self.data, np.uint8)
@@ -123,6 +126,16 @@ def grams(texts: Sequence[str]) -> Grams:
     )
 
 
+def lowered(text: str) -> str:
+    """Return a text in lower case, letter for letter."""
+    if text.isascii():
+        return text.lower()
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        lowered = "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
+    return lowered.translate(_APOSTROPHES)
+
+
 def places_in(known: Hashes, hashes: Hashes) -> Ints:
     """Return the place of each hash in a sorted list that is not empty, -1 where it is not there.
 
@@ -146,14 +159,23 @@ def distinct(hashes: Hashes, texts: Ints, rows: int) -> list[Hashes]:
     return [kept[first:last] for first, last in pairwise(cuts)]
 
 
-def _lowered(text: str) -> str:
-    """Return a text in lower case, letter for letter."""
-    if text.isascii():
-        return text.lower()
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        lowered = "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
-    return lowered.translate(_APOSTROPHES)
+def of_run(run: bytes) -> tuple[list[int], list[int], bytes]:
+    """Return the n-grams of a run of lower-case letters without a blank: of its words, of all else, and its first word.
+
+    What `grams` returns of a text is this of its runs, and the pairs of words from run to run.
+
+    >>> words, others, first = of_run(b"ok!")
+    >>> len(words), len(others), first
+    (2, 11, b'ok')
+    """
+    crc, padded = zlib.crc32, b" %b " % run
+    found = _PARTS.findall(run)
+    words = [crc(word, crc(_WORD)) for word in found]
+    others = [crc(after, crc(b" ", before)) for before, after in zip(words, found[1:], strict=False)]
+    begun, size = crc(_LETTERS), len(padded)
+    for start in range(size - 1):
+        others += [crc(padded[start:end], begun) for end in range(start + 2, min(start + LONGEST, size) + 1)]
+    return words, others, found[0]
 
 
 def _words(joined: Joined, classes: _Bytes) -> tuple[_Part, _Part]:

@@ -1,9 +1,9 @@
 """How far a lead has come on its way to a decision: five stages with probabilities, by written rules over its features.
 
-What a lead did, wants and told gives points (`journey.toml`); their sum is its readiness, and four cuts part the
-stages. Probabilities follow the ordinal logistic model: P(stage >= k) = 1 / (1 + exp((cut_k - readiness) / width))
-(McCullagh, 1980, with written cuts). Points fade with silence. A stage is left only when the readiness lies beyond the
-cut by a margin (hysteresis), so that a wavering lead keeps its stage.
+What a lead did, wants and told gives points (`journey.toml`), of each kind up to a most; their sum is its readiness,
+and four cuts part the stages. Probabilities follow the ordinal logistic model with written cuts:
+P(stage >= k) = 1 / (1 + exp((cut_k - readiness) / width)) (McCullagh, 1980). Points fade with silence. A stage is left
+only when the readiness lies beyond the cut by a margin (hysteresis), so that a wavering lead keeps its stage.
 
 No showing, offer or pre-approval lowers the readiness: a feature that one of them can lower is not among the terms.
 """
@@ -38,6 +38,7 @@ MOST_EVIDENCE, LEAST_POINTS = 6, 0.05
 class Term:
     """One thing that gives points."""
 
+    group: str
     features: tuple[str, ...]
     kind: TermKind
     points: float
@@ -63,6 +64,8 @@ class JourneyRules:
     #: ageing -> days in which points halve
     half_lives: Mapping[str, float]
     least: float
+    #: group -> the most points of all its terms together
+    groups: Mapping[str, float]
     terms: tuple[Term, ...]
 
 
@@ -160,21 +163,37 @@ def _moved(stage: JourneyStage, before: JourneyStage | None) -> Move:
 
 
 def _evidence(row: Row, rules: JourneyRules) -> list[StageEvidence]:
-    """Return the points of each term, and as one item what silence takes from all of them."""
-    found, lost = [], 0.0
+    """Return the points of each term, and as one item what silence takes from all of them.
+
+    Where a group reaches its most, all of its points shrink alike.
+    """
     left = {ages: freshness(row, rules, ages) for ages in get_args(Ageing)}
-    for term in rules.terms:
-        name, points = max(
-            ((name, _points(row.get(name), term)) for name in term.features), key=lambda pair: abs(pair[1])
-        )
-        if points:
-            found.append(StageEvidence(code=name, text=describe(name, row[name]), weight=points))
-            lost += points * (1 - left[term.ages])
+    found = [(term, name, points) for term in rules.terms for name, points in [_best(row, term)] if points]
+    reached = dict.fromkeys(rules.groups, 0.0)
+    for term, _, points in found:
+        reached[term.group] += points * left[term.ages]
+    shrunk = {
+        group: min(1.0, most / reached[group]) if reached[group] > 0 else 1.0 for group, most in rules.groups.items()
+    }
+    given = [
+        StageEvidence(code=name, text=describe(name, row[name]), weight=points * shrunk[term.group])
+        for term, name, points in found
+    ]
+    lost = math.fsum(points * shrunk[term.group] * (1 - left[term.ages]) for term, _, points in found)
+    return [*given, *_silence(row, lost)]
+
+
+def _best(row: Row, term: Term) -> tuple[str, float]:
+    """Return the feature of a term that gives most points, and the points."""
+    return max(((name, _points(row.get(name), term)) for name in term.features), key=lambda pair: abs(pair[1]))
+
+
+def _silence(row: Row, lost: float) -> list[StageEvidence]:
+    if lost <= 0:
+        return []
     silence = row.get("silence_days")
-    if lost > 0:
-        last = f"last sign of life {ago(silence)}" if isinstance(silence, float) else "no sign of life is known"
-        found.append(StageEvidence(code="silence", text=last, weight=-lost))
-    return found
+    last = f"last sign of life {ago(silence)}" if isinstance(silence, float) else "no sign of life is known"
+    return [StageEvidence(code="silence", text=last, weight=-lost)]
 
 
 def _points(value: Value | None, term: Term) -> float:
@@ -214,8 +233,8 @@ def load_rules(text: str) -> JourneyRules:
         root = TomlTable("", tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise CatalogueError(f"journey.toml cannot be read: {error}") from None
-    root.exactly(("version", "cuts", "rules", "term"))
-    cuts, numbers = root.table("cuts"), root.table("rules")
+    root.exactly(("version", "cuts", "rules", "groups", "term"))
+    cuts, numbers, groups = root.table("cuts"), root.table("rules"), root.table("groups")
     cuts.exactly(JOURNEY_STAGES[1:])
     numbers.exactly(("width", "up", "down", "grace", "fading", "lasting", "least"))
     places = tuple(cuts.number(stage) for stage in JOURNEY_STAGES[1:])
@@ -230,7 +249,10 @@ def load_rules(text: str) -> JourneyRules:
         grace=numbers.number("grace"),
         half_lives={ages: numbers.number(ages, low=1) for ages in ("fading", "lasting")},
         least=numbers.number("least", high=1.0),
-        terms=tuple(_term(TomlTable(f"term.{place}", cells)) for place, cells in enumerate(_terms(root))),
+        groups={name: groups.number(name, low=0.1) for name in groups.cells},
+        terms=tuple(
+            _term(TomlTable(f"term.{place}", cells), tuple(groups.cells)) for place, cells in enumerate(_terms(root))
+        ),
     )
 
 
@@ -241,10 +263,11 @@ def _terms(root: TomlTable) -> list[TomlMapping]:
     return cast("list[TomlMapping]", given)
 
 
-def _term(table: TomlTable) -> Term:
+def _term(table: TomlTable, groups: Sequence[str]) -> Term:
     kind = cast("TermKind", table.word("kind", get_args(TermKind)))
-    table.exactly({"features", "kind", "ages"} | _NEEDED[kind])
+    table.exactly({"group", "features", "kind", "ages"} | _NEEDED[kind])
     return Term(
+        group=table.word("group", groups),
         features=table.words("features"),
         kind=kind,
         points=table.number("points", low=-10.0, high=10.0) if "points" in table.cells else 0.0,

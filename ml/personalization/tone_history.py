@@ -95,7 +95,9 @@ def tone_history(row: Row, profile: LeadProfile) -> ToneHistory:
     said = emotional.visible(profile)
     shares = _shares(row)
     why_not = _why_not(said, shares, profile.as_of)
-    state = max(EMOTIONAL_STATES, key=shares.__getitem__) if why_not is None else None
+    state: EmotionalState | None = None
+    if why_not is None:
+        state = max(shares, key=shares.__getitem__)
     return ToneHistory(
         state=state,
         why_not=why_not,

@@ -9,7 +9,7 @@ import structlog
 
 from db.errors import DatabaseUnavailable
 from db.repositories.personalization import reply_clocks
-from db.session import EVERY_TENANT, database_time, reading
+from db.session import EVERY_TENANT, reading
 from domain.documents import JsonObject
 from ml.personalization.send_window import MIN_TENANT_REPLIES
 from tasks.contracts.system import Upkeep
@@ -34,8 +34,7 @@ def refresh_reply_clocks(request: Upkeep, context: TaskContext) -> JsonObject:
     if not schedule.is_due("leads.refresh_reply_clocks", HOUR):
         return context.envelope(request, TaskResult(data={"tenants": 0}))
     with reading(EVERY_TENANT) as session:
-        before = database_time(session) - DAY
-        stale = reply_clocks.stale(session, before=before, enough=MIN_TENANT_REPLIES, limit=MOST)
+        stale = reply_clocks.stale(session, before=context.now - DAY, enough=MIN_TENANT_REPLIES, limit=MOST)
     return context.envelope(request, TaskResult(data={"tenants": sum(_in_time(context, stale))}))
 
 
@@ -60,5 +59,5 @@ def _in_time(context: TaskContext, tenant_ids: list[str]) -> list[bool]:
 def refresh(context: TaskContext) -> None:
     """Count the replies of a tenant's leads anew."""
     with context.transaction(context.tenant_id) as session:
-        clock = reply_clock.count(session, context.tenant_id, context.settings(), database_time(session))
+        clock = reply_clock.count(session, context.tenant_id, context.settings(), context.now)
         reply_clocks.save(session, context.tenant_id, clock=clock)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from db.models import Erasure, Event, Lead, ReplyClock, Tenant, TenantSettings
 from db.records import EventRecord, LeadPlace, ReplyClockRecord
 from db.repositories.events import event_mapper
-from db.repositories.sql import among, in_batches, table_of, upsert
+from db.repositories.sql import among, in_batches, on_postgresql, table_of, upsert
 from db.repositories.tenants import RESERVED
 
 _CLOCK = table_of(ReplyClock).c
@@ -26,6 +26,7 @@ _TALKS = (
     .order_by(_EVENT.occurred_at.desc(), _EVENT.event_id)
     .limit(bindparam("most"))
 )
+_TRY_LOCK = select(func.pg_try_advisory_xact_lock(func.hashtextextended(bindparam("name"), 0)))
 _LEAD = table_of(Lead).c
 _PLACES = select(_LEAD.lead_id, _LEAD.fields).where(
     _LEAD.tenant_id == bindparam("tenant"),
@@ -49,8 +50,13 @@ def get(session: Session, tenant_id: str) -> ReplyClockRecord | None:
     )
 
 
-def save(session: Session, tenant_id: str, *, clock: ReplyClockRecord) -> None:
-    """Store the clock of a tenant in place of the one before."""
+def save(session: Session, tenant_id: str, *, clock: ReplyClockRecord) -> bool:
+    """Store the clock of a tenant in place of the one before, and return whether it did.
+
+    It does not where another transaction is storing one: batches of a tenant must not wait for each other.
+    """
+    if on_postgresql(session) and not session.scalar(_TRY_LOCK, {"name": f"hearth.reply_clocks:{tenant_id}"}):
+        return False
     values = {
         "counts": {"slots": list(clock.slots)},
         "strength": clock.strength,
@@ -61,6 +67,7 @@ def save(session: Session, tenant_id: str, *, clock: ReplyClockRecord) -> None:
     }
     insert = upsert(session, ReplyClock).values(tenant_id=tenant_id, **values)
     session.execute(insert.on_conflict_do_update(index_elements=["tenant_id"], set_=values))
+    return True
 
 
 def stale(session: Session, *, before: datetime, enough: int, limit: int) -> list[str]:

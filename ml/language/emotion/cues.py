@@ -5,11 +5,12 @@ They stand in `cues.toml`, for the states of which the training data has few exa
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from domain.documents import TomlMapping
 from domain.emotions import EMOTIONAL_STATES, EmotionalState
@@ -23,6 +24,13 @@ _NEGATIONS = frozenset(
     "not no never nothing isnt arent wasnt werent dont doesnt didnt wont wouldnt cannot cant hardly without stop".split()
 )
 _REACH = 3
+#: the commonest words of English messages
+_COMMON = frozenset(
+    """a about all am an and any are as at back be been being but by can cant could did didnt do does doesnt dont even for
+    from get got had has have he her him his how i if im in is it its just know like me more much my no not now of on one
+    or our out over really right see she should so some still that thats the their them there these they thing think this
+    those time to too up us very want was we well were what when where which who why will with would you your""".split()
+)
 _ANY = "_"
 
 
@@ -44,6 +52,8 @@ class CueCatalogue:
     states: Mapping[str, EmotionalState]
     phrases: Trie
     lists: Mapping[str, tuple[str, ...]]
+    #: words of which every text with a cue has one
+    needed: frozenset[str]
 
 
 def find_cues(text: str) -> tuple[Cue, ...]:
@@ -54,6 +64,8 @@ def find_cues(text: str) -> tuple[Cue, ...]:
     >>> find_cues("I'm not worried at all")
     ()
     """
+    if not any(map(_may_be_cue, text.split())):
+        return ()
     words, spans = _words(text)
     return tuple(_found(words, spans, catalogue()))
 
@@ -61,7 +73,16 @@ def find_cues(text: str) -> tuple[Cue, ...]:
 @cache
 def catalogue() -> CueCatalogue:
     """Return the cues that ship with Hearth. Raises CatalogueError."""
-    return load_cues(read_data_file("ml.language.emotion", "cues.toml"))
+    return load_cues(_text())
+
+
+def cues_checksum() -> str:
+    """Return the SHA-256 of the data file. Raises CatalogueError."""
+    return hashlib.sha256(_text().encode()).hexdigest()
+
+
+def _text() -> str:
+    return read_data_file("ml.language.emotion", "cues.toml")
 
 
 def load_cues(text: str) -> CueCatalogue:
@@ -73,12 +94,20 @@ def load_cues(text: str) -> CueCatalogue:
             raise ValueError("a cue is defined twice")  # noqa: TRY301 - reported with the errors below
         lists: dict[str, list[str]] = file.get("list", {})
         phrases: Trie = {}
+        every: list[tuple[str, ...]] = []
         for table in file["cue"]:
-            for pattern in table["phrases"]:
-                _add(phrases, expand(pattern, lists), table["id"])
-        return CueCatalogue(str(file["version"]), states, phrases, _lists_by_word(lists))
+            own = [phrase for pattern in table["phrases"] for phrase in expand(pattern, lists)]
+            _add(phrases, own, table["id"])
+            every += own
+        return CueCatalogue(str(file["version"]), states, phrases, _lists_by_word(lists), _needed(every, lists))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CatalogueError(f"cues.toml: {type(error).__name__} {error}: install Hearth again") from None
+
+
+@lru_cache(16_384)
+def _may_be_cue(letters: str) -> bool:
+    """Return whether a run of letters has a word without which no cue is found."""
+    return not catalogue().needed.isdisjoint(_words(letters)[0])
 
 
 def _state(table: TomlMapping) -> EmotionalState:
@@ -102,6 +131,20 @@ def _lists_by_word(lists: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, .
         for member in members:
             names[member] = (*names.get(member, ()), f"<{name}>")
     return names
+
+
+def _needed(phrases: Sequence[tuple[str, ...]], lists: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """Return a word of each phrase, or of its list, that is no common one, so that few texts need be searched."""
+
+    def members(form: str) -> list[str]:
+        return [word for word in lists[form[1:-1]] if " " not in word] if form.startswith("<") else [form]
+
+    def rarity(form: str) -> tuple[int, int, str]:
+        words = members(form)
+        return -sum(word in _COMMON for word in words), min(map(len, words)), form
+
+    chosen = {max(phrase, key=rarity) for phrase in phrases}
+    return frozenset(word for form in chosen for word in members(form))
 
 
 def _words(text: str) -> tuple[list[str], list[tuple[int, int]]]:

@@ -24,7 +24,7 @@ _FEWEST = 50
 _BINS = 10
 #: of `--fit`: every tenth row is held out, to choose the parts and to make probabilities of scores
 _HELD_OUT = 10
-_WORDS = Part(kind="words", least=1, c=0.01)
+_WORDS = Part(kind="words", least=2, c=0.01)
 _LETTERS = Part(kind="letters", least=2, c=0.001, share=0.5)
 #: rows up to which letters are tried too: with more, they take far longer than they gain
 _MOST_FOR_LETTERS = 10_000
@@ -170,13 +170,19 @@ def figures(
 def sure_from(read: Floats, targets: Bools) -> float:
     """Return the confidence from which on predictions are right nine times in ten; 1 where they never are.
 
+    The accuracy must be higher than .9 by 1.64 standard errors, so that it holds on other rows of the kind too.
+
     >>> sure_from(np.array([[0.8, 0.2]] * 60), np.array([[True, False]] * 60))
     0.8
     """
     confidence = read.max(axis=1)
     surest = np.argsort(-confidence, kind="stable")
-    rows = _sure_rows(targets[np.arange(len(targets)), read.argmax(axis=1)][surest])
-    return float(confidence[surest[rows - 1]]) if rows else 1.0
+    right = targets[np.arange(len(targets)), read.argmax(axis=1)][surest]
+    rows = np.arange(1, len(right) + 1)
+    accuracy = np.cumsum(right) / rows
+    enough = np.flatnonzero(accuracy - 1.64 * np.sqrt(accuracy * (1 - accuracy) / rows) >= SURE_ACCURACY)
+    few = not len(enough) or enough[-1] + 1 < _FEWEST
+    return 1.0 if few else float(confidence[surest[enough[-1]]])
 
 
 def _shipped_thresholds(mapped: LabelMap) -> Floats | None:

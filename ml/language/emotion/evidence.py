@@ -2,56 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-
-import numpy as np
-
-from ml.arrays import Floats, Ints
-from ml.language.emotion.head import Head, Scores
-from ml.language.ngrams import Grams
+from ml.language.emotion.lookup import Found, Lookup
 from ml.language.results import Evidence
 
 #: most words that are named, and how much one must weigh beside the heaviest
 MOST, LEAST_SHARE = 3, 0.5
 
 
-def evidence(head: Head, found: Grams, scores: Scores, labels: Ints) -> list[tuple[Evidence, ...]]:
-    """Return, by text, the words that speak most for its label; words side by side are one span.
+def evidence(text: str, found: Found, lookup: Lookup, label: int) -> tuple[Evidence, ...]:
+    """Return the words of a text that speak most for a label; words side by side are one span.
 
-    An n-gram's weight is spread evenly over its bytes, and a word has what lies on its own: in units of the score.
+    A word has the weights of its own n-grams and half of those of its pairs, each compared with the mean over the
+    labels, in units of the score.
     """
-    upto = _upto_byte(head, found, scores, labels)
-    starts, ends = found.starts[: found.words], found.ends[: found.words]
-    weights = upto[ends] - upto[starts]
-    cuts = np.searchsorted(found.texts[: found.words], np.arange(len(labels) + 1))
-    return [
-        _spans(found, text, starts[first:last], ends[first:last], weights[first:last])
-        for text, (first, last) in enumerate(pairwise(cuts.tolist()))
-    ]
-
-
-def _upto_byte(head: Head, found: Grams, scores: Scores, labels: Ints) -> Floats:
-    """Return how much all bytes before each byte say for the label of their text."""
-    spoken, size = scores.spoken, len(found.joined.codes) + 1
-    starts, ends = found.starts[spoken.occurrences], found.ends[spoken.occurrences]
-    each = head.contributions(spoken, labels) / (ends - starts)
-    steps = np.bincount(starts, each, size) - np.bincount(ends, each, size)
-    return np.concatenate(([0.0], np.cumsum(np.cumsum(steps))))
-
-
-def _spans(found: Grams, text: int, starts: Ints, ends: Ints, weights: Floats) -> tuple[Evidence, ...]:
-    if not len(weights) or weights.max() <= 0:
+    weights = _weights(found, lookup, label)
+    heaviest = sorted(range(len(weights)), key=lambda place: (-weights[place], place))[:MOST]
+    if not heaviest or weights[heaviest[0]] <= 0:
         return ()
-    heaviest = np.argsort(-weights, kind="stable")[:MOST]
-    chosen = np.sort(heaviest[weights[heaviest] >= LEAST_SHARE * weights.max()])
-    groups = np.split(chosen, np.flatnonzero(np.diff(chosen) > 1) + 1)
-    places = found.joined.characters(text, np.concatenate([starts[chosen], ends[chosen]])).tolist()
-    character = dict(zip([*starts[chosen].tolist(), *(-ends[chosen]).tolist()], places, strict=True))
-    return tuple(
-        _span(group, weights, character[int(starts[group[0]])], character[-int(ends[group[-1]])]) for group in groups
-    )
+    least = LEAST_SHARE * weights[heaviest[0]]
+    groups: list[list[int]] = []
+    for place in sorted(place for place in heaviest if weights[place] >= least):
+        if groups and groups[-1][-1] == place - 1:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return tuple(_span(text, found, group, sum(weights[place] for place in group)) for group in groups)
 
 
-def _span(group: Sequence[int] | Ints, weights: Floats, start: int, end: int) -> Evidence:
-    return Evidence(start=start, end=end, weight=round(float(weights[group].sum()), 4), source="model")
+def _weights(found: Found, lookup: Lookup, label: int) -> list[float]:
+    weights = [run.speaks[label] for run in found.runs]
+    if found.pairs:
+        for place, speaks in enumerate(lookup.pairs_speak(found, label)):
+            weights[place] += speaks / 2
+            weights[place + 1] += speaks / 2
+    return weights
+
+
+def _span(text: str, found: Found, group: list[int], weight: float) -> Evidence:
+    """Return a span without the marks at its ends."""
+    start, end = (_character(text, found.data, place) for place in (found.spans[group[0]][0], found.spans[group[-1]][1]))
+    if any(map(str.isalnum, text[start:end])):
+        while not text[start].isalnum():
+            start += 1
+        while not text[end - 1].isalnum():
+            end -= 1
+    return Evidence(start=start, end=end, weight=round(weight, 4), source="model")
+
+
+def _character(text: str, data: bytes, place: int) -> int:
+    """Return a byte of the lower-case text as a character of the text."""
+    return place if len(data) == len(text) else len(data[:place].decode("utf-8"))

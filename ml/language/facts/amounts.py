@@ -5,24 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from ml.language.facts import not_money
 from ml.language.facts.folding import FoldedText
 from ml.language.facts.number_words import WORDS, spoken_value
 
 _UNIT = r"k'?s|k|mm|mn|millon(?:es)?|millions?|mil|mill|m|thousand|thou|grand"
+# begins with a digit, so that the search leaps from digit to digit; what stands before is looked at afterwards
 _FIGURE = re.compile(
-    r"(?<![\w.,/#:-])(?P<currency>us ?\$ ?|\$ ?|usd ?|\u20ac ?|\u00a3 ?)?"
-    r"(?<![\d.,/])(?P<number>\d{1,3}(?:,\d{3}){1,3}(?:\.\d{1,2})?(?![\d,]\d)"
+    r"(?P<number>\d{1,3}(?:,\d{3}){1,3}(?:\.\d{1,2})?(?![\d,]\d)"
     r"|\d{1,3}(?:\.\d{3}){2}(?![\d.]\d)|\d{1,9}(?:\.\d{1,3})?(?![\d,]\d))"
     rf"(?:[ -]?(?P<unit>{_UNIT})\b)?(?P<hundreds>'?s\b)?(?P<ish> ?-?ish\b)?"
     r"(?P<named> ?(?:us )?(?:dollars|dollar|bucks|usd|dolares|pesos|euros?|\u20ac|\$)(?![\w]))?"
 )
-# after a hyphen the second figure of a range stands: "400-500k"
-_SECOND = re.compile(_FIGURE.pattern.replace(r"(?<![\w.,/#:-])", r"(?<=-)", 1))
+#: what stands before a figure: a currency; or a letter or sign that makes it a part of something else
+_CURRENCY = re.compile(r"(?:us ?\$|\$|\busd|\u20ac|\u00a3) ?\Z")
+_PART_BEFORE = re.compile(r"[\w.,/#:]\Z|(?<![\dkm])-\Z")
 _SPOKEN = re.compile(
     rf"\b(?P<number>{WORDS})(?P<unit>[ -]?(?:k|grand)\b)?(?P<named> ?(?:dollars|bucks|dolares|pesos)\b)?"
 )
+#: a figure alone from here on may be money in a message without a word of spending
+LARGE = 100_000
+#: figures of one message that are looked at
+_MOST = 40
 _MAGNITUDES = frozenset(
     {"hundred", "thousand", "million", "grand", "mil", "millon", "millones", "fifty", "forty", "fourty", "thirty"}
     | {"twenty", "sixty", "seventy", "eighty", "ninety"}
@@ -46,6 +52,8 @@ class Amount:
     has_currency: bool
     #: written with groups of thousands: 450,000
     is_grouped: bool
+    #: its unit is in its words: "half a million"
+    is_scaled: bool = False
     #: "400s": the hundred that begins here
     is_hundreds: bool = False
     is_about: bool = False
@@ -61,8 +69,8 @@ class Amount:
         return not self.has_currency and self.scale == 1 and not self.is_grouped and not self.is_monthly
 
 
-def amounts(message: FoldedText) -> list[Amount]:
-    """Return the figures of a message that may be money, in their order.
+def amounts(message: FoldedText, *, may_be_bare: bool = True) -> list[Amount]:
+    """Return the figures of a message that may be money, in their order; `may_be_bare`: also figures alone.
 
     >>> from ml.language.facts.folding import folded
     >>> [amount.value for amount in amounts(folded("$450k or half a million, 1,800 sqft, call 512-555-0134"))]
@@ -70,8 +78,8 @@ def amounts(message: FoldedText) -> list[Amount]:
     """
     written = _written(message) if message.has_digit else ()
     spoken = () if message.words.isdisjoint(_MAGNITUDES) else _spoken(message)
-    found = sorted([*written, *spoken], key=lambda amount: (amount.start, -amount.end))
-    if not found:
+    found = sorted([*islice(written, _MOST), *islice(spoken, _MOST)], key=lambda amount: (amount.start, -amount.end))
+    if all(amount.is_bare and not (may_be_bare or amount.is_hundreds or amount.number >= LARGE) for amount in found):
         return []
     taken = not_money.spans(message)
     free = [each for each in found if not any(low < each.end and each.start < high for low, high in taken)]
@@ -79,37 +87,41 @@ def amounts(message: FoldedText) -> list[Amount]:
 
 
 def _written(message: FoldedText) -> Iterator[Amount]:
-    for pattern in (_FIGURE, _SECOND) if "-" in message.text else (_FIGURE,):
-        for match in pattern.finditer(message.text):
-            number, grouped = _number(match["number"], has_unit=match["unit"] is not None)
-            scale = _scale(match["unit"], number, spanish=message.is_spanish)
-            amount = Amount(
-                start=match.start(),
-                end=match.end(),
-                number=number,
-                scale=1.0 if grouped else scale,
-                has_currency=bool(match["currency"] or match["named"]),
-                is_grouped=grouped,
-                is_hundreds=bool(match["hundreds"]) or (match["unit"] or "").endswith("s") and scale == 1000,  # noqa: RUF021
-                is_about=bool(match["ish"]),
-                is_monthly=_MONTHLY.match(message.text, match.end()) is not None,
-            )
-            if not _is_measured(message.text, amount):
-                yield amount
+    for match in _FIGURE.finditer(message.text):
+        before = message.text[max(0, match.start() - 5) : match.start()]
+        currency = _CURRENCY.search(before)
+        if not currency and _PART_BEFORE.search(before):
+            continue
+        number, grouped = _number(match["number"], has_unit=match["unit"] is not None)
+        scale = _scale(match["unit"], number, spanish=message.is_spanish)
+        amount = Amount(
+            start=match.start() - (len(currency[0]) if currency else 0),
+            end=match.end(),
+            number=number,
+            scale=1.0 if grouped else scale,
+            has_currency=bool(currency or match["named"]),
+            is_grouped=grouped,
+            is_hundreds=match["hundreds"] is not None or (match["unit"] or "").endswith("ks"),
+            is_about=match["ish"] is not None,
+            is_monthly=_MONTHLY.match(message.text, match.end()) is not None,
+        )
+        if not _is_measured(message.text, amount):
+            yield amount
 
 
 def _spoken(message: FoldedText) -> Iterator[Amount]:
     for match in _SPOKEN.finditer(message.text):
-        number = spoken_value(match["number"], spanish=message.is_spanish)
-        if number is None or number < 100:  # noqa: PLR2004
+        number = spoken_value(match["number"])
+        if number is None or number < 100:
             continue
         amount = Amount(
             start=match.start(),
             end=match.end(),
             number=number,
             scale=1000.0 if match["unit"] else 1.0,
+            is_scaled=number >= 1000,
             has_currency=bool(match["named"]),
-            is_grouped=number >= 1000,  # noqa: PLR2004
+            is_grouped=number >= 1000,
             is_about="couple" in match["number"],
             is_monthly=_MONTHLY.match(message.text, match.end()) is not None,
         )
@@ -124,7 +136,7 @@ def _is_measured(text: str, amount: Amount) -> bool:
 
 def _number(written: str, *, has_unit: bool) -> tuple[float, bool]:
     """Return the value of digits, and whether they are grouped by thousands: with commas, or as in "450.000"."""
-    if written.count(".") > 1 or (not has_unit and len(written.partition(".")[2]) == 3):  # noqa: PLR2004
+    if written.count(".") > 1 or (not has_unit and len(written.partition(".")[2]) == 3):
         return float(written.replace(".", "")), True
     return float(written.replace(",", "")), "," in written
 
@@ -135,10 +147,10 @@ def _scale(unit: str | None, number: float, *, spanish: bool) -> float:
         case "":
             return 1.0
         case "k" | "thousand" | "thou" | "grand":
-            return 1e3 if number < 10_000 else 1.0  # noqa: PLR2004
+            return 1e3 if number < 10_000 else 1.0
         case "mil" if spanish:
             return 1e3
-        case "m" | "mil" | "mill" if number >= 50:  # noqa: PLR2004
+        case "m" | "mil" | "mill" if number >= 50:
             return 1e3
         case _:
             return 1e6

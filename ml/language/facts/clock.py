@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import time
+from itertools import islice
 
 from domain.facts import Bound
 from ml.language.facts.folding import FoldedText
@@ -53,22 +54,34 @@ _TRIGGERS = frozenset(
     }
     | frozenset(_PARTS)
 )
+_HOURS = frozenset(SMALL)
 _CLOCK = re.compile(
-    rf"(?<![\w$.,/:-])(?:(?P<lead>not before|no earlier than|not after|no later than|at|@|around|about|after|before|by|between|from|until|till|approximately|a las|a la|as late as|as early as) ?(?:about |around )?)?"
-    rf"(?:(?P<past>half past|quarter past|quarter to) )?(?P<hour>\d{{1,2}}|{SMALL_WORD})(?:(?P<sep>[:.h])(?P<minute>[0-5]\d))?(?!\d|[.,:]\d|\$)"
+    rf"(?<![\w$.,/:-])(?:(?P<lead>not before|no earlier than|not after|no later than|at|@|around"
+    rf"|about|after|before|by|between|from|until|till|approximately|a las|a la|as late as|as early as) ?(?:"
+    rf"about |around )?)?"
+    rf"(?:(?P<past>half past|quarter past|quarter to) )?(?P<hour>\d{{1,2}}|{SMALL_WORD})(?:(?P<sep>[:.h])(?"
+    rf"P<minute>[0-5]\d))?(?!\d|[.,:]\d|\$)"
     r"(?: ?(?:-|to|and|or) ?(?P<last>\d{1,2})(?::(?P<last_minute>[0-5]\d))?(?![\d,k%]))?"
-    r"(?: ?(?P<half>a\.?m\b\.?|p\.?m\b\.?|[ap](?=[ .,!?]|\Z))| ?(?P<oclock>o['\" ]?clock|hrs|h\b)|(?P<part> (?:in the|at|de la|por la) (?:morning|afternoon|evening|night|manana|tarde|noche)))?"
+    r"(?: ?(?P<half>a\.?m\b\.?|p\.?m\b\.?|[ap](?=[ .,!?]|\Z))| ?(?P<oclock>o['\" ]?clock|hrs"
+    r"|h\b)|(?P<part> (?:in the|at|de la|por la) (?:morning|afternoon|evening|night|manana|tarde"
+    r"|noche)))?"
     r"(?: (?P<part2>(?:in the|at|de la|por la) (?:morning|afternoon|evening|night|manana|tarde|noche)))?(?![\w%/]|-\d)"
 )
 _PART = re.compile(
-    r"\b(?P<lead>(?:early|late|mid|first thing)?[ -]?)(?:in the |por la |en la |de la |this |esta |la )?(?P<part>morning|afternoon|evening|night|lunchtime|lunch|tarde|noche|noon|midday|midnight|mediodia|(?<=la )manana)\b"
+    r"\b(?P<lead>(?:early|late|mid|first thing)?[ -]?)(?:in the |por la |en la |de la |this "
+    r"|esta |la )?(?P<part>morning|afternoon|evening|night|lunchtime|lunch|tarde|noche|noon|midday"
+    r"|midnight|mediodia|(?<=la )manana)\b"
 )
 #: nouns after a bare hour that make it a count
 _COUNTED = re.compile(
-    r" ?(?:bed|bath|br|ba|bd|room|k\b|mil|mm|m\b|%|percent|people|year|month|week|day|hour|min|mile|acre|sq|ft|feet|foot|point"
-    r"|unit|home|house|place|propert|listing|of|more|other|different|st\b|th\b|nd\b|rd\b|car|stor|kid|child|dog|cat|pet|time|x\b|/|-?[a-z]+ (?:st|street|rd|road|ave|lane|dr)\b)"
+    r" ?(?:bed|bath|br|ba|bd|room|k\b|mil|mm|m\b|%|percent|people|year|month|week|day|hour|min"
+    r"|mile|acre|sq|ft|feet|foot|point"
+    r"|unit|home|house|place|propert|listing|of|more|other|different|st\b|th\b|nd\b|rd\b|car"
+    r"|stor|kid|child|dog|cat|pet|time|x\b|/|-?[a-z]{1,20} (?:st|street|rd|road|ave|lane|dr)\b)"
 )
 _MOST_HOUR, _NOON = 23, 12
+#: times of one message that are read; nobody offers more
+_MOST = 20
 #: an hour without am or pm: from 8 on it is in the morning, before that in the afternoon
 _FIRST_MORNING_HOUR = 8
 
@@ -96,8 +109,8 @@ def times(message: FoldedText) -> list[TimeSpan]:
     """
     if message.words.isdisjoint(_TRIGGERS) and not (message.has_digit and (":" in message.text or "@" in message.text)):
         return []
-    found = list(_hours(message))
-    for match in _PART.finditer(message.text):
+    found = list(islice(_hours(message), _MOST)) if message.has_digit or not message.words.isdisjoint(_HOURS) else []
+    for match in islice(_PART.finditer(message.text), _MOST):
         if all(match.end() <= other.start or other.end <= match.start() for other in found):
             named = _NAMED.get(match["part"])
             hour = _PARTS[match["part"]] if named is None else named

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 
-from ml.language.facts.folding import FoldedText
+from ml.language.facts.folding import FoldedText, word_set
 from ml.language.facts.number_words import SMALL, SMALL_WORD
 
 _MONTHS = {
@@ -38,68 +39,80 @@ _WEEKDAYS = {
 }
 #: words that are also something else; they need a word of time beside them
 _SHORT = frozenset({"sat", "sun", "mon", "wed", "fri", "tue", "thu", "mar"})
-_TOMORROW = r"(?:tomorrow|tomorow|tommorow|tommorrow|tomorrrow|tmrw|tmr|tmw|tom+or+ow|2morrow|2moro)"
-_WORDS_OF_DAYS = frozenset(
+_TOMORROW = r"(?:tomorrow|tomorow|tommorow|tommorrow|tomorrrow|tmrw|tmr|tmw|tommmorrow|tomorroww|2morrow|2moro)"
+_WORDS_OF_DAYS = word_set(
     """today tonight tomorrow tomorow tommorow tommorrow tomorrrow tmrw tmr tmw morrow moro weekend weekends days week
-    morning afternoon evening hoy manana semana th st nd rd dia el""".split()
+    morning afternoon evening hoy manana semana th st nd rd dia el"""
 )
 _TRIGGERS = _WORDS_OF_DAYS | frozenset(_MONTHS) | frozenset(_WEEKDAYS)
 _MONTH = "(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b"
 _WEEKDAY = "(?:" + "|".join(sorted(_WEEKDAYS, key=len, reverse=True)) + r")\b"
-_ORDINALS = {
-    word: number
-    for number, word in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth".split()
-        + "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
-        start=1,
-    )
-}
+_ORDINAL_WORDS = (
+    *("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh"),
+    *("twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth"),
+    "twentieth",
+)
+_ORDINALS = {word: number for number, word in enumerate(_ORDINAL_WORDS, start=1)}
 _ORDINAL_WORD = "(?:" + "|".join(_ORDINALS) + ")"
 #: what may follow a day: no noun, so that "the 2nd bedroom" and "the 12th floor" are none
 _FOLLOWS = (
-    r"(?=[^\w\-/%]*(?:\Z|[.,;!?)\n]|(?: ?[-/&] ?)?(?:at|@|is|it|i'm|please|plz|pls|if|works?|would|will|for|in|around|about|or|and"
+    r"(?=[^\w\-/%]{0,4}(?:\Z|[.,;!?)\n]|(?: ?[-/&] ?)?(?:at|@|is|it|i'm|please|plz|pls|if|works?"
+    r"|would|will|for|in|around|about|or|and"
     r"|instead|then|between|after|before|sounds?|seems?|should|to|thanks?|thank|from|by|but|so|when|because|morning"
     r"|afternoon|evening|might|may|could|can|looks?|being|as|works|ok|okay|thru|through|until|that|do|does|also|with"
-    r"|the|this|of|i|we|you|my|rather|maybe|perhaps|too|since|are|ideally|preferably|he|she|y|a|o|por|si|de|ya"
+    r"|the|this|i|we|you|my|rather|maybe|perhaps|too|since|are|ideally|preferably|he|she|y|a|o|por|si|de|ya"
     r"|\d{1,2}(?::\d\d)? ?(?:am|pm)|noon|\d{1,2}(?:st|nd|rd|th))\b))"
 )
 _MONTH_DAY = re.compile(
-    rf"\b(?P<month>{_MONTH})\.? ?(?:the )?(?:(?P<day>\d{{1,2}})(?P<suffix>st|nd|rd|th)?(?![\w%]|[.,/:]\d| ?(?:k|bed|bath|br|ba)\b)|(?P<word>{_ORDINAL_WORD}\b))"
+    rf"\b(?P<month>{_MONTH})\.? ?(?:the )?(?:(?P<day>\d{{1,2}})(?P<suffix>st|nd|rd|th)?(?![\w%]"
+    rf"|[.,/:]\d| ?(?:k|bed|bath|br|ba)\b)|(?P<word>{_ORDINAL_WORD}\b))"
     r"(?:,? (?P<year>20\d\d)\b)?"
 )
 _DAY_MONTH = re.compile(
-    rf"(?<![\w$.,:/-])(?:(?P<day>\d{{1,2}})(?P<suffix>st|nd|rd|th)?|(?P<word>{_ORDINAL_WORD})) ?(?:of |de |- ?)?(?:the month of )?"
-    rf"(?:(?P<month>{_MONTH})(?:,? (?:de |del )?(?P<year>20\d\d)\b)?|(?P<which>this|next|the|este|proximo|the same) (?:month|mes)\b)"
+    rf"(?<![\w$.,:/-])(?:(?P<day>\d{{1,2}})(?P<suffix>st|nd|rd|th)?|(?P<word>{_ORDINAL_WORD})) ?(?:of "
+    rf"|de |- ?)?(?:the month of )?"
+    rf"(?:(?P<month>{_MONTH})(?:,? (?:de |del )?(?P<year>20\d\d)\b)?|(?P<which>this|next|the|este"
+    rf"|proximo|the same) (?:month|mes)\b)"
 )
 _THE_DAY = re.compile(
     rf"\b(?:the|el dia|el) (?:(?P<day>\d{{1,2}})(?P<suffix> ?(?:st|nd|rd|th))?|(?P<word>{_ORDINAL_WORD}))\b{_FOLLOWS}"
 )
 _ON_DAY = re.compile(
-    rf"(?<=\bon )(?P<day>\d{{1,2}})(?P<suffix>st|nd|rd|th)\b{_FOLLOWS}|^(?P<only>\d{{1,2}})(?:st|nd|rd|th)\b(?= *(?:\Z|[.,!?]| (?:please|works|at|is)\b))"
+    rf"(?<=\bon )(?P<day>\d{{1,2}})(?P<suffix>st|nd|rd|th)\b{_FOLLOWS}|^(?P<only>\d{{1,2}})(?:st"
+    rf"|nd|rd|th)\b(?= {0, 3}(?:\Z|[.,!?]| (?:please|works|at|is)\b))"
 )
 _WEEKDAY_NAMED = re.compile(
-    rf"\b(?:(?P<before>this coming|the coming|this upcoming|this|next week|next week on|next|coming|upcoming|the following|el proximo|proximo|este) )?"
-    rf"(?P<name>{_WEEKDAY})(?![-'\w])(?: (?P<after>(?:of )?next week|(?:of )?this week|after next|coming|que viene|proximo|de la proxima semana))?"
+    rf"\b(?:(?P<before>this coming|the coming|this upcoming|this|next week|next week on|next|coming"
+    rf"|upcoming|the following|el proximo|proximo|este) )?"
+    rf"(?P<name>{_WEEKDAY})(?![-'\w])(?: (?P<after>(?:of )?next week|(?:of )?this week|after next"
+    rf"|coming|que viene|proximo|de la proxima semana))?"
 )
 _RELATIVE = re.compile(
     rf"\b(?P<after>day after {_TOMORROW}|pasado manana)\b|\b(?P<tomorrow>{_TOMORROW})\b"
-    r"|\b(?P<today>later today|later tonight|earlier today|today|tonight|this (?:morning|afternoon|evening)|hoy|esta (?:tarde|noche))\b"
+    r"|\b(?P<today>later today|later tonight|earlier today|today|tonight|this (?:morning|afternoon"
+    r"|evening)|hoy|esta (?:tarde|noche))\b"
     r"|(?<!la )\b(?P<manana>manana)\b|\b(?P<weekend>(?:this|the|this coming|este) (?:weekend|fin de semana))\b"
     r"|\b(?P<next_weekend>next weekend|(?:el )?proximo fin de semana)\b"
     rf"|\b(?:in|en) (?P<days>\d{{1,2}}|a couple(?: of)?|{SMALL_WORD}) (?:days|dias)\b"
 )
 _NUMERIC = re.compile(
-    r"(?<![\w$.,/-])(?:(?P<year>20\d\d)-(?P<m1>\d{2})-(?P<d1>\d{2})|(?P<m2>\d{1,2})[/-](?P<d2>\d{1,2})[/-](?P<y2>20\d\d|\d\d)"
-    r"|(?P<m3>1[0-2]|0?[1-9])/(?P<d3>3[01]|[12]\d|0?[1-9]))(?![\w/%-]|[.,]\d| ?(?:acres?|ac|baths?|beds?|ba|br|cups?|miles?)\b)"
+    r"(?<![\w$.,/-])(?:(?P<year>20\d\d)-(?P<m1>\d{2})-(?P<d1>\d{2})|(?P<m2>\d{1,2})[/-](?P<d2>\d{1,2})[/-]"
+    r"(?P<y2>20\d\d|\d\d)"
+    r"|(?P<m3>1[0-2]|0?[1-9])/(?P<d3>3[01]|[12]\d|0?[1-9]))(?![\w/%-]|[.,]\d| ?(?:acres?|ac|baths?"
+    r"|beds?|ba|br|cups?|miles?)\b)"
 )
 _ON = re.compile(
-    r"\b(?:on|by|until|til|till|for|before|after|since|from|this|next|next week|date|coming|the|of|to|of the|about|or|and|el|este|is|:) ?\Z"
+    r"\b(?:on|by|until|til|till|for|before|after|since|from|this|next|next week|date|coming|the"
+    r"|of|to|of the|about|or|and|el|este|is|:) ?\Z"
 )
 _TIME_AFTER = re.compile(
     r",? ?(?:at|@|around|about|after|before|between|morning|afternoon|evening|night|noon|am|pm|works|or|and|in the|is"
-    r"|\d{1,2}(?::\d\d)? ?(?:am|pm|a|p)\b|\d{1,2}:\d\d|(?:tue|wed|thu|fri|sat|sun)\w{0,3}\b|\d{1,2}(?:st|nd|rd|th)\b)(?![a-z])|,? ?\d{1,2}/\d|[.!?]?\Z"
+    r"|\d{1,2}(?::\d\d)? ?(?:am|pm|a|p)\b|\d{1,2}:\d\d|(?:tue|wed|thu|fri|sat|sun)\w{0,3}\b|\d{1,2}(?:st"
+    r"|nd|rd|th)\b)(?![a-z])|,? ?\d{1,2}/\d|[.!?]?\Z"
 )
-_MOST_DAYS, _CENTURY = 60, 2000
+_CENTURY = 2000
+#: days of one message that are read by each form; nobody proposes more
+_MOST = 8
 
 Resolved = tuple[date, float]
 
@@ -129,7 +142,7 @@ def days(message: FoldedText, today: date) -> list[DaySpan]:
         return []
     found: list[DaySpan] = []
     for finder in _FINDERS:
-        for span in finder(message, today):
+        for span in islice(finder(message, today), _MOST):
             if all(span.end <= other.start or other.end <= span.start for other in found):
                 found.append(span)
     return _joined(sorted(found, key=lambda span: span.start), message.text)
@@ -140,7 +153,7 @@ def _joined(found: list[DaySpan], text: str) -> list[DaySpan]:
     joined: list[DaySpan] = []
     for span in found:
         before = joined[-1] if joined else None
-        if before and text[before.end : span.start].strip(" ,(") in {"", "the", "on"} and span.start - before.end <= 6:  # noqa: PLR2004
+        if before and text[before.end : span.start].strip(" ,(") in {"", "the", "on"} and span.start - before.end <= 6:
             exact = before if text[before.start].isdigit() else span
             joined[-1] = DaySpan(start=before.start, end=span.end, day=exact.day, confidence=exact.confidence)
         else:
@@ -195,12 +208,9 @@ def _by_weekday(message: FoldedText, today: date) -> Iterator[DaySpan]:
         before, after = match["before"] or "", match["after"] or ""
         if name in _SHORT and not (before or after):
             said = _ON.search(message.text[max(0, match.start() - 12) : match.start()])
-            only = match.start() == 0 and name not in {"sat", "sun", "mar"}
-            if not (said or _TIME_AFTER.match(message.text, match.end())) or (
-                name == "sun" and said and "the" in said[0]
-            ):
-                if not only:
-                    continue
+            is_sun = name == "sun" and said and "the" in said[0]
+            if is_sun or not (said or _TIME_AFTER.match(message.text, match.end())):
+                continue
         yield from _spans(match.start(), match.end(), _weekday(_WEEKDAYS[name], before, after, today))
 
 
@@ -224,7 +234,7 @@ def _relative(message: FoldedText, today: date) -> Iterator[DaySpan]:
         return
     for match in _RELATIVE.finditer(message.text):
         kind = match.lastgroup
-        saturday = today + timedelta(days=(5 - today.weekday()) % 7 if today.weekday() < 6 else 0)  # noqa: PLR2004
+        saturday = today + timedelta(days=(5 - today.weekday()) % 7 if today.weekday() < 6 else 0)
         monday = today + timedelta(days=7 - today.weekday())
         days_on = match["days"] or ""
         ahead = {
@@ -254,7 +264,7 @@ def _in_figures(message: FoldedText, today: date) -> Iterator[DaySpan]:
             before = message.text[max(0, match.start() - 12) : match.start()]
             if not (_ON.search(before) or _TIME_AFTER.match(message.text, match.end())):
                 continue
-            if match.start() == 0 and match.end() == len(message.text) and day <= 6:  # noqa: PLR2004
+            if match.start() == 0 and match.end() == len(message.text) and day <= 6:
                 continue
         whole = int(year) % 100 + _CENTURY if year else None
         yield from _spans(match.start(), match.end(), _in_year(month, day, whole, today))
@@ -263,7 +273,7 @@ def _in_figures(message: FoldedText, today: date) -> Iterator[DaySpan]:
 def _month_and_day(match: re.Match[str]) -> tuple[int, int]:
     month = int(match["m1"] or match["m2"] or match["m3"])
     day = int(match["d1"] or match["d2"] or match["d3"])
-    return (day, month) if month > 12 >= day else (month, day)  # noqa: PLR2004
+    return (day, month) if month > 12 >= day else (month, day)
 
 
 def _spans(start: int, end: int, resolved: Resolved | None) -> Iterator[DaySpan]:

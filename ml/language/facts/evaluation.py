@@ -159,7 +159,7 @@ def labelled_turns(lines: Iterable[str]) -> Iterator[LabelledTurn]:
             continue
         try:
             turn = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise LabelsError(f"line {number}: no JSON") from None
         if not isinstance(turn, dict):
             raise LabelsError(f"line {number}: no JSON object")

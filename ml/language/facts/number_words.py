@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import re
 
-_ONES = "one two three four five six seven eight nine".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_ONES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_TEENS = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
 #: small numbers of English and Spanish, without accents
 SMALL = {word: value for value, word in enumerate([*_ONES, *_TEENS], start=1)} | {
-    **{"un": 1, "una": 1, "uno": 1, "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "seis": 6, "siete": 7, "ocho": 8},
-    **{"nueve": 9, "diez": 10, "once": 11, "doce": 12, "couple": 2, "couple of": 2},
+    "un": 1,
+    "una": 1,
+    "uno": 1,
+    "dos": 2,
+    "tres": 3,
+    "cuatro": 4,
+    "cinco": 5,
+    "seis": 6,
+    "siete": 7,
+    "ocho": 8,
+    "nueve": 9,
+    "diez": 10,
+    "once": 11,
+    "doce": 12,
+    "couple": 2,
+    "couple of": 2,
 }
 #: one of the small numbers up to twelve, for patterns
 SMALL_WORD = (
@@ -35,20 +49,20 @@ _SCALE = {"thousand": 1e3, "hundred thousand": 1e5, "million": 1e6, "millon": 1e
 _COUNT = {"couple": 2.0, "quarter": 0.25, "half": 0.5}
 
 
-def spoken_value(words: str, *, spanish: bool) -> float | None:
+def spoken_value(words: str) -> float | None:
     """Return the number that folded words say; None where they say none.
 
-    >>> spoken_value("four hundred fifty thousand", spanish=False), spoken_value("half a million", spanish=False)
+    >>> spoken_value("four hundred fifty thousand"), spoken_value("half a million")
     (450000.0, 500000.0)
-    >>> spoken_value("one point two million", spanish=False), spoken_value("a million and a half", spanish=False)
+    >>> spoken_value("one point two million"), spoken_value("a million and a half")
     (1200000.0, 1500000.0)
-    >>> spoken_value("four fifty", spanish=False), spoken_value("cuatrocientos cincuenta mil", spanish=True)
+    >>> spoken_value("four fifty"), spoken_value("cuatrocientos cincuenta mil")
     (450.0, 450000.0)
     """
     words = words.replace("-", " ").replace("fourty", "forty").replace("grand", "thousand").strip()
     if words in {"medio millon", "medio un millon"}:
         return 500_000.0
-    return _of_parts(words) or _hundreds_left_out(words) or _by_library(words, spanish=spanish)
+    return _of_parts(words) or _hundreds_left_out(words) or _by_library(words)
 
 
 def _of_parts(words: str) -> float | None:
@@ -70,7 +84,7 @@ def _of_parts(words: str) -> float | None:
 
 
 def _whole(words: str) -> float | None:
-    return 1.0 if words in {"", "a", "an"} else _by_library(words, spanish=False)
+    return 1.0 if words in {"", "a", "an"} else _by_library(words)
 
 
 def _hundreds_left_out(words: str) -> float | None:
@@ -81,16 +95,15 @@ def _hundreds_left_out(words: str) -> float | None:
     return float(100 * _ONE[first] + _TEN[rest[0]] + (_ONE[rest[1]] if rest[1:] else 0))
 
 
-def _by_library(words: str, *, spanish: bool) -> float | None:
+def _by_library(words: str) -> float | None:
     # loaded here: a message with a number in words is rare, and the library takes a moment to load
-    from text_to_num import text2num  # noqa: PLC0415
+    from text_to_num import text2num
 
     plain = words.removeprefix("a ").removeprefix("an ")
-    try:
-        return float(text2num("one " + plain if plain in {"million", "thousand", "hundred"} else plain, "en"))
-    except ValueError:
-        pass
-    try:
-        return float(text2num(plain, "es")) if spanish else None
-    except ValueError:
-        return None
+    plain = f"one {plain}" if plain in {"million", "thousand", "hundred"} else plain
+    for language in ("en", "es"):
+        try:
+            return float(text2num(plain, language))
+        except ValueError:
+            continue
+    return None

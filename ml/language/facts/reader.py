@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from ml.language import refusals
 from ml.language.facts import budget, preapproval, property_type, question, rooms, timeline, visit_time, wishes
 from ml.language.facts.folding import folded
+from ml.language.refusals import RefusalVerdict
 from ml.language.results import Fact
 
 #: changes when the same text would be read otherwise
@@ -17,10 +18,12 @@ VERSION = "facts-1"
 _REFUSAL_CONFIDENCE = {"clear": 0.97, "doubt": 0.5}
 
 
-def read_facts(text: str, *, at: datetime, zone: ZoneInfo) -> tuple[Fact, ...]:
+def read_facts(text: str, *, at: datetime, zone: ZoneInfo, refusal: RefusalVerdict | None = None) -> tuple[Fact, ...]:
     """Return the facts of a message in the order of their spans.
 
     `text`: the writer's own words; `at`: when it was written, with a zone; `zone`: the lead's, in which days are meant.
+    `refusal`: the verdict of `refusals.read_message` on this message, if it is known; else it is read here, which takes
+    longer than all other facts together.
 
     >>> from datetime import UTC
     >>> at, zone = datetime(2026, 11, 30, 18, tzinfo=UTC), ZoneInfo("America/Chicago")
@@ -43,14 +46,13 @@ def read_facts(text: str, *, at: datetime, zone: ZoneInfo) -> tuple[Fact, ...]:
         *wishes.read_appointment_wish(message),
         *wishes.read_price_objection(message),
         *wishes.read_competitor(message),
-        *_refusal(text),
+        *_refusal(text, refusal or refusals.read_message(text).verdict),
     ]
     return tuple(sorted(facts, key=lambda fact: (fact.start, fact.end, fact.kind)))
 
 
-def _refusal(text: str) -> Iterator[Fact]:
+def _refusal(text: str, verdict: RefusalVerdict) -> Iterator[Fact]:
     """Yield the refusal of contact that the reader of refusals finds; its span is the message, which it judges."""
-    verdict = refusals.read_message(text).verdict
     if verdict != "none":
         yield Fact(
             kind="opt_out", value=verdict, bound=None, start=0, end=len(text), confidence=_REFUSAL_CONFIDENCE[verdict]

@@ -6,19 +6,24 @@ import re
 from collections.abc import Iterator
 
 from domain.facts import Bound, FactKind
-from ml.language.facts.folding import FoldedText
+from ml.language.facts.folding import FoldedText, word_set
 from ml.language.facts.number_words import SMALL, SMALL_WORD
 from ml.language.results import Fact
 
 _NUMBER = rf"(?:\d{{1,2}} 1/2|\d{{1,2}} ?\u00bd|\d{{1,2}}(?:\.[05])?|{SMALL_WORD}(?: and a half)?|single)"
 _BED = (
-    r"(?:bed ?-?rooms?|bed-?r[a-z]{1,6}|bedrms?|beds?|bdrms?|bdrs?|bds?|brs?|b/r|sleeping rooms?|hab(?:itacion(?:es)?)?|cuartos?"
+    r"(?:bed ?-?rooms?|bed-?r[a-z]{1,6}|bedrms?|beds?|bdrms?|bdrs?|bds?|brs?|b/r|sleeping rooms?"
+    r"|hab(?:itacion(?:es)?)?|cuartos?"
     r"|recamaras?|dormitorios?|rooms?(?! ?(?:mates?|service)))"
 )
-_BATH = r"(?:(?:full |half )?bath ?-?rooms?|(?:full )?baths?|bthrms?|bathrms?|bths?|bas?|washrooms?|restrooms?|toilets?|banos?)"
+_BATH = (
+    r"(?:(?:full |half )?bath ?-?rooms?|(?:full )?baths?|bthrms?|bathrms?|bths?|bas?|washrooms?"
+    r"|restrooms?|toilets?|banos?)"
+)
 _BOUND_BEFORE = (
     r"(?P<before>(?:at least|min(?:imum)?(?: of)?|no (?:less|fewer) than|not less than|more than|over|minimum|al menos"
-    r"|por lo menos|max(?:imum)?(?: of)?|no more than|not more than|up to|at most|less than|fewer than|maximo|around|about"
+    r"|por lo menos|max(?:imum)?(?: of)?|no more than|not more than|up to|at most|less than|fewer than"
+    r"|maximo|around|about"
     r"|approximately|between|from|entre) )?"
 )
 _TO = r" ?(?:-|to|or|and|/|o|a|y|through) ?"
@@ -32,7 +37,8 @@ def _counted(noun: str) -> re.Pattern[str]:
     """Return the pattern of a number, or two, before a noun."""
     return re.compile(
         rf"(?<![\w.,$])(?<!\d/){_BOUND_BEFORE}(?P<low>{_NUMBER})"
-        rf"(?:{_TO}(?P<high>{_NUMBER}))?(?P<plus> ?\+| or more| plus)? ?-?(?:full |spacious |large |big |nice |separate |attached )?"
+        rf"(?:{_TO}(?P<high>{_NUMBER}))?(?P<plus> ?\+| or more| plus)? ?-?(?:full |spacious |large "
+        rf"|big |nice |separate |attached )?"
         rf"{noun}(?![a-z]){_BOUND_AFTER}"
     )
 
@@ -41,7 +47,8 @@ def _named(noun: str) -> re.Pattern[str]:
     """Return the pattern of a number after its noun: "bedrooms: 3", "number of baths is two"."""
     return re.compile(
         rf"\b{noun}(?: (?:count|number|no))?(?: ?[:=] ?| (?:is|are|should be|must be|would be|as|needed is) )"
-        rf"{_BOUND_BEFORE}(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?(?P<plus> ?\+| or more)?(?![\w%]){_BOUND_AFTER}"
+        rf"{_BOUND_BEFORE}(?P<low>{_NUMBER})(?:{_TO}(?P<high>{_NUMBER}))?(?P<plus> ?\+| or more)?(?![\w%])"
+        rf"{_BOUND_AFTER}"
     )
 
 
@@ -51,29 +58,37 @@ _NAMED_BEDS, _NAMED_BATHS = _named(_BED), _named(_BATH)
 _BOTH = re.compile(rf"(?<![\w.,/$])(?P<low>{_NUMBER}) ?-?(?:{_BED}) (?:and|&) (?:full )?bath(?:room)?s?\b")
 #: "3/2"; "3bd/2ba" is read by the patterns above; "4x3", "2b2b"
 _PAIR = re.compile(
-    r"(?<![\w.,/$-])(?P<beds>[1-7]) ?(?:/|x|b ?/? ?)(?! )? ?(?P<baths>[1-6](?:\.[05])?)(?: ?b(?:a|ath)?)?(?![\w/.:]|,\d| ?(?:acres?|ac|mile|cup"
+    r"(?<![\w.,/$-])(?P<beds>[1-7]) ?(?:/|x|b ?/? ?)(?! )? ?(?P<baths>[1-6](?:\.[05])?)(?: ?b(?:a"
+    r"|ath)?)?(?![\w/.:]|,\d| ?(?:acres?|ac|mile|cup"
     r"|of|hours?|days?|am|pm)\b)"
 )
 _DAY_BEFORE = re.compile(r"\b(?:on|by|until|til|for|before|after|since|from|date|at|is|of|the|our|was|to) \Z")
 _DAY_AFTER = re.compile(r" ?(?:at|@|around|works|in the|morning|afternoon|evening|please|or \d{1,2}/)\b")
 #: a number alone that answers how many: "I need three.", "at least 3 please"; one is also "one in Austin"
 _ALONE = re.compile(
-    r"\b(?:just|only|at least|(?:should|must|ought to|needs? to|has to) have|need|want|prefer)(?: (?P<least>at least)| just| only)? "
-    r"(?P<low>[2-6]|two|three|four|five|six)(?= ?(?:\Z|[.!\n]|,? ?(?:please|pls|thanks)|(?:will|would|should) (?:do|suffice|work|be)|(?:is|are) (?:fine|enough|good)))"
+    r"\b(?:just|only|at least|(?:should|must|ought to|needs? to|has to) have|need|want|prefer)(?: (?P<leas"
+    r"t>at least)| just| only)? "
+    r"(?P<low>[2-6]|two|three|four|five|six)(?= ?(?:\Z|[.!\n]|,? ?(?:please|pls|thanks)|(?:will"
+    r"|would|should) (?:do|suffice|work|be)|(?:is|are) (?:fine|enough|good)))"
 )
 _ANSWERS = frozenset({"just", "only", "least", "have", "need", "needs", "want", "prefer"})
 _STUDIO = re.compile(r"\b(?:studio|efficiency) ?(?:apartments?|apt|unit|flat)?\b")
 _NOT_A_ROOM = re.compile(r"\b(?:king|queen|twin|full|double|bunk|sofa) \Z")
-_BED_WORDS = frozenset(
+_BED_WORDS = word_set(
     """bed beds bedroom bedrooms bedrm bedrms bdrm bdrms bdr bdrs bd bds br brs b rooms room habitacion habitaciones
-    hab cuarto cuartos recamara recamaras dormitorio dormitorios""".split()
+    hab cuarto cuartos recamara recamaras dormitorio dormitorios"""
 )
-_BATH_WORDS = frozenset(
+_BATH_WORDS = word_set(
     """bath baths bathroom bathrooms bathrm bathrms bthrm bths bth ba bas room rooms washroom washrooms restroom
-    restrooms toilet toilets bano banos""".split()
+    restrooms toilet toilets bano banos"""
 )
 _PAIR_WORDS = frozenset({"x", "b", "ba"})
 _MOST = 20
+#: words before and after a number that bound it
+_LEAST = ("at least", "min", "no less", "no fewer", "not less", "al menos", "por lo")
+_AT_MOST = ("max", "no more", "not more", "up to", "at most")
+_LEAST_AFTER = frozenset({"+", "plus", "or more", "and up", "or better", "minimum", "min", "at least", "o mas"})
+_MOST_AFTER = frozenset({"or less", "or fewer", "maximum", "max"})
 #: confidence of a number with its noun; of "3/2" and other short forms; of a number alone, which is a guess
 _SURE, _PAIRED, _ALONE_CONFIDENCE = 0.97, 0.7, 0.4
 
@@ -118,27 +133,14 @@ def _read_kind(text: str, kind: FactKind, patterns: tuple[re.Pattern[str], ...])
 
 
 def _bounded(low: float, high: float, match: re.Match[str]) -> tuple[tuple[float | None, float | None], Bound]:
+    """Return the ends and the bound of a number by the words around it; "more than 2" is at least 3."""
     if low != high:
         return (low, high), "range"
-    before, after = match["before"] or "", match["after"] or ""
-    if match["plus"] or after.strip() in {
-        "+",
-        "plus",
-        "or more",
-        "and up",
-        "or better",
-        "minimum",
-        "min",
-        "at least",
-        "o mas",
-    }:
+    before, after = match["before"] or "", (match["after"] or "").strip()
+    if match["plus"] or after in _LEAST_AFTER or before.startswith(_LEAST):
         return (low, None), "min"
-    if before.startswith(("max", "no more", "not more", "up to", "at most")) or after.strip() in {
-        *("or less", "or fewer", "maximum", "max")
-    }:
+    if after in _MOST_AFTER or before.startswith(_AT_MOST):
         return (None, high), "max"
-    if before.startswith(("at least", "min", "no less", "no fewer", "not less", "al menos", "por lo")):
-        return (low, None), "min"
     if before.startswith(("more than", "over")):
         return (low + 1, None), "min"
     if before.startswith(("less than", "fewer than")):

@@ -4,46 +4,59 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from domain.facts import Bound
 from ml.language.facts.clock import TimeSpan, times
 from ml.language.facts.dates import DaySpan, days
-from ml.language.facts.folding import FoldedText, sentences
+from ml.language.facts.folding import FoldedText, word_set
 from ml.language.results import Fact
 
 #: what may stand between a day and its time
 _GAP = re.compile(
-    r"[ ,.;(]{0,3}(?:(?:at|@|around|about|in|the|by|after|before|between|from|for|on|of|a|las|la|por|en|de|el|any ?time|sometime|maybe|say"
+    r"[ ,.;(]{0,3}(?:(?:at|@|around|about|in|the|by|after|before|between|from|for|on|of|a|las"
+    r"|la|por|en|de|el|any ?time|sometime|maybe|say"
     r"|preferably|early|late|this|-|works|is|good|would be|time)[ ,]{0,2}){0,4}"
 )
 #: sentences about other days than a visit's: what happened, leases, closings, absences, thanks
 _OTHER = re.compile(
-    r"\b(?:lease|closing|closed|closes|expires?|was|were|been|born|birthday|birthdate|bday|sold|built|ago|since|anniversary|moved|moving|move in|move out"
-    r"|wedding|vacation|out of town|out of the country|yesterday|last (?:week|month|year|time|night|mon|tue|wed|thu|fri|sat|sun)\w*|bought|listed|due date|deadline"
-    r"|paycheck|holiday|vencio|nacio|contrato)\b"
+    r"\b(?:lease|closing|closed|closes|expires?|born|birthday|birthdate|bday|sold|built|ago|since|anniversary"
+    r"|(?:was|were)(?! (?:wondering|hoping|thinking|looking|planning|going|curious|trying|wanting))"
+    r"|been|moved|moving|move in|move out"
+    r"|wedding|vacation|out of town|out of the country|yesterday|last (?:week|month|year|time"
+    r"|night|mon|tue|wed|thu|fri|sat|sun)\w{0,8}|bought|listed|due date|deadline"
+    r"|paycheck|vencio|nacio|contrato)\b"
 )
+#: what parts clauses: "my lease ends in May, can we come Saturday?"
+_CLAUSE_END = re.compile(r"[,;(]| but | so | then ")
 #: a day that is refused: "I can't do Tuesday", "not on the 10th", "busy Friday"
 _REFUSED = re.compile(
-    r"\b(?:(?:can't|cannot|can not|unable to)(?! go until| until)|won't (?:be|work|make|do|have)|not available|unavailable|not free|isn't good|doesn't work|don't work|not work|not good|busy|conflict"
-    r"|booked|not able|unable|not going to|instead of|rather than|other than|except|but not|any day but|anything but|not for|not on|not the|working on"
+    r"\b(?:(?:can't|cannot|can not|unable to)(?! go until| until)|won't (?:be|work|make|do|have)"
+    r"|not available|unavailable|not free|isn't good|doesn't work|don't work|not work|not good"
+    r"|busy|conflict"
+    r"|booked|not able|unable|not going to|instead of|rather than|other than|except|but not|any day but"
+    r"|anything but|not for|not on|not the|working on"
     r"|no puedo)\b(?:(?! until | till | before | but )[^,;]){0,40}\Z"
 )
 _REFUSED_AFTER = re.compile(
-    r"[^,;.]{0,24}\b(?:(?:does not|doesn't|won't|isn't|is not|not) (?:work|good|possible|going|an option)|is out|no good|is bad|is no longer|i can't|i cannot|i won't|no puedo)\b"
+    r"[^,;.]{0,24}\b(?:(?:does not|doesn't|won't|isn't|is not|not) (?:work|good|possible|going"
+    r"|an option)|is out|no good|is bad|is no longer|i can't|i cannot|i won't|no puedo)\b"
 )
 #: a question about one's own calendar proposes nothing yet
 _OWN_CALENDAR = re.compile(
-    r"\b(?:am i|(?:check|see|know|tell me|find out) (?:when|if) i(?:'m| am)|will i be|when so i|i have free|do i have|i have an?y? (?:available|free|open)\w*|what[a-z ]{0,20} do i have|my (?:availability|schedule|calendar)"
+    r"\b(?:am i|(?:check|see|know|tell me|find out) (?:when|if) i(?:'m| am)|will i be|when so i"
+    r"|i have free|do i have|i have an?y? (?:available|free|open)\w{0,8}|what[a-z ]{0,20} do i have"
+    r"|my (?:availability|schedule|calendar)"
     r"|free for me|is my)\b"
 )
 _THANKS = re.compile(
     r"\b(?:thanks?|all|everything|help|helped|sleep|how are you|great day|nice day|good day|wonderful|doing)\b"
 )
-_APPOINTMENT = frozenset(
-    """visit visits tour tours see seeing showing showings view viewing appointment meet meeting schedule reschedule come
-    stop walk walkthrough call available free book show cita visita ver visitar reunirnos vernos llamame call""".split()
+_APPOINTMENT = word_set(
+    """visit visits tour tours see seeing showing showings view viewing appointment meet meeting schedule reschedule
+    come stop walk walkthrough call available free book show cita visita ver visitar reunirnos vernos llamame
+    call"""
 )
 _MOST = 4
 
@@ -51,9 +64,11 @@ _MOST = 4
 def read(message: FoldedText, *, at: datetime, zone: ZoneInfo) -> Iterator[Fact]:
     """Yield the days (ISO date) and times (ISO with offset) that a lead proposes, in the lead's zone.
 
+    >>> from datetime import UTC
     >>> from ml.language.facts.folding import folded
     >>> at, zone = datetime(2026, 11, 30, 18, tzinfo=UTC), ZoneInfo("America/Chicago")
-    >>> [fact.value for fact in read(folded("Tomorrow at 3, or Saturday? My lease ends on the 14th."), at=at, zone=zone)]
+    >>> message = folded("Tomorrow at 3, or Saturday? My lease ends on the 14th.")
+    >>> [fact.value for fact in read(message, at=at, zone=zone)]
     ['2026-12-01T15:00:00-06:00', '2026-12-05']
     """
     local = at.astimezone(zone)
@@ -73,13 +88,14 @@ def proposed_days(message: FoldedText, today: date) -> list[DaySpan]:
 
 def _is_proposed(message: FoldedText, day: DaySpan) -> bool:
     """Return whether a day is one on which the lead may come: not past, refused, or about something else."""
-    sentence = next((each for each in sentences(message) if day.start < each.end), None)
+    sentence = next((each for each in message.sentences if day.start < each.end), None)
     if sentence is None:
         return False
     text = message.text[sentence.start : sentence.end]
     before, after = message.text[sentence.start : day.start], message.text[day.end : sentence.end]
     words = message.text[day.start : day.end]
-    if _OTHER.search(text) or _REFUSED.search(before) or _REFUSED_AFTER.match(after):
+    clause = _CLAUSE_END.split(before)[-1] + words + _CLAUSE_END.split(after, maxsplit=1)[0]
+    if _OTHER.search(clause) or _REFUSED.search(before) or _REFUSED_AFTER.match(after):
         return False
     if before.endswith(("last ", "past ", "every ", "no for ")) or (_OWN_CALENDAR.search(text)):
         return False

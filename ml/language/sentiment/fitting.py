@@ -31,7 +31,7 @@ FEWEST = 2
 KNOWN = 3
 #: share of VADER where all words are known: the smallest with which no kind of text that was left out is read more than
 #: .01 worse than by VADER; and share of known words below which it rises
-VADER_SHARE, FAMILIAR = 0.05, 0.6
+VADER_SHARE, FAMILIAR = 0.1, 0.6
 
 
 @dataclass(frozen=True, kw_only=True)

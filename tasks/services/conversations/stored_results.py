@@ -10,6 +10,7 @@ from datetime import datetime
 
 from db.records import MessageAnalysisRecord
 from domain.documents import JsonMapping, JsonObject
+from domain.emotions import EmotionalState
 from ml.language.results import MessageAnalysis, Sentiment, Tone
 from ml.profiles import FactSignal, MessageSignal
 
@@ -114,7 +115,7 @@ def _tone(tone: Tone) -> JsonObject:
     }
 
 
-def _rounded(shares: Mapping[str, float]) -> dict[str, float]:
+def _rounded(shares: Mapping[EmotionalState, float]) -> dict[EmotionalState, float]:
     return {name: round(share, DIGITS) for name, share in shares.items()}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import cast
 
 from db.records import PredictionDraft, PredictionRecord, SnapshotRecord
 from db.repositories.predictions import predictions
@@ -136,18 +135,15 @@ def detail_of(
     said = suggestion.suggest(
         stage.stage, points, lead_type=profile.lead_type, state=tone.state, confidence=tone.confidence
     )
-    detail: JsonObject = to_wire(
-        {
-            "journey": journey_view(stage),
-            "tone": _tone_view(tone),
-            "channels": [] if plan is None else plan.channels,
-            "send_window": None if plan is None else plan.window,
-            "guide": guide_view(advice),
-            "talking_points": [_point_view(point) for point in points],
-            "suggestion": {"code": said.code, "text": said.text, "by": "rule"} if contactable else None,
-        }
-    )
-    return detail
+    return {
+        "journey": journey_view(stage),
+        "tone": _tone_view(tone),
+        "channels": [] if plan is None else plan.channels,
+        "send_window": None if plan is None else plan.window,
+        "guide": guide_view(advice),
+        "talking_points": [_point_view(point) for point in points],
+        "suggestion": {"code": said.code, "text": said.text, "by": "rule"} if contactable else None,
+    }
 
 
 def journey_view(stage: Journey) -> JsonObject:
@@ -178,7 +174,7 @@ def replay_journey(stored: PredictionRecord, snapshot: SnapshotRecord) -> JsonOb
     if stored.model_version.partition("+")[0] != version().partition("+")[0]:
         return {"same": None, "why": "other rules than this version's gave this stage"}
     was = stored.detail["journey"]
-    again = to_wire(journey_view(read_journey(snapshot.features, _stage(was["before"]))))
+    again = journey_view(read_journey(snapshot.features, _stage(was["before"])))
     differing = [name for name, value in was.items() if again[name] != value]
     compared: JsonObject = {"same": not differing, "stored": was, "computed": again}
     return {**compared, "why": f"another value of {', '.join(differing)}"} if differing else compared
@@ -235,14 +231,14 @@ def _stored(row: PredictionRecord) -> StoredPersonalization:
 
 def _stage(name: str | None) -> JourneyStage | None:
     """Return a stage that this version knows; another one counts as none."""
-    return cast("JourneyStage", name) if name in JOURNEY_STAGES else None
+    return name if name in JOURNEY_STAGES else None
 
 
 def _tone_view(tone: ToneHistory) -> JsonObject:
     turns = [
         {
             "event_id": turn.event_id,
-            "at": turn.at,
+            "at": to_wire(turn.at),
             "before": round(turn.before, 3),
             "after": round(turn.after, 3),
             "state": turn.state,
@@ -275,7 +271,7 @@ def _point_view(point: TalkingPoint) -> JsonObject:
     return {
         "code": point.code,
         "text": point.text,
-        "fact": None if fact is None else {"kind": fact.kind, "value": fact.value, "bound": fact.bound},
+        "fact": None if fact is None else {"kind": fact.kind, "value": to_wire(fact.value), "bound": fact.bound},
         "source": {"event_id": point.event_id} if point.event_id is not None else {"field": point.field},
         "confidence": round(point.confidence, 4),
         "by": "rule",

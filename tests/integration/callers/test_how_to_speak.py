@@ -86,7 +86,7 @@ def test_the_list_tells_tone_stage_time_and_suggestion(listed):
     glad = listed["glad"]
     assert glad["tone"]["state"] in {"excited", "confident"}
     assert 0 < glad["tone"]["confidence"] <= 1
-    assert glad["journey"]["moved"] in {"same", "up"}
+    assert glad["journey"]["moved"] in {"first", "same", "up"}
     assert glad["send_window"]["zone"] == "America/New_York"
     assert glad["suggestion"]["text"]
     silent = listed["silent"]

@@ -100,12 +100,15 @@ def files(tmp_path_factory):
     ]
     said = [[f"stop {IN_FILES}", "refusal"], [f"see you {IN_FILES}", "none"]]
     refusals = [["body", f"label {IN_FILES}"], *said * 20]
+    pairs = [(f"us {IN_FILES}", f"a{n % 2} {IN_FILES}")[:: 1 if n % 4 < 2 else -1] for n in range(80)]
+    talks = [["from", "to", IN_FILES], *([*pair, 1_700_000_000 + n * 3600] for n, pair in enumerate(pairs))]
     odd = table_of(folder / f"odd {name}", [["external_id", "email", IN_FILES], [IN_FILES] * 3, ["a", "b"], [""]])
     settings_ = folder / "tenant.toml"
     settings_.write_text('timezone = "America/New_York"\n', encoding="utf-8")
     return {
         "leads": table_of(folder / name, [header, *rows]),
         "refusals": table_of(folder / f"refusals {name}", refusals),
+        "talks": table_of(folder / f"talks {name}", talks),
         "odd": odd,
         "settings": str(settings_),
         "folder": folder,
@@ -207,6 +210,8 @@ def steps(ids, files):
         (("evaluate", "churn"), (files["leads"], *target, "--drop", f"no {MARK}")),
         (("evaluate", "refusals"), (files["refusals"], "--text", "body", "--label", f"label {IN_FILES}")),
         (("evaluate", "refusals"), (files["refusals"], "--text", "none", "--label", "none")),
+        (("evaluate", "sendtime"), (files["talks"], "--source", "from", "--target", "to", "--at", IN_FILES)),
+        (("evaluate", "sendtime"), (files["talks"], "--source", "from", "--target", "to", "--at", "from")),
         (("score",), (*WHO, "--all")),
         (("assess",), (*WHO, "--lead", lead)),
         (("worklist",), WHO),

@@ -8,6 +8,7 @@ from db import session as sessions
 from db.records import LeadDraft, ReplyClockRecord
 from db.repositories.personalization import reply_clocks
 from db.repositories.privacy import restrictions
+from db.repositories.sql import on_postgresql
 from tests.support.rows import NOW
 
 SINCE = NOW - timedelta(days=365)
@@ -29,6 +30,16 @@ def test_a_newer_clock_replaces_the_one_before(write, tenant):
     write(reply_clocks.save, clock=clock())
     assert write(reply_clocks.get) == clock()
     assert write(reply_clocks.get, tenant_id="T2") is None
+
+
+def test_two_that_store_at_once_do_not_wait_for_each_other(write, tenant):
+    with sessions.transaction(tenant) as first:
+        if not on_postgresql(first):
+            pytest.skip("SQLite has one writer anyway")
+        assert reply_clocks.save(first, tenant, clock=clock(replies=50))
+        with sessions.transaction(tenant) as second:
+            assert not reply_clocks.save(second, tenant, clock=clock(replies=60))
+    assert write(reply_clocks.get).replies == 50
 
 
 def test_stale_is_what_was_never_counted_or_is_old_or_has_few_replies(write, write_all, tenant):

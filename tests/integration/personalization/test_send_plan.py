@@ -132,7 +132,7 @@ def test_a_refused_channel_comes_last_with_its_rule_and_all_refused_is_blocked()
     blocked = plan(nothing)
     assert blocked.window["status"] == "blocked"
     assert blocked.window["next_start"] is None
-    assert {each["why_not"] for each in blocked.channels} == {"refusal.dnd_all"}
+    assert {each["why_not"] for each in blocked.channels} == {"refusal.terminal"}
 
 
 def test_who_ended_or_is_restricted_is_contacted_on_no_channel() -> None:
@@ -188,10 +188,11 @@ def test_a_tenant_with_too_few_replies_is_counted_again_at_most_once_a_minute() 
 
 
 def test_the_periodic_job_counts_what_is_stale_once_an_hour() -> None:
-    habitual()
+    lead(1)
+    happened(1, "sms", datetime.now(UTC) - DAY, "inbound")
     assert refresh_reply_clocks()["data"] == {"tenants": 1}
     assert refresh_reply_clocks()["data"] == {"tenants": 0}, "once in each hour"
-    assert clock().leads == 3
+    assert (clock().leads, clock().replies) == (1, 1)
 
 
 def test_of_a_forgotten_lead_nothing_is_left_once_the_counts_are_renewed() -> None:

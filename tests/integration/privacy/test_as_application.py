@@ -21,6 +21,7 @@ from tasks.leads.assessment_stages import score_stage, snapshot_stage, urgency_s
 from tasks.leads.card import card
 from tasks.leads.history import history
 from tasks.leads.overrides import mark, override
+from tasks.leads.reply_clocks import refresh_reply_clocks
 from tasks.leads.rescoring import rescore, sweep
 from tasks.leads.score import score
 from tasks.leads.upsert import upsert
@@ -56,7 +57,7 @@ def neighbour(tenant):
 
 def whole(production):
     """All that is stored of the neighbour, but what upkeep does for everybody."""
-    moving = {"outbox", "risk_checks", "rescore_due"}
+    moving = {"outbox", "reply_clocks", "risk_checks", "rescore_due"}
     owned = [name for name, table in Base.metadata.tables.items() if "tenant_id" in table.columns]
     with production.connected("postgres") as admin:
         rows = {
@@ -86,6 +87,7 @@ def upkeep():
         dispatch,
         expire,
         follow_up,
+        refresh_reply_clocks,
         reread,
         purge,
         system.send_canaries,

@@ -86,6 +86,8 @@ def scores(call: Caller, lead_id: str) -> None:
     asked = {"id": "m1", "text": "Is it still for sale?", "at": NOW.isoformat(), "direction": "inbound"}
     call("conversations.analyze", **OWN)
     call("conversations.analyze", messages=[asked])
+    call("leads.personalize", **OWN, purpose="call")
+    call("leads.personalize", lead={"external_id": "x", "stage": "closed", "opportunity_status": "won"})
     call("leads.override", **OWN, actor="ann", band="hot")
     (row, *_) = call("leads.worklist")["leads"]
     call("leads.mark", prediction_id=row["prediction_id"], actor="ann", verdict="right")

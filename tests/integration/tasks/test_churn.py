@@ -364,7 +364,7 @@ def test_many_leads_take_as_many_statements_as_one(leads: list[str]) -> None:
     with counted() as many:
         churn.predict(tenant_id=T, lead_ids=leads, as_of=ago(6).isoformat())
     # the answer about one lead also gives its own id, which takes one statement
-    assert len(many) + 1 == len(one) <= 14, one
+    assert len(many) + 1 == len(one) <= 16, one
 
 
 @pytest.fixture

@@ -110,6 +110,14 @@ def test_nothing_is_told_of_a_lead_that_has_ended() -> None:
     assert asked("card", lead_id=lead_id)["personalization"] is None
 
 
+def test_who_wants_no_contact_has_not_ended() -> None:
+    lead_id = personalized()
+    record(tenant_id=T, outcomes=[{"subject": {"lead_id": lead_id}, "type": "unsubscribed", "at": NOW.isoformat()}])
+    told = asked("card", lead_id=lead_id)
+    assert told["contactable"] is False
+    assert told["personalization"]["journey"]["stage"] == "serious_consideration"
+
+
 def test_nothing_is_left_of_a_lead_that_is_forgotten() -> None:
     gone, stays = personalized(1), personalized(2)
     forget(tenant_id=T, lead_id=gone)

@@ -91,7 +91,7 @@ def test_unchanged_within_the_scoring_interval_nothing_is_written() -> None:
     assert row.model_version == version()
     with reading(EVERY_TENANT) as session:
         assert audit.verify(session, T).ok
-    assert [proof["detail"]["of"] for proof in proofs("prediction")] == ["personalization"]
+    assert [proof["of"] for proof in proofs("prediction")] == ["personalization"]
 
 
 def test_the_stage_is_computed_again_from_snapshot_and_stage_before() -> None:

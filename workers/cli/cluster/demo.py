@@ -160,7 +160,7 @@ def _show_how_to_speak(lead: str, card: JsonMapping) -> None:
     if card["personalization"]:
         click.echo()
         say(f"simulated lead {lead}; messages of simulated leads are invented")
-        show_personalization(card["personalization"])
+        show_personalization(card["personalization"], card["next"]["due_by"])
 
 
 def _most_at_risk() -> list[str]:

@@ -117,9 +117,10 @@ def _rows(path: Path, layout: source.Source, *, skip: int) -> Iterator[tuple[int
     `skip` is the number of rows up to the header's, the header included.
     """
     width = len(layout.header)
+    quoting = csv.QUOTE_NONE if layout.delimiter == "\t" and _is_unquoted(path, layout) else csv.QUOTE_MINIMAL
     with files.opened(path) as (raw, _):
         text = io.TextIOWrapper(raw, layout.encoding, newline="")
-        reader = csv.reader(_without_separator_line(text), delimiter=layout.delimiter)
+        reader = csv.reader(_without_separator_line(text), delimiter=layout.delimiter, quoting=quoting)
         try:
             for cells in reader:
                 if skip:
@@ -129,6 +130,22 @@ def _rows(path: Path, layout: source.Source, *, skip: int) -> Iterator[tuple[int
                     yield reader.line_num, cells if beyond else cells[:width]
         except csv.Error as error:
             raise TableUnreadable(f"{path.name}: line {reader.line_num}: {error}") from None
+
+
+def _is_unquoted(path: Path, layout: source.Source) -> bool:
+    """Return whether quotation marks in a tab-separated file belong to its texts, as in many research data sets.
+
+    They do where every line has all cells as it stands, and some cell begins with a mark and ends without one: read as
+    quoting, that one would swallow the lines below it.
+    """
+    unpaired = False
+    with files.opened(path) as (raw, _):
+        for line in io.TextIOWrapper(raw, layout.encoding):
+            cells = line.rstrip("\r\n").split("\t")
+            if len(cells) != len(layout.header) and any(cells):
+                return False
+            unpaired |= any(cell.startswith('"') and not (cell.endswith('"') and len(cell) > 1) for cell in cells)
+    return unpaired
 
 
 def _without_separator_line(text: Iterable[str]) -> Iterator[str]:

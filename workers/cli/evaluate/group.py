@@ -10,6 +10,8 @@ EVALUATIONS = {
     "leads": ("workers.cli.evaluate.scorers:leads", "Cross-validate the lead scorer on any table."),
     "churn": ("workers.cli.evaluate.scorers:churn", "Cross-validate the churn model on any table."),
     "refusals": ("workers.cli.evaluate.refusals:refusals", "Measure how refusals of contact are read."),
+    "facts": ("workers.cli.evaluate.facts:facts", "Measure how facts are read in dialogues."),
+    "emotion": ("workers.cli.evaluate.emotion:emotion", "Measure how well emotions are told."),
     "sentiment": ("workers.cli.evaluate.sentiment:sentiment", "Measure how well polarity is read."),
     "sendtime": ("workers.cli.evaluate.sendtime:sendtime", "Measure how well the hour of the next reply is predicted."),
 }

@@ -34,7 +34,7 @@ def show_card(lead: str, data: JsonMapping, zone: str | None = None) -> None:
             show_next(data["next"])
     if data.get("personalization"):
         with there(zone):
-            show_personalization(data["personalization"])
+            show_personalization(data["personalization"], (data.get("next") or {}).get("due_by"))
     if data.get("score"):
         show_score(data)
     if data.get("risk"):

@@ -6,6 +6,7 @@ Every line ends with who says so: a trained model or a written rule.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from domain.documents import JsonMapping
 from workers.cli.base.formatting import moment, percent, zone_name
@@ -19,9 +20,9 @@ TREND = 0.1
 NO_DATA = "insufficient data"
 
 
-def show_personalization(told: JsonMapping) -> None:
-    """Print the section of a card."""
-    facts("how to speak to it", {**_tone(told["tone"]), **_journey(told["journey"]), **_when(told)})
+def show_personalization(told: JsonMapping, due_by: str | None = None) -> None:
+    """Print the section of a card; `due_by`: when the next step is due, which may be before the best time."""
+    facts("how to speak to it", {**_tone(told["tone"]), **_journey(told["journey"]), **_when(told, due_by)})
     if told["channels"]:
         facts("how to reach it, best first", dict(_channel(one) for one in told["channels"]))
     if what := _what(told):
@@ -32,7 +33,7 @@ def _tone(tone: JsonMapping | None) -> dict[str, object]:
     if tone is None or tone["state"] is None:
         return {"tone": f"{NO_DATA}{_because(tone)}"}
     rows = {
-        "tone": f"{tone_in_words(tone)}, of {_messages(tone['messages'])}{by(tone)}",
+        "tone": f"{tone_in_words(tone)}; {_messages(tone['messages'])} read{by(tone)}",
         "its mood": _mood(tone),
         **{f"turned {at}": turn for at, turn in enumerate(map(_turn, tone["turning_points"][-TURNS:][::-1]), 1)},
     }
@@ -45,13 +46,13 @@ def _because(tone: JsonMapping | None) -> str:
 
 
 def tone_in_words(tone: JsonMapping) -> str:
-    """Return a tone with how far it can be relied on.
+    """Return the tone of late: its share of what was written, and whether the newest message surely has it.
 
     >>> tone_in_words({"state": "anxious", "confidence": 0.71, "sure": False})
-    'anxious 71 %, not sure'
+    'anxious, 71 % of late (not sure)'
     """
-    sure = {True: ", sure", False: ", not sure"}.get(tone["sure"], "")
-    return f"{plain(tone['state'])} {percent(tone['confidence'])}{sure}"
+    sure = " (sure of the newest)" if tone["sure"] else " (not sure)"
+    return f"{plain(tone['state'])}, {percent(tone['confidence'])} of late{sure}"
 
 
 def _messages(count: int) -> str:
@@ -93,15 +94,22 @@ def journey_in_words(journey: JsonMapping) -> str:
     return f"{JOURNEY[journey['stage']]} {percent(journey['probability'])}"
 
 
-def _when(told: JsonMapping) -> dict[str, object]:
+def _when(told: JsonMapping, due_by: str | None) -> dict[str, object]:
     window = told["send_window"]
     if window is None or window["status"] == "insufficient_data":
         why = f": {window['text']}" if window and window["text"] else ""
         return {"best time": f"{NO_DATA}{why}"}
     if window["status"] == "blocked":
         return {"best time": window["text"] or "none: it may not be written to"}
-    following = f"; next {moment(window['next_start'])}" if window["next_start"] else ""
-    return {"best time": f"{hours(window)}, {_basis(window)}{following}{by(window)}"}
+    following = f"; next {moment(window['next_start'], zone=window['zone'])}" if window["next_start"] else ""
+    late = "; the next step is due before that" if _is_late(window, due_by) else ""
+    return {"best time": f"{hours(window)}, {_basis(window)}{following}{late}{by(window)}"}
+
+
+def _is_late(window: JsonMapping, due_by: str | None) -> bool:
+    """Return whether a window begins only after something is due, as of a new inquiry that waits for an answer."""
+    starts = window["next_start"]
+    return bool(due_by and starts) and datetime.fromisoformat(starts) > datetime.fromisoformat(str(due_by))
 
 
 def hours(window: JsonMapping) -> str:
@@ -146,7 +154,8 @@ def _advice(advice: JsonMapping) -> str:
 def _point(point: JsonMapping) -> str:
     """Return a point and its source; what the lead told stands in its text."""
     source = point["source"] or {}
-    where = f"event {source['event_id']}" if source.get("event_id") else plain(source.get("field") or "")
+    of_record = f"the record's {plain(source['field'])}" if source.get("field") else ""
+    where = f"event {source['event_id']}" if source.get("event_id") else of_record
     return f"{point['text']}{f' (from {where})' if where else ''}{by(point)}"
 
 
@@ -169,9 +178,13 @@ def standing(lead: JsonMapping, *, with_tone: bool) -> str | None:
 
 
 def approach(lead: JsonMapping) -> str | None:
-    """Return when to write to a lead of a worklist and the one suggestion; None: never assessed."""
+    """Return when to write to a lead of a worklist and the one suggestion; None: never assessed.
+
+    A best time that begins after the action is due is not told: nobody is to wait for it.
+    """
     window, suggestion = lead.get("send_window"), lead.get("suggestion")
-    told = [f"{hours(window)} ({window['basis_text']})"] if window and window["status"] == "ok" else []
+    is_told = window and window["status"] == "ok" and not _is_late(window, lead["due_by"])
+    told = [f"{hours(window)} ({window['basis_text']})"] if window and is_told else []
     return ": ".join([*told, *([suggestion["text"]] if suggestion else [])]) or None
 
 

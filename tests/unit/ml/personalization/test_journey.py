@@ -148,27 +148,18 @@ def test_probabilities_add_up_and_the_same_row_gives_the_same_stage(
     assert journey(lead, before) == told
 
 
-def at_readiness(points: float) -> dict[str, float | str | None]:
-    """A row whose readiness is, to a hundredth, a number of points: some levels, and showings that make up the rest."""
-    rules = shipped()
-    row: dict[str, float | str | None] = {"silence_days": 0.0, "stage": "under contract", "preapproval": "cash"}
-    low, high = 0.0, 400.0
-    for _ in range(60):
-        row["listing_views"] = (low + high) / 2
-        told = sum(item.weight for item in read_journey(row, rules=rules).evidence)
-        low, high = (row["listing_views"], high) if told < points else (low, row["listing_views"])
-    return row
-
-
 def test_a_lead_that_wavers_around_a_cut_keeps_its_stage() -> None:
     rules = shipped()
-    cut = rules.cuts[2]
-    below, above = at_readiness(cut - rules.down / 2), at_readiness(cut + rules.up / 2)
-    loose = [place(read_journey(row)) for row in (below, above)]
-    assert loose[1] == loose[0] + 1
-    for before in (JOURNEY_STAGES[2], JOURNEY_STAGES[3]):
-        assert [read_journey(row, before).stage for row in (below, above)] == [before, before]
-        assert read_journey(below, before).moved == "same"
+    points = next(term.points for term in rules.terms if term.features == ("recent_views",))
+    row = {"recent_views": 20.0, "silence_days": 0.0}
+    cuts = (points - rules.up / 2, points + rules.down / 2)
+    # the readiness is the points of this one term; the first cut lies just below it, then just above
+    above, below = (replace(rules, cuts=(cut, *(cut + 1 + place for place in range(3)))) for cut in cuts)
+    assert [read_journey(row, rules=each).stage for each in (below, above)] == list(JOURNEY_STAGES[:2])
+    for before in JOURNEY_STAGES[:2]:
+        told = [read_journey(row, before, rules=each) for each in (below, above)]
+        assert [each.stage for each in told] == [before, before]
+        assert [each.moved for each in told] == ["same", "same"]
 
 
 def test_silence_lets_it_fall_slowly_and_says_so() -> None:
@@ -217,10 +208,10 @@ def test_no_tone_gives_points() -> None:
 @pytest.mark.parametrize(
     ("line", "instead", "place_of_it"),
     [
-        ("ready_to_buy = 6.8", "ready_to_buy = 0.5", "cuts"),
-        ('kind = "known"', 'kind = "unknown"', "term.14.kind"),
+        ("ready_to_buy = 7.4", "ready_to_buy = 0.5", "cuts"),
+        ('kind = "known"', 'kind = "unknown"', "term.15.kind"),
         ("most = 60", "", "term.0.most"),
-        ("width = 0.45", "width = true", "rules.width"),
+        ("width = 1.1", "width = true", "rules.width"),
         ('version = "1"', "version = ", "journey.toml"),
         ("grace = 7", "grace = 7\nextra = 1", "rules.extra"),
     ],

@@ -157,7 +157,7 @@ def test_a_card_says_how_to_speak_and_who_says_so(capsys):
     told = lines(capsys)
     assert told == [
         "how to speak to it",
-        "tone anxious 71 %, not sure, of 4 messages [model]",
+        "tone anxious, 71 % of late (not sure); 4 messages read [model]",
         "its mood -0.20 of -1 to +1, falling",
         "turned 1 yesterday 15:00 New York time: from +0.40 to -0.50, anxious (event e8)",
         "stage of its journey serious consideration 62 %, moved on, before: active exploration [rule]",
@@ -169,7 +169,7 @@ def test_a_card_says_how_to_speak_and_who_says_so(capsys):
         "what to say",
         "suggestion Offer to go through the inspection together. [rule]",
         "speak of 1 They told a budget: $450,000 at most. (from event e7) [rule]",
-        "speak of 2 The move. (from timeline) [rule]",
+        "speak of 2 The move. (from the record's timeline) [rule]",
         "do 1 Go step by step. [rule]",
         "avoid 1 No deadlines. [rule]",
     ]
@@ -217,9 +217,21 @@ def test_a_worklist_tells_stage_tone_time_and_suggestion(capsys):
         show_worklist("worklist", LIST | {"leads": [row()]})
     told = lines(capsys)
     assert "stands at speak to it" in told[1]
-    assert "serious consideration 62 %; tone: anxious 71 %, not sure" in told[2]
+    assert "serious consideration 62 %; tone: anxious, 71 % of late (not sure)" in told[2]
     assert "18:00 to 20:00 New York time (own habit): Offer to go through the inspection together." in told[2]
     assert not {NO_TONES, NO_WINDOWS} & set(told)
+
+
+def test_nobody_is_to_wait_for_a_best_time_after_the_action_is_due(capsys):
+    with local("UTC", NOW):
+        show_worklist("worklist", LIST | {"leads": [row(due_by="2026-11-30T15:05:00Z")]})
+        show_worklist("worklist", LIST | {"leads": [row(due_by="2026-12-02T15:05:00Z")]})
+        show_personalization(TOLD, "2026-11-30T15:05:00Z")
+    now, later, *card = (line for line in lines(capsys) if "New York time" in line or "Offer to go" in line)
+    assert "own habit" not in now
+    assert "Offer to go through the inspection together." in now
+    assert "(own habit): Offer" in later
+    assert any(line.endswith("the next step is due before that [model]") for line in card)
 
 
 def test_a_list_without_messages_says_so_once(capsys):
@@ -247,7 +259,7 @@ def test_eighty_columns_lose_nothing():
         show_personalization(TOLD)
     assert max(map(len, shown.text.splitlines())) <= 80
     told = " ".join(shown.text.split())
-    for words in ("serious consideration 62 %; tone: anxious 71 %", "inspection together.", "$450,000 at most"):
+    for words in ("serious consideration 62 %; tone: anxious, 71 %", "inspection together.", "$450,000 at most"):
         assert words in told
 
 

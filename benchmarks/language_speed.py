@@ -1,0 +1,130 @@
+"""How long a message takes to read: the tone, and the whole analysis, beside VADER and TextBlob in the same run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from benchmarks import harness, train_emotion
+from benchmarks.figures import Figures, Outcome, Ratio, percentile, rounded
+
+SEED = 0
+HEAD_GOAL, ANALYSIS_GOAL, BATCH_GOAL = 1.0, 2.5, 5.0
+BATCH = 256
+#: messages that are read, in whole batches
+ROWS, QUICK = 8 * BATCH, 2 * BATCH
+#: own messages, where no data set is at hand
+OWN = (
+    "Hi, is the house on Maple still available? We would love to see it this weekend.",
+    "Thanks for sending those over! The second one looks great.",
+    "I have left two voicemails and nobody has called me back. Very frustrating.",
+    "We got pre-approved for 450k last week, 3 beds and at least 2 baths please",
+    "Sorry, I'm a bit confused about the closing costs. Who pays the transfer tax?",
+    "No thanks, that one is over our budget.",
+    "Can we do tomorrow at 3pm instead?",
+    "To be honest we are worried about the inspection and what happens if the appraisal comes in low.",
+)
+_AT, _ZONE = datetime(2026, 3, 2, 15, tzinfo=UTC), ZoneInfo("America/New_York")
+
+Reader = Callable[[Sequence[str]], object]
+
+
+def measure(quick: bool) -> Outcome:
+    """Time each reader on the same messages, in turn, so that all have the same neighbours on the machine."""
+    name, texts = _messages(QUICK if quick else ROWS)
+    readers: dict[str, Reader] = {"lexicons": _lexicons(), "head": _head(), "analysis": _analysis()}
+    for read in readers.values():  # what is loaded at the first message is no part of the time
+        read(texts[:BATCH])
+    alone = _timed_alone(readers, texts)
+    together = {reader: _timed_together(readers[reader], texts) for reader in ("head", "analysis")}
+    figures: Figures = {
+        "alone_ms": {reader: _spread(times) for reader, times in alone.items()},
+        "in_batches_ms": {reader: rounded(each) for reader, each in together.items()},
+    }
+    return Outcome(data=name, rows=len(texts), seed=SEED, figures=figures, ratios=_ratios(alone, together))
+
+
+def _messages(rows: int) -> tuple[str, list[str]]:
+    data = harness.data_folder()
+    if data is not None and (data / train_emotion.DATA).is_dir():
+        return train_emotion.DATA, train_emotion.rows(data / train_emotion.DATA / train_emotion.TEST)[0][:rows]
+    return "own messages", [OWN[row % len(OWN)] for row in range(rows)]
+
+
+def _lexicons() -> Reader:
+    from textblob import TextBlob
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    analyzer = SentimentIntensityAnalyzer()
+    return lambda texts: [(analyzer.polarity_scores(text), TextBlob(text).sentiment) for text in texts]
+
+
+def _head() -> Reader:
+    from ml.language.emotion.reader import read_tones
+
+    return lambda texts: read_tones(texts, ["en"] * len(texts))
+
+
+def _analysis() -> Reader:
+    from ml.language.analysis import analyse
+
+    return lambda texts: analyse(texts, at=[_AT] * len(texts), zones=[_ZONE] * len(texts))
+
+
+def _timed_alone(readers: dict[str, Reader], texts: Sequence[str]) -> dict[str, list[float]]:
+    """Give the processor milliseconds of each message, one at a time."""
+    times: dict[str, list[float]] = {reader: [] for reader in readers}
+    for text in texts:
+        for reader, read in readers.items():
+            times[reader].append(_milliseconds(read, [text]))
+    return times
+
+
+def _timed_together(read: Reader, texts: Sequence[str]) -> float:
+    """Give the processor milliseconds a message, in batches."""
+    return sum(_milliseconds(read, batch) for batch in _batches(texts)) / len(texts)
+
+
+def _milliseconds(read: Reader, texts: Sequence[str]) -> float:
+    started = time.process_time_ns()
+    read(texts)
+    return (time.process_time_ns() - started) / 1e6
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    left = iter(texts)
+    while batch := list(islice(left, BATCH)):
+        yield batch
+
+
+def _spread(times: Sequence[float]) -> Figures:
+    told = {"mean": sum(times) / len(times), "p50": percentile(times, 0.5), "p95": percentile(times, 0.95)}
+    return {name: rounded(value) for name, value in told.items()}
+
+
+def _ratios(alone: dict[str, list[float]], together: dict[str, float]) -> dict[str, Ratio]:
+    lexicons = sum(alone["lexicons"])
+    goals = {"head": HEAD_GOAL, "analysis": ANALYSIS_GOAL}
+    beside = {
+        f"{reader}_to_lexicons": Ratio(
+            value=sum(alone[reader]) / lexicons, goal=goal, better="lower", of=f"{reader} / (VADER + TextBlob), one message"
+        )
+        for reader, goal in goals.items()
+    }
+    batches = {
+        f"{reader}_batch": Ratio(
+            value=sum(alone[reader]) / len(alone[reader]) / together[reader],
+            goal=BATCH_GOAL,
+            better="higher",
+            of=f"{reader}: a message alone / in batches of {BATCH}",
+        )
+        for reader in goals
+    }
+    return beside | batches
+
+
+if __name__ == "__main__":
+    harness.run("language_speed", measure)

@@ -1,0 +1,121 @@
+"""Look texts up in a head, word by word: what it knows of a word is worked out once and kept.
+
+Letters never go over a blank, so all n-grams of a run of letters but its pairs with the runs beside it depend on that
+run alone. The sums are those of `Head.score`.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from ml.arrays import Floats
+from ml.language.emotion.head import Head
+from ml.language.ngrams import lowered, of_run
+
+#: runs of letters that are kept: the frequent ones of a language, about 30 MB
+_KEPT = 16_384
+#: what is no blank for `ngrams`
+_RUN = re.compile(rb"[^\x00-\x20\x7f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a head knows of a run of letters without a blank."""
+
+    #: of the weights of its words, pairs of words within it, and letters
+    places: frozenset[int]
+    #: by label, how much these speak for it, compared with the other labels
+    speaks: tuple[float, ...]
+    #: its first word, and the hash of its last one
+    first: bytes
+    last: int
+    words: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a head knows of a text."""
+
+    data: bytes
+    runs: Sequence[Run]
+    #: bytes [start, end) of each run
+    spans: Sequence[tuple[int, int]]
+    #: of the weights of the pairs of words from run to run; -1 where the pair is not known
+    pairs: Sequence[int]
+    #: share of its words that the head knows
+    known: float
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a head says of some texts."""
+
+    texts: Sequence[Found]
+    #: texts by labels, as of `Head.score`
+    raw: Floats
+    probabilities: Floats
+
+
+class Lookup:
+    """A head with the runs of letters that it has met last."""
+
+    def __init__(self, head: Head) -> None:
+        """Begin without runs."""
+        self.head = head
+        self._place = {one: place for place, one in enumerate(head.hashes.tolist())}
+        # the last row is of noughts: each text has it, so that none is without a row, and so has a pair that is not known
+        self._weights = np.vstack([head.weights, np.zeros((1, len(head.labels)), head.weights.dtype)])
+        weights = self._weights * head.scales
+        self._speaks = (weights - weights.mean(axis=1, keepdims=True)).astype(np.float32)
+        self._run = lru_cache(_KEPT)(self._work_out)
+
+    def look_up(self, texts: Sequence[str]) -> Looked:
+        """Return what the head says of texts."""
+        found = list(map(self._find, texts))
+        raw = self._sums(found)
+        known = np.array([text.known for text in found])
+        return Looked(found, raw, self.head.probabilities(raw, known))
+
+    def pairs_speak(self, found: Found, label: int) -> list[float]:
+        """Return how much each pair of words from run to run speaks for a label, compared with the other labels."""
+        speak: list[float] = self._speaks[found.pairs, label].tolist()
+        return speak
+
+    def _find(self, text: str) -> Found:
+        data = lowered(text).encode("utf-8", "replace")
+        spans = [match.span() for match in _RUN.finditer(data)]
+        runs = [self._run(data[start:end]) for start, end in spans]
+        crc, place = zlib.crc32, self._place
+        pairs = [place.get(crc(after.first, crc(b" ", before.last)), -1) for before, after in pairwise(runs)]
+        words = sum([run.words for run in runs])
+        return Found(data, runs, spans, pairs, sum([run.known for run in runs]) / words if words else 0.0)
+
+    def _sums(self, found: Sequence[Found]) -> Floats:
+        flat: list[int] = []
+        firsts: list[int] = []
+        for text in found:
+            firsts.append(len(flat))
+            flat.append(len(self._weights) - 1)
+            flat += {place for place in text.pairs if place >= 0}.union(*[run.places for run in text.runs])
+        raw: Floats = np.add.reduceat(self._weights[flat], firsts, axis=0, dtype=np.int32) * self.head.scales
+        return raw + self.head.biases
+
+    def _work_out(self, letters: bytes) -> Run:
+        words, others, first = of_run(letters)
+        known = frozenset(self._place[one] for one in (*words, *others) if one in self._place)
+        return Run(
+            places=known,
+            speaks=tuple(self._speaks[sorted(known)].sum(axis=0, dtype=np.float64).tolist()),
+            first=first,
+            last=words[-1],
+            words=len(words),
+            known=sum([one in self._place for one in words]),
+        )
