@@ -110,7 +110,10 @@ def _ratios(alone: dict[str, list[float]], together: dict[str, float]) -> dict[s
     goals = {"head": HEAD_GOAL, "analysis": ANALYSIS_GOAL}
     beside = {
         f"{reader}_to_lexicons": Ratio(
-            value=sum(alone[reader]) / lexicons, goal=goal, better="lower", of=f"{reader} / (VADER + TextBlob), one message"
+            value=sum(alone[reader]) / lexicons,
+            goal=goal,
+            better="lower",
+            of=f"{reader} / (VADER + TextBlob), one message",
         )
         for reader, goal in goals.items()
     }

@@ -1,7 +1,7 @@
 """Trains the head of emotions that ships with Hearth: `python -m benchmarks.train_emotion [--check]`.
 
-It learns from GoEmotions (Apache-2.0): weights from its training part; probabilities, thresholds and the confidence that
-counts as sure from its dev part. The same input gives the same bytes.
+It learns from GoEmotions (Apache-2.0): weights from its training part; probabilities, thresholds and the confidence
+that counts as sure from its dev part. The same input gives the same bytes.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from examples.generate import Row
 
 COLUMNS = ("external_id", "source_system", "kind", "occurred_at", "direction", "channel", "text", "source_id")
 #: most texts from a lead, and to it; below that as many to it for each from it as its row counts
-FROM_LEAD, TO_LEAD = 3, 4
+FROM_LEAD, TO_LEAD = 3, 3
 #: every so many leads that clicked in an e-mail one answered it, and of those who got some one has one unanswered
 EMAIL_REPLY, EMAIL_SENT = 3, 2
 #: how far back the brokerage's export of messages goes

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from celery import chain, chord
 
+from db.records import AssessmentRecord
 from db.repositories.predictions import assessments
 from db.session import EVERY_TENANT, Session, reading
 from domain.documents import JsonObject
@@ -21,7 +22,7 @@ from tasks.leads.assessment_stages import personalize_stage, score_stage, snapsh
 from tasks.runtime import lead_references, schedule, stage_completion
 from tasks.runtime.broker import admission_control
 from tasks.runtime.context import TaskContext, TaskResult
-from tasks.runtime.task import effect, job, step
+from tasks.runtime.task import HearthTask, effect, job, step
 from tasks.services.leads.predictions import may_score
 
 #: the stages of the chord, by the name an answer calls them
@@ -70,13 +71,16 @@ def start(request: StageCall, context: TaskContext) -> JsonObject:
         record = stage_completion.record(session, request)
     if record.state != "running":
         return context.envelope(request, TaskResult(data={"published": False}))
-    # an assessment that an earlier version of Hearth started lacks the stages that it did not know
-    known = [stage for name, stage in STAGES.items() if name in record.stages]
-    stages = chord([stage.si(**arguments) for stage in known], finish.si(**arguments))
+    stages = chord([stage.si(**arguments) for stage in stages_of(record)], finish.si(**arguments))
     chain(snapshot_stage.si(**arguments), stages).apply_async()
     if len(record.lead_ids) == 1:
         finish.apply_async(kwargs=arguments, countdown=max(0.0, (record.due_at - context.now).total_seconds()))
     return context.envelope(request, TaskResult(data={"published": True}))
+
+
+def stages_of(record: AssessmentRecord) -> list[HearthTask]:
+    """Return the stages that an assessment waits for: those that the version knew that started it."""
+    return [stage for name, stage in STAGES.items() if name in record.stages]
 
 
 @step("hearth.pipelines.finish", StageCall, queue="inference")

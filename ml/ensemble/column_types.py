@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ml.arrays import Bools, Floats, Ints
-from ml.features.catalogue import COLUMN, CUSTOM, FEATURES, FOLLOWS_OUTCOME
+from ml.features.catalogue import COLUMN, CUSTOM, FEATURES, FOLLOWS_OUTCOME, OF_ONE_LANGUAGE
 from ml.features.prohibited import refusal
 from ml.profiles import FeatureMatrix, Value
 
@@ -24,7 +24,8 @@ NUMERIC_SHARE = 0.95
 DISTINCT_SHARE, DISTINCT_ROWS = 0.9, 30
 #: running numbers lie densely: their range is below this many times their count
 DENSE = 100
-#: share of missing values from which a column set by the course of the deal is not learnt from
+#: share of missing values from which a column set by the course of the deal is not learnt from, or one that is read in
+#: one language only
 ABSENT_SHARE = 0.05
 
 
@@ -91,8 +92,16 @@ def unusable_reason(matrix: FeatureMatrix, name: str) -> str | None:
         return "the same value everywhere"
     if name in FOLLOWS_OUTCOME and len(present) < (1 - ABSENT_SHARE) * len(cells):
         return f"missing in {1 - len(present) / len(cells):.0%} of rows: its absence may tell the outcome"
+    if name in OF_ONE_LANGUAGE and (unread := _unread_share(matrix)) > ABSENT_SHARE:
+        return f"read in one language: of {unread:.0%} of those who wrote nothing could be read, which tells theirs"
     foreign = name.startswith((CUSTOM, COLUMN))
     return "an identifier: nearly every value differs" if foreign and _identifies(matrix, name) else None
+
+
+def _unread_share(matrix: FeatureMatrix) -> float:
+    """Return the share of the leads with messages of whose messages no sentiment could be read; 0 without any."""
+    wrote = ~np.isnan(numbers(matrix, "messages_read"))
+    return float(np.isnan(numbers(matrix, "polarity")[wrote]).mean()) if wrote.any() else 0.0
 
 
 def _identifies(matrix: FeatureMatrix, name: str) -> bool:

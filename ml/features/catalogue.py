@@ -178,6 +178,13 @@ _FEATURES = [
 
 FEATURES: MappingProxyType[str, Feature] = MappingProxyType({feature.name: feature for feature in _FEATURES})
 
+#: read in the language of the models only: to lack them may tell the language of who writes, which no score may know
+OF_ONE_LANGUAGE = frozenset(
+    feature.name
+    for feature in _FEATURES
+    if feature.group == "emotional" and feature.name not in {"messages_read", "told_budget", "told_preapproval"}
+)
+
 #: set by the course of the deal itself, so that its absence may tell the outcome
 FOLLOWS_OUTCOME = frozenset({"stage", "stage_days"})
 

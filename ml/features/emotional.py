@@ -184,8 +184,12 @@ def _course(messages: Messages, mean: Floats) -> dict[str, Floats]:
 
 
 def _counts(messages: Messages) -> dict[str, Floats]:
+    """Return how many messages of each lead were read, and how many of them hold each fact."""
     counts = messages.sums(np.hstack([np.ones((len(messages.lead), 1)), messages.facts]))
     counts[counts[:, 0] == 0] = np.nan
+    # of messages in a language that the readers do not know, finding nothing is no knowledge
+    is_read = messages.sums((~np.isnan(messages.measured[:, :1])).astype(np.float64))[:, 0] > 0
+    counts[:, 1:][~is_read[:, None] & (counts[:, 1:] == 0)] = np.nan
     names = ("messages_read", *COUNTED)
     return {name: np.minimum(counts[:, at], CAP) for at, name in enumerate(names)}
 

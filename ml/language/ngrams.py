@@ -220,4 +220,5 @@ def _letters(codes: _Bytes, blank: Bools) -> list[_Part]:
 
 
 def _further(crc: Hashes, codes: _Bytes) -> Hashes:
-    return _TABLE[(crc ^ codes) & 0xFF] ^ (crc >> 8)
+    longer: Hashes = _TABLE[(crc ^ codes) & 0xFF] ^ (crc >> 8)
+    return longer

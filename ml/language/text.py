@@ -8,6 +8,8 @@ from html import unescape
 
 from mailparser_reply import EmailReplyParser
 
+from ml.language.footers import without_footers
+
 #: most characters of the writer's own words that are read; nobody says STOP after that many
 LONGEST = 4_000
 #: most characters of a message that are processed, markup and history included
@@ -15,7 +17,10 @@ _LONGEST_MESSAGE = 8 * LONGEST
 #: a longer line is no header and no signature; the library's patterns are not linear in the length of a line
 _LONGEST_LINE = 300
 
-_TAGS = re.compile(r"<(?:style|script)\b[^<]*(?:</(?:style|script)>)?|<[^<>]{0,2000}>", re.IGNORECASE)
+# an address in angle brackets is no tag: it tells the header of a quoted mail
+_TAGS = re.compile(
+    r"<(?:style|script)\b[^<]*(?:</(?:style|script)>)?|<(?![\w.+-]{1,64}@[\w.-]{1,200}>)[^<>]{0,2000}>", re.IGNORECASE
+)
 _BLOCK = re.compile(r"<(?:br|/p|/div|/li|/tr|p|div)\b[^<>]{0,2000}>", re.IGNORECASE)
 _QUOTING = re.compile(r"<div[^<>]{0,200}(?:gmail_quote|yahoo_quoted|divRplyFwdMsg|moz-cite)", re.IGNORECASE)
 _QUOTE = re.compile(r"<(/?)blockquote\b[^<>]{0,2000}>", re.IGNORECASE)
@@ -26,6 +31,13 @@ _HISTORY = re.compile(
     |(?:from|de|von|enviado|sent|para|to)\s?:\s.{0,200}[@<].{0,200}
     |(?:on|el|em|le|am)\b.{5,200}\b(?:wrote|escribi[oó]|escreveu|a\ [eé]crit)\s?:?\s*)$""",
     re.IGNORECASE | re.VERBOSE,
+)
+# the header of a quoted mail: who wrote it, and below when or to whom; some programs name no address
+_HEADER = re.compile(
+    r"""^[ \t*>]{0,8}(?:from|de|von|da|van)\*?\ ?:.{1,200}\r?\n[ \t*>]{0,8}
+    (?:sent|date|to|enviado(?:\ el)?|fecha|para|data|gesendet|datum|an|envoy[e\u00e9]|[a\u00e0]|inviato|verzonden)
+    \*?\ ?:""",
+    re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
 _INLINE = re.compile(
     r"""(?:\bon|\bel|\bem|\ble)\b[^\n]{5,120}?(?:\d{4}|\d:\d\d)[^\n]{0,120}?
@@ -59,11 +71,11 @@ def own_words(message: str) -> str:
     text = message[:_LONGEST_MESSAGE]
     text = without_markup(_without_quotes(text)) if "<" in text else text
     if "\n" in text or "\r" in text:
-        text = "\n".join(_lines_before_signature(_latest_reply(text)))
+        text = "\n".join(_lines_before_signature(_latest_reply(_before_header(text))))
     elif len(text) > 40:
         # the pattern tries each "on" for the length of such a line, so the text is cut to what is read anyway
         text = _INLINE.split(text.lstrip()[: LONGEST + _LONGEST_LINE], maxsplit=1)[0]
-    return text.strip()[:LONGEST]
+    return without_footers(text.strip()[:LONGEST])
 
 
 def _without_quotes(markup: str) -> str:
@@ -77,6 +89,12 @@ def _without_quotes(markup: str) -> str:
         depth = max(0, depth - 1) if tag[1] else depth + 1
         start = tag.end()
     return "\n".join([*unquoted, markup[start:]] if depth == 0 else unquoted)
+
+
+def _before_header(text: str) -> str:
+    """Return the text above the header of a quoted mail; all of it where nothing is above."""
+    header = _HEADER.search(text)
+    return text[: header.start()] if header and text[: header.start()].strip() else text
 
 
 def _latest_reply(text: str) -> str:

@@ -32,6 +32,8 @@ Ageing = Literal["fading", "lasting", "no"]
 
 #: pieces of evidence for a stage that are kept, and the points below which one says nothing
 MOST_EVIDENCE, LEAST_POINTS = 6, 0.05
+#: code of what silence takes
+SILENCE = "silence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +113,8 @@ def read_journey(row: Row, before: JourneyStage | None = None, *, rules: Journey
     ('serious_consideration', 'up', 'pre-approval: preapproved')
     """
     rules = rules or shipped()
-    found = _evidence(row, rules)
-    readiness = math.fsum(item.weight for item in found)
+    weights = _weights(row, rules)
+    readiness = math.fsum(weights.values())
     at_least = [1.0, *(_logistic((readiness - cut) / rules.width) for cut in rules.cuts), 0.0]
     probabilities = {stage: at_least[place] - at_least[place + 1] for place, stage in enumerate(JOURNEY_STAGES)}
     stage = JOURNEY_STAGES[_place(readiness, before, rules)]
@@ -123,7 +125,7 @@ def read_journey(row: Row, before: JourneyStage | None = None, *, rules: Journey
         expected=math.fsum(at_least[1:-1]),
         before=before,
         moved=_moved(stage, before),
-        evidence=_strongest(found),
+        evidence=_evidence(weights, row),
     )
 
 
@@ -162,8 +164,8 @@ def _moved(stage: JourneyStage, before: JourneyStage | None) -> Move:
     return "up" if moved > 0 else "down" if moved < 0 else "same"
 
 
-def _evidence(row: Row, rules: JourneyRules) -> list[StageEvidence]:
-    """Return the points of each term, and as one item what silence takes from all of them.
+def _weights(row: Row, rules: JourneyRules) -> dict[str, float]:
+    """Return the points of the feature that counts of each term, and as `silence` what silence takes from all of them.
 
     Where a group reaches its most, all of its points shrink alike.
     """
@@ -175,25 +177,14 @@ def _evidence(row: Row, rules: JourneyRules) -> list[StageEvidence]:
     shrunk = {
         group: min(1.0, most / reached[group]) if reached[group] > 0 else 1.0 for group, most in rules.groups.items()
     }
-    given = [
-        StageEvidence(code=name, text=describe(name, row[name]), weight=points * shrunk[term.group])
-        for term, name, points in found
-    ]
+    weights = {name: points * shrunk[term.group] for term, name, points in found}
     lost = math.fsum(points * shrunk[term.group] * (1 - left[term.ages]) for term, _, points in found)
-    return [*given, *_silence(row, lost)]
+    return weights | ({SILENCE: -lost} if lost > 0 else {})
 
 
 def _best(row: Row, term: Term) -> tuple[str, float]:
     """Return the feature of a term that gives most points, and the points."""
     return max(((name, _points(row.get(name), term)) for name in term.features), key=lambda pair: abs(pair[1]))
-
-
-def _silence(row: Row, lost: float) -> list[StageEvidence]:
-    if lost <= 0:
-        return []
-    silence = row.get("silence_days")
-    last = f"last sign of life {ago(silence)}" if isinstance(silence, float) else "no sign of life is known"
-    return [StageEvidence(code="silence", text=last, weight=-lost)]
 
 
 def _points(value: Value | None, term: Term) -> float:
@@ -210,11 +201,22 @@ def _points(value: Value | None, term: Term) -> float:
             return term.points * math.log1p(min(max(value, 0.0), term.most)) / math.log1p(term.most)
 
 
-def _strongest(found: Sequence[StageEvidence]) -> tuple[StageEvidence, ...]:
+def _evidence(weights: Mapping[str, float], row: Row) -> tuple[StageEvidence, ...]:
     """Return what speaks for the stage most, and all that speaks against it: a fall is never without its reason."""
-    ordered = sorted(found, key=lambda item: (-abs(item.weight), item.code))
-    pro = [item for item in ordered if item.weight >= LEAST_POINTS][:MOST_EVIDENCE]
-    return tuple(item for item in ordered if item in pro or item.weight < 0)
+    ordered = sorted(weights.items(), key=lambda item: (-abs(item[1]), item[0]))
+    pro = [name for name, weight in ordered if weight >= LEAST_POINTS][:MOST_EVIDENCE]
+    return tuple(
+        StageEvidence(code=name, text=_text(name, row), weight=weight)
+        for name, weight in ordered
+        if weight < 0 or name in pro
+    )
+
+
+def _text(name: str, row: Row) -> str:
+    if name != SILENCE:
+        return describe(name, row[name])
+    silence = row.get("silence_days")
+    return f"last sign of life {ago(silence)}" if isinstance(silence, float) else "no sign of life is known"
 
 
 def _logistic(value: float) -> float:

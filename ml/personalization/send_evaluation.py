@@ -105,12 +105,16 @@ def evaluate(messages: Sequence[Message], seed: int = SEED) -> SendTimeReport:
 def find_replies(messages: Sequence[Message]) -> list[SlotReply]:
     """Return the replies, the first message back within 72 hours each: who, the day in UTC (ordinal) and the slot.
 
+    Notes to oneself are none.
+
     >>> find_replies([("a", "b", 0.0), ("b", "a", 7200.0), ("b", "a", 7300.0)])
     [('b', 719163, 1)]
     """
     waiting: dict[tuple[str, str], float] = {}
     replies: list[SlotReply] = []
     for source, target, at in sorted(messages, key=lambda message: message[2]):
+        if source == target:
+            continue
         asked = waiting.pop((target, source), None)
         if asked is not None and at - asked <= WITHIN.total_seconds():
             replies.append((source, _EPOCH_DAY + int(at // _DAY), int(at % _DAY // (SLOT_HOURS * 3600))))

@@ -95,9 +95,7 @@ def tone_history(row: Row, profile: LeadProfile) -> ToneHistory:
     said = emotional.visible(profile)
     shares = _shares(row)
     why_not = _why_not(said, shares, profile.as_of)
-    state: EmotionalState | None = None
-    if why_not is None:
-        state = max(shares, key=shares.__getitem__)
+    state = _largest(shares) if why_not is None else None
     return ToneHistory(
         state=state,
         why_not=why_not,
@@ -166,6 +164,10 @@ def _shares(row: Row) -> dict[EmotionalState, float]:
     """Return the share of every state; empty where the features hold none."""
     shares = {state: _number(row, f"tone_{state}") for state in EMOTIONAL_STATES}
     return {state: share for state, share in shares.items() if share is not None}
+
+
+def _largest(shares: Mapping[EmotionalState, float]) -> EmotionalState:
+    return max(shares, key=shares.__getitem__)
 
 
 def _why_not(

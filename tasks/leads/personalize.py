@@ -12,7 +12,6 @@ from ml.personalization.guide import shipped
 from tasks.contracts.leads import LeadIn, PersonalizeLead
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
-from tasks.services.conversations.analyses import analyse_new
 from tasks.services.leads import profiles
 from tasks.services.leads.predictions import snapshots_of
 from tasks.services.personalization.personalize import (
@@ -38,7 +37,6 @@ def personalize(session: Session, request: PersonalizeLead, context: TaskContext
     if request.lead is not None:
         return _sent_lead(request.lead, request.purpose, as_of)
     lead_id = request.the_lead()
-    analyse_new(session, context, [lead_id])
     taken, blocked = snapshots_of(session, context, [lead_id], as_of)
     if blocked:
         return TaskResult(data={"lead_id": lead_id, "blocked": blocked}, status="blocked", model=_model(), as_of=as_of)

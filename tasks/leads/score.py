@@ -9,7 +9,6 @@ from tasks.contracts.leads import ScoreLeads
 from tasks.runtime import lead_references
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
-from tasks.services.conversations.analyses import analyse_new
 from tasks.services.leads import profiles
 from tasks.services.leads.predictions import snapshots_of
 from tasks.services.leads.scoring import band_of, lead_score_view, store_scores
@@ -31,7 +30,6 @@ def score(session: Session, request: ScoreLeads, context: TaskContext) -> TaskRe
         sent = champion.scorer.score(features, explain=request.explain)[0]
         view = {"lead_id": None, **lead_score_view(sent, settings)}
         return TaskResult(data={"lead": view}, model=model, as_of=as_of)
-    analyse_new(session, context, request.ids())
     taken, blocked = snapshots_of(session, context, request.ids(), as_of)
     if not taken:
         data = lead_references.with_identities(session, context, {"scored": 0, "blocked": blocked}, blocked)

@@ -33,8 +33,10 @@ CALLS = 20
 #: keys of a row beyond those of the contract; the last rows of a long list go without them
 OPTIONAL = (
     *("expected_value", "interval", "fit", "engagement", "changed", "override", "assigned_to", "prediction_id"),
-    *("risk", "action_id", "tone", "journey", "send_window", "suggestion"),
+    *("risk", "action_id"),
 )
+#: keys that stand only where there is room beside all others: a list that is not very long has them in every row
+HOW_TO_SPEAK = ("tone", "journey", "send_window", "suggestion")
 #: most leads in doubt that a list names, for a person to decide whether they refused
 IN_DOUBT = 20
 #: bytes of rows with every key, and of all rows: the envelope needs some too
@@ -224,14 +226,25 @@ def _within_limit(rows: Sequence[JsonObject], context: TaskContext) -> list[Json
     fitting: list[JsonObject] = []
     size = 0
     for row in rows:
-        required = {name: value for name, value in row.items() if name not in OPTIONAL}
-        chosen = row if size + len(canonical(row)) <= FULL else required
+        usual = {name: value for name, value in row.items() if name not in HOW_TO_SPEAK}
+        required = {name: value for name, value in usual.items() if name not in OPTIONAL}
+        chosen = usual if size + len(canonical(usual)) <= FULL else required
         size += len(canonical(chosen))
         if size > MOST:
             context.warn("too_many", f"leads.{len(fitting)}")
-            break
+            return fitting
         fitting.append(chosen)
-    return fitting
+    return _with_how_to_speak(fitting, rows, MOST - size)
+
+
+def _with_how_to_speak(shown: Sequence[JsonObject], rows: Sequence[JsonObject], room: int) -> list[JsonObject]:
+    """Return the rows that are shown with how to speak to their leads, from the first on, as far as there is room."""
+    told: list[JsonObject] = []
+    for short, row in zip(shown, rows, strict=True):
+        speaking = {name: row[name] for name in HOW_TO_SPEAK}
+        room -= len(canonical(speaking))
+        told.append(short | speaking if room >= 0 else short)
+    return told
 
 
 def _doubts_within_limit(

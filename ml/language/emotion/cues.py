@@ -9,6 +9,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -19,18 +20,8 @@ from ml.language.patterns import ENTRIES, Trie, expand, read_data_file
 
 #: a word, or a mark that ends a phrase; a dash between blanks does, one within a word does not
 _TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*|[.,;:!?()\n]| [-\u2013\u2014] ")
-#: words that turn what follows into its opposite, within so many words
-_NEGATIONS = frozenset(
-    "not no never nothing isnt arent wasnt werent dont doesnt didnt wont wouldnt cannot cant hardly without stop".split()
-)
+#: words before a phrase that may negate it
 _REACH = 3
-#: the commonest words of English messages
-_COMMON = frozenset(
-    """a about all am an and any are as at back be been being but by can cant could did didnt do does doesnt dont even for
-    from get got had has have he her him his how i if im in is it its just know like me more much my no not now of on one
-    or our out over really right see she should so some still that thats the their them there these they thing think this
-    those time to too up us very want was we well were what when where which who why will with would you your""".split()
-)
 _ANY = "_"
 
 
@@ -52,6 +43,8 @@ class CueCatalogue:
     states: Mapping[str, EmotionalState]
     phrases: Trie
     lists: Mapping[str, tuple[str, ...]]
+    #: words that turn what follows into its opposite
+    negations: frozenset[str]
     #: words of which every text with a cue has one
     needed: frozenset[str]
 
@@ -92,16 +85,28 @@ def load_cues(text: str) -> CueCatalogue:
         states = {table["id"]: _state(table) for table in file["cue"]}
         if len(states) < len(file["cue"]):
             raise ValueError("a cue is defined twice")  # noqa: TRY301 - reported with the errors below
-        lists: dict[str, list[str]] = file.get("list", {})
-        phrases: Trie = {}
-        every: list[tuple[str, ...]] = []
-        for table in file["cue"]:
-            own = [phrase for pattern in table["phrases"] for phrase in expand(pattern, lists)]
-            _add(phrases, own, table["id"])
-            every += own
-        return CueCatalogue(str(file["version"]), states, phrases, _lists_by_word(lists), _needed(every, lists))
+        return _catalogue(file, states, file.get("list", {}))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CatalogueError(f"cues.toml: {type(error).__name__} {error}: install Hearth again") from None
+
+
+def _catalogue(
+    file: TomlMapping, states: Mapping[str, EmotionalState], lists: Mapping[str, Sequence[str]]
+) -> CueCatalogue:
+    phrases: Trie = {}
+    every: list[tuple[str, ...]] = []
+    for table in file["cue"]:
+        own = [phrase for pattern in table["phrases"] for phrase in expand(pattern, lists)]
+        _add(phrases, own, table["id"])
+        every += own
+    return CueCatalogue(
+        version=str(file["version"]),
+        states=states,
+        phrases=phrases,
+        lists=_lists_by_word(lists),
+        negations=frozenset(file["negations"]),
+        needed=_needed(every, lists, frozenset(file["common"])),
+    )
 
 
 @lru_cache(16_384)
@@ -133,7 +138,9 @@ def _lists_by_word(lists: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, .
     return names
 
 
-def _needed(phrases: Sequence[tuple[str, ...]], lists: Mapping[str, Sequence[str]]) -> frozenset[str]:
+def _needed(
+    phrases: Sequence[tuple[str, ...]], lists: Mapping[str, Sequence[str]], common: AbstractSet[str]
+) -> frozenset[str]:
     """Return a word of each phrase, or of its list, that is no common one, so that few texts need be searched."""
 
     def members(form: str) -> list[str]:
@@ -141,7 +148,7 @@ def _needed(phrases: Sequence[tuple[str, ...]], lists: Mapping[str, Sequence[str
 
     def rarity(form: str) -> tuple[int, int, str]:
         words = members(form)
-        return -sum(word in _COMMON for word in words), min(map(len, words)), form
+        return -sum(word in common for word in words), min(map(len, words)), form
 
     chosen = {max(phrase, key=rarity) for phrase in phrases}
     return frozenset(word for form in chosen for word in members(form))
@@ -165,7 +172,7 @@ def _found(words: Sequence[str], spans: Sequence[tuple[int, int]], known: CueCat
     at = 0
     while at < len(words):
         longest = _longest(forms, at, known.phrases)
-        if longest is None or _negated(words, at):
+        if longest is None or _negated(words, at, known.negations):
             at += 1
             continue
         last, cue = longest
@@ -186,10 +193,10 @@ def _longest(forms: Sequence[tuple[str, ...]], first: int, phrases: Trie) -> tup
     return longest
 
 
-def _negated(words: Sequence[str], at: int) -> bool:
+def _negated(words: Sequence[str], at: int, negations: AbstractSet[str]) -> bool:
     for word in reversed(words[max(0, at - _REACH) : at]):
         if not word:
             return False
-        if word in _NEGATIONS:
+        if word in negations:
             return True
     return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from domain.emotions import EMOTIONAL_STATES
+from domain.emotions import EMOTIONAL_STATES, EmotionalState
 from ml.arrays import Bools, Floats, Ints
 from ml.errors import LabelsError
 from ml.language.emotion import reader, training
@@ -22,8 +22,9 @@ SURE_ACCURACY = 0.9
 _FEWEST = 50
 #: bins of equal width in which confidence is compared with accuracy
 _BINS = 10
-#: of `--fit`: every tenth row is held out, to choose the parts and to make probabilities of scores
+#: of `--fit`: every tenth row of a label is held out, to choose the parts and to make probabilities of scores
 _HELD_OUT = 10
+_SEED = 0
 _WORDS = Part(kind="words", least=2, c=0.01)
 _LETTERS = Part(kind="letters", least=2, c=0.001, share=0.5)
 #: rows up to which letters are tried too: with more, they take far longer than they gain
@@ -122,7 +123,10 @@ def fit_head(train: Labelled, names: Sequence[str]) -> Head:
     Words alone, or words and letters: what tells more of the held-out rows right. The weights are then fitted again on
     all rows; what makes probabilities of their scores comes from the rows held out before.
     """
-    held = np.arange(len(train.texts)) % _HELD_OUT == _HELD_OUT - 1
+    training.require_others(train, names)
+    held = _held_out(train.targets)
+    if not held.any():
+        raise LabelsError(f"no label has {_HELD_OUT} rows: there is too little to learn from")
     inner, outer = _rows(train, ~held), _rows(train, held)
     choices: list[tuple[Part, ...]] = [(_WORDS,)]
     if len(train.texts) <= _MOST_FOR_LETTERS:
@@ -131,6 +135,16 @@ def fit_head(train: Labelled, names: Sequence[str]) -> Head:
     right = [_accuracy(_probabilities(head, outer.texts), outer.targets) for head in tried]
     best = int(np.argmax(right))
     return training.with_probabilities_of(training.fit_weights(train, names, choices[best]), tried[best])
+
+
+def _held_out(targets: Bools) -> Bools:
+    """Return every tenth row of each label in a shuffled order; a row counts for the rarest of its labels."""
+    rarest = np.where(targets, targets.sum(axis=0), len(targets) + 1).argmin(axis=1)
+    held = np.zeros(len(targets), dtype=bool)
+    shuffled = np.random.default_rng(_SEED).permutation(len(targets))
+    for label in range(targets.shape[1]):
+        held[shuffled[rarest[shuffled] == label][_HELD_OUT - 1 :: _HELD_OUT]] = True
+    return held
 
 
 def figures(
@@ -198,13 +212,13 @@ def _targets(classes: Sequence[frozenset[str]], names: Sequence[str]) -> Bools:
     return np.array([[name in own for name in names] for own in classes], dtype=bool).reshape(len(classes), len(names))
 
 
-def _places(states: Sequence[str]) -> list[int]:
-    return [list(EMOTIONAL_STATES).index(state) for state in states]
+def _places(states: Sequence[EmotionalState]) -> list[int]:
+    return [EMOTIONAL_STATES.index(state) for state in states]
 
 
 def _rows(all_rows: Labelled, chosen: Bools) -> Labelled:
     places = np.flatnonzero(chosen)
-    return Labelled(texts=[all_rows.texts[place] for place in places], targets=all_rows.targets[places])
+    return Labelled(texts=[all_rows.texts[place] for place in places.tolist()], targets=all_rows.targets[places])
 
 
 def _probabilities(head: Head, texts: Sequence[str]) -> Floats:

@@ -40,7 +40,9 @@ def _weights(found: Found, lookup: Lookup, label: int) -> list[float]:
 
 def _span(text: str, found: Found, group: list[int], weight: float) -> Evidence:
     """Return a span without the marks at its ends."""
-    start, end = (_character(text, found.data, place) for place in (found.spans[group[0]][0], found.spans[group[-1]][1]))
+    start, end = (
+        _character(text, found.data, place) for place in (found.spans[group[0]][0], found.spans[group[-1]][1])
+    )
     if any(map(str.isalnum, text[start:end])):
         while not text[start].isalnum():
             start += 1

@@ -20,6 +20,7 @@ ENOUGH_KNOWN = 0.75
 #: of eight bits as they ship, floats as they are fitted
 Weights = NDArray[np.int8] | Floats
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """What a head says of some texts."""

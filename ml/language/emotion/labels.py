@@ -71,6 +71,7 @@ def read_label_map(text: str) -> LabelMap:
 
     >>> read_label_map('[labels]\njoy = ["excited", "confident"]\nfear = "anxious"').names
     ('joy', 'anxious')
+
     """
     try:
         file = tomllib.loads(text)
@@ -86,7 +87,9 @@ def _states(label: str, value: str | Sequence[str]) -> _States:
     wanted = [value] if isinstance(value, str) else list(value)
     unknown = sorted(set(wanted) - set(EMOTIONAL_STATES))
     if unknown:
-        raise LabelsError(f"the mapping of {label!r} is no state: {', '.join(unknown)}; use {', '.join(EMOTIONAL_STATES)}")
+        raise LabelsError(
+            f"the mapping of {label!r} is no state: {', '.join(unknown)}; use {', '.join(EMOTIONAL_STATES)}"
+        )
     return tuple(state for state in EMOTIONAL_STATES if state in wanted)
 
 

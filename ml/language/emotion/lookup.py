@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from ml.arrays import Floats
-from ml.language.emotion.head import Head
+from ml.language.emotion.head import ENOUGH_KNOWN, Head, softmax
 from ml.language.ngrams import lowered, of_run
 
 #: runs of letters that are kept: the frequent ones of a language, about 30 MB
@@ -59,8 +59,8 @@ class Looked:
     """What a head says of some texts."""
 
     texts: Sequence[Found]
-    #: texts by labels, as of `Head.score`
-    raw: Floats
+    #: texts by labels: sums of weights, before scales and biases
+    sums: Floats
     probabilities: Floats
 
 
@@ -71,18 +71,21 @@ class Lookup:
         """Begin without runs."""
         self.head = head
         self._place = {one: place for place, one in enumerate(head.hashes.tolist())}
-        # the last row is of noughts: each text has it, so that none is without a row, and so has a pair that is not known
+        # the last row is of noughts: each text has it, so that none is without a row; so does a pair that is not known
         self._weights = np.vstack([head.weights, np.zeros((1, len(head.labels)), head.weights.dtype)])
         weights = self._weights * head.scales
         self._speaks = (weights - weights.mean(axis=1, keepdims=True)).astype(np.float32)
+        self._mixing = head.scales[:, None] * head.mixing
+        self._offsets = head.biases @ head.mixing + head.offsets
         self._run = lru_cache(_KEPT)(self._work_out)
 
     def look_up(self, texts: Sequence[str]) -> Looked:
         """Return what the head says of texts."""
         found = list(map(self._find, texts))
-        raw = self._sums(found)
-        known = np.array([text.known for text in found])
-        return Looked(found, raw, self.head.probabilities(raw, known))
+        sums = self._sums(found)
+        enough = np.array([[min(text.known / ENOUGH_KNOWN, 1.0)] for text in found])
+        shares = self.head.shares
+        return Looked(found, sums, shares + enough * (softmax(sums @ self._mixing + self._offsets) - shares))
 
     def pairs_speak(self, found: Found, label: int) -> list[float]:
         """Return how much each pair of words from run to run speaks for a label, compared with the other labels."""
@@ -104,9 +107,9 @@ class Lookup:
         for text in found:
             firsts.append(len(flat))
             flat.append(len(self._weights) - 1)
-            flat += {place for place in text.pairs if place >= 0}.union(*[run.places for run in text.runs])
-        raw: Floats = np.add.reduceat(self._weights[flat], firsts, axis=0, dtype=np.int32) * self.head.scales
-        return raw + self.head.biases
+            flat += set().union(text.pairs, *[run.places for run in text.runs])
+        sums: Floats = np.add.reduceat(self._weights[np.array(flat)], firsts, axis=0, dtype=np.float64)
+        return sums
 
     def _work_out(self, letters: bytes) -> Run:
         words, others, first = of_run(letters)

@@ -73,9 +73,7 @@ def probabilities(texts: Sequence[str]) -> Floats:
 
 def _read(texts: Sequence[str], languages: Sequence[str]) -> list[Tone]:
     looked = _lookup().look_up(texts)
-    return [
-        _tone(*read) for read in zip(texts, languages, looked.texts, looked.probabilities.tolist(), strict=True)
-    ]
+    return [_tone(*read) for read in zip(texts, languages, looked.texts, looked.probabilities.tolist(), strict=True)]
 
 
 def _tone(text: str, language: str, found: Found, learnt: list[float]) -> Tone:
@@ -105,7 +103,7 @@ def _shares(learnt: Sequence[float], cues: tuple[Cue, ...]) -> dict[EmotionalSta
     shares = dict.fromkeys(EMOTIONAL_STATES, 0.0)
     kept = 1 - CUES_WEIGH if cues else 1.0
     for state, share in zip(_states(), learnt, strict=True):
-        shares[state] = kept * share
+        shares[state] = round(kept * share, 6)
     for cue in cues:
         shares[cue.state] += CUES_WEIGH / len(cues)
     return shares

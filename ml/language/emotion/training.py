@@ -77,11 +77,8 @@ def fit(train: Labelled, held_out: Labelled, labels: Sequence[str], parts: Seque
 
 
 def fit_weights(train: Labelled, labels: Sequence[str], parts: Sequence[Part]) -> Head:
-    """Return a head whose scores mean something and whose probabilities do not yet."""
-    counts = train.targets.sum(axis=0)
-    for name, count in zip(labels, counts.tolist(), strict=True):
-        if count in {0, len(train.targets)}:
-            raise LabelsError(f"label {name!r} has {count} of {len(train.targets)} rows: there is nothing to tell apart")
+    """Return a head whose scores mean something and whose probabilities do not yet. Raises LabelsError, as `fit`."""
+    require_others(train, labels)
     features = hashed(train.texts)
     fitted = [_fit_part(features[part.kind], train.targets, part) for part in parts]
     hashes = np.concatenate([each for each, _, _ in fitted])
@@ -98,8 +95,16 @@ def fit_weights(train: Labelled, labels: Sequence[str], parts: Sequence[Part]) -
         mixing=np.eye(size),
         offsets=np.zeros(size),
         thresholds=np.full(size, 0.5),
-        shares=counts / counts.sum(),
+        shares=train.targets.sum(axis=0) / train.targets.sum(),
     )
+
+
+def require_others(train: Labelled, labels: Sequence[str]) -> None:
+    """Raise LabelsError where a label never, or always, occurs."""
+    rows = len(train.targets)
+    for name, count in zip(labels, train.targets.sum(axis=0).tolist(), strict=True):
+        if count in {0, rows}:
+            raise LabelsError(f"label {name!r} has {count} of {rows} rows: there is nothing to tell apart")
 
 
 def calibrated(head: Head, held_out: Labelled) -> Head:
@@ -197,6 +202,8 @@ def _logistic(raw: Floats, targets: Bools) -> tuple[Floats, Floats]:
     mixing, offsets = np.eye(raw.shape[1]), np.zeros(raw.shape[1])
     for _ in range(_ROUNDS):
         chosen = np.where(targets, softmax(raw @ mixing + offsets), -1.0).argmax(axis=1)
+        if len(np.unique(chosen)) < 2:  # one label says nothing about how sure to be
+            return mixing, offsets
         model = LogisticRegression(C=1.0, max_iter=3_000).fit(raw, chosen)
         mixing, offsets = _full(model, raw.shape[1])
     return mixing, offsets

@@ -11,9 +11,9 @@ from typing import cast
 
 from ml.errors import LabelsError
 from ml.language.facts import question, rooms
+from ml.language.facts.days.visit_time import proposed_days
 from ml.language.facts.folding import FoldedText, folded
 from ml.language.facts.number_words import SMALL
-from ml.language.facts.visit_time import proposed_days
 
 #: a day on which the turns are read as if written, since a dialogue carries none: only the spans are judged
 _TODAY = date(2024, 1, 1)

@@ -22,7 +22,11 @@ _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _DIGIT = re.compile(r"[0-9]")
 _SENTENCE_END = re.compile(r"[.!?\n]+")
 #: words that a full stop only shortens: "approx. 450k", "St. Paul"
-_SHORTENED = frozenset({"st", "approx", "sq", "mr", "mrs", "dr", "ave", "apt", "ft"})
+_SHORTENED = frozenset(
+    {"st", "approx", "sq", "mr", "mrs", "dr", "ave", "apt", "ft"}
+    | {"mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat"}
+    | {"jan", "feb", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"}
+)
 _SAME = {
     **dict.fromkeys("\u2018\u2019\u02bc\u00b4`", "'"),
     **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),

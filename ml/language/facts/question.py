@@ -39,9 +39,9 @@ _TELL = re.compile(
     r"|find (?:out|me out)|do you (?:happen to )?know|(?:you|please|^)(?: also)? (?:check|see)(?: it"
     r"| and see)?(?: if| whether| on)|(?:check|see) (?:it )?whether|search whether|not sure (?:if"
     r"|whether|what|how)|confirm (?:if|whether)"
-    r"|question(?:s)? (?:about|on|regarding|is)|asking (?:about|if|whether|for)|how about (?:the )?(?:pets"
-    r"?|parking|price|utilities|furniture|schools?)|what about (?:the )?(?:pets?|parking|price"
-    r"|utilities|furniture|hoa|schools?)"
+    r"|question(?:s)? (?:about|on|regarding|is)|asking (?:about|if|whether|for)|(?:how|what) about (?:the |an? )?"
+    r"(?:pets?|parking|price|rent|utilities|furniture|hoa|schools?|garage|laundry|yard|pool|taxes|fees|deposit|washer"
+    r"|dogs?|cats?|address|neighborhood)"
     r"|quiero saber|quisiera saber|me puede decir|me gustaria saber|digame|dime)\b(?P<rest>[^?!\n]{0,200})"
 )
 _THING = (
@@ -109,7 +109,7 @@ _QUESTION_WORDS = word_set(
 _CALENDAR_WORDS = word_set("free available open availability schedule calendar have time slots slot opening openings")
 _TELL_WORDS = word_set(
     """tell inform update advise know find learn confirm ask wondering wonder curious any idea check see search sure
-    question questions asking about saber decir digame dime"""
+    question questions asking about how what saber decir digame dime"""
 )
 _GIVE_WORDS = word_set(
     """contact phone telephone cell mobile contract number nmber ph address detail details info information price cost
@@ -145,6 +145,8 @@ _TOPICS = {
 }
 _TOPIC_OF = {word: topic for topic, words in reversed(_TOPICS.items()) for word in words.split()}
 _ASKED, _TOLD = 0.9, 0.8
+#: sentences of one message that are looked at
+_MOST = 40
 
 
 def read(message: FoldedText) -> Iterator[Fact]:
@@ -156,7 +158,7 @@ def read(message: FoldedText) -> Iterator[Fact]:
     """
     if message.words.isdisjoint(_QUESTION_WORDS) and "?" not in message.text:
         return
-    for sentence in message.sentences:
+    for sentence in message.sentences[:_MOST]:
         said = message.text[sentence.start : sentence.end]
         spoken = _LETTERS.findall(said)
         confidence = _asks(said.strip(), frozenset(spoken), sentence)

@@ -7,8 +7,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from ml.language import refusals
-from ml.language.facts import budget, preapproval, property_type, question, rooms, timeline, visit_time, wishes
+from ml.language.facts import preapproval, property_type, question, rooms, wishes
+from ml.language.facts.days import timeline, visit_time
 from ml.language.facts.folding import folded
+from ml.language.facts.money import budget
 from ml.language.refusals import RefusalVerdict
 from ml.language.results import Fact
 

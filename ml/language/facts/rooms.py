@@ -66,8 +66,8 @@ _DAY_BEFORE = re.compile(r"\b(?:on|by|until|til|for|before|after|since|from|date
 _DAY_AFTER = re.compile(r" ?(?:at|@|around|works|in the|morning|afternoon|evening|please|or \d{1,2}/)\b")
 #: a number alone that answers how many: "I need three.", "at least 3 please"; one is also "one in Austin"
 _ALONE = re.compile(
-    r"\b(?:just|only|at least|(?:should|must|ought to|needs? to|has to) have|need|want|prefer)(?: (?P<leas"
-    r"t>at least)| just| only)? "
+    r"\b(?:just|only|at least|(?:should|must|ought to|needs? to|has to) have|need|want|prefer)(?: "
+    r"(?P<least>at least)| just| only)? "
     r"(?P<low>[2-6]|two|three|four|five|six)(?= ?(?:\Z|[.!\n]|,? ?(?:please|pls|thanks)|(?:will"
     r"|would|should) (?:do|suffice|work|be)|(?:is|are) (?:fine|enough|good)))"
 )
@@ -114,10 +114,9 @@ def read(message: FoldedText) -> Iterator[Fact]:
         yield from _read_pairs(message.text)
     if words.isdisjoint(_BED_WORDS) and words.isdisjoint(_BATH_WORDS) and not words.isdisjoint(_ANSWERS):
         for match in _ALONE.finditer(message.text):
-            low = _value(match["low"])
-            least = "at least" in match[0]
-            value = (low, None) if least else (low, low)
-            yield _fact("beds", value, "min" if least else "exact", match.span(), _ALONE_CONFIDENCE)
+            low, least = _value(match["low"]), "at least" in match[0]
+            ends = (low, None if least else low)
+            yield _fact("beds", ends, "min" if least else "exact", match.span(), _ALONE_CONFIDENCE)
     if "studio" in words:
         for match in _STUDIO.finditer(message.text):
             yield _fact("beds", (0.0, 0.0), "exact", match.span(), _PAIRED)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from domain.facts import FactKind
+from domain.facts import AppointmentWish, Competitor, FactKind, PriceObjection
 from ml.language.facts.folding import FoldedText, SentenceSpan, word_set
 from ml.language.results import Fact
 
@@ -16,7 +16,7 @@ from ml.language.results import Fact
 class _Rule:
     """A pattern that says a code, with its confidence; a match after words of refusal counts for nothing."""
 
-    code: str
+    code: AppointmentWish | PriceObjection | Competitor
     confidence: float
     pattern: re.Pattern[str]
     #: whether the pattern holds its own refusal: "can't afford"
@@ -76,8 +76,8 @@ _APPOINTMENT: Sequence[_Rule] = (
             rf"|how|what|why|where|the (?:price|photos|pics|pictures|listing|details|disclosures|floor)"
             rf"|pictures|photos|pics|more (?:photos|pictures|pics)))"
             rf"|(?:want|would like|'d like|like|love|wanting|hoping|wish|need|interested in|excited|prefer"
-            rf"|planning|wanna|eager|available|free|able|going|'d love|would love|ready)(?: to| in| on)? (?:come (?"
-            rf":and |to )?)?(?:go (?:and )?)?(?:see|seeing|tour|touring|visit|visiting|view|viewing|walk(?:ing)? th"
+            rf"|planning|wanna|eager|available|free|able|going|'d love|would love|ready)(?: to| in| on)? (?:come "
+            rf"(?:and |to )?)?(?:go (?:and )?)?(?:see|seeing|tour|touring|visit|visiting|view|viewing|walk(?:ing)? th"
             rf"rough|check(?:ing)? out|tak(?:e|ing) a look(?: at)?|look(?:ing)? at) {_PLACE}\b"
             rf"|(?:i|we)(?:'d| would) (?:like|love|prefer) to (?:visit|tour|go see|come see|go|come|stop by)\b"
             rf"|(?:let's|lets) (?:go )?(?:see|tour|visit|view|go see|schedule|set)\b|(?:see|tour|visit"
@@ -138,8 +138,8 @@ _PRICE: Sequence[_Rule] = (
             r"\b(?:(?:take|accept|consider|go|come|do|get it for|let it go for) (?:any |a bit |a little )?(?:less"
             r"|lower|an? lower offer|under asking|below asking|down on (?:the )?price)\b|(?:lower|reduce"
             r"|drop|cut|come down on|bring down|negotiate|knock down) (?:the |their |your |on the |down the )?(?:p"
-            r"rice|asking|rent)|(?:any|some|much) (?:room|wiggle room|flexibility|give) (?:on|in|with) (?:the )?(?"
-            r":price|rent)|(?:price|rent|that) (?:is )?(?:negotiable|flexible|firm)|(?:anything|something"
+            r"rice|asking|rent)|(?:any|some|much) (?:room|wiggle room|flexibility|give) (?:on|in|with) (?:the )?"
+            r"(?:price|rent)|(?:price|rent|that) (?:is )?(?:negotiable|flexible|firm)|(?:anything|something"
             r"|one|ones|options?|places?|homes?) (?:a (?:bit|little) )?(?:cheaper|less expensive|more affordable"
             r"|lower priced|for less|in a lower price)|(?:cheaper|less expensive|more affordable|lower[ -]priced) "
             r"(?:one|ones|options?|places?|homes?|houses?|apartments?|units?)|mas barat[oa]s?|price (?:drop"
@@ -152,8 +152,8 @@ _PRICE: Sequence[_Rule] = (
         pattern=re.compile(
             r"\b(?:(?:interest |mortgage )?rates? (?:are|is|being|have gotten|got|seem|look|still) (?:just "
             r"|still |way |so |really |too |very |crazy |pretty |insanely ){0,3}(?:high|crazy|insane"
-            r"|nuts|bad|ridiculous|terrible)|(?:high|crazy|insane) (?:interest |mortgage )?rates|until (?:the )?(?"
-            r":interest |mortgage )?rates (?:drop|come down|go down|fall)|waiting (?:for|on) (?:the )?(?:interest "
+            r"|nuts|bad|ridiculous|terrible)|(?:high|crazy|insane) (?:interest |mortgage )?rates|until (?:the )?"
+            r"(?:interest |mortgage )?rates (?:drop|come down|go down|fall)|waiting (?:for|on) (?:the )?(?:interest "
             r"|mortgage )?rates)"
         ),
     ),

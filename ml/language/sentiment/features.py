@@ -57,18 +57,19 @@ def ngrams(text: str) -> Ngrams:
     >>> len(plain), plain.words & negated.words
     (4, frozenset())
     """
-    words: set[str] = set()
-    pairs: set[str] = set()
+    # in the order of the text: sums over a set of strings would differ in the last digit from process to process
+    words: dict[str, None] = {}
+    pairs: dict[str, None] = {}
     before, mark = "^", ""
     for piece in _PIECE.findall(text[:_LONGEST].lower().replace("\u2019", "'")):
         if piece[0] in _ENDS and piece[-1] in _ENDS:
             if piece[0] in "!?":
-                words.add("p" + piece[:2])
+                words["p" + piece[:2]] = None
             before, mark = "^", ""
             continue
         marked = mark + piece
-        words.add(marked)
-        pairs.add(f"{before} {marked}")
+        words[marked] = None
+        pairs[f"{before} {marked}"] = None
         before = marked
         if piece == "but":
             mark = ""

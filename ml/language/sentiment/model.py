@@ -21,6 +21,8 @@ from ml.language.sentiment.lexicons import LexiconReading, read
 
 #: changes when older weights can no longer be read
 FORMAT = 1
+#: digits of stored figures; the rest differs from machine to machine
+_DIGITS = 6
 #: the unit of the ratings that it learns from: -4 to 4
 SCALE = 4.0
 
@@ -120,12 +122,12 @@ def dump(model: SentimentModel) -> str:
     scale = max((abs(weight) for _, weight in pairs), default=0.0) / 127 or 1.0
     body = {
         "format": FORMAT,
-        "lexical": dict(zip(LEXICAL, model.lexical, strict=True)),
-        "bias": model.bias,
-        "vader": model.vader,
+        "lexical": {name: round(weight, _DIGITS) for name, weight in zip(LEXICAL, model.lexical, strict=True)},
+        "bias": round(model.bias, _DIGITS),
+        "vader": round(model.vader, _DIGITS),
         "vader_share": model.vader_share,
         "familiar": model.familiar,
-        "surety": {name: getattr(model.surety, name) for name in Surety.__dataclass_fields__},
+        "surety": {name: round(getattr(model.surety, name), _DIGITS) for name in Surety.__dataclass_fields__},
         "about": dict(model.about),
         "scale": scale,
         "hashes": _packed(f"<{len(pairs)}I", [gram for gram, _ in pairs]),

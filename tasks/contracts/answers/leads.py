@@ -227,7 +227,10 @@ class RiskBrief(Published):
 
 
 class WorklistRow(Identified):
-    """One call. The last rows of a very long list have the first eleven keys and the system alone."""
+    """One call. The last rows of a very long list have the first eleven keys and the system alone.
+
+    How to speak to the lead (the last four keys) is left out first, from the last row on.
+    """
 
     rank: Count
     probability: Probability

@@ -5,12 +5,13 @@ No text of the message is in either: figures, codes, and places in the text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from db.records import MessageAnalysisRecord
 from domain.documents import JsonMapping, JsonObject
-from domain.emotions import EmotionalState
+from domain.emotions import EMOTIONAL_STATES, EmotionalState
 from ml.language.results import MessageAnalysis, Sentiment, Tone
 from ml.profiles import FactSignal, MessageSignal
 
@@ -58,36 +59,41 @@ def to_signal(record: MessageAnalysisRecord) -> MessageSignal:
     )
 
 
-def encode_signal(signal: MessageSignal) -> JsonObject:
-    """Return a signal as JSON, for the profile of a snapshot."""
-    return {
-        "event_id": signal.event_id,
-        "occurred_at": signal.occurred_at.isoformat(),
-        "recorded_at": signal.recorded_at.isoformat(),
-        "channel": signal.channel,
-        "polarity": signal.polarity,
-        "vader": signal.vader,
-        "textblob": signal.textblob,
-        "state": signal.state,
-        "confidence": signal.confidence,
-        "tones": dict(signal.tones),
-        "facts": [
-            {
-                "kind": fact.kind,
-                "value": list(fact.value) if isinstance(fact.value, tuple) else fact.value,
-                "bound": fact.bound,
-                "confidence": fact.confidence,
-            }
+def encode_signal(signal: MessageSignal) -> list[object]:
+    """Return a signal as JSON, in little space: a snapshot's profile holds up to 200 of them."""
+    return [
+        signal.event_id,
+        signal.occurred_at.isoformat(),
+        signal.recorded_at.isoformat(),
+        *(signal.channel, signal.polarity, signal.vader, signal.textblob, signal.state, signal.confidence),
+        [signal.tones.get(state) for state in EMOTIONAL_STATES] if signal.tones else [],
+        [
+            [fact.kind, list(fact.value) if isinstance(fact.value, tuple) else fact.value, fact.bound, fact.confidence]
             for fact in signal.facts
         ],
-    }
+    ]
 
 
-def decode_signal(stored: JsonMapping) -> MessageSignal:
+def decode_signal(stored: Sequence[Any]) -> MessageSignal:
     """Return the signal that was encoded."""
-    times = {name: datetime.fromisoformat(stored[name]) for name in ("occurred_at", "recorded_at")}
-    facts = tuple(_fact(fact) for fact in stored["facts"])
-    return MessageSignal(**{**stored, **times, "facts": facts})
+    event_id, occurred_at, recorded_at, channel, polarity, vader, textblob, state, confidence, shares, facts = stored
+    tones = zip(EMOTIONAL_STATES, shares, strict=True) if shares else ()
+    return MessageSignal(
+        event_id=event_id,
+        occurred_at=datetime.fromisoformat(occurred_at),
+        recorded_at=datetime.fromisoformat(recorded_at),
+        channel=channel,
+        polarity=polarity,
+        vader=vader,
+        textblob=textblob,
+        state=state,
+        confidence=confidence,
+        tones={name: share for name, share in tones if share is not None},
+        facts=tuple(
+            _fact({"kind": kind, "value": value, "bound": bound, "confidence": sure})
+            for kind, value, bound, sure in facts
+        ),
+    )
 
 
 def _sentiment(sentiment: Sentiment) -> JsonObject:

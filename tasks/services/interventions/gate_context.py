@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from db.consent import contactable, view
-from db.records import InterventionRecord, LeadDraft, LeadRecord
+from db.records import EventRecord, InterventionRecord, LeadDraft, LeadRecord
 from db.repositories.events import events
 from db.repositories.interventions import interventions
 from db.repositories.leads import leads, shared_refusals
@@ -23,10 +23,11 @@ from ml.features.events import OUTBOUND
 from ml.interventions.compliance.gates import ActionCandidate, GateDecision, GateFacts, Ruling, judge
 from ml.profiles import Interaction, LeadProfile
 from ml.urgency import is_done
-from tasks.intake.consent import REFUSES, with_marks
+from tasks.intake.consent import with_marks
 from tasks.runtime.context import TaskContext
 from tasks.services.interventions.intervention_settings import InterventionSettings
 from tasks.services.leads import profiles
+from tasks.services.leads.profiles import StoredLead
 
 log = structlog.get_logger(__name__)
 
@@ -102,11 +103,16 @@ class GateSubject:
 
 
 def load(
-    session: Session, context: TaskContext, lead_ids: Sequence[str], settings: InterventionSettings
+    session: Session,
+    context: TaskContext,
+    lead_ids: Sequence[str],
+    settings: InterventionSettings,
+    stored: Sequence[StoredLead] = (),
 ) -> dict[str, GateSubject]:
     """Load leads as of now, with the actions that may still count, by lead.
 
-    What another lead with the same address refuses, they refuse too.
+    What another lead with the same address refuses, they refuse too. The events of leads that the caller has read just
+    now are taken from `stored`.
 
     Raises:
         UnknownLead: some are not there for this tenant.
@@ -116,19 +122,42 @@ def load(
     records = shared_refusals.with_shared(
         session, context.tenant_id, leads.get(session, context.tenant_id, lead_ids=lead_ids)
     )
-    lead_events = events.for_leads(session, context.tenant_id, lead_ids=lead_ids)
+    read = {lead.profile.lead_id: lead for lead in stored if _is_current(lead, context)}
+    unread = [lead_id for lead_id in lead_ids if lead_id not in read]
+    lead_events = events.for_leads(session, context.tenant_id, lead_ids=unread) if unread else {}
     past = interventions.recent(session, context.tenant_id, lead_ids=lead_ids, since=since)
     return {
-        record.lead_id: GateSubject(
-            record=record,
-            profile=profiles.to_profile(record, lead_events.get(record.lead_id, ()), context.now),
-            past=past.get(record.lead_id, ()),
-            refusing=frozenset(
-                event.occurred_at for event in lead_events.get(record.lead_id, ()) if event.facts.get(REFUSES)
-            ),
+        record.lead_id: _subject(
+            record,
+            read.get(record.lead_id),
+            lead_events.get(record.lead_id, ()),
+            past.get(record.lead_id, ()),
+            context.now,
         )
         for record in records
     }
+
+
+def _is_current(lead: StoredLead, context: TaskContext) -> bool:
+    """Return whether a lead was read with all that the gates ask, as of now."""
+    return lead.refusing is not None and lead.profile.as_of == context.now
+
+
+def _subject(
+    record: LeadRecord,
+    read: StoredLead | None,
+    lead_events: Sequence[EventRecord],
+    past: Sequence[InterventionRecord],
+    now: datetime,
+) -> GateSubject:
+    if read is not None and read.refusing is not None:
+        return GateSubject(record=record, profile=read.profile, past=past, refusing=read.refusing)
+    return GateSubject(
+        record=record,
+        profile=profiles.to_profile(record, lead_events, now),
+        past=past,
+        refusing=profiles.refusing(lead_events),
+    )
 
 
 def candidate_of(action: str, channel: str, cost: float, *, title: str | None, text: str | None) -> ActionCandidate:

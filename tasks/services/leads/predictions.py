@@ -7,7 +7,7 @@ tells the leads of whom nothing may be computed (GDPR Art. 18 and 22).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -17,6 +17,7 @@ from db.repositories.predictions import predictions, snapshots
 from db.session import Session
 from ml.features import SCHEMA_VERSION, extract
 from tasks.runtime.context import TaskContext
+from tasks.services.conversations.analyses import analyse_new
 from tasks.services.leads import profiles, snapshot_cache
 
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -68,9 +69,11 @@ def snapshots_of(
 ) -> tuple[list[SnapshotRecord], list[str]]:
     """Return the snapshots of the leads that may be scored, in their order, and the ids of those that may not.
 
-    Of a few leads, only those are read whose snapshot of this scoring interval is neither cached nor stored. Warns of
-    those that may not be scored. Raises UnknownLead.
+    Messages that nobody has read yet are read first: that raises the version. Of a few leads, only those are looked at
+    whose snapshot of this scoring interval is neither cached nor stored. Warns of those that may not be scored. Raises
+    UnknownLead.
     """
+    analyse_new(session, context, lead_ids)
     if len(lead_ids) > snapshot_cache.FEW:
         stored = profiles.load(session, context.tenant_id, lead_ids, as_of)
         blocked = warn_of_blocked(context, stored)
@@ -128,7 +131,16 @@ def _taken(
         )
         for lead, row in zip(stored, features, strict=True)
     ]
-    return snapshots.insert(session, context.tenant_id, drafts=drafts)
+    taken = snapshots.insert(session, context.tenant_id, drafts=drafts)
+    if with_profiles and len(stored) <= snapshot_cache.FEW:
+        # one that was there before is as of another moment: what it was made of is read again
+        fresh = [
+            replace(snapshot, profile=draft.profile)
+            for snapshot, draft in zip(taken, drafts, strict=True)
+            if snapshot.as_of == as_of
+        ]
+        snapshot_cache.keep_profiles(session, context.tenant_id, fresh)
+    return taken
 
 
 def load_snapshots(
@@ -140,13 +152,22 @@ def load_snapshots(
     are read again where a snapshot does not hold them: it is an earlier one of an unchanged lead, a worker of another
     version took it, or it was purged.
     """
-    taken = snapshots.get(session, tenant_id, snapshot_ids=assessment.snapshot_ids, with_profiles=True)
+    is_few = len(assessment.lead_ids) <= snapshot_cache.FEW
+    states = leads.states(session, tenant_id, lead_ids=assessment.lead_ids, open_keys=is_few)
+    taken = _cached_snapshots(session, tenant_id, assessment) if is_few else None
+    if taken is None:
+        taken = snapshots.get(session, tenant_id, snapshot_ids=assessment.snapshot_ids, with_profiles=True)
     decoded = [profiles.decode_profile(snapshot.profile) for snapshot in taken]
     complete = [profile for profile in decoded if profile is not None and profile.as_of == assessment.as_of]
     if len(complete) < len(taken):
         return taken, profiles.load(session, tenant_id, assessment.lead_ids, assessment.as_of)
-    states = leads.states(session, tenant_id, lead_ids=[profile.lead_id for profile in complete])
     return taken, [profiles.with_state(profile, state) for profile, state in zip(complete, states, strict=True)]
+
+
+def _cached_snapshots(session: Session, tenant_id: str, assessment: AssessmentRecord) -> list[SnapshotRecord] | None:
+    return snapshot_cache.find_with_profiles(
+        session, tenant_id, lead_ids=assessment.lead_ids, snapshot_ids=assessment.snapshot_ids
+    )
 
 
 def bucket_of(as_of: datetime, context: TaskContext) -> datetime:

@@ -7,7 +7,7 @@ lead refused, ended or is restricted is no part of it: that is read when it is n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from db import consent, merging
@@ -19,6 +19,7 @@ from domain.documents import JsonMapping, JsonObject
 from ml.features.contextual import normalised_level
 from ml.profiles import Interaction, LeadProfile, MessageSignal
 from tasks.contracts.leads import LeadIn
+from tasks.intake.consent import REFUSES
 from tasks.intake.lead_drafts import to_draft
 from tasks.services.conversations import reading_cache, stored_results
 
@@ -80,13 +81,24 @@ class StoredLead:
     blocked: tuple[str, ...]
     #: how it ended as its record tells: won, lost, abandoned, archived, no_contact; None where it is open
     ended: str | None
+    #: moments of its messages that refuse something; None: not read with it
+    refusing: frozenset[datetime] | None = None
 
 
 def load(session: Session, tenant_id: str, lead_ids: Sequence[str], as_of: datetime) -> list[StoredLead]:
     """Return stored leads as of one moment, in the order asked. Raises UnknownLead."""
     views = leads.scoring_views(session, tenant_id, lead_ids=lead_ids)
-    profiles = load_profiles(session, tenant_id, views, dict.fromkeys(lead_ids, as_of))
-    return [with_state(profile, view) for profile, view in zip(profiles, views, strict=True)]
+    happened = events.for_leads(session, tenant_id, lead_ids=lead_ids)
+    profiles = _profiles(session, tenant_id, views, happened, dict.fromkeys(lead_ids, as_of))
+    return [
+        replace(with_state(profile, view), refusing=refusing(happened.get(view.lead_id, ())))
+        for profile, view in zip(profiles, views, strict=True)
+    ]
+
+
+def refusing(happened: Sequence[EventRecord]) -> frozenset[datetime]:
+    """Return the moments of the events that refuse something: none of them is an inquiry."""
+    return frozenset(event.occurred_at for event in happened if event.facts.get(REFUSES))
 
 
 def with_state(profile: LeadProfile, state: LeadState | ScoringView) -> StoredLead:
@@ -98,8 +110,17 @@ def load_profiles(
     session: Session, tenant_id: str, records: Sequence[LeadRecord | ScoringView], as_of: Mapping[str, datetime]
 ) -> list[LeadProfile]:
     """Return the profiles of leads with their events and what was read in their messages, each as of its own moment."""
-    lead_ids = [record.lead_id for record in records]
-    happened = events.for_leads(session, tenant_id, lead_ids=lead_ids)
+    happened = events.for_leads(session, tenant_id, lead_ids=[record.lead_id for record in records])
+    return _profiles(session, tenant_id, records, happened, as_of)
+
+
+def _profiles(
+    session: Session,
+    tenant_id: str,
+    records: Sequence[LeadRecord | ScoringView],
+    happened: Mapping[str, Sequence[EventRecord]],
+    as_of: Mapping[str, datetime],
+) -> list[LeadProfile]:
     said = reading_cache.load(session, tenant_id, versions={record.lead_id: record.version for record in records})
     return [
         to_profile(

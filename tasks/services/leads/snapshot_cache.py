@@ -19,7 +19,7 @@ from db.repositories.predictions import snapshots
 from db.session import Session, after_commit, keyring_of
 from ml.features import SCHEMA_VERSION, fingerprint
 from tasks.runtime.cache import lead_cache
-from tasks.runtime.cache.lead_cache import SNAPSHOT, Slot
+from tasks.runtime.cache.lead_cache import PROFILE, SNAPSHOT, Slot
 
 #: leads of one call up to which the cache is asked: more are read in one go, and hardly any of them again soon
 FEW = 8
@@ -70,6 +70,40 @@ def keep(session: Session, tenant_id: str, taken: Sequence[SnapshotRecord], *, b
     after_commit(session, put)
 
 
+def find_with_profiles(
+    session: Session, tenant_id: str, *, lead_ids: Sequence[str], snapshot_ids: Sequence[str]
+) -> list[SnapshotRecord] | None:
+    """Return the snapshots of a few leads with their profiles, in order; None unless the cache has all of them.
+
+    A snapshot never changes, so its id says which it is. The session must have read the leads a moment before.
+    """
+    keys, ring = leads.data_keys(session, tenant_id, lead_ids=lead_ids), keyring_of(session)
+    found: list[SnapshotRecord] = []
+    for lead_id, snapshot_id in zip(lead_ids, snapshot_ids, strict=True):
+        value = lead_cache.bound().get(_profile_slot(tenant_id, lead_id, snapshot_id), keys[lead_id], ring)
+        if value is None:
+            return None
+        found.append(_decoded(orjson.loads(value)))
+    return found
+
+
+def keep_profiles(session: Session, tenant_id: str, taken: Sequence[SnapshotRecord]) -> None:
+    """Put snapshots with their profiles into the cache once the session has committed."""
+    keys = leads.data_keys(session, tenant_id, lead_ids=[snapshot.lead_id for snapshot in taken])
+    ring = keyring_of(session)
+
+    def put() -> None:
+        for snapshot in taken:
+            slot = _profile_slot(tenant_id, snapshot.lead_id, snapshot.snapshot_id)
+            lead_cache.bound().put(slot, keys[snapshot.lead_id], ring, _encoded(snapshot))
+
+    after_commit(session, put)
+
+
+def _profile_slot(tenant_id: str, lead_id: str, snapshot_id: str) -> Slot:
+    return Slot(kind=PROFILE, tenant_id=tenant_id, lead_id=lead_id, stamp=(snapshot_id,))
+
+
 def _cached(session: Session, slot: Slot, key: DataKey) -> SnapshotRecord | None:
     value = lead_cache.bound().get(slot, key, keyring_of(session))
     return None if value is None else _decoded(orjson.loads(value))
@@ -90,6 +124,7 @@ def _encoded(snapshot: SnapshotRecord) -> bytes:
             "as_of": snapshot.as_of.isoformat(),
             "feature_schema": snapshot.feature_schema,
             "features": dict(snapshot.features),
+            "profile": snapshot.profile,
         }
     )
 

@@ -183,7 +183,14 @@ def replay_journey(stored: PredictionRecord, snapshot: SnapshotRecord) -> JsonOb
 def _before(
     session: Session, context: TaskContext, lead_ids: Sequence[str], as_of: datetime
 ) -> dict[str, PredictionRecord]:
-    return predictions.latest_before(session, context.tenant_id, kind=KIND, lead_ids=lead_ids, moment=as_of + _TICK)
+    until = as_of + _TICK
+    if len(lead_ids) == 1:
+        # of one lead the index alone gives it
+        newest_row = predictions.history(
+            session, context.tenant_id, lead_id=lead_ids[0], kind=KIND, limit=1, before=until
+        )
+        return {row.lead_id: row for row in newest_row}
+    return predictions.latest_before(session, context.tenant_id, kind=KIND, lead_ids=lead_ids, moment=until)
 
 
 def _draft(

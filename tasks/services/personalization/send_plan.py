@@ -27,6 +27,7 @@ from tasks.services.leads.profiles import StoredLead
 from tasks.services.personalization import reply_clock
 
 BASIS_TEXTS: Mapping[str, str] = {"own": "own habit", "tenant": "tenant's habit", "prior": "not known yet"}
+_RATES: Mapping[str, str] = {**BASIS_TEXTS, "prior": "as on your other channels, since little is known of this one"}
 #: channels that state law about calls and texts binds
 _RINGING = frozenset({"call", "sms"})
 _SAID: Mapping[str, str] = {"call": "calls", "email": "e-mails", "sms": "texts"}
@@ -69,7 +70,7 @@ def send_plans(
         home=reply_clock.home_of(context.settings()),
         as_of=as_of,
     )
-    subjects = gate_context.load(session, context, [lead.profile.lead_id for lead in stored], now.settings)
+    subjects = gate_context.load(session, context, [lead.profile.lead_id for lead in stored], now.settings, stored)
     return {lead.profile.lead_id: _plan(lead, subjects[lead.profile.lead_id], shared) for lead in stored}
 
 
@@ -177,10 +178,12 @@ def _channel_text(channel: ChannelRank) -> str:
     said = _SAID[channel.channel]
     if channel.reply_rate is None:
         return f"Not known yet how often {said} are answered."
-    return (
-        f"{channel.reply_rate:.0%} of {said} are expected to be answered: {BASIS_TEXTS[channel.basis]}; "
-        f"{channel.replies} of their own {channel.sent} were."
-    )
+    own = f"; {channel.replies} of their own {channel.sent} were" if channel.sent else ""
+    return f"{_percent(channel.reply_rate)} of {said} are expected to be answered: {_RATES[channel.basis]}{own}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _replies(count: int) -> str:

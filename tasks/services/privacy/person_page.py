@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -42,6 +42,7 @@ _KINDS: Mapping[str, str] = {
     "lead_score": "how likely you are to buy or sell with this brokerage",
     "churn": "how likely you are to lose interest",
     "urgency": "how soon you may want to hear from somebody",
+    "personalization": "how far you have come, and how to speak to you",
 }
 _DECISIONS: Mapping[str, str] = {
     "granted": "you agreed",
@@ -185,13 +186,16 @@ def _score(row: JsonMapping) -> str:
     said = f"{round(100 * probability)} in 100" if isinstance(probability, int | float) else "no figure"
     band = f", {_text(row['band'])}" if row.get("band") else ""
     head = f"<h3>{_when(row['as_of'])}: {_text(_KINDS.get(kind, _words(kind)))}: {said}{band}</h3>"
-    reasons = "".join(
-        f"<li>{word}: {_text(reason.get('text', ''))}</li>"
-        for word, name in (("raises it", "up"), ("lowers it", "down"))
-        for reason in detail.get(name) or ()
-        if isinstance(reason, Mapping)
-    )
+    reasons = "".join(f"<li>{word}: {_text(reason.get('text', ''))}</li>" for word, reason in _reasons(detail))
     return head + (f"<ul>{reasons}</ul>" if reasons else "")
+
+
+def _reasons(detail: JsonMapping) -> Iterator[tuple[str, JsonMapping]]:
+    """Return the reasons of a score, or of a journey stage, each with which way it points."""
+    for word, name in (("raises it", "up"), ("lowers it", "down")):
+        yield from ((word, reason) for reason in detail.get(name) or () if isinstance(reason, Mapping))
+    for reason in (detail.get("journey") or {}).get("evidence") or ():
+        yield ("raises it" if reason["weight"] > 0 else "lowers it"), reason
 
 
 def _planned(actions: Sequence[JsonMapping]) -> str:

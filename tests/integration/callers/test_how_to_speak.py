@@ -22,7 +22,7 @@ SAID = {
     "glad": "We love the house and the garden is wonderful, we are so excited! Our limit is $450k. Is the school near?",
     # the quoted rest is ours: it may bring neither a tone nor a refusal
     "quoting": "Our limit is $300k.\n\nOn Monday, your agent wrote:\n> We are so angry!\n> Reply STOP to opt out",
-    "spanish": "Hola, estamos buscando una casa cerca de la escuela y nuestro límite es de $400,000. ¿Podemos verla?",
+    "spanish": "Hola, la casa nos gusta y nuestro límite es de $400,000. ¿Podemos verla el sábado a las 4?",
     "silent": None,
 }
 
@@ -113,11 +113,13 @@ def test_quoted_words_are_not_the_leads(ask, listed):
     assert ask("card", "quoting")["consent"]["channels"]["sms"] != "refused"
 
 
-def test_another_language_has_no_tone_and_its_money_is_read(ask, hearth, listed):
+def test_another_language_has_no_tone_and_its_money_and_dates_are_read(ask, hearth, listed):
     told = told_of(ask, "spanish")
     assert (told["tone"]["status"], told["tone"]["state"]) == ("insufficient_data", None)
-    (budget,) = (point for point in told["talking_points"] if point["code"] == "budget")
-    assert budget["fact"]["value"] == [400_000.0, 400_000.0] or budget["fact"]["value"] == [None, 400_000.0]
+    facts = {point["code"]: point["fact"] for point in told["talking_points"]}
+    assert facts["budget"]["value"][1] == 400_000.0
+    visit = datetime.fromisoformat(facts["visit_time"]["value"])
+    assert (visit.strftime("%A"), visit.hour) == ("Saturday", 16)
     assert "insufficient data" in hearth("card", *WHO, "spanish").stdout
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -102,12 +103,16 @@ def files(tmp_path_factory):
     refusals = [["body", f"label {IN_FILES}"], *said * 20]
     pairs = [(f"us {IN_FILES}", f"a{n % 2} {IN_FILES}")[:: 1 if n % 4 < 2 else -1] for n in range(80)]
     talks = [["from", "to", IN_FILES], *([*pair, 1_700_000_000 + n * 3600] for n, pair in enumerate(pairs))]
+    turns = [{"speaker": "USER", "text": f"3 beds {IN_FILES}", "slots": [], "acts": [[IN_FILES, IN_FILES, [IN_FILES]]]}]
+    dialogues = folder / f"dialogues {name}"
+    dialogues.write_text("".join(json.dumps(turn) + "\n" for turn in turns * 3), encoding="utf-8")
     odd = table_of(folder / f"odd {name}", [["external_id", "email", IN_FILES], [IN_FILES] * 3, ["a", "b"], [""]])
     settings_ = folder / "tenant.toml"
     settings_.write_text('timezone = "America/New_York"\n', encoding="utf-8")
     return {
         "leads": table_of(folder / name, [header, *rows]),
         "refusals": table_of(folder / f"refusals {name}", refusals),
+        "dialogues": str(dialogues),
         "talks": table_of(folder / f"talks {name}", talks),
         "odd": odd,
         "settings": str(settings_),
@@ -175,6 +180,7 @@ def steps(ids, files):
     """Every command with what it is asked, in an order in which each finds something to tell."""
     actions, lead, folder = ids["actions"], ids["lead"], files["folder"]
     target = ("--target", "Outcome", "--positive", "won", "--folds", "2")
+    emotion = (files["refusals"], "--text", "body", "--label", f"label {IN_FILES}")
     return [
         (("migrate",), ()),
         (("tenant", "create"), (f"no{MARK}name",)),
@@ -210,6 +216,13 @@ def steps(ids, files):
         (("evaluate", "churn"), (files["leads"], *target, "--drop", f"no {MARK}")),
         (("evaluate", "refusals"), (files["refusals"], "--text", "body", "--label", f"label {IN_FILES}")),
         (("evaluate", "refusals"), (files["refusals"], "--text", "none", "--label", "none")),
+        (("evaluate", "sentiment"), (files["refusals"], "--text", "body", "--rating", f"label {IN_FILES}")),
+        (("evaluate", "sentiment"), (files["refusals"], "--text", "body", "--label", "none", "--positive", MARK)),
+        (("evaluate", "emotion"), emotion),
+        (("evaluate", "emotion"), (*emotion, "--fit", files["refusals"])),
+        (("evaluate", "emotion"), (*emotion, "--labels", files["refusals"])),
+        (("evaluate", "facts"), (files["dialogues"],)),
+        (("evaluate", "facts"), (files["talks"],)),
         (("evaluate", "sendtime"), (files["talks"], "--source", "from", "--target", "to", "--at", IN_FILES)),
         (("evaluate", "sendtime"), (files["talks"], "--source", "from", "--target", "to", "--at", "from")),
         (("score",), (*WHO, "--all")),

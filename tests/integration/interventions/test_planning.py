@@ -13,6 +13,7 @@ from sqlalchemy import update
 from db.models import Lead
 from db.repositories.interventions import enrolments
 from db.repositories.overrides import threshold_state
+from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading, transaction
 from ml.interventions.compliance.gates import ActionCandidate
 from tasks.errors import InvalidPayload
@@ -50,6 +51,7 @@ from tests.support.statements import counted
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 
 HOUR = timedelta(hours=1)
+ANGRY = "This is awful. I am furious and disappointed, what a horrible, terrible waste of my time!"
 
 
 @pytest.fixture(autouse=True)
@@ -473,6 +475,24 @@ def test_a_paused_type_is_not_proposed_until_somebody_lifts_it() -> None:
     ]
     pause(tenant_id=T, intervention="*", actor="ada.quill")
     assert only(planned(NOON, at_risk(3))).reason == "paused"
+
+
+def test_the_tone_of_messages_alone_triggers_no_action() -> None:
+    calm, angry = at_risk(1), at_risk(2)
+    for number, text in ((1, "ok"), (2, ANGRY)):
+        for minute in range(8):
+            happened(number, "sms", NOON - 39 * DAY + minute * HOUR / 60, "inbound", text)
+    brokerage(enter=0.99, leave=0.98)
+    planned(NOON, calm, angry)
+    with reading(T) as session:
+        rows = predictions.latest(session, T, kind="churn", lead_ids=[calm, angry])
+    risk = {row.lead_id: row.probability or 0.0 for row in rows}
+    assert risk[calm] + 0.01 < risk[angry], "the tone raises what is shown"
+    between = (risk[calm] + risk[angry]) / 2
+    brokerage(enter=between, leave=between)
+    assert only(planned(NOON + HOUR / 60, angry)).reason == "below_threshold"
+    brokerage(enter=risk[calm] - 0.01, leave=risk[calm] - 0.01)
+    assert only(planned(NOON + HOUR / 30, angry)).actions, "by what else warns of it"
 
 
 def test_many_leads_take_as_many_statements_as_few() -> None:

@@ -12,6 +12,7 @@ import pytest
 from db.repositories.personalization import reply_clocks
 from db.session import EVERY_TENANT, reading
 from tasks.contracts.answers.personalization import Channel, SendWindow
+from tasks.events import ingest
 from tasks.leads.reply_clocks import refresh, refresh_reply_clocks
 from tasks.leads.upsert import upsert
 from tasks.privacy.rights import forget, restrict
@@ -51,10 +52,22 @@ def lead(number: int, **fields: Any) -> str:
 
 def answers(number: int, hour: int, days: int, kind: str = "sms", first: int = 2) -> None:
     """A lead is written to in the morning and answers at an hour of its own clock, day after day."""
+    events = []
     for back in range(first, first + days):
         morning = (NOON - back * DAY).astimezone(NEW_YORK).replace(hour=8, minute=0)
-        happened(number, kind, morning.astimezone(UTC), "outbound")
-        happened(number, kind, morning.replace(hour=hour, minute=10).astimezone(UTC), "inbound")
+        events += [(kind, morning, "outbound"), (kind, morning.replace(hour=hour, minute=10), "inbound")]
+    told(number, *events)
+
+
+def told(number: int, *events: tuple[str, datetime, str | None]) -> None:
+    """Many events of a lead in one message."""
+    lead = {"source_system": "ghl", "external_id": f"ct{number}"}
+    given = [
+        {"lead": lead, "kind": kind, "at": at.isoformat(), **({} if side is None else {"direction": side})}
+        for kind, at, side in events
+    ]
+    answer = ingest(tenant_id=T, provider="generic", events=given, received_at=NOON.isoformat())["data"]
+    assert answer["accepted"] == len(given), answer
 
 
 def habitual() -> list[str]:
@@ -139,18 +152,17 @@ def test_who_ended_or_is_restricted_is_contacted_on_no_channel() -> None:
     habitual()
     gone, still = lead(8, stage="closed lost"), lead(9)
     restrict(tenant_id=T, lead_id=still, restricted=True)
-    told = plans([gone, still])
-    assert {each["allowed"] for one in told.values() for each in one.channels} == {False}
-    assert {each["why_not"] for each in told[still].channels} == {"record.restricted"}
-    assert {one.window["status"] for one in told.values()} == {"blocked"}
+    both = plans([gone, still])
+    assert {each["allowed"] for one in both.values() for each in one.channels} == {False}
+    assert {each["why_not"] for each in both[still].channels} == {"record.restricted"}
+    assert {one.window["status"] for one in both.values()} == {"blocked"}
 
 
 def test_the_channel_that_is_answered_comes_first() -> None:
     habitual()
     by_mail = lead(9)
     answers(9, 15, 12, "email")
-    for back in range(20, 50):
-        happened(9, "sms", NOON - back * DAY, "outbound")
+    told(9, *(("sms", NOON - back * DAY, "outbound") for back in range(20, 50)))
     ranked = plan(by_mail).channels
     basis = {each["channel"]: (each["rank"], each["basis"]) for each in ranked}
     assert basis["email"] == (1, "own")
@@ -161,8 +173,7 @@ def test_the_channel_that_is_answered_comes_first() -> None:
 def test_opened_mails_change_nothing() -> None:
     lead_ids = habitual()
     before = plans(lead_ids)
-    for days in range(1, 20):
-        happened(1, "email_opened", NOON - days * DAY - 9 * HOUR)
+    told(1, *(("email_opened", NOON - days * DAY - 9 * HOUR, None) for days in range(1, 20)))
     refresh(work_at(NOON))
     assert plans(lead_ids) == before
 

@@ -45,7 +45,7 @@ def test_a_copy_holds_everything_and_only_its_owner_may_read_it(tenant, canary, 
     assert [event["text"] for event in stores["events"]] == [TEXT]
     assert stores["snapshots"][0]["features"]
     assert stores["predictions"][0]["detail"]["up"] or stores["predictions"][0]["detail"]["down"]
-    assert {row["kind"] for row in stores["audit"]} == {"prediction"}
+    assert {row["kind"] for row in stores["audit"]} == {"message_analysis", "prediction"}
     assert other not in json.dumps(told), "nothing of anybody else"
     with reading(EVERY_TENANT) as session:
         assert audit.verify(session, tenant).ok

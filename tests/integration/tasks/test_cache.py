@@ -14,9 +14,12 @@ import redis
 from sqlalchemy import select
 
 from db.models import Snapshot
+from db.repositories.predictions import assessments
 from db.session import after_commit, keyring_of, reading, transaction
 from ml.features import extract
+from tasks import pipelines
 from tasks.contracts.base.wire import to_wire
+from tasks.leads.assessment_stages import snapshot_stage
 from tasks.leads.score import score
 from tasks.leads.upsert import upsert
 from tasks.privacy.rights import forget, restrict
@@ -25,6 +28,7 @@ from tasks.runtime.cache.lead_cache import KINDS, LeadCache, Slot
 from tasks.runtime.cache.lookups import Lookups
 from tasks.runtime.cache.tiers import ProcessTier
 from tasks.services.leads import profiles
+from tasks.services.leads.predictions import load_snapshots
 from tasks.services.leads.scoring import lead_score_view
 from tasks.services.models import model_registry
 from tasks.services.models.model_kinds import LEAD_SCORE
@@ -237,3 +241,26 @@ def scored_anew(lead_id: str) -> dict[str, Any]:
         [stored] = profiles.load(session, T, [lead_id], max(taken_at))
     lead = champion.scorer.score(extract([stored.profile]))[0]
     return {"lead_id": lead_id, **to_wire(lead_score_view(lead, {}))}
+
+
+def test_the_stages_of_an_assessment_find_what_the_first_one_read(lead_id: str, cache: LeadCache) -> None:
+    with transaction(T) as session:
+        now = datetime.now(UTC)
+        stages = ["snapshot", *pipelines.STAGES]
+        run = assessments.create(session, T, lead_ids=[lead_id], as_of=now, due_at=now, stages=stages, now=now)
+    call = {"tenant_id": T, "assessment_id": run.assessment_id}
+    assert snapshot_stage(**call)["data"]["state"] == "ok"
+    found = {}
+    for name, process in {"cache": another_process(cache), "database": LeadCache(tiers=(), counts=Lookups())}.items():
+        lead_cache.bind(process)
+        with reading(T) as session, counted() as statements:
+            record_now = assessments.get(session, T, assessment_id=run.assessment_id)
+            assert record_now is not None
+            found[name] = load_snapshots(session, T, record_now)
+        assert bool([text for text in statements if "FROM snapshots" in text]) == (name == "database")
+    assert found["cache"] == found["database"]
+    upsert(tenant_id=T, leads=[{"external_id": "L1", "dnd_call": True, "dnd_sms": True, "dnd_email": True}])
+    lead_cache.bind(cache)
+    with reading(T) as session:
+        _, [stored] = load_snapshots(session, T, record_now)
+    assert stored.ended == "no_contact", "a refusal after the snapshot counts"

@@ -13,6 +13,7 @@ from db.repositories.predictions import predictions
 from db.session import transaction
 from tasks.contracts import answers
 from tasks.contracts.answers.personalization import ToneBrief
+from tasks.contracts.base.wire import canonical
 from tasks.leads import worklist as list_of_calls
 from tasks.leads.card import card
 from tasks.leads.score import score
@@ -125,14 +126,18 @@ def test_nothing_is_left_of_a_lead_that_is_forgotten() -> None:
         assert [row.lead_id for row in predictions.latest(session, T, kind="personalization")] == [stays]
 
 
-def test_the_last_rows_of_a_list_that_is_too_long_go_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in (1, 2):
+def test_it_takes_the_room_of_nothing_else_and_the_last_rows_go_without_it_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in (1, 2, 3):
         personalized(number)
-    one = asked("worklist")["leads"][0]
-    monkeypatch.setattr(list_of_calls, "FULL", len(json.dumps(one)))
-    first, last = asked("worklist")["leads"]
-    assert all(first[name] for name in BRIEF)
-    assert not set(BRIEF) & last.keys()
+    rows = asked("worklist")["leads"]
+    speaking = len(canonical({name: rows[0][name] for name in BRIEF}))
+    monkeypatch.setattr(list_of_calls, "MOST", len(canonical(rows)) - speaking)
+    *first, last = asked("worklist")["leads"]
+    assert first == rows[:2]
+    assert last == {name: value for name, value in rows[2].items() if name not in BRIEF}
+    assert "action_id" in last
 
 
 def test_what_is_answered_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from domain.emotions import EMOTIONAL_STATES, EmotionalState
 from domain.facts import FactKind
 from ml.features import extract, fingerprint
-from ml.features.catalogue import FEATURES, names
+from ml.features.catalogue import FEATURES, OF_ONE_LANGUAGE, names
 from ml.features.emotional import HALF_LIFE_DAYS, NUMBERS
 from ml.leads import LeadScorer
 from ml.profiles import FactSignal, FeatureMatrix, LeadProfile, MessageSignal
@@ -99,12 +99,16 @@ def test_facts_count_once_a_message_and_only_sure_ones() -> None:
     row = known(
         said(5, facts=(told("question"), told("question"), told("competitor", confidence=0.2))),
         said(3, facts=(told("budget", (4e5, 4.5e5)), told("preapproval", "started"))),
-        said(1, facts=(told("preapproval", "none"), told("budget", (5e5, None)), told("question"))),
+        said(1, 0.1, facts=(told("preapproval", "none"), told("budget", (5e5, None)), told("question"))),
     )
     assert (row["messages_read"], row["questions_asked"], row["competitor_mentions"]) == (3, 2, 0)
     assert (row["told_budget"], row["told_preapproval"]) == (500_000, "started")
-    assert "polarity" not in row
     assert "last_tone" not in row
+
+
+def test_of_a_language_that_is_not_read_nothing_found_is_not_nothing_said() -> None:
+    row = known(said(2, facts=(told("budget", (4e5, 4e5)),)), said(1, facts=(told("visit_time", "2026-03-05"),)))
+    assert row == {"messages_read": 2, "visit_times": 1, "told_budget": 400_000}
 
 
 def test_what_was_said_of_financing_long_ago_says_nothing_now() -> None:
@@ -143,6 +147,25 @@ def test_a_scorer_uses_the_tone_where_it_tells_and_tells_of_it() -> None:
     better, worse = scorer.score(extract([glad, cross]), explain=10)
     assert better.probability > worse.probability + 0.2
     assert "the tone of their messages" in {reason.meaning for reason in better.up}
+
+
+def test_where_many_write_another_language_no_score_learns_from_tone() -> None:
+    """To lack a tone would tell the language of who writes."""
+    rng = np.random.default_rng(8)
+    profiles, labels = leads(300, seed=9)
+
+    def fitted(share: float) -> LeadScorer:
+        others = rng.random(300) < share
+        wrote = [
+            replace(profile, messages=(said(1),) if other else random_messages(rng, 3))
+            for profile, other in zip(profiles, others, strict=True)
+        ]
+        return LeadScorer().fit(extract(wrote), labels, seed=0)
+
+    few, many = fitted(0.01), fitted(0.2)
+    assert {"polarity", "tone_excited", "last_tone"} <= set(few.features_)
+    assert not OF_ONE_LANGUAGE & set(many.features_)
+    assert "messages_read" in many.features_, "that somebody wrote tells no language"
 
 
 def test_a_model_from_before_and_a_snapshot_from_before_still_score() -> None:

@@ -31,6 +31,7 @@ def test_a_reply_is_the_first_message_back_within_72_hours():
     assert find_replies([asked, ("b", "a", 13 * DAY + 1)]) == []
     assert find_replies([asked, ("b", "c", 11 * DAY)]) == []
     assert len(find_replies([asked, ("b", "a", 11 * DAY), ("b", "a", 11 * DAY + 5)])) == 1
+    assert find_replies([("a", "a", 0.0), ("a", "a", 60.0)]) == []
     late_reminder = [asked, ("a", "b", 14 * DAY), ("b", "a", 15 * DAY)]
     assert len(find_replies(late_reminder)) == 1, "it answers the newest message"
 

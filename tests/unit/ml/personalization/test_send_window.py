@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from ml.interventions.compliance.quiet_hours import Hours, clocks_of, is_open
+from ml.interventions.compliance.quiet_hours import Hours, clocks_of, is_open, next_open_span
 from ml.interventions.compliance.zones import place_of
 from ml.personalization.replies import SLOTS, SPELLINGS, counted, read_replies, slots_of, zone_of
 from ml.personalization.send_window import (
@@ -87,6 +87,14 @@ def test_the_window_is_the_same_local_hour_on_both_sides_of_a_change_of_clocks()
     assert before.next_start == datetime(2026, 3, 7, 21, tzinfo=UTC)
     assert after.next_start == datetime(2026, 3, 8, 20, tzinfo=UTC)
     assert (before.start_hour, before.end_hour) == (after.start_hour, after.end_hour) == (16, 18)
+
+
+def test_an_opening_over_midnight_in_utc_is_one_opening():
+    honolulu = (("Pacific/Honolulu", Hours()),)
+    before, after = datetime(2026, 5, 4, 12, tzinfo=UTC), datetime(2026, 5, 5, 1, tzinfo=UTC)
+    closes = datetime(2026, 5, 5, 6, tzinfo=UTC)
+    assert next_open_span(honolulu, before) == (datetime(2026, 5, 4, 19, tzinfo=UTC), closes)
+    assert next_open_span(honolulu, after) == (after, closes)
 
 
 def test_a_window_that_is_open_now_begins_now_and_keeps_its_hours():

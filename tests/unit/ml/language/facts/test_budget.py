@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ml.language.facts.budget import read
 from ml.language.facts.folding import folded
+from ml.language.facts.money.budget import read
 from ml.language.facts.reader import read_facts
 
 PHRASES = Path(__file__).parents[5] / "benchmarks" / "money_phrases.tsv"
@@ -98,3 +98,23 @@ def test_two_amounts_are_two_facts_and_a_range_is_one():
 
 def test_a_figure_that_only_its_surroundings_make_money_is_less_sure():
     assert next(iter(read(folded("budget is 450")))).confidence < next(iter(read(folded("budget is $450k")))).confidence
+
+
+def test_a_price_of_a_listing_is_at_most_a_guess():
+    (listed,) = read(folded("Is your house on Elm for $785,000 still there?"))
+    (wanted_price,) = read(folded("We want a house for $785,000"))
+    assert listed.confidence <= 0.5 < wanted_price.confidence
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        ("Our max budget is $610,000", [("max", (None, 610_000.0))]),
+        ("3k/mo max", [("max", (None, 3_000.0))]),
+        ("we could stretch to 425k", [("max", (None, 425_000.0))]),
+        ("that is over our budget of 450k", [("exact", (450_000.0, 450_000.0))]),
+        ("don't want to go below 300k", [("min", (300_000.0, None))]),
+    ],
+)
+def test_the_words_around_a_figure_bound_it(text, facts):
+    assert said(text) == facts

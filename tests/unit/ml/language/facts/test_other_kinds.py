@@ -192,7 +192,21 @@ def test_every_fact_of_a_long_message_is_well_formed_and_holds_none_of_its_text(
     }
 
 
-@pytest.mark.parametrize("text", ["", " ", "?", "\n\n", "\U0001f3e0", "\u0130 want \ufb01ve beds", "a" * 4_000, "1" * 4_000, "$" * 4_000, "at " * 1_300])  # fmt: skip
+ODD = (
+    "",
+    " ",
+    "?",
+    "\n\n",
+    "\U0001f3e0",
+    "\u0130 want \ufb01ve beds",
+    "a" * 4_000,
+    "1" * 4_000,
+    "$" * 4_000,
+    "at " * 1_300,
+)
+
+
+@pytest.mark.parametrize("text", ODD)
 def test_odd_texts_are_read_and_their_places_stay(text):
     for fact in read_facts(text, at=AT, zone=ZONE):
         assert 0 <= fact.start < fact.end <= len(text)

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import dateparser
 import pytest
 
-from ml.language.facts.dates import days
+from ml.language.facts.days.dates import days
+from ml.language.facts.days.visit_time import read
 from ml.language.facts.folding import folded
-from ml.language.facts.visit_time import read
 
 #: a Monday, noon in Chicago
 AT, ZONE = datetime(2026, 11, 30, 18, tzinfo=UTC), ZoneInfo("America/Chicago")
@@ -114,7 +114,7 @@ def test_a_day_that_no_month_has_is_not_read():
 
 @pytest.mark.parametrize("text", ["March 3rd", "December 5", "5 July", "tomorrow", "Saturday", "in 3 days"])
 def test_a_library_reads_the_same_day(text):
-    base = datetime(2026, 11, 30, 12)  # noqa: DTZ001 - the library compares without zones
+    base = datetime(2026, 11, 30, 12)
     other = dateparser.parse(text, languages=["en"], settings={"RELATIVE_BASE": base, "PREFER_DATES_FROM": "future"})
     (found,) = days(folded(text), base.date())
     assert found.day == other.date()

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from ml.language.facts import not_money
 from ml.language.facts.folding import FoldedText
+from ml.language.facts.money import not_money
 from ml.language.facts.number_words import WORDS, spoken_value
 
 _UNIT = r"k'?s|k|mm|mn|millon(?:es)?|millions?|mil|mill|m|thousand|thou|grand"
@@ -34,7 +34,7 @@ _MAGNITUDES = frozenset(
     | {"twenty", "sixty", "seventy", "eighty", "ninety"}
 )
 _AFTER = re.compile(rf"[ -]?(?:{not_money.MEASURED}\b|%|\"|'(?! )|/ ?(?:sq|sf|acre)|per (?:sq|square|acre)|psf\b)")
-_MONTHLY = re.compile(r" ?(?:dollars |bucks )?(?:a|per|each|every|/|al|por) ?(?:mo|month|mth|mes)\b|/mo|/month")
+MONTHLY = re.compile(r" ?(?:dollars |bucks )?(?:a|per|each|every|/|al|por) ?(?:mo|month|mth|mes)\b|/mo|/month")
 #: a year, when it stands alone as four digits
 _YEARS = range(1800, 2101)
 
@@ -103,7 +103,7 @@ def _written(message: FoldedText) -> Iterator[Amount]:
             is_grouped=grouped,
             is_hundreds=match["hundreds"] is not None or (match["unit"] or "").endswith("ks"),
             is_about=match["ish"] is not None,
-            is_monthly=_MONTHLY.match(message.text, match.end()) is not None,
+            is_monthly=MONTHLY.match(message.text, match.end()) is not None,
         )
         if not _is_measured(message.text, amount):
             yield amount
@@ -123,7 +123,7 @@ def _spoken(message: FoldedText) -> Iterator[Amount]:
             has_currency=bool(match["named"]),
             is_grouped=number >= 1000,
             is_about="couple" in match["number"],
-            is_monthly=_MONTHLY.match(message.text, match.end()) is not None,
+            is_monthly=MONTHLY.match(message.text, match.end()) is not None,
         )
         if not _is_measured(message.text, amount):
             yield amount

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
 
+from ml.language.facts.days.calendar_days import Resolved, day_in_year, day_of_month, next_day_of_month, weekday_on
 from ml.language.facts.folding import FoldedText, word_set
 from ml.language.facts.number_words import SMALL, SMALL_WORD
 
@@ -69,8 +70,8 @@ _MONTH_DAY = re.compile(
     r"(?:,? (?P<year>20\d\d)\b)?"
 )
 _DAY_MONTH = re.compile(
-    rf"(?<![\w$.,:/-])(?:(?P<day>\d{{1,2}})(?P<suffix>st|nd|rd|th)?|(?P<word>{_ORDINAL_WORD})) ?(?:of "
-    rf"|de |- ?)?(?:the month of )?"
+    rf"(?<![\w$.,:/-])(?:(?P<day>\d{{1,2}})(?P<suffix>st|nd|rd|th)?|(?P<word>{_ORDINAL_WORD}))"
+    r"(?: of | de | |-)?(?:the month of )?"
     rf"(?:(?P<month>{_MONTH})(?:,? (?:de |del )?(?P<year>20\d\d)\b)?|(?P<which>this|next|the|este"
     rf"|proximo|the same) (?:month|mes)\b)"
 )
@@ -78,8 +79,9 @@ _THE_DAY = re.compile(
     rf"\b(?:the|el dia|el) (?:(?P<day>\d{{1,2}})(?P<suffix> ?(?:st|nd|rd|th))?|(?P<word>{_ORDINAL_WORD}))\b{_FOLLOWS}"
 )
 _ON_DAY = re.compile(
-    rf"(?<=\bon )(?P<day>\d{{1,2}})(?P<suffix>st|nd|rd|th)\b{_FOLLOWS}|^(?P<only>\d{{1,2}})(?:st"
-    rf"|nd|rd|th)\b(?= {0, 3}(?:\Z|[.,!?]| (?:please|works|at|is)\b))"
+    r"(?:(?<=\bon )|(?<=(?:st|nd|rd|th) or )|(?<=(?:st|nd|rd|th) and ))"
+    rf"(?P<day>\d{{1,2}})(?P<suffix>st|nd|rd|th)\b{_FOLLOWS}"
+    r"|^(?P<only>\d{1,2})(?:st|nd|rd|th)\b(?= {0,3}(?:\Z|[.,!?]| (?:please|works|at|is)\b))"
 )
 _WEEKDAY_NAMED = re.compile(
     rf"\b(?:(?P<before>this coming|the coming|this upcoming|this|next week|next week on|next|coming"
@@ -95,6 +97,10 @@ _RELATIVE = re.compile(
     r"|\b(?P<next_weekend>next weekend|(?:el )?proximo fin de semana)\b"
     rf"|\b(?:in|en) (?P<days>\d{{1,2}}|a couple(?: of)?|{SMALL_WORD}) (?:days|dias)\b"
 )
+_WEEKS_FROM = re.compile(
+    rf"\b(?P<count>\d|an?|{SMALL_WORD}) weeks? from "
+    rf"(?:(?P<near>today|now|{_TOMORROW})|(?P<name>{_WEEKDAY}))(?![-'\w])"
+)
 _NUMERIC = re.compile(
     r"(?<![\w$.,/-])(?:(?P<year>20\d\d)-(?P<m1>\d{2})-(?P<d1>\d{2})|(?P<m2>\d{1,2})[/-](?P<d2>\d{1,2})[/-]"
     r"(?P<y2>20\d\d|\d\d)"
@@ -106,15 +112,15 @@ _ON = re.compile(
     r"|of|to|of the|about|or|and|el|este|is|:) ?\Z"
 )
 _TIME_AFTER = re.compile(
-    r",? ?(?:at|@|around|about|after|before|between|morning|afternoon|evening|night|noon|am|pm|works|or|and|in the|is"
-    r"|\d{1,2}(?::\d\d)? ?(?:am|pm|a|p)\b|\d{1,2}:\d\d|(?:tue|wed|thu|fri|sat|sun)\w{0,3}\b|\d{1,2}(?:st"
-    r"|nd|rd|th)\b)(?![a-z])|,? ?\d{1,2}/\d|[.!?]?\Z"
+    r"\.?,? ?(?:at|@|around|about|after|before|between|morning|afternoon|evening|night|noon|am|pm|works"
+    r"|or|and|in the|is|\d{1,2}(?::\d\d)? ?(?:am|pm|a|p)\b|\d{1,2}:\d\d|(?:tue|wed|thu|fri|sat|sun)\w{0,3}\b"
+    r"|\d{1,2}(?:st|nd|rd|th)\b)(?![a-z])|,? ?\d{1,2}/\d|[.!?]?\Z"
 )
 _CENTURY = 2000
+#: confidence of "Wednesday the 3rd" when the 3rd is a Thursday
+_DISAGREE = 0.5
 #: days of one message that are read by each form; nobody proposes more
 _MOST = 8
-
-Resolved = tuple[date, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +160,10 @@ def _joined(found: list[DaySpan], text: str) -> list[DaySpan]:
     for span in found:
         before = joined[-1] if joined else None
         if before and text[before.end : span.start].strip(" ,(") in {"", "the", "on"} and span.start - before.end <= 6:
-            exact = before if text[before.start].isdigit() else span
-            joined[-1] = DaySpan(start=before.start, end=span.end, day=exact.day, confidence=exact.confidence)
+            exact, other = (before, span) if text[before.start].isdigit() else (span, before)
+            agree = exact.day.weekday() == other.day.weekday()
+            sure = exact.confidence if agree else _DISAGREE
+            joined[-1] = DaySpan(start=before.start, end=span.end, day=exact.day, confidence=sure)
         else:
             joined.append(span)
     return joined
@@ -170,7 +178,7 @@ def _dated(message: FoldedText, today: date) -> Iterator[DaySpan]:
             number = _number(match)
             which = match.groupdict().get("which")
             if which:
-                resolved = _day_of_month(number, today, months_on=1 if which in {"next", "proximo"} else 0)
+                resolved = day_of_month(number, today, months_on=1 if which in {"next", "proximo"} else 0)
             elif _is_month(match, message.text):
                 resolved = _day_in_year(match["month"], number, match["year"], today)
             else:
@@ -197,7 +205,7 @@ def _of_this_month(message: FoldedText, today: date) -> Iterator[DaySpan]:
             if groups.get("word") and not _ON.search(message.text[max(0, match.start() - 12) : match.start()]):
                 continue
             number = int(groups["only"]) if groups.get("only") else _number(match)
-            yield from _spans(match.start(), match.end(), _next_day_of_month(number, today))
+            yield from _spans(match.start(), match.end(), next_day_of_month(number, today))
 
 
 def _by_weekday(message: FoldedText, today: date) -> Iterator[DaySpan]:
@@ -211,22 +219,7 @@ def _by_weekday(message: FoldedText, today: date) -> Iterator[DaySpan]:
             is_sun = name == "sun" and said and "the" in said[0]
             if is_sun or not (said or _TIME_AFTER.match(message.text, match.end())):
                 continue
-        yield from _spans(match.start(), match.end(), _weekday(_WEEKDAYS[name], before, after, today))
-
-
-def _weekday(weekday: int, before: str, after: str, today: date) -> Resolved:
-    """Return the day of a weekday: "next" is of the week after this one, which begins on a Monday."""
-    monday = today - timedelta(days=today.weekday())
-    coming = today + timedelta(days=(weekday - today.weekday()) % 7)
-    if "next week" in before or "next week" in after or "proxima semana" in after:
-        return monday + timedelta(days=7 + weekday), 0.95
-    if "after next" in after:
-        return monday + timedelta(days=14 + weekday), 0.7
-    if before == "next" or "proximo" in (before, after):
-        return monday + timedelta(days=7 + weekday), 0.75
-    if before in {"this", "este"} or "this week" in after:
-        return coming, 0.95
-    return (coming, 0.95) if coming != today else (today + timedelta(days=7), 0.6)
+        yield from _spans(match.start(), match.end(), weekday_on(_WEEKDAYS[name], before, after, today))
 
 
 def _relative(message: FoldedText, today: date) -> Iterator[DaySpan]:
@@ -254,6 +247,17 @@ def _relative(message: FoldedText, today: date) -> Iterator[DaySpan]:
         yield DaySpan(start=match.start(), end=match.end(), day=day, confidence=0.7 if about else 0.97, is_about=about)
 
 
+def _weeks_from(message: FoldedText, today: date) -> Iterator[DaySpan]:
+    """Yield "two weeks from Friday"."""
+    if "from" not in message.words:
+        return
+    for match in _WEEKS_FROM.finditer(message.text):
+        count = int(match["count"]) if match["count"].isdigit() else SMALL.get(match["count"], 1)
+        near = today + timedelta(days=0 if match["near"] in {"today", "now"} else 1)
+        base = weekday_on(_WEEKDAYS[match["name"]], "", "", today)[0] if match["name"] else near
+        yield DaySpan(start=match.start(), end=match.end(), day=base + timedelta(weeks=count), confidence=0.9)
+
+
 def _in_figures(message: FoldedText, today: date) -> Iterator[DaySpan]:
     """Yield "2026-12-05", "12/5/26" and, where a word says that it is a day, "12/5"."""
     if not message.has_digit:
@@ -267,7 +271,7 @@ def _in_figures(message: FoldedText, today: date) -> Iterator[DaySpan]:
             if match.start() == 0 and match.end() == len(message.text) and day <= 6:
                 continue
         whole = int(year) % 100 + _CENTURY if year else None
-        yield from _spans(match.start(), match.end(), _in_year(month, day, whole, today))
+        yield from _spans(match.start(), match.end(), day_in_year(month, day, whole, today))
 
 
 def _month_and_day(match: re.Match[str]) -> tuple[int, int]:
@@ -287,44 +291,14 @@ def _number(match: re.Match[str]) -> int:
 
 
 def _day_in_year(month: str, day: int, year: str | None, today: date) -> Resolved | None:
-    return _in_year(_MONTHS[month], day, int(year) if year else None, today)
-
-
-def _in_year(month: int, day: int, year: int | None, today: date) -> Resolved | None:
-    """Return a day of a year, or of the year in which it comes next."""
-    if year:
-        return _safe(year, month, day, 0.97)
-    this_year = _safe(today.year, month, day, 0.95)
-    if this_year and this_year[0] >= today:
-        return this_year
-    return _safe(today.year + 1, month, day, 0.9) or this_year
-
-
-def _day_of_month(day: int, today: date, *, months_on: int) -> Resolved | None:
-    years, month = divmod(today.month - 1 + months_on, 12)
-    return _safe(today.year + years, month + 1, day, 0.95 if months_on or day >= today.day else 0.5)
-
-
-def _next_day_of_month(day: int, today: date) -> Resolved | None:
-    """Return the next day with a number: of the first month that has it."""
-    for months_on in range(3):
-        found = _day_of_month(day, today, months_on=months_on)
-        if found and found[0] >= today:
-            return found[0], 0.9
-    return None
-
-
-def _safe(year: int, month: int, day: int, confidence: float) -> Resolved | None:
-    try:
-        return date(year, month, day), confidence
-    except ValueError:
-        return None
+    return day_in_year(_MONTHS[month], day, int(year) if year else None, today)
 
 
 #: in the order of what they take: a longer form before a shorter one
 _FINDERS: tuple[Callable[[FoldedText, date], Iterator[DaySpan]], ...] = (
     _dated,
     _in_figures,
+    _weeks_from,
     _by_weekday,
     _relative,
     _of_this_month,

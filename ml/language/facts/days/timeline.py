@@ -48,7 +48,8 @@ _COUNT = rf"(?:\d{{1,2}}|{SMALL_WORD}|an?|a couple(?: of)?|a few|couple(?: of)?|
 _UNIT = r"(?:weeks?|wks?|months?|mos?|years?|yrs?|semanas?|mes(?:es)?|anos?)"
 _IN = re.compile(
     rf"\b(?P<lead>in(?: the)?(?: next| coming| about| around| roughly)?|within(?: the)?(?: next)?"
-    rf"|(?:over|during|for) the next|the next|next|about|around|at least|another|maybe|like|en(?: los proxi"
+    rf"|(?:over|during|for) the next|the next|next|about|around|at least|another|maybe|probably"
+    rf"|roughly|like|en(?: los proxi"
     rf"mos)?|dentro de|los proximos) "
     rf"(?P<low>{_COUNT})(?: ?(?:-|to|or|a|o) ?(?P<high>\d{{1,2}}|{SMALL_WORD}))? (?P<unit>{_UNIT})\b(?! or "
     rf"(?:two|so)\b)(?P<after> (?:ago|old|lease|rent|of (?:experience|income)))?"
@@ -59,13 +60,14 @@ _BARE = re.compile(
 )
 _SEASON = re.compile(
     rf"\b(?P<lead>by(?: the)?(?: end of)?|before|until|in(?: the)?(?: early| late| mid)?|this(?: coming)?"
-    rf"|next|around|after|early|late|mid|come|para(?: la| el)?|en(?: la| el)?|antes de(?: la| el)?)[ -](?P<"
-    rf"season>{'|'.join(_SEASONS)})\b"
+    rf"|next|around|after|early|late|mid|come|para(?: la| el)?|en(?: la| el)?|antes de(?: la| el)?)[ -]"
+    rf"(?P<season>{'|'.join(_SEASONS)})\b"
 )
 _MONTH = re.compile(
     rf"\b(?P<lead>by(?: the)?(?: end of| middle of| beginning of)?|before|until|in(?: early| late"
-    rf"| mid)?|around|after|early|late|mid|end of|beginning of|ends? in|up in|is up|para|en|antes de)[ -](?"
-    rf"P<month>{'|'.join(_MONTHS)})\b(?! (?:\d|first|second|third))(?: (?P<year>20\d\d)\b)?"
+    rf"| mid)?|around|after|early|late|mid|end of|beginning of|ends? in|up in|is up|para|en|antes de)[ -]"
+    rf"(?P<month>{'|'.join(_MONTHS)})\b(?! (?:first|second|third))"
+    r"(?: (?P<day>\d{1,2})(?:st|nd|rd|th)?\b)?(?:,? (?P<year>20\d\d)\b)?"
 )
 _YEAR = re.compile(
     r"\b(?P<end>(?:by |before |at |around )?(?:the )?end of (?:the|this) year|(?:by |before )?year'?s? end"
@@ -189,7 +191,8 @@ def _by_calendar(message: FoldedText, today: date) -> Iterator[Fact]:
         if _is_a_move(message, match, sure=match["lead"].startswith(_DEADLINE)):
             yield _fact(match, _until(today, _SEASONS[match["season"]], None, _shift(match["lead"])), "around", 0.8)
     for match in islice(_MONTH.finditer(message.text), _MOST):
-        if _is_a_move(message, match, sure=match["lead"].startswith("by")):
+        # a day with a month is rather a visit's: it is a deadline only beside words of a move
+        if _is_a_move(message, match, sure=match["lead"].startswith("by") and not match["day"]):
             year = int(match["year"]) if match["year"] else None
             yield _fact(match, _until(today, _MONTHS[match["month"]], year, _shift(match["lead"])), "around", 0.8)
 

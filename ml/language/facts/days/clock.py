@@ -9,7 +9,7 @@ from datetime import time
 from itertools import islice
 
 from domain.facts import Bound
-from ml.language.facts.folding import FoldedText
+from ml.language.facts.folding import FoldedText, word_set
 from ml.language.facts.number_words import SMALL, SMALL_WORD
 
 #: the hour at which a part of the day begins
@@ -18,49 +18,17 @@ _PARTS = {
     "lunchtime": 12,
 }  # fmt: skip
 _NAMED = {"noon": 12, "midday": 12, "mediodia": 12, "midnight": 0}
-_TRIGGERS = frozenset(
-    {
-        "am",
-        "pm",
-        "a",
-        "p",
-        "m",
-        "at",
-        "around",
-        "after",
-        "before",
-        "by",
-        "between",
-        "from",
-        "about",
-        "o'clock",
-        "oclock",
-    }
-    | {
-        "o",
-        "clock",
-        "las",
-        "la",
-        "past",
-        "noon",
-        "midday",
-        "midnight",
-        "mediodia",
-        "until",
-        "h",
-        "hrs",
-        "half",
-        "quarter",
-    }
-    | frozenset(_PARTS)
+_TRIGGERS = frozenset(_PARTS) | word_set(
+    """am pm a p m ish at around about after before by between from until o o'clock oclock clock h hrs half quarter past
+    noon midday midnight mediodia las la"""
 )
 _HOURS = frozenset(SMALL)
 _CLOCK = re.compile(
     rf"(?<![\w$.,/:-])(?:(?P<lead>not before|no earlier than|not after|no later than|at|@|around"
     rf"|about|after|before|by|between|from|until|till|approximately|a las|a la|as late as|as early as) ?(?:"
     rf"about |around )?)?"
-    rf"(?:(?P<past>half past|quarter past|quarter to) )?(?P<hour>\d{{1,2}}|{SMALL_WORD})(?:(?P<sep>[:.h])(?"
-    rf"P<minute>[0-5]\d))?(?!\d|[.,:]\d|\$)"
+    rf"(?:(?P<past>half past|quarter past|quarter to) )?(?P<hour>\d{{1,2}}|{SMALL_WORD})"
+    r"(?:(?P<sep>[:.h])(?P<minute>[0-5]\d))?(?P<ish> ?-?ish\b)?(?!\d|[.,:]\d|\$)"
     r"(?: ?(?:-|to|and|or) ?(?P<last>\d{1,2})(?::(?P<last_minute>[0-5]\d))?(?![\d,k%]))?"
     r"(?: ?(?P<half>a\.?m\b\.?|p\.?m\b\.?|[ap](?=[ .,!?]|\Z))| ?(?P<oclock>o['\" ]?clock|hrs"
     r"|h\b)|(?P<part> (?:in the|at|de la|por la) (?:morning|afternoon|evening|night|manana|tarde"
@@ -133,7 +101,7 @@ def _hours(message: FoldedText) -> Iterator[TimeSpan]:
         part = match["part"] or match["part2"] or ""
         half = (match["half"] or "").strip(".")
         sure = bool(half or match["oclock"] or part or match["past"] or (match["sep"] == ":" and match["minute"]))
-        if not sure and (not match["lead"] or _COUNTED.match(message.text, match.end())):
+        if not sure and (not (match["lead"] or match["ish"]) or _COUNTED.match(message.text, match.end())):
             continue
         at = _time(match, half, part)
         if at is not None:
@@ -170,7 +138,7 @@ def _crosses_noon(first: int, last: int) -> bool:
 
 def _bound(match: re.Match[str]) -> Bound:
     lead = match["lead"] or ""
-    if match["last"] or lead in {"between", "around", "about", "approximately"}:
+    if match["last"] or match["ish"] or lead in {"between", "around", "about", "approximately"}:
         return "around"
     if lead in {"after", "from", "as early as", "not before", "no earlier than"}:
         return "min"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from domain.facts import Bound
-from ml.language.facts.amounts import LARGE, Amount, amounts, is_year
 from ml.language.facts.folding import FoldedText, sentence_at, word_set
+from ml.language.facts.money.amounts import LARGE, MONTHLY, Amount, amounts, is_year
 from ml.language.results import Fact
 
 #: words of which one stands beside an amount without a currency or unit that is a budget
@@ -16,13 +16,13 @@ _CUES = word_set(
     """budget budgeted spend spending afford price priced prices pricing pay paying rent rental rents monthly month mo
     offer offers range max maximum purchase approved preapproved prequalified qualify qualified financed finance
     loan mortgage limit ceiling tops cost costs under below presupuesto renta precio pagar gastar maximo hasta
-    menos minimum least min around over above"""
+    menos minimum least min around over above stay staying stretch offering"""
 )
 _RENT = word_set("rent rental rents renting monthly month mo lease renta alquiler mensual mes tenant")
 _SPENDING = re.compile(
     r"\b(?:budget|spend|afford|price|pay|approved|pre ?-?approved|qualif\w{1,6}|range|max|maximum"
     r"|presupuesto|precio|pagar"
-    r"|gastar|limit|ceiling|offers?|rent)(?: [a-z']{1,12}){0,4}[ :=]{0,3}\Z"
+    r"|gastar|limit|ceiling|offer(?:s|ing)?|rent|stay|staying|stretch)(?: [a-z']{1,12}){0,4}[ :=]{0,3}\Z"
 )
 _BETWEEN = re.compile(
     r" ?(?:-|to|and|or|through|thru|till?|until|up to|a|y|o|hasta|& ?)(?: (?:about|around|like|maybe))? ?| ?- ?"
@@ -38,7 +38,9 @@ _NOT_LESS = re.compile(
     r"(?: than)?|no menos (?:de|que))" + _LINK
 )
 _MOST = re.compile(
-    r"(?:\b(?:under|below|beneath|up to|upto|max|maximum|at most|at the most|no more than|not more than|more than"
+    r"(?:\b(?:(?:max|maximum|top|highest) (?:budget|price|spend|amount|rent|number)"
+    r"|(?:stretch|push it|push) to|under|below|beneath|up to|upto|max|maximum|at most|at the most"
+    r"|no more than|not more than|more than"
     r"|no higher than|not higher than|less than|lower than|fewer than|cheaper than|not over|not above|nothing over"
     r"|nothing above|nothing more than|top(?:s|ping)? out(?: at)?|capped at|cap|ceiling|limit"
     r"|limited to|not (?:to )?exceed"
@@ -50,7 +52,8 @@ _REFUSES_MORE = re.compile(
     r"uncomfortable|nunca)\b"
 )
 _LEAST = re.compile(
-    r"(?:\b(?:over|above|at least|min|minimum|more than|higher than|starting(?: at| from)?|starts at|from|north of"
+    r"(?:\b(?:(?:min|minimum) (?:budget|price)|over|above|at least|min|minimum|more than|higher than"
+    r"|starting(?: at| from)?|starts at|from|north of"
     r"|upwards? of|in excess of|exceeding|mas de|al menos|minimo|por lo menos|desde|a partir de"
     r"|beyond|upward from)|>=?)" + _LINK
 )
@@ -98,12 +101,19 @@ _OTHER_AFTER = re.compile(
     rf"|month|annual|yearly|cash)){{0,3}}"
     rf" ?(?:{_OTHER_MONEY}|down(?! to)|off|asking|list|per year|a year|/ ?yr|an? hour)\b"
 )
+#: the price of a house rather than what a lead wants to spend: "the one on Oak for $450k"
+_LISTING = re.compile(
+    r"\b(?:(?:your|the|this|that) (?:listing|house|home|property|place|condo|unit|one)|listings?|asking)\b"
+    r"[^!?\n]{0,40}(?:(?<!looking )\bfor|\bat|\basking|\bis)(?: around| about)? \Z|\basking(?: price)?(?: of| is)? \Z"
+)
 #: a range may have this many letters between its figures
 _LONGEST_LINK = 14
 _LOOK_BACK = 60
 _MOST_FACTS = 4
 #: confidence by what says that a figure is a budget: a currency, a unit or a word of spending with it; a figure alone
 _SURE, _LIKELY, _GUESSED = 0.95, 0.85, 0.6
+#: confidence at most, beside words of a listing
+_LISTED = 0.5
 _NO_MONEY = (0.0, 1.0)
 #: dollars from which a figure is money: "20,000" alone, "1,800" beside a word of spending, "900" of a rent
 _LEAST_ALONE, _LEAST_GROUPED, _LEAST_RENT = 20_000, 500, 300
@@ -169,9 +179,12 @@ def _is_other_money(before: str, after: str) -> bool:
 
 def _fact(message: FoldedText, figure: _Figure, before: str, after: str) -> Fact | None:
     """Return the budget, or None where nothing says that the figure is money."""
+    month = MONTHLY.match(after)
+    after = after[month.end() :] if month else after
     confidence, scale = _evidence(message, figure, before, after)
     if confidence == 0:
         return None
+    confidence = min(confidence, _LISTED) if _LISTING.search(before) else confidence
     low, high, bound, end = _bounded(figure, before, after)
     return Fact(
         kind="budget",

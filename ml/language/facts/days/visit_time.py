@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from domain.facts import Bound
-from ml.language.facts.clock import TimeSpan, times
-from ml.language.facts.dates import DaySpan, days
+from ml.language.facts.days.clock import TimeSpan, times
+from ml.language.facts.days.dates import DaySpan, days
 from ml.language.facts.folding import FoldedText, word_set
 from ml.language.results import Fact
 
@@ -23,7 +23,7 @@ _GAP = re.compile(
 _OTHER = re.compile(
     r"\b(?:lease|closing|closed|closes|expires?|born|birthday|birthdate|bday|sold|built|ago|since|anniversary"
     r"|(?:was|were)(?! (?:wondering|hoping|thinking|looking|planning|going|curious|trying|wanting))"
-    r"|been|moved|moving|move in|move out"
+    r"|been|moved|moving|move in|move out|be (?:in|out|settled) by"
     r"|wedding|vacation|out of town|out of the country|yesterday|last (?:week|month|year|time"
     r"|night|mon|tue|wed|thu|fri|sat|sun)\w{0,8}|bought|listed|due date|deadline"
     r"|paycheck|vencio|nacio|contrato)\b"
@@ -36,7 +36,7 @@ _REFUSED = re.compile(
     r"|not available|unavailable|not free|isn't good|doesn't work|don't work|not work|not good"
     r"|busy|conflict"
     r"|booked|not able|unable|not going to|instead of|rather than|other than|except|but not|any day but"
-    r"|anything but|not for|not on|not the|working on"
+    r"|anything but|not for|not on|not the|working on|(?:i|we) work"
     r"|no puedo)\b(?:(?! until | till | before | but )[^,;]){0,40}\Z"
 )
 _REFUSED_AFTER = re.compile(
@@ -58,6 +58,11 @@ _APPOINTMENT = word_set(
     come stop walk walkthrough call available free book show cita visita ver visitar reunirnos vernos llamame
     call"""
 )
+_OPEN_END = re.compile(
+    r"\b(?:(?P<between>between)|(?P<first>after|from|starting(?: on)?|past|not before)"
+    r"|(?<!come )(?<!stop )(?<!swing )by|before|until|till?)(?: the| about)? \Z"
+)
+_LOOK_BACK = 24
 _MOST = 4
 
 
@@ -82,7 +87,12 @@ def read(message: FoldedText, *, at: datetime, zone: ZoneInfo) -> Iterator[Fact]
 
 
 def proposed_days(message: FoldedText, today: date) -> list[DaySpan]:
-    """Return the days that a lead proposes, without their times of day."""
+    """Return the days that a lead proposes, without their times of day; `today` is the lead's.
+
+    >>> from ml.language.facts.folding import folded
+    >>> [str(day.day) for day in proposed_days(folded("not Tuesday, but Friday works"), date(2026, 11, 30))]
+    ['2026-12-04']
+    """
     return [day for day in days(message, today) if _is_proposed(message, day)]
 
 
@@ -97,14 +107,14 @@ def _is_proposed(message: FoldedText, day: DaySpan) -> bool:
     clause = _CLAUSE_END.split(before)[-1] + words + _CLAUSE_END.split(after, maxsplit=1)[0]
     if _OTHER.search(clause) or _REFUSED.search(before) or _REFUSED_AFTER.match(after):
         return False
-    if before.endswith(("last ", "past ", "every ", "no for ")) or (_OWN_CALENDAR.search(text)):
+    if before.endswith(("last ", "past ", "every ", "not ")) or (_OWN_CALENDAR.search(text)):
         return False
     return not (words in {"today", "tonight", "hoy", "this morning"} and _THANKS.search(text))
 
 
 def _fact(text: str, day: DaySpan, hours: Sequence[TimeSpan], zone: ZoneInfo) -> Fact:
     hour = _nearest(text, day, hours)
-    bound: Bound = "around" if day.is_about else "exact"
+    bound = _bound(text, day)
     if hour is None:
         own = next((each for each in hours if day.start <= each.start and each.end <= day.end), None)
         if own is None:
@@ -114,11 +124,21 @@ def _fact(text: str, day: DaySpan, hours: Sequence[TimeSpan], zone: ZoneInfo) ->
     return Fact(
         kind="visit_time",
         value=datetime.combine(day.day, hour.at, zone).isoformat(),
-        bound=hour.bound if not day.is_about else "around",
+        bound=bound if bound != "exact" else hour.bound,
         start=min(day.start, hour.start),
         end=max(day.end, hour.end),
         confidence=round(day.confidence * (1.0 if hour.is_sure else 0.9), 3),
     )
+
+
+def _bound(text: str, day: DaySpan) -> Bound:
+    """Return whether a day is meant as such, or as the first or last one: "any day after the 15th"."""
+    if day.is_about:
+        return "around"
+    match = _OPEN_END.search(text[max(0, day.start - _LOOK_BACK) : day.start])
+    if match is None:
+        return "exact"
+    return "around" if match["between"] else "min" if match["first"] else "max"
 
 
 def _nearest(text: str, day: DaySpan, hours: Sequence[TimeSpan]) -> TimeSpan | None:

@@ -1,0 +1,1 @@
+"""Days and times in messages: when a lead wants to visit, and when to move."""
