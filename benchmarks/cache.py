@@ -41,7 +41,7 @@ from tasks.outcomes import record
 from tasks.runtime.cache import lead_cache
 from tasks.runtime.cache.lead_cache import LeadCache, Slot
 from tasks.runtime.cache.lookups import Lookups
-from tasks.runtime.cache.tiers import ProcessTier
+from tasks.runtime.cache.tiers import ProcessTier, Tier
 from tasks.runtime.files import workspace
 from tasks.services.leads import snapshot_cache
 from tasks.tenants import configure
@@ -118,6 +118,7 @@ def _redis() -> Iterator[str]:
         supervisor = Supervisor(logs=Path(folder) / "logs")
         chosen = broker.prepare(Settings(home=Path(folder), redis_url=None, keys=None))
         try:
+            assert chosen.process is not None, "without an address of one's own the broker is embedded"
             supervisor.add(chosen.process)
             broker.wait_for(chosen.url, supervisor.check)
             yield chosen.url.get_secret_value()
@@ -239,7 +240,7 @@ def _hits(redis_url: str, lead_id: str, number: int) -> dict[str, list[float]]:
         )
         snapshots.insert(session, T, drafts=[draft])
     shared = RedisTier(redis_url, 900)
-    tiers = {"process": (ProcessTier(900),), "redis": (shared,), "database": ()}
+    tiers: dict[str, tuple[Tier, ...]] = {"process": (ProcessTier(900),), "redis": (shared,), "database": ()}
     taken: dict[str, list[float]] = {}
     for name, those in tiers.items():
         lead_cache.bind(LeadCache(tiers=those, counts=Lookups()))
@@ -274,10 +275,14 @@ def _scores(redis_url: str, number: int) -> dict[str, list[float]]:
         for name, (cache, most) in ways.items():
             lead_cache.bind(cache)
             snapshot_cache.FEW = most
-            taken[name].append(_milliseconds(lambda lead_id=lead_id: score(tenant_id=T, lead_id=lead_id)))
+            taken[name].append(_milliseconds(partial(_score, lead_id)))
     snapshot_cache.FEW = few
     shared.close()
     return taken
+
+
+def _score(lead_id: str) -> object:
+    return score(tenant_id=T, lead_id=lead_id)
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

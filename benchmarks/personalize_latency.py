@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from benchmarks import harness
 from benchmarks.figures import Figures, Outcome, Ratio, percentile, spread
@@ -65,7 +66,7 @@ def _times(site: Site, number: int) -> Times:
     times: Times = {"first_time": [], "unchanged": [], "one_row": []}
     for asked in ask:
         for name in ("first_time", "unchanged"):
-            times[name].append(_milliseconds(lambda asked=asked: site.call("hearth.leads.personalize", **asked)))
+            times[name].append(_milliseconds(partial(site.call, "hearth.leads.personalize", **asked)))
         times["one_row"].append(_milliseconds(lambda: harness.answer_of(site.send("bench.row", kwargs={"run": "row"}))))
     return {name: taken[WARM_UP:] for name, taken in times.items()}
 

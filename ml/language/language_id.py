@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -96,7 +96,7 @@ def _by_script(words: list[str]) -> str | None:
 def _by_words(words: list[str]) -> str | None:
     """Return the language that most words and rare letters speak for, the likelier one where two are equal."""
     lexicon = _lexicon()
-    counts: Counter[str] = Counter()
+    counts: dict[str, float] = defaultdict(float)
     for word in words:
         languages, weight = lexicon.words.get(word) or _by_ending(word)
         for language in languages:

@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from tasks.runtime.cache import lead_cache
 from tasks.runtime.cache.lead_cache import LeadCache
-from tasks.runtime.cache.tiers import ProcessTier, TierAway
+from tasks.runtime.cache.tiers import ProcessTier, Tier, TierAway
 from workers.base.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -74,5 +74,7 @@ class RedisTier:
 def bind(settings: Settings) -> None:
     """Give this process the cache of the settings: its own memory and Redis, or none at all; nothing connects yet."""
     seconds = settings.cache_seconds
-    tiers = [ProcessTier(seconds), RedisTier(settings.broker().get_secret_value(), seconds)] if seconds > 0 else []
+    tiers: list[Tier] = []
+    if seconds > 0:
+        tiers = [ProcessTier(seconds), RedisTier(settings.broker().get_secret_value(), seconds)]
     lead_cache.bind(LeadCache(tiers=tiers, seconds=seconds))

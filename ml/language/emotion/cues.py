@@ -37,11 +37,13 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class CueCatalogue:
-    """The phrases of all cues as a trie of words; at the end of a phrase stands the id of its cue."""
+    """The phrases of all cues as tries of words; at the end of a phrase stands the id of its cue."""
 
     version: str
     states: Mapping[str, EmotionalState]
-    phrases: Trie
+    #: first word of a phrase -> the tries of what may follow
+    starts: Mapping[str, Sequence[Trie]]
+    #: word -> lists that contain it
     lists: Mapping[str, tuple[str, ...]]
     #: words that turn what follows into its opposite
     negations: frozenset[str]
@@ -99,13 +101,14 @@ def _catalogue(
         own = [phrase for pattern in table["phrases"] for phrase in expand(pattern, lists)]
         _add(phrases, own, table["id"])
         every += own
+    of_word = _lists_by_word(lists)
     return CueCatalogue(
         version=str(file["version"]),
         states=states,
-        phrases=phrases,
-        lists=_lists_by_word(lists),
+        starts=_starts(phrases, of_word),
+        lists=of_word,
         negations=frozenset(file["negations"]),
-        needed=_needed(every, lists, frozenset(file["common"])),
+        needed=_needed(every, lists, file["common"]),
     )
 
 
@@ -138,19 +141,29 @@ def _lists_by_word(lists: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, .
     return names
 
 
+def _starts(phrases: Trie, lists: Mapping[str, tuple[str, ...]]) -> dict[str, list[Trie]]:
+    words = [form for form in phrases if not form.startswith("<")]
+    return {
+        word: [phrases[form] for form in (word, *lists.get(word, ())) if form in phrases]
+        for word in {*words, *lists}
+        if any(form in phrases for form in (word, *lists.get(word, ())))
+    }
+
+
 def _needed(
-    phrases: Sequence[tuple[str, ...]], lists: Mapping[str, Sequence[str]], common: AbstractSet[str]
+    phrases: Sequence[tuple[str, ...]], lists: Mapping[str, Sequence[str]], common: Sequence[str]
 ) -> frozenset[str]:
-    """Return a word of each phrase, or of its list, that is no common one, so that few texts need be searched."""
+    """Return the rarest word of each phrase, or of its list, so that few texts need be searched."""
+    ranks = {word: rank for rank, word in enumerate(common)}
 
     def members(form: str) -> list[str]:
         return [word for word in lists[form[1:-1]] if " " not in word] if form.startswith("<") else [form]
 
     def rarity(form: str) -> tuple[int, int, str]:
         words = members(form)
-        return -sum(word in common for word in words), min(map(len, words)), form
+        return min(ranks.get(word, len(ranks)) for word in words), min(map(len, words)), form
 
-    chosen = {max(phrase, key=rarity) for phrase in phrases}
+    chosen = {max((form for form in phrase if form != _ANY), key=rarity) for phrase in phrases}
     return frozenset(word for form in chosen for word in members(form))
 
 
@@ -168,10 +181,10 @@ def _words(text: str) -> tuple[list[str], list[tuple[int, int]]]:
 
 
 def _found(words: Sequence[str], spans: Sequence[tuple[int, int]], known: CueCatalogue) -> Iterator[Cue]:
-    forms = [(word, *known.lists.get(word, ()), _ANY) if word else () for word in words]
     at = 0
     while at < len(words):
-        longest = _longest(forms, at, known.phrases)
+        nodes = known.starts.get(words[at])
+        longest = _longest(words, at + 1, nodes, known) if nodes else None
         if longest is None or _negated(words, at, known.negations):
             at += 1
             continue
@@ -180,16 +193,16 @@ def _found(words: Sequence[str], spans: Sequence[tuple[int, int]], known: CueCat
         at = last + 1
 
 
-def _longest(forms: Sequence[tuple[str, ...]], first: int, phrases: Trie) -> tuple[int, str] | None:
-    """Return the last word and the cue of the longest phrase that begins at a word."""
+def _longest(words: Sequence[str], at: int, nodes: Sequence[Trie], known: CueCatalogue) -> tuple[int, str] | None:
+    """Return the last word and the cue of the longest phrase that goes on from the nodes before a word."""
     longest = None
-    nodes = [phrases]
-    for at in range(first, len(forms)):
-        nodes = [node[form] for node in nodes for form in forms[at] if form in node]
-        if not nodes:
-            break
+    while nodes:
         ends = [node[ENTRIES] for node in nodes if ENTRIES in node]
-        longest = (at, ends[0]) if ends else longest
+        longest = (at - 1, ends[0]) if ends else longest
+        word = words[at] if at < len(words) else ""
+        forms = (word, *known.lists.get(word, ()), _ANY) if word else ()
+        nodes = [node[form] for node in nodes for form in forms if form in node]
+        at += 1
     return longest
 
 

@@ -12,10 +12,9 @@ MOST, LEAST_SHARE = 3, 0.5
 def evidence(text: str, found: Found, lookup: Lookup, label: int) -> tuple[Evidence, ...]:
     """Return the words of a text that speak most for a label; words side by side are one span.
 
-    A word has the weights of its own n-grams and half of those of its pairs, each compared with the mean over the
-    labels, in units of the score.
+    Weights are those of `Lookup.speaks`.
     """
-    weights = _weights(found, lookup, label)
+    weights = lookup.speaks(found, label)
     heaviest = sorted(range(len(weights)), key=lambda place: (-weights[place], place))[:MOST]
     if not heaviest or weights[heaviest[0]] <= 0:
         return ()
@@ -27,15 +26,6 @@ def evidence(text: str, found: Found, lookup: Lookup, label: int) -> tuple[Evide
         else:
             groups.append([place])
     return tuple(_span(text, found, group, sum(weights[place] for place in group)) for group in groups)
-
-
-def _weights(found: Found, lookup: Lookup, label: int) -> list[float]:
-    weights = [run.speaks[label] for run in found.runs]
-    if found.pairs:
-        for place, speaks in enumerate(lookup.pairs_speak(found, label)):
-            weights[place] += speaks / 2
-            weights[place + 1] += speaks / 2
-    return weights
 
 
 def _span(text: str, found: Found, group: list[int], weight: float) -> Evidence:

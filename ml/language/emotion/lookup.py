@@ -31,8 +31,6 @@ class Run:
 
     #: of the weights of its words, pairs of words within it, and letters
     places: frozenset[int]
-    #: by label, how much these speak for it, compared with the other labels
-    speaks: tuple[float, ...]
     #: its first word, and the hash of its last one
     first: bytes
     last: int
@@ -87,10 +85,25 @@ class Lookup:
         shares = self.head.shares
         return Looked(found, sums, shares + enough * (softmax(sums @ self._mixing + self._offsets) - shares))
 
-    def pairs_speak(self, found: Found, label: int) -> list[float]:
-        """Return how much each pair of words from run to run speaks for a label, compared with the other labels."""
-        speak: list[float] = self._speaks[found.pairs, label].tolist()
-        return speak
+    def speaks(self, found: Found, label: int) -> list[float]:
+        """Return how much each run of a text speaks for a label, compared with the mean over the labels.
+
+        A run has the weights of its own n-grams and half of those of its pairs, in units of the score.
+        """
+        flat: list[int] = []
+        firsts: list[int] = []
+        for run in found.runs:
+            firsts.append(len(flat))
+            flat.append(-1)
+            flat += run.places
+        if not flat:
+            return []
+        of_runs: list[float] = np.add.reduceat(self._speaks[flat, label], firsts, dtype=np.float64).tolist()
+        if found.pairs:
+            for place, speaks in enumerate(self._speaks[found.pairs, label].tolist()):
+                of_runs[place] += speaks / 2
+                of_runs[place + 1] += speaks / 2
+        return of_runs
 
     def _find(self, text: str) -> Found:
         data = lowered(text).encode("utf-8", "replace")
@@ -113,12 +126,12 @@ class Lookup:
 
     def _work_out(self, letters: bytes) -> Run:
         words, others, first = of_run(letters)
-        known = frozenset(self._place[one] for one in (*words, *others) if one in self._place)
+        of_words = [place for place in map(self._place.get, words) if place is not None]
+        of_others = [place for place in map(self._place.get, others) if place is not None]
         return Run(
-            places=known,
-            speaks=tuple(self._speaks[sorted(known)].sum(axis=0, dtype=np.float64).tolist()),
+            places=frozenset(of_words + of_others),
             first=first,
             last=words[-1],
             words=len(words),
-            known=sum([one in self._place for one in words]),
+            known=len(of_words),
         )

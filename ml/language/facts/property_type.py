@@ -17,7 +17,8 @@ _KINDS: dict[PropertyType, str] = {
     "townhouse": r"town ?-?(?:house|home)s?|row ?-?(?:house|home)s?|casa adosada",
     "condo": r"condo(?:s|minium|minio)?s?|condominios?",
     "apartment": r"apartments?|appartments?|flats?|studio apartment|apartamentos?|departamentos?|apts?\b(?! ?#?\d)",
-    "land": r"(?:vacant |raw )?land|(?:vacant|empty|building) lots?|acreage|terrenos?|lots? to build on"
+    "land": r"(?:vacant |raw )?(?<!\bwe )(?<!\bto )(?<!\bi )(?<!\bthey )(?<!\byou )(?<!\bwill )land(?! (?:on"
+    r"|at|in|down|\d))|(?:vacant|empty|building) lots?|acreage|terrenos?|lots? to build on"
     r"|build(?:able|ing) lot",
     "commercial": r"commercial (?:propert(?:y|ies)|space|building|real estate|lot|unit)|office (?:space|building)"
     r"|retail (?:space|unit)|warehouse|local comercial",

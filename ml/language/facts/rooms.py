@@ -58,7 +58,7 @@ _NAMED_BEDS, _NAMED_BATHS = _named(_BED), _named(_BATH)
 _BOTH = re.compile(rf"(?<![\w.,/$])(?P<low>{_NUMBER}) ?-?(?:{_BED}) (?:and|&) (?:full )?bath(?:room)?s?\b")
 #: "3/2"; "3bd/2ba" is read by the patterns above; "4x3", "2b2b"
 _PAIR = re.compile(
-    r"(?<![\w.,/$-])(?P<beds>[1-7]) ?(?:/|x|b ?/? ?)(?! )? ?(?P<baths>[1-6](?:\.[05])?)(?: ?b(?:a"
+    r"(?<![\w.,/$(-])(?P<beds>[1-7]) ?(?:/|x|b ?/? ?)(?! )? ?(?P<baths>[1-6](?:\.[05])?)(?: ?b(?:a"
     r"|ath)?)?(?![\w/.:]|,\d| ?(?:acres?|ac|mile|cup"
     r"|of|hours?|days?|am|pm)\b)"
 )

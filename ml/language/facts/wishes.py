@@ -53,7 +53,8 @@ _APPOINTMENT: Sequence[_Rule] = (
         code="call",
         confidence=0.85,
         pattern=re.compile(
-            r"\b(?:(?:schedule|set up|book|arrange|have|do|hop on|jump on|get on) (?:a |an |the |another )?(?:quic"
+            r"\b(?:have an?(?: quick| short| phone)? (?:call|chat)|(?:schedule|set up|book|arrange|do"
+            r"|hop on|jump on|get on) (?:a |an |the |another )?(?:quic"
             r"k |short |phone |video |zoom )?(?:call|chat|zoom|facetime)|(?:can|could|would|please|pls"
             r"|just)(?: u| you| we| i)?(?: please)? (?:call|ring|phone) (?:me|us|you|back)|give (?:me|us) a (?:call"
             r"|ring|buzz)|(?:call|ring) me (?:at|on|when|tomorrow|today|after|back|later|this|any ?time)"
@@ -80,7 +81,8 @@ _APPOINTMENT: Sequence[_Rule] = (
             rf"(?:and |to )?)?(?:go (?:and )?)?(?:see|seeing|tour|touring|visit|visiting|view|viewing|walk(?:ing)? th"
             rf"rough|check(?:ing)? out|tak(?:e|ing) a look(?: at)?|look(?:ing)? at) {_PLACE}\b"
             rf"|(?:i|we)(?:'d| would) (?:like|love|prefer) to (?:visit|tour|go see|come see|go|come|stop by)\b"
-            rf"|(?:let's|lets) (?:go )?(?:see|tour|visit|view|go see|schedule|set)\b|(?:see|tour|visit"
+            rf"|(?:let's|lets) (?:go )?(?:see|tour|visit|view|go see|schedule|set)\b(?! (?:how|if|what|where|who|why))"
+            rf"|(?:see|tour|visit"
             rf"|view) {_PLACE} (?:in person|today|tomorrow|this|on|next|at)\b|(?:available|work|works"
             rf"|good|time|free|open|slot) for (?:a |the |our )?(?:showing"
             rf"|tour|viewing|visit)|show (?:me|us) {_PLACE} (?:today|tomorrow|this|on|next|in person)"
@@ -94,8 +96,9 @@ _APPOINTMENT: Sequence[_Rule] = (
         confidence=0.85,
         pattern=re.compile(
             r"\b(?:(?:can|could|shall|when can|let's|lets|like to|want to|love to|happy to|wanna|able to"
-            r"|free to|available to)(?: we| i| you)? (?:all )?meet\b|(?:schedule|set up|book|arrange"
-            r"|have) (?:a |the |another )?meeting|meet (?:up|in person|for coffee|with you|me at|you at"
+            r"|free to|available to)(?: we| i| you)? (?:all )?meet\b|have a (?:quick |short )?meeting"
+            r"|(?:schedule|set up|book|arrange) (?:a |the |another )?meeting|meet (?:up|in person|for coffee"
+            r"|with you|me at|you at"
             r"|you there)|come (?:by|to) your office|listing appointment|podemos (?:vernos|reunirnos))"
         ),
     ),
@@ -185,8 +188,8 @@ _COMPETITOR: Sequence[_Rule] = (
         may_ask=False,
         pattern=re.compile(
             r"\b(?:(?:have|has|got|hired|found|chose|picked|using|signed with|went with|going with|work with"
-            r"|working with|represented by|under contract with|dealing with|talking to|spoke with|hiring"
-            r"|interviewing|listed with|list with|listing with|gone with|already with|with) (?:already )?(?:an? "
+            r"|working with|represented by|under contract with|hiring"
+            r"|interviewing|listed with|list with|listing with|gone with|already with) (?:already )?(?:an? "
             r"|another |other |a different |our |my |my own |our own |some |several |a few |multiple "
             r"|two |three )(?:great |good |local |buyer'?s |listing |real estate |own |new |different "
             r"|other |family |friend who is an? |friend who's an? |exclusive ){0,2}(?:agents?|realtors?"

@@ -44,7 +44,7 @@ class Rated:
 
     def subset(self, chosen: Bools) -> Rated:
         """Return the chosen texts."""
-        places = np.flatnonzero(chosen)
+        places: list[int] = np.flatnonzero(chosen).tolist()
         return Rated(
             parts=[self.parts[place] for place in places],
             ratings=self.ratings[places],

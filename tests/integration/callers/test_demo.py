@@ -59,7 +59,7 @@ def _check_how_to_speak(told):
     assert "tone: " in told
     assert re.search(r"\d\d:00 to \d\d:00 New York time \((own|tenant's) habit\): \w", told)
     shown = told.partition("how to speak to it\n")[2]
-    assert re.search(r"^  tone +\w+ \d+ %.*\[model\]$", shown, re.MULTILINE)
+    assert re.search(r"^  tone +\w+, \d+ % of late .*\[model\]$", shown, re.MULTILINE)
     assert re.search(r"^  stage of its journey +.*\[rule\]$", shown, re.MULTILINE)
     assert re.search(r"^  best time +\d\d:00 to \d\d:00 New York time, .*\[model\]$", shown, re.MULTILINE)
     assert re.search(r"^  suggestion +.*\[rule\]$", shown, re.MULTILINE)

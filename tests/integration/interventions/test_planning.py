@@ -496,7 +496,7 @@ def test_the_tone_of_messages_alone_triggers_no_action() -> None:
 
 
 def test_many_leads_take_as_many_statements_as_few() -> None:
-    few, many = [at_risk(number) for number in range(2)], [at_risk(number) for number in range(10, 30)]
+    few, many = [at_risk(number) for number in range(9)], [at_risk(number) for number in range(10, 30)]
     planned(NOON, at_risk(99))
     with counted() as one:
         assert all(found.actions for found in planned(NOON, *few))

@@ -17,7 +17,7 @@ from tasks.interventions.follow_up import follow_up
 from tasks.interventions.plan import plan
 from tasks.interventions.releases import release
 from tasks.interventions.report import report
-from tasks.leads.assessment_stages import score_stage, snapshot_stage, urgency_stage
+from tasks.leads.assessment_stages import snapshot_stage
 from tasks.leads.card import card
 from tasks.leads.history import history
 from tasks.leads.overrides import mark, override
@@ -72,7 +72,7 @@ def assessed(lead_ids):
     job = pipelines.assess(tenant_id=TENANT, lead_ids=lead_ids)["data"]["assessment_id"]
     call = {"tenant_id": TENANT, "assessment_id": job}
     assert pipelines.start(**call)["data"]["published"]
-    for stage in (snapshot_stage, score_stage, churn.churn_stage, urgency_stage, pipelines.finish):
+    for stage in (snapshot_stage, *pipelines.STAGES.values(), pipelines.finish):
         stage(**call)
     return jobs.status(tenant_id=TENANT, job_id=job)["data"]["state"]
 

@@ -117,10 +117,14 @@ def _rows(path: Path, layout: source.Source, *, skip: int) -> Iterator[tuple[int
     `skip` is the number of rows up to the header's, the header included.
     """
     width = len(layout.header)
-    quoting = csv.QUOTE_NONE if layout.delimiter == "\t" and _is_unquoted(path, layout) else csv.QUOTE_MINIMAL
+    unquoted = layout.delimiter == "\t" and _is_unquoted(path, layout)
     with files.opened(path) as (raw, _):
         text = io.TextIOWrapper(raw, layout.encoding, newline="")
-        reader = csv.reader(_without_separator_line(text), delimiter=layout.delimiter, quoting=quoting)
+        reader = csv.reader(
+            _without_separator_line(text),
+            delimiter=layout.delimiter,
+            quoting=csv.QUOTE_NONE if unquoted else csv.QUOTE_MINIMAL,
+        )
         try:
             for cells in reader:
                 if skip:

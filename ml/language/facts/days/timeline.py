@@ -83,8 +83,8 @@ _WORDS_OF: tuple[tuple[Timeline, float, re.Pattern[str]], ...] = (
         "unknown",
         0.85,
         re.compile(
-            r"\b(?:just (?:looking|browsing|curious|window shopping|starting (?:to look|out|our search"
-            r"|my search)|seeing what)|only (?:looking|browsing)|no (?:rush|hurry|pressure|set (?:date"
+            r"\b(?:just (?:looking|browsing|window shopping|starting (?:to look|out|our search"
+            r"|my search)|seeing what)|only (?:looking|browsing)(?! for)|no (?:rush|hurry|pressure|set (?:date"
             r"|timeline|timeframe)|time ?(?:line|frame)|particular time)|not in (?:a |any )?(?:hurry"
             r"|rush)|(?:isn't|not|aren't|ain't) (?:a |any )?(?:rush|hurry|urgent)"
             r"|not (?:really )?(?:ready|looking to (?:buy|move|sell)|sure when)|taking (?:our|my) time"
@@ -104,7 +104,7 @@ _WORDS_OF: tuple[tuple[Timeline, float, re.Pattern[str]], ...] = (
         "0-3",
         0.85,
         re.compile(
-            r"\b(?:asap|a\.s\.a\.p|as soon as possible|as quickly as possible|right away|right now|immediately"
+            r"\b(?:asap|a\.s\.a\.p|as soon as possible|as quickly as possible|right away|immediately"
             r"|urgent(?:ly)?|ready to (?:buy|move|make an offer|go|sell|list)(?: now| today)?|this month"
             r"|next month|este mes|proximo mes|lo antes posible|cuanto antes|ya mismo|end of (?:the|this"
             r"|next) month|this coming month|yesterday would be)\b"

@@ -21,7 +21,7 @@ _FIGURE = re.compile(
 )
 #: what stands before a figure: a currency; or a letter or sign that makes it a part of something else
 _CURRENCY = re.compile(r"(?:us ?\$|\$|\busd|\u20ac|\u00a3) ?\Z")
-_PART_BEFORE = re.compile(r"[\w.,/#:]\Z|(?<![\dkm])-\Z")
+_PART_BEFORE = re.compile(r"[\w.,/#:]\Z|(?<![\dkm])-\Z|\d ?h ?\Z")
 _SPOKEN = re.compile(
     rf"\b(?P<number>{WORDS})(?P<unit>[ -]?(?:k|grand)\b)?(?P<named> ?(?:dollars|bucks|dolares|pesos)\b)?"
 )
