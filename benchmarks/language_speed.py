@@ -39,6 +39,7 @@ def measure(quick: bool) -> Outcome:
     rows = QUICK if quick else ROWS
     name, texts, others = _messages(rows)
     readers: dict[str, Reader] = {"lexicons": _lexicons(), "head": _head(), "analysis": _analysis()}
+    readers |= _parts()
     for read in readers.values():  # a worker has loaded its models, and has read other messages before
         for batch in _batches(others):
             read(batch)
@@ -76,6 +77,17 @@ def _head() -> Reader:
     from ml.language.emotion.reader import read_tones
 
     return lambda texts: read_tones(texts, ["en"] * len(texts))
+
+
+def _parts() -> dict[str, Reader]:
+    """Give the other large parts of the analysis, to see where its time goes."""
+    from ml.language.facts.reader import read_facts
+    from ml.language.sentiment.reader import read_sentiments
+
+    return {
+        "sentiment": read_sentiments,
+        "facts": lambda texts: [read_facts(text, at=_AT, zone=_ZONE) for text in texts],
+    }
 
 
 def _analysis() -> Reader:

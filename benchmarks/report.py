@@ -28,6 +28,8 @@ MODULES = (
     "planning",
     "interventions",
     "refusals",
+    "language_accuracy",
+    "language_speed",
     "journey",
 )
 BUILD = ROOT / "build"

@@ -173,8 +173,8 @@ def of_run(run: bytes) -> tuple[list[int], list[int], bytes]:
     words = [crc(word, crc(_WORD)) for word in found]
     others = [crc(after, crc(b" ", before)) for before, after in zip(words, found[1:], strict=False)]
     begun, size = crc(_LETTERS), len(padded)
-    for start in range(size - 1):
-        others += [crc(padded[start:end], begun) for end in range(start + 2, min(start + LONGEST, size) + 1)]
+    for length in range(2, LONGEST + 1):
+        others += [crc(padded[start : start + length], begun) for start in range(size - length + 1)]
     return words, others, found[0]
 
 

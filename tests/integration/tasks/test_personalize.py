@@ -29,6 +29,7 @@ from tasks.services.personalization.personalize import version
 from tasks.services.privacy.person_page import render
 from tests.support.interventions import DAY, T, at_risk, brokerage, happened, only, proofs
 from tests.support.statements import counted
+from workers.cli.leads.explain import show_explanation
 
 pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 NOW = datetime.now(UTC)
@@ -110,6 +111,20 @@ def test_the_stage_is_computed_again_from_snapshot_and_stage_before() -> None:
         assert explained is not None
         assert explained.evidence["replay"]["same"] is True
         assert explained.evidence["replay"]["computed"] == row.detail["journey"]
+
+
+def test_it_is_explained_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    lead_id = writing_lead()
+    asked(lead_id=lead_id)
+    row = only(rows(lead_id))
+    with reading(T) as session:
+        explained = explain_prediction(session, T, row.prediction_id)
+    assert explained is not None
+    show_explanation(explained)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "the journey stage of this lead" in shown
+    assert row.detail["journey"]["evidence"][0]["text"] in shown
+    assert "replay: the same bit for bit, probability" in shown
 
 
 def test_another_figure_in_the_row_is_noticed() -> None:

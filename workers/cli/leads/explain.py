@@ -28,6 +28,7 @@ SCOPES: Mapping[str, str] = {
     "tenant": "trained on your own leads",
     "pooled": "trained on the leads of several brokerages",
     "scorecard": "a written table of points",
+    "rules": "written rules",
 }
 #: of a risk, besides its probability
 RISK = ("days_silent", "threshold", "days_to_churn", "neglected", "confidence", "members", "next_check_at")
@@ -91,6 +92,7 @@ def show_explanation(explanation: Explanation, *, everything: bool = False) -> N
         f"{_title(evidence_record)}: {percent(answer['probability'])}, {plain(answer['band'])}", _told(evidence_record)
     )
     _indicators(answer)
+    _journey(answer)
     say("for an audit")
     names = ("as_of", "computed_at", "log_odds", "base", "rest")
     ids = {"lead": evidence_record["lead_id"], "tenant": evidence_record["tenant_id"], "kind": evidence_record["kind"]}
@@ -107,6 +109,8 @@ def show_explanation(explanation: Explanation, *, everything: bool = False) -> N
 def _title(record: JsonMapping) -> str:
     if record["kind"] == "lead_score":
         return "the chance that this lead closes"
+    if record["kind"] == "personalization":
+        return "the journey stage of this lead"
     return "the risk that this lead goes cold" if record["kind"] == "churn" else plain(record["kind"])
 
 
@@ -169,6 +173,18 @@ def _indicators(answer: JsonMapping) -> None:
         risk = {plain(name): _flat(answer[name]) for name in RISK if answer.get(name) not in (None, {})}
         facts("risk", risk)
         table("indicators, from 0 to 1", ("indicator", "value", "from"), rows)
+
+
+def _journey(answer: JsonMapping) -> None:
+    """Print what a journey stage was read from, strongest first."""
+    journey = answer.get("journey")
+    if journey is None:
+        return
+    before = "none" if journey["before"] is None else plain(journey["before"])
+    facts("journey", {"stage before": before, "moved": journey["moved"], "expected, 0 to 4": journey["expected"]})
+    rows = [(item["text"], item["weight"]) for item in journey["evidence"]]
+    if rows:
+        table("evidence, in points", ("what", "points"), rows)
 
 
 def _verdict(replay: JsonMapping) -> str:
