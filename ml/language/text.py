@@ -32,11 +32,11 @@ _HISTORY = re.compile(
     |(?:on|el|em|le|am)\b.{5,200}\b(?:wrote|escribi[oó]|escreveu|a\ [eé]crit)\s?:?\s*)$""",
     re.IGNORECASE | re.VERBOSE,
 )
-# the header of a quoted mail: who wrote it, and below when or to whom; some programs name no address
+# the header of a quoted mail, three lines or more: who wrote it, when, to whom; some programs name no address
 _HEADER = re.compile(
-    r"""^[ \t*>]{0,8}(?:from|de|von|da|van)\*?\ ?:.{1,200}\r?\n[ \t*>]{0,8}
-    (?:sent|date|to|enviado(?:\ el)?|fecha|para|data|gesendet|datum|an|envoy[e\u00e9]|[a\u00e0]|inviato|verzonden)
-    \*?\ ?:""",
+    r"""^[ \t*>]{0,8}(?:from|de|von|da|van)\*?\ ?:.{1,200}
+    (?:\r?\n[ \t*>]{0,8}(?:sent|date|to|cc|subject|enviado(?:\ el)?|fecha|para|asunto|data|assunto|gesendet|datum|an
+    |betreff|envoy[e\u00e9]|[a\u00e0]|objet|inviato|oggetto|verzonden|aan|onderwerp)\*?\ ?:.{0,300}){2}""",
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
 _INLINE = re.compile(

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.facts import FactKind
-from ml.features.emotional import SURE_FACT, visible
+from ml.features.emotional import visible
 from ml.features.events import canonical, side
 from ml.features.events import visible as visible_events
 from ml.personalization.fact_words import FIELDS, KINDS, FactTexts, differ, in_words, recorded, shipped, visit_of
 from ml.profiles import FactSignal, LeadProfile, MessageSignal
 
+#: a fact below this confidence is a guess of the reader, such as a price beside a listing, and is not repeated
+LEAST_CONFIDENCE = 0.6
 #: kinds that are about the conversation of now, and for how long they are
 PASSING: Mapping[FactKind, timedelta] = {
     "question": timedelta(days=14),
@@ -77,7 +79,11 @@ def _told(profile: LeadProfile) -> dict[FactKind, list[_Told]]:
     told: dict[FactKind, list[_Told]] = {kind: [] for kind in KINDS}
     for message in reversed(visible(profile)):
         for fact in message.facts:
-            if fact.kind in told and fact.confidence >= SURE_FACT and _counts(fact, message.occurred_at, profile):
+            if (
+                fact.kind in told
+                and fact.confidence >= LEAST_CONFIDENCE
+                and _counts(fact, message.occurred_at, profile)
+            ):
                 told[fact.kind].append(_Told(fact=fact, message=message))
     return told
 

@@ -116,6 +116,7 @@ def test_a_leads_own_refusal_above_a_footer_is_read(footer, refusal):
         "If you do not want to hear from my lawyer, reply",
         "Do I reply STOP to opt out?",
         "My preferences: three beds | two baths",
+        "Our budget\nFrom: 400k\nTo: 450k\nand three beds",
     ],
 )
 def test_a_leads_own_words_are_no_footer(words):

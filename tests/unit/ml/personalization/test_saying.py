@@ -20,7 +20,7 @@ from ml.language.patterns import read_data_file
 from ml.personalization import fact_words, guide, suggestion
 from ml.personalization.guide import guide_for
 from ml.personalization.suggestion import suggest
-from ml.personalization.talking_points import TalkingPoint, talking_points
+from ml.personalization.talking_points import LEAST_CONFIDENCE, TalkingPoint, talking_points
 from ml.profiles import FactSignal, Interaction, LeadProfile, MessageSignal
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -209,7 +209,7 @@ def test_kinds_of_points_are_facts_and_none_is_protected() -> None:
 
 
 def test_a_doubtful_fact_is_none() -> None:
-    assert talking_points(lead(said(1, fact("question", confidence=0.3)))) == ()
+    assert talking_points(lead(said(1, fact("question", confidence=LEAST_CONFIDENCE - 0.01)))) == ()
 
 
 @pytest.mark.parametrize(
