@@ -20,6 +20,7 @@ export type HearthEvent = {
 export interface Tasks {
   "hearth.backfill.csv": { request: BackfillCsv; data: BackfillCsvAnswer };
   "hearth.churn.predict": { request: PredictChurn; data: PredictChurnAnswer };
+  "hearth.conversations.analyze": { request: AnalyzeConversation; data: AnalyzeConversationAnswer };
   "hearth.events.ingest": { request: IngestEvents; data: IngestedEvents };
   "hearth.events.replay": { request: ReplayEvents; data: ReplayedEvents };
   "hearth.interventions.pause": { request: PauseInterventions; data: PauseState };
@@ -34,6 +35,7 @@ export interface Tasks {
   "hearth.leads.history": { request: ScoreHistory; data: History };
   "hearth.leads.mark": { request: MarkScore; data: Marked };
   "hearth.leads.override": { request: OverrideScore; data: Overridden };
+  "hearth.leads.personalize": { request: PersonalizeLead; data: PersonalizeLeadAnswer };
   "hearth.leads.score": { request: ScoreLeads; data: ScoreLeadsAnswer };
   "hearth.leads.upsert": { request: UpsertLeads; data: UpsertedLeads };
   "hearth.leads.withdraw_override": { request: WithdrawOverride; data: OverrideWithdrawn };
@@ -145,6 +147,31 @@ export interface ActionWithdrawn {
   action_id: string;
   reason: string;
 }
+
+/** One piece of advice. */
+export interface Advice {
+  code: string;
+  text: string;
+  by: "model" | "rule";
+}
+
+/** Tell what the messages of a lead say: of a stored lead, or of a conversation that is sent along. */
+export interface AnalyzeConversation {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  lead_id?: string | null;
+  external_id?: string | null;
+  source_system?: string | null;
+  messages?: Array<MessageIn> | null;
+  timezone?: string | null;
+}
+
+export type AnalyzeConversationAnswer = Conversation | NoConversation;
 
 /** Whether an answer is possible now, and by which model. */
 export interface AnswerReadiness {
@@ -310,6 +337,7 @@ export interface Card {
   above: Record<string, string>;
   history: Array<PastScore>;
   risk: Risk | null;
+  personalization: Personalization | null;
   actions: CardActions;
   consent: ConsentView;
   events: Array<CardEvent>;
@@ -372,6 +400,20 @@ export interface Change {
   band: "hot" | "warm" | "cold";
   events: Record<string, number>;
   text: string;
+}
+
+/** A channel to reach a lead on. */
+export interface Channel {
+  channel: string;
+  rank: number;
+  reply_rate: number | null;
+  replies: number;
+  sent: number;
+  basis: "own" | "tenant" | "prior";
+  allowed: boolean;
+  why_not: string | null;
+  text: string;
+  by: "model" | "rule";
 }
 
 /** The state of each channel. */
@@ -467,6 +509,20 @@ export interface ConsentView {
   in_doubt: Partial<Record<"all" | "email" | "sms" | "call" | "mail", string>>;
   channels: Channels;
   statements: Array<Statement>;
+}
+
+/** What the messages of a lead say. */
+export interface Conversation {
+  lead_id: string | null;
+  external_id?: string | null;
+  source_system?: string | null;
+  messages: number;
+  tone: ToneOverTime;
+  timeline: Array<ToneOfMessage>;
+  intents: Array<Intent>;
+  open_questions: Array<OpenQuestion>;
+  opt_out_detected: boolean;
+  extracted: Partial<Record<"budget" | "visit_time" | "timeline" | "beds" | "baths" | "property_type" | "preapproval" | "question" | "appointment_wish" | "price_objection" | "competitor" | "opt_out", Extracted>>;
 }
 
 /** Correct stored facts of one lead (Art. 16 GDPR): what the sources send again of the old values is refused. */
@@ -625,6 +681,20 @@ export interface Exported {
   stores: Record<string, number>;
 }
 
+/** A fact that the lead told of itself: the newest word on it. */
+export interface Extracted {
+  value: Array<number | null> | number | string | null;
+  bound: "exact" | "min" | "max" | "around" | "range" | null;
+  confidence: number;
+  message_ids: Array<string>;
+}
+
+/** Where a fact comes from: an event or a field of the lead. */
+export interface FactSource {
+  event_id?: string | null;
+  field?: string | null;
+}
+
 /** Find people by an e-mail address or a phone number, exactly; the answer has ids and states only. */
 export interface FindPerson {
   tenant_id: string;
@@ -721,6 +791,12 @@ export interface GatewayError {
     loc: string;
     msg: string;
   }>;
+}
+
+/** What to do and what to avoid in a message. */
+export interface Guide {
+  do: Array<Advice>;
+  avoid: Array<Advice>;
 }
 
 /** Whether the broker and the database answer. */
@@ -823,6 +899,14 @@ export interface IngestedEvents {
   lead_ids: Array<string>;
 }
 
+/** Something that the lead wants or objects to. */
+export interface Intent {
+  intent: "question" | "appointment_wish" | "price_objection" | "competitor" | "opt_out";
+  about: string | null;
+  confidence: number;
+  message_ids: Array<string>;
+}
+
 /** A type of intervention is proposed no more, until a person resumes it. */
 export interface InterventionPaused {
   intervention: "proactive_outreach" | "value_reinforcement" | "personal_attention" | "incentive_offer" | "timeline_acceleration" | "concern_addressing" | "social_proof" | "expert_consultation" | "customized_solution" | "relationship_rebuilding" | "*";
@@ -890,6 +974,32 @@ export interface JobStatus {
   /** @default false */
   dry_run?: boolean;
   job_id: string;
+}
+
+/** Where a lead stands on its way to a decision. */
+export interface Journey {
+  stage: "initial_interest" | "active_exploration" | "serious_consideration" | "decision_making" | "ready_to_buy";
+  probability: number;
+  moved: "first" | "same" | "up" | "down";
+  probabilities: Partial<Record<"initial_interest" | "active_exploration" | "serious_consideration" | "decision_making" | "ready_to_buy", number>>;
+  expected: number;
+  before: "initial_interest" | "active_exploration" | "serious_consideration" | "decision_making" | "ready_to_buy" | null;
+  evidence: Array<JourneyEvidence>;
+  by: "model" | "rule";
+}
+
+/** Where a lead stands on its way to a decision, in short. */
+export interface JourneyBrief {
+  stage: "initial_interest" | "active_exploration" | "serious_consideration" | "decision_making" | "ready_to_buy";
+  probability: number;
+  moved: "first" | "same" | "up" | "down";
+}
+
+/** Something that moved the stage of the journey. */
+export interface JourneyEvidence {
+  code: string;
+  text: string;
+  weight: number;
 }
 
 /** Stored facts of a lead were corrected at a person's request: correct them on your side too. */
@@ -1090,6 +1200,15 @@ export interface Marked {
   model: string;
 }
 
+/** One message of a conversation; its text is read and not stored. */
+export interface MessageIn {
+  id: string;
+  text: string;
+  at: string;
+  direction: "inbound" | "outbound";
+  channel?: string | null;
+}
+
 /** A new model computes the scores from now on. */
 export interface ModelPromoted {
   kind: string;
@@ -1126,6 +1245,14 @@ export interface NextAction {
   why_not: Array<WhyNot>;
 }
 
+/** A lead of whom nothing may be computed: it is restricted, or it objected. */
+export interface NoConversation {
+  lead_id: string;
+  external_id: string | null;
+  source_system: string | null;
+  blocked: Array<string>;
+}
+
 /** One lead that has no risk: it has ended, or nothing may be computed. */
 export interface NoRisk {
   lead_id: string | null;
@@ -1133,6 +1260,15 @@ export interface NoRisk {
   source_system?: string | null;
   probability: null;
   level: null;
+  ended?: string | null;
+  blocked?: Array<string> | null;
+}
+
+/** One lead of which nothing is told: it has ended, or nothing may be computed. */
+export interface NotPersonalized {
+  lead_id: string | null;
+  external_id?: string | null;
+  source_system?: string | null;
   ended?: string | null;
   blocked?: Array<string> | null;
 }
@@ -1149,6 +1285,13 @@ export interface OpenDoubts {
   assigned_to?: string | null;
   /** @default 50 */
   limit?: number;
+}
+
+/** A question of the lead after which nothing was sent to it. */
+export interface OpenQuestion {
+  message_id: string;
+  at: string;
+  about: string | null;
 }
 
 /** An event as every receiver gets it: pulled, posted to a webhook, or as the keyword arguments of a task. */
@@ -1289,6 +1432,56 @@ export interface PauseState {
   intervention: "proactive_outreach" | "value_reinforcement" | "personal_attention" | "incentive_offer" | "timeline_acceleration" | "concern_addressing" | "social_proof" | "expert_consultation" | "customized_solution" | "relationship_rebuilding" | "*";
   paused: boolean;
   changed: boolean;
+}
+
+/** How to speak to a lead. */
+export interface Personalization {
+  as_of: string;
+  computed_at: string;
+  journey: Journey | null;
+  tone: ToneOverTime | null;
+  channels: Array<Channel>;
+  send_window: SendWindow | null;
+  guide: Guide | null;
+  talking_points: Array<TalkingPoint>;
+  suggestion: Advice | null;
+}
+
+/** Tell how to speak to one lead: tone, stage, channel, hours, guide, talking points and one suggestion. */
+export interface PersonalizeLead {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  lead_id?: string | null;
+  external_id?: string | null;
+  source_system?: string | null;
+  lead?: LeadIn | null;
+  purpose?: "call" | "sms" | "email" | "follow_up" | "showing" | null;
+  as_of?: string | null;
+}
+
+export type PersonalizeLeadAnswer = PersonalizedLead | NotPersonalized;
+
+/** How to speak to one lead, stored or sent along. */
+export interface PersonalizedLead {
+  lead_id: string | null;
+  external_id?: string | null;
+  source_system?: string | null;
+  prediction_id: string | null;
+  purpose: "call" | "sms" | "email" | "follow_up" | "showing" | null;
+  stage: "initial_interest" | "active_exploration" | "serious_consideration" | "decision_making" | "ready_to_buy";
+  volatility: number | null;
+  journey: Journey;
+  tone: ToneOverTime;
+  channels: Array<Channel>;
+  send_window: SendWindow | null;
+  guide: Guide;
+  talking_points: Array<TalkingPoint>;
+  suggestion: Advice | null;
 }
 
 /** Check that a worker answers, and which version it runs. */
@@ -1749,6 +1942,34 @@ export interface ScoresRefreshed {
   as_of: string;
 }
 
+/** The two hours of a day in which a message is likeliest to be answered, and from what that is known. */
+export interface SendWindow {
+  status: "ok" | "insufficient_data" | "blocked";
+  start_hour: number | null;
+  end_hour: number | null;
+  zone: string | null;
+  next_start: string | null;
+  basis: "own" | "tenant" | "prior" | null;
+  basis_text: string | null;
+  next_end: string | null;
+  own_replies: number | null;
+  tenant_replies: number | null;
+  share: number | null;
+  text: string | null;
+  by: "model" | "rule";
+}
+
+/** The two hours of a day in which a message is likeliest to be answered, in short. */
+export interface SendWindowBrief {
+  status: "ok" | "insufficient_data" | "blocked";
+  start_hour: number | null;
+  end_hour: number | null;
+  zone: string | null;
+  next_start: string | null;
+  basis: "own" | "tenant" | "prior" | null;
+  basis_text: string | null;
+}
+
 /** Whether the sender, a process of its own, carries out this tenant's actions in its CRM; given as a whole. */
 export interface Sender {
   /** @default false */
@@ -1862,6 +2083,16 @@ export interface Taken {
   state: "accepted";
 }
 
+/** Something to speak about, drawn from what is known of the lead. */
+export interface TalkingPoint {
+  code: string;
+  text: string;
+  by: "model" | "rule";
+  fact: ToldFact | null;
+  source: FactSource | null;
+  confidence: number | null;
+}
+
 /** What became of a task; `pending` also where it was never sent or its answer has expired. */
 export interface TaskState {
   task_id: string;
@@ -1921,6 +2152,50 @@ export interface ThresholdCrossed {
   by?: "override" | "withdrawal" | null;
 }
 
+/** What a lead said of itself. */
+export interface ToldFact {
+  kind: "budget" | "visit_time" | "timeline" | "beds" | "baths" | "property_type" | "preapproval" | "question" | "appointment_wish" | "price_objection" | "competitor" | "opt_out" | string;
+  value: unknown;
+  bound: "exact" | "min" | "max" | "around" | "range" | null;
+}
+
+/** The tone of a lead's messages, in short: a hint about the messages, no fact about the person. */
+export interface ToneBrief {
+  status: "ok" | "insufficient_data";
+  why_not: string | null;
+  state: "excited" | "confident" | "curious" | "neutral" | "confused" | "frustrated" | "anxious" | "disappointed" | "angry" | "overwhelmed" | null;
+  confidence: number | null;
+  sure: boolean | null;
+}
+
+/** The tone of one message of the lead: a hint about the message, no fact about the person. */
+export interface ToneOfMessage {
+  message_id: string;
+  at: string;
+  channel: string | null;
+  state: "excited" | "confident" | "curious" | "neutral" | "confused" | "frustrated" | "anxious" | "disappointed" | "angry" | "overwhelmed" | null;
+  confidence: number;
+  polarity: number | null;
+  why_not: "too_short" | "other_language" | "unknown_words" | null;
+}
+
+/** The tone of a lead's messages, newer ones counting more. */
+export interface ToneOverTime {
+  status: "ok" | "insufficient_data";
+  why_not: string | null;
+  state: "excited" | "confident" | "curious" | "neutral" | "confused" | "frustrated" | "anxious" | "disappointed" | "angry" | "overwhelmed" | null;
+  confidence: number | null;
+  sure: boolean | null;
+  shares: Partial<Record<"excited" | "confident" | "curious" | "neutral" | "confused" | "frustrated" | "anxious" | "disappointed" | "angry" | "overwhelmed", number>>;
+  polarity: number | null;
+  trend: number | null;
+  volatility: number | null;
+  messages: number;
+  last_event_id: string | null;
+  turning_points: Array<TurningPoint>;
+  by: "model" | "rule";
+}
+
 /** Train a model on labelled leads and promote it if it earns it: the tenant's own, or those of all that agreed. */
 export interface TrainModel {
   tenant_id: string;
@@ -1952,6 +2227,15 @@ export interface Training {
   left_out: Record<string, number>;
   usable?: UsableLeads | null;
   missing: Record<string, number>;
+}
+
+/** A message with which the tone changed. */
+export interface TurningPoint {
+  event_id: string;
+  at: string;
+  before: number;
+  after: number;
+  state: "excited" | "confident" | "curious" | "neutral" | "confused" | "frustrated" | "anxious" | "disappointed" | "angry" | "overwhelmed" | null;
 }
 
 /** One type of intervention: its own rates, and its difference, shrunk towards that of the other types. */
@@ -2150,7 +2434,11 @@ export interface WorklistRequest {
   capacity?: number | null;
 }
 
-/** One call. The last rows of a very long list have the first eleven keys and the system alone. */
+/**
+ * One call. The last rows of a very long list have the first eleven keys and the system alone.
+ *
+ * How to speak to the lead (the last four keys) is left out first, from the last row on.
+ */
 export interface WorklistRow {
   lead_id: string;
   external_id: string | null;
@@ -2175,6 +2463,10 @@ export interface WorklistRow {
   prediction_id?: string | null;
   changed?: Change | null;
   risk?: RiskBrief | null;
+  tone?: ToneBrief | null;
+  journey?: JourneyBrief | null;
+  send_window?: SendWindowBrief | null;
+  suggestion?: Advice | null;
 }
 
 /** The worth of a closed deal to the tenant, in its own figures; without them no amount of money is ever shown. */
