@@ -46,6 +46,7 @@ def _sent_along(
             recorded_at=message.at,
             channel=message.channel,
             text=message.text,
+            facts=None,
             timezone=timezone,
             state=None,
         )

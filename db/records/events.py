@@ -57,6 +57,8 @@ class UnreadMessage:
     recorded_at: datetime
     channel: str | None
     text: str
+    #: facts of its event; None where it is not stored
+    facts: JsonMapping | None
     #: the lead's own time zone and state, as far as known
     timezone: str | None
     state: str | None

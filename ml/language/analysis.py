@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from ml.language.emotion import reader as emotion
 from ml.language.facts import reader as facts
 from ml.language.language_id import language_of
+from ml.language.refusals import RefusalVerdict
 from ml.language.results import MessageAnalysis, Sentiment, Tone
 from ml.language.sentiment import reader as sentiment
 from ml.language.text import own_words
@@ -36,11 +37,18 @@ def __getattr__(name: str) -> str:
     raise AttributeError(name)
 
 
-def analyse(texts: Sequence[str], *, at: Sequence[datetime], zones: Sequence[ZoneInfo]) -> list[MessageAnalysis]:
+def analyse(
+    texts: Sequence[str],
+    *,
+    at: Sequence[datetime],
+    zones: Sequence[ZoneInfo],
+    refusals: Sequence[RefusalVerdict | None] | None = None,
+) -> list[MessageAnalysis]:
     r"""Return what is read in each message (plain text or HTML, quotations and signature included).
 
     `at` are the moments at which they were written (aware), `zones` the writers' time zones: a visit "tomorrow at 3" is
-    told by them. Many at once cost less a message than one.
+    told by them. `refusals` are the verdicts of `ml.language.refusals` on them, None for one that is not known: it is
+    read here, which takes longer than all other facts. Many messages at once cost less a message than one.
 
     >>> said = analyse(["Can we see it tomorrow at 3pm?\n> Reply STOP to opt out"],
     ...                at=[datetime(2026, 3, 2, 15, tzinfo=UTC)], zones=[ZoneInfo("America/New_York")])
@@ -52,6 +60,7 @@ def analyse(texts: Sequence[str], *, at: Sequence[datetime], zones: Sequence[Zon
     sentiments = _sentiments(own, languages)
     tones = emotion.read_tones(own, languages)
     said_by = version()
+    verdicts = refusals or [None] * len(own)
     return [
         MessageAnalysis(
             version=said_by,
@@ -59,9 +68,11 @@ def analyse(texts: Sequence[str], *, at: Sequence[datetime], zones: Sequence[Zon
             words=len(text.split()),
             sentiment=sentiments.get(index),
             tone=tone if language in LANGUAGES else _OTHER_LANGUAGE,
-            facts=facts.read_facts(text, at=moment, zone=zone),
+            facts=facts.read_facts(text, at=moment, zone=zone, refusal=verdict),
         )
-        for index, (text, language, tone, moment, zone) in enumerate(zip(own, languages, tones, at, zones, strict=True))
+        for index, (text, language, tone, moment, zone, verdict) in enumerate(
+            zip(own, languages, tones, at, zones, verdicts, strict=True)
+        )
     ]
 
 

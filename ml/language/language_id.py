@@ -11,7 +11,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 UNKNOWN = "und"
@@ -98,15 +98,20 @@ def _by_words(words: list[str]) -> str | None:
     lexicon = _lexicon()
     counts: dict[str, float] = defaultdict(float)
     for word in words:
-        languages, weight = lexicon.words.get(word) or _by_ending(word)
-        for language in languages:
+        for language, weight in _of_word(word):
             counts[language] += weight
-        if not word.isascii():
-            for language in {language for letter in word for language in lexicon.letters.get(letter, ())}:
-                counts[language] += _LETTER
     if not counts:
         return None
     return max(counts, key=lambda language: (round(counts[language], 6), lexicon.order[language]))
+
+
+@lru_cache(16_384)  # the frequent words of a language
+def _of_word(word: str) -> tuple[tuple[str, float], ...]:
+    """Return what a word counts for each language that it speaks for."""
+    lexicon = _lexicon()
+    languages, weight = lexicon.words.get(word) or _by_ending(word)
+    rare = () if word.isascii() else sorted({one for letter in word for one in lexicon.letters.get(letter, ())})
+    return (*((language, weight) for language in languages), *((language, _LETTER) for language in rare))
 
 
 def _by_ending(word: str) -> tuple[list[str], float]:

@@ -65,6 +65,7 @@ _UNREAD = (
     select(
         *(_EVENT.c[name] for name in ("tenant_id", "event_id", "lead_id", "occurred_at", "recorded_at", "channel")),
         _EVENT.c.text,
+        _EVENT.c.facts,
         _LEAD.c.data_key,
         _LEAD.c.fields["timezone"].as_string().label("timezone"),
         _LEAD.c.fields["state"].as_string().label("state"),
@@ -225,6 +226,7 @@ def _message(row: RowMapping, key: DataKey) -> UnreadMessage:
         recorded_at=row["recorded_at"],
         channel=row["channel"],
         text=key.open(row["text"], binding).decode(errors="replace"),
+        facts=row["facts"],
         timezone=row["timezone"],
         state=row["state"],
     )

@@ -76,6 +76,7 @@ class Lookup:
         self._mixing = head.scales[:, None] * head.mixing
         self._offsets = head.biases @ head.mixing + head.offsets
         self._run = lru_cache(_KEPT)(self._work_out)
+        self._speech = lru_cache(_KEPT)(self._speaks_for)
 
     def look_up(self, texts: Sequence[str]) -> Looked:
         """Return what the head says of texts."""
@@ -90,15 +91,7 @@ class Lookup:
 
         A run has the weights of its own n-grams and half of those of its pairs, in units of the score.
         """
-        flat: list[int] = []
-        firsts: list[int] = []
-        for run in found.runs:
-            firsts.append(len(flat))
-            flat.append(-1)
-            flat += run.places
-        if not flat:
-            return []
-        of_runs: list[float] = np.add.reduceat(self._speaks[flat, label], firsts, dtype=np.float64).tolist()
+        of_runs = [self._speech(found.data[start:end])[label] for start, end in found.spans]
         if found.pairs:
             for place, speaks in enumerate(self._speaks[found.pairs, label].tolist()):
                 of_runs[place] += speaks / 2
@@ -135,3 +128,9 @@ class Lookup:
             words=len(words),
             known=len(of_words),
         )
+
+    def _speaks_for(self, letters: bytes) -> list[float]:
+        """Return how much the own n-grams of a run of letters speak for each label."""
+        places = sorted(self._run(letters).places)
+        summed: list[float] = self._speaks[[*places, -1]].sum(axis=0, dtype=np.float64).tolist()
+        return summed

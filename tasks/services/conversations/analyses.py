@@ -20,7 +20,9 @@ from domain.documents import JsonMapping
 from ml.errors import ArtifactError
 from ml.interventions.compliance.zones import zones_of
 from ml.language import analysis
+from ml.language.refusals import RefusalVerdict
 from ml.language.results import MessageAnalysis
+from tasks.intake.consent import REFUSES
 from tasks.runtime.context import TaskContext
 from tasks.services.conversations import stored_results
 
@@ -114,8 +116,17 @@ def _record(message: UnreadMessage, read: MessageAnalysis, now: datetime) -> Mes
 
 
 def _read(waiting: Sequence[UnreadMessage], zones: Sequence[ZoneInfo]) -> list[MessageAnalysis]:
-    texts = [message.text for message in waiting]
-    return analysis.analyse(texts, at=[message.occurred_at for message in waiting], zones=zones)
+    return analysis.analyse(
+        [message.text for message in waiting],
+        at=[message.occurred_at for message in waiting],
+        zones=zones,
+        refusals=[_known_refusal(message) for message in waiting],
+    )
+
+
+def _known_refusal(message: UnreadMessage) -> RefusalVerdict | None:
+    """Return what is known of a refusal: a stored message was read for one when it came in, one sent along was not."""
+    return "none" if message.facts is not None and REFUSES not in message.facts else None
 
 
 def _readable(waiting: Sequence[UnreadMessage], settings: JsonMapping) -> list[MessageAnalysisDraft]:

@@ -11,8 +11,8 @@ from tests.support.commands import HEARTH, ROOT, environment
 from workers.app import app
 from workers.cli.base.client import QUERIES, Reader
 
-#: they ask of a cluster
-OF_WORKERS = {"hearth.system.ping", "hearth.system.status"}
+#: they ask of a cluster, or load every reader of messages
+OF_WORKERS = {"hearth.system.ping", "hearth.system.status", "hearth.conversations.analyze"}
 #: each takes longer to import than a list of calls may take
 HEAVY = ("sklearn", "scipy", "redis", "psycopg", "alembic", "matplotlib", "jinja2")
 
