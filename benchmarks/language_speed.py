@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from benchmarks import harness, train_emotion
 from benchmarks.figures import Figures, Outcome, Ratio, percentile, rounded
+from ml.language.refusals import RefusalVerdict
 
 SEED = 0
 HEAD_GOAL, ANALYSIS_GOAL, BATCH_GOAL = 1.0, 2.5, 5.0
@@ -80,20 +81,26 @@ def _head() -> Reader:
 
 
 def _parts() -> dict[str, Reader]:
-    """Give the other large parts of the analysis, to see where its time goes."""
+    """Give the other large parts of the analysis, to see where its time goes, and what workers do of a message."""
     from ml.language.facts.reader import read_facts
     from ml.language.sentiment.reader import read_sentiments
 
     return {
         "sentiment": read_sentiments,
         "facts": lambda texts: [read_facts(text, at=_AT, zone=_ZONE) for text in texts],
+        "analysis_of_a_stored_message": _analysis("none"),
     }
 
 
-def _analysis() -> Reader:
+def _analysis(refusal: RefusalVerdict | None = None) -> Reader:
+    """Give the analysis; of a stored message is known whether it refuses something, since it was read for that then."""
     from ml.language.analysis import analyse
 
-    return lambda texts: analyse(texts, at=[_AT] * len(texts), zones=[_ZONE] * len(texts))
+    def read(texts: Sequence[str]) -> object:
+        rows = len(texts)
+        return analyse(texts, at=[_AT] * rows, zones=[_ZONE] * rows, refusals=[refusal] * rows)
+
+    return read
 
 
 def _timed_alone(readers: dict[str, Reader], texts: Sequence[str]) -> dict[str, list[float]]:
