@@ -119,6 +119,7 @@ def test_what_counts_as_sure_comes_from_the_data():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_training_gives_what_ships(data_folder):
     if not (data_folder / train_emotion.DATA).is_dir():
         pytest.skip(f"HEARTH_DATA holds no {train_emotion.DATA}")
