@@ -109,7 +109,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The real data sets; skips where they are absent."""
-    folder = Path(os.environ.get("HEARTH_DATA", "../shared/data"))
+    folder = Path(os.environ.get("HEARTH_DATA") or "../shared/data")
     if not folder.is_dir():
         pytest.skip(f"no data sets at {folder}: set HEARTH_DATA to their folder")
     return folder

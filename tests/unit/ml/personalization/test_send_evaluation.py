@@ -2,8 +2,6 @@
 
 import csv
 import gzip
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,9 +61,8 @@ def test_one_person_cannot_be_split_in_halves():
         evaluate([("a", "b", 0.0), ("b", "a", 60.0)])
 
 
-@pytest.mark.skipif("HEARTH_DATA" not in os.environ, reason="HEARTH_DATA does not name the folder of the data sets")
-def test_the_reach_on_the_college_messages():
-    with gzip.open(Path(os.environ["HEARTH_DATA"], "reply_times_college/college_messages.csv.gz"), "rt") as text:
+def test_the_reach_on_the_college_messages(data_folder):
+    with gzip.open(data_folder / "reply_times_college" / "college_messages.csv.gz", "rt") as text:
         rows = [(row["source"], row["target"], float(row["unix_time"])) for row in csv.DictReader(text)]
     report = evaluate(rows)
     assert report.log_loss.blended <= report.log_loss.tenant - 0.01
