@@ -32,6 +32,8 @@ _MOST_KEYWORD_WORDS = 20
 _MOST_WHOLE_WORDS = 60
 #: a name: a capital letter after a small word
 _NAME = re.compile(r"[a-z\u00e3]['\u2019]?\s+[A-Z][a-z]+")
+#: words by which the writer of a message speaks of itself; a brokerage's footer says "us"
+_OWN = frozenset({"me", "my", "i"})
 _EVERY_CHANNEL = frozenset({"sms", "email", "call", "mail"})
 
 
@@ -217,15 +219,22 @@ def _refusal_matches(sentence: _EncodedSentence) -> Iterator[_RefusalMatch]:
 
 
 def _exception_spans(sentence: _EncodedSentence) -> list[tuple[int, int]]:
-    """Return the spans that only sound like a refusal; everything after a footer belongs to it."""
+    """Return the spans that only sound like a refusal; what follows a footer belongs to it, but for the writer's own."""
     footer = _catalogue().footer.search(sentence.coded)
-    spans = [(footer.start(), len(sentence.coded))] if footer else []
+    spans = [(footer.start(), _end_of_footer(sentence, footer.end()))] if footer else []
     spans += [
         match.span()
         for match in _catalogue().sounds_like.finditer(sentence.coded)
         if not any(match.start() < place < match.end() for place in sentence.starts)
     ]
     return spans
+
+
+def _end_of_footer(sentence: _EncodedSentence, end: int) -> int:
+    """Return the place of the first clause after a footer in which the writer speaks of itself; no footer says "me"."""
+    bounds = [*sorted(place for place in sentence.starts if place >= end), len(sentence.coded)]
+    own = (start for start, after in pairwise(bounds) if not _OWN.isdisjoint(sentence.words[start:after]))
+    return next(own, bounds[-1])
 
 
 def _verdict_after_tail(entry: RefusalPattern, sentence: _EncodedSentence, end: int) -> RefusalVerdict:

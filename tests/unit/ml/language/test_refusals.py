@@ -106,6 +106,9 @@ CLEAR = [
     *("désabonnez-moi", "ne m'appelez plus", "merci de ne plus me contacter", "je ne veux plus recevoir de messages"),
     *("retirez-moi de votre liste", "supprimez mes données", "laissez-moi tranquille", "plus de textos svp"),
     *("ne me textez plus", "je veux me désinscrire", "cessez tout contact", "je retire mon consentement"),
+    # our footer's words, followed by the writer's own; a condition that is none
+    *("Text STOP to end is all I get, please stop texting me", "It says reply STOP to opt out, I did, leave me alone"),
+    *("If you don't stop texting me I will report you", "if you do not stop calling me I will call the police"),
 ]
 DOUBT = [
     *("not interested", "No longer interested, thanks", "who gave you my number?", "this is harassment", "🛑"),
@@ -125,6 +128,8 @@ PASSES = [
     *("nonstop flights", "non-stop", "We can't stop thinking about that house", "When does the listing end?"),
     *("Can we cancel the showing?", "Cancel. Tuesday works better", "the end of the month", "I won't quit looking"),
     *("Don't call me before 9am", "don't call me until 5", "Please don't call me at work", "remove the carpet?"),
+    *("Reply STOP to opt out, HELP for help", "If you do not want these texts, reply STOP to end"),
+    *("Reply STOP to unsubscribe, or call us to stop receiving messages", "If you don't stop by, we can't see it"),
     *("Reply STOP to unsubscribe", "Is that the quit claim deed?", "Please do not unsubscribe me... just kidding"),
     "Thanks!\n\nOn Mon, Jan 5, 2026 at 9:00 AM Ada <ada@example.com> wrote:\n> Reply STOP to opt out\n> STOP",
     "Great\n-----Original Message-----\nFrom: desk\nUnsubscribe",
