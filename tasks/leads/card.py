@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 from db.records import LeadRecord, PredictionRecord
 from db.repositories.events import events
@@ -18,7 +19,8 @@ from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import query
 from tasks.services.churn import risk_views
 from tasks.services.interventions import action_views, gate_context
-from tasks.services.interventions.next_action import conditions, decide
+from tasks.services.interventions.gate_context import GateSubject
+from tasks.services.interventions.next_action import Conditions, closed_channels, conditions, decide
 from tasks.services.leads import profiles, refusals
 from tasks.services.leads.call_details import deal_price, due_by, expected_value, why_now
 from tasks.services.leads.daily_changes import changes_since_yesterday
@@ -26,9 +28,20 @@ from tasks.services.leads.overrides import EffectiveScore, effective_score, over
 from tasks.services.leads.score_views import score_view
 from tasks.services.leads.threshold_events import KIND
 from tasks.services.personalization import views
+from tasks.services.personalization.send_plan import allowed_now
 
 #: newest statements about being contacted, events, outcomes and scores that a card shows
 STATEMENTS, EVENTS, OUTCOMES, SCORES = 10, 20, 50, 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """What decides now whether and how the lead may be contacted."""
+
+    gates: Conditions
+    subject: GateSubject
+    #: why nothing may be computed of it: restricted, objected
+    blocked: Sequence[str]
 
 
 @query("hearth.leads.card", CardRequest, queue="inference", scope="read")
@@ -38,13 +51,14 @@ def card(session: Session, request: CardRequest, context: TaskContext) -> TaskRe
     happened = events.for_leads(session, request.tenant_id, lead_ids=[lead.lead_id]).get(lead.lead_id, [])
     outcomes = [event.kind for event in happened if event.kind.startswith("outcome.")]
     urgency = _urgency(session, lead.lead_id, context)
+    contact = _contact(session, lead, context)
     return TaskResult(
         data={
-            **_lead(session, lead, context),
-            "next": _next(session, lead.lead_id, context, urgency),
+            **_lead(session, lead, contact, context),
+            "next": _next(contact, context, urgency),
             **_scores(session, lead.lead_id, context, urgency),
             "risk": _risk(session, lead, context),
-            "personalization": _personalization(session, lead, context),
+            "personalization": _personalization(session, lead, contact, context),
             "actions": action_views.card_section(session, context.tenant_id, lead.lead_id),
             "consent": refusals.ledger_view(session, context.tenant_id, lead, most=STATEMENTS),
             "events": [{"kind": event.kind, "at": event.occurred_at} for event in happened[-EVENTS:]],
@@ -61,25 +75,33 @@ def _risk(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObjec
     return risk_views.risk_view(risk_views.latest(session, context.tenant_id, [lead.lead_id]).get(lead.lead_id))
 
 
-def _personalization(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObject | None:
+def _contact(session: Session, lead: LeadRecord, context: TaskContext) -> Contact:
+    gates = conditions(session, context)
+    return Contact(
+        gates=gates,
+        subject=gate_context.load(session, context, [lead.lead_id], gates.settings)[lead.lead_id],
+        blocked=restrictions.blocked(session, context.tenant_id, lead_ids=[lead.lead_id]).get(lead.lead_id, ()),
+    )
+
+
+def _personalization(session: Session, lead: LeadRecord, contact: Contact, context: TaskContext) -> JsonObject | None:
     """Return how to speak to the lead; nothing of a lead that has ended, or of whom nothing may be computed."""
     # who refused contact has not ended: what is said of it then names no hours and no suggestion
-    if profiles.ended(lead) not in (None, "no_contact"):
+    if profiles.ended(lead) not in (None, "no_contact") or contact.blocked:
         return None
-    if restrictions.blocked(session, context.tenant_id, lead_ids=[lead.lead_id]).get(lead.lead_id):
-        return None
-    return views.card_section(views.latest(session, context.tenant_id, [lead.lead_id]).get(lead.lead_id))
+    stored = views.latest(session, context.tenant_id, [lead.lead_id]).get(lead.lead_id)
+    section = views.card_section(stored)
+    return section and allowed_now(section, closed_channels(contact.subject, contact.gates))
 
 
-def _lead(session: Session, lead: LeadRecord, context: TaskContext) -> JsonObject:
+def _lead(session: Session, lead: LeadRecord, contact: Contact, context: TaskContext) -> JsonObject:
     names = ("lead_id", "external_id", "lead_type", "stage", "status", "assigned_to")
-    blocked = restrictions.blocked(session, context.tenant_id, lead_ids=[lead.lead_id])
     # as the gates see it: who shares an address with somebody that refused may not be contacted either
     (as_judged,) = shared_refusals.with_shared(session, context.tenant_id, [lead])
     return {
         **{name: getattr(lead, name) for name in names},
         "contactable": as_judged.contactable,
-        "blocked": list(blocked.get(lead.lead_id, ())),
+        "blocked": list(contact.blocked),
     }
 
 
@@ -106,12 +128,9 @@ def _urgency(session: Session, lead_id: str, context: TaskContext) -> JsonMappin
     return newest[0].detail if newest else {}
 
 
-def _next(session: Session, lead_id: str, context: TaskContext, urgency: JsonMapping) -> JsonObject:
+def _next(contact: Contact, context: TaskContext, urgency: JsonMapping) -> JsonObject:
     """Return the one next action, as the worklist names it, and why the lead stands on no list."""
-    gates = conditions(session, context)
-    subject = gate_context.load(session, context, [lead_id], gates.settings)[lead_id]
-    blocked = restrictions.blocked(session, context.tenant_id, lead_ids=[lead_id]).get(lead_id, ())
-    action = decide(subject, urgency.get("action"), gates, blocked)
+    action = decide(contact.subject, urgency.get("action"), contact.gates, contact.blocked)
     return {
         **{field.name: None for field in fields(Urgency)},
         **urgency,

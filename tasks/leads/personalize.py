@@ -12,6 +12,8 @@ from ml.personalization.guide import shipped
 from tasks.contracts.leads import LeadIn, PersonalizeLead
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
+from tasks.services.interventions import gate_context
+from tasks.services.interventions.next_action import closed_channels, conditions
 from tasks.services.leads import profiles
 from tasks.services.leads.predictions import snapshots_of
 from tasks.services.personalization.personalize import (
@@ -23,6 +25,7 @@ from tasks.services.personalization.personalize import (
     personalize_stored,
     version,
 )
+from tasks.services.personalization.send_plan import allowed_now
 from tasks.services.personalization.views import KIND, parts
 
 
@@ -41,6 +44,8 @@ def personalize(session: Session, request: PersonalizeLead, context: TaskContext
     if blocked:
         return TaskResult(data={"lead_id": lead_id, "blocked": blocked}, status="blocked", model=_model(), as_of=as_of)
     kept = newest(session, context, taken, as_of).get(lead_id)
+    # what is made anew stands on the gates of now; consent of others at its address changes no version of a lead
+    closed = {} if kept is None else _closed_now(session, context, lead_id)
     if kept is None:
         stored = profiles.load(session, context.tenant_id, [lead_id], as_of)
         if stored[0].ended in ENDED:
@@ -51,7 +56,12 @@ def personalize(session: Session, request: PersonalizeLead, context: TaskContext
         return TaskResult(
             data={"lead_id": lead_id, "blocked": [lead_id]}, status="blocked", model=_model(), as_of=as_of
         )
-    return _answer(kept.detail, kept, lead_id, request.purpose, as_of)
+    return _answer(allowed_now(kept.detail, closed), kept, lead_id, request.purpose, as_of)
+
+
+def _closed_now(session: Session, context: TaskContext, lead_id: str) -> dict[str, str]:
+    gates = conditions(session, context)
+    return closed_channels(gate_context.load(session, context, [lead_id], gates.settings)[lead_id], gates)
 
 
 def _sent_lead(lead: LeadIn, purpose: Purpose | None, as_of: datetime) -> TaskResult:

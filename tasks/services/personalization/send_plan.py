@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from db.records import ReplyClockRecord
 from db.session import Session
-from domain.documents import JsonObject
+from domain.documents import JsonMapping, JsonObject
 from ml.interventions.compliance.places import DAYS
 from ml.interventions.compliance.quiet_hours import Hours, clocks_of
 from ml.interventions.compliance.zones import Place, place_of
@@ -72,6 +72,31 @@ def send_plans(
     )
     subjects = gate_context.load(session, context, [lead.profile.lead_id for lead in stored], now.settings, stored)
     return {lead.profile.lead_id: _plan(lead, subjects[lead.profile.lead_id], shared) for lead in stored}
+
+
+def allowed_now(detail: JsonMapping, closed: Mapping[str, str]) -> JsonObject:
+    """Return a stored personalization with the channels that are closed now; without one left nothing is suggested.
+
+    `closed`: channel -> the first rule that forbids it, as `next_action.closed_channels` gives. A channel that was
+    closed when the row was made stays so.
+    """
+    channels = [_closed(channel, closed.get(channel["channel"])) for channel in detail.get("channels") or ()]
+    ranked = sorted(channels, key=lambda channel: (not channel["allowed"], channel["rank"]))
+    told = {**detail, "channels": [{**channel, "rank": rank} for rank, channel in enumerate(ranked, 1)]}
+    if not ranked or ranked[0]["allowed"]:
+        return told
+    return {**told, "send_window": _without_hours(detail.get("send_window") or {}), "suggestion": None}
+
+
+def _closed(channel: JsonObject, rule: str | None) -> JsonObject:
+    if rule is None:
+        return channel
+    return {
+        **channel,
+        "allowed": False,
+        "why_not": rule,
+        "text": Refusal(channel=channel["channel"], rule=rule).text,
+    }
 
 
 def _plan(lead: StoredLead, subject: GateSubject, shared: _Shared) -> SendPlan:
@@ -143,15 +168,20 @@ def _window_text(window: SendWindow, place: Place, zone: ZoneInfo) -> str:
 
 def _blocked(own: Sequence[int], clock: ReplyClockRecord, zone: ZoneInfo) -> JsonObject:
     """Return the window of a lead that may not be contacted on any channel, or at no hour."""
-    unknown = ("start_hour", "end_hour", "next_start", "next_end", "share")
+    known = {"zone": zone.key, "own_replies": sum(own), "tenant_replies": clock.replies}
+    return _without_hours(known)
+
+
+def _without_hours(window: JsonMapping) -> JsonObject:
+    """Return a window that names no hours, with what else is known of it."""
     return {
         "status": "blocked",
-        **dict.fromkeys(unknown),
-        "zone": zone.key,
+        **dict.fromkeys(("start_hour", "end_hour", "next_start", "next_end", "share")),
+        "zone": window.get("zone"),
         "basis": "prior",
         "basis_text": BASIS_TEXTS["prior"],
-        "own_replies": sum(own),
-        "tenant_replies": clock.replies,
+        "own_replies": window.get("own_replies", 0),
+        "tenant_replies": window.get("tenant_replies", 0),
         "text": "The lead may not be contacted, see the channels.",
         "by": "model",
     }

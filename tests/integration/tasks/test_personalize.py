@@ -20,6 +20,7 @@ from tasks import pipelines
 from tasks.contracts import answers
 from tasks.errors import InvalidPayload
 from tasks.leads.assessment_stages import personalize_stage, snapshot_stage
+from tasks.leads.card import card
 from tasks.leads.personalize import personalize
 from tasks.leads.rescoring import rescore
 from tasks.leads.upsert import upsert
@@ -205,6 +206,22 @@ def test_a_lead_that_refused_contact_keeps_its_stage_and_gets_no_suggestion() ->
     assert data["suggestion"] is None
     assert data["send_window"]["status"] == "blocked"
     assert {channel["allowed"] for channel in data["channels"]} == {False}
+
+
+def test_what_others_at_the_address_refuse_counts_at_once() -> None:
+    lead_id = writing_lead()
+    before = asked(lead_id=lead_id)["data"]
+    assert before["suggestion"] is not None
+    assert any(channel["allowed"] for channel in before["channels"])
+    spouse = {"external_id": "ct2", "source_system": "ghl", "email": "l1@example.com", "last_name": "Other"}
+    upsert(tenant_id=T, leads=[{**spouse, "dnd_all": True}])
+    for told in (asked(lead_id=lead_id)["data"], card(tenant_id=T, lead_id=lead_id)["data"]["personalization"]):
+        assert told["suggestion"] is None
+        assert told["send_window"]["status"] == "blocked"
+        # by e-mail both are reached; the rule is the refusal's
+        assert next(channel for channel in told["channels"] if channel["channel"] == "email")["why_not"]
+        assert {channel["allowed"] for channel in told["channels"]} == {False}
+    assert len(rows(lead_id)) == 1
 
 
 def started(lead_ids: list[str], stages: list[str]) -> dict[str, str]:

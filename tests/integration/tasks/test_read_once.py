@@ -181,6 +181,6 @@ def test_a_live_score_reads_a_lead_once_and_leaves_no_profile(lead_ids: list[str
         assert rescore(tenant_id=T)["data"]["scored"] == 2
     # the tenant's first count of replies, once for all its leads, reads the newest of every lead
     of_leads = [text for text in statements if "events.facts" in text and "lower(events.kind)" not in text]
-    assert len(of_leads) == 1, "what happened"
-    assert sum("events.text" in text for text in statements) == 1, "messages that nobody read yet"
+    assert ["events.text" in text for text in of_leads] == [True, False], "messages that nobody read yet, what happened"
+    assert sum("events.text" in text for text in statements) == 1
     assert profiles_stored() == 0
