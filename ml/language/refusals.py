@@ -219,7 +219,7 @@ def _refusal_matches(sentence: _EncodedSentence) -> Iterator[_RefusalMatch]:
 
 
 def _exception_spans(sentence: _EncodedSentence) -> list[tuple[int, int]]:
-    """Return the spans that only sound like a refusal; what follows a footer belongs to it, but for the writer's own."""
+    """Return the spans that only sound like a refusal; a footer takes what follows it, but for the writer's own."""
     footer = _catalogue().footer.search(sentence.coded)
     spans = [(footer.start(), _end_of_footer(sentence, footer.end()))] if footer else []
     spans += [

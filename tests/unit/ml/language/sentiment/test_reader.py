@@ -123,8 +123,9 @@ def test_changed_weights_are_refused():
 
 
 def test_weights_of_another_format_are_refused(monkeypatch):
+    shipped = reader.shipped()
     monkeypatch.setattr(model, "FORMAT", model.FORMAT + 1)
-    newer = model.dump(reader.shipped())
+    newer = model.dump(shipped)
     monkeypatch.undo()
     with pytest.raises(ArtifactFormatError):
         model.load(newer)
