@@ -1,0 +1,1 @@
+"""Drift, performance over time, and performance that is estimated before labels come."""

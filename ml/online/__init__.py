@@ -1,0 +1,1 @@
+"""Online learning: eight River learners and a blend that learn from each outcome as it comes."""
