@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from celery import Celery
@@ -89,13 +89,17 @@ class StoredResults:
                 except BrokerAway:
                     # whoever waits goes on waiting: the task is accepted, and its answer may still come
                     found = [None] * len(task_ids)
-                for task_id, outcome in zip(task_ids, found, strict=True):
-                    for future in self._waiting.get(task_id, ()) if outcome else ():
-                        if not future.done():
-                            future.set_result(outcome)
+                self._hand_out(zip(task_ids, found, strict=True))
                 await asyncio.sleep(INTERVAL)
         finally:
             self._looking = None
+
+    def _hand_out(self, outcomes: Iterable[tuple[str, JsonObject | None]]) -> None:
+        """Give each outcome that is there to those who wait for it."""
+        for task_id, outcome in outcomes:
+            for future in self._waiting.get(task_id, ()) if outcome else ():
+                if not future.done():
+                    future.set_result(outcome)
 
     def _read(self, tenant_id: str, task_id: str) -> JsonObject | None:
         try:

@@ -6,7 +6,7 @@ them wherever it is used to.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -85,14 +85,12 @@ def _of_reach(entry: Raw, name: str, channels: frozenset[str], at: datetime) -> 
 
 def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
     """Yield the values within an object by their names, behind that of the object around them; a list adds none."""
+    inner: Iterable[tuple[str, Any]] = ()
     if isinstance(value, Mapping):
-        if depth < _DEEPEST:
-            for key, item in value.items():
-                yield from _leaves(item, f"{name} {key}".strip(), depth + 1)
+        inner = ((f"{name} {key}".strip(), item) for key, item in value.items())
     elif isinstance(value, list):
-        if depth < _DEEPEST:
-            for item in value:
-                if isinstance(item, Mapping):
-                    yield from _leaves(item, "", depth + 1)
+        inner = (("", item) for item in value if isinstance(item, Mapping))
     elif len(name) <= consent_words.LONGEST:
         yield name, value
+    for inner_name, item in inner if depth < _DEEPEST else ():
+        yield from _leaves(item, inner_name, depth + 1)

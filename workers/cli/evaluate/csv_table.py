@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -126,10 +127,8 @@ def _rows(path: Path, layout: source.Source, *, skip: int) -> Iterator[tuple[int
             quoting=csv.QUOTE_NONE if unquoted else csv.QUOTE_MINIMAL,
         )
         try:
-            for cells in reader:
-                if skip:
-                    skip -= any(cells)
-                elif any(map(str.strip, cells)):
+            for cells in islice(filter(any, reader), skip, None):
+                if any(map(str.strip, cells)):
                     beyond = any(map(str.strip, cells[width:]))
                     yield reader.line_num, cells if beyond else cells[:width]
         except csv.Error as error:
