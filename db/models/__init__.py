@@ -6,6 +6,7 @@
 from db.models.api_keys import ApiKey
 from db.models.audit import AuditEntry, AuditHead
 from db.models.backfills import Backfill, BackfillChunk, ComparedRow, RejectedEntry
+from db.models.checkpoints import OnlineCheckpoint, OnlineHead, SignalScore
 from db.models.consent import ConsentEntry, ConsentReading
 from db.models.crm_sends import CrmMessage, CrmSend, CrmSender
 from db.models.due_queues import RescoreDue, RiskCheck
@@ -23,6 +24,7 @@ from db.models.jobs import (
 )
 from db.models.leads import Lead, LeadIdentity
 from db.models.models import ModelLineage, ModelVersion, PoolLineage
+from db.models.online import OnlineSignal, SignalCounter
 from db.models.outbound import CircuitBreaker, OutboundCounter, OutboundDelivery, OutboundEvent
 from db.models.overrides import ScoreFeedback, ScoreOverride, ThresholdState
 from db.models.predictions import Assessment, Prediction, ScoreDigest, Snapshot

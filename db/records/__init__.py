@@ -17,6 +17,7 @@ from db.records.backfills import (
     ComparedLead,
     RejectedRow,
 )
+from db.records.checkpoints import CheckpointDraft, CheckpointRecord, HeadRecord, ServedScore, SignalScoreRecord
 from db.records.consent import ConsentReadingRecord, ConsentRecord, ConsentStatement
 from db.records.crm_sends import CrmSenderRecord, CrmSendRecord, SendState
 from db.records.due_queues import ClaimedLeads
@@ -59,6 +60,14 @@ from db.records.jobs import (
 )
 from db.records.leads import LeadDraft, LeadRecord, LeadState, Outcome, ScoringView, UpsertResult
 from db.records.models import ModelDraft, ModelRecord
+from db.records.online import (
+    LabelDelay,
+    MaturedSignal,
+    MaturityCursor,
+    ScoredSnapshot,
+    SignalDraft,
+    SignalRecord,
+)
 from db.records.outbound import CircuitBreakerRecord, DeadLetter, OutboundDraft, OutboundRecord
 from db.records.overrides import (
     FeedbackDraft,

@@ -20,6 +20,7 @@ from db.records import BackfillFiles, ErasureRecord, ErasureResult, LeadRecord
 from db.repositories.leads import leads
 from db.repositories.leads.lead_mapper import email_key, phone_key
 from db.repositories.models import lineage
+from db.repositories.online import checkpoints
 from db.repositories.privacy import erasure_stores, tombstones
 from db.repositories.sql import rowcount
 from db.session import keyring_of, lock_tenant
@@ -188,9 +189,10 @@ def erase(session: Session, tenant_id: str, *, subject: DataSubject, now: dateti
     conditions = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(sorted(subject.lead_ids)))
     session.execute(select(Lead.lead_id).where(*conditions).with_for_update())
     models = lineage.forget(session, tenant_id, lead_ids=subject.lead_ids, now=now)
+    learners = checkpoints.forget(session, tenant_id, lead_ids=subject.lead_ids, now=now)
     scrubbed = erasure_stores.scrub(session, tenant_id, subject=subject, now=now)
     deleted = {table.name: _delete(session, tenant_id, table, column, subject) for table, column in subject_tables()}
-    stores = {**scrubbed.stores, "model_versions": len(models), "model_lineages": len(models)}
+    stores = {**scrubbed.stores, "model_versions": len(models), "model_lineages": len(models), "online_heads": learners}
     for name, count in deleted.items():
         stores[name] = stores.get(name, 0) + count
     return ErasureResult(stores=dict(sorted(stores.items())), models=models, task_ids=scrubbed.task_ids)

@@ -1,0 +1,1 @@
+"""Online learning: its signals, how far the learners are, and what they know."""
