@@ -183,6 +183,20 @@ def labelled(session: Session, tenant_id: str) -> list[SnapshotRecord]:
     return _read(session, _LABELLED, tenant=tenant_id)
 
 
+def open_features(key: DataKey, tenant_id: str, snapshot_id: str, sealed: bytes) -> Mapping[str, float | str | None]:
+    """Return a snapshot's features, for a reader that has its row.
+
+    Raises:
+        SealBroken: they were changed or moved.
+
+    """
+    try:
+        features: Mapping[str, float | str | None] = orjson.loads(key.open(sealed, _place(tenant_id, snapshot_id)))
+    except SealBroken as error:
+        raise SealBroken(f"snapshots.features of snapshot {snapshot_id}: {error}") from None
+    return features
+
+
 def _key(draft: SnapshotDraft) -> _Key:
     return draft.lead_id, draft.lead_version, utc(draft.bucket), draft.feature_schema
 
