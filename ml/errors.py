@@ -3,8 +3,10 @@
 MlError
 ├── FeatureError          rows that cannot become a feature matrix
 ├── LabelsError           labels that cannot train or judge a model
+├── OptionsError          hyperparameters that no member can be fitted with
 ├── NotFittedError        a scorer was asked before it was fitted
 ├── CatalogueError        a data file of rules that cannot be read
+├── ForeignCheckpoint     the state of an online model that this process cannot go on with: rebuild it
 ├── NoCommonHourError     no hour suits every place in which a person may be
 └── ArtifactError         bytes that are not a model of ours
     ├── ArtifactFormatError     another format or feature version: retrain
@@ -27,12 +29,20 @@ class LabelsError(MlError):
     """Labels cannot train or judge a model."""
 
 
+class OptionsError(MlError):
+    """A hyperparameter lies outside of what a member can be fitted with."""
+
+
 class NotFittedError(MlError):
     """The scorer has not been fitted: call `fit` or load an artifact first."""
 
 
 class CatalogueError(MlError):
     """A data file of rules cannot be read; the message names the place."""
+
+
+class ForeignCheckpoint(MlError):  # noqa: N818 - says the fact
+    """A checkpoint of an online model is not of this format, River or Python, or was changed: rebuild it by replay."""
 
 
 class NoCommonHourError(MlError):

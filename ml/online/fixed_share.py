@@ -1,0 +1,46 @@
+"""Weights over experts by their log-loss, of which a share is dealt out anew after each outcome (fixed share).
+
+Herbster and Warmuth, "Tracking the best expert", Machine Learning 32, 1998. Without a share, weights follow the expert
+that was best over all time; with one, an expert that gets better is found within about 1 / share outcomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ml.arrays import Floats
+
+#: probabilities of what happened are not taken for smaller: one surprise must not silence an expert for ever
+FLOOR = 1e-3
+
+
+class FixedShare:
+    """Weights of several experts, kept at several rates and shares at once.
+
+    Each pair of a rate and a share is a row of weights.
+
+    >>> shares = FixedShare(2, rates=(1.0, 1.0), shares=(0.0, 0.05))
+    >>> for _ in range(20):
+    ...     shares.learn(np.array([0.9, 0.5]))
+    >>> shares.weights_.round(3)
+    array([[1.   , 0.   ],
+           [0.946, 0.054]])
+    """
+
+    def __init__(self, experts: int, rates: Sequence[float], shares: Sequence[float]) -> None:
+        self.rates = np.asarray(rates, dtype=np.float64)[:, None]
+        self.shares = np.asarray(shares, dtype=np.float64)[:, None]
+        self.weights_: Floats = np.full((len(rates), experts), 1 / experts)
+
+    def mix(self, probabilities: Floats) -> Floats:
+        """Return the mixture of each row of weights; `probabilities` is experts × classes."""
+        mixed: Floats = self.weights_ @ probabilities
+        return mixed
+
+    def learn(self, of_outcome: Floats) -> None:
+        """Take what each expert had given as the probability of what happened."""
+        weights = self.weights_ * np.maximum(of_outcome, FLOOR) ** self.rates
+        weights /= weights.sum(axis=1, keepdims=True)
+        self.weights_ = (1 - self.shares) * weights + self.shares / weights.shape[1]
