@@ -21,6 +21,7 @@ class Snapshot(Base):
         UniqueConstraint(
             "tenant_id", "lead_id", "lead_version", "bucket", "feature_schema", name="uq_snapshots_moment"
         ),
+        Index(None, "tenant_id", "as_of"),
         Index("ix_snapshots_profile", "as_of", sqlite_where=_WITH_PROFILE, postgresql_where=_WITH_PROFILE),
     )
 

@@ -61,6 +61,7 @@ from db.records.jobs import (
 from db.records.leads import LeadDraft, LeadRecord, LeadState, Outcome, ScoringView, UpsertResult
 from db.records.models import ModelDraft, ModelRecord
 from db.records.online import (
+    DueSnapshot,
     LabelDelay,
     MaturedSignal,
     MaturityCursor,

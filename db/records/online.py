@@ -89,3 +89,15 @@ class MaturityCursor:
 
     as_of: datetime
     snapshot_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueSnapshot:
+    """A snapshot whose horizon has passed."""
+
+    lead_id: str
+    place: MaturityCursor
+    #: None: no model scored it
+    scored: ScoredSnapshot | None
+    #: when the lead was scored next; None: not since
+    next_at: datetime | None

@@ -1,6 +1,7 @@
 """Outcomes that joined the snapshot that was scored, in order, for online learning.
 
-Workers from before it neither read nor write the tables.
+Workers from before it neither read nor write the tables. Snapshots get an index by moment, for those whose horizon has
+passed.
 
 Revision: 20261215_signals, after: 20261214_reply_clocks
 """
@@ -54,9 +55,11 @@ def upgrade() -> None:
     )
     for table in (SIGNALS, COUNTERS):
         row_security.lock(table)
+    op.create_index("ix_snapshots_tenant_id_as_of", "snapshots", ["tenant_id", "as_of"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_snapshots_tenant_id_as_of", "snapshots")
     for table in (COUNTERS, SIGNALS):
         row_security.unlock(table)
         op.drop_table(table)
