@@ -163,6 +163,12 @@ beat_schedule: dict[str, dict[str, object]] = {
         "schedule": 3600.0,
         "options": {"expires": 3599, "ignore_result": True},
     },
+    # what nobody came to learn, checkpoints that are due, and new snapshots without an online score
+    "online-sweep": {
+        "task": "hearth.online.sweep",
+        "schedule": 10.0,
+        "options": {"expires": 9, "ignore_result": True},
+    },
     "backfill-sweep": {
         "task": "hearth.backfill.sweep",
         "schedule": 15.0,

@@ -26,6 +26,7 @@ registry.load()
 request.build()
 # imported where they are called, since commands that only read need none of them: a child would load its own copy
 for _name in (
+    "ml.online.checkpoint",
     *("scipy.optimize", "scipy.special", "scipy.stats"),
     *("sklearn.ensemble", "sklearn.linear_model", "sklearn.model_selection"),
 ):

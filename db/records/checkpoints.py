@@ -84,3 +84,5 @@ class ServedScore:
     probability: float
     #: expert -> probability
     experts: Mapping[str, float]
+    #: when it was computed; None: it was found beside a signal that was learnt
+    computed_at: datetime | None = None

@@ -10,6 +10,7 @@ CLOSED = {
     "hearth.backfill.csv": "it reads a file of the server",
     "hearth.events.replay": "the operator's repair: it reads every failed event again",
     "hearth.models.train": "it takes minutes of a machine; the operator decides when",
+    "hearth.online.learn": "Hearth asks for it itself when an outcome was stored; the operator may have it learn anew",
     "hearth.system.status": "it tells of the queues of all tenants",
 }
 #: who may do what cannot be undone by sending something else

@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     #: seconds for which workers keep what they computed of a lead, in memory and in Redis; 0: nothing is kept
     cache_seconds: float = Field(default=900.0, ge=0, le=86_400)
 
+    #: online learners that a worker process holds open; the others are closed to their checkpoint
+    online_states: int = Field(default=32, ge=1, le=10_000)
+
     #: a queue with more messages gets none from the outbox until it is shorter
     queue_depth: int = Field(default=10_000, ge=1)
     #: False: whoever comes first to a queue is served first, however many others wait

@@ -25,6 +25,7 @@ from celery.worker import WorkController
 
 from db import session
 from tasks.runtime.files import workspace
+from tasks.services.online import open_learners
 from workers.base import cache_tier, database
 from workers.base.errors import WorkersError
 from workers.base.parent_death_signal import die_with_parent
@@ -62,6 +63,7 @@ def on_worker_init(**_: object) -> None:
         raise SystemExit(str(error)) from None  # Celery would log any other exception and start without a database
     workspace.bind(settings().home, import_roots=settings().import_roots())
     cache_tier.bind(settings())
+    open_learners.bind(limit=settings().online_states)
 
 
 @worker_process_init.connect

@@ -6,25 +6,24 @@ the key ring, bound to tenant, target, generation and cursor.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, RowMapping, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, delete, select, tuple_, union, update
 from sqlalchemy.orm import Session
 
 from db.base import utc
 from db.encryption import KeyRing, associated_data
 from db.errors import SealBroken
-from db.models import OnlineCheckpoint, SignalScore
+from db.models import OnlineCheckpoint, OnlineSignal, SignalScore
 from db.records import CheckpointDraft, CheckpointRecord
 from db.repositories.online import heads
 from db.repositories.online.heads import mark_rebuild
 from db.repositories.sql import insert_new
 from db.session import keyring_of
 
-__all__ = ["DAYS", "STATES", "add", "at_or_before", "forget", "mark_rebuild", "newest", "reports"]
+__all__ = ["DAYS", "STATES", "add", "at_or_before", "drop_after", "forget", "mark_rebuild", "newest", "reports"]
 
 #: for how long one state a day is kept, and one report a day
 STATES, DAYS = timedelta(days=3), timedelta(days=90)
@@ -39,9 +38,7 @@ def add(session: Session, tenant_id: str, *, draft: CheckpointDraft, now: dateti
         "target": draft.target,
         "generation": draft.generation,
         "cursor": draft.cursor,
-        "state": keyring_of(session).seal(
-            zlib.compress(draft.state, level=1), _place(tenant_id, draft.target, draft.generation, draft.cursor)
-        ),
+        "state": keyring_of(session).seal(draft.state, _place(tenant_id, draft.target, draft.generation, draft.cursor)),
         "size": len(draft.state),
         "report": dict(draft.report),
         "taken_at": now,
@@ -74,6 +71,11 @@ def at_or_before(
     return _newest(session, tenant_id, target, *then)
 
 
+def drop_after(session: Session, tenant_id: str, *, target: str, cursor: int) -> None:
+    """Delete checkpoints that know signals after `cursor`: this version of the learners cannot read them."""
+    session.execute(delete(OnlineCheckpoint).where(*_of(tenant_id, target), OnlineCheckpoint.cursor > cursor))
+
+
 def reports(session: Session, tenant_id: str, *, target: str) -> list[CheckpointRecord]:
     """Return the checkpoints of a target without their states, oldest first: the newest, and one of each day."""
     query = select(*_COLUMNS).where(*_of(tenant_id, target)).order_by(OnlineCheckpoint.taken_at, *_KEY)
@@ -81,14 +83,16 @@ def reports(session: Session, tenant_id: str, *, target: str) -> list[Checkpoint
 
 
 def forget(session: Session, tenant_id: str, *, lead_ids: Collection[str], now: datetime) -> int:
-    """Have those learners built anew that learnt a signal of one of these leads; return how many.
+    """Have those learners built anew that learnt, or learn now, a signal of one of these leads; return how many.
 
-    Call it before the leads' signal scores are deleted.
+    Call it before the leads' signals are deleted, and before their rows are locked: who learns locks the head first.
     """
-    learnt = select(SignalScore.target).where(
-        SignalScore.tenant_id == tenant_id, SignalScore.lead_id.in_(sorted(lead_ids))
+    wanted = sorted(lead_ids)
+    known = (
+        select(table.target).where(table.tenant_id == tenant_id, table.lead_id.in_(wanted))
+        for table in (OnlineSignal, SignalScore)
     )
-    return mark_rebuild(session, tenant_id, targets=sorted(set(session.scalars(learnt))), now=now)
+    return mark_rebuild(session, tenant_id, targets=sorted(set(session.scalars(union(*known)))), now=now)
 
 
 def _newest(session: Session, tenant_id: str, target: str, *conditions: ColumnElement[bool]) -> CheckpointRecord | None:
@@ -102,7 +106,7 @@ def _opened(row: RowMapping, tenant_id: str, ring: KeyRing) -> CheckpointRecord:
         state = ring.open(row["state"], _place(tenant_id, row["target"], row["generation"], row["cursor"]))
     except SealBroken as error:
         raise SealBroken(f"online_checkpoints.state of {row['target']}: {error}") from None
-    return CheckpointRecord(**{**row, "state": zlib.decompress(state)})
+    return CheckpointRecord(**{**row, "state": state})
 
 
 def _thin_out(session: Session, tenant_id: str, target: str, now: datetime) -> None:

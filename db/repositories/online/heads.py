@@ -7,10 +7,10 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from db.models import OnlineCheckpoint, OnlineHead, Snapshot
+from db.models import OnlineCheckpoint, OnlineHead, OnlineSignal, SignalCounter, Snapshot
 from db.records import HeadRecord
 from db.repositories.sql import insert_new, rowcount
 
@@ -104,10 +104,22 @@ def with_new_snapshots(session: Session) -> list[str]:
     return sorted({tenant_id for tenant_id, _ in _keys(session, newer.exists())})
 
 
-def cursors(session: Session) -> Mapping[tuple[str, str], int]:
-    """Return how far each head is, of all tenants: (tenant, target) -> cursor."""
-    rows = session.execute(select(OnlineHead.tenant_id, OnlineHead.target, OnlineHead.cursor))
-    return {(tenant_id, target): cursor for tenant_id, target, cursor in rows}
+def behind(session: Session) -> list[tuple[str, str]]:
+    """Return (tenant, target) with signals that no learner has learnt; the counters are read first, signals of few."""
+    head = and_(OnlineHead.tenant_id == SignalCounter.tenant_id, OnlineHead.target == SignalCounter.target)
+    cursor = func.coalesce(OnlineHead.cursor, 0)
+    # the newest signal may be gone with its lead, and its number is never given again
+    there = select(OnlineSignal.seq).where(
+        OnlineSignal.tenant_id == SignalCounter.tenant_id,
+        OnlineSignal.target == SignalCounter.target,
+        OnlineSignal.seq > cursor,
+    )
+    query = (
+        select(SignalCounter.tenant_id, SignalCounter.target)
+        .outerjoin(OnlineHead, head)
+        .where(SignalCounter.seq > cursor, there.exists())
+    )
+    return [(tenant_id, target) for tenant_id, target in session.execute(query)]
 
 
 def _keys(session: Session, condition: ColumnElement[bool]) -> list[tuple[str, str]]:

@@ -18,6 +18,8 @@ from db.repositories.sql import in_batches, insert_new
 OVERLAP = timedelta(minutes=15)
 _COLUMNS = tuple(getattr(SignalScore, column.name) for column in fields(SignalScoreRecord))
 
+_SERVED = (Prediction.snapshot_id, Prediction.probability, Prediction.detail, Prediction.computed_at)
+
 
 def add(session: Session, tenant_id: str, *, records: Sequence[SignalScoreRecord]) -> None:
     """Store the scores of signals; a signal that has its row keeps it, also when a rebuild learns it again."""
@@ -53,21 +55,18 @@ def first_served(session: Session, tenant_id: str, *, kind: str, snapshot_ids: S
     """Return the first online score of each snapshot, by snapshot; those without one are left out."""
     found: dict[str, ServedScore] = {}
     for batch in in_batches(snapshot_ids):
-        conditions = (
-            Prediction.tenant_id == tenant_id,
-            Prediction.snapshot_id.in_(batch),
-            Prediction.kind == kind,
+        scores = select(*_SERVED).where(
+            Prediction.tenant_id == tenant_id, Prediction.snapshot_id.in_(batch), Prediction.kind == kind
         )
-        query = select(Prediction.snapshot_id, Prediction.probability, Prediction.detail).where(*conditions)
-        for snapshot_id, probability, detail in session.execute(
-            query.order_by(Prediction.computed_at, Prediction.prediction_id)
-        ):
-            if probability is not None:
-                found.setdefault(snapshot_id, ServedScore(probability=probability, experts=detail.get("experts") or {}))
+        for row in session.execute(scores.order_by(Prediction.computed_at, Prediction.prediction_id)):
+            experts = row.detail.get("experts")
+            if row.probability is not None and experts:
+                score = ServedScore(probability=row.probability, experts=experts, computed_at=row.computed_at)
+                found.setdefault(row.snapshot_id, score)
     return found
 
 
-def looked_at_until(session: Session, tenant_id: str) -> str | None:
+def newest_snapshot(session: Session, tenant_id: str) -> str | None:
     """Return the tenant's newest snapshot; None without any."""
     newest = select(Snapshot.snapshot_id).where(Snapshot.tenant_id == tenant_id)
     return session.scalar(newest.order_by(Snapshot.snapshot_id.desc()).limit(1))

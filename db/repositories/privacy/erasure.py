@@ -185,11 +185,11 @@ def erase(session: Session, tenant_id: str, *, subject: DataSubject, now: dateti
     The leads' rows are deleted with their data keys. Counts are of rows, by table; the audit chain stays as it is.
     """
     lock_tenant(session, tenant_id)
+    learners = checkpoints.forget(session, tenant_id, lead_ids=subject.lead_ids, now=now)
     # Wait for transactions that write to these leads now; later ones find that the leads are gone.
     conditions = (Lead.tenant_id == tenant_id, Lead.lead_id.in_(sorted(subject.lead_ids)))
     session.execute(select(Lead.lead_id).where(*conditions).with_for_update())
     models = lineage.forget(session, tenant_id, lead_ids=subject.lead_ids, now=now)
-    learners = checkpoints.forget(session, tenant_id, lead_ids=subject.lead_ids, now=now)
     scrubbed = erasure_stores.scrub(session, tenant_id, subject=subject, now=now)
     deleted = {table.name: _delete(session, tenant_id, table, column, subject) for table, column in subject_tables()}
     stores = {**scrubbed.stores, "model_versions": len(models), "model_lineages": len(models), "online_heads": learners}

@@ -1,0 +1,1 @@
+"""`hearth.online.*`: what became of scored leads is learnt as it is told."""
