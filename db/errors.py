@@ -25,6 +25,7 @@ DatabaseError
     ├── UnknownModel
     ├── UnknownBackfill
     ├── UnknownAssessment
+    ├── UnknownStudy
     └── UnknownApiKey
 """
 
@@ -135,6 +136,10 @@ class UnknownBackfill(UnknownRecord):
 
 class UnknownAssessment(UnknownRecord):
     """No such assessment, or no such stage of it."""
+
+
+class UnknownStudy(UnknownRecord):
+    """No such search for hyperparameters."""
 
 
 class UnknownApiKey(UnknownRecord):

@@ -255,6 +255,9 @@ STORES: tuple[Store, ...] = (
         action="scrub",
         note="as model_lineages, of a model that several tenants were learnt from",
     ),
+    Store(table="tuning_studies", category="models", action="keep", note="searches for hyperparameters; no lead"),
+    Store(table="tuning_trials", category="models", action="keep", note="what a search tried, and mean losses"),
+    Store(table="tuning_folds", category="models", action="keep", note="figures over many leads; no lead"),
     Store(table="backfills", category="imports", action="keep", note="the import, its columns and counts; no row"),
     Store(table="backfill_chunks", category="imports", action="keep", note="counts of a run of rows"),
     Store(

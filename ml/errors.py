@@ -7,6 +7,7 @@ MlError
 ├── NotFittedError        a scorer was asked before it was fitted
 ├── CatalogueError        a data file of rules that cannot be read
 ├── ForeignCheckpoint     the state of an online model that this process cannot go on with: rebuild it
+├── SamplerMissing        the search for hyperparameters lacks its sampler: install the extra
 ├── NoCommonHourError     no hour suits every place in which a person may be
 └── ArtifactError         bytes that are not a model of ours
     ├── ArtifactFormatError     another format or feature version: retrain
@@ -43,6 +44,10 @@ class CatalogueError(MlError):
 
 class ForeignCheckpoint(MlError):  # noqa: N818 - says the fact
     """A checkpoint of an online model is not of this format, River or Python, or was changed: rebuild it by replay."""
+
+
+class SamplerMissing(MlError):  # noqa: N818 - says the fact
+    """The search needs optuna, which is not installed: run `pip install "hearth[automl]"` where training runs."""
 
 
 class NoCommonHourError(MlError):

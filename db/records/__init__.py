@@ -93,3 +93,4 @@ from db.records.predictions import (
 from db.records.privacy import CorrectionRecord, ErasureRecord, ErasureResult, FoundPerson, OffboardingRecord, Removal
 from db.records.reply_clocks import LeadPlace, ReplyClockRecord
 from db.records.tenants import TenantRecord
+from db.records.tuning import FoldRecord, StudyDraft, StudyRecord, TrialRecord

@@ -1,0 +1,132 @@
+"""Folds of trials under leases with a fence: one worker does a fold at a time, and it is done once.
+
+Times are the database's. The fence is the number of attempts: a result under an older one is not taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from db.models import TuningFold, TuningStudy
+from db.records import FoldRecord
+from db.repositories.sql import rowcount
+from db.session import database_time
+
+_FOLD = tuple(getattr(TuningFold, column.name) for column in fields(FoldRecord))
+
+
+def lease(
+    session: Session, tenant_id: str, *, study_id: str, trial: int, fold: int, holder: str, seconds: float
+) -> FoldRecord | None:
+    """Lease a pending fold and count the attempt; None when it is not pending or another holds it.
+
+    The holder of a lease gets it again, since its message comes again only after its process has died.
+    """
+    now = database_time(session)
+    free = or_(TuningFold.leased_until.is_(None), TuningFold.leased_until <= now, TuningFold.holder == holder)
+    pending = (*_this(tenant_id, study_id, trial, fold), TuningFold.state == "pending", free)
+    until = now + timedelta(seconds=seconds)
+    leased = (
+        update(TuningFold)
+        .where(*pending)
+        .values(attempts=TuningFold.attempts + 1, holder=holder, leased_until=until)
+        .returning(*_FOLD)
+    )
+    row = session.execute(leased.execution_options(synchronize_session=False)).mappings().one_or_none()
+    return None if row is None else FoldRecord(**row)
+
+
+def renew(
+    session: Session, tenant_id: str, *, study_id: str, trial: int, fold: int, fence: int, seconds: float
+) -> bool:
+    """Extend a lease to some seconds from now; False when another took it over."""
+    held = _held(tenant_id, study_id, trial, fold, fence)
+    return _set(session, held, leased_until=database_time(session, ahead=seconds)) == 1
+
+
+def release(session: Session, tenant_id: str, *, study_id: str, trial: int, fold: int, fence: int) -> None:
+    """Give a lease back, where the work ended without a result and is to be done again."""
+    _set(session, _held(tenant_id, study_id, trial, fold, fence), leased_until=None, holder=None)
+
+
+def finish(
+    session: Session,
+    tenant_id: str,
+    *,
+    study_id: str,
+    trial: int,
+    fold: int,
+    fence: int,
+    loss: float,
+    auc: float | None,
+    rows: int,
+    seconds: float,
+) -> bool:
+    """Store the result of a fold; False when another took its lease over, whose result counts."""
+    held, ended_at = _held(tenant_id, study_id, trial, fold, fence), database_time(session)
+    result = {"loss": loss, "auc": auc, "rows": rows, "seconds": seconds}
+    return _set(session, held, state="done", leased_until=None, ended_at=ended_at, **result) == 1
+
+
+def fail(session: Session, tenant_id: str, *, study_id: str, trial: int, fold: int, error: str) -> None:
+    """End a pending fold for good, with the name of its error."""
+    pending = (*_this(tenant_id, study_id, trial, fold), TuningFold.state == "pending")
+    _set(session, pending, state="failed", error=error, leased_until=None, ended_at=database_time(session))
+
+
+def stalled(
+    session: Session, *, older_than: float, limit: int, study: tuple[str, str] | None = None
+) -> list[tuple[str, str, int, int]]:
+    """Return (tenant, study, trial, fold) of pending folds that nobody works on: of all studies, or of one.
+
+    Those whose lease ran out, and those sent to the queue more than `older_than` seconds ago and never begun. Rows that
+    another transaction works on are left out; tell them `mark_enqueued` in the same transaction.
+    """
+    now = database_time(session)
+    never_begun = and_(TuningFold.leased_until.is_(None), TuningFold.enqueued_at <= now - timedelta(seconds=older_than))
+    query = (
+        select(TuningFold.tenant_id, TuningFold.study_id, TuningFold.trial, TuningFold.fold)
+        .join(TuningStudy, _same_study())
+        .where(TuningStudy.state == "searching", TuningStudy.stop.is_(None), TuningStudy.deadline > now)
+        .where(TuningFold.state == "pending", or_(TuningFold.leased_until <= now, never_begun))
+        .order_by(TuningFold.enqueued_at, TuningFold.study_id, TuningFold.trial, TuningFold.fold)
+    )
+    if study is not None:
+        query = query.where(tuple_(TuningFold.tenant_id, TuningFold.study_id) == study)
+    rows = session.execute(query.limit(limit).with_for_update(skip_locked=True, of=TuningFold))
+    return [(tenant_id, study_id, trial, fold) for tenant_id, study_id, trial, fold in rows]
+
+
+def mark_enqueued(session: Session, tenant_id: str, *, study_id: str, folds: Sequence[tuple[int, int]]) -> None:
+    """Record that these folds, as (trial, fold), were enqueued again; a lease that ran out is removed."""
+    moment = database_time(session)
+    for trial, fold in folds:
+        _set(session, _this(tenant_id, study_id, trial, fold), enqueued_at=moment, leased_until=None, holder=None)
+
+
+def _same_study() -> ColumnElement[bool]:
+    return and_(TuningStudy.tenant_id == TuningFold.tenant_id, TuningStudy.study_id == TuningFold.study_id)
+
+
+def _this(tenant_id: str, study_id: str, trial: int, fold: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        TuningFold.tenant_id == tenant_id,
+        TuningFold.study_id == study_id,
+        TuningFold.trial == trial,
+        TuningFold.fold == fold,
+    )
+
+
+def _held(tenant_id: str, study_id: str, trial: int, fold: int, fence: int) -> tuple[ColumnElement[bool], ...]:
+    pending = TuningFold.state == "pending"
+    return (*_this(tenant_id, study_id, trial, fold), pending, TuningFold.attempts == fence)
+
+
+def _set(session: Session, where: tuple[ColumnElement[bool], ...], **values: object) -> int:
+    changed = update(TuningFold).where(*where).values(**values)
+    return rowcount(session, changed.execution_options(synchronize_session=False))
