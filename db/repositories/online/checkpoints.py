@@ -23,7 +23,7 @@ from db.repositories.online.heads import mark_rebuild
 from db.repositories.sql import insert_new
 from db.session import keyring_of
 
-__all__ = ["DAYS", "STATES", "add", "at_or_before", "drop_after", "forget", "mark_rebuild", "newest", "reports"]
+__all__ = ["DAYS", "STATES", "add", "at_or_before", "drop_from", "forget", "mark_rebuild", "newest", "reports"]
 
 #: for how long one state a day is kept, and one report a day
 STATES, DAYS = timedelta(days=3), timedelta(days=90)
@@ -71,9 +71,9 @@ def at_or_before(
     return _newest(session, tenant_id, target, *then)
 
 
-def drop_after(session: Session, tenant_id: str, *, target: str, cursor: int) -> None:
-    """Delete checkpoints that know signals after `cursor`: this version of the learners cannot read them."""
-    session.execute(delete(OnlineCheckpoint).where(*_of(tenant_id, target), OnlineCheckpoint.cursor > cursor))
+def drop_from(session: Session, tenant_id: str, *, target: str, cursor: int) -> None:
+    """Delete checkpoints that know the signal `cursor`: a new one is written in their place."""
+    session.execute(delete(OnlineCheckpoint).where(*_of(tenant_id, target), OnlineCheckpoint.cursor >= cursor))
 
 
 def reports(session: Session, tenant_id: str, *, target: str) -> list[CheckpointRecord]:

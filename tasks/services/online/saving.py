@@ -47,7 +47,7 @@ def save(learner: OpenLearner | None) -> bool:
             return False
         is_newest = learner.replaces or learner.cursor > (head.checkpoint_cursor or 0)
         if is_newest:
-            checkpoints.drop_after(session, learner.tenant_id, target=learner.target, cursor=learner.cursor)
+            checkpoints.drop_from(session, learner.tenant_id, target=learner.target, cursor=learner.cursor)
             checkpoints.add(session, learner.tenant_id, draft=draft, now=datetime.now(UTC))
     learner.replaces = False
     learner.mark_saved()
