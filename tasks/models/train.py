@@ -37,7 +37,7 @@ def train_model(request: TrainModel, context: TaskContext) -> JsonObject:
     trained = _trained_before(request, dataset)
     if trained is not None:
         return context.envelope(request, _result(request, dataset, trained, _reason_before(trained), context))
-    training = dataset.learn(request.seed)
+    training = dataset.learn(request.seed, request.hyperparameters())
     return _register(request, dataset, training, dataset.decide(training, request.seed), context)
 
 
@@ -71,7 +71,12 @@ def _register(
         artifact=artifacts.dump(training.scorer),
         feature_schema=SCHEMA_VERSION,
         metrics=to_wire(training.metrics),
-        report={**_report(dataset, training), "decision": asdict(decision), "seed": request.seed},
+        report={
+            **_report(dataset, training),
+            "decision": asdict(decision),
+            "seed": request.seed,
+            "hyperparameters": request.hyperparameters().fixed(),
+        },
         rows=training.rows,
         fingerprint=dataset.fingerprint,
         trained_at=context.now,

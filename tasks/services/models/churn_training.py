@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from db.session import Session
 from domain.documents import JsonObject
 from ml.churn.labels import HORIZON, Label
+from ml.churn.scorer import ChurnScorer
 from ml.churn.training import METHOD, gate, known_rows, scorecard_probabilities, train
+from ml.ensemble.options import EnsembleOptions
 from ml.features import extract
 from ml.leads import Gate, Training
 from ml.profiles import FeatureMatrix
 from ml.training.promotion import Decision, decide
+from ml.tuning import Problem, problem_of
 from tasks.contracts.models import TrainModel
 from tasks.runtime.context import TaskContext
 from tasks.services.models import churn_training_data, lead_training_data
@@ -36,9 +39,15 @@ class ChurnDataset(Dataset):
         """Return whether each lead whose outcome is known went cold."""
         return tuple(bool(self.labels[row].churned) for row in known_rows(self.labels))
 
-    def learn(self, seed: int) -> Training:
+    def learn(self, seed: int, options: EnsembleOptions) -> Training:
         """Train the three members; rows without an outcome still tell when leads go cold."""
-        return train(self.matrix, self.labels, seed=seed)
+        return train(self.matrix, self.labels, seed=seed, options=options)
+
+    def problem(self, seed: int) -> Problem:
+        """Return the rows by which hyperparameters are judged: those whose outcome is known, lead by lead."""
+        rows = known_rows(self.labels)
+        leads = [self.labels[row].lead_id for row in rows]
+        return problem_of(self.matrix.take(rows), self.truth, scorer=ChurnScorer, seed=seed, groups=leads)
 
     def decide(self, training: Training, seed: int) -> Decision:
         """Compare as lead scores do: with the base rate, and with the scorecard or the champion on rows new to it.
@@ -113,7 +122,8 @@ def _thresholds(context: TaskContext) -> dict[str, float]:
 
 def _fingerprint(matrix: FeatureMatrix, rows: churn_training_data.LabelledSnapshots, request: TrainModel) -> str:
     outcomes = [[label.lead_id, label.as_of, label.outcome, label.days, label.event] for label in rows.labels]
-    return lead_training_data.fingerprint(matrix, (), request.kind, request.scope, request.seed, METHOD, outcomes)
+    asked = (request.kind, request.scope, *request.asked(), METHOD, outcomes)
+    return lead_training_data.fingerprint(matrix, (), *asked)
 
 
 def _facts(rows: churn_training_data.LabelledSnapshots) -> JsonObject:

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.documents import JsonMapping
+from ml.ensemble.options import EnsembleOptions
 from ml.leads import Training
 from ml.profiles import FeatureMatrix
 from ml.training.promotion import Decision
+from ml.tuning import Problem
 from tasks.services.models.closed_leads import Usable
 
 #: rows, and of each outcome, that a champion must not have seen before a new model can be compared with it
@@ -40,8 +42,12 @@ class Dataset(ABC):
         """Return the outcomes that are learnt from, in the order of the out-of-fold predictions."""
 
     @abstractmethod
-    def learn(self, seed: int) -> Training:
-        """Train on every row."""
+    def learn(self, seed: int, options: EnsembleOptions) -> Training:
+        """Train on every row, with hyperparameters of `options`."""
+
+    @abstractmethod
+    def problem(self, seed: int) -> Problem:
+        """Return what a search for hyperparameters is judged by."""
 
     @abstractmethod
     def decide(self, training: Training, seed: int) -> Decision:

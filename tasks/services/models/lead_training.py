@@ -13,8 +13,10 @@ from datetime import datetime
 from db.repositories.models import pooled_models
 from db.session import Session
 from domain.model_kinds import Scope
-from ml.leads import Gate, Training, gate, multi_tenant, train
+from ml.ensemble.options import EnsembleOptions
+from ml.leads import Gate, LeadScorer, Training, gate, multi_tenant, train
 from ml.training.promotion import Decision, decide
+from ml.tuning import Problem, problem_of
 from tasks.contracts.models import TrainModel
 from tasks.runtime.context import TaskContext
 from tasks.services.models import closed_leads, lead_training_data
@@ -42,10 +44,14 @@ class LeadDataset(Dataset):
         """Return whether each lead was won."""
         return self.labels
 
-    def learn(self, seed: int) -> Training:
+    def learn(self, seed: int, options: EnsembleOptions) -> Training:
         """Train the lead scorer."""
-        training = train(self.matrix, self.labels, seed=seed)
+        training = train(self.matrix, self.labels, seed=seed, options=options)
         return replace(training, dropped={**training.dropped, **self.withheld})
+
+    def problem(self, seed: int) -> Problem:
+        """Return the leads by which hyperparameters are judged, each once."""
+        return problem_of(self.matrix, self.labels, scorer=LeadScorer, seed=seed)
 
     def decide(self, training: Training, seed: int) -> Decision:
         """Compare with the base rate, and with what scores now on rows that neither has seen.
@@ -101,7 +107,7 @@ def tenant_dataset(session: Session, request: TrainModel, context: TaskContext, 
         known_at=tuple(row.known_at for row in rows),
         tenants=(request.tenant_id,) * len(rows),
         lead_ids={request.tenant_id: tuple(available.by_lead)},
-        fingerprint=lead_training_data.fingerprint(matrix, labels, request.kind, request.scope, request.seed),
+        fingerprint=lead_training_data.fingerprint(matrix, labels, request.kind, request.scope, *request.asked()),
         champion=champion,
         missing=gate(labels).missing,
         facts=lead_training_data.facts(rows, available.usable) | lead_training_data.facts_of_end(matrix, available),
@@ -133,7 +139,7 @@ def pooled_dataset(session: Session, request: TrainModel, context: TaskContext, 
         known_at=tuple(row.known_at for row in rows),
         tenants=tuple(tenant_id for tenant_id, part in chosen.items() for _ in part),
         lead_ids={tenant_id: tuple(part) for tenant_id, part in chosen.items()},
-        fingerprint=lead_training_data.fingerprint(matrix, labels, request.kind, vertical, request.seed),
+        fingerprint=lead_training_data.fingerprint(matrix, labels, request.kind, vertical, *request.asked()),
         champion=champion,
         missing=multi_tenant.wanting(labels, len(chosen)),
         facts=lead_training_data.facts(rows, usable)
