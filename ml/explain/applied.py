@@ -107,7 +107,8 @@ def _share(values: Floats, before: Floats, levers: Levers, places: Mapping[str, 
 def _ratio(part: Floats, whole: Floats) -> Floats:
     share = np.full(part.shape, np.nan)
     np.divide(part, whole, out=share, where=whole > 0)
-    return np.minimum(share, 1.0, out=share)
+    share[share > 1.0] = 1.0
+    return share
 
 
 def _stored(values: Floats) -> Floats32:

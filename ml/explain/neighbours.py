@@ -8,12 +8,12 @@ parts has another space, the blend of online learners that of its experts' log-o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ml.arrays import Bools, Floats
+from ml.arrays import Floats
 from ml.features.meanings import meanings_of
 from ml.profiles import FeatureMatrix
 
@@ -88,14 +88,14 @@ def nearest(place: Floats, known: Floats, *, k: int = COUNTED, seed: int = 0) ->
     )
 
 
-def share_of(outcomes: Bools) -> OutcomeShare:
+def share_of(outcomes: Sequence[bool]) -> OutcomeShare:
     """Return how many outcomes came true, with bounds.
 
-    >>> share = share_of(np.array([True] * 7 + [False] * 13))
+    >>> share = share_of([True] * 7 + [False] * 13)
     >>> share.count, round(share.low, 2), round(share.high, 2)
     (7, 0.2, 0.53)
     """
-    of, count = len(outcomes), int(outcomes.sum())
+    of, count = len(outcomes), sum(outcomes)
     if not of:
         return OutcomeShare(of=0, count=0, low=0.0, high=1.0)
     share, squared = count / of, _NINETY**2

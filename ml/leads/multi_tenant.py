@@ -15,7 +15,8 @@ import numpy as np
 
 from domain.closed_leads import MIN_LABELLED, MIN_OF_EACH
 from domain.leads import SCORED_LEAD_TYPES
-from ml.arrays import Floats32
+from ml.arrays import Floats, Floats32
+from ml.ensemble.explained import Explained
 from ml.features.catalogue import FEATURES
 from ml.features.contextual import normalised_level
 from ml.leads import LeadScore, LeadScorer
@@ -50,6 +51,14 @@ class PooledScorer:
     def score(self, matrix: FeatureMatrix, *, explain: int = 3) -> list[LeadScore]:
         """Score leads, each with up to `explain` reasons for and against it."""
         return self.scorer.score(shared_features(matrix), explain=explain)
+
+    def log_odds(self, matrix: FeatureMatrix) -> Floats:
+        """Return each lead's log-odds."""
+        return self.scorer.log_odds(shared_features(matrix))
+
+    def explained(self, matrix: FeatureMatrix) -> Explained:
+        """Return what each feature contributes to each lead's log-odds."""
+        return self.scorer.explained(shared_features(matrix))
 
 
 def shared_features(matrix: FeatureMatrix) -> FeatureMatrix:

@@ -127,10 +127,26 @@ class WorklistRequest(Request):
     assigned_to: ShortText | None = None
     #: number of calls; if left out the agent's own capacity, else 20
     capacity: Annotated[int, Field(ge=1, le=200)] | None = None
+    #: also say of each lead what would change its score; it takes longer
+    what_if: bool = False
 
 
 class CardRequest(LeadReference):
     """Show an agent everything about one lead."""
+
+    #: also say what would change the score; it takes longer
+    what_if: bool = False
+
+
+class ExplainScore(LeadReference):
+    """Say what would change a stored answer about a lead, and what became of closed leads like it."""
+
+    #: lead_score, churn …
+    kind: ShortText = "lead_score"
+    #: a stored answer of this lead, in place of the newest one of the kind
+    prediction_id: Identifier | None = None
+    #: similar leads that are named
+    similar: Annotated[int, Field(ge=0, le=20)] = 5
 
 
 class OverrideScore(LeadReference):

@@ -52,11 +52,14 @@ def card(session: Session, request: CardRequest, context: TaskContext) -> TaskRe
     outcomes = [event.kind for event in happened if event.kind.startswith("outcome.")]
     urgency = _urgency(session, lead.lead_id, context)
     contact = _contact(session, lead, context)
+    scores = _scores(session, lead.lead_id, context, urgency)
+    if request.what_if and scores["score"]:
+        scores["score"]["what_if"] = _what_if(session, lead, contact, scores["score"], context)
     return TaskResult(
         data={
             **_lead(session, lead, contact, context),
             "next": _next(contact, context, urgency),
-            **_scores(session, lead.lead_id, context, urgency),
+            **scores,
             "risk": _risk(session, lead, context),
             "personalization": _personalization(session, lead, contact, context),
             "actions": action_views.card_section(session, context.tenant_id, lead.lead_id),
@@ -120,6 +123,19 @@ def _scores(session: Session, lead_id: str, context: TaskContext, urgency: JsonM
         "above": threshold_state.above(session, context.tenant_id, lead_id=lead_id),
         "history": [score_view(score, marks) for score in scores],
     }
+
+
+def _what_if(
+    session: Session, lead: LeadRecord, contact: Contact, score: JsonMapping, context: TaskContext
+) -> JsonObject | None:
+    """Return what would change the model's score; nothing of a lead that has ended or of whom nothing is computed."""
+    # models and levers take .3 s to import, which a command that shows a card without them need not spend
+    from tasks.services.explanations.explained import what_if_of
+
+    if profiles.ended(lead) not in (None, "no_contact") or contact.blocked:
+        return None
+    (stored,) = predictions.get(session, context.tenant_id, prediction_ids=[score["prediction_id"]])
+    return what_if_of(session, context, stored, closed_channels(contact.subject, contact.gates))
 
 
 def _urgency(session: Session, lead_id: str, context: TaskContext) -> JsonMapping:

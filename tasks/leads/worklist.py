@@ -20,7 +20,8 @@ from tasks.runtime import lead_references
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import query
 from tasks.services.churn import risk_views
-from tasks.services.interventions.next_action import NextAction, conditions, next_actions
+from tasks.services.interventions import gate_context
+from tasks.services.interventions.next_action import NextAction, closed_channels, conditions, next_actions
 from tasks.services.leads import refusals
 from tasks.services.leads.call_details import deal_price, due_by, expected_value, unanswered_since, why_now
 from tasks.services.leads.daily_changes import changes_since_yesterday
@@ -36,7 +37,7 @@ OPTIONAL = (
     *("risk", "action_id"),
 )
 #: keys that stand only where there is room beside all others: a list that is not very long has them in every row
-HOW_TO_SPEAK = ("tone", "journey", "send_window", "suggestion")
+HOW_TO_SPEAK = ("tone", "journey", "send_window", "suggestion", "what_if")
 #: most leads in doubt that a list names, for a person to decide whether they refused
 IN_DOUBT = 20
 #: bytes of rows with every key, and of all rows: the envelope needs some too
@@ -71,12 +72,14 @@ def worklist(session: Session, request: WorklistRequest, context: TaskContext) -
     news = changes_since_yesterday(session, context, [scores[lead_id] for lead_id in listed])
     risks = risk_views.latest(session, context.tenant_id, listed)
     how_to_speak = views.latest(session, context.tenant_id, listed)
+    helps = _what_if(session, context, scores) if request.what_if else {}
     identities = lead_lookup.identities(session, context.tenant_id, lead_ids=listed)
     rows = [
         _row(place, scores[lead_id], candidates[lead_id], decided[lead_id], context)
         | lead_references.view(identities.get(lead_id))
         | {"changed": news.get(lead_id), "risk": risk_views.risk_brief(risks.get(lead_id))}
         | views.worklist_brief(how_to_speak.get(lead_id))
+        | {"what_if": helps.get(lead_id)}
         for place, lead_id in enumerate(listed, 1)
     ]
     in_doubt = refusals.in_doubt(session, context.tenant_id, assigned_to=request.assigned_to, limit=IN_DOUBT)
@@ -93,6 +96,20 @@ def worklist(session: Session, request: WorklistRequest, context: TaskContext) -
         "in_doubt": _doubts_within_limit(in_doubt, fitting, context),
     }
     return TaskResult(data=data, as_of=context.now)
+
+
+def _what_if(
+    session: Session, context: TaskContext, scores: Mapping[str, PredictionRecord]
+) -> dict[str, JsonObject | None]:
+    """Return in one line what would change the score of each lead of a list."""
+    # models and levers take .3 s to import, which a command that shows a list without them need not spend
+    from tasks.services.explanations.explained import what_if_of
+    from tasks.services.explanations.what_if import brief
+
+    gates = conditions(session, context)
+    subjects = gate_context.load(session, context, list(scores), gates.settings)
+    closed = {lead_id: closed_channels(subject, gates) for lead_id, subject in subjects.items()}
+    return {lead_id: brief(what_if_of(session, context, score, closed[lead_id])) for lead_id, score in scores.items()}
 
 
 def _withheld_by(decided: Iterable[NextAction]) -> dict[str, int]:

@@ -9,7 +9,18 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.contracts.answers import actions, conversations, data, leads, personalized, privacy, risk, tenants
+from tasks.contracts.answers import (
+    actions,
+    conversations,
+    data,
+    explanations,
+    leads,
+    online,
+    personalized,
+    privacy,
+    risk,
+    tenants,
+)
 
 #: task -> what its data is; several where it depends on the request
 ANSWERS: Mapping[str, Any] = MappingProxyType(
@@ -28,6 +39,7 @@ ANSWERS: Mapping[str, Any] = MappingProxyType(
         "hearth.interventions.waiting": actions.WaitingList,
         "hearth.jobs.status": data.JobState,
         "hearth.leads.card": leads.Card,
+        "hearth.leads.explain": explanations.ExplainedLead,
         "hearth.leads.history": leads.History,
         "hearth.leads.mark": leads.Marked,
         "hearth.leads.override": leads.Overridden,
@@ -37,6 +49,7 @@ ANSWERS: Mapping[str, Any] = MappingProxyType(
         "hearth.leads.withdraw_override": leads.OverrideWithdrawn,
         "hearth.leads.worklist": leads.Worklist,
         "hearth.models.train": tenants.Training,
+        "hearth.online.learn": online.Learnt,
         "hearth.outbound.pull": data.Events,
         "hearth.outcomes.record": data.RecordedOutcomes,
         "hearth.pipelines.assess": data.StartedAssessment,

@@ -11,6 +11,7 @@ from domain.scores import Band
 from tasks.contracts.answers.actions import ActionOnCard, HeldOutAction
 from tasks.contracts.answers.base import Answer, Identified, Interval, LeadInDoubt, Standing
 from tasks.contracts.answers.consent import ConsentView
+from tasks.contracts.answers.explanations import WhatIf, WhatIfBrief
 from tasks.contracts.answers.personalization import (
     Advice,
     JourneyBrief,
@@ -260,6 +261,8 @@ class WorklistRow(Identified):
     journey: JourneyBrief | None = None
     send_window: SendWindowBrief | None = None
     suggestion: Advice | None = None
+    #: only where it was asked for; null: nothing helps, it cannot be told, or there was no room
+    what_if: WhatIfBrief | None = None
 
 
 class Worklist(Answer):
@@ -309,6 +312,9 @@ class NextAction(Published):
 
 class CardScore(Explained):
     """The score that counts; the parts are the model's, also where a person judged otherwise."""
+
+    #: only where it was asked for; null: it cannot be told
+    what_if: WhatIf | None = None
 
     prediction_id: str
     as_of: Time

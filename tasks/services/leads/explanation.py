@@ -1,5 +1,7 @@
 """Gather what stands behind one prediction: snapshot, events, what was missing, model, reasons, and a replay.
 
+How each kind of prediction is computed again, and asked what would change it, is in `tasks.services.explanations`.
+
 This is no task: the snapshot may hold what people wrote into a tenant's own columns, so it is read from the database
 directly and never goes through a queue.
 """
@@ -18,12 +20,12 @@ from db.repositories.privacy import restrictions
 from db.session import Session
 from domain.documents import JsonMapping, JsonObject
 from tasks.contracts.base.wire import to_wire
+from tasks.services.explanations.explained import explain, reading_context
+from tasks.services.explanations.explainers import explainer_of
 from tasks.services.leads.overrides import override_view
 from tasks.services.leads.score_views import score_view
 from tasks.services.models import model_registry
 from tasks.services.models.model_kinds import MODEL_KINDS
-from tasks.services.personalization.personalize import replay_journey
-from tasks.services.personalization.views import KIND as PERSONALIZATION
 
 #: newest events that are listed; all are counted
 LISTED = 50
@@ -47,7 +49,9 @@ def explain_prediction(session: Session, tenant_id: str, prediction_id: str) -> 
     prediction = rows[0]
     snapshot = snapshots.get(session, tenant_id, snapshot_ids=[prediction.snapshot_id])[0]
     marks = score_feedback.for_lead(session, tenant_id, lead_id=prediction.lead_id)
-    replay = _replay(session, tenant_id, prediction, snapshot)
+    replay = explainer_of(prediction.kind).replay(session, tenant_id, prediction, snapshot)
+    gates = _gates(session, tenant_id, prediction)
+    context = reading_context(session, tenant_id)
     evidence = {
         "tenant_id": tenant_id,
         "lead_id": prediction.lead_id,
@@ -56,7 +60,8 @@ def explain_prediction(session: Session, tenant_id: str, prediction_id: str) -> 
         "model": _model(session, tenant_id, prediction),
         "snapshot": _snapshot(snapshot),
         "events": _events(session, tenant_id, snapshot),
-        "gates": _gates(session, tenant_id, prediction),
+        "gates": gates,
+        **explain(session, context, prediction, snapshot, blocked=gates["blocked"]),
         "replay": replay,
     }
     return Explanation(evidence=to_wire(evidence), reproduced=replay["same"] is not False)
@@ -125,16 +130,3 @@ def _model(session: Session, tenant_id: str, prediction: PredictionRecord) -> Js
         "metrics": {name: model.metrics.get(name) for name in ("auc", "brier", "ece")},
         "libraries": model.report.get("libraries"),
     }
-
-
-def _replay(session: Session, tenant_id: str, prediction: PredictionRecord, snapshot: SnapshotRecord) -> JsonObject:
-    """Put the stored snapshot through the stored artifact once more."""
-    if prediction.kind == PERSONALIZATION:
-        return replay_journey(prediction, snapshot)
-    kind = MODEL_KINDS.get(prediction.kind)
-    if kind is None:
-        return {"same": None, "why": "rules over events gave this answer; there is no model to compute it again"}
-    champion = model_registry.champion_of_version(session, tenant_id, prediction.model_version, kind)
-    if champion is None:
-        return {"same": False, "why": "its model is not there any more, or does not open in this version of Hearth"}
-    return kind.replay(champion, prediction, snapshot)

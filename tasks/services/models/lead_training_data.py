@@ -62,14 +62,25 @@ def closed_of(session: Session, tenant_id: str, as_of: datetime | None = None) -
     return [(lead, reading(lead, as_of=as_of)) for lead in closed]
 
 
-def rows_of(session: Session, tenant_id: str, as_of: datetime | None, *, seen_after_end: bool = True) -> LabelledRows:
+def rows_of(
+    session: Session,
+    tenant_id: str,
+    as_of: datetime | None,
+    *,
+    seen_after_end: bool = True,
+    newest: int | None = None,
+) -> LabelledRows:
     """Return a tenant's labelled leads, or those labelled by a moment; live scoring's row wins over an import's.
 
-    Without `seen_after_end` none is among them that was seen only after its end.
+    Without `seen_after_end` none is among them that was seen only after its end; with `newest` no more than those that
+    ended last.
     """
     closed = closed_of(session, tenant_id, as_of)
     usable = closed_leads.usable(closed_leads.tallied(closed), seen_after_end=seen_after_end)
     learnable = {lead.lead_id: (lead, read) for lead, read in closed if usable.observed.get(read)}
+    if newest is not None:
+        by_end = sorted(learnable, key=lambda lead_id: _end_of(learnable[lead_id][0]), reverse=True)
+        learnable = {lead_id: learnable[lead_id] for lead_id in by_end[:newest]}
     imported = [lead_id for lead_id, (lead, _) in learnable.items() if not lead.scored_before]
     records = leads.get(session, tenant_id, lead_ids=imported)
     readings = {lead_id: read for lead_id, (_, read) in learnable.items()}
@@ -124,6 +135,10 @@ def facts(rows: Sequence[LabelledRow], usable: Usable) -> JsonObject:
         "closed": {**usable.closed, "usable": len(rows), "left_out": dict(usable.left_out)},
         "observed": {name: [row.observed for row in rows].count(name) for name in OBSERVED},
     }
+
+
+def _end_of(lead: ClosedLead) -> datetime:
+    return lead.label_at or lead.observed_at
 
 
 def _profiles(

@@ -55,6 +55,17 @@ def champion_of_version(
     return _open_record(_owner_of(tenant_id, version)[0], record_of(session, tenant_id, version), kind)
 
 
+def open_version(session: Session, tenant_id: str, version: str, kind: ModelKind[ScorerT]) -> Champion[ScorerT] | None:
+    """Return the scorer that a prediction names as `champion_of_version` does, or the champion this process has open.
+
+    It spares reading the artifact. A replay for an audit does not take it: that reads what is stored.
+    """
+    opened = _champion_of(session, _owner_of(tenant_id, version)[0], kind)
+    if opened is not None and opened.version == version:
+        return opened
+    return champion_of_version(session, tenant_id, version, kind)
+
+
 def record_of(session: Session, tenant_id: str, version: str) -> ModelRecord | None:
     """Return the registry's row of a model that a prediction names; None where there is none, as of the scorecard."""
     owner, own_version = _owner_of(tenant_id, version)

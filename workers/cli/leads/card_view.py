@@ -8,6 +8,7 @@ from domain.documents import JsonMapping
 from workers.cli.base.formatting import between, moment, money, number, percent, there
 from workers.cli.base.output import facts, filled, say, table
 from workers.cli.leads.action_views import show_actions, show_consent, show_next, show_risk
+from workers.cli.leads.explanation_view import show_what_if
 from workers.cli.leads.personalization_view import show_personalization
 from workers.pages.labels import CHANNELS, plain
 
@@ -81,6 +82,8 @@ def show_score(data: JsonMapping) -> None:
     """Print the score that counts and why, in the order in which somebody asks."""
     score = data["score"]
     facts("score", {**_judgement(data, score), **reasons(score), **_standing(data), **_source(score)})
+    if score.get("what_if"):
+        show_what_if(score["what_if"])
 
 
 def _judgement(data: JsonMapping, score: JsonMapping) -> dict[str, object]:

@@ -18,6 +18,7 @@ from workers.cli.base.output import emit, facts, say, table
 from workers.cli.base.zones import times_of
 from workers.cli.leads.action_views import surety
 from workers.cli.leads.card_view import how_sure, marked, reasons
+from workers.cli.leads.explanation_view import show_similar, show_what_if
 from workers.cli.leads.scores import newest_score
 from workers.pages.labels import evidence, plain
 
@@ -58,7 +59,8 @@ def explain(
     """Explain one score and compute it again; exits with 1 when the new score differs.
 
     PREDICTION is the id of a score, as cards, worklists and the history name it. Tells first what was said and why,
-    how sure it is and by which model; then, for an audit, the snapshot, events, what was missing, and the replay.
+    how sure it is and by which model, what would change it, and what became of closed leads like this one; then, for an
+    audit, the snapshot, events, what was missing, and the replay.
     """
     if (prediction is None) == (lead is None):
         raise click.UsageError("give the id of a score, or --lead, one of the two")
@@ -93,6 +95,7 @@ def show_explanation(explanation: Explanation, *, everything: bool = False) -> N
     )
     _indicators(answer)
     _journey(answer)
+    _changes(evidence_record)
     say("for an audit")
     names = ("as_of", "computed_at", "log_odds", "base", "rest")
     ids = {"lead": evidence_record["lead_id"], "tenant": evidence_record["tenant_id"], "kind": evidence_record["kind"]}
@@ -137,6 +140,14 @@ def _how_sure(answer: JsonMapping) -> str:
     """Return how far a score is trusted, by its interval, or a risk, by its confidence."""
     confidence = answer.get("confidence")
     return how_sure(answer) if confidence is None else f"{surety(confidence)}, {percent(confidence)}"
+
+
+def _changes(record: JsonMapping) -> None:
+    """Print what would change an answer, and what became of similar leads; nothing where rules gave it."""
+    if record.get("what_if"):
+        show_what_if(record["what_if"])
+    if record.get("similar"):
+        show_similar(record["similar"])
 
 
 def _snapshot(snapshot: JsonMapping, *, everything: bool) -> None:

@@ -88,11 +88,12 @@ def assess(tenant: str, lead: str | None, every: bool, top: int, as_json: bool) 
 @tenant_option
 @click.option("--agent", metavar="A", help="Only leads assigned to this agent.")
 @click.option("--top", type=click.IntRange(1, 200), help="How many calls; the agent's capacity, else 20, without it.")
+@click.option("--what-if", is_flag=True, help="Also what would change each score; takes longer.")
 @json_option
-def worklist(tenant: str, agent: str | None, top: int | None, as_json: bool) -> None:
+def worklist(tenant: str, agent: str | None, top: int | None, what_if: bool, as_json: bool) -> None:
     """Today's calls in order, with reasons."""
     with reader(tenant) as caller:
-        answer = caller.envelope("hearth.leads.worklist", assigned_to=agent, capacity=top)
+        answer = caller.envelope("hearth.leads.worklist", assigned_to=agent, capacity=top, what_if=what_if)
     if as_json:
         emit(answer["data"])
         return
@@ -125,11 +126,12 @@ def _has_leads(tenant: str) -> bool:
 @click.command(cls=Command, epilog=example("hearth card --tenant demo SIM-00001"))
 @tenant_option
 @click.argument("lead", metavar="LEAD")
+@click.option("--what-if", is_flag=True, help="Also what would change the score; takes longer.")
 @json_option
-def card(tenant: str, lead: str, as_json: bool) -> None:
+def card(tenant: str, lead: str, what_if: bool, as_json: bool) -> None:
     """Everything known of one lead's score: LEAD is Hearth's id or the CRM's."""
     with reader(tenant) as caller, database(settings()):
-        data = caller.call("hearth.leads.card", lead_id=chosen(tenant, lead)[0])
+        data = caller.call("hearth.leads.card", lead_id=chosen(tenant, lead)[0], what_if=what_if)
         if as_json:
             emit(data)
             return

@@ -13,7 +13,7 @@ from workers.cli.leads.personalization_view import approach, missing, standing
 
 COLUMNS = (
     *("rank", "lead", "chance", "band", "why now", "action", "due by", "stands at", "speak to it"),
-    *("new", "risk", "reasons", "model"),
+    *("new", "risk", "reasons", "what would change it", "model"),
 )
 NO_DATES = "no dates in your file: when to call cannot be told; the order is by chance alone"
 NO_CONSENT = (
@@ -104,6 +104,7 @@ def _row(lead: JsonMapping, zone: str | None, *, with_tone: bool) -> Sequence[ob
         (lead.get("changed") or {}).get("text"),
         _risk(lead.get("risk")),
         texts(lead["reasons"]),
+        _what_if(lead.get("what_if")),
         lead["model"],
     )
 
@@ -112,6 +113,14 @@ def _action(lead: JsonMapping, zone: str | None) -> str:
     """Return the action, and its earliest time if that is not now."""
     later = f", not before {moment(lead['not_before'], zone=zone)}" if lead["not_before"] else ""
     return f"{way(lead)}{later}"
+
+
+def _what_if(helps: JsonMapping | None) -> str | None:
+    """Return what would change a lead's score: what is done, and the score and band then."""
+    if helps is None:
+        return None
+    band = f", {helps['band']}" if helps["band"] else ""
+    return f"{helps['text']}: {percent(helps['probability'])}{band}"
 
 
 def _risk(risk: JsonMapping | None) -> str | None:

@@ -1,0 +1,100 @@
+"""The explainers that there are, one a kind of prediction. A new kind is one record here."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from db.records import PredictionRecord, SnapshotRecord
+from db.session import Session
+from domain.documents import JsonMapping, JsonObject
+from domain.risk import RISK_LEVELS, RISK_STARTS
+from domain.scores import HOT, WARM
+from ml.arrays import Floats
+from ml.churn.risk import level_of
+from ml.explain.counterfactual import Goal
+from ml.explain.neighbours import by_meaning
+from ml.leads import band
+from ml.profiles import FeatureMatrix
+from tasks.services.explanations.explainer import Answerer, Explainer
+from tasks.services.models import model_registry
+from tasks.services.models.model_kind import Champion, ModelKind
+from tasks.services.models.model_kinds import CHURN, LEAD_SCORE
+from tasks.services.personalization.personalize import replay_journey
+from tasks.services.personalization.views import KIND as PERSONALIZATION
+
+#: why nothing is computed once more
+RULES = "rules over events gave this answer; there is no model to compute it again"
+GONE = "its model is not there any more, or does not open in this version of Hearth"
+#: why nothing is said of what would change an answer
+NOT_ASKED = "rules over events gave this answer, which cannot be asked about other features"
+
+
+def explainer_of(kind: str) -> Explainer:
+    """Return the explainer of a kind of prediction; of one that rules gave, the explainer that says so."""
+    return EXPLAINERS.get(kind) or Explainer(kind=kind, replay=_no_replay)
+
+
+def _no_replay(session: Session, tenant_id: str, stored: PredictionRecord, snapshot: SnapshotRecord) -> JsonObject:
+    return {"same": None, "why": RULES}
+
+
+def _replay_model(
+    kind: ModelKind[Any], session: Session, tenant_id: str, stored: PredictionRecord, snapshot: SnapshotRecord
+) -> JsonObject:
+    """Put the stored snapshot through the stored artifact once more."""
+    champion = model_registry.champion_of_version(session, tenant_id, stored.model_version, kind)
+    return {"same": False, "why": GONE} if champion is None else kind.replay(champion, stored, snapshot)
+
+
+def _replay_journey(session: Session, tenant_id: str, stored: PredictionRecord, snapshot: SnapshotRecord) -> JsonObject:
+    return replay_journey(stored, snapshot)
+
+
+def _open_model(kind: ModelKind[Any], session: Session, tenant_id: str, stored: PredictionRecord) -> Answerer | str:
+    champion: Champion[Any] | None = model_registry.open_version(session, tenant_id, stored.model_version, kind)
+    if champion is None:
+        return GONE
+    if champion.scorer is None:
+        return NOT_ASKED
+    return Answerer(log_odds=champion.scorer.log_odds, space=partial(_by_contributions, champion.scorer))
+
+
+def _by_contributions(scorer: Any, matrix: FeatureMatrix) -> Floats:
+    explained = scorer.explained(matrix)
+    return by_meaning(explained.features, explained.contributions)
+
+
+def _warmer(stored: PredictionRecord, settings: JsonMapping) -> Goal | None:
+    """Return the border of the band above a score, by the tenant's own borders."""
+    borders = {"hot": HOT, "warm": WARM, **(settings.get("bands") or {})}
+    above = {"cold": "warm", "warm": "hot"}.get(band(stored.probability or 0.0, **borders))
+    return None if above is None else Goal(name=above, border=borders[above], rises=True)
+
+
+def _calmer(stored: PredictionRecord, settings: JsonMapping) -> Goal | None:
+    """Return the border of the level below a risk."""
+    place = RISK_LEVELS.index(level_of(stored.probability or 0.0))
+    return Goal(name=RISK_LEVELS[place - 1], border=RISK_STARTS[place - 1], rises=False) if place else None
+
+
+#: kind of prediction -> how it is explained
+EXPLAINERS: dict[str, Explainer] = {
+    explainer.kind: explainer
+    for explainer in (
+        Explainer(
+            kind=LEAD_SCORE.name,
+            replay=partial(_replay_model, LEAD_SCORE),
+            open=partial(_open_model, LEAD_SCORE),
+            find_goal=_warmer,
+        ),
+        Explainer(
+            kind=CHURN.name,
+            replay=partial(_replay_model, CHURN),
+            open=partial(_open_model, CHURN),
+            find_goal=_calmer,
+            rises=False,
+        ),
+        Explainer(kind=PERSONALIZATION, replay=_replay_journey),
+    )
+}
