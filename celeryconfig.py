@@ -169,6 +169,12 @@ beat_schedule: dict[str, dict[str, object]] = {
         "schedule": 10.0,
         "options": {"expires": 9, "ignore_result": True},
     },
+    # what did not happen to scored leads by the end of a horizon of days; each tenant once an hour, by its slot
+    "online-mature": {
+        "task": "hearth.online.mature",
+        "schedule": 3600.0,
+        "options": {"expires": 3599, "ignore_result": True},
+    },
     "backfill-sweep": {
         "task": "hearth.backfill.sweep",
         "schedule": 15.0,

@@ -26,7 +26,8 @@ class TargetMeaning:
     horizon: timedelta
     #: kind of the batch prediction that makes a snapshot a scored one, and whose probability is kept beside the label
     scored_by: str
-    #: kinds of events (canonical, without `outcome.`) by which it came true at once, and by which it no longer can
+    #: kinds of events (canonical, without `outcome.`) by which it came true, and by which it no longer can; replies are
+    #: also what `ml.personalization.replies` takes for one
     happened: frozenset[str] = frozenset()
     ruled_out: frozenset[str] = frozenset()
 
@@ -38,7 +39,7 @@ MEANINGS: Final[Mapping[Target, TargetMeaning]] = {
         question="does the lead answer within 7 days",
         horizon=timedelta(days=7),
         scored_by=LEAD_SCORE.name,
-        happened=frozenset({"replied", "replies", "sms_in"}),
+        happened=frozenset({"replied"}),
     ),
     "booking": TargetMeaning(
         question="is an appointment or a showing made or kept within 14 days",
@@ -59,5 +60,3 @@ MEANINGS: Final[Mapping[Target, TargetMeaning]] = {
         scored_by=CHURN.name,
     ),
 }
-#: kinds that are a reply only where the lead did them
-REPLY_IF_INBOUND: Final = frozenset({"calls", "messages", "inquiries"})

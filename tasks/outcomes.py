@@ -23,6 +23,7 @@ from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
 from tasks.services.interventions import action_views
 from tasks.services.leads import refusals
+from tasks.services.online import signals
 
 #: outcomes that close a lead -> the label that they give
 LABELS: Mapping[str, bool] = {"won": True, "lost": False, "abandoned": False}
@@ -38,11 +39,12 @@ def record(session: Session, request: RecordOutcomes, context: TaskContext) -> T
     One that unsubscribed closes every channel. Leads with a new outcome are scored within the tenant's window, as after
     an event. An outcome of an action moves it to its next state.
 
-    `online_updates` counts the updates of online learners. It is 0 until there are such learners.
+    What decides a target of online learning becomes a signal of the newest snapshot that was scored before it;
+    `online_updates` counts those that are new.
     """
     counts = {"recorded": 0, "duplicates": 0, "labels_created": 0, "online_updates": 0, "actions": 0}
     actions = _actions(session, request)
-    touched = set()
+    touched, happened = set(), list[tuple[str, EventDraft]]()
     lead_ids = _leads_of(session, request)
     for index, (outcome, lead_id) in enumerate(zip(request.outcomes, lead_ids, strict=True)):
         action = actions.get((lead_id, outcome.action_id or ""))
@@ -50,6 +52,7 @@ def record(session: Session, request: RecordOutcomes, context: TaskContext) -> T
         new = events.add(session, request.tenant_id, lead_id=lead_id, drafts=drafts)
         counts["recorded" if new else "duplicates"] += 1
         touched |= {lead_id} if new else set()
+        happened += [(lead_id, drafts[0])] if new else []
         if new and outcome.type in LABELS:
             counts["labels_created"] += _label(session, request.tenant_id, lead_id, outcome)
         if new and outcome.type == "unsubscribed":
@@ -57,6 +60,7 @@ def record(session: Session, request: RecordOutcomes, context: TaskContext) -> T
         if new and outcome.action_id is not None and outcome.type in ENDS:
             counts["actions"] += _move(session, context, outcome, action, index=index)
     rescore_queue.touch(session, request.tenant_id, lead_ids=sorted(touched))
+    counts["online_updates"] = signals.join(session, context, happened)
     return TaskResult(data=counts)
 
 

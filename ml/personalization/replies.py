@@ -91,6 +91,18 @@ def read_replies(interactions: Iterable[Interaction], as_of: datetime) -> ReplyH
     return ReplyHistory(moments=tuple(moments), channels=tallies)
 
 
+def is_reply(event: Interaction) -> bool:
+    """Return whether an interaction is a reply.
+
+    >>> noon = datetime(2026, 5, 4, 12)
+    >>> told = [("sms", "inbound"), ("sms", "outbound"), ("call", "inbound"), ("email_opened", "inbound")]
+    >>> [is_reply(Interaction(kind=kind, direction=side, occurred_at=noon, recorded_at=noon)) for kind, side in told]
+    [True, False, True, False]
+    """
+    kind = canonical(event.kind, event.direction)
+    return kind is not None and _is_reply(event, kind)
+
+
 def slots_of(moments: Iterable[datetime], zone: ZoneInfo) -> list[tuple[int, int]]:
     """Return the days (ordinals) and two-hour slots of replies on a local clock, each pair once, in order.
 

@@ -27,6 +27,8 @@ from tasks.runtime.task import job
 from tasks.services.backfill import file_layout, reconcile
 from tasks.services.leads import refusals
 from tasks.services.models import closed_leads
+from tasks.services.online import signals
+from tasks.services.online.meanings import news_of
 
 #: seconds for which a chunk that a worker has begun is leased to it
 LEASE = 20.0
@@ -231,6 +233,7 @@ def _merge_rows(
         savepoint.rollback()
     else:
         refusals.announce_import(context, results, backfill_id=record.backfill_id)
+        signals.join(session, context, news_of([draft for _, draft in converted], results, context.now))
     if compared and not abort:
         reconciliation.save(session, tenant_id, backfill_id=record.backfill_id, rows=compared)
     return tally, abort

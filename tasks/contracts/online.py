@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from domain.targets import Target
+from tasks.contracts.base.lead_reference import LeadIds
 from tasks.contracts.base.request import Request
+from tasks.contracts.system import Upkeep
 
 
 class LearnSignals(Request):
@@ -16,3 +18,9 @@ class LearnSignals(Request):
 
 class ScoreSnapshots(Request):
     """Give a tenant's new snapshots their online scores."""
+
+
+class MatureSignals(Upkeep):
+    """Label scored snapshots whose horizon has passed: of one tenant, or of all. With leads, label their churn again."""
+
+    lead_ids: LeadIds | None = None

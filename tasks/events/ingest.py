@@ -9,7 +9,7 @@ from db.session import Session
 from tasks.contracts.events import IngestEvents
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
-from tasks.services.events.apply_events import announce_refusals, apply
+from tasks.services.events.apply_events import announce_refusals, apply, join_signals
 from tasks.services.events.event_item import Item, counts, origin_of
 
 
@@ -18,6 +18,7 @@ def ingest_many(session: Session, calls: Sequence[tuple[IngestEvents, TaskContex
     items_by_call = [_read(request, context) for request, context in calls]
     for _, run in groupby(chain.from_iterable(items_by_call), key=lambda item: item.source):
         apply(session, calls[0][1].tenant_id, list(run), calls[0][1].now)
+    join_signals(session, calls[0][1], list(chain.from_iterable(items_by_call)))
     for items, (_, context) in zip(items_by_call, calls, strict=True):
         announce_refusals(context, items)
     return [TaskResult(data=counts(items)) for items in items_by_call]

@@ -19,7 +19,7 @@ from tasks.contracts.events import ReplayEvents
 from tasks.runtime.bisect_batch import bisect
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
-from tasks.services.events.apply_events import announce_refusals, apply
+from tasks.services.events.apply_events import announce_refusals, apply, join_signals
 from tasks.services.events.event_item import Item, origin_of
 
 log = structlog.get_logger(__name__)
@@ -69,6 +69,7 @@ def replay(request: ReplayEvents, context: TaskContext) -> JsonObject:
             for _, group in groupby(items, key=lambda item: item.source):
                 apply(session, tenant_id, list(group), context.now)
             announce_refusals(part, items)
+            join_signals(session, part, items)
         tally.add(items)
 
     def failed(raw_id: str, error: str) -> None:

@@ -18,6 +18,8 @@ from tasks.runtime import lead_references
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect
 from tasks.services.leads import refusals
+from tasks.services.online import signals
+from tasks.services.online.meanings import news_of
 
 
 @effect("hearth.leads.upsert", UpsertLeads, queue="ingest", scope="write")
@@ -30,6 +32,7 @@ def upsert(session: Session, request: UpsertLeads, context: TaskContext) -> Task
     results = leads.upsert(session, request.tenant_id, drafts=drafts, policy=request.policy, now=context.now)
     changed = {result.lead_id for result in results if result.lead_id and result.outcome in {"created", "updated"}}
     rescore_queue.touch(session, request.tenant_id, lead_ids=sorted(changed))
+    signals.join(session, context, news_of(drafts, results, context.now))
     refusals.announce_results(context, results)
     for index, draft in enumerate(drafts):
         if any_not_understood(draft.statements):

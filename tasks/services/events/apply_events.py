@@ -20,6 +20,8 @@ from tasks.intake.parsed_event import ParsedEvent
 from tasks.runtime.context import TaskContext
 from tasks.services.events.event_item import FORGOTTEN, Item, still_open
 from tasks.services.leads import refusals
+from tasks.services.online import signals
+from tasks.services.online.meanings import news_of
 
 #: values of a state that say as much as its absence
 BLANK = frozenset({"", "[]"})
@@ -38,6 +40,12 @@ def announce_refusals(context: TaskContext, items: Sequence[Item]) -> None:
         if item.lead_id is not None and item.refusals:
             fresh[item.lead_id] = (*fresh.get(item.lead_id, ()), *item.refusals)
     refusals.announce(context, fresh)
+
+
+def join_signals(session: Session, context: TaskContext, items: Sequence[Item]) -> int:
+    """Join what events newly tell with the snapshots that were scored before; return the number of signals."""
+    told = [(item.lead_id, event) for item in items if item.lead_id is not None for event in item.happened]
+    return signals.join(session, context, told)
 
 
 def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
@@ -169,7 +177,7 @@ def _upsert(
 ) -> None:
     drafts = [_draft(item, parsed) for item, parsed in events_read]
     results = leads.upsert(session, tenant_id, drafts=drafts, policy=policy, now=now) if drafts else []
-    for (item, _), result in zip(events_read, results, strict=True):
+    for (item, _), draft, result in zip(events_read, drafts, results, strict=True):
         item.lead_id = result.lead_id
         if tombstones.FORGOTTEN in result.codes:
             item.end("ignored", FORGOTTEN)
@@ -177,6 +185,7 @@ def _upsert(
             item.end("invalid", "conflict", "email")
         item.news = result.outcome in {"created", "updated"}
         item.refusals = result.refusals
+        item.happened = tuple(event for _, event in news_of([draft], [result], now))
 
 
 def _draft(item: Item, parsed: ParsedEvent) -> LeadDraft:

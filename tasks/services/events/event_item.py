@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from db.records import ConsentStatement, RawEventDraft
+from db.records import ConsentStatement, EventDraft, RawEventDraft
 from domain.documents import JsonObject
 from tasks.crm.adapter import CrmAdapter
 from tasks.crm.adapters import adapter_of_events
@@ -64,6 +64,8 @@ class Item:
     back: bool = False
     #: it created or changed the lead
     news: bool = False
+    #: the events that are new by it, of a lead that was known before
+    happened: tuple[EventDraft, ...] = ()
     changed: frozenset[str] = frozenset()
     #: refusals and doubts that are new by it
     refusals: tuple[ConsentStatement, ...] = ()

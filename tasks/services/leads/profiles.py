@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from db import consent, merging
-from db.records import EventRecord, LeadRecord, LeadState, ScoringView
+from db.records import EventDraft, EventRecord, LeadRecord, LeadState, ScoringView
 from db.repositories.events import events, message_analyses
 from db.repositories.leads import leads
 from db.session import Session
@@ -204,7 +204,7 @@ def _typed(fields: JsonMapping) -> JsonObject:
     }
 
 
-def to_interaction(event: EventRecord) -> Interaction:
+def to_interaction(event: EventRecord | EventDraft) -> Interaction:
     """Return an event as the models read it."""
     value = event.facts.get("value")
     return Interaction(
