@@ -32,6 +32,7 @@ export interface Tasks {
   "hearth.interventions.waiting": { request: WaitingActions; data: WaitingList };
   "hearth.jobs.status": { request: JobStatus; data: JobState };
   "hearth.leads.card": { request: CardRequest; data: Card };
+  "hearth.leads.explain": { request: ExplainScore; data: ExplainedLead };
   "hearth.leads.history": { request: ScoreHistory; data: History };
   "hearth.leads.mark": { request: MarkScore; data: Marked };
   "hearth.leads.override": { request: OverrideScore; data: Overridden };
@@ -41,6 +42,7 @@ export interface Tasks {
   "hearth.leads.withdraw_override": { request: WithdrawOverride; data: OverrideWithdrawn };
   "hearth.leads.worklist": { request: WorklistRequest; data: Worklist };
   "hearth.models.train": { request: TrainModel; data: Training };
+  "hearth.online.learn": { request: LearnSignals; data: Learnt };
   "hearth.outbound.pull": { request: PullEvents; data: Events };
   "hearth.outcomes.record": { request: RecordOutcomes; data: RecordedOutcomes };
   "hearth.pipelines.assess": { request: Assess; data: StartedAssessment };
@@ -278,6 +280,12 @@ export interface Bands {
   warm?: number;
 }
 
+/** Where the next better band begins. */
+export interface Border {
+  band: string;
+  border: number;
+}
+
 /** Keep events until the CRM pulls them. */
 export interface CallbackPull {
   kind: "pull";
@@ -370,6 +378,8 @@ export interface CardRequest {
   lead_id?: string | null;
   external_id?: string | null;
   source_system?: string | null;
+  /** @default false */
+  what_if?: boolean;
 }
 
 /** The score that counts; the parts are the model's, also where a person judged otherwise. */
@@ -386,6 +396,7 @@ export interface CardScore {
   fit: number;
   engagement: number;
   data_quality: number;
+  what_if?: WhatIf | null;
   prediction_id: string;
   as_of: string;
   model: string;
@@ -651,6 +662,46 @@ export interface EventWithdrawn {
 export interface Events {
   events: Array<OutboundEvent>;
   cursor: number;
+}
+
+/** Say what would change a stored answer about a lead, and what became of closed leads like it. */
+export interface ExplainScore {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  lead_id?: string | null;
+  external_id?: string | null;
+  source_system?: string | null;
+  /** @default "lead_score" */
+  kind?: string;
+  prediction_id?: string | null;
+  /** @default 5 */
+  similar?: number;
+}
+
+/** What would change a stored answer, and what became of similar closed leads. */
+export interface ExplainedLead {
+  lead_id: string;
+  external_id: string | null;
+  source_system: string | null;
+  kind: string;
+  score: ExplainedScore | null;
+  what_if: WhatIf | null;
+  similar: SimilarLeads | null;
+  why_not: string | null;
+}
+
+/** The stored answer that is explained. */
+export interface ExplainedScore {
+  prediction_id: string;
+  as_of: string;
+  probability: number | null;
+  band: string | null;
+  model: string;
 }
 
 /** Write everything that is stored about a person to a file. */
@@ -1152,6 +1203,31 @@ export interface LeadRisks {
   identities?: Array<Identified> | null;
 }
 
+/** Learn what became of scored leads, for one target; Hearth sends it itself when a signal was stored. */
+export interface LearnSignals {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  target: "reply" | "booking" | "won" | "churned";
+  /** @default false */
+  rebuild?: boolean;
+}
+
+/** How far the online learner of a target is. */
+export interface Learnt {
+  target: "reply" | "booking" | "won" | "churned";
+  state: "learnt" | "held" | "more" | "unchanged";
+  applied: number;
+  generation: number;
+  cursor: number;
+  signals: number | null;
+  leader: "logistic_regression" | "passive_aggressive" | "gaussian_nb" | "knn" | "hoeffding_tree" | "hoeffding_adaptive_tree" | "adaptive_random_forest" | "adwin_bagging" | null;
+}
+
 /** A lead's consent: the state of each channel, and the newest statements. */
 export interface Ledger {
   contactable: boolean;
@@ -1161,6 +1237,24 @@ export interface Ledger {
   lead_id: string;
   external_id: string | null;
   source_system: string | null;
+}
+
+/** What a step by itself would change. */
+export interface LeverAlone {
+  lever: string;
+  by: "agent" | "lead";
+  times: number;
+  text: string;
+  probability: number;
+  log_odds: number;
+}
+
+/** Something that somebody can do, so many times. */
+export interface LeverStep {
+  lever: string;
+  by: "agent" | "lead";
+  times: number;
+  text: string;
 }
 
 /** What somebody said of a score. */
@@ -2004,6 +2098,27 @@ export interface SentLeadScore {
   score: number;
 }
 
+/** A closed lead that the model sees much like this one. */
+export interface SimilarLead {
+  lead_id: string;
+  external_id: string | null;
+  source_system: string | null;
+  outcome: "won" | "lost";
+  known_at: string;
+  distance: number;
+}
+
+/** The closed leads nearest to this one, and what became of them. */
+export interface SimilarLeads {
+  compared: number;
+  of: number;
+  won: number;
+  interval: [number, number];
+  typical_distance: number;
+  unlike_all: boolean;
+  leads: Array<SimilarLead>;
+}
+
 /** An id by which a source knows a person; plain text means the id in any source. */
 export interface SourceId {
   external_id: string;
@@ -2213,6 +2328,7 @@ export interface TrainModel {
   promote?: "auto" | "never";
   /** @default 0 */
   seed?: number;
+  options?: Record<string, number> | null;
 }
 
 /** What a training has brought; status `insufficient_data` where there was too little to learn from. */
@@ -2386,6 +2502,23 @@ export interface WaitingPlan {
   kinds: Array<WaitingKind>;
 }
 
+/** What the model would answer if something were done: no claim of what doing it would cause. */
+export interface WhatIf {
+  goal: Border | null;
+  steps: Array<LeverStep>;
+  probability: number;
+  alone: Array<LeverAlone>;
+  tried: number;
+  levers: string;
+}
+
+/** What would change a score, in one line. */
+export interface WhatIfBrief {
+  text: string;
+  band: string | null;
+  probability: number;
+}
+
 /** Why a lead may not be contacted on a channel; null: on any. */
 export interface WhyNot {
   channel: string | null;
@@ -2432,6 +2565,8 @@ export interface WorklistRequest {
   dry_run?: boolean;
   assigned_to?: string | null;
   capacity?: number | null;
+  /** @default false */
+  what_if?: boolean;
 }
 
 /**
@@ -2467,6 +2602,7 @@ export interface WorklistRow {
   journey?: JourneyBrief | null;
   send_window?: SendWindowBrief | null;
   suggestion?: Advice | null;
+  what_if?: WhatIfBrief | null;
 }
 
 /** The worth of a closed deal to the tenant, in its own figures; without them no amount of money is ever shown. */

@@ -94,6 +94,7 @@ def scores(call: Caller, lead_id: str) -> None:
     call("leads.card", **OWN)
     call("leads.withdraw_override", **OWN, actor="ann")
     call("leads.history", **OWN, limit=1)
+    call("leads.explain", **OWN)
     assert row["lead_id"] == lead_id
 
 
