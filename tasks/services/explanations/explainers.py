@@ -10,16 +10,19 @@ from db.session import Session
 from domain.documents import JsonMapping, JsonObject
 from domain.risk import RISK_LEVELS, RISK_STARTS
 from domain.scores import HOT, WARM
+from domain.targets import TARGETS
 from ml.arrays import Floats
 from ml.churn.risk import level_of
 from ml.explain.counterfactual import Goal
 from ml.explain.neighbours import by_meaning
 from ml.leads import band
 from ml.profiles import FeatureMatrix
+from tasks.services.explanations import online
 from tasks.services.explanations.explainer import Answerer, Explainer
 from tasks.services.models import model_registry
 from tasks.services.models.model_kind import Champion, ModelKind
 from tasks.services.models.model_kinds import CHURN, LEAD_SCORE
+from tasks.services.online.names import kind_of
 from tasks.services.personalization.personalize import replay_journey
 from tasks.services.personalization.views import KIND as PERSONALIZATION
 
@@ -96,5 +99,9 @@ EXPLAINERS: dict[str, Explainer] = {
             rises=False,
         ),
         Explainer(kind=PERSONALIZATION, replay=_replay_journey),
+        *(
+            Explainer(kind=kind_of(target), replay=online.replay, open=online.open_state, rises=target != "churned")
+            for target in TARGETS
+        ),
     )
 }

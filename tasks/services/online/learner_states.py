@@ -82,10 +82,12 @@ def by_expert(score: OnlineScore) -> dict[str, float]:
 
 
 def in_order(experts: Mapping[str, float]) -> tuple[float, ...] | None:
-    """Return what was said by expert as the model takes it; None where another set of experts said it."""
+    """Return what was said by expert as the model takes it; None where another set of experts said it, or no odds."""
     from ml.online import EXPERTS
 
-    return tuple(experts[name] for name in EXPERTS) if experts.keys() == set(EXPERTS) else None
+    if experts.keys() != set(EXPERTS) or not all(0 < said < 1 for said in experts.values()):
+        return None
+    return tuple(experts[name] for name in EXPERTS)
 
 
 def _newest(session: Session, tenant_id: str, head: HeadRecord) -> CheckpointRecord | None:

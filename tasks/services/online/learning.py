@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, cast
 
 from db.records import HeadRecord, LeaseRecord, ServedScore, SignalRecord, SignalScoreRecord
 from db.repositories.jobs import leases
@@ -106,6 +106,18 @@ def opened(session: Session, tenant_id: str, head: HeadRecord) -> OpenLearner | 
     if learner is None or learner.generation != head.generation:
         learner = learner_states.open_learner(session, tenant_id, head)
     return learner
+
+
+def relearn(session: Session, learner: OpenLearner, *, until: int) -> None:
+    """Have a learner that is nobody's learn the signals up to a number again; nothing is written."""
+    target = cast("Target", learner.target)
+    while learner.cursor < until:
+        found = signals.after(session, learner.tenant_id, target=target, cursor=learner.cursor, limit=CHUNK)
+        known = [signal for signal in found if signal.seq <= until]
+        if not known:
+            return
+        before, served = _served(session, learner.tenant_id, target, known)
+        _learn(learner, _Look(head=None, learner=learner, signals=known, before=before, served=served))
 
 
 def _look(tenant_id: str, target: Target) -> _Look:

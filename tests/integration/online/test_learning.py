@@ -14,6 +14,7 @@ from db.repositories.online import checkpoints, heads, signal_scores
 from db.repositories.privacy import erasure
 from db.session import EVERY_TENANT, reading, transaction
 from ml.online import OnlineModel, checkpoint
+from ml.online.fingerprint import fingerprint
 from tasks.contracts import answers
 from tasks.online.learn import learn, sweep
 from tasks.services.online import learning, open_learners, saving
@@ -60,15 +61,20 @@ def state(target: str = "reply", tenant_id: str = T) -> list[object]:
     """What a learner says of leads that it never saw, to the last bit, and its figures."""
     learner = open_learners.bound().get(tenant_id, target)
     assert learner is not None
-    return [*(learner.model.score(told.features(number)) for number in PROBES), learner.model.report()]
+    return seen(learner.model)
 
 
-def clean(numbers, served=None) -> list[object]:
+def seen(model: OnlineModel) -> list[object]:
+    scores_of_others = (model.score(told.features(number)) for number in PROBES)
+    return [fingerprint(model), *scores_of_others, model.report()]
+
+
+def clean(numbers) -> list[object]:
     """The same of a model that learnt these signals in one run, and nothing happened."""
     model = OnlineModel(seed=0)
     for number in numbers:
-        model.learn(told.features(number), told.label(number), None)
-    return [*(model.score(told.features(number)) for number in PROBES), model.report()]
+        model.learn(told.features(number), told.label(number))
+    return seen(model)
 
 
 def test_signals_are_learnt_in_order_and_once():
