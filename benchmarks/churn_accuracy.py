@@ -8,14 +8,17 @@ from benchmarks import churn_data, harness, tables
 from benchmarks.figures import Better, Figures, Outcome, Ratio, rounded
 from ml.arrays import Bools
 from ml.churn.scorer import ChurnScorer
+from ml.ensemble.baseline import plain_boosting
 from ml.leads import Training, train
 from ml.profiles import FeatureMatrix
-from ml.training.evaluation import Metrics
+from ml.training.evaluation import Metrics, auc
 
 SEED = 0
 FIGURES = ("auc", "pr_auc", "accuracy", "brier", "ece", "log_loss", "lift_top_decile", "recall_top_decile")
 #: lower is better
 ERRORS = frozenset({"brier", "ece"})
+#: how far the ensemble may lie behind one plain boosting of 250 trees
+PLAIN_GOAL = -0.001
 #: standard errors on either side of a 95 % interval
 _SIDES = 2 * 1.96
 
@@ -31,6 +34,9 @@ def measure(quick: bool) -> Outcome:
         ratios[f"noise.{name}"] = _noise(told)
         if name in churn_data.SETS and not quick:
             ratios |= _goals(name, told.metrics)
+            ahead = told.metrics.auc - figures[name]["plain_boosting_auc"]
+            of = "our AUC minus that of plain boosting"
+            ratios[f"plain.{name}"] = Ratio(value=ahead, goal=PLAIN_GOAL, better="higher", of=of)
     rows = sum(told["rows"] for told in figures.values())
     return Outcome(data=" and ".join(figures), rows=rows, seed=SEED, figures=figures, ratios=ratios)
 
@@ -39,9 +45,11 @@ def _figures(matrix: FeatureMatrix, labels: Bools) -> tuple[Training, Figures]:
     started = time.monotonic()
     found = train(matrix, labels, seed=SEED, scorer=ChurnScorer())
     seconds = time.monotonic() - started
+    usable = matrix.select([name for name in matrix.columns if name not in found.leaks])
     return found, {
         "rows": found.rows,
         **_shown(found.metrics),
+        "plain_boosting_auc": rounded(auc(labels, plain_boosting(usable, labels, seed=SEED))),
         "always_stays_accuracy": rounded(1 - found.metrics.base_rate),
         "members": {name: _shown(member) for name, member in found.members.items()},
         "weights": {name: rounded(weight) for name, weight in found.weights.items()},

@@ -23,8 +23,10 @@ from ml.errors import ArtifactCorruptedError, ArtifactFormatError, ArtifactKindE
 from ml.features import SCHEMA_VERSION
 from ml.leads import LeadScorer, Scorecard
 
-#: changes when older artifacts can no longer be read
-FORMAT = 1
+#: written: 2 says how the members' log-odds are drawn in; 1 clipped them, and is answered by that formula
+FORMAT = 2
+#: read; another is refused, so that no version answers what another meant otherwise
+READABLE = frozenset({1, FORMAT})
 
 Scorer = EnsembleScorer | Scorecard
 
@@ -56,7 +58,7 @@ def load(artifact: bytes, scorers: Mapping[str, type[Scorer]] = SCORERS) -> Scor
     'scorecard'
     """
     body = _checked(artifact)
-    if body.get("format") != FORMAT or body.get("features") != SCHEMA_VERSION:
+    if body.get("format") not in READABLE or body.get("features") != SCHEMA_VERSION:
         raise ArtifactFormatError(ArtifactFormatError.__doc__)
     scorer = scorers.get(str(body.get("kind")))
     if scorer is None:

@@ -12,6 +12,7 @@ from ml.churn import derived_sums
 from ml.churn.survival import Curves
 from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress
 from ml.ensemble.explained import clamped
+from ml.ensemble.options import USUAL, EnsembleOptions
 from ml.ensemble.preprocessing import EncodedRows
 from ml.ensemble.scorer import EnsembleScorer
 from ml.profiles import FeatureMatrix
@@ -39,6 +40,7 @@ class ChurnScorer(EnsembleScorer):
         seed: int,
         folds: int = FOLDS,
         groups: Ints | None = None,
+        options: EnsembleOptions = USUAL,
         progress: Progress | None = None,
     ) -> FittedEnsemble:
         """Fit the scorer and return the fitted ensemble with its out-of-fold log-odds."""
@@ -46,7 +48,7 @@ class ChurnScorer(EnsembleScorer):
         #: when those at risk go cold; None until `follow` was given what is known of it
         self.curves_: Curves | None = None
         widened = derived_sums.add(matrix, self.sums_)
-        return super().learn(widened, labels, seed=seed, folds=folds, groups=groups, progress=progress)
+        return super().learn(widened, labels, seed=seed, folds=folds, groups=groups, options=options, progress=progress)
 
     def members(self, matrix: FeatureMatrix) -> dict[str, Floats]:
         """Return each member's probability of each lead, also those of members without a weight."""

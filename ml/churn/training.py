@@ -17,6 +17,7 @@ from ml.churn.scorecard import probabilities
 from ml.churn.scorer import ChurnScorer
 from ml.churn.survival import fit_curves
 from ml.ensemble.cross_validation import FOLDS, Progress
+from ml.ensemble.options import USUAL, EnsembleOptions
 from ml.errors import LabelsError
 from ml.leads import MIN_LABELLED, MIN_OF_EACH, Gate, Training
 from ml.leads import train as train_scorer
@@ -24,7 +25,7 @@ from ml.profiles import FeatureMatrix, LeadProfile
 from ml.urgency import THRESHOLDS
 
 #: changes when the same data would give another model
-METHOD = "1"
+METHOD = "2"
 #: rows that a training takes at most; with more leads each has fewer dates, spread over all of the time
 MOST_ROWS = 20_000
 #: outcomes that say nothing of how long leads last: the agent's doing, or nobody's
@@ -68,12 +69,14 @@ def train(
     *,
     seed: int,
     folds: int = FOLDS,
+    options: EnsembleOptions = USUAL,
     progress: Progress | None = None,
 ) -> Training:
     """Train the churn model; `matrix` holds the features of each label's snapshot, in the same order.
 
     Snapshots of one lead are never on both sides of a fold, and whoever is followed counts at the level that a model
-    gave it that had not seen it. Raises LabelsError where labels and rows differ in number or outcomes are too few.
+    gave it that had not seen it. `options` fixes hyperparameters of members. Raises LabelsError where labels and rows
+    differ in number or outcomes are too few.
     """
     if len(labels) != len(matrix):
         raise LabelsError("labels and rows differ in number; give the features of each label's snapshot")
@@ -82,7 +85,14 @@ def train(
     truth = np.array([bool(labels[row].churned) for row in learnable], dtype=np.bool_)
     scorer = ChurnScorer()
     training = train_scorer(
-        matrix.take(learnable), truth, seed=seed, folds=folds, progress=progress, scorer=scorer, groups=leads[learnable]
+        matrix.take(learnable),
+        truth,
+        seed=seed,
+        folds=folds,
+        options=options,
+        progress=progress,
+        scorer=scorer,
+        groups=leads[learnable],
     )
     risks = scorer.quick(matrix)
     risks[learnable] = training.out_of_fold

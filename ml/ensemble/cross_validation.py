@@ -7,23 +7,24 @@ of folds serves both to choose and to judge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ml.arrays import Bools, Floats, Ints, logit
-from ml.ensemble import boosting, forest, linear
+from ml.arrays import Bools, Floats, Ints
+from ml.ensemble import boosting, forest, linear, trials
 from ml.ensemble.ensemble import Ensemble
+from ml.ensemble.options import USUAL, EnsembleOptions
 from ml.ensemble.preprocessing import MIN_ROWS, MOST_LEVELS, EncodedRows, Preprocessing, fit_preprocessing
-from ml.ensemble.stacking import GB, LR, RF, Folds, Margins, StackedModel, choose, cross_fitted, losses
+from ml.ensemble.stacking import GB, LR, RF, Folds, Margins, StackedModel, choose, cross_fitted
+from ml.ensemble.trials import Trial, Tried
 from ml.errors import LabelsError
 from ml.profiles import FeatureMatrix
 
 FOLDS = 5
-#: rows, and rows of the rarer outcome, from which trees are worth trying
-ROWS_FOR_TREES, RARER_FOR_TREES = 1000, 100
 
 Progress = Callable[[int, int], None]
 
@@ -44,16 +45,6 @@ class FittedEnsemble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Trial:
-    """One member with all its options: how to predict validation rows with each, and what each is called."""
-
-    name: str
-    options: tuple[str, ...]
-    #: (preprocessing, train rows, train labels, validation rows) -> [validation rows, options]
-    margins_of: Callable[[Preprocessing, EncodedRows, Bools, EncodedRows], Floats]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _TrainingData:
     """The labelled rows, and how their columns are encoded."""
 
@@ -63,6 +54,7 @@ class _TrainingData:
     min_rows: int
     most_levels: int
     keep_all: bool
+    options: EnsembleOptions
 
     def plan(self, rows: FeatureMatrix) -> Preprocessing:
         """Fit the preprocessing on some rows."""
@@ -85,18 +77,25 @@ def fit_ensemble(
     most_levels: int = MOST_LEVELS,
     keep_all: bool = False,
     groups: Ints | None = None,
+    options: EnsembleOptions = USUAL,
     progress: Progress | None = None,
 ) -> FittedEnsemble:
     """Learn from labelled rows. Raises LabelsError with fewer than two rows of an outcome.
 
-    With `whole` all members are fitted and kept, also those that count nothing, and the score is made of as many as
+    With `keep_all` all members are fitted and kept, also those that count nothing, and the score is made of as many as
     noise allows; else it is the simplest as good as the best. Rows of one of the `groups` are never on both sides of
-    a fold.
+    a fold; `options` fixes hyperparameters of members.
     """
     # one thread: the result then does not depend on the number of cores, and workers side by side do not fight for them
     with threadpool_limits(1):
         data = _TrainingData(
-            matrix=matrix, labels=labels, seed=seed, min_rows=min_rows, most_levels=most_levels, keep_all=keep_all
+            matrix=matrix,
+            labels=labels,
+            seed=seed,
+            min_rows=min_rows,
+            most_levels=most_levels,
+            keep_all=keep_all,
+            options=options,
         )
         return _fit(data, split(labels, seed=seed, folds=folds, groups=groups), progress or _no_progress)
 
@@ -131,96 +130,77 @@ def _split_groups(labels: Bools, groups: Ints, *, seed: int, folds: int) -> Fold
 
 
 def _fit(data: _TrainingData, parts: Folds, progress: Progress) -> FittedEnsemble:
-    labels, steps = data.labels, len(parts) + 1
-    trials = _trials(labels, data.seed, keep_all=data.keep_all)
-    tried = {trial.name: np.empty((len(labels), len(trial.options))) for trial in trials}
-    for done, (train, validation) in enumerate(parts):
-        progress(done, steps)
-        plan, train_rows, validation_rows = data.transform(train, validation)
-        for trial in trials:
-            tried[trial.name][validation] = _margins_of(trial, plan, train_rows, validation_rows, labels[train])
-    progress(len(parts), steps)
-    best = {
-        name: int(np.argmin([losses(option, labels).mean() for option in predicted.T]))
-        for name, predicted in tried.items()
-    }
-    margins = {name: predicted[:, best[name]] for name, predicted in tried.items()}
+    labels = data.labels
+    tried = _all_tried(data, parts, progress)
+    best = {name: member.best(labels) for name, member in tried.items()}
+    margins = {name: member.predicted[:, best[name]] for name, member in tried.items()}
     choice = choose(margins, labels, parts, keep_all=data.keep_all)
+    chosen = {name: member.trial.options[best[name]] for name, member in tried.items()}
     fitted = FittedEnsemble(
-        ensemble=_final(data, choice.blend, best),
+        ensemble=_final(data, choice.blend, chosen),
         oof_log_odds=choice.oof_log_odds,
         members={name: cross_fitted({name: margin}, labels, parts) for name, margin in margins.items()},
         fold=_fold_of(parts, len(labels)),
         reason=choice.reason,
-        options={trial.name: trial.options[best[trial.name]] for trial in trials},
+        options={name: member.trial.words(chosen[name]) for name, member in tried.items()},
     )
-    progress(steps, steps)
+    progress(len(parts) + 1, len(parts) + 1)
     return fitted
 
 
-def _trials(labels: Bools, seed: int, *, keep_all: bool) -> tuple[_Trial, ...]:
-    rows, rarer = len(labels), min(int(labels.sum()), int((~labels).sum()))
-    penalties = linear.penalties_for(rows)
-
-    def linear_margins(plan: Preprocessing, train: EncodedRows, truth: Bools, validation: EncodedRows) -> Floats:
-        terms = plan.terms(validation)
-        fitted = linear.path(plan.terms(train), truth, penalties)
-        return np.column_stack([terms @ weights + start for weights, start in fitted])
-
-    linear_trial = _Trial(name=LR, options=tuple(f"C {penalty:g}" for penalty in penalties), margins_of=linear_margins)
-    if not keep_all and (rows < ROWS_FOR_TREES or rarer < RARER_FOR_TREES):
-        return (linear_trial,)
-    tried = boosting.options(rows)
-
-    def boosting_margins(plan: Preprocessing, train: EncodedRows, truth: Bools, validation: EncodedRows) -> Floats:
-        return boosting.staged_margins(plan.inputs(train), truth, plan.inputs(validation), tried, rows=rows, seed=seed)
-
-    def forest_margins(plan: Preprocessing, train: EncodedRows, truth: Bools, validation: EncodedRows) -> Floats:
-        predicted = forest.validation_probabilities(plan.inputs(train), truth, plan.inputs(validation), seed=seed)
-        return np.asarray(logit(np.clip(predicted, 1e-9, 1 - 1e-9)))[:, None]
-
-    names = tuple(f"{count} trees of {leaves} leaves" for leaves, count in tried)
-    return (
-        linear_trial,
-        _Trial(name=GB, options=names, margins_of=boosting_margins),
-        _Trial(name=RF, options=(f"{forest.TREES} trees",), margins_of=forest_margins),
-    )
+def _all_tried(data: _TrainingData, parts: Folds, progress: Progress) -> dict[str, Tried[Any]]:
+    """Try the options of each member; where the best of boosting lies on an edge, try those beyond it too."""
+    rows, labels, fixed = len(data.labels), data.labels, data.options
+    wanted: list[Trial[Any]] = [trials.of_linear(rows, fixed)]
+    if data.keep_all or trials.has_trees(labels):
+        wanted.append(trials.of_boosting(boosting.options(rows, fixed), rows, data.seed, fixed))
+        wanted.append(trials.of_forest(data.seed, fixed))
+    tried = _predict(data, parts, wanted, progress)
+    # a few rows say too little of which of two large options is better
+    while GB in tried and trials.has_trees(labels):
+        options = tried[GB].trial.options
+        further = boosting.beyond(options, options[tried[GB].best(labels)], rows, fixed)
+        if not further:
+            break
+        more = trials.of_boosting(further, rows, data.seed, fixed)
+        tried[GB] = tried[GB].joined(_predict(data, parts, [more], progress)[GB])
+    return tried
 
 
-def _margins_of(
-    trial: _Trial, plan: Preprocessing, train: EncodedRows, validation: EncodedRows, truth: Bools
-) -> Floats:
-    if plan.features:
-        return trial.margins_of(plan, train, truth, validation)
-    # nothing to learn from: the base rate
-    return np.full((len(validation), len(trial.options)), _rate_odds(truth))
+def _predict(
+    data: _TrainingData, parts: Folds, wanted: Sequence[Trial[Any]], progress: Progress
+) -> dict[str, Tried[Any]]:
+    """Return the out-of-fold log-odds of each row by each option of the members."""
+    predicted = {trial.name: np.empty((len(data.labels), len(trial.options))) for trial in wanted}
+    for done, (train, validation) in enumerate(parts):
+        progress(done, len(parts) + 1)
+        plan, train_rows, validation_rows = data.transform(train, validation)
+        for trial in wanted:
+            predicted[trial.name][validation] = trial.margins(plan, train_rows, data.labels[train], validation_rows)
+    progress(len(parts), len(parts) + 1)
+    return {trial.name: Tried(trial=trial, predicted=predicted[trial.name]) for trial in wanted}
 
 
-def _final(data: _TrainingData, blend: StackedModel, best: Mapping[str, int]) -> Ensemble:
-    """Fit the chosen members on all rows."""
-    labels, seed = data.labels, data.seed
+def _final(data: _TrainingData, blend: StackedModel, best: Mapping[str, Any]) -> Ensemble:
+    """Fit the chosen members on all rows, each with its best option."""
+    labels, seed, fixed = data.labels, data.seed, data.options
     plan = data.plan(data.matrix)
     encoded = plan.transform(data.matrix)
     if not plan.features:
-        return Ensemble(plan=plan, blend=StackedModel(constant=_rate_odds(labels), weights={}))
+        return Ensemble(plan=plan, blend=StackedModel(constant=trials.rate_odds(labels), weights={}))
     inputs = plan.inputs(encoded)
     wanted = tuple(best) if data.keep_all else tuple(blend.weights)
     trees, start = None, 0.0
     if GB in wanted:
-        option = boosting.options(len(labels))[best[GB]]
-        trees, start = boosting.fit(inputs, labels, option, rows=len(labels), seed=seed)
+        trees, start = boosting.fit(inputs, labels, best[GB], rows=len(labels), seed=seed, fixed=fixed)
     return Ensemble(
         plan=plan,
         blend=blend,
-        linear=linear.fit(plan, encoded, labels, linear.penalties_for(len(labels))[best[LR]]) if LR in wanted else None,
+        linear=linear.fit(plan, encoded, labels, best[LR]) if LR in wanted else None,
         boosting=trees,
         start=start,
-        forest=forest.fit(inputs, labels, seed=seed) if RF in wanted else None,
+        forest=forest.fit(inputs, labels, seed=seed, fixed=fixed) if RF in wanted else None,
     )
-
-
-def _rate_odds(labels: Bools) -> float:
-    return float(logit((labels.sum() + 1) / (len(labels) + 2)))
 
 
 def _fold_of(folds: Folds, rows: int) -> Ints:

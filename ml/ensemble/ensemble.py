@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import numpy as np
 
 from ml.arrays import Floats, ModelState, logit
 from ml.ensemble.linear import LinearModel
 from ml.ensemble.preprocessing import EncodedRows, Preprocessing
+from ml.ensemble.squash import SQUASHES, Squash
 from ml.ensemble.stacking import GB, LR, RF, StackedModel
 from ml.ensemble.trees import Leaves, Trees
 
 _SURE = 1e-9
-#: of a model from before members were clipped
+#: of a model from before members were drawn in
 UNBOUNDED = 1e300
 
 Member = TypeVar("Member")
@@ -57,7 +58,7 @@ class Ensemble:
         """Return the log-odds that the members' margins make together."""
         total = np.full(rows, self.blend.constant)
         for name, weight in self.blend.weights.items():
-            total += weight * np.clip(margins[name], -self.blend.bound, self.blend.bound)
+            total += weight * self.blend.bounded(margins[name])
         return total
 
     def margins(self, cells: EncodedRows, names: Collection[str]) -> dict[str, Floats]:
@@ -81,6 +82,7 @@ class Ensemble:
                 # the weights' order is the order of adding
                 "order": list(self.blend.weights),
                 "bound": self.blend.bound,
+                "squash": self.blend.squash,
             },
             "line": self.linear and self.linear.state(),
             "boosting": self.boosting and self.boosting.state(),
@@ -98,6 +100,7 @@ class Ensemble:
                 constant=blend["constant"],
                 weights={name: blend["weights"][name] for name in blend["order"]},
                 bound=blend["bound"],
+                squash=_known(blend.get("squash", "clip")),
             ),
             linear=LinearModel.restore(state["line"]) if state["line"] else None,
             boosting=Trees.restore(state["boosting"]) if state["boosting"] else None,
@@ -125,12 +128,12 @@ class Ensemble:
     def _shared(self, name: str, cells: EncodedRows, leaves: Mapping[str, Leaves]) -> Floats:
         if name == LR:
             linear = _required(self.linear)
-            return _bounded(linear.contributions(self.plan, cells), linear.base, self.blend.bound)
+            return _bounded(linear.contributions(self.plan, cells), linear.base, self.blend)
         if name == GB:
             boosting = _required(self.boosting)
-            return _bounded(boosting.contributions(leaves[GB]), self._base(GB), self.blend.bound)
+            return _bounded(boosting.contributions(leaves[GB]), self._base(GB), self.blend)
         forest = _required(self.forest)
-        return _as_log_odds(forest.contributions(leaves[RF]), forest.base, self.blend.bound)
+        return _as_log_odds(forest.contributions(leaves[RF]), forest.base, self.blend)
 
     def _margin(self, name: str, cells: EncodedRows, leaves: Mapping[str, Leaves]) -> Floats:
         if name == LR:
@@ -159,28 +162,35 @@ def added(contributions: Floats) -> Floats:
 
 def from_linear(plan: Preprocessing, linear: LinearModel) -> Ensemble:
     """Return a linear model alone as an ensemble that predicts the same, bit for bit."""
-    return Ensemble(plan=plan, linear=linear, blend=StackedModel(constant=0.0, weights={LR: 1.0}, bound=UNBOUNDED))
+    alone = StackedModel(constant=0.0, weights={LR: 1.0}, bound=UNBOUNDED, squash="clip")
+    return Ensemble(plan=plan, linear=linear, blend=alone)
 
 
-def _bounded(contributions: Floats, base: float, bound: float) -> Floats:
+def _bounded(contributions: Floats, base: float, blend: StackedModel) -> Floats:
     """Scale the contributions of rows beyond the bound, each feature in proportion."""
     total = added(contributions)
-    outside = np.abs(base + total) > bound
+    outside = (np.abs(base + total) > blend.bound) & (total != 0)
     if not outside.any():
         return contributions
     scale = np.ones_like(total)
-    np.divide(np.clip(base + total, -bound, bound) - base, total, out=scale, where=outside)
+    np.divide(blend.bounded(base + total) - base, total, out=scale, where=outside)
     return contributions * scale[:, None]
 
 
-def _as_log_odds(contributions: Floats, base: float, bound: float) -> Floats:
+def _as_log_odds(contributions: Floats, base: float, blend: StackedModel) -> Floats:
     """Turn shares of a probability into shares of its log-odds, each feature in proportion."""
     total = added(contributions)
-    start, reached = _odds(base), np.clip(_odds(base + total), -bound, bound)
+    start, reached = _odds(base), blend.bounded(_odds(base + total))
     # where nothing changed the slope of the log-odds says what a small change is worth
     scale = np.full_like(total, 1 / (base * (1 - base)) if 0 < base < 1 else 0.0)
     np.divide(reached - start, total, out=scale, where=np.abs(total) > _SURE)
     return contributions * scale[:, None]
+
+
+def _known(squash: str) -> Squash:
+    if squash not in SQUASHES:
+        raise ValueError("members are joined in a way that this version does not know")
+    return cast("Squash", squash)
 
 
 def _odds(share: Floats | float) -> Floats:

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from ml.arrays import Bools, Floats, ModelState, logit
+from ml.ensemble.options import USUAL, EnsembleOptions
 from ml.ensemble.preprocessing import EncodedRows, Preprocessing
 
 #: scikit-learn's C, small is strict
@@ -55,8 +56,10 @@ class LinearModel:
         )
 
 
-def penalties_for(rows: int) -> tuple[float, ...]:
-    """Return the penalties worth comparing at this number of rows."""
+def penalties_for(rows: int, fixed: EnsembleOptions = USUAL) -> tuple[float, ...]:
+    """Return the penalties worth comparing at this number of rows; one that is fixed alone."""
+    if fixed.penalty is not None:
+        return (fixed.penalty,)
     return PENALTIES if rows < MANY else PENALTIES[-2:]
 
 
@@ -77,8 +80,8 @@ def path(terms: Floats, labels: Bools, penalties: Sequence[float]) -> list[Weigh
 
 def fit(plan: Preprocessing, cells: EncodedRows, labels: Bools, penalty: float) -> LinearModel:
     """Fit the linear model at one penalty."""
-    penalties = [candidate for candidate in penalties_for(len(labels)) if candidate <= penalty]
-    chosen, intercept = path(plan.terms(cells), labels, penalties)[-1]
+    stricter = [candidate for candidate in penalties_for(len(labels)) if candidate < penalty]
+    chosen, intercept = path(plan.terms(cells), labels, [*stricter, penalty])[-1]
     used = plan.used()
     weights = np.zeros(len(used))
     weights[used] = chosen

@@ -16,6 +16,7 @@ from ml.ensemble.ensemble import Ensemble, added, from_linear
 from ml.ensemble.explained import Explained, clamped
 from ml.ensemble.intervals import Coverage, cover
 from ml.ensemble.linear import LinearModel
+from ml.ensemble.options import USUAL, EnsembleOptions
 from ml.ensemble.preprocessing import MIN_ROWS, MOST_LEVELS, EncodedRows, Preprocessing
 from ml.errors import LabelsError, NotFittedError
 from ml.explain import OTHER, describe
@@ -60,6 +61,7 @@ class EnsembleScorer:
         seed: int,
         folds: int = FOLDS,
         groups: Ints | None = None,
+        options: EnsembleOptions = USUAL,
         progress: Progress | None = None,
     ) -> FittedEnsemble:
         """Fit the scorer and return the fitted ensemble with its out-of-fold log-odds."""
@@ -72,6 +74,7 @@ class EnsembleScorer:
             folds=folds,
             keep_all=self.keeps_all_members,
             groups=groups,
+            options=options,
             progress=progress,
             **sizes,
         )
@@ -105,7 +108,11 @@ class EnsembleScorer:
 
     def quick(self, matrix: FeatureMatrix) -> Floats:
         """Return many leads' probabilities without reasons, faster; the log-odds differ by rounding only."""
-        return clamped(self._fitted().quick(self._read(matrix)))
+        return clamped(self.quick_log_odds(matrix))
+
+    def quick_log_odds(self, matrix: FeatureMatrix) -> Floats:
+        """Return many leads' log-odds without reasons: what ranks them, since no two that differ are made alike."""
+        return self._fitted().quick(self._read(matrix))
 
     def explained(self, matrix: FeatureMatrix) -> Explained:
         """Return what each feature contributes to each lead's log-odds."""

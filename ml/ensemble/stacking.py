@@ -5,7 +5,6 @@ A member is left out unless the others are worse without it by more than noise.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -13,15 +12,17 @@ from itertools import combinations
 import numpy as np
 
 from ml.arrays import Bools, Floats, Ints, expit
+from ml.ensemble.squash import BOUND, Squash, squashed
+from ml.training.evaluation import auc
 
 #: members, simplest first
 LR, GB, RF = "lr", "gb", "rf"
 MEMBERS = (LR, GB, RF)
-#: what a member says is taken to lie within these log-odds: .001 to .999
-BOUND = math.log(0.999 / (1 - 0.999))
 
 #: log loss that no further member is worth, however sure it is
 _TRIFLE = 2e-4
+#: AUC that no further member is worth
+_RANK_TRIFLE = 2e-3
 
 Folds = Sequence[tuple[Ints, Ints]]
 Margins = Mapping[str, Floats]
@@ -29,20 +30,26 @@ Margins = Mapping[str, Floats]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackedModel:
-    """log-odds = constant + sum of weight * member's log-odds."""
+    """log-odds = constant + sum of weight * member's log-odds, which are drawn in beyond a bound."""
 
     constant: float
     #: member -> weight, above zero
     weights: Mapping[str, float]
-    #: members' log-odds are clipped to this, up and down
+    #: members' log-odds are drawn in beyond this, up and down
     bound: float = BOUND
+    #: how they are drawn in
+    squash: Squash = "log"
 
     def __call__(self, margins: Margins) -> Floats:
         """Return the weighted sum of the members' log-odds."""
         total = np.full(len(next(iter(margins.values()))), self.constant)
         for name, weight in self.weights.items():
-            total = total + weight * np.clip(margins[name], -self.bound, self.bound)
+            total = total + weight * self.bounded(margins[name])
         return total
+
+    def bounded(self, log_odds: Floats) -> Floats:
+        """Return a member's log-odds as they are counted."""
+        return squashed(log_odds, self.squash, self.bound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +73,7 @@ def fit(margins: Margins, labels: Bools) -> StackedModel:
     """Fit the weights of some members to their out-of-fold log-odds; a member that only harms gets none."""
     from scipy.optimize import minimize
 
-    members = np.column_stack([np.clip(margin, -BOUND, BOUND) for margin in margins.values()])
+    members = np.column_stack([squashed(margin) for margin in margins.values()])
     # Platt's targets: a little short of 0 and 1, so that few rows do not make us certain
     positives, rows = int(labels.sum()), len(labels)
     target = np.where(labels, (positives + 1) / (positives + 2), 1 / (rows - positives + 2))
@@ -99,18 +106,23 @@ def cross_fitted(margins: Margins, labels: Bools, folds: Folds) -> Floats:
 def choose(margins: Margins, labels: Bools, folds: Folds, *, keep_all: bool = False) -> Choice:
     """Choose the simplest set of members that is as good as the best set, within one standard error or a trifle.
 
-    With `whole` the largest such set: all members, unless fewer are better by more than noise.
+    Of sets that are as good, none is chosen that ranks worse than another by more than a trifle. With `keep_all` the
+    largest such set: all members, unless fewer are better by more than noise.
     """
     sets = [names for size in range(1, len(margins) + 1) for names in combinations(margins, size)]
     oof_log_odds = {names: cross_fitted({name: margins[name] for name in names}, labels, folds) for names in sets}
     loss_of = {names: losses(oof_log_odds[names], labels) for names in sets}
     best = min(sets, key=lambda names: float(loss_of[names].mean()))
-    chosen = next(names for names in (reversed(sets) if keep_all else sets) if _ties(loss_of[names], loss_of[best]))
+    as_good = [names for names in sets if ties(loss_of[names], loss_of[best])]
+    ranks = {names: auc(labels, oof_log_odds[names]) for names in as_good}
+    well_ranked = [names for names in as_good if ranks[names] >= max(ranks.values()) - _RANK_TRIFLE]
+    chosen = well_ranked[-1 if keep_all else 0]
     blend = fit({name: margins[name] for name in chosen}, labels)
     return Choice(blend=blend, oof_log_odds=oof_log_odds[chosen], reason=_reason(chosen, best, loss_of))
 
 
-def _ties(ours: Floats, best: Floats) -> bool:
+def ties(ours: Floats, best: Floats) -> bool:
+    """Return whether losses are as good as the best ones, within one standard error of the difference or a trifle."""
     worse = ours - best
     return bool(worse.mean() <= max(_TRIFLE, worse.std() / np.sqrt(len(worse))))
 

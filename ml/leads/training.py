@@ -12,6 +12,7 @@ from ml.arrays import Bools, Floats, Ints
 from ml.ensemble.cross_validation import FOLDS, FittedEnsemble, Progress, split
 from ml.ensemble.explained import clamped
 from ml.ensemble.intervals import Coverage
+from ml.ensemble.options import USUAL, EnsembleOptions
 from ml.ensemble.scorer import EnsembleScorer, checked_labels
 from ml.features.meanings import meanings_of
 from ml.leads.leaks import ColumnAlone, columns_alone, single_column_scores, unprobed
@@ -21,7 +22,7 @@ from ml.training.calibration import Bin, bins
 from ml.training.evaluation import Metrics, evaluate, lift_curve
 
 #: changes when the same data would give another model
-METHOD = "4"
+METHOD = "5"
 #: columns beside the leaking ones whose own AUC a report keeps
 MOST_ALONE = 30
 #: rows that the size of contributions is taken from
@@ -86,6 +87,8 @@ class Training:
     lift: tuple[tuple[float, float], ...]
     #: feature -> mean size of its contribution in log-odds, strongest first
     top: Mapping[str, float]
+    #: member -> the option that was best out of fold, in words
+    options: Mapping[str, str] = field(default_factory=dict)
     #: column -> its own out-of-fold AUC, strongest first: of the leaking ones and of the best others
     alone: Mapping[str, float] = field(default_factory=dict)
     #: column that knows too much -> how that was found out
@@ -120,10 +123,12 @@ def train(
     progress: Progress | None = None,
     scorer: EnsembleScorer | None = None,
     groups: Ints | None = None,
+    options: EnsembleOptions = USUAL,
 ) -> Training:
     """Train a scorer and judge it out of fold: every fold learns its own encoding, members and calibration.
 
-    `scorer` is one to be fitted, of another kind than a lead scorer; rows of one of the `groups` are judged together.
+    `scorer` is one to be fitted, of another kind than a lead scorer; rows of one of the `groups` are judged together;
+    `options` fixes hyperparameters of members. Rows are ranked by their log-odds, before these are clamped.
     Raises LabelsError with fewer rows of an outcome than folds; ask `gate` whether there are enough to be worth it.
     """
     truth = checked_labels(matrix, labels, least=folds)
@@ -132,13 +137,13 @@ def train(
     banned = {name: f"leaks the outcome: {reason}" for name, reason in leaks.items() if name not in allow_leaks}
     usable = matrix.select([name for name in matrix.columns if name not in banned])
     scorer = scorer or LeadScorer()
-    fitted = scorer.learn(usable, truth, seed=seed, folds=folds, groups=groups, progress=progress)
+    fitted = scorer.learn(usable, truth, seed=seed, folds=folds, groups=groups, options=options, progress=progress)
     oof_probabilities = clamped(fitted.oof_log_odds)
     not_probed = unprobed(matrix)
     moved = _contributions(scorer, usable)
     return Training(
         scorer=scorer,
-        metrics=evaluate(truth, oof_probabilities, seed=seed),
+        metrics=evaluate(truth, oof_probabilities, seed=seed, scores=fitted.oof_log_odds),
         out_of_fold=tuple(oof_probabilities.tolist()),
         rows=len(truth),
         positives=int(truth.sum()),
@@ -148,11 +153,12 @@ def train(
         leak_reasons=leaks,
         baselines=_baselines(matrix, truth, seed),
         bands=bins(truth, oof_probabilities),
-        members={name: evaluate(truth, clamped(odds), seed=seed) for name, odds in fitted.members.items()},
+        members={name: evaluate(truth, clamped(odds), seed=seed, scores=odds) for name, odds in fitted.members.items()},
+        options=fitted.options,
         weights=_weights(fitted),
         choice=fitted.reason,
         interval=scorer.coverage(),
-        lift=lift_curve(truth, oof_probabilities),
+        lift=lift_curve(truth, fitted.oof_log_odds),
         top=_top(scorer, moved),
         alone=_most_telling(alone),
         probed=tuple(name for name in sorted(alone) if name not in not_probed),

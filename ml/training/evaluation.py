@@ -48,22 +48,32 @@ class Metrics:
         return self.lift_top_decile * max(1, self.rows // 10) / self.rows
 
 
-def evaluate(labels: Sequence[bool] | Bools, probabilities: Sequence[float] | Floats, *, seed: int) -> Metrics:
+def evaluate(
+    labels: Sequence[bool] | Bools,
+    probabilities: Sequence[float] | Floats,
+    *,
+    seed: int,
+    scores: Floats | None = None,
+) -> Metrics:
     """Return the metrics of probabilities against labels. Raises LabelsError unless both classes are there.
+
+    AUC, PR-AUC and lift rank the rows by `scores`, such as log-odds of which probabilities are the clamped form; by
+    the probabilities where there are none.
 
     >>> found = evaluate([False, False, True, True], [0.1, 0.4, 0.35, 0.8], seed=0)
     >>> found.auc, round(found.brier, 4), found.base_rate
     (0.75, 0.1581, 0.5)
     """
     truth, predicted = validated(labels, probabilities)
-    ranking = _Ranking(truth, predicted)
+    order = predicted if scores is None else scores
+    ranking = _Ranking(truth, order, predicted)
     figures = ranking.figures(np.ones(len(truth)))
     slope = slope_of(truth, predicted)
     return Metrics(
         **figures,
         ece=float(expected_error(truth, predicted)),
         slope=slope if np.isfinite(slope) else 0.0,
-        lift_top_decile=_lift(truth, predicted),
+        lift_top_decile=_lift(truth, order),
         base_rate=float(truth.mean()),
         rows=len(truth),
         intervals=_intervals(ranking, len(truth), seed),
@@ -84,18 +94,18 @@ def validated(labels: Sequence[bool] | Bools, probabilities: Sequence[float] | F
 
 def auc(labels: Bools, scores: Floats) -> float:
     """Return the share of pairs that `scores` ranks right; ties count half. Both classes must be there."""
-    return _Ranking(labels, scores).auc(np.ones(len(labels)))
+    return _Ranking(labels, scores, scores).auc(np.ones(len(labels)))
 
 
 class _Ranking:
     """Rows sorted once by score, so that each weighted resample costs a few sums."""
 
-    def __init__(self, labels: Bools, scores: Floats) -> None:
+    def __init__(self, labels: Bools, scores: Floats, probabilities: Floats) -> None:
         self.order = np.argsort(-scores, kind="stable")
         self.truth = labels[self.order].astype(np.float64)
-        self.predicted = scores[self.order]
+        self.predicted = probabilities[self.order]
         #: where a run of equal scores starts
-        self.starts = np.flatnonzero(np.r_[True, np.diff(self.predicted) != 0])
+        self.starts = np.flatnonzero(np.r_[True, np.diff(scores[self.order]) != 0])
 
     def auc(self, weights: Floats) -> float:
         good, bad = self._runs(weights)

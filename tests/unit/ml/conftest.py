@@ -30,7 +30,7 @@ def blended(brokerage: tuple[FeatureMatrix, list[bool]]) -> LeadScorer:
     matrix, labels = brokerage[0], np.array(brokerage[1])
     plan = fit_preprocessing(matrix)
     cells = plan.transform(matrix)
-    trees, start = boosting.fit(plan.inputs(cells), labels, (8, 25), rows=len(labels), seed=0)
+    trees, start = boosting.fit(plan.inputs(cells), labels, boosting.Option(8, 25), rows=len(labels), seed=0)
     scorer = LeadScorer()
     scorer.ensemble_ = Ensemble(
         plan=plan,

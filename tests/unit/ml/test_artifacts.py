@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.artifacts import dump, libraries, load
+from ml.artifacts import FORMAT, dump, libraries, load
 from ml.errors import ArtifactCorruptedError, ArtifactError, ArtifactFormatError, ArtifactKindError, NotFittedError
 from ml.leads import LeadScorer, Scorecard, Training
 
@@ -24,7 +24,7 @@ def resealed(artifact: bytes, **changes: Any) -> bytes:
 def test_artifact_names_its_libraries_and_is_plain_json(training: Training) -> None:
     body = json.loads(dump(training.scorer))
     assert body["libraries"] == libraries()
-    assert body["format"] == 1
+    assert body["format"] == FORMAT
 
 
 @given(place=st.integers(0, 10**9), change=st.integers(1, 255))
@@ -54,7 +54,7 @@ def test_what_is_no_artifact_is_refused(artifact: bytes) -> None:
 
 
 def test_another_format_or_feature_version_is_refused() -> None:
-    for changes in ({"format": 2}, {"features": "0"}):
+    for changes in ({"format": FORMAT + 1}, {"features": "0"}):
         with pytest.raises(ArtifactFormatError):
             load(resealed(dump(Scorecard()), **changes))
     with pytest.raises(ArtifactFormatError):

@@ -14,6 +14,8 @@ import numpy as np
 from domain.documents import JsonObject
 from ml.arrays import Bools
 from ml.churn.scorer import ChurnScorer
+from ml.ensemble.baseline import plain_boosting
+from ml.ensemble.explained import clamped
 from ml.ensemble.intervals import covered
 from ml.ensemble.scorer import EnsembleScorer
 from ml.errors import LabelsError
@@ -184,7 +186,7 @@ def _report(request: Question, kind: type[EnsembleScorer]) -> JsonObject:
         "base_rate": training.metrics.base_rate,
         **figures(training.metrics),
         "intervals": {name: list(bounds) for name, bounds in training.metrics.intervals.items()},
-        "baselines": _baselines(training),
+        "baselines": {**_baselines(training), "plain_boosting": _plain_boosting(request, training)},
         "leakage": [
             {"column": _plain(name), "auc": auc, "why": training.leak_reasons[name]}
             for name, auc in training.leaks.items()
@@ -195,6 +197,7 @@ def _report(request: Question, kind: type[EnsembleScorer]) -> JsonObject:
         },
         "weights": dict(training.weights),
         "choice": training.choice,
+        "options": dict(training.options),
         "interval": None if training.interval is None else asdict(training.interval),
         "bands": [asdict(band) for band in training.bands],
         "top": {_plain(name): size for name, size in list(training.top.items())[:MOST_SHOWN]},
@@ -225,6 +228,15 @@ def _baselines(training: Training) -> JsonObject:
     return baselines if alone is None else {**baselines, "best_column": {"column": _plain(alone[0]), "auc": alone[1]}}
 
 
+def _plain_boosting(request: Question, training: Training) -> JsonObject:
+    """Return the figures of one plain boosting on the same columns and folds: what the ensemble has to be worth."""
+    refused_columns = set() if request.allow_leaks else set(training.leaks)
+    usable = request.matrix.select([name for name in request.matrix.columns if name not in refused_columns])
+    labels = request.target.labels
+    predictions = plain_boosting(usable, labels, seed=request.seed, folds=request.folds)
+    return figures(judge(labels, predictions, seed=request.seed))
+
+
 def _without_leaks(request: Question, report: JsonObject) -> Question:
     """Leave out what leaks over all rows, which the first rows alone may be too few to show."""
     named = {leak["column"] for leak in report["leakage"]}
@@ -244,8 +256,9 @@ def _out_of_time(request: Question, kind: type[EnsembleScorer], share: float) ->
             raise CommandFailed(f"--holdout-last {share:g}: the {name} {len(part)} rows hold too few of one outcome")
     earlier = request.matrix.take(first)
     training = _trained(earlier, labels[first], request, kind, label="out of time")
-    predictions = training.scorer.quick(request.matrix.take(last))
-    metrics = judge(labels[last], predictions, seed=request.seed)
+    log_odds = training.scorer.quick_log_odds(request.matrix.take(last))
+    predictions = clamped(log_odds)
+    metrics = judge(labels[last], predictions, seed=request.seed, scores=log_odds)
     rate = np.full(len(last), training.metrics.base_rate)
     return {
         "rows": len(last),

@@ -55,6 +55,9 @@ def test_the_report_has_the_figures_of_all_and_of_each_member(report):
 def test_the_ensemble_learns_and_is_calibrated_enough_to_beat_the_base_rate(report):
     assert report["auc"] > 0.85
     assert report["brier"] < report["baselines"]["base_rate"]["brier"]
+    assert set(report["baselines"]["plain_boosting"]) == FIGURES
+    assert report["auc"] >= report["baselines"]["plain_boosting"]["auc"] - 0.001
+    assert set(report["options"]) == {"lr", "rf", "gb"}
     assert report["recall_top_decile"] == pytest.approx(report["lift_top_decile"] / 10)
     assert any("sum of calls" in name for name in report["top"])
 
