@@ -142,7 +142,9 @@ def _ratios(name: str, told: Figures) -> dict[str, Ratio]:
     return {
         f"auc.{name}": Ratio(value=told["auc"], goal=goal, better="higher", of="area under the curve, out of fold"),
         f"ece.{name}": Ratio(value=told["ece"], goal=ECE_GOAL, better="lower", of="expected calibration error"),
-        f"plain.{name}": Ratio(value=ahead, goal=PLAIN_GOAL, better="higher", of="our AUC minus that of plain boosting"),
+        f"plain.{name}": Ratio(
+            value=ahead, goal=PLAIN_GOAL, better="higher", of="our AUC minus that of plain boosting"
+        ),
         f"gain.{name}": Ratio(value=gain, goal=GAIN_GOAL, better="higher", of=f"our AUC minus that of {best}"),
     }
 
