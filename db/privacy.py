@@ -244,6 +244,12 @@ STORES: tuple[Store, ...] = (
         note="a model trained on the lead is marked for retraining (retrain_at)",
     ),
     Store(
+        table="model_changes",
+        category="proof",
+        action="keep",
+        note="which model answered when, who decided it and why, by figures over many leads; no lead",
+    ),
+    Store(
         table="model_lineages",
         category="models",
         action="scrub",

@@ -59,6 +59,7 @@ from db.records.jobs import (
     QueueProbeRecord,
 )
 from db.records.leads import LeadDraft, LeadRecord, LeadState, Outcome, ScoringView, UpsertResult
+from db.records.model_history import ModelChangeDraft, ModelChangeRecord
 from db.records.models import ModelDraft, ModelRecord
 from db.records.online import (
     DueSnapshot,

@@ -35,7 +35,7 @@ class ModelRecord:
     scope: str
     #: `<kind>-<four digits>`, counted per tenant and kind
     version: str
-    #: candidate, champion or retired
+    #: candidate, shadow, waiting, champion or retired
     state: str
     artifact: bytes
     feature_schema: str

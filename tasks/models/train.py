@@ -7,13 +7,14 @@ from dataclasses import asdict, fields, replace
 
 from db.records import AuditDraft, ModelDraft, ModelRecord
 from db.repositories import audit
-from db.repositories.models import lineage, models, pooled_models
+from db.repositories.models import history, lineage, models, pooled_models
 from db.session import EVERY_TENANT, Session, across_tenants, reading
 from domain.closed_leads import in_words
 from domain.documents import JsonObject
 from ml import artifacts
 from ml.features import SCHEMA_VERSION
 from ml.leads import Training
+from ml.training.looks import Look
 from ml.training.promotion import Decision
 from ml.training.score_bands import by_score
 from tasks.contracts.base.wire import to_wire
@@ -38,7 +39,14 @@ def train_model(request: TrainModel, context: TaskContext) -> JsonObject:
     if trained is not None:
         return context.envelope(request, _result(request, dataset, trained, _reason_before(trained), context))
     training = dataset.learn(request.seed, request.hyperparameters())
-    return _register(request, dataset, training, dataset.decide(training, request.seed), context)
+    look = _look(dataset, request.kind)
+    return _register(request, dataset, training, dataset.decide(training, request.seed, look), context)
+
+
+def _look(dataset: Dataset, kind: str) -> Look:
+    """Return which comparison with the present champion this is."""
+    with reading(EVERY_TENANT) as session:
+        return Look(number=history.looks(session, dataset.owner, kind=kind) + 1)
 
 
 def _dataset(session: Session, request: TrainModel, context: TaskContext) -> Dataset:
@@ -73,7 +81,7 @@ def _register(
         metrics=to_wire(training.metrics),
         report={
             **_report(dataset, training),
-            "decision": asdict(decision),
+            "decision": asdict(decision) | {"promoted": decision.promoted},
             "seed": request.seed,
             "hyperparameters": request.hyperparameters().fixed(),
         },

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, RowMapping, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.base import NewRow, new_id
 from db.encryption import KeyRing, associated_data
 from db.errors import SealBroken, UnknownModel
 from db.models import ModelVersion
-from db.records import ModelDraft, ModelRecord
+from db.records import ModelChangeDraft, ModelDraft, ModelRecord
 from db.repositories import tenants
+from db.repositories.models import history
 from db.repositories.sql import rowcount, table_of
 from db.session import keyring_of, lock_tenant
+from domain.documents import JsonMapping
+from domain.promotions import CHALLENGERS, ChallengerState
 
 _MODEL = table_of(ModelVersion).c
 _CHAMPION = select(_MODEL.model_id, _MODEL.retrain_at).where(
@@ -63,26 +66,49 @@ def champion_key(session: Session, tenant_id: str, *, kind: str) -> tuple[str, d
     return None if row is None else (row.model_id, row.retrain_at)
 
 
-def promote(session: Session, tenant_id: str, *, model_id: str, now: datetime) -> None:
-    """Make a model the champion of its kind; the former one is retired.
+def promote(
+    session: Session,
+    tenant_id: str,
+    *,
+    model_id: str,
+    now: datetime,
+    actor: str = "hearth",
+    reason: str = "promotion",
+    look: int | None = None,
+    detail: JsonMapping | None = None,
+) -> None:
+    """Make a model the champion of its kind and record it as history; the former one is retired.
+
+    Challengers that were kept as a shadow or wait for a person become candidates: they were compared with another.
+    `look` and `detail` are those of `history.ModelChangeDraft`. Nothing happens to a model that is the champion.
 
     Raises:
         UnknownModel: not there for this tenant.
 
     """
     lock_tenant(session, tenant_id)
-    of_tenant = ModelVersion.tenant_id == tenant_id
-    kind = session.scalar(select(ModelVersion.kind).where(of_tenant, ModelVersion.model_id == model_id))
-    if kind is None:
-        raise UnknownModel("unknown model; list the tenant's models")
-    former = (of_tenant, ModelVersion.kind == kind, ModelVersion.state == "champion", ModelVersion.model_id != model_id)
-    chosen = (of_tenant, ModelVersion.model_id == model_id, ModelVersion.state != "champion")
-    statement = update(ModelVersion).execution_options(synchronize_session=False)
-    rowcount(session, statement.where(*former).values(state="retired"))
-    rowcount(session, statement.where(*chosen).values(state="champion", promoted_at=now, rolled_back_at=None))
+    chosen = _key(session, tenant_id, model_id)
+    former = _champion_version(session, tenant_id, chosen.kind)
+    if former == chosen.version:
+        return
+    draft = ModelChangeDraft(
+        kind=chosen.kind,
+        change="promotion",
+        version=chosen.version,
+        from_version=former,
+        to_version=chosen.version,
+        actor=actor,
+        reason=reason,
+        look=look,
+        detail=detail or {},
+    )
+    _replace(session, tenant_id, chosen.kind, model_id, now)
+    history.record(session, tenant_id, draft=draft, now=now)
 
 
-def rollback(session: Session, tenant_id: str, *, kind: str, now: datetime) -> tuple[ModelRecord, ModelRecord]:
+def rollback(
+    session: Session, tenant_id: str, *, kind: str, now: datetime, actor: str = "hearth", reason: str = "rollback"
+) -> tuple[ModelRecord, ModelRecord]:
     """Go back to the champion before this one; return the champion that was left and the present one.
 
     A second rollback goes one further back: a model that was rolled back is skipped until it is promoted again.
@@ -93,23 +119,84 @@ def rollback(session: Session, tenant_id: str, *, kind: str, now: datetime) -> t
     """
     lock_tenant(session, tenant_id)
     left = champion(session, tenant_id, kind=kind)
-    former = None if left is None else _former(session, tenant_id, kind)
-    if left is None or former is None:
+    back = None if left is None else former(session, tenant_id, kind=kind)
+    if left is None or back is None:
         raise UnknownModel(f"{kind} has no former champion to go back to; `hearth models list` shows what there is")
-    promote(session, tenant_id, model_id=former.model_id, now=now)
+    _replace(session, tenant_id, kind, back.model_id, now)
     rolled_back = update(ModelVersion).where(
         ModelVersion.tenant_id == tenant_id, ModelVersion.model_id == left.model_id
     )
     rowcount(session, rolled_back.values(rolled_back_at=now).execution_options(synchronize_session=False))
-    return left, former
+    draft = ModelChangeDraft(
+        kind=kind,
+        change="rollback",
+        version=left.version,
+        from_version=left.version,
+        to_version=back.version,
+        actor=actor,
+        reason=reason,
+    )
+    history.record(session, tenant_id, draft=draft, now=now)
+    return left, back
 
 
-def _former(session: Session, tenant_id: str, kind: str) -> ModelRecord | None:
+def set_aside(session: Session, tenant_id: str, *, model_id: str, state: ChallengerState) -> None:
+    """Keep a challenger as the shadow of its kind, or as the one that waits for a person; or make it a candidate again.
+
+    There is one shadow and one that waits a kind: the one before becomes a candidate. A champion, and what was one,
+    stays as it is.
+
+    Raises:
+        UnknownModel: not there for this tenant.
+
+    """
+    lock_tenant(session, tenant_id)
+    of_kind = (ModelVersion.tenant_id == tenant_id, ModelVersion.kind == _key(session, tenant_id, model_id).kind)
+    statement = update(ModelVersion).execution_options(synchronize_session=False)
+    if state != "candidate":
+        rowcount(session, statement.where(*of_kind, ModelVersion.state == state).values(state="candidate"))
+    challenger = (ModelVersion.model_id == model_id, ModelVersion.state.in_(CHALLENGERS))
+    rowcount(session, statement.where(*of_kind, *challenger).values(state=state))
+
+
+def challenger(session: Session, tenant_id: str, *, kind: str, state: ChallengerState) -> ModelRecord | None:
+    """Return the challenger of a kind that is kept as a shadow, or waits for a person; None where there is none."""
+    return _one(session, tenant_id, ModelVersion.kind == kind, ModelVersion.state == state)
+
+
+def former(session: Session, tenant_id: str, *, kind: str) -> ModelRecord | None:
+    """Return the champion that a rollback would go back to, or None."""
     retired = (ModelVersion.tenant_id == tenant_id, ModelVersion.kind == kind, ModelVersion.state == "retired")
     query = select(ModelVersion.__table__).where(*retired, ModelVersion.rolled_back_at.is_(None))
     newest = query.order_by(ModelVersion.promoted_at.desc(), ModelVersion.number.desc()).limit(1)
     row = session.execute(newest).mappings().one_or_none()
     return None if row is None else _record(row, keyring_of(session))
+
+
+def _key(session: Session, tenant_id: str, model_id: str) -> Row[str, str]:
+    """Return kind and version of a model."""
+    query = select(ModelVersion.kind, ModelVersion.version)
+    row = session.execute(
+        query.where(ModelVersion.tenant_id == tenant_id, ModelVersion.model_id == model_id)
+    ).one_or_none()
+    if row is None:
+        raise UnknownModel("unknown model; list the tenant's models")
+    return row
+
+
+def _champion_version(session: Session, tenant_id: str, kind: str) -> str | None:
+    of_kind = (ModelVersion.tenant_id == tenant_id, ModelVersion.kind == kind)
+    return session.scalar(select(ModelVersion.version).where(*of_kind, ModelVersion.state == "champion"))
+
+
+def _replace(session: Session, tenant_id: str, kind: str, model_id: str, now: datetime) -> None:
+    """Retire the champion, put the next one in its place, and take back what other challengers had earned."""
+    of_kind = (ModelVersion.tenant_id == tenant_id, ModelVersion.kind == kind)
+    statement = update(ModelVersion).where(*of_kind).execution_options(synchronize_session=False)
+    rowcount(session, statement.where(ModelVersion.state == "champion").values(state="retired"))
+    rowcount(session, statement.where(ModelVersion.state.in_(CHALLENGERS)).values(state="candidate"))
+    chosen = statement.where(ModelVersion.model_id == model_id)
+    rowcount(session, chosen.values(state="champion", promoted_at=now, rolled_back_at=None))
 
 
 def get(session: Session, tenant_id: str, *, version: str) -> ModelRecord | None:

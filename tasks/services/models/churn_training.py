@@ -15,6 +15,7 @@ from ml.ensemble.options import EnsembleOptions
 from ml.features import extract
 from ml.leads import Gate, Training
 from ml.profiles import FeatureMatrix
+from ml.training.looks import FIRST_LOOK, Look
 from ml.training.promotion import Decision, decide
 from ml.tuning import Problem, problem_of
 from tasks.contracts.models import TrainModel
@@ -49,7 +50,7 @@ class ChurnDataset(Dataset):
         leads = [self.labels[row].lead_id for row in rows]
         return problem_of(self.matrix.take(rows), self.truth, scorer=ChurnScorer, seed=seed, groups=leads)
 
-    def decide(self, training: Training, seed: int) -> Decision:
+    def decide(self, training: Training, seed: int, look: Look) -> Decision:  # noqa: ARG002 - nothing is drawn here
         """Compare as lead scores do: with the base rate, and with the scorecard or the champion on rows new to it.
 
         Rows of one lead are drawn together.
@@ -57,24 +58,24 @@ class ChurnDataset(Dataset):
         labelled_rows, truth, predicted = known_rows(self.labels), self.truth, training.out_of_fold
         all_places = list(range(len(labelled_rows)))
         if self.champion.retrain:
-            return self._compare(all_places, predicted, None, "", seed)
+            return self._compare(all_places, predicted, None, "", FIRST_LOOK)
         if self.champion.scorer is None:
             scorecard = tuple(self.scorecard_probabilities[row] for row in labelled_rows)
-            return self._compare(all_places, predicted, scorecard, "the scorecard", seed)
+            return self._compare(all_places, predicted, scorecard, "the scorecard", look)
         fresh = [place for place, row in enumerate(labelled_rows) if self._new_to_the_champion(self.labels[row])]
         leads = {self.labels[labelled_rows[place]].lead_id: truth[place] for place in fresh}
         if too_few(len(leads), list(leads.values())):
             reason = f"only {len(leads)} leads have rows that are new to the champion: too few to compare by"
-            return Decision(promoted=False, reason=reason, rows=len(fresh), against="the present champion")
+            return Decision(verdict="shadow", reason=reason, rows=len(fresh), against="the present champion")
         champion = tuple(self.champion.scorer.quick(self.matrix.take(labelled_rows)).tolist())
-        return self._compare(fresh, predicted, champion, "the present champion", seed)
+        return self._compare(fresh, predicted, champion, "the present champion", look)
 
     def _new_to_the_champion(self, label: Label) -> bool:
         trained_at = self.champion.trained_at
         return trained_at is None or label.as_of + HORIZON > trained_at
 
     def _compare(
-        self, places: Sequence[int], predicted: Sequence[float], rival: Sequence[float] | None, name: str, seed: int
+        self, places: Sequence[int], predicted: Sequence[float], rival: Sequence[float] | None, name: str, look: Look
     ) -> Decision:
         """Compare on some of the rows whose outcome is known; `places` are positions among those."""
         labelled_rows, truth = known_rows(self.labels), self.truth
@@ -82,7 +83,7 @@ class ChurnDataset(Dataset):
             [truth[place] for place in places],
             [predicted[place] for place in places],
             None if rival is None else [rival[place] for place in places],
-            seed=seed,
+            look=look,
             rival=name,
             groups=[self.labels[labelled_rows[place]].lead_id for place in places],
         )

@@ -10,6 +10,7 @@ from domain.documents import JsonMapping
 from ml.ensemble.options import EnsembleOptions
 from ml.leads import Training
 from ml.profiles import FeatureMatrix
+from ml.training.looks import Look
 from ml.training.promotion import Decision
 from ml.tuning import Problem
 from tasks.services.models.closed_leads import Usable
@@ -50,8 +51,8 @@ class Dataset(ABC):
         """Return what a search for hyperparameters is judged by."""
 
     @abstractmethod
-    def decide(self, training: Training, seed: int) -> Decision:
-        """Decide whether the new model may answer instead of the champion."""
+    def decide(self, training: Training, seed: int, look: Look) -> Decision:
+        """Decide whether the new model may answer instead of the champion, with which this is that look."""
 
 
 def too_few(rows: int, outcomes: Sequence[bool]) -> bool:

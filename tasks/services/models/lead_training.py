@@ -15,6 +15,7 @@ from db.session import Session
 from domain.model_kinds import Scope
 from ml.ensemble.options import EnsembleOptions
 from ml.leads import Gate, LeadScorer, Training, gate, multi_tenant, train
+from ml.training.looks import FIRST_LOOK, Look
 from ml.training.promotion import Decision, decide
 from ml.tuning import Problem, problem_of
 from tasks.contracts.models import TrainModel
@@ -53,7 +54,7 @@ class LeadDataset(Dataset):
         """Return the leads by which hyperparameters are judged, each once."""
         return problem_of(self.matrix, self.labels, scorer=LeadScorer, seed=seed)
 
-    def decide(self, training: Training, seed: int) -> Decision:
+    def decide(self, training: Training, seed: int, look: Look) -> Decision:
         """Compare with the base rate, and with what scores now on rows that neither has seen.
 
         A champion is compared on rows that it did not learn from, the scorecard on all. A champion that learnt from
@@ -61,15 +62,15 @@ class LeadDataset(Dataset):
         """
         predicted = self._out_of_sample(training, seed)
         if self.champion.retrain:
-            return decide(self.labels, predicted, None, seed=seed)
+            return decide(self.labels, predicted, None, look=FIRST_LOOK)
         fresh = self._new_to_the_champion()
         labels = [self.labels[row] for row in fresh]
         if self.champion.scope != "scorecard" and too_few(len(fresh), labels):
-            return self._without_comparison(predicted, labels, seed)
+            return self._without_comparison(predicted, labels, look)
         rival = [score.probability for score in self.champion.scorer.score(self.matrix.take(fresh), explain=0)]
         names = {"scorecard": "the scorecard", self.scope: "the present champion"}
         name = names.get(self.champion.scope, "the pooled model")
-        return decide(labels, [predicted[row] for row in fresh], rival, seed=seed, rival=name)
+        return decide(labels, [predicted[row] for row in fresh], rival, look=look, rival=name)
 
     def _out_of_sample(self, training: Training, seed: int) -> tuple[float, ...]:
         """Return predictions of rows not seen in training; of a pooled model, of whole tenants that it has not seen."""
@@ -82,13 +83,13 @@ class LeadDataset(Dataset):
         trained_at = self.champion.trained_at
         return [row for row, known_at in enumerate(self.known_at) if trained_at is None or known_at > trained_at]
 
-    def _without_comparison(self, predicted: Sequence[float], labels: Sequence[bool], seed: int) -> Decision:
+    def _without_comparison(self, predicted: Sequence[float], labels: Sequence[bool], look: Look) -> Decision:
         """Decide where too few rows are new to the champion."""
         if self.champion.scope != self.scope:
             # An own model need not wait until it has outgrown the shared one that it helped to make.
-            return decide(self.labels, predicted, None, seed=seed)
+            return decide(self.labels, predicted, None, look=look)
         reason = f"only {len(labels)} leads with {sum(labels)} won are new to the champion: too few to compare by"
-        return Decision(promoted=False, reason=reason, rows=len(labels), against="the present champion")
+        return Decision(verdict="shadow", reason=reason, rows=len(labels), against="the present champion")
 
 
 def tenant_dataset(session: Session, request: TrainModel, context: TaskContext, champion: LeadChampion) -> LeadDataset:

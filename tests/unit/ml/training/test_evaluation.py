@@ -7,7 +7,6 @@ from sklearn import metrics as theirs
 from ml.errors import LabelsError
 from ml.training.calibration import bins, expected_error, sigmoid_fit, slope_of
 from ml.training.evaluation import evaluate
-from ml.training.promotion import decide
 
 
 def sample(rows: int = 800, *, noise: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -75,34 +74,3 @@ def test_a_score_that_ranks_the_wrong_way_round_becomes_the_base_rate() -> None:
 def test_what_cannot_be_judged_is_refused(labels: list[bool], said: list[float]) -> None:
     with pytest.raises(LabelsError):
         evaluate(labels, said, seed=0)
-
-
-def test_promotion_wants_more_than_noise() -> None:
-    labels, good = sample(noise=0.3)
-    _, same = sample(noise=0.3)
-    assert decide(labels, good, None, seed=0).promoted
-    assert not decide(labels, np.full(len(labels), labels.mean()), None, seed=0).promoted
-    verdict = decide(labels, good, same, seed=0)
-    assert not verdict.promoted
-    assert "champion" in verdict.reason
-    worse = np.clip(good * 0.3, 0, 1)
-    assert decide(labels, good, worse, seed=0).reason.startswith("better than the present champion")
-    assert not decide(labels, worse, good, seed=0).promoted
-
-
-def test_a_gain_that_hangs_on_one_row_is_noise() -> None:
-    labels, champion = [False, True] * 50, [0.4, 0.6] * 50
-    verdict = decide(labels, [0.0, *champion[1:]], champion, seed=0)
-    assert not verdict.promoted
-    assert "not better than the present champion by more than noise" in verdict.reason
-
-
-def test_rows_of_one_lead_say_less_than_as_many_leads() -> None:
-    labels = [True, False] * 20
-    champion = [0.6 if label else 0.4 for label in labels]
-    # better for most leads, and far off for two of them
-    newcomer = [(0.2 if number % 20 == 0 else 0.7) if label else 0.4 for number, label in enumerate(labels)]
-    rows = [100 * part for part in (labels, newcomer, champion)]
-    leads = [str(number) for number in range(40)] * 100
-    assert decide(*rows, seed=0).promoted
-    assert not decide(*rows, seed=0, groups=leads).promoted
