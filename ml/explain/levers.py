@@ -24,7 +24,7 @@ Actor = Literal["agent", "lead"]
 _FIXED = frozenset({"age_days", "stage_days", "activity_trend", "no_shows"})
 #: the category that somebody can change
 _CHANGEABLE = frozenset({"preapproval"})
-_KEYS = frozenset({"by", "channel", "once", "many", "most", "effort", "add", "today", "becomes"})
+_KEYS = frozenset({"by", "channel", "once", "many", "most", "effort", "event", "direction", "add", "today", "becomes"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,8 @@ class Lever:
     most: int
     #: what one costs beside the others, above 0
     effort: float
+    #: kind and direction of the interaction that it stands for; None where it is none
+    event: tuple[str, str] | None
     #: feature -> what one adds
     add: Mapping[str, float]
     #: features in days that become 0
@@ -151,6 +153,7 @@ def _lever(name: str, cells: TomlMapping) -> Lever:
         many=cells["many"],
         most=int(cells["most"]),
         effort=float(cells["effort"]),
+        event=(cells["event"], cells["direction"]) if "event" in cells else None,
         add={feature: float(amount) for feature, amount in cells.get("add", {}).items()},
         today=tuple(cells.get("today", ())),
         becomes={

@@ -13,25 +13,12 @@ from ml.explain.applied import apply, possible
 from ml.explain.levers import builtin, changeable, load
 from ml.features import extract
 from ml.features.catalogue import FEATURES
+from ml.features.events import canonical
 from ml.profiles import FeatureMatrix, Interaction, LeadProfile
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 #: lever -> the event that it stands for: kind, direction
-EVENTS = {
-    "email": ("emails_sent", None),
-    "text_message": ("sms", "outbound"),
-    "call": ("call", "outbound"),
-    "open": ("email_opened", None),
-    "click": ("email_clicked", None),
-    "reply": ("sms", "inbound"),
-    "call_back": ("call", "inbound"),
-    "view": ("listing_view", None),
-    "save": ("saved_listing", None),
-    "search": ("search", None),
-    "saved_search": ("saved_search", None),
-    "visit": ("site_visit", None),
-    "showing": ("showing", None),
-}
+EVENTS = {lever.name: lever.event for lever in builtin().levers if lever.event}
 HEAD = 'version = "1"\n[shares]\n[levers.x]\nonce = "a"\nmany = "b"\nmost = 1\neffort = 1'
 #: what the features of a lead do not hold: how many of its events are recent, and the hours of each of its replies
 NOT_MOVED = {"activity_trend", "reply_hours"}
@@ -101,8 +88,10 @@ def lever(name):
     return next(each for each in builtin().levers if each.name == name)
 
 
-def test_every_lever_is_tested_against_its_event():
+def test_every_lever_that_adds_stands_for_an_event_and_so_is_tested_above():
     assert {each.name for each in builtin().levers if each.add} == set(EVENTS)
+    assert {canonical(*event) for event in EVENTS.values()} >= {"showings", "sms_in", "sms_out", "calls"}
+    assert None not in {canonical(*event) for event in EVENTS.values()}
 
 
 def test_preapproval_is_got_once_and_only_from_less():
