@@ -1,14 +1,16 @@
 """What serves: a blend of the learners, of rates that look at no feature, and of calibrated copies of both.
 
 Three levels, each weighted by the log-loss of what was served: experts are mixed at several rates and shares; these
-mixtures are mixed again; and the blend stands beside a calibrated copy of itself. Every part earns its weight, also the
-calibration, which hurts where outcomes come late (decision 29).
+mixtures are mixed again, once quickly and once steadily; and the two blends stand beside calibrated copies of them. All
+of them earn their weight, also the calibration, which hurts where outcomes come late, and the quick blend, which then
+follows what is over already (decision 29).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
+from types import MappingProxyType
 
 import numpy as np
 
@@ -23,17 +25,22 @@ RATES = ("base_rate", "recent_rate", "as_last_time")
 PLAIN = (*LEARNERS, *RATES)
 COPIED = (*LEARNERS, "as_last_time")
 BLENDED = (*PLAIN, *(f"calibrated_{name}" for name in COPIED))
-#: rates of learning and shares of the mixtures: small shares for streams that stay as they are, large ones for others
-GRID = tuple(product((1.0, 2.0), (0.001, 0.01, 0.05)))
+#: rates of learning and shares of the mixtures: small ones for streams that stay as they are and for outcomes that come
+#: late, large ones for streams that change
+GRID = tuple(product((0.1, 0.5, 2.0), (0.0005, 0.01, 0.05)))
 MIXTURES = tuple(f"mixture_{rate:g}_{share:g}" for rate, share in GRID)
-SERVED = ("blend", "calibrated_blend")
+#: the mixtures of mixtures: name -> rate and share
+UPPER: Mapping[str, tuple[float, float]] = MappingProxyType({"quick": (1.0, 0.005), "steady": (0.1, 0.0005)})
+BLENDS = tuple(f"blend_{name}" for name in UPPER)
+SERVED = (*BLENDS, *(f"calibrated_{name}" for name in BLENDS))
 #: all that is judged, in the order in which a score carries it
 EXPERTS = (*BLENDED, *MIXTURES, *SERVED)
 
-_UPPER_SHARE, _SERVED_SHARE = 0.005, 0.005
+#: of the weights over SERVED: the share is small, since what is best here hardly ever changes
+_TOP_RATE, _TOP_SHARE = 1.0, 0.0005
 #: outcomes that a calibration remembers
-MEMORY = 2000.0
-#: what any expert says at the least and at the most
+MEMORY = 1000.0
+#: what any expert says at the least, and 1 minus this at the most
 EDGE = 1e-3
 
 _COPIES = [PLAIN.index(name) for name in COPIED]
@@ -56,17 +63,17 @@ class Blend:
         self.rates_ = ClassRates(prior)
         self.platt_ = OnlinePlatt((len(COPIED), len(prior)), memory=MEMORY)
         self.lower_ = FixedShare(len(BLENDED), *zip(*GRID, strict=True))
-        self.upper_ = FixedShare(len(MIXTURES), (1.0,), (_UPPER_SHARE,))
-        self.platt_of_blend_ = OnlinePlatt((1, len(prior)), memory=MEMORY)
-        self.top_ = FixedShare(len(SERVED), (1.0,), (_SERVED_SHARE,))
+        self.upper_ = FixedShare(len(MIXTURES), *zip(*UPPER.values(), strict=True))
+        self.platt_of_blends_ = OnlinePlatt((len(BLENDS), len(prior)), memory=MEMORY)
+        self.top_ = FixedShare(len(SERVED), (_TOP_RATE,), (_TOP_SHARE,))
 
     def experts(self, learners: Floats) -> Floats:
-        """Return what every expert says, EXPERTS × classes; `learners` is LEARNERS × classes. Nothing is learnt."""
+        """Return what every expert says, experts by classes; `learners` is LEARNERS by classes. Nothing is learnt."""
         plain = _within(np.concatenate([learners, self.rates_.probabilities()]))
         blended = np.concatenate([plain, _within(self.platt_.calibrated(plain[_COPIES]))])
         mixtures = self.lower_.mix(blended)
-        blend = self.upper_.mix(mixtures)
-        return np.concatenate([blended, mixtures, blend, _within(self.platt_of_blend_.calibrated(blend))])
+        blends = self.upper_.mix(mixtures)
+        return np.concatenate([blended, mixtures, blends, _within(self.platt_of_blends_.calibrated(blends))])
 
     def served(self, experts: Floats) -> Floats:
         """Return the probability of each class, from what `experts` returned."""
@@ -74,25 +81,26 @@ class Blend:
         return served
 
     def learn(self, experts: Floats, label: int) -> None:
-        """Take an outcome: judge each expert by what it said when it was served, EXPERTS × classes."""
+        """Take an outcome: judge each expert by what it said when it was served, experts by classes."""
         of_outcome = experts[:, label]
         self.lower_.learn(of_outcome[:_FIRST_MIXTURE])
         self.upper_.learn(of_outcome[_FIRST_MIXTURE:_FIRST_SERVED])
         self.top_.learn(of_outcome[_FIRST_SERVED:])
         labels = np.zeros(experts.shape[1])
         labels[label] = 1.0
-        self.platt_.learn(experts[_COPIES], np.broadcast_to(labels, self.platt_.slope_.shape))
-        self.platt_of_blend_.learn(experts[_FIRST_SERVED : _FIRST_SERVED + 1], labels[None, :])
+        self.platt_.learn(experts[_COPIES], labels)
+        self.platt_of_blends_.learn(experts[_FIRST_SERVED : _FIRST_SERVED + len(BLENDS)], labels)
         self.rates_.learn(label)
 
     def weights(self) -> Mapping[str, float]:
         """Return the weight of each blended expert now; they add up to 1."""
-        weights = (self.upper_.weights_ @ self.lower_.weights_)[0]
+        of_blends = self.top_.weights_[0].reshape(2, len(BLENDS)).sum(axis=0)
+        weights = of_blends @ self.upper_.weights_ @ self.lower_.weights_
         return dict(zip(BLENDED, weights.tolist(), strict=True))
 
     def calibrated(self) -> float:
-        """Return the weight of the calibrated blend in what is served."""
-        return float(self.top_.weights_[0, 1])
+        """Return the weight of the calibrated blends in what is served."""
+        return float(self.top_.weights_[0, len(BLENDS) :].sum())
 
 
 def _within(probabilities: Floats) -> Floats:

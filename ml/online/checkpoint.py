@@ -1,8 +1,8 @@
 """Write down the state of an online model, and go on from it: a cache, which replay of the outcomes can replace.
 
-River's classes have no form but a pickle, and a pickle does not survive River's versions. So a checkpoint begins with what
-wrote it, is refused where anything differs, and is opened by an unpickler that knows River, NumPy and this package only.
-Who stores it seals it; a checkpoint is opened only after that seal was found whole.
+River's classes have no form but a pickle, and a pickle does not survive River's versions. So a checkpoint begins with
+what wrote it, is refused where anything differs, and is opened by an unpickler that knows River and this package only.
+Who stores it seals it, and opens it only when the seal is whole.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import pickle  # noqa: S403 - see above: sealed, checked, and opened by a restricted unpickler
+import pickle
 import platform
 import zlib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from types import MappingProxyType, MethodType
 from typing import Any, NoReturn
 
 import numpy as np
-import river
+from river.__version__ import __version__ as river_version
 
 from ml.errors import ForeignCheckpoint
 from ml.online.blend import EXPERTS
@@ -77,7 +77,7 @@ def writer() -> dict[str, Any]:
     experts = hashlib.sha256(settings + "\n".join(EXPERTS).encode()).hexdigest()[:16]
     return {
         "format": FORMAT,
-        "river": river.__version__,
+        "river": river_version,
         "python": ".".join(platform.python_version_tuple()[:2]),
         "numpy": np.__version__.split(".")[0],
         "experts": experts,
@@ -104,11 +104,11 @@ class _Unpickler(pickle.Unpickler):
             return _method
         if global_name in _ALLOWED.get(module_name, ()):
             return super().find_class(module_name, global_name)
-        if module_name.split(".")[0] == "river" or module_name.startswith("ml.online."):
+        if module_name.startswith(("river.", "ml.online.")):
             found = super().find_class(module_name, global_name)
             if isinstance(found, type):
                 return found
-        _refuse("its state holds something that no online model is made of")
+        return _refuse("its state holds something that no online model is made of")
 
 
 def _method(owner: Any, name: str) -> Any:
@@ -117,7 +117,7 @@ def _method(owner: Any, name: str) -> Any:
         found = getattr(owner, name)
         if isinstance(found, MethodType):
             return found
-    _refuse("its state asks for something that no online model is made of")
+    return _refuse("its state asks for something that no online model is made of")
 
 
 def _refuse(why: str) -> NoReturn:

@@ -63,7 +63,7 @@ class Candidate:
 
     def importance(self, rows: int, positives: int) -> float:
         """Return the absolute correlation with the outcome over all rows so far; 0 where there is too little."""
-        if self.count < _FEW or positives == 0 or positives == rows:
+        if self.count < _FEW or positives in (0, rows):
             return 0.0
         rate = positives / rows
         if self.indicator:
@@ -104,6 +104,8 @@ class FeatureEncoder:
         #: names of the columns that learners see, in the order of their numbers
         self.chosen_: list[str] = []
         self.next_choice_ = FIRST_CHOICE
+        #: of the next new column; never used twice, since learners know columns by their numbers
+        self.next_number_ = 0
 
     def encode(self, features: Features) -> tuple[Row, Row]:
         """Return the columns as they are, and scaled; nothing is learnt."""
@@ -144,7 +146,8 @@ class FeatureEncoder:
         if found is None:
             if len(self.candidates_) >= MAX_CANDIDATES and not cell.indicator:
                 return None
-            found = self.candidates_[name] = Candidate(number=len(self.candidates_), indicator=cell.indicator)
+            found = self.candidates_[name] = Candidate(number=self.next_number_, indicator=cell.indicator)
+            self.next_number_ += 1
             if len(self.chosen_) < self.max_columns:
                 self.chosen_.append(name)
         return found
@@ -155,6 +158,11 @@ class FeatureEncoder:
         importance = {name: column.importance(self.rows_, self.positives_) for name, column in self.candidates_.items()}
         best = sorted(importance, key=lambda name: (-importance[name], self.candidates_[name].number))
         self.chosen_ = sorted(best[: self.max_columns], key=lambda name: self.candidates_[name].number)
+        # what came a few times only, such as the value of an identifier, makes room for what may come more often
+        kept = set(self.chosen_)
+        self.candidates_ = {
+            name: column for name, column in self.candidates_.items() if name in kept or column.count >= _FEW
+        }
 
 
 def _cells(features: Features) -> Iterator[_Cell]:

@@ -35,7 +35,7 @@ class FixedShare:
         self.weights_: Floats = np.full((len(rates), experts), 1 / experts)
 
     def mix(self, probabilities: Floats) -> Floats:
-        """Return the mixture of each row of weights; `probabilities` is experts × classes."""
+        """Return the mixture of each row of weights; `probabilities` is experts by classes."""
         mixed: Floats = self.weights_ @ probabilities
         return mixed
 

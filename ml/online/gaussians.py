@@ -1,8 +1,8 @@
 """River's trees and naive Bayes with distributions that carry no random numbers.
 
-Each Gaussian of River has a random generator of its own, for drawing samples, which we never do. A leaf has two Gaussians
-for each column, and a generator takes 2.5 KB: nine tenths of the state, and seeded by the machine, so that no two states
-would be equal.
+Each Gaussian of River has a random generator of its own, for drawing samples, which we never do. A leaf has two of
+them for each column, and a generator takes 2.5 KB: nine tenths of the state, and seeded by the machine, so that no two
+states would be equal.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ class LeanGaussian(proba.Gaussian):
 class LeanSplitter(GaussianSplitter):
     """River's observer of a numeric column in a leaf, with lean distributions."""
 
-    def update(self, att_val: float, target_val: bool, w: float) -> None:  # noqa: FBT001 - River's signature
+    def update(self, att_val: Any, target_val: Any, w: float) -> None:
         """Take a value with its class and weight."""
         if target_val not in self._att_dist_per_class:
             self._att_dist_per_class[target_val] = LeanGaussian()
             self._min_per_class[target_val] = self._max_per_class[target_val] = att_val
-        super().update(att_val, target_val, w)
+        super().update(att_val, target_val, w)  # type: ignore[no-untyped-call]
 
 
 class LeanGaussianNB(naive_bayes.GaussianNB):
     """River's Gaussian naive Bayes, with lean distributions."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.gaussians: Any = defaultdict(functools.partial(defaultdict, PopulationGaussian))
 
 

@@ -43,15 +43,15 @@ Builder = Callable[[Mapping[str, float], int], Any]
 
 _BUILDERS: Mapping[LearnerType, Builder] = MappingProxyType(
     {
-        "logistic_regression": lambda options, seed: linear_model.LogisticRegression(
+        "logistic_regression": lambda options, _: linear_model.LogisticRegression(
             optim.SGD(options["learning_rate"]), l2=options["l2"], intercept_lr=options["learning_rate"]
         ),
-        "passive_aggressive": lambda options, seed: linear_model.PAClassifier(C=options["aggressiveness"], mode=1),
-        "gaussian_nb": lambda options, seed: LeanGaussianNB(),
-        "knn": lambda options, seed: neighbors.KNNClassifier(
+        "passive_aggressive": lambda options, _: linear_model.PAClassifier(C=options["aggressiveness"], mode=1),
+        "gaussian_nb": lambda _, __: LeanGaussianNB(),
+        "knn": lambda options, _: neighbors.KNNClassifier(
             n_neighbors=int(options["neighbours"]), engine=neighbors.LazySearch(window_size=int(options["window"]))
         ),
-        "hoeffding_tree": lambda options, seed: tree.HoeffdingTreeClassifier(
+        "hoeffding_tree": lambda options, _: tree.HoeffdingTreeClassifier(
             grace_period=int(options["grace_period"]), splitter=LeanSplitter()
         ),
         "hoeffding_adaptive_tree": lambda options, seed: tree.HoeffdingAdaptiveTreeClassifier(

@@ -9,9 +9,9 @@ import numpy as np
 from domain.learners import LEARNERS
 from ml.arrays import Floats
 from ml.errors import FeatureError
-from ml.online import learners
 from ml.online.blend import BLENDED, EXPERTS, Blend
 from ml.online.encoding import FeatureEncoder, Features
+from ml.online.learner_set import LearnerSet
 from ml.online.prequential import Prequential
 from ml.online.race import Race
 from ml.online.results import OnlineReport, OnlineScore, RaceReport
@@ -41,7 +41,7 @@ class OnlineModel:
         self.seed = seed
         self.signals = 0
         self.encoder_ = FeatureEncoder()
-        self.learners_ = learners.build(seed)
+        self.learners_ = LearnerSet(seed)
         self.blend_ = Blend(np.array([1 - prior, prior]))
         self.served_ = Prequential(2)
         self.unchanged_ = 0
@@ -54,7 +54,7 @@ class OnlineModel:
     def learn(self, features: Features, label: bool, served: Sequence[float] | None = None) -> OnlineScore:
         """Take an outcome and return the score before it was learnt.
 
-        `served` is what the experts said when the snapshot was scored (`OnlineScore.experts`): the weights are judged by
+        `served` is what the experts said when the snapshot was scored (`OnlineScore.experts`): weights are judged by
         that, else by what they say now. Raises FeatureError when it is not one probability for each of EXPERTS.
         """
         experts = self._experts(features)
@@ -64,42 +64,38 @@ class OnlineModel:
         self._judge(judged, outcome)
         self.blend_.learn(judged, outcome)
         self.encoder_.learn(features, bool(label))
-        self._train(features, bool(label))
+        self.learners_.learn(*self.encoder_.encode(features), bool(label))
         self.signals += 1
         return score
 
     def report(self) -> OnlineReport:
         """Return the figures over all outcomes so far."""
         no_change = self.unchanged_ / self.signals if self.signals else None
-        figures = self.served_.figures(no_change)
-        raced = self.race_.served_.figures()
+        figures = self.served_.figures(no_change) if self.signals else None
+        raced = self.race_.served_.figures() if self.signals else None
         return OnlineReport(
             signals=self.signals,
             positives=int(self.served_.came_[1]),
-            accuracy=figures.accuracy,
-            log_loss=figures.log_loss,
-            ece=figures.ece,
-            kappa=figures.kappa,
-            kappa_t=figures.kappa_t,
+            accuracy=None if figures is None else figures.accuracy,
+            log_loss=None if figures is None else figures.log_loss,
+            ece=None if figures is None else figures.ece,
+            kappa=None if figures is None else figures.kappa,
+            kappa_t=None if figures is None else figures.kappa_t,
             no_change=no_change,
             weights=self.blend_.weights(),
             calibrated=self.blend_.calibrated(),
             leader=LEARNERS[self.race_.best_of_late()],
             race=RaceReport(
                 leader=LEARNERS[self.race_.leader_],
-                accuracy=raced.accuracy,
-                log_loss=raced.log_loss,
+                accuracy=None if raced is None else raced.accuracy,
+                log_loss=None if raced is None else raced.log_loss,
                 changes=self.race_.changes_,
             ),
         )
 
     def _experts(self, features: Features) -> Floats:
-        positive = np.full(len(LEARNERS), self.blend_.rates_.prior[1])
-        if self.signals:
-            raw, scaled = self.encoder_.encode(features)
-            for place, name in enumerate(LEARNERS):
-                row = scaled if learners.shipped()[name].input == "scaled" else raw
-                positive[place] = self.learners_[name].predict_proba_one(row).get(True, 0.0)
+        said = self.learners_.predict(*self.encoder_.encode(features))
+        positive = np.full(len(LEARNERS), self.blend_.rates_.prior[1]) if said is None else said
         return self.blend_.experts(np.stack([1 - positive, positive], axis=1))
 
     def _score(self, experts: Floats) -> OnlineScore:
@@ -123,14 +119,6 @@ class OnlineModel:
         self.unchanged_ += outcome == (0 if last is None else last)
         self.served_.learn(self.blend_.served(experts), outcome)
         self.race_.learn(experts[: len(LEARNERS)], outcome)
-
-    def _train(self, features: Features, label: bool) -> None:
-        raw, scaled = self.encoder_.encode(features)
-        look = (self.signals + 1) % learners.LOOK_EVERY == 0
-        for name, learner in self.learners_.items():
-            learner.learn_one(scaled if learners.shipped()[name].input == "scaled" else raw, label)
-            if look:
-                learners.bound_growth(name, learner, len(raw))
 
 
 def _of_positives(served: Sequence[float]) -> Floats:

@@ -8,20 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.arrays import Floats
+from ml.errors import LabelsError
 
 _BINS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrequentialFigures:
-    """Figures over the outcomes so far; None where they cannot be taken."""
+    """Figures over the outcomes so far."""
 
     rows: int
-    accuracy: float | None
-    log_loss: float | None
+    accuracy: float
+    log_loss: float
     #: calibration error of the class that is said, or of the positive one if there are two; ten bins of equal width
-    ece: float | None
+    ece: float
+    #: None where guessing by the class rates is always right
     kappa: float | None
+    #: None where "as last time" is always right, or is not known
     kappa_t: float | None
 
 
@@ -58,9 +61,12 @@ class Prequential:
         self.bins_[min(int(probability * _BINS), _BINS - 1)] += (1.0, probability, judged == label)
 
     def figures(self, no_change: float | None = None) -> PrequentialFigures:
-        """Return the figures; `no_change` is the accuracy of "as last time", which kappa-T is measured against."""
+        """Return the figures; `no_change` is the accuracy of "as last time", which kappa-T is measured against.
+
+        Raises LabelsError before the first outcome.
+        """
         if not self.rows_:
-            return PrequentialFigures(rows=0, accuracy=None, log_loss=None, ece=None, kappa=None, kappa_t=None)
+            raise LabelsError("no outcome was learnt yet, so there is nothing to measure")
         accuracy = self.right_ / self.rows_
         chance = float(self.said_ @ self.came_) / self.rows_**2
         return PrequentialFigures(

@@ -27,7 +27,7 @@ class Race:
         self.products_: Floats = np.zeros((len(LEARNERS), len(LEARNERS)))
 
     def learn(self, learners: Floats, label: int) -> None:
-        """Take an outcome and what was said, LEARNERS × classes: the leader is judged first, then chosen again."""
+        """Take an outcome and what was said, LEARNERS by classes: the leader is judged first, then chosen again."""
         self.served_.learn(learners[self.leader_], label)
         losses = -np.log(learners[:, label])
         keep = 1 - 1 / MEMORY

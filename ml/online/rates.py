@@ -20,8 +20,8 @@ class ClassRates:
     ...     rates.learn(label)
     >>> rates.probabilities().round(2)
     array([[0.67, 0.33],
-           [0.66, 0.34],
-           [0.62, 0.38]])
+           [0.67, 0.33],
+           [0.5 , 0.5 ]])
     """
 
     def __init__(self, prior: Floats) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 class OnlineScore:
     """The probability of an outcome, as the blend says it now."""
 
-    #: 0–1, exclusive
+    #: above 0 and below 1
     probability: float
-    #: 0–1: how much was learnt, and how far the experts agree; 0 before the first outcome
+    #: 0 to 1: how much was learnt, and how far the experts agree; 0 before the first outcome
     confidence: float
     #: what each expert says, in the order of EXPERTS; give it back to `learn` when the outcome comes
     experts: tuple[float, ...]
@@ -25,8 +25,9 @@ class RaceReport:
     """How it would be if one leader served, who changes only when another is better by more than noise."""
 
     leader: str
-    accuracy: float
-    log_loss: float
+    #: None before the first outcome
+    accuracy: float | None
+    log_loss: float | None
     #: how often the leader changed
     changes: int
 
@@ -49,7 +50,7 @@ class OnlineReport:
     no_change: float | None
     #: expert that is blended -> its weight now; they add up to 1
     weights: Mapping[str, float]
-    #: weight of the calibrated blend in what is served
+    #: weight of the calibrated blends in what is served
     calibrated: float
     #: learner with the lowest log-loss of late
     leader: str

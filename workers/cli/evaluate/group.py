@@ -13,6 +13,7 @@ EVALUATIONS = {
     "facts": ("workers.cli.evaluate.facts:facts", "Measure how facts are read in dialogues."),
     "emotion": ("workers.cli.evaluate.emotion:emotion", "Measure how well emotions are told."),
     "sentiment": ("workers.cli.evaluate.sentiment:sentiment", "Measure how well polarity is read."),
+    "stream": ("workers.cli.evaluate.stream:stream", "Learn a table from top to bottom, as the online models do."),
     "sendtime": ("workers.cli.evaluate.sendtime:sendtime", "Measure how well the hour of the next reply is predicted."),
 }
 
