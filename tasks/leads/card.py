@@ -27,6 +27,7 @@ from tasks.services.leads.daily_changes import changes_since_yesterday
 from tasks.services.leads.overrides import EffectiveScore, effective_score, override_view
 from tasks.services.leads.score_views import score_view
 from tasks.services.leads.threshold_events import KIND
+from tasks.services.online import online_views
 from tasks.services.personalization import views
 from tasks.services.personalization.send_plan import allowed_now
 
@@ -62,6 +63,7 @@ def card(session: Session, request: CardRequest, context: TaskContext) -> TaskRe
             **scores,
             "risk": _risk(session, lead, context),
             "personalization": _personalization(session, lead, contact, context),
+            "online": _online(session, lead, contact, context),
             "actions": action_views.card_section(session, context.tenant_id, lead.lead_id),
             "consent": refusals.ledger_view(session, context.tenant_id, lead, most=STATEMENTS),
             "events": [{"kind": event.kind, "at": event.occurred_at} for event in happened[-EVENTS:]],
@@ -85,6 +87,14 @@ def _contact(session: Session, lead: LeadRecord, context: TaskContext) -> Contac
         subject=gate_context.load(session, context, [lead.lead_id], gates.settings)[lead.lead_id],
         blocked=restrictions.blocked(session, context.tenant_id, lead_ids=[lead.lead_id]).get(lead.lead_id, ()),
     )
+
+
+def _online(session: Session, lead: LeadRecord, contact: Contact, context: TaskContext) -> JsonObject | None:
+    """Return what was learnt of outcomes since; nothing of a lead that has ended or that is blocked."""
+    if profiles.ended(lead) is not None or contact.blocked:
+        return None
+    scores = online_views.of_leads(session, context, [lead.lead_id]).get(lead.lead_id)
+    return online_views.card_section(scores, context)
 
 
 def _personalization(session: Session, lead: LeadRecord, contact: Contact, context: TaskContext) -> JsonObject | None:

@@ -27,6 +27,7 @@ from tasks.services.leads.call_details import deal_price, due_by, expected_value
 from tasks.services.leads.daily_changes import changes_since_yesterday
 from tasks.services.leads.overrides import EffectiveScore, apply_override, override_view
 from tasks.services.leads.threshold_events import KIND
+from tasks.services.online import online_views
 from tasks.services.personalization import views
 
 #: calls on a list for which nobody has set a number
@@ -37,7 +38,7 @@ OPTIONAL = (
     *("risk", "action_id"),
 )
 #: keys that stand only where there is room beside all others: a list that is not very long has them in every row
-HOW_TO_SPEAK = ("tone", "journey", "send_window", "suggestion", "what_if")
+HOW_TO_SPEAK = ("tone", "journey", "send_window", "suggestion", "what_if", "online")
 #: most leads in doubt that a list names, for a person to decide whether they refused
 IN_DOUBT = 20
 #: bytes of rows with every key, and of all rows: the envelope needs some too
@@ -72,6 +73,7 @@ def worklist(session: Session, request: WorklistRequest, context: TaskContext) -
     news = changes_since_yesterday(session, context, [scores[lead_id] for lead_id in listed])
     risks = risk_views.latest(session, context.tenant_id, listed)
     how_to_speak = views.latest(session, context.tenant_id, listed)
+    moved = online_views.of_leads(session, context, listed)
     helps = _what_if(session, context, scores) if request.what_if else {}
     identities = lead_lookup.identities(session, context.tenant_id, lead_ids=listed)
     rows = [
@@ -80,6 +82,7 @@ def worklist(session: Session, request: WorklistRequest, context: TaskContext) -
         | {"changed": news.get(lead_id), "risk": risk_views.risk_brief(risks.get(lead_id))}
         | views.worklist_brief(how_to_speak.get(lead_id))
         | {"what_if": helps.get(lead_id)}
+        | {"online": online_views.worklist_brief(moved.get(lead_id), context)}
         for place, lead_id in enumerate(listed, 1)
     ]
     in_doubt = refusals.in_doubt(session, context.tenant_id, assigned_to=request.assigned_to, limit=IN_DOUBT)

@@ -12,6 +12,7 @@ from tasks.contracts.answers.actions import ActionOnCard, HeldOutAction
 from tasks.contracts.answers.base import Answer, Identified, Interval, LeadInDoubt, Standing
 from tasks.contracts.answers.consent import ConsentView
 from tasks.contracts.answers.explanations import WhatIf, WhatIfBrief
+from tasks.contracts.answers.online import OnlineBrief, OnlineScores
 from tasks.contracts.answers.personalization import (
     Advice,
     JourneyBrief,
@@ -263,6 +264,8 @@ class WorklistRow(Identified):
     suggestion: Advice | None = None
     #: only where it was asked for; null: nothing helps, it cannot be told, or there was no room
     what_if: WhatIfBrief | None = None
+    #: the online score that moved most in the last days; null: none has, or too little was learnt
+    online: OnlineBrief | None = None
 
 
 class Worklist(Answer):
@@ -363,6 +366,8 @@ class Card(Answer, Identified):
     risk: Risk | None
     #: how to speak to it; null: never assessed, or nothing may be computed
     personalization: Personalization | None
+    #: what was learnt of outcomes since the model was trained; null: the lead has ended, or nothing may be computed
+    online: OnlineScores | None = None
     actions: CardActions
     consent: ConsentView
     events: list[CardEvent]

@@ -7,7 +7,56 @@ from typing import Literal
 from domain.learners import LearnerType
 from domain.targets import Target
 from tasks.contracts.answers.base import Answer
-from tasks.contracts.base.published import Count
+from tasks.contracts.base.published import Count, Probability, Published, Time
+
+
+class OnlineChange(Published):
+    """How far an online score has moved in the last days."""
+
+    #: percentage points
+    points: int
+    #: moment of the score that it is compared with, and that score
+    since: Time
+    before: Probability
+
+
+class OnlineBrief(Published):
+    """The online score of a lead that moved most, in short."""
+
+    target: Target
+    probability: Probability
+    #: 0: nothing is known beyond how often it comes true, to 1
+    confidence: Probability
+    change: OnlineChange
+    text: str
+
+
+class OnlineScore(Published):
+    """What the online learners say of one target."""
+
+    target: Target
+    #: what is asked, as people read it
+    question: str
+    #: cold: too few outcomes were learnt to rely on it
+    status: Literal["cold", "ready"]
+    probability: Probability
+    confidence: Probability
+    #: outcomes that it was learnt from
+    signals: Count
+    as_of: Time
+    model: str
+    prediction_id: str
+    #: null: it has not moved
+    change: OnlineChange | None
+    text: str
+
+
+class OnlineScores(Published):
+    """What the online learners say of a lead, beside the models: it decides nothing by itself."""
+
+    #: why there are none; null: there are some
+    text: str | None
+    scores: list[OnlineScore]
 
 
 class Learnt(Answer):

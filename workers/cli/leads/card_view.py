@@ -17,7 +17,7 @@ _SAID = frozenset(
     {
         *("lead_id", "external_id", "lead_type", "stage", "status", "assigned_to", "contactable", "blocked"),
         *("next", "score", "override", "changed", "expected_value", "above", "history"),
-        *("risk", "personalization", "actions", "consent", "events", "outcomes"),
+        *("risk", "personalization", "online", "actions", "consent", "events", "outcomes"),
     }
 )
 #: what a lead is reported for, where the name of the threshold is no word for it
@@ -38,6 +38,7 @@ def show_card(lead: str, data: JsonMapping, zone: str | None = None) -> None:
             show_personalization(data["personalization"], (data.get("next") or {}).get("due_by"))
     if data.get("score"):
         show_score(data)
+        _learnt(data.get("online"))
     if data.get("risk"):
         show_risk(data["risk"])
     if data.get("actions"):
@@ -49,6 +50,32 @@ def show_card(lead: str, data: JsonMapping, zone: str | None = None) -> None:
         _happened(data)
     if data.get("history"):
         table("scores, newest first", *filled(SCORES, score_rows(data["history"])))
+
+
+def _learnt(online: JsonMapping | None) -> None:
+    """Print what the online learners say, target by target: it stands beside the score and decides nothing."""
+    if online is None:
+        return
+    if online["text"]:
+        say(f"online: {online['text']}")
+        return
+    rows = {plain(score["target"]): _online_score(score) for score in online["scores"]}
+    if rows:
+        facts("learnt of outcomes since", rows)
+
+
+def _online_score(score: JsonMapping) -> str:
+    """Return one online score in words.
+
+    >>> _online_score({"status": "cold", "probability": 0.4, "confidence": 0.0, "signals": 3, "text": "online: …"})
+    '40 %, from 3 outcomes: too few to rely on'
+    """
+    told = f"{percent(score['probability'])}, from {score['signals']:,} outcomes"
+    if score["status"] == "cold":
+        return f"{told}: too few to rely on"
+    change = score.get("change")
+    moved = f", {change['points']:+d} points since {moment(change['since'])}" if change else ""
+    return f"{told}{moved}, confidence {percent(score['confidence'])}"
 
 
 def _who(data: JsonMapping) -> str:

@@ -101,12 +101,18 @@ def _row(lead: JsonMapping, zone: str | None, *, with_tone: bool) -> Sequence[ob
         moment(lead["due_by"], zone=zone) if lead["due_by"] else None,
         standing(lead, with_tone=with_tone),
         approach(lead),
-        (lead.get("changed") or {}).get("text"),
+        _new(lead),
         _risk(lead.get("risk")),
         texts(lead["reasons"]),
         _what_if(lead.get("what_if")),
         lead["model"],
     )
+
+
+def _new(lead: JsonMapping) -> str | None:
+    """Return what is new of a lead: since yesterday, and what the online learners moved in the last days."""
+    told = [(lead.get(name) or {}).get("text") for name in ("changed", "online")]
+    return "; ".join(filter(None, told)) or None
 
 
 def _action(lead: JsonMapping, zone: str | None) -> str:
