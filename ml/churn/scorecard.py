@@ -14,7 +14,9 @@ import numpy as np
 from domain.risk import INDICATORS
 from ml.arrays import Floats
 from ml.churn.indicators import DIGITS, Measured
+from ml.ensemble.column_types import numbers
 from ml.ensemble.explained import clamped
+from ml.profiles import FeatureMatrix
 
 #: changes with any weight
 VERSION = "1"
@@ -39,6 +41,10 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
 )
 
 
+#: levels of pre-approval that lack financing, and what is not known, which tells nothing new
+_LACKING = ("none", None)
+
+
 def contributions(measured: Mapping[str, Measured]) -> Floats:
     """Return what each indicator adds to each lead's log-odds, in the order of their names: [leads, 10].
 
@@ -56,6 +62,27 @@ def probability_of(values: Mapping[str, float]) -> float:
     """
     odds = BASE + sum(weight * values.get(name, 0.0) for name, weight in WEIGHTS.items())
     return float(clamped(np.array([odds]))[0])
+
+
+def log_odds_of(matrix: FeatureMatrix, values: Mapping[str, float], threshold: float) -> Floats:
+    """Return the log-odds of one lead as its features stand in each row, with indicators that were measured before.
+
+    Two indicators follow from features alone and are taken from the row: silence, of which the lead's stage bears
+    `threshold` days, and financing, where the row has some. The others stay as they were measured.
+
+    >>> rows = FeatureMatrix.from_rows([{"silence_days": 20.0}, {"silence_days": 0.0}])
+    >>> log_odds_of(rows, {"communication_gaps": 1.0, "declining_engagement": 0.5}, threshold=10.0).round(2).tolist()
+    [1.5, -1.7]
+    """
+    silent = np.fmin(numbers(matrix, "silence_days"), numbers(matrix, "age_days"))
+    gaps = np.round(np.clip(silent / (2 * threshold), 0.0, 1.0), DIGITS)
+    lacking = [row.get("preapproval") in _LACKING for row in matrix.to_rows()]
+    now = {
+        "communication_gaps": np.where(np.isnan(gaps), values.get("communication_gaps", 0.0), gaps),
+        "external_factors": np.where(lacking, values.get("external_factors", 0.0), 0.0),
+    }
+    added = [weight * now.get(name, values.get(name, 0.0)) for name, weight in WEIGHTS.items()]
+    return np.asarray(BASE + sum(np.broadcast_to(each, len(matrix)) for each in added), dtype=np.float64)
 
 
 def without_tone(values: Mapping[str, float]) -> float:

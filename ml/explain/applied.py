@@ -1,8 +1,9 @@
 """Apply levers to a lead's stored features, as reading it again after the events would give them.
 
 What an event moves is written in `levers.toml`; that it agrees with `ml.features` is tested lever by lever against the
-extraction of a profile with that event. Two things are not moved, since the features do not hold what they come from:
-the trend of activity (of a lead that has done something before) and the hours to a reply.
+extraction of a profile with that event. The features do not hold how much a lead has done of late, so how far its trend
+of activity rises is known within bounds only: at one end it stays, at the other all that is new is all there is. The
+hours to a reply are not moved.
 """
 
 from __future__ import annotations
@@ -33,8 +34,16 @@ def possible(row: FeatureMatrix, lever: Lever) -> bool:
     return any(name in cells for name in lever.features)
 
 
-def apply(row: FeatureMatrix, times: Ints, levers: Levers) -> FeatureMatrix:
+def uncertain(row: FeatureMatrix) -> bool:
+    """Return whether a lead's features leave open how far its trend of activity would rise."""
+    place = row.positions().get(_TREND)
+    return place is not None and not np.isnan(row.values[0, place])
+
+
+def apply(row: FeatureMatrix, times: Ints, levers: Levers, *, rising: bool = False) -> FeatureMatrix:
     """Return a lead after levers were used: one row for each row of `times` ([rows, levers], how often each is used).
+
+    With `rising` its trend of activity rises as far as it can, without it stays.
 
     >>> from ml.explain.levers import builtin
     >>> row = FeatureMatrix.from_rows([{"showings": 1.0, "showing_days": 30.0, "activity_trend": 0.0}])
@@ -47,6 +56,8 @@ def apply(row: FeatureMatrix, times: Ints, levers: Levers) -> FeatureMatrix:
     values = np.tile(before, (len(times), 1))
     places = matrix.positions()
     _wake(values, times, levers, places)
+    if rising and _TREND in places:
+        values[:, places[_TREND]] += np.where(np.isnan(before[places[_TREND]]), 0.0, np.log1p(_inbound(times, levers)))
     for column, lever in zip(times.T, levers.levers, strict=True):
         _use(values, column, lever, matrix)
     for name, limit in LIMITS.items():
@@ -76,8 +87,13 @@ def _wake(values: Floats, times: Ints, levers: Levers, places: Mapping[str, int]
         if name in places:
             column = values[:, places[name]]
             column[woken & np.isnan(column)] = 0.0
-    inbound = times[:, [bool(lever.add) and lever.by == "lead" for lever in levers.levers]].sum(axis=1)
-    values[woken, trend] = np.log1p(inbound[woken])
+    values[woken, trend] = np.log1p(_inbound(times, levers)[woken])
+
+
+def _inbound(times: Ints, levers: Levers) -> Ints:
+    """Return how many events of each row are the lead's own doing."""
+    chosen: Ints = times[:, [bool(lever.add) and lever.by == "lead" for lever in levers.levers]].sum(axis=1)
+    return chosen
 
 
 def _use(values: Floats, times: Ints, lever: Lever, matrix: FeatureMatrix) -> None:

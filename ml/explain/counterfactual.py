@@ -5,7 +5,8 @@ and sending somebody listings is another matter. Only an experiment tells the ef
 
 The search takes two batches. First each lever alone, up to its most; those that move the score the right way are kept,
 the strongest first. Then every way to use at most `MOST_STEPS` of them together. Of the ways that cross the border the
-one with the least effort is named, then with the fewest steps, then the one that goes farthest.
+one with the least effort is named, then with the fewest steps, then the one that goes farthest. Where the features do
+not tell how far one of them moves (`ml.explain.applied`), the less helpful end counts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from ml.arrays import Floats, Ints, expit
-from ml.explain.applied import apply, possible
+from ml.explain.applied import apply, possible, uncertain
 from ml.explain.levers import Actor, Lever, Levers
 from ml.profiles import FeatureMatrix
 
@@ -116,14 +117,14 @@ def what_if(row: FeatureMatrix, score: LogOdds, *, goal: Goal | None, levers: Le
     chosen = Levers(version=levers.version, levers=usable, shares=levers.shares)
     singles = _singles(usable)
     way = 1.0 if rises else -1.0
-    log_odds = _scored(row, score, np.vstack([np.zeros((1, len(usable)), np.intp), singles]), chosen)
+    log_odds = _scored(row, score, np.vstack([np.zeros((1, len(usable)), np.intp), singles]), chosen, way)
     before, after = float(log_odds[0]), log_odds[1:]
     gains = way * (after - before)
     helpful = _helpful(singles, gains)
     ways, reached = singles, after
     if goal is not None and helpful:
         ways = _together(helpful, usable)
-        reached = _scored(row, score, ways, chosen)
+        reached = _scored(row, score, ways, chosen, way)
     best = _least(ways, _probabilities(reached), goal, usable)
     return WhatIf(
         probability=_shown(before),
@@ -137,8 +138,12 @@ def what_if(row: FeatureMatrix, score: LogOdds, *, goal: Goal | None, levers: Le
     )
 
 
-def _scored(row: FeatureMatrix, score: LogOdds, times: Ints, levers: Levers) -> Floats:
-    return np.asarray(score(apply(row, times, levers)), dtype=np.float64)
+def _scored(row: FeatureMatrix, score: LogOdds, times: Ints, levers: Levers, way: float) -> Floats:
+    """Return the log-odds after each way, at the less helpful end of what is not known."""
+    if not uncertain(row):
+        return np.asarray(score(apply(row, times, levers)), dtype=np.float64)
+    calm, rising = (score(apply(row, times, levers, rising=rising)) for rising in (False, True))
+    return way * np.minimum(way * np.asarray(calm, dtype=np.float64), way * np.asarray(rising, dtype=np.float64))
 
 
 def _singles(levers: Sequence[Lever]) -> Ints:

@@ -12,6 +12,7 @@ from domain.risk import RISK_LEVELS, RISK_STARTS
 from domain.scores import HOT, WARM
 from domain.targets import TARGETS
 from ml.arrays import Floats
+from ml.churn import scorecard as churn_scorecard
 from ml.churn.risk import level_of
 from ml.explain.counterfactual import Goal
 from ml.explain.neighbours import by_meaning
@@ -59,8 +60,15 @@ def _open_model(kind: ModelKind[Any], session: Session, tenant_id: str, stored: 
     if champion is None:
         return GONE
     if champion.scorer is None:
-        return NOT_ASKED
+        return _written_risk(stored)
     return Answerer(log_odds=champion.scorer.log_odds, space=partial(_by_contributions, champion.scorer))
+
+
+def _written_risk(stored: PredictionRecord) -> Answerer:
+    """Ask the written scorecard of churn again, from the indicators that were stored."""
+    values = {indicator["name"]: indicator["value"] for indicator in stored.detail["indicators"]}
+    threshold = float(stored.detail["threshold"])
+    return Answerer(log_odds=partial(churn_scorecard.log_odds_of, values=values, threshold=threshold))
 
 
 def _by_contributions(scorer: Any, matrix: FeatureMatrix) -> Floats:

@@ -21,6 +21,7 @@ from tasks.churn import predict
 from tasks.errors import InvalidPayload
 from tasks.leads.card import card
 from tasks.leads.explain import explain
+from tasks.leads.personalize import personalize
 from tasks.leads.score import score
 from tasks.leads.upsert import upsert
 from tasks.leads.worklist import worklist
@@ -183,10 +184,27 @@ def test_card_and_list_say_it_only_where_they_are_asked() -> None:
 
 def test_rules_say_that_they_cannot_be_asked() -> None:
     lead_id = one(showings=1)
+    personalize(tenant_id=T, lead_id=lead_id)
+    found = explained(lead_id, kind="personalization")
+    assert (found["what_if"], found["similar"]) == (None, None)
+    assert "rules" in found["why_not"]
+
+
+def test_a_risk_says_what_would_calm_it() -> None:
+    """The written scorecard's: a sign of life ends the silence, and its risk of before is what was stored."""
+    ago = (NOW - timedelta(days=15)).isoformat()
+    lead_id = one(showings=1, last_activity_at=ago, last_contacted_at=ago, stage="engaged")
     predict(tenant_id=T, lead_id=lead_id)
     found = explained(lead_id, kind="churn")
-    assert found["what_if"] is None
-    assert "rules" in found["why_not"]
+    assert found["similar"] is None
+    assert found["what_if"]["probability"] < found["what_if"]["goal"]["border"] <= found["score"]["probability"]
+    assert {step["by"] for step in found["what_if"]["steps"]} == {"lead"}
+    with reading(EVERY_TENANT) as session:
+        (stored,) = predictions.get(session, T, prediction_ids=[found["score"]["prediction_id"]])
+        (snapshot,) = snapshots.get(session, T, snapshot_ids=[stored.snapshot_id])
+        answerer = EXPLAINERS["churn"].open(session, T, stored)  # type: ignore[misc]
+    again = answerer.log_odds(FeatureMatrix.from_rows([snapshot.features]))[0]  # type: ignore[union-attr]
+    assert 1 / (1 + np.exp(-again)) == pytest.approx(stored.probability, abs=1e-9)
 
 
 def test_the_same_answer_comes_again_after_another_model_took_over() -> None:

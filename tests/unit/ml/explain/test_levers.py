@@ -94,6 +94,19 @@ def test_every_lever_that_adds_stands_for_an_event_and_so_is_tested_above():
     assert None not in {canonical(*event) for event in EVENTS.values()}
 
 
+@pytest.mark.parametrize("name", ["reply", "showing", "call"])
+def test_the_trend_of_activity_lies_between_the_two_ends(name):
+    kind, direction = EVENTS[name]
+    happened = replace(KNOWN, interactions=(*KNOWN.interactions, event(kind, direction, 0)))
+    ends = [apply(extract([KNOWN]), used(name, 1), builtin(), rising=rising).to_rows()[0] for rising in (False, True)]
+    low, high = (end["activity_trend"] for end in ends)
+    assert low <= extract([happened]).to_rows()[0]["activity_trend"] <= high
+    assert (low < high) == (direction == "inbound")
+    assert {key: value for key, value in ends[0].items() if key != "activity_trend"} == {
+        key: value for key, value in ends[1].items() if key != "activity_trend"
+    }
+
+
 def test_preapproval_is_got_once_and_only_from_less():
     row = extract([KNOWN])
     assert apply(row, used("preapproval", 1), builtin()).to_rows()[0]["preapproval"] == "preapproved"
