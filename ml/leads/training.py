@@ -14,6 +14,7 @@ from ml.ensemble.explained import clamped
 from ml.ensemble.intervals import Coverage
 from ml.ensemble.options import USUAL, EnsembleOptions
 from ml.ensemble.scorer import EnsembleScorer, checked_labels
+from ml.explain.importance import bounds
 from ml.features.meanings import meanings_of
 from ml.leads.leaks import ColumnAlone, columns_alone, single_column_scores, unprobed
 from ml.leads.scorer import LeadScorer
@@ -52,6 +53,9 @@ class MeaningWeight:
     log_odds: float
     #: share of the mean movement of all meanings, 0 to 1
     share: float
+    #: bounds of `log_odds`, nine times in ten, by drawing the leads again; None: an earlier version measured none
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +167,7 @@ def train(
         alone=_most_telling(alone),
         probed=tuple(name for name in sorted(alone) if name not in not_probed),
         unprobed=not_probed,
-        meanings=_by_meaning(scorer, moved),
+        meanings=_by_meaning(scorer, moved, seed),
     )
 
 
@@ -197,10 +201,12 @@ def _top(scorer: EnsembleScorer, contributions: Floats) -> dict[str, float]:
     return {scorer.features_[index]: float(sizes[index]) for index in np.argsort(-sizes, kind="stable").tolist()}
 
 
-def _by_meaning(scorer: EnsembleScorer, contributions: Floats) -> tuple[MeaningWeight, ...]:
+def _by_meaning(scorer: EnsembleScorer, contributions: Floats, seed: int) -> tuple[MeaningWeight, ...]:
     meanings = meanings_of(scorer.features_)
     strongest = list(_top(scorer, contributions))
-    sizes = np.abs(meanings.sums(contributions)).mean(axis=0)
+    moved = np.abs(meanings.sums(contributions))
+    sizes = moved.mean(axis=0)
+    low, high = bounds(moved, seed=seed)
     whole = float(sizes.sum()) or 1.0
     return tuple(
         MeaningWeight(
@@ -208,6 +214,8 @@ def _by_meaning(scorer: EnsembleScorer, contributions: Floats) -> tuple[MeaningW
             features=tuple(name for name in strongest if scorer.features_.index(name) in meanings.members[place]),
             log_odds=float(sizes[place]),
             share=float(sizes[place]) / whole,
+            low=float(low[place]),
+            high=float(high[place]),
         )
         for place in np.argsort(-sizes, kind="stable").tolist()
     )

@@ -58,6 +58,8 @@ class Weight:
     columns: tuple[Column, ...]
     #: mean size of the contribution, in log-odds
     log_odds: float
+    #: bounds of the share, nine times in ten; None: not recorded
+    bounds: tuple[float, float] | None
     #: of the movement of all meanings, 0 to 1
     share: float
     #: length of its bar, 0 to 1
@@ -66,7 +68,9 @@ class Weight:
     def view(self) -> JsonObject:
         """Return it as finite JSON."""
         names = [column.words for column in self.columns]
-        return {"meaning": self.meaning, "share": self.share, "log_odds": self.log_odds, "columns": names}
+        interval = None if self.bounds is None else list(self.bounds)
+        told = {"meaning": self.meaning, "share": self.share, "log_odds": self.log_odds, "columns": names}
+        return {**told, "interval": interval}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,27 +108,31 @@ def weights(report: JsonMapping) -> Iterator[Weight]:
 
     An older version stored single features only; theirs are added up.
     """
-    found = [(each["meaning"], each["features"], each["log_odds"]) for each in report.get("meanings", ())]
-    found = found or _added(report.get("top", {}))
-    whole = sum(size for _, _, size in found)
-    strongest = max((size for _, _, size in found), default=0.0)
-    for meaning, names, size in found[:_TOP]:
+    found = report.get("meanings") or _added(report.get("top", {}))
+    whole = sum(each["log_odds"] for each in found)
+    strongest = max((each["log_odds"] for each in found), default=0.0)
+    for each in found[:_TOP]:
+        size, low, high = each["log_odds"], each.get("low"), each.get("high")
         if size > 0:
             yield Weight(
-                meaning=meaning,
-                columns=tuple(map(column, names)),
+                meaning=each["meaning"],
+                columns=tuple(map(column, each["features"])),
                 log_odds=size,
                 share=size / whole,
                 bar=size / strongest,
+                bounds=None if low is None or high is None else (low / whole, high / whole),
             )
 
 
-def _added(effects: Mapping[str, float]) -> list[tuple[str, list[str], float]]:
+def _added(effects: Mapping[str, float]) -> list[JsonMapping]:
     names: dict[str, list[str]] = {}
     for name in sorted(effects, key=lambda name: -effects[name]):
         names.setdefault(meaning_of(name), []).append(name)
     sizes = {meaning: sum(effects[name] for name in members) for meaning, members in names.items()}
-    return [(meaning, names[meaning], sizes[meaning]) for meaning in sorted(sizes, key=lambda meaning: -sizes[meaning])]
+    return [
+        {"meaning": meaning, "features": names[meaning], "log_odds": sizes[meaning]}
+        for meaning in sorted(sizes, key=lambda meaning: -sizes[meaning])
+    ]
 
 
 def groups(report: JsonMapping) -> dict[str, tuple[Column, ...]]:

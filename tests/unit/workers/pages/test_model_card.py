@@ -134,6 +134,12 @@ def test_what_moves_scores_is_told_by_meaning():
     assert told == "Showings and offers 60.0 % How they answer days since last reply, calls 30.0 % Pool wanted 10.0 %"
 
 
+def test_what_moves_scores_has_bounds_where_they_were_measured():
+    meanings = [{**each, "low": 0.9 * each["log_odds"], "high": 1.1 * each["log_odds"]} for each in NEWEST["meanings"]]
+    told = read(model(report={**REPORT, **NEWER, **NEWEST, "meanings": meanings})).told("top").split("share ")[1]
+    assert told.startswith("Showings and offers 60.0 % 54 % to 66 %")
+
+
 @pytest.mark.parametrize(
     "observed, words",
     [
