@@ -261,6 +261,13 @@ STORES: tuple[Store, ...] = (
         action="scrub",
         note="as model_lineages, of a model that several tenants were learnt from",
     ),
+    Store(
+        table="monitoring_windows",
+        category="models",
+        action="keep",
+        note="how a model did in a window: figures over many leads, no lead",
+    ),
+    Store(table="drift_findings", category="models", action="keep", note="when a model drifted, in figures; no lead"),
     Store(table="tuning_studies", category="models", action="keep", note="searches for hyperparameters; no lead"),
     Store(table="tuning_trials", category="models", action="keep", note="what a search tried, and mean losses"),
     Store(table="tuning_folds", category="models", action="keep", note="figures over many leads; no lead"),

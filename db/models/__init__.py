@@ -25,6 +25,7 @@ from db.models.jobs import (
 from db.models.leads import Lead, LeadIdentity
 from db.models.model_history import ModelChange
 from db.models.models import ModelLineage, ModelVersion, PoolLineage
+from db.models.monitoring import DriftFinding, MonitoringWindow
 from db.models.online import OnlineSignal, SignalCounter
 from db.models.outbound import CircuitBreaker, OutboundCounter, OutboundDelivery, OutboundEvent
 from db.models.overrides import ScoreFeedback, ScoreOverride, ThresholdState

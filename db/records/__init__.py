@@ -61,6 +61,7 @@ from db.records.jobs import (
 from db.records.leads import LeadDraft, LeadRecord, LeadState, Outcome, ScoringView, UpsertResult
 from db.records.model_history import ModelChangeDraft, ModelChangeRecord
 from db.records.models import ModelDraft, ModelRecord
+from db.records.monitoring import FindingRecord, LabelledScore, ScoredLead, WindowRecord
 from db.records.online import (
     DueSnapshot,
     LabelDelay,

@@ -1,0 +1,1 @@
+"""What checks of models read, and what they found."""
