@@ -45,6 +45,9 @@ EDGE = 1e-3
 
 _COPIES = [PLAIN.index(name) for name in COPIED]
 _FIRST_MIXTURE, _FIRST_SERVED = len(BLENDED), len(BLENDED) + len(MIXTURES)
+#: what has a calibrated copy, among EXPERTS; the part of the experts and that of the blends
+_CALIBRATED = [*_COPIES, *range(_FIRST_SERVED, _FIRST_SERVED + len(BLENDS))]
+_OF_EXPERTS, _OF_BLENDS = slice(0, len(COPIED)), slice(len(COPIED), None)
 
 
 class Blend:
@@ -61,19 +64,18 @@ class Blend:
 
     def __init__(self, prior: Floats) -> None:
         self.rates_ = ClassRates(prior)
-        self.platt_ = OnlinePlatt((len(COPIED), len(prior)), memory=MEMORY)
         self.lower_ = FixedShare(len(BLENDED), *zip(*GRID, strict=True))
         self.upper_ = FixedShare(len(MIXTURES), *zip(*UPPER.values(), strict=True))
-        self.platt_of_blends_ = OnlinePlatt((len(BLENDS), len(prior)), memory=MEMORY)
+        self.platt_ = OnlinePlatt((len(COPIED) + len(BLENDS), len(prior)), memory=MEMORY)
         self.top_ = FixedShare(len(SERVED), (_TOP_RATE,), (_TOP_SHARE,))
 
     def experts(self, learners: Floats) -> Floats:
         """Return what every expert says, experts by classes; `learners` is LEARNERS by classes. Nothing is learnt."""
         plain = _within(np.concatenate([learners, self.rates_.probabilities()]))
-        blended = np.concatenate([plain, _within(self.platt_.calibrated(plain[_COPIES]))])
+        blended = np.concatenate([plain, _within(self.platt_.calibrated(plain[_COPIES], _OF_EXPERTS))])
         mixtures = self.lower_.mix(blended)
         blends = self.upper_.mix(mixtures)
-        return np.concatenate([blended, mixtures, blends, _within(self.platt_of_blends_.calibrated(blends))])
+        return np.concatenate([blended, mixtures, blends, _within(self.platt_.calibrated(blends, _OF_BLENDS))])
 
     def served(self, experts: Floats) -> Floats:
         """Return the probability of each class, from what `experts` returned."""
@@ -88,15 +90,19 @@ class Blend:
         self.top_.learn(of_outcome[_FIRST_SERVED:])
         labels = np.zeros(experts.shape[1])
         labels[label] = 1.0
-        self.platt_.learn(experts[_COPIES], labels)
-        self.platt_of_blends_.learn(experts[_FIRST_SERVED : _FIRST_SERVED + len(BLENDS)], labels)
+        self.platt_.learn(experts[_CALIBRATED], labels)
         self.rates_.learn(label)
 
-    def weights(self) -> Mapping[str, float]:
-        """Return the weight of each blended expert now; they add up to 1."""
+    def weights(self) -> Floats:
+        """Return the weight of each of BLENDED now; they add up to 1."""
         of_blends = self.top_.weights_[0].reshape(2, len(BLENDS)).sum(axis=0)
-        weights = of_blends @ self.upper_.weights_ @ self.lower_.weights_
-        return dict(zip(BLENDED, weights.tolist(), strict=True))
+        weights: Floats = of_blends @ self.upper_.weights_ @ self.lower_.weights_
+        return weights
+
+    def named_weights(self) -> dict[str, float]:
+        """Return the weights by name, the largest first."""
+        named = zip(BLENDED, self.weights().tolist(), strict=True)
+        return dict(sorted(named, key=lambda item: -item[1]))
 
     def calibrated(self) -> float:
         """Return the weight of the calibrated blends in what is served."""
@@ -105,6 +111,6 @@ class Blend:
 
 def _within(probabilities: Floats) -> Floats:
     """Return probabilities of classes, none of them at 0 or 1, adding up to 1."""
-    inside = np.clip(probabilities, EDGE, 1 - EDGE)
+    inside = np.minimum(np.maximum(probabilities, EDGE), 1 - EDGE)
     normalised: Floats = inside / inside.sum(axis=-1, keepdims=True)
     return normalised

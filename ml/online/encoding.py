@@ -15,6 +15,8 @@ from dataclasses import dataclass
 Value = float | int | bool | str | None
 Features = Mapping[str, Value]
 Row = dict[int, float]
+#: the name of its column ("name" for a number, "name=level" for a level), its value, and whether it is 0 or 1
+_Cell = tuple[str, float, bool]
 
 #: columns that learners see: at 88 they take twice the time of 40
 MAX_COLUMNS = 40
@@ -76,20 +78,12 @@ class Candidate:
         return abs(covariance) / math.sqrt(variance * rate * (1 - rate)) if variance > 0 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    #: of its column: "name" for a number, "name=level" for a level of a category
-    name: str
-    value: float
-    indicator: bool
-
-
 class FeatureEncoder:
     """The columns of one target.
 
     >>> encoder = FeatureEncoder()
     >>> for views, label in ((1, False), (3, True)):
-    ...     encoder.learn({"views": views, "source": "web"}, label)
+    ...     _ = encoder.learn({"views": views, "source": "web"}, label)
     >>> encoder.encode({"views": 5, "source": "web"})
     ({0: 1.0, 1: 5.0}, {0: 1.0, 1: 3.0})
     >>> encoder.encode({"views": None, "source": "fax"})
@@ -109,7 +103,7 @@ class FeatureEncoder:
 
     def encode(self, features: Features) -> tuple[Row, Row]:
         """Return the columns as they are, and scaled; nothing is learnt."""
-        given = {self._key(cell): cell.value for cell in _cells(features)}
+        given = {self._key(cell): cell[1] for cell in _cells(features)}
         raw: Row = {}
         scaled: Row = {}
         for name in self.chosen_:
@@ -121,32 +115,39 @@ class FeatureEncoder:
                 raw[column.number], scaled[column.number] = value, column.scaled(value)
         return raw, scaled
 
-    def learn(self, features: Features, label: bool) -> None:
-        """Take the features of one outcome; columns are chosen again when there are twice as many outcomes."""
+    def learn(self, features: Features, label: bool) -> bool:
+        """Take the features of one outcome; return whether learners see other columns from here on.
+
+        Columns are chosen again each time that there are twice as many outcomes.
+        """
+        before = len(self.chosen_)
         self.rows_ += 1
         self.positives_ += label
         for cell in _cells(features):
             column = self._candidate(cell)
             if column is not None:
-                column.learn(cell.value, label)
+                column.learn(cell[1], label)
         if self.rows_ >= self.next_choice_:
             self.next_choice_ = 2 * self.rows_
             self._choose()
+            return True
+        return len(self.chosen_) > before
 
     def _key(self, cell: _Cell) -> str:
         """Return the name of a cell's column: that of a shared one, if the cell came when there were enough columns."""
-        if cell.name in self.candidates_ or len(self.candidates_) < MAX_CANDIDATES or not cell.indicator:
-            return cell.name
-        return f"#{zlib.crc32(cell.name.encode()) % _SHARED}"
+        name, _, indicator = cell
+        if name in self.candidates_ or len(self.candidates_) < MAX_CANDIDATES or not indicator:
+            return name
+        return f"#{zlib.crc32(name.encode()) % _SHARED}"
 
     def _candidate(self, cell: _Cell) -> Candidate | None:
         """Return the column of a cell, a new one if need be; None for a number that comes when there are enough."""
         name = self._key(cell)
         found = self.candidates_.get(name)
         if found is None:
-            if len(self.candidates_) >= MAX_CANDIDATES and not cell.indicator:
+            if len(self.candidates_) >= MAX_CANDIDATES and not cell[2]:
                 return None
-            found = self.candidates_[name] = Candidate(number=self.next_number_, indicator=cell.indicator)
+            found = self.candidates_[name] = Candidate(number=self.next_number_, indicator=cell[2])
             self.next_number_ += 1
             if len(self.chosen_) < self.max_columns:
                 self.chosen_.append(name)
@@ -170,8 +171,8 @@ def _cells(features: Features) -> Iterator[_Cell]:
     for name in sorted(features):
         value = features[name]
         if isinstance(value, str):
-            yield _Cell(f"{name}={value}", 1.0, indicator=True)
+            yield f"{name}={value}", 1.0, True
         elif value is None or not math.isfinite(value):
-            yield _Cell(f"{name}=", 1.0, indicator=True)
+            yield f"{name}=", 1.0, True
         else:
-            yield _Cell(name, float(value), indicator=False)
+            yield name, float(value), False

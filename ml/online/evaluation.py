@@ -190,7 +190,7 @@ class _Stream:
                 ece=served.ece,
                 kappa=served.kappa,
                 kappa_t=served.kappa_t,
-                weights=dict(sorted(self.blend.weights().items(), key=lambda item: -item[1])),
+                weights=self.blend.named_weights(),
             ),
             race=RaceFigures(
                 accuracy=raced.accuracy,

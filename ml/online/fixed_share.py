@@ -12,9 +12,6 @@ import numpy as np
 
 from ml.arrays import Floats
 
-#: probabilities of what happened are not taken for smaller: one surprise must not silence an expert for ever
-FLOOR = 1e-3
-
 
 class FixedShare:
     """Weights of several experts, kept at several rates and shares at once.
@@ -31,7 +28,8 @@ class FixedShare:
 
     def __init__(self, experts: int, rates: Sequence[float], shares: Sequence[float]) -> None:
         self.rates = np.asarray(rates, dtype=np.float64)[:, None]
-        self.shares = np.asarray(shares, dtype=np.float64)[:, None]
+        self.kept = 1 - np.asarray(shares, dtype=np.float64)[:, None]
+        self.dealt = np.asarray(shares, dtype=np.float64)[:, None] / experts
         self.weights_: Floats = np.full((len(rates), experts), 1 / experts)
 
     def mix(self, probabilities: Floats) -> Floats:
@@ -40,7 +38,7 @@ class FixedShare:
         return mixed
 
     def learn(self, of_outcome: Floats) -> None:
-        """Take what each expert had given as the probability of what happened."""
-        weights = self.weights_ * np.maximum(of_outcome, FLOOR) ** self.rates
+        """Take what each expert had given as the probability of what happened, which must not be 0."""
+        weights: Floats = self.weights_ * of_outcome**self.rates
         weights /= weights.sum(axis=1, keepdims=True)
-        self.weights_ = (1 - self.shares) * weights + self.shares / weights.shape[1]
+        self.weights_ = self.kept * weights + self.dealt

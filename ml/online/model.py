@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from domain.learners import LEARNERS
 from ml.arrays import Floats
 from ml.errors import FeatureError
 from ml.online.blend import BLENDED, EXPERTS, Blend
-from ml.online.encoding import FeatureEncoder, Features
+from ml.online.encoding import FeatureEncoder, Features, Row
 from ml.online.learner_set import LearnerSet
 from ml.online.prequential import Prequential
 from ml.online.race import Race
@@ -49,7 +50,7 @@ class OnlineModel:
 
     def score(self, features: Features) -> OnlineScore:
         """Return the score; nothing is learnt."""
-        return self._score(self._experts(features))
+        return self._score(self._experts(self.encoder_.encode(features)))
 
     def learn(self, features: Features, label: bool, served: Sequence[float] | None = None) -> OnlineScore:
         """Take an outcome and return the score before it was learnt.
@@ -57,14 +58,16 @@ class OnlineModel:
         `served` is what the experts said when the snapshot was scored (`OnlineScore.experts`): weights are judged by
         that, else by what they say now. Raises FeatureError when it is not one probability for each of EXPERTS.
         """
-        experts = self._experts(features)
+        encoded = self.encoder_.encode(features)
+        experts = self._experts(encoded)
         score = self._score(experts)
         judged = experts if served is None else _of_positives(served)
         outcome = int(label)
         self._judge(judged, outcome)
         self.blend_.learn(judged, outcome)
-        self.encoder_.learn(features, bool(label))
-        self.learners_.learn(*self.encoder_.encode(features), bool(label))
+        if self.encoder_.learn(features, bool(label)):
+            encoded = self.encoder_.encode(features)
+        self.learners_.learn(*encoded, bool(label))
         self.signals += 1
         return score
 
@@ -82,7 +85,7 @@ class OnlineModel:
             kappa=None if figures is None else figures.kappa,
             kappa_t=None if figures is None else figures.kappa_t,
             no_change=no_change,
-            weights=self.blend_.weights(),
+            weights=self.blend_.named_weights(),
             calibrated=self.blend_.calibrated(),
             leader=LEARNERS[self.race_.best_of_late()],
             race=RaceReport(
@@ -93,8 +96,8 @@ class OnlineModel:
             ),
         )
 
-    def _experts(self, features: Features) -> Floats:
-        said = self.learners_.predict(*self.encoder_.encode(features))
+    def _experts(self, encoded: tuple[Row, Row]) -> Floats:
+        said = self.learners_.predict(*encoded)
         positive = np.full(len(LEARNERS), self.blend_.rates_.prior[1]) if said is None else said
         return self.blend_.experts(np.stack([1 - positive, positive], axis=1))
 
@@ -109,9 +112,7 @@ class OnlineModel:
 
     def _confidence(self, experts: Floats, probability: float) -> float:
         rarer = float(self.served_.came_.min())
-        weights = np.array(list(self.blend_.weights().values()))
-        said = experts[: len(BLENDED), 1]
-        apart = float(np.sqrt(weights @ (said - probability) ** 2))
+        apart = math.sqrt(self.blend_.weights() @ (experts[: len(BLENDED), 1] - probability) ** 2)
         return rarer / (rarer + HALF_SURE) * max(0.0, 1 - 2 * apart)
 
     def _judge(self, experts: Floats, outcome: int) -> None:
