@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.arrays import Bools, Floats
+from ml.arrays import Bools, Floats, Ints
 from ml.features.meanings import meanings_of
 from ml.profiles import FeatureMatrix
 
@@ -44,8 +44,11 @@ def importance(
     *,
     seed: int,
     shuffles: int = SHUFFLES,
+    groups: Ints | None = None,
 ) -> tuple[Importance, ...]:
     """Return what a model needs, the most needed first; `score` gives the log-odds of rows, `labels` what came true.
+
+    Rows of one of the `groups`, such as those of one lead, are drawn together for the bounds.
 
     >>> rng = np.random.default_rng(0)
     >>> rows = [{"showings": float(n), "budget": float(m)} for n, m in rng.normal(size=(200, 2))]
@@ -61,24 +64,29 @@ def importance(
     for words, members in zip(meanings.words, meanings.members, strict=True):
         shuffled = [losses(score(_shuffled(matrix, members, rng)), labels) for _ in range(shuffles)]
         rise = np.mean(shuffled, axis=0) - usual
-        (low,), (high,) = bounds(rise[:, None], seed=seed)
-        features = tuple(matrix.columns[place] for place in members)
+        (low,), (high,) = bounds(rise[:, None], seed=seed, groups=groups)
+        names = tuple(matrix.columns[place] for place in members)
         found.append(
-            Importance(meaning=words, features=features, loss=float(rise.mean()), low=float(low), high=float(high))
+            Importance(meaning=words, features=names, loss=float(rise.mean()), low=float(low), high=float(high))
         )
     return tuple(sorted(found, key=lambda each: -each.loss))
 
 
-def bounds(values: Floats, *, seed: int, draws: int = DRAWS) -> tuple[Floats, Floats]:
+def bounds(values: Floats, *, seed: int, draws: int = DRAWS, groups: Ints | None = None) -> tuple[Floats, Floats]:
     """Return bounds of the mean of each column of `values` ([rows, columns]), by drawing the rows again.
+
+    Rows of one of the `groups` (one number a row) are drawn together.
 
     >>> low, high = bounds(np.array([[0.0], [1.0]] * 50), seed=0)
     >>> bool(0.4 < low[0] < 0.5 < high[0] < 0.6)
     True
     """
-    rng = np.random.default_rng(seed)
-    times = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=draws)
-    low, high = np.quantile(times @ values / len(values), _INSIDE, axis=0)
+    _, place = np.unique(np.arange(len(values)) if groups is None else groups, return_inverse=True)
+    counts = np.bincount(place).astype(np.float64)
+    sums = np.zeros((len(counts), values.shape[1]))
+    np.add.at(sums, place, values)
+    times = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=draws)
+    low, high = np.quantile(times @ sums / (times @ counts)[:, None], _INSIDE, axis=0)
     return low, high
 
 

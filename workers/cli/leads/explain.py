@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from db.repositories import tenants
 from db.repositories.predictions import predictions
 from db.session import EVERY_TENANT, reading
 from domain.documents import JsonMapping
+from domain.model_kinds import KIND_LABELS
+from tasks.contracts.base.wire import to_wire
+from tasks.services.explanations.importance_view import importance_view
 from tasks.services.leads.explanation import Explanation, explain_prediction
 from workers.base.settings import settings
 from workers.cli.base.command import Command, CommandFailed, example, json_option
@@ -18,7 +22,7 @@ from workers.cli.base.output import emit, facts, say, table
 from workers.cli.base.zones import times_of
 from workers.cli.leads.action_views import surety
 from workers.cli.leads.card_view import how_sure, marked, reasons
-from workers.cli.leads.explanation_view import show_similar, show_what_if
+from workers.cli.leads.explanation_view import show_importance, show_similar, show_what_if
 from workers.cli.leads.scores import newest_score
 from workers.pages.labels import evidence, plain
 
@@ -38,12 +42,15 @@ RISK = ("days_silent", "threshold", "days_to_churn", "neglected", "confidence", 
 @click.command(
     cls=Command,
     epilog=example(
-        "hearth explain 0190c0de-1111-7222-8333-444455556666", "hearth explain --lead SIM-00001 --tenant demo --all"
+        "hearth explain 0190c0de-1111-7222-8333-444455556666",
+        "hearth explain --lead SIM-00001 --tenant demo --all",
+        "hearth explain --model lead_score --tenant demo",
     ),
 )
 @click.argument("prediction", metavar="[PREDICTION]", required=False)
 @click.option("--lead", metavar="ID", help="Explain the newest score of this lead, by your own id or Hearth's.")
 @click.option("--tenant", metavar="T", help="The tenant; needed for --lead, else found by the id of the score.")
+@click.option("--model", type=click.Choice([*KIND_LABELS]), help="Explain the model of this kind over all leads.")
 @click.option("--all", "everything", is_flag=True, help="List every value that was missing, too.")
 @json_option
 @click.pass_context
@@ -53,6 +60,7 @@ def explain(
     prediction: str | None,
     lead: str | None,
     tenant: str | None,
+    model: str | None,
     everything: bool,
     as_json: bool,
 ) -> None:
@@ -60,12 +68,16 @@ def explain(
 
     PREDICTION is the id of a score, as cards, worklists and the history name it. Tells first what was said and why,
     how sure it is and by which model, what would change it, and what became of closed leads like this one; then, for an
-    audit, the snapshot, events, what was missing, and the replay.
+    audit, the snapshot, events, what was missing, and the replay. With --model: what the model needs to know, with
+    bounds, over all leads with a known outcome.
     """
-    if (prediction is None) == (lead is None):
-        raise click.UsageError("give the id of a score, or --lead, one of the two")
-    if lead is not None and tenant is None:
-        raise click.UsageError("--lead needs --tenant")
+    if sum(given is not None for given in (prediction, lead, model)) != 1:
+        raise click.UsageError("give the id of a score, --lead or --model, one of them")
+    if prediction is None and tenant is None:
+        raise click.UsageError("--lead and --model need --tenant")
+    if model is not None:
+        _explain_model(tenant or "", model, as_json=as_json)
+        return
     with database(settings()):
         score_id = prediction or newest_score(tenant or "", lead or "")
         explanation, owner = _explained(score_id, tenant)
@@ -78,6 +90,16 @@ def explain(
                 show_explanation(explanation, everything=everything)
     if not explanation.reproduced:
         context.exit(1)
+
+
+def _explain_model(tenant: str, model: str, *, as_json: bool) -> None:
+    with database(settings()), reading(tenant) as session:
+        tenants.require(session, tenant)
+        view = to_wire(importance_view(session, tenant, model))
+    if as_json:
+        emit(view)
+    else:
+        show_importance(view)
 
 
 def _explained(prediction: str, tenant: str | None) -> tuple[Explanation | None, str | None]:

@@ -56,5 +56,23 @@ def show_similar(similar: JsonMapping) -> None:
         table(f"the nearest; half of all are farther than {typical}", ("lead", "outcome", "known", "apart"), rows)
 
 
+def show_importance(view: JsonMapping) -> None:
+    """Print what a model needs to know of leads, over all of them."""
+    model = view["model"]
+    if view["why_not"]:
+        say(f"{model['version']}: {view['why_not']}")
+        return
+    rows = [(each["meaning"], each["log_loss"], _bounds(each["interval"])) for each in view["meanings"]]
+    heading = f"what {model['version']} needs to know, by {view['rows']:,} leads with a known outcome"
+    table(heading, ("what it means", "log-loss without it", "nine times in ten"), rows)
+    say("bounds that hold 0: the model does as well without it")
+    if view["learnt_from"]:
+        say("the model learnt from most of these leads, so that it seems to need more than it does of new ones")
+
+
+def _bounds(interval: Sequence[float]) -> str:
+    return f"{number(interval[0])} to {number(interval[1])}"
+
+
 def _together(steps: Sequence[JsonMapping]) -> str:
     return " and ".join(step["text"] for step in steps)

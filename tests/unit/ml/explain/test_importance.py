@@ -56,6 +56,16 @@ def test_bounds_of_one_value_are_that_value():
     assert (low[0], high[0]) == (2.5, 2.5)
 
 
+def test_rows_of_one_lead_are_drawn_together():
+    """The same figure four times tells no more than once: the bounds stay as wide."""
+    values = np.random.default_rng(0).normal(size=(100, 1))
+    alone = bounds(values, seed=0)
+    together = bounds(np.repeat(values, 4, axis=0), seed=0, groups=np.repeat(np.arange(100), 4))
+    apart = bounds(np.repeat(values, 4, axis=0), seed=0)
+    assert np.allclose(alone, together)
+    assert together[1] - together[0] > 1.5 * (apart[1] - apart[0])
+
+
 def test_true_reasons_agree_and_made_up_ones_do_not(world):
     matrix, _ = world
     rows = range(60)
