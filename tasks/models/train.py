@@ -14,6 +14,7 @@ from domain.documents import JsonObject
 from ml import artifacts
 from ml.features import SCHEMA_VERSION
 from ml.leads import Training
+from ml.monitoring.reference import reference_of
 from ml.training.looks import Look
 from ml.training.promotion import Decision
 from ml.training.score_bands import by_score
@@ -133,7 +134,16 @@ def _report(dataset: Dataset, training: Training) -> JsonObject:
     report: JsonObject = to_wire({name: getattr(training, name) for name in names})
     bands: list[object] = to_wire(by_score(dataset.truth, training.out_of_fold))
     facts: JsonObject = to_wire(dataset.facts)
-    return {**report, "bands_by_score": bands, "libraries": artifacts.libraries(), **facts}
+    reference = _reference(dataset, training)
+    return {**report, "bands_by_score": bands, "reference": reference, "libraries": artifacts.libraries(), **facts}
+
+
+def _reference(dataset: Dataset, training: Training) -> JsonObject:
+    """Return what later leads are compared with, of the columns that were learnt from; of other tenants no texts."""
+    matrix = dataset.known.select(training.features)
+    if len(dataset.lead_ids) > 1:
+        matrix = matrix.select([name for name in matrix.columns if name not in matrix.levels])
+    return reference_of(matrix, dataset.truth, training.out_of_fold).to_json()
 
 
 def _result(

@@ -40,6 +40,11 @@ class ChurnDataset(Dataset):
         """Return whether each lead whose outcome is known went cold."""
         return tuple(bool(self.labels[row].churned) for row in known_rows(self.labels))
 
+    @property
+    def known(self) -> FeatureMatrix:
+        """Return the rows whose outcome is known, in the order of `truth`."""
+        return self.matrix.take(known_rows(self.labels))
+
     def learn(self, seed: int, options: EnsembleOptions) -> Training:
         """Train the three members; rows without an outcome still tell when leads go cold."""
         return train(self.matrix, self.labels, seed=seed, options=options)

@@ -42,6 +42,11 @@ class Dataset(ABC):
     def truth(self) -> tuple[bool, ...]:
         """Return the outcomes that are learnt from, in the order of the out-of-fold predictions."""
 
+    @property
+    def known(self) -> FeatureMatrix:
+        """Return the rows whose outcome is known, in the order of `truth`."""
+        return self.matrix
+
     @abstractmethod
     def learn(self, seed: int, options: EnsembleOptions) -> Training:
         """Train on every row, with hyperparameters of `options`."""
