@@ -163,9 +163,11 @@ class _Stream:
         self.race.learn(scored.experts[: len(LEARNERS)], scored.label)
         self._watch(scored)
         self.blend.learn(scored.experts, scored.label)
+        encoded = self.encoder.encode(scored.features)
         # the importance of a column is that for two sides: of more classes, one half against the other
-        self.encoder.learn(scored.features, 2 * scored.label >= self.learners.classes)
-        self.learners.learn(*self.encoder.encode(scored.features), scored.label)
+        if self.encoder.learn(scored.features, 2 * scored.label >= self.learners.classes):
+            encoded = self.encoder.encode(scored.features)
+        self.learners.learn(*encoded, scored.label)
 
     def _watch(self, scored: _Scored) -> None:
         finding = self.detector.update(float(int(scored.served.argmax()) != scored.label))
