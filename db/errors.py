@@ -26,6 +26,7 @@ DatabaseError
     ├── UnknownBackfill
     ├── UnknownAssessment
     ├── UnknownStudy
+    ├── UnknownRetraining
     └── UnknownApiKey
 """
 
@@ -136,6 +137,10 @@ class UnknownBackfill(UnknownRecord):
 
 class UnknownAssessment(UnknownRecord):
     """No such assessment, or no such stage of it."""
+
+
+class UnknownRetraining(UnknownRecord):
+    """The retraining is not there for this tenant."""
 
 
 class UnknownStudy(UnknownRecord):

@@ -32,5 +32,6 @@ from db.models.overrides import ScoreFeedback, ScoreOverride, ThresholdState
 from db.models.predictions import Assessment, Prediction, ScoreDigest, Snapshot
 from db.models.privacy import Correction, Erasure, KeyMark, Offboarding, Tombstone
 from db.models.reply_clocks import ReplyClock
+from db.models.retraining import Retraining, ShadowScore
 from db.models.tenants import Tenant, TenantSettings
 from db.models.tuning import TuningFold, TuningStudy, TuningTrial

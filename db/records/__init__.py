@@ -94,5 +94,13 @@ from db.records.predictions import (
 )
 from db.records.privacy import CorrectionRecord, ErasureRecord, ErasureResult, FoundPerson, OffboardingRecord, Removal
 from db.records.reply_clocks import LeadPlace, ReplyClockRecord
+from db.records.retraining import (
+    ChallengerRecord,
+    JudgedPair,
+    RetrainingRecord,
+    ServedSnapshot,
+    ShadowRecord,
+    ShadowScoreRecord,
+)
 from db.records.tenants import TenantRecord
 from db.records.tuning import FoldRecord, StudyDraft, StudyRecord, TrialRecord
