@@ -36,6 +36,9 @@ class WorkerSpec:
     prefetch: int = 1
 
 
+LEARNING = WorkerSpec(name="learning", queues=("learning",), children=1, prefetch=4)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
     """The parts of a cluster besides its broker."""
@@ -53,18 +56,23 @@ class Topology:
 
 
 def worker_specs(*, fold: bool | None = None, cores: int | None = None) -> tuple[WorkerSpec, ...]:
-    """Return the workers for a machine with `cores`; two on a small machine unless `fold` decides."""
+    """Return the workers for a machine with `cores`; three on a small machine unless `fold` decides.
+
+    Learning has a worker of its own on any: what is learnt from an outcome within milliseconds must not wait for a
+    training that takes minutes. It has one child, which holds the states of the learners.
+    """
     cores = cores or os.cpu_count() or 1
     if cores <= SMALL if fold is None else fold:
         return (
             WorkerSpec(name="interactive", queues=("inference", "celery", "ingest"), children=2, prefetch=4),
-            WorkerSpec(name="background", queues=("batch", "learning", "training", "media"), children=1),
+            WorkerSpec(name="background", queues=("batch", "training", "media"), children=1),
+            LEARNING,
         )
     return (
         WorkerSpec(name="inference", queues=("inference", "celery"), children=max(2, cores // 2), prefetch=4),
         WorkerSpec(name="ingest", queues=("ingest",), children=2, prefetch=4),
         WorkerSpec(name="batch", queues=("batch",), children=max(1, cores // 4)),
-        WorkerSpec(name="learning", queues=("learning",), children=1),
+        LEARNING,
         WorkerSpec(name="training", queues=("training",), children=1),
         WorkerSpec(name="media", queues=("media",), children=1),
     )

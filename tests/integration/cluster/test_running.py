@@ -40,7 +40,7 @@ def test_every_queue_is_served(send, queue):
 
 
 def test_every_process_has_its_own_session(cluster):
-    every = {"broker", "interactive", "background", "relay", "outbound", "beat", "flower"}
+    every = {"broker", "interactive", "background", "learning", "relay", "outbound", "beat", "flower"}
     until(lambda: set(cluster.pids()) == every)
     assert all(pid in session_members(pid) for pid in cluster.pids().values())
 
@@ -71,7 +71,7 @@ def scraped(url):
 def test_metrics_tell_of_tasks_and_processes(cluster, send):
     for name in ("toys.echo", "toys.refuse"):
         send(name).get(timeout=10, propagate=False)
-    ours = ("interactive", "background", "relay", "outbound")
+    ours = ("interactive", "background", "learning", "relay", "outbound")
     wanted = {
         'hearth_tasks_total{result="succeeded",task="toys.echo"}',
         'hearth_task_duration_seconds_sum{task="toys.echo"}',
