@@ -19,7 +19,7 @@ class ModelChange(Base):
     #: sorts by the time of writing
     change_id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
-    #: promotion, rollback, shadow, waiting or refusal
+    #: promotion, rollback, shadow, waiting, refusal or comparison
     change: Mapped[str]
     #: the model that it is about
     version: Mapped[str]

@@ -30,7 +30,7 @@ class RollbackRule:
     #: days after the promotion in which scores and estimate are watched, and labels
     score_days: int = 28
     label_days: int = 90
-    #: fewest scores, or labels, to judge by
+    #: fewest scores, at promotion and since, or labels, to judge by
     min_scores: int = 200
     min_labels: int = 30
     #: population stability index of the scores against those at promotion, above which they have shifted
@@ -77,7 +77,7 @@ def should_roll_back(rule: RollbackRule, watched: Watched, *, days: float) -> Ro
     Scores that shifted as much for the former champion, too, tell that leads have changed and not that the model is at
     fault: going back would not help.
     """
-    if days <= rule.score_days and len(watched.scores) >= rule.min_scores:
+    if days <= rule.score_days and min(len(watched.scores), rule.promoted.rows) >= rule.min_scores:
         by_scores = _by_scores(rule, watched)
         if by_scores is not None:
             return by_scores

@@ -18,6 +18,7 @@ from domain.interventions import InterventionName, PauseReason
 from domain.model_kinds import Scope
 from domain.risk import RiskLevel
 from domain.scores import Band
+from tasks.contracts.base.bands_changed import BandsChanged
 from tasks.contracts.base.planned_action import PlannedAction
 from tasks.contracts.base.published import Count, Probability, Published, Time
 from tasks.contracts.base.request import Identifier
@@ -202,7 +203,31 @@ class ModelPromoted(EventBody):
     kind: str
     version: str
     scope: Scope
-    #: one sentence with figures
+    #: one sentence with figures; `rollback`: another model answers since the one before was taken back
+    reason: str
+    #: open leads whose band it changes; left out where none had a score
+    bands_changed: BandsChanged | None = None
+
+
+class ModelWaiting(ModelPromoted):
+    """A new model has earned it, and waits for a person's yes: `hearth models promote`."""
+
+
+class ModelRefused(ModelPromoted):
+    """A new model was compared and does not compute scores; why is in `reason`."""
+
+
+class ModelRolledBack(EventBody):
+    """A promotion was taken back; the model before it computes the scores again."""
+
+    kind: str
+    #: who computes the scores from now on
+    version: str
+    #: whose promotion was taken back
+    left: str
+    scope: Scope
+    #: who decided it; `hearth` where a rule did
+    actor: str
     reason: str
 
 
@@ -259,6 +284,9 @@ EVENT_TYPES: Mapping[str, type[EventBody]] = MappingProxyType(
         "intervention.paused": InterventionPaused,
         "intervention.resumed": InterventionResumed,
         "model.promoted": ModelPromoted,
+        "model.waiting": ModelWaiting,
+        "model.refused": ModelRefused,
+        "model.rolled_back": ModelRolledBack,
         "backfill.finished": BackfillFinished,
         "event.withdrawn": EventWithdrawn,
     }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from domain.model_kinds import KIND_LABELS, Scope
+from domain.promotions import Promoting
 from ml.ensemble.options import LIMITS, USUAL, EnsembleOptions
 from ml.errors import OptionsError
 from tasks.contracts.base.request import PastTime, Request
@@ -38,8 +39,8 @@ def _accepted(options: dict[str, float]) -> dict[str, float]:
 
 #: name of a field of `EnsembleOptions` -> its value
 Hyperparameters = Annotated[dict[str, float], AfterValidator(_accepted)]
-#: who decides whether a model that earns it answers
-Promotion = Literal["auto", "never"]
+#: auto: what earns it answers from now on. ask: what earns it waits for a person's yes. never: it is only compared
+Promotion = Promoting
 
 
 class TrainModel(Request):

@@ -212,6 +212,8 @@ class TenantSettings(Part):
     thresholds: Annotated[dict[ShortText, Threshold], Field(max_length=10)] | None = None
     #: seconds in which entering the same threshold again is not reported
     threshold_cooldown: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
+    #: share of leads whose band a new model may change before a person is asked; 0.3 if left out
+    max_band_changes: Annotated[float, Field(gt=0, le=1)] | None = None
     worth: Worth | None = None
     capacity: Capacity | None = None
     #: the pooled model of several tenants of a vertical: off, use it, or use it and contribute own data

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import asdict, fields, replace
 
-from db.records import AuditDraft, ModelDraft, ModelRecord
-from db.repositories import audit
+from db.records import ModelDraft, ModelRecord
 from db.repositories.models import history, lineage, models, pooled_models
 from db.session import EVERY_TENANT, Session, across_tenants, reading
 from domain.closed_leads import in_words
 from domain.documents import JsonObject
+from domain.promotions import Verdict
 from ml import artifacts
 from ml.features import SCHEMA_VERSION
 from ml.leads import Training
@@ -22,9 +22,11 @@ from tasks.contracts.base.wire import to_wire
 from tasks.contracts.models import TrainModel
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
-from tasks.services.models import model_registry
+from tasks.services.models import model_registry, promotion, score_preview
 from tasks.services.models.dataset import Dataset
 from tasks.services.models.model_kinds import MODEL_KINDS
+from tasks.services.models.promotion import Challenger
+from tasks.services.models.score_preview import ScorePreview
 
 
 @job("hearth.models.train", TrainModel, queue="training")
@@ -99,9 +101,14 @@ def _register(
             pooled_models.ensure(session, pooled_models.vertical_of(context.settings()), now=context.now)
         record = models.add(session, dataset.owner, draft=draft)
         _store_lineage(session, request, dataset, record, context)
-        if decision.promoted and request.promote == "auto":
-            record = _promote(session, dataset, record, decision.reason, context)
-        answer = _result(request, dataset, record, decision.reason, context)
+        challenger = Challenger(
+            owner=dataset.owner,
+            record=record,
+            decision=decision,
+            preview=None if pooled else _preview(session, request, training, context),
+        )
+        verdict, reason = promotion.settle(session, context, challenger, promoting=request.promote)
+        answer = _with_verdict(_result(request, dataset, record, reason, context), verdict, challenger)
         return context.store_result(session, request, f"{request.kind}:{request.scope}:{dataset.fingerprint}", answer)
 
 
@@ -116,16 +123,16 @@ def _store_lineage(
         lineage.save(session, owner, lead_ids=leads[owner], model_id=model_id, now=context.now)
 
 
-def _promote(session: Session, dataset: Dataset, record: ModelRecord, reason: str, context: TaskContext) -> ModelRecord:
-    models.promote(session, dataset.owner, model_id=record.model_id, now=context.now)
-    version = model_registry.version_of(dataset.owner, record)
-    event = {"kind": record.kind, "version": version, "scope": record.scope, "reason": reason}
-    audit_row = {**event, "fingerprint": record.fingerprint}
-    if record.scope == "pooled":
-        audit.append(session, dataset.owner, entries=[AuditDraft(kind="promotion", body=audit_row)], now=context.now)
-    context.emit_event("model.promoted", **event)
-    context.audit("promotion", **audit_row)
-    return models.get(session, dataset.owner, version=record.version) or record
+def _preview(session: Session, request: TrainModel, training: Training, context: TaskContext) -> ScorePreview:
+    kind = MODEL_KINDS[request.kind]
+    return score_preview.preview(session, request.tenant_id, context.settings(), kind, training.scorer)
+
+
+def _with_verdict(answer: TaskResult, verdict: Verdict, challenger: Challenger) -> TaskResult:
+    """Return the answer with what came of the new model, and whose bands it changes."""
+    shown = challenger.preview.view() if challenger.preview else None
+    came = {"promoted": verdict == "promote", "verdict": verdict, "bands_changed": shown}
+    return replace(answer, data={**answer.data, **came})
 
 
 def _report(dataset: Dataset, training: Training) -> JsonObject:
@@ -156,6 +163,7 @@ def _result(
             "rows": record.rows,
             "metrics": record.metrics,
             "promoted": record.state == "champion",
+            "verdict": None,
             "reason": reason,
             "version": model_registry.version_of(dataset.owner, record),
             **_closed(dataset),

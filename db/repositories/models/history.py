@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
@@ -46,6 +48,19 @@ def changes(
         query = query.where(_C.kind == kind)
     rows = session.execute(query.order_by(*_NEWEST_FIRST).limit(limit)).mappings()
     return [ModelChangeRecord(**row) for row in rows]
+
+
+def comparison_of(session: Session, tenant_id: str, *, version: str) -> ModelChangeRecord | None:
+    """Return the row that counts the newest comparison of a model with a champion, or None."""
+    query = select(*_COLUMNS).where(_C.tenant_id == tenant_id, _C.version == version, _C.look.is_not(None))
+    row = session.execute(query.order_by(*_NEWEST_FIRST).limit(1)).mappings().one_or_none()
+    return None if row is None else ModelChangeRecord(**row)
+
+
+def detail_of(session: Session, tenant_id: str, *, version: str) -> Mapping[str, Any]:
+    """Return the detail of a model's newest row; empty where it has none."""
+    query = select(_C.detail).where(_C.tenant_id == tenant_id, _C.version == version).order_by(*_NEWEST_FIRST)
+    return session.scalar(query.limit(1)) or {}
 
 
 def looks(session: Session, tenant_id: str, *, kind: str) -> int:

@@ -66,6 +66,12 @@ def champion_key(session: Session, tenant_id: str, *, kind: str) -> tuple[str, d
     return None if row is None else (row.model_id, row.retrain_at)
 
 
+def champion_version(session: Session, tenant_id: str, *, kind: str) -> str | None:
+    """Return the version that predicts now, or None."""
+    of_kind = (ModelVersion.tenant_id == tenant_id, ModelVersion.kind == kind)
+    return session.scalar(select(ModelVersion.version).where(*of_kind, ModelVersion.state == "champion"))
+
+
 def promote(
     session: Session,
     tenant_id: str,
@@ -80,7 +86,8 @@ def promote(
     """Make a model the champion of its kind and record it as history; the former one is retired.
 
     Challengers that were kept as a shadow or wait for a person become candidates: they were compared with another.
-    `look` and `detail` are those of `history.ModelChangeDraft`. Nothing happens to a model that is the champion.
+    `look` and `detail` are those of `ModelChangeDraft`; a detail left out is that of the model's newest row of history,
+    such as the rule of its rollback. Nothing happens to a model that is the champion.
 
     Raises:
         UnknownModel: not there for this tenant.
@@ -88,7 +95,7 @@ def promote(
     """
     lock_tenant(session, tenant_id)
     chosen = _key(session, tenant_id, model_id)
-    former = _champion_version(session, tenant_id, chosen.kind)
+    former = champion_version(session, tenant_id, kind=chosen.kind)
     if former == chosen.version:
         return
     draft = ModelChangeDraft(
@@ -100,7 +107,7 @@ def promote(
         actor=actor,
         reason=reason,
         look=look,
-        detail=detail or {},
+        detail=history.detail_of(session, tenant_id, version=chosen.version) if detail is None else detail,
     )
     _replace(session, tenant_id, chosen.kind, model_id, now)
     history.record(session, tenant_id, draft=draft, now=now)
@@ -182,11 +189,6 @@ def _key(session: Session, tenant_id: str, model_id: str) -> Row[str, str]:
     if row is None:
         raise UnknownModel("unknown model; list the tenant's models")
     return row
-
-
-def _champion_version(session: Session, tenant_id: str, kind: str) -> str | None:
-    of_kind = (ModelVersion.tenant_id == tenant_id, ModelVersion.kind == kind)
-    return session.scalar(select(ModelVersion.version).where(*of_kind, ModelVersion.state == "champion"))
 
 
 def _replace(session: Session, tenant_id: str, kind: str, model_id: str, now: datetime) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.promotions import Verdict
 from domain.scores import Band
 from tasks.contracts.answers.base import Answer, Interval
 from tasks.contracts.answers.data import UsableLeads
+from tasks.contracts.base.bands_changed import BandsChanged
 from tasks.contracts.base.published import Count, Published, Time
 
 
@@ -70,6 +72,10 @@ class Training(Answer):
     #: name -> value on leads that the model had not seen; empty without a model
     metrics: dict[str, Any]
     promoted: bool
+    #: what came of the new model; with `never` what would have; null: nothing was trained now
+    verdict: Verdict | None = None
+    #: open leads whose band the new model changes; null: no open lead has a score yet, or the model is several tenants'
+    bands_changed: BandsChanged | None = None
     reason: str
     #: null: no model
     version: str | None

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from db.records import PredictionRecord, SnapshotRecord
 from db.session import Session
-from domain.documents import JsonObject
+from domain.documents import JsonMapping, JsonObject
 from domain.model_kinds import KindLabel, Scope
 from ml.artifacts import Scorer
 from ml.churn.scorer import ChurnScorer
@@ -100,6 +100,8 @@ class ModelKind(Generic[ScorerT]):
     replay: Replay[ScorerT]
     #: makes a scorer that several tenants taught read only what means the same for all of them
     pool: Callable[[Any], ScorerT] | None = None
+    #: the probabilities at which its bands begin, by the tenant's settings; none: people see no bands of it
+    borders: Callable[[JsonMapping], tuple[float, ...]] = lambda _: ()
 
     def __post_init__(self) -> None:
         """Check the parts against each other."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from domain import model_kinds as labels
+from domain.documents import JsonMapping
+from domain.risk import RISK_STARTS
+from domain.scores import HOT, WARM
 from ml.churn import scorecard as churn_card
 from ml.churn.scorer import ChurnScorer
 from ml.leads import LeadScorer, Scorecard
@@ -18,6 +21,11 @@ def _pooled(scorer: LeadScoring) -> LeadScoring:
     return PooledScorer(scorer) if isinstance(scorer, LeadScorer) else scorer
 
 
+def _bands(settings: JsonMapping) -> tuple[float, ...]:
+    chosen = {"warm": WARM, "hot": HOT} | dict(settings.get("bands") or {})
+    return chosen["warm"], chosen["hot"]
+
+
 LEAD_SCORE: ModelKind[LeadScoring] = ModelKind(
     label=labels.LEAD_SCORE,
     scorers=(LeadScorer, Scorecard),
@@ -27,6 +35,7 @@ LEAD_SCORE: ModelKind[LeadScoring] = ModelKind(
     answers_for="total",
     replay=replay.replay_score,
     pool=_pooled,
+    borders=_bands,
 )
 #: it is not shared between tenants: when leads go cold depends on how a brokerage works them
 CHURN: ModelKind[ChurnScorer | None] = ModelKind(
@@ -37,6 +46,7 @@ CHURN: ModelKind[ChurnScorer | None] = ModelKind(
     gate=churn_training.ready,
     answers_for="open",
     replay=replay.replay_churn,
+    borders=lambda _: RISK_STARTS,
 )
 #: name -> kind
 MODEL_KINDS: dict[str, ModelKind[Any]] = {kind.name: kind for kind in (LEAD_SCORE, CHURN)}
