@@ -180,6 +180,12 @@ beat_schedule: dict[str, dict[str, object]] = {
         "schedule": 15.0,
         "options": {"expires": 14, "ignore_result": True},
     },
+    # folds of killed workers, and searches whose budget is spent
+    "tune-sweep": {
+        "task": "hearth.models.tune_sweep",
+        "schedule": 5.0,
+        "options": {"expires": 4.9, "ignore_result": True},
+    },
     "canaries": {
         "task": "hearth.system.canaries",
         "schedule": 15.0,

@@ -8,8 +8,8 @@ from typing import Literal
 StudyState = Literal["searching", "training", "finished", "failed"]
 #: a trial: folds are missing; all of them are done; one failed for good; the study ended before it
 TrialState = Literal["open", "complete", "failed", "cut"]
-#: one fold of a trial
-FoldState = Literal["pending", "done", "failed"]
+#: one fold of a trial; cut: the study ended before it
+FoldState = Literal["pending", "done", "failed", "cut"]
 
 #: states of a study that has not ended; a tenant has one such study of a kind at most
 LIVE: tuple[StudyState, ...] = ("searching", "training")

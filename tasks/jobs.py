@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from db.errors import UnknownStudy
 from db.repositories.backfills import backfills
 from db.repositories.jobs import idempotency_keys
 from db.repositories.predictions import assessments
+from db.repositories.tuning import studies
 from db.session import Session
 from tasks.contracts.jobs import JobStatus
 from tasks.errors import InvalidPayload
@@ -57,6 +59,22 @@ def _assessment(session: Session, tenant_id: str, job_id: str) -> Status | None:
     }
 
 
+def _study(session: Session, tenant_id: str, job_id: str) -> Status | None:
+    try:
+        study = studies.require(session, tenant_id, study_id=job_id)
+    except UnknownStudy:
+        return None
+    trials = studies.trials(session, tenant_id, study_id=job_id)
+    done = sum(fold.state != "pending" for trial in trials for fold in trial.folds)
+    return {
+        "kind": "tuning",
+        "state": study.state if study.ended_at else "running",
+        "progress": {"done": done, "total": study.trials * study.folds},
+        "error": study.reason if study.state == "failed" else None,
+        "result": {"version": study.version, "promoted": study.promoted, "best_trial": study.best_trial},
+    }
+
+
 def _finished_task(session: Session, tenant_id: str, job_id: str) -> Status | None:
     record = idempotency_keys.by_task_id(session, tenant_id, task_id=job_id)
     if record is None:
@@ -71,4 +89,4 @@ def _finished_task(session: Session, tenant_id: str, job_id: str) -> Status | No
     }
 
 
-LOOK_UPS: tuple[Callable[[Session, str, str], Status | None], ...] = (_backfill, _assessment, _finished_task)
+LOOK_UPS: tuple[Callable[[Session, str, str], Status | None], ...] = (_backfill, _assessment, _study, _finished_task)

@@ -11,6 +11,7 @@ CLOSED = {
     "hearth.events.replay": "the operator's repair: it reads every failed event again",
     "hearth.models.train": "it takes minutes of a machine; the operator decides when",
     "hearth.online.learn": "Hearth asks for it itself when an outcome was stored; the operator may have it learn anew",
+    "hearth.models.tune": "it takes an hour of a machine; the operator decides when",
     "hearth.system.status": "it tells of the queues of all tenants",
 }
 #: who may do what cannot be undone by sending something else

@@ -79,6 +79,12 @@ def fail(session: Session, tenant_id: str, *, study_id: str, trial: int, fold: i
     _set(session, pending, state="failed", error=error, leased_until=None, ended_at=database_time(session))
 
 
+def cut(session: Session, tenant_id: str, *, study_id: str) -> None:
+    """End the pending folds of a study that ends before them."""
+    pending = (TuningFold.tenant_id == tenant_id, TuningFold.study_id == study_id, TuningFold.state == "pending")
+    _set(session, pending, state="cut", leased_until=None, ended_at=database_time(session))
+
+
 def stalled(
     session: Session, *, older_than: float, limit: int, study: tuple[str, str] | None = None
 ) -> list[tuple[str, str, int, int]]:

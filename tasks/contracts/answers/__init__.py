@@ -20,6 +20,7 @@ from tasks.contracts.answers import (
     privacy,
     risk,
     tenants,
+    tuning,
 )
 
 #: task -> what its data is; several where it depends on the request
@@ -49,6 +50,8 @@ ANSWERS: Mapping[str, Any] = MappingProxyType(
         "hearth.leads.withdraw_override": leads.OverrideWithdrawn,
         "hearth.leads.worklist": leads.Worklist,
         "hearth.models.train": tenants.Training,
+        "hearth.models.tune": tuning.StartedStudy,
+        "hearth.models.tuning": tuning.Study,
         "hearth.online.learn": online.Learnt,
         "hearth.outbound.pull": data.Events,
         "hearth.outcomes.record": data.RecordedOutcomes,

@@ -19,6 +19,7 @@ from db.repositories.outbound import outbound
 from db.repositories.predictions import predictions
 from db.session import Session, reading
 from domain.model_kinds import KIND_LABELS, LEAD_SCORE, KindLabel
+from ml.ensemble.options import EnsembleOptions
 from ml.leads import LeadScorer, Scorecard, Training, train
 from tasks.contracts.models import TrainModel
 from tasks.errors import InvalidPayload
@@ -53,9 +54,9 @@ class ToyScorer(LeadScorer):
 class ToyDataset(LeadDataset):
     """One row a closed lead."""
 
-    def learn(self, seed: int) -> Training:
+    def learn(self, seed: int, options: EnsembleOptions) -> Training:
         """Train the toy."""
-        return train(self.matrix, self.labels, seed=seed, scorer=ToyScorer())
+        return train(self.matrix, self.labels, seed=seed, scorer=ToyScorer(), options=options)
 
 
 def toy_rows(session: Session, request: TrainModel, context: TaskContext, champion: LeadChampion) -> ToyDataset:

@@ -47,6 +47,7 @@ QUERIES: Mapping[str, str] = {
     "hearth.leads.card": "tasks.leads.card",
     "hearth.leads.history": "tasks.leads.history",
     "hearth.leads.worklist": "tasks.leads.worklist",
+    "hearth.models.tuning": "tasks.models.tuning",
     "hearth.outbound.pull": "tasks.outbound",
     "hearth.privacy.consent": "tasks.privacy.consent",
     "hearth.privacy.doubts": "tasks.privacy.consent",
