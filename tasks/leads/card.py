@@ -140,12 +140,13 @@ def _what_if(
 ) -> JsonObject | None:
     """Return what would change the model's score; nothing of a lead that has ended or of whom nothing is computed."""
     # models and levers take .3 s to import, which a command that shows a card without them need not spend
-    from tasks.services.explanations.explained import what_if_of
+    from tasks.services.explanations.explained import what_ifs_of
 
     if profiles.ended(lead) not in (None, "no_contact") or contact.blocked:
         return None
     (stored,) = predictions.get(session, context.tenant_id, prediction_ids=[score["prediction_id"]])
-    return what_if_of(session, context, stored, closed_channels(contact.subject, contact.gates))
+    closed = {lead.lead_id: closed_channels(contact.subject, contact.gates)}
+    return what_ifs_of(session, context, [stored], closed)[lead.lead_id]
 
 
 def _urgency(session: Session, lead_id: str, context: TaskContext) -> JsonMapping:

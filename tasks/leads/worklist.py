@@ -106,13 +106,14 @@ def _what_if(
 ) -> dict[str, JsonObject | None]:
     """Return in one line what would change the score of each lead of a list."""
     # models and levers take .3 s to import, which a command that shows a list without them need not spend
-    from tasks.services.explanations.explained import what_if_of
+    from tasks.services.explanations.explained import what_ifs_of
     from tasks.services.explanations.what_if import brief
 
     gates = conditions(session, context)
     subjects = gate_context.load(session, context, list(scores), gates.settings)
     closed = {lead_id: closed_channels(subject, gates) for lead_id, subject in subjects.items()}
-    return {lead_id: brief(what_if_of(session, context, score, closed[lead_id])) for lead_id, score in scores.items()}
+    found = what_ifs_of(session, context, list(scores.values()), closed)
+    return {lead_id: brief(view) for lead_id, view in found.items()}
 
 
 def _withheld_by(decided: Iterable[NextAction]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from db.records import PredictionRecord, SnapshotRecord
@@ -51,17 +51,34 @@ def explain(
     }
 
 
-def what_if_of(
-    session: Session, context: TaskContext, prediction: PredictionRecord, closed: Collection[str]
-) -> JsonObject | None:
-    """Return what would change a prediction, for a card or a list; None where rules gave it, or its model is gone."""
-    opened = _open(session, context, prediction)
-    found = snapshots.get(session, context.tenant_id, snapshot_ids=[prediction.snapshot_id])
-    if isinstance(opened, str) or not found:
-        return None
-    return what_if_view(
-        explainer_of(prediction.kind), opened, prediction, found[0], settings=context.settings(), closed=closed
-    )
+def what_ifs_of(
+    session: Session,
+    context: TaskContext,
+    stored: Sequence[PredictionRecord],
+    closed: Mapping[str, Collection[str]],
+) -> dict[str, JsonObject | None]:
+    """Return what would change each prediction, by lead; None where rules gave it, or its model is gone.
+
+    `closed` are the channels by which each lead may not be contacted now.
+    """
+    ids = [prediction.snapshot_id for prediction in stored]
+    taken = {each.snapshot_id: each for each in snapshots.get(session, context.tenant_id, snapshot_ids=ids)}
+    opened: dict[tuple[str, str], Answerer | str] = {}
+    found: dict[str, JsonObject | None] = {}
+    for prediction in stored:
+        answerer, snapshot = _open_once(session, context, prediction, opened), taken.get(prediction.snapshot_id)
+        if isinstance(answerer, str) or snapshot is None:
+            found[prediction.lead_id] = None
+            continue
+        found[prediction.lead_id] = what_if_view(
+            explainer_of(prediction.kind),
+            answerer,
+            prediction,
+            snapshot,
+            settings=context.settings(),
+            closed=closed[prediction.lead_id],
+        )
+    return found
 
 
 def closed_now(session: Session, context: TaskContext, lead_id: str) -> Collection[str]:
@@ -83,6 +100,21 @@ def reading_context(session: Session, tenant_id: str) -> TaskContext:
         queue_of=lambda _: "",
         publish=lambda *_: None,
     )
+
+
+def _open_once(
+    session: Session,
+    context: TaskContext,
+    prediction: PredictionRecord,
+    opened: dict[tuple[str, str], Answerer | str],
+) -> Answerer | str:
+    """Open a trained model once for all its predictions; what is written is opened for each, which costs nothing."""
+    if prediction.scope == "scorecard":
+        return _open(session, context, prediction)
+    key = prediction.kind, prediction.model_version
+    if key not in opened:
+        opened[key] = _open(session, context, prediction)
+    return opened[key]
 
 
 def _open(session: Session, context: TaskContext, prediction: PredictionRecord) -> Answerer | str:
