@@ -180,6 +180,24 @@ beat_schedule: dict[str, dict[str, object]] = {
         "schedule": 15.0,
         "options": {"expires": 14, "ignore_result": True},
     },
+    # each tenant's turn of the week, and runs that were lost
+    "models-retrain": {
+        "task": "hearth.models.retrain_sweep",
+        "schedule": 300.0,
+        "options": {"expires": 299, "ignore_result": True},
+    },
+    # what models that do not answer say of what was served …
+    "models-shadow": {
+        "task": "hearth.models.shadow",
+        "schedule": 60.0,
+        "options": {"expires": 59, "ignore_result": True},
+    },
+    # … and what follows from it when labels land
+    "models-watch": {
+        "task": "hearth.models.watch",
+        "schedule": 3600.0,
+        "options": {"expires": 3599, "ignore_result": True},
+    },
     # folds of killed workers, and searches whose budget is spent
     "tune-sweep": {
         "task": "hearth.models.tune_sweep",

@@ -24,28 +24,22 @@ TURN = timedelta(days=7)
 WATCHED_DAYS = 90
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_HOUR = timedelta(hours=1)
+_MINUTE = timedelta(minutes=1)
 
 
-def is_turn(tenant_id: str, now: datetime) -> bool:
-    """Return whether the hour of `now` is the tenant's turn of the week.
+def turn_of(tenant_id: str, now: datetime) -> datetime:
+    """Return when the tenant's newest turn came: the same minute of each week, by a hash of the tenant's id.
 
-    Turns are spread over the hours of the week by a hash of the tenant's id, so that tenants of one database do not
-    train at once, and each keeps its own.
+    So tenants of one database do not train at once, and each keeps its own minute.
 
-    >>> hours = [_EPOCH + _HOUR * hour for hour in range(168)]
-    >>> sum(is_turn("acme", hour) for hour in hours)
-    1
-    >>> len({next(at for at in range(168) if is_turn(f"t{n}", hours[at])) for n in range(200)}) > 100
+    >>> now = datetime(2026, 12, 1, tzinfo=UTC)
+    >>> turn_of("acme", now) <= now < turn_of("acme", now) + TURN
+    True
+    >>> turn_of("acme", now + TURN) - turn_of("acme", now) == TURN
+    True
+    >>> len({turn_of(f"tenant {number}", now) for number in range(300)}) > 280
     True
     """
-    return (now - _EPOCH) // _HOUR % (TURN // _HOUR) == _number(tenant_id) % (TURN // _HOUR)
-
-
-def jitter(tenant_id: str) -> float:
-    """Return the seconds after which a tenant's run begins within its hour, 0 to 3,300."""
-    return float(_number(tenant_id) // (TURN // _HOUR) % 3301)
-
-
-def _number(tenant_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(tenant_id.encode()).digest()[:8], "big")
+    number = int.from_bytes(hashlib.sha256(tenant_id.encode()).digest()[:8], "big")
+    offset = number % (TURN // _MINUTE) * _MINUTE
+    return now - (now - _EPOCH - offset) % TURN

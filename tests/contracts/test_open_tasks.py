@@ -9,6 +9,7 @@ from tasks.runtime import registry
 CLOSED = {
     "hearth.backfill.csv": "it reads a file of the server",
     "hearth.events.replay": "the operator's repair: it reads every failed event again",
+    "hearth.models.retrain": "it takes minutes of a machine; a schedule and drift checks start it, or the operator",
     "hearth.models.train": "it takes minutes of a machine; the operator decides when",
     "hearth.online.learn": "Hearth asks for it itself when an outcome was stored; the operator may have it learn anew",
     "hearth.models.tune": "it takes an hour of a machine; the operator decides when",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id
@@ -125,6 +125,12 @@ def close_late(session: Session, tenant_id: str, *, retraining_id: str, now: dat
     """End a running run whose time is over; the champion stays."""
     reason = "its time was over before every stage had landed; the champion stays"
     return end(session, tenant_id, retraining_id=retraining_id, state="late", reason=reason, now=now)
+
+
+def last_begun(session: Session) -> dict[tuple[str, str], datetime]:
+    """Return when the newest run of each tenant and kind began, of all tenants."""
+    query = select(_C.tenant_id, _C.kind, func.max(_C.created_at)).group_by(_C.tenant_id, _C.kind)
+    return {(tenant_id, kind): begun for tenant_id, kind, begun in session.execute(query)}
 
 
 def overdue(session: Session, *, now: datetime, limit: int) -> list[tuple[str, str]]:

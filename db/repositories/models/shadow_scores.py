@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from db.models import ModelVersion, OnlineSignal, Prediction, ShadowScore
+from db.models import ModelVersion, OnlineSignal, Prediction, ShadowScore, Snapshot
 from db.records import JudgedPair, ServedSnapshot, ShadowRecord, ShadowScoreRecord
 from db.repositories import tenants
 from db.repositories.models import models
@@ -47,20 +47,31 @@ def shadows(session: Session, *, promoted_after: datetime) -> list[ShadowRecord]
     return [shadow for shadow in found if not shadow.tenant_id.startswith(tenants.RESERVED)]
 
 
-def unscored(session: Session, shadow: ShadowRecord, *, limit: int) -> list[ServedSnapshot]:
-    """Return served scores that a shadow has not scored beside, oldest first: of each snapshot the first."""
+def unscored(session: Session, shadow: ShadowRecord, *, feature_schema: str, limit: int) -> list[ServedSnapshot]:
+    """Return served scores that a shadow has not scored beside, oldest first: of each snapshot the first.
+
+    Snapshots of another schema of features are left out: the shadow cannot read them.
+    """
     beside = exists().where(
         ShadowScore.tenant_id == Prediction.tenant_id,
         ShadowScore.version == shadow.version,
         ShadowScore.snapshot_id == Prediction.snapshot_id,
     )
-    query = select(*_SERVED).where(
-        Prediction.tenant_id == shadow.tenant_id,
-        Prediction.kind == shadow.kind,
-        Prediction.computed_at >= shadow.since,
-        Prediction.model_version != shadow.version,
-        Prediction.probability.is_not(None),
-        ~beside,
+    same: ColumnElement[bool] = and_(
+        Snapshot.tenant_id == Prediction.tenant_id, Snapshot.snapshot_id == Prediction.snapshot_id
+    )
+    query = (
+        select(*_SERVED)
+        .join(Snapshot, same)
+        .where(
+            Snapshot.feature_schema == feature_schema,
+            Prediction.tenant_id == shadow.tenant_id,
+            Prediction.kind == shadow.kind,
+            Prediction.computed_at >= shadow.since,
+            Prediction.model_version != shadow.version,
+            Prediction.probability.is_not(None),
+            ~beside,
+        )
     )
     rows = session.execute(query.order_by(Prediction.computed_at, Prediction.prediction_id).limit(limit)).mappings()
     first: dict[str, ServedSnapshot] = {}
@@ -75,9 +86,12 @@ def add(session: Session, tenant_id: str, *, records: Sequence[ShadowScoreRecord
     insert_new(session, ShadowScore, rows)
 
 
-def newest(session: Session, tenant_id: str, *, version: str, since: datetime, limit: int) -> list[ShadowScoreRecord]:
-    """Return a shadow's newest scores of snapshots as of a time or later, newest first: one a lead."""
-    mine = (ShadowScore.tenant_id == tenant_id, ShadowScore.version == version, ShadowScore.as_of >= since)
+def newest(
+    session: Session, tenant_id: str, *, version: str, served_by: str, since: datetime, limit: int
+) -> list[ShadowScoreRecord]:
+    """Return a shadow's newest scores beside those of one model, as of a time or later, newest first: one a lead."""
+    beside = (ShadowScore.version == version, ShadowScore.served_version == served_by)
+    mine = (ShadowScore.tenant_id == tenant_id, *beside, ShadowScore.as_of >= since)
     place = func.row_number().over(partition_by=ShadowScore.lead_id, order_by=ShadowScore.as_of.desc()).label("place")
     ranked = select(*_COLUMNS, place).where(*mine).subquery()
     query = select(*(ranked.c[column.name] for column in fields(ShadowScoreRecord))).where(ranked.c.place == 1)
@@ -85,7 +99,9 @@ def newest(session: Session, tenant_id: str, *, version: str, since: datetime, l
     return [ShadowScoreRecord(**row) for row in rows]
 
 
-def judged(session: Session, tenant_id: str, *, version: str, target: Target, since: datetime) -> list[JudgedPair]:
+def judged(
+    session: Session, tenant_id: str, *, version: str, served_by: str, target: Target, since: datetime
+) -> list[JudgedPair]:
     """Return labels of snapshots that both models scored, in the order in which they became known: one a lead.
 
     Of a label that was revised the newest counts; of a lead with several, the first that became known. Labels count
@@ -105,7 +121,8 @@ def judged(session: Session, tenant_id: str, *, version: str, target: Target, si
         OnlineSignal.lead_id, OnlineSignal.label, ShadowScore.served_probability, ShadowScore.probability
     ).join(ShadowScore, same)
     mine = (OnlineSignal.tenant_id == tenant_id, OnlineSignal.target == target, OnlineSignal.recorded_at >= since)
-    rows = session.execute(query.where(*mine, ShadowScore.version == version, ~revised).order_by(OnlineSignal.seq))
+    beside = (ShadowScore.version == version, ShadowScore.served_version == served_by)
+    rows = session.execute(query.where(*mine, *beside, ~revised).order_by(OnlineSignal.seq))
     first: dict[str, JudgedPair] = {}
     for lead_id, label, served, shadow in rows:
         first.setdefault(lead_id, JudgedPair(lead_id=lead_id, label=label, served=served, shadow=shadow))
