@@ -21,6 +21,7 @@ MODULES = (
     "backfill",
     "leads_accuracy",
     "leads_latency",
+    "explanations",
     "features_batch",
     "profile_memory",
     "churn_accuracy",
