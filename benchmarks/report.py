@@ -27,6 +27,7 @@ MODULES = (
     "churn_accuracy",
     "churn_speed",
     "planning",
+    "signal_labels",
     "interventions",
     "refusals",
     "language_accuracy",

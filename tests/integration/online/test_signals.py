@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +21,13 @@ from db.session import EVERY_TENANT, reading, transaction
 from domain.targets import MEANINGS, TARGETS, Target
 from ml.churn.labels import HORIZON
 from tasks import churn
+from tasks.backfill import import_chunk, start
 from tasks.events.ingest import ingest
 from tasks.leads.score import score
 from tasks.leads.upsert import upsert
 from tasks.online.mature import mature
 from tasks.outcomes import record
-from tasks.privacy.rights import restrict
+from tasks.privacy.rights import export, forget, restrict
 from tasks.tenants import configure
 from tests.support.statements import counted
 
@@ -301,3 +305,30 @@ def test_the_delay_of_labels_is_that_from_the_snapshot_to_the_day_it_was_known(l
         [delay] = signals.delays(session, T, targets=TARGETS).values()
     assert delay.signals == 1
     assert 3 * DAY <= delay.p50 == delay.p90 < 3.1 * DAY
+
+
+def test_signals_are_in_a_persons_copy_and_go_with_the_person(lead_ids: list[str]) -> None:
+    for lead_id in lead_ids[:2]:
+        scored(lead_id, 3)
+        outcome(lead_id, "replied", 2)
+    file = Path(export(tenant_id=T, lead_id=lead_ids[0])["data"]["file"])
+    [told] = json.loads(file.read_text())["stores"]["online_signals"]
+    assert (told["target"], told["label"], told["lead_id"]) == ("reply", True, lead_ids[0])
+    forget(tenant_id=T, lead_id=lead_ids[0])
+    assert [(each.seq, each.lead_id) for each in stored("reply")] == [(2, lead_ids[1])]
+    scored(lead_ids[2], 3)
+    outcome(lead_ids[2], "replied", 2)
+    assert [each.seq for each in stored("reply")] == [2, 3], "a place is never given twice"
+
+
+@pytest.mark.usefixtures("live_broker")
+def test_a_file_that_closes_leads_joins_what_was_scored_before(lead_ids: list[str], tmp_path: Path) -> None:
+    scored(lead_ids[0], 3)
+    with (tmp_path / "leads.csv").open("w", newline="") as out:
+        told = [["external_id", "source_system", "opportunity_status", "closed_at"]]
+        told += [[name, "crm", "won", ago(1)] for name in ("L0", "L1")]
+        csv.writer(out).writerows(told)
+    uri = str(tmp_path / "leads.csv")
+    job_id = start(tenant_id=T, uri=uri, profile="canonical")["data"]["job_id"]
+    import_chunk(tenant_id=T, backfill_id=job_id, number=0)
+    assert labels("won") == [(lead_ids[0], 3.0, True)], "the other was never scored"
