@@ -54,14 +54,16 @@ def card(session: Session, request: CardRequest, context: TaskContext) -> TaskRe
     urgency = _urgency(session, lead.lead_id, context)
     contact = _contact(session, lead, context)
     scores = _scores(session, lead.lead_id, context, urgency)
-    if request.what_if and scores["score"]:
-        scores["score"]["what_if"] = _what_if(session, lead, contact, scores["score"], context)
+    risk = _risk(session, lead, context)
+    if request.what_if:
+        for answer in filter(None, (scores["score"], risk)):
+            answer["what_if"] = _what_if(session, lead, contact, answer["prediction_id"], context)
     return TaskResult(
         data={
             **_lead(session, lead, contact, context),
             "next": _next(contact, context, urgency),
             **scores,
-            "risk": _risk(session, lead, context),
+            "risk": risk,
             "personalization": _personalization(session, lead, contact, context),
             "online": _online(session, lead, contact, context),
             "actions": action_views.card_section(session, context.tenant_id, lead.lead_id),
@@ -136,15 +138,15 @@ def _scores(session: Session, lead_id: str, context: TaskContext, urgency: JsonM
 
 
 def _what_if(
-    session: Session, lead: LeadRecord, contact: Contact, score: JsonMapping, context: TaskContext
+    session: Session, lead: LeadRecord, contact: Contact, prediction_id: str, context: TaskContext
 ) -> JsonObject | None:
-    """Return what would change the model's score; nothing of a lead that has ended or of whom nothing is computed."""
+    """Return what would change a stored answer; nothing of a lead that has ended or of whom nothing is computed."""
     # models and levers take .3 s to import, which a command that shows a card without them need not spend
     from tasks.services.explanations.explained import what_ifs_of
 
     if profiles.ended(lead) not in (None, "no_contact") or contact.blocked:
         return None
-    (stored,) = predictions.get(session, context.tenant_id, prediction_ids=[score["prediction_id"]])
+    (stored,) = predictions.get(session, context.tenant_id, prediction_ids=[prediction_id])
     closed = {lead.lead_id: closed_channels(contact.subject, contact.gates)}
     return what_ifs_of(session, context, [stored], closed)[lead.lead_id]
 

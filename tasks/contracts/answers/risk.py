@@ -6,6 +6,7 @@ from typing import Literal
 
 from domain.risk import RiskLevel
 from tasks.contracts.answers.base import Answer, Identified
+from tasks.contracts.answers.explanations import WhatIf
 from tasks.contracts.base.published import Count, Probability, Published, Time
 
 
@@ -55,6 +56,8 @@ class Risk(RiskDetail):
     note: str | None
     model: str
     scope: Literal["tenant", "pooled", "scorecard"]
+    #: only where it was asked for; null: it cannot be told
+    what_if: WhatIf | None = None
 
 
 class LeadRisk(RiskDetail, Answer):

@@ -95,6 +95,9 @@ def scores(call: Caller, lead_id: str) -> None:
     call("leads.withdraw_override", **OWN, actor="ann")
     call("leads.history", **OWN, limit=1)
     call("leads.explain", **OWN)
+    call("leads.explain", **OWN, kind="churn")
+    call("leads.card", **OWN, what_if=True)
+    call("leads.worklist", what_if=True)
     assert row["lead_id"] == lead_id
 
 

@@ -205,6 +205,8 @@ def test_a_risk_says_what_would_calm_it() -> None:
         answerer = EXPLAINERS["churn"].open(session, T, stored)  # type: ignore[misc]
     again = answerer.log_odds(FeatureMatrix.from_rows([snapshot.features]))[0]  # type: ignore[union-attr]
     assert 1 / (1 + np.exp(-again)) == pytest.approx(stored.probability, abs=1e-9)
+    assert card(tenant_id=T, lead_id=lead_id, what_if=True)["data"]["risk"]["what_if"] == found["what_if"]
+    assert card(tenant_id=T, lead_id=lead_id)["data"]["risk"].get("what_if") is None
 
 
 def test_the_same_answer_comes_again_after_another_model_took_over() -> None:

@@ -41,6 +41,7 @@ def show_card(lead: str, data: JsonMapping, zone: str | None = None) -> None:
         _learnt(data.get("online"))
     if data.get("risk"):
         show_risk(data["risk"])
+        show_what_if(data["risk"].get("what_if"))
     if data.get("actions"):
         with there(zone):
             show_actions(data["actions"])
@@ -109,8 +110,7 @@ def show_score(data: JsonMapping) -> None:
     """Print the score that counts and why, in the order in which somebody asks."""
     score = data["score"]
     facts("score", {**_judgement(data, score), **reasons(score), **_standing(data), **_source(score)})
-    if score.get("what_if"):
-        show_what_if(score["what_if"])
+    show_what_if(score.get("what_if"))
 
 
 def _judgement(data: JsonMapping, score: JsonMapping) -> dict[str, object]:

@@ -166,9 +166,8 @@ def _how_sure(answer: JsonMapping) -> str:
 
 def _changes(record: JsonMapping) -> None:
     """Print what would change an answer, and what became of similar leads; nothing where rules gave it."""
-    if record.get("what_if"):
-        show_what_if(record["what_if"])
-    if record.get("similar"):
+    show_what_if(record["what_if"])
+    if record["similar"]:
         show_similar(record["similar"])
 
 

@@ -13,10 +13,11 @@ from workers.pages.labels import plain
 NO_PROMISE = "what the model would answer then, not what doing it causes: only an experiment measures that"
 
 
-def show_what_if(what_if: JsonMapping) -> None:
-    """Print what would change a score."""
-    facts("what would change it", what_changes(what_if))
-    say(NO_PROMISE)
+def show_what_if(what_if: JsonMapping | None) -> None:
+    """Print what would change an answer; nothing where it was not asked for or cannot be told."""
+    if what_if is not None:
+        facts("what would change it", what_changes(what_if))
+        say(NO_PROMISE)
 
 
 def what_changes(what_if: JsonMapping) -> dict[str, object]:

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.contracts.leads import MarkScore, OverrideScore
 from workers.cli.base.formatting import local
-from workers.cli.leads import action_views, judgements
+from workers.cli.leads import action_views, explanation_view, judgements
 from workers.cli.leads.card_view import show_card
 from workers.cli.leads.judgements import MARK_REASONS, OVERRIDE_REASONS, show_history
 from workers.cli.leads.worklist_view import NO_DATES, show_worklist
@@ -210,3 +210,77 @@ def test_every_reason_of_the_contract_has_words_in_the_help_and_in_the_page(reas
         assert f"  {code}" in judgements.codes(reasons)
         assert f"`{code}`" in page, code
         assert text
+
+
+STEP = {"lever": "save", "by": "lead", "times": 1, "text": "they save a listing"}
+WHAT_IF = {
+    "goal": {"band": "warm", "border": 0.3},
+    "steps": [STEP, {**STEP, "lever": "reply", "text": "they reply by text message"}],
+    "probability": 0.3123456,
+    "alone": [{**STEP, "probability": 0.2789, "log_odds": 0.4}],
+    "tried": 112,
+    "levers": "1",
+}
+
+
+def test_what_would_change_a_score_stands_below_it_and_promises_nothing(capsys):
+    show_card("C-1", CARD | {"score": SCORE | {"what_if": WHAT_IF}})
+    told = lines(capsys)
+    assert "to be warm they save a listing and they reply by text message: 31 %" in told
+    assert "by itself they save a listing: 28 %" in told
+    assert any(line.startswith("what the model would answer then, not what doing it causes") for line in told)
+
+
+@pytest.mark.parametrize(
+    ("what_if", "told"),
+    [
+        ({**WHAT_IF, "steps": []}, "to be warm nothing that was tried suffices; at most 31 %"),
+        ({**WHAT_IF, "goal": None, "steps": []}, "by itself they save a listing: 28 %"),
+        ({**WHAT_IF, "goal": None, "steps": [], "alone": []}, "by itself nothing that somebody can do changes it"),
+    ],
+)
+def test_where_nothing_suffices_it_says_so(capsys, what_if, told):
+    explanation_view.show_what_if(what_if)
+    assert told in lines(capsys)
+
+
+def test_a_list_says_what_would_change_each_score(capsys):
+    helps = {"text": "they save a listing", "band": "warm", "probability": 0.31}
+    show_worklist("list", LIST | {"leads": [ROW | {"what_if": helps}]})
+    assert any("they save a listing: 31 %, warm" in line for line in lines(capsys))
+
+
+def test_similar_leads_are_counted_with_bounds_and_the_nearest_are_named(capsys):
+    lead = {
+        "lead_id": "l2",
+        "external_id": "C-2",
+        "outcome": "won",
+        "known_at": "2026-11-01T08:00:00Z",
+        "distance": 0.2,
+    }
+    similar = {
+        "compared": 1240,
+        "of": 20,
+        "won": 7,
+        "interval": [0.2, 0.53],
+        "typical_distance": 1.6,
+        "unlike_all": True,
+        "leads": [lead],
+    }
+    explanation_view.show_similar(similar)
+    told = lines(capsys)
+    assert told[0] == "the 20 closed leads most like it, of 1,240 of your own"
+    assert told[1].endswith("7 won, 35 % (between 20 % and 53 %, nine times in ten)")
+    assert any("no closed lead is like it" in line for line in told)
+    assert any(line.startswith("C-2 won") for line in told)
+
+
+def test_what_a_model_needs_is_told_with_bounds_and_whether_it_has_seen_the_leads(capsys):
+    each = {"meaning": "showings and offers", "log_loss": 0.149, "interval": [0.127, 0.175], "features": ["showings"]}
+    view = {"model": {"version": "m-1"}, "rows": 900, "learnt_from": True, "meanings": [each], "why_not": None}
+    explanation_view.show_importance(view)
+    told = lines(capsys)
+    assert any("showings and offers 0.149 0.127 to 0.175" in line for line in told)
+    assert any("seems to need more than it does" in line for line in told)
+    explanation_view.show_importance({**view, "why_not": "too few"})
+    assert lines(capsys) == ["m-1: too few"]
