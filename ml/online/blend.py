@@ -33,8 +33,8 @@ MIXTURES = tuple(f"mixture_{rate:g}_{share:g}" for rate, share in GRID)
 UPPER: Mapping[str, tuple[float, float]] = MappingProxyType({"quick": (1.0, 0.005), "steady": (0.1, 0.0005)})
 BLENDS = tuple(f"blend_{name}" for name in UPPER)
 SERVED = (*BLENDS, *(f"calibrated_{name}" for name in BLENDS))
-#: all that is judged, in the order in which a score carries it
-EXPERTS = (*BLENDED, *MIXTURES, *SERVED)
+#: all that is judged, in the order in which a score carries it; the last is what serves
+EXPERTS = (*BLENDED, *MIXTURES, *SERVED, "served")
 
 #: of the weights over SERVED: the share is small, since what is best here hardly ever changes
 _TOP_RATE, _TOP_SHARE = 1.0, 0.0005
@@ -58,7 +58,7 @@ class Blend:
     >>> for _ in range(50):
     ...     experts = blend.experts(said)
     ...     blend.learn(experts, 0)
-    >>> bool(blend.served(blend.experts(said))[0] > 0.9)
+    >>> bool(blend.experts(said)[-1, 0] > 0.9)
     True
     """
 
@@ -75,19 +75,15 @@ class Blend:
         blended = np.concatenate([plain, _within(self.platt_.calibrated(plain[_COPIES], _OF_EXPERTS))])
         mixtures = self.lower_.mix(blended)
         blends = self.upper_.mix(mixtures)
-        return np.concatenate([blended, mixtures, blends, _within(self.platt_.calibrated(blends, _OF_BLENDS))])
-
-    def served(self, experts: Floats) -> Floats:
-        """Return the probability of each class, from what `experts` returned."""
-        served: Floats = self.top_.mix(experts[_FIRST_SERVED:])[0]
-        return served
+        candidates = np.concatenate([blends, _within(self.platt_.calibrated(blends, _OF_BLENDS))])
+        return np.concatenate([blended, mixtures, candidates, self.top_.mix(candidates)])
 
     def learn(self, experts: Floats, label: int) -> None:
         """Take an outcome: judge each expert by what it said when it was served, experts by classes."""
         of_outcome = experts[:, label]
         self.lower_.learn(of_outcome[:_FIRST_MIXTURE])
         self.upper_.learn(of_outcome[_FIRST_MIXTURE:_FIRST_SERVED])
-        self.top_.learn(of_outcome[_FIRST_SERVED:])
+        self.top_.learn(of_outcome[_FIRST_SERVED:-1])
         labels = np.zeros(experts.shape[1])
         labels[label] = 1.0
         self.platt_.learn(experts[_CALIBRATED], labels)

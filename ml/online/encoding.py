@@ -25,6 +25,8 @@ MAX_CANDIDATES = 256
 _SHARED = 16
 #: scaled values lie within this, so that one wild value is no wild step
 _WIDEST = 4.0
+#: numbers from here on are no measure of a lead, and their squares are more than a tree can add up: they are missing
+_BEYOND = 1e12
 #: signals after which columns are chosen by importance for the first time; then each time there are twice as many
 FIRST_CHOICE = 100
 #: rows of a column below which nothing can be said of its importance
@@ -172,7 +174,7 @@ def _cells(features: Features) -> Iterator[_Cell]:
         value = features[name]
         if isinstance(value, str):
             yield f"{name}={value}", 1.0, True
-        elif value is None or not math.isfinite(value):
+        elif value is None or not abs(value) < _BEYOND:
             yield f"{name}=", 1.0, True
         else:
             yield name, float(value), False

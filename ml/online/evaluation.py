@@ -128,7 +128,6 @@ class _Scored:
 
     features: Features
     experts: Floats
-    served: Floats
     label: int
 
 
@@ -149,13 +148,13 @@ class _Stream:
     def score(self, features: Features, label: int) -> None:
         """Score a row, judge what was said, and let it wait for its outcome."""
         experts = self.blend.experts(self.learners.predict(*self.encoder.encode(features)))
-        served = self.blend.served(experts)
-        self.served.learn(served, label)
+        self.served.learn(experts[-1], label)
+        self.race.judge(experts[: len(LEARNERS)], label)
         for figures, said in zip(self.alone, experts, strict=False):
             figures.learn(said, label)
         last = self.blend.rates_.last_
         self.unchanged += label == (0 if last is None else last)
-        self.waiting.append(_Scored(features, experts, served, label))
+        self.waiting.append(_Scored(features, experts, label))
 
     def learn(self) -> None:
         """Learn the outcome that is due."""
@@ -170,7 +169,7 @@ class _Stream:
         self.learners.learn(*encoded, scored.label)
 
     def _watch(self, scored: _Scored) -> None:
-        finding = self.detector.update(float(int(scored.served.argmax()) != scored.label))
+        finding = self.detector.update(float(int(scored.experts[-1].argmax()) != scored.label))
         if finding is not None and finding.level in ("warning", "retrain"):
             noticed = self.served.rows_ - 1
             (self.detections if finding.level == "retrain" else self.warnings).append(noticed)

@@ -102,7 +102,7 @@ class OnlineModel:
         return self.blend_.experts(np.stack([1 - positive, positive], axis=1))
 
     def _score(self, experts: Floats) -> OnlineScore:
-        probability = float(self.blend_.served(experts)[1])
+        probability = float(experts[-1, 1])
         return OnlineScore(
             probability=probability,
             confidence=self._confidence(experts, probability),
@@ -118,7 +118,8 @@ class OnlineModel:
     def _judge(self, experts: Floats, outcome: int) -> None:
         last = self.blend_.rates_.last_
         self.unchanged_ += outcome == (0 if last is None else last)
-        self.served_.learn(self.blend_.served(experts), outcome)
+        self.served_.learn(experts[-1], outcome)
+        self.race_.judge(experts[: len(LEARNERS)], outcome)
         self.race_.learn(experts[: len(LEARNERS)], outcome)
 
 

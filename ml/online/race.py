@@ -26,9 +26,12 @@ class Race:
         self.losses_: Floats = np.zeros(len(LEARNERS))
         self.products_: Floats = np.zeros((len(LEARNERS), len(LEARNERS)))
 
-    def learn(self, learners: Floats, label: int) -> None:
-        """Take an outcome and what was said, LEARNERS by classes: the leader is judged first, then chosen again."""
+    def judge(self, learners: Floats, label: int) -> None:
+        """Note what came of what the leader says now; `learners` is LEARNERS by classes."""
         self.served_.learn(learners[self.leader_], label)
+
+    def learn(self, learners: Floats, label: int) -> None:
+        """Take an outcome and what was said of it, and choose the leader again."""
         losses = -np.log(learners[:, label])
         keep = 1 - 1 / MEMORY
         self.weight_ = keep * self.weight_ + 1
