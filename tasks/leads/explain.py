@@ -12,7 +12,7 @@ from tasks.errors import InvalidPayload
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import step
 from tasks.services.explanations.explained import explain as explained
-from tasks.services.explanations.explainers import EXPLAINERS
+from tasks.services.explanations.explainers import known_kinds
 
 
 # it changes nothing and is no query: that somebody was shown what became of others leaves a row in the audit chain. Nor
@@ -35,8 +35,8 @@ def explain(session: Session, request: ExplainScore, context: TaskContext) -> Ta
 
 def _stored(session: Session, request: ExplainScore, context: TaskContext) -> PredictionRecord | None:
     """Return the prediction that is asked about. Raises InvalidPayload for a kind or an id that is not there."""
-    if request.kind not in EXPLAINERS:
-        raise InvalidPayload.at("unknown_value", "kind", f"one of {', '.join(EXPLAINERS)}")
+    if request.kind not in known_kinds():
+        raise InvalidPayload.at("unknown_value", "kind", f"one of {', '.join(known_kinds())}")
     lead_id = request.the_lead()
     if request.prediction_id is None:
         newest = predictions.history(session, context.tenant_id, lead_id=lead_id, kind=request.kind, limit=1)

@@ -19,10 +19,10 @@ from ml.explain.neighbours import by_meaning
 from ml.leads import band
 from ml.profiles import FeatureMatrix
 from tasks.services.explanations import online
-from tasks.services.explanations.explainer import Answerer, Explainer
+from tasks.services.explanations.explainer import Answerer, Explainer, FindGoal
 from tasks.services.models import model_registry
 from tasks.services.models.model_kind import Champion, ModelKind
-from tasks.services.models.model_kinds import CHURN, LEAD_SCORE
+from tasks.services.models.model_kinds import CHURN, LEAD_SCORE, MODEL_KINDS
 from tasks.services.online.names import kind_of
 from tasks.services.personalization.personalize import replay_journey
 from tasks.services.personalization.views import KIND as PERSONALIZATION
@@ -35,8 +35,28 @@ NOT_ASKED = "rules over events gave this answer, which cannot be asked about oth
 
 
 def explainer_of(kind: str) -> Explainer:
-    """Return the explainer of a kind of prediction; of one that rules gave, the explainer that says so."""
+    """Return the explainer of a kind of prediction; of one that rules gave, the explainer that says so.
+
+    A kind of model that is not listed here is computed again, and asked about single levers.
+    """
+    if kind not in EXPLAINERS and kind in MODEL_KINDS:
+        return _of_model(MODEL_KINDS[kind])
     return EXPLAINERS.get(kind) or Explainer(kind=kind, replay=_no_replay)
+
+
+def known_kinds() -> list[str]:
+    """Return the kinds of prediction that can be asked about."""
+    return [*dict.fromkeys((*EXPLAINERS, *MODEL_KINDS))]
+
+
+def _of_model(kind: ModelKind[Any], find_goal: FindGoal | None = None, *, rises: bool = True) -> Explainer:
+    return Explainer(
+        kind=kind.name,
+        replay=partial(_replay_model, kind),
+        open=partial(_open_model, kind),
+        find_goal=find_goal,
+        rises=rises,
+    )
 
 
 def _no_replay(session: Session, tenant_id: str, stored: PredictionRecord, snapshot: SnapshotRecord) -> JsonObject:
@@ -93,19 +113,8 @@ def _calmer(stored: PredictionRecord, settings: JsonMapping) -> Goal | None:
 EXPLAINERS: dict[str, Explainer] = {
     explainer.kind: explainer
     for explainer in (
-        Explainer(
-            kind=LEAD_SCORE.name,
-            replay=partial(_replay_model, LEAD_SCORE),
-            open=partial(_open_model, LEAD_SCORE),
-            find_goal=_warmer,
-        ),
-        Explainer(
-            kind=CHURN.name,
-            replay=partial(_replay_model, CHURN),
-            open=partial(_open_model, CHURN),
-            find_goal=_calmer,
-            rises=False,
-        ),
+        _of_model(LEAD_SCORE, _warmer),
+        _of_model(CHURN, _calmer, rises=False),
         Explainer(kind=PERSONALIZATION, replay=_replay_journey),
         *(
             Explainer(kind=kind_of(target), replay=online.replay, open=online.open_state, rises=target != "churned")
