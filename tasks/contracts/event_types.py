@@ -207,6 +207,9 @@ class ModelPromoted(EventBody):
     reason: str
     #: open leads whose band it changes; left out where none had a score
     bands_changed: BandsChanged | None = None
+    #: who decided it, and which version it replaces; left out where a rule decided
+    actor: str | None = None
+    retired: str | None = None
 
 
 class ModelWaiting(ModelPromoted):

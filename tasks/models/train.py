@@ -128,7 +128,7 @@ def _preview(session: Session, request: TrainModel, training: Training, context:
     return score_preview.preview(session, request.tenant_id, context.settings(), kind, training.scorer)
 
 
-def _with_verdict(answer: TaskResult, verdict: Verdict, challenger: Challenger) -> TaskResult:
+def _with_verdict(answer: TaskResult, verdict: Verdict | None, challenger: Challenger) -> TaskResult:
     """Return the answer with what came of the new model, and whose bands it changes."""
     shown = challenger.preview.view() if challenger.preview else None
     came = {"promoted": verdict == "promote", "verdict": verdict, "bands_changed": shown}

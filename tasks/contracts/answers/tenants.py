@@ -72,7 +72,7 @@ class Training(Answer):
     #: name -> value on leads that the model had not seen; empty without a model
     metrics: dict[str, Any]
     promoted: bool
-    #: what came of the new model; with `never` what would have; null: nothing was trained now
+    #: what came of the new model; null where it was only compared, or nothing was trained now
     verdict: Verdict | None = None
     #: open leads whose band the new model changes; null: no open lead has a score yet, or the model is several tenants'
     bands_changed: BandsChanged | None = None

@@ -55,10 +55,10 @@ class Challenger:
 
 def settle(
     session: Session, context: TaskContext, challenger: Challenger, *, promoting: Promoting, actor: str = HEARTH
-) -> tuple[Verdict, str]:
+) -> tuple[Verdict | None, str]:
     """Carry out the verdict on a challenger that was just compared; return it with its reason.
 
-    With `never` nothing comes of it but the row of history that counts the comparison.
+    With `never` there is none: nothing comes of it but the row of history that counts the comparison.
     """
     kind = challenger.record.kind
     verdict, reason = _final(session, context, challenger, promoting)
@@ -78,7 +78,7 @@ def settle(
     _write(session, context, challenger, draft)
     if change in _EVENTS:
         _tell(session, context, challenger, change, reason)
-    return verdict, reason
+    return (None if promoting == "never" else verdict), reason
 
 
 def compared_before(session: Session, context: TaskContext, owner: str, record: ModelRecord) -> Challenger:
@@ -126,7 +126,8 @@ def roll_back(
     }
     _audit(session, context, owner, "rollback", facts | {"fingerprint": present.fingerprint})
     context.emit_event("model.rolled_back", **facts)
-    context.emit_event("model.promoted", **{**facts, "reason": "rollback"})
+    shown = {name: facts[name] for name in ("kind", "version", "scope", "actor")}
+    context.emit_event("model.promoted", **shown, retired=facts["left"], reason="rollback")
     return left, present
 
 

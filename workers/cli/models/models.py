@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from db.records import AuditDraft, FeedbackTally, ModelRecord, OutboundDraft
-from db.repositories import audit, tenants
+from db.records import FeedbackTally, ModelRecord
+from db.repositories import tenants
 from db.repositories.models import models as registry
-from db.repositories.outbound import outbound
 from db.repositories.overrides import score_feedback
-from db.session import Session, reading, transaction
+from db.session import reading
 from domain.closed_leads import in_words
 from domain.documents import JsonMapping, JsonObject
 from domain.model_kinds import KIND_LABELS, words_of
@@ -23,10 +22,28 @@ from workers.cli.base.command import Command, CommandFailed, example, json_optio
 from workers.cli.base.database import database
 from workers.cli.base.formatting import moment
 from workers.cli.base.output import emit, facts, filled, say, table
+from workers.cli.events import moment as when
+from workers.cli.models.answering import (
+    promote_model,
+    refuse_model,
+    require_version,
+    rollback_model,
+    show_answering,
+    show_history,
+)
 from workers.pages import load, write
 
 KINDS = tuple(KIND_LABELS)
-TRAINED = ("run_id", "kind", "rows", "metrics", "promoted", "reason", "version", "usable", "left_out", "missing")
+TRAINED = (
+    *("run_id", "kind", "rows", "metrics", "promoted", "verdict", "bands_changed", "reason", "version"),
+    *("usable", "left_out", "missing"),
+)
+#: verdict -> what it means for a new version that does not answer
+VERDICTS = {
+    "shadow": "kept as a shadow",
+    "ask": "waits for a yes (`hearth models promote`)",
+    "refuse": "refused",
+}
 #: metrics shown beside the baselines
 COMPARED = ("auc", "pr_auc", "brier", "lift_top_decile")
 PAGE = click.Path(dir_okay=False, path_type=Path)
@@ -39,7 +56,13 @@ PATIENCE = 600.0
 )
 @click.argument("kind", type=click.Choice(KINDS))
 @tenant_option
-@click.option("--promote", type=click.Choice(("auto", "never")), default="auto", show_default=True, help="Who decides.")
+@click.option(
+    "--promote",
+    type=click.Choice(("auto", "ask", "never")),
+    default="auto",
+    show_default=True,
+    help="What earns it answers at once, after a person's yes, or never.",
+)
 @click.option(
     "--scope",
     type=click.Choice(("tenant", "pooled")),
@@ -66,11 +89,14 @@ def train(kind: str, tenant: str, promote: str, scope: str, as_json: bool) -> No
 def show_training(data: JsonObject) -> None:
     """Print the result of a training beside the base rate that it has to beat."""
     version = data.get("version") or "no version"
-    title = f"{version}: {'promoted' if data['promoted'] else 'not promoted'}, {data['reason']}"
+    came = "promoted" if data["promoted"] else VERDICTS.get(data.get("verdict") or "", "not promoted")
+    title = f"{version}: {came}, {data['reason']}"
     figures = {name: value for name, value in (data["metrics"] or {}).items() if isinstance(value, (int, float))}
     facts(title, {"kind": data["kind"], "rows": data["rows"], **figures})
     if usable := data.get("usable"):
         say(in_words(usable))
+    if moved := data.get("bands_changed"):
+        say(f"open leads whose band changes: {moved['share']:.0%} of {moved['leads']}, {moved['up']} up")
 
 
 @click.group(epilog=example("hearth models list --tenant demo"))
@@ -78,11 +104,21 @@ def models() -> None:
     """The registry: list, show and promote versions, and go back."""
 
 
-@models.command("list", cls=Command, epilog=example("hearth models list --tenant demo --json"))
+@models.command(
+    "list",
+    cls=Command,
+    epilog=example(
+        "hearth models list --tenant demo --json", "hearth models list --tenant demo --at 2026-11-01T08:00Z"
+    ),
+)
 @tenant_option
+@click.option("--at", type=when, metavar="TIME", help="Who answered then, instead: 2026-03-01T08:00Z, 7d, 12h.")
 @json_option
-def list_models(tenant: str, as_json: bool) -> None:
-    """All versions of a tenant's models, newest first."""
+def list_models(tenant: str, at: datetime | None, as_json: bool) -> None:
+    """All versions of a tenant's models, newest first; or who answered at a time."""
+    if at is not None:
+        show_answering(tenant, at, as_json=as_json)
+        return
     with database(settings()), reading(tenant) as session:
         tenants.require(session, tenant)
         versions = registry.versions(session, tenant)
@@ -95,6 +131,10 @@ def list_models(tenant: str, as_json: bool) -> None:
     rows = [(m.version, m.state, m.scope, m.rows, _metric(m, "auc"), m.trained_at, _retrain(m)) for m in versions]
     columns = ("version", "state", "scope", "rows", "auc", "trained at", "to be retrained")
     table(f"models of {tenant}", *filled(columns, rows))
+
+
+for command in (promote_model, refuse_model, rollback_model, show_history):
+    models.add_command(command)
 
 
 @models.command(
@@ -112,7 +152,7 @@ def list_models(tenant: str, as_json: bool) -> None:
 def show_model(version: str, tenant: str, card: Path | None, as_json: bool) -> None:
     """One version: metrics, training data, decision."""
     with database(settings()), reading(tenant) as session:
-        model = _require(session, tenant, version)
+        model = require_version(session, tenant, version)
         tally = score_feedback.tallies(session, tenant).get(version)
     if card:
         write(load("model_card").page(model, tenant=tenant, marks=tally), card)
@@ -205,71 +245,6 @@ def show_bands(title: str, model: ModelRecord) -> None:
     ]
     words = words_of(model.kind)
     table(title, ("said", words.unit, words.ended, f"share {words.ended}"), rows)
-
-
-ACTOR = click.option("--actor", default="hearth models", show_default=True, metavar="NAME", help="Who decides it.")
-
-
-@models.command("promote", cls=Command, epilog=example("hearth models promote lead_score-0002 --tenant demo"))
-@click.argument("version")
-@tenant_option
-@ACTOR
-@json_option
-def promote_model(version: str, tenant: str, actor: str, as_json: bool) -> None:
-    """Make a version the one that scores; the present one is retired and stays in the registry."""
-    with database(settings()), transaction(tenant) as session:
-        model = _require(session, tenant, version)
-        before = registry.champion(session, tenant, kind=model.kind)
-        registry.promote(session, tenant, model_id=model.model_id, now=datetime.now(UTC))
-        retired = before.version if before and before.model_id != model.model_id else None
-        if model.state != "champion":
-            _settle(session, tenant, "promotion", model, actor=actor, retired=retired)
-    if as_json:
-        emit({"kind": model.kind, "champion": model.version, "retired": retired})
-    else:
-        say(f"{model.version} now scores {model.kind}" + (f"; {retired} is retired" if retired else ""))
-
-
-@models.command("rollback", cls=Command, epilog=example("hearth models rollback --tenant demo --actor ada.quill"))
-@tenant_option
-@click.option("--kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True, help="Which kind of model.")
-@ACTOR
-@json_option
-def rollback_model(tenant: str, kind: str, actor: str, as_json: bool) -> None:
-    """Go back to the champion before this one; again goes one further. Refused where there is none."""
-    with database(settings()), transaction(tenant) as session:
-        tenants.require(session, tenant)
-        left, now = registry.rollback(session, tenant, kind=kind, now=datetime.now(UTC))
-        _settle(session, tenant, "rollback", now, actor=actor, retired=left.version)
-    if as_json:
-        emit({"kind": kind, "champion": now.version, "retired": left.version})
-    else:
-        say(f"{now.version} scores {kind} again; {left.version} is retired")
-
-
-def _settle(session: Session, tenant: str, what: str, model: ModelRecord, *, actor: str, retired: str | None) -> None:
-    """Write the audit row and the event of the new champion in its transaction; workers use it at their next score."""
-    moment = datetime.now(UTC)
-    facts_of_model = {
-        "kind": model.kind,
-        "version": model.version,
-        "scope": model.scope,
-        "actor": actor,
-        "retired": retired,
-    }
-    proof = AuditDraft(kind=what, body={**facts_of_model, "fingerprint": model.fingerprint})
-    audit.append(session, tenant, entries=[proof], now=moment)
-    callback = tenants.require(session, tenant).settings.get("callback") or {}
-    event = OutboundDraft(type="model.promoted", lead_id=None, body={**facts_of_model, "reason": what})
-    outbound.emit(session, tenant, events=[event], now=moment, deliver=callback.get("kind", "pull") != "pull")
-
-
-def _require(session: Session, tenant: str, version: str) -> ModelRecord:
-    tenants.require(session, tenant)
-    model = registry.get(session, tenant, version=version)
-    if model is None:
-        raise CommandFailed(f"no such version of tenant {tenant}; `hearth models list --tenant {tenant}` names them")
-    return model
 
 
 def _retrain(model: ModelRecord) -> str | None:
