@@ -9,7 +9,7 @@ from db.session import Session
 from domain.documents import JsonMapping, JsonObject
 from ml.explain.row_scorer import by_rows
 from tasks.services.explanations.explainer import Answerer
-from tasks.services.online import learner_states, learning
+from tasks.services.online import applying, learner_states
 from tasks.services.online.names import target_of
 from tasks.services.online.open_learners import OpenLearner
 
@@ -50,7 +50,7 @@ def _state(session: Session, tenant_id: str, stored: PredictionRecord) -> OpenLe
     learner = _checkpoint(session, tenant_id, head.target, generation, cursor)
     if known - learner.model.signals > MOST:
         return LONG
-    learning.relearn(session, learner, until=cursor)
+    applying.relearn(session, learner, until=cursor)
     return learner if learner.model.signals == known else GONE
 
 

@@ -13,12 +13,12 @@ from db.session import Session, reading
 from domain.targets import TARGETS, Target
 from tasks.runtime.context import TaskContext
 from tasks.services.leads.predictions import save_predictions
-from tasks.services.online import learner_states, learning, saving
+from tasks.services.online import applying, learner_states, learning, saving
 from tasks.services.online.names import kind_of, version_of
 from tasks.services.online.open_learners import OpenLearner, bound
 
-#: snapshots of one transaction, and seconds after which a message leaves the others to the next
-CHUNK, SLICE = 50, 5.0
+#: snapshots of one transaction, after which signals have their turn; and seconds after which other tenants have theirs
+CHUNK, SLICE = 10, 0.5
 #: how old a snapshot may be that was never looked at, where a learner is new
 NEW = timedelta(days=1)
 
@@ -31,11 +31,15 @@ def score_new(context: TaskContext) -> tuple[int, bool]:
     """
     ends, stored = time.monotonic() + SLICE, 0
     with reading(context.tenant_id) as session:
-        known = {head.target for head in heads.of_tenant(session, context.tenant_id)}
-    for target in (each for each in TARGETS if each in known):
+        found = {head.target for head in heads.of_tenant(session, context.tenant_id)}
+    known = [target for target in TARGETS if target in found]
+    for target in known:
         while True:
             if time.monotonic() > ends:
                 return stored, True
+            # an outcome waits for a few scores at most
+            for each in known:
+                learning.learn(context, each)
             number = _score_some(context, target)
             if number is None:
                 break
@@ -47,7 +51,7 @@ def _score_some(context: TaskContext, target: Target) -> int | None:
     """Score some snapshots; return how many, None where none is left."""
     with reading(context.tenant_id) as session:
         head = heads.get(session, context.tenant_id, target=target)
-        learner = None if head is None else learning.opened(session, context.tenant_id, head)
+        learner = None if head is None else applying.opened(session, context.tenant_id, head)
         if head is None or learner is None or not _knows_all(session, learner, target):
             return None
         waiting, through = _waiting(session, context, head)

@@ -17,7 +17,7 @@ from ml.online import OnlineModel, checkpoint
 from ml.online.fingerprint import fingerprint
 from tasks.contracts import answers
 from tasks.online.learn import learn, sweep
-from tasks.services.online import learning, open_learners, saving
+from tasks.services.online import applying, learning, open_learners, saving
 from tests.support import signals as told
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -137,8 +137,8 @@ def test_a_checkpoint_spares_the_replay_and_is_the_same_state(monkeypatch):
     another_process()
     told.tell(T, range(30, 40))
     learnt: list[int] = []
-    one = learning._learn_one
-    monkeypatch.setattr(learning, "_learn_one", lambda *given: learnt.append(given[1].seq) or one(*given))
+    one = applying._apply_one
+    monkeypatch.setattr(applying, "_apply_one", lambda *given: learnt.append(given[1].seq) or one(*given))
     ask()
     assert learnt == list(range(31, 41))
     assert state() == clean(range(40))
@@ -262,20 +262,23 @@ def test_a_learner_forgets_who_is_erased_and_learns_the_others_again(monkeypatch
     assert [score.seq for score in scores()] == [seq for seq in range(1, 31) if seq != 12]
 
 
-def test_what_was_learnt_while_a_lead_was_erased_is_not_written(monkeypatch):
-    lead_ids = told.tell(T, range(12))
-    write = learning._write
+@pytest.mark.parametrize("many", [5, 12])
+def test_what_was_learnt_while_a_lead_was_erased_is_not_written(many, monkeypatch):
+    lead_ids = told.tell(T, range(many))
+    look = applying.look
 
     def erased_meanwhile(*given):
-        monkeypatch.setattr(learning, "_write", write)
-        with transaction(T) as session:
-            subject = erasure.for_leads(session, T, lead_ids=[lead_ids[3]])
-            erasure.erase(session, T, subject=subject, now=datetime.now(UTC))
-        return write(*given)
+        found = look(*given)
+        if len(found.signals) == many:
+            monkeypatch.setattr(applying, "look", look)
+            with transaction(T) as session:
+                subject = erasure.for_leads(session, T, lead_ids=[lead_ids[3]])
+                erasure.erase(session, T, subject=subject, now=datetime.now(UTC))
+        return found
 
-    monkeypatch.setattr(learning, "_write", erased_meanwhile)
+    monkeypatch.setattr(applying, "look", erased_meanwhile)
     ask()
-    assert state() == clean(number for number in range(12) if number != 3)
+    assert state() == clean(number for number in range(many) if number != 3)
     assert head().generation == 2
 
 
@@ -335,7 +338,7 @@ def test_a_process_holds_so_many_open_and_closes_the_others_to_their_checkpoint(
 
 def test_a_long_replay_is_done_in_turns(monkeypatch):
     told.tell(T, range(12))
-    monkeypatch.setattr(learning, "CHUNK", 5)
+    monkeypatch.setattr(applying, "CHUNK", 5)
     monkeypatch.setattr(learning, "SLICE", -1.0)
     turns = []
     for _ in range(10):

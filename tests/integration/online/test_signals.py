@@ -249,6 +249,23 @@ def test_what_comes_late_is_a_revision(lead_ids: list[str]) -> None:
     assert len(stored("reply")) == 2
 
 
+def test_what_comes_late_contradicts_an_older_snapshot_too(lead_ids: list[str]) -> None:
+    begin(20, ["reply"])
+    scored(lead_ids[0], 9)
+    assert ripe() == 1
+    scored(lead_ids[0], 6)
+    assert outcome(lead_ids[0], "replied", 5) == 2
+    assert [(each.label, each.revision) for each in stored("reply")] == [(False, 0), (True, 0), (True, 1)]
+    assert labels("reply")[1:] == [(lead_ids[0], 6.0, True), (lead_ids[0], 9.0, True)]
+
+
+def test_what_comes_out_of_order_joins_the_snapshot_of_its_own_time(lead_ids: list[str]) -> None:
+    scored(lead_ids[0], 5, 3)
+    assert outcome(lead_ids[0], "replied", 2) == 1
+    assert outcome(lead_ids[0], "replied", 4) == 1
+    assert labels("reply") == [(lead_ids[0], 3.0, True), (lead_ids[0], 5.0, True)]
+
+
 def test_churn_is_known_when_its_30_days_have_passed_by_the_definition_of_the_churn_model(lead_ids: list[str]) -> None:
     begin(60, ["churned"])
     silent, active, untouched = lead_ids
