@@ -15,7 +15,7 @@ class RecordedOutcomes(Answer):
     recorded: Count
     duplicates: Count
     labels_created: Count
-    #: 0 until there are online learners
+    #: labels of scored leads that online learners did not have yet: one for each target that an outcome decides
     online_updates: Count
     #: actions that were moved to their next state
     actions: Count

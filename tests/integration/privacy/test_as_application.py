@@ -1,6 +1,6 @@
 """The ordinary flow as the role of production, which row-level security binds; a neighbour has the same lead."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -26,6 +26,7 @@ from tasks.leads.rescoring import rescore, sweep
 from tasks.leads.score import score
 from tasks.leads.upsert import upsert
 from tasks.leads.worklist import worklist
+from tasks.online.mature import mature
 from tasks.outcomes import record
 from tasks.privacy.reread import reread
 from tasks.privacy.retention import purge
@@ -57,7 +58,7 @@ def neighbour(tenant):
 
 def whole(production):
     """All that is stored of the neighbour, but what upkeep does for everybody."""
-    moving = {"outbox", "reply_clocks", "risk_checks", "rescore_due"}
+    moving = {"outbox", "reply_clocks", "risk_checks", "rescore_due", "signal_counters"}
     owned = [name for name, table in Base.metadata.tables.items() if "tenant_id" in table.columns]
     with production.connected("postgres") as admin:
         rows = {
@@ -88,6 +89,7 @@ def upkeep():
         expire,
         follow_up,
         refresh_reply_clocks,
+        mature,
         reread,
         purge,
         system.send_canaries,
@@ -111,6 +113,8 @@ def test_the_ordinary_flow_works_and_reaches_no_neighbour(
         known = leads.ids(session, tenant)
     assert len(known) >= 3
     assert score(tenant_id=tenant, lead_ids=known)["status"] == "ok"
+    again = [{**ended[0], "at": datetime.now(UTC).isoformat()}]
+    assert record(tenant_id=tenant, outcomes=again)["data"]["online_updates"] == 1
     assert churn.predict(tenant_id=tenant, lead_ids=known)["status"] == "ok"
     assert assessed(known) == "finished"
     assert worklist(tenant_id=tenant)["data"]["leads"]
