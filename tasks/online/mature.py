@@ -64,14 +64,32 @@ def _in_time(context: TaskContext, tenant_ids: list[str]) -> Iterator[int]:
 
 
 def _of_target(context: TaskContext, target: Target, ends: float) -> int:
-    """Label what has come of age of one target, a transaction for each few hundred snapshots."""
-    stored, more = 0, True
+    """Label what has come of age of one target, a transaction for each few hundred snapshots.
+
+    One that cannot be labelled holds up no other.
+    """
+    stored, more, limit = 0, True, maturing.CHUNK
     while more and time.monotonic() < ends:
         fork = context.fork()
-        with fork.transaction(context.tenant_id) as session:
-            number, more = maturing.mature(session, fork, target)
-        stored += number
+        try:
+            with fork.transaction(context.tenant_id) as session:
+                number, more = maturing.mature(session, fork, target, limit=limit)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # fewer at once, until the one that fails is alone
+            limit = _after_failure(context, target, limit, type(error).__name__)
+        else:
+            stored, limit = stored + number, min(2 * limit, maturing.CHUNK)
     return stored
+
+
+def _after_failure(context: TaskContext, target: Target, limit: int, error: str) -> int:
+    """Return how many snapshots to try next; pass over one that failed alone."""
+    if limit == 1:
+        log.error("snapshot_not_labelled", tenant=context.tenant_id, target=target, error=error)
+        with context.fork().transaction(context.tenant_id) as session:
+            maturing.pass_over(session, context, target)
+    return max(1, limit // 2)
 
 
 def _read_again(context: TaskContext, lead_ids: list[str]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zlib import crc32
 
@@ -28,25 +29,53 @@ CHUNK = 500
 LATE = timedelta(days=90)
 
 
-def mature(session: Session, context: TaskContext, target: Target) -> tuple[int, bool]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lookup:
+    """The snapshots of a target whose horizon has passed and that were not looked at; no other worker does now."""
+
+    target: Target
+    after: MaturityCursor
+    until: datetime
+
+    @classmethod
+    def of(cls, session: Session, context: TaskContext, target: Target) -> _Lookup:
+        """Lock the target's order, and find where it is."""
+        lock_name(session, f"mature:{context.tenant_id}:{target}")
+        horizon = MEANINGS[target].horizon
+        until = context.now - horizon - GRACE
+        begin = MaturityCursor(as_of=until - horizon, snapshot_id="")
+        after = scored_snapshots.cursor(session, context.tenant_id, target=target) or begin
+        return cls(target=target, after=after, until=until)
+
+    def due(self, session: Session, context: TaskContext, limit: int) -> list[DueSnapshot]:
+        """Return the next of them, oldest first."""
+        kind = MEANINGS[self.target].scored_by
+        return scored_snapshots.due(
+            session, context.tenant_id, kind=kind, after=self.after, until=self.until, limit=limit
+        )
+
+
+def mature(session: Session, context: TaskContext, target: Target, *, limit: int = CHUNK) -> tuple[int, bool]:
     """Label the next snapshots of a target whose horizon has passed; return the number of signals, and if more wait.
 
     It begins, for a tenant that it never looked at, with the snapshots of the horizon before.
     """
-    tenant_id, meaning = context.tenant_id, MEANINGS[target]
-    lock_name(session, f"mature:{tenant_id}:{target}")
-    until = context.now - meaning.horizon - GRACE
-    begin = MaturityCursor(as_of=until - meaning.horizon, snapshot_id="")
-    after = scored_snapshots.cursor(session, tenant_id, target=target) or begin
-    if after.as_of >= until:
+    meaning, lookup = MEANINGS[target], _Lookup.of(session, context, target)
+    if lookup.after.as_of >= lookup.until:
         return 0, False
-    found = scored_snapshots.due(session, tenant_id, kind=meaning.scored_by, after=after, until=until, limit=CHUNK)
+    found = lookup.due(session, context, limit)
     chosen = [each.scored for each in found if each.scored is not None and is_last_of_its_time(each, meaning.horizon)]
     stored = store(session, context, _labels(session, context, target, chosen))
-    more = len(found) == CHUNK
-    place = found[-1].place if more else MaturityCursor(as_of=until, snapshot_id="")
-    scored_snapshots.advance(session, tenant_id, target=target, to=place)
+    more = len(found) == limit
+    place = found[-1].place if more else MaturityCursor(as_of=lookup.until, snapshot_id="")
+    scored_snapshots.advance(session, context.tenant_id, target=target, to=place)
     return stored, more
+
+
+def pass_over(session: Session, context: TaskContext, target: Target) -> None:
+    """Leave the next snapshot of a target without a label: it cannot be read, and holds up those after it."""
+    for snapshot in _Lookup.of(session, context, target).due(session, context, 1):
+        scored_snapshots.advance(session, context.tenant_id, target=target, to=snapshot.place)
 
 
 def read_churn_again(session: Session, context: TaskContext, lead_ids: Sequence[str]) -> int:

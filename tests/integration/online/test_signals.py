@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from db.models import OutboxEntry, Prediction, SignalCounter
+from db.models import OutboxEntry, Prediction, SignalCounter, Snapshot
 from db.records import EventDraft, SignalRecord
 from db.repositories.events import events
 from db.repositories.online import signals
@@ -349,3 +349,16 @@ def test_a_file_that_closes_leads_joins_what_was_scored_before(lead_ids: list[st
     job_id = start(tenant_id=T, uri=uri, profile="canonical")["data"]["job_id"]
     import_chunk(tenant_id=T, backfill_id=job_id, number=0)
     assert labels("won") == [(lead_ids[0], 3.0, True)], "the other was never scored"
+
+
+def test_a_snapshot_that_cannot_be_read_holds_up_no_other(lead_ids: list[str]) -> None:
+    begin(60, ["churned"])
+    for number, lead_id in enumerate(lead_ids):
+        tell(lead_id, "call", 50, direction="outbound")
+        churn.predict(tenant_id=T, lead_id=lead_id, as_of=ago(36 - number))
+    with transaction(T) as session:
+        broken = update(Snapshot).where(Snapshot.lead_id == lead_ids[1]).values(features=b"not sealed by us")
+        session.execute(broken)
+    assert ripe() == 2
+    assert [lead_id for lead_id, _, _ in labels("churned")] == [lead_ids[0], lead_ids[2]]
+    assert ripe() == 0
