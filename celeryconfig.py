@@ -175,6 +175,12 @@ beat_schedule: dict[str, dict[str, object]] = {
         "schedule": 3600.0,
         "options": {"expires": 3599, "ignore_result": True},
     },
+    # once a day, by its slot, as the privacy purge
+    "drift-sweep": {
+        "task": "hearth.drift.sweep",
+        "schedule": 3600.0,
+        "options": {"expires": 3599, "ignore_result": True},
+    },
     "backfill-sweep": {
         "task": "hearth.backfill.sweep",
         "schedule": 15.0,

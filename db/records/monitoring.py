@@ -7,6 +7,7 @@ from datetime import datetime
 
 from domain.documents import JsonMapping
 from domain.drift import DriftAction, DriftDirection, DriftLevel
+from domain.targets import SignalOrigin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +73,5 @@ class LabelledScore:
     as_of: datetime
     #: when the label was known
     recorded_at: datetime
+    #: outcome: something happened; matured: the horizon passed
+    origin: SignalOrigin

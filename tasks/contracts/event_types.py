@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from domain.channels import ConsentChannel
 from domain.consent import ConsentBasis
+from domain.drift import DriftAction, DriftLevel
 from domain.interventions import InterventionName, PauseReason
 from domain.model_kinds import Scope
 from domain.risk import RiskLevel
@@ -234,6 +235,22 @@ class ModelRolledBack(EventBody):
     reason: str
 
 
+class ModelDrifted(EventBody):
+    """A check found that a model has become worse, or is likely to: `hearth.drift.report` has the figures."""
+
+    kind: str
+    version: str
+    #: retrain: it is trained again by itself; warn: a person should look
+    action: DriftAction
+    #: what moved most: performance, estimate, score, or `feature:` and its name
+    series: str
+    level: DriftLevel
+    since: Time
+    #: change of the mean squared error, measured or expected; above 0 is worse
+    effect: float
+    reason: str
+
+
 class BackfillFinished(EventBody):
     """An import has ended; `hearth.jobs.status` has its summary."""
 
@@ -286,6 +303,7 @@ EVENT_TYPES: Mapping[str, type[EventBody]] = MappingProxyType(
         "plan.waiting": PlanWaiting,
         "intervention.paused": InterventionPaused,
         "intervention.resumed": InterventionResumed,
+        "model.drifted": ModelDrifted,
         "model.promoted": ModelPromoted,
         "model.waiting": ModelWaiting,
         "model.refused": ModelRefused,

@@ -8,6 +8,7 @@ from tasks.runtime import registry
 #: public tasks that are not open at the gateway, and why
 CLOSED = {
     "hearth.backfill.csv": "it reads a file of the server",
+    "hearth.drift.check": "it reads a week of features of thousands of leads; beat asks for it each day",
     "hearth.events.replay": "the operator's repair: it reads every failed event again",
     "hearth.models.retrain": "it takes minutes of a machine; a schedule and drift checks start it, or the operator",
     "hearth.models.train": "it takes minutes of a machine; the operator decides when",

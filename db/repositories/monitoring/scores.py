@@ -58,6 +58,7 @@ def served_labels(
         OnlineSignal.served_probability,
         OnlineSignal.as_of,
         OnlineSignal.recorded_at,
+        OnlineSignal.origin,
     ).where(*own, OnlineSignal.served_probability.is_not(None), OnlineSignal.seq > begin_of(last, limit))
     newest = {row.snapshot_id: row for row in session.execute(query.order_by(OnlineSignal.seq))}
     return [
@@ -67,6 +68,7 @@ def served_labels(
             probability=row.served_probability,
             as_of=row.as_of,
             recorded_at=row.recorded_at,
+            origin=row.origin,
         )
         for row in sorted(newest.values(), key=lambda row: row.seq)
     ]
@@ -78,7 +80,12 @@ def learnt_labels(session: Session, tenant_id: str, *, target: str, limit: int) 
     last = session.scalar(select(func.max(SignalScore.seq)).where(*own)) or 0
     query = (
         select(
-            SignalScore.seq, SignalScore.label, SignalScore.probability, OnlineSignal.as_of, OnlineSignal.recorded_at
+            SignalScore.seq,
+            SignalScore.label,
+            SignalScore.probability,
+            OnlineSignal.as_of,
+            OnlineSignal.recorded_at,
+            OnlineSignal.origin,
         )
         .join(
             OnlineSignal,

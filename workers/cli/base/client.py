@@ -41,6 +41,7 @@ LOOK_INTERVAL = 0.25
 ENDED = frozenset({"finished", "failed", "cancelled", "ok", "partial"})
 #: the tasks that only read, and so may run in the process of a command -> the module that declares each
 QUERIES: Mapping[str, str] = {
+    "hearth.drift.report": "tasks.drift",
     "hearth.interventions.report": "tasks.interventions.report",
     "hearth.interventions.waiting": "tasks.interventions.approvals",
     "hearth.jobs.status": "tasks.jobs",
