@@ -1,5 +1,6 @@
 """`hearth.models.*`: train models on what became of leads."""
 
+from tasks.models.answering import decide, model_history, rollback
 from tasks.models.retrain import retrain
 from tasks.models.retrain import start as retrain_start
 from tasks.models.retrain_stages import challenger_stage, compare_stage, data_stage, promote_stage
@@ -16,10 +17,13 @@ __all__ = [
     "challenger_stage",
     "compare_stage",
     "data_stage",
+    "decide",
+    "model_history",
     "promote_stage",
     "retrain",
     "retrain_start",
     "retrain_sweep",
+    "rollback",
     "shadow",
     "train_model",
     "tune",

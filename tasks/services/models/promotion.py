@@ -124,7 +124,7 @@ def roll_back(
         "actor": actor,
         "reason": reason,
     }
-    _audit(session, context, owner, "rollback", facts | {"fingerprint": present.fingerprint})
+    audit_change(session, context, owner, "rollback", facts | {"fingerprint": present.fingerprint})
     context.emit_event("model.rolled_back", **facts)
     shown = {name: facts[name] for name in ("kind", "version", "scope", "actor")}
     context.emit_event("model.promoted", **shown, retired=facts["left"], reason="rollback")
@@ -180,6 +180,8 @@ def _write(session: Session, context: TaskContext, challenger: Challenger, draft
         return
     if draft.change in {"shadow", "waiting"}:
         models.set_aside(session, owner, model_id=model_id, state=draft.change)
+    elif draft.change == "refusal":
+        models.set_aside(session, owner, model_id=model_id, state="candidate")
     history.record(session, owner, draft=draft, now=context.now)
 
 
@@ -207,11 +209,11 @@ def _tell(session: Session, context: TaskContext, challenger: Challenger, change
     }
     preview = challenger.preview
     shown = {"bands_changed": preview.view()} if preview and preview.changes.rows else {}
-    _audit(session, context, owner, proof, facts | shown | {"fingerprint": record.fingerprint})
+    audit_change(session, context, owner, proof, facts | shown | {"fingerprint": record.fingerprint})
     context.emit_event(event, **facts, **shown)
 
 
-def _audit(session: Session, context: TaskContext, owner: str, kind: str, body: JsonObject) -> None:
+def audit_change(session: Session, context: TaskContext, owner: str, kind: str, body: JsonObject) -> None:
     """Write the audit row of the tenant, and that of the reserved owner of a shared model."""
     if owner.startswith(tenants.RESERVED):
         audit.append(session, owner, entries=[AuditDraft(kind=kind, body=to_wire(body))], now=context.now)

@@ -15,9 +15,10 @@ from db.repositories.outbound import outbound
 from db.session import EVERY_TENANT, reading, transaction
 from domain.documents import JsonObject
 from ml.training.rollback import RollbackRule
+from tasks.errors import InvalidPayload
 from tasks.leads.score import score
 from tasks.leads.upsert import upsert
-from tasks.models import train_model
+from tasks.models import decide, model_history, rollback, train_model
 from tasks.runtime.context import TaskContext
 from tasks.services.models import promotion
 from tasks.services.models.promotion import Challenger
@@ -201,3 +202,38 @@ def test_going_back_is_told_proved_and_kept(tenant: str) -> None:
     assert events[1][1]["reason"] == "rollback"
     assert changes(tenant)[0][:2] == ("rollback", second["version"])
     assert state(tenant, first["version"]) == "champion"
+
+
+def test_a_person_says_yes_and_goes_back_and_the_history_tells_it(tenant: str) -> None:
+    first, second = train(tenant), train(tenant, promote="never", seed=1)
+    said = {"tenant_id": tenant, "actor": "ada.quill"}
+    yes = decide(**said, version=second["version"], decision="yes", reason="we like it better")["data"]
+    assert yes == {"kind": KIND, "champion": second["version"], "retired": first["version"]}
+    assert decide(**said, version=second["version"], decision="yes")["data"]["retired"] is None
+    back = rollback(**said, kind=KIND)["data"]
+    assert back == {"kind": KIND, "champion": first["version"], "retired": second["version"]}
+    found = model_history(tenant_id=tenant, kind=KIND)["data"]
+    assert found["version"] == first["version"]
+    assert [(row["change"], row["actor"]) for row in found["changes"][:2]] == [
+        ("rollback", "ada.quill"),
+        ("promotion", "ada.quill"),
+    ]
+    before = model_history(tenant_id=tenant, kind=KIND, at="2026-01-01T00:00:00Z", limit=1)["data"]
+    assert (before["version"], before["since"], len(before["changes"])) == (None, None, 1)
+    with pytest.raises(InvalidPayload):
+        rollback(**said, kind=KIND)
+    with pytest.raises(InvalidPayload):
+        rollback(**said, kind="churn")
+
+
+def test_a_person_says_no_to_a_challenger_and_to_nobody_else(tenant: str) -> None:
+    trained = train(tenant, promote="ask")
+    said = {"tenant_id": tenant, "actor": "ada.quill", "version": trained["version"]}
+    assert decide(**said, decision="no", reason="not now")["data"]["champion"] is None
+    assert state(tenant, trained["version"]) == "candidate"
+    assert [kind for kind, _ in told(tenant)] == ["model.waiting", "model.refused"]
+    assert changes(tenant)[0] == ("refusal", trained["version"], None)
+    decide(**said, decision="yes")
+    for refused in (said, said | {"version": "lead_score-0009"}):
+        with pytest.raises(InvalidPayload):
+            decide(**refused, decision="no")

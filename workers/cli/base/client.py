@@ -48,6 +48,7 @@ QUERIES: Mapping[str, str] = {
     "hearth.leads.card": "tasks.leads.card",
     "hearth.leads.history": "tasks.leads.history",
     "hearth.leads.worklist": "tasks.leads.worklist",
+    "hearth.models.history": "tasks.models.answering",
     "hearth.models.tuning": "tasks.models.tuning",
     "hearth.outbound.pull": "tasks.outbound",
     "hearth.privacy.consent": "tasks.privacy.consent",
