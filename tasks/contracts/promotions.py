@@ -31,7 +31,7 @@ class RollBackModel(Request):
     reason: ShortText = "rollback"
 
 
-class ModelHistory(Request):
+class ReadModelHistory(Request):
     """Read who answered at a time, and what was decided about models of a kind."""
 
     kind: KindName

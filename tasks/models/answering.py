@@ -8,7 +8,7 @@ from db.repositories.models import history, models
 from db.session import Session
 from domain.documents import JsonObject
 from domain.promotions import CHALLENGERS
-from tasks.contracts.promotions import DecideModel, ModelHistory, RollBackModel
+from tasks.contracts.promotions import DecideModel, ReadModelHistory, RollBackModel
 from tasks.errors import InvalidPayload
 from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import effect, query
@@ -44,8 +44,8 @@ def rollback(session: Session, request: RollBackModel, context: TaskContext) -> 
     return TaskResult(data={"kind": request.kind, "champion": present.version, "retired": left.version})
 
 
-@query("hearth.models.history", ModelHistory, queue="inference", scope="read")
-def model_history(session: Session, request: ModelHistory, context: TaskContext) -> TaskResult:
+@query("hearth.models.history", ReadModelHistory, queue="inference", scope="read")
+def model_history(session: Session, request: ReadModelHistory, context: TaskContext) -> TaskResult:
     """Tell who answered at a time, and what was decided about a kind of model, newest first."""
     at = request.at or context.now
     answered = history.at(session, context.tenant_id, kind=request.kind, at=at)
