@@ -9,8 +9,9 @@ steps drawn by chance. Similar leads: the share of the nearest that was won, as 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -19,27 +20,26 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import harness, simulated_journeys, tables
 from benchmarks.figures import Figures, Outcome, Ratio, rounded, spread
-from domain.scores import HOT, WARM
+from benchmarks.lever_steps import Asked, calmer, of_steps, warmer
+from domain.risk import HORIZON_DAYS
 from ml.arrays import Bools, Floats
-from ml.ensemble.scorer import EnsembleScorer
+from ml.churn.scorer import ChurnScorer
 from ml.ensemble.stacking import GB, LR, RF
-from ml.explain.counterfactual import Goal, what_if
 from ml.explain.faithfulness import Agreement, agreement, without
 from ml.explain.importance import importance
-from ml.explain.levers import Lever, builtin
 from ml.explain.neighbours import by_meaning, nearest
+from ml.explain.row_scorer import by_rows
 from ml.features import extract
 from ml.features.meanings import meanings_of
-from ml.leads import LeadScorer, band
+from ml.leads import LeadScorer
 from ml.leads.results import assemble
-from ml.profiles import FeatureMatrix, Interaction, LeadProfile
+from ml.online import OnlineModel
+from ml.profiles import FeatureMatrix, LeadProfile
 from ml.training.evaluation import auc
 
 SEED = 0
 #: day of a simulated lead's life that it is scored on, days after it within which it has to come far, and that stage
 DAY, WITHIN, FAR = 60, 45, 3
-#: the border of each band, by the band below
-GOALS = {"cold": Goal(name="warm", border=WARM, rises=True), "warm": Goal(name="hot", border=HOT, rises=True)}
 #: goals: reasons that move the score the way they say, steps that cross the border when they are done
 DIRECTION_GOAL, CROSS_GOAL = 0.9, 0.9
 
@@ -55,6 +55,17 @@ class Kept:
     held_labels: Bools
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journeys:
+    """Leads on a day of their lives, and what they do after it."""
+
+    profiles: Sequence[LeadProfile]
+    #: whether each comes far within some weeks
+    far: Bools
+    #: whether nothing is heard of it within the horizon of a risk
+    cold: Bools
+
+
 class AllMembers(LeadScorer):
     """A lead scorer that keeps all three members, so that its cost is the largest there is."""
 
@@ -63,11 +74,15 @@ class AllMembers(LeadScorer):
 
 def measure(quick: bool) -> Outcome:
     """Simulated leads with all that they do, and real tables where there are any."""
-    profiles, labels = _journeys(1200 if quick else 3000)
-    half = len(profiles) // 2
-    kept = _kept(extract(profiles), labels, half)
+    journeys = _journeys(1200 if quick else 3000)
+    rows = len(journeys.profiles)
     with threadpool_limits(1):
-        figures: Figures = {"journeys": _of_table(kept, quick), **_of_steps(kept, profiles[half:], quick)}
+        kept = _kept(extract(journeys.profiles), journeys.far, rows // 2)
+        figures: Figures = {
+            "score_with_reasons_ms": spread(_scored_ms(kept, 1000)),
+            "what_if": _of_models(kept, journeys, quick),
+            "journeys": _of_table(kept, quick),
+        }
         for name, known in tables.SETS.items():
             loaded = tables.load(known)
             if loaded is not None:
@@ -75,19 +90,30 @@ def measure(quick: bool) -> Outcome:
                 figures[name] = _of_table(_kept(matrix, truth, len(truth) // 2, mixed=True), quick)
     return Outcome(
         data="simulated journeys and real tables",
-        rows=len(profiles),
+        rows=rows,
         seed=SEED,
         figures=figures,
         ratios=_ratios(figures),
     )
 
 
-def _journeys(count: int) -> tuple[list[LeadProfile], Bools]:
-    """Leads on a day of their lives, and whether each comes far within some weeks."""
+def _journeys(count: int) -> Journeys:
     found = list(simulated_journeys.leads(SEED, count))
-    labels = [max(lead.stages[DAY + 1 : DAY + 1 + WITHIN]) >= FAR for lead in found]
-    # the days after `as_of` are the benchmark's secret: what is done is added to what is known
-    return [_seen(lead.at(DAY)) for lead in found], np.array(labels)
+    profiles = [lead.at(DAY) for lead in found]
+    return Journeys(
+        # the days after `as_of` are the benchmark's secret: what is done is added to what is known
+        profiles=[_seen(profile) for profile in profiles],
+        far=np.array([max(lead.stages[DAY + 1 : DAY + 1 + WITHIN]) >= FAR for lead in found]),
+        cold=np.array([not _heard_of(profile) for profile in profiles]),
+    )
+
+
+def _heard_of(profile: LeadProfile) -> bool:
+    """Whether the lead does anything within the horizon of a risk."""
+    horizon = profile.as_of + timedelta(days=HORIZON_DAYS)
+    return any(
+        event.direction == "inbound" and profile.as_of < event.occurred_at <= horizon for event in profile.interactions
+    )
 
 
 def _seen(profile: LeadProfile) -> LeadProfile:
@@ -178,45 +204,38 @@ def _similar(kept: Kept) -> Figures:
     }
 
 
-def _of_steps(kept: Kept, profiles: Sequence[LeadProfile], quick: bool) -> Figures:
-    """Do what is said to change a score, read the lead again, and see whether it crosses."""
-    rng = np.random.default_rng(SEED)
-    taken: dict[str, list[float]] = {"what_if": [], "what_if_of_three_members": [], "score_with_reasons": []}
-    heavy = _weighted(kept.scorer)
-    crossed, by_chance, apart, effort, asked = [], [], [], [], 0
-    for row, profile in enumerate(profiles[: 150 if quick else 1000]):
+def _of_models(kept: Kept, journeys: Journeys, quick: bool) -> Figures:
+    """Do what is said to change a lead's score, its risk, and its score by the blend of online learners."""
+    half = len(kept.known)
+    held, profiles = kept.held, journeys.profiles[half:]
+    risk = ChurnScorer().fit(kept.known, journeys.cold[:half], seed=SEED)
+    blend = _blend(kept.known, kept.known_labels)
+    most, few = (150, 10) if quick else (1000, 60)
+    asked = {
+        "lead_score": (Asked(log_odds=kept.scorer.log_odds, goal=warmer), most),
+        "three_members": (Asked(log_odds=_weighted(kept.scorer).log_odds, goal=warmer), most),
+        "churn": (Asked(log_odds=risk.log_odds, goal=calmer, rises=False), most),
+        "online": (Asked(log_odds=by_rows(lambda row: blend.score(row).probability), goal=warmer), few),
+    }
+    return {name: of_steps(each, held, profiles[:count], seed=SEED) for name, (each, count) in asked.items()}
+
+
+def _blend(matrix: FeatureMatrix, labels: Bools) -> OnlineModel:
+    model = OnlineModel(seed=SEED)
+    for row, label in zip(matrix.to_rows(), labels.tolist(), strict=True):
+        model.learn(row, label)
+    return model
+
+
+def _scored_ms(kept: Kept, rows: int) -> list[float]:
+    """Milliseconds of one score with its reasons, of each lead."""
+    taken = []
+    for row in range(min(rows, len(kept.held))):
         lead = kept.held.take([row])
         started = time.perf_counter()
-        (scored,) = kept.scorer.score(lead)
-        taken["score_with_reasons"].append(1000 * (time.perf_counter() - started))
-        goal = GOALS.get(band(scored.probability))
-        if goal is None:
-            continue
-        asked += 1
-        started = time.perf_counter()
-        found = what_if(lead, kept.scorer.log_odds, goal=goal, levers=builtin())
-        taken["what_if"].append(1000 * (time.perf_counter() - started))
-        started = time.perf_counter()
-        what_if(lead, heavy.log_odds, goal=goal, levers=builtin())
-        taken["what_if_of_three_members"].append(1000 * (time.perf_counter() - started))
-        if found.steps:
-            after = _done(kept.scorer, profile, {step.lever: step.times for step in found.steps})
-            crossed.append(after >= goal.border)
-            apart.append(abs(after - found.reached))
-            effort.append(sum(step.times for step in found.steps))
-            by_chance.append(_done(kept.scorer, profile, _drawn(rng, effort[-1])) >= goal.border)
-    return {
-        "steps": {
-            "leads_below_a_band": asked,
-            "found": len(crossed),
-            "found_share": rounded(len(crossed) / max(asked, 1)),
-            "cross_when_done": rounded(float(np.mean(crossed))),
-            "cross_by_chance": rounded(float(np.mean(by_chance))),
-            "probability_apart": spread(apart),
-            "steps_named": rounded(float(np.mean(effort))),
-        },
-        "ms": {name: spread(values) for name, values in taken.items()},
-    }
+        kept.scorer.score(lead)
+        taken.append(1000 * (time.perf_counter() - started))
+    return taken
 
 
 def _weighted(scorer: LeadScorer) -> LeadScorer:
@@ -228,37 +247,24 @@ def _weighted(scorer: LeadScorer) -> LeadScorer:
     return heavy
 
 
-def _done(scorer: EnsembleScorer, profile: LeadProfile, times: Mapping[str, int]) -> float:
-    """The probability of a lead after levers were used as interactions of its profile."""
-    levers = [lever for lever in builtin().levers for _ in range(times.get(lever.name, 0))]
-    done = tuple(_event(lever, profile) for lever in levers if lever.event)
-    approved = "preapproved" if "preapproval" in times else profile.preapproval
-    after = replace(profile, interactions=(*profile.interactions, *done), preapproval=approved)
-    return float(scorer.probabilities(extract([after]))[0])
-
-
-def _event(lever: Lever, profile: LeadProfile) -> Interaction:
-    kind, direction = lever.event or ("", "")
-    return Interaction(kind=kind, occurred_at=profile.as_of, recorded_at=profile.as_of, direction=direction)
-
-
-def _drawn(rng: np.random.Generator, steps: int) -> dict[str, int]:
-    names = [lever.name for lever in builtin().levers if lever.event]
-    drawn = rng.choice(names, size=steps).tolist()
-    return {name: drawn.count(name) for name in set(drawn)}
-
-
 def _ratios(figures: Figures) -> dict[str, Ratio]:
     told: Any = figures["journeys"]["reasons"]["named"]
-    steps, ms = figures["steps"], figures["ms"]
-    cost = ms["what_if"]["p50"] / ms["score_with_reasons"]["p50"]
+    steps: Any = figures["what_if"]["lead_score"]
+    cost = steps["ms"]["p50"] / figures["score_with_reasons_ms"]["p50"]
     return {
         "reasons_direction": Ratio(
             value=told["direction"], goal=DIRECTION_GOAL, better="higher", of="reasons that move the score as they say"
         ),
-        "steps_cross": Ratio(
-            value=steps["cross_when_done"], goal=CROSS_GOAL, better="higher", of="named steps that cross when done"
-        ),
+        **{
+            f"steps_cross.{name}": Ratio(
+                value=figures["what_if"][name]["cross_when_done"],
+                goal=CROSS_GOAL,
+                better="higher",
+                of="named steps that cross when done",
+            )
+            for name in ("lead_score", "churn", "online")
+            if "cross_when_done" in figures["what_if"][name]
+        },
         "cost": Ratio(value=cost, goal=20.0, better="lower", of="time of what would change over that of a score"),
     }
 
