@@ -11,8 +11,9 @@ RetrainingCause = Literal["schedule", "drift", "request"]
 #: running, or one of the ends: a challenger answers; it scores beside the champion; a person is asked; none was good
 #: enough; too few labels; a stage failed; its time was over
 RetrainingState = Literal["running", "promoted", "shadow", "asked", "refused", "too_few_labels", "failed", "late"]
-#: how the members' hyperparameters are chosen: as always, or as those of the champion
-Challenger = Literal["usual", "as_champion"]
+#: usual: every row that is known. recent: the newest rows alone. as_champion: every row, with the hyperparameters that
+#: a search found for the champion
+Challenger = Literal["usual", "recent", "as_champion"]
 #: one challenger: not landed, trained, not wanted, failed
 ChallengerStep = Literal["pending", "trained", "skipped", "failed"]
 
@@ -20,6 +21,8 @@ ChallengerStep = Literal["pending", "trained", "skipped", "failed"]
 LONGEST = timedelta(hours=2)
 #: between two turns of a tenant
 TURN = timedelta(days=7)
+#: days that `recent` learns from, where the tenant chose no other and no drift says since when things are different
+RECENT_DAYS = 180
 #: days for which the scores of a former champion are stored beside those of the one that replaced it
 WATCHED_DAYS = 90
 

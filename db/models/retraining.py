@@ -32,9 +32,11 @@ class Retraining(Base):
     promote: Mapped[str]
     #: labels are those that were known by then
     as_of: Mapped[datetime]
+    #: the challenger `recent` learns from labels that became known since
+    since: Mapped[datetime]
     #: running, or how it ended
     state: Mapped[str]
-    #: challenger -> {"state", "version", "log_loss"}
+    #: challenger -> {"state", "version", "newest"}
     challengers: Mapped[JsonObject]
     #: the challenger's model that was judged; None before, and where there is none
     version: Mapped[str | None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,13 +18,13 @@ class ChallengerRecord:
     state: ChallengerStep
     #: of the model that came of it
     version: str | None = None
-    #: out of fold, on the same rows and folds as the run's other challengers
-    log_loss: float | None = None
+    #: out of fold, of its newest rows: a number of rows -> the mean log loss of so many
+    newest: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> ChallengerRecord:
         """Return the record of a stored mapping; fields of a later version are ignored."""
-        return cls(state=stored["state"], version=stored.get("version"), log_loss=stored.get("log_loss"))
+        return cls(state=stored["state"], version=stored.get("version"), newest=stored.get("newest") or {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,8 @@ class RetrainingRecord:
     promote: Promoting
     #: labels are those that were known by then
     as_of: datetime
+    #: the challenger `recent` learns from labels that became known since
+    since: datetime
     state: RetrainingState
     challengers: Mapping[Challenger, ChallengerRecord]
     #: the challenger's model that was judged

@@ -61,6 +61,7 @@ def _create_runs() -> None:
         sa.Column("cause", sa.String(), nullable=False),
         sa.Column("promote", sa.String(), nullable=False),
         sa.Column("as_of", TIME, nullable=False),
+        sa.Column("since", TIME, nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("challengers", JSON, nullable=False),
         sa.Column("version", sa.String(), nullable=True),

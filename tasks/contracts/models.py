@@ -52,6 +52,8 @@ class TrainModel(Request):
     as_of: PastTime | None = None
     promote: Promotion = "auto"
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    #: learn from labels alone that became known since; left out: from all
+    since: PastTime | None = None
     #: hyperparameters that a search found; what is left out is chosen out of fold, as always
     options: Hyperparameters | None = None
 

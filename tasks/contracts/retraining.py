@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.retraining import Challenger, RetrainingCause
-from tasks.contracts.base.request import Identifier, Request
+from tasks.contracts.base.request import Identifier, PastTime, Request
 from tasks.contracts.models import KindName, Promotion
 
 
@@ -21,6 +21,8 @@ class RetrainModels(Request):
     kinds: Annotated[list[KindName], Field(min_length=1, max_length=10)] | None = None
     cause: RetrainingCause = "request"
     promote: Promotion = "auto"
+    #: one challenger learns from labels alone that became known since: from when on things are different
+    since: PastTime | None = None
 
 
 class RetrainingCall(Request):

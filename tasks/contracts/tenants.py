@@ -214,6 +214,8 @@ class TenantSettings(Part):
     threshold_cooldown: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
     #: share of leads whose band a new model may change before a person is asked; 0.3 if left out
     max_band_changes: Annotated[float, Field(gt=0, le=1)] | None = None
+    #: days of the newest labels that one challenger of a retraining learns from; 180 if left out
+    retraining_days: Annotated[int, Field(ge=7, le=3650)] | None = None
     worth: Worth | None = None
     capacity: Capacity | None = None
     #: the pooled model of several tenants of a vertical: off, use it, or use it and contribute own data

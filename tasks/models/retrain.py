@@ -7,6 +7,8 @@ killed before leaves it as it is.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from celery import chain, chord
 
 from db.records import RetrainingRecord
@@ -14,7 +16,7 @@ from db.repositories.models import models, retrainings
 from db.session import Session
 from domain.documents import JsonObject
 from domain.model_kinds import KIND_LABELS
-from domain.retraining import Challenger
+from domain.retraining import RECENT_DAYS, Challenger
 from tasks.contracts.retraining import RetrainingCall, RetrainModels
 from tasks.models.retrain_stages import challenger_stage, compare_stage, data_stage, promote_stage
 from tasks.runtime.context import TaskContext, TaskResult
@@ -27,7 +29,13 @@ def retrain(session: Session, request: RetrainModels, context: TaskContext) -> T
     runs: list[JsonObject] = []
     for kind in dict.fromkeys(request.kinds or KIND_LABELS):
         run, new = retrainings.start(
-            session, request.tenant_id, kind=kind, cause=request.cause, promote=request.promote, now=context.now
+            session,
+            request.tenant_id,
+            kind=kind,
+            cause=request.cause,
+            promote=request.promote,
+            since=request.since or _since(context),
+            now=context.now,
         )
         if new:
             context.enqueue("hearth.models.retrain_start", tenant_id=request.tenant_id, retraining_id=run.retraining_id)
@@ -52,7 +60,12 @@ def start(request: RetrainingCall, context: TaskContext) -> JsonObject:
 
 
 def _challengers(session: Session, tenant_id: str, run: RetrainingRecord) -> tuple[Challenger, ...]:
-    """Return in which ways to train: as always, and with what a search found for the champion, if one did."""
+    """Return in which ways to train; with what a search found for the champion too, if one did."""
     champion = models.champion(session, tenant_id, kind=run.kind)
     tuned = champion is not None and champion.report.get("hyperparameters")
-    return ("usual", "as_champion") if tuned else ("usual",)
+    return ("usual", "recent", "as_champion") if tuned else ("usual", "recent")
+
+
+def _since(context: TaskContext) -> datetime:
+    days = context.settings().get("retraining_days")
+    return context.now - timedelta(days=RECENT_DAYS if days is None else int(days))

@@ -11,6 +11,7 @@ from db.session import Session, reading, transaction
 from domain.documents import JsonObject
 from domain.promotions import Verdict
 from domain.retraining import RetrainingState
+from ml.training.newest import common_losses
 from tasks.contracts.models import TrainModel
 from tasks.contracts.retraining import ChallengerCall, RetrainingCall
 from tasks.models.train import train_model
@@ -86,28 +87,24 @@ def challenger_stage(request: ChallengerCall, context: TaskContext) -> JsonObjec
     with leased(request.tenant_id, f"{train_model.name}:{run.kind}:tenant", context.task_id) as context.lease:
         envelope = cast("JsonObject", train_model.body(_training(request, run), context))
     context.lease = None
-    trained = envelope["data"]
-    record = ChallengerRecord(state="skipped")
-    if trained["version"] is not None:
-        log_loss = trained["metrics"].get("log_loss")
-        record = ChallengerRecord(state="trained", version=trained["version"], log_loss=log_loss)
+    record = _landed(request, envelope["data"]["version"])
     _land(request, record)
     return context.envelope(request, TaskResult(data={"state": record.state, "version": record.version}))
 
 
 @step("hearth.models.retrain_compare", RetrainingCall, queue="training", on_fault=_run_failed)
 def compare_stage(session: Session, request: RetrainingCall, context: TaskContext) -> TaskResult:
-    """Choose the challenger with the least log loss out of fold: all were judged on the same rows and folds."""
+    """Choose the challenger that is best, out of fold, on the newest rows that all of them learnt from."""
     run = retrainings.require(session, request.tenant_id, retraining_id=request.retraining_id, lock=True)
-    trained = [each for each in run.challengers.values() if each.version is not None and each.log_loss is not None]
+    trained = [(name, each) for name, each in run.challengers.items() if each.version is not None and each.newest]
     if run.state != "running":
         return TaskResult(data={"version": None, "challengers": len(trained)})
     if not trained:
-        reason = "no challenger could be trained; the champion stays"
-        _close(session, request, context, "failed", reason)
+        _close(session, request, context, "failed", "no challenger could be trained; the champion stays")
         return TaskResult(data={"version": None, "challengers": 0})
-    best = min(trained, key=lambda each: each.log_loss or 0.0)
-    reason = f"log loss {best.log_loss:.4f} out of fold, the least of {len(trained)}"
+    losses = common_losses([dict(each.newest) for _, each in trained])
+    least, (name, best) = min(zip(losses, trained, strict=True), key=lambda pair: pair[0])
+    reason = f"{name}: log loss {least:.4f} on the newest rows, the least of {len(trained)}"
     retrainings.choose(
         session, request.tenant_id, retraining_id=request.retraining_id, version=best.version, reason=reason
     )
@@ -128,7 +125,7 @@ def promote_stage(session: Session, request: RetrainingCall, context: TaskContex
         challenger = promotion.compared_before(session, context, request.tenant_id, record)
         verdict, reason = promotion.settle(session, context, challenger, promoting=run.promote)
         # with `never` nothing comes of what earned it
-        state = "refused" if run.promote == "never" else _ENDS[verdict]
+        state = _ENDS[verdict] if verdict else "refused"
     _close(session, request, context, state, reason)
     return TaskResult(data={"state": state, "version": run.version})
 
@@ -154,6 +151,16 @@ def _close(
     )
 
 
+def _landed(request: ChallengerCall, version: str | None) -> ChallengerRecord:
+    """Return how a challenger ended: as a model, or without one where its rows were too few."""
+    if version is None:
+        return ChallengerRecord(state="skipped")
+    with reading(request.tenant_id) as session:
+        record = models.get(session, request.tenant_id, version=version)
+    newest = record.report.get("newest") if record else None
+    return ChallengerRecord(state="trained", version=version, newest=newest or {})
+
+
 def _run(request: RetrainingCall) -> RetrainingRecord:
     with reading(request.tenant_id) as session:
         return retrainings.require(session, request.tenant_id, retraining_id=request.retraining_id)
@@ -161,11 +168,19 @@ def _run(request: RetrainingCall) -> RetrainingRecord:
 
 def _training(request: RetrainingCall, run: RetrainingRecord) -> TrainModel:
     """Return the request that trains a challenger: on the labels of when the run began, promoted by nobody."""
-    options = None
-    if isinstance(request, ChallengerCall) and request.challenger == "as_champion":
-        with reading(request.tenant_id) as session:
-            champion = models.champion(session, request.tenant_id, kind=run.kind)
-        options = dict(champion.report.get("hyperparameters") or {}) if champion else None
+    name = request.challenger if isinstance(request, ChallengerCall) else "usual"
     return TrainModel(
-        tenant_id=request.tenant_id, kind=run.kind, as_of=run.as_of, promote="never", options=options or None
+        tenant_id=request.tenant_id,
+        kind=run.kind,
+        as_of=run.as_of,
+        promote="never",
+        since=run.since if name == "recent" else None,
+        options=_of_champion(request.tenant_id, run.kind) if name == "as_champion" else None,
     )
+
+
+def _of_champion(tenant_id: str, kind: str) -> dict[str, float] | None:
+    """Return the hyperparameters that a search found for the champion, or None."""
+    with reading(tenant_id) as session:
+        champion = models.champion(session, tenant_id, kind=kind)
+    return dict(champion.report.get("hyperparameters") or {}) or None if champion else None

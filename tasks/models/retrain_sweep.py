@@ -29,7 +29,9 @@ def retrain_sweep(request: Upkeep, context: TaskContext) -> JsonObject:
     closed = _close_late(context)
     due = _due(context)
     for tenant_id, kinds in due:
-        retrain.apply_async(kwargs={"tenant_id": tenant_id, "kinds": kinds, "cause": "schedule"}, ignore_result=True)
+        call = {"tenant_id": tenant_id, "kinds": kinds, "cause": "schedule"}
+        # a message that waits longer is sent again by the next sweep
+        retrain.apply_async(kwargs=call, expires=EVERY, ignore_result=True)
     return context.envelope(request, TaskResult(data={"starting": len(due), "closed": closed}))
 
 

@@ -16,6 +16,7 @@ from ml.features import SCHEMA_VERSION
 from ml.leads import Training
 from ml.monitoring.reference import reference_of
 from ml.training.looks import Look
+from ml.training.newest import newest_losses
 from ml.training.promotion import Decision
 from ml.training.score_bands import by_score
 from tasks.contracts.base.wire import to_wire
@@ -142,7 +143,15 @@ def _report(dataset: Dataset, training: Training) -> JsonObject:
     bands: list[object] = to_wire(by_score(dataset.truth, training.out_of_fold))
     facts: JsonObject = to_wire(dataset.facts)
     reference = _reference(dataset, training)
-    return {**report, "bands_by_score": bands, "reference": reference, "libraries": artifacts.libraries(), **facts}
+    newest = newest_losses(dataset.truth, training.out_of_fold, dataset.when_known())
+    return {
+        **report,
+        "newest": newest,
+        "bands_by_score": bands,
+        "reference": reference,
+        "libraries": artifacts.libraries(),
+        **facts,
+    }
 
 
 def _reference(dataset: Dataset, training: Training) -> JsonObject:

@@ -24,7 +24,14 @@ _COLUMNS = tuple(_C[column.name] for column in fields(RetrainingRecord))
 
 
 def start(
-    session: Session, tenant_id: str, *, kind: str, cause: RetrainingCause, promote: Promoting, now: datetime
+    session: Session,
+    tenant_id: str,
+    *,
+    kind: str,
+    cause: RetrainingCause,
+    promote: Promoting,
+    since: datetime,
+    now: datetime,
 ) -> tuple[RetrainingRecord, bool]:
     """Start a run of a kind, or return the one that is running; True when it is new.
 
@@ -49,6 +56,7 @@ def start(
         "cause": cause,
         "promote": promote,
         "as_of": now,
+        "since": since,
         "state": "running",
         "challengers": {},
         "created_at": now,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from db.session import Session
 from domain.documents import JsonObject
@@ -48,6 +49,10 @@ class ChurnDataset(Dataset):
     def learn(self, seed: int, options: EnsembleOptions) -> Training:
         """Train the three members; rows without an outcome still tell when leads go cold."""
         return train(self.matrix, self.labels, seed=seed, options=options)
+
+    def when_known(self) -> tuple[datetime, ...]:
+        """Return the end of each row's horizon: by then it was known."""
+        return tuple(self.labels[row].as_of + HORIZON for row in known_rows(self.labels))
 
     def problem(self, seed: int) -> Problem:
         """Return the rows by which hyperparameters are judged: those whose outcome is known, lead by lead."""
@@ -101,6 +106,8 @@ def tenant_dataset(
     thresholds = _thresholds(context)
     as_of = request.as_of or context.now
     rows = churn_training_data.rows_of(session, request.tenant_id, as_of=as_of, thresholds=thresholds)
+    if request.since is not None:
+        rows = rows.known_since(request.since)
     matrix = extract(rows.profiles)
     return ChurnDataset(
         owner=request.tenant_id,

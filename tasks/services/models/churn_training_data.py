@@ -18,7 +18,7 @@ from db.repositories.privacy import restrictions
 from db.session import Session
 from domain.documents import JsonMapping
 from ml.churn.activity import STAGES, ends
-from ml.churn.labels import History, Label, StageRecord, labels, week_start, weekly_dates
+from ml.churn.labels import HORIZON, History, Label, StageRecord, labels, week_start, weekly_dates
 from ml.churn.training import gate, thinned
 from ml.leads import Gate
 from ml.profiles import Interaction, LeadProfile, MessageSignal
@@ -42,6 +42,13 @@ class LabelledSnapshots:
     until: datetime
     #: leads of whom nothing may be computed
     blocked: int
+
+    def known_since(self, moment: datetime) -> LabelledSnapshots:
+        """Return those alone whose horizon ended at a moment or later."""
+        rows = [row for row, label in enumerate(self.labels) if label.as_of + HORIZON >= moment]
+        return replace(
+            self, labels=tuple(self.labels[row] for row in rows), profiles=tuple(self.profiles[row] for row in rows)
+        )
 
 
 def rows_of(session: Session, tenant_id: str, *, as_of: datetime, thresholds: Mapping[str, float]) -> LabelledSnapshots:

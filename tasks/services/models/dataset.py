@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from domain.documents import JsonMapping
 from ml.ensemble.options import EnsembleOptions
@@ -50,6 +51,10 @@ class Dataset(ABC):
     @abstractmethod
     def learn(self, seed: int, options: EnsembleOptions) -> Training:
         """Train on every row, with hyperparameters of `options`."""
+
+    @abstractmethod
+    def when_known(self) -> tuple[datetime, ...]:
+        """Return when each outcome of `truth` became known to us."""
 
     @abstractmethod
     def problem(self, seed: int) -> Problem:

@@ -50,6 +50,10 @@ class LeadDataset(Dataset):
         training = train(self.matrix, self.labels, seed=seed, options=options)
         return replace(training, dropped={**training.dropped, **self.withheld})
 
+    def when_known(self) -> tuple[datetime, ...]:
+        """Return when each label became known to us."""
+        return self.known_at
+
     def problem(self, seed: int) -> Problem:
         """Return the leads by which hyperparameters are judged, each once."""
         return problem_of(self.matrix, self.labels, scorer=LeadScorer, seed=seed)
@@ -95,7 +99,12 @@ class LeadDataset(Dataset):
 def tenant_dataset(session: Session, request: TrainModel, context: TaskContext, champion: LeadChampion) -> LeadDataset:
     """Read the tenant's own labelled leads."""
     available = lead_training_data.rows_of(session, request.tenant_id, request.as_of)
-    rows = list(available.by_lead.values())
+    by_lead = {
+        lead_id: row
+        for lead_id, row in available.by_lead.items()
+        if request.since is None or row.known_at >= request.since
+    }
+    rows = list(by_lead.values())
     whole = lead_training_data.matrix_of(rows, available.refused)
     withheld = lead_training_data.withheld(whole, available)
     matrix = whole.select([name for name in whole.columns if name not in withheld])
@@ -107,7 +116,7 @@ def tenant_dataset(session: Session, request: TrainModel, context: TaskContext, 
         labels=labels,
         known_at=tuple(row.known_at for row in rows),
         tenants=(request.tenant_id,) * len(rows),
-        lead_ids={request.tenant_id: tuple(available.by_lead)},
+        lead_ids={request.tenant_id: tuple(by_lead)},
         fingerprint=lead_training_data.fingerprint(matrix, labels, request.kind, request.scope, *request.asked()),
         champion=champion,
         missing=gate(labels).missing,
