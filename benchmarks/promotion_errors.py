@@ -17,12 +17,11 @@ from benchmarks.figures import Figures, Outcome, Ratio, median, rounded
 from ml.arrays import Bools, Floats, expit, logit
 from ml.training.evidence import most_evidence
 from ml.training.looks import FIRST_LOOK, Look
-from ml.training.paired_test import p_value
-from ml.training.promotion import decide
+from ml.training.promotion import BASE_RATE, decide
 from ml.training.rollback import RollbackRule, Watched, should_roll_back
 from ml.training.score_profile import ScoreProfile
 
-YEARS, QUICK_YEARS = 2_000, 100
+YEARS, QUICK_YEARS = 1_000, 100
 WEEKS = 52
 #: the level of the plain weekly test that is shown beside
 PLAIN = 0.05
@@ -147,8 +146,10 @@ def _look(year: Year, week: int, labels: Bools, ours: Floats, theirs: Floats) ->
     look = Look(number=len(year.weeks) + 1)
     year.weeks.append(week)
     year.levels.append(look.level)
-    year.promoted.append(decide(labels, ours, theirs, look=look).promoted)
-    year.chances.append(p_value((theirs - labels) ** 2 - (ours - labels) ** 2, np.arange(len(labels))))
+    decision = decide(labels, ours, theirs, look=look)
+    year.promoted.append(decision.promoted)
+    # who does not beat the base rate is refused before any comparison
+    year.chances.append(1.0 if decision.p_value is None or decision.against == BASE_RATE else decision.p_value)
 
 
 def _drawn(world: World, rows: int, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:

@@ -16,7 +16,8 @@ from ml.training.paired_test import p_value
 
 #: the gain that is worth a change of scores, as a share of the rival's Brier score
 MIN_GAIN = 0.01
-_BASE_RATE: Final = "the base rate"
+#: who has to be beaten besides the champion
+BASE_RATE: Final = "the base rate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +71,9 @@ def decide(
     ours = (predicted - truth) ** 2
     constant = (truth.mean() - truth) ** 2
     if champion is None:
-        return _against(ours, constant, _BASE_RATE, of, look)
+        return _against(ours, constant, BASE_RATE, of, look)
     # beating the base rate is asked beside the comparison and never promotes alone, so it spends nothing
-    able = _against(ours, constant, _BASE_RATE, of, FIRST_LOOK)
+    able = _against(ours, constant, BASE_RATE, of, FIRST_LOOK)
     compared = _against(ours, (validated(labels, champion)[1] - truth) ** 2, rival, of, look)
     return compared if able.promoted else _refused(able, look)
 
@@ -98,7 +99,7 @@ def _against(ours: Floats, theirs: Floats, name: str, of: Ints, look: Look) -> D
 def _verdict(chance: float, gain: float, name: str, look: Look) -> tuple[Verdict, str]:
     if gain <= 0:
         return "refuse", f"no better than {name}"
-    unsure: Verdict = "refuse" if name == _BASE_RATE else "shadow"
+    unsure: Verdict = "refuse" if name == BASE_RATE else "shadow"
     if chance > look.level:
         at = "" if look.number == 1 else f" at look {look.number}"
         return unsure, f"not better than {name} by more than noise{at}"
