@@ -1,8 +1,8 @@
-"""What making signals costs the door of events, and how well the labels of signals are balanced.
+"""What making signals costs the door of events, how fast horizons are looked at, and how well labels are balanced.
 
 Events of a CRM are applied in batches as a worker applies them, with signals and without, in turn, on PostgreSQL. The
-broker is left out. Then leads that answer at known rates are simulated, and the share of positive signals is held
-against the share that is true.
+broker is left out. Then snapshots are labelled whose horizon has passed. Then leads that answer at known rates are
+simulated, and the share of positive signals is held against the share that is true.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ from benchmarks import harness
 from benchmarks.figures import Figures, Outcome, Ratio, median, rounded
 from benchmarks.harness import SEED
 from db import session as sessions
-from db.records import DueSnapshot, MaturityCursor
+from db.records import DueSnapshot, EventDraft, MaturityCursor
+from db.repositories.events import events
 from domain.targets import MEANINGS
 from migrations import commands
+from tasks.churn import predict
 from tasks.events.ingest import ingest
 from tasks.leads.score import score
 from tasks.leads.upsert import upsert
+from tasks.online.mature import mature
 from tasks.runtime.batching import Call
 from tasks.runtime.files import workspace
 from tasks.services.online.maturing import is_last_of_its_time
@@ -56,13 +59,16 @@ def measure(quick: bool) -> Outcome:
     """Both parts."""
     batches = 12 if quick else 60
     leads, days = (40, 365) if quick else (400, 365)
-    seconds = _ingested(batches)
+    with _database():
+        seconds = _ingested(batches)
+        labelled = {target: rounded(rate) for target, rate in _matured(200 if quick else 1_000)}
     shares = {f"{rate:g}_a_week": _shares(rate, leads, days) for rate in RATES}
     figures: Figures = {
         "ingest_ms_an_event": {
             mix: {arm: rounded(1000 * median(taken) / BATCH) for arm, taken in arms.items()}
             for mix, arms in seconds.items()
         },
+        "labels_a_second_when_the_horizon_has_passed": labelled,
         "share_of_positive_signals": {
             rate: {name: rounded(share) for name, share in told.items()} for rate, told in shares.items()
         },
@@ -107,14 +113,13 @@ def _ingested(batches: int) -> dict[str, dict[str, list[float]]]:
     """The seconds of each batch by mix and arm, in turn; the first ones, which fill caches, are not counted."""
     leads = _Leads()
     seconds: dict[str, dict[str, list[float]]] = {mix: {"without": [], "with": []} for mix in MIXES}
-    with _database():
-        _scored((batches + WARM) * BATCH * 2 * len(MIXES))
-        for number in range(batches + WARM):
-            for mix, replies in MIXES.items():
-                for arm in ("without", "with") if number % 2 else ("with", "without"):
-                    told = leads.messages(BATCH, replies, datetime.now(UTC))
-                    taken = _applied(told, signals=arm == "with")
-                    seconds[mix][arm] += [taken] if number >= WARM else []
+    _scored((batches + WARM) * BATCH * 2 * len(MIXES))
+    for number in range(batches + WARM):
+        for mix, replies in MIXES.items():
+            for arm in ("without", "with") if number % 2 else ("with", "without"):
+                told = leads.messages(BATCH, replies, datetime.now(UTC))
+                taken = _applied(told, signals=arm == "with")
+                seconds[mix][arm] += [taken] if number >= WARM else []
     return seconds
 
 
@@ -156,6 +161,27 @@ def _scored(number: int) -> None:
         told = [{"external_id": f"L{each}", "lead_type": "buyer"} for each in range(first, min(first + 500, number))]
         lead_ids = upsert(tenant_id=T, leads=told)["data"]["lead_ids"]
         score(tenant_id=T, lead_ids=lead_ids, as_of=yesterday)
+
+
+def _matured(number: int) -> Iterator[tuple[str, float]]:
+    """Yield how many snapshots a second are labelled, by target: of leads that were called once and did not answer."""
+    now, names = datetime.now(UTC), [f"M{each}" for each in range(number)]
+    lead_ids = upsert(tenant_id=T, leads=[{"external_id": name, "lead_type": "buyer"} for name in names])["data"][
+        "lead_ids"
+    ]
+    at = now - 45 * DAY
+    called = EventDraft(kind="call", direction="outbound", occurred_at=at, recorded_at=at, source_id="call")
+    with sessions.transaction(T) as session:
+        events.add_many(session, T, drafts={lead_id: [called] for lead_id in lead_ids})
+    score(tenant_id=T, lead_ids=lead_ids, as_of=(now - 10 * DAY).isoformat())
+    predict(tenant_id=T, lead_ids=lead_ids, as_of=(now - 40 * DAY).isoformat())
+    for target in ("reply", "churned"):
+        with patch("tasks.online.mature.TARGETS", (target,)), patch("tasks.runtime.outbox.publish", lambda *_: None):
+            started = time.perf_counter()
+            stored = mature(tenant_id=T)["data"]["signals"]
+            yield target, stored / (time.perf_counter() - started)
+        if stored < number:
+            raise RuntimeError(f"{stored} of {number} snapshots were labelled for {target}")
 
 
 def _shares(rate: float, leads: int, days: int) -> dict[str, float]:
