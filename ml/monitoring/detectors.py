@@ -19,6 +19,8 @@ from ml.monitoring.change_point import change_point
 #: significance of the two windows: no false alarm in 100,000 stationary labels at the first, few at the second
 RETRAIN_DELTA: Final = 0.002
 WARNING_DELTA: Final = 0.05
+#: values between two looks of a window; at River's 32 a doubled error is found 24 labels later (p90 of 200 streams)
+CLOCK: Final = 8
 #: how many of the newest values are kept to say when a change began
 HISTORY: Final = 2000
 #: values that each side of a change has at least
@@ -78,7 +80,7 @@ class DriftDetector:
     >>> rates = [0.2] * 1000 + [0.4] * 300
     >>> told = [detector.update(float(source.random() < rate)) for rate in rates]
     >>> [(finding.level, finding.direction, finding.at, finding.since) for finding in told if finding]
-    [('warning', 'worse', 1055, 1008), ('retrain', 'worse', 1087, 1008)]
+    [('warning', 'worse', 1055, 1008), ('retrain', 'worse', 1071, 1008)]
     """
 
     __slots__ = ("_lines", "_newest", "_seen")
@@ -86,8 +88,8 @@ class DriftDetector:
     def __init__(self, *, retrain: float = RETRAIN_DELTA, warning: float = WARNING_DELTA) -> None:
         """Make a detector with the significance of its two windows."""
         self._lines = (
-            _Line("retrain", ADWIN(delta=retrain)),
-            _Line("warning", ADWIN(delta=warning)),
+            _Line("retrain", ADWIN(delta=retrain, clock=CLOCK)),
+            _Line("warning", ADWIN(delta=warning, clock=CLOCK)),
             _Line("watch", PageHinkley(min_instances=30, delta=0.005, threshold=20.0)),
         )
         self._newest: deque[float] = deque(maxlen=HISTORY)
