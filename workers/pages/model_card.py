@@ -16,7 +16,7 @@ from domain.model_kinds import KindWords, words_of
 from workers.pages import columns, provenance, quality
 from workers.pages.columns import Column, Refusal, Weight
 from workers.pages.figures import Drawing
-from workers.pages.layout import number, render
+from workers.pages.layout import number, percent, render
 from workers.pages.provenance import Probe, Timing
 from workers.pages.quality import Band, LiftPoint, MeasureRow, Member
 
@@ -133,6 +133,15 @@ def _period(report: JsonMapping) -> dict[str, tuple[datetime, datetime]]:
     }
 
 
+#: facts of a comparison that are shares
+_SHARES = ("level", "spent", "p_value", "gain")
+
+
 def _decision(report: JsonMapping) -> dict[str, object]:
+    """Return the reason, and the facts of the comparison as people read them; those of a version of then, or none."""
     decision = report.get("decision", {})
-    return {name: value for name, value in decision.items() if name != "promoted" and value is not None}
+    told = {name: value for name, value in decision.items() if name not in {"promoted", *_SHARES} and value is not None}
+    if not told.get("look"):
+        told.pop("look", None)
+        return told
+    return told | {name: percent(decision[name], 2) for name in _SHARES if decision.get(name) is not None}

@@ -281,3 +281,14 @@ def test_it_can_be_read_without_seeing_it(document):
 
 def test_the_same_version_gives_the_same_bytes():
     assert page(NEW, tenant="acme") == page(NEW, tenant="acme")
+
+
+def test_a_comparison_is_told_in_words_and_percent():
+    decision = {"verdict": "promote", "promoted": True, "reason": "better than the scorecard", "rows": 400}
+    compared = {"look": 3, "level": 0.00107, "spent": 0.0222, "p_value": 0.0000012, "gain": 0.0813}
+    told = read(model(REPORT | {"decision": decision | compared})).told("decision")
+    assert "Brier score lower by 8.13" in told
+    assert "this one included 3" in told
+    uncompared = decision | {"look": 0, "level": 0.0, "spent": 0.0, "p_value": None, "gain": None}
+    told = read(model(REPORT | {"decision": uncompared})).told("decision")
+    assert "this one included" not in told
