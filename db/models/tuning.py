@@ -46,6 +46,8 @@ class TuningStudy(Base):
     created_at: Mapped[datetime]
     #: database time, like leases
     deadline: Mapped[datetime]
+    #: when its end was last enqueued, in database time
+    end_enqueued_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 
 

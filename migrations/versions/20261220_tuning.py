@@ -60,6 +60,7 @@ def _create_studies() -> None:
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("deadline", TIME, nullable=False),
+        sa.Column("end_enqueued_at", TIME, nullable=True),
         sa.Column("ended_at", TIME, nullable=True),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"], name="fk_tuning_studies_tenants"),
         sa.PrimaryKeyConstraint("tenant_id", "study_id", name="pk_tuning_studies"),

@@ -108,7 +108,7 @@ def _store(request: FoldCall, context: TaskContext, fold: FoldRecord, outcome: _
         ):
             return "fenced"
         if search.advance(session, context, study):
-            search.enqueue_end(context, study_id)
+            search.enqueue_end(session, context, study_id)
         _send_again(session, context, study)
     return "failed" if outcome.result is None else "done"
 
@@ -128,5 +128,5 @@ def _end(request: FoldCall, context: TaskContext, *, reason: str | None = None) 
     with context.transaction(request.tenant_id) as session:
         if reason is not None:
             studies.stop(session, request.tenant_id, study_id=request.study_id, reason=reason)
-        search.enqueue_end(context, request.study_id)
+        search.enqueue_end(session, context, request.study_id)
     return "ended"

@@ -13,6 +13,8 @@ from tasks.runtime.context import TaskContext, TaskResult
 from tasks.runtime.task import job
 from tasks.services.tuning import search
 
+#: seconds before the end of a study that nobody works on is sent again
+AGAIN = 60.0
 #: seconds between two sweeps
 EVERY = 5
 MOST = 500
@@ -27,7 +29,9 @@ def tune_sweep(request: Upkeep, context: TaskContext) -> JsonObject:
         stalled = folds.stalled(session, older_than=search.STILL, limit=MOST)
         for tenant_id, study_id, trial, fold in stalled:
             folds.mark_enqueued(session, tenant_id, study_id=study_id, folds=[(trial, fold)])
-        due = studies.due(session, limit=MOST)
+        due = studies.due(session, lease=f"{tune_end.name}:", older_than=AGAIN, limit=MOST)
+        for tenant_id, study_id in due:
+            studies.mark_end_enqueued(session, tenant_id, study_id=study_id)
     for tenant_id, study_id, trial, fold in stalled:
         tune_fold.delay(tenant_id=tenant_id, study_id=study_id, trial=trial, fold=fold)
     for tenant_id, study_id in due:

@@ -22,6 +22,7 @@ COMMANDS = {
     "tenant": ("workers.cli.tenants:tenant", "Create and configure tenants; see what they are ready for."),
     "backfill": ("workers.cli.backfill:backfill", "Import a CSV file of leads."),
     "train": ("workers.cli.models.models:train", "Train a model on what became of a tenant's leads."),
+    "tune": ("workers.cli.models.tune:tune", "Search for better hyperparameters of a kind of model."),
     "models": ("workers.cli.models.models:models", "The registry: list, show and promote versions, and go back."),
     "evaluate": ("workers.cli.evaluate.group:evaluate", "Measure the models on a file of your own."),
     "score": ("workers.cli.leads.scores:score", "Score leads now and print them ranked."),

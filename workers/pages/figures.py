@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import accumulate
 from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MultipleLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 SVG = "http://www.w3.org/2000/svg"
 _LINK = "{http://www.w3.org/1999/xlink}href"
@@ -86,6 +87,16 @@ class Estimate:
     apart: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The loss of a trial, by its number."""
+
+    number: int
+    loss: float
+    #: drawn as the line that the others are compared with
+    usual: bool = False
+
+
 def calibration(name: str, points: Sequence[Point], *, title: str, text: str) -> Drawing:
     """Return the calibration plot: predicted against observed shares; equal on the diagonal."""
 
@@ -139,6 +150,22 @@ def estimates(name: str, rows: Sequence[Estimate], *, across: str, unit: str = "
     high = _ROW * len(rows) + _BELOW
     inside = (_NAMES, _BELOW / high, 0.965 - _NAMES, 1 - _BELOW / high)
     return _drawing(name, title, text, draw, high=high, inside=inside)
+
+
+def losses(name: str, tried: Sequence[Loss], *, title: str, text: str) -> Drawing:
+    """Return losses in the order of trials, with the least so far and a line where the usual one lies."""
+
+    def draw(axes: Axes) -> None:
+        numbers, values = [each.number for each in tried], [each.loss for each in tried]
+        for usual in (each for each in tried if each.usual):
+            axes.axhline(usual.loss, color=MUTED, linewidth=1.2, dashes=(4, 3))
+        axes.step(numbers, list(accumulate(values, min)), where="post", color=ACCENT, linewidth=2)
+        axes.plot(numbers, values, "o", color=OTHER, markersize=5)
+        axes.set(xlabel="trial", ylabel="log loss")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+
+    return _drawing(name, title, text, draw)
 
 
 def _across(rows: Sequence[Estimate]) -> tuple[float, float]:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, or_, select, tuple_, update
+from sqlalchemy.orm import Session, aliased
 
 from db.models import TuningFold, TuningStudy
 from db.records import FoldRecord
 from db.repositories.sql import rowcount
 from db.session import database_time
+
+#: seconds for which a fold that was enqueued later must be done before another that was not begun counts as lost
+OVERTAKEN = 3.0
 
 _FOLD = tuple(getattr(TuningFold, column.name) for column in fields(FoldRecord))
 
@@ -88,24 +91,43 @@ def cut(session: Session, tenant_id: str, *, study_id: str) -> None:
 def stalled(
     session: Session, *, older_than: float, limit: int, study: tuple[str, str] | None = None
 ) -> list[tuple[str, str, int, int]]:
-    """Return (tenant, study, trial, fold) of pending folds that nobody works on: of all studies, or of one.
+    """Return (tenant, study, trial, fold) of pending folds whose message was lost: of all studies, or of one.
 
-    Those whose lease ran out, and those sent to the queue more than `older_than` seconds ago and never begun. Rows that
-    another transaction works on are left out; tell them `mark_enqueued` in the same transaction.
+    Those whose lease ran out; those never begun though a fold that was enqueued later is done, which a worker took and
+    lost; and those enqueued more than `older_than` seconds ago. Rows that another transaction works on are left out;
+    tell them `mark_enqueued` in the same transaction.
     """
     now = database_time(session)
-    never_begun = and_(TuningFold.leased_until.is_(None), TuningFold.enqueued_at <= now - timedelta(seconds=older_than))
+    waits = TuningFold.leased_until.is_(None)
+    old = TuningFold.enqueued_at <= now - timedelta(seconds=older_than)
+    lost = or_(TuningFold.leased_until <= now, and_(waits, or_(old, _overtaken(now - timedelta(seconds=OVERTAKEN)))))
     query = (
         select(TuningFold.tenant_id, TuningFold.study_id, TuningFold.trial, TuningFold.fold)
         .join(TuningStudy, _same_study())
         .where(TuningStudy.state == "searching", TuningStudy.stop.is_(None), TuningStudy.deadline > now)
-        .where(TuningFold.state == "pending", or_(TuningFold.leased_until <= now, never_begun))
+        .where(TuningFold.state == "pending", lost)
         .order_by(TuningFold.enqueued_at, TuningFold.study_id, TuningFold.trial, TuningFold.fold)
     )
     if study is not None:
         query = query.where(tuple_(TuningFold.tenant_id, TuningFold.study_id) == study)
     rows = session.execute(query.limit(limit).with_for_update(skip_locked=True, of=TuningFold))
     return [(tenant_id, study_id, trial, fold) for tenant_id, study_id, trial, fold in rows]
+
+
+def _overtaken(since: datetime) -> ColumnElement[bool]:
+    """Return whether a fold of the study that was enqueued later was done before a moment."""
+    later = aliased(TuningFold)
+    behind = or_(later.trial > TuningFold.trial, and_(later.trial == TuningFold.trial, later.fold > TuningFold.fold))
+    enqueued_later = or_(
+        later.enqueued_at > TuningFold.enqueued_at, and_(later.enqueued_at == TuningFold.enqueued_at, behind)
+    )
+    return exists().where(
+        later.tenant_id == TuningFold.tenant_id,
+        later.study_id == TuningFold.study_id,
+        later.state == "done",
+        later.ended_at <= since,
+        enqueued_later,
+    )
 
 
 def mark_enqueued(session: Session, tenant_id: str, *, study_id: str, folds: Sequence[tuple[int, int]]) -> None:

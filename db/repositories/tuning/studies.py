@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, RowMapping, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, exists, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.base import new_id
 from db.errors import UnknownStudy
-from db.models import TuningFold, TuningStudy, TuningTrial
+from db.models import Lease, TuningFold, TuningStudy, TuningTrial
 from db.records import FoldRecord, StudyDraft, StudyRecord, TrialRecord
 from db.repositories import tenants
 from db.repositories.sql import rowcount
@@ -124,17 +124,39 @@ def finish(
     return _set(session, live, ended) == 1
 
 
-def due(session: Session, *, limit: int) -> list[tuple[str, str]]:
-    """Return (tenant, study) of searching studies of all tenants that are to end: time is up, or nothing is open."""
+def due(session: Session, *, lease: str, older_than: float, limit: int) -> list[tuple[str, str]]:
+    """Return (tenant, study) of studies of all tenants whose end is to be enqueued, the earliest deadline first.
+
+    Their time is up, nothing is open, or the winner's training was begun and its worker was lost. `lease` is what the
+    name of the lease of an end begins with: where one is held, somebody works on it. Left out is what was enqueued less
+    than `older_than` seconds ago.
+    """
+    now = database_time(session)
     pending = exists().where(
         TuningFold.tenant_id == TuningStudy.tenant_id,
         TuningFold.study_id == TuningStudy.study_id,
         TuningFold.state == "pending",
     )
-    over = or_(TuningStudy.deadline <= database_time(session), TuningStudy.stop.is_not(None), ~pending)
-    query = select(TuningStudy.tenant_id, TuningStudy.study_id).where(TuningStudy.state == "searching", over)
-    found = session.execute(query.order_by(TuningStudy.deadline).limit(limit))
-    return [(tenant_id, study_id) for tenant_id, study_id in found]
+    held = exists().where(
+        Lease.tenant_id == TuningStudy.tenant_id,
+        Lease.name == literal(lease) + TuningStudy.study_id,
+        Lease.expires_at > now,
+    )
+    over = or_(TuningStudy.deadline <= now, TuningStudy.stop.is_not(None), ~pending)
+    before = or_(
+        TuningStudy.end_enqueued_at.is_(None), TuningStudy.end_enqueued_at <= now - timedelta(seconds=older_than)
+    )
+    query = (
+        select(TuningStudy.tenant_id, TuningStudy.study_id)
+        .where(or_(and_(TuningStudy.state == "searching", over), TuningStudy.state == "training"), before, ~held)
+        .order_by(TuningStudy.deadline)
+    )
+    return [(tenant_id, study_id) for tenant_id, study_id in session.execute(query.limit(limit))]
+
+
+def mark_end_enqueued(session: Session, tenant_id: str, *, study_id: str) -> None:
+    """Record that the end of a study was enqueued (again)."""
+    _set(session, _this(tenant_id, study_id), {"end_enqueued_at": database_time(session)})
 
 
 def _this(tenant_id: str, study_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -120,6 +120,7 @@ def enqueue_fold(context: TaskContext, study_id: str, trial: int, fold: int) -> 
     context.enqueue("hearth.models.tune_fold", tenant_id=context.tenant_id, study_id=study_id, trial=trial, fold=fold)
 
 
-def enqueue_end(context: TaskContext, study_id: str) -> None:
+def enqueue_end(session: Session, context: TaskContext, study_id: str) -> None:
     """Put the end of a search into the queue with the effect."""
+    studies.mark_end_enqueued(session, context.tenant_id, study_id=study_id)
     context.enqueue("hearth.models.tune_end", tenant_id=context.tenant_id, study_id=study_id)

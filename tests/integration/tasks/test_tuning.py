@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import util
 
 import pytest
@@ -19,6 +20,7 @@ from tasks.errors import InvalidPayload
 from tasks.jobs import status
 from tasks.leads.upsert import upsert
 from tasks.models import tune, tune_end, tune_fold, tune_sweep, tuning
+from tasks.runtime.leases import leased
 from tasks.services.tuning import fold_lease, search, study_rows
 from tasks.tenants import configure
 from tests.support.tuning import expire_leases, leads, spend, waiting, work
@@ -297,6 +299,32 @@ def test_the_sweep_sends_lapsed_folds_and_the_ends_of_searches_whose_time_is_up(
     assert swept() == {"folds": 0, "endings": 0}
     spend(T)
     assert swept() == {"folds": 0, "endings": 1}
+    assert swept() == {"folds": 0, "endings": 0}, "it is not sent again at once"
+
+
+@pytest.mark.usefixtures("quick", "live_broker")
+def test_a_fold_that_a_worker_took_and_lost_before_it_began_is_sent_again(monkeypatch):
+    study_id = start()["study_id"]
+    tune_fold(tenant_id=T, study_id=study_id, trial=0, fold=1)
+    assert swept()["folds"] == 0, "it may be about to begin"
+    monkeypatch.setattr("db.repositories.tuning.folds.OVERTAKEN", 0.0)
+    assert swept()["folds"] == 1
+    assert swept()["folds"] == 0
+    tune_fold(tenant_id=T, study_id=study_id, trial=0, fold=2)
+    assert swept()["folds"] == 0
+
+
+@pytest.mark.usefixtures("quick", "live_broker")
+def test_a_training_whose_worker_was_lost_is_sent_again_once_nobody_works_on_it(monkeypatch):
+    study_id = start(trials=2)["study_id"]
+    with transaction(T) as session:
+        studies.begin_training(session, T, study_id=study_id, best_trial=0)
+        studies.mark_end_enqueued(session, T, study_id=study_id)
+    assert swept()["endings"] == 0
+    monkeypatch.setattr(sys.modules["tasks.models.tune_sweep"], "AGAIN", 0.0)
+    with leased(T, f"hearth.models.tune_end:{study_id}", "somebody"):
+        assert swept()["endings"] == 0
+    assert swept()["endings"] == 1
 
 
 def swept():
