@@ -27,19 +27,20 @@ COPIED = (*LEARNERS, "as_last_time")
 BLENDED = (*PLAIN, *(f"calibrated_{name}" for name in COPIED))
 #: rates of learning and shares of the mixtures: small ones for streams that stay as they are and for outcomes that come
 #: late, large ones for streams that change
-GRID = tuple(product((0.1, 0.5, 2.0), (0.0005, 0.01, 0.05)))
+GRID = tuple(product((0.05, 0.3, 2.0), (0.0005, 0.01, 0.05)))
 MIXTURES = tuple(f"mixture_{rate:g}_{share:g}" for rate, share in GRID)
 #: the mixtures of mixtures: name -> rate and share
-UPPER: Mapping[str, tuple[float, float]] = MappingProxyType({"quick": (1.0, 0.005), "steady": (0.1, 0.0005)})
+UPPER: Mapping[str, tuple[float, float]] = MappingProxyType({"quick": (0.3, 0.005), "steady": (0.03, 0.0005)})
 BLENDS = tuple(f"blend_{name}" for name in UPPER)
 SERVED = (*BLENDS, *(f"calibrated_{name}" for name in BLENDS))
 #: all that is judged, in the order in which a score carries it; the last is what serves
 EXPERTS = (*BLENDED, *MIXTURES, *SERVED, "served")
 
-#: of the weights over SERVED: the share is small, since what is best here hardly ever changes
-_TOP_RATE, _TOP_SHARE = 1.0, 0.0005
+#: of the weights over SERVED: small, since what is best here hardly ever changes, and since outcomes that come late are
+#: alike for as long as they are late: who follows them quickly follows what is over
+_TOP_RATE, _TOP_SHARE = 0.1, 0.0001
 #: outcomes that a calibration remembers
-MEMORY = 1000.0
+MEMORY = 2000.0
 #: what any expert says at the least, and 1 minus this at the most
 EDGE = 1e-3
 
