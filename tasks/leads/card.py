@@ -141,7 +141,7 @@ def _what_if(
     session: Session, lead: LeadRecord, contact: Contact, prediction_id: str, context: TaskContext
 ) -> JsonObject | None:
     """Return what would change a stored answer; nothing of a lead that has ended or of whom nothing is computed."""
-    # models and levers take .3 s to import, which a command that shows a card without them need not spend
+    # models, levers and River take a second to import, which a command that shows a card without them need not spend
     from tasks.services.explanations.explained import what_ifs_of
 
     if profiles.ended(lead) not in (None, "no_contact") or contact.blocked:

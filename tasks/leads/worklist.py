@@ -105,7 +105,7 @@ def _what_if(
     session: Session, context: TaskContext, scores: Mapping[str, PredictionRecord]
 ) -> dict[str, JsonObject | None]:
     """Return in one line what would change the score of each lead of a list."""
-    # models and levers take .3 s to import, which a command that shows a list without them need not spend
+    # models, levers and River take a second to import, which a command that shows a list without them need not spend
     from tasks.services.explanations.explained import what_ifs_of
     from tasks.services.explanations.what_if import brief
 
