@@ -97,6 +97,26 @@ class Loss:
     usual: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One figure over time: days before the last one (0 and below), and its name, which is a fixed word."""
+
+    name: str
+    days: Sequence[float]
+    values: Sequence[float]
+    #: drawn in the page's other colour, and dashed: it is expected, not measured
+    apart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment at which something was found: days before the last one."""
+
+    day: float
+    #: drawn as a whole line; others are dashed
+    sure: bool
+
+
 def calibration(name: str, points: Sequence[Point], *, title: str, text: str) -> Drawing:
     """Return the calibration plot: predicted against observed shares; equal on the diagonal."""
 
@@ -164,6 +184,24 @@ def losses(name: str, tried: Sequence[Loss], *, title: str, text: str) -> Drawin
         axes.set(xlabel="trial", ylabel="log loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+
+    return _drawing(name, title, text, draw)
+
+
+def over_time(name: str, lines: Sequence[Line], marks: Sequence[Mark], *, up: str, title: str, text: str) -> Drawing:
+    """Return lines over days, each named at its end, with a vertical line where something was found."""
+
+    def draw(axes: Axes) -> None:
+        for mark in marks:
+            axes.axvline(mark.day, color=INK, linewidth=1.4, dashes=(1, 0) if mark.sure else (2, 3))
+        for line in lines:
+            color = OTHER if line.apart else ACCENT
+            style = {"dashes": (5, 3)} if line.apart else {}
+            axes.plot(line.days, line.values, "-o", color=color, linewidth=2, markersize=4, **style)
+            _label(axes, line.name, (line.days[-1], line.values[-1]), (-7, 7), color)
+        earliest = min((day for line in lines for day in line.days), default=0.0)
+        axes.set(xlim=(min(earliest, -1.0), 0.5), ylim=(0, None), xlabel="days before the last check", ylabel=up)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
 
     return _drawing(name, title, text, draw)
 

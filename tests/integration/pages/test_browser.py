@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from tests.support.browser import Browser, BrowserGone, find
-from tests.support.pages import report_answers
+from tests.support.pages import report_answers, tuning_answers
 from tests.support.pages.model_records import NEWER, REPORT, SECTIONS, model
-from workers.pages import interventions, value, write
+from workers.pages import interventions, tuning, value, write
 from workers.pages.model_card import page
 
 pytestmark = [
@@ -94,6 +94,17 @@ def test_what_got_in_all_the_same_would_not_load_and_not_run(browser, url):
     assert "http://127.0.0.1:9/seen" in seen.refused
     assert [line for line in seen.complaints if "inline script" in line]
     assert browser.tell("document.title") == "Model card lead_score-0001 · Hearth"
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_a_search_renders_in_silence_and_nothing_sticks_out(browser, tmp_path, width):
+    path = tmp_path / "tuning.html"
+    write(tuning.page(tuning_answers.STUDY, tenant="acme", at=tuning_answers.AT), path)
+    seen = browser.look(path.as_uri(), width=width)
+    assert (seen.requests, seen.complaints) == ([path.as_uri()], [])
+    assert browser.tell("document.documentElement.scrollWidth") <= width
+    assert all(wide > 250 and high > 60 for wide, high in shown(browser, "main > section"))
+    assert [wide > 250 and high > 80 for wide, high in shown(browser, "figure svg")] == [True]
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])

@@ -31,6 +31,7 @@ from workers.cli.models.answering import (
     show_answering,
     show_history,
 )
+from workers.cli.models.monitor import monitor
 from workers.pages import load, write
 
 KINDS = tuple(KIND_LABELS)
@@ -133,7 +134,7 @@ def list_models(tenant: str, at: datetime | None, as_json: bool) -> None:
     table(f"models of {tenant}", *filled(columns, rows))
 
 
-for command in (promote_model, refuse_model, rollback_model, show_history):
+for command in (promote_model, refuse_model, rollback_model, show_history, monitor):
     models.add_command(command)
 
 
