@@ -32,6 +32,8 @@ MODULES = (
     "refusals",
     "language_accuracy",
     "language_speed",
+    "online_accuracy",
+    "online_speed",
     "journey",
 )
 BUILD = ROOT / "build"
