@@ -208,6 +208,7 @@ def steps(ids, files):
         (("models", "list"), WHO),
         (("models", "list"), (*WHO, "--at", "1h")),
         (("models", "history"), WHO),
+        (("models", "monitor"), (*WHO, "--check", "--html", str(folder / "monitoring.html"))),
         (("models", "refuse"), (ids["version"], *WHO, "--actor", MARK, "--reason", MARK)),
         (("models", "refuse"), (MARK, *WHO)),
         (("models", "show"), (ids["version"], *WHO)),

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from tests.support.browser import Browser, BrowserGone, find
-from tests.support.pages import report_answers, tuning_answers
+from tests.support.pages import checks, report_answers, tuning_answers
 from tests.support.pages.model_records import NEWER, REPORT, SECTIONS, model
-from workers.pages import interventions, tuning, value, write
+from workers.pages import interventions, monitoring, tuning, value, write
 from workers.pages.model_card import page
 
 pytestmark = [
@@ -121,3 +121,15 @@ def test_the_reports_render_in_silence_and_nothing_sticks_out(browser, tmp_path,
     assert browser.tell("document.documentElement.scrollWidth") <= width
     assert all(wide > 250 and high > 60 for wide, high in shown(browser, "main > section"))
     assert [wide > 250 and high > 80 for wide, high in shown(browser, "figure svg")] == [True]
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_models_over_time_are_drawn_with_their_drift(browser, tmp_path, width, scheme):
+    path = tmp_path / "monitoring.html"
+    write(monitoring.page(checks.RECORDS, checks.FINDINGS, tenant="acme", at=checks.AT), path)
+    seen = browser.look(path.as_uri(), width=width, scheme=scheme)
+    assert (seen.requests, seen.complaints) == ([path.as_uri()], [])
+    assert browser.tell("document.documentElement.scrollWidth") <= width
+    assert [wide > 250 and high > 180 for wide, high in shown(browser, "figure svg")] == [True] * 3
+    assert len(photograph(browser).getcolors(1 << 24)) > 100, "a blank page has one colour"
