@@ -28,14 +28,12 @@ from tasks.leads.worklist import worklist
 from tasks.models import train_model
 from tasks.privacy.rights import forget, restrict
 from tasks.services.explanations.explainers import EXPLAINERS
+from tasks.services.explanations.importance_view import importance_view
 from tasks.services.leads.explanation import explain_prediction
 from tasks.tenants import configure
 from tests.support.training import closed, lead
 
-pytestmark = [
-    pytest.mark.usefixtures("database", "workspace_folder"),
-    pytest.mark.parametrize("database", ["sqlite"], indirect=True),
-]
+pytestmark = pytest.mark.usefixtures("database", "workspace_folder")
 NOW = datetime.now(UTC)
 T = "acme"
 
@@ -217,3 +215,25 @@ def test_the_same_answer_comes_again_after_another_model_took_over() -> None:
     train_model(tenant_id=T, kind="lead_score")
     again = explained(lead_id, prediction_id=before["score"]["prediction_id"])
     assert (again["what_if"], again["score"]) == (before["what_if"], before["score"])
+
+
+def test_a_model_says_what_it_needs_to_know() -> None:
+    history()
+    train_model(tenant_id=T, kind="lead_score")
+    with reading(T) as session:
+        found = importance_view(session, T, "lead_score")
+        risk = importance_view(session, T, "churn")
+    assert (found["rows"], found["learnt_from"], found["why_not"]) == (240, True, None)
+    first = found["meanings"][0]
+    assert "showings" in first["features"]
+    assert first["interval"][0] > 0
+    assert first["interval"][0] <= first["log_loss"] <= first["interval"][1]
+    assert risk["meanings"] == []
+    assert "written table" in risk["why_not"]
+
+
+def test_with_few_outcomes_a_model_says_nothing() -> None:
+    history(20)
+    with reading(T) as session:
+        found = importance_view(session, T, "lead_score")
+    assert (found["meanings"], found["why_not"]) == ([], "too few leads with a known outcome to tell")
