@@ -79,11 +79,13 @@ def _waiting(request: LearnSignals) -> JsonObject:
     with reading(request.tenant_id) as session:
         head = heads.get(session, request.tenant_id, target=request.target)
     known = {"generation": 0, "cursor": 0} if head is None else {"generation": head.generation, "cursor": head.cursor}
-    return {"target": request.target, "state": "unchanged", "applied": 0, **known, "signals": None, "leader": None}
+    unknown: JsonObject = {"signals": None, "leader": None, "log_loss": None, "weights": {}}
+    return {"target": request.target, "state": "unchanged", "applied": 0, **known, **unknown}
 
 
 def _view(request: LearnSignals, progress: Progress) -> JsonObject:
     learner = progress.learner
+    report = None if learner is None or not learner.model.signals else learner.model.report()
     return {
         "target": request.target,
         "state": progress.state,
@@ -91,5 +93,7 @@ def _view(request: LearnSignals, progress: Progress) -> JsonObject:
         "generation": 0 if learner is None else learner.generation,
         "cursor": 0 if learner is None else learner.cursor,
         "signals": 0 if learner is None else learner.model.signals,
-        "leader": None if learner is None or not learner.model.signals else learner.model.report().leader,
+        "leader": None if report is None else report.leader,
+        "log_loss": None if report is None else report.log_loss,
+        "weights": {} if report is None else dict(report.weights),
     }

@@ -76,3 +76,7 @@ class Learnt(Answer):
     signals: Count | None
     #: the learner that is the best of late; null: nothing was learnt yet
     leader: LearnerType | None
+    #: of the blend, over all that was learnt, each outcome foretold before it was learnt
+    log_loss: float | None
+    #: expert of the blend -> its weight now
+    weights: dict[str, Probability]

@@ -26,7 +26,8 @@ from workers.cli.base.command import CommandFailed
 from workers.cli.base.formatting import there
 from workers.cli.base.output import facts, say
 from workers.cli.base.zones import lead_zones, times_of
-from workers.cli.cluster.sample import MESSAGES, SAMPLE, messages_moved_to, moved_to
+from workers.cli.cluster import turning_market
+from workers.cli.cluster.sample import MESSAGES, OUTCOMES, SAMPLE, messages_moved_to, moved_to
 from workers.cli.leads.action_views import show_actions, show_risk, way
 from workers.cli.leads.personalization_view import show_personalization
 from workers.cli.leads.scores import chosen, run_assessment
@@ -40,9 +41,9 @@ TENANT = "demo"
 CALLS = 20
 #: leads most at risk for whom the demo plans, and those of them among whom it looks for some to show
 AT_RISK, LOOKED_AT = 100, 30
-STEPS = 5
+STEPS = 6
 #: file of the sample -> the module that writes it
-WRITERS = {SAMPLE: "generate", MESSAGES: "messages"}
+WRITERS = {SAMPLE: "generate", MESSAGES: "messages", OUTCOMES: "outcomes"}
 #: where the set-up of README puts the command
 COMMAND = ".venv/bin/hearth"
 #: what may become of a lead that is planned for; the first that is found is told in full
@@ -60,8 +61,9 @@ class Walk:
     step: int = 0
     #: a lead of the list
     example: str = ""
-    #: one sentence
+    #: a sentence each
     brought: str = ""
+    learnt: str = ""
 
     def _say(self, text: str) -> None:
         self.step += 1
@@ -69,7 +71,7 @@ class Walk:
 
     def through(self, caller: Client) -> None:
         """Run every step; raise CommandFailed when one fails."""
-        if missing := [file for file in (SAMPLE, MESSAGES) if not file.is_file()]:
+        if missing := [file for file in WRITERS if not file.is_file()]:
             raise CommandFailed(f"{missing[0]} is missing; `python -m examples.{WRITERS[missing[0]]}` writes it")
         click.echo("Hearth's demo: SIMULATED leads of an invented brokerage; no real person is in it.")
         caller.call("hearth.tenants.configure", settings={"name": "Simulated brokerage"}, actor="hearth demo")
@@ -88,6 +90,7 @@ class Walk:
         self.example = str(lead["external_id"])
         with times_of(TENANT), there(zones.get(lead["lead_id"])):
             _show_how_to_speak(self.example, caller.call("hearth.leads.card", lead_id=lead["lead_id"]))
+        self.learnt = turning_market.through(caller, self._say)
 
     def _import(self, caller: Client) -> None:
         self._say(f"importing {SAMPLE.name}, a few rows of it bad on purpose, with all its times moved to end now")
@@ -146,7 +149,8 @@ class Walk:
         click.echo(f"  logs              {chosen.home / 'logs'}")
         click.echo(f"  your own leads    {_command()} backfill --help")
         click.echo("  your own CRM      docs/quickstart.md")
-        click.echo(f"\n{self.brought}")
+        click.echo(f"  how models fare   {command} models monitor --tenant {turning_market.TENANT}")
+        click.echo(f"\n{self.brought}\n{self.learnt}")
         if keep:
             click.echo("The cluster stays up until Ctrl-C.")
 

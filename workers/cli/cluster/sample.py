@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _EXAMPLES = Path(__file__).parents[3] / "examples"
-SAMPLE, MESSAGES = _EXAMPLES / "leads.csv", _EXAMPLES / "messages.csv"
+SAMPLE, MESSAGES, OUTCOMES = (_EXAMPLES / name for name in ("leads.csv", "messages.csv", "outcomes.csv"))
 #: a time of the sample, in whatever column
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
