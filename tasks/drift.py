@@ -15,7 +15,7 @@ from db.repositories.monitoring import scores, windows
 from db.session import EVERY_TENANT, Session, reading
 from domain.documents import JsonObject
 from domain.drift import ONLINE, WEEK
-from tasks.contracts.drift import CheckDrift, CheckModel, CloseCheck, DriftReport
+from tasks.contracts.drift import CheckDrift, CheckModel, CloseCheck, ReadDrift
 from tasks.contracts.system import Upkeep
 from tasks.runtime import schedule
 from tasks.runtime.context import TaskContext, TaskResult
@@ -67,8 +67,8 @@ def close(session: Session, request: CloseCheck, context: TaskContext) -> TaskRe
     return TaskResult(data={"checked": len(records), "retrain": _retrain(context, records)})
 
 
-@query("hearth.drift.report", DriftReport, queue="inference", scope="read")
-def report(session: Session, request: DriftReport, context: TaskContext) -> TaskResult:
+@query("hearth.drift.report", ReadDrift, queue="inference", scope="read")
+def report(session: Session, request: ReadDrift, context: TaskContext) -> TaskResult:
     """Return the newest check of each model, and the drift that was found."""
     newest = {record.kind: record for record in windows.history(session, request.tenant_id, since=context.now - SHOWN)}
     found = windows.findings(session, request.tenant_id, since=context.now - timedelta(days=request.days))

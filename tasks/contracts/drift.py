@@ -49,7 +49,7 @@ class CloseCheck(Request):
     begun_at: Moment
 
 
-class DriftReport(Request):
+class ReadDrift(Request):
     """Read the newest check of each model, and the drift that was found."""
 
     #: number of past days whose findings are told
