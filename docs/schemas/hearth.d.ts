@@ -21,6 +21,8 @@ export interface Tasks {
   "hearth.backfill.csv": { request: BackfillCsv; data: BackfillCsvAnswer };
   "hearth.churn.predict": { request: PredictChurn; data: PredictChurnAnswer };
   "hearth.conversations.analyze": { request: AnalyzeConversation; data: AnalyzeConversationAnswer };
+  "hearth.drift.check": { request: CheckDrift; data: DriftChecks };
+  "hearth.drift.report": { request: ReadDrift; data: DriftReport };
   "hearth.events.ingest": { request: IngestEvents; data: IngestedEvents };
   "hearth.events.replay": { request: ReplayEvents; data: ReplayedEvents };
   "hearth.interventions.pause": { request: PauseInterventions; data: PauseState };
@@ -41,7 +43,13 @@ export interface Tasks {
   "hearth.leads.upsert": { request: UpsertLeads; data: UpsertedLeads };
   "hearth.leads.withdraw_override": { request: WithdrawOverride; data: OverrideWithdrawn };
   "hearth.leads.worklist": { request: WorklistRequest; data: Worklist };
+  "hearth.models.decide": { request: DecideModel; data: ModelDecision };
+  "hearth.models.history": { request: ReadModelHistory; data: ModelHistory };
+  "hearth.models.retrain": { request: RetrainModels; data: Retraining };
+  "hearth.models.rollback": { request: RollBackModel; data: ModelDecision };
   "hearth.models.train": { request: TrainModel; data: Training };
+  "hearth.models.tune": { request: TuneModel; data: StartedStudy };
+  "hearth.models.tuning": { request: Tuning; data: Study };
   "hearth.online.learn": { request: LearnSignals; data: Learnt };
   "hearth.outbound.pull": { request: PullEvents; data: Events };
   "hearth.outcomes.record": { request: RecordOutcomes; data: RecordedOutcomes };
@@ -77,7 +85,11 @@ export interface EventData {
   "intervention.resumed": InterventionResumed;
   "lead.corrected": LeadCorrected;
   "lead.forgotten": LeadForgotten;
+  "model.drifted": ModelDrifted;
   "model.promoted": ModelPromoted;
+  "model.refused": ModelRefused;
+  "model.rolled_back": ModelRolledBack;
+  "model.waiting": ModelWaiting;
   "plan.waiting": PlanWaiting;
   "risk.changed": RiskChanged;
   "scores.refreshed": ScoresRefreshed;
@@ -280,6 +292,24 @@ export interface Bands {
   warm?: number;
 }
 
+/** Open leads whose band would be another one if a new model scored them. */
+export interface BandsChanged {
+  share: number;
+  up: number;
+  down: number;
+  leads: number;
+}
+
+/** What an online learner last told of itself. */
+export interface Blend {
+  signals: number | null;
+  weights: Record<string, number> | null;
+  calibrated: number | null;
+  leader: string | null;
+  accuracy: number | null;
+  log_loss: number | null;
+}
+
 /** Where the next better band begins. */
 export interface Border {
   band: string;
@@ -346,6 +376,7 @@ export interface Card {
   history: Array<PastScore>;
   risk: Risk | null;
   personalization: Personalization | null;
+  online?: OnlineScores | null;
   actions: CardActions;
   consent: ConsentView;
   events: Array<CardEvent>;
@@ -434,6 +465,21 @@ export interface Channels {
   call: "refused" | "in_doubt" | "granted" | "withheld" | "unknown";
 }
 
+/** Check models for drift: their performance, their scores, and what they read. */
+export interface CheckDrift {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  kinds?: Array<"lead_score" | "churn" | "online_reply" | "online_booking" | "online_won" | "online_churned">;
+  /** @default 7 */
+  window?: number;
+  as_of?: string | null;
+}
+
 /** How far behind the cluster is. */
 export interface ClusterState {
   queues: Record<string, QueueState>;
@@ -458,7 +504,7 @@ export interface ConfigureTenant {
   /** @default false */
   dry_run?: boolean;
   /**
-   * @default {"name": null, "timezone": null, "bands": null, "silence_days": null, "scoring_interval": null, "stages": null, "custom_fields": null, "merge_on": null, "retention_days": null, "thresholds": null, "threshold_cooldown": null, "worth": null, "capacity": null, "pool": null, "vertical": null, "interventions": null, "sender": null, "callback": null}
+   * @default {"name": null, "timezone": null, "bands": null, "silence_days": null, "scoring_interval": null, "stages": null, "custom_fields": null, "merge_on": null, "retention_days": null, "thresholds": null, "threshold_cooldown": null, "max_band_changes": null, "retraining_days": null, "worth": null, "capacity": null, "pool": null, "vertical": null, "interventions": null, "sender": null, "callback": null}
    */
   settings?: TenantSettings;
   /** @default "api" */
@@ -580,6 +626,22 @@ export interface DecideConsent {
   actor: string;
 }
 
+/** Say yes or no to a version of a model: it computes the scores from now on, or it does not. */
+export interface DecideModel {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  version: string;
+  decision: "yes" | "no";
+  actor: string;
+  /** @default "decided by a person" */
+  reason?: string;
+}
+
 /** A lead's consent after a person's decision. */
 export interface Decided {
   contactable: boolean;
@@ -589,6 +651,13 @@ export interface Decided {
   external_id: string | null;
   source_system: string | null;
   decision: "refused" | "open";
+}
+
+/** How long the window's labels took to be known, in hours. */
+export interface Delay {
+  labels: number;
+  p50_hours: number;
+  p90_hours: number;
 }
 
 /** What interventions change. */
@@ -601,6 +670,41 @@ export interface Difference {
 /** The leads of which a person must decide whether they refused, the longest waiting first. */
 export interface Doubts {
   leads: Array<LeadInDoubt>;
+}
+
+/** One thing that has changed. */
+export interface DriftAlert {
+  series: string;
+  level: "watch" | "warning" | "retrain";
+  direction: "worse" | "better";
+  effect: number;
+  reason: string;
+}
+
+/** The checks that were made: one kind is checked at once; of several, `hearth.drift.report` tells when they are. */
+export interface DriftChecks {
+  checks: Array<ModelCheck>;
+  started: Array<string>;
+}
+
+/** One drift of one model. */
+export interface DriftFound {
+  series: string;
+  level: "watch" | "warning" | "retrain";
+  direction: "worse" | "better";
+  effect: number;
+  reason: string;
+  kind: string;
+  version: string;
+  at: string;
+  since: string;
+  found_at: string;
+}
+
+/** The newest check of each model, and the drift that was found, newest first. */
+export interface DriftReport {
+  checks: Array<ModelCheck>;
+  findings: Array<DriftFound>;
 }
 
 /** Whether interventions help: leads sent to compared with leads held out. */
@@ -652,6 +756,16 @@ export interface Envelope {
 /** Any answer of 400 and above. */
 export interface ErrorAnswer {
   error: GatewayError;
+}
+
+/** The figures to be expected of the window's scores if their probabilities are true; no label is needed. */
+export interface Estimate {
+  rows: number;
+  accuracy: number;
+  log_loss: number;
+  brier: number;
+  accuracy_error: number;
+  brier_error: number;
 }
 
 /** The place of an event about a person who was erased since: without content, so that the stream has no gaps. */
@@ -1226,6 +1340,8 @@ export interface Learnt {
   cursor: number;
   signals: number | null;
   leader: "logistic_regression" | "passive_aggressive" | "gaussian_nb" | "knn" | "hoeffding_tree" | "hoeffding_adaptive_tree" | "adaptive_random_forest" | "adwin_bagging" | null;
+  log_loss: number | null;
+  weights: Record<string, number>;
 }
 
 /** A lead's consent: the state of each channel, and the newest statements. */
@@ -1303,12 +1419,109 @@ export interface MessageIn {
   channel?: string | null;
 }
 
+/** One change of the champion, or one verdict on a challenger. */
+export interface ModelChange {
+  change: string;
+  version: string;
+  from_version: string | null;
+  to_version: string | null;
+  actor: string;
+  reason: string;
+  look: number | null;
+  at: string;
+}
+
+/** One check of one model. */
+export interface ModelCheck {
+  kind: string;
+  version: string;
+  since: string;
+  until: string;
+  scored: number;
+  labels: number;
+  action: "none" | "warn" | "retrain" | "rollback";
+  direction: "worse" | "better" | null;
+  checked_at: string;
+  performance: Performance | null;
+  estimate: Estimate | null;
+  training: Trained | null;
+  score: Shift | null;
+  inputs: Array<Shift>;
+  features: number;
+  label_delay: Delay | null;
+  online: Blend | null;
+  alerts: Array<DriftAlert>;
+}
+
+/** Who computes the scores of a kind from now on. */
+export interface ModelDecision {
+  kind: string;
+  champion: string | null;
+  retired: string | null;
+}
+
+/** A check found that a model has become worse, or is likely to: `hearth.drift.report` has the figures. */
+export interface ModelDrifted {
+  kind: string;
+  version: string;
+  action: "none" | "warn" | "retrain" | "rollback";
+  series: string;
+  level: "watch" | "warning" | "retrain";
+  since: string;
+  effect: number;
+  reason: string;
+}
+
+/** Who answered at a time, and what was decided. */
+export interface ModelHistory {
+  kind: string;
+  at: string;
+  version: string | null;
+  since: string | null;
+  changes: Array<ModelChange>;
+}
+
 /** A new model computes the scores from now on. */
 export interface ModelPromoted {
   kind: string;
   version: string;
   scope: "tenant" | "pooled";
   reason: string;
+  bands_changed?: BandsChanged | null;
+  actor?: string | null;
+  retired?: string | null;
+}
+
+/** A new model was compared and does not compute scores; why is in `reason`. */
+export interface ModelRefused {
+  kind: string;
+  version: string;
+  scope: "tenant" | "pooled";
+  reason: string;
+  bands_changed?: BandsChanged | null;
+  actor?: string | null;
+  retired?: string | null;
+}
+
+/** A promotion was taken back; the model before it computes the scores again. */
+export interface ModelRolledBack {
+  kind: string;
+  version: string;
+  left: string;
+  scope: "tenant" | "pooled";
+  actor: string;
+  reason: string;
+}
+
+/** A new model has earned it, and waits for a person's yes: `hearth models promote`. */
+export interface ModelWaiting {
+  kind: string;
+  version: string;
+  scope: "tenant" | "pooled";
+  reason: string;
+  bands_changed?: BandsChanged | null;
+  actor?: string | null;
+  retired?: string | null;
 }
 
 /** An amount in the tenant's own figures. */
@@ -1365,6 +1578,43 @@ export interface NotPersonalized {
   source_system?: string | null;
   ended?: string | null;
   blocked?: Array<string> | null;
+}
+
+/** The online score of a lead that moved most, in short. */
+export interface OnlineBrief {
+  target: "reply" | "booking" | "won" | "churned";
+  probability: number;
+  confidence: number;
+  change: OnlineChange;
+  text: string;
+}
+
+/** How far an online score has moved in the last days. */
+export interface OnlineChange {
+  points: number;
+  since: string;
+  before: number;
+}
+
+/** What the online learners say of one target. */
+export interface OnlineScore {
+  target: "reply" | "booking" | "won" | "churned";
+  question: string;
+  status: "cold" | "ready";
+  probability: number;
+  confidence: number;
+  signals: number;
+  as_of: string;
+  model: string;
+  prediction_id: string;
+  change: OnlineChange | null;
+  text: string;
+}
+
+/** What the online learners say of a lead, beside the models: it decides nothing by itself. */
+export interface OnlineScores {
+  text: string | null;
+  scores: Array<OnlineScore>;
 }
 
 /** List leads of which a person must decide whether they refused contact. */
@@ -1526,6 +1776,18 @@ export interface PauseState {
   intervention: "proactive_outreach" | "value_reinforcement" | "personal_attention" | "incentive_offer" | "timeline_acceleration" | "concern_addressing" | "social_proof" | "expert_consultation" | "customized_solution" | "relationship_rebuilding" | "*";
   paused: boolean;
   changed: boolean;
+}
+
+/** The figures of scores whose labels came within the window, in the order in which they came. */
+export interface Performance {
+  labels: number;
+  positives: number;
+  accuracy: number;
+  log_loss: number;
+  brier: number;
+  ece: number;
+  no_change: number;
+  kappa_t: number | null;
 }
 
 /** How to speak to a lead. */
@@ -1728,6 +1990,34 @@ export interface Rates {
   held_out: number | null;
 }
 
+/** Read the newest check of each model, and the drift that was found. */
+export interface ReadDrift {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  /** @default 90 */
+  days?: number;
+}
+
+/** Read who answered at a time, and what was decided about models of a kind. */
+export interface ReadModelHistory {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  kind: "lead_score" | "churn";
+  at?: string | null;
+  /** @default 100 */
+  limit?: number;
+}
+
 /** What can be answered for a tenant now. */
 export interface Readiness {
   leads: LeadCounts;
@@ -1898,6 +2188,40 @@ export interface ResumeInterventions {
   actor: string;
 }
 
+/**
+ * Train challengers of some kinds of model on the newest labels, and let them earn their place.
+ *
+ * A kind that is being retrained is not started again.
+ */
+export interface RetrainModels {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  kinds?: Array<"lead_score" | "churn"> | null;
+  /** @default "request" */
+  cause?: "schedule" | "drift" | "request";
+  /** @default "auto" */
+  promote?: "auto" | "ask" | "never";
+  since?: string | null;
+}
+
+/** The runs that were started, and those of the same kinds that go on. */
+export interface Retraining {
+  runs: Array<RetrainingRun>;
+}
+
+/** One run of one kind of model. */
+export interface RetrainingRun {
+  retraining_id: string;
+  kind: string;
+  state: "running" | "promoted" | "shadow" | "asked" | "refused" | "too_few_labels" | "failed" | "late";
+  new: boolean;
+}
+
 /** Approve or reject an action that waits for a person. */
 export interface ReviewAction {
   tenant_id: string;
@@ -1933,6 +2257,7 @@ export interface Risk {
   note: string | null;
   model: string;
   scope: "tenant" | "pooled" | "scorecard";
+  what_if?: WhatIf | null;
 }
 
 /** The risk that a lead goes cold, in short. */
@@ -1950,6 +2275,21 @@ export interface RiskChanged {
   level: "very_low" | "low" | "medium" | "high" | "critical";
   was: "very_low" | "low" | "medium" | "high" | "critical";
   probability: number;
+}
+
+/** Go back to the champion before the present one; again goes one further. */
+export interface RollBackModel {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  kind: "lead_score" | "churn";
+  actor: string;
+  /** @default "rollback" */
+  reason?: string;
 }
 
 /** What one gate said of an action, and by which rule. */
@@ -2098,6 +2438,16 @@ export interface SentLeadScore {
   score: number;
 }
 
+/** How far a feature, or the score, has moved from the training. */
+export interface Shift {
+  feature: string;
+  psi: number;
+  ks: number;
+  p_value: number;
+  effect: number;
+  shifted: "none" | "new" | "seasonal" | "standing";
+}
+
 /** A closed lead that the model sees much like this one. */
 export interface SimilarLead {
   lead_id: string;
@@ -2152,6 +2502,19 @@ export interface StartedImport {
   resumed: boolean;
 }
 
+/** The search that was started, or the one of its kind that goes on; `hearth.models.tuning` says how far it is. */
+export interface StartedStudy {
+  study_id: string | null;
+  kind: string;
+  state: "searching" | "training" | "finished" | "failed" | null;
+  new: boolean;
+  rows: number;
+  trials: number;
+  folds: number;
+  space: Array<string>;
+  missing: Record<string, number>;
+}
+
 /** What was said about one channel, without the words. */
 export interface Statement {
   channel: "all" | "email" | "sms" | "call" | "mail";
@@ -2175,6 +2538,30 @@ export interface Status {
   request_id?: string | null;
   /** @default false */
   dry_run?: boolean;
+}
+
+/** How far a search is, what it tried, and what came of it. */
+export interface Study {
+  study_id: string;
+  kind: string;
+  state: "searching" | "training" | "finished" | "failed";
+  rows: number;
+  seed: number;
+  as_of: string;
+  planned: number;
+  folds: number;
+  budget_minutes: number;
+  space: Array<string>;
+  stop: string | null;
+  best_trial: number | null;
+  usual_loss: number | null;
+  best_loss: number | null;
+  version: string | null;
+  promoted: boolean | null;
+  reason: string | null;
+  created_at: string;
+  ended_at: string | null;
+  trials: Array<Trial>;
 }
 
 /** The lead an outcome is about: our id, or the CRM's. */
@@ -2242,6 +2629,8 @@ export interface TenantSettings {
   retention_days?: Partial<Record<"profile" | "behaviour" | "features" | "scores" | "imports" | "messages" | "results" | "told" | "exports", number>> | null;
   thresholds?: Record<string, Threshold> | null;
   threshold_cooldown?: number | null;
+  max_band_changes?: number | null;
+  retraining_days?: number | null;
   worth?: Worth | null;
   capacity?: Capacity | null;
   pool?: "off" | "use" | "share" | null;
@@ -2325,10 +2714,17 @@ export interface TrainModel {
   scope?: "tenant" | "pooled";
   as_of?: string | null;
   /** @default "auto" */
-  promote?: "auto" | "never";
+  promote?: "auto" | "ask" | "never";
   /** @default 0 */
   seed?: number;
+  since?: string | null;
   options?: Record<string, number> | null;
+}
+
+/** The squared error of the model out of fold, and the one that its probabilities let expect. */
+export interface Trained {
+  brier: number;
+  expected_brier: number;
 }
 
 /** What a training has brought; status `insufficient_data` where there was too little to learn from. */
@@ -2338,11 +2734,68 @@ export interface Training {
   rows: number;
   metrics: Record<string, unknown>;
   promoted: boolean;
+  verdict?: "promote" | "shadow" | "ask" | "refuse" | null;
+  bands_changed?: BandsChanged | null;
   reason: string;
   version: string | null;
   left_out: Record<string, number>;
   usable?: UsableLeads | null;
   missing: Record<string, number>;
+}
+
+/** One choice of hyperparameters, and how it did. */
+export interface Trial {
+  number: number;
+  params: Record<string, number>;
+  state: "open" | "complete" | "failed" | "cut";
+  loss: number | null;
+  losses: Array<number | null>;
+  auc: number | null;
+  done: number;
+  attempts: number;
+  seconds: number;
+  errors: Array<string>;
+}
+
+/**
+ * Search for better hyperparameters of a kind of model, on the tenant's own leads.
+ *
+ * The search goes on in the background; `hearth.models.tuning` says how far it is. What wins is trained on all rows
+ * and promoted if it earns it, as after any training.
+ */
+export interface TuneModel {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  kind: "lead_score" | "churn";
+  /** @default 20 */
+  trials?: number;
+  /** @default 3 */
+  folds?: number;
+  /** @default 30.0 */
+  budget?: number;
+  /** @default "auto" */
+  promote?: "auto" | "ask" | "never";
+  /** @default 0 */
+  seed?: number;
+  as_of?: string | null;
+}
+
+/** Read how far a search is, and what it tried. */
+export interface Tuning {
+  tenant_id: string;
+  /** @default "1" */
+  contract?: "1";
+  idempotency_key?: string | null;
+  request_id?: string | null;
+  /** @default false */
+  dry_run?: boolean;
+  kind: "lead_score" | "churn";
+  study_id?: string | null;
 }
 
 /** A message with which the tone changed. */
@@ -2603,6 +3056,7 @@ export interface WorklistRow {
   send_window?: SendWindowBrief | null;
   suggestion?: Advice | null;
   what_if?: WhatIfBrief | null;
+  online?: OnlineBrief | null;
 }
 
 /** The worth of a closed deal to the tenant, in its own figures; without them no amount of money is ever shown. */
