@@ -388,6 +388,18 @@ def test_running_workers_take_a_new_champion_up_and_go_back_from_it(ask, hearth,
     assert scorer() == trained["version"]
     refused = hearth("models", "rollback", "--tenant", TENANT)
     assert (refused.exit_code, "no former champion" in refused.stderr) == (1, True)
+    told = ask("models", "history", "--tenant", TENANT, "--kind", "lead_score")["changes"]
+    assert [(row["change"], row["to"], row["actor"]) for row in told[:2]] == [
+        ("rollback", trained["version"], "hearth models"),
+        ("promotion", newer, "ada.quill"),
+    ]
+    for row in told[:2]:
+        answering = ask("models", "list", "--tenant", TENANT, "--at", row["at"])["answering"]
+        assert (answering[0]["version"], answering[0]["since"]) == (row["to"], row["at"])
+    before = ask("models", "list", "--tenant", TENANT, "--at", "2020-01-01")["answering"]
+    assert [one["version"] for one in before] == [None, None]
+    refused = hearth("models", "refuse", trained["version"], "--tenant", TENANT)
+    assert (refused.exit_code, "no challenger but champion" in refused.stderr) == (1, True)
     assert ask("audit", "verify", "--tenant", TENANT)["ok"]
 
 
