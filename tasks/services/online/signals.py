@@ -5,6 +5,7 @@ A signal that is stored is learnt: the message that asks for it is written in th
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from db.records import MaturedSignal, ScoredSnapshot, SignalDraft
 from db.repositories.online import scored_snapshots, signals
 from db.repositories.online.scored_snapshots import Question
+from db.repositories.sql import in_batches
 from db.session import Session
 from domain.targets import MEANINGS, SignalOrigin, Target
 from tasks.runtime.context import TaskContext
@@ -19,6 +21,8 @@ from tasks.services.online.meanings import Event, answers
 
 #: how much later than it happened something may be told and still be in time for its label
 GRACE = timedelta(hours=1)
+#: leads whose labels of churn one message has read again
+AT_ONCE = 500
 _LONGEST = max(meaning.horizon for meaning in MEANINGS.values())
 
 
@@ -99,17 +103,20 @@ def draft_of(
 
 def _contradictions(session: Session, context: TaskContext, late: Sequence[tuple[str, Event]]) -> list[SignalDraft]:
     """Return the labels of horizons that had passed in which something happened; have those of churn read again."""
-    lead_ids = sorted({lead_id for lead_id, _ in late})
+    of_leads: dict[str, list[Event]] = defaultdict(list)
+    for lead_id, event in late:
+        of_leads[lead_id].append(event)
     since = min(event.occurred_at for _, event in late) - _LONGEST
-    standing = scored_snapshots.matured(session, context.tenant_id, lead_ids=lead_ids, since=since)
+    standing = scored_snapshots.matured(session, context.tenant_id, lead_ids=sorted(of_leads), since=since)
     within = [
         (signal, event)
         for signal in standing
-        for lead_id, event in late
-        if signal.snapshot.lead_id == lead_id and _is_within(signal, event)
+        for event in of_leads[signal.snapshot.lead_id]
+        if _is_within(signal, event)
     ]
-    if churned := sorted({signal.snapshot.lead_id for signal, _ in within if signal.target == "churned"}):
-        context.enqueue("hearth.online.mature", tenant_id=context.tenant_id, lead_ids=churned)
+    churned = sorted({signal.snapshot.lead_id for signal, _ in within if signal.target == "churned"})
+    for batch in in_batches(churned, AT_ONCE):
+        context.enqueue("hearth.online.mature", tenant_id=context.tenant_id, lead_ids=batch)
     return [
         draft_of(signal.target, signal.snapshot, label=True, origin="outcome", at=event.occurred_at)
         for signal, event in within
