@@ -21,7 +21,6 @@ from threadpoolctl import threadpool_limits
 from benchmarks import harness, simulated_journeys, tables
 from benchmarks.figures import Figures, Outcome, Ratio, rounded, spread
 from benchmarks.lever_steps import Asked, calmer, of_steps, warmer
-from domain.risk import HORIZON_DAYS
 from ml.arrays import Bools, Floats
 from ml.churn.scorer import ChurnScorer
 from ml.ensemble.stacking import GB, LR, RF
@@ -40,6 +39,8 @@ from ml.training.evaluation import auc
 SEED = 0
 #: day of a simulated lead's life that it is scored on, days after it within which it has to come far, and that stage
 DAY, WITHIN, FAR = 60, 45, 3
+#: days without a sign after which a simulated lead counts as cold: within the 30 of a real risk nearly all give one
+QUIET = 7
 #: goals: reasons that move the score the way they say, steps that cross the border when they are done
 DIRECTION_GOAL, CROSS_GOAL = 0.9, 0.9
 
@@ -62,7 +63,7 @@ class Journeys:
     profiles: Sequence[LeadProfile]
     #: whether each comes far within some weeks
     far: Bools
-    #: whether nothing is heard of it within the horizon of a risk
+    #: whether nothing is heard of it for some days
     cold: Bools
 
 
@@ -109,8 +110,8 @@ def _journeys(count: int) -> Journeys:
 
 
 def _heard_of(profile: LeadProfile) -> bool:
-    """Whether the lead does anything within the horizon of a risk."""
-    horizon = profile.as_of + timedelta(days=HORIZON_DAYS)
+    """Whether the lead does anything in the days after."""
+    horizon = profile.as_of + timedelta(days=QUIET)
     return any(
         event.direction == "inbound" and profile.as_of < event.occurred_at <= horizon for event in profile.interactions
     )
