@@ -153,6 +153,8 @@ def about_the_tenant(call: Caller) -> None:
     call("models.train", kind="lead_score")
     call("leads.upsert", leads=[closed(number) for number in range(300)])
     assert call("models.train", kind="lead_score")["version"] is not None
+    call("drift.check", kinds=["lead_score"])
+    call("drift.report")
     newer = call("models.train", kind="lead_score", promote="never", seed=1)["version"]
     call("models.decide", version=newer, decision="yes", actor="ada.quill")
     call("models.rollback", kind="lead_score", actor="ada.quill")
