@@ -90,7 +90,7 @@ class Run:
 
 def measure(quick: bool) -> Outcome:
     """One search without kills, then the same with kills."""
-    plan = Plan(leads=2500, trials=6, folds=2, kills=1) if quick else Plan(leads=4500, trials=20, folds=3, kills=3)
+    plan = Plan(leads=2500, trials=6, folds=2, kills=1) if quick else Plan(leads=2600, trials=20, folds=3, kills=3)
     with harness.site("postgresql", beat=True) as site:
         tenant_id = f"bench-{uuid4().hex[:12]}"
         site.call("hearth.tenants.configure", tenant_id=tenant_id, settings={})
