@@ -107,6 +107,8 @@ def test_without_a_signal_nothing_is_written():
         "cursor": 0,
         "signals": 0,
         "leader": None,
+        "log_loss": None,
+        "weights": {},
     }
     with reading(T) as session:
         assert heads.of_tenant(session, T) == []
