@@ -10,7 +10,7 @@ import numpy as np
 from domain.learners import LEARNERS
 from ml.arrays import Floats
 from ml.errors import FeatureError
-from ml.online.blend import BLENDED, EXPERTS, Blend
+from ml.online.blend import BLENDED, EDGE, EXPERTS, Blend
 from ml.online.encoding import FeatureEncoder, Features, Row
 from ml.online.learner_set import LearnerSet
 from ml.online.prequential import Prequential
@@ -25,7 +25,7 @@ class OnlineModel:
     """Scores a snapshot's features, and learns from its outcome.
 
     It draws random numbers from `seed` alone: the same outcomes give the same state and scores, bit for bit. `prior` is
-    the probability before the first outcome.
+    the probability before the first outcome; one of 0 or 1 is taken for nearly so.
 
     >>> model = OnlineModel(seed=0, prior=0.2)
     >>> model.score({"views": 3}).probability, model.score({"views": 3}).confidence
@@ -43,7 +43,8 @@ class OnlineModel:
         self.signals = 0
         self.encoder_ = FeatureEncoder()
         self.learners_ = LearnerSet(seed)
-        self.blend_ = Blend(np.array([1 - prior, prior]))
+        inside = min(max(prior, EDGE), 1 - EDGE)
+        self.blend_ = Blend(np.array([1 - inside, inside]))
         self.served_ = Prequential(2)
         self.unchanged_ = 0
         self.race_ = Race(2)

@@ -31,6 +31,15 @@ def test_before_the_first_outcome_the_prior_is_said_without_confidence():
     assert len(score.experts) == len(EXPERTS)
 
 
+@pytest.mark.parametrize("prior", [0.0, 1.0])
+def test_a_prior_that_is_sure_is_taken_for_nearly_so(prior):
+    model = OnlineModel(seed=0, prior=prior)
+    for features in FEATURES[:5]:
+        score = model.learn(features, prior == 0.0)
+        assert 0 < score.probability < 1
+        assert all(0 < said < 1 for said in score.experts)
+
+
 def test_while_only_one_outcome_was_seen_there_is_no_confidence():
     model = OnlineModel(seed=0)
     for features in FEATURES[:30]:
