@@ -28,6 +28,7 @@ MODULES = (
     "churn_speed",
     "planning",
     "signal_labels",
+    "drift_quality",
     "interventions",
     "refusals",
     "language_accuracy",
