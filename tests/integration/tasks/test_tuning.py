@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import util
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import delete
 
 from db.models import ScheduleSlot
@@ -24,6 +26,8 @@ from tasks.runtime.leases import leased
 from tasks.services.tuning import fold_lease, search, study_rows
 from tasks.tenants import configure
 from tests.support.tuning import expire_leases, leads, spend, waiting, work
+from workers.base.settings import settings
+from workers.cli import main
 
 pytestmark = pytest.mark.usefixtures("workspace_folder", "database")
 
@@ -332,3 +336,43 @@ def swept():
     with transaction(EVERY_TENANT) as session:
         session.execute(delete(ScheduleSlot))
     return tune_sweep()["data"]
+
+
+@pytest.fixture
+def hearth(database, test_keyring, tmp_path, monkeypatch):
+    """Run a command on this test's database, without a cluster."""
+    for name, value in {
+        "DATABASE_URL": database,
+        "HEARTH_KEYS": test_keyring.dump(),
+        "HEARTH_HOME": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    yield lambda *args: CliRunner().invoke(main, ["tune", "lead_score", "--tenant", T, *args], prog_name="hearth")
+    settings.cache_clear()
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_command_shows_a_search_and_writes_its_page(hearth, tmp_path):
+    assert "there was no search of this kind" in hearth("--show").output
+    start()
+    work(T)
+    told = found()
+    page = tmp_path / "tuning.html"
+    shown = json.loads(hearth("--show", "--html", str(page), "--json").stdout)
+    assert (shown["state"], shown["best_trial"], len(shown["trials"])) == ("finished", told["best_trial"], 8)
+    assert "<h1" in page.read_text()
+    said = hearth("--show").output
+    assert f"penalty {told['trials'][told['best_trial']]['params']['penalty']:g}" in said
+    assert "the usual ones" in said
+    assert told["version"] in said
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_command_fails_where_no_model_came_of_the_search(hearth):
+    study_id = start()["study_id"]
+    spend(T)
+    tune_end(tenant_id=T, study_id=study_id)
+    done = hearth("--show")
+    assert done.exit_code == 1
+    assert "nothing was trained: no trial was complete" in done.output
