@@ -20,6 +20,7 @@ MODULES = (
     "fairness",
     "backfill",
     "leads_accuracy",
+    "promotion_errors",
     "leads_latency",
     "explanations",
     "features_batch",
