@@ -1,7 +1,7 @@
 """`hearth.drift.*`: look whether models are still as good as they were, and act where they are not.
 
-A check of several models is a chord: they are checked in parallel, and what has surely become worse is trained again in
-one run. Each check is a row, so that a chord that gets lost loses nothing but that run, which the next check asks for.
+A check of several models is a chord: they are checked in parallel, and then what has surely become worse is trained
+again, the worst first. Each check is a row: where a chord gets lost, the next check asks again.
 """
 
 from __future__ import annotations
@@ -119,7 +119,10 @@ def _tell(context: TaskContext, record: WindowRecord, worst: FindingRecord) -> N
 def _retrain(context: TaskContext, records: list[WindowRecord]) -> list[str]:
     """Have the kinds trained again whose check asks for it; an online learner learns by itself."""
     asked = [record for record in records if record.action == "retrain" and not record.kind.startswith(ONLINE)]
-    kinds = [record.kind for record in sorted(asked, key=checking.harm_of, reverse=True)]
-    if kinds:
-        context.enqueue("hearth.models.retrain", tenant_id=context.tenant_id, kinds=kinds, cause="drift")
-    return kinds
+    worst_first = sorted(asked, key=checking.harm_of, reverse=True)
+    for record in worst_first:
+        since = record.body["worse_since"]
+        context.enqueue(
+            "hearth.models.retrain", tenant_id=context.tenant_id, kinds=[record.kind], cause="drift", since=since
+        )
+    return [record.kind for record in worst_first]

@@ -115,6 +115,8 @@ class ModelCheck(Published):
     #: null: nothing above the watch line
     direction: DriftDirection | None
     checked_at: Time
+    #: from which label on errors surely rose, as found within the window; null: they did not
+    worse_since: Time | None
     performance: Performance | None
     estimate: Estimate | None
     #: null: the model has no reference

@@ -51,10 +51,12 @@ def check_kind(session: Session, context: TaskContext, kind: str, *, days: int, 
         observed = replace(observed, first_probabilities=first, first=then, year_ago=year_ago)
         checked = check(observed, subject.reference)
     newest = labels.played[labels.since :]
+    findings = _findings(subject, checked, labels.played, context.now)
     body = {
         **_figures(subject, checked),
         "label_delay": _delay(newest),
         "online": _blend(session, context.tenant_id, subject),
+        "worse_since": _worse_since(findings, window),
     }
     record = WindowRecord(
         kind=subject.kind,
@@ -69,7 +71,7 @@ def check_kind(session: Session, context: TaskContext, kind: str, *, days: int, 
         body=body,
         computed_at=context.now,
     )
-    return Outcome(record=record, findings=_findings(subject, checked, labels.played, context.now))
+    return Outcome(record=record, findings=findings)
 
 
 def store(session: Session, context: TaskContext, outcome: Outcome) -> list[FindingRecord]:
@@ -177,6 +179,12 @@ def _findings(
         ),
         *(_finding(subject, alert, at=now, since=now, now=now) for alert in others),
     ]
+
+
+def _worse_since(findings: Sequence[FindingRecord], window: Window) -> str | None:
+    """Return from which label on errors surely rose, as found within the window; None where they did not."""
+    sure = [found for found in findings if found.level == "retrain" and found.at >= window.since]
+    return max(sure, key=lambda found: found.at).since.isoformat() if sure else None
 
 
 def _finding(subject: Subject, alert: Alert, *, at: datetime, since: datetime, now: datetime) -> FindingRecord:

@@ -168,7 +168,8 @@ def test_outcomes_that_turn_round_are_found_told_once_and_have_the_model_trained
     assert found["alerts"][0]["effect"] > 0.1
     [told] = events()
     assert (told["action"], told["series"], told["level"]) == ("retrain", "performance", "retrain")
-    assert follow_ups("hearth.models.retrain")[0]["kinds"] == [KIND]
+    [again] = follow_ups("hearth.models.retrain")
+    assert (again["kinds"], again["cause"], again["since"]) == ([KIND], "drift", found["worse_since"])
     # the same drift, looked at again
     asked()
     assert len(events()) == 1

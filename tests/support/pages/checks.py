@@ -61,6 +61,7 @@ def _record(place, *, kind, brier, alerts, online=None):
             "label_delay": {"labels": 120, "p50_hours": 30.0, "p90_hours": 90.0},
             "online": online,
             "alerts": alerts,
+            "worse_since": None,
         },
         computed_at=AT - (13 - place) * DAY,
     )
