@@ -1,4 +1,4 @@
-"""Models that do not answer score beside the one that does; promotions are taken back, and shadows judged, by labels."""
+"""Models that do not answer score beside the one that does; labels and scores take promotions back, judge shadows."""
 
 from __future__ import annotations
 
