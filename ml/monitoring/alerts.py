@@ -82,19 +82,21 @@ def of_estimate(probabilities: Sequence[float] | Floats, *, baseline: float, row
 
 
 def of_inputs(shifts: Iterable[FeatureShift], drifts: Mapping[str, Sequence[Finding]]) -> list[Alert]:
-    """Return alerts of features, and of the score, that have shifted and are explained by no season and no beginning.
+    """Return alerts of features, and of the score, that have moved and are explained by no season and no beginning.
 
-    A large shift, and one that happened within the window, is a warning. None asks for a retraining: that a population
-    moves does not say that a model has become worse.
+    A large shift, and one that happened within the window, is a warning; a change within the window that is no shift of
+    the whole is watched. None asks for a retraining: that a population moves does not say that a model is worse.
     """
     told = []
     for shift in shifts:
+        within = any(finding.level != "watch" for finding in drifts.get(shift.feature, ()))
+        name = shift.feature if shift.feature == SCORE else f"feature:{shift.feature}"
         if shift.shifted == "new":
-            within = any(finding.level != "watch" for finding in drifts.get(shift.feature, ()))
-            name = "score" if shift.feature == SCORE else f"feature:{shift.feature}"
             level: DriftLevel = "warning" if shift.psi >= LARGE or within else "watch"
             reason = f"it is spread otherwise than in training: PSI {shift.psi:.2f}, KS {shift.ks:.2f}"
             told.append(_change(name, shift.effect, reason, level=level))
+        elif shift.shifted == "none" and within:
+            told.append(_change(name, shift.effect, "it changed within the window", level="watch"))
     return told
 
 

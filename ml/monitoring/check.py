@@ -101,10 +101,7 @@ def _against(
     """Return what differs from training, or from the model's first window where that is known."""
     begun = estimated(observed.first_probabilities)
     baseline, rows = (reference.expected_brier, reference.rows) if begun is None else (begun.brier, begun.rows)
-    new = {shift.feature for shift in moved if shift.shifted == "new"}
-    # only what has moved is played: a detector is dear beside a count
-    spreads = {name: spread for name, spread in _spreads(reference).items() if name in new}
-    drifts = feature_drift(spreads, _columns(observed.columns, observed.probabilities))
+    drifts = feature_drift(_spreads(reference), _columns(observed.columns, observed.probabilities))
     return [
         *alerts.of_level(errors[observed.since :], reference),
         *alerts.of_estimate(observed.probabilities, baseline=baseline, rows=rows),

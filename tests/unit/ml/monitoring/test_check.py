@@ -102,3 +102,12 @@ def test_without_reference_labels_and_estimates_still_tell():
     found = check(observed(said, labels), None)
     assert (found.inputs, found.score) == ((), None)
     assert found.realised.labels == found.estimated.rows == 300
+
+
+def test_a_change_within_the_window_that_is_no_shift_of_the_whole_is_watched(reference):
+    said = np.sort(world(1500, seed=8)[0])
+    found = check(observed(said), reference)
+    told = {alert.series: alert.level for alert in found.alerts}
+    assert {shift.shifted for shift in found.inputs} == {"none"}
+    assert told["feature:views"] == told["score"] == "watch"
+    assert found.action == "none"
