@@ -12,6 +12,7 @@ import pytest
 
 from db.records import SignalScoreRecord
 from db.repositories.online import heads, signal_scores
+from db.repositories.predictions import predictions
 from db.session import reading
 from ml.online import EXPERTS, OnlineModel
 from ml.online.fingerprint import fingerprint
@@ -23,7 +24,9 @@ from tests.support.commands import ROOT
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(300)]
 
 T = "struck"
-SEED, KILLS, SIGNALS, LEADS_AHEAD = 11, 6, 160, 20
+SEED, KILLS, SIGNALS = 11, 6, 160
+#: signals before the processes start, snapshots that are scored before their outcome comes, signals that may wait
+FIRST, SERVED, AHEAD = 20, 60, 20
 #: seconds that everything may take
 PATIENCE = 240.0
 
@@ -61,29 +64,40 @@ def learnt() -> int:
     return 0 if head is None else head.cursor
 
 
+def scored() -> int:
+    with reading(T) as session:
+        return len(predictions.latest(session, T, kind="online_reply"))
+
+
+def take(numbers: range) -> list[tuple[str, str, int]]:
+    """Store leads with a snapshot each."""
+    lead_ids = told.make_leads(T, numbers)
+    return list(zip(lead_ids, told.take_snapshots(T, lead_ids, numbers), numbers, strict=True))
+
+
 @pytest.fixture
 def struck(database: str, tmp_path: Path) -> int:
     """Store snapshots, and later what became of them, while two processes learn and are killed; gives the kills."""
     told.make_tenant(T)
-    draw, waiting, stored = random.Random(SEED), [], 0
+    told.tell(T, range(FIRST))
+    draw, waiting, stored = random.Random(SEED), take(range(FIRST, SERVED)), FIRST
     with ExitStack() as stack:
         learners = [Learner(database, tmp_path, name) for name in ("one", "two")]
         for learner in learners:
             stack.callback(learner.kill)
-        ends, next_kill = time.monotonic() + PATIENCE, time.monotonic() + 1
+        ends, next_kill = time.monotonic() + PATIENCE, 0.0
         while learnt() < SIGNALS or sum(learner.kills for learner in learners) < KILLS:
             assert time.monotonic() < ends, f"{learnt()} learnt, {[learner.kills for learner in learners]} killed"
-            # what comes later was scored before, by the state of then
-            if stored < min(SIGNALS, learnt() + LEADS_AHEAD):
-                numbers = range(stored + len(waiting), stored + len(waiting) + LEADS_AHEAD)
-                lead_ids = told.make_leads(T, numbers)
-                waiting += zip(lead_ids, told.take_snapshots(T, lead_ids, numbers), numbers, strict=True)
-                some = [waiting.pop(0) for _ in range(min(draw.randint(1, 12), SIGNALS - stored))]
+            time.sleep(draw.uniform(0.05, 0.3))
+            if scored() < SERVED - FIRST:  # what was served a score is stored after that
+                continue
+            if stored < min(SIGNALS, learnt() + AHEAD):
+                waiting += take(range(stored + len(waiting), stored + len(waiting) + 5))
+                some = [waiting.pop(0) for _ in range(min(draw.randint(1, 12), len(waiting), SIGNALS - stored))]
                 told.store(T, [told.draft(*each) for each in some])
                 stored += len(some)
             if time.monotonic() > next_kill and draw.choice(learners).strike():
                 next_kill = time.monotonic() + draw.uniform(0.05, 1.5)
-            time.sleep(draw.uniform(0.05, 0.3))
         return sum(learner.kills for learner in learners)
 
 

@@ -161,6 +161,7 @@ def about_the_tenant(call: Caller) -> None:
     call("models.history", kind="lead_score")
     call("models.tune", kind="lead_score", trials=2, folds=2)
     call("models.tuning", kind="lead_score")
+    call("online.learn", target="reply")
     call("tenants.readiness")
     call("reports.value")
     call("system.ping")

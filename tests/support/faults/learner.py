@@ -18,6 +18,8 @@ def main(url: str, tenant_id: str, ready: str) -> None:
     sessions.configure(url, KeyRing.parse(TEST_KEYRING))
     # so small that processes are killed around checkpoints too
     saving.SIGNALS = 15
+    # what more there is to score is scored in the next round: there is no broker
+    score.apply_async = lambda **_: None
     while True:
         for task, asked in ((learn, {"target": "reply"}), (score, {})):
             try:
