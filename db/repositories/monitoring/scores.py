@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.models import OnlineSignal, Prediction, SignalScore
+from db.models import Lead, OnlineSignal, Prediction, SignalScore
 from db.records import LabelDelay, LabelledScore, ScoredLead
 from db.repositories.sql import tenants_where
 
@@ -24,10 +24,11 @@ def scored(
     """Return the newest score of each lead in a window, in the order in which they were made; the newest `limit`.
 
     Scores of one lead are alike: with all of them a window would look surer than it is. Without a version, of every
-    model of the kind.
+    model of the kind. Leads of whom nothing may be computed (restricted, objected) are left out, here and below.
     """
     conditions = [Prediction.tenant_id == tenant_id, Prediction.kind == kind, Prediction.probability.is_not(None)]
     conditions += [Prediction.as_of >= since, Prediction.as_of < until]
+    conditions.append(_may_be_read(tenant_id, Prediction.lead_id))
     if version is not None:
         conditions.append(Prediction.model_version == version)
     # ids of predictions sort by time
@@ -60,6 +61,7 @@ def served_labels(
         OnlineSignal.recorded_at,
         OnlineSignal.origin,
     ).where(*own, OnlineSignal.served_probability.is_not(None), OnlineSignal.seq > begin_of(last, limit))
+    query = query.where(_may_be_read(tenant_id, OnlineSignal.lead_id))
     newest = {row.snapshot_id: row for row in session.execute(query.order_by(OnlineSignal.seq))}
     return [
         LabelledScore(
@@ -93,7 +95,7 @@ def learnt_labels(session: Session, tenant_id: str, *, target: str, limit: int) 
             & (OnlineSignal.target == SignalScore.target)
             & (OnlineSignal.seq == SignalScore.seq),
         )
-        .where(*own, SignalScore.seq > begin_of(last, limit))
+        .where(*own, SignalScore.seq > begin_of(last, limit), _may_be_read(tenant_id, SignalScore.lead_id))
         .order_by(SignalScore.seq)
     )
     return [LabelledScore(**row) for row in session.execute(query).mappings()]
@@ -116,3 +118,11 @@ def begin_of(last: int, limit: int) -> int:
     """
     half = limit // 2
     return max(0, (last // half - 1) * half) if last > limit else 0
+
+
+def _may_be_read(tenant_id: str, lead_id: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """Return whether a row is of a lead that neither restricted nor objected to what is computed of it."""
+    blocked = select(Lead.lead_id).where(
+        Lead.tenant_id == tenant_id, Lead.restricted_at.is_not(None) | Lead.objected_at.is_not(None)
+    )
+    return lead_id.not_in(blocked)

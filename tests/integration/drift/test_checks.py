@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from db.models import OutboxEntry
+from db.models import Lead, OutboxEntry
 from db.records import LeadDraft, ModelDraft, PredictionDraft, SignalDraft, SnapshotDraft
 from db.repositories import tenants
 from db.repositories.leads import leads
@@ -270,3 +270,11 @@ def test_where_positives_come_first_labels_are_played_from_the_first_whose_horiz
 
 def test_detectors_play_the_newest_labels_from_a_place_that_stays():
     assert [scores.begin_of(last, 10) for last in (9, 10, 11, 14, 15, 19, 20)] == [0, 0, 5, 5, 10, 10, 15]
+
+
+def test_who_restricted_or_objected_counts_nowhere(champion):
+    ids = tell(60, begins=NOW - 3 * DAY)
+    with transaction(T) as session:
+        for lead_id, column in zip(ids, ("restricted_at", "objected_at"), strict=False):
+            session.execute(update(Lead).where(Lead.tenant_id == T, Lead.lead_id == lead_id).values({column: NOW}))
+    assert (asked()["scored"], asked()["labels"]) == (58, 58)
