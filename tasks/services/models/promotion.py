@@ -11,11 +11,12 @@ from typing import Final
 from db.records import AuditDraft, ModelChangeDraft, ModelRecord
 from db.repositories import audit, tenants
 from db.repositories.models import history, models
-from db.session import Session
+from db.session import Session, lock_tenant
 from domain.documents import JsonMapping, JsonObject
 from domain.promotions import Change, Promoting, Verdict
 from ml import artifacts
 from ml.ensemble.scorer import EnsembleScorer
+from ml.training.looks import Look
 from ml.training.promotion import Decision
 from ml.training.rollback import RollbackRule
 from ml.training.score_profile import ScoreProfile
@@ -60,6 +61,8 @@ def settle(
 
     With `never` there is none: nothing comes of it but the row of history that counts the comparison.
     """
+    lock_tenant(session, challenger.owner)
+    challenger = _in_its_place(session, challenger)
     kind = challenger.record.kind
     verdict, reason = _final(session, context, challenger, promoting)
     change = "comparison" if promoting == "never" else _CHANGES[verdict]
@@ -87,9 +90,9 @@ def compared_before(session: Session, context: TaskContext, owner: str, record: 
     Where another model has become the champion since, it was compared with the wrong one and is a shadow at best.
     """
     known = {field.name for field in fields(Decision)}
-    stored = {name: value for name, value in record.report["decision"].items() if name in known}
-    decision = Decision(**stored)
     compared = history.comparison_of(session, owner, version=record.version)
+    kept = record.report["decision"] if compared is None else compared.detail["decision"]
+    decision = Decision(**{name: value for name, value in kept.items() if name in known})
     champion = models.champion_version(session, owner, kind=record.kind)
     if compared is not None and compared.from_version != champion and decision.promoted:
         reason = f"{decision.reason}; but another champion was promoted since"
@@ -153,6 +156,25 @@ def _bound(session: Session, settings: JsonMapping, challenger: Challenger) -> f
         return 1.0
     chosen = settings.get("max_band_changes")
     return MAX_BAND_CHANGES if chosen is None else float(chosen)
+
+
+def _in_its_place(session: Session, challenger: Challenger) -> Challenger:
+    """Return a challenger whose comparison is the next one that is counted; it may have been made beside others.
+
+    Several that are trained at once each take the next look for theirs: all but the first have to stand at a later one.
+    """
+    decision = challenger.decision
+    champion = models.champion_version(session, challenger.owner, kind=challenger.record.kind)
+    if _uncounted_look(session, challenger, champion) is None:
+        return challenger
+    look = Look(number=history.looks(session, challenger.owner, kind=challenger.record.kind) + 1)
+    if look.number == decision.look:
+        return challenger
+    placed = replace(decision, look=look.number, level=look.level, spent=look.spent)
+    if placed.promoted and (placed.p_value or 0.0) > look.level:
+        reason = f"{decision.reason}; but not by more than noise at look {look.number}"
+        placed = replace(placed, verdict="shadow", reason=reason)
+    return replace(challenger, decision=placed)
 
 
 def _uncounted_look(session: Session, challenger: Challenger, champion: str | None) -> int | None:

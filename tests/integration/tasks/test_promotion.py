@@ -177,6 +177,23 @@ def test_a_challenger_that_moves_many_bands_is_asked_about(tenant: str, most: fl
         assert state(tenant, trained["version"]) == "champion"
 
 
+def test_comparisons_that_were_made_at_once_take_a_look_each(tenant: str) -> None:
+    trained = [train(tenant, promote="never", seed=seed)["version"] for seed in range(2)]
+    with (context := work(tenant)).transaction(tenant) as session:
+        for version, number in zip(trained, (3, 4), strict=True):
+            record = models.get(session, tenant, version=version)
+            assert record is not None
+            found = promotion.compared_before(session, context, tenant, record)
+            # both were made as the third look, and stand at the level of the third alone
+            made = replace(found.decision, verdict="promote", look=3, level=0.00104, p_value=0.001)
+            settled = promotion.settle(session, context, replace(found, decision=made), promoting="never")
+            assert settled[0] is None
+            kept = history.comparison_of(session, tenant, version=version)
+            assert kept is not None
+            assert (kept.look, kept.detail["decision"]["look"]) == (number, number)
+            assert kept.detail["decision"]["verdict"] == ("promote" if number == 3 else "shadow")
+
+
 def test_a_refusal_is_told_with_its_reason(tenant: str) -> None:
     trained = train(tenant, promote="never")
     with (context := work(tenant)).transaction(tenant) as session:
