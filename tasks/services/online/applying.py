@@ -37,6 +37,10 @@ class NextSignals:
         """Return whether no learner may go on, and there is something to begin with."""
         return self.learner is None and (self.head is not None or bool(self.signals))
 
+    def up_to_date(self, cursor: int) -> bool:
+        """Return whether the head is where it was at the look: what another wrote since may have been served else."""
+        return self.head is not None and self.head.cursor == cursor
+
     def known(self) -> bool:
         """Return whether these were learnt and written before, and are only learnt again."""
         return self.head is not None and bool(self.signals) and self.signals[-1].seq <= self.head.cursor

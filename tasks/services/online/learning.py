@@ -110,6 +110,8 @@ def _few(context: TaskContext, learner: OpenLearner, found: NextSignals) -> int 
         if _acquire(session, context, learner.target, seconds=0) is None:
             return None
         cursor = _lock(session, learner)
+        if not found.up_to_date(cursor):
+            return 0
         return _write(session, learner, applying.apply(found), cursor)
 
 
@@ -119,8 +121,12 @@ def _many(context: TaskContext, found: NextSignals) -> int | None:
     assert learner is not None
     with transaction(context.tenant_id) as session:
         lease = _acquire(session, context, learner.target, seconds=LEASE)
-    if lease is None:
-        return None
+        if lease is None:
+            return None
+        if not found.up_to_date(_lock(session, learner)):
+            # the lease that this transaction took ends with it
+            session.rollback()
+            return 0
     records, name = applying.apply(found), LEASE_NAME.format(target=learner.target)
     with transaction(context.tenant_id) as session:
         leases.guard(session, context.tenant_id, name=name, fence=lease.fence)

@@ -1,5 +1,6 @@
 """Signals are learnt in their order, each once, whatever happens to the worker, on both databases."""
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,7 @@ from sqlalchemy import update
 
 from db.errors import DatabaseUnavailable
 from db.models import OnlineCheckpoint
-from db.records import HeadRecord, SignalScoreRecord
+from db.records import HeadRecord, ServedScore, SignalScoreRecord
 from db.repositories.jobs import leases
 from db.repositories.online import checkpoints, heads, signal_scores
 from db.repositories.privacy import erasure
@@ -242,6 +243,36 @@ def test_two_processes_in_turn_have_the_same_state():
         states.append(state())
     assert states[0] == states[1] == clean(range(42))
     assert [score.seq for score in scores()] == list(range(1, 43))
+
+
+@pytest.mark.parametrize("many", [3, 12])
+def test_what_another_wrote_since_the_look_is_learnt_as_it_was_written(many, monkeypatch):
+    processes = [open_learners.OpenLearners(4), open_learners.OpenLearners(4)]
+    told.tell(T, range(20))
+    for process in processes:
+        open_learners._bound.learners = process
+        ask()
+    told.tell(T, range(20, 20 + many))
+    look = applying.look
+
+    def overtaken(*given):
+        found = look(*given)
+        monkeypatch.setattr(applying, "look", look)
+        open_learners._bound.learners = processes[1]
+        assert ask()["applied"] == many
+        open_learners._bound.learners = processes[0]
+        # … which had looked before this score was committed
+        late = ServedScore(probability=0.9, experts={}, computed_at=told.START)
+        served = {signal.snapshot_id: late for signal in found.signals}
+        return dataclasses.replace(found, served=served)
+
+    monkeypatch.setattr(applying, "look", overtaken)
+    applied: list[object] = []
+    one = applying._apply_one
+    monkeypatch.setattr(applying, "_apply_one", lambda *given: applied.append(given[2]) or one(*given))
+    assert ask()["applied"] == 0
+    assert applied == [None] * 2 * many, "by what the other had been served"
+    assert state() == clean(range(20 + many))
 
 
 def test_a_learner_forgets_who_is_erased_and_learns_the_others_again(monkeypatch):
