@@ -50,28 +50,30 @@ def check_kind(session: Session, context: TaskContext, kind: str, *, days: int, 
         first, then, year_ago = observations.beginnings(session, context.tenant_id, subject, window)
         observed = replace(observed, first_probabilities=first, first=then, year_ago=year_ago)
         checked = check(observed, subject.reference)
-    newest = labels.played[labels.since :]
     findings = _findings(subject, checked, labels.played, context.now)
     body = {
         **_figures(subject, checked),
-        "label_delay": _delay(newest),
+        "label_delay": _delay(labels.played[labels.since :]),
         "online": _blend(session, context.tenant_id, subject),
         "worse_since": _worse_since(findings, window),
     }
-    record = WindowRecord(
+    return Outcome(record=_record(subject, window, checked, body, context.now), findings=findings)
+
+
+def _record(subject: Subject, window: Window, checked: Checked, body: JsonObject, now: datetime) -> WindowRecord:
+    return WindowRecord(
         kind=subject.kind,
         version=subject.version,
         begins_at=window.since,
         ends_at=window.until,
-        scored=len(observed.probabilities),
-        labels=len(newest),
-        # it learns by itself; whether it should is for a person to see
+        scored=0 if checked.estimated is None else checked.estimated.rows,
+        labels=0 if checked.realised is None else checked.realised.labels,
+        # an online learner learns by itself; whether it does so well enough is for a person to see
         action="warn" if subject.online and checked.action == "retrain" else checked.action,
         direction=checked.direction,
         body=body,
-        computed_at=context.now,
+        computed_at=now,
     )
-    return Outcome(record=record, findings=findings)
 
 
 def store(session: Session, context: TaskContext, outcome: Outcome) -> list[FindingRecord]:
