@@ -26,7 +26,7 @@ from ml.online.blend import EXPERTS
 from ml.online.model import OnlineModel
 
 #: raise it when a class of this package keeps its state in another way
-FORMAT = 1
+FORMAT = 2
 _MAGIC = b"hearth-online\n"
 _PROTOCOL = 5
 #: functions and classes beside those of River and of this package that a state is made of

@@ -12,6 +12,10 @@ import numpy as np
 
 from ml.arrays import Floats
 
+#: outcomes for which weights are learnt at a rate of 1, whatever their own; from there on it falls as 1 / outcomes, to
+#: their own. So the first hundred outcomes tell who is good, and a thousand are followed calmly
+QUICK_FOR = 100
+
 
 class FixedShare:
     """Weights of several experts, kept at several rates and shares at once.
@@ -30,6 +34,8 @@ class FixedShare:
         self.rates = np.asarray(rates, dtype=np.float64)[:, None]
         self.kept = 1 - np.asarray(shares, dtype=np.float64)[:, None]
         self.dealt = np.asarray(shares, dtype=np.float64)[:, None] / experts
+        self.settled = QUICK_FOR / float(self.rates.min())
+        self.rows_ = 0
         self.weights_: Floats = np.full((len(rates), experts), 1 / experts)
 
     def mix(self, probabilities: Floats) -> Floats:
@@ -39,6 +45,8 @@ class FixedShare:
 
     def learn(self, of_outcome: Floats) -> None:
         """Take what each expert had given as the probability of what happened, which must not be 0."""
-        weights: Floats = self.weights_ * of_outcome**self.rates
+        self.rows_ += 1
+        rates = self.rates if self.rows_ > self.settled else np.maximum(self.rates, min(1.0, QUICK_FOR / self.rows_))
+        weights: Floats = self.weights_ * of_outcome**rates
         weights /= weights.sum(axis=1, keepdims=True)
         self.weights_ = self.kept * weights + self.dealt
