@@ -25,7 +25,7 @@ from ml.profiles import FeatureMatrix
 
 SEED = 0
 #: leaves and trees of the boosted member
-TREES = (8, 300)
+TREES = boosting.Option(leaves=8, rounds=300)
 ROW_GOAL, REASONS_GOAL, BATCH_GOAL = 0.5, 1.0, 0.95
 
 
@@ -102,7 +102,7 @@ def _both(matrix: FeatureMatrix, labels: Bools) -> Both:
         artifact=len(stored),
         line=LogisticRegression(C=0.3, solver="newton-cholesky").fit(plan.terms(cells), labels),
         boosted=HistGradientBoostingClassifier(
-            max_iter=TREES[1], max_leaf_nodes=TREES[0], max_depth=8, early_stopping=False, random_state=SEED
+            max_iter=TREES.rounds, max_leaf_nodes=TREES.leaves, max_depth=8, early_stopping=False, random_state=SEED
         ).fit(inputs, labels),
         forest=RandomForestClassifier(
             forest.TREES, min_samples_leaf=max(5, len(labels) // 500), max_depth=10, max_features=0.4, random_state=SEED

@@ -164,7 +164,7 @@ STORES: tuple[Store, ...] = (
         table="signal_counters",
         category="operation",
         action="keep",
-        note="how many labels each target has had, and up to which moment horizons were looked at; the id of one snapshot",
+        note="labels that each target has had, and up to which moment horizons were looked at; the id of one snapshot",
     ),
     Store(
         table="score_digests",

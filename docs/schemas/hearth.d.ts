@@ -1442,6 +1442,7 @@ export interface ModelCheck {
   action: "none" | "warn" | "retrain" | "rollback";
   direction: "worse" | "better" | null;
   checked_at: string;
+  worse_since: string | null;
   performance: Performance | null;
   estimate: Estimate | null;
   training: Trained | null;

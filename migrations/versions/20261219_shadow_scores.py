@@ -72,10 +72,16 @@ def _create_runs() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"], name="fk_retrainings_tenant_id_tenants"),
         sa.PrimaryKeyConstraint("tenant_id", "retraining_id", name="pk_retrainings"),
     )
-    where = {"sqlite_where": RUNNING, "postgresql_where": RUNNING}
-    op.create_index("uq_retrainings_running", RUNS, ["tenant_id", "kind"], unique=True, **where)
+    op.create_index(
+        "uq_retrainings_running",
+        RUNS,
+        ["tenant_id", "kind"],
+        unique=True,
+        sqlite_where=RUNNING,
+        postgresql_where=RUNNING,
+    )
     op.create_index("ix_retrainings_kind", RUNS, ["tenant_id", "kind", "created_at"])
-    op.create_index("ix_retrainings_due", RUNS, ["due_at"], **where)
+    op.create_index("ix_retrainings_due", RUNS, ["due_at"], sqlite_where=RUNNING, postgresql_where=RUNNING)
 
 
 def _owner(table: str, column: str) -> sa.ForeignKeyConstraint:

@@ -21,6 +21,6 @@ class ScoreSnapshots(Request):
 
 
 class MatureSignals(Upkeep):
-    """Label scored snapshots whose horizon has passed: of one tenant, or of all. With leads, label their churn again."""
+    """Label scored snapshots whose horizon has passed, of one tenant or of all; with leads, label their churn again."""
 
     lead_ids: LeadIds | None = None

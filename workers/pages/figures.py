@@ -196,8 +196,8 @@ def over_time(name: str, lines: Sequence[Line], marks: Sequence[Mark], *, up: st
             axes.axvline(mark.day, color=INK, linewidth=1.4, dashes=(1, 0) if mark.sure else (2, 3))
         for line in lines:
             color = OTHER if line.apart else ACCENT
-            style = {"dashes": (5, 3)} if line.apart else {}
-            axes.plot(line.days, line.values, "-o", color=color, linewidth=2, markersize=4, **style)
+            style = "--o" if line.apart else "-o"
+            axes.plot(line.days, line.values, style, color=color, linewidth=2, markersize=4)
             _label(axes, line.name, (line.days[-1], line.values[-1]), (-7, 7), color)
         earliest = min((day for line in lines for day in line.days), default=0.0)
         axes.set(xlim=(min(earliest, -1.0), 0.5), ylim=(0, None), xlabel="days before the last check", ylabel=up)

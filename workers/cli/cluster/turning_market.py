@@ -47,8 +47,8 @@ def through(caller: Client, heading: Callable[[str], None]) -> str:
     heading(f"learning from what happens: the outcomes of a second simulated brokerage, {TENANT}, whose market turns")
     version = _begin(caller)
     _stream(caller)
-    found = _drift(caller)
-    return _retrained(version, found)
+    _drift(caller)
+    return _retrained(caller, version)
 
 
 def _begin(caller: Client) -> str:
@@ -109,7 +109,7 @@ def _strongest(weights: Mapping[str, float]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {percent(share)}" for name, share in ranked)
 
 
-def _drift(caller: Client) -> str:
+def _drift(caller: Client) -> None:
     """Check the scorer, and print what was found; raises CommandFailed where nothing was."""
     checked = caller.call("hearth.drift.check", kinds=[KIND])
     [check] = checked["checks"]
@@ -117,18 +117,22 @@ def _drift(caller: Client) -> str:
         raise CommandFailed(f"the market turned, and the check says {check['action']}; the log says why")
     worst = check["alerts"][0]
     say(f"the check of {check['version']} says retrain: {worst['reason']}")
-    return str(check["version"])
 
 
-def _retrained(version: str, found: str) -> str:
-    """Wait for the run that the check started; print and return what came of it."""
+def _retrained(caller: Client, version: str) -> str:
+    """Wait for the run that the check started; print it, and return in a sentence what came of it."""
     run = _ended()
     for name, challenger in run.challengers.items():
         say(f"challenger {name.replace('_', ' ')}: {challenger.version or challenger.state}")
     say(f"{run.state}: {run.reason}")
-    if run.state != "promoted":
-        return f"A market that turned was noticed, and {version} stays until a challenger earns its place."
-    return f"A market that turned was noticed from outcomes alone, and {run.version} answers now instead of {found}."
+    if run.state == "asked":
+        caller.call("hearth.models.decide", version=run.version, decision="yes", actor="hearth demo")
+        say("a person is asked where many leads change their band (hearth models promote|refuse); the demo said yes")
+    if run.state in {"promoted", "asked"}:
+        return f"A market that turned was noticed from its outcomes, and {run.version} answers instead of {version}."
+    return (
+        f"A market that turned was noticed from its outcomes, and {version} stays until a challenger earns its place."
+    )
 
 
 def _ended() -> RetrainingRecord:
