@@ -46,8 +46,8 @@ class FoldCall(Request):
     """Do one fold of a trial."""
 
     study_id: Identifier
-    trial: Annotated[int, Field(ge=0, lt=MOST_TRIALS)]
-    fold: Annotated[int, Field(ge=0, lt=MOST_FOLDS)]
+    trial: Annotated[int, Field(ge=0, le=MOST_TRIALS)]
+    fold: Annotated[int, Field(ge=0, le=MOST_FOLDS)]
 
 
 class StudyCall(Request):
