@@ -36,8 +36,8 @@ def test_the_demo_ends_with_a_worklist_of_simulated_leads_and_no_process(tmp_pat
     assert "simulated leads to call today, as of today" in told
     assert told.count("lead_score-0001") >= 10
     assert re.search(r"^and \d,\d{3} SIMULATED messages from them and to them$", told, re.MULTILINE)
-    _check_how_to_speak(told.partition("[5/5]")[2])
-    plans = told.partition("[4/5]")[2].partition("[5/5]")[0]
+    _check_how_to_speak(told.partition("[5/6]")[2].partition("[6/6]")[0])
+    plans = told.partition("[4/6]")[2].partition("[5/6]")[0]
     assert "the written scorecard judged" in plans
     assert "a first plan waits for a person's yes" in plans
     # a lead for whom something is done is told in full, the others in a line each
@@ -47,6 +47,7 @@ def test_the_demo_ends_with_a_worklist_of_simulated_leads_and_no_process(tmp_pat
     assert "handed to the CRM" in first or "planned, not due yet" in first or "waits for a person's approval" in first
     assert "gates  " in first
     assert others.count("simulated lead ") >= 1
+    _check_learning(told.partition("[6/6]")[2])
     _check_end(told)
     assert not living(home)
     assert not (tmp_path / "mine.db").exists()
@@ -65,13 +66,25 @@ def _check_how_to_speak(told):
     assert re.search(r"^  suggestion +.*\[rule\]$", shown, re.MULTILINE)
 
 
+def _check_learning(told):
+    """In a market that turns, the blend follows, the check says retrain, and a challenger answers."""
+    outcomes = re.findall(r"^(\d+) +\d+ % +0\.\d{3} +(\w[\w ]+ \d+ %)", told, re.MULTILINE)
+    assert [int(count) for count, _ in outcomes] == [90, 180, 270, 360, 450, 513]
+    assert outcomes[0][1] != outcomes[-1][1]
+    assert re.search(
+        r"^the check of lead_score-0001 says retrain: the squared error of scores went from", told, re.MULTILINE
+    )
+    assert re.search(r"^(promoted|asked): better than the present champion: Brier", told, re.MULTILINE)
+    assert re.search(r"and lead_score-000[23] answers instead of lead_score-0001\.$", told, re.MULTILINE)
+
+
 def _check_end(told):
     """What the demo prints last: commands that run when they are pasted, and what it brought."""
     assert re.search(
         r"\nWhat it brought, on SIMULATED leads: calling the best tenth first finds \d\.\d times as many", told
     )
     commands = re.findall(r"^  [a-z ]+?  +((?:env |HEARTH_HOME=|\S*\.venv/bin/hearth).*)$", told, re.MULTILINE)
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command in commands:
         there = command.replace(".venv/bin/hearth", shlex.join(HEARTH))
         done = subprocess.run(there, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)

@@ -146,10 +146,10 @@ class Walk:
         click.echo(f"  this worklist     {command} worklist --tenant {TENANT}")
         click.echo(f"  one lead          {command} card --tenant {TENANT} {self.example}")
         click.echo(f"  what helps        {command} interventions report --tenant {TENANT}")
+        click.echo(f"  how models fare   {command} models monitor --tenant {turning_market.TENANT}")
         click.echo(f"  logs              {chosen.home / 'logs'}")
         click.echo(f"  your own leads    {_command()} backfill --help")
         click.echo("  your own CRM      docs/quickstart.md")
-        click.echo(f"  how models fare   {command} models monitor --tenant {turning_market.TENANT}")
         click.echo(f"\n{self.brought}\n{self.learnt}")
         if keep:
             click.echo("The cluster stays up until Ctrl-C.")
