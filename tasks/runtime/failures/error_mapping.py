@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
@@ -24,6 +24,9 @@ from db.errors import (
     UnknownAssessment,
     UnknownBackfill,
     UnknownLead,
+    UnknownRecord,
+    UnknownRetraining,
+    UnknownStudy,
     UnknownTenant,
 )
 from domain.documents import JsonObject
@@ -46,6 +49,18 @@ _POLICIES: tuple[tuple[type[Exception], RetryPolicy], ...] = (
     (ReferenceGone, retry_policy.REFERENCE_GONE),
     (DepthUnknown, retry_policy.BROKER_AWAY),
 )
+
+#: what is not there -> code, field and message
+_UNKNOWN: Mapping[type[UnknownRecord], tuple[str, str, str]] = {
+    UnknownTenant: ("unknown_tenant", "tenant_id", "no such tenant; create it first"),
+    UnknownAssessment: ("unknown_value", "assessment_id", "no assessment of this tenant has this id"),
+    UnknownBackfill: (
+        *("unknown_value", "backfill_id"),
+        "no import of this tenant has this id, or no chunk of it this number",
+    ),
+    UnknownRetraining: ("unknown_value", "retraining_id", "no retraining of this tenant has this id"),
+    UnknownStudy: ("unknown_value", "study_id", "no search of this tenant has this id"),
+}
 
 
 @contextmanager
@@ -78,22 +93,14 @@ def absorbed(task: RunningTask, request: Request, context: TaskContext, run: Cal
 def invalid_payload(error: Exception) -> InvalidPayload | None:
     """Return what an error of the database says of the message; None when it says nothing of it."""
     match error:
-        case UnknownTenant():
-            return InvalidPayload.at("unknown_tenant", "tenant_id", "no such tenant; create it first")
         case UnknownLead():
             places = [{"loc": f"lead_ids.{at}", "msg": "no such lead of this tenant"} for at in error.positions[:50]]
             return InvalidPayload("unknown_lead", places)
-        case UnknownAssessment():
-            message = "no assessment of this tenant has this id"
-            return InvalidPayload.at("unknown_value", "assessment_id", message)
-        case UnknownBackfill():
-            message = "no import of this tenant has this id, or no chunk of it this number"
-            return InvalidPayload.at("unknown_value", "backfill_id", message)
         case KeyConflict():
             message = "this key was used with other arguments; use a new key"
             return InvalidPayload.at("conflict", "idempotency_key", message)
         case _:
-            return None
+            return next((InvalidPayload.at(*what) for kind, what in _UNKNOWN.items() if isinstance(error, kind)), None)
 
 
 def policy_for(error: Exception) -> RetryPolicy | None:

@@ -122,9 +122,10 @@ def test_a_preview_tells_what_each_column_is_taken_for(hearth, imported):
 def test_training_reports_and_registers_a_version(ask, trained):
     assert set(trained) == {
         *("run_id", "kind", "rows", "metrics", "promoted", "reason", "version"),
-        *("usable", "left_out", "missing"),
+        *("usable", "left_out", "missing", "verdict", "bands_changed"),
     }
     assert trained["promoted"]
+    assert trained["verdict"] == "promote"
     assert trained["metrics"]["auc"] > 0.75
     listed = ask("models", "list", "--tenant", TENANT)["models"]
     assert [(model["version"], model["state"]) for model in listed] == [(trained["version"], "champion")]

@@ -159,6 +159,7 @@ def about_the_tenant(call: Caller) -> None:
     call("models.decide", version=newer, decision="yes", actor="ada.quill")
     call("models.rollback", kind="lead_score", actor="ada.quill")
     call("models.history", kind="lead_score")
+    call("models.retrain", kinds=["lead_score"])
     call("models.tune", kind="lead_score", trials=2, folds=2)
     call("models.tuning", kind="lead_score")
     call("online.learn", target="reply")

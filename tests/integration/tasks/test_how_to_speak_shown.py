@@ -132,11 +132,11 @@ def test_it_takes_the_room_of_nothing_else_and_the_last_rows_go_without_it_first
     for number in (1, 2, 3):
         personalized(number)
     rows = asked("worklist")["leads"]
-    speaking = len(canonical({name: rows[0][name] for name in BRIEF}))
+    speaking = len(canonical({name: rows[0][name] for name in list_of_calls.HOW_TO_SPEAK}))
     monkeypatch.setattr(list_of_calls, "MOST", len(canonical(rows)) - speaking)
     *first, last = asked("worklist")["leads"]
     assert first == rows[:2]
-    assert last == {name: value for name, value in rows[2].items() if name not in BRIEF}
+    assert last == {name: value for name, value in rows[2].items() if name not in list_of_calls.HOW_TO_SPEAK}
     assert "action_id" in last
 
 
