@@ -98,7 +98,7 @@ class Terminal:
         self._type(f"{{ {command}\n}} </dev/null >{log} 2>&1 & echo $! >{pid}.draft; mv {pid}.draft {pid}\n")
         assert wait_until(pid.exists, 10), command
         running = Running(psutil.Process(int(pid.read_text())), log)
-        if not wait_until(lambda: ready in log.read_text() or not running.lives, patience):
+        if not wait_until(lambda: (log.exists() and ready in log.read_text()) or not running.lives, patience):
             raise PageFailed(f"{command}\n{log.read_text()[-3000:]}\nit never said {ready!r}")
         if ready not in log.read_text():
             raise PageFailed(f"{command}\n{log.read_text()[-3000:]}\nit ended at once")

@@ -121,14 +121,14 @@ def test_the_demo_works_a_year_ago_and_in_a_year(tmp_path, days):
     assert _demo(home, log, **faked).wait(300) == 0, log.read_text()
     told = log.read_text()
     assert "rows created                   1200" in told
-    assert "20 of " in told.partition("[5/5]")[2]
+    assert "20 of " in told.partition("[5/6]")[2]
     assert "What it brought" in told
     assert not living(home)
 
 
 @pytest.mark.parametrize(
     ("moment", "number"),
-    [("starting broker", signal.SIGTERM), ("[2/5]", signal.SIGINT)],
+    [("starting broker", signal.SIGTERM), ("[2/6]", signal.SIGINT)],
 )
 def test_a_demo_that_is_stopped_leaves_no_process(tmp_path, moment, number):
     home, log = tmp_path / "home", tmp_path / "demo.log"
