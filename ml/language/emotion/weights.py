@@ -16,7 +16,8 @@ from ml.language.emotion.head import Head
 #: changes when older weights can no longer be read
 FORMAT = 1
 _NAME = "head.bin"
-_FIGURES = ("scales", "biases", "mixing", "offsets", "thresholds", "shares")
+#: of a head, beside its hashes and weights
+FIGURES = ("scales", "biases", "mixing", "offsets", "thresholds", "shares")
 
 
 def dump(head: Head) -> bytes:
@@ -26,7 +27,7 @@ def dump(head: Head) -> bytes:
         "labels": list(head.labels),
         "grams": len(head.hashes),
         "about": dict(head.about),
-        **{name: getattr(head, name).tolist() for name in _FIGURES},
+        **{name: getattr(head, name).tolist() for name in FIGURES},
     }
     text = json.dumps(header, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
     rest = text + b"\n" + head.hashes.astype("<u4").tobytes() + head.weights.astype(np.int8, casting="safe").tobytes()
@@ -49,7 +50,7 @@ def load(stored: bytes) -> Head:
     if header["format"] != FORMAT:
         raise ArtifactFormatError(ArtifactFormatError.__doc__)
     grams, labels = header["grams"], tuple(header["labels"])
-    figures: dict[str, Floats] = {name: np.array(header[name], np.float64) for name in _FIGURES}
+    figures: dict[str, Floats] = {name: np.array(header[name], np.float64) for name in FIGURES}
     return Head(
         labels=labels,
         hashes=np.frombuffer(payload, "<u4", grams),

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,17 @@ def test_the_card_names_the_weights_and_the_data():
 
 def test_what_counts_as_sure_comes_from_the_data():
     assert reader.head().about["sure"] <= reader.SURE <= reader.head().about["sure"] + 0.01
+
+
+def test_a_head_is_like_one_whose_last_bits_were_rounded_otherwise_and_like_no_other():
+    shipped = reader.head()
+    moved = shipped.weights.copy()
+    moved[::2000] -= np.sign(moved[::2000])
+    assert train_emotion.alike(replace(shipped, weights=moved), shipped)
+    moved[::100] -= np.sign(moved[::100])
+    assert not train_emotion.alike(replace(shipped, weights=moved), shipped)
+    assert not train_emotion.alike(replace(shipped, biases=shipped.biases + 0.1), shipped)
+    assert not train_emotion.alike(replace(shipped, hashes=shipped.hashes + 1), shipped)
 
 
 @pytest.mark.slow
