@@ -35,6 +35,19 @@ def expit(log_odds: ArrayLike) -> Any:
     return special.expit(log_odds)
 
 
+def calibration_error(truth: Bools, said: Floats, *, bins: int = 10) -> float:
+    """Return the expected calibration error over bins of equal width, 0 to 1; 0 is perfect.
+
+    `said` are probabilities, one a row. Source: Naeini, Cooper and Hauskrecht (2015).
+
+    >>> round(calibration_error(np.array([True, False]), np.array([0.9, 0.3])), 3)
+    0.2
+    """
+    places = np.minimum((said * bins).astype(np.intp), bins - 1)
+    gaps = np.bincount(places, weights=said - truth, minlength=bins)
+    return float(np.abs(gaps).sum() / max(1, len(said)))
+
+
 def logit(probabilities: ArrayLike) -> Any:
     """Return the log-odds of probabilities, an array or one: SciPy's, bit for bit.
 

@@ -103,4 +103,4 @@ from db.records.retraining import (
     ShadowScoreRecord,
 )
 from db.records.tenants import TenantRecord
-from db.records.tuning import FoldRecord, StudyDraft, StudyRecord, TrialRecord
+from db.records.tuning import FoldKey, FoldRecord, StudyDraft, StudyRecord, TrialRecord

@@ -56,6 +56,16 @@ class StudyRecord(StudyDraft):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoldKey:
+    """Which fold it is, among those of a tenant."""
+
+    study_id: str
+    trial: int
+    #: from 0
+    fold: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoldRecord:
     """One fold of a trial."""
 

@@ -8,9 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from ml.arrays import Bools, Floats
+from ml.arrays import Bools, Floats, calibration_error
 
-_BINS: Final = 10
 _SURE: Final = 1e-12
 
 
@@ -63,7 +62,7 @@ def realised(labels: Sequence[bool] | Bools, probabilities: Sequence[float] | Fl
         accuracy=accuracy,
         log_loss=float(-np.where(truth, np.log(sure), np.log1p(-sure)).mean()),
         brier=float(((said - truth) ** 2).mean()),
-        ece=_calibration_error(truth, said),
+        ece=calibration_error(truth, said),
         no_change=no_change,
         kappa_t=None if no_change >= 1 else (accuracy - no_change) / (1 - no_change),
     )
@@ -92,9 +91,3 @@ def estimated(probabilities: Sequence[float] | Floats) -> Estimated | None:
         accuracy_error=float(np.sqrt(spread.sum()) / len(said)),
         brier_error=float(np.sqrt((spread * (1 - 2 * said) ** 2).sum()) / len(said)),
     )
-
-
-def _calibration_error(truth: Bools, said: Floats) -> float:
-    bins = np.minimum((said * _BINS).astype(np.intp), _BINS - 1)
-    gaps = np.bincount(bins, weights=said - truth, minlength=_BINS)
-    return float(np.abs(gaps).sum() / len(said))

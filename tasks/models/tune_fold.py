@@ -37,14 +37,7 @@ def _store_fault(request: FoldCall, error: str) -> None:
 
 
 def _fail(session: Session, request: FoldCall, error: str) -> None:
-    folds.fail(
-        session,
-        request.tenant_id,
-        study_id=request.study_id,
-        trial=request.trial,
-        fold=request.fold,
-        error=error,
-    )
+    folds.fail(session, request.tenant_id, fold_lease.key_of(request), error=error)
 
 
 @job("hearth.models.tune_fold", FoldCall, queue="training", internal=True, on_fault=_store_fault)
@@ -97,9 +90,7 @@ def _store(request: FoldCall, context: TaskContext, fold: FoldRecord, outcome: _
         elif not folds.finish(
             session,
             tenant_id,
-            study_id=study_id,
-            trial=request.trial,
-            fold=request.fold,
+            fold_lease.key_of(request),
             fence=fold.attempts,
             loss=outcome.result.loss,
             auc=outcome.result.auc,

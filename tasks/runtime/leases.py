@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -30,21 +30,17 @@ class _Lease:
     lease: JobLease
     holder: str
 
-    def renew(self, ended: threading.Event) -> None:
-        """Renew the lease until the work has ended; when another worker took it over, its fence stops our effect."""
-        while not ended.wait(LEASE / 3):
-            try:
-                with transaction(self.tenant_id) as session:
-                    leases.renew(
-                        session,
-                        self.tenant_id,
-                        name=self.lease.name,
-                        holder=self.holder,
-                        fence=self.lease.fence,
-                        seconds=LEASE,
-                    )
-            except DatabaseUnavailable:
-                log.warning("lease_not_renewed", lease=self.lease.name)
+    def renew(self) -> None:
+        """Renew the lease; when another worker took it over, its fence stops our effect."""
+        with transaction(self.tenant_id) as session:
+            leases.renew(
+                session,
+                self.tenant_id,
+                name=self.lease.name,
+                holder=self.holder,
+                fence=self.lease.fence,
+                seconds=LEASE,
+            )
 
     def release(self) -> None:
         """Release the lease; while the database is away it expires by itself, and what was committed stays."""
@@ -65,12 +61,29 @@ def leased(tenant_id: str, name: str, holder: str) -> Iterator[JobLease]:
     if taken is None:
         raise LeaseBusy(name)
     lease = _Lease(tenant_id=tenant_id, lease=JobLease(name=name, fence=taken.fence), holder=holder)
-    ended = threading.Event()
-    renewing = threading.Thread(target=lease.renew, args=(ended,), name="lease", daemon=True)
-    renewing.start()
     try:
-        yield lease.lease
+        with renewing(lease.renew, every=LEASE / 3, name=name):
+            yield lease.lease
+    finally:
+        lease.release()
+
+
+@contextmanager
+def renewing(renew: Callable[[], None], *, every: float, name: str) -> Iterator[None]:
+    """Call `renew` in a thread every so many seconds while the block runs; while the database is away, try again."""
+    ended = threading.Event()
+
+    def keep_on() -> None:
+        while not ended.wait(every):
+            try:
+                renew()
+            except DatabaseUnavailable:
+                log.warning("lease_not_renewed", lease=name)
+
+    thread = threading.Thread(target=keep_on, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
     finally:
         ended.set()
-        renewing.join()
-        lease.release()
+        thread.join()

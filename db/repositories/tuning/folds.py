@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from db.models import TuningFold, TuningStudy
-from db.records import FoldRecord
+from db.records import FoldKey, FoldRecord
 from db.repositories.sql import rowcount
 from db.session import database_time
 
@@ -23,16 +23,14 @@ OVERTAKEN = 3.0
 _FOLD = tuple(getattr(TuningFold, column.name) for column in fields(FoldRecord))
 
 
-def lease(
-    session: Session, tenant_id: str, *, study_id: str, trial: int, fold: int, holder: str, seconds: float
-) -> FoldRecord | None:
+def lease(session: Session, tenant_id: str, key: FoldKey, *, holder: str, seconds: float) -> FoldRecord | None:
     """Lease a pending fold and count the attempt; None when it is not pending or another holds it.
 
     The holder of a lease gets it again, since its message comes again only after its process has died.
     """
     now = database_time(session)
     free = or_(TuningFold.leased_until.is_(None), TuningFold.leased_until <= now, TuningFold.holder == holder)
-    pending = (*_this(tenant_id, study_id, trial, fold), TuningFold.state == "pending", free)
+    pending = (*_this(tenant_id, key), TuningFold.state == "pending", free)
     until = now + timedelta(seconds=seconds)
     leased = (
         update(TuningFold)
@@ -44,26 +42,22 @@ def lease(
     return None if row is None else FoldRecord(**row)
 
 
-def renew(
-    session: Session, tenant_id: str, *, study_id: str, trial: int, fold: int, fence: int, seconds: float
-) -> bool:
+def renew(session: Session, tenant_id: str, key: FoldKey, *, fence: int, seconds: float) -> bool:
     """Extend a lease to some seconds from now; False when another took it over."""
-    held = _held(tenant_id, study_id, trial, fold, fence)
+    held = _held(tenant_id, key, fence)
     return _set(session, held, leased_until=database_time(session, ahead=seconds)) == 1
 
 
-def release(session: Session, tenant_id: str, *, study_id: str, trial: int, fold: int, fence: int) -> None:
+def release(session: Session, tenant_id: str, key: FoldKey, *, fence: int) -> None:
     """Give a lease back, where the work ended without a result and is to be done again."""
-    _set(session, _held(tenant_id, study_id, trial, fold, fence), leased_until=None, holder=None)
+    _set(session, _held(tenant_id, key, fence), leased_until=None, holder=None)
 
 
 def finish(
     session: Session,
     tenant_id: str,
+    key: FoldKey,
     *,
-    study_id: str,
-    trial: int,
-    fold: int,
     fence: int,
     loss: float,
     auc: float | None,
@@ -71,14 +65,14 @@ def finish(
     seconds: float,
 ) -> bool:
     """Store the result of a fold; False when another took its lease over, whose result counts."""
-    held, ended_at = _held(tenant_id, study_id, trial, fold, fence), database_time(session)
+    held, ended_at = _held(tenant_id, key, fence), database_time(session)
     result = {"loss": loss, "auc": auc, "rows": rows, "seconds": seconds}
     return _set(session, held, state="done", leased_until=None, ended_at=ended_at, **result) == 1
 
 
-def fail(session: Session, tenant_id: str, *, study_id: str, trial: int, fold: int, error: str) -> None:
+def fail(session: Session, tenant_id: str, key: FoldKey, *, error: str) -> None:
     """End a pending fold for good, with the name of its error."""
-    pending = (*_this(tenant_id, study_id, trial, fold), TuningFold.state == "pending")
+    pending = (*_this(tenant_id, key), TuningFold.state == "pending")
     _set(session, pending, state="failed", error=error, leased_until=None, ended_at=database_time(session))
 
 
@@ -134,25 +128,26 @@ def mark_enqueued(session: Session, tenant_id: str, *, study_id: str, folds: Seq
     """Record that these folds, as (trial, fold), were enqueued again; a lease that ran out is removed."""
     moment = database_time(session)
     for trial, fold in folds:
-        _set(session, _this(tenant_id, study_id, trial, fold), enqueued_at=moment, leased_until=None, holder=None)
+        key = FoldKey(study_id=study_id, trial=trial, fold=fold)
+        _set(session, _this(tenant_id, key), enqueued_at=moment, leased_until=None, holder=None)
 
 
 def _same_study() -> ColumnElement[bool]:
     return and_(TuningStudy.tenant_id == TuningFold.tenant_id, TuningStudy.study_id == TuningFold.study_id)
 
 
-def _this(tenant_id: str, study_id: str, trial: int, fold: int) -> tuple[ColumnElement[bool], ...]:
+def _this(tenant_id: str, key: FoldKey) -> tuple[ColumnElement[bool], ...]:
     return (
         TuningFold.tenant_id == tenant_id,
-        TuningFold.study_id == study_id,
-        TuningFold.trial == trial,
-        TuningFold.fold == fold,
+        TuningFold.study_id == key.study_id,
+        TuningFold.trial == key.trial,
+        TuningFold.fold == key.fold,
     )
 
 
-def _held(tenant_id: str, study_id: str, trial: int, fold: int, fence: int) -> tuple[ColumnElement[bool], ...]:
+def _held(tenant_id: str, key: FoldKey, fence: int) -> tuple[ColumnElement[bool], ...]:
     pending = TuningFold.state == "pending"
-    return (*_this(tenant_id, study_id, trial, fold), pending, TuningFold.attempts == fence)
+    return (*_this(tenant_id, key), pending, TuningFold.attempts == fence)
 
 
 def _set(session: Session, where: tuple[ColumnElement[bool], ...], **values: object) -> int:

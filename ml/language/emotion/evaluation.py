@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.emotions import EMOTIONAL_STATES, EmotionalState
-from ml.arrays import Bools, Floats, Ints
+from ml.arrays import Bools, Floats, Ints, calibration_error
 from ml.errors import LabelsError
 from ml.language.emotion import reader, training
 from ml.language.emotion.head import Head
@@ -20,8 +20,6 @@ from ml.language.ngrams import grams
 SURE_ACCURACY = 0.9
 #: fewer rows than this say nothing about an accuracy
 _FEWEST = 50
-#: bins of equal width in which confidence is compared with accuracy
-_BINS = 10
 #: of `--fit`: every tenth row of a label is held out, to choose the parts and to make probabilities of scores
 _HELD_OUT = 10
 _SEED = 0
@@ -173,7 +171,7 @@ def figures(
         at_half_coverage=Covered(accuracy=_mean(right[surest[: max(1, len(right) // 2)]])),
         at_quarter_coverage=Covered(accuracy=_mean(right[surest[: max(1, len(right) // 4)]])),
         coverage_at_90=_sure_rows(right[surest]) / len(right),
-        ece=_ece(confidence, right),
+        ece=calibration_error(right, confidence),
         majority=float(targets.mean(axis=0).max()),
         single_label=_single(chosen[one], targets[one], names) if several and one.any() else None,
         left_out=left_out,
@@ -259,13 +257,6 @@ def _sure_rows(right: Bools) -> int:
     accuracy = np.cumsum(right) / np.arange(1, len(right) + 1)
     enough = np.flatnonzero(accuracy >= SURE_ACCURACY)
     return int(enough[-1]) + 1 if len(enough) and enough[-1] + 1 >= min(_FEWEST, len(right)) else 0
-
-
-def _ece(confidence: Floats, right: Bools) -> float:
-    bins = np.minimum((confidence * _BINS).astype(np.intp), _BINS - 1)
-    sizes = np.bincount(bins, minlength=_BINS)
-    gaps = np.bincount(bins, right - confidence, _BINS)
-    return float(np.abs(gaps).sum() / max(1, sizes.sum()))
 
 
 def _single(chosen: Ints, targets: Bools, names: Sequence[str]) -> SingleFigures:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
 
 from db.errors import DatabaseUnavailable
-from db.records import FoldRecord
+from db.records import FoldKey, FoldRecord
 from db.repositories.tuning import folds
 from db.session import transaction
 from tasks.contracts.tuning import FoldCall
+from tasks.runtime.leases import renewing
 
 log = structlog.get_logger(__name__)
 
@@ -20,68 +20,39 @@ log = structlog.get_logger(__name__)
 LEASE = 8.0
 
 
+def key_of(request: FoldCall) -> FoldKey:
+    """Return which fold a request is about."""
+    return FoldKey(study_id=request.study_id, trial=request.trial, fold=request.fold)
+
+
 @contextmanager
 def held(request: FoldCall, holder: str) -> Iterator[FoldRecord | None]:
     """Hold the lease of a pending fold while the block runs; None where it is not pending or another works on it."""
+    key = key_of(request)
     with transaction(request.tenant_id) as session:
-        fold = folds.lease(
-            session,
-            request.tenant_id,
-            study_id=request.study_id,
-            trial=request.trial,
-            fold=request.fold,
-            holder=holder,
-            seconds=LEASE,
-        )
+        fold = folds.lease(session, request.tenant_id, key, holder=holder, seconds=LEASE)
     if fold is None:
         yield None
         return
-    ended = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(request, fold.attempts, ended), name="fold-lease", daemon=True)
-    renewing.start()
+    fence = fold.attempts
+
+    def renew() -> None:
+        # when another took it over, its fence stops our result
+        with transaction(request.tenant_id) as session:
+            folds.renew(session, request.tenant_id, key, fence=fence, seconds=LEASE)
+
     try:
-        yield fold
+        with renewing(renew, every=LEASE / 4, name=f"fold of {request.study_id}"):
+            yield fold
     except BaseException:
-        _end(renewing, ended)
-        _release(request, fold.attempts)
+        _release(request, fence)
         raise
-    _end(renewing, ended)
-
-
-def _end(renewing: threading.Thread, ended: threading.Event) -> None:
-    ended.set()
-    renewing.join()
-
-
-def _renew(request: FoldCall, fence: int, ended: threading.Event) -> None:
-    """Renew the lease until the work has ended; when another took it over, its fence stops our result."""
-    while not ended.wait(LEASE / 4):
-        try:
-            with transaction(request.tenant_id) as session:
-                folds.renew(
-                    session,
-                    request.tenant_id,
-                    study_id=request.study_id,
-                    trial=request.trial,
-                    fold=request.fold,
-                    fence=fence,
-                    seconds=LEASE,
-                )
-        except DatabaseUnavailable:
-            log.warning("fold_lease_not_renewed", study=request.study_id)
 
 
 def _release(request: FoldCall, fence: int) -> None:
     """Give the lease back where no result was stored; while the database is away it runs out by itself."""
     try:
         with transaction(request.tenant_id) as session:
-            folds.release(
-                session,
-                request.tenant_id,
-                study_id=request.study_id,
-                trial=request.trial,
-                fold=request.fold,
-                fence=fence,
-            )
+            folds.release(session, request.tenant_id, key_of(request), fence=fence)
     except DatabaseUnavailable:
         log.warning("fold_lease_not_released", study=request.study_id)

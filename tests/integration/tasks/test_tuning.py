@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from importlib import util
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from sqlalchemy import delete
 
 from db.models import ScheduleSlot
+from db.records import FoldKey
 from db.repositories.models import models
 from db.repositories.tuning import folds, studies
 from db.session import EVERY_TENANT, reading, transaction
@@ -132,7 +134,7 @@ def test_another_seed_tries_something_else():
 def test_a_fold_whose_worker_died_is_sent_again_and_what_the_dead_bring_later_does_not_count():
     study_id = start()["study_id"]
     with transaction(T) as session:
-        dead = folds.lease(session, T, study_id=study_id, trial=0, fold=1, holder="dead", seconds=30)
+        dead = folds.lease(session, T, FoldKey(study_id=study_id, trial=0, fold=1), holder="dead", seconds=30)
     one = {"tenant_id": T, "study_id": study_id, "trial": 0, "fold": 1}
     assert tune_fold(**one)["data"]["state"] == "not_free"
 
@@ -144,7 +146,7 @@ def test_a_fold_whose_worker_died_is_sent_again_and_what_the_dead_bring_later_do
     assert tune_fold(**one)["data"]["state"] == "done"
     late = {"loss": 0.0, "auc": None, "rows": 1, "seconds": 0.0}
     with transaction(T) as session:
-        taken = folds.finish(session, T, study_id=study_id, trial=0, fold=1, fence=dead.attempts, **late)
+        taken = folds.finish(session, T, FoldKey(study_id=study_id, trial=0, fold=1), fence=dead.attempts, **late)
     assert not taken
     work(T)
     trial = found()["trials"][0]
@@ -156,9 +158,9 @@ def test_a_fold_whose_worker_died_is_sent_again_and_what_the_dead_bring_later_do
 def test_the_message_of_a_killed_process_takes_its_own_lease_again(database):
     study_id = start()["study_id"]
     with transaction(T) as session:
-        first = folds.lease(session, T, study_id=study_id, trial=0, fold=0, holder="me", seconds=30)
-        second = folds.lease(session, T, study_id=study_id, trial=0, fold=0, holder="me", seconds=30)
-        other = folds.lease(session, T, study_id=study_id, trial=0, fold=0, holder="you", seconds=30)
+        first = folds.lease(session, T, FoldKey(study_id=study_id, trial=0, fold=0), holder="me", seconds=30)
+        second = folds.lease(session, T, FoldKey(study_id=study_id, trial=0, fold=0), holder="me", seconds=30)
+        other = folds.lease(session, T, FoldKey(study_id=study_id, trial=0, fold=0), holder="you", seconds=30)
     assert (first.attempts, second.attempts, other) == (1, 2, None)
 
 
@@ -167,7 +169,7 @@ def test_a_fold_that_kills_every_worker_fails_its_trial_and_the_search_goes_on()
     study_id = start()["study_id"]
     for _ in range(5):
         with transaction(T) as session:
-            folds.lease(session, T, study_id=study_id, trial=2, fold=2, holder="dead", seconds=0)
+            folds.lease(session, T, FoldKey(study_id=study_id, trial=2, fold=2), holder="dead", seconds=0)
     assert "failed" in work(T)
     told = found()
     assert (told["trials"][2]["state"], told["trials"][2]["errors"]) == ("failed", ["Poisonous"])
@@ -289,7 +291,7 @@ def test_a_lease_is_renewed_while_a_fold_is_done(monkeypatch):
                 trials = studies.trials(session, T, study_id=study_id)
             if trials[0].folds[0].leased_until > deadline:
                 break
-            fold_lease.threading.Event().wait(0.05)
+            time.sleep(0.05)
         assert trials[0].folds[0].leased_until > deadline
 
 
@@ -297,7 +299,7 @@ def test_a_lease_is_renewed_while_a_fold_is_done(monkeypatch):
 def test_the_sweep_sends_lapsed_folds_and_the_ends_of_searches_whose_time_is_up():
     study_id = start()["study_id"]
     with transaction(T) as session:
-        folds.lease(session, T, study_id=study_id, trial=1, fold=2, holder="dead", seconds=0)
+        folds.lease(session, T, FoldKey(study_id=study_id, trial=1, fold=2), holder="dead", seconds=0)
         assert folds.stalled(session, older_than=search.STILL, limit=10) == [(T, study_id, 1, 2)]
     assert swept() == {"folds": 1, "endings": 0}
     assert swept() == {"folds": 0, "endings": 0}
